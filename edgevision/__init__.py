@@ -1,0 +1,23 @@
+"""edgevision: from photos or a Keras model to a camera loop on a small board.
+
+The Python door is small: ``open_model(path)`` gives a model whose ``predict(rgb_array)`` answers with labels.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .model import Model as Model
+    from .model import open_model as open_model
+
+__version__ = "0.1.0"
+__all__ = ["Model", "__version__", "open_model"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `import edgevision` and `edgevision --help` load neither numpy nor a runtime.
+    if name in ("Model", "open_model"):
+        return getattr(import_module("edgevision.model"), name)
+    raise AttributeError(f"module 'edgevision' has no attribute {name!r}")

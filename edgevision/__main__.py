@@ -1,0 +1,6 @@
+"""``python -m edgevision``: the same as the ``edgevision`` command."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

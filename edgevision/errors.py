@@ -1,0 +1,78 @@
+"""Everything that can go wrong by the user's input or machine; the command line turns each into one line.
+
+Each error says what is wrong, what was given and what to do. It derives from ``EdgeVisionError`` and, where one fits,
+from the built-in exception a Python user would catch.
+"""
+
+from __future__ import annotations
+
+
+class EdgeVisionError(Exception):
+    """Base of all faults of input or environment."""
+
+    exit_code: int = 1
+    """Exit status of the command line (see the table in README.md)."""
+
+
+class BadInput(EdgeVisionError, ValueError):
+    """A value, file or folder that cannot be used."""
+
+
+class BadPicture(BadInput):
+    """A picture that is damaged, truncated or no picture at all."""
+
+
+class BadModel(BadInput):
+    """A model file that is damaged, unsafe or not of a kind that can be used."""
+
+
+class MissingFile(EdgeVisionError, FileNotFoundError):
+    """A path that is not there."""
+
+
+class OutputExists(EdgeVisionError, FileExistsError):
+    """An output that would be overwritten."""
+
+
+class CannotWrite(EdgeVisionError, OSError):
+    """An output that cannot be written: no permission, no space, no folder."""
+
+
+class MissingDependency(EdgeVisionError, ImportError):
+    """An optional library that a command needs."""
+
+
+class UnknownName(EdgeVisionError, LookupError):
+    """A name that is not in a table of ours; the message lists the near ones."""
+
+
+class CameraError(EdgeVisionError, OSError):
+    """A camera or stream that cannot be opened."""
+
+
+class CameraLost(CameraError):
+    """A camera or stream that stopped delivering frames."""
+
+
+class EngineError(EdgeVisionError, RuntimeError):
+    """A runtime or accelerator that failed."""
+
+
+class UsageError(EdgeVisionError):
+    """A command line that cannot be understood."""
+
+    exit_code = 2
+
+
+class GateNotMet(EdgeVisionError):
+    """A limit that the user set, or a self-test, was not met."""
+
+    exit_code = 3
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint for a misspelt name: ``; did you mean 'x'?`` or the empty string."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
