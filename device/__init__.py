@@ -1,0 +1,1 @@
+"""The device side: cameras, the loop and its outputs. Never loads TensorFlow."""

@@ -1,0 +1,1 @@
+"""Cameras and other sources of frames, one back end per file."""

@@ -1,0 +1,179 @@
+"""The model card: what a model file says of itself, as the JSON entry ``edgevision.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+from .data import Task
+from .errors import BadModel
+from .rule import Rule
+
+SCHEMA = "edgevision.card/1"
+ENTRY = "edgevision.json"
+"""Name of the card within the model file."""
+Activation = str
+"""What the model's last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits`` or ``none``."""
+ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
+MAX_LABELS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestCase:
+    """One generated picture and what the model must answer to it."""
+
+    picture: str
+    """Name of a PNG entry in the model file."""
+    tensor_sha256: str
+    """Of the prepared input tensor; must be equal on every machine."""
+    top: int
+    """Index of the best answer."""
+    scores: tuple[float, ...]
+    """The best scores, 0..1, best first."""
+    indices: tuple[int, ...]
+    """Whose scores they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """Proof that a machine computes what the converter measured."""
+
+    cases: tuple[SelfTestCase, ...]
+    tolerance: float
+    """Largest allowed difference of a score: kernels differ between CPUs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model file says of itself. Records of training and conversion are plain JSON objects; no path of a host is in them."""
+
+    name: str
+    task: Task
+    rule: Rule
+    labels: tuple[str, ...] = ()
+    """Index = position."""
+    activation: Activation = "softmax"
+    threshold: float | None = None
+    """0..1, a score below it is "unknown"; None: nobody measured one."""
+    flatbuffer_sha256: str | None = None
+    """Of the bytes before the appended archive."""
+    source_sha256: str | None = None
+    """Of the model this one was made from."""
+    selftest: SelfTest | None = None
+    training: dict[str, Any] | None = None
+    quantization: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str | None = None
+    """RFC 3339, UTC."""
+
+    def __post_init__(self) -> None:
+        if self.task not in get_args(Task):
+            raise BadModel(f"the card has an unknown task: {self.task!r}")
+        if self.activation not in ACTIVATIONS:
+            raise BadModel(f"the card has an unknown activation: {self.activation!r}")
+        if len(self.labels) > MAX_LABELS:
+            raise BadModel(f"the card has {len(self.labels)} labels; at most {MAX_LABELS} make sense")
+
+    def with_(self, **changes: Any) -> ModelCard:
+        """A copy with some fields replaced."""
+        return replace(self, **changes)
+
+    def label(self, index: int) -> str:
+        """The name of a class, or its number where the card has none."""
+        return self.labels[index] if 0 <= index < len(self.labels) else str(index)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ``schema`` first."""
+        test = self.selftest
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "task": self.task,
+            "rule": self.rule.to_json(),
+            "labels": list(self.labels),
+            "activation": self.activation,
+            "threshold": self.threshold,
+            "flatbuffer_sha256": self.flatbuffer_sha256,
+            "source_sha256": self.source_sha256,
+            "selftest": None if test is None else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
+            "training": self.training,
+            "quantization": self.quantization,
+            "versions": self.versions,
+            "created": self.created,
+        }
+
+    def dumps(self) -> str:
+        """The JSON text of the card."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+
+    @classmethod
+    def loads(cls, text: str | bytes) -> ModelCard:
+        """Reads what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadModel(f"the card is no JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise BadModel("the card is no JSON object")
+        schema = str(value.get("schema"))
+        if schema != SCHEMA:
+            raise BadModel(f"the card has the schema {schema!r}; this version reads {SCHEMA!r}; update edgevision")
+        try:
+            return _from_json(value)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BadModel(f"the card is damaged: {error}") from None
+
+
+def _case(case: SelfTestCase) -> dict[str, Any]:
+    return {
+        "picture": case.picture,
+        "tensor_sha256": case.tensor_sha256,
+        "top": case.top,
+        "scores": list(case.scores),
+        "indices": list(case.indices),
+    }
+
+
+def _from_json(value: dict[str, Any]) -> ModelCard:
+    return ModelCard(
+        name=_text(value["name"]),
+        task=value["task"],
+        rule=Rule.from_json(value["rule"]),
+        labels=tuple(_text(v) for v in value.get("labels") or ()),
+        activation=_text(value.get("activation", "softmax")),
+        threshold=None if value.get("threshold") is None else float(value["threshold"]),
+        flatbuffer_sha256=_optional(value.get("flatbuffer_sha256")),
+        source_sha256=_optional(value.get("source_sha256")),
+        selftest=_selftest(value.get("selftest")),
+        training=value.get("training"),
+        quantization=value.get("quantization"),
+        versions={str(k): str(v) for k, v in (value.get("versions") or {}).items()},
+        created=_optional(value.get("created")),
+    )
+
+
+def _selftest(value: dict[str, Any] | None) -> SelfTest | None:
+    if value is None:
+        return None
+    cases = tuple(
+        SelfTestCase(
+            picture=_text(c["picture"]),
+            tensor_sha256=_text(c["tensor_sha256"]),
+            top=int(c["top"]),
+            scores=tuple(float(s) for s in c["scores"]),
+            indices=tuple(int(i) for i in c["indices"]),
+        )
+        for c in value["cases"]
+    )
+    return SelfTest(cases=cases, tolerance=float(value["tolerance"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)

@@ -1,0 +1,104 @@
+"""Numbered run folders: ``runs/convert-3`` holds all that one command made, and ``run.json`` says how."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import CannotWrite
+from .files import write_text
+
+Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
+PACKAGES = ("edgevision", "numpy", "opencv-python-headless", "opencv-python", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf_keras")
+
+
+@dataclass(slots=True)
+class Run:
+    """One numbered folder, open until ``finish``."""
+
+    folder: Path
+    kind: Kind
+    argv: list[str]
+    started: str
+    clock_started: float
+    outputs: list[str] = field(default_factory=list)
+
+    def finish(self, exit_code: int) -> None:
+        """Writes run.json."""
+        record = {
+            "schema": "edgevision.run_folder/1",
+            "command": self.kind,
+            "argv": self.argv,
+            "started": self.started,
+            "seconds": round(time.monotonic() - self.clock_started, 3),
+            "exit_code": exit_code,
+            "outputs": self.outputs,
+            "versions": versions(),
+        }
+        write_text(self.folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self.finish(0)
+        elif issubclass(kind, KeyboardInterrupt):
+            self.finish(130)
+        else:
+            self.finish(int(getattr(error, "exit_code", 1)))
+
+
+def new_run(runs: Path, kind: Kind) -> Run:
+    """Makes ``runs/KIND-N`` with N = highest + 1, atomically. Raises CannotWrite."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = runs / f"{kind}-{_highest(runs, kind) + 1}"
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                continue  # another process took the number between our look and our mkdir
+    except OSError as error:
+        raise CannotWrite(f"cannot make a run folder in {runs}: {error.strerror}; choose another place with --runs") from None
+    return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
+
+
+def newest(runs: Path, pattern: str) -> Path | None:
+    """The newest file that matches, e.g. ``newest(runs, 'convert-*/*.tflite')``."""
+    found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def versions() -> dict[str, str]:
+    """Python and the installed libraries that matter, without importing them."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def utc_now() -> str:
+    """RFC 3339, UTC, whole milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _highest(runs: Path, kind: str) -> int:
+    numbers = [p.name.removeprefix(f"{kind}-") for p in runs.glob(f"{kind}-*")]
+    return max((int(n) for n in numbers if n.isdecimal()), default=0)
+
+
+def dump(value: Any) -> str:
+    """JSON for stdout: one document, no NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,1 @@
+"""From output tensors to answers, one file per task."""

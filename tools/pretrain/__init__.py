@@ -1,0 +1,1 @@
+"""Pre-training of the starter backbone on any folder or zip of class folders."""
