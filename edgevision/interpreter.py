@@ -1,0 +1,110 @@
+"""One door to the TFLite runtimes: LiteRT, tflite-runtime or TensorFlow's own, whichever is installed, in that order."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import EngineError, MissingDependency
+from .tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from .data import Tensor
+
+RUNTIMES = (
+    # name shown, module, distributions that may hold it
+    ("litert", "ai_edge_litert.interpreter", ("ai-edge-litert",)),
+    ("tflite-runtime", "tflite_runtime.interpreter", ("tflite-runtime",)),
+    ("tensorflow", "tensorflow.lite", ("tensorflow", "tensorflow-cpu")),
+)
+
+
+class Interpreter:
+    """A model, ready to run on the CPU."""
+
+    def __init__(self, raw: Any, runtime: str, version: str, threads: int) -> None:
+        self._raw = raw
+        self.runtime = runtime
+        """Name of the runtime."""
+        self.version = version
+        self.threads = threads
+        self.inputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_input_details())
+        self.outputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_output_details())
+        self._input = int(raw.get_input_details()[0]["index"])
+        self._outputs = [int(d["index"]) for d in raw.get_output_details()]
+
+    def infer(self, tensor: Tensor) -> list[Tensor]:
+        """Runs the model once; copies that the caller owns. Raises EngineError."""
+        try:
+            self._raw.set_tensor(self._input, tensor)
+            self._raw.invoke()
+            # get_tensor copies: what it returns stays valid after the next run.
+            return [self._raw.get_tensor(index) for index in self._outputs]
+        except (RuntimeError, ValueError, AttributeError) as error:
+            raise EngineError(f"the {self.runtime} runtime failed: {_first_line(error)}") from None
+
+    def close(self) -> None:
+        """Frees the model's memory; may be called twice."""
+        self._raw = None
+
+
+def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpreter:
+    """Loads a .tflite, from its bytes or its path, onto the CPU. Raises EngineError, MissingDependency."""
+    name, module, version = _runtime()
+    source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+    count = threads or available_cpus()
+    try:
+        raw = module.Interpreter(num_threads=count, **source)
+        raw.allocate_tensors()
+        return Interpreter(raw, name, version, count)
+    except (RuntimeError, ValueError) as error:
+        if "edgetpu-custom-op" in str(error):
+            raise EngineError("this model is compiled for the Edge TPU and cannot run on the CPU; use the ordinary .tflite it was compiled from") from None
+        raise EngineError(f"the {name} runtime cannot load this model: {_first_line(error)}") from None
+
+
+def available_cpus() -> int:
+    """CPUs this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _runtime() -> tuple[str, Any, str]:
+    for name, module, distributions in RUNTIMES:
+        try:
+            return name, import_module(module), _version(distributions)
+        except ImportError:
+            continue
+    raise MissingDependency("no TFLite runtime is installed; install one with: pip install ai-edge-litert")
+
+
+def _version(distributions: tuple[str, ...]) -> str:
+    for name in distributions:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _spec(detail: dict[str, Any]) -> TensorSpec:
+    scales = detail["quantization_parameters"]["scales"]
+    zeros = detail["quantization_parameters"]["zero_points"]
+    signature = detail.get("shape_signature")
+    shape = detail["shape"] if signature is None or len(signature) == 0 else signature
+    return TensorSpec(
+        name=str(detail["name"]),
+        shape=tuple(int(n) for n in shape),
+        dtype=np.dtype(detail["dtype"]).name,
+        scale=float(scales[0]) if len(scales) == 1 else 0.0,
+        zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,137 @@
+"""The only decoder of image files, on every side: upright, 8 bit, three channels, in OpenCV's order (BGR)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Read by OpenCV when it is first loaded: a few kilobytes of PNG must not ask for gigabytes of memory.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
+
+import cv2
+import numpy as np
+
+from .data import Frame
+from .errors import BadPicture, MissingFile
+
+if TYPE_CHECKING:
+    from .data import Pixels
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+"""Of the files that ``find`` takes for pictures, in lower case."""
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+def read(path: Path) -> Frame:
+    """One picture file as a frame in BGR. Raises MissingFile, BadPicture."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise MissingFile(f"no such picture: {path}") from None
+    except OSError as error:
+        raise BadPicture(f"cannot read {path}: {error.strerror}") from None
+    return decode(data, str(path))
+
+
+def decode(data: bytes, source: str) -> Frame:
+    """One encoded picture as a frame in BGR; ``source`` is named in errors. Raises BadPicture.
+
+    EXIF orientation is applied, transparency is laid on white, 16 bit becomes 8, gray and CMYK become colour.
+    """
+    reason = _damage(data)
+    if reason:
+        raise BadPicture(f"{source}: {reason}")
+    pixels = _decode_plain(data) if data.startswith(_JPEG_START) else _decode_any(data)
+    if pixels is None:
+        raise BadPicture(f"{source}: not a picture, or a damaged one (JPEG, PNG, WebP, BMP and TIFF can be read)")
+    return Frame(pixels, "BGR", source=source)
+
+
+def find(folder: Path) -> list[Path]:
+    """All picture files below a folder, by suffix, sorted; hidden files and folders are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def encode_png(frame: Frame) -> bytes:
+    """A frame as PNG: exact."""
+    return _encode(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:
+    """A frame as JPEG; quality 1..100."""
+    return _encode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def _encode(suffix: str, frame: Frame, options: list[int]) -> bytes:
+    pixels = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR) if frame.order == "RGB" else frame.pixels
+    good, data = cv2.imencode(suffix, pixels, options)
+    if not good:
+        raise BadPicture(f"{frame.source or 'a frame'} of {frame.width}x{frame.height} cannot be encoded as {suffix}")
+    return bytes(data)
+
+
+def _damage(data: bytes) -> str | None:
+    """What is wrong with a file that OpenCV would decode to a half-gray picture without a word."""
+    if not data:
+        return "the file is empty"
+    if data.startswith(_JPEG_START) and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
+        return "the JPEG is truncated"
+    if data.startswith(_PNG_START) and _PNG_END not in data[-4096:] and _PNG_END not in data:
+        return "the PNG is truncated"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) < int.from_bytes(data[4:8], "little") + 8:
+        return "the WebP is truncated"
+    if data[:2] == b"BM" and len(data) < int.from_bytes(data[2:6], "little"):
+        return "the BMP is truncated"
+    return None
+
+
+def _decode_plain(data: bytes) -> Pixels | None:
+    return _quietly(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))  # noqa: TID251
+
+
+def _decode_any(data: bytes) -> Pixels | None:
+    """Formats that may hold alpha or 16 bit; those without go through OpenCV's plain colour mode, which also reads EXIF."""
+    raw = _quietly(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))  # noqa: TID251
+    if raw is None:
+        return None
+    if raw.dtype not in (np.uint8, np.uint16):
+        return None
+    has_alpha = raw.ndim == 3 and raw.shape[2] == 4
+    if raw.dtype == np.uint8 and not has_alpha:
+        return _decode_plain(data)
+    if raw.dtype == np.uint16:
+        raw = ((raw.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return _on_white(raw) if has_alpha else _as_color(raw)
+
+
+def _on_white(raw: Pixels) -> Pixels:
+    alpha = raw[..., 3:].astype(np.uint32)
+    mixed = raw[..., :3].astype(np.uint32) * alpha + 255 * (255 - alpha)
+    return np.ascontiguousarray(((mixed + 127) // 255).astype(np.uint8))
+
+
+def _as_color(raw: Pixels) -> Pixels:
+    return cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR) if raw.ndim == 2 else raw
+
+
+def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
+    """OpenCV raises, or warns on stderr, for damaged data; the caller says it in one line instead."""
+    level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
+    if level is not None:
+        cv2.setLogLevel(0)
+    try:
+        return call()
+    except cv2.error:
+        return None
+    finally:
+        if level is not None:
+            cv2.setLogLevel(level)
