@@ -1,0 +1,62 @@
+# `make` alone shows what there is. demo and test set up everything they need: only make and a Python 3.11-3.13 must be there.
+SHELL := /bin/sh
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+CACHE := .cache
+ENVS  := $(CACHE)/envs
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv and install edgevision with all it needs (tools/setup.sh)
+
+$(READY): pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV) '.[convert,dev]'
+	@touch $@
+
+demo: $(READY) ## the whole chain on drawn pictures: train, convert, score, run the loop
+	@$(BIN)/edgevision demo
+
+test: $(READY) ## the tests, without the slow ones (about five minutes on two cores)
+	$(BIN)/python -m pytest -q
+
+test-all: $(READY) env-mediapipe env-tflite-runtime ## all tests, slow ones too
+	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+lint: $(READY) ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff format and sort
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format -q .
+
+wheel: $(READY) ## build dist/edgevision-*.whl
+	@rm -rf build dist
+	$(BIN)/python -m pip -q wheel --no-deps -w dist .
+
+bench: $(READY) ## measure predict() against the bare runtime
+	$(BIN)/python benchmarks/predict.py
+
+env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
+env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1
+
+$(ENVS)/mediapipe/.ready: tools/setup.sh constraints/mediapipe.txt
+	@sh tools/setup.sh $(ENVS)/mediapipe -r constraints/mediapipe.txt
+	@touch $@
+
+$(ENVS)/tflite-runtime/.ready: tools/setup.sh constraints/tflite-runtime.txt
+	@sh tools/setup.sh $(ENVS)/tflite-runtime -r constraints/tflite-runtime.txt
+	@touch $@
+
+clean: ## remove what builds and tests leave behind
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find edgevision convert device tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv and the cached environments too
+	rm -rf $(VENV) $(CACHE)

@@ -1,0 +1,90 @@
+"""The self-test a model file carries: generated pictures, and what this machine must make of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import modelfile, pictures
+from .card import SelfTestCase
+from .errors import BadModel, BadPicture
+from .model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How one case went."""
+
+    picture: str
+    same_tensor: bool
+    """The prepared tensor is equal, byte for byte."""
+    same_top: bool
+    worst: float
+    """Largest difference of a score, 0..1."""
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestReport:
+    """How the whole self-test went."""
+
+    cases: tuple[CaseResult, ...]
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether this machine computes what the converter measured."""
+        return all(case.ok for case in self.cases)
+
+    def describe(self) -> str:
+        """One line: what failed, or that nothing did."""
+        bad = [case for case in self.cases if not case.ok]
+        if not bad:
+            worst = max(case.worst for case in self.cases)
+            return f"{len(self.cases)} of {len(self.cases)} pictures as expected; scores within {worst:.3f} (allowed {self.tolerance:g})"
+        reasons = sorted({_reason(case) for case in bad})
+        return f"{len(bad)} of {len(self.cases)} pictures differ: {', '.join(reasons)}"
+
+
+def check(model: Model, files: Mapping[str, bytes] | None = None) -> SelfTestReport:
+    """Runs the self-test of a model's card; ``files``: the entries of its file, read again if None. Raises BadModel."""
+    test = model.card.selftest
+    if test is None or not test.cases:
+        raise BadModel(f"{model.path} carries no self-test; convert the model again, or use one that edgevision made")
+    entries = modelfile.read(model.path).files if files is None else files
+    return SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
+
+
+def tensor_sha256(tensor: np.ndarray) -> str:
+    """Of the bytes of a prepared tensor."""
+    return hashlib.sha256(np.ascontiguousarray(tensor).tobytes()).hexdigest()
+
+
+def _run(model: Model, entries: Mapping[str, bytes], case: SelfTestCase, tolerance: float) -> CaseResult:
+    frame = _picture(model, entries, case.picture)
+    same_tensor = tensor_sha256(model.prepare(frame)) == case.tensor_sha256
+    found = model.scores(frame)
+    if max(case.indices, default=0) >= found.size or min(case.indices, default=0) < 0:
+        raise BadModel(f"{model.path}: the self-test speaks of class {max(case.indices)}, the model has {found.size}")
+    differences = [abs(float(found[i]) - score) for i, score in zip(case.indices, case.scores, strict=True)]
+    worst = max(differences, default=1.0)
+    same_top = int(np.argmax(found)) == case.top
+    return CaseResult(case.picture, same_tensor, same_top, worst, same_tensor and same_top and worst <= tolerance)
+
+
+def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> pictures.Frame:
+    try:
+        return pictures.decode(entries[name], name)
+    except KeyError:
+        raise BadModel(f"{model.path}: the self-test picture {name} is missing from the file") from None
+    except BadPicture as error:
+        raise BadModel(f"{model.path}: the self-test picture is damaged: {error}") from None
+
+
+def _reason(case: CaseResult) -> str:
+    if not case.same_tensor:
+        return "another input tensor (preprocessing differs)"
+    return "another answer" if not case.same_top else f"a score off by {case.worst:.2f}"
