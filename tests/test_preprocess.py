@@ -1,0 +1,170 @@
+"""From picture to tensor: geometry, channel order, exactness."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgevision.data import Frame
+from edgevision.errors import BadInput
+from edgevision.preprocess import pixels, plan, prepare, quantize, takes_bytes
+from edgevision.rule import Rule
+from edgevision.tensors import TensorSpec
+
+BYTES = TensorSpec("in", (1, 32, 48, 3), "uint8", 1 / 127.5, 127)
+CENTRED = {"mean": (127.5,), "std": (127.5,)}
+GOLDEN = {
+    # sha256 of the prepared bytes of the picture below: equal on every CPU and with OpenCV 4.11 and 5
+    "stretch": "63d848e6f781a96a89852deaa08d620361adad237985accb511968b4fde777d1",
+    "crop": "aa561ca936abd58921a9836f09d00d592107137a373b7fcfd9f37bf60ce0edd5",
+    "letterbox": "a4515a3ea075b8c9a4e349b902f2a3ab9586acdfbb280e14e47bdc56f898c0b1",
+}
+
+
+def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """Smooth colour with a sharp grid and some noise: every kind of content a resize may get wrong."""
+    x, y = np.arange(width), np.arange(height)[:, None]
+    planes = [(x * 5 + y * 3 * (c + 1)) % 256 for c in range(3)]
+    noise = np.random.default_rng(seed).integers(0, 40, (height, width, 3))
+    grid = ((x // 7 + y // 5) % 2 * 60)[..., None]
+    return ((np.stack(planes, -1) * 3 // 5 + grid + noise) % 256).astype(np.uint8)
+
+
+rules = st.builds(
+    Rule,
+    width=st.integers(1, 70),
+    height=st.integers(1, 70),
+    resize=st.sampled_from(["stretch", "crop", "letterbox"]),
+    crop_fraction=st.floats(0.05, 1.0),
+    fill=st.integers(0, 255),
+    align=st.sampled_from(["center", "top_left"]),
+    order=st.sampled_from(["RGB", "BGR"]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rules, st.integers(1, 400), st.integers(1, 400))
+def test_geometry_stays_inside_frame_and_input(rule: Rule, width: int, height: int) -> None:
+    found = plan(width, height, rule)
+    x, y, w, h = found.source
+    assert 0 <= x and 0 <= y and w >= 1 and h >= 1 and x + w <= width and y + h <= height
+    assert w % found.factors[0] == 0 and h % found.factors[1] == 0
+    tx, ty, tw, th = found.target
+    assert 0 <= tx and 0 <= ty and tx + tw <= rule.width and ty + th <= rule.height
+    corner = found.to_frame(tx + tw, ty + th)
+    assert corner == pytest.approx((x + w, y + h))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules, st.integers(1, 200), st.integers(1, 200))
+def test_shape_and_channel_order(rule: Rule, width: int, height: int) -> None:
+    rgb = picture(width, height)
+    made = pixels(Frame(rgb, "RGB"), rule)
+    assert made.shape == (rule.height, rule.width, 3) and made.dtype == np.uint8
+    swapped = Frame(np.ascontiguousarray(rgb[..., ::-1]), "BGR")
+    assert np.array_equal(pixels(swapped, rule), made)
+
+
+def test_picture_of_the_right_size_is_untouched() -> None:
+    rgb = picture(48, 32)
+    for resize in ("stretch", "crop", "letterbox"):
+        assert np.array_equal(pixels(Frame(rgb, "RGB"), Rule(48, 32, resize=resize)), rgb)
+
+
+def test_whole_factor_reduction_is_the_mean_of_blocks() -> None:
+    rgb = picture(96, 96)
+    made = pixels(Frame(rgb, "RGB"), Rule(32, 32))
+    blocks = rgb.reshape(32, 3, 32, 3, 3).mean(axis=(1, 3))
+    assert np.abs(made.astype(float) - blocks).max() <= 0.5001
+
+
+def test_crop_keeps_the_centre() -> None:
+    rgb = np.zeros((100, 200, 3), np.uint8)
+    rgb[:, 50:150] = 255
+    assert pixels(Frame(rgb, "RGB"), Rule(20, 20, resize="crop")).min() == 255
+    wide = pixels(Frame(rgb, "RGB"), Rule(20, 20, resize="stretch"))
+    assert wide.min() == 0 and wide.max() == 255
+
+
+def test_letterbox_fills_the_border() -> None:
+    made = pixels(Frame(picture(200, 100), "RGB"), Rule(40, 40, resize="letterbox", fill=9))
+    assert (made[:10] == 9).all() and (made[30:] == 9).all() and (made[10:30] != 9).any()
+    top = pixels(Frame(picture(200, 100), "RGB"), Rule(40, 40, resize="letterbox", fill=9, align="top_left"))
+    assert (top[20:] == 9).all() and (top[:20] != 9).any()
+
+
+def test_gray_in_and_out() -> None:
+    gray = picture(60, 40)[..., 0]
+    color = pixels(Frame(gray, "GRAY"), Rule(30, 20))
+    assert np.array_equal(color[..., 0], color[..., 2])
+    one = Rule(60, 40, channels=1, order="GRAY")
+    assert np.array_equal(pixels(Frame(gray, "GRAY"), one)[..., 0], gray)
+    red = np.zeros((40, 60, 3), np.uint8)
+    red[..., 0] = 255
+    assert set(np.unique(pixels(Frame(red, "RGB"), one))) == {76}
+    assert set(np.unique(pixels(Frame(red[..., ::-1].copy(), "BGR"), one))) == {76}
+
+
+def test_raw_bytes_where_the_quantization_is_the_rule() -> None:
+    rule = Rule(48, 32, **CENTRED)
+    assert takes_bytes(rule, BYTES)
+    rgb = picture(48, 32)
+    assert np.array_equal(prepare(Frame(rgb, "RGB"), rule, BYTES)[0], rgb)
+    assert not takes_bytes(Rule(48, 32, mean=(0.0,), std=(255.0,)), BYTES)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_table_is_within_half_a_step_of_the_formula(dtype: str) -> None:
+    rule = Rule(48, 32, mean=(123.7, 116.8, 103.9), std=(58.4, 57.1, 57.4))
+    spec = TensorSpec("in", (1, 32, 48, 3), dtype, 0.02, -3 if dtype == "int8" else 110)
+    rgb = picture(48, 32)
+    real = (rgb - np.array(rule.mean)) / np.array(rule.std)
+    stored = np.clip(real / spec.scale + spec.zero_point, np.iinfo(dtype).min, np.iinfo(dtype).max)
+    assert np.abs(quantize(rgb, rule, spec)[0] - stored).max() <= 0.5001
+
+
+def test_float_input_is_the_formula() -> None:
+    rgb = picture(48, 32)
+    made = prepare(Frame(rgb, "RGB"), Rule(48, 32, **CENTRED), TensorSpec("in", (1, 32, 48, 3), "float32"))
+    assert made.dtype == np.float32
+    assert np.allclose(made[0], rgb / 127.5 - 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("resize", GOLDEN)
+def test_bytes_are_the_same_everywhere(resize: str) -> None:
+    rule = Rule(48, 32, resize=resize, crop_fraction=0.875, fill=128)
+    found = [pixels(Frame(picture(w, h), "RGB"), rule).tobytes() for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))]
+    assert hashlib.sha256(b"".join(found)).hexdigest() == GOLDEN[resize]
+
+
+@pytest.mark.parametrize(
+    ("array", "order"),
+    [
+        (np.zeros((4, 4), np.uint8), "RGB"),
+        (np.zeros((4, 4, 3), np.float32), "RGB"),
+        (np.zeros((4, 4, 4), np.uint8), "RGB"),
+        (np.zeros((0, 4, 3), np.uint8), "BGR"),
+        (np.zeros((4, 4, 3), np.uint8), "GRAY"),
+    ],
+)
+def test_wrong_arrays_are_refused(array: np.ndarray, order: str) -> None:
+    with pytest.raises(BadInput, match="must be uint8"):
+        pixels(Frame(array, order), Rule(2, 2))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"width": 0}, {"resize": "zoom"}, {"crop_fraction": 1.5}, {"std": (0.0,)}, {"mean": (1.0, 2.0)}, {"order": "GRAY"}],
+)
+def test_bad_rules_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="preprocessing rule"):
+        Rule(**{"width": 8, "height": 8, **bad})  # type: ignore[arg-type]
+
+
+@given(rules)
+def test_rule_survives_json(rule: Rule) -> None:
+    assert Rule.from_json({**rule.to_json(), "later_field": 1}) == rule
