@@ -23,7 +23,7 @@ def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.
     if activation == "logits":
         flat = _softmax(flat)
     elif activation == "sigmoid_logits":
-        flat = 1.0 / (1.0 + np.exp(-flat))
+        flat = 1.0 / (1.0 + np.exp(-np.clip(flat, -80.0, 80.0)))  # beyond 80 float32 is 0 or 1
     if flat.size == 1 and activation in ("sigmoid", "sigmoid_logits"):
         flat = np.array([1.0 - flat[0], flat[0]])
     return flat.astype(np.float32)

@@ -1,0 +1,88 @@
+"""What ``predict`` costs over the bare runtime, alternating in one process, one thread.
+
+    python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--frames 400] [--blocks 20]
+
+For each model, on the same 1280x720 frame: bare ``invoke`` on a ready tensor, ``prepare`` alone, and ``predict``. The three are
+interleaved in short blocks, so that a busy machine slows all alike; each ratio is taken within a block, and the median of
+the blocks and their quartiles are printed. Budgets: predict over bare invoke at most 1.15 for MobileNetV2 1.0 224 and 1.50 for
+MobileNetV1 0.25 224; predict over its own prepare + invoke at most 1.05.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from edgevision import open_model
+from edgevision.data import Frame
+from edgevision.pictures import read
+
+
+def frame_720p(path: Path | None) -> Frame:
+    """A picture of 1280x720: the given one, or smooth colour with noise (content does not change the cost)."""
+    if path is not None:
+        return read(path)
+    y, x = np.mgrid[0:720, 0:1280]
+    noise = np.random.default_rng(0).integers(0, 30, (720, 1280, 3))
+    pixels = (np.stack([x // 6, y // 3, (x + y) // 8], -1) % 226 + noise).astype(np.uint8)
+    return Frame(pixels, "BGR")
+
+
+def seconds(call: Callable[[], object], times: int) -> float:
+    """Of one call, the median of several."""
+    taken = []
+    for _ in range(times):
+        start = perf_counter()
+        call()
+        taken.append(perf_counter() - start)
+    return statistics.median(taken)
+
+
+def measure(path: Path, frame: Frame, blocks: int, per_block: int) -> None:
+    """Prints one line for one model."""
+    with open_model(path, threads=1) as model:
+        tensor = model.prepare(frame)
+        raw = model.engine._raw  # type: ignore[attr-defined]  # the bare runtime, as a script would hold it
+        raw.set_tensor(raw.get_input_details()[0]["index"], tensor)
+        calls: dict[str, Callable[[], object]] = {
+            "invoke": raw.invoke,
+            "prepare": lambda: model.prepare(frame),
+            "predict": lambda: model.predict(frame),
+        }
+        for call in calls.values():
+            seconds(call, 20)
+        rows = [{name: seconds(call, per_block) for name, call in calls.items()} for _ in range(blocks)]
+    over_invoke = [row["predict"] / row["invoke"] for row in rows]
+    over_own = [row["predict"] / (row["prepare"] + row["invoke"]) for row in rows]
+    ms = {name: statistics.median(row[name] for row in rows) * 1e3 for name in calls}
+    print(
+        f"{path.name}: invoke {ms['invoke']:.3f} ms, prepare {ms['prepare']:.3f} ms, predict {ms['predict']:.3f} ms; "
+        f"predict/invoke {_spread(over_invoke)}; predict/(prepare+invoke) {_spread(over_own)}"
+    )
+
+
+def _spread(values: list[float]) -> str:
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.3f} (quartiles {low:.3f}..{high:.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--picture", type=Path, help="a 1280x720 picture")
+    parser.add_argument("--blocks", type=int, default=20)
+    parser.add_argument("--per-block", type=int, default=20)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    for path in options.models:
+        measure(path, frame_720p(options.picture), options.blocks, options.per_block)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""From scores to labels: every kind of last layer, ties, thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgevision.card import ModelCard
+from edgevision.errors import BadModel
+from edgevision.rule import Rule
+from edgevision.tasks import classification
+from edgevision.tensors import TensorSpec
+
+FLOAT = TensorSpec("out", (1, 4), "float32")
+QUANTIZED = TensorSpec("out", (1, 4), "uint8", 1 / 256, 0)
+
+
+def card(activation: str = "softmax", labels: tuple[str, ...] = ("a", "b", "c", "d")) -> ModelCard:
+    return ModelCard("test", "classification", Rule(4, 4), labels, activation)
+
+
+def decode(values: list[float], spec: TensorSpec = FLOAT, activation: str = "softmax", threshold: float = 0.0) -> list[tuple]:
+    output = np.array([values], spec.dtype)
+    found = classification.decode(output, spec, card(activation), 3, threshold)
+    return [(label.index, label.name, pytest.approx(label.score, abs=1e-4)) for label in found]
+
+
+def test_best_first_and_ties_by_lowest_index() -> None:
+    assert decode([0.1, 0.4, 0.4, 0.1]) == [(1, "b", 0.4), (2, "c", 0.4), (0, "a", 0.1)]
+
+
+def test_quantized_scores() -> None:
+    assert decode([0, 128, 64, 64], QUANTIZED)[:1] == [(1, "b", 0.5)]
+
+
+def test_logits_become_probabilities() -> None:
+    found = decode([0.0, np.log(3.0), 0.0, -1000.0], activation="logits")
+    assert found == [(1, "b", 0.6), (0, "a", 0.2), (2, "c", 0.2)]
+
+
+def test_multilabel_logits() -> None:
+    assert decode([0.0, 1000.0, -1000.0, 0.0], activation="sigmoid_logits")[:1] == [(1, "b", 1.0)]
+
+
+@pytest.mark.parametrize(("value", "best"), [(0.9, "yes"), (0.2, "no")])
+def test_one_sigmoid_is_two_classes(value: float, best: str) -> None:
+    spec = TensorSpec("out", (1, 1), "float32")
+    both = card("sigmoid", ("no", "yes"))
+    found = classification.decode(np.array([[value]], np.float32), spec, both, 5, 0.0)
+    assert found[0].name == best
+    assert sum(label.score for label in found) == pytest.approx(1.0)
+    assert classification.classes(spec, "sigmoid") == 2
+
+
+def test_below_the_threshold_is_unknown() -> None:
+    assert decode([0.4, 0.3, 0.2, 0.1], threshold=0.5) == []
+
+
+def test_missing_labels_are_numbers() -> None:
+    found = classification.decode(np.array([[0, 1, 0, 0]], np.float32), FLOAT, card(labels=()), 1, 0.0)
+    assert found[0].name == "1"
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 4), (1, -1), (1, 7, 7, 21)])
+def test_other_outputs_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadModel, match="no list of class scores"):
+        classification.classes(TensorSpec("out", shape, "float32"), "softmax")
+
+
+def test_pooled_shape_is_accepted() -> None:
+    assert classification.classes(TensorSpec("out", (1, 1, 1, 1001), "uint8"), "softmax") == 1001
