@@ -1,11 +1,11 @@
 """What ``predict`` costs over the bare runtime, alternating in one process, one thread.
 
-    python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--frames 400] [--blocks 20]
+    python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--picture P] [--blocks 20]
 
-For each model, on the same 1280x720 frame: bare ``invoke`` on a ready tensor, ``prepare`` alone, and ``predict``. The three are
-interleaved in short blocks, so that a busy machine slows all alike; each ratio is taken within a block, and the median of
-the blocks and their quartiles are printed. Budgets: predict over bare invoke at most 1.15 for MobileNetV2 1.0 224 and 1.50 for
-MobileNetV1 0.25 224; predict over its own prepare + invoke at most 1.05.
+For each model, on the same 1280x720 frame: bare ``invoke`` on a ready tensor, ``prepare`` alone, and ``predict``. The
+three are interleaved in short blocks, so that a busy machine slows all alike; each ratio is taken within a block, and
+the median of the blocks and their quartiles are printed. Budgets: predict over bare invoke at most 1.15 for MobileNetV2
+1.0 224 and 1.50 for MobileNetV1 0.25 224; predict over its own prepare + invoke at most 1.05.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ SCHEMA = "edgevision.card/1"
 ENTRY = "edgevision.json"
 """Name of the card within the model file."""
 Activation = str
-"""What the model's last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits`` or ``none``."""
+"""What the last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits``, ``none``."""
 ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
 MAX_LABELS = 100_000
 
@@ -46,7 +46,7 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model file says of itself. Records of training and conversion are plain JSON objects; no path of a host is in them."""
+    """What a model file says of itself. The records of training and conversion are JSON objects without host paths."""
 
     name: str
     task: Task
@@ -96,7 +96,9 @@ class ModelCard:
             "threshold": self.threshold,
             "flatbuffer_sha256": self.flatbuffer_sha256,
             "source_sha256": self.source_sha256,
-            "selftest": None if test is None else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
+            "selftest": None
+            if test is None
+            else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
             "training": self.training,
             "quantization": self.quantization,
             "versions": self.versions,

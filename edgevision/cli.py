@@ -14,7 +14,10 @@ from .errors import EdgeVisionError, nearest
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", the help line; held here so that --help imports no command)
-    "convert": ("edgevision.convert.commands.convert:convert", "Quantize a Keras model to one self-describing int8 .tflite."),
+    "convert": (
+        "edgevision.convert.commands.convert:convert",
+        "Quantize a Keras model to one self-describing int8 .tflite.",
+    ),
     "inspect": ("edgevision.commands.inspect:inspect", "Show what is in a .tflite: card, tensors, operators, size."),
     "card": ("edgevision.commands.card:card", "Give somebody else's .tflite its task, labels and preprocessing."),
     "run": ("edgevision.device.commands.run:run", "Recognise what a camera, video, picture or folder shows."),
@@ -52,7 +55,9 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
             ctx.fail(f"no such command: {name!r}{nearest(name, list(COMMANDS))}; edgevision --help lists them")

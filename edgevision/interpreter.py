@@ -1,4 +1,4 @@
-"""One door to the TFLite runtimes: LiteRT, tflite-runtime or TensorFlow's own, whichever is installed, in that order."""
+"""One door to the TFLite runtimes: LiteRT, tflite-runtime or TensorFlow's own, the first that is installed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpr
         return Interpreter(raw, name, version, count)
     except (RuntimeError, ValueError) as error:
         if "edgetpu-custom-op" in str(error):
-            raise EngineError("this model is compiled for the Edge TPU and cannot run on the CPU; use the ordinary .tflite it was compiled from") from None
+            raise EngineError(
+                "this model is compiled for the Edge TPU and cannot run on the CPU; "
+                "use the ordinary .tflite it was compiled from"
+            ) from None
         raise EngineError(f"the {name} runtime cannot load this model: {_first_line(error)}") from None
 
 

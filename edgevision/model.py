@@ -99,13 +99,12 @@ def open_model(path: str | Path, *, engine: Engine | None = None, threads: int |
     """
     file = modelfile.read(Path(path))
     card = file.card or file.effective_card()
-    if engine is None:
-        if file.card is None:
-            from .probe import probe
+    if engine is None and file.card is None:
+        from .probe import probe
 
-            probe(file.path)
-        engine = open_interpreter(file.flatbuffer, threads)
-    return Model(file.path, card, engine, file.sha256, carded=file.card is not None)
+        probe(file.path)
+    runner = engine or open_interpreter(file.flatbuffer, threads)
+    return Model(file.path, card, runner, file.sha256, carded=file.card is not None)
 
 
 def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
@@ -121,7 +120,9 @@ def _match(card: ModelCard, engine: Engine) -> None:
         raise BadModel(f"the model has {len(engine.inputs)} inputs; a picture goes into exactly one")
     shape, rule = engine.inputs[0].shape, card.rule
     if tuple(shape) != (1, rule.height, rule.width, rule.channels):
-        raise BadModel(f"the card says {rule.width}x{rule.height}x{rule.channels}, but the model's input is {tuple(shape)}")
+        raise BadModel(
+            f"the card says {rule.width}x{rule.height}x{rule.channels}, but the model's input is {tuple(shape)}"
+        )
     if card.task not in ("classification", "multilabel"):
         raise BadModel(f"this is a {card.task} model; this version runs classifiers")
     count = classification.classes(engine.outputs[0], card.activation)

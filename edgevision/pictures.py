@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Read by OpenCV when it is first loaded: a few kilobytes of PNG must not ask for gigabytes of memory.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
@@ -99,7 +99,7 @@ def _decode_plain(data: bytes) -> Pixels | None:
 
 
 def _decode_any(data: bytes) -> Pixels | None:
-    """Formats that may hold alpha or 16 bit; those without go through OpenCV's plain colour mode, which also reads EXIF."""
+    """Formats that may hold alpha or 16 bit; others go through OpenCV's plain colour mode, which also reads EXIF."""
     raw = _quietly(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))  # noqa: TID251
     if raw is None:
         return None
@@ -125,13 +125,12 @@ def _as_color(raw: Pixels) -> Pixels:
 
 def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
     """OpenCV raises, or warns on stderr, for damaged data; the caller says it in one line instead."""
-    level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
-    if level is not None:
-        cv2.setLogLevel(0)
+    log: Any = cv2  # the stubs of some versions lack these two
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         return call()
     except cv2.error:
         return None
     finally:
-        if level is not None:
-            cv2.setLogLevel(level)
+        log.setLogLevel(level)

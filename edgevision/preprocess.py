@@ -1,7 +1,8 @@
 """From picture to tensor: the only code that crops, resizes, swaps and quantizes, in training and on the device alike.
 
-Only operations that give the same bytes on every CPU are used: area reduction by a whole factor, then OpenCV's bit-exact
-bilinear. Plain bilinear skips pixels of a large frame; area by a fraction costs more than a small model's inference.
+Only operations that give the same bytes on every CPU are used: area reduction by a whole factor, then OpenCV's
+bit-exact bilinear. Plain bilinear skips pixels of a large frame; area by a fraction costs more than a small model's
+inference.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def quantize(picture: Pixels, rule: Rule, spec: TensorSpec) -> Tensor:
 
 
 def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
-    """Whether a byte of the picture is already the stored value: real = scale * (byte - zero_point) is the rule's own line.
+    """Whether a picture's byte is already the stored value: scale * (byte - zero_point) is the rule's own line.
 
     The zero point is whole and the mean need not be, so half a step between them is the same model.
     """
@@ -137,9 +138,9 @@ def _reorder(picture: Pixels, have: str, want: str) -> Pixels:
         return np.ascontiguousarray(picture)
     if want == "GRAY":
         return _gray(picture, have)
-    if have == "GRAY":
-        return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    code = cv2.COLOR_GRAY2BGR if have == "GRAY" else cv2.COLOR_BGR2RGB
+    swapped: Pixels = cv2.cvtColor(picture, code)
+    return swapped
 
 
 def _gray(picture: Pixels, have: str) -> Pixels:
@@ -166,7 +167,9 @@ def _table(mean: float, std: float, spec: TensorSpec) -> npt.NDArray[np.generic]
         return real.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
     if not spec.quantized:
-        raise BadInput(f"the model's input {spec.name} is {spec.dtype} without a scale: its preprocessing cannot be known")
+        raise BadInput(
+            f"the model's input {spec.name} is {spec.dtype} without a scale: its preprocessing cannot be known"
+        )
     stored = np.floor(real / spec.scale + spec.zero_point + 0.5)
     return np.clip(stored, limits.min, limits.max).astype(spec.dtype)
 

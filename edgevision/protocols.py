@@ -34,8 +34,13 @@ class Camera(Protocol):
 class Engine(Protocol):
     """Something that runs a model."""
 
-    inputs: Sequence[TensorSpec]
-    outputs: Sequence[TensorSpec]
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """What goes in."""
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """What comes out."""
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
         """Runs the model once; returns copies that the caller owns, in the order of ``outputs``."""

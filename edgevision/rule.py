@@ -1,4 +1,7 @@
-"""The preprocessing rule: how a picture becomes the model's input. It travels in the model file, never as an option of ``run``."""
+"""The preprocessing rule: how a picture becomes the model's input.
+
+It travels in the model file and is never an option of ``run``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Rule:
     channels: int = 3
     """1 (gray) or 3."""
     resize: Resize = "stretch"
-    """stretch: the whole picture; crop: the largest centred part of the right shape; letterbox: whole, with a border."""
+    """stretch: all of the picture; crop: the largest centred part of the right shape; letterbox: all, with a border."""
     crop_fraction: float = 1.0
     """0..1, how much of the largest centred part ``crop`` keeps."""
     fill: int = 0
@@ -90,7 +93,7 @@ def _check(good: bool, name: str, value: object) -> None:
         raise BadInput(f"the preprocessing rule has a bad {name}: {value!r}")
 
 
-def _numbers(key: str, value: object) -> tuple[float, ...]:
+def _numbers(key: str, value: Any) -> tuple[float, ...]:
     items = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in items):
         raise BadInput(f"the preprocessing rule has a bad {key}: {value!r}")

@@ -16,7 +16,17 @@ from .errors import CannotWrite
 from .files import write_text
 
 Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
-PACKAGES = ("edgevision", "numpy", "opencv-python-headless", "opencv-python", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "tf_keras")
+PACKAGES = (
+    "edgevision",
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "tensorflow",
+    "keras",
+    "tf_keras",
+)
 
 
 @dataclass(slots=True)
@@ -68,7 +78,9 @@ def new_run(runs: Path, kind: Kind) -> Run:
             except FileExistsError:
                 continue  # another process took the number between our look and our mkdir
     except OSError as error:
-        raise CannotWrite(f"cannot make a run folder in {runs}: {error.strerror}; choose another place with --runs") from None
+        raise CannotWrite(
+            f"cannot make a run folder in {runs}: {error.strerror}; choose another place with --runs"
+        ) from None
     return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import modelfile, pictures
 from .card import SelfTestCase
+from .data import Frame
 from .errors import BadModel, BadPicture
 from .model import Model
 
@@ -44,7 +45,8 @@ class SelfTestReport:
         bad = [case for case in self.cases if not case.ok]
         if not bad:
             worst = max(case.worst for case in self.cases)
-            return f"{len(self.cases)} of {len(self.cases)} pictures as expected; scores within {worst:.3f} (allowed {self.tolerance:g})"
+            count = len(self.cases)
+            return f"{count} of {count} pictures as expected; scores within {worst:.3f} (allowed {self.tolerance:g})"
         reasons = sorted({_reason(case) for case in bad})
         return f"{len(bad)} of {len(self.cases)} pictures differ: {', '.join(reasons)}"
 
@@ -75,7 +77,7 @@ def _run(model: Model, entries: Mapping[str, bytes], case: SelfTestCase, toleran
     return CaseResult(case.picture, same_tensor, same_top, worst, same_tensor and same_top and worst <= tolerance)
 
 
-def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> pictures.Frame:
+def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> Frame:
     try:
         return pictures.decode(entries[name], name)
     except KeyError:

@@ -19,7 +19,9 @@ def card(activation: str = "softmax", labels: tuple[str, ...] = ("a", "b", "c", 
     return ModelCard("test", "classification", Rule(4, 4), labels, activation)
 
 
-def decode(values: list[float], spec: TensorSpec = FLOAT, activation: str = "softmax", threshold: float = 0.0) -> list[tuple]:
+def decode(
+    values: list[float], spec: TensorSpec = FLOAT, activation: str = "softmax", threshold: float = 0.0
+) -> list[tuple]:
     output = np.array([values], spec.dtype)
     found = classification.decode(output, spec, card(activation), 3, threshold)
     return [(label.index, label.name, pytest.approx(label.score, abs=1e-4)) for label in found]

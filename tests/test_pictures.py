@@ -88,7 +88,9 @@ def test_truncated_files_are_refused(suffix: str, share: float) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(sorted(ENCODED)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6))
+@given(
+    st.sampled_from(sorted(ENCODED)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6)
+)
 def test_damaged_files_are_a_picture_or_a_line(suffix: str, changes: list[tuple[float, int]]) -> None:
     data = bytearray(ENCODED[suffix])
     for place, value in changes:

@@ -137,7 +137,9 @@ def test_float_input_is_the_formula() -> None:
 @pytest.mark.parametrize("resize", GOLDEN)
 def test_bytes_are_the_same_everywhere(resize: str) -> None:
     rule = Rule(48, 32, resize=resize, crop_fraction=0.875, fill=128)
-    found = [pixels(Frame(picture(w, h), "RGB"), rule).tobytes() for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))]
+    found = [
+        pixels(Frame(picture(w, h), "RGB"), rule).tobytes() for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))
+    ]
     assert hashlib.sha256(b"".join(found)).hexdigest() == GOLDEN[resize]
 
 
@@ -158,7 +160,14 @@ def test_wrong_arrays_are_refused(array: np.ndarray, order: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"width": 0}, {"resize": "zoom"}, {"crop_fraction": 1.5}, {"std": (0.0,)}, {"mean": (1.0, 2.0)}, {"order": "GRAY"}],
+    [
+        {"width": 0},
+        {"resize": "zoom"},
+        {"crop_fraction": 1.5},
+        {"std": (0.0,)},
+        {"mean": (1.0, 2.0)},
+        {"order": "GRAY"},
+    ],
 )
 def test_bad_rules_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(BadInput, match="preprocessing rule"):

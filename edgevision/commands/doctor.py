@@ -23,7 +23,7 @@ def doctor(model: Path, as_json: bool) -> None:
     if not report.ok:
         from ..errors import GateNotMet
 
-        raise GateNotMet(f"{model} does not compute here what it was made to: {report.describe()}; convert it again, or report this machine")
+        raise GateNotMet(f"{model} does not compute here what it was made to: {report.describe()}; convert it again")
 
 
 def _show(path: Path, text: str, good: bool, as_json: bool) -> None:

@@ -16,7 +16,9 @@ PATH = click.Path(path_type=Path)
 
 def json_option(function: F) -> F:
     """--json: a program reads the result from stdout; all else goes to stderr."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout; all else goes to stderr.")(function)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout; all else goes to stderr."
+    )(function)
 
 
 def quiet_option(function: F) -> F:
@@ -31,9 +33,17 @@ def overwrite_option(function: F) -> F:
 
 def runs_option(function: F) -> F:
     """--runs DIR: where numbered run folders are made."""
-    return click.option("--runs", type=PATH, default=Path("runs"), show_default=True, help="Where numbered run folders are made.")(function)
+    return click.option(
+        "--runs", type=PATH, default=Path("runs"), show_default=True, help="Where numbered run folders are made."
+    )(function)
 
 
 def seed_option(function: F) -> F:
     """--seed N: the same seed gives the same result."""
-    return click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The same seed gives the same result.")(function)
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**31 - 1),
+        default=0,
+        show_default=True,
+        help="The same seed gives the same result.",
+    )(function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.float32]:
     """The scores 0..1 of all classes, (classes,). One sigmoid output stands for two classes: not, and yes."""
-    flat = dequantize(output, spec).reshape(-1)
+    flat: npt.NDArray[Any] = dequantize(output, spec).reshape(-1)
     if activation == "logits":
         flat = _softmax(flat)
     elif activation == "sigmoid_logits":
@@ -52,9 +52,9 @@ def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
     return (output.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
 
 
-def _softmax(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     shifted = np.exp(values - values.max())
-    return shifted / shifted.sum()
+    return (shifted / shifted.sum()).astype(np.float32)
 
 
 def _unit(score: float) -> float:
