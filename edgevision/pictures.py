@@ -125,7 +125,7 @@ def _as_color(raw: Pixels) -> Pixels:
 
 def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
     """OpenCV raises, or warns on stderr, for damaged data; the caller says it in one line instead."""
-    log: Any = cv2  # the stubs of some versions lack these two
+    log = _log()
     level = log.getLogLevel()
     log.setLogLevel(0)
     try:
@@ -134,3 +134,8 @@ def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
         return None
     finally:
         log.setLogLevel(level)
+
+
+def _log() -> Any:
+    """Where this OpenCV keeps its log level: version 5 moved it."""
+    return cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2

@@ -54,7 +54,8 @@ def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
 
 def _softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     shifted = np.exp(values - values.max())
-    return (shifted / shifted.sum()).astype(np.float32)
+    shares: npt.NDArray[np.float32] = (shifted / shifted.sum()).astype(np.float32)
+    return shares
 
 
 def _unit(score: float) -> float:
