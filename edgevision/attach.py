@@ -1,0 +1,188 @@
+"""Gives a model its metadata without touching a byte of it: a new head is put before the old flatbuffer.
+
+Offsets in a flatbuffer are relative and lead forward, so the old bytes, moved as a whole, stay valid. The head holds
+a new root table and new lists of buffers and of metadata entries, which lead to the old parts and to the one new
+buffer. So alignment, fields newer than this program and the compiled part of an Edge TPU model stay as they are, which
+reading all into objects and writing them again does not promise; and the old model can be had back byte for byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from .errors import BadModel
+from .flatread import Table, root
+from .tflite_schema import IDENTIFIER, METADATA_NAME, Buffer, MetadataEntry, Model, Operator, SubGraph
+
+ALIGN = 64
+"""The head is a multiple of this (bytes), so that the old parts keep their alignment."""
+DATA_ALIGN = 16
+"""What the schema asks of a buffer's data (bytes)."""
+MAX_BYTES = 2**31 - 1
+"""Largest flatbuffer."""
+
+
+def with_metadata(flatbuffer: bytes, metadata: bytes) -> bytes:
+    """The model with this metadata in the place of what it had. Raises BadModel."""
+    flatbuffer = without_metadata(flatbuffer)
+    model = _open(flatbuffer)
+    _refuse_what_cannot_move(model)
+    if len(flatbuffer) + len(metadata) + 2**20 > MAX_BYTES:
+        raise BadModel("the model is too large (2 GB) to carry metadata")
+    return _head(model, metadata) + flatbuffer
+
+
+def without_metadata(flatbuffer: bytes) -> bytes:
+    """The model as it was before ``with_metadata``; any other comes back as it is."""
+    model = _open(flatbuffer)
+    index = metadata_index(model)
+    buffer = None if index is None else model.element(Model.BUFFERS, index)
+    at = None if buffer is None else buffer.target(Buffer.DATA)
+    if buffer is None or at is None:
+        return flatbuffer
+    # The data is the last thing of a head. Whether it is one is proved by making it again.
+    data = bytes(buffer.raw(Buffer.DATA))
+    start = _round_up(at + 4 + len(data), ALIGN)
+    inner = flatbuffer[start:]
+    try:
+        return inner if _head(_open(inner), data) == flatbuffer[:start] else flatbuffer
+    except BadModel:
+        return flatbuffer
+
+
+def metadata_index(model: Table) -> int | None:
+    """Which buffer holds the standard metadata, None if none does."""
+    for entry in model.tables(Model.METADATA):
+        if entry.text(MetadataEntry.NAME) == METADATA_NAME:
+            return entry.integer(MetadataEntry.BUFFER, "I")
+    return None
+
+
+def _open(flatbuffer: bytes) -> Table:
+    return root(flatbuffer, IDENTIFIER, "the model")
+
+
+def _refuse_what_cannot_move(model: Table) -> None:
+    if any(number >= len(Model) for number in model.fields):
+        raise BadModel("the model is of a newer file format than this version can give metadata to; update edgevision")
+    operators = [o for graph in model.tables(Model.SUBGRAPHS) for o in graph.tables(SubGraph.OPERATORS)]
+    offsets = [b.integer(Buffer.OFFSET, "Q") for b in model.tables(Model.BUFFERS)]
+    offsets += [o.integer(Operator.LARGE_CUSTOM_OPTIONS_OFFSET, "Q") for o in operators]
+    if any(offset > 1 for offset in offsets):
+        raise BadModel(
+            "the model keeps weights outside its flatbuffer (the form for over 2 GB): it cannot carry metadata"
+        )
+
+
+class _Head:
+    """Bytes written front to back; offsets to the old part are filled in when the head's size is known."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(struct.pack("<I4s", 0, IDENTIFIER))
+        self._to_old: list[tuple[int, int]] = []
+
+    def pad(self, align: int, before: int = 0) -> None:
+        """Zeros, until what comes ``before`` bytes later is aligned."""
+        self.data += bytes(-(len(self.data) + before) % align)
+
+    def put(self, packed: bytes) -> int:
+        at = len(self.data)
+        self.data += packed
+        return at
+
+    def table(self, present: Sequence[bool]) -> tuple[int, list[int]]:
+        """A table whose fields all take 4 bytes: (its position, the position of each field)."""
+        places = [4 + 4 * sum(present[:n]) for n in range(len(present))]
+        entries = [place if there else 0 for place, there in zip(places, present, strict=True)]
+        size = 4 + 4 * sum(present)
+        vtable = self.put(struct.pack(f"<{len(entries) + 2}H", 4 + 2 * len(entries), size, *entries))
+        self.pad(4)
+        at = self.put(bytes(size))
+        struct.pack_into("<i", self.data, at, at - vtable)
+        return at, [at + place for place in places]
+
+    def vector(self, count: int) -> tuple[int, list[int]]:
+        """A vector of offsets: (its position, the position of each element)."""
+        at = self.put(struct.pack("<I", count) + bytes(4 * count))
+        return at, [at + 4 + 4 * n for n in range(count)]
+
+    def store(self, at: int, value: int) -> None:
+        struct.pack_into("<I", self.data, at, value)
+
+    def refer(self, at: int, target: int) -> None:
+        self.store(at, target - at)
+
+    def refer_old(self, at: int, target: int) -> None:
+        """An offset to a position of the old part."""
+        self._to_old.append((at, target))
+
+    def finish(self) -> bytes:
+        self.pad(ALIGN)
+        for at, target in self._to_old:
+            self.refer(at, len(self.data) + target)
+        return bytes(self.data)
+
+
+def _head(model: Table, metadata: bytes) -> bytes:
+    """What to put before the flatbuffer whose root table is ``model``."""
+    head = _Head()
+    places = _root(head, model)
+    old_buffers = model.targets(Model.BUFFERS)
+    found = metadata_index(model)
+    index = len(old_buffers) if found is None or found >= len(old_buffers) else found
+    buffers_at, buffers = head.vector(max(len(old_buffers), index + 1))
+    for n, target in enumerate(old_buffers):
+        if n != index:
+            head.refer_old(buffers[n], target)
+    entries_at, entry = _entries(head, model, index)
+    head.refer(places[Model.BUFFERS], buffers_at)
+    head.refer(places[Model.METADATA], entries_at)
+    _named_buffer(head, entry, buffers[index], metadata)
+    return head.finish()
+
+
+def _root(head: _Head, model: Table) -> list[int]:
+    """The new root table, all as in the old one but the two lists; the positions of its fields."""
+    present = [n in (*model.fields, Model.BUFFERS, Model.METADATA) for n in Model]
+    at, places = head.table(present)
+    head.refer(0, at)
+    for number in model.fields:
+        if number == Model.VERSION:
+            head.store(places[number], model.integer(Model.VERSION, "I"))
+        elif number not in (Model.BUFFERS, Model.METADATA) and number < len(Model):
+            target = model.target(number)
+            assert target is not None
+            head.refer_old(places[number], target)
+    return places
+
+
+def _entries(head: _Head, model: Table, index: int) -> tuple[int, list[int]]:
+    """The list of metadata entries, ours last: (its position, the positions of our entry's two fields)."""
+    kept = [
+        at
+        for at, entry in zip(model.targets(Model.METADATA), model.tables(Model.METADATA), strict=True)
+        if entry.text(MetadataEntry.NAME) != METADATA_NAME
+    ]
+    at, elements = head.vector(len(kept) + 1)
+    for element, target in zip(elements, kept, strict=False):
+        head.refer_old(element, target)
+    entry_at, fields = head.table([True, True])
+    head.refer(elements[-1], entry_at)
+    head.store(fields[MetadataEntry.BUFFER], index)
+    return at, fields
+
+
+def _named_buffer(head: _Head, entry: list[int], buffer_element: int, metadata: bytes) -> None:
+    """The name of our entry, and the buffer with the metadata as the last thing of the head."""
+    name = METADATA_NAME.encode()
+    head.refer(entry[MetadataEntry.NAME], head.put(struct.pack("<I", len(name)) + name + b"\0"))
+    head.pad(4)
+    table_at, fields = head.table([True])
+    head.refer(buffer_element, table_at)
+    head.pad(DATA_ALIGN, before=4)
+    head.refer(fields[Buffer.DATA], head.put(struct.pack("<I", len(metadata)) + metadata))
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step

@@ -1,0 +1,148 @@
+"""A card for somebody else's model: from its standard metadata, and from what its graph shows."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from .card import ModelCard
+from .data import Task
+from .errors import BadInput, BadModel
+from .graph import Graph, read_graph
+from .rule import ModelOrder, Rule
+from .tensors import TensorSpec
+
+if TYPE_CHECKING:
+    from .metadata import TensorMetadata
+    from .modelfile import ModelFile
+
+DETECTION_OPERATOR = "TFLite_Detection_PostProcess"
+COMPILED_OPERATOR = "edgetpu-custom-op"
+"""The one operator that the Edge TPU compiler puts in the place of all it could map."""
+ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
+"""Operators after the activation that leave the scores what they are."""
+
+
+def card_from_metadata(file: ModelFile) -> ModelCard:
+    """The card of a file that has standard metadata but no card of ours. Raises BadModel where it lacks something."""
+    if file.metadata is None:
+        raise BadModel(f"{file.path} does not say how it is fed: it has no card and no metadata; {mend(file)}")
+    if len(file.inputs) != 1:
+        raise BadModel(f"{file.path} has {len(file.inputs)} inputs; a picture goes into exactly one")
+    graph = read_graph(file.flatbuffer)
+    task = guess_task(graph)
+    if task is None:
+        raise BadModel(f"{file.path}: its outputs do not show what the model is for; {mend(file)}")
+    described = file.metadata.inputs[0] if file.metadata.inputs else None
+    return ModelCard(
+        name=file.metadata.name or file.path.stem,
+        task=task,
+        rule=_rule(file, described),
+        labels=file.labels,
+        activation=guess_activation(graph, task),
+        threshold=_threshold(file),
+    )
+
+
+def guess_task(graph: Graph) -> Task | None:
+    """What a graph is for, by its last operator and the shapes of its outputs; None where they do not show it."""
+    if any(op.name == DETECTION_OPERATOR for op in graph.operators):
+        return "detection"
+    if len(graph.outputs) != 1:
+        return None
+    sizes = graph.output_specs[0].shape[1:]
+    if sizes and all(n == 1 for n in sizes[:-1]):
+        return "classification"
+    if len(sizes) in (2, 3) and min(sizes[:2]) > 1:
+        return "segmentation"
+    return None
+
+
+def guess_activation(graph: Graph, task: Task) -> str:
+    """What the last tensor holds: by the operator that makes it; of a compiled model, by the range it can express."""
+    if task not in ("classification", "multilabel"):
+        return "none"
+    tensor = graph.outputs[0]
+    operator = graph.producer(tensor)
+    while operator is not None and operator.name in PASSING and operator.inputs:
+        tensor = operator.inputs[0]
+        operator = graph.producer(tensor) if tensor not in graph.inputs else None
+    if operator is not None and operator.name in ACTIVATION_OF:
+        return ACTIVATION_OF[operator.name]
+    if operator is not None and operator.name == COMPILED_OPERATOR:
+        return "softmax" if _is_proportion(graph.output_specs[0]) else "logits"
+    return "logits"
+
+
+def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
+    """The mean and std with which a uint8 input takes a picture's own bytes; None for other types of input.
+
+    real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale.
+    """
+    if spec.dtype != "uint8":
+        return None
+    return (float(spec.zero_point), 1.0 / spec.scale) if spec.quantized else (0.0, 1.0)
+
+
+def picture_size(spec: TensorSpec) -> tuple[int, int, int]:
+    """Width, height and channels of an input (1, height, width, channels). Raises BadModel."""
+    shape = spec.shape
+    if len(shape) != 4 or shape[0] not in (1, -1):
+        raise BadModel(f"the input has the shape {list(shape)}; a picture needs [1, height, width, channels]")
+    if min(shape[1:]) < 1:
+        raise BadModel(
+            f"the input has the shape {list(shape)}, which is not fixed; convert the model with a fixed size"
+        )
+    if shape[3] not in (1, 3):
+        raise BadModel(f"the input has {shape[3]} channels; a picture has 1 or 3")
+    return shape[2], shape[1], shape[3]
+
+
+def mend(file: ModelFile) -> str:
+    """The line that gives a file its card."""
+    options = "--task ... --resize ... --mean ... --std ... --labels ..."
+    return f"write it in: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
+
+
+def _rule(file: ModelFile, described: TensorMetadata | None) -> Rule:
+    """Stretched, as other tools that read this metadata do."""
+    spec = file.inputs[0]
+    try:
+        width, height, channels = picture_size(spec)
+        mean, std = _normalization(file, spec, described)
+        order: ModelOrder = "GRAY" if channels == 1 else "RGB"
+        return Rule(width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std)
+    except BadInput as error:
+        if str(error).startswith(str(file.path)):
+            raise
+        raise BadModel(f"{file.path}: {error}") from None
+
+
+def _normalization(
+    file: ModelFile, spec: TensorSpec, described: TensorMetadata | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    # Tools that read this metadata feed a uint8 input with the picture's bytes, whatever normalization is there.
+    raw = raw_normalization(spec)
+    if raw is not None:
+        return (raw[0],), (raw[1],)
+    unit = described.normalization if described else None
+    if unit is None:
+        raise BadModel(f"{file.path} does not say how it is fed: its metadata has no normalization; {mend(file)}")
+    return _shortest(unit.mean), _shortest(unit.std)
+
+
+def _shortest(values: tuple[float, ...]) -> tuple[float, ...]:
+    return values[:1] if len(set(values)) == 1 else values
+
+
+def _threshold(file: ModelFile) -> float | None:
+    units = [u for t in file.metadata.outputs for u in t.units] if file.metadata else []
+    found = [u.threshold for u in units if u.kind == "score_threshold" and 0.0 < u.threshold <= 1.0]
+    return found[0] if found else None
+
+
+def _is_proportion(spec: TensorSpec) -> bool:
+    """Whether a quantized output can hold 0..1 and nothing else."""
+    low = {"uint8": 0, "int8": -128}.get(spec.dtype)
+    return low is not None and spec.zero_point == low and abs(spec.scale - 1 / 256) < 1e-4

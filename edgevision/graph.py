@@ -1,0 +1,232 @@
+"""What a model consists of: its tensors and operators, and whether all of it is int8. Read without a runtime."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from .errors import BadModel
+from .flatread import Table, root
+from .tensors import TensorSpec
+from .tflite_schema import (
+    IDENTIFIER,
+    OPERATORS,
+    TYPE_BITS,
+    TYPES,
+    Buffer,
+    Model,
+    Operator,
+    OperatorCode,
+    Quantization,
+    SubGraph,
+    Tensor,
+)
+
+INT8_TYPES = frozenset({"int8", "int32"})
+"""int32 holds biases and shapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphTensor:
+    """One tensor of a graph."""
+
+    spec: TensorSpec
+    per_channel: bool
+    """Whether it has a scale for each channel (``spec.scale`` is 0 then)."""
+    parameter_bytes: int
+    """Size of its constant content; 0 where it is computed."""
+
+    @property
+    def elements(self) -> int:
+        """How many values it holds."""
+        return prod(self.spec.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOperator:
+    """One step of a graph. Tensors are numbers into ``Graph.tensors``; an optional one that is absent is left out."""
+
+    name: str
+    """As in the schema, e.g. CONV_2D; of a custom operator, its code."""
+    version: int
+    custom: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCount:
+    """How often an operator occurs."""
+
+    name: str
+    version: int
+    count: int
+    int8: bool
+    """Whether all of them work on int8 values (a QUANTIZE at a uint8 end counts as such)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One subgraph. Models with control flow have several."""
+
+    tensors: tuple[GraphTensor, ...]
+    operators: tuple[GraphOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def all_int8(self) -> bool:
+        """Whether every tensor is int8 or int32; the inputs and outputs may be uint8."""
+        return all(self.is_int8(n) for n in range(len(self.tensors)))
+
+    def is_int8(self, tensor: int) -> bool:
+        """Whether a tensor is int8 or int32, or a uint8 input or output."""
+        dtype = self.tensors[tensor].spec.dtype
+        return dtype in INT8_TYPES or (dtype == "uint8" and tensor in self.inputs + self.outputs)
+
+    def counts(self) -> list[OperatorCount]:
+        """The operators, most frequent first."""
+        times = Counter((op.name, op.version) for op in self.operators)
+        other = {(op.name, op.version) for op in self.operators if not all(map(self.is_int8, op.inputs + op.outputs))}
+        return [OperatorCount(*key, count, key not in other) for key, count in times.most_common()]
+
+    def producer(self, tensor: int) -> GraphOperator | None:
+        """The operator whose output a tensor is, None for an input or a constant."""
+        return next((op for op in self.operators if tensor in op.outputs), None)
+
+    @property
+    def input_specs(self) -> tuple[TensorSpec, ...]:
+        """The model's inputs."""
+        return tuple(self.tensors[n].spec for n in self.inputs)
+
+    @property
+    def output_specs(self) -> tuple[TensorSpec, ...]:
+        """The model's outputs."""
+        return tuple(self.tensors[n].spec for n in self.outputs)
+
+
+def read_graph(flatbuffer: bytes) -> Graph:
+    """The whole main graph of a model; other subgraphs are looked at by ``subgraph_count``. Raises BadModel."""
+    model = _open(flatbuffer)
+    codes = [_code(c) for c in model.tables(Model.OPERATOR_CODES)]
+    sizes = [b.count(Buffer.DATA, 1) for b in model.tables(Model.BUFFERS)]
+    graph = _main(model)
+    tensors = tuple(_tensor(t, sizes) for t in graph.tables(SubGraph.TENSORS))
+    operators = tuple(_operator(o, codes, len(tensors)) for o in graph.tables(SubGraph.OPERATORS))
+    ends = (_indexes(graph, SubGraph.INPUTS, len(tensors)), _indexes(graph, SubGraph.OUTPUTS, len(tensors)))
+    return Graph(tensors, operators, *ends)
+
+
+def subgraph_count(flatbuffer: bytes) -> int:
+    """1 for a plain model, more where loops or conditions are in it."""
+    return _open(flatbuffer).count(Model.SUBGRAPHS)
+
+
+def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs only, without reading the rest: for a quick start. Raises BadModel."""
+    graph = _main(model)
+    found = [
+        tuple(_spec(graph.element(SubGraph.TENSORS, index)) for index in graph.integers(number, "i"))
+        for number in (SubGraph.INPUTS, SubGraph.OUTPUTS)
+    ]
+    return found[0], found[1]
+
+
+def tensors_json(graph: Graph) -> dict[str, Any]:
+    """Plain values: how many tensors, of which types, the parameters, and the two ends."""
+    constants = [t for t in graph.tensors if t.parameter_bytes]
+    return {
+        "count": len(graph.tensors),
+        "by_type": dict(Counter(t.spec.dtype for t in graph.tensors).most_common()),
+        "parameters": sum(t.elements for t in constants),
+        "parameter_bytes": sum(t.parameter_bytes for t in constants),
+        "inputs": [spec_json(s) for s in graph.input_specs],
+        "outputs": [spec_json(s) for s in graph.output_specs],
+    }
+
+
+def operators_json(graph: Graph) -> list[dict[str, Any]]:
+    """Plain values: name, version, count, int8."""
+    return [{"name": c.name, "version": c.version, "count": c.count, "int8": c.int8} for c in graph.counts()]
+
+
+def spec_json(spec: TensorSpec) -> dict[str, Any]:
+    """Plain values; scale and zero point are null where the tensor is not quantized as a whole."""
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype,
+        "scale": spec.scale if spec.quantized else None,
+        "zero_point": spec.zero_point if spec.quantized else None,
+    }
+
+
+def _open(flatbuffer: bytes) -> Table:
+    return root(flatbuffer, IDENTIFIER, "the model")
+
+
+def _main(model: Table) -> Table:
+    if model.count(Model.SUBGRAPHS) == 0:
+        raise BadModel("the model is empty: it has no graph")
+    return model.element(Model.SUBGRAPHS, 0)
+
+
+def _spec(table: Table) -> TensorSpec:
+    shape = table.integers(Tensor.SHAPE, "i")
+    signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
+    number = table.integer(Tensor.TYPE, "b")
+    quantization = table.table(Tensor.QUANTIZATION)
+    scales = quantization.reals(Quantization.SCALE) if quantization else ()
+    zeros = quantization.integers(Quantization.ZERO_POINT, "q") if quantization else ()
+    whole = len(scales) == 1
+    return TensorSpec(
+        name=table.text(Tensor.NAME),
+        shape=signature if len(signature) == len(shape) else shape,
+        dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
+        scale=scales[0] if whole else 0.0,
+        zero_point=zeros[0] if whole and len(zeros) == 1 else 0,
+    )
+
+
+def _tensor(table: Table, buffer_sizes: list[int]) -> GraphTensor:
+    spec = _spec(table)
+    quantization = table.table(Tensor.QUANTIZATION)
+    buffer = table.integer(Tensor.BUFFER, "I")
+    if buffer >= len(buffer_sizes):
+        raise BadModel(
+            f"the model is damaged: the tensor {spec.name!r} refers to buffer {buffer} of {len(buffer_sizes)}"
+        )
+    # A known type whose size does not fit would be read beyond its end by a careless runtime; that is the probe's work.
+    size = buffer_sizes[buffer] if spec.dtype in TYPE_BITS else 0
+    per_channel = quantization is not None and quantization.count(Quantization.SCALE) > 1
+    return GraphTensor(spec, per_channel, size)
+
+
+def _code(table: Table) -> tuple[str, int, bool]:
+    """Name, version, whether it is custom."""
+    number = max(table.integer(OperatorCode.OLD_BUILTIN, "b"), table.integer(OperatorCode.BUILTIN, "i"))
+    name = OPERATORS[number] if 0 <= number < len(OPERATORS) else f"OPERATOR_{number}"
+    version = table.integer(OperatorCode.VERSION, "i", 1)
+    return (table.text(OperatorCode.CUSTOM) or name, version, True) if name == "CUSTOM" else (name, version, False)
+
+
+def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: int) -> GraphOperator:
+    index = table.integer(Operator.CODE, "I")
+    if index >= len(codes):
+        raise BadModel(f"the model is damaged: an operator has the code {index} of {len(codes)}")
+    return GraphOperator(
+        *codes[index], _indexes(table, Operator.INPUTS, tensors), _indexes(table, Operator.OUTPUTS, tensors)
+    )
+
+
+def _indexes(table: Table, number: int, tensors: int) -> tuple[int, ...]:
+    """Numbers of tensors; -1 stands for an optional one that is absent."""
+    return tuple(_checked(n, tensors) for n in table.integers(number, "i") if n != -1)
+
+
+def _checked(index: int, tensors: int) -> int:
+    if not 0 <= index < tensors:
+        raise BadModel(f"the model is damaged: it refers to tensor {index} of {tensors}")
+    return index

@@ -1,0 +1,212 @@
+"""The model file: a TFLite flatbuffer with standard metadata, then an archive with the card, labels and self-test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import archive, attach, graph, metadata
+from .card import ENTRY, ModelCard
+from .card_metadata import LABELS, metadata_for, replaced_files
+from .errors import BadModel, EdgeVisionError
+from .files import require_file, write_bytes
+from .flatread import Table, root
+from .metadata import Metadata
+from .tensors import TensorSpec
+from .tflite_schema import IDENTIFIER, Buffer, Model
+
+MAX_BYTES = attach.MAX_BYTES + archive.MAX_BYTES
+MAX_LABEL_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFile:
+    """A model file that was read; nothing of it was run."""
+
+    path: Path
+    flatbuffer: bytes
+    """The model itself, without the archive."""
+    card: ModelCard | None
+    """None: a file from elsewhere."""
+    card_problem: str | None
+    """Why the card cannot be trusted; always None unless the file was read with ``strict=False``."""
+    metadata: Metadata | None
+    """The standard metadata."""
+    files: Mapping[str, bytes]
+    """Entries of the archive, the card too."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    sha256: str
+    """Of the whole file."""
+    file_bytes: int
+    """Size of the whole file."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The card's labels, else those that the standard metadata names; empty if there are none. Raises BadModel."""
+        if self.card is not None:
+            return self.card.labels
+        name = self.metadata.label_file() if self.metadata else None
+        if name is None:
+            return ()
+        if name not in self.files:
+            raise BadModel(f"{self.path}: the labels {name!r} that its metadata names are missing from its archive")
+        return parse_labels(self.files[name], f"{self.path}: {name}")
+
+    def effective_card(self) -> ModelCard:
+        """The card, or one made from the standard metadata. Raises BadModel where there is neither."""
+        if self.card is not None:
+            return self.card
+        from .foreign import card_from_metadata
+
+        return card_from_metadata(self)
+
+
+def read(path: Path, *, strict: bool = True) -> ModelFile:
+    """Reads and checks a model file without a runtime. Raises MissingFile, BadModel.
+
+    ``strict=False`` gives a file whose card is damaged or of another model, too, with ``card_problem`` set.
+    """
+    require_file(path, "model")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise BadModel(f"{path} has {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f}")
+    data = path.read_bytes()
+    _refuse_other_formats(path, data)
+    try:
+        return _read(path, data, strict)
+    except BadModel as error:
+        raise BadModel(f"{path}: {error}") from None
+
+
+def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> bytes:
+    """A whole model file: equal inputs give equal bytes. Raises BadModel where the card does not fit the model.
+
+    ``files``: more entries of the archive, such as the self-test's pictures. Card and labels are added here.
+    """
+    model = _open(flatbuffer)
+    inputs, outputs = graph.ends(model)
+    refuse_mismatch(card, inputs, outputs)
+    base = _metadata(model)
+    needless = {ENTRY, LABELS} | (replaced_files(base) if card.labels else set())
+    extra = {name: content for name, content in sorted((files or {}).items()) if name not in needless}
+    standard = metadata_for(card, inputs, outputs, base, frozenset(extra))
+    flatbuffer = attach.with_metadata(flatbuffer, metadata.build(standard))
+    card = card.with_(flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest())
+    entries = {ENTRY: card.dumps().encode()}
+    if card.labels:
+        entries[LABELS] = dump_labels(card.labels)
+    return flatbuffer + archive.pack(entries | extra, len(flatbuffer))
+
+
+def write(path: Path, flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> None:
+    """Builds a model file and puts it in place at once. Raises BadModel, CannotWrite."""
+    write_bytes(path, build(flatbuffer, card, files))
+
+
+def parse_labels(data: bytes, what: str) -> tuple[str, ...]:
+    """Labels, one a line, UTF-8; empty lines at the end do not count. Raises BadModel."""
+    if len(data) > MAX_LABEL_BYTES:
+        raise BadModel(f"{what} is no list of labels: it has {len(data) / 1e6:.0f} MB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadModel(f"{what} is no list of labels: it is not UTF-8 text") from None
+    lines = [line.strip() for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(lines)
+
+
+def dump_labels(labels: tuple[str, ...]) -> bytes:
+    """The text that ``parse_labels`` reads. Raises BadModel for a label with a line break in it."""
+    broken = [label for label in labels if "\n" in label or "\r" in label]
+    if broken:
+        raise BadModel(f"a label must be one line: {broken[0]!r}")
+    return ("\n".join(labels) + "\n").encode()
+
+
+def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+    """Raises BadModel where a card speaks of another model."""
+    if len(inputs) != 1:
+        raise BadModel(f"the model has {len(inputs)} inputs; a picture goes into exactly one")
+    rule, shape = card.rule, inputs[0].shape
+    if len(shape) != 4 or shape[0] not in (1, -1) or shape[1:] != (rule.height, rule.width, rule.channels):
+        asked = (1, rule.height, rule.width, rule.channels)
+        raise BadModel(f"the model's input has the shape {list(shape)}, but the preprocessing makes {list(asked)}")
+    if card.task in ("classification", "multilabel") and card.labels:
+        from .tasks.classification import classes
+
+        count = classes(outputs[0], card.activation)
+        if len(card.labels) != count:
+            raise BadModel(f"there are {len(card.labels)} labels, but the model has {count} classes")
+
+
+def _open(flatbuffer: bytes) -> Table:
+    return root(flatbuffer, IDENTIFIER, "the model")
+
+
+def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
+    start, files = archive.split(data)
+    flatbuffer = data[:start]
+    digest = hashlib.sha256(flatbuffer)
+    card, problem = _card(files, digest.hexdigest())
+    if problem is not None and strict:
+        raise BadModel(problem)
+    digest.update(memoryview(data)[start:])
+    model = _open(flatbuffer)
+    standard = _metadata(model)
+    if card is None:
+        _refuse_cut_off(model, standard, files)
+    inputs, outputs = graph.ends(model)
+    return ModelFile(path, flatbuffer, card, problem, standard, files, inputs, outputs, digest.hexdigest(), len(data))
+
+
+def _card(files: Mapping[str, bytes], digest: str) -> tuple[ModelCard | None, str | None]:
+    """The card and what is wrong with it."""
+    if ENTRY not in files:
+        return None, None
+    try:
+        card = ModelCard.loads(files[ENTRY])
+    except EdgeVisionError as error:
+        return None, str(error)
+    if card.flatbuffer_sha256 != digest:
+        return (
+            card,
+            "the model was changed after its card was written; convert it again, or write a new card: edgevision card",
+        )
+    return card, None
+
+
+def _metadata(model: Table) -> Metadata | None:
+    index = attach.metadata_index(model)
+    return None if index is None else metadata.parse(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
+
+
+def _refuse_cut_off(model: Table, standard: Metadata | None, files: Mapping[str, bytes]) -> None:
+    """Finds a file that lost its end, where no card vouches for the content. Raises BadModel."""
+    for buffer in model.tables(Model.BUFFERS):
+        buffer.raw(Buffer.DATA)
+    name = standard.label_file() if standard else None
+    if name is not None and not files:
+        raise BadModel(
+            f"the file is cut off: the archive with {name!r} that should be at its end is missing; copy it again"
+        )
+
+
+def _refuse_other_formats(path: Path, data: bytes) -> None:
+    """One line for each thing that is mistaken for a .tflite. Raises BadModel."""
+    if not data:
+        raise BadModel(f"{path} is empty")
+    if data[4:8] == IDENTIFIER:
+        return
+    if data.startswith(b"\x89HDF"):
+        raise BadModel(f"{path} is a Keras .h5 file, not a .tflite; convert it first: edgevision convert {path}")
+    if data.startswith(b"PK"):
+        raise BadModel(
+            f"{path} is a .keras file or another zip, not a .tflite; convert it first: edgevision convert {path}"
+        )
+    kind = "" if b"\0" in data[:4096] else " (it looks like text)"
+    raise BadModel(f"{path} is no TFLite model{kind}: it lacks the identifier TFL3")
