@@ -1,8 +1,8 @@
 """From picture to tensor: the only code that crops, resizes, swaps and quantizes, in training and on the device alike.
 
-Only operations that give the same bytes on every CPU are used: area reduction by a whole factor, then OpenCV's
-bit-exact bilinear. Plain bilinear skips pixels of a large frame; area by a fraction costs more than a small model's
-inference.
+Only operations that give the same bytes on every CPU are used: halving (the mean of 2x2 pixels, as often as it fits),
+then OpenCV's bit-exact bilinear. Plain bilinear skips pixels of a large frame; area reduction by any other factor costs
+more than a small model's inference (1280x720 to 224x224, one thread: 5x3 area 0.8 ms, halving 0.2 ms).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Geometry:
 
     source: tuple[int, int, int, int]
     """x, y, width, height in pixels of the frame."""
-    factors: tuple[int, int]
-    """Whole-factor area reduction across and down; 1 is none. They divide the size of ``source``."""
+    halvings: int
+    """How often ``source`` is halved before the bilinear resize; its size can be halved that often."""
     target: tuple[int, int, int, int]
     """x, y, width, height in pixels of the model's input."""
 
@@ -93,8 +93,9 @@ def plan(width: int, height: int, rule: Rule) -> Geometry:
         source, target = (0, 0, width, height), (0, 0, rule.width, rule.height)
         if rule.resize == "crop":
             source = _crop(width, height, rule)
-    factors = (max(1, source[2] // target[2]), max(1, source[3] // target[3]))
-    return Geometry(_trim(source, factors), factors, target)
+    ratio = min(source[2] // target[2], source[3] // target[3])
+    halvings = max(0, ratio.bit_length() - 1)
+    return Geometry(_trim(source, 1 << halvings), halvings, target)
 
 
 def _crop(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
@@ -114,19 +115,19 @@ def _letterbox(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]
     return (rule.width - w) // 2, (rule.height - h) // 2, w, h
 
 
-def _trim(source: tuple[int, int, int, int], factors: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Leaves out the few edge pixels (less than one of the model's) that a whole factor cannot reach."""
+def _trim(source: tuple[int, int, int, int], factor: int) -> tuple[int, int, int, int]:
+    """Leaves out the few edge pixels (less than one of the model's) that do not fill a block."""
     x, y, w, h = source
-    rest_w, rest_h = w % factors[0], h % factors[1]
+    rest_w, rest_h = w % factor, h % factor
     return x + rest_w // 2, y + rest_h // 2, w - rest_w, h - rest_h
 
 
 def _resize(full: Pixels, geometry: Geometry) -> Pixels:
     x, y, w, h = geometry.source
-    fx, fy = geometry.factors
     part: Pixels = full[y : y + h, x : x + w]
-    if fx > 1 or fy > 1:
-        part = cv2.resize(part, (w // fx, h // fy), interpolation=cv2.INTER_AREA)  # noqa: TID251
+    for _ in range(geometry.halvings):
+        half = (part.shape[1] // 2, part.shape[0] // 2)
+        part = cv2.resize(part, half, interpolation=cv2.INTER_AREA)  # noqa: TID251
     size = geometry.target[2:]
     if (part.shape[1], part.shape[0]) != size:
         part = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR_EXACT)  # noqa: TID251

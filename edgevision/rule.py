@@ -14,7 +14,7 @@ Resize = Literal["stretch", "crop", "letterbox"]
 Align = Literal["center", "top_left"]
 ModelOrder = Literal["RGB", "BGR", "GRAY"]
 INTERPOLATION = "area_linear_exact"
-"""Whole-factor area reduction, then bit-exact bilinear: the same bytes on every CPU. The only one there is."""
+"""Area reduction by halving, then bit-exact bilinear: the same bytes on every CPU. The only one there is."""
 MAX_SIDE = 8192
 """Larger inputs are a damaged file, not a model."""
 
