@@ -1,0 +1,143 @@
+"""What a Keras model file may be made of: classes of Keras itself that compute, and nothing that carries or runs code.
+
+Left out on purpose, though Keras has them: Lambda (pickled code), TFSMLayer, TorchModuleWrapper, JaxLayer and
+FlaxLayer (foreign code), the lookup and text layers (they open files that the model file names) and recurrent layers
+(no picture model of one frame needs them).
+"""
+
+from __future__ import annotations
+
+MODELS = frozenset({"Functional", "Sequential", "Model"})
+LAYERS = frozenset(
+    """
+    InputLayer Identity Dense EinsumDense Embedding Masking
+    Activation ReLU LeakyReLU PReLU ELU Softmax
+    Conv1D Conv2D DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D Conv2DTranspose
+    AveragePooling1D AveragePooling2D MaxPooling1D MaxPooling2D
+    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
+    AdaptiveAveragePooling2D AdaptiveMaxPooling2D
+    BatchNormalization GroupNormalization LayerNormalization UnitNormalization RMSNormalization SpectralNormalization
+    Normalization Rescaling Resizing CenterCrop
+    Add Average Concatenate Dot Maximum Minimum Multiply Subtract
+    Flatten Permute Reshape RepeatVector
+    Cropping1D Cropping2D ZeroPadding1D ZeroPadding2D UpSampling1D UpSampling2D
+    ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D
+    AdditiveAttention Attention MultiHeadAttention GroupQueryAttention
+    AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment
+    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
+    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+    Solarization
+    """.split()
+)
+"""Layers by class name; legacy ``.h5`` configs hold no more than the name."""
+OPERATIONS = frozenset(
+    """
+    Abs Absolute Add AdaptiveAveragePool AdaptiveMaxPool Amax Amin AveragePool BatchNorm BroadcastTo Cast Clip
+    Concatenate Conv ConvertToTensor DepthToSpace DepthwiseConv Divide Dot Einsum Elu Exp ExpandDims Flip Gelu GetItem
+    HardSigmoid HardSilu HardTanh LayerNorm LeakyRelu Log LogSoftmax Matmul Max MaxPool Maximum Mean Min Minimum
+    Moveaxis Multiply Negative Normalize Pad Power RGBToGrayscale Reciprocal Relu Relu6 Repeat Reshape Resize Rsqrt
+    SeparableConv Selu Sigmoid Silu Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Square Squeeze Stack
+    StopGradient Subtract Sum Swapaxes Tanh Tile Transpose TrueDivide Unstack
+    """.split()
+)
+"""Operators written as ``keras.ops`` functions in a functional model."""
+VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "slice", "__bytes__"})
+"""Markers that Keras writes for plain values."""
+FUNCTIONS = frozenset(
+    """
+    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
+    log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid
+    sparsemax squareplus swish tanh tanh_shrink threshold
+    """.split()
+)
+"""Activation functions by name."""
+HELPERS = {
+    "keras.initializers": None,
+    "keras.regularizers": None,
+    "keras.constraints": None,
+    "keras.optimizers": None,
+    "keras.optimizers.schedules": None,
+    "keras.losses": None,
+    "keras.metrics": None,
+    "keras": frozenset({"DTypePolicy"}),
+    "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"}),
+    "keras.random": frozenset({"SeedGenerator"}),
+    "keras.src.trainers.compile_utils": frozenset({"CompileLoss", "CompileMetrics", "MetricsList"}),
+}
+"""Modules whose classes hold settings and compute nothing at load time; None: all of the module's classes."""
+LEGACY_HELPERS = frozenset(
+    """
+    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
+    RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+    L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
+    """.split()
+)
+"""The same by class name alone, as a legacy ``.h5`` config holds them."""
+LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
+CODE = {
+    "Lambda": "carries pickled Python code, which is never run",
+    "__lambda__": "carries pickled Python code, which is never run",
+    "TFSMLayer": "runs a SavedModel from another file, which is never loaded",
+    "TorchModuleWrapper": "carries pickled Torch code, which is never run",
+    "JaxLayer": "runs foreign code, which is never loaded",
+    "FlaxLayer": "runs foreign code, which is never loaded",
+}
+"""Classes that deserve a reason of their own."""
+
+
+def refusal(entry: dict[str, object]) -> str | None:
+    """Why a serialized object (a JSON object with ``class_name``) may not be loaded, or None if it may."""
+    name = entry.get("class_name")
+    if not isinstance(name, str):
+        return f"has a class name that is no text: {name!r}"
+    if name in CODE:
+        return f"{_kind(name)} and {CODE[name]}"
+    if name in VALUES:
+        return None
+    registered = entry.get("registered_name")
+    if registered not in (None, "", name) and name != "function":
+        return f"is of the custom class {registered!r}, whose code is not in the file"
+    if name == "function":
+        return _function(entry)
+    module = entry.get("module")
+    if module is None:
+        return _legacy(name)
+    return None if _known(str(module), name) else _unknown(f"{module}.{name}")
+
+
+def _kind(name: str) -> str:
+    return "is a lambda function" if name == "__lambda__" else f"is a {name} layer"
+
+
+def _function(entry: dict[str, object]) -> str | None:
+    function, module = entry.get("config"), entry.get("module")
+    if function in FUNCTIONS and module in (None, "builtins", "keras.activations"):
+        return None
+    return f"uses the custom function {function!r}, whose code is not in the file"
+
+
+def _known(module: str, name: str) -> bool:
+    if module in LAYER_MODULES and (name in LAYERS or name in MODELS):
+        return True
+    if module == "keras.src.models.sequential":
+        return name == "Sequential"
+    if module.startswith("keras.src.ops."):
+        return name in OPERATIONS
+    if module in HELPERS:
+        names = HELPERS[module]
+        return name.isidentifier() if names is None else name in names
+    return False
+
+
+def _legacy(name: str) -> str | None:
+    """The same for an ``.h5``, where only the class name is known."""
+    if name in LAYERS or name in MODELS or name in LEGACY_HELPERS:
+        return None
+    if name in OPERATIONS:
+        return f"is the operator {name}, which Keras cannot read back from an .h5; save the model as .keras instead"
+    return _unknown(name)
+
+
+def _unknown(name: str) -> str:
+    return f"is of the class {name}, which is not on the list of layers that are known to be safe and convertible"

@@ -1,0 +1,88 @@
+"""The architectures of keras.applications, told by the names of their layers, and what their ImageNet weights expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgevision.rule import ModelOrder
+
+IMAGENET_CLASSES = (1000, 1001)
+"""1001: with a background class at index 0."""
+CROP_FRACTION = 0.875
+"""Of the largest centred square; how the published ImageNet scores of these networks were measured."""
+Where = Literal["outside", "inside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One family of networks."""
+
+    name: str
+    backbone: frozenset[str]
+    """Layers that only this family has, all together."""
+    top: str
+    """The layer that gives the ImageNet scores."""
+    normalization: Where = "outside"
+    """inside: the network takes 0..255 and rescales by layers of its own."""
+    order: ModelOrder = "RGB"
+    mean: tuple[float, ...] = (127.5,)
+    """In units of the 0..255 pixel, in the network's own channel order."""
+    std: tuple[float, ...] = (127.5,)
+
+
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+"""Blue, green, red: mean of ImageNet; keras.applications calls this mode "caffe"."""
+TORCH_MEAN = (123.675, 116.28, 103.53)
+TORCH_STD = (58.395, 57.12, 57.375)
+"""Red, green, blue: mean and deviation of ImageNet, times 255; keras.applications calls this mode "torch"."""
+
+ARCHITECTURES = (
+    Architecture("MobileNet", frozenset({"conv1", "conv_dw_1", "conv_pw_13"}), "predictions"),
+    Architecture("MobileNetV2", frozenset({"Conv1", "expanded_conv_depthwise", "block_16_project"}), "predictions"),
+    Architecture(
+        "MobileNetV3", frozenset({"conv_bn", "expanded_conv_depthwise", "conv_1_bn"}), "predictions", "inside"
+    ),
+    Architecture("EfficientNet", frozenset({"stem_conv", "block1a_project_conv", "top_conv"}), "predictions", "inside"),
+    Architecture("ResNetV2", frozenset({"conv1_conv", "conv2_block1_preact_bn", "post_bn"}), "predictions"),
+    Architecture(
+        "ResNet",
+        frozenset({"conv1_conv", "conv2_block1_1_conv", "conv5_block3_out", "conv1_bn"}),
+        "predictions",
+        order="BGR",
+        mean=CAFFE_MEAN,
+        std=(1.0,),
+    ),
+    Architecture(
+        "VGG",
+        frozenset({"block1_conv1", "block5_conv3", "block5_pool"}),
+        "predictions",
+        order="BGR",
+        mean=CAFFE_MEAN,
+        std=(1.0,),
+    ),
+    Architecture(
+        "DenseNet",
+        frozenset({"conv2_block1_concat", "pool4_conv", "conv5_block16_concat"}),
+        "predictions",
+        mean=TORCH_MEAN,
+        std=TORCH_STD,
+    ),
+    Architecture("InceptionV3", frozenset({"mixed0", "mixed10"}), "predictions"),
+    Architecture("InceptionResNetV2", frozenset({"mixed_5b", "mixed_7a", "conv_7b"}), "predictions"),
+    Architecture("Xception", frozenset({"block1_conv1", "block14_sepconv2"}), "predictions"),
+)
+
+
+def recognise(layer_names: frozenset[str]) -> Architecture | None:
+    """The family whose backbone these layers contain, or None."""
+    return next((a for a in ARCHITECTURES if a.backbone <= layer_names), None)
+
+
+def is_imagenet(architecture: Architecture, own_layers: frozenset[str], classes: int) -> bool:
+    """Whether the whole network is the published one, its own top included: then its input is known.
+
+    A backbone under another head was trained again by somebody, who may have fed it otherwise.
+    """
+    complete = architecture.backbone <= own_layers and architecture.top in own_layers
+    return complete and classes in IMAGENET_CLASSES

@@ -1,0 +1,229 @@
+"""How pictures must be prepared for a Keras model: read from its layers, its card or the options, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgevision.card import ModelCard
+from edgevision.errors import BadInput, BadModel
+from edgevision.rule import ModelOrder, Resize, Rule
+
+from . import layers
+from .architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
+
+RAW_STD = 10.0
+"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOptions:
+    """What the user said; None: nothing."""
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    crop_fraction: float | None = None
+    order: ModelOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InferredRule:
+    """The rule for a model, and where it came from."""
+
+    rule: Rule
+    """What the model's input expects once ``cut`` is cut off."""
+    source: str
+    """For people: where normalization and geometry came from."""
+    cut: layers.Node | None = None
+    """A Rescaling layer at the input that the rule replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Normalization:
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    order: ModelOrder
+    source: str
+
+
+def infer_rule(
+    model: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    classes: int,
+    card: ModelCard | None = None,
+    options: RuleOptions | None = None,
+) -> InferredRule:
+    """The rule of a serialized model with an input of ``shape`` (height, width, channels). Raises BadModel, BadInput.
+
+    Options win over the card, the card over the layers, the layers over the architecture. What nothing proves is refused.
+    """
+    given = options or RuleOptions()
+    family = recognise(layers.names(model))
+    published = family if family is not None and is_imagenet(family, _own_names(model), classes) else None
+    entry = _entry(model)
+    normal = _normalization(entry, family, published, card, given)
+    if shape[2] == 1:
+        normal = replace(normal, order="GRAY")
+    elif given.order is not None:
+        normal = replace(normal, order=given.order)
+    cut = _rescaling(entry)
+    if cut is not None:
+        normal = _through(cut, normal)
+    geometry, source = _geometry(published, card, given)
+    rule = Rule(
+        width=shape[1],
+        height=shape[0],
+        channels=shape[2],
+        order=normal.order,
+        mean=normal.mean,
+        std=normal.std,
+        **geometry,
+    )
+    return InferredRule(rule, f"normalization from {normal.source}; geometry from {source}", cut)
+
+
+def _normalization(
+    entry: list[layers.Node],
+    family: Architecture | None,
+    published: Architecture | None,
+    card: ModelCard | None,
+    options: RuleOptions,
+) -> _Normalization:
+    """What the model's own input expects, its first layers still in place."""
+    inside = _raw_input(entry)
+    if options.mean is not None or options.std is not None:
+        return _from_options(options, inside)
+    if card is not None:
+        return _Normalization(card.rule.mean, card.rule.std, card.rule.order, "the model's card")
+    if inside is not None:
+        return _Normalization((0.0,), (1.0,), "RGB", inside)
+    if published is not None and published.normalization == "outside":
+        source = f"keras.applications {published.name}, complete with its ImageNet top"
+        return _Normalization(published.mean, published.std, published.order, source)
+    raise BadModel(_unproven(entry, family))
+
+
+def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
+    mean, std = options.mean or (0.0,), options.std or (1.0,)
+    if inside is not None and (set(mean), set(std)) != ({0.0}, {1.0}):
+        raise BadInput(
+            f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; leave the two options out"
+        )
+    return _Normalization(mean, std, "RGB", "--mean and --std")
+
+
+def _raw_input(entry: list[layers.Node]) -> str | None:
+    """Which first layers prove that the model takes bytes 0..255; None if none do."""
+    offset, step, used = 0.0, 1.0, []
+    for node in entry:
+        line = _line(node)
+        if line is None:
+            if not used and _divisor(node) > RAW_STD:
+                return f"the {node.kind} layer {node.name!r}"
+            break
+        scale, shift = line
+        offset, step = offset * scale + shift, step * scale
+        used.append(node)
+    if used and 0 < step < 1 / RAW_STD:
+        kinds = {n.kind for n in used}
+        what = "the Rescaling layer" if kinds == {"Rescaling"} else "the operators"
+        return f"{what} {', '.join(repr(n.name) for n in used)}"
+    return None
+
+
+def _line(node: layers.Node) -> tuple[float, float] | None:
+    """scale and offset of a layer or operator that is one line for all channels."""
+    if node.kind == "Rescaling":
+        scale, offset = node.config.get("scale"), node.config.get("offset", 0.0)
+        plain = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (scale, offset))
+        return (float(scale), float(offset)) if plain else None  # type: ignore[arg-type]
+    if len(node.arguments) != 1 or len(node.inputs) != 1:
+        return None
+    value = float(node.arguments[0])
+    if node.kind in ("TrueDivide", "Divide") and value:
+        return 1.0 / value, 0.0
+    lines = {"Multiply": (value, 0.0), "Add": (1.0, value), "Subtract": (1.0, -value)}
+    return lines.get(node.kind)
+
+
+def _divisor(node: layers.Node) -> float:
+    """The smallest number by which a layer with one value per channel divides; 0 for any other layer."""
+    if node.kind == "Normalization":
+        return min((v**0.5 for v in _numbers(node.config.get("variance")) if v > 0), default=0.0)
+    if node.kind == "Rescaling":
+        return min((1 / v for v in _numbers(node.config.get("scale")) if v > 0), default=0.0)
+    return 0.0
+
+
+def _numbers(value: object) -> list[float]:
+    """The numbers in a value of a config, which may be a list of lists."""
+    if isinstance(value, (list, tuple)):
+        return [number for inner in value for number in _numbers(inner)]
+    return [float(value)] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+
+
+def _rescaling(entry: list[layers.Node]) -> layers.Node | None:
+    """A Rescaling layer that comes first and can be cut off: one positive scale for all channels."""
+    if not entry or entry[0].kind != "Rescaling":
+        return None
+    line = _line(entry[0])
+    return entry[0] if line is not None and line[0] > 0 else None
+
+
+def _through(cut: layers.Node, normal: _Normalization) -> _Normalization:
+    """The normalization that also does the work of a Rescaling layer: scale * (pixel - mean) / std + offset."""
+    line = _line(cut)
+    assert line is not None
+    scale, offset = line
+    # Twelve digits: 1 / 127.5 as a binary fraction must come back as 127.5.
+    mean = tuple(float(f"{m - offset * s / scale:.12g}") for m, s in _pairs(normal))
+    std = tuple(float(f"{s / scale:.12g}") for _, s in _pairs(normal))
+    return replace(normal, mean=mean, std=std)
+
+
+def _pairs(normal: _Normalization) -> list[tuple[float, float]]:
+    count = max(len(normal.mean), len(normal.std))
+    means = normal.mean if len(normal.mean) == count else normal.mean * count
+    stds = normal.std if len(normal.std) == count else normal.std * count
+    return list(zip(means, stds, strict=True))
+
+
+def _geometry(
+    published: Architecture | None, card: ModelCard | None, options: RuleOptions
+) -> tuple[dict[str, Any], str]:
+    """The fields of the rule that say which part of a picture is used, and where they came from."""
+    if options.resize is not None or options.crop_fraction is not None:
+        resize = options.resize or "crop"
+        fraction = options.crop_fraction if options.crop_fraction is not None else 1.0
+        if resize != "crop" and fraction != 1.0:
+            raise BadInput(f"--crop-fraction {fraction:g} needs --resize crop, not {resize}")
+        return {"resize": resize, "crop_fraction": fraction}, "the options"
+    if card is not None:
+        names = ("resize", "crop_fraction", "fill", "align")
+        return {name: getattr(card.rule, name) for name in names}, "the model's card"
+    if published is not None:
+        return {"resize": "crop", "crop_fraction": CROP_FRACTION}, f"keras.applications {published.name}"
+    return {"resize": "stretch"}, "the default of Keras' own picture loaders (--resize changes it)"
+
+
+def _entry(model: Mapping[str, Any]) -> list[layers.Node]:
+    """The first layers, without those that do nothing at inference."""
+    return [node for node in layers.head(model) if not node.passive]
+
+
+def _own_names(model: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(node.name for node in layers.graph(model).nodes)
+
+
+def _unproven(entry: list[layers.Node], family: Architecture | None) -> str:
+    said = "nothing in the model says how its pictures were normalized"
+    if entry and entry[0].kind == "Rescaling":
+        said = f"the Rescaling layer {entry[0].name!r} does not take bytes 0..255, so pictures are scaled before it as well"
+    hint = "--mean 0 --std 255 for 0..1, --mean 127.5 --std 127.5 for -1..1, --mean 0 --std 1 for plain bytes"
+    if family is not None and family.normalization == "outside":
+        mean, std = (",".join(f"{v:g}" for v in values) for values in (family.mean, family.std))
+        order = " --order BGR" if family.order == "BGR" else ""
+        hint = f"its {family.name} backbone usually takes --mean {mean} --std {std}{order}"
+    return f"{said}; say it: {hint}"

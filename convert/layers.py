@@ -1,0 +1,212 @@
+"""Reads a serialized Keras architecture: which layers a picture meets first, and what comes last.
+
+Works on the config as it lies in the file, for functional and sequential models, nested ones included, so that nothing
+has to be loaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MODELS = ("Functional", "Sequential", "Model")
+AUGMENTATION = ("Random", "AugMix", "AutoContrast", "CutMix", "MixUp", "Solarization", "Equalization")
+"""Beginnings of the names of layers that do nothing at inference."""
+PASSIVE = ("InputLayer", "Identity", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+"""Layers that pass their input on at inference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One layer or operator of a model."""
+
+    path: tuple[str, ...]
+    """Names from the outermost nested model down to the layer."""
+    kind: str
+    """The class name."""
+    config: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    """Names of the layers it reads, within the same model."""
+    calls: int
+    """How often it is used; more than once: it is shared."""
+    arguments: tuple[Any, ...] = ()
+    """Plain values given beside the tensors: the numbers of an operator such as Subtract."""
+
+    @property
+    def name(self) -> str:
+        """The layer's own name."""
+        return self.path[-1]
+
+    @property
+    def passive(self) -> bool:
+        """Whether its input comes out unchanged at inference."""
+        linear = self.kind == "Activation" and _function(self.config.get("activation")) == "linear"
+        return self.kind in PASSIVE or self.kind.startswith(AUGMENTATION) or linear
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One model: its layers in the order of the file."""
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def node(self, name: str) -> Node | None:
+        """The layer of this name."""
+        return next((n for n in self.nodes if n.name == name), None)
+
+    def consumers(self, name: str) -> list[Node]:
+        """The layers that read this one."""
+        return [n for n in self.nodes if name in n.inputs]
+
+
+def graph(model: Mapping[str, Any], path: tuple[str, ...] = ()) -> Graph:
+    """The layers of a serialized model (an object with ``class_name`` and ``config``)."""
+    config = model.get("config")
+    if isinstance(config, list):  # a Sequential of the very first Keras versions
+        config = {"layers": config}
+    if not isinstance(config, Mapping):
+        return Graph((), (), ())
+    entries = [entry for entry in config.get("layers", ()) if isinstance(entry, Mapping)]
+    if model.get("class_name") == "Sequential":
+        return _sequential(entries, path)
+    nodes = tuple(_node(entry, path) for entry in entries)
+    return Graph(nodes, _names(config.get("input_layers")), _names(config.get("output_layers")))
+
+
+def head(model: Mapping[str, Any]) -> Iterator[Node]:
+    """What a picture meets, in order, from the input to the first fork; nested models are entered."""
+    yield from _walk_head(graph(model))
+
+
+def tail(model: Mapping[str, Any]) -> Iterator[Node]:
+    """From the output backwards to the first layer with several inputs; nested models are entered."""
+    yield from _walk_tail(graph(model))
+
+
+def names(model: Mapping[str, Any]) -> frozenset[str]:
+    """The names of all layers, nested ones included."""
+    found: set[str] = set()
+    graphs = [graph(model)]
+    while graphs:
+        for node in graphs.pop().nodes:
+            found.add(node.name)
+            if node.kind in MODELS:
+                graphs.append(_inner(node))
+    return frozenset(found)
+
+
+def final_activation(model: Mapping[str, Any]) -> str:
+    """What the last layer applies: softmax, sigmoid, linear, or another function's name."""
+    for node in tail(model):
+        if node.kind in ("Softmax", "Sigmoid"):
+            return node.kind.lower()
+        activation = _function(node.config.get("activation"))
+        if activation not in (None, "linear"):
+            return str(activation)
+        if not (node.passive or node.kind in ("Reshape", "Flatten", "Squeeze")):
+            return "linear"
+    return "linear"
+
+
+def _walk_head(found: Graph) -> Iterator[Node]:
+    if len(found.inputs) != 1:
+        return
+    node = found.node(found.inputs[0])
+    while node is not None:
+        if node.kind in MODELS and node.calls == 1:
+            yield from _walk_head(_inner(node))
+            return
+        yield node
+        readers = found.consumers(node.name)
+        alone = len(readers) == 1 and node.calls <= 1 and readers[0].inputs.count(node.name) == 1
+        node = readers[0] if alone else None
+
+
+def _walk_tail(found: Graph) -> Iterator[Node]:
+    if len(found.outputs) != 1:
+        return
+    node = found.node(found.outputs[0])
+    while node is not None:
+        if node.kind in MODELS:
+            yield from _walk_tail(_inner(node))
+            return
+        yield node
+        node = found.node(node.inputs[0]) if len(node.inputs) == 1 else None
+
+
+def _inner(node: Node) -> Graph:
+    return graph({"class_name": node.kind, "config": node.config}, node.path)
+
+
+def _sequential(entries: list[Mapping[str, Any]], path: tuple[str, ...]) -> Graph:
+    nodes: list[Node] = []
+    for entry in entries:
+        before = (nodes[-1].name,) if nodes else ()
+        config = _config(entry)
+        nodes.append(Node((*path, _name(entry)), str(entry.get("class_name")), config, before, 1))
+    ends = ((nodes[0].name,), (nodes[-1].name,)) if nodes else ((), ())
+    return Graph(tuple(nodes), *ends)
+
+
+def _node(entry: Mapping[str, Any], path: tuple[str, ...]) -> Node:
+    calls = entry.get("inbound_nodes") or []
+    inputs: list[str] = []
+    plain: list[Any] = []
+    for call in calls:
+        _collect(call, inputs, plain)
+    kind = str(entry.get("class_name"))
+    return Node((*path, _name(entry)), kind, _config(entry), tuple(inputs), len(calls), tuple(plain))
+
+
+def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:
+    """Sorts the arguments of one call into tensors (by the name of the layer they come from) and plain values."""
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "__keras_tensor__":
+            inputs.append(str(value["config"]["keras_history"][0]))
+        else:
+            for inner in (value.get("args"), *(value.get("kwargs") or {}).values()):
+                _collect(inner, inputs, plain)
+    elif isinstance(value, list):
+        if _is_legacy_tensor(value):
+            inputs.append(value[0])
+        else:
+            for inner in value:
+                _collect(inner, inputs, plain)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        plain.append(value)
+
+
+def _is_legacy_tensor(value: list[Any]) -> bool:
+    """Keras 2 wrote ``[layer, node, tensor, arguments]``."""
+    return len(value) in (3, 4) and isinstance(value[0], str) and all(type(v) is int for v in value[1:3])
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Layer names in ``["a", 0, 0]``, ``[["a", 0, 0], ...]`` or ``{"key": ["a", 0, 0]}``."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list) or not value:
+        return ()
+    if isinstance(value[0], str):
+        return (value[0],)
+    return tuple(str(item[0]) for item in value if isinstance(item, list) and item)
+
+
+def _config(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = entry.get("config")
+    return config if isinstance(config, Mapping) else {}
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("name") or _config(entry).get("name") or "")
+
+
+def _function(value: object) -> str | None:
+    """The name of an activation, plain or serialized."""
+    if isinstance(value, Mapping):
+        inner = value.get("config")
+        return inner if isinstance(inner, str) else str(value.get("class_name", "")).lower()
+    return value if isinstance(value, str) else None

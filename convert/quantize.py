@@ -1,0 +1,82 @@
+"""Post-training quantization by TensorFlow Lite: full int8 with uint8 ends, static shapes, dense weights per tensor."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevision.errors import BadModel
+
+from . import backend
+from .float_model import FloatModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+
+def to_int8(model: FloatModel, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
+    """An int8 .tflite of the model. Raises BadModel where an operator cannot be quantized.
+
+    ``pictures``: called once, gives the calibration pictures one by one, uint8 (height, width, channels). A black and a
+    white one are added, so that the input's range is the whole range of bytes: real = scale * (byte - zero_point) with
+    scale = 1 / std, and zero_point = mean up to half a step. The weights of dense layers share one scale, which all
+    runtimes read (TFLite Micro and NNAPI refuse one per channel).
+    """
+    tf = backend.tensorflow()
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _samples(model, pictures())
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return _convert(converter, "cannot be quantized to int8")
+
+
+def to_float(model: FloatModel) -> bytes:
+    """A float .tflite of the model: what it weighs without quantization. Raises BadModel."""
+    return _convert(_converter(model), "cannot be converted to TFLite")
+
+
+def _converter(model: FloatModel) -> Any:
+    # By a concrete function with a static shape and without a trackable object: batch 1 all through, no SHAPE or PACK
+    # operators, and several times faster than by way of from_keras_model; with the trackable object calibration fails
+    # on variables that were never read.
+    return backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([model.concrete()])
+
+
+def _convert(converter: Any, failed: str) -> bytes:
+    with backend.quiet() as log:
+        try:
+            result = bytes(converter.convert())
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        # The converter raises ConverterError, RuntimeError, ValueError ... and tells the operator in its native log.
+        except Exception as error:
+            failure: Exception | None = error
+        else:
+            failure = None
+    if failure is not None:
+        raise BadModel(f"this model {failed}: {_reason(failure, log.reason())}") from failure
+    gc.collect()
+    return result
+
+
+def _samples(model: FloatModel, pictures: Iterable[Pixels]) -> Iterator[list[npt.NDArray[np.float32]]]:
+    for pixels in pictures:
+        yield [model.normalize(pixels)[np.newaxis]]
+    for level in (0, 255):
+        yield [model.normalize(np.full(model.shape, level, np.uint8))[np.newaxis]]
+
+
+def _reason(error: Exception, native: str) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "error:" in line or "is neither a custom op" in line), None)
+    return (told or native or (lines[0] if lines else type(error).__name__))[:300]
