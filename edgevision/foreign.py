@@ -70,19 +70,22 @@ def guess_activation(graph: Graph, task: Task) -> str:
         operator = graph.producer(tensor) if tensor not in graph.inputs else None
     if operator is not None and operator.name in ACTIVATION_OF:
         return ACTIVATION_OF[operator.name]
-    if operator is not None and operator.name == COMPILED_OPERATOR:
-        return "softmax" if _is_proportion(graph.output_specs[0]) else "logits"
-    return "logits"
+    if operator is not None and operator.name == COMPILED_OPERATOR and _is_proportion(graph.output_specs[0]):
+        return "softmax"
+    # Classes that do not exclude each other, or a single one, know no softmax.
+    alone = all(n == 1 for n in graph.output_specs[0].shape)
+    return "sigmoid_logits" if task == "multilabel" or alone else "logits"
 
 
 def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
     """The mean and std with which a uint8 input takes a picture's own bytes; None for other types of input.
 
-    real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale.
+    real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale (a 32-bit float
+    has seven digits, so 127.5 stays 127.5).
     """
     if spec.dtype != "uint8":
         return None
-    return (float(spec.zero_point), 1.0 / spec.scale) if spec.quantized else (0.0, 1.0)
+    return (float(spec.zero_point), float(f"{1.0 / spec.scale:.7g}")) if spec.quantized else (0.0, 1.0)
 
 
 def picture_size(spec: TensorSpec) -> tuple[int, int, int]:

@@ -139,9 +139,16 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
     if card.task in ("classification", "multilabel") and card.labels:
         from .tasks.classification import classes
 
-        count = classes(outputs[0], card.activation)
-        if len(card.labels) != count:
-            raise BadModel(f"there are {len(card.labels)} labels, but the model has {count} classes")
+        _refuse_count(card, classes(outputs[0], card.activation))
+    elif card.task == "segmentation" and card.labels and len(outputs[0].shape) == 4 and outputs[0].shape[3] > 1:
+        _refuse_count(card, outputs[0].shape[3])
+
+
+def _refuse_count(card: ModelCard, count: int) -> None:
+    if len(card.labels) != count:
+        raise BadModel(
+            f"there are {len(card.labels)} labels, but the model has {count} classes; give one label a class"
+        )
 
 
 def _open(flatbuffer: bytes) -> Table:

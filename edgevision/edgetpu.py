@@ -1,0 +1,79 @@
+"""Whether a model is fit for the Edge TPU compiler: judged from the graph alone, since the compiler is not at hand.
+
+After the list of supported operations and the model requirements in the public Coral documentation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from .foreign import COMPILED_OPERATOR, DETECTION_OPERATOR
+from .graph import Graph
+
+_SUPPORTED = """
+ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION LOGISTIC
+MAX_POOL_2D MAXIMUM MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE
+RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE
+STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM
+"""
+SUPPORTED = frozenset(_SUPPORTED.split())
+EIGHT_BIT = frozenset({"int8", "uint8", "int32"})
+"""int32: biases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the Edge TPU makes of a model."""
+
+    compiled: bool
+    """It went through the compiler already and cannot run without an Edge TPU."""
+    ready: bool
+    """All of it should map; the last step of a detector is meant to stay on the CPU."""
+    reasons: tuple[str, ...]
+    """Why it is not ready."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; ``mapped`` is unknown, since only the compiler tells it."""
+        return {"compiled": self.compiled, "ready": self.ready, "reasons": list(self.reasons), "mapped": None}
+
+
+def readiness(graph: Graph, subgraphs: int = 1) -> Readiness:
+    """Judges a graph; ``subgraphs``: how many the model has."""
+    if any(op.name == COMPILED_OPERATOR for op in graph.operators):
+        return Readiness(compiled=True, ready=True, reasons=())
+    reasons = [*_shapes(graph), *_types(graph), *_operators(graph)]
+    if subgraphs > 1:
+        reasons.append(f"it has {subgraphs} graphs (loops or conditions); the compiler takes one")
+    return Readiness(compiled=False, ready=not reasons, reasons=tuple(reasons))
+
+
+def _shapes(graph: Graph) -> list[str]:
+    found = [s for s in graph.input_specs if -1 in s.shape]
+    if found:
+        return [f"the input {found[0].name} has no fixed shape: {list(found[0].shape)}"]
+    batches = [s.shape[0] for s in graph.input_specs if s.shape and s.shape[0] != 1]
+    return [f"the input takes {batches[0]} pictures at once; the compiler wants 1"] if batches else []
+
+
+def _types(graph: Graph) -> list[str]:
+    """Everything must be 8 bit, but what a detector's last step makes on the CPU."""
+    on_cpu = {n for op in graph.operators if op.name == DETECTION_OPERATOR for n in op.outputs}
+    other = [t.spec for n, t in enumerate(graph.tensors) if t.spec.dtype not in EIGHT_BIT and n not in on_cpu]
+    counts = Counter(spec.dtype for spec in other)
+    if not counts:
+        return []
+    kinds = ", ".join(f"{count} {dtype}" for dtype, count in counts.most_common())
+    return [f"{sum(counts.values())} of {len(graph.tensors)} tensors are not 8 bit ({kinds}), e.g. {other[0].name!r}"]
+
+
+def _operators(graph: Graph) -> list[str]:
+    counts = Counter(op.name for op in graph.operators if op.name not in SUPPORTED and op.name != DETECTION_OPERATOR)
+    reasons = [
+        f"{name} ({count}x) is not supported: it and all after it run on the CPU" for name, count in counts.items()
+    ]
+    dense = [op for op in graph.operators if op.name == "FULLY_CONNECTED"]
+    if any(graph.tensors[n].per_channel for op in dense for n in op.inputs):
+        reasons.append("FULLY_CONNECTED has weights quantized per channel; the compiler wants them per tensor")
+    return reasons

@@ -1,0 +1,171 @@
+"""Gives a model file a new card: from what its user says, else from what the file and its graph say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import modelfile
+from .card import ModelCard, SelfTest
+from .data import Task
+from .edgetpu import readiness
+from .errors import BadInput, BadModel, UsageError
+from .files import require_absent, require_file, write_bytes
+from .foreign import guess_activation, guess_task, picture_size, raw_normalization
+from .graph import Graph, read_graph
+from .modelfile import ModelFile
+from .probe import probe
+from .rule import ModelOrder, Resize, Rule
+from .runs import utc_now, versions
+from .tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user says of a model; None: as the file has it."""
+
+    task: Task | None = None
+    labels: Path | None = None
+    """A text file, one label a line."""
+    resize: Resize | None = None
+    crop_fraction: float | None = None
+    """0..1, only with ``crop``."""
+    mean: tuple[float, ...] | None = None
+    """In units of the 0..255 pixel, one or one a channel."""
+    std: tuple[float, ...] | None = None
+    order: ModelOrder | None = None
+    activation: str | None = None
+    name: str | None = None
+    threshold: float | None = None
+    """0..1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A new card, and the file it belongs to."""
+
+    file: ModelFile
+    card: ModelCard
+    compiled: bool
+    """The model runs only where an Edge TPU is."""
+
+
+def new_card(path: Path, wish: Wish) -> Given:
+    """Makes the card; nothing is written. Raises MissingFile, BadModel, BadInput, UsageError."""
+    file = modelfile.read(path, strict=False)
+    graph = read_graph(file.flatbuffer)
+    known = _known(file)
+    task = wish.task or (known.task if known else guess_task(graph))
+    if task is None:
+        raise UsageError(f"the outputs of {path} do not show what the model is for; say it with --task")
+    labels = known.labels if known else ()
+    if wish.labels is not None:
+        labels = modelfile.parse_labels(_read_text(wish.labels), str(wish.labels))
+    changes: dict[str, Any] = {
+        "name": wish.name or (known.name if known else path.stem),
+        "task": task,
+        "rule": _rule(file, wish, known.rule if known else None),
+        "labels": labels,
+        "activation": wish.activation or _activation(graph, task, known),
+        "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
+    }
+    card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
+    card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
+    _check(file, card)
+    return Given(file, card, readiness(graph).compiled)
+
+
+def write(given: Given, out: Path, overwrite: bool = False) -> None:
+    """Writes the file with its new card. Raises OutputExists, CannotWrite, BadModel for a model that does not run."""
+    require_absent(out, overwrite)
+    if not given.compiled:
+        # From now on the card vouches for the content, and the file is opened without another look.
+        probe(given.file.path)
+    entries = {name: content for name, content in given.file.files.items() if name not in _pictures(given)}
+    write_bytes(out, modelfile.build(given.file.flatbuffer, given.card, entries))
+
+
+def _known(file: ModelFile) -> ModelCard | None:
+    """The card that the file has or that its metadata gives, if it can be trusted."""
+    if file.card_problem is not None:
+        return None
+    try:
+        return file.effective_card()
+    except BadModel:
+        return None
+
+
+def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
+    if len(file.inputs) != 1:
+        raise BadModel(f"{file.path} has {len(file.inputs)} inputs; a picture goes into exactly one")
+    spec = file.inputs[0]
+    width, height, channels = picture_size(spec)
+    resize = wish.resize or (known.resize if known else None)
+    if resize is None:
+        raise UsageError(
+            f"nothing in {file.path} says how a picture is fitted in; say it with --resize: stretch, crop, letterbox"
+        )
+    mean, std = _normalization(spec, wish, known)
+    order = wish.order or (known.order if known else "GRAY" if channels == 1 else "RGB")
+    return Rule(
+        width=width,
+        height=height,
+        channels=channels,
+        resize=resize,
+        crop_fraction=_crop_fraction(wish, resize, known),
+        order=order,
+        mean=mean,
+        std=std,
+    )
+
+
+def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
+    if wish.crop_fraction is not None and resize != "crop":
+        raise UsageError(f"--crop-fraction goes with --resize crop, not with {resize}")
+    if wish.crop_fraction is not None:
+        return wish.crop_fraction
+    return known.crop_fraction if known is not None and resize == "crop" else 1.0
+
+
+def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std: as said, as known, else as the quantization of a uint8 input implies."""
+    raw = raw_normalization(spec)
+    default = (known.mean, known.std) if known else ((raw[0],), (raw[1],)) if raw else (None, None)
+    mean, std = wish.mean or default[0], wish.std or default[1]
+    if mean is None or std is None:
+        raise UsageError(
+            f"the input is {spec.dtype}; say how pixels are normalized with --mean and --std: (pixel - mean) / std"
+        )
+    if not spec.quantized and not spec.dtype.startswith("float") and (mean, std) != ((0.0,), (1.0,)):
+        raise BadInput(
+            f"the input is {spec.dtype} without a scale: it takes bytes as they are; leave out --mean and --std"
+        )
+    return mean, std
+
+
+def _activation(graph: Graph, task: Task, known: ModelCard | None) -> str:
+    return known.activation if known is not None and known.task == task else guess_activation(graph, task)
+
+
+def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:
+    """The self-test, unless what it measured was changed."""
+    same = known is not None and (known.rule, known.activation, known.task) == (card.rule, card.activation, card.task)
+    return known.selftest if known is not None and same else None
+
+
+def _pictures(given: Given) -> set[str]:
+    """The pictures of a self-test that the new card does not keep."""
+    old = given.file.card.selftest if given.file.card else None
+    return {case.picture for case in old.cases} if old and given.card.selftest is None else set()
+
+
+def _check(file: ModelFile, card: ModelCard) -> None:
+    try:
+        modelfile.refuse_mismatch(card, file.inputs, file.outputs)
+    except BadModel as error:
+        raise BadModel(f"{file.path}: {error}") from None
+
+
+def _read_text(path: Path) -> bytes:
+    return require_file(path, "labels file").read_bytes()

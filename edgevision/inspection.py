@@ -1,0 +1,104 @@
+"""What is in a model file, as one report: ``edgevision inspect`` shows it to a person or prints it as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import modelfile
+from .card import ModelCard
+from .edgetpu import readiness
+from .errors import BadModel
+from .foreign import mend
+from .graph import operators_json, read_graph, subgraph_count, tensors_json
+from .modelfile import ModelFile
+from .probe import probe
+
+SCHEMA = "edgevision.inspect/1"
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """The report ``edgevision.inspect/1`` of any .tflite, as plain values. Raises MissingFile, BadModel."""
+    file = modelfile.read(path, strict=False)
+    try:
+        graph = read_graph(file.flatbuffer)
+        subgraphs = subgraph_count(file.flatbuffer)
+    except BadModel as error:
+        raise BadModel(f"{path}: {error}") from None
+    report = {
+        "schema": SCHEMA,
+        "path": str(path),
+        "bytes": file.file_bytes,
+        "sha256": file.sha256,
+        "card": file.card.to_json() if file.card else None,
+        "metadata": asdict(file.metadata) if file.metadata else None,
+        "files": [{"name": name, "bytes": len(content)} for name, content in file.files.items()],
+        "tensors": tensors_json(graph),
+        "operators": operators_json(graph),
+        "all_int8": graph.all_int8,
+        "edgetpu": readiness(graph, subgraphs).to_json(),
+        "runs_here": _runs_here(file),
+        "opens_as": _opens_as(file),
+        "notes": notes(file),
+    }
+    return {key: _finite(value) for key, value in report.items()}
+
+
+def notes(file: ModelFile) -> list[str]:
+    """What its user should know: how the file is opened here, and what other tools will make of it."""
+    if file.card_problem is not None:
+        return [f"the card cannot be trusted: {file.card_problem}"]
+    if file.card is not None:
+        return _other_tools(file, file.card)
+    try:
+        card = file.effective_card()
+    except BadModel as error:
+        text = str(error).removeprefix(f"{file.path}").lstrip(": ")
+        return [text if mend(file) in text else f"{text}; {mend(file)}"]
+    return [f"it has no card; by its standard metadata it is run as: {card.task}, {card.rule.describe()}"]
+
+
+def _opens_as(file: ModelFile) -> dict[str, Any] | None:
+    """Task and rule with which the file is opened, and where they come from; None where it is refused."""
+    try:
+        card = file.effective_card() if file.card_problem is None else None
+    except BadModel:
+        return None
+    if card is None:
+        return None
+    return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.rule.to_json()}
+
+
+def _other_tools(file: ModelFile, card: ModelCard) -> list[str]:
+    """Where MediaPipe Tasks and ML Kit, which read the standard metadata, will differ."""
+    found = []
+    if card.rule.resize != "stretch":
+        found.append(f"MediaPipe and ML Kit stretch the whole picture; this model's rule is {card.rule.resize}")
+    if card.rule.order == "BGR":
+        found.append("MediaPipe and ML Kit feed RGB; this model takes BGR")
+    if file.inputs[0].dtype == "int8":
+        found.append("MediaPipe refuses int8 inputs; convert with a uint8 input")
+    if not card.rule.scalar and file.inputs[0].dtype != "uint8":
+        found.append("MediaPipe takes one mean and std for all channels; this model has its own for each")
+    return found
+
+
+def _runs_here(file: ModelFile) -> dict[str, Any]:
+    if file.card_problem is not None:
+        return {"ok": False, "reason": file.card_problem}
+    try:
+        probe(file.path)
+    except BadModel as error:
+        return {"ok": False, "reason": str(error).removeprefix(f"{file.path}").lstrip(": ")}
+    return {"ok": True, "reason": None}
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for numbers that JSON has no words for: a file from elsewhere may hold any."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
