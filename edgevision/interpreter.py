@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,8 +61,9 @@ def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpr
     source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     count = threads or available_cpus()
     try:
-        raw = module.Interpreter(num_threads=count, **source)
-        raw.allocate_tensors()
+        with _native_notes_off():
+            raw = module.Interpreter(num_threads=count, **source)
+            raw.allocate_tensors()
         return Interpreter(raw, name, version, count)
     except (RuntimeError, ValueError) as error:
         if "edgetpu-custom-op" in str(error):
@@ -71,9 +76,21 @@ def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpr
 
 def available_cpus() -> int:
     """CPUs this process may use."""
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _native_notes_off() -> Iterator[None]:
+    """The runtime's C++ side announces its XNNPACK delegate on stderr at each start; its errors come as exceptions."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _runtime() -> tuple[str, Any, str]:
