@@ -1,0 +1,107 @@
+"""Open a model file and ask it: the Python door, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgevision
+from edgevision import modelfile
+from edgevision.card import ModelCard
+from edgevision.data import Frame
+from edgevision.errors import BadInput, BadModel, MissingFile
+from edgevision.interpreter import open_interpreter
+from edgevision.rule import Rule
+
+
+@pytest.fixture
+def tiny(data: Path) -> Path:
+    return data / "tiny.tflite"
+
+
+def carded(tiny: Path, folder: Path, **changes: object) -> Path:
+    """A copy of the tiny model with a card of its own."""
+    file = modelfile.read(tiny)
+    spec = file.inputs[0]
+    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    card = ModelCard("tiny", "classification", rule, ("red", "green", "blue")).with_(**changes)
+    path = folder / "carded.tflite"
+    modelfile.write(path, file.flatbuffer, card)
+    return path
+
+
+def test_the_python_door(tiny: Path, tmp_path: Path) -> None:
+    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+        picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
+        found = model.predict(picture)
+        assert found.task == "classification"
+        assert sorted(label.name for label in found.labels) == ["blue", "green", "red"]
+        assert sum(label.score for label in found.labels) == pytest.approx(1.0, abs=0.02)
+        assert set(found.stages_ms) == {"prepare", "infer", "decode"}
+        swapped = Frame(np.ascontiguousarray(picture[..., ::-1]), "BGR")
+        assert model.predict(swapped).labels == found.labels
+        assert len(model.predict(picture, top=1).labels) == 1
+        assert model.predict(picture, threshold=1.0).top is None
+    model.close()
+
+
+def test_the_threshold_of_the_card_is_used(tiny: Path, tmp_path: Path) -> None:
+    with edgevision.open_model(carded(tiny, tmp_path, threshold=1.0)) as model:
+        assert model.predict(np.zeros((20, 20, 3), np.uint8)).labels == ()
+
+
+def test_outputs_are_copies(tiny: Path) -> None:
+    engine = open_interpreter(tiny.read_bytes(), threads=1)
+    shape = engine.inputs[0].shape
+    (first,) = engine.infer(np.zeros(shape, np.uint8))
+    kept = first.copy()
+    engine.infer(np.full(shape, 255, np.uint8))
+    assert np.array_equal(first, kept)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((20, 20, 3), np.float32), np.zeros((20, 20, 4), np.uint8)])
+def test_wrong_arrays_are_refused(tiny: Path, tmp_path: Path, wrong: np.ndarray) -> None:
+    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="must be uint8"):
+        model.predict(wrong)
+
+
+def test_what_is_no_picture_is_refused(tiny: Path, tmp_path: Path) -> None:
+    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="not str"):
+        model.predict("cat.jpg")  # type: ignore[arg-type]
+
+
+def test_a_file_without_a_rule_is_refused_with_the_remedy(tiny: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(modelfile.read(tiny).flatbuffer if modelfile.read(tiny).metadata is None else tiny.read_bytes())
+    with pytest.raises(BadModel, match="edgevision card"):
+        edgevision.open_model(bare)
+
+
+def test_a_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
+    path = carded(tiny, tmp_path)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(modelfile.read(path).flatbuffer) // 2] ^= 0x55
+    path.write_bytes(damaged)
+    with pytest.raises(BadModel, match="changed after its card"):
+        edgevision.open_model(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="no such model"):
+        edgevision.open_model(tmp_path / "absent.tflite")
+
+
+def test_a_real_imagenet_classifier_sees_a_cat(shared: Path, tmp_path: Path) -> None:
+    source = shared / "models" / "mobilenet_v2_1.0_224_quant.tflite"
+    file = modelfile.read(source)
+    labels = modelfile.parse_labels((shared / "models" / "imagenet_labels_1001.txt").read_bytes(), "labels")
+    rule = Rule(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
+    path = tmp_path / "v2.tflite"
+    modelfile.write(path, file.flatbuffer, ModelCard("v2", "classification", rule, labels))
+    from edgevision.pictures import read
+
+    with edgevision.open_model(path) as model:
+        top = model.predict(read(shared / "data" / "pictures" / "cat.bmp")).top
+    assert top is not None and top.index == 286 and top.name == "Egyptian cat" and top.score > 0.6
