@@ -7,14 +7,14 @@ back to its vtable, which holds the position of each field; vectors and strings 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .errors import BadModel
 
-BUDGET = 4_000_000
-"""Tables, vector elements and bytes of text that may be read from one buffer (bytes count little). Real models need
-thousands; a damaged one may name the same table a billion times."""
-WIDTHS = {"b": 1, "B": 1, "?": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
+BUDGET = 400_000
+"""Tables, elements and pieces of text that may be read from one buffer. Real models need thousands; a damaged one may
+name the same table a billion times."""
+WIDTHS = {"b": 1, "B": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 """Bytes of the scalars, by struct's letter."""
 
 
@@ -25,7 +25,7 @@ class Source:
     data: memoryview
     what: str
     """Named in errors: ``the model``, ``the metadata``."""
-    left: int = field(default=BUDGET)
+    left: int = BUDGET
 
     def unpack(self, letter: str, at: int) -> int | float:
         """One scalar. Raises BadModel outside the buffer."""

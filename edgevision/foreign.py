@@ -63,11 +63,10 @@ def guess_activation(graph: Graph, task: Task) -> str:
     """What the last tensor holds: by the operator that makes it; of a compiled model, by the range it can express."""
     if task not in ("classification", "multilabel"):
         return "none"
-    tensor = graph.outputs[0]
-    operator = graph.producer(tensor)
-    while operator is not None and operator.name in PASSING and operator.inputs:
-        tensor = operator.inputs[0]
-        operator = graph.producer(tensor) if tensor not in graph.inputs else None
+    operator = graph.producer(graph.outputs[0])
+    for _ in graph.operators:  # not "while": the operators of a damaged file may lead in a circle
+        if operator is not None and operator.name in PASSING and operator.inputs:
+            operator = graph.producer(operator.inputs[0])
     if operator is not None and operator.name in ACTIVATION_OF:
         return ACTIVATION_OF[operator.name]
     if operator is not None and operator.name == COMPILED_OPERATOR and _is_proportion(graph.output_specs[0]):

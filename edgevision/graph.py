@@ -178,16 +178,22 @@ def _spec(table: Table) -> TensorSpec:
     signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
     number = table.integer(Tensor.TYPE, "b")
     quantization = table.table(Tensor.QUANTIZATION)
-    scales = quantization.reals(Quantization.SCALE) if quantization else ()
-    zeros = quantization.integers(Quantization.ZERO_POINT, "q") if quantization else ()
-    whole = len(scales) == 1
+    scale, zero_point = _quantization(quantization) if quantization else (0.0, 0)
     return TensorSpec(
         name=table.text(Tensor.NAME),
         shape=signature if len(signature) == len(shape) else shape,
         dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
-        scale=scales[0] if whole else 0.0,
-        zero_point=zeros[0] if whole and len(zeros) == 1 else 0,
+        scale=scale,
+        zero_point=zero_point,
     )
+
+
+def _quantization(table: Table) -> tuple[float, int]:
+    """Scale and zero point of a tensor quantized as a whole, else zeros."""
+    if table.count(Quantization.SCALE) != 1:
+        return 0.0, 0
+    zeros = table.integers(Quantization.ZERO_POINT, "q") if table.count(Quantization.ZERO_POINT, 8) == 1 else (0,)
+    return table.reals(Quantization.SCALE)[0], zeros[0]
 
 
 def _tensor(table: Table, buffer_sizes: list[int]) -> GraphTensor:

@@ -1,0 +1,293 @@
+"""The model file: what is built is read and opens everywhere, and every way of being wrong is one clear line."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgevision import archive, attach, metadata, modelfile
+from edgevision.card import ENTRY, ModelCard
+from edgevision.errors import BadModel, MissingFile
+from edgevision.interpreter import open_interpreter
+from edgevision.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
+from edgevision.rule import Rule
+
+TINY = Path(__file__).parent / "data" / "tiny.tflite"
+BARE = TINY.read_bytes()
+RULE = Rule(width=16, height=16, mean=(127.5,), std=(127.5,))
+CARD = ModelCard(name="colours", task="classification", rule=RULE, labels=("red", "green", "blue"), threshold=0.25)
+EXTRA = {"selftest/1.png": b"not read here", "a.bin": bytes(1000)}
+BUILT = modelfile.build(BARE, CARD, EXTRA)
+MODELS = (
+    "coco_ssd_mobilenet_v1_1.0_quant_with_metadata",
+    "deeplabv3_mnv2_dm05_pascal_quant",
+    "mobilenet_v1_0.25_224_float_with_metadata",
+    "mobilenet_v2_1.0_224_quant",
+)
+
+
+def put(folder: Path, data: bytes, name: str = "m.tflite") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def only_standard(files: dict[str, bytes], **changes: object) -> bytes:
+    """A file as other tools make it: standard metadata and an archive, no card."""
+    unit = ProcessUnit("normalization", mean=(127.5,), std=(127.5,))
+    output = TensorMetadata("probability", files=(AssociatedFile("names.txt", "axis_labels"),))
+    values = {"name": "theirs", "inputs": (TensorMetadata(units=(unit,)),), "outputs": (output,)} | changes
+    flatbuffer = attach.with_metadata(BARE, metadata.build(Metadata(**values)))  # type: ignore[arg-type]
+    return flatbuffer + (archive.pack(files, len(flatbuffer)) if files else b"")
+
+
+def test_what_is_built_is_read(tmp_path: Path) -> None:
+    file = modelfile.read(put(tmp_path, BUILT))
+    assert file.card is not None
+    assert file.card.with_(flatbuffer_sha256=None) == CARD
+    assert file.labels == CARD.labels
+    assert set(file.files) == {ENTRY, "labels.txt", *EXTRA}
+    assert file.files["a.bin"] == EXTRA["a.bin"]
+    assert file.inputs[0].shape == (1, 16, 16, 3)
+    assert file.outputs[0].dtype == "uint8"
+    assert file.file_bytes == len(BUILT)
+    assert file.metadata is not None
+    assert file.metadata.label_file() == "labels.txt"
+    assert [u.kind for u in file.metadata.outputs[0].units] == ["score_threshold"]
+
+
+def test_equal_inputs_give_equal_bytes() -> None:
+    assert modelfile.build(BARE, CARD, dict(reversed(EXTRA.items()))) == BUILT
+
+
+def test_zipfile_opens_it_and_finds_plain_entries(tmp_path: Path) -> None:
+    with zipfile.ZipFile(put(tmp_path, BUILT)) as found:
+        assert found.testzip() is None
+        assert found.namelist() == [ENTRY, "labels.txt", "a.bin", "selftest/1.png"]
+        assert {i.compress_type for i in found.infolist()} == {zipfile.ZIP_STORED}
+        assert {i.date_time for i in found.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert found.infolist()[0].header_offset == len(modelfile.read(tmp_path / "m.tflite").flatbuffer)
+
+
+def test_the_model_computes_what_it_did(tmp_path: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    answers = [open_interpreter(m, 1).infer(picture)[0] for m in (BARE, BUILT, put(tmp_path, BUILT))]
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+
+
+def test_the_public_schema_sees_one_more_buffer() -> None:
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    old, new = (schema.ModelT.InitFromPackedBuf(data, 0) for data in (BARE, BUILT))
+    assert len(new.buffers) == len(old.buffers) + 1
+    assert [m.name for m in new.metadata] == [*(m.name for m in old.metadata or []), b"TFLITE_METADATA"]
+    assert metadata.parse(bytes(new.buffers[new.metadata[-1].buffer].data)).name == "colours"
+    for before, after in zip(old.buffers, new.buffers, strict=False):
+        assert np.array_equal(before.data, after.data)
+    assert [t.name for t in new.subgraphs[0].tensors] == [t.name for t in old.subgraphs[0].tensors]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_real_models_keep_every_byte(shared: Path, name: str) -> None:
+    file = modelfile.read(shared / "models" / f"{name}.tflite")
+    first, second = (metadata.build(Metadata(name=n)) for n in ("first", "the second, longer"))
+    once = attach.with_metadata(file.flatbuffer, first)
+    assert once.endswith(file.flatbuffer)
+    assert (len(once) - len(file.flatbuffer)) % attach.ALIGN == 0
+    assert attach.without_metadata(once) == file.flatbuffer
+    assert attach.with_metadata(once, second) == attach.with_metadata(file.flatbuffer, second)
+    spec = file.inputs[0]
+    zeros = np.zeros(spec.shape, spec.dtype)
+    for a, b in zip(*(open_interpreter(m, 1).infer(zeros) for m in (file.flatbuffer, once)), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_building_twice_adds_nothing(tmp_path: Path) -> None:
+    file = modelfile.read(put(tmp_path, BUILT))
+    assert modelfile.build(file.flatbuffer, CARD, file.files) == BUILT
+
+
+@given(at=st.integers(0, len(BUILT) - 1), change=st.integers(1, 255))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_changed_byte_goes_unseen(tmp_path: Path, at: int, change: int) -> None:
+    data = bytearray(BUILT)
+    data[at] ^= change
+    path = put(tmp_path, bytes(data))
+    model = modelfile.read(put(tmp_path, BUILT, "whole.tflite")).flatbuffer
+    try:
+        file = modelfile.read(path)
+    except BadModel as error:
+        assert str(error).startswith(str(path))
+        assert "\n" not in str(error)
+    else:
+        # What a zip says twice, or dates and modes, may differ; a trusted model and its card may not.
+        assert file.card is None or (file.flatbuffer == model and file.card.with_(flatbuffer_sha256=None) == CARD)
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_damage_without_a_card_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    raw = bytearray(only_standard({"names.txt": b"red\ngreen\nblue\n"}))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path = put(tmp_path, bytes(raw[: data.draw(st.integers(len(raw) // 2, len(raw)))]))
+    try:
+        modelfile.read(path, strict=False).effective_card()
+    except BadModel as error:
+        assert str(error).startswith(str(path))
+
+
+def test_every_truncation_is_seen(tmp_path: Path) -> None:
+    for length in [0, 1, 7, 8, 50, *range(100, len(BUILT), 97), len(BUILT) - 1]:
+        with pytest.raises(BadModel):
+            modelfile.read(put(tmp_path, BUILT[:length]))
+
+
+def test_a_card_of_another_model(tmp_path: Path) -> None:
+    file = modelfile.read(put(tmp_path, BUILT))
+    other = bytearray(file.flatbuffer)
+    other[-200] ^= 1
+    path = put(tmp_path, bytes(other) + BUILT[len(other) :])
+    with pytest.raises(BadModel, match="changed after its card was written"):
+        modelfile.read(path)
+    lenient = modelfile.read(path, strict=False)
+    assert lenient.card_problem is not None
+    assert "changed after" in lenient.card_problem
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty"),
+        (b"this is no model\n" * 9, "it looks like text"),
+        (bytes(range(256)), "lacks the identifier TFL3"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(99), "edgevision convert"),
+        (b"PK\x03\x04" + bytes(99), "edgevision convert"),
+        (BARE[:8], "damaged"),
+        (BARE[:1500], "damaged or truncated"),
+        (b"\x08\0\0\0TFL3" + bytes(64), "damaged"),
+    ],
+)
+def test_what_is_no_model(tmp_path: Path, data: bytes, said: str) -> None:
+    path = put(tmp_path, data)
+    with pytest.raises(BadModel, match=said) as caught:
+        modelfile.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="no such model"):
+        modelfile.read(tmp_path / "absent.tflite")
+    with pytest.raises(MissingFile, match="is a folder"):
+        modelfile.read(tmp_path)
+
+
+def test_a_file_with_standard_metadata_only(tmp_path: Path) -> None:
+    file = modelfile.read(put(tmp_path, only_standard({"names.txt": b"\xef\xbb\xbfred\r\ngreen\r\nblue\r\n\r\n"})))
+    assert file.card is None
+    card = file.effective_card()
+    assert card.labels == ("red", "green", "blue")
+    assert (card.name, card.task, card.activation) == ("theirs", "classification", "softmax")
+    # Bytes go into a uint8 input as they are: its quantization is (pixel - 127) * scale.
+    assert (card.rule.resize, card.rule.mean, card.rule.std) == ("stretch", (127.0,), (127.5,))
+
+
+def test_deflated_archives_of_others_are_read(tmp_path: Path) -> None:
+    path = put(tmp_path, only_standard({}))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("names.txt", "red\ngreen\nblue\n" * 1)
+    assert modelfile.read(path).labels == ("red", "green", "blue")
+
+
+def test_an_archive_whose_offsets_count_from_its_own_start(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as target:
+        target.writestr("names.txt", "red\ngreen\nblue\n")
+    model = only_standard({})
+    file = modelfile.read(put(tmp_path, model + stream.getvalue()))
+    assert file.labels == ("red", "green", "blue")
+    assert file.flatbuffer == model
+
+
+def test_an_archive_that_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"cut off: the archive with 'names\.txt'"):
+        modelfile.read(put(tmp_path, only_standard({})))
+
+
+def test_weights_that_look_like_an_archive(tmp_path: Path) -> None:
+    # An end record of an archive with one entry, but no directory before it.
+    end = archive.END.pack(archive.END_SIGN, 0, 0, 1, 1, 46, 0, 0)
+    assert modelfile.read(put(tmp_path, BARE + bytes(64) + end)).files == {}
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([("a", b"1", 0), ("a", b"2", 0)], "two entries 'a'"),
+        ([(str(n), b"", 0) for n in range(1001)], "1001 entries"),
+        ([("a", bytes(300 * 2**20), zipfile.ZIP_DEFLATED)], "more than 256 MB"),
+        ([("a", bytes(99), zipfile.ZIP_LZMA)], "packed by method 14"),
+    ],
+)
+def test_archives_that_are_refused(tmp_path: Path, entries: list[tuple[str, bytes, int]], said: str) -> None:
+    path = put(tmp_path, BARE)
+    with zipfile.ZipFile(path, "a") as target, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *_, **__: None)
+        for name, content, method in entries:
+            target.writestr(name, content, method, 1)
+    with pytest.raises(BadModel, match=said):
+        modelfile.read(path)
+
+
+def test_an_entry_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
+    path = put(tmp_path, BARE)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("a", bytes(50_000_000))
+    data = path.read_bytes().replace((50_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    with pytest.raises(BadModel, match="does not match its checksum"):
+        modelfile.read(put(tmp_path, data))
+
+
+def test_neither_card_nor_metadata(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"write it in: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
+        modelfile.read(put(tmp_path, BARE)).effective_card()
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (CARD.with_(labels=("one", "two")), "2 labels, but the model has 3 classes"),
+        (CARD.with_(rule=Rule(width=32, height=16)), r"shape \[1, 16, 16, 3\], .* makes \[1, 16, 32, 3\]"),
+        (CARD.with_(rule=Rule(width=16, height=16, channels=1, order="GRAY")), r"makes \[1, 16, 16, 1\]"),
+        (CARD.with_(labels=("a\nb", "c", "d")), "must be one line"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_not_written(tmp_path: Path, card: ModelCard, said: str) -> None:
+    with pytest.raises(BadModel, match=said):
+        modelfile.write(tmp_path / "m.tflite", BARE, card)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_card(tmp_path: Path) -> None:
+    path = put(tmp_path, BARE + archive.pack({ENTRY: b'{"schema": "edgevision.card/9"}'}, len(BARE)))
+    with pytest.raises(BadModel, match=r"edgevision.card/9.*update edgevision"):
+        modelfile.read(path)
+    assert modelfile.read(path, strict=False).card is None
+
+
+def test_reading_is_light() -> None:
+    code = (
+        "import sys; from pathlib import Path; from edgevision import modelfile; "
+        f"modelfile.read(Path({str(TINY)!r})); "
+        "print([m for m in ('numpy', 'cv2', 'flatbuffers', 'ai_edge_litert', 'zipfile') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
