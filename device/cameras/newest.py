@@ -1,0 +1,38 @@
+"""Live sources: the newest frame wins. A slow loop sees what is, not what was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgevision.errors import CameraLost
+
+from ..handoff import Handoff
+from ..items import Reader, Unreadable
+from .threaded import ThreadedCamera
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame
+
+TIMEOUT_S = 10.0
+"""A camera that delivers nothing for so long is lost."""
+
+
+class NewestFrame(ThreadedCamera):
+    """Keeps one frame, the newest; counts those that nobody took."""
+
+    live = True
+
+    def __init__(self, reader: Reader, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(reader, Handoff(1, newest_wins=True))
+        self._timeout_s = timeout_s
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured and never delivered, so far."""
+        return self._handoff.dropped
+
+    def _next(self) -> Frame | Unreadable | None:
+        try:
+            return self._handoff.get(self._timeout_s)
+        except TimeoutError:
+            raise CameraLost(f"{self.spec} delivered no frame for {self._timeout_s:g} s") from None

@@ -1,0 +1,102 @@
+"""``test:``: a moving pattern that is always there. To see the loop work before a camera is at hand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgevision.data import Frame
+from edgevision.errors import BadInput
+
+from ..clock import SYSTEM, Clock
+from ..items import Source
+from .newest import NewestFrame
+from .prefetch import EveryFrame
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+WIDTH, HEIGHT, FPS = 640, 480, 30.0
+_SPEC = re.compile(r"test:(?:(?P<width>\d+)x(?P<height>\d+))?(?:@(?P<fps>\d+(?:\.\d+)?|fast))?")
+_COLORS_BGR = ((40, 40, 40), (200, 60, 40), (60, 160, 60), (40, 60, 200), (60, 190, 200), (200, 200, 200))
+_SIDES = range(16, 4097)
+_RATES_FPS = (0.1, 1000.0)
+
+
+class PatternReader:
+    """Colour bars, a disc that runs around, a binary counter, in BGR; without a rate as fast as it is asked."""
+
+    def __init__(self, spec: str, width: int, height: int, fps: float | None, clock: Clock = SYSTEM) -> None:
+        self.spec = spec
+        rate = f"at {fps:g} frames/s" if fps else "as fast as it is read"
+        self.description = f"a moving test pattern, {width}x{height} {rate}"
+        self._background = _bars(width, height)
+        self._period_s = 1.0 / fps if fps else None
+        self._clock = clock
+        self._index = 0
+        self._due: float | None = None
+
+    def read(self) -> Frame:
+        """The next picture, when it is due."""
+        captured_at = self._wait() if self._period_s else None
+        pixels = self._background.copy()
+        height, width = pixels.shape[:2]
+        angle = self._index * 0.05
+        center = (int(width * (0.5 + 0.35 * np.cos(angle))), int(height * (0.5 + 0.35 * np.sin(angle))))
+        cv2.circle(pixels, center, max(2, height // 8), (0, 140, 255), -1)
+        cv2.putText(
+            pixels, str(self._index), (8, height - 8), cv2.FONT_HERSHEY_SIMPLEX, height / 480, (255, 255, 255), 2
+        )
+        frame = Frame(pixels, "BGR", self._index, captured_at, self.spec)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _wait(self) -> float:
+        """Sleeps until the next frame is due; a reader that comes late starts a new count instead of catching up."""
+        assert self._period_s is not None
+        now = self._clock.monotonic()
+        if self._due is None or now > self._due + self._period_s:
+            self._due = now
+        if self._due > now:
+            self._clock.sleep(self._due - now)
+        self._due += self._period_s
+        return self._clock.monotonic()
+
+
+def open_pattern(spec: str, clock: Clock = SYSTEM) -> Source:
+    """``test:``, ``test:1280x720``, ``test:1280x720@15``, ``test:@fast``. Raises BadInput."""
+    text = "test:@fast" if spec == "test:fast" else spec
+    match = _SPEC.fullmatch(text)
+    if match is None:
+        raise BadInput(f"cannot understand {spec!r}; write test: or test:fast or, for one, test:1280x720@15")
+    width, height = int(match["width"] or WIDTH), int(match["height"] or HEIGHT)
+    if width not in _SIDES or height not in _SIDES:
+        raise BadInput(
+            f"{spec!r} asks for {width}x{height} pixels; each side must be {_SIDES.start} to {_SIDES.stop - 1}"
+        )
+    if match["fps"] == "fast":
+        return EveryFrame(PatternReader(spec, width, height, None, clock))
+    fps = float(match["fps"] or FPS)
+    if not _RATES_FPS[0] <= fps <= _RATES_FPS[1]:
+        raise BadInput(f"{spec!r} asks for {fps:g} frames/s; it must be {_RATES_FPS[0]:g} to {_RATES_FPS[1]:g}")
+    return NewestFrame(PatternReader(spec, width, height, fps, clock))
+
+
+def _count(pixels: Pixels, index: int) -> None:
+    """The frame's number as 16 bits along the lower edge: no two frames are alike, and a program can read it."""
+    height, width = pixels.shape[:2]
+    side = max(1, min(width // 16, height // 12))
+    for bit in range(16):
+        pixels[height - side :, bit * side : (bit + 1) * side] = 255 if index >> (15 - bit) & 1 else 0
+
+
+def _bars(width: int, height: int) -> Pixels:
+    columns = np.arange(width) * len(_COLORS_BGR) // width
+    colors = np.array(_COLORS_BGR, np.uint8)[columns]
+    return np.repeat(colors[np.newaxis], height, axis=0)

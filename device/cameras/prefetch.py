@@ -1,0 +1,20 @@
+"""Files and folders: every frame is delivered, and the next ones are decoded while the model works."""
+
+from __future__ import annotations
+
+from ..handoff import Handoff
+from ..items import Reader
+from .threaded import ThreadedCamera
+
+DEPTH = 2
+"""Decoded frames that may wait; a 12-megapixel photo is 36 MB."""
+
+
+class EveryFrame(ThreadedCamera):
+    """Drops nothing: the reading thread waits when the loop is the slower side."""
+
+    live = False
+    dropped = 0
+
+    def __init__(self, reader: Reader, depth: int = DEPTH) -> None:
+        super().__init__(reader, Handoff(depth, newest_wins=False))

@@ -1,0 +1,88 @@
+"""Network cameras: MJPEG over HTTP, RTSP and whatever else FFMPEG opens by URL. Passwords in a URL are never shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import cv2
+
+from edgevision.data import Frame
+from edgevision.errors import BadInput, CameraError, CameraLost
+
+from ..clock import SYSTEM, Clock
+from ..items import Source
+from .newest import NewestFrame
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+OPEN_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 10.0
+_SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
+
+
+class StreamReader:
+    """Decodes one stream, BGR."""
+
+    def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = OPEN_TIMEOUT_S) -> None:
+        """Raises CameraError when nothing answers, or what answers holds no picture."""
+        self.spec = shown(url)
+        self._clock = clock
+        self._index = 0
+        options = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            int(timeout_s * 1000),
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            int(min(timeout_s, READ_TIMEOUT_S) * 1000),
+        ]
+        self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
+        self._next = self._decode()
+        if self._next is None:
+            self._capture.release()
+            raise CameraError(
+                f"cannot open {self.spec}: nothing answered within {timeout_s:g} s, or what answered is no video stream"
+            )
+        height, width = self._next.shape[:2]
+        self.description = f"a stream, {width}x{height}"
+
+    def read(self) -> Frame:
+        """The next frame. Raises CameraLost when the server is gone."""
+        pixels = self._next if self._next is not None else self._decode()
+        self._next = None
+        if pixels is None:
+            raise CameraLost(f"{self.spec} ended after {self._index} frames, or went silent")
+        frame = Frame(pixels, "BGR", self._index, self._clock.monotonic(), self.spec)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._capture.release()
+
+    def _decode(self) -> Pixels | None:
+        good, pixels = self._capture.read() if self._capture.isOpened() else (False, None)
+        return pixels if good else None
+
+
+def open_stream(url: str, clock: Clock = SYSTEM) -> Source:
+    """``http://``, ``https://``, ``rtsp://`` ... Raises BadInput, CameraError."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise BadInput(f"{shown(url)} is no complete URL; for one: rtsp://192.168.1.20:554/stream1")
+    return NewestFrame(StreamReader(url, clock))
+
+
+def shown(url: str) -> str:
+    """The URL with ``***`` for user, password and what looks like a key in its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("://")[0] + "://***"
+    address = parts.netloc.rpartition("@")
+    netloc = f"***@{address[2]}" if address[1] else parts.netloc
+    return urlunsplit((parts.scheme, netloc, parts.path, _SECRET.sub(r"\1***", parts.query), ""))

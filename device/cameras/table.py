@@ -1,0 +1,87 @@
+"""What a user types -> the back end that opens it. A new camera is one file and one line here."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from edgevision.errors import BadInput, MissingFile, UnknownName, nearest
+
+from ..clock import SYSTEM, Clock
+from ..items import Source
+
+PREFIXES = {
+    # what stands before the colon: "module:function" below edgevision.device, called with the whole spec and the clock
+    "test": "cameras.pattern:open_pattern",
+    "fake": "fakes:open_fake",
+    "http": "cameras.stream:open_stream",
+    "https": "cameras.stream:open_stream",
+    "rtsp": "cameras.stream:open_stream",
+}
+
+
+def open_camera(spec: str, clock: Clock = SYSTEM) -> Source:
+    """``--camera``: a number, a /dev path, a URL, ``test:``. Raises CameraError, BadInput, UnknownName."""
+    if spec.isdecimal():
+        from .v4l2 import open_numbered
+
+        return open_numbered(int(spec), clock)
+    if spec.startswith("/dev/"):
+        from .v4l2 import open_node
+
+        return open_node(spec, clock)
+    if (opened := _by_prefix(spec, clock)) is not None:
+        return opened
+    if Path(spec).exists():
+        raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
+    raise UnknownName(f"no such camera: {spec!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
+
+
+def open_source(spec: str, clock: Clock = SYSTEM) -> Source:
+    """``--source``: a picture, a folder, a video file, a URL, ``test:``. Raises MissingFile, BadInput, CameraError."""
+    path = Path(spec)
+    if not path.exists():
+        if (opened := _by_prefix(spec, clock)) is not None:
+            return opened
+        raise MissingFile(
+            f"no such file or folder: {spec}" + (f"; for a camera write --camera {spec}" if spec.isdecimal() else "")
+        )
+    if str(path).startswith("/dev/video"):
+        return open_camera(spec, clock)
+    if not os.access(path, os.R_OK):
+        raise BadInput(f"no permission to read {spec}")
+    return _by_content(path)
+
+
+def _by_prefix(spec: str, clock: Clock) -> Source | None:
+    prefix, colon, _ = spec.partition(":")
+    target = PREFIXES.get(prefix.lower()) if colon else None
+    if target is None:
+        return None
+    module, _, function = target.partition(":")
+    return cast(Source, getattr(import_module(f"..{module}", __package__), function)(spec, clock))
+
+
+def _by_content(path: Path) -> Source:
+    from edgevision.pictures import SUFFIXES
+
+    if path.is_dir():
+        from .pictures import open_folder
+
+        return open_folder(path)
+    if path.suffix.lower() in SUFFIXES:
+        from .pictures import open_picture
+
+        return open_picture(path)
+    if not path.is_file():
+        raise BadInput(f"{path} is neither a file nor a folder; a source is a video, a picture, a folder or a URL")
+    from .video import open_video
+
+    return open_video(path)
+
+
+def _hint(spec: str) -> str:
+    prefix, colon, _ = spec.partition(":")
+    return nearest(prefix, list(PREFIXES)) if colon else ""

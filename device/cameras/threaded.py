@@ -1,0 +1,59 @@
+"""What cameras that read on a thread of their own have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Thread, current_thread
+from typing import TYPE_CHECKING
+
+from ..handoff import Handoff
+from ..items import Reader, Unreadable
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame
+
+JOIN_S = 2.0
+"""How long ``close`` waits for a read that is under way; a read that hangs is left behind."""
+
+
+class ThreadedCamera:
+    """Runs a Reader on a thread, from the first look at the frames until ``close``."""
+
+    live: bool
+
+    def __init__(self, reader: Reader, handoff: Handoff[Frame | Unreadable]) -> None:
+        self.spec = reader.spec
+        self.description = reader.description
+        self._reader = reader
+        self._handoff = handoff
+        self._thread: Thread | None = None
+
+    def __iter__(self) -> Iterator[Frame | Unreadable]:
+        """Frames until the end, or until ``close`` from any thread."""
+        if self._thread is None:
+            self._thread = Thread(target=self._read, name=f"read {self.spec}", daemon=True)
+            self._thread.start()
+        while (item := self._next()) is not None:
+            yield item
+
+    def close(self) -> None:
+        """Ends the iteration, and the thread after its current read; the thread frees the device."""
+        self._handoff.close()
+        if self._thread is None:
+            self._reader.close()
+        elif self._thread is not current_thread():
+            self._thread.join(JOIN_S)
+
+    def _next(self) -> Frame | Unreadable | None:
+        return self._handoff.get()
+
+    def _read(self) -> None:
+        try:
+            while (item := self._reader.read()) is not None:
+                if not self._handoff.put(item):
+                    break
+            self._handoff.end()
+        except Exception as error:
+            self._handoff.end(error)  # raised again where the frames are taken
+        finally:
+            self._reader.close()

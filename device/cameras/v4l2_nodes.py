@@ -1,0 +1,84 @@
+"""Which /dev/video* nodes are cameras: asked of the kernel, without opening a stream."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSFS = Path("/sys/class/video4linux")
+_QUERYCAP = 0x80685600
+"""VIDIOC_QUERYCAP of linux/videodev2.h: _IOR('V', 0, 104 bytes)."""
+_CAPABILITY = struct.Struct("16s32s32sIII12x")
+"""struct v4l2_capability: driver, card, bus_info, version, capabilities, device_caps."""
+_CAPTURE = 0x0000_0001 | 0x0000_1000
+"""V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
+_MEM2MEM = 0x0000_8000 | 0x0000_4000
+"""V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE: a codec, not a camera."""
+_DEVICE_CAPS = 0x8000_0000
+"""Set when device_caps speaks of this node rather than of the whole device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One /dev/videoN."""
+
+    path: Path
+    name: str
+    """What the driver calls it."""
+    bus: str
+    """Where it is plugged in."""
+    refusal: str | None
+    """Why it is no camera; None: it may be one."""
+
+
+def nodes(sysfs: Path = SYSFS, dev: Path = Path("/dev"), query: Callable[[Path], bytes] | None = None) -> list[Node]:
+    """All video nodes of this machine, by number."""
+    found = [entry for entry in sysfs.glob("video*") if entry.name[5:].isdecimal()] if sysfs.is_dir() else []
+    found.sort(key=lambda entry: int(entry.name[5:]))
+    return [_node(entry, dev / entry.name, query or _query) for entry in found]
+
+
+def _node(entry: Path, path: Path, query: Callable[[Path], bytes]) -> Node:
+    name = _read(entry / "name") or path.name
+    try:
+        _driver, card, bus, _version, whole, own = _CAPABILITY.unpack(query(path))
+    except PermissionError:
+        return Node(path, name, "", "no permission; sudo usermod -aG video $USER, then log in again")
+    except OSError as error:
+        return Node(path, name, "", (error.strerror or str(error)).lower())
+    caps = own if whole & _DEVICE_CAPS else whole
+    return Node(path, _text(card) or name, _text(bus), _refusal(caps))
+
+
+def _refusal(caps: int) -> str | None:
+    if caps & _MEM2MEM:
+        return "a codec, not a camera"
+    if not caps & _CAPTURE:
+        return "does not capture pictures"
+    return None
+
+
+def _query(path: Path) -> bytes:
+    """What the driver says of a node. Raises OSError."""
+    handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        answer = bytearray(_CAPABILITY.size)
+        fcntl.ioctl(handle, _QUERYCAP, answer)
+        return bytes(answer)
+    finally:
+        os.close(handle)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _text(raw: bytes) -> str:
+    return raw.partition(b"\0")[0].decode("utf-8", errors="replace").strip()

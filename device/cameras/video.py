@@ -1,0 +1,83 @@
+"""Video files through FFMPEG: every frame is delivered, with its place in the film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from edgevision.data import Frame
+from edgevision.errors import BadInput
+
+from ..items import Source
+from .prefetch import EveryFrame
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+_HEAD = 4096
+"""Bytes that are looked at before FFMPEG is."""
+
+
+class VideoReader:
+    """Decodes one file, BGR."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BadInput for what is no video, or has no picture in it."""
+        self.spec = str(path)
+        self._index = 0
+        if reason := _no_video(path):
+            raise _refusal(path, reason)
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        self._next = self._decode()
+        if self._next is None:
+            self._capture.release()
+            raise _refusal(path, "it is no video, or a damaged one")
+        height, width = self._next[0].shape[:2]
+        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.description = f"a video, {width}x{height}" + (f" at {fps:.4g} frames/s" if fps > 0 else "")
+
+    def read(self) -> Frame | None:
+        """The next frame; None at the end of the file."""
+        found = self._next or self._decode()
+        self._next = None
+        if found is None:
+            return None
+        pixels, position_s = found
+        frame = Frame(pixels, "BGR", self._index, None, self.spec, position_s)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._capture.release()
+
+    def _decode(self) -> tuple[Pixels, float] | None:
+        if not self._capture.isOpened():
+            return None
+        good, pixels = self._capture.read()
+        if not good or pixels is None:
+            return None
+        return pixels, max(0.0, float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3)
+
+
+def open_video(path: Path) -> Source:
+    """A video file. Raises BadInput."""
+    return EveryFrame(VideoReader(path))
+
+
+def _no_video(path: Path) -> str | None:
+    """Why a file need not be tried. FFMPEG would draw a text file as a film of its letters."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if not head:
+        return "the file is empty"
+    text = head.decode("utf-8", errors="ignore")
+    if len(text.encode()) >= len(head) - 3 and all(char.isprintable() or char in "\t\n\f\r\x1b" for char in text):
+        return "it is a text file"
+    return None
+
+
+def _refusal(path: Path, reason: str) -> BadInput:
+    return BadInput(f"cannot read {path} as a video: {reason}; a source is a video, a picture, a folder or a URL")

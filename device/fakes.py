@@ -1,0 +1,156 @@
+"""A camera and an engine with scripted faults: to test a loop, or an alarm behind it, without waiting for a real fault.
+
+A script is steps with commas between them, each may be repeated: ``ok*30,slow,frozen*5,lost``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.data import Frame
+from edgevision.errors import BadInput, CameraLost, EngineError, nearest
+
+from .cameras.pattern import PatternReader
+from .clock import SYSTEM, Clock
+from .items import Unreadable
+
+if TYPE_CHECKING:
+    from edgevision.data import Tensor
+    from edgevision.tensors import TensorSpec
+
+CAMERA_STEPS = ("ok", "slow", "frozen", "garbled", "wrong_size", "unreadable", "lost")
+"""slow: SLOW_S late; frozen: the pixels of the frame before, as new; garbled: noise in the lower half; wrong_size: half
+as wide and high; unreadable: damage in the place of a frame; lost: CameraLost."""
+ENGINE_STEPS = ("ok", "slow", "error")
+"""slow: SLOW_S late; error: EngineError."""
+SLOW_S = 1.0
+_MAX_REPEAT = 1_000_000
+
+
+def parse_script(text: str, steps: Sequence[str]) -> list[str]:
+    """``ok*2,lost`` -> ["ok", "ok", "lost"]. Raises BadInput."""
+    found: list[str] = []
+    for part in text.split(","):
+        name, star, count = (piece.strip() for piece in part.partition("*"))
+        if name not in steps:
+            raise BadInput(
+                f"unknown step {name!r} in the script{nearest(name, list(steps))}; the steps are {', '.join(steps)}"
+            )
+        if star and not (count.isdecimal() and 1 <= int(count) <= _MAX_REPEAT):
+            raise BadInput(f"cannot repeat {name!r} {count!r} times; write, for one, {name}*30")
+        found.extend([name] * (int(count) if star else 1))
+    return found
+
+
+class FakeCamera:
+    """Delivers one item for each step of its script, in step, then ends. Nothing is dropped."""
+
+    dropped = 0
+
+    def __init__(
+        self,
+        script: str,
+        *,
+        live: bool = True,
+        size: tuple[int, int] = (640, 480),
+        fps: float | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        """``size``: (width, height). ``fps``: the pace; None: as fast as it is asked. Raises BadInput."""
+        self.spec = f"fake:{script}"
+        self.live = live
+        self.description = "a fake camera with scripted faults"
+        self.closed = False
+        self._steps = parse_script(script, CAMERA_STEPS)
+        self._reader = PatternReader(self.spec, *size, fps, clock)
+        self._clock = clock
+        self._last: Frame | None = None
+
+    def __iter__(self) -> Iterator[Frame | Unreadable]:
+        """Frames as the script says. Raises CameraLost at ``lost``."""
+        for index, step in enumerate(self._steps):
+            if self.closed:
+                return
+            yield self._item(index, step)
+
+    def close(self) -> None:
+        """Ends the iteration."""
+        self.closed = True
+
+    def _item(self, index: int, step: str) -> Frame | Unreadable:
+        if step == "lost":
+            raise CameraLost(f"{self.spec} is lost, as scripted")
+        if step == "slow":
+            self._clock.sleep(SLOW_S)
+        frame = replace(self._reader.read(), captured_at=self._clock.monotonic() if self.live else None)
+        if step == "unreadable":
+            return Unreadable(index, self.spec, "unreadable, as scripted")
+        if step == "frozen" and self._last is not None:
+            frame = replace(frame, pixels=self._last.pixels)
+        elif step == "garbled":
+            _spoil(frame, index)
+        elif step == "wrong_size":
+            frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[::2, ::2]))
+        self._last = frame
+        return frame
+
+
+class FakeEngine:
+    """Answers without a model. The last step of its script goes on for ever."""
+
+    def __init__(
+        self,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+        script: str = "ok",
+        answer: Callable[[Tensor], list[Tensor]] | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        """``answer``: input tensor -> output tensors; None: one class after the other gets the full score."""
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.runtime, self.version, self.threads = "fake", "0", 1
+        self.calls = 0
+        self.closed = False
+        steps = parse_script(script, ENGINE_STEPS)
+        self._steps = chain(steps, repeat(steps[-1]))
+        self._answer = answer or self._in_turn
+        self._clock = clock
+
+    def infer(self, tensor: Tensor) -> list[Tensor]:
+        """An answer, or EngineError, as the script says."""
+        step = next(self._steps)
+        self.calls += 1
+        if step == "slow":
+            self._clock.sleep(SLOW_S)
+        if step == "error":
+            raise EngineError(f"the fake engine failed at call {self.calls}, as scripted")
+        return self._answer(tensor)
+
+    def close(self) -> None:
+        """Remembers that it was closed."""
+        self.closed = True
+
+    def _in_turn(self, _: Tensor) -> list[Tensor]:
+        answers: list[Tensor] = []
+        for spec in self.outputs:
+            values = np.zeros(spec.shape, spec.dtype)
+            full = np.iinfo(spec.dtype).max if np.issubdtype(values.dtype, np.integer) else 1.0
+            values.reshape(-1)[(self.calls - 1) % values.size] = full
+            answers.append(values)
+        return answers
+
+
+def open_fake(spec: str, clock: Clock = SYSTEM) -> FakeCamera:
+    """``fake:ok*30,lost``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
+    return FakeCamera(spec.partition(":")[2] or "ok", fps=30.0, clock=clock)
+
+
+def _spoil(frame: Frame, seed: int) -> None:
+    lower = frame.pixels[frame.height // 2 :]
+    lower[:] = np.random.default_rng(seed).integers(0, 256, lower.shape, np.uint8)

@@ -1,0 +1,181 @@
+"""Everything around the loop of ``edgevision run``: opens what was named, chooses the output, says how it ended."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT
+
+from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.files import require_absent, require_file, write_text
+from edgevision.model import Model, open_model
+from edgevision.protocols import Sink
+from edgevision.runs import newest
+
+from .cameras.table import open_camera, open_source
+from .items import Source
+from .pipeline import run
+from .stop import Stop, ended_by_signals
+from .summary import RunSummary
+
+MAX_DISPLAY_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said."""
+
+    model: Path | None
+    """None: the newest converted one."""
+    camera: str | None
+    source: str | None
+    """At most one of camera and source; neither: camera 0."""
+    top: int
+    threshold: float | None
+    limit: int | None
+    threads: int | None
+    as_json: bool
+    events: bool
+    """Events go to stdout, among the results."""
+    quiet: bool
+    summary: Path | None
+    overwrite: bool
+    runs: Path
+
+
+def launch(options: Options, started: float | None = None) -> int:
+    """Runs the loop as the options say; the exit status. Raises EdgeVisionError for whatever went wrong."""
+    if options.summary is not None:
+        require_absent(options.summary, options.overwrite)
+    _tame_opencv()
+    path = _model_path(options)
+    # The camera first: what is wrong with it is then said before a runtime writes lines of its own.
+    with closing(_open(options)) as camera, open_model(path, threads=options.threads) as model:
+        note = _quiet if options.quiet else _note
+        _say_what_runs(model, camera, note)
+        stop = Stop()
+        with ended_by_signals(stop):
+            summary = run(
+                camera,
+                model,
+                [_sink(options, model, camera, stop)],
+                limit=options.limit,
+                top=options.top,
+                threshold=options.threshold,
+                stop=stop,
+                started=started,
+            )
+        return _report(options, model, summary, stop, note)
+
+
+def _model_path(options: Options) -> Path:
+    found = options.model or newest(options.runs, "convert-*/*.tflite")
+    if found is None:
+        raise BadInput(
+            f"no MODEL given, and none in {options.runs}/convert-*; make one with: edgevision convert MODEL.h5"
+            " --calibration PHOTOS/, or see the whole chain run with: edgevision demo"
+        )
+    return require_file(found, "model")
+
+
+def _open(options: Options) -> Source:
+    if options.source is not None:
+        return open_source(options.source)
+    return open_camera(options.camera or "0")
+
+
+def _say_what_runs(model: Model, camera: Source, note: Callable[[str], None]) -> None:
+    engine = model.engine
+    threads = getattr(engine, "threads", None)
+    runtime = f"{getattr(engine, 'runtime', 'cpu')} {getattr(engine, 'version', '')}".strip()
+    facts = f"{model.card.name}, {len(model.card.labels)} labels"
+    note(f"model: {model.path} ({facts}), {runtime} on the CPU, {threads} threads")
+    if not model.carded:
+        size = f"{model.rule.width}x{model.rule.height}"
+        note(f"note: {model.path} has no card; as MediaPipe does, the whole picture is stretched to {size}")
+    note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
+
+
+def _sink(options: Options, model: Model, camera: Source, stop: Stop) -> Sink:
+    """JSON lines when asked, a display on a terminal; plain lines elsewhere, and for pictures: those must stay."""
+    from .sinks.lines import LineWriter
+
+    if not options.as_json and sys.stdout.isatty() and not options.quiet and not _is_pictures(camera):
+        from .sinks.live import LiveDisplay
+
+        title = f"{model.card.name} · {camera.spec} · {getattr(camera, 'description', '')}"
+        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), lambda: camera.dropped)
+    lines = LineWriter(sys.stdout.fileno(), lossless=not camera.live, stopping=stop)
+    event_lines = lines if options.events else _note
+    if options.as_json:
+        from .sinks.jsonl import JsonLines
+
+        return JsonLines(lines, event_lines, lambda: camera.dropped)
+    from .sinks.plain import PlainLines
+
+    return PlainLines(lines, _note, event_lines)
+
+
+def _is_pictures(camera: Source) -> bool:
+    from edgevision.pictures import SUFFIXES
+
+    return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIXES)
+
+
+def _report(options: Options, model: Model, summary: RunSummary, stop: Stop, note: Callable[[str], None]) -> int:
+    for line in summary.describe():
+        note(line)
+    if options.summary is not None:
+        import json
+
+        write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        note(f"summary: {options.summary}")
+    if summary.message is not None:
+        raise EdgeVisionError(summary.message)
+    if summary.stopped_by == "signal":
+        return 130 if stop.signal == SIGINT else 0
+    _refuse_loss(summary)
+    note(f"next: {_next_command(options, model)}")
+    return 0
+
+
+def _refuse_loss(summary: RunSummary) -> None:
+    """A run that ended by itself and left nothing, or lost results, did not do what was asked."""
+    if summary.frames == 0 and summary.errors:
+        raise BadInput(f"nothing in {summary.source} could be recognised: {summary.errors} errors, listed above")
+    for sink in summary.sinks:
+        if sink.errors:
+            raise EdgeVisionError(
+                f"{sink.errors} results could not be written to the {sink.spec} output; see above for why"
+            )
+
+
+def _next_command(options: Options, model: Model) -> str:
+    path = shlex.quote(str(model.path))
+    if options.source is not None or options.camera not in (None, "0"):
+        return f"edgevision run {path} --camera 0"
+    return f"edgevision run {path} --camera 0 --json --summary run.json"
+
+
+def _tame_opencv() -> None:
+    """OpenCV and FFMPEG would write warnings of their own to stderr; here each fault is said once, in one line."""
+    if os.environ.get("EDGEVISION_DEBUG") == "1":
+        return
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    import cv2
+
+    if hasattr(cv2, "setLogLevel"):
+        cv2.setLogLevel(0)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _quiet(_: str) -> None:
+    """Says nothing."""

@@ -1,0 +1,39 @@
+"""What the machine says of this process and of itself; None where it does not say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROC = Path("/proc/self")
+THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+def memory_mb(proc: Path = PROC) -> float | None:
+    """Resident memory of this process now, in 10^6 bytes."""
+    text = _read(proc / "statm").split()
+    if len(text) < 2 or not text[1].isdecimal():
+        return None
+    return round(int(text[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def peak_memory_mb(proc: Path = PROC) -> float | None:
+    """The largest resident memory this process ever had, in 10^6 bytes."""
+    for line in _read(proc / "status").splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return round(int(value.split()[0]) * 1024 / 1e6, 1)
+    return None
+
+
+def temperature_c(sensor: Path = THERMAL) -> float | None:
+    """Of the processor, in degrees Celsius."""
+    text = _read(sensor).strip()
+    return round(int(text) / 1000, 1) if text.lstrip("-").isdecimal() else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""

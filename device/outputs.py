@@ -1,0 +1,107 @@
+"""All sinks of a loop as one: a failing sink is counted and reported, and never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from edgevision.protocols import Sink
+
+from .clock import Clock, rfc3339
+from .items import Event, Unreadable
+from .summary import SinkCount
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame, Prediction
+
+
+class OutputClosed(Exception):
+    """The reader of our output went away (``| head``): nothing is wrong, but there is nobody left to write to."""
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """A sink that also wants to hear of unreadable pictures and events."""
+
+    def error(self, error: Unreadable) -> None:
+        """One picture that has no prediction."""
+
+    def event(self, event: Event) -> None:
+        """Something that happened to the loop."""
+
+
+class _Guarded:
+    """One sink with its counts."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.spec = str(getattr(sink, "spec", type(sink).__name__))
+        self.written = 0
+        self.errors = 0
+        self.down = False
+
+    def count(self) -> SinkCount:
+        return SinkCount(self.spec, self.written, int(getattr(self.sink, "dropped", 0)), self.errors)
+
+
+class Outputs:
+    """Hands every result to every sink."""
+
+    def __init__(self, sinks: Sequence[Sink], clock: Clock) -> None:
+        self._guarded = [_Guarded(sink) for sink in sinks]
+        self._clock = clock
+        self._index: int | None = None
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """One frame's result, to all. Raises OutputClosed."""
+        self._index = frame.index
+        for one in self._guarded:
+            if self._try(one, one.sink.write, frame, prediction):
+                one.written += 1
+
+    def error(self, error: Unreadable) -> None:
+        """What stands in a frame's place. Raises OutputClosed."""
+        self._index = error.index
+        for one in self._guarded:
+            if isinstance(one.sink, Reporter):
+                self._try(one, one.sink.error, error)
+
+    def event(self, kind: str, detail: str, but: _Guarded | None = None) -> None:
+        """Something that happened to the loop; ``but``: the sink that it is about, which need not hear of it."""
+        event = Event(kind, rfc3339(self._clock.wall()), self._index, detail)
+        for one in self._guarded:
+            if one is not but and isinstance(one.sink, Reporter):
+                self._try(one, one.sink.event, event)
+
+    def close(self) -> None:
+        """Closes all, the last first; failures are counted like those of write."""
+        for one in reversed(self._guarded):
+            try:
+                one.sink.close()
+            except OutputClosed:
+                continue
+            except Exception as error:
+                self._failed(one, error)
+
+    def counts(self) -> tuple[SinkCount, ...]:
+        """How each fared."""
+        return tuple(one.count() for one in self._guarded)
+
+    def _try(self, one: _Guarded, call: Callable[..., None], *args: Any) -> bool:
+        try:
+            call(*args)
+        except OutputClosed:
+            raise
+        except Exception as error:  # whatever a sink does, the loop goes on
+            self._failed(one, error)
+            return False
+        if one.down:
+            one.down = False
+            self.event("sink_up", f"{one.spec} works again", but=one)
+        return True
+
+    def _failed(self, one: _Guarded, error: Exception) -> None:
+        one.errors += 1
+        if not one.down:
+            one.down = True
+            self.event("sink_down", f"{one.spec}: {error or type(error).__name__}", but=one)

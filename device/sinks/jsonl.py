@@ -1,0 +1,118 @@
+"""JSON lines: one object for each frame, error and event, as README.md lists their fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..clock import SYSTEM, Clock, rfc3339
+from ..items import Event, Unreadable
+from .lines import LineWriter
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame, Prediction
+
+STAGES = ("read", "prepare", "infer", "decode", "write")
+
+
+class JsonLines:
+    """Writes frames and errors to one place, events there or to another."""
+
+    spec = "json"
+
+    def __init__(
+        self,
+        lines: LineWriter,
+        event_lines: Callable[[str], None],
+        camera_dropped: Callable[[], int],
+        clock: Clock = SYSTEM,
+    ) -> None:
+        """``camera_dropped``: asked for the frames that the camera has dropped so far."""
+        self._lines = lines
+        self._event_lines = event_lines
+        self._camera_dropped = camera_dropped
+        self._clock = clock
+
+    @property
+    def dropped(self) -> int:
+        """Lines that a reader was too slow for."""
+        return self._lines.dropped
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """One frame."""
+        self._lines(_dump(frame_record(frame, prediction, self._camera_dropped(), self._clock)))
+
+    def error(self, error: Unreadable) -> None:
+        """One error, in the place of its frame."""
+        time = rfc3339(self._clock.wall())
+        self._lines(
+            _dump(
+                {"type": "error", "index": error.index, "source": error.source, "time": time, "message": error.message}
+            )
+        )
+
+    def event(self, event: Event) -> None:
+        """One event."""
+        record = {
+            "type": "event",
+            "event": event.kind,
+            "time": event.time,
+            "index": event.index,
+            "detail": event.detail,
+        }
+        self._event_lines(_dump(record))
+
+    def close(self) -> None:
+        """Waits for what is queued."""
+        self._lines.close()
+
+
+def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Clock = SYSTEM) -> dict[str, Any]:
+    """The object of one frame.
+
+    ``time``: when it was captured (live), or now. ``stages_ms.write``: that of the frame before, null for the first.
+    """
+    age_s = None if frame.captured_at is None else clock.monotonic() - frame.captured_at
+    record = {
+        "type": "frame",
+        "index": frame.index,
+        "source": frame.source,
+        "time": rfc3339(clock.wall() - (age_s or 0.0)),
+        "captured_at": _round(frame.captured_at, 6),
+        "position_s": _round(frame.position_s, 6),
+        "width": frame.width,
+        "height": frame.height,
+        "dropped": dropped,
+        "age_ms": None if age_s is None else round(age_s * 1e3, 3),
+        "task": prediction.task,
+        "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in STAGES},
+    }
+    return record | _answer(prediction)
+
+
+def _answer(prediction: Prediction) -> dict[str, Any]:
+    labels = [{"index": label.index, "name": label.name, "score": label.score} for label in prediction.labels]
+    if prediction.task == "detection":
+        return {
+            "objects": [
+                {"index": o.index, "name": o.name, "score": o.score, "box": list(o.box)} for o in prediction.objects
+            ]
+        }
+    if prediction.task == "segmentation":
+        return {
+            "regions": [
+                {"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions
+            ]
+        }
+    if prediction.task == "embedding":
+        return {"embedding": list(prediction.embedding), "labels": labels}
+    return {"labels": labels}
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _dump(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

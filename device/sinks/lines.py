@@ -1,0 +1,77 @@
+"""Lines to a file descriptor that may block: a pipe, a terminal, a socket."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+
+from ..outputs import OutputClosed
+
+POLL_S = 0.1
+CLOSE_S = 1.0
+"""How long the rest of a line is waited for at the end of a live source, or after a signal."""
+_PIECE = 4096
+"""PIPE_BUF: so many bytes never block once the descriptor says that it takes some."""
+
+
+class LineWriter:
+    """Writes each line at once, and asks before whether that would block.
+
+    For files nothing is lost: a slow reader slows the loop down. For live sources a line that would block is dropped
+    and counted. No thread: on a small board waking one costs more than the write.
+    """
+
+    def __init__(self, descriptor: int, lossless: bool, stopping: Callable[[], bool]) -> None:
+        """``stopping``: asked while waiting; once true, nothing is waited for any more."""
+        self._descriptor = descriptor
+        self._lossless = lossless
+        self._stopping = stopping
+        self._rest = b""
+        """Of a line that did not fit."""
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self.dropped = 0
+
+    def __call__(self, line: str) -> None:
+        """Writes one line, without its line feed. Raises OutputClosed, OSError."""
+        if self._rest and not self._flush(self._patience()):
+            self.dropped += 1
+            return
+        self._rest = line.encode() + b"\n"
+        self._flush(self._patience())
+
+    def close(self) -> None:
+        """Waits for the rest: to the end for files, at most CLOSE_S else."""
+        if not self._flush(self._patience()):
+            self._flush(CLOSE_S)
+
+    def _patience(self) -> float | None:
+        """Seconds to wait; None: until somebody stops us."""
+        return None if self._lossless else 0.0
+
+    def _flush(self, wait_s: float | None) -> bool:
+        """Whether all is written."""
+        deadline = None if wait_s is None else time.monotonic() + wait_s
+        while self._rest:
+            if not self._poll.poll(0 if wait_s == 0.0 else POLL_S * 1e3):
+                late = self._stopping() if deadline is None else time.monotonic() >= deadline
+                if late:
+                    return False
+                continue
+            self._write_piece()
+        return True
+
+    def _write_piece(self) -> None:
+        try:
+            written = os.write(self._descriptor, self._rest[:_PIECE])
+        except BlockingIOError:
+            return  # a descriptor that somebody made non-blocking: ask it again
+        except BrokenPipeError:
+            self._rest = b""
+            raise OutputClosed from None
+        except OSError:
+            self._rest = b""
+            raise
+        self._rest = self._rest[written:]

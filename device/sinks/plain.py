@@ -1,0 +1,66 @@
+"""One plain line for each frame: for pipes and logs, and for pictures on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..clock import SYSTEM, Clock, rfc3339
+from ..items import Event, Unreadable
+from .lines import LineWriter
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame, Prediction
+
+UNKNOWN = "unknown"
+"""Said when no label reaches the threshold."""
+
+
+class PlainLines:
+    """``TIME SOURCE: label score, label score``; TIME is UTC for cameras, the place in a video, absent for pictures."""
+
+    spec = "text"
+
+    def __init__(
+        self, lines: LineWriter, notes: Callable[[str], None], event_lines: Callable[[str], None], clock: Clock = SYSTEM
+    ) -> None:
+        self._lines = lines
+        self._notes = notes
+        self._event_lines = event_lines
+        self._clock = clock
+
+    @property
+    def dropped(self) -> int:
+        """Lines that a reader was too slow for."""
+        return self._lines.dropped
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """One frame."""
+        self._lines(f"{self._when(frame)}{printable(frame.source)}: {describe(prediction)}")
+
+    def error(self, error: Unreadable) -> None:
+        """One error, beside the results."""
+        self._notes(f"error: {printable(error.message)}")
+
+    def event(self, event: Event) -> None:
+        """One event."""
+        self._event_lines(f"{event.time} {event.kind}: {printable(event.detail)}")
+
+    def close(self) -> None:
+        """Waits for what is queued."""
+        self._lines.close()
+
+    def _when(self, frame: Frame) -> str:
+        if frame.captured_at is not None:
+            return rfc3339(self._clock.wall() - (self._clock.monotonic() - frame.captured_at)) + " "
+        return "" if frame.position_s is None else f"{frame.position_s:.3f} s "
+
+
+def describe(prediction: Prediction) -> str:
+    """``tabby 0.81, tiger cat 0.09``, or ``unknown``."""
+    return ", ".join(f"{printable(label.name)} {label.score:.2f}" for label in prediction.labels) or UNKNOWN
+
+
+def printable(text: str) -> str:
+    """One line, without what a terminal would obey: names come from files that others made."""
+    return "".join(char if char.isprintable() else "?" for char in text)
