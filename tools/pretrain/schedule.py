@@ -1,33 +1,45 @@
-"""The plan of a run (sizes, epochs, decay) and the learning rate that follows from it."""
+"""The plan of a run (picture sides, epochs, decay) and the learning rate that follows from it."""
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from edgevision import files
+from edgevision.errors import BadInput
 
-class PlanError(ValueError):
-    """A plan that cannot be read; the message is one line for the user."""
+PLAN_FILE = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Warm-up, stable, decay: the end may be moved while the run is in its stable part."""
+    """Warm-up, stable part, decay: the end may be moved while the run is in its stable part."""
 
-    phases: tuple[tuple[int, int], ...]  # (side in pixels, epochs), in order
-    decay_epochs: float  # length of the final fall to zero
-    peak_rate: float  # learning rate of the stable part
-    warmup_epochs: float = 1.0
+    phases: tuple[tuple[int, int], ...] = ((64, 12), (96, 26))
+    """(side in pixels, epochs), in order."""
+    decay_epochs: float = 12.0
+    """Length of the final fall of the rate to zero."""
+    peak_rate: float = 0.1
+    """Learning rate of the stable part."""
+    warmup_epochs: float = 0.3
+
+    def __post_init__(self) -> None:
+        lengths = (self.decay_epochs, self.warmup_epochs)
+        if not all(math.isfinite(v) and v >= 0 for v in lengths):
+            raise BadInput(f"the decay and warm-up of a plan must be 0 epochs or more, not {lengths}")
+        if not (math.isfinite(self.peak_rate) and self.peak_rate > 0):
+            raise BadInput(f"the peak rate of a plan must be above 0, not {self.peak_rate}")
 
     @property
     def epochs(self) -> int:
-        """All epochs of all phases."""
+        """Of all phases together."""
         return sum(epochs for _, epochs in self.phases)
 
     def side(self, epoch: int) -> int:
-        """Picture side in pixels of an epoch (from 0); the last phase's beyond the end."""
+        """Picture side in pixels of an epoch (from 0); beyond the end, that of the last phase."""
         for side, epochs in self.phases:
             if epoch < epochs:
                 return side
@@ -35,52 +47,54 @@ class Plan:
         return self.phases[-1][0]
 
     def rate(self, progress: float) -> float:
-        """Learning rate after `progress` epochs (a fraction counts)."""
+        """Learning rate after ``progress`` epochs (a fraction counts)."""
         warm = min(1.0, progress / self.warmup_epochs) if self.warmup_epochs else 1.0
         fall = min(1.0, (self.epochs - progress) / self.decay_epochs) if self.decay_epochs else 1.0
         return self.peak_rate * max(0.0, min(warm, fall))
 
 
 def parse_phases(text: str) -> tuple[tuple[int, int], ...]:
-    """'64:12,96:6' -> ((64, 12), (96, 6)). Sides are multiples of 32, as the backbone halves five times."""
+    """``64:12,96:6`` as ((64, 12), (96, 6)). Raises BadInput."""
     phases: list[tuple[int, int]] = []
     for part in text.split(","):
-        side, colon, epochs = part.strip().partition(":")
-        if not (colon and side.isdecimal() and epochs.isdecimal()):
-            raise PlanError(f"phase {part!r} is not SIDE:EPOCHS; write for example 64:12,96:6")
-        if int(side) < 32 or int(side) % 32 or int(epochs) < 1:
-            raise PlanError(f"phase {part!r}: the side must be a multiple of 32 and the epochs at least 1")
-        phases.append((int(side), int(epochs)))
+        side, _, epochs = part.strip().partition(":")
+        if not (side.isdecimal() and epochs.isdecimal() and int(epochs) > 0):
+            raise BadInput(f"phase {part!r} is not SIDE:EPOCHS; write for example 64:12,96:6")
+        phases.append((checked_side(int(side)), int(epochs)))
     return tuple(phases)
 
 
-def write_plan(path: Path, plan: Plan) -> None:
-    """Write the plan aside and rename it into place."""
-    fields = {
-        "phases": ",".join(f"{side}:{epochs}" for side, epochs in plan.phases),
-        "decay_epochs": plan.decay_epochs,
-        "peak_rate": plan.peak_rate,
-        "warmup_epochs": plan.warmup_epochs,
-    }
-    aside = path.with_suffix(".tmp")
-    aside.write_text(json.dumps(fields, indent=1) + "\n")
-    os.replace(aside, path)
+def checked_side(side: int) -> int:
+    """A picture side that the backbone can halve five times. Raises BadInput."""
+    if side < 32 or side % 32:
+        raise BadInput(f"a picture side must be a multiple of 32 pixels, not {side}")
+    return side
 
 
-def read_plan(path: Path) -> Plan:
-    """The plan in a file written by `write_plan` or by hand; raises PlanError."""
+def changed(plan: Plan, phases: str | None, **fields: float | None) -> Plan:
+    """The plan with the values that are given (not None). Raises BadInput."""
+    given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    if phases is not None:
+        given["phases"] = parse_phases(phases)
+    return replace(plan, **given)
+
+
+def write_plan(work: Path, plan: Plan) -> None:
+    """Puts the plan into the work folder of a run."""
+    phases = ",".join(f"{side}:{epochs}" for side, epochs in plan.phases)
+    files.write_text(work / PLAN_FILE, json.dumps({**asdict(plan), "phases": phases}, indent=1) + "\n")
+
+
+def read_plan(work: Path) -> Plan:
+    """The plan in the work folder of a run, written by ``write_plan`` or by hand; the default where there is none."""
+    path = work / PLAN_FILE
+    if not path.exists():
+        return Plan()
     try:
         fields = json.loads(path.read_text())
-        plan = Plan(
-            parse_phases(str(fields["phases"])),
-            float(fields["decay_epochs"]),
-            float(fields["peak_rate"]),
-            float(fields.get("warmup_epochs", 1.0)),
-        )
-    except PlanError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise PlanError(f"{path} is not a plan ({fault!r}); write it with the plan command") from None
-    if min(plan.decay_epochs, plan.warmup_epochs) < 0 or plan.peak_rate <= 0:
-        raise PlanError(f"{path}: epochs must not be negative and peak_rate must be above 0")
-    return plan
+        numbers = {name: float(value) for name, value in fields.items() if name != "phases"}
+        return changed(Plan(), str(fields["phases"]), **numbers)
+    except BadInput as fault:
+        raise BadInput(f"{path}: {fault}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise BadInput(f"{path} is not a plan ({fault}); remove it and run the plan command") from None

@@ -1,0 +1,29 @@
+"""Ctrl-C and SIGTERM as a request that the loop answers between two steps."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+
+class StopRequest:
+    """While entered, the two signals are noted instead of killing; a second one of a kind kills as usual."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        """The signal that came, None while none has."""
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.signal = number
+        signal.signal(number, self._before[number])
