@@ -30,21 +30,21 @@ def inspect(model: Path, as_json: bool) -> None:
 
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
-    console = Console(highlight=False)
+    # A name from the file must be neither markup for rich nor a command for the terminal.
+    console = Console(highlight=False, markup=False, emoji=False)
     for table in (_summary(report), _ends(report), _operators(report)):
         console.print(table)
     for note in report["notes"]:
-        console.print(f"note: {escape(note)}", soft_wrap=True)
-    click.echo(f"{report['path']}: {_verdict(report)}")
+        click.echo(f"note: {_printable(note)}")
+    click.echo(f"{report['path']}: {_printable(_verdict(report))}")
     click.echo(f"next: {_next(report)}")
 
 
 def _summary(report: dict[str, Any]) -> Table:
     table = _table()
     for name, value in _facts(report):
-        table.add_row(name, value)
+        table.add_row(name, _printable(value))
     return table
 
 
@@ -89,14 +89,16 @@ def _ends(report: dict[str, Any]) -> Table:
         for spec in report["tensors"][kind]:
             scale, zero = spec["scale"], spec["zero_point"]
             real = "-" if scale is None else f"{scale:.6g} * (stored - {zero})"
-            table.add_row(kind[:-1], _safe(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real)
+            table.add_row(
+                kind[:-1], _printable(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real
+            )
     return table
 
 
 def _operators(report: dict[str, Any]) -> Table:
     table = _table("operator", "version", "count", "int8")
     for op in report["operators"]:
-        table.add_row(_safe(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
+        table.add_row(_printable(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
     return table
 
 
@@ -110,11 +112,9 @@ def _table(*headers: str) -> Table:
     return table
 
 
-def _safe(text: str) -> str:
-    """A name from the file, without rich's markup."""
-    from rich.markup import escape
-
-    return escape(text)
+def _printable(text: str) -> str:
+    """The same without control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _size(count: int) -> str:
@@ -136,7 +136,7 @@ def _numbers(report: dict[str, Any]) -> str:
     if report["all_int8"]:
         return "all int8"
     if "int8" in types or "uint8" in types:
-        return "partly float" if "float32" in types else "8 bit, but not all int8"
+        return "8 bit with float parts" if "float32" in types else "8 bit, but not all int8"
     return "not quantized"
 
 
