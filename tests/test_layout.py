@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -86,6 +87,30 @@ def test_generic_names_are_not_importable_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["edgevision", "edgevision.convert", "edgevision.device"])
 def test_rooms_import_from_anywhere(name: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", f"import {name}"], cwd=tmp_path, check=True)
+
+
+def _imports(path: Path) -> set[str]:
+    """Top-level names that a file imports absolutely, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_rooms_import_only_what_they_may() -> None:
+    banned = {
+        "edgevision": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "convert": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "device": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "tests": ("convert", "device"),
+    }
+    for folder, names in banned.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            wrong = {i for i in _imports(path) for name in names if i == name or i.startswith(f"{name}.")}
+            assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}: own modules relatively, other rooms never"
 
 
 @pytest.mark.slow
