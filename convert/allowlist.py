@@ -8,49 +8,46 @@ FlaxLayer (foreign code), the lookup and text layers (they open files that the m
 from __future__ import annotations
 
 MODELS = frozenset({"Functional", "Sequential", "Model"})
-LAYERS = frozenset(
-    """
-    InputLayer Identity Dense EinsumDense Embedding Masking
-    Activation ReLU LeakyReLU PReLU ELU Softmax
-    Conv1D Conv2D DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D Conv2DTranspose
-    AveragePooling1D AveragePooling2D MaxPooling1D MaxPooling2D
-    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
-    AdaptiveAveragePooling2D AdaptiveMaxPooling2D
-    BatchNormalization GroupNormalization LayerNormalization UnitNormalization RMSNormalization SpectralNormalization
-    Normalization Rescaling Resizing CenterCrop
-    Add Average Concatenate Dot Maximum Minimum Multiply Subtract
-    Flatten Permute Reshape RepeatVector
-    Cropping1D Cropping2D ZeroPadding1D ZeroPadding2D UpSampling1D UpSampling2D
-    ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D
-    AdditiveAttention Attention MultiHeadAttention GroupQueryAttention
-    AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment
-    RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
-    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
-    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
-    Solarization
-    """.split()
-)
+_LAYERS = """
+InputLayer Identity Dense EinsumDense Embedding Masking
+Activation ReLU LeakyReLU PReLU ELU Softmax
+Conv1D Conv2D DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D Conv2DTranspose
+AveragePooling1D AveragePooling2D MaxPooling1D MaxPooling2D
+GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
+AdaptiveAveragePooling2D AdaptiveMaxPooling2D
+BatchNormalization GroupNormalization LayerNormalization UnitNormalization RMSNormalization SpectralNormalization
+Normalization Rescaling Resizing CenterCrop
+Add Average Concatenate Dot Maximum Minimum Multiply Subtract
+Flatten Permute Reshape RepeatVector
+Cropping1D Cropping2D ZeroPadding1D ZeroPadding2D UpSampling1D UpSampling2D
+ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D
+AdditiveAttention Attention MultiHeadAttention GroupQueryAttention
+AugMix AutoContrast CutMix Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment
+RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
+RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom
+Solarization
+"""
+LAYERS = frozenset(_LAYERS.split())
 """Layers by class name; legacy ``.h5`` configs hold no more than the name."""
-OPERATIONS = frozenset(
-    """
-    Abs Absolute Add AdaptiveAveragePool AdaptiveMaxPool Amax Amin AveragePool BatchNorm BroadcastTo Cast Clip
-    Concatenate Conv ConvertToTensor DepthToSpace DepthwiseConv Divide Dot Einsum Elu Exp ExpandDims Flip Gelu GetItem
-    HardSigmoid HardSilu HardTanh LayerNorm LeakyRelu Log LogSoftmax Matmul Max MaxPool Maximum Mean Min Minimum
-    Moveaxis Multiply Negative Normalize Pad Power RGBToGrayscale Reciprocal Relu Relu6 Repeat Reshape Resize Rsqrt
-    SeparableConv Selu Sigmoid Silu Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Square Squeeze Stack
-    StopGradient Subtract Sum Swapaxes Tanh Tile Transpose TrueDivide Unstack
-    """.split()
-)
+_OPERATIONS = """
+Abs Absolute Add AdaptiveAveragePool AdaptiveMaxPool Amax Amin AveragePool BatchNorm BroadcastTo Cast Clip
+Concatenate Conv ConvertToTensor DepthToSpace DepthwiseConv Divide Dot Einsum Elu Exp ExpandDims Flip Gelu GetItem
+HardSigmoid HardSilu HardTanh LayerNorm LeakyRelu Log LogSoftmax Matmul Max MaxPool Maximum Mean Min Minimum
+Moveaxis Multiply Negative Normalize Pad Power RGBToGrayscale Reciprocal Relu Relu6 Repeat Reshape Resize Rsqrt
+SeparableConv Selu Sigmoid Silu Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Square Squeeze Stack
+StopGradient Subtract Sum Swapaxes Tanh Tile Transpose TrueDivide Unstack
+"""
+OPERATIONS = frozenset(_OPERATIONS.split())
 """Operators written as ``keras.ops`` functions in a functional model."""
 VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "slice", "__bytes__"})
 """Markers that Keras writes for plain values."""
-FUNCTIONS = frozenset(
-    """
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
-    log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid
-    sparsemax squareplus swish tanh tanh_shrink threshold
-    """.split()
-)
+_FUNCTIONS = """
+celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid
+log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid
+sparsemax squareplus swish tanh tanh_shrink threshold
+"""
+FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Activation functions by name."""
 HELPERS = {
     "keras.initializers": None,
@@ -66,13 +63,12 @@ HELPERS = {
     "keras.src.trainers.compile_utils": frozenset({"CompileLoss", "CompileMetrics", "MetricsList"}),
 }
 """Modules whose classes hold settings and compute nothing at load time; None: all of the module's classes."""
-LEGACY_HELPERS = frozenset(
-    """
-    Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
-    RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
-    L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
-    """.split()
-)
+_LEGACY_HELPERS = """
+Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
+RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
+"""
+LEGACY_HELPERS = frozenset(_LEGACY_HELPERS.split())
 """The same by class name alone, as a legacy ``.h5`` config holds them."""
 LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
 CODE = {

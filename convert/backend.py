@@ -34,10 +34,9 @@ def tensorflow() -> Any:
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     with quiet():
-        import tensorflow as tf
-
         # Keras imports the backend named above; the two share every variable from here on.
         import keras  # noqa: F401
+        import tensorflow as tf
 
         tf.get_logger().setLevel("ERROR")
         with contextlib.suppress(ImportError):

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from edgevision.data import Pixels
 
-BATCH = 16
-"""Pictures at once: fast enough on two cores, and a few hundred megabytes for a MobileNetV2 of 224 pixels."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatModel:
@@ -63,7 +60,7 @@ class FloatModel:
         return np.asarray(self.call(tf.constant(self.normalize(batch))), dtype=np.float32)
 
 
-def float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
+def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
     """The model with its normalization moved into the input's quantization as far as one scale can express it.
 
     The rest (a mean and std per channel, the order BGR) becomes a 1x1 convolution at the input. Raises BadModel.

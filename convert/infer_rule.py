@@ -116,15 +116,15 @@ def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
 
 def _raw_input(entry: list[layers.Node]) -> str | None:
     """Which first layers prove that the model takes bytes 0..255; None if none do."""
-    offset, step, used = 0.0, 1.0, []
+    step = 1.0
+    used: list[layers.Node] = []
     for node in entry:
         line = _line(node)
         if line is None:
             if not used and _divisor(node) > RAW_STD:
                 return f"the {node.kind} layer {node.name!r}"
             break
-        scale, shift = line
-        offset, step = offset * scale + shift, step * scale
+        step *= line[0]
         used.append(node)
     if used and 0 < step < 1 / RAW_STD:
         kinds = {n.kind for n in used}
@@ -137,8 +137,9 @@ def _line(node: layers.Node) -> tuple[float, float] | None:
     """scale and offset of a layer or operator that is one line for all channels."""
     if node.kind == "Rescaling":
         scale, offset = node.config.get("scale"), node.config.get("offset", 0.0)
-        plain = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (scale, offset))
-        return (float(scale), float(offset)) if plain else None  # type: ignore[arg-type]
+        if isinstance(scale, (int, float)) and isinstance(offset, (int, float)):
+            return float(scale), float(offset)
+        return None
     if len(node.arguments) != 1 or len(node.inputs) != 1:
         return None
     value = float(node.arguments[0])

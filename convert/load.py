@@ -9,7 +9,7 @@ from typing import Any
 from edgevision.errors import BadModel
 
 from . import backend
-from .scan import Scan, scan
+from .scan import Scan
 
 MAX_SIDE = 2048
 """Pixels of an input; more is no model for a small board, and its activations would not fit either."""
@@ -29,9 +29,9 @@ class LoadedModel:
     parameters: int
 
 
-def load(path: Path) -> LoadedModel:
-    """A ``.h5`` or ``.keras`` of Keras 3, scanned first. Raises MissingFile, BadModel, ModuleNotFoundError."""
-    found = scan(path)
+def load(found: Scan) -> LoadedModel:
+    """The model of a file that was scanned. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
+    path = found.path
     model = _load(found)
     height, width, channels = _picture_input(model, path)
     outputs = _score_output(model, path)
@@ -81,7 +81,9 @@ def _score_output(model: Any, path: Path) -> int:
         raise BadModel(f"{path} has {len(outputs)} outputs; only classifiers with one list of scores are converted yet")
     shape = tuple(outputs[0].shape)
     if len(shape) != 2 or shape[1] is None:
-        raise BadModel(f"{path} gives {shape}, not one list of scores (None, classes); only classifiers are converted yet")
+        raise BadModel(
+            f"{path} gives {shape}, not one list of scores (None, classes); only classifiers are converted yet"
+        )
     return int(shape[1])
 
 

@@ -94,9 +94,7 @@ def _scan_zip(path: Path) -> Scan:
     return _scan(path, "keras", found.keras_version, found.config, None, found.card)
 
 
-def _scan(
-    path: Path, kind: Format, version: str | None, config: str, training: str | None, card: str | None
-) -> Scan:
+def _scan(path: Path, kind: Format, version: str | None, config: str, training: str | None, card: str | None) -> Scan:
     if version is None:
         raise BadModel(f"{path} does not say which Keras wrote it; {RESAVE}")
     parsed = _json(path, config)

@@ -30,7 +30,9 @@ def infer_task(model: Mapping[str, Any], outputs: int, training: Mapping[str, An
     final = layers.final_activation(model)
     if final == "softmax":
         if outputs == 1:
-            raise BadModel("the model ends in a softmax over one output, which is always 1; use a sigmoid, or two outputs")
+            raise BadModel(
+                "the model ends in a softmax over one output, which is always 1; use a sigmoid, or two outputs"
+            )
         return Answer("classification", "softmax", outputs)
     if final in ("sigmoid", "linear"):
         binary_loss = _is_binary(training)
@@ -46,8 +48,10 @@ def _sigmoid(outputs: int) -> Answer:
 
 def _linear(outputs: int, binary_loss: bool) -> Answer:
     """Plain scores; only the loss tells a yes-or-no score from a number that was to be estimated."""
+    if binary_loss and outputs == 1:
+        return Answer("classification", "sigmoid_logits", 2)
     if binary_loss:
-        return Answer("classification", "sigmoid_logits", 2) if outputs == 1 else Answer("multilabel", "sigmoid_logits", outputs)
+        return Answer("multilabel", "sigmoid_logits", outputs)
     if outputs == 1:
         raise BadModel(
             "the model ends in one plain number, which may be an estimate or a yes-or-no score; "

@@ -1,0 +1,141 @@
+"""Float against int8 on the same pictures: how often they answer alike, and what that costs in right answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.card import ModelCard
+from edgevision.errors import BadModel, BadPicture
+from edgevision.interpreter import Interpreter
+from edgevision.preprocess import pixels, quantize
+from edgevision.rule import Rule
+from edgevision.stats import Difference, Share, paired_difference, share
+from edgevision.tasks import classification
+from edgevision.tensors import TensorSpec
+
+from .calibrate import Skipped
+from .float_model import FloatModel
+from .heldout import HeldOut, Judged
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+    Scores = npt.NDArray[np.float32]
+
+FLOOR = 1.0 / 512
+"""Half a step of an 8-bit score: below it the int8 model cannot tell, and a divergence would be one of noise."""
+CHECKED = 8
+"""Pictures on which the float .tflite, which is quick and small, must answer as Keras itself does."""
+MAX_DIFFERENCE = 1e-3
+"""Of a score between Keras and the float .tflite (measured: 1e-5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured on the held-out pictures; None where nothing could be."""
+
+    pictures: int
+    agreement: Share | None
+    """Same best answer; of equal scores the lowest index counts as best, on both sides."""
+    ties: int
+    """Pictures whose best int8 score is shared by several classes."""
+    divergence: float | None
+    """Mean Kullback-Leibler divergence of the int8 scores from the float ones, in nats; None for several labels."""
+    float_accuracy: Share | None
+    int8_accuracy: Share | None
+    drop: Difference | None
+    """float minus int8 accuracy, on the same pictures, 0..1."""
+    skipped: tuple[Skipped, ...]
+
+
+def compare(
+    model: FloatModel,
+    float_model: Interpreter,
+    int8_model: Interpreter,
+    card: ModelCard,
+    heldout: HeldOut,
+    step: Callable[[int], None] = lambda done: None,
+) -> Comparison:
+    """Runs both models over the held-out pictures; ``step`` hears how many are done. Raises BadModel, EngineError."""
+    skipped: list[Skipped] = []
+    kept: list[Judged] = []
+    tops: list[tuple[int, int]] = []
+    ties, divergence = 0, 0.0
+    for judged, picture in _read(heldout, card.rule, skipped):
+        wanted = scores_of(float_model, picture, card)
+        if len(kept) < CHECKED:
+            _check(model, picture, wanted, card)
+        got = scores_of(int8_model, picture, card)
+        kept.append(judged)
+        tops.append((int(np.argmax(wanted)), int(np.argmax(got))))
+        ties += int(np.count_nonzero(got == got.max()) > 1)
+        divergence += _divergence(wanted, got)
+        step(len(kept) + len(skipped))
+    # The scores of several independent labels are no distribution.
+    mean = divergence / len(kept) if kept and card.task == "classification" else None
+    return _summary(kept, tops, ties, mean, skipped)
+
+
+def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:
+    """The scores 0..1 of all classes for prepared pixels (height, width, channels), by the device's own code."""
+    tensor = quantize(picture, card.rule, interpreter.inputs[0])
+    return classification.scores(interpreter.infer(tensor)[0], interpreter.outputs[0], card.activation)
+
+
+def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) -> None:
+    """The float .tflite stands for the Keras model only where the two agree. Raises BadModel."""
+    output = model.outputs(picture[np.newaxis])
+    spec = TensorSpec("scores", output.shape, "float32")
+    difference = float(np.abs(classification.scores(output, spec, card.activation) - wanted).max())
+    if not difference <= MAX_DIFFERENCE:  # also where it is no number
+        raise BadModel(
+            f"the converted model answers unlike the Keras model (a score is off by {difference:.3g}), "
+            "before any quantization: an operator of it cannot be converted faithfully"
+        )
+
+
+def _read(heldout: HeldOut, rule: Rule, skipped: list[Skipped]) -> Iterator[tuple[Judged, Pixels]]:
+    for judged in heldout.pictures:
+        try:
+            yield judged, pixels(judged.read(), rule)
+        except BadPicture as error:
+            skipped.append(Skipped(judged.path, str(error).removeprefix(f"{judged.path}: ")))
+
+
+def _divergence(wanted: Scores, got: Scores) -> float:
+    """Kullback-Leibler, with all classes that neither side can tell from zero put together."""
+    telling = (wanted >= FLOOR) | (got >= FLOOR)
+    p, q = (np.append(side[telling], max(float(side[~telling].sum()), 0.0)) for side in (wanted, got))
+    p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
+    p, q = p / p.sum(), q / q.sum()
+    return float(np.sum(p * np.log(p / q)))
+
+
+def _summary(
+    kept: list[Judged], tops: list[tuple[int, int]], ties: int, divergence: float | None, skipped: list[Skipped]
+) -> Comparison:
+    same = sum(a == b for a, b in tops)
+    rights = [
+        (a in judged.labels, b in judged.labels) for judged, (a, b) in zip(kept, tops, strict=True) if judged.labels
+    ]
+    counts = {pair: rights.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
+    drop = None
+    if rights:
+        # The drop is float minus int8, so the int8 model is the first of the two.
+        drop = paired_difference(counts[True, True], counts[False, True], counts[True, False], counts[False, False])
+    return Comparison(
+        pictures=len(kept),
+        agreement=share(same, len(kept)),
+        ties=ties,
+        divergence=divergence,
+        float_accuracy=share(sum(a for a, _ in rights), len(rights)),
+        int8_accuracy=share(sum(b for _, b in rights), len(rights)),
+        drop=drop,
+        skipped=tuple(skipped),
+    )

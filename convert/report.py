@@ -1,0 +1,173 @@
+"""What a conversion did and what it is worth, as the document ``edgevision.convert/1``."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision import runs
+from edgevision.card import ModelCard
+from edgevision.edgetpu import readiness
+from edgevision.graph import Graph, operators_json, tensors_json
+from edgevision.stats import Difference, Share
+
+from .agreement import Comparison
+from .calibrate import CalibrationSet, Skipped
+from .heldout import HeldOut
+from .load import LoadedModel
+from .selftest import GeneratedSelfTest
+
+SCHEMA = "edgevision.convert/1"
+RANGE_METHOD = "minmax"
+"""Activation ranges: the smallest and largest value seen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvertReport:
+    """A finished conversion."""
+
+    path: Path
+    """The .tflite."""
+    report_path: Path
+    card: ModelCard
+    loaded: LoadedModel
+    source_sha256: str
+    sha256: str
+    """Of the .tflite."""
+    int8_bytes: int
+    """Of the .tflite, card and all."""
+    float_bytes: int
+    """Of the same model as a float .tflite."""
+    rule_from: str
+    labels_from: str
+    graph: Graph
+    calibration: CalibrationSet
+    heldout: HeldOut
+    comparison: Comparison
+    selftest: GeneratedSelfTest
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+    """What the user should know; none of it stops anything."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole document; null is unknown, and what is not measured by this version."""
+        result, held = self.comparison, self.heldout
+        return {
+            "schema": SCHEMA,
+            "source": self._source(),
+            "output": {"path": str(self.path), "sha256": self.sha256, "bytes": self.int8_bytes, "mode": "int8"},
+            "rule": self.card.rule.to_json(),
+            "rule_from": self.rule_from,
+            "task": self.card.task,
+            "labels": {"count": len(self.card.labels), "from": self.labels_from},
+            "tensors": tensors_json(self.graph),
+            "operators": operators_json(self.graph),
+            "all_int8": self.graph.all_int8,
+            "calibration": self._calibration(),
+            "selection": None,
+            "heldout": {
+                "path": str(held.path),
+                "pictures": result.pictures,
+                "labelled": held.labelled,
+                "fingerprint": held.fingerprint if held.pictures else None,
+                "skipped": _skipped((*held.skipped, *result.skipped)),
+            },
+            "float": {"accuracy": share_json(result.float_accuracy), "bytes": self.float_bytes},
+            "int8": {"accuracy": share_json(result.int8_accuracy)},
+            "agreement": _agreement(result.agreement),
+            "drop_points": points_json(result.drop),
+            "kl": _rounded(result.divergence),
+            "ties": result.ties,
+            "repair": None,
+            "layers": [],
+            "edgetpu": readiness(self.graph).to_json(),
+            "compatibility": None,
+            "gate": None,
+            "selftest": self._selftest(),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+            "peak_rss_mb": peak_rss_mb(),
+            "versions": runs.versions(),
+        }
+
+    def _source(self) -> dict[str, Any]:
+        scan = self.loaded.scan
+        return {
+            "path": str(scan.path),
+            "sha256": self.source_sha256,
+            "format": scan.format,
+            "keras_version": scan.keras_version,
+            "bytes": scan.path.stat().st_size,
+            "parameters": self.loaded.parameters,
+        }
+
+    def _calibration(self) -> dict[str, Any]:
+        return {
+            "path": str(self.calibration.folder),
+            "fingerprint": self.calibration.fingerprint,
+            "pictures": len(self.calibration.chosen),
+            "range_method": RANGE_METHOD,
+            "rendered": self.calibration.rendered,
+            "skipped": _skipped(self.calibration.skipped),
+        }
+
+    def _selftest(self) -> dict[str, Any]:
+        return {
+            "inputs": len(self.selftest.test.cases),
+            "tolerance": self.selftest.test.tolerance,
+            "margin": _rounded(self.selftest.margin),
+            "order_change": _rounded(self.selftest.order_change),
+        }
+
+
+def quantization_record(calibration: CalibrationSet, heldout: HeldOut, result: Comparison) -> dict[str, Any]:
+    """What the model's card keeps of its conversion: no path of the machine it was made on."""
+    return {
+        "mode": "int8",
+        "range_method": RANGE_METHOD,
+        "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
+        "heldout": {"fingerprint": heldout.fingerprint if heldout.pictures else None, "pictures": result.pictures},
+        "agreement": _agreement(result.agreement),
+        "float": {"accuracy": share_json(result.float_accuracy)},
+        "int8": {"accuracy": share_json(result.int8_accuracy)},
+        "drop_points": points_json(result.drop),
+    }
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in 10^6 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def share_json(value: Share | None) -> dict[str, Any] | None:
+    """An accuracy: value, interval and counts."""
+    if value is None:
+        return None
+    low, high = _rounded(value.low), _rounded(value.high)
+    return {"value": _rounded(value.value), "low": low, "high": high, "correct": value.count, "total": value.total}
+
+
+def points_json(value: Difference | None) -> dict[str, Any] | None:
+    """A difference of accuracies in percentage points."""
+    if value is None:
+        return None
+    return {name: round(100 * getattr(value, name), 3) for name in ("value", "low", "high")}
+
+
+def _agreement(value: Share | None) -> dict[str, Any] | None:
+    found = share_json(value)
+    if found is not None:
+        found["same"] = found.pop("correct")
+    return found
+
+
+def _skipped(skipped: tuple[Skipped, ...]) -> list[dict[str, str]]:
+    return [{"path": str(one.path), "reason": one.reason} for one in skipped]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

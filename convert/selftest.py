@@ -1,0 +1,198 @@
+"""Makes the self-test that a model file carries: generated pictures with clear answers, so that any machine can show
+that it computes the same.
+
+A picture is good when its best answer leads by more than kernels differ between CPUs, and when swapping red and blue
+changes the answer by more than that. Such pictures are searched: many at random, then the best of them varied step by
+step. The user's photos are never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.card import SelfTest, SelfTestCase
+from edgevision.data import Frame
+from edgevision.interpreter import Interpreter
+from edgevision.pictures import decode, encode_png
+from edgevision.preprocess import pixels, quantize
+from edgevision.rule import Rule
+from edgevision.tasks import classification
+
+from .probe_pictures import ProbePicture, random_picture
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Scores = npt.NDArray[np.float32]
+
+TOLERANCE = 0.12
+"""Of a score: kernels differ by up to a tenth between CPUs (measured on int8 MobileNets)."""
+MARGIN = 0.3
+"""Lead of the best answer to reach: the best may lose the tolerance, the second gain it, and something is left."""
+CASES = 6
+MIN_CASES = 4
+LISTED = 5
+"""Scores recorded a picture."""
+CANDIDATES = 160
+CLIMBS = 8
+"""Candidates that are varied step by step."""
+STEPS = 40
+MAX_PNG = 16_000
+"""Bytes of one picture; six make less than 100 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSelfTest:
+    """A self-test and its pictures."""
+
+    test: SelfTest
+    files: dict[str, bytes]
+    """PNG by name of the entry in the model file."""
+    margin: float
+    """Smallest lead of a best answer, 0..1."""
+    order_change: float
+    """Largest change of a recorded score when red and blue are swapped, 0..1; 0 for gray models."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    picture: ProbePicture
+    scores: Scores
+    swapped: float
+    """Largest change of a recorded score when red and blue are swapped."""
+    gray: bool
+    """The model has one channel, and no order to swap."""
+
+    @property
+    def top(self) -> int:
+        return int(np.argmax(self.scores))
+
+    @property
+    def margin(self) -> float:
+        best = np.sort(self.scores)[-2:]
+        return float(best[-1] - best[0]) if best.size == 2 else float(best[0])
+
+    @property
+    def good(self) -> bool:
+        """Nothing more is to be won."""
+        return self.margin >= MARGIN and (self.swapped >= 2 * TOLERANCE or self.gray)
+
+    @property
+    def worth(self) -> float:
+        """More than enough of one does not make up for the other."""
+        return min(self.margin, 2 * MARGIN) + min(self.swapped, 4 * TOLERANCE)
+
+
+class _Search:
+    """Scores candidates by the int8 model itself, as a device would."""
+
+    def __init__(self, interpreter: Interpreter, rule: Rule, activation: str) -> None:
+        self._interpreter = interpreter
+        self._rule = rule
+        self._activation = activation
+
+    def found(self, picture: ProbePicture) -> _Found:
+        drawn = picture.draw()
+        scores = self._scores(drawn)
+        swapped, gray = 0.0, self._rule.channels == 1
+        if not gray:
+            other = self._scores(np.ascontiguousarray(drawn[..., ::-1]))
+            swapped = float(np.abs(other - scores)[np.argsort(-scores, kind="stable")[:LISTED]].max())
+        return _Found(picture, scores, swapped, gray)
+
+    def _scores(self, drawn: npt.NDArray[np.uint8]) -> Scores:
+        return self.frame_scores(Frame(drawn, "RGB"))
+
+    def frame_scores(self, frame: Frame) -> Scores:
+        return classification.scores(
+            self._interpreter.infer(self.tensor(frame))[0], self._interpreter.outputs[0], self._activation
+        )
+
+    def tensor(self, frame: Frame) -> npt.NDArray[np.generic]:
+        return quantize(pixels(frame, self._rule), self._rule, self._interpreter.inputs[0])
+
+
+def make_selftest(
+    interpreter: Interpreter,
+    rule: Rule,
+    activation: str,
+    seed: int = 0,
+    step: Callable[[int, int], None] = lambda done, total: None,
+) -> GeneratedSelfTest:
+    """A self-test for an int8 model; the same model and seed give the same one. Raises EngineError."""
+    chance = np.random.default_rng(seed)
+    search = _Search(interpreter, rule, activation)
+    total = CANDIDATES + CLIMBS * STEPS
+    found: list[_Found] = []
+    while len(found) < CANDIDATES and len({one.top for one in found if one.good}) < CASES:
+        found.append(search.found(random_picture(chance)))
+        step(len(found), total)
+    for number, start in enumerate(_starts(found)):
+        found.append(_climb(search, start, chance))
+        step(CANDIDATES + (number + 1) * STEPS, total)
+    chosen = _pick(found)
+    files = {f"selftest_{n + 1}.png": encode_png(Frame(one.picture.draw(), "RGB")) for n, one in enumerate(chosen)}
+    cases = tuple(_case(search, name, data) for name, data in files.items())
+    return GeneratedSelfTest(
+        SelfTest(cases, TOLERANCE), files, min(one.margin for one in chosen), max(one.swapped for one in chosen)
+    )
+
+
+def _starts(found: list[_Found]) -> list[_Found]:
+    """The best candidate of each answer, best first; then the next best."""
+    ranked = sorted(found, key=lambda one: -one.worth)
+    first: dict[int, _Found] = {}
+    for one in ranked:
+        first.setdefault(one.top, one)
+    rest = [one for one in ranked if first[one.top] is not one]
+    return [*first.values(), *rest][:CLIMBS]
+
+
+def _climb(search: _Search, start: _Found, chance: np.random.Generator) -> _Found:
+    """Varies a picture, keeping its answer, as long as that makes it worth more."""
+    best = start
+    for number in range(STEPS):
+        if best.good:
+            break
+        tried = search.found(best.picture.varied(chance, 0.3 if number % 3 == 0 else 0.1))
+        if tried.top == start.top and tried.worth > best.worth:
+            best = tried
+    return best
+
+
+def _pick(found: list[_Found]) -> list[_Found]:
+    """Up to CASES pictures: of each answer the best first, and no weak ones beyond the MIN_CASES."""
+    ranked = sorted(found, key=lambda one: -one.worth)
+    chosen: list[_Found] = []
+    for repeats in range(CASES):
+        for one in ranked:
+            enough = len(chosen) >= (CASES if one.margin >= MARGIN else MIN_CASES)
+            if enough or any(one is other for other in chosen):
+                continue
+            if sum(one.top == other.top for other in chosen) == repeats and _png_size(one) <= MAX_PNG:
+                chosen.append(one)
+    return chosen
+
+
+def _png_size(one: _Found) -> int:
+    return len(encode_png(Frame(one.picture.draw(), "RGB")))
+
+
+def _case(search: _Search, name: str, data: bytes) -> SelfTestCase:
+    """What the model says of the picture as it lies in the file."""
+    frame = decode(data, name)
+    tensor = np.ascontiguousarray(search.tensor(frame))
+    scores = search.frame_scores(frame)
+    order = np.argsort(-scores, kind="stable")[:LISTED]
+    return SelfTestCase(
+        picture=name,
+        tensor_sha256=hashlib.sha256(tensor.tobytes()).hexdigest(),
+        top=int(order[0]),
+        scores=tuple(round(float(scores[i]), 6) for i in order),
+        indices=tuple(int(i) for i in order),
+    )

@@ -1,0 +1,79 @@
+"""A finished conversion for a person at a terminal."""
+
+from __future__ import annotations
+
+from edgevision.stats import Share
+
+from .report import ConvertReport
+
+
+def show(report: ConvertReport) -> None:
+    """Prints the table, the result line and the next command on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True, highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows(report):
+        table.add_row(name, value)
+    console.print(table, markup=False)
+    size = _mb(report.int8_bytes)
+    print(f"\nConverted {report.loaded.scan.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s.")
+    print(f"Next: edgevision run {report.path} --camera 0")
+
+
+def rows(report: ConvertReport) -> list[tuple[str, str]]:
+    """What the table says, line by line."""
+    chosen = report.calibration
+    labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
+    return [
+        ("model", f"{report.card.name}: {report.card.task}, {report.loaded.parameters:,} parameters"),
+        ("pictures", report.card.rule.describe()),
+        ("", report.rule_from),
+        ("labels", labels),
+        ("size", f"{_mb(report.float_bytes)} float, {_mb(report.int8_bytes)} int8"),
+        ("operators", _operators(report)),
+        ("calibration", f"{len(chosen.chosen)} pictures of {chosen.folder}, {len(chosen.skipped)} skipped"),
+        ("agreement", _agreement(report)),
+        ("top-1", _accuracy(report)),
+        ("self-test", _selftest(report)),
+        ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
+    ]
+
+
+def percent(value: Share) -> str:
+    """A share with its 95 % interval."""
+    return f"{100 * value.value:.1f} % (95 %: {100 * value.low:.1f} to {100 * value.high:.1f})"
+
+
+def _agreement(report: ConvertReport) -> str:
+    result = report.comparison
+    if result.agreement is None:
+        return "not measured: no pictures are left beside the calibration set"
+    ties = f"; {result.ties} ties for the best int8 score" if result.ties else "; no ties"
+    return f"{percent(result.agreement)} same answer in float and int8, {result.pictures} other pictures{ties}"
+
+
+def _accuracy(report: ConvertReport) -> str:
+    result = report.comparison
+    if result.float_accuracy is None or result.int8_accuracy is None or result.drop is None:
+        return "not known: the pictures have no labels (--report-on gives labelled ones)"
+    drop = result.drop
+    points = f"{100 * drop.value:.1f} points lost (95 %: {100 * drop.low:.1f} to {100 * drop.high:.1f})"
+    return f"float {percent(result.float_accuracy)}, int8 {percent(result.int8_accuracy)}, {points}"
+
+
+def _operators(report: ConvertReport) -> str:
+    counts = ", ".join(f"{one.count} {one.name}" for one in report.graph.counts())
+    return f"{counts}; {'all int8' if report.graph.all_int8 else 'not all int8'}"
+
+
+def _selftest(report: ConvertReport) -> str:
+    made = report.selftest
+    return f"{len(made.test.cases)} generated pictures; the best answer leads by {made.margin:.2f} or more"
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.2f} MB"
