@@ -1,0 +1,30 @@
+"""``python -m edgevision.convert.drawing FOLDER``: draws the set of ``calibration_images/rendered`` again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from .sets import draw_calibration_set
+
+COUNT = 40
+SEED = 0
+
+
+def main(arguments: list[str]) -> int:
+    """Draws into the one folder that is named; the exit status."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print("usage: python -m edgevision.convert.drawing FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(arguments[0])
+    if folder.exists() and any(folder.iterdir()):
+        print(f"{folder} is not empty; name a new folder", file=sys.stderr)
+        return 1
+    written = draw_calibration_set(folder, COUNT, SEED)
+    size = sum(path.stat().st_size for path in written)
+    print(f"{len(written)} pictures, {size / 1000:.0f} kB: {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
