@@ -1,0 +1,189 @@
+"""Labelled pictures from class folders, train/val/test folders, a CSV, or a zip of any of these."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from . import labels_csv
+from .errors import BadInput
+from .layout import Layout, arrange, arrange_rows
+from .sources import FolderSource, Source, ZipSource, open_source
+
+if TYPE_CHECKING:
+    from .data import Frame
+
+BACKGROUND = "_background"
+"""The class of pictures that show none of the others; index 0 where it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is left out, and why."""
+
+    path: str
+    reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Plain values."""
+        return {"path": self.path, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One labelled picture, not yet read."""
+
+    path: str
+    """Relative to the folder, the CSV's folder or the zip; with forward slashes."""
+    labels: tuple[str, ...]
+    """One; or any number, none too, in a multi-label set."""
+    split: str | None
+    """train, val or test where the source says so."""
+    source: Source = field(repr=False, compare=False)
+
+    def data(self) -> bytes:
+        """The encoded picture. Raises MissingFile, BadPicture."""
+        return self.source.read(self.path)
+
+    def read(self) -> Frame:
+        """The decoded picture, upright, in BGR. Raises MissingFile, BadPicture."""
+        from .pictures import decode
+
+        return decode(self.data(), self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled pictures, in the order of their paths."""
+
+    path: Path
+    """What was opened."""
+    layout: str
+    """How the labels were found, for people: class folders, train/val/test folders, CSV ..."""
+    items: tuple[Item, ...]
+    classes: tuple[str, ...]
+    """Sorted, ``_background`` first; without it where pictures have several labels."""
+    multilabel: bool
+    skipped: tuple[Skipped, ...] = ()
+    """Files that are no pictures by their names, and names without files."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of how the source was read."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of contents and labels, whatever the files are called. Reads every file."""
+        return fingerprint((hashlib.sha256(item.data()).hexdigest(), item.labels) for item in self.items)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that the source itself makes, of train, val and test."""
+        present = {item.split for item in self.items}
+        return tuple(name for name in ("train", "val", "test") if name in present)
+
+    def counts(self) -> dict[str, int]:
+        """Pictures per class."""
+        found = Counter(label for item in self.items for label in item.labels)
+        return {name: found[name] for name in self.classes}
+
+    def in_split(self, name: str) -> tuple[Item, ...]:
+        """The items of one of the source's own splits."""
+        return tuple(item for item in self.items if item.split == name)
+
+    def require_trainable(self) -> None:
+        """Refuses what no classifier can learn from. Raises BadInput: one class, a class with one picture."""
+        if len(self.classes) < 2 and not self.multilabel:
+            name = self.classes[0]
+            raise BadInput(
+                f"{self.path} has one class only, {name!r}: there is nothing to tell it apart from; "
+                f"add a second sub-folder, for example {BACKGROUND} with pictures of none of it"
+            )
+        learn = [item for item in self.items if item.split != "test"]
+        found = Counter(label for item in learn for label in item.labels)
+        small = [name for name in self.classes if found[name] < 2]
+        if small:
+            names = ", ".join(f"{name!r} ({found[name]})" for name in small[:5]) + (" ..." if len(small) > 5 else "")
+            raise BadInput(
+                f"{self.path}: a class needs at least two pictures to learn from, better fifty; too few in {names}"
+            )
+
+
+def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
+    """Finds the labelled pictures of a folder, a zip or a CSV; reads none of them. Raises MissingFile, BadInput.
+
+    ``label_map``: a CSV of ``name,label`` that renames classes, or gives single files their labels.
+    """
+    path = Path(path)
+    names = labels_csv.read_label_map(label_map) if label_map else {}
+    if path.suffix.lower() == ".csv" and not path.is_dir():
+        source: Source = FolderSource(path.absolute().parent, listed=False)
+        rows = labels_csv.parse_rows(labels_csv.read_text(path), path.name)
+        return _finish(path, source, arrange_rows(rows, source.has, path.name), names)
+    source = open_source(path)
+    inside = _label_csv(source)
+    if inside:
+        rows = labels_csv.parse_rows(source.read(inside).decode("utf-8-sig", "replace"), inside)
+        return _finish(path, source, arrange_rows(rows, source.has, inside), names)
+    return _finish(path, source, arrange(source.files, source.folders), names)
+
+
+def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    """One sha256 for a set of (sha256 of the file, labels), in any order and under any names."""
+    lines = sorted(f"{digest} {labels_csv.SEPARATOR.join(sorted(labels))}\n" for digest, labels in pictures)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _label_csv(source: Source) -> str | None:
+    """The CSV of path,label at the top of a folder or zip (or in the one folder of a zip), if there is just one."""
+    tops = {name.partition("/")[0] for name in source.files}
+    depth = 1 if len(tops) == 1 and isinstance(source, ZipSource) else 0
+    top = [n for n in source.files if n.count("/") <= depth and n.lower().endswith(".csv")]
+    found = [n for n in top if labels_csv.is_label_csv(source.read(n)[:4096].decode("utf-8", "replace"))]
+    return found[0] if len(found) == 1 else None
+
+
+def _finish(path: Path, source: Source, layout: Layout, names: dict[str, str]) -> Dataset:
+    """Renames the labels, decides whether there are several a picture, sorts."""
+    rows = sorted((_renamed(row, names) for row in layout.rows), key=lambda row: row.path)
+    multilabel = any(len(row.labels) > 1 for row in rows)
+    skipped = [Skipped(*pair) for pair in layout.skipped]
+    if multilabel:
+        rows = [replace(row, labels=tuple(name for name in row.labels if name != BACKGROUND)) for row in rows]
+    else:
+        skipped += [
+            Skipped(row.path, "nothing says what it shows: not in a class folder, no label")
+            for row in rows
+            if not row.labels
+        ]
+        rows = [row for row in rows if row.labels]
+    if not rows:
+        raise BadInput(_nothing(path, source, len(layout.rows)))
+    items = tuple(Item(row.path, row.labels, row.split, source) for row in rows)
+    classes = sorted({label for row in rows for label in row.labels}, key=lambda name: (name != BACKGROUND, name))
+    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes)
+
+
+def _renamed(row: labels_csv.Row, names: dict[str, str]) -> labels_csv.Row:
+    if not names:
+        return row
+    whole = names.get(row.path) or names.get(row.path.rpartition("/")[2])
+    labels = (whole,) if whole else tuple(names.get(label, label) for label in row.labels)
+    parts = [part.strip() for label in labels for part in label.split(labels_csv.SEPARATOR)]
+    return replace(row, labels=tuple(dict.fromkeys(part for part in parts if part)))
+
+
+def _nothing(path: Path, source: Source, loose: int) -> str:
+    """Why there is not a single labelled picture."""
+    if loose:
+        return (
+            f"{path} has {loose} pictures, but nothing says what they show: make one sub-folder per class, "
+            "or name their labels in a CSV of path,label"
+        )
+    if not source.files:
+        return f"{path} is empty; it should have one sub-folder per class, with pictures in each"
+    endings = Counter(PurePosixPath(name).suffix.lower() or "without a suffix" for name in source.files)
+    common = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(3))
+    return f"{path} holds no pictures (.jpg, .png, .webp, .bmp, .tif), only other files: {common}"

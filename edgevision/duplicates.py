@@ -1,0 +1,136 @@
+"""Which pictures of a set are copies: the same bytes, or the same picture scaled, saved again or mirrored.
+
+Pairs are found by bands: hashes that differ in at most seven bits agree in one of their eight bytes, so only pictures
+that share a byte at the same place are compared: ten thousand take a second, not fifty million comparisons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import phash
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Indices = npt.NDArray[np.int64]
+
+FILLS = 0.5
+"""A group with a larger share of a class cannot be kept on one side of a split."""
+_RUN = 0.05
+"""Share of its class in each of the runs that such a group is cut into."""
+_ROWS, _PAIRS = 64, 8192
+"""Compared at a time: bounds the memory of a set in which everything is alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The pictures of a set, grouped."""
+
+    groups: tuple[tuple[int, ...], ...]
+    """Indices of two or more pictures each, sorted; by their bytes or by their looks."""
+    still: int = 0
+    """Pictures of one scene that fills a class, as a camera that never moves makes it: cut into runs of neighbours."""
+
+
+def find_alike(digests: Sequence[str], thumbs: phash.Thumbs, labels: Sequence[tuple[str, ...]]) -> Alike:
+    """Groups of the same or nearly the same pictures, which come in the order of their paths.
+
+    ``thumbs``: uint8 (n, 32, 32), one a picture; ``digests``: of their files.
+    """
+    same = _same_bytes(digests)
+    first = np.array([indices[0] for indices in same], np.int64)
+    sizes = Counter(label for of_one in labels for label in of_one)
+    groups: list[tuple[int, ...]] = []
+    still = 0
+    for members in _members(_Linker(thumbs[first]).run()):
+        pictures = [i for m in members for i in same[m]]
+        inside = Counter(label for i in pictures for label in labels[i])
+        if len(members) > 1 and any(n > sizes[label] * FILLS and sizes[label] >= 8 for label, n in inside.items()):
+            groups += [
+                tuple(sorted(i for m in run for i in same[m])) for run in _runs(members, min(sizes[n] for n in inside))
+            ]
+            still += len(pictures)
+        else:
+            groups.append(tuple(sorted(pictures)))
+    return Alike(tuple(sorted(group for group in groups if len(group) > 1)), still)
+
+
+def _same_bytes(digests: Sequence[str]) -> list[list[int]]:
+    found: dict[str, list[int]] = {}
+    for index, digest in enumerate(digests):
+        found.setdefault(digest, []).append(index)
+    return list(found.values())
+
+
+def _runs(members: Indices, size: int) -> list[Indices]:
+    """Neighbours in the order of their paths, which is time for a camera's files: only the ends of runs leak."""
+    length = max(1, int(size * _RUN))
+    return [members[start : start + length] for start in range(0, len(members), length)]
+
+
+class _Linker:
+    """Joins pictures that are alike, bucket by bucket; pairs that are joined already cost nothing."""
+
+    def __init__(self, thumbs: phash.Thumbs) -> None:
+        self._thumbs = thumbs
+        self._parts = phash.parts(thumbs)
+        self._clear = np.flatnonzero(~phash.is_flat(thumbs))
+        self._group = np.arange(len(thumbs))
+
+    def run(self) -> Indices:
+        """A number for each picture, the same for those that are linked, directly or through others."""
+        hashes = phash.hashes(self._thumbs[self._clear])
+        for mirrored in (False, True):
+            others = phash.hashes(self._thumbs[self._clear], mirrored=True) if mirrored else hashes
+            for rows, columns in _bands(hashes, others):
+                for start in range(0, len(rows), _ROWS):
+                    some = rows[start : start + _ROWS]
+                    near = phash.distances(hashes[some][:, None], others[columns][None]) <= phash.MAX_DISTANCE
+                    down, across = np.nonzero(near)
+                    self._join(self._clear[some[down]], self._clear[columns[across]], mirrored)
+        return self._group
+
+    def _join(self, left: Indices, right: Indices, mirrored: bool) -> None:
+        """Compares pairs whose hashes are near, some at a time, and joins the groups of those that are alike."""
+        while len(left):
+            apart = self._group[left] != self._group[right]
+            left, right = left[apart], right[apart]
+            near, far = self._alike(left[:_PAIRS], right[:_PAIRS], mirrored)
+            for i, j in zip(near, far, strict=True):
+                if self._group[i] != self._group[j]:
+                    self._group[self._group == self._group[j]] = self._group[i]
+            left, right = left[_PAIRS:], right[_PAIRS:]
+
+    def _alike(self, left: Indices, right: Indices, mirrored: bool) -> tuple[Indices, Indices]:
+        """Those of the pairs that look the same: first by 64 means each, then pixel by pixel."""
+        turn = slice(None, None, -1 if mirrored else 1)
+        rough = np.abs(self._parts[left] - self._parts[right][:, :, turn]).max(axis=(1, 2)) <= phash.MAX_DIFFERENCE
+        left, right = left[rough], right[rough]
+        exact = phash.differences(self._thumbs[left], self._thumbs[right][:, :, turn]) <= phash.MAX_DIFFERENCE
+        return left[exact], right[exact]
+
+
+def _bands(hashes: phash.Hashes, others: phash.Hashes) -> Iterator[tuple[Indices, Indices]]:
+    """The positions that share one byte at one place, place by place."""
+    for place in range(8):
+        left, right = (np.ascontiguousarray(h).view(np.uint8).reshape(-1, 8)[:, place] for h in (hashes, others))
+        order_left, order_right = np.argsort(left, kind="stable"), np.argsort(right, kind="stable")
+        values = np.arange(257)
+        at_left, at_right = np.searchsorted(left[order_left], values), np.searchsorted(right[order_right], values)
+        for value in range(256):
+            rows = order_left[at_left[value] : at_left[value + 1]]
+            columns = order_right[at_right[value] : at_right[value + 1]]
+            if len(rows) and len(columns):
+                yield rows, columns
+
+
+def _members(group: Indices) -> list[Indices]:
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return np.split(order, starts[1:]) if len(order) else []

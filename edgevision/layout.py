@@ -1,0 +1,180 @@
+"""How a tree of files says what its pictures show: one folder per class, within train/, val/ and test/ or without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+
+from .errors import BadInput
+from .formats import READABLE, SUFFIX_KIND
+from .labels_csv import Row
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the names of files and folders alone say."""
+
+    name: str
+    """class folders, train/val/test folders, loose pictures or CSV."""
+    rows: tuple[Row, ...]
+    """No label where no folder gives one."""
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Path and reason."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Pile:
+    """Files sorted into what can be used and what cannot."""
+
+    rows: list[Row] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
+    """The layout of a folder or zip with these files and folders (relative, forward slashes)."""
+    pile = _Pile()
+    pictures = _pictures(files, pile)
+    base = _wrapper(pictures)
+    if base:
+        pile.notes.append(f"the classes are the sub-folders of {base}")
+    inner = [name.removeprefix(base) for name in pictures]
+    splits = _split_folders(inner)
+    for path, name in zip(pictures, inner, strict=True):
+        _place(path, name, splits, pile)
+    _note_empty_classes(folders, base, splits, pile)
+    if splits:
+        layout = "/".join(name for name in ("train", "val", "test") if name in splits.values()) + " folders"
+    else:
+        layout = "class folders" if any(row.labels for row in pile.rows) else "loose pictures"
+    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes))
+
+
+def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> Layout:
+    """The layout that a CSV states: those of its rows whose files are there; ``name``: of the CSV. Raises BadInput."""
+    base = name.rpartition("/")[0]
+    first: dict[str, Row] = {}
+    found: list[Row] = []
+    missing: list[tuple[str, str]] = []
+    for row in rows:
+        if first.setdefault(row.path, row) is not row:
+            _refuse_contradiction(first[row.path], row, name)
+            continue
+        if row.split not in (None, "train", "val", "test"):
+            raise BadInput(f"{name}, line {row.line}: the split must be train, val or test; it is {row.split!r}")
+        where = f"{base}/{row.path}" if base else row.path
+        if has(where):
+            found.append(replace(row, path=where))
+        else:
+            missing.append((row.path, f"no such file (line {row.line} of {name})"))
+    return Layout("CSV", tuple(found), tuple(missing), _missing_note(missing, len(first), name))
+
+
+def _refuse_contradiction(first: Row, row: Row, name: str) -> None:
+    if first.labels != row.labels:
+        where = f"{name}, line {row.line}: {row.path}"
+        raise BadInput(f"{where} has other labels than in line {first.line}; write several as a|b")
+
+
+def _missing_note(missing: list[tuple[str, str]], total: int, name: str) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    some = ", ".join(path for path, _ in missing[:3]) + (" ..." if len(missing) > 3 else "")
+    if len(missing) == total:
+        raise BadInput(f"none of the {total} files that {name} names is there; paths are relative to the CSV: {some}")
+    return (f"{name} names {len(missing)} of {total} files that are not there, left out: {some}",)
+
+
+def _pictures(files: Iterable[str], pile: _Pile) -> list[str]:
+    """The names that can be pictures. Pictures of a kind that cannot be read are named, other files counted."""
+    found, other = [], Counter[str]()
+    for name in files:
+        suffix = PurePosixPath(name).suffix.lower()
+        kind = SUFFIX_KIND.get(suffix)
+        if not name.isprintable() or not _encodable(name):
+            pile.skipped.append((ascii(name)[1:-1], "the file's name is not readable text; rename it"))
+        elif kind in READABLE:
+            found.append(name)
+        elif kind:
+            pile.skipped.append((name, f"{kind.upper()} pictures cannot be read; save it as JPEG or PNG"))
+        else:
+            other[suffix or "no suffix"] += 1
+    if other:
+        common = ", ".join(suffix for suffix, _ in other.most_common(4))
+        pile.notes.append(f"ignored {other.total()} files that are no pictures by their names ({common})")
+    return found
+
+
+def _encodable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _wrapper(pictures: list[str]) -> str:
+    """``photos/`` where everything lies in folders of this one folder: what packing a folder into a zip gives."""
+    tops = {name.partition("/")[0] for name in pictures}
+    if len(tops) != 1 or tops & SPLIT_FOLDERS.keys():
+        return ""
+    base = f"{tops.pop()}/"
+    inner = [name.removeprefix(base) for name in pictures]
+    if any("/" not in name for name in inner):
+        return ""
+    return base if len({name.partition("/")[0] for name in inner}) > 1 else ""
+
+
+def _split_folders(names: list[str]) -> dict[str, str]:
+    """Folders that are splits, and which; empty where ``train`` is just a class among others.
+
+    A split holds class folders, a class holds pictures: that tells the railway from the training set.
+    """
+    depths: dict[str, set[bool]] = {}
+    for name in names:
+        top, _, rest = name.partition("/")
+        depths.setdefault(top, set()).add("/" in rest)
+    found = {
+        top: SPLIT_FOLDERS[top.lower()] for top in depths if top.lower() in SPLIT_FOLDERS and depths[top] == {True}
+    }
+    kinds = list(found.values())
+    return found if "train" in kinds and len(kinds) > 1 and len(set(kinds)) == len(kinds) else {}
+
+
+def _place(path: str, name: str, splits: dict[str, str], pile: _Pile) -> None:
+    top, _, rest = name.partition("/")
+    split = splits.get(top)
+    if splits and split is None:
+        pile.skipped.append((path, "outside of " + ", ".join(f"{folder}/" for folder in splits)))
+        return
+    label, slash, _ = (rest if split else name).partition("/")
+    pile.rows.append(Row(path, (label,) if slash else (), split))
+
+
+def _note_empty_classes(folders: Iterable[str], base: str, splits: dict[str, str], pile: _Pile) -> None:
+    """A sub-folder without a picture is no class; a user who made it for one must be told."""
+    used = {label for row in pile.rows for label in row.labels}
+    depth = 2 if splits else 1
+    inner = [name.removeprefix(base) for name in folders if name.startswith(base)]
+    named = {name.rpartition("/")[2] for name in inner if name.count("/") == depth - 1}
+    empty = sorted(named - used - set(splits))
+    if used and empty:
+        pile.notes.append(
+            "no pictures in the folder "
+            + ", ".join(repr(name) for name in empty[:5])
+            + (" ..." if len(empty) > 5 else "")
+            + ": no class"
+        )
