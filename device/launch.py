@@ -150,9 +150,7 @@ def _refuse_loss(summary: RunSummary) -> None:
         raise BadInput(f"nothing in {summary.source} could be recognised: {summary.errors} errors, listed above")
     for sink in summary.sinks:
         if sink.errors:
-            raise EdgeVisionError(
-                f"{sink.errors} results could not be written to the {sink.spec} output; see above for why"
-            )
+            raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
 
 
 def _next_command(options: Options, model: Model) -> str:

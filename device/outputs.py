@@ -39,9 +39,10 @@ class _Guarded:
         self.written = 0
         self.errors = 0
         self.down = False
+        self.message: str | None = None
 
     def count(self) -> SinkCount:
-        return SinkCount(self.spec, self.written, int(getattr(self.sink, "dropped", 0)), self.errors)
+        return SinkCount(self.spec, self.written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
 
 
 class Outputs:
@@ -58,6 +59,7 @@ class Outputs:
         for one in self._guarded:
             if self._try(one, one.sink.write, frame, prediction):
                 one.written += 1
+                self._up(one)
 
     def error(self, error: Unreadable) -> None:
         """What stands in a frame's place. Raises OutputClosed."""
@@ -66,11 +68,11 @@ class Outputs:
             if isinstance(one.sink, Reporter):
                 self._try(one, one.sink.error, error)
 
-    def event(self, kind: str, detail: str, but: _Guarded | None = None) -> None:
-        """Something that happened to the loop; ``but``: the sink that it is about, which need not hear of it."""
+    def event(self, kind: str, detail: str) -> None:
+        """Something that happened to the loop. Raises OutputClosed."""
         event = Event(kind, rfc3339(self._clock.wall()), self._index, detail)
         for one in self._guarded:
-            if one is not but and isinstance(one.sink, Reporter):
+            if isinstance(one.sink, Reporter):
                 self._try(one, one.sink.event, event)
 
     def close(self) -> None:
@@ -95,13 +97,16 @@ class Outputs:
         except Exception as error:  # whatever a sink does, the loop goes on
             self._failed(one, error)
             return False
+        return True
+
+    def _up(self, one: _Guarded) -> None:
         if one.down:
             one.down = False
-            self.event("sink_up", f"{one.spec} works again", but=one)
-        return True
+            self.event("sink_up", f"{one.spec} works again")
 
     def _failed(self, one: _Guarded, error: Exception) -> None:
         one.errors += 1
+        one.message = str(error) or type(error).__name__
         if not one.down:
             one.down = True
-            self.event("sink_down", f"{one.spec}: {error or type(error).__name__}", but=one)
+            self.event("sink_down", f"{one.spec}: {one.message}")

@@ -19,6 +19,8 @@ class SinkCount:
     written: int
     dropped: int
     errors: int
+    message: str | None = None
+    """The last error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,10 @@ def test_close_from_another_thread_ends_the_iteration_and_frees_the_device() -> 
 
 def test_close_before_the_first_frame_frees_the_device() -> None:
     reader = GatedReader()
-    NewestFrame(reader).close()
+    camera = NewestFrame(reader)
+    camera.close()
     assert reader.closed.is_set()
+    assert list(camera) == []
 
 
 def test_every_frame_drops_nothing_and_reads_no_further_than_its_depth() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Thread, current_thread
+from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING
 
 from ..handoff import Handoff
@@ -27,25 +27,36 @@ class ThreadedCamera:
         self._reader = reader
         self._handoff = handoff
         self._thread: Thread | None = None
+        self._closed = False
+        self._lock = Lock()
+        """Held while the thread starts: ``close`` may come from a signal just then."""
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
         """Frames until the end, or until ``close`` from any thread."""
-        if self._thread is None:
-            self._thread = Thread(target=self._read, name=f"read {self.spec}", daemon=True)
-            self._thread.start()
+        self._start()
         while (item := self._next()) is not None:
             yield item
 
     def close(self) -> None:
         """Ends the iteration, and the thread after its current read; the thread frees the device."""
         self._handoff.close()
+        with self._lock:
+            first, self._closed = not self._closed, True
         if self._thread is None:
-            self._reader.close()
+            if first:
+                self._reader.close()
         elif self._thread is not current_thread():
             self._thread.join(JOIN_S)
 
     def _next(self) -> Frame | Unreadable | None:
         return self._handoff.get()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closed:
+                thread = Thread(target=self._read, name=f"read {self.spec}", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _read(self) -> None:
         try:

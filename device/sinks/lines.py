@@ -55,12 +55,11 @@ class LineWriter:
         """Whether all is written."""
         deadline = None if wait_s is None else time.monotonic() + wait_s
         while self._rest:
-            if not self._poll.poll(0 if wait_s == 0.0 else POLL_S * 1e3):
-                late = self._stopping() if deadline is None else time.monotonic() >= deadline
-                if late:
-                    return False
-                continue
-            self._write_piece()
+            late = self._stopping() if deadline is None else time.monotonic() >= deadline
+            if self._poll.poll(0 if late else POLL_S * 1e3):
+                self._write_piece()
+            elif late:
+                return False
         return True
 
     def _write_piece(self) -> None:

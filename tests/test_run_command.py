@@ -1,0 +1,314 @@
+"""``edgevision run`` as a user meets it: in a process of its own, with real files, pipes and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgevision import modelfile, pictures
+from edgevision.card import ModelCard
+from edgevision.data import Frame
+from edgevision.rule import Rule
+
+COLOURS_BGR = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+
+
+@pytest.fixture(scope="module")
+def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, which tells red, green and blue, with its card."""
+    file = modelfile.read(data / "tiny.tflite")
+    spec = file.inputs[0]
+    path = tmp_path_factory.mktemp("model") / "colours.tflite"
+    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    modelfile.write(path, file.flatbuffer, ModelCard("colours", "classification", rule, tuple(COLOURS_BGR)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three pictures and a damaged one."""
+    path = tmp_path_factory.mktemp("pictures")
+    for name, colour in COLOURS_BGR.items():
+        (path / f"{name}.png").write_bytes(pictures.encode_png(Frame(np.full((30, 40, 3), colour, np.uint8), "BGR")))
+    (path / "damaged.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    return path
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 frames: 10 red, 10 green, 10 blue."""
+    path = tmp_path_factory.mktemp("film") / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for colour in COLOURS_BGR.values():
+        for _ in range(10):
+            writer.write(np.full((48, 64, 3), colour, np.uint8))
+    writer.release()
+    return path
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "edgevision", "run", *map(str, args)]
+
+
+def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*args), capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+
+
+def records(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def top(record: dict[str, object]) -> str:
+    return record["labels"][0]["name"]  # type: ignore[index]
+
+
+def test_folder_gives_a_line_for_every_picture(model: Path, folder: Path) -> None:
+    done = run(model, "--source", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    lines = records(done.stdout)
+    assert [line["type"] for line in lines] == ["frame", "error", "frame", "frame"]
+    assert [Path(str(line["source"])).stem for line in lines] == ["blue", "damaged", "green", "red"]
+    assert all(top(line) == Path(str(line["source"])).stem for line in lines if line["type"] == "frame")
+    assert "3 frames in" in done.stderr
+    assert "1 error" in done.stderr
+    assert "next: edgevision run" in done.stderr
+
+
+def test_film_has_positions_and_drops_nothing(model: Path, film: Path) -> None:
+    done = run(model, "--source", film, "--json", "--top", 1)
+    lines = records(done.stdout)
+    assert [top(line) for line in lines] == ["red"] * 10 + ["green"] * 10 + ["blue"] * 10
+    assert [line["position_s"] for line in lines] == pytest.approx([i / 10 for i in range(30)], abs=1e-3)
+    assert all(line["dropped"] == 0 and line["age_ms"] is None and line["captured_at"] is None for line in lines)
+    assert lines[0]["stages_ms"]["write"] is None  # type: ignore[index]
+    assert all(value is not None for value in lines[1]["stages_ms"].values())  # type: ignore[attr-defined]
+
+
+def test_test_camera_is_live(model: Path) -> None:
+    done = run(model, "--camera", "test:", "--limit", 5, "--json")
+    lines = records(done.stdout)
+    assert len(lines) == 5
+    assert "source: test: (a moving test pattern, 640x480 at 30 frames/s)" in done.stderr
+    for line in lines:
+        assert (line["source"], line["width"], line["height"]) == ("test:", 640, 480)
+        assert line["age_ms"] is not None
+        assert line["captured_at"] is not None
+
+
+def test_plain_lines_when_stdout_is_no_terminal(model: Path, folder: Path) -> None:
+    done = run(model, "--source", folder / "red.png", "--quiet")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"{folder}/red.png: red ")
+    assert done.stderr == ""
+
+
+def test_below_the_threshold_is_unknown(model: Path, folder: Path) -> None:
+    assert (
+        run(model, "--source", folder / "red.png", "--threshold", 1, "--quiet").stdout == f"{folder}/red.png: unknown\n"
+    )
+    (line,) = records(run(model, "--source", folder / "red.png", "--threshold", 1, "--json").stdout)
+    assert line["labels"] == []
+
+
+def test_newest_model_is_found(model: Path, folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "runs" / "convert-1"
+    home.mkdir(parents=True)
+    (home / "colours.tflite").write_bytes(model.read_bytes())
+    done = run("--source", folder / "red.png", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "model: runs/convert-1/colours.tflite (colours, 3 labels)" in done.stderr
+
+
+def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    assert run(model, "--source", folder, "--summary", path, "--quiet").returncode == 0
+    value = json.loads(path.read_text())
+    assert value["schema"] == "edgevision.run/1"
+    assert (value["frames"], value["errors"], value["dropped"], value["stopped_by"]) == (3, 1, 0, "end")
+    assert value["model"]["name"] == "colours"
+    assert value["model"]["sha256"] == modelfile.read(model).sha256
+    assert value["engine"]["used"] == "cpu"
+    assert value["engine"]["threads"] >= 1
+    assert value["sinks"] == [{"spec": "text", "written": 3, "dropped": 0, "errors": 0, "message": None}]
+    assert value["first_prediction_ms"] > 0
+    assert value["memory_mb"]["peak"] >= value["memory_mb"]["end"] > 10
+    again = run(model, "--source", folder, "--summary", path)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "exists" in again.stderr
+    assert run(model, "--source", folder, "--summary", path, "--overwrite", "--limit", 1).returncode == 0
+    assert json.loads(path.read_text())["stopped_by"] == "limit"
+
+
+def test_lost_camera_is_an_event_and_exit_1(model: Path) -> None:
+    done = run(model, "--camera", "fake:ok*2,lost", "--json", "--events")
+    assert done.returncode == 1
+    lines = records(done.stdout)
+    assert [line["type"] for line in lines] == ["frame", "frame", "event"]
+    assert lines[2]["event"] == "camera_lost"
+    assert done.stderr.splitlines()[-1].startswith("edgevision: error: fake:ok*2,lost is lost")
+    quiet = run(model, "--camera", "fake:ok*2,lost", "--json")
+    assert [line["type"] for line in records(quiet.stdout)] == ["frame", "frame"]
+    assert '"event":"camera_lost"' in quiet.stderr
+
+
+def test_nothing_readable_is_exit_1(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").write_bytes(b"hello")
+    (tmp_path / "two.jpg").write_bytes(b"hello")
+    done = run(model, "--source", tmp_path, "--json")
+    assert done.returncode == 1
+    assert [line["type"] for line in records(done.stdout)] == ["error", "error"]
+    assert "nothing in" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_reader_that_leaves_is_no_error(model: Path, live: bool) -> None:
+    spec = "test:" if live else "test:fast"
+    with subprocess.Popen(
+        command(model, "--source", spec, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert json.loads(child.stdout.readline())["type"] == "frame"
+        child.stdout.close()
+        errors = child.stderr.read()
+        assert child.wait(60) == 0, errors
+    assert "stopped by: end" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize("spec", ["test:", "test:fast"])
+def test_signals_end_with_the_summary(
+    model: Path, tmp_path: Path, number: signal.Signals, code: int, spec: str
+) -> None:
+    path = tmp_path / "run.json"
+    args = command(model, "--source", spec, "--json", "--summary", path)
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.send_signal(number)
+        output = child.stdout.read()
+        errors = child.stderr.read()
+        assert child.wait(60) == code, errors
+    assert "stopped by: signal" in errors
+    assert json.loads(path.read_text())["stopped_by"] == "signal"
+    assert all(json.loads(line) for line in output.splitlines())
+
+
+def test_sigterm_ends_a_run_whose_reader_sleeps(model: Path) -> None:
+    """The pipe is full, and nobody reads: the loop over a file waits there, and must still end."""
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        command(model, "--source", "test:32x16@fast", "--json"), stdout=writer, stderr=subprocess.PIPE, text=True
+    ) as child:
+        os.close(writer)
+        assert child.stderr is not None
+        while "source:" not in child.stderr.readline():
+            pass
+        os.read(reader, 1)
+        child.send_signal(signal.SIGTERM)
+        errors = child.stderr.read()
+        assert child.wait(60) == 0, errors
+    os.close(reader)
+    assert "stopped by: signal" in errors
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_results_that_cannot_be_written_are_exit_1(model: Path, folder: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command(model, "--source", folder, "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "sink_down" in done.stderr
+    assert "No space left" in done.stderr
+    assert "writing to the json output failed" in done.stderr.splitlines()[-1]
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("edgevision: error: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["--camera", "99"], 1, "--camera test:"),
+        (["--camera", "/dev/video987"], 1, "no such camera: /dev/video987"),
+        (["--camera", "tets:"], 1, "did you mean 'test'?"),
+        (["--source", "absent.avi"], 1, "no such file or folder: absent.avi"),
+        (["--source", "notes.txt"], 1, "text file"),
+        (["--source", "empty"], 1, "no pictures in empty"),
+        (["--source", "empty.mp4"], 1, "the file is empty"),
+        (["--source", "half.jpg"], 1, "half.jpg"),
+        (["--source", "http://"], 1, "no complete URL"),
+        (["--source", "test:", "--camera", "0"], 2, "not both"),
+        (["--source", "test:", "--top", "0"], 2, "--top"),
+        (["--source", "test:", "--threshold", "nan"], 2, "nan"),
+        (["--source", "test:", "--threshold", "1.5"], 2, "--threshold"),
+        (["--source", "test:", "--limit", "0"], 2, "--limit"),
+        (["--source", "test:", "--threads", "many"], 2, "--threads"),
+        (["--resize", "crop"], 2, "--resize"),
+        (["--source", "test:", "--summary", "empty"], 1, "folder"),
+    ],
+)
+def test_faults_are_one_line(model: Path, tmp_path: Path, args: list[str], code: int, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("hello, I am a text file\n" * 100)
+    (tmp_path / "half.jpg").write_bytes(b"\xff\xd8\xff\xe0 half")
+    done = run(model, *args, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in one_line(done)
+
+
+def test_faults_of_the_model_are_one_line(model: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.tflite").write_bytes(model.read_bytes()[:1000])
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    for args, said in [
+        (["absent.tflite"], "no such model: absent.tflite"),
+        (["cut.tflite"], "cut.tflite"),
+        (["empty.tflite"], "empty.tflite"),
+        ([str(data / "tiny.tflite")], "edgevision card"),
+        ([], "edgevision convert"),
+    ]:
+        done = run(*args, "--source", "test:", cwd=tmp_path)
+        assert done.returncode == 1
+        assert said in one_line(done)
+
+
+def test_json_mode_loads_no_terminal_library(model: Path, folder: Path) -> None:
+    args = ["run", str(model), "--source", str(folder / "red.png"), "--json"]
+    code = (
+        "import sys\nfrom edgevision.cli import main\n"
+        f"try: main({args!r})\nexcept SystemExit: pass\n"
+        "heavy = ('rich', 'tensorflow', 'keras', 'matplotlib', 'flatbuffers')\n"
+        "print([m for m in sys.modules if m.split('.')[0] in heavy], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
+
+
+def test_real_model_on_real_pictures(shared: Path) -> None:
+    path = shared / "models" / "mobilenet_v1_0.25_224_quant_with_metadata.tflite"
+    done = run(path, "--source", shared / "data" / "pictures" / "cat.bmp", "--json")
+    assert done.returncode == 0, done.stderr
+    (line,) = records(done.stdout)
+    assert "cat" in top(line)
+    assert "has no card" in done.stderr

@@ -1,0 +1,169 @@
+"""Network cameras, over the loopback: MJPEG over HTTP, servers that vanish, hang or say something else, and secrets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from edgevision.device.cameras import stream
+from edgevision.device.cameras.stream import StreamReader, open_stream, shown
+
+from edgevision import pictures
+from edgevision.data import Frame
+from edgevision.errors import CameraError, CameraLost
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextmanager
+def server(answer: Answer) -> Iterator[str]:
+    """A loopback server that answers every GET; gives its host:port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        httpd.daemon_threads = True
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{httpd.server_address[1]}"
+        finally:
+            httpd.shutdown()
+            thread.join()
+
+
+def mjpeg(count: int | None, paths: list[str] | None = None, then: threading.Event | None = None) -> Answer:
+    """Sends so many JPEGs (None: until the reader hangs up), then ends, or hangs until ``then``."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if paths is not None:
+            paths.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
+        index = 0
+        try:
+            while count is None or index < count:
+                pixels = np.full((48, 64, 3), (index * 10 % 250, 0, 0), np.uint8)
+                data = pictures.encode_jpeg(Frame(pixels, "BGR"))
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                handler.wfile.write(head.encode() + data + b"\r\n")
+                index += 1
+            if then is not None:
+                then.wait()
+        except OSError:
+            pass  # the reader hung up
+
+    return answer
+
+
+def test_mjpeg_over_http_is_read_until_the_server_goes() -> None:
+    with server(mjpeg(60)) as host:
+        camera = open_stream(f"http://{host}/video")
+        found = []
+        with pytest.raises(CameraLost, match=f"http://{host}/video ended after"):
+            for frame in camera:
+                found.append(frame)
+    assert found
+    assert camera.live
+    assert all((f.width, f.height, f.order) == (64, 48, "BGR") for f in found)
+    assert all(f.captured_at is not None for f in found)
+    indices = [f.index for f in found]
+    assert indices == sorted(set(indices))
+    assert camera.dropped == indices[-1] + 1 - len(indices)
+
+
+def test_closing_hangs_up() -> None:
+    with server(mjpeg(None)) as host:
+        camera = open_stream(f"http://{host}/")
+        next(iter(camera))
+        camera.close()
+        assert [t.name for t in threading.enumerate() if t.name.startswith("read http")] == []
+
+
+def test_server_that_goes_silent_is_lost() -> None:
+    over = threading.Event()
+    with server(mjpeg(30, then=over)) as host:
+        try:
+            reader = StreamReader(f"http://{host}/", timeout_s=1.0)
+            with pytest.raises(CameraLost, match=r"ended after .* or went silent"):
+                while True:
+                    reader.read()
+            reader.close()
+        finally:
+            over.set()
+
+
+def refuse(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_error(404)
+
+
+def page(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/html")
+    handler.end_headers()
+    handler.wfile.write(b"<html>no camera here</html>" * 200)
+
+
+@pytest.mark.parametrize("answer", [refuse, page])
+def test_what_is_no_stream_is_said_in_one_line(answer: Answer) -> None:
+    with server(answer) as host, pytest.raises(CameraError, match=r"cannot open http://.*@127") as caught:
+        open_stream(f"http://mary:lamb@{host}/video?token=abc")
+    assert "\n" not in str(caught.value)
+    assert "lamb" not in str(caught.value)
+    assert "abc" not in str(caught.value)
+
+
+def test_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "OPEN_TIMEOUT_S", 1.0)
+    over = threading.Event()
+    with server(lambda _: over.wait() and None) as host:
+        try:
+            with pytest.raises(CameraError, match="nothing answered within 1 s"):
+                StreamReader(f"http://{host}/", timeout_s=1.0)
+        finally:
+            over.set()
+
+
+def test_nobody_there() -> None:
+    with server(refuse) as host:
+        pass
+    with pytest.raises(CameraError, match=f"cannot open http://{host}/"):
+        open_stream(f"http://{host}/")
+
+
+def test_secrets_reach_the_server_and_nobody_else() -> None:
+    paths: list[str] = []
+    with server(mjpeg(None, paths)) as host:
+        camera = open_stream(f"http://mary:lamb@{host}/video?size=2&password=wolf&channel=1")
+        frame = next(iter(camera))
+        camera.close()
+    assert paths[0] == "/video?size=2&password=wolf&channel=1"
+    assert camera.spec == f"http://***@{host}/video?size=2&password=***&channel=1"
+    assert frame.source == camera.spec
+    assert "lamb" not in camera.description + camera.spec
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rtsp://10.0.0.2:554/stream1", "rtsp://10.0.0.2:554/stream1"),
+        ("rtsp://a:b@10.0.0.2/s", "rtsp://***@10.0.0.2/s"),
+        ("rtsp://token@10.0.0.2/s", "rtsp://***@10.0.0.2/s"),
+        ("rtsp://a:p@ss@10.0.0.2/s", "rtsp://***@10.0.0.2/s"),
+        ("http://h/?user=a&pwd=b&x=1", "http://h/?user=***&pwd=***&x=1"),
+        ("http://h/?api_key=b#secret", "http://h/?api_key=***"),
+        ("http://a:b@[::1/s", "http://***"),
+    ],
+)
+def test_shown(url: str, expected: str) -> None:
+    assert shown(url) == expected
