@@ -12,7 +12,8 @@ import struct
 from collections.abc import Sequence
 
 from .errors import BadModel
-from .flatread import Table, root
+from .flatmodel import metadata_index, open_flatbuffer
+from .flatread import Table
 from .tflite_schema import IDENTIFIER, METADATA_NAME, Buffer, MetadataEntry, Model, Operator, SubGraph
 
 ALIGN = 64
@@ -26,7 +27,7 @@ MAX_BYTES = 2**31 - 1
 def with_metadata(flatbuffer: bytes, metadata: bytes) -> bytes:
     """The model with this metadata in the place of what it had. Raises BadModel."""
     flatbuffer = without_metadata(flatbuffer)
-    model = _open(flatbuffer)
+    model = open_flatbuffer(flatbuffer)
     _refuse_what_cannot_move(model)
     if len(flatbuffer) + len(metadata) + 2**20 > MAX_BYTES:
         raise BadModel("the model is too large (2 GB) to carry metadata")
@@ -35,7 +36,7 @@ def with_metadata(flatbuffer: bytes, metadata: bytes) -> bytes:
 
 def without_metadata(flatbuffer: bytes) -> bytes:
     """The model as it was before ``with_metadata``; any other comes back as it is."""
-    model = _open(flatbuffer)
+    model = open_flatbuffer(flatbuffer)
     index = metadata_index(model)
     buffer = None if index is None else model.element(Model.BUFFERS, index)
     at = None if buffer is None else buffer.target(Buffer.DATA)
@@ -46,21 +47,9 @@ def without_metadata(flatbuffer: bytes) -> bytes:
     start = _round_up(at + 4 + len(data), ALIGN)
     inner = flatbuffer[start:]
     try:
-        return inner if _head(_open(inner), data) == flatbuffer[:start] else flatbuffer
+        return inner if _head(open_flatbuffer(inner), data) == flatbuffer[:start] else flatbuffer
     except BadModel:
         return flatbuffer
-
-
-def metadata_index(model: Table) -> int | None:
-    """Which buffer holds the standard metadata, None if none does."""
-    for entry in model.tables(Model.METADATA):
-        if entry.text(MetadataEntry.NAME) == METADATA_NAME:
-            return entry.integer(MetadataEntry.BUFFER, "I")
-    return None
-
-
-def _open(flatbuffer: bytes) -> Table:
-    return root(flatbuffer, IDENTIFIER, "the model")
 
 
 def _refuse_what_cannot_move(model: Table) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .card import ModelCard
 from .data import Task
-from .errors import BadInput, BadModel
-from .graph import Graph, read_graph
+from .errors import BadModel
+from .graph import Graph
 from .rule import ModelOrder, Rule
 from .tensors import TensorSpec
 
 if TYPE_CHECKING:
-    from .metadata import TensorMetadata
+    from .metadata import Metadata
     from .modelfile import ModelFile
 
 DETECTION_OPERATOR = "TFLite_Detection_PostProcess"
@@ -25,23 +26,21 @@ PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
 
 
 def card_from_metadata(file: ModelFile) -> ModelCard:
-    """The card of a file that has standard metadata but no card of ours. Raises BadModel where it lacks something."""
-    if file.metadata is None:
-        raise BadModel(f"{file.path} does not say how it is fed: it has no card and no metadata; {mend(file)}")
-    if len(file.inputs) != 1:
-        raise BadModel(f"{file.path} has {len(file.inputs)} inputs; a picture goes into exactly one")
-    graph = read_graph(file.flatbuffer)
+    """The card of a file that has standard metadata but no card of ours. Raises BadInput where it lacks something."""
+    metadata = file.metadata
+    if metadata is None:
+        raise BadModel(f"it has no card and no metadata that say how it is fed; {mend(file)}")
+    graph = file.graph()
     task = guess_task(graph)
     if task is None:
-        raise BadModel(f"{file.path}: its outputs do not show what the model is for; {mend(file)}")
-    described = file.metadata.inputs[0] if file.metadata.inputs else None
+        raise BadModel(f"its outputs do not show what the model is for; {mend(file)}")
     return ModelCard(
-        name=file.metadata.name or file.path.stem,
+        name=metadata.name or file.path.stem,
         task=task,
-        rule=_rule(file, described),
+        rule=_rule(file, metadata),
         labels=file.labels,
         activation=guess_activation(graph, task),
-        threshold=_threshold(file),
+        threshold=_threshold(metadata),
     )
 
 
@@ -87,15 +86,15 @@ def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
     return (float(spec.zero_point), float(f"{1.0 / spec.scale:.7g}")) if spec.quantized else (0.0, 1.0)
 
 
-def picture_size(spec: TensorSpec) -> tuple[int, int, int]:
-    """Width, height and channels of an input (1, height, width, channels). Raises BadModel."""
-    shape = spec.shape
+def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
+    """Width, height and channels of the one input (1, height, width, channels). Raises BadModel."""
+    if len(inputs) != 1:
+        raise BadModel(f"the model has {len(inputs)} inputs; a picture goes into exactly one")
+    shape = inputs[0].shape
     if len(shape) != 4 or shape[0] not in (1, -1):
         raise BadModel(f"the input has the shape {list(shape)}; a picture needs [1, height, width, channels]")
     if min(shape[1:]) < 1:
-        raise BadModel(
-            f"the input has the shape {list(shape)}, which is not fixed; convert the model with a fixed size"
-        )
+        raise BadModel(f"the input has no fixed shape: {list(shape)}; convert the model with a fixed size")
     if shape[3] not in (1, 3):
         raise BadModel(f"the input has {shape[3]} channels; a picture has 1 or 3")
     return shape[2], shape[1], shape[3]
@@ -107,30 +106,22 @@ def mend(file: ModelFile) -> str:
     return f"write it in: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
 
 
-def _rule(file: ModelFile, described: TensorMetadata | None) -> Rule:
+def _rule(file: ModelFile, metadata: Metadata) -> Rule:
     """Stretched, as other tools that read this metadata do."""
-    spec = file.inputs[0]
-    try:
-        width, height, channels = picture_size(spec)
-        mean, std = _normalization(file, spec, described)
-        order: ModelOrder = "GRAY" if channels == 1 else "RGB"
-        return Rule(width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std)
-    except BadInput as error:
-        if str(error).startswith(str(file.path)):
-            raise
-        raise BadModel(f"{file.path}: {error}") from None
+    width, height, channels = picture_size(file.inputs)
+    mean, std = _normalization(file, metadata)
+    order: ModelOrder = "GRAY" if channels == 1 else "RGB"
+    return Rule(width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std)
 
 
-def _normalization(
-    file: ModelFile, spec: TensorSpec, described: TensorMetadata | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ...], tuple[float, ...]]:
     # Tools that read this metadata feed a uint8 input with the picture's bytes, whatever normalization is there.
-    raw = raw_normalization(spec)
+    raw = raw_normalization(file.inputs[0])
     if raw is not None:
         return (raw[0],), (raw[1],)
-    unit = described.normalization if described else None
+    unit = metadata.inputs[0].normalization if metadata.inputs else None
     if unit is None:
-        raise BadModel(f"{file.path} does not say how it is fed: its metadata has no normalization; {mend(file)}")
+        raise BadModel(f"its metadata has no normalization that says how it is fed; {mend(file)}")
     return _shortest(unit.mean), _shortest(unit.std)
 
 
@@ -138,9 +129,9 @@ def _shortest(values: tuple[float, ...]) -> tuple[float, ...]:
     return values[:1] if len(set(values)) == 1 else values
 
 
-def _threshold(file: ModelFile) -> float | None:
-    units = [u for t in file.metadata.outputs for u in t.units] if file.metadata else []
-    found = [u.threshold for u in units if u.kind == "score_threshold" and 0.0 < u.threshold <= 1.0]
+def _threshold(metadata: Metadata) -> float | None:
+    units = [unit for tensor in metadata.outputs for unit in tensor.units if unit.kind == "score_threshold"]
+    found = [unit.threshold for unit in units if 0.0 < unit.threshold <= 1.0]
     return found[0] if found else None
 
 

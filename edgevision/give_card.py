@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from .edgetpu import readiness
 from .errors import BadInput, BadModel, UsageError
 from .files import require_absent, require_file, write_bytes
 from .foreign import guess_activation, guess_task, picture_size, raw_normalization
-from .graph import Graph, read_graph
+from .graph import Graph
 from .modelfile import ModelFile
 from .probe import probe
 from .rule import ModelOrder, Resize, Rule
@@ -54,7 +54,7 @@ class Given:
 def new_card(path: Path, wish: Wish) -> Given:
     """Makes the card; nothing is written. Raises MissingFile, BadModel, BadInput, UsageError."""
     file = modelfile.read(path, strict=False)
-    graph = read_graph(file.flatbuffer)
+    graph = file.graph()
     known = _known(file)
     task = wish.task or (known.task if known else guess_task(graph))
     if task is None:
@@ -72,7 +72,8 @@ def new_card(path: Path, wish: Wish) -> Given:
     }
     card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
     card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
-    _check(file, card)
+    with modelfile.about(path):
+        modelfile.refuse_mismatch(card, file.inputs, file.outputs)
     return Given(file, card, readiness(graph).compiled)
 
 
@@ -97,27 +98,17 @@ def _known(file: ModelFile) -> ModelCard | None:
 
 
 def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
-    if len(file.inputs) != 1:
-        raise BadModel(f"{file.path} has {len(file.inputs)} inputs; a picture goes into exactly one")
-    spec = file.inputs[0]
-    width, height, channels = picture_size(spec)
+    with modelfile.about(file.path):
+        width, height, channels = picture_size(file.inputs)
     resize = wish.resize or (known.resize if known else None)
     if resize is None:
-        raise UsageError(
-            f"nothing in {file.path} says how a picture is fitted in; say it with --resize: stretch, crop, letterbox"
-        )
-    mean, std = _normalization(spec, wish, known)
-    order = wish.order or (known.order if known else "GRAY" if channels == 1 else "RGB")
-    return Rule(
-        width=width,
-        height=height,
-        channels=channels,
-        resize=resize,
-        crop_fraction=_crop_fraction(wish, resize, known),
-        order=order,
-        mean=mean,
-        std=std,
-    )
+        said = f"nothing in {file.path} says how a picture is fitted in"
+        raise UsageError(f"{said}; say it with --resize: stretch, crop, letterbox")
+    mean, std = _normalization(file.inputs[0], wish, known)
+    base = known or Rule(width, height, channels, order="GRAY" if channels == 1 else "RGB")
+    crop_fraction = _crop_fraction(wish, resize, known)
+    order = wish.order or base.order
+    return replace(base, resize=resize, crop_fraction=crop_fraction, order=order, mean=mean, std=std)
 
 
 def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
@@ -135,11 +126,11 @@ def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tu
     mean, std = wish.mean or default[0], wish.std or default[1]
     if mean is None or std is None:
         raise UsageError(
-            f"the input is {spec.dtype}; say how pixels are normalized with --mean and --std: (pixel - mean) / std"
+            f"the input is {spec.dtype}; say with --mean and --std how pixels are fed: (pixel - mean) / std"
         )
     if not spec.quantized and not spec.dtype.startswith("float") and (mean, std) != ((0.0,), (1.0,)):
         raise BadInput(
-            f"the input is {spec.dtype} without a scale: it takes bytes as they are; leave out --mean and --std"
+            f"the input is {spec.dtype} without a scale: it takes bytes as they are, without --mean and --std"
         )
     return mean, std
 
@@ -158,13 +149,6 @@ def _pictures(given: Given) -> set[str]:
     """The pictures of a self-test that the new card does not keep."""
     old = given.file.card.selftest if given.file.card else None
     return {case.picture for case in old.cases} if old and given.card.selftest is None else set()
-
-
-def _check(file: ModelFile, card: ModelCard) -> None:
-    try:
-        modelfile.refuse_mismatch(card, file.inputs, file.outputs)
-    except BadModel as error:
-        raise BadModel(f"{file.path}: {error}") from None
 
 
 def _read_text(path: Path) -> bytes:

@@ -8,13 +8,12 @@ from math import prod
 from typing import Any
 
 from .errors import BadModel
-from .flatread import Table, root
+from .flatmodel import main_graph, open_flatbuffer, tensor_spec
+from .flatread import Table
 from .tensors import TensorSpec
 from .tflite_schema import (
-    IDENTIFIER,
     OPERATORS,
     TYPE_BITS,
-    TYPES,
     Buffer,
     Model,
     Operator,
@@ -109,10 +108,10 @@ class Graph:
 
 def read_graph(flatbuffer: bytes) -> Graph:
     """The whole main graph of a model; other subgraphs are looked at by ``subgraph_count``. Raises BadModel."""
-    model = _open(flatbuffer)
+    model = open_flatbuffer(flatbuffer)
     codes = [_code(c) for c in model.tables(Model.OPERATOR_CODES)]
     sizes = [b.count(Buffer.DATA, 1) for b in model.tables(Model.BUFFERS)]
-    graph = _main(model)
+    graph = main_graph(model)
     tensors = tuple(_tensor(t, sizes) for t in graph.tables(SubGraph.TENSORS))
     operators = tuple(_operator(o, codes, len(tensors)) for o in graph.tables(SubGraph.OPERATORS))
     ends = (_indexes(graph, SubGraph.INPUTS, len(tensors)), _indexes(graph, SubGraph.OUTPUTS, len(tensors)))
@@ -121,17 +120,7 @@ def read_graph(flatbuffer: bytes) -> Graph:
 
 def subgraph_count(flatbuffer: bytes) -> int:
     """1 for a plain model, more where loops or conditions are in it."""
-    return _open(flatbuffer).count(Model.SUBGRAPHS)
-
-
-def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs only, without reading the rest: for a quick start. Raises BadModel."""
-    graph = _main(model)
-    found = [
-        tuple(_spec(graph.element(SubGraph.TENSORS, index)) for index in graph.integers(number, "i"))
-        for number in (SubGraph.INPUTS, SubGraph.OUTPUTS)
-    ]
-    return found[0], found[1]
+    return open_flatbuffer(flatbuffer).count(Model.SUBGRAPHS)
 
 
 def tensors_json(graph: Graph) -> dict[str, Any]:
@@ -163,41 +152,8 @@ def spec_json(spec: TensorSpec) -> dict[str, Any]:
     }
 
 
-def _open(flatbuffer: bytes) -> Table:
-    return root(flatbuffer, IDENTIFIER, "the model")
-
-
-def _main(model: Table) -> Table:
-    if model.count(Model.SUBGRAPHS) == 0:
-        raise BadModel("the model is empty: it has no graph")
-    return model.element(Model.SUBGRAPHS, 0)
-
-
-def _spec(table: Table) -> TensorSpec:
-    shape = table.integers(Tensor.SHAPE, "i")
-    signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
-    number = table.integer(Tensor.TYPE, "b")
-    quantization = table.table(Tensor.QUANTIZATION)
-    scale, zero_point = _quantization(quantization) if quantization else (0.0, 0)
-    return TensorSpec(
-        name=table.text(Tensor.NAME),
-        shape=signature if len(signature) == len(shape) else shape,
-        dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
-        scale=scale,
-        zero_point=zero_point,
-    )
-
-
-def _quantization(table: Table) -> tuple[float, int]:
-    """Scale and zero point of a tensor quantized as a whole, else zeros."""
-    if table.count(Quantization.SCALE) != 1:
-        return 0.0, 0
-    zeros = table.integers(Quantization.ZERO_POINT, "q") if table.count(Quantization.ZERO_POINT, 8) == 1 else (0,)
-    return table.reals(Quantization.SCALE)[0], zeros[0]
-
-
 def _tensor(table: Table, buffer_sizes: list[int]) -> GraphTensor:
-    spec = _spec(table)
+    spec = tensor_spec(table)
     quantization = table.table(Tensor.QUANTIZATION)
     buffer = table.integer(Tensor.BUFFER, "I")
     if buffer >= len(buffer_sizes):

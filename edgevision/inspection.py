@@ -12,7 +12,7 @@ from .card import ModelCard
 from .edgetpu import readiness
 from .errors import BadModel
 from .foreign import mend
-from .graph import operators_json, read_graph, subgraph_count, tensors_json
+from .graph import operators_json, subgraph_count, tensors_json
 from .modelfile import ModelFile
 from .probe import probe
 
@@ -22,18 +22,15 @@ SCHEMA = "edgevision.inspect/1"
 def inspect(path: Path) -> dict[str, Any]:
     """The report ``edgevision.inspect/1`` of any .tflite, as plain values. Raises MissingFile, BadModel."""
     file = modelfile.read(path, strict=False)
-    try:
-        graph = read_graph(file.flatbuffer)
-        subgraphs = subgraph_count(file.flatbuffer)
-    except BadModel as error:
-        raise BadModel(f"{path}: {error}") from None
+    metadata, graph = file.metadata, file.graph()
+    subgraphs = subgraph_count(file.flatbuffer)
     report = {
         "schema": SCHEMA,
         "path": str(path),
         "bytes": file.file_bytes,
         "sha256": file.sha256,
         "card": file.card.to_json() if file.card else None,
-        "metadata": asdict(file.metadata) if file.metadata else None,
+        "metadata": asdict(metadata) if metadata else None,
         "files": [{"name": name, "bytes": len(content)} for name, content in file.files.items()],
         "tensors": tensors_json(graph),
         "operators": operators_json(graph),
@@ -55,7 +52,7 @@ def notes(file: ModelFile) -> list[str]:
     try:
         card = file.effective_card()
     except BadModel as error:
-        text = str(error).removeprefix(f"{file.path}").lstrip(": ")
+        text = str(error).removeprefix(f"{file.path}: ")
         return [text if mend(file) in text else f"{text}; {mend(file)}"]
     return [f"it has no card; by its standard metadata it is run as: {card.task}, {card.rule.describe()}"]
 
@@ -91,7 +88,7 @@ def _runs_here(file: ModelFile) -> dict[str, Any]:
     try:
         probe(file.path)
     except BadModel as error:
-        return {"ok": False, "reason": str(error).removeprefix(f"{file.path}").lstrip(": ")}
+        return {"ok": False, "reason": str(error).removeprefix(f"{file.path}: ")}
     return {"ok": True, "reason": None}
 
 

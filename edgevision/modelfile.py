@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import archive, attach, graph, metadata
+from . import archive
 from .card import ENTRY, ModelCard
-from .card_metadata import LABELS, metadata_for, replaced_files
-from .errors import BadModel, EdgeVisionError
+from .errors import BadInput, BadModel, EdgeVisionError
 from .files import require_file, write_bytes
-from .flatread import Table, root
-from .metadata import Metadata
+from .flatmodel import ends, metadata_bytes, open_flatbuffer
+from .flatread import Table
 from .tensors import TensorSpec
 from .tflite_schema import IDENTIFIER, Buffer, Model
 
-MAX_BYTES = attach.MAX_BYTES + archive.MAX_BYTES
+if TYPE_CHECKING:
+    from .graph import Graph
+    from .metadata import Metadata
+
+# What only files without a card and the writing of files need is imported where it is used: each start counts.
+
+MAX_BYTES = 2**31 + archive.MAX_BYTES
+"""Of a whole file: the largest flatbuffer, and an archive."""
 MAX_LABEL_BYTES = 4 * 2**20
 
 
@@ -32,8 +40,8 @@ class ModelFile:
     """None: a file from elsewhere."""
     card_problem: str | None
     """Why the card cannot be trusted; always None unless the file was read with ``strict=False``."""
-    metadata: Metadata | None
-    """The standard metadata."""
+    metadata_bytes: bytes | None
+    """The standard metadata, as a flatbuffer of its own."""
     files: Mapping[str, bytes]
     """Entries of the archive, the card too."""
     inputs: tuple[TensorSpec, ...]
@@ -44,16 +52,35 @@ class ModelFile:
     """Size of the whole file."""
 
     @property
+    def metadata(self) -> Metadata | None:
+        """The standard metadata, None if there is none. Raises BadModel."""
+        if self.metadata_bytes is None:
+            return None
+        from .metadata import parse
+
+        with about(self.path):
+            return parse(self.metadata_bytes)
+
+    def graph(self) -> Graph:
+        """All tensors and operators. Raises BadModel."""
+        from .graph import read_graph
+
+        with about(self.path):
+            return read_graph(self.flatbuffer)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The card's labels, else those that the standard metadata names; empty if there are none. Raises BadModel."""
         if self.card is not None:
             return self.card.labels
-        name = self.metadata.label_file() if self.metadata else None
+        standard = self.metadata
+        name = standard.label_file() if standard else None
         if name is None:
             return ()
-        if name not in self.files:
-            raise BadModel(f"{self.path}: the labels {name!r} that its metadata names are missing from its archive")
-        return parse_labels(self.files[name], f"{self.path}: {name}")
+        with about(self.path):
+            if name not in self.files:
+                raise BadModel(f"the labels {name!r} that its metadata names are missing from its archive")
+            return parse_labels(self.files[name], name)
 
     def effective_card(self) -> ModelCard:
         """The card, or one made from the standard metadata. Raises BadModel where there is neither."""
@@ -61,7 +88,18 @@ class ModelFile:
             return self.card
         from .foreign import card_from_metadata
 
-        return card_from_metadata(self)
+        with about(self.path):
+            return card_from_metadata(self)
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Faults of a model's content become a BadModel that says which file it is."""
+    try:
+        yield
+    except BadInput as error:
+        text = str(error)
+        raise BadModel(text if text.startswith(str(path)) else f"{path}: {text}") from None
 
 
 def read(path: Path, *, strict: bool = True) -> ModelFile:
@@ -75,10 +113,8 @@ def read(path: Path, *, strict: bool = True) -> ModelFile:
         raise BadModel(f"{path} has {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f}")
     data = path.read_bytes()
     _refuse_other_formats(path, data)
-    try:
+    with about(path):
         return _read(path, data, strict)
-    except BadModel as error:
-        raise BadModel(f"{path}: {error}") from None
 
 
 def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> bytes:
@@ -86,10 +122,14 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
 
     ``files``: more entries of the archive, such as the self-test's pictures. Card and labels are added here.
     """
-    model = _open(flatbuffer)
-    inputs, outputs = graph.ends(model)
+    from . import attach, metadata
+    from .card_metadata import LABELS, metadata_for, replaced_files
+
+    model = open_flatbuffer(flatbuffer)
+    inputs, outputs = ends(model)
     refuse_mismatch(card, inputs, outputs)
-    base = _metadata(model)
+    known = metadata_bytes(model)
+    base = None if known is None else metadata.parse(known)
     needless = {ENTRY, LABELS} | (replaced_files(base) if card.labels else set())
     extra = {name: content for name, content in sorted((files or {}).items()) if name not in needless}
     standard = metadata_for(card, inputs, outputs, base, frozenset(extra))
@@ -151,10 +191,6 @@ def _refuse_count(card: ModelCard, count: int) -> None:
         )
 
 
-def _open(flatbuffer: bytes) -> Table:
-    return root(flatbuffer, IDENTIFIER, "the model")
-
-
 def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
     start, files = archive.split(data)
     flatbuffer = data[:start]
@@ -163,11 +199,11 @@ def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
     if problem is not None and strict:
         raise BadModel(problem)
     digest.update(memoryview(data)[start:])
-    model = _open(flatbuffer)
-    standard = _metadata(model)
+    model = open_flatbuffer(flatbuffer)
+    standard = metadata_bytes(model)
     if card is None:
         _refuse_cut_off(model, standard, files)
-    inputs, outputs = graph.ends(model)
+    inputs, outputs = ends(model)
     return ModelFile(path, flatbuffer, card, problem, standard, files, inputs, outputs, digest.hexdigest(), len(data))
 
 
@@ -179,28 +215,23 @@ def _card(files: Mapping[str, bytes], digest: str) -> tuple[ModelCard | None, st
         card = ModelCard.loads(files[ENTRY])
     except EdgeVisionError as error:
         return None, str(error)
-    if card.flatbuffer_sha256 != digest:
-        return (
-            card,
-            "the model was changed after its card was written; convert it again, or write a new card: edgevision card",
-        )
-    return card, None
+    if card.flatbuffer_sha256 == digest:
+        return card, None
+    changed = "the model was changed after its card was written"
+    return card, f"{changed}; convert it again, or write a new card: edgevision card"
 
 
-def _metadata(model: Table) -> Metadata | None:
-    index = attach.metadata_index(model)
-    return None if index is None else metadata.parse(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
-
-
-def _refuse_cut_off(model: Table, standard: Metadata | None, files: Mapping[str, bytes]) -> None:
+def _refuse_cut_off(model: Table, standard: bytes | None, files: Mapping[str, bytes]) -> None:
     """Finds a file that lost its end, where no card vouches for the content. Raises BadModel."""
     for buffer in model.tables(Model.BUFFERS):
         buffer.raw(Buffer.DATA)
-    name = standard.label_file() if standard else None
-    if name is not None and not files:
-        raise BadModel(
-            f"the file is cut off: the archive with {name!r} that should be at its end is missing; copy it again"
-        )
+    if standard is None or files:
+        return
+    from .metadata import parse
+
+    name = parse(standard).label_file()
+    if name is not None:
+        raise BadModel(f"it is cut off: the archive with {name!r} that should be at its end is missing; copy it again")
 
 
 def _refuse_other_formats(path: Path, data: bytes) -> None:

@@ -22,18 +22,15 @@ def probe(path: Path, timeout_s: float = TIMEOUT_S) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise BadModel(
-            f"{path} did not finish one run within {timeout_s:g} s: damaged, or too slow for this machine"
-        ) from None
+        raise BadModel(f"{path}: it did not finish one run within {timeout_s:g} s: damaged, or too slow here") from None
     if done.returncode == 0:
         return
     lines = done.stderr.strip().splitlines()
     reason = lines[-1] if lines else f"exit status {done.returncode}"
     if done.returncode == REFUSED:
         raise BadModel(f"{path}: {reason}")
-    raise BadModel(
-        f"{path} crashed the runtime ({_how(done.returncode, reason)}): the file is damaged or was made to do harm"
-    )
+    how = _how(done.returncode, reason)
+    raise BadModel(f"{path}: it crashed the runtime ({how}); the file is damaged or was made to do harm")
 
 
 def run_once(path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgevision import inspection, modelfile, probe
 from edgevision.card import ModelCard
@@ -121,6 +123,20 @@ def test_an_operator_the_edge_tpu_lacks_and_a_shape_that_is_not_fixed() -> None:
 def test_a_graph_that_refers_to_nothing(change: Callable[[Any], None], said: str) -> None:
     with pytest.raises(BadModel, match=said):
         read_graph(changed(change))
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_damage_is_reported_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    raw = bytearray(BARE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspection, "probe", lambda path: None)
+        try:
+            json.dumps(inspection.inspect(put(tmp_path, bytes(raw))), allow_nan=False)
+        except BadModel as error:
+            assert "\n" not in str(error)
 
 
 def test_the_probe_lets_a_good_model_pass() -> None:

@@ -1,0 +1,78 @@
+"""The few parts of a TFLite flatbuffer that are read at every start: its two ends, and where its metadata is."""
+
+from __future__ import annotations
+
+from .errors import BadModel
+from .flatread import Table, root
+from .tensors import TensorSpec
+from .tflite_schema import (
+    IDENTIFIER,
+    METADATA_NAME,
+    TYPES,
+    Buffer,
+    MetadataEntry,
+    Model,
+    Quantization,
+    SubGraph,
+    Tensor,
+)
+
+
+def open_flatbuffer(flatbuffer: bytes) -> Table:
+    """The root table of a model. Raises BadModel."""
+    return root(flatbuffer, IDENTIFIER, "the model")
+
+
+def main_graph(model: Table) -> Table:
+    """The subgraph that is run. Raises BadModel."""
+    if model.count(Model.SUBGRAPHS) == 0:
+        raise BadModel("the model is empty: it has no graph")
+    return model.element(Model.SUBGRAPHS, 0)
+
+
+def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs, without a look at the rest. Raises BadModel."""
+    graph = main_graph(model)
+    found = [
+        tuple(tensor_spec(graph.element(SubGraph.TENSORS, index)) for index in graph.integers(number, "i"))
+        for number in (SubGraph.INPUTS, SubGraph.OUTPUTS)
+    ]
+    return found[0], found[1]
+
+
+def tensor_spec(table: Table) -> TensorSpec:
+    """A tensor; dimensions that are not fixed are -1."""
+    shape = table.integers(Tensor.SHAPE, "i")
+    signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
+    number = table.integer(Tensor.TYPE, "b")
+    quantization = table.table(Tensor.QUANTIZATION)
+    scale, zero_point = _quantization(quantization) if quantization else (0.0, 0)
+    return TensorSpec(
+        name=table.text(Tensor.NAME),
+        shape=signature if len(signature) == len(shape) else shape,
+        dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
+        scale=scale,
+        zero_point=zero_point,
+    )
+
+
+def metadata_index(model: Table) -> int | None:
+    """Which buffer holds the standard metadata, None if none does."""
+    for entry in model.tables(Model.METADATA):
+        if entry.text(MetadataEntry.NAME) == METADATA_NAME:
+            return entry.integer(MetadataEntry.BUFFER, "I")
+    return None
+
+
+def metadata_bytes(model: Table) -> bytes | None:
+    """The standard metadata as a flatbuffer of its own, None if there is none. Raises BadModel."""
+    index = metadata_index(model)
+    return None if index is None else bytes(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
+
+
+def _quantization(table: Table) -> tuple[float, int]:
+    """Scale and zero point of a tensor quantized as a whole, else zeros."""
+    if table.count(Quantization.SCALE) != 1:
+        return 0.0, 0
+    zeros = table.integers(Quantization.ZERO_POINT, "q") if table.count(Quantization.ZERO_POINT, 8) == 1 else (0,)
+    return table.reals(Quantization.SCALE)[0], zeros[0]
