@@ -1,0 +1,63 @@
+"""What a person sees at a terminal: tables on stdout, a bar on stderr that goes away when the work is done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@contextmanager
+def bar(text: str, total: int | None, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """A progress bar; the function it yields takes the number of steps done. Nothing where stderr is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """A table for ``show``; headers that begin with ``>`` are right-aligned. No header at all where all are empty."""
+    from rich import box
+    from rich.table import Table
+
+    named = any(headers)
+    made = Table(title=title or None, title_justify="left", title_style="bold", pad_edge=False, show_header=named)
+    made.box = box.SIMPLE_HEAD if named else None
+    for header in headers:
+        right = header.startswith(">")
+        made.add_column(header.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(printable(cell) for cell in row))
+    return made
+
+
+def show(*tables: Table) -> None:
+    """Prints tables on stdout; on a pipe they are as wide as they need to be."""
+    from rich.console import Console
+
+    # A name from a file must be neither markup for rich nor a command for the terminal.
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    for one in tables:
+        console.print(one)
+
+
+def printable(text: str) -> str:
+    """The same without control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """One line on stderr."""
+    if not quiet:
+        print(f"note: {printable(text)}", file=sys.stderr)
