@@ -1,0 +1,166 @@
+"""Train, val and test: stratified, the same for the same seed, copies on one side, and recorded as split.csv."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .datacheck import DataReport, check
+from .dataset import Dataset, Item
+from .errors import BadInput
+from .files import write_text
+from .labels_csv import Row, format_rows, parse_rows, read_text
+
+NAMES = ("train", "val", "test")
+FRACTIONS = (0.8, 0.1, 0.1)
+FILE = "split.csv"
+"""Name of the record within a run folder."""
+_FIRST = ("train", "test", "val")
+"""Who gets a picture first of a class that has too few for all: without test there is no score."""
+_NO_LABEL = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which picture is learnt from, which chooses the best weights, and which gives the score."""
+
+    rows: tuple[Row, ...]
+    """In the order of their paths; without a split: left out, because a copy is on the other side."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of it."""
+
+    def counts(self) -> dict[str, int]:
+        """Pictures in train, val and test."""
+        found = Counter(row.split for row in self.rows)
+        return {name: found[name] for name in NAMES}
+
+    def select(self, dataset: Dataset, name: str) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+        """The items of ``train``, ``val``, ``test`` or ``all``, and the paths that the data lacks. Raises BadInput."""
+        wanted = [row.path for row in self.rows if row.split == name or (name == "all" and row.split)]
+        present = {item.path: item for item in dataset.items}
+        found = tuple(present[path] for path in wanted if path in present)
+        if not wanted:
+            raise BadInput(f"the recorded split has no {name} pictures; it has {_listed(self.counts())}")
+        if not found:
+            raise BadInput(
+                f"{dataset.path} has none of the {len(wanted)} {name} pictures of the recorded split, first {wanted[0]}"
+            )
+        return found, tuple(path for path in wanted if path not in present)
+
+    def write_csv(self, path: Path) -> None:
+        """Writes path,label,split,group. Raises CannotWrite."""
+        write_text(path, format_rows(list(self.rows)))
+
+    @classmethod
+    def read_csv(cls, path: Path) -> Split:
+        """Reads what ``write_csv`` wrote. Raises MissingFile, BadInput."""
+        rows = parse_rows(read_text(path), str(path))
+        wrong = next((row for row in rows if row.split not in (None, *NAMES)), None)
+        if wrong is not None:
+            raise BadInput(f"{path}, line {wrong.line}: the split must be train, val or test; it is {wrong.split!r}")
+        return cls(tuple(rows))
+
+
+def split(
+    dataset: Dataset,
+    seed: int = 0,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    report: DataReport | None = None,
+) -> Split:
+    """Splits the usable pictures of a set; ``report``: its data check, made here if None. Raises BadInput.
+
+    Splits that the source makes itself stay; those it lacks are carved from its train. Pictures of train or val that have
+    a copy in a given test (or val) are left out, so that the score is of pictures never seen.
+    """
+    if any(part < 0 for part in fractions) or abs(sum(fractions) - 1) > 1e-6 or not fractions[0]:
+        raise BadInput(f"the parts of a split must add up to 1, with something to train on; they are {fractions}")
+    report = report or check(dataset)
+    given = {item.path: item.split for item in report.items if item.split not in (None, "train")}
+    left_out = _leaking(report, given)
+    pool = [item for item in report.items if item.path not in given and item.path not in left_out]
+    names = [name for name in NAMES if name == "train" or name not in dataset.splits]
+    parts = {name: part for name, part in zip(NAMES, fractions, strict=True) if name in names and part}
+    chosen = _assign(_units(pool, report.groups), parts, seed)
+    chosen.update({path: str(name) for path, name in given.items() if path not in left_out})
+    rows = tuple(
+        Row(item.path, item.labels, chosen.get(item.path), report.groups.get(item.path, "")) for item in report.items
+    )
+    return Split(rows, (*_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
+
+
+def _leaking(report: DataReport, given: Mapping[str, str | None]) -> set[str]:
+    """Pictures for training or choosing that have a copy in a part that the source itself set aside."""
+    rank = {None: 0, "val": 1, "test": 2}
+    highest: dict[str, int] = defaultdict(int)
+    for path, group in report.groups.items():
+        highest[group] = max(highest[group], rank[given.get(path)])
+    return {path for path, group in report.groups.items() if rank[given.get(path)] < highest[group]}
+
+
+def _units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
+    """Pictures that must stay together."""
+    found: dict[str, list[Item]] = {}
+    for item in pool:
+        found.setdefault(groups.get(item.path) or f"/{item.path}", []).append(item)
+    return list(found.values())
+
+
+def _assign(units: list[list[Item]], parts: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Path to split: rare labels first, each unit to the part that lacks most of them.
+
+    After K. Sechidis, G. Tsoumakas, I. Vlahavas, 2011, On the Stratification of Multi-Label Data (ECML PKDD).
+    """
+    labels = [Counter(label for item in unit for label in item.labels or (_NO_LABEL,)) for unit in units]
+    holders: dict[str, list[int]] = defaultdict(list)
+    for index, counted in enumerate(labels):
+        for label in counted:
+            holders[label].append(index)
+    need = {label: _wanted(sum(labels[i][label] for i in held), len(held), parts) for label, held in holders.items()}
+    overall = {name: part * sum(map(len, units)) for name, part in parts.items()}
+    chosen: dict[int, str] = {}
+    for label in sorted(holders, key=lambda name: (len(holders[name]), name)):
+        free = [index for index in holders[label] if index not in chosen]
+        for index in sorted(free, key=lambda i: (-len(units[i]), _draw(units[i][0].path, seed))):
+            name = max(parts, key=lambda part: (need[label][part], overall[part]))
+            chosen[index] = name
+            overall[name] -= len(units[index])
+            for other, count in labels[index].items():
+                need[other][name] -= count
+    return {item.path: name for index, name in chosen.items() for item in units[index]}
+
+
+def _wanted(pictures: int, units: int, parts: Mapping[str, float]) -> dict[str, float]:
+    """How many pictures of a label each part should get; at least one, while there are enough different ones."""
+    served = [name for name in _FIRST if name in parts][:units]
+    others = {name: max(1.0, parts[name] * pictures) if name in served else 0.0 for name in parts if name != "train"}
+    return {name: others.get(name, pictures - sum(others.values())) for name in parts}
+
+
+def _draw(path: str, seed: int) -> bytes:
+    """A picture's place in the draw; it does not depend on which others there are."""
+    return hashlib.sha256(f"{seed}:{path}".encode("utf-8", "surrogateescape")).digest()
+
+
+def _left_out_note(left_out: set[str]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    return (f"{len(left_out)} pictures have a copy in a part set aside for the score: left out, first {min(left_out)}",)
+
+
+def _lacking(rows: Sequence[Row], dataset: Dataset, fractions: tuple[float, float, float]) -> tuple[str, ...]:
+    """Classes that a part has no picture of."""
+    lines = []
+    for name, part in zip(NAMES, fractions, strict=True):
+        present = {label for row in rows if row.split == name for label in row.labels}
+        absent = [label for label in dataset.classes if label not in present]
+        if absent and (part or present):
+            some = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+            lines.append(f"no {name} picture of {some}: too few different pictures")
+    return tuple(lines)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
