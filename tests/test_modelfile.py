@@ -256,6 +256,13 @@ def test_an_entry_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
         modelfile.read(put(tmp_path, data))
 
 
+def test_an_encrypted_entry(tmp_path: Path) -> None:
+    data = bytearray(BARE + archive.pack({"a": b"secret"}, len(BARE)))
+    data[data.index(archive.ENTRY_SIGN) + 8] |= archive.ENCRYPTED
+    with pytest.raises(BadModel, match="is encrypted; store it plainly"):
+        modelfile.read(put(tmp_path, bytes(data)))
+
+
 def test_neither_card_nor_metadata(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"write it in: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
         modelfile.read(put(tmp_path, BARE)).effective_card()
