@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any, get_args
 
 from .data import Task
@@ -113,7 +114,7 @@ class ModelCard:
     def loads(cls, text: str | bytes) -> ModelCard:
         """Reads what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise BadModel(f"the card is no JSON: {error}") from None
         if not isinstance(value, dict):
@@ -169,6 +170,17 @@ def _selftest(value: dict[str, Any] | None) -> SelfTest | None:
         for c in value["cases"]
     )
     return SelfTest(cases=cases, tolerance=float(value["tolerance"]))
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"it has the number {name}")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"it has the number {text}")
+    return value
 
 
 def _text(value: object) -> str:

@@ -115,16 +115,8 @@ def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
 
 
 def _match(card: ModelCard, engine: Engine) -> None:
-    """Refuses a card that speaks of another model."""
-    if len(engine.inputs) != 1:
-        raise BadModel(f"the model has {len(engine.inputs)} inputs; a picture goes into exactly one")
-    shape, rule = engine.inputs[0].shape, card.rule
-    if tuple(shape) != (1, rule.height, rule.width, rule.channels):
-        raise BadModel(
-            f"the card says {rule.width}x{rule.height}x{rule.channels}, but the model's input is {tuple(shape)}"
-        )
+    """Refuses a card that speaks of another model, and a task that is not run here."""
+    modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
     if card.task not in ("classification", "multilabel"):
         raise BadModel(f"this is a {card.task} model; this version runs classifiers")
-    count = classification.classes(engine.outputs[0], card.activation)
-    if card.labels and len(card.labels) != count:
-        raise BadModel(f"the card has {len(card.labels)} labels, but the model has {count} outputs")
+    classification.classes(engine.outputs[0], card.activation)
