@@ -34,6 +34,8 @@ TOLERANCE = 0.12
 """Of a score: kernels differ by up to a tenth between CPUs (measured on int8 MobileNets)."""
 MARGIN = 0.3
 """Lead of the best answer to reach: the best may lose the tolerance, the second gain it, and something is left."""
+ORDER_CHANGE = 2 * TOLERANCE
+"""Change of a recorded score, when red and blue are swapped, to reach."""
 CASES = 6
 MIN_CASES = 4
 LISTED = 5
@@ -78,14 +80,15 @@ class _Found:
         return float(best[-1] - best[0]) if best.size == 2 else float(best[0])
 
     @property
-    def good(self) -> bool:
-        """Nothing more is to be won."""
-        return self.margin >= MARGIN and (self.swapped >= 2 * TOLERANCE or self.gray)
+    def worth(self) -> float:
+        """2 and more: as good as asked for. More than enough of one does not make up for the other."""
+        order = 1.0 if self.gray else min(self.swapped / ORDER_CHANGE, 1.0)
+        return min(self.margin / MARGIN, 1.0) + order + 0.1 * self.margin
 
     @property
-    def worth(self) -> float:
-        """More than enough of one does not make up for the other."""
-        return min(self.margin, 2 * MARGIN) + min(self.swapped, 4 * TOLERANCE)
+    def good(self) -> bool:
+        """Nothing that matters is to be won any more."""
+        return self.worth >= 2.0
 
 
 class _Search:
@@ -129,7 +132,7 @@ def make_selftest(
     search = _Search(interpreter, rule, activation)
     total = CANDIDATES + CLIMBS * STEPS
     found: list[_Found] = []
-    while len(found) < CANDIDATES and len({one.top for one in found if one.good}) < CASES:
+    while len(found) < CANDIDATES and not _enough(found):
         found.append(search.found(random_picture(chance)))
         step(len(found), total)
     for number, start in enumerate(_starts(found)):
@@ -141,6 +144,12 @@ def make_selftest(
     return GeneratedSelfTest(
         SelfTest(cases, TOLERANCE), files, min(one.margin for one in chosen), max(one.swapped for one in chosen)
     )
+
+
+def _enough(found: list[_Found]) -> bool:
+    """Whether the good ones give all cases, each of another answer as far as there are as many classes."""
+    good = [one for one in found if one.good]
+    return len(good) >= CASES and len({one.top for one in good}) >= min(CASES, good[0].scores.size)
 
 
 def _starts(found: list[_Found]) -> list[_Found]:
@@ -166,12 +175,12 @@ def _climb(search: _Search, start: _Found, chance: np.random.Generator) -> _Foun
 
 
 def _pick(found: list[_Found]) -> list[_Found]:
-    """Up to CASES pictures: of each answer the best first, and no weak ones beyond the MIN_CASES."""
+    """Up to CASES pictures: the best of each answer first, and weak ones only where there are not MIN_CASES."""
     ranked = sorted(found, key=lambda one: -one.worth)
     chosen: list[_Found] = []
     for repeats in range(CASES):
         for one in ranked:
-            enough = len(chosen) >= (CASES if one.margin >= MARGIN else MIN_CASES)
+            enough = len(chosen) >= (CASES if one.good else MIN_CASES)
             if enough or any(one is other for other in chosen):
                 continue
             if sum(one.top == other.top for other in chosen) == repeats and _png_size(one) <= MAX_PNG:

@@ -12,13 +12,13 @@ def show(report: ConvertReport) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # paths and labels may hold brackets and colons
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows(report):
         table.add_row(name, value)
-    console.print(table, markup=False)
+    console.print(table)
     size = _mb(report.int8_bytes)
     print(f"\nConverted {report.loaded.scan.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s.")
     print(f"Next: edgevision run {report.path} --camera 0")

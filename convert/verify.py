@@ -7,12 +7,15 @@ from edgevision.graph import Graph, read_graph
 from edgevision.preprocess import takes_bytes
 from edgevision.rule import Rule
 
+CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
+"""Operators that only surround one that stays in floating point."""
+
 
 def verify(flatbuffer: bytes, rule: Rule) -> Graph:
     """The graph of a converted model. Raises BadModel for one that would not run on an int8 device as promised."""
     graph = read_graph(flatbuffer)
     if not graph.all_int8:
-        raise BadModel(f"this model cannot be fully int8: {_first_float(graph)}")
+        raise BadModel(f"this model cannot be fully int8: {_not_int8(graph)}")
     free = [t.spec for t in graph.tensors if any(n < 0 for n in t.spec.shape)]
     if free:
         raise BadModel(f"this model keeps a free dimension: {free[0].name} is {list(free[0].shape)}")
@@ -28,11 +31,15 @@ def verify(flatbuffer: bytes, rule: Rule) -> Graph:
     return graph
 
 
-def _first_float(graph: Graph) -> str:
-    """Which operator stays outside of int8, for a person to find in the model."""
-    for op in graph.operators:
-        other = [n for n in op.inputs + op.outputs if not graph.is_int8(n)]
-        if other:
-            spec = graph.tensors[other[0]].spec
-            return f"the operator {op.name} keeps {spec.dtype} ({spec.name})"
-    return "a tensor stays in floating point"
+def _not_int8(graph: Graph) -> str:
+    """Which operators stay outside of int8 and in which layers, for a person to find them in the model."""
+    floating = [op for op in graph.operators if not all(graph.is_int8(n) for n in op.inputs + op.outputs)]
+    working = [op for op in floating if op.name not in CONVERSIONS] or floating
+    if not working:
+        return "a constant stays in floating point"
+    names = sorted({op.name for op in working})
+    layer = graph.tensors[working[0].outputs[0]].spec.name
+    return (
+        f"{', '.join(names[:4])} {'has' if len(names) == 1 else 'have'} no int8 form (first in {layer!r}); "
+        "replace the layer, for instance by one with ReLU and batch normalization, and train again"
+    )
