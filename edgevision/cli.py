@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.convert.commands.convert:convert",
         "Quantize a Keras model to one self-describing int8 .tflite.",
     ),
+    "evaluate": ("edgevision.commands.evaluate:evaluate", "Score a model on labelled pictures; compare two."),
     "data": ("edgevision.commands.data:data", "Check a set of pictures: damaged files, copies, leaks, tiny classes."),
     "inspect": ("edgevision.commands.inspect:inspect", "Show what is in a .tflite: card, tensors, operators, size."),
     "card": ("edgevision.commands.card:card", "Give somebody else's .tflite its task, labels and preprocessing."),

@@ -130,6 +130,15 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
     return _finish(path, source, arrange(source.files, source.folders), names)
 
 
+def open_unlabelled(path: Path) -> tuple[Item, ...]:
+    """All pictures of a folder or zip, whatever its folders are called. Raises MissingFile, BadInput."""
+    source = open_source(path)
+    rows = arrange(source.files, source.folders).rows
+    if not rows:
+        raise BadInput(_nothing(path, source, 0))
+    return tuple(Item(row.path, (), None, source) for row in rows)
+
+
 def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:
     """One sha256 for a set of (sha256 of the file, labels), in any order and under any names."""
     lines = sorted(f"{digest} {labels_csv.SEPARATOR.join(sorted(labels))}\n" for digest, labels in pictures)
@@ -180,7 +189,7 @@ def _nothing(path: Path, source: Source, loose: int) -> str:
     if loose:
         return (
             f"{path} has {loose} pictures, but nothing says what they show: make one sub-folder per class, "
-            "or name their labels in a CSV of path,label"
+            "or name their labels in a CSV of path,label (or in a --label-map CSV of name,label)"
         )
     if not source.files:
         return f"{path} is empty; it should have one sub-folder per class, with pictures in each"

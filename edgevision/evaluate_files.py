@@ -1,0 +1,153 @@
+"""From what a user types to an evaluation in a run folder: models, pictures, splits and where the record goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .dataset import Dataset, Item, open_dataset, open_unlabelled
+from .errors import BadInput
+from .evaluate import Evaluation, Pictures, Subject, evaluate
+from .files import write_text
+from .runs import Run, dump, new_run
+from .scorers import Located, facts, locate, open_scorer
+from .split import Split
+from .truth import choose
+
+CONFUSION_PLOT = "edgevision.convert.plots:confusion"
+"""Called with the counts (classes, classes), the labels and the path of the PNG."""
+METRICS = "metrics.json"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for; each field is an option of ``edgevision evaluate``."""
+
+    model: Path
+    photos: Path
+    compare: Path | None = None
+    split: str | None = None
+    """train, val, test or all; None: test where there is one, else all."""
+    split_file: Path | None = None
+    label_map: Path | None = None
+    unrelated: Path | None = None
+    threshold: float | None = None
+    threads: int | None = None
+    limit: int | None = None
+    """Score at most so many pictures, the same ones each time."""
+    runs: Path = Path("runs")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that an evaluation needs, opened."""
+
+    subject: Subject
+    other: Subject | None
+    pictures: Pictures
+    notes: tuple[str, ...]
+
+
+def prepare(request: Request) -> Prepared:
+    """Opens models and finds pictures; nothing is scored yet. Raises every error that a wrong path or option can cause."""
+    located = locate(request.model)
+    other = locate(request.compare) if request.compare else None
+    dataset = open_dataset(request.photos, request.label_map)
+    items, split, notes = _choose(request, dataset, located, other)
+    items = _limited(items, request.limit)
+    pictures = Pictures(
+        path=str(request.photos),
+        items=items,
+        classes=dataset.classes,
+        split=split,
+        skipped=dataset.skipped,
+        unrelated=open_unlabelled(request.unrelated) if request.unrelated else (),
+    )
+    subject = _open(located, request.threads)
+    second = _open(other, request.threads) if other else None
+    choose([subject, second] if second else [subject], pictures)  # a fault of the labels leaves no run folder behind
+    return Prepared(subject, second, pictures, (*dataset.notes, *notes))
+
+
+def run(
+    request: Request, prepared: Prepared, step: Callable[[int], None] = lambda done: None
+) -> tuple[Evaluation, Run]:
+    """Scores and writes ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
+    with new_run(request.runs, "evaluate") as folder:
+        done = evaluate(
+            prepared.subject, prepared.pictures, other=prepared.other, threshold=request.threshold, step=step
+        )
+        done = replace(done, notes=(*prepared.notes, *done.notes))
+        write_text(folder.folder / METRICS, dump(done.to_json()) + "\n")
+        folder.outputs.append(METRICS)
+        done = replace(done, notes=(*done.notes, *_plot(done, folder)))
+    return done, folder
+
+
+def _open(located: Located, threads: int | None) -> Subject:
+    scorer = open_scorer(located.path, threads)
+    return Subject(scorer, facts(located.path, scorer))
+
+
+def _choose(
+    request: Request, dataset: Dataset, model: Located, other: Located | None
+) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
+    """The pictures of the split that is asked for, by the record of a training or by the source's own folders."""
+    beside = model.split or (other.split if other else None)
+    record = request.split_file or beside
+    if record and record.is_dir():
+        record = locate(record).split
+    if request.split == ALL or (record is None and request.split is None and "test" not in dataset.splits):
+        return dataset.items, ALL, ()
+    name = request.split or "test"
+    if record is None:
+        return _own(dataset, name), name, ()
+    split = Split.read_csv(record)
+    asked = request.split is not None or request.split_file is not None
+    if not asked and not {row.path for row in split.rows} & {item.path for item in dataset.items}:
+        return dataset.items, ALL, (f"{dataset.path} is not what {record} speaks of: scoring all of it",)
+    items, missing = split.select(dataset, name)
+    notes = [f"scoring the {name} part of {record}: {len(items)} pictures"]
+    if missing:
+        notes.append(f"{len(missing)} pictures of {record} are not in {dataset.path}, first {missing[0]}")
+    return items, name, tuple(notes)
+
+
+def _own(dataset: Dataset, name: str) -> tuple[Item, ...]:
+    items = dataset.in_split(name)
+    if not items:
+        parts = ", ".join(dataset.splits) or "none; give --split-file RUN or --split all"
+        raise BadInput(f"{dataset.path} has no {name} part; its parts: {parts}")
+    return items
+
+
+def _limited(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
+    """A draw that is the same each time, and for every model."""
+    if limit is None or limit >= len(items):
+        return items
+    drawn = sorted(items, key=lambda item: hashlib.sha256(item.path.encode("utf-8", "surrogateescape")).digest())
+    return tuple(sorted(drawn[:limit], key=lambda item: item.path))
+
+
+def _plot(done: Evaluation, folder: Run) -> tuple[str, ...]:
+    """confusion.png where matplotlib is installed; a note where it is not."""
+    judged = done.verdict.judgement
+    if judged.multilabel:
+        return ()
+    module, _, name = CONFUSION_PLOT.partition(":")
+    try:
+        draw: Any = getattr(import_module(module), name)
+        draw(
+            judged.confusion,
+            [judged.name(index) for index in range(len(judged.confusion))],
+            folder.folder / "confusion.png",
+        )
+    except ImportError:
+        return ("no confusion.png: matplotlib is not installed (pip install 'edgevision[convert]')",)
+    folder.outputs.append("confusion.png")
+    return ()

@@ -1,0 +1,215 @@
+"""How good a model's scores are, given the true labels: every measure of one model on one set of pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import false_alarms, metrics, threshold
+from .stats import Share, share
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .card import ModelCard
+
+    Scores = npt.NDArray[np.float32]
+    Flags = npt.NDArray[np.bool_]
+
+WORST = 20
+"""Most confidently wrong pictures that are kept."""
+YES = 0.5
+"""A label's score from which it counts as given, where the card names no threshold."""
+TOP5_FROM = 6
+"""Classes from which the five best answers mean something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One wrong answer."""
+
+    index: int
+    """Of the picture."""
+    true: str
+    predicted: str
+    """The label given; of several labels ``not X`` for one that was missed."""
+    score: float
+    """How sure the model was of it, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """All measures of one model."""
+
+    multilabel: bool
+    labels: tuple[str, ...]
+    scores: Scores
+    """(n, classes), 0..1."""
+    true: Flags
+    """(n, classes)"""
+    predicted: Flags
+    """(n, classes): the best class, lowest index first; of several labels those from the threshold."""
+    accuracy: Share
+    """All labels of a picture right."""
+    top5: float | None
+    """Share with the true class among the five best; None where that means nothing."""
+    per_class: metrics.ClassMeasures
+    roc_auc: tuple[float | None, ...]
+    """Each class against the rest."""
+    pr_auc: tuple[float | None, ...]
+    """Average precision, each class against the rest."""
+    confusion: npt.NDArray[np.int64]
+    """(classes, classes), rows true; of several labels (classes, 2, 2): [[tn, fp], [fn, tp]]."""
+    ece: float | None
+    bins: tuple[metrics.Bin, ...]
+    threshold: threshold.Threshold
+    worst: tuple[Wrong, ...]
+    """Surest first."""
+    ties: int
+    false_alarms: false_alarms.FalseAlarms | None
+    """Of unrelated pictures, those of the background class and those without any label; None of none."""
+
+    @property
+    def right(self) -> Flags:
+        """Whether all labels of a picture are right, (n,)."""
+        found: Flags = (self.true == self.predicted).all(axis=1)
+        return found
+
+    def name(self, index: int) -> str:
+        """The label of a class, or its number."""
+        return self.labels[index] if index < len(self.labels) else str(index)
+
+    def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
+        """The measures of ``edgevision.evaluate/1``; ``paths``: of the n pictures."""
+        value = self.accuracy
+        method = "wilson 95 %, all labels of a picture right" if self.multilabel else "wilson 95 %"
+        return {
+            "accuracy": {
+                "value": value.value,
+                "low": value.low,
+                "high": value.high,
+                "correct": value.count,
+                "total": value.total,
+                "method": method,
+            },
+            "top5": self.top5,
+            "macro": metrics.macro(self.per_class).to_json(),
+            "weighted": metrics.weighted(self.per_class).to_json(),
+            "micro": metrics.micro(self.per_class).to_json(),
+            "per_class": [self._class_json(index) for index in range(self.scores.shape[1])],
+            "confusion": self.confusion.tolist(),
+            "calibration": {"ece": self.ece, "bins": [one.to_json() for one in self.bins]},
+            "threshold": self.threshold.to_json(),
+            "false_alarms": self.false_alarms.to_json() if self.false_alarms else None,
+            "worst": [
+                {"path": paths[w.index], "true": w.true, "predicted": w.predicted, "score": w.score} for w in self.worst
+            ],
+            "ties": self.ties,
+        }
+
+    def _class_json(self, index: int) -> dict[str, Any]:
+        one = self.per_class
+        shares = {"precision": one.precision[index], "recall": one.recall[index], "f1": one.f1[index]}
+        return {
+            "index": index,
+            "name": self.name(index),
+            "support": int(one.support[index]),
+            **{key: None if math.isnan(value) else float(value) for key, value in shares.items()},
+            "roc_auc": self.roc_auc[index],
+            "pr_auc": self.pr_auc[index],
+        }
+
+
+def judge(
+    card: ModelCard, labels: tuple[str, ...], scores: Scores, true: Flags, strangers: Scores, limit: float | None = None
+) -> Judgement:
+    """Measures a model. ``scores``, ``true``: (n, classes), n at least 1; ``strangers``: scores (m, classes) of pictures
+    that show none of the classes; ``limit``: the user's threshold, 0..1.
+    """
+    multilabel = card.task == "multilabel"
+    yes = limit if limit is not None else card.threshold if card.threshold is not None else YES
+    predicted = scores >= yes if multilabel else _best(scores)
+    right = (true == predicted).all(axis=1)
+    matrix = metrics.multilabel_confusion(true, predicted) if multilabel else _confusion(true, predicted)
+    ece, bins = metrics.calibration(*((scores.ravel(), true.ravel()) if multilabel else (scores.max(axis=1), right)))
+    background = false_alarms.background_class(labels)
+    alarms = false_alarms.answers(strangers, background)
+    advice = (
+        threshold.for_labels(scores, true) if multilabel else threshold.for_answers(scores.max(axis=1), right, alarms)
+    )
+    accuracy = share(int(right.sum()), len(right))
+    assert accuracy is not None, "there is at least one picture"
+    return Judgement(
+        multilabel=multilabel,
+        labels=labels,
+        scores=scores,
+        true=true,
+        predicted=predicted,
+        accuracy=accuracy,
+        top5=_top5(scores, true, multilabel),
+        per_class=metrics.per_class(matrix),
+        roc_auc=tuple(metrics.roc_auc(true[:, c], scores[:, c]) for c in range(true.shape[1])),
+        pr_auc=tuple(metrics.average_precision(true[:, c], scores[:, c]) for c in range(true.shape[1])),
+        confusion=matrix,
+        ece=ece,
+        bins=bins,
+        threshold=advice,
+        worst=_worst(labels, scores, true, predicted, multilabel),
+        ties=metrics.ties(scores),
+        false_alarms=false_alarms.measure(
+            np.concatenate([strangers.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]]),
+            background,
+            (("given", limit), ("card", card.threshold), ("suggested", advice.suggested)),
+        ),
+    )
+
+
+def _best(scores: Scores) -> Flags:
+    found = np.zeros(scores.shape, bool)
+    found[np.arange(len(scores)), scores.argmax(axis=1)] = True
+    return found
+
+
+def _confusion(true: Flags, predicted: Flags) -> npt.NDArray[np.int64]:
+    return metrics.confusion(true.argmax(axis=1), predicted.argmax(axis=1), true.shape[1])
+
+
+def _top5(scores: Scores, true: Flags, multilabel: bool) -> float | None:
+    if multilabel or scores.shape[1] < TOP5_FROM:
+        return None
+    return float(metrics.in_top(scores, true.argmax(axis=1), 5).mean())
+
+
+def _worst(
+    labels: tuple[str, ...], scores: Scores, true: Flags, predicted: Flags, multilabel: bool
+) -> tuple[Wrong, ...]:
+    """Of each wrong picture the surest wrong answer: a label given, or (of several) one not given."""
+    sure = np.where(predicted & ~true, scores, -1.0)
+    if multilabel:
+        sure = np.where(true & ~predicted, 1.0 - scores, sure)
+    at = sure.argmax(axis=1)
+    surest = sure[np.arange(len(sure)), at]
+    found = []
+    for index in np.argsort(-surest, kind="stable")[:WORST]:
+        if surest[index] < 0:
+            break
+        name = _name(labels, int(at[index]))
+        truth = "|".join(_name(labels, int(c)) for c in np.flatnonzero(true[index]))
+        given = name if predicted[index, at[index]] else f"not {name}"
+        found.append(Wrong(int(index), truth, given, float(surest[index])))
+    return tuple(found)
+
+
+def _none_of_them(true: Flags, background: int | None) -> Flags:
+    nothing = ~true.any(axis=1)
+    if background is not None:
+        nothing |= true[:, background]
+    return np.asarray(nothing, bool)
+
+
+def _name(labels: Sequence[str], index: int) -> str:
+    return labels[index] if index < len(labels) else str(index)

@@ -1,0 +1,100 @@
+"""Running models over labelled pictures: each is read and decoded once, ahead of the models, and all see the same frame."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .ahead import in_order
+from .data import Frame
+from .dataset import Item, Skipped, fingerprint
+from .errors import BadInput, BadPicture, MissingFile
+from .pictures import decode
+from .scorers import Scorer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Scores = npt.NDArray[np.float32]
+
+BATCH = 16
+BATCH_PIXELS = 40_000_000
+"""A batch ends here even if it has fewer pictures: they are decoded in full."""
+READERS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """What models said of pictures."""
+
+    items: tuple[Item, ...]
+    """The n pictures that could be read."""
+    scores: tuple[Scores, ...]
+    """One array (n, classes) per model; 0..1."""
+    digests: tuple[str, ...]
+    """sha256 of each file."""
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the pictures and their labels."""
+        return fingerprint((digest, item.labels) for digest, item in zip(self.digests, self.items, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    item: Item
+    digest: str
+    frame: Frame
+
+
+def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int], None] = lambda done: None) -> Scored:
+    """Scores every picture with every model; ``step`` hears how many are done. Raises BadInput, EngineError."""
+    kept: list[Item] = []
+    digests: list[str] = []
+    skipped: list[Skipped] = []
+    found: list[list[Scores]] = [[] for _ in scorers]
+    for batch in _batches(items, skipped):
+        for scorer, rows in zip(scorers, found, strict=True):
+            rows.append(_run(scorer, [one.frame for one in batch]))
+        kept += [one.item for one in batch]
+        digests += [one.digest for one in batch]
+        step(len(kept) + len(skipped))
+    if items and not kept:
+        raise BadInput(f"not one of {len(items)} pictures can be read: {skipped[0].path}: {skipped[0].reason}")
+    arrays = tuple(np.concatenate(rows) if rows else np.zeros((0, 0), np.float32) for rows in found)
+    return Scored(tuple(kept), arrays, tuple(digests), tuple(skipped))
+
+
+def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[_Read]]:
+    batch: list[_Read] = []
+    pixels = 0
+    for one in in_order(_read, items, READERS):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+            continue
+        batch.append(one)
+        pixels += one.frame.width * one.frame.height
+        if len(batch) == BATCH or pixels >= BATCH_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _read(item: Item) -> _Read | Skipped:
+    try:
+        data = item.data()
+        return _Read(item, hashlib.sha256(data).hexdigest(), decode(data, item.path))
+    except (BadPicture, MissingFile) as error:
+        return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
+
+
+def _run(scorer: Scorer, frames: list[Frame]) -> Scores:
+    together = getattr(scorer, "scores_batch", None)
+    scores = together(frames) if together is not None else np.stack([scorer.scores(frame) for frame in frames])
+    return np.asarray(scores, np.float32)
