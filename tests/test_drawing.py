@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from edgevision import pictures
 from edgevision.convert.calibrate import MIN_COUNT, MIN_DEVIATION, RENDERED_SETS, fingerprint
 from edgevision.convert.drawing import THINGS, draw_calibration_set, draw_set
 from edgevision.convert.drawing.__main__ import main as draw_again
+
+from edgevision import pictures
 from edgevision.errors import BadInput, UnknownName
 
 ROOT = Path(__file__).resolve().parent.parent

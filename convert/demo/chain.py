@@ -1,0 +1,193 @@
+"""The demo from end to end, one stage after another, each told on stderr."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from time import perf_counter
+
+import click
+
+from edgevision import files, model, pictures, runs
+from edgevision.card import ModelCard
+from edgevision.errors import GateNotMet
+
+from .. import backend
+from ..convert import ConvertOptions, convert
+from ..drawing import draw_set
+from ..keras_card import save_keras
+from ..progress import Progress, terminal_progress
+from ..report import ConvertReport
+from .clip import Clip, write_clip
+from .contact_sheet import Answer, write_contact_sheet
+from .loop import LoopResult, run_loop
+from .plan import CLASSES, DemoOptions
+from .report import DemoFiles, DemoReport
+from .training import NAME, RULE, Epoch, Trained, read_folders, train
+
+SPLITS = ("train", "val", "test", "clip")
+"""Each is drawn from a random stream of its own."""
+
+
+class _Teller:
+    """Shows a bar while a stage runs, and one line when it is done."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, key: str, name: str, total: int | None = None) -> Iterator[Progress]:
+        """``key``: in the report; ``name``: for people; ``total``: steps, None if unknown."""
+        started = perf_counter()
+        with terminal_progress(self.quiet) as progress:
+            progress.stage(name, total)
+            yield progress
+        self.seconds[key] = round(perf_counter() - started, 2)
+
+    def tell(self, key: str, text: str) -> None:
+        """What a finished stage came to."""
+        if not self.quiet:
+            click.echo(f"{text} ({self.seconds[key]:.0f} s)", err=True)
+
+
+def run_demo(options: DemoOptions) -> DemoReport:
+    """Makes ``runs/demo-N`` with everything in it. Raises CannotWrite, LoopFailed and what ``convert`` raises.
+
+    The report says whether the goal was met (``ok``); so does the exit code in run.json.
+    """
+    started, teller = perf_counter(), _Teller(options.quiet)
+    with teller.stage("load", "Loading TensorFlow"):
+        backend.tensorflow()  # first: if it is missing, that is said before anything is made
+    run = runs.new_run(options.runs, "demo")
+    with run:
+        place = DemoFiles(run.folder)
+        _draw(place, options, teller)
+        trained = _train(place, options, teller)
+        _save(place, trained.keras, trained.history, options)
+        conversion = _convert(place, options, teller)
+        _sheet(place, teller)
+        clip = _film(place, options, teller)
+        loop = _loop(place, clip, teller)
+        seconds = {**teller.seconds, "total": round(perf_counter() - started, 2)}
+        report = DemoReport(options, place, trained.history, conversion, loop, seconds, _cpu_seconds())
+        files.write_text(place.report, runs.dump(report.to_json()) + "\n")
+        run.outputs += place.names()
+    if not report.ok:
+        run.finish(GateNotMet.exit_code)  # all is written and can be looked at, but the goal was missed
+    return report
+
+
+def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
+    plan, total = options.plan, options.plan.pictures * len(CLASSES)
+    with teller.stage("draw", "Drawing pictures", total) as progress:
+        step = _counter(progress)
+        for split, number in (("train", plan.train), ("val", plan.val), ("test", plan.test)):
+            draw_set(place.pictures / split, CLASSES, number, _seed(options, split), plan.size, step)
+    teller.tell("draw", f"Drew {total:,} pictures of {len(CLASSES)} things: {', '.join(CLASSES)}")
+
+
+def _train(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Trained:
+    plan, shown = options.plan, -1
+    with teller.stage("read", "Reading the pictures"):
+        learn, validate = (read_folders(place.pictures / split, CLASSES) for split in ("train", "val"))
+    with teller.stage("train", "Preparing the network") as progress:
+
+        def step(epoch: int, batch: int, batches: int) -> None:
+            nonlocal shown
+            if epoch != shown:
+                shown = epoch
+                progress.stage(f"Training, epoch {epoch + 1} of {plan.epochs}", batches)
+            progress.step(batch)
+
+        trained = train(learn, validate, len(CLASSES), plan.epochs, options.seed, step)
+    accuracy = trained.history[-1].val_accuracy
+    teller.tell("train", f"Trained {NAME} from scratch: {100 * accuracy:.1f} % right on the validation pictures")
+    return trained
+
+
+def _save(place: DemoFiles, network: object, history: tuple[Epoch, ...], options: DemoOptions) -> None:
+    plan, classes = options.plan, len(CLASSES)
+    record = {
+        "backbone": f"{NAME}, from random weights",
+        "data": {"drawn": True, "seed": options.seed, "train": plan.train * classes, "val": plan.val * classes},
+        "epochs": plan.epochs,
+        "val_accuracy": round(history[-1].val_accuracy, 6),
+        # Relative to the model's file: `edgevision convert model.keras` finds its pictures by it.
+        "calibration": (place.pictures / "train").relative_to(place.folder).as_posix(),
+    }
+    card = ModelCard(
+        name="demo",
+        task="classification",
+        rule=RULE,
+        labels=CLASSES,
+        training=record,
+        versions=runs.versions(),
+        created=runs.utc_now(),
+    )
+    save_keras(network, card, place.keras)
+
+
+def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> ConvertReport:
+    with teller.stage("convert", "Converting") as progress:
+        report = convert(
+            ConvertOptions(
+                model=place.keras,
+                calibration=place.pictures / "train",
+                name="demo",
+                output=place.tflite,
+                report_on=place.pictures / "test",
+                seed=options.seed,
+                warn_rendered=False,
+            ),
+            progress,
+        )
+    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
+    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} other pictures")
+    return report
+
+
+def _sheet(place: DemoFiles, teller: _Teller) -> None:
+    test = place.pictures / "test"
+    found = [(name, path) for name in CLASSES for path in pictures.find(test / name)]
+    with teller.stage("contact_sheet", "Making the contact sheet", len(found)) as progress:
+        answers, step = [], _counter(progress)
+        with model.open_model(place.tflite) as opened:
+            for name, path in found:
+                answers.append(Answer(path, name, opened.predict(pictures.read(path), top=1, threshold=0.0).labels[0]))
+                step()
+        right = sum(answer.right for answer in answers)
+        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out pictures right; mistakes come first"
+        write_contact_sheet(place.contact_sheet, answers, title)
+
+
+def _film(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Clip:
+    plan = options.plan
+    with teller.stage("film", "Drawing the video", plan.clip_frames) as progress:
+        clip = write_clip(place.clip, CLASSES, _seed(options, "clip"), plan.rounds, plan.frames, _counter(progress))
+    teller.tell("film", f"Drew a video of {len(clip.labels)} frames")
+    return clip
+
+
+def _loop(place: DemoFiles, clip: Clip, teller: _Teller) -> LoopResult:
+    with teller.stage("loop", "Running the loop on the video"):
+        result = run_loop(place.tflite, clip, place.folder)
+    teller.tell("loop", f"Ran the loop on it: {result.accuracy.count} of {result.accuracy.total} frames right")
+    return result
+
+
+def _counter(progress: Progress) -> Callable[[], None]:
+    """Tells the bar of one more step each time it is called."""
+    numbers = count(1)
+    return lambda: progress.step(next(numbers))
+
+
+def _seed(options: DemoOptions, split: str) -> tuple[int, int]:
+    return options.seed, SPLITS.index(split)
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(sum(one.ru_utime + one.ru_stime for one in used), 2)

@@ -1,0 +1,88 @@
+"""Draws the demo's video: one thing after another moves across a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edgevision.errors import CannotWrite
+
+from ..drawing.backgrounds import background
+from ..drawing.scene import ASPECT, Pose, expose, place, random_light, random_pose
+from ..drawing.things import THINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgevision.data import Pixels
+
+WIDTH, HEIGHT = 480, 360
+FPS = 20.0
+CODEC = "MJPG"
+"""Motion JPEG: every OpenCV wheel writes and reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A video and what each of its frames shows."""
+
+    path: Path
+    labels: tuple[str, ...]
+    """Name of the class, by frame."""
+
+
+def write_clip(
+    path: Path,
+    classes: Sequence[str],
+    seed: int | Sequence[int],
+    rounds: int = 2,
+    frames: int = 20,
+    step: Callable[[], None] = lambda: None,
+) -> Clip:
+    """Shows every class ``rounds`` times for ``frames`` frames; calls ``step`` after each. Raises CannotWrite."""
+    random = np.random.default_rng(seed)
+    labels = []
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), FPS, (WIDTH, HEIGHT))
+    try:
+        if not writer.isOpened():
+            raise CannotWrite(f"cannot write the video {path}: OpenCV has no {CODEC} writer, or no permission there")
+        for name in [name for _ in range(rounds) for name in random.permutation(list(classes)).tolist()]:
+            for pixels in _passage(name, random, frames):
+                writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+                labels.append(name)
+                step()
+    finally:
+        writer.release()
+    return Clip(path, tuple(labels))
+
+
+def _passage(name: str, random: np.random.Generator, frames: int) -> Iterator[Pixels]:
+    """One thing on its way across a table of its own, RGB."""
+    table, light = background(random, WIDTH, HEIGHT), random_light(random)
+    parts, first = THINGS[name](random), random_pose(random)
+    for pose in _way(first, random, frames):
+        canvas = table.copy()
+        place(canvas, parts, pose, light)
+        yield expose(canvas, light, random)
+
+
+def _way(start: Pose, random: np.random.Generator, frames: int) -> list[Pose]:
+    """From one side to the other, wholly in the picture, swaying and turning a little."""
+    margin = 0.9 * start.radius
+    ends = (margin, ASPECT - margin)
+    left, right = ends if random.random() < 0.5 else ends[::-1]
+    sway, turn = random.uniform(-0.05, 0.05), random.uniform(-0.5, 0.5)
+    return [
+        replace(
+            start,
+            x=left + (right - left) * t,
+            y=start.y + sway * float(np.sin(2.0 * np.pi * t)),
+            angle=start.angle + turn * (t - 0.5),
+        )
+        for t in np.linspace(0.0, 1.0, frames).tolist()
+    ]

@@ -1,0 +1,71 @@
+"""Runs the real loop on the demo's video, in a process of its own as a user would, and scores what it said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import EdgeVisionError
+from edgevision.stats import Share, share
+
+from .clip import Clip
+
+TIMEOUT_S = 300.0
+"""A few hundred frames take a second or two; a loop that takes minutes has hung."""
+
+
+class LoopFailed(EdgeVisionError, RuntimeError):
+    """The loop ended with an error, or with other frames than it was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopResult:
+    """What the loop made of the video."""
+
+    command: tuple[str, ...]
+    """As a user would type it."""
+    accuracy: Share
+    """Frames whose best label is what they show."""
+    summary: dict[str, Any]
+    """The loop's own account, edgevision.run/1."""
+
+
+def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
+    """Runs ``edgevision run MODEL --source CLIP --json``; keeps its output in ``folder``. Raises LoopFailed."""
+    summary = folder / "run-summary.json"
+    arguments = ["run", str(model), "--source", str(clip.path), "--json", "--quiet", "--summary", str(summary)]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgevision", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LoopFailed(f"the loop on {clip.path} did not end within {TIMEOUT_S:.0f} s") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise LoopFailed(f"the loop on {clip.path} failed: {said[-1].removeprefix('edgevision: error: ')}")
+    (folder / "run.jsonl").write_text(done.stdout, encoding="utf-8")
+    return LoopResult(
+        command=("edgevision", *arguments[:4]),
+        accuracy=_score(done.stdout, clip),
+        summary=json.loads(summary.read_text(encoding="utf-8")),
+    )
+
+
+def _score(output: str, clip: Clip) -> Share:
+    """Every frame of the video must have its line."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    answers = {line["index"]: line["labels"] for line in lines if line["type"] == "frame"}
+    if sorted(answers) != list(range(len(clip.labels))):
+        raise LoopFailed(f"the loop answered {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
+    right = sum(bool(answers[i]) and answers[i][0]["name"] == name for i, name in enumerate(clip.labels))
+    found = share(right, len(clip.labels))
+    assert found is not None
+    return found
