@@ -14,6 +14,7 @@ from .errors import EdgeVisionError, nearest
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", the help line; held here so that --help imports no command)
+    "train": ("edgevision.convert.commands.train:train", "Make a classifier from a folder of photos, and score it."),
     "convert": (
         "edgevision.convert.commands.convert:convert",
         "Quantize a Keras model to one self-describing int8 .tflite.",
