@@ -1,0 +1,170 @@
+"""Prepared pictures, decoded and resized once: kept in memory or on disk where they fit, else prepared each time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from edgevision import preprocess
+from edgevision.dataset import Item
+from edgevision.errors import CannotWrite
+from edgevision.interpreter import available_cpus
+from edgevision.rule import Rule
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+PLACES = ("auto", "memory", "disk", "none")
+MEMORY_SHARE = 0.4
+"""Of the memory that is free, how much the pictures may take."""
+DISK_RESERVE = 256 << 20
+"""Bytes of free space that are left to others."""
+FILE = "pixels.cache"
+Note = Callable[[str], None]
+Progress = Callable[[int], None]
+
+
+class PixelSource(Protocol):
+    """Prepared pictures by number."""
+
+    place: str
+    """memory, disk or none: where they are kept."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """uint8 (n, height, width, channels), in the rule's channel order."""
+
+    def close(self) -> None:
+        """Frees the space."""
+
+
+class KeptPixels:
+    """All pictures in one array, in memory or mapped from a file."""
+
+    def __init__(self, array: Pixels, place: str, file: Path | None = None) -> None:
+        self.array, self.place, self._file = array, place, file
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """See ``PixelSource``."""
+        return self.array[indices]
+
+    def close(self) -> None:
+        """See ``PixelSource``."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+
+class FreshPixels:
+    """Pictures that are decoded and resized whenever they are asked for."""
+
+    place = "none"
+
+    def __init__(self, items: Sequence[Item], rule: Rule) -> None:
+        self._items, self._rule = items, rule
+        self._pool = ThreadPoolExecutor(available_cpus())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """See ``PixelSource``."""
+        return np.stack(list(self._pool.map(self._prepare, indices)))
+
+    def close(self) -> None:
+        """See ``PixelSource``."""
+        self._pool.shutdown()
+
+    def _prepare(self, index: int) -> Pixels:
+        return preprocess.pixels(self._items[index].read(), self._rule)
+
+
+def open_pixels(
+    items: Sequence[Item], rule: Rule, place: str, folder: Path, note: Note, progress: Progress = lambda done: None
+) -> PixelSource:
+    """Prepares all pictures and keeps them where they fit; ``place`` is one of PLACES, ``folder`` for the disk.
+
+    Says through ``note`` when they fit nowhere. Raises BadPicture.
+    """
+    fresh = FreshPixels(items, rule)
+    need = len(items) * rule.height * rule.width * rule.channels
+    for candidate in {"auto": ("memory", "disk"), "none": ()}.get(place, (place,)):
+        reason = _no_memory(need) if candidate == "memory" else _no_space(need, folder)
+        if reason is None:
+            try:
+                return _keep(fresh, rule, candidate, folder, progress)
+            except CannotWrite as error:
+                reason = str(error)
+        note(f"the prepared pictures ({need / 1e6:.0f} MB) are not kept {_WHERE[candidate]}: {reason}")
+    if place != "none":
+        note("every picture is decoded again in each epoch, which is slower but gives the same result")
+    return fresh
+
+
+_WHERE = {"memory": "in memory", "disk": "on disk"}
+
+
+def _keep(fresh: FreshPixels, rule: Rule, place: str, folder: Path, progress: Progress) -> KeptPixels:
+    shape = (len(fresh), rule.height, rule.width, rule.channels)
+    file = folder / FILE if place == "disk" else None
+    array = np.empty(shape, np.uint8) if file is None else _mapped(file, shape)
+    step = 64
+    for start in range(0, len(fresh), step):
+        some = np.arange(start, min(start + step, len(fresh)))
+        array[some] = fresh.rows(some)
+        progress(start + len(some))
+    fresh.close()
+    return KeptPixels(array, place, file)
+
+
+def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
+    """A file of this size, mapped. Raises CannotWrite."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as stream:
+            # Space must be had now: writing to a mapped file on a full disk kills the process.
+            os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise CannotWrite(f"{error.strerror} in {file.parent}") from None
+    return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def _no_memory(need: int) -> str | None:
+    free = free_memory()
+    return (
+        None if need <= free * MEMORY_SHARE else f"{free / 1e6:.0f} MB are free, of which {MEMORY_SHARE:.0%} are used"
+    )
+
+
+def _no_space(need: int, folder: Path) -> str | None:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    return None if need <= free - DISK_RESERVE or need < free // 2 else f"{free / 1e6:.0f} MB are free in {existing}"
+
+
+def free_memory() -> int:
+    """Bytes that can be had without swapping; the smaller of the machine's and its control group's."""
+    found = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        return min(found, max(0, limit - used))
+    except (OSError, ValueError, StopIteration):
+        return found

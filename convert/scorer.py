@@ -1,0 +1,64 @@
+"""Scores of a Keras model for ``edgevision evaluate``: the same pictures and the same measures as for a .tflite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision import files
+from edgevision.card import ModelCard
+from edgevision.data import Frame
+from edgevision.preprocess import pixels
+from edgevision.tasks import classification
+from edgevision.tensors import TensorSpec
+
+from . import backend
+from .float_model import make_float_model
+from .infer_rule import infer_rule
+from .labels import labels_for
+from .load import load
+from .scan import scan
+from .task import infer_task
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Scores = npt.NDArray[np.float32]
+
+
+class KerasScorer:
+    """A .keras or .h5 classifier, opened as ``convert`` opens it: scanned first, fed by its rule."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises MissingFile, BadModel, BadInput, ModuleNotFoundError."""
+        found = scan(path)
+        loaded = load(found)
+        answer = infer_task(found.config, loaded.outputs, found.training)
+        shape = (loaded.height, loaded.width, loaded.channels)
+        model = make_float_model(loaded, infer_rule(found.config, shape, loaded.outputs, found.card))
+        labels, _ = labels_for(None, found.card, answer.classes)
+        plain = ModelCard(path.stem, answer.task, model.rule, labels, answer.activation)
+        known = found.card
+        self.card = plain if known is None else known.with_(rule=model.rule, labels=labels)
+        self.sha256 = files.sha256(path)
+        """Of the model file."""
+        self._normalize = model.normalize
+        tf = backend.tensorflow()
+        spec = tf.TensorSpec((None, *model.shape), tf.float32)
+        self._run = tf.function(model.call, input_signature=[spec])
+        self._output = TensorSpec("scores", (1, loaded.outputs), "float32")
+
+    def scores(self, frame: Frame) -> Scores:
+        """The scores 0..1 of all classes, (classes,)."""
+        found: Scores = self.scores_batch([frame])[0]
+        return found
+
+    def scores_batch(self, frames: Sequence[Frame]) -> Scores:
+        """The scores 0..1 of all classes, (frames, classes)."""
+        tf = backend.tensorflow()
+        batch = np.stack([pixels(frame, self.card.rule) for frame in frames])
+        outputs = self._run(tf.constant(self._normalize(batch))).numpy()
+        return np.stack([classification.scores(row, self._output, self.card.activation) for row in outputs])

@@ -1,0 +1,129 @@
+"""What is to be learnt: the head that the labels ask for, its targets, its loss, and how often it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from edgevision.data import Task
+
+from .. import backend
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+Kind = Literal["binary", "multiclass", "multilabel"]
+IMBALANCE = 2.0
+"""From this ratio of the largest to the smallest class on, ``auto`` weighs classes."""
+MAX_WEIGHT = 10.0
+"""A handful of pictures must not drown the rest, whatever the ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The classes and the kind of answer."""
+
+    kind: Kind
+    classes: tuple[str, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network ends in: one for yes or no."""
+        return 1 if self.kind == "binary" else len(self.classes)
+
+    @property
+    def task(self) -> Task:
+        """As the card names it."""
+        return "multilabel" if self.kind == "multilabel" else "classification"
+
+    @property
+    def activation(self) -> str:
+        """Of the last layer."""
+        return "softmax" if self.kind == "multiclass" else "sigmoid"
+
+    def describe(self) -> str:
+        """For people."""
+        names = ", ".join(self.classes[:4]) + (" ..." if len(self.classes) > 4 else "")
+        return {
+            "binary": f"two classes ({names}): one sigmoid output, the score of {self.classes[-1]!r}",
+            "multiclass": f"{len(self.classes)} classes ({names}): softmax, one of them",
+            "multilabel": f"{len(self.classes)} labels ({names}): one sigmoid each, any number of them",
+        }[self.kind]
+
+    def targets(self, labels: Sequence[tuple[str, ...]]) -> Floats:
+        """(n, outputs) of 0 and 1."""
+        place = {name: index for index, name in enumerate(self.classes)}
+        wide = np.zeros((len(labels), len(self.classes)), np.float32)
+        for row, names in enumerate(labels):
+            for name in names:
+                wide[row, place[name]] = 1.0
+        return wide[:, 1:] if self.kind == "binary" else wide
+
+    def picture_weights(self, targets: Floats, policy: str) -> Floats:
+        """(n,) how much each picture counts, 1 on average; for a multi-label goal see ``positive_weights``."""
+        even = np.ones(len(targets), np.float32)
+        if self.kind == "multilabel" or policy == "none" or not len(targets):
+            return even
+        index = targets[:, 0].astype(int) if self.kind == "binary" else targets.argmax(1)
+        counts = np.bincount(index, minlength=len(self.classes))
+        present = counts[counts > 0]
+        if policy == "auto" and present.max() < IMBALANCE * present.min():
+            return even
+        each = np.minimum(present.mean() / np.maximum(counts, 1), MAX_WEIGHT)
+        weights = each[index]
+        return np.asarray(weights / weights.mean(), np.float32)
+
+    def positive_weights(self, targets: Floats, policy: str) -> Floats:
+        """(outputs,) how much more a present label counts than an absent one; ones unless multi-label."""
+        ones = np.ones(self.outputs, np.float32)
+        if self.kind != "multilabel" or policy == "none" or not len(targets):
+            return ones
+        present = targets.sum(0)
+        ratio = (len(targets) - present) / np.maximum(present, 1)
+        # The square root: the full ratio would call rare labels far too often.
+        return np.asarray(np.clip(np.sqrt(ratio), 1.0, MAX_WEIGHT), np.float32)
+
+    def loss(self, smoothing: float, positive: Floats) -> Any:
+        """A Keras loss of (targets, logits), one value a picture."""
+        tf = backend.tensorflow()
+        outputs = self.outputs
+        many = self.kind == "multiclass"
+
+        def each(targets: Any, logits: Any) -> Any:
+            targets = tf.cast(targets, tf.float32)
+            if many:
+                smooth = targets * (1.0 - smoothing) + smoothing / outputs
+                return tf.nn.softmax_cross_entropy_with_logits(smooth, logits)
+            smooth = targets * (1.0 - smoothing) + smoothing / 2.0
+            return tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(smooth, logits, positive), axis=-1)
+
+        return each
+
+    def hits(self) -> Any:
+        """A Keras metric of (targets, logits): the proportion of right answers."""
+        keras = backend.keras()
+        if self.kind == "multiclass":
+            return keras.metrics.CategoricalAccuracy(name="accuracy")
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+
+    def measure(self, targets: Floats, logits: Floats) -> tuple[float, float]:
+        """Mean cross-entropy without smoothing and weights, and the proportion of right answers."""
+        z, t = logits.astype(np.float64), targets.astype(np.float64)
+        if self.kind == "multiclass":
+            z = z - z.max(1, keepdims=True)
+            loss = np.log(np.exp(z).sum(1)) - (z * t).sum(1)
+            return float(loss.mean()), float((z.argmax(1) == t.argmax(1)).mean())
+        loss = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+        return float(loss.mean()), float(((z > 0) == (t > 0.5)).mean())
+
+
+def goal_of(classes: tuple[str, ...], multilabel: bool) -> Goal:
+    """The goal that some labels ask for."""
+    if multilabel:
+        return Goal("multilabel", classes)
+    return Goal("binary" if len(classes) == 2 else "multiclass", classes)

@@ -1,0 +1,132 @@
+"""The pictures a training works with: checked, split, and turned into examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision import datacheck, runs
+from edgevision.dataset import Dataset, Item, Skipped, fingerprint, open_dataset
+from edgevision.errors import BadInput, GateNotMet
+from edgevision.files import write_text
+from edgevision.rule import Rule
+from edgevision.split import FILE as SPLIT_FILE
+from edgevision.split import Split, split
+
+from ..batches import Examples
+from ..pixel_cache import PixelSource, open_pixels
+from .goal import Goal, goal_of
+from .settings import Settings
+from .watcher import Watcher
+
+DATA_FILE = "data.json"
+"""The data check, within the run folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Who is learnt from, who validates, and who gives the score."""
+
+    dataset: Dataset
+    goal: Goal
+    split: Split
+    train: tuple[Item, ...]
+    val: tuple[Item, ...]
+    test: tuple[Item, ...]
+    skipped: tuple[Skipped, ...]
+    fingerprint: str
+    """Of all usable pictures and their labels."""
+
+    def counts(self) -> dict[str, int]:
+        """Pictures of each part."""
+        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sets:
+    """The prepared pictures of a training."""
+
+    pixels: PixelSource
+    train: Examples
+    val: Examples
+
+
+def open_photos(photos: Path, settings: Settings) -> Dataset:
+    """The labelled pictures, none of them read yet. Raises MissingFile, BadInput."""
+    dataset = open_dataset(photos, Path(settings.label_map) if settings.label_map else None)
+    dataset.require_trainable()
+    return dataset
+
+
+def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher) -> Learning:
+    """Checks and splits the pictures and records both in the run folder; what is recorded already is taken from there.
+
+    Raises BadInput, GateNotMet where ``strict`` forbids what was found.
+    """
+    if (folder / SPLIT_FILE).exists() and (folder / DATA_FILE).exists():
+        return _recorded(dataset, folder)
+    with watcher.stage("Checking pictures", len(dataset.items)) as step:
+        report = datacheck.check(dataset, step)
+    for line in (*report.warnings, *report.notes):
+        watcher.note(line)
+    for one in report.bad[:5]:
+        watcher.note(f"left out: {one.path}: {one.reason}")
+    if settings.strict and report.warnings:
+        raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows none")
+    replace(dataset, items=report.items).require_trainable()
+    parts = split(dataset, settings.seed, report=report)
+    for line in parts.notes:
+        watcher.note(line)
+    write_text(folder / DATA_FILE, runs.dump(report.to_json()) + "\n")
+    parts.write_csv(folder / SPLIT_FILE)
+    return _learning(dataset, parts, report.bad, report.fingerprint)
+
+
+def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, watcher: Watcher) -> Sets:
+    """Decodes and resizes the pictures of train and val, once where they can be kept."""
+    items = (*learning.train, *learning.val)
+    place = Path(settings.cache_dir) if settings.cache_dir else folder
+    with watcher.stage("Preparing pictures", len(items)) as step:
+        pixels = open_pixels(items, rule, settings.cache, place, watcher.note, step)
+    goal, n = learning.goal, len(learning.train)
+    targets = goal.targets([item.labels for item in items])
+    weights = np.ones(len(items), np.float32)
+    weights[:n] = goal.picture_weights(targets[:n], settings.class_weights)
+    index = np.arange(len(items))
+
+    def part(which: slice) -> Examples:
+        return Examples(pixels, rule, index[which], targets[which], weights[which])
+
+    return Sets(pixels, part(slice(0, n)), part(slice(n, None)))
+
+
+def _recorded(dataset: Dataset, folder: Path) -> Learning:
+    """What an interrupted run had found. Raises BadInput if the pictures have changed since."""
+    record: dict[str, Any] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
+    bad = {one["path"] for one in record["bad"]}
+    usable = [item for item in dataset.items if item.path not in bad]
+    if fingerprint(_digests(usable)) != record["fingerprint"]:
+        raise BadInput(
+            f"{dataset.path} has changed since {folder} was begun; train anew: edgevision train {dataset.path}"
+        )
+    skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
+    return _learning(dataset, Split.read_csv(folder / SPLIT_FILE), skipped, record["fingerprint"])
+
+
+def _learning(dataset: Dataset, parts: Split, skipped: Sequence[Skipped], mark: str) -> Learning:
+    counts = parts.counts()
+    train, val, test = (parts.select(dataset, name)[0] if counts[name] else () for name in ("train", "val", "test"))
+    return Learning(
+        dataset, goal_of(dataset.classes, dataset.multilabel), parts, train, val, test, tuple(skipped), mark
+    )
+
+
+def _digests(items: Sequence[Item]) -> list[tuple[str, tuple[str, ...]]]:
+    import hashlib
+
+    return [(hashlib.sha256(item.data()).hexdigest(), item.labels) for item in items]

@@ -1,0 +1,120 @@
+"""Epoch after epoch: learn, validate, remember the best weights, leave a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import backend
+from ..augment import reseed
+from .checkpoint import State
+from .history import Epoch
+from .network import Network
+from .phases import Phase
+from .watcher import Watcher
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+EPOCH_STREAM = 7002
+"""Keeps the random numbers of the epochs apart from those of the copies."""
+CHECKPOINT_SECONDS = 5.0
+"""Epochs that take a fraction of a second are not worth a checkpoint each: they are quickly done again."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes the state of the training, not more often than is useful."""
+
+    write: Callable[[State], None]
+    clock: Callable[[], float] = time.monotonic
+    last: float = -math.inf
+
+    def keep(self, state: State, now: bool = False) -> None:
+        """Writes it if some time has passed, or at once."""
+        if now or self.clock() - self.last >= CHECKPOINT_SECONDS:
+            self.write(state)
+            self.last = self.clock()
+
+
+def run_phase(
+    phase: Phase,
+    network: Network,
+    targets: npt.NDArray[np.float32],
+    state: State,
+    seed: int,
+    keeper: Keeper,
+    watcher: Watcher,
+) -> None:
+    """Runs what is left of a phase; ``targets``: of the validation pictures, (n, outputs). Changes ``state``."""
+    _restore(phase, network, state)
+    while state.epoch < phase.schedule.epochs and state.waited < phase.patience:
+        row, loss = _epoch(phase, network, targets, state, seed, watcher)
+        state.history.append(row)
+        better = state.best.improved(loss, state.phase, state.epoch)
+        if better:
+            state.best_weights = network.values()
+        state.waited = 0 if better else state.waited + 1
+        state.epoch += 1
+        watcher.end(row, better)
+        state.weights = network.values()
+        state.optimizer = [np.array(v.value) for v in phase.model.optimizer.variables]
+        keeper.keep(state)
+    # The next phase goes on from the best weights, with an optimizer of its own.
+    if state.best_weights:
+        network.assign(state.best_weights)
+    state.weights, state.optimizer = network.values(), []
+    state.phase, state.epoch, state.waited = state.phase + 1, 0, 0
+    keeper.keep(state, now=True)
+
+
+def _epoch(
+    phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: Watcher
+) -> tuple[Epoch, float]:
+    """One epoch; its line of history and the loss that counts."""
+    started = time.monotonic()
+    rate = phase.schedule.at(state.epoch)
+    phase.model.optimizer.learning_rate = rate
+    # All that is random depends on the seed and the number of the epoch alone: an interrupted run repeats it exactly.
+    reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
+    random = np.random.default_rng([seed, EPOCH_STREAM, state.phase, state.epoch])
+    watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.steps)
+    logs = phase.model.fit(
+        phase.data(random), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
+    ).history
+    loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
+    val_loss, val_accuracy = network.goal.measure(targets, phase.validate()) if len(targets) else (None, None)
+    row = Epoch(
+        epoch=len(state.history) + 1,
+        phase=phase.name,
+        seconds=round(time.monotonic() - started, 3),
+        lr=rate,
+        loss=loss,
+        accuracy=accuracy,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        applied=phase.applied,
+    )
+    return row, loss if val_loss is None else val_loss
+
+
+def _restore(phase: Phase, network: Network, state: State) -> None:
+    if state.weights:
+        network.assign(state.weights)
+    if state.optimizer:
+        for variable, value in zip(phase.model.optimizer.variables, state.optimizer, strict=True):
+            variable.assign(value)
+
+
+def _reporter(watcher: Watcher) -> Any:
+    """Hands Keras' running figures on."""
+
+    def step(batch: int, logs: Any) -> None:
+        watcher.step(float(logs["loss"]), float(logs["accuracy"]))
+
+    return backend.keras().callbacks.LambdaCallback(on_train_batch_end=step)

@@ -1,0 +1,138 @@
+"""What a training leaves in its run folder: the model with its card, its scores, plots and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevision import runs
+from edgevision.card import ModelCard
+from edgevision.evaluate import Evaluation, Pictures, Subject, evaluate
+from edgevision.files import write_text
+from edgevision.scorers import facts, open_scorer
+
+from .. import backend
+from ..keras_card import save_keras
+from .checkpoint import State
+from .history import overfitting
+from .learning import Learning
+from .network import Network, open_network
+from .plan import Plan
+from .settings import Settings
+from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from .training import TrainResult
+
+MODEL_FILE, H5_FILE, LABELS_FILE = "model.keras", "model.h5", "labels.txt"
+METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
+
+
+def announce(network: Network, plan: Plan, learning: Learning, watcher: Watcher) -> None:
+    """Says what is about to happen."""
+    counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
+    watcher.note(learning.goal.describe())
+    watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; pictures: {counts}")
+    row = plan.choice.row
+    if row.warning and not plan.choice.minimalistic:
+        watcher.note(row.warning)
+    if not learning.val:
+        watcher.note("no pictures to validate with: the last epoch is kept, whatever it is worth")
+
+
+def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:
+    """The card that the model carries; no path of this machine is in it."""
+    choice = plan.choice
+    best = state.history[_best_row(state)] if state.history else None
+    training = {
+        "data": {"fingerprint": learning.fingerprint, "pictures": learning.counts(), "layout": learning.dataset.layout},
+        "backbone": {
+            "name": choice.backbone,
+            "alpha": choice.alpha,
+            "image_size": choice.image_size,
+            "weights": network.origin.name,
+            "weights_sha256": network.origin.sha256,
+        },
+        "epochs": len(state.history),
+        "phases": list(dict.fromkeys(row.phase for row in state.history)),
+        "applied": list(dict.fromkeys(f"{row.phase}: {row.applied}" for row in state.history)),
+        "best": None
+        if best is None
+        else {"epoch": best.epoch, "val_loss": best.val_loss, "val_accuracy": best.val_accuracy},
+        "seed": plan.seed,
+    }
+    return ModelCard(
+        name=f"{choice.backbone}_{choice.image_size}",
+        task=network.goal.task,
+        rule=choice.rule(settings.resize),
+        labels=network.goal.classes,
+        activation=network.goal.activation,
+        training=training,
+        versions=runs.versions(),
+        created=runs.utc_now(),
+    )
+
+
+def _best_row(state: State) -> int:
+    """Place in the history of the epoch whose weights were kept."""
+    losses = [row.val_loss if row.val_loss is not None else row.loss for row in state.history]
+    return losses.index(min(losses))
+
+
+def write_model(folder: Path, network: Network, card: ModelCard, settings: Settings) -> Path:
+    """model.keras, labels.txt, and model.h5 if asked for. Raises CannotWrite."""
+    deployed = _in_float32(network, settings)
+    path = folder / MODEL_FILE
+    with backend.quiet():
+        save_keras(deployed, card, path)
+        if settings.h5:
+            save_h5(deployed, card, folder / H5_FILE)
+    write_text(folder / LABELS_FILE, "".join(f"{name}\n" for name in card.labels))
+    return path
+
+
+def save_h5(model: Any, card: ModelCard, path: Path) -> None:
+    """The model as .h5, its card as the root attribute ``edgevision_card`` and beside it as NAME.card.json."""
+    import h5py
+
+    part = path.with_name(f".{path.stem}.part.h5")
+    model.save(str(part))
+    with h5py.File(part, "a") as file:
+        file.attrs["edgevision_card"] = card.dumps()
+    part.replace(path)
+    write_text(path.with_suffix(".card.json"), card.dumps() + "\n")
+
+
+def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Evaluation | None:
+    """Scores the saved file on the test pictures, which the training never saw."""
+    if not learning.test:
+        watcher.note("no pictures are left to test with: the model has no score")
+        return None
+    scorer = open_scorer(model)
+    pictures = Pictures(str(photos), learning.test, learning.dataset.classes, "test", learning.skipped)
+    with watcher.stage("Scoring", len(learning.test)) as step:
+        return evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
+
+
+def write_reports(result: TrainResult, settings: Settings, watcher: Watcher) -> None:
+    """metrics.json, the plots and report.html."""
+    if result.evaluation is not None:
+        write_text(result.folder / METRICS_FILE, runs.dump(result.evaluation.to_json()) + "\n")
+    seen = overfitting(list(result.history))
+    if seen is not None and seen.found:
+        watcher.note(seen.describe())
+
+
+def _in_float32(network: Network, settings: Settings) -> Any:
+    """The deployed network; one that was trained in half precision is built again in full."""
+    keras = backend.keras()
+    policy = keras.config.dtype_policy()
+    if policy.name == "float32":
+        return network.deployed
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = open_network(network.choice, network.goal, "none", settings.dropout)
+        plain.assign(network.values())
+        return plain.deployed
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -1,0 +1,150 @@
+"""What happens in each phase of a training: which model learns, on what, how fast, and how it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import backend
+from ..augment import augmenter
+from ..batches import Examples, batches, pictures
+from .features import Features
+from .network import Network
+from .plan import Plan
+from .schedule import Schedule
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+HEAD, FINE_TUNE, SCRATCH = "head", "fine-tune", "scratch"
+HEAD_BATCH = 64
+EVALUATE_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phase:
+    """One phase, ready to run."""
+
+    name: str
+    model: Any
+    """Compiled: batches -> logits."""
+    schedule: Schedule
+    patience: int
+    steps: int
+    """Of an epoch."""
+    data: Callable[[np.random.Generator], Any]
+    """A tf.data.Dataset of one epoch, in an order drawn from the generator."""
+    validate: Callable[[], npt.NDArray[np.float32]]
+    """Logits of the validation pictures, (n, outputs)."""
+    applied: str
+    """For history.csv."""
+
+
+def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+    """Only the last layer learns, on features that were computed once."""
+    keras, tf = backend.keras(), backend.tensorflow()
+    inputs = keras.Input((train.pooled.shape[-1],))
+    model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
+    _compile(model, network, plan, train.targets)
+    copies, n = train.pooled.shape[:2]
+    flat = train.pooled.reshape(n * copies, -1)
+
+    def data(random: np.random.Generator) -> Any:
+        order = random.permutation(n * copies)
+        arrays = (flat[order], train.targets[order % n], train.weights[order % n])
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(HEAD_BATCH)
+
+    schedule = Schedule(plan.head_rate, plan.head_epochs, plan.schedule)
+    steps = -(-n * copies // HEAD_BATCH)
+    validate = _logits(model, lambda: [val.pooled[0]])
+    return Phase(HEAD, model, schedule, plan.patience, steps, data, validate, plan.applied_once(copies))
+
+
+def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+    """The top blocks learn, on what the frozen blocks below made of each copy; batch norm keeps its statistics."""
+    keras, tf = backend.keras(), backend.tensorflow()
+    from ..inference_layers import InferenceMode
+
+    _, upper = network.cut(plan.fine_tune_blocks)
+    inputs = keras.Input(train.maps.shape[2:])
+    model = keras.Model(inputs, network.apply_head(InferenceMode(upper)(inputs)))
+    _compile(model, network, plan, train.targets)
+    copies, n = train.maps.shape[:2]
+    signature = (
+        tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
+        tf.TensorSpec((None, train.targets.shape[1]), tf.float32),
+        tf.TensorSpec((None,), tf.float32),
+    )
+
+    def data(random: np.random.Generator) -> Any:
+        order, copy = random.permutation(n), np.asarray(random.integers(copies, size=n))
+
+        def generate() -> Any:
+            for at in range(0, n, plan.batch_size):
+                some = order[at : at + plan.batch_size]
+                yield train.maps[copy[some], some].astype(np.float32), train.targets[some], train.weights[some]
+
+        made = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return made.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+
+    schedule = Schedule(plan.rate, plan.epochs, plan.schedule)
+    steps = -(-n // plan.batch_size)
+    maps = val.maps[0] if len(val.targets) else val.maps
+    validate = _logits(
+        model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
+    )
+    return Phase(FINE_TUNE, model, schedule, plan.patience, steps, data, validate, plan.applied_once(copies))
+
+
+def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:
+    """The network learns on pictures that are augmented anew in each epoch: the top blocks, or all from scratch."""
+    keras = backend.keras()
+    from ..inference_layers import InferenceMode
+
+    inputs = keras.Input(network.backbone.input.shape[1:])
+    x = augmenter(plan.augmentation, train.rule)(inputs)
+    if scratch:
+        features = network.backbone(x)
+    else:
+        lower, upper = network.cut(plan.fine_tune_blocks)
+        lower.trainable = False
+        # Batch norm in inference mode: a small set's own statistics would be noise.
+        features = InferenceMode(upper)(InferenceMode(lower)(x))
+    model = keras.Model(inputs, network.apply_head(features))
+    _compile(model, network, plan, train.targets)
+
+    def data(random: np.random.Generator) -> Any:
+        return batches(train, plan.batch_size, random.permutation(len(train)))
+
+    schedule = Schedule(plan.rate, plan.epochs, plan.schedule, warmup=2 if scratch else 0)
+    steps = -(-len(train) // plan.batch_size)
+    validate = _logits(model, lambda: pictures(val, EVALUATE_BATCH))
+    name = SCRATCH if scratch else FINE_TUNE
+    return Phase(name, model, schedule, plan.patience, steps, data, validate, plan.applied_live())
+
+
+def _compile(model: Any, network: Network, plan: Plan, targets: npt.NDArray[np.float32]) -> None:
+    keras = backend.keras()
+    optimizer = keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=plan.weight_decay)
+    # Only kernels are pulled towards 0.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    positive = network.goal.positive_weights(targets, plan.class_weights)
+    # XLA makes convolutions many times slower on a CPU.
+    model.compile(
+        optimizer, network.goal.loss(plan.label_smoothing, positive), metrics=[network.goal.hits()], jit_compile=False
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def _logits(model: Any, batches: Callable[[], Any]) -> Callable[[], npt.NDArray[np.float32]]:
+    tf = backend.tensorflow()
+    run = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+
+    def validate() -> npt.NDArray[np.float32]:
+        parts = [run(tf.constant(batch)).numpy() for batch in batches() if len(batch)]
+        return np.concatenate(parts) if parts else np.empty((0, model.output.shape[-1]), np.float32)
+
+    return validate

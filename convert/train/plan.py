@@ -1,0 +1,138 @@
+"""Settings made definite: every ``auto`` replaced by what the pictures and the machine ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import EdgeVisionError
+
+from .. import weight_files
+from ..augment import Augmentation
+from ..backbones import CNN, Choice, find
+from ..weights import NAMES, NONE, recognise
+from .settings import Settings
+
+PASSES = 6400
+"""Pictures, copies included, that go once through the frozen part: about a minute for a MobileNetV2 on two cores."""
+MAX_COPIES = 24
+"""More copies of one picture teach little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a training will be done."""
+
+    choice: Choice
+    weights: str
+    dropout: float
+    head_epochs: int
+    epochs: int
+    fine_tune_blocks: int
+    batch_size: int
+    head_rate: float
+    rate: float
+    schedule: str
+    weight_decay: float
+    label_smoothing: float
+    patience: int
+    class_weights: str
+    once: bool
+    """Whether the frozen part runs once, over ``copies``, or anew in each epoch."""
+    copies: int
+    augmentation: Augmentation
+    mixed: bool
+    seed: int
+
+    @property
+    def scratch(self) -> bool:
+        """Whether the whole network learns from random weights."""
+        return self.weights == NONE
+
+    def applied_once(self, copies: int) -> str:
+        """For history.csv, where features were computed once."""
+        if copies == 1:
+            return "features computed once; no augmentation"
+        return f"features computed once over {copies} copies (1 unchanged); {self.augmentation.describe()}"
+
+    def applied_live(self) -> str:
+        """For history.csv, where pictures are augmented anew in each epoch."""
+        if not self.augmentation:
+            return "no augmentation"
+        return f"augmented anew in each epoch; {self.augmentation.describe()}"
+
+
+def choose(settings: Settings) -> Choice:
+    """The network that some settings ask for. Raises UnknownName, BadModel, MissingFile."""
+    row = find(settings.backbone)
+    alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
+    size = settings.image_size or row.image_size
+    return Choice(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
+
+
+def make_plan(settings: Settings, choice: Choice, pictures: int, gpu: bool) -> Plan:
+    """The plan for a training set of some pictures."""
+    scratch = settings.weights == NONE
+    augmented = bool(settings.augmentation)
+    once = (
+        not scratch
+        and settings.features != "live"
+        and (settings.features == "once" or (pictures <= PASSES and not gpu))
+    )
+    copies = settings.copies or max(2, min(MAX_COPIES, PASSES // max(1, pictures)))
+    return Plan(
+        choice=choice,
+        weights=settings.weights,
+        dropout=settings.dropout,
+        head_epochs=0 if scratch else _or(settings.head_epochs, 15),
+        epochs=_or(settings.epochs, 40 if scratch else 10),
+        fine_tune_blocks=0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks),
+        batch_size=settings.batch_size or 32,
+        head_rate=settings.head_rate,
+        rate=_or(settings.rate, 1e-3 if scratch else 1e-4),
+        schedule=settings.schedule,
+        weight_decay=settings.weight_decay,
+        label_smoothing=settings.label_smoothing,
+        patience=settings.patience or (8 if scratch else 5),
+        class_weights=settings.class_weights,
+        once=once,
+        copies=copies if augmented and once else 1,
+        augmentation=settings.augmentation,
+        mixed=settings.precision == "mixed" or (settings.precision == "auto" and gpu),
+        seed=settings.seed,
+    )
+
+
+def settled(settings: Settings, plan: Plan) -> Settings:
+    """The settings with the plan's numbers in the place of ``auto``: what config.toml records."""
+    augmentation = {name: getattr(plan.augmentation, name) for name in plan.augmentation.__dataclass_fields__}
+    return replace(
+        settings,
+        alpha=plan.choice.alpha,
+        image_size=plan.choice.image_size,
+        head_epochs=plan.head_epochs,
+        epochs=plan.epochs,
+        fine_tune_blocks=plan.fine_tune_blocks,
+        batch_size=plan.batch_size,
+        rate=plan.rate,
+        patience=plan.patience,
+        features="once" if plan.once else "live",
+        copies=plan.copies,
+        **augmentation,
+    )
+
+
+def _or(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value
+
+
+def _alpha_of(settings: Settings) -> float:
+    """The width of a weights file that fits the backbone, else 1."""
+    if settings.weights in NAMES:
+        return 1.0
+    try:
+        guess = recognise(weight_files.read(Path(settings.weights)))
+    except EdgeVisionError:
+        return 1.0  # said later, where the weights are loaded
+    return guess[1] if guess and guess[0] == settings.backbone else 1.0

@@ -1,0 +1,210 @@
+"""The whole of ``edgevision train``: from a folder of photos to a run folder with a model, its scores and a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision import runs
+from edgevision.errors import BadInput
+from edgevision.evaluate import Evaluation
+from edgevision.files import write_text
+
+from .. import backend
+from . import checkpoint, config_file, history, outcome
+from .checkpoint import State
+from .fitting import fit
+from .learning import Learning, open_photos, open_sets, prepare
+from .loop import Keeper
+from .network import Network, open_network
+from .plan import Plan, choose, make_plan, settled
+from .settings import Settings
+from .watcher import Watcher
+
+SCHEMA = "edgevision.train/1"
+CONFIG_FILE, HISTORY_FILE = "config.toml", "history.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to train on, and how."""
+
+    photos: Path
+    settings: Settings
+    runs: Path = Path("runs")
+    resume: Path | None = None
+    """The folder of an interrupted run; photos and settings are those it was begun with (see ``resumed``)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResult:
+    """What a training made."""
+
+    folder: Path
+    model: Path
+    photos: Path
+    plan: Plan
+    learning: Learning
+    origin: str
+    history: tuple[history.Epoch, ...]
+    evaluation: Evaluation | None
+    """On the test pictures; None where there were none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """``edgevision.train/1``."""
+        return {
+            "schema": SCHEMA,
+            "folder": str(self.folder),
+            "model": str(self.model),
+            "network": self.plan.choice.describe(),
+            "weights": self.origin,
+            "pictures": self.learning.counts(),
+            "epochs": len(self.history),
+            "metrics": None if self.evaluation is None else self.evaluation.to_json(),
+        }
+
+
+def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
+    """Trains a classifier. Raises EdgeVisionError of many kinds; most of them before anything is written."""
+    settings = request.settings
+    dataset = open_photos(request.photos, settings)
+    choice = choose(settings)
+    with _machine(settings) as gpus:
+        network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
+        run = runs.new_run(request.runs, "train") if request.resume is None else _reopen(request.resume)
+        with run, _resumable(run.folder):
+            _record(run.folder, settings, request.photos)
+            learning = prepare(dataset, settings, run.folder, watcher)
+            plan = make_plan(settings, choice, len(learning.train), gpus > 0)
+            _record(run.folder, settled(settings, plan), request.photos)
+            outcome.announce(network, plan, learning, watcher)
+            state = _fit(run.folder, network, plan, learning, settings, watcher)
+            result = _finish(run, network, plan, learning, state, request, watcher)
+    return result
+
+
+def resumed(folder: Path) -> tuple[Path, Settings]:
+    """Photos and settings of an interrupted run. Raises MissingFile, BadInput."""
+    if not folder.is_dir() or not (folder / CONFIG_FILE).exists():
+        raise BadInput(
+            f"{folder} is no run folder of train: it has no {CONFIG_FILE}; --resume takes one like runs/train-1"
+        )
+    if _is_finished(folder):
+        raise BadInput(
+            f"{folder} is finished, there is nothing to resume; its report is {folder / outcome.REPORT_FILE}"
+        )
+    values, photos = config_file.read(folder / CONFIG_FILE)
+    if photos is None:
+        raise BadInput(f'{folder / CONFIG_FILE} does not say which photos were used; add photos = "PATH" to its [data]')
+    return Path(photos), Settings(**values)
+
+
+def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, settings: Settings, watcher: Watcher) -> State:
+    state = checkpoint.read(folder) or State(origin=network.origin.sha256)
+    if state.origin != network.origin.sha256:
+        raise BadInput(f"the weights {plan.weights} have changed since {folder} was begun; train anew")
+    if state.finished:
+        network.assign(state.best_weights or state.weights)
+        return state
+
+    def keep(state: State) -> None:
+        checkpoint.write(folder, state)
+        write_text(folder / HISTORY_FILE, history.dumps(state.history))
+
+    rule = plan.choice.rule(settings.resize)
+    sets = open_sets(learning, rule, settings, folder, watcher)
+    try:
+        fit(network, plan, sets, state, Keeper(keep), watcher)
+    finally:
+        sets.pixels.close()
+    return state
+
+
+def _finish(
+    run: runs.Run,
+    network: Network,
+    plan: Plan,
+    learning: Learning,
+    state: State,
+    request: TrainRequest,
+    watcher: Watcher,
+) -> TrainResult:
+    """Writes the model, scores it on pictures it never saw, and reports."""
+    folder, settings = run.folder, request.settings
+    card = outcome.make_card(network, plan, learning, state, settings)
+    model = outcome.write_model(folder, network, card, settings)
+    write_text(folder / HISTORY_FILE, history.dumps(state.history))
+    evaluation = outcome.score(model, learning, request.photos, watcher)
+    result = TrainResult(
+        folder, model, request.photos, plan, learning, network.origin.describe(), tuple(state.history), evaluation
+    )
+    outcome.write_reports(result, settings, watcher)
+    (folder / checkpoint.FILE).unlink(missing_ok=True)
+    run.outputs += sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "run.json")
+    return result
+
+
+def _first_network(classes: tuple[str, ...], multilabel: bool, choice: Any, settings: Settings) -> Network:
+    from .goal import goal_of
+
+    return open_network(choice, goal_of(classes, multilabel), settings.weights, settings.dropout)
+
+
+def _record(folder: Path, settings: Settings, photos: Path) -> None:
+    write_text(folder / CONFIG_FILE, config_file.dumps(settings, str(photos.absolute())))
+
+
+def _reopen(folder: Path) -> runs.Run:
+    import sys
+
+    argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return runs.Run(folder, "train", argv, runs.utc_now(), time.monotonic())
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "run.json").read_text(encoding="utf-8"))["exit_code"] == 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Says how to go on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        import sys
+
+        print(f"interrupted; go on with: edgevision train --resume {folder}", file=sys.stderr)
+        raise
+
+
+@contextmanager
+def _machine(settings: Settings) -> Iterator[int]:
+    """Sets up TensorFlow for this machine; yields the number of GPUs. Raises BadInput for a cluster."""
+    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    if sum(len(tasks) for tasks in cluster.values()) > 1:
+        raise BadInput(
+            "TF_CONFIG names several machines, and training over several does not work: fit of Keras 3 fails under "
+            "MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"
+        )
+    tf, keras = backend.tensorflow(), backend.keras()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    before = keras.config.dtype_policy()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    mixed = settings.precision == "mixed" or (settings.precision == "auto" and gpus > 0)
+    keras.config.set_dtype_policy("mixed_float16" if mixed else "float32")
+    strategy = tf.distribute.MirroredStrategy() if gpus > 1 else tf.distribute.get_strategy()
+    try:
+        with strategy.scope():
+            yield gpus
+    finally:
+        keras.config.set_dtype_policy(before)

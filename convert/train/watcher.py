@@ -1,0 +1,89 @@
+"""Whoever wants to see how a training goes: a bar per epoch on a terminal, a line per epoch elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edgevision import terminal
+
+from .history import Epoch
+
+
+class Watcher:
+    """Sees everything and says nothing."""
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A piece of work of ``total`` steps; the function takes how many are done."""
+        yield lambda done: None
+
+    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+        """An epoch begins; ``epoch`` is counted from 1 within its phase."""
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """A batch was learnt; both are means over the epoch so far."""
+
+    def end(self, row: Epoch, best: bool) -> None:
+        """An epoch is over; ``best``: none before was as good."""
+
+
+class TerminalWatcher(Watcher):
+    """Writes to stderr."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._live = sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """See ``Watcher``."""
+        terminal.note(text)
+
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """See ``Watcher``."""
+        with terminal.bar(text, total) as step:
+            yield step
+
+    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+        """See ``Watcher``."""
+        if not self._live:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+        figures = TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.1%}")
+        self._bar = Progress(*columns, figures, console=Console(stderr=True), transient=True)
+        self._bar.start()
+        self._task = self._bar.add_task(f"{phase} {epoch}/{epochs}", total=steps, loss=0.0, accuracy=0.0)
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """See ``Watcher``."""
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, loss=loss, accuracy=accuracy)
+
+    def end(self, row: Epoch, best: bool) -> None:
+        """See ``Watcher``."""
+        self.close()
+        print(_line(row, best), file=sys.stderr)
+
+    def close(self) -> None:
+        """Takes a bar that is shown away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _line(row: Epoch, best: bool) -> str:
+    """``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  best``"""
+    text = f"epoch {row.epoch:3d}  {row.phase:9s} {row.seconds:6.1f} s  loss {row.loss:.4f}  accuracy {100 * row.accuracy:.1f} %"
+    if row.val_loss is not None and row.val_accuracy is not None:
+        text += f"  val {row.val_loss:.4f}  {100 * row.val_accuracy:.1f} %"
+    return text + ("  best" if best else "")
