@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT
+from typing import TYPE_CHECKING
 
-from edgevision.errors import BadInput, EdgeVisionError
-from edgevision.files import require_absent, require_file, write_text
+from edgevision.errors import BadInput
+from edgevision.files import require_absent, require_file
 from edgevision.model import Model, open_model
-from edgevision.protocols import Sink
-from edgevision.runs import newest
 
 from .cameras.table import open_camera, open_source
-from .items import Source
 from .pipeline import run
 from .stop import Stop, ended_by_signals
-from .summary import RunSummary
+
+if TYPE_CHECKING:
+    from edgevision.protocols import Sink
+
+    from .protocols import Source
 
 MAX_DISPLAY_ROWS = 10
 
@@ -70,17 +70,23 @@ def launch(options: Options, started: float | None = None) -> int:
                 stop=stop,
                 started=started,
             )
-        return _report(options, model, summary, stop, note)
+        from .ending import report  # late, as all that the first prediction need not wait for
+
+        return report(options, model, summary, stop, note)
 
 
 def _model_path(options: Options) -> Path:
-    found = options.model or newest(options.runs, "convert-*/*.tflite")
+    if options.model is not None:
+        return require_file(options.model, "model")
+    from edgevision.runs import newest
+
+    found = newest(options.runs, "convert-*/*.tflite")
     if found is None:
         raise BadInput(
             f"no MODEL given, and none in {options.runs}/convert-*; make one with: edgevision convert MODEL.h5"
             " --calibration PHOTOS/, or see the whole chain run with: edgevision demo"
         )
-    return require_file(found, "model")
+    return found
 
 
 def _open(options: Options) -> Source:
@@ -125,39 +131,6 @@ def _is_pictures(camera: Source) -> bool:
     from edgevision.pictures import SUFFIXES
 
     return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIXES)
-
-
-def _report(options: Options, model: Model, summary: RunSummary, stop: Stop, note: Callable[[str], None]) -> int:
-    for line in summary.describe():
-        note(line)
-    if options.summary is not None:
-        import json
-
-        write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-        note(f"summary: {options.summary}")
-    if summary.message is not None:
-        raise EdgeVisionError(summary.message)
-    if summary.stopped_by == "signal":
-        return 130 if stop.signal == SIGINT else 0
-    _refuse_loss(summary)
-    note(f"next: {_next_command(options, model)}")
-    return 0
-
-
-def _refuse_loss(summary: RunSummary) -> None:
-    """A run that ended by itself and left nothing, or lost results, did not do what was asked."""
-    if summary.frames == 0 and summary.errors:
-        raise BadInput(f"nothing in {summary.source} could be recognised: {summary.errors} errors, listed above")
-    for sink in summary.sinks:
-        if sink.errors:
-            raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
-
-
-def _next_command(options: Options, model: Model) -> str:
-    path = shlex.quote(str(model.path))
-    if options.source is not None or options.camera not in (None, "0"):
-        return f"edgevision run {path} --camera 0"
-    return f"edgevision run {path} --camera 0 --json --summary run.json"
 
 
 def _tame_opencv() -> None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-
-from edgevision.protocols import Sink
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from .clock import Clock, rfc3339
-from .items import Event, Unreadable
-from .summary import SinkCount
+from .items import Event
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
+    from edgevision.protocols import Sink
+
+    from .items import Unreadable
+    from .summary import SinkCount
 
 
 class OutputClosed(Exception):
     """The reader of our output went away (``| head``): nothing is wrong, but there is nobody left to write to."""
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """A sink that also wants to hear of unreadable pictures and events."""
-
-    def error(self, error: Unreadable) -> None:
-        """One picture that has no prediction."""
-
-    def event(self, event: Event) -> None:
-        """Something that happened to the loop."""
 
 
 class _Guarded:
@@ -40,8 +31,13 @@ class _Guarded:
         self.errors = 0
         self.down = False
         self.message: str | None = None
+        # See Reporter: both are optional.
+        self.on_error: Callable[[Unreadable], None] | None = getattr(sink, "error", None)
+        self.on_event: Callable[[Event], None] | None = getattr(sink, "event", None)
 
     def count(self) -> SinkCount:
+        from .summary import SinkCount
+
         return SinkCount(self.spec, self.written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
 
 
@@ -65,25 +61,21 @@ class Outputs:
         """What stands in a frame's place. Raises OutputClosed."""
         self._index = error.index
         for one in self._guarded:
-            if isinstance(one.sink, Reporter):
-                self._try(one, one.sink.error, error)
+            if one.on_error is not None:
+                self._try(one, one.on_error, error)
 
     def event(self, kind: str, detail: str) -> None:
         """Something that happened to the loop. Raises OutputClosed."""
         event = Event(kind, rfc3339(self._clock.wall()), self._index, detail)
         for one in self._guarded:
-            if isinstance(one.sink, Reporter):
-                self._try(one, one.sink.event, event)
+            if one.on_event is not None:
+                self._try(one, one.on_event, event)
 
     def close(self) -> None:
         """Closes all, the last first; failures are counted like those of write."""
         for one in reversed(self._guarded):
-            try:
-                one.sink.close()
-            except OutputClosed:
-                continue
-            except Exception as error:
-                self._failed(one, error)
+            with suppress(OutputClosed):
+                self._try(one, one.sink.close)
 
     def counts(self) -> tuple[SinkCount, ...]:
         """How each fared."""

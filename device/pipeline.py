@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraLost, EngineError
-from edgevision.protocols import Sink
 
 from .clock import SYSTEM, Clock
-from .items import Predictor, Source, Unreadable
+from .items import Unreadable
 from .machine import memory_mb, peak_memory_mb, temperature_c
 from .outputs import OutputClosed, Outputs
 from .percentiles import Percentiles
 from .stop import Stop
-from .summary import Ending, RunSummary, engine_facts, model_facts
 
 if TYPE_CHECKING:
     from edgevision.data import Prediction
+    from edgevision.protocols import Sink
+
+    from .protocols import Predictor, Source
+    from .summary import Ending, RunSummary
 
 STAGES = ("read", "prepare", "infer", "decode", "write")
 MAX_ENGINE_ERRORS = 10
@@ -140,6 +142,8 @@ class _Loop:
 
     def summary(self, ending: Ending, message: str | None) -> RunSummary:
         """The whole run."""
+        from .summary import RunSummary, engine_facts, model_facts  # late: the first prediction does not wait for it
+
         seconds = self.clock.monotonic() - self.begun
         return RunSummary(
             model=model_facts(self.model),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from edgevision.errors import CameraLost
 
 from ..handoff import Handoff
-from ..items import Reader, Unreadable
 from .threaded import ThreadedCamera
 
 if TYPE_CHECKING:
     from edgevision.data import Frame
+
+    from ..items import Unreadable
+    from ..protocols import Reader
 
 TIMEOUT_S = 10.0
 """A camera that delivers nothing for so long is lost."""

@@ -12,12 +12,13 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput
 
 from ..clock import SYSTEM, Clock
-from ..items import Source
 from .newest import NewestFrame
 from .prefetch import EveryFrame
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
+
+    from ..protocols import Source
 
 WIDTH, HEIGHT, FPS = 640, 480, 30.0
 _SPEC = re.compile(r"test:(?:(?P<width>\d+)x(?P<height>\d+))?(?:@(?P<fps>\d+(?:\.\d+)?|fast))?")

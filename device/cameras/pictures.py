@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from edgevision import pictures
 from edgevision.errors import BadInput, BadPicture, MissingFile
 
-from ..items import Source, Unreadable
+from ..items import Unreadable
 from .prefetch import EveryFrame
 
 if TYPE_CHECKING:
     from edgevision.data import Frame
+
+    from ..protocols import Source
 
 
 class PictureReader:

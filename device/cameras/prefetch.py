@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..handoff import Handoff
-from ..items import Reader
 from .threaded import ThreadedCamera
+
+if TYPE_CHECKING:
+    from ..protocols import Reader
 
 DEPTH = 2
 """Decoded frames that may wait; a 12-megapixel photo is 36 MB."""

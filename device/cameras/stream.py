@@ -12,11 +12,12 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
-from ..items import Source
 from .newest import NewestFrame
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
+
+    from ..protocols import Source
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 10.0

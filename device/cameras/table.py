@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from edgevision.errors import BadInput, MissingFile, UnknownName, nearest
 
 from ..clock import SYSTEM, Clock
-from ..items import Source
+
+if TYPE_CHECKING:
+    from ..protocols import Source
 
 PREFIXES = {
     # what stands before the colon: "module:function" below edgevision.device, called with the whole spec and the clock
@@ -61,7 +63,7 @@ def _by_prefix(spec: str, clock: Clock) -> Source | None:
     if target is None:
         return None
     module, _, function = target.partition(":")
-    return cast(Source, getattr(import_module(f"..{module}", __package__), function)(spec, clock))
+    return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock))
 
 
 def _by_content(path: Path) -> Source:

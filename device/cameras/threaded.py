@@ -7,10 +7,12 @@ from threading import Lock, Thread, current_thread
 from typing import TYPE_CHECKING
 
 from ..handoff import Handoff
-from ..items import Reader, Unreadable
 
 if TYPE_CHECKING:
     from edgevision.data import Frame
+
+    from ..items import Unreadable
+    from ..protocols import Reader
 
 JOIN_S = 2.0
 """How long ``close`` waits for a read that is under way; a read that hangs is left behind."""

@@ -15,12 +15,13 @@ from edgevision.errors import CameraError, CameraLost, EdgeVisionError
 
 from ..clock import SYSTEM, Clock
 from ..handoff import Handoff
-from ..items import Source
 from .newest import NewestFrame
 from .v4l2_nodes import Node, nodes
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
+
+    from ..protocols import Source
 
 FIRST_FRAME_S = 5.0
 """A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""

@@ -10,11 +10,12 @@ import cv2
 from edgevision.data import Frame
 from edgevision.errors import BadInput
 
-from ..items import Source
 from .prefetch import EveryFrame
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
+
+    from ..protocols import Source
 
 _HEAD = 4096
 """Bytes that are looked at before FFMPEG is."""

@@ -10,11 +10,12 @@ from rich.live import Live
 from rich.text import Text
 
 from ..clock import SYSTEM, Clock
-from ..items import Event, Unreadable
 from .plain import UNKNOWN, printable
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
+
+    from ..items import Event, Unreadable
 
 REPAINTS_PER_S = 10
 _BAR = 24

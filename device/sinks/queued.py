@@ -5,12 +5,11 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from edgevision.protocols import Sink
-
 from ..handoff import Handoff
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
+    from edgevision.protocols import Sink
 
 SIZE = 2
 """Results that may wait; each holds its frame's pixels."""

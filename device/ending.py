@@ -1,0 +1,51 @@
+"""The end of ``edgevision run``: what was counted, the summary file, the exit status, the next command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from signal import SIGINT
+from typing import TYPE_CHECKING
+
+from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.files import write_text
+
+if TYPE_CHECKING:
+    from edgevision.model import Model
+
+    from .launch import Options
+    from .stop import Stop
+    from .summary import RunSummary
+
+
+def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note: Callable[[str], None]) -> int:
+    """Tells how the run was, writes the summary if asked; the exit status. Raises EdgeVisionError if it failed."""
+    for line in summary.describe():
+        note(line)
+    if options.summary is not None:
+        write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        note(f"summary: {options.summary}")
+    if summary.message is not None:
+        raise EdgeVisionError(summary.message)
+    if summary.stopped_by == "signal":
+        return 130 if stop.signal == SIGINT else 0
+    _refuse_loss(summary)
+    note(f"next: {_next_command(options, model)}")
+    return 0
+
+
+def _refuse_loss(summary: RunSummary) -> None:
+    """A run that ended by itself and left nothing, or lost results, did not do what was asked."""
+    if summary.frames == 0 and summary.errors:
+        raise BadInput(f"nothing in {summary.source} could be recognised: {summary.errors} errors, listed above")
+    for sink in summary.sinks:
+        if sink.errors:
+            raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
+
+
+def _next_command(options: Options, model: Model) -> str:
+    path = shlex.quote(str(model.path))
+    if options.source is not None or options.camera not in (None, "0"):
+        return f"edgevision run {path} --camera 0"
+    return f"edgevision run {path} --camera 0 --json --summary run.json"
