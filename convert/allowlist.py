@@ -108,7 +108,7 @@ def _kind(name: str) -> str:
 
 def _function(entry: dict[str, object]) -> str | None:
     function, module = entry.get("config"), entry.get("module")
-    if function in FUNCTIONS and module in (None, "builtins", "keras.activations"):
+    if isinstance(function, str) and function in FUNCTIONS and module in (None, "builtins", "keras.activations"):
         return None
     return f"uses the custom function {function!r}, whose code is not in the file"
 

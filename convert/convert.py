@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgevision import files, modelfile, pictures, runs, selftest
 from edgevision.card import ModelCard
-from edgevision.errors import EngineError, UsageError
+from edgevision.errors import BadModel, EngineError, UsageError
 from edgevision.interpreter import open_interpreter
 from edgevision.model import open_model
 from edgevision.preprocess import pixels
@@ -27,7 +27,7 @@ from .progress import NoProgress, Progress, Stages
 from .quantize import to_float, to_int8
 from .report import ConvertReport, quantization_record
 from .scan import Scan, scan
-from .selftest import GeneratedSelfTest, make_selftest
+from .selftest import TRIALS, GeneratedSelfTest, make_selftest
 from .task import infer_task
 from .verify import verify
 
@@ -109,9 +109,12 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
 def _open(found: Scan, options: ConvertOptions, name: str) -> _Network:
     loaded = load(found)
-    answer = infer_task(found.config, loaded.outputs, found.training)
     shape = (loaded.height, loaded.width, loaded.channels)
-    inferred = infer_rule(found.config, shape, loaded.outputs, found.card, options.rule)
+    try:
+        answer = infer_task(found.config, loaded.outputs, found.training)
+        inferred = infer_rule(found.config, shape, loaded.outputs, found.card, options.rule)
+    except BadModel as error:
+        raise BadModel(f"{found.path}: {error}") from None
     labels, labels_from = labels_for(options.labels, found.card, answer.classes)
     model = make_float_model(loaded, inferred)
     card = ModelCard(
@@ -140,8 +143,8 @@ def _quantize(network: _Network, calibration: CalibrationSet, options: ConvertOp
     with closing(float_model), closing(int8_model):
         with stages.stage("compare", "Comparing float and int8", len(heldout.pictures)):
             comparison = compare(model, float_model, int8_model, card, heldout, stages.step)
-        with stages.stage("selftest", "Making the self-test"):
-            test = make_selftest(int8_model, card.rule, card.activation, options.seed)
+        with stages.stage("selftest", "Making the self-test", TRIALS):
+            test = make_selftest(int8_model, card.rule, card.activation, options.seed, stages.step)
     return _Quantized(flatbuffer, len(plain), heldout, comparison, test)
 
 
@@ -166,14 +169,7 @@ def _write(
     stages: Stages,
 ) -> ConvertReport:
     with stages.stage("write", "Writing"):
-        source_sha256 = files.sha256(options.model)
-        card = network.card.with_(
-            source_sha256=source_sha256,
-            selftest=quantized.selftest.test,
-            quantization=quantization_record(calibration, quantized.heldout, quantized.comparison),
-            versions=runs.versions(),
-            created=runs.utc_now(),
-        )
+        card = _finished_card(network, quantized, calibration)
         modelfile.write(output, quantized.flatbuffer, card, quantized.selftest.files)
         _check_selftest(output)
     written = modelfile.read(output)
@@ -181,8 +177,8 @@ def _write(
         path=output,
         report_path=report_path(output),
         card=card,
-        loaded=network.loaded,
-        source_sha256=source_sha256,
+        source=network.loaded.scan,
+        parameters=network.loaded.parameters,
         sha256=written.sha256,
         int8_bytes=written.file_bytes,
         float_bytes=quantized.float_bytes,
@@ -198,6 +194,16 @@ def _write(
     )
     files.write_text(report.report_path, runs.dump(report.to_json()) + "\n")
     return report
+
+
+def _finished_card(network: _Network, quantized: _Quantized, calibration: CalibrationSet) -> ModelCard:
+    return network.card.with_(
+        source_sha256=files.sha256(network.loaded.scan.path),
+        selftest=quantized.selftest.test,
+        quantization=quantization_record(calibration, quantized.heldout, quantized.comparison),
+        versions=runs.versions(),
+        created=runs.utc_now(),
+    )
 
 
 def report_path(output: Path) -> Path:

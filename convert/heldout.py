@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -98,8 +99,6 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
 
 
 def _hashed(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[tuple[Item, str]]:
-    import hashlib
-
     for item in items:
         try:
             yield item, hashlib.sha256(item.data()).hexdigest()

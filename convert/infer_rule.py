@@ -96,7 +96,7 @@ def _normalization(
     if options.mean is not None or options.std is not None:
         return _from_options(options, inside)
     if card is not None:
-        return _Normalization(card.rule.mean, card.rule.std, card.rule.order, "the model's card")
+        return _from_card(card, inside)
     if inside is not None:
         return _Normalization((0.0,), (1.0,), "RGB", inside)
     if published is not None and published.normalization == "outside":
@@ -112,6 +112,17 @@ def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
             f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; leave the two options out"
         )
     return _Normalization(mean, std, "RGB", "--mean and --std")
+
+
+def _from_card(card: ModelCard, inside: str | None) -> _Normalization:
+    """The card of a Keras file speaks of that model's own input."""
+    rule = card.rule
+    if inside is not None and (set(rule.mean), set(rule.std)) != ({0.0}, {1.0}):
+        raise BadModel(
+            f"the card says {rule.describe()}, but the model takes 0..255 and has {inside}: "
+            "one of the two is wrong; give --mean 0 --std 1 if it is the card"
+        )
+    return _Normalization(rule.mean, rule.std, rule.order, "the model's card")
 
 
 def _raw_input(entry: list[layers.Node]) -> str | None:

@@ -80,10 +80,17 @@ def terminal_progress(quiet: bool = False) -> Iterator[Progress]:
         yield NoProgress()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    class Count(MofNCompleteColumn):
+        """3/100, and nothing where the number of steps is unknown."""
+
+        def render(self, task: Task) -> Text:
+            return super().render(task) if task.total else Text("")
 
     # A descriptor of its own: stderr itself is silenced while native code talks.
     with os.fdopen(os.dup(2), "w") as stream:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
         with Progress(*columns, console=Console(file=stream, force_terminal=True), transient=True) as bar:
             yield _Bar(bar)

@@ -53,16 +53,14 @@ def _converter(model: FloatModel) -> Any:
 
 
 def _convert(converter: Any, failed: str) -> bytes:
+    failure: Exception | None = None
     with backend.quiet() as log:
         try:
             result = bytes(converter.convert())
-        except (KeyboardInterrupt, SystemExit, MemoryError):
-            raise
-        # The converter raises ConverterError, RuntimeError, ValueError ... and tells the operator in its native log.
+        # The converter raises ConverterError, RuntimeError, ValueError ... and tells the operator in its native log,
+        # which can be read once it is quiet no more.
         except Exception as error:
-            failure: Exception | None = error
-        else:
-            failure = None
+            failure = error
     if failure is not None:
         raise BadModel(f"this model {failed}: {_reason(failure, log.reason())}") from failure
     gc.collect()

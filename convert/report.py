@@ -17,7 +17,7 @@ from edgevision.stats import Difference, Share
 from .agreement import Comparison
 from .calibrate import CalibrationSet, Skipped
 from .heldout import HeldOut
-from .load import LoadedModel
+from .scan import Scan
 from .selftest import GeneratedSelfTest
 
 SCHEMA = "edgevision.convert/1"
@@ -33,8 +33,10 @@ class ConvertReport:
     """The .tflite."""
     report_path: Path
     card: ModelCard
-    loaded: LoadedModel
-    source_sha256: str
+    source: Scan
+    """The Keras file."""
+    parameters: int
+    """Numbers that the Keras model holds."""
     sha256: str
     """Of the .tflite."""
     int8_bytes: int
@@ -94,14 +96,13 @@ class ConvertReport:
         }
 
     def _source(self) -> dict[str, Any]:
-        scan = self.loaded.scan
         return {
-            "path": str(scan.path),
-            "sha256": self.source_sha256,
-            "format": scan.format,
-            "keras_version": scan.keras_version,
-            "bytes": scan.path.stat().st_size,
-            "parameters": self.loaded.parameters,
+            "path": str(self.source.path),
+            "sha256": self.card.source_sha256,
+            "format": self.source.format,
+            "keras_version": self.source.keras_version,
+            "bytes": self.source.bytes,
+            "parameters": self.parameters,
         }
 
     def _calibration(self) -> dict[str, Any]:

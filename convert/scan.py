@@ -28,6 +28,8 @@ class Scan:
     path: Path
     format: Format
     keras_version: str
+    bytes: int
+    """Size of the file."""
     config: dict[str, Any]
     """The serialized model: ``class_name``, ``config`` ..."""
     training: dict[str, Any] | None
@@ -103,6 +105,7 @@ def _scan(path: Path, kind: Format, version: str | None, config: str, training: 
         path,
         kind,
         version,
+        path.stat().st_size,
         parsed,
         compiled if isinstance(compiled, dict) else None,
         None if card is None else _card(path, card),

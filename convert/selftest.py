@@ -44,6 +44,8 @@ CANDIDATES = 160
 CLIMBS = 8
 """Candidates that are varied step by step."""
 STEPS = 40
+TRIALS = CANDIDATES + CLIMBS * STEPS
+"""Pictures looked at, at most."""
 MAX_PNG = 16_000
 """Bytes of one picture; six make less than 100 kB."""
 
@@ -125,19 +127,21 @@ def make_selftest(
     rule: Rule,
     activation: str,
     seed: int = 0,
-    step: Callable[[int, int], None] = lambda done, total: None,
+    step: Callable[[int], None] = lambda done: None,
 ) -> GeneratedSelfTest:
-    """A self-test for an int8 model; the same model and seed give the same one. Raises EngineError."""
+    """A self-test for an int8 model; the same model and seed give the same one. Raises EngineError.
+
+    ``step`` hears how many of the TRIALS are done; there may be fewer.
+    """
     chance = np.random.default_rng(seed)
     search = _Search(interpreter, rule, activation)
-    total = CANDIDATES + CLIMBS * STEPS
     found: list[_Found] = []
     while len(found) < CANDIDATES and not _enough(found):
         found.append(search.found(random_picture(chance)))
-        step(len(found), total)
+        step(len(found))
     for number, start in enumerate(_starts(found)):
         found.append(_climb(search, start, chance))
-        step(CANDIDATES + (number + 1) * STEPS, total)
+        step(CANDIDATES + (number + 1) * STEPS)
     chosen = _pick(found)
     files = {f"selftest_{n + 1}.png": encode_png(Frame(one.picture.draw(), "RGB")) for n, one in enumerate(chosen)}
     cases = tuple(_case(search, name, data) for name, data in files.items())

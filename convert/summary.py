@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from edgevision.stats import Share
 
 from .report import ConvertReport
@@ -20,8 +22,8 @@ def show(report: ConvertReport) -> None:
         table.add_row(name, value)
     console.print(table)
     size = _mb(report.int8_bytes)
-    print(f"\nConverted {report.loaded.scan.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s.")
-    print(f"Next: edgevision run {report.path} --camera 0")
+    print(f"\nConverted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s.")
+    print(f"Next: edgevision run {quote(str(report.path))} --camera 0")
 
 
 def rows(report: ConvertReport) -> list[tuple[str, str]]:
@@ -29,7 +31,7 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
     chosen = report.calibration
     labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
     return [
-        ("model", f"{report.card.name}: {report.card.task}, {report.loaded.parameters:,} parameters"),
+        ("model", f"{report.card.name}: {report.card.task}, {report.parameters:,} parameters"),
         ("pictures", report.card.rule.describe()),
         ("", report.rule_from),
         ("labels", labels),

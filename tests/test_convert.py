@@ -182,7 +182,7 @@ def test_an_existing_output_is_refused_before_anything_is_read(report: ConvertRe
         convert(ConvertOptions(Path("no such model"), output=report.path))
     other = tmp_path / "n.tflite"
     other.with_name("n.report.json").write_text("{}")
-    with pytest.raises(OutputExists, match="n.report.json"):
+    with pytest.raises(OutputExists, match=r"n\.report\.json"):
         convert(ConvertOptions(Path("no such model"), output=other))
     with pytest.raises(UsageError, match=r"name of a \.tflite"):
         convert(ConvertOptions(Path("no such model"), output=tmp_path / "m.bin"))
@@ -237,7 +237,7 @@ def test_the_command_prints_a_table_and_what_to_do_next(
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert lines[-1] == f"Next: edgevision run {report.path} --camera 0"
-    assert lines[-2].startswith(f"Converted {report.loaded.scan.path} to {report.path} (")
+    assert lines[-2].startswith(f"Converted {report.source.path} to {report.path} (")
     for word in ("all int8", "30 pictures", "95 %", "points lost", "MB float", "same answer"):
         assert word in printed
 

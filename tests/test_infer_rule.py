@@ -145,6 +145,15 @@ def test_the_card_wins_over_layers_and_options_over_the_card() -> None:
         infer(plain, card, resize="stretch", crop_fraction=0.9)
 
 
+def test_a_card_that_contradicts_the_layers_is_refused() -> None:
+    """A card of a Keras file speaks of that model's own input, which takes bytes where it rescales by itself."""
+    card = ModelCard(name="m", task="classification", rule=Rule(8, 8, resize="crop", mean=(127.5,), std=(127.5,)))
+    with pytest.raises(BadModel, match=r"the card says .* but the model takes 0\.\.255 and has the Rescaling layer"):
+        infer(RESCALED, card)
+    bytes_in = card.with_(rule=Rule(8, 8, resize="crop"))
+    assert infer(RESCALED, bytes_in).rule == Rule(128, 96, resize="crop", mean=(127.5,), std=(127.5,))
+
+
 def test_gray_and_bgr() -> None:
     gray = infer_rule(RESCALED, (32, 32, 1), 2)
     assert (gray.rule.channels, gray.rule.order) == (1, "GRAY")

@@ -102,7 +102,7 @@ class DemoReport:
             "pictures": {"train": plan.train * len(CLASSES), "val": plan.val * len(CLASSES), "test": self._tested()},
             "model": {
                 "name": NAME,
-                "parameters": self.conversion.loaded.parameters,
+                "parameters": self.conversion.parameters,
             },
             "training": {"epochs": plan.epochs, "history": [asdict(epoch) for epoch in self.history]},
             "float": converted["float"],
