@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -12,6 +14,18 @@ from .errors import BadInput, BadPicture, MissingFile
 
 MAX_BYTES = 256 * 1024 * 1024
 """A larger file is no photo; an entry of a zip is not unpacked beyond it, whatever its header says."""
+_DAMAGE = (
+    # All that the zip reader and the decompressors raise for damaged or strange files.
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Source(Protocol):
@@ -65,7 +79,7 @@ class ZipSource:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        except _DAMAGE as error:
             raise BadInput(f"{path} cannot be read as a zip: {error}") from None
         entries = [entry for entry in self._zip.infolist() if _visible(entry.filename)]
         self._entries = {entry.filename: entry for entry in entries if not entry.is_dir()}
@@ -87,7 +101,7 @@ class ZipSource:
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(MAX_BYTES + 1)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise BadPicture(f"{name}: damaged within {self.path}: {error}") from None
         if len(data) > MAX_BYTES:
             raise BadPicture(f"{name}: larger than {MAX_BYTES >> 20} MiB; no picture is")
