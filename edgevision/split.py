@@ -140,7 +140,7 @@ def _wanted(pictures: int, units: int, parts: Mapping[str, float]) -> dict[str, 
 
 
 def _draw(path: str, seed: int) -> bytes:
-    """A picture's place in the draw; it does not depend on which others there are."""
+    """A picture's place in the draw: the same on every machine and in every version of Python and numpy."""
     return hashlib.sha256(f"{seed}:{path}".encode("utf-8", "surrogateescape")).digest()
 
 

@@ -23,7 +23,7 @@ from edgevision.duplicates import find_alike
 from edgevision.errors import BadInput
 from edgevision.pictures import decode, encode_jpeg, encode_png
 
-other_program_resize = cv2.resize  # noqa: TID251: copies are made by other programs
+other_program_resize = cv2.resize  # noqa: TID251  # copies are made by other programs
 
 
 def drawn(seed: int, width: int = 160, height: int = 120) -> np.ndarray:
