@@ -19,7 +19,7 @@ from . import backend
 from .agreement import Comparison, compare
 from .calibrate import COUNT, CalibrationSet, choose, find_folder
 from .float_model import FloatModel, make_float_model
-from .heldout import HeldOut, labelled, remaining
+from .heldout import USED, HeldOut, labelled, remaining
 from .infer_rule import InferredRule, RuleOptions, infer_rule
 from .labels import labels_for
 from .load import LoadedModel, load
@@ -245,7 +245,10 @@ def _notes(calibration: CalibrationSet, quantized: _Quantized, options: ConvertO
             "calibrated with drawn pictures, which costs accuracy on photos; give --calibration FOLDER with about "
             "100 photos like those the camera will see"
         )
-    skipped = (*calibration.skipped, *quantized.heldout.skipped, *quantized.comparison.skipped)
+    every = (*calibration.skipped, *quantized.heldout.skipped, *quantized.comparison.skipped)
+    skipped = [one for one in every if one.reason != USED]
+    if len(every) > len(skipped):
+        found.append(f"not scored on {len(every) - len(skipped)} pictures that calibrate the model, or are copies")
     found += [f"skipped {one.path}: {one.reason}" for one in skipped[:5]]
     if len(skipped) > 5:
         found.append(f"skipped {len(skipped) - 5} more; the report names them")

@@ -19,6 +19,9 @@ from .calibrate import CalibrationSet, Skipped, file_sha256, fingerprint
 MAX_COUNT = 400
 """Of the calibration folder's other pictures; a share of 400 is known to within five points or better."""
 
+USED = "calibrates the model, or is a copy of another picture"
+"""Why a labelled picture is left out that is otherwise good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -88,7 +91,7 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
     skipped: list[Skipped] = []
     for item, digest in _hashed(items, skipped):
         if digest in used:
-            skipped.append(Skipped(Path(item.path), "calibrated the model, or is a copy"))
+            skipped.append(Skipped(Path(item.path), USED))
             continue
         used.add(digest)
         every = frozenset().union(*(known[_key(name)] for name in item.labels))
