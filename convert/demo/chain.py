@@ -159,7 +159,7 @@ def _sheet(place: DemoFiles, teller: _Teller) -> None:
                 answers.append(Answer(path, name, opened.predict(pictures.read(path), top=1, threshold=0.0).labels[0]))
                 step()
         right = sum(answer.right for answer in answers)
-        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out pictures right; mistakes come first"
+        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out pictures right"
         write_contact_sheet(place.contact_sheet, answers, title)
 
 

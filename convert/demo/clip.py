@@ -72,7 +72,7 @@ def _passage(name: str, random: np.random.Generator, frames: int) -> Iterator[Pi
 
 
 def _way(start: Pose, random: np.random.Generator, frames: int) -> list[Pose]:
-    """From one side to the other, wholly in the picture, swaying and turning a little."""
+    """From one side to the other, nearly all of it in the picture, swaying and turning a little."""
     margin = 0.9 * start.radius
     ends = (margin, ASPECT - margin)
     left, right = ends if random.random() < 0.5 else ends[::-1]

@@ -43,6 +43,8 @@ def write_contact_sheet(path: Path, answers: Sequence[Answer], title: str) -> No
     rows = choose(answers)
     width, height = COLUMNS * TILE_INCHES, len(rows) * TILE_INCHES + 0.7
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    if not all(answer.right for answer in answers):
+        title += "; mistakes come first"
     figure.suptitle(title, x=0.5, y=1 - 0.22 / height, va="top", fontsize=15, color=INK)
     grid = figure.subplots(len(rows), COLUMNS, squeeze=False)
     figure.subplots_adjust(left=0.008, right=0.992, top=1 - 0.85 / height, bottom=0.02, wspace=0.05, hspace=0.28)
