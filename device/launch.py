@@ -111,7 +111,7 @@ def _sink(options: Options, model: Model, camera: Source, stop: Stop) -> Sink:
     """JSON lines when asked, a display on a terminal; plain lines elsewhere, and for pictures: those must stay."""
     from .sinks.lines import LineWriter
 
-    if not options.as_json and sys.stdout.isatty() and not options.quiet and not _is_pictures(camera):
+    if _can_paint() and not options.as_json and not options.quiet and not _is_pictures(camera):
         from .sinks.live import LiveDisplay
 
         title = f"{model.card.name} · {camera.spec} · {getattr(camera, 'description', '')}"
@@ -125,6 +125,10 @@ def _sink(options: Options, model: Model, camera: Source, stop: Stop) -> Sink:
     from .sinks.plain import PlainLines
 
     return PlainLines(lines, _note, event_lines)
+
+
+def _can_paint() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _is_pictures(camera: Source) -> bool:

@@ -14,6 +14,7 @@ from .items import Unreadable
 from .machine import memory_mb, peak_memory_mb, temperature_c
 from .outputs import OutputClosed, Outputs
 from .percentiles import Percentiles
+from .stages import STAGES
 from .stop import Stop
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .protocols import Predictor, Source
     from .summary import Ending, RunSummary
 
-STAGES = ("read", "prepare", "infer", "decode", "write")
 MAX_ENGINE_ERRORS = 10
 """So many frames in a row on which the engine fails: it will not come back by itself."""
 

@@ -25,6 +25,7 @@ LIVE = Frame(PIXELS, "BGR", 7, 50.0, "/dev/video0")
 FILM = Frame(PIXELS, "BGR", 7, None, "film.avi", 0.28)
 PHOTO = Frame(PIXELS, "BGR", 7, None, "cat.jpg")
 LABELS = (Label(281, "tabby", 0.81), Label(282, "tiger cat", 0.09))
+NOISE = Label(0, "background", 0.004)
 STAGES = {"read": 1.0, "prepare": 0.5, "infer": 4.0, "decode": 0.25}
 CATS = Prediction("classification", LABELS, stages_ms=STAGES)
 NOTHING = Prediction("classification", (), stages_ms=STAGES)
@@ -115,12 +116,16 @@ def test_plain_lines() -> None:
     sink.write(LIVE, CATS)
     sink.write(FILM, CATS)
     sink.write(PHOTO, NOTHING)
+    sink.write(PHOTO, Prediction("classification", (*LABELS, NOISE)))
+    sink.write(PHOTO, Prediction("classification", (NOISE,)))
     sink.error(ERROR)
     sink.event(EVENT)
     assert out == [
-        "2023-11-14T22:13:19.875Z /dev/video0: tabby 0.81, tiger cat 0.09",
-        "0.280 s film.avi: tabby 0.81, tiger cat 0.09",
+        "2023-11-14T22:13:19.875Z /dev/video0: tabby 0.81; tiger cat 0.09",
+        "0.280 s film.avi: tabby 0.81; tiger cat 0.09",
         "cat.jpg: unknown",
+        "cat.jpg: tabby 0.81; tiger cat 0.09",
+        "cat.jpg: background 0.00",
     ]
     assert notes == ["error: bad.jpg: the JPEG is truncated"]
     assert events == ["2023-11-14T22:13:20.000Z camera_lost: /dev/video0 is gone"]

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..clock import SYSTEM, Clock, rfc3339
+from ..stages import STAGES
 from .lines import LineWriter
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
 
     from ..items import Event, Unreadable
-
-STAGES = ("read", "prepare", "infer", "decode", "write")
 
 
 class JsonLines:

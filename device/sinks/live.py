@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ..clock import SYSTEM, Clock
+from ..stages import STAGES
 from .plain import UNKNOWN, printable
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class LiveDisplay:
         return Text("  " + " · ".join(parts), no_wrap=True, overflow="ellipsis")
 
     def _times(self) -> Text:
-        parts = [f"{name} {value:.1f}" for name, value in self._stages.items()]
+        parts = [f"{name} {self._stages[name]:.1f}" for name in STAGES if name in self._stages]
         return Text(f"  ms: {' · '.join(parts)} · Ctrl-C ends", style="dim", no_wrap=True, overflow="ellipsis")
 
 

@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 
 
 class PlainLines:
-    """``TIME SOURCE: label score, label score``; TIME is UTC for cameras, the place in a video, absent for pictures."""
+    """``TIME SOURCE: label score; label score``; TIME is UTC for cameras, the place in a video, absent for pictures."""
 
     spec = "text"
 
@@ -58,8 +58,12 @@ class PlainLines:
 
 
 def describe(prediction: Prediction) -> str:
-    """``tabby 0.81, tiger cat 0.09``, or ``unknown``."""
-    return ", ".join(f"{printable(label.name)} {label.score:.2f}" for label in prediction.labels) or UNKNOWN
+    """``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``. Names hold commas; what rounds to 0.00 is left out."""
+    if not prediction.labels:
+        return UNKNOWN
+    first, *others = prediction.labels
+    shown = [first, *(label for label in others if label.score >= 0.005)]
+    return "; ".join(f"{printable(label.name)} {label.score:.2f}" for label in shown)
 
 
 def printable(text: str) -> str:
