@@ -14,6 +14,8 @@ from .rule import Rule
 SCHEMA = "edgevision.card/1"
 ENTRY = "edgevision.json"
 """Name of the card within the model file."""
+LABELS = "labels.txt"
+"""Name of the labels within the model file, one a line."""
 Activation = str
 """What the last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits``, ``none``."""
 ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")

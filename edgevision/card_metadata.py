@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .card import ModelCard
+from .card import LABELS, ModelCard
 from .metadata import AssociatedFile, ColorSpace, Metadata, ProcessUnit, TensorMetadata
 from .rule import Rule
+from .tasks.decoder import OutputFacts
+from .tasks.detection_outputs import DetectionOutputs, find_outputs
 from .tensors import TensorSpec
 
-LABELS = "labels.txt"
-"""Name of our entry with the labels, one a line."""
 LABEL_KINDS = ("axis_labels", "value_labels")
 COLOR: dict[str, ColorSpace | None] = {
     "RGB": "RGB",
@@ -27,11 +27,21 @@ def metadata_for(
     outputs: Sequence[TensorSpec],
     base: Metadata | None,
     files: frozenset[str],
+    operator_outputs: tuple[int | None, ...] = (),
 ) -> Metadata:
-    """The standard metadata of a card. What ``base`` says beyond it is kept, but for files not in ``files``."""
+    """The standard metadata of a card. What ``base`` says beyond it is kept, but for files not in ``files``.
+
+    ``operator_outputs``: of a detector, as ``detection_operator.result_outputs`` gives them. Raises BadModel for a
+    detector whose outputs do not show what they hold.
+    """
     base = base or Metadata()
     known = _fill(base.outputs, len(outputs))
-    described = [_output(card, n, spec, old, files) for n, (spec, old) in enumerate(zip(outputs, known, strict=True))]
+    kept = [replace(old, files=_others(old.files, files)) for old in known]
+    if card.task == "detection":
+        where = find_outputs(outputs, OutputFacts(base, {}, operator_outputs))
+        described = [_detector_output(card, where, n, old) for n, old in enumerate(kept)]
+    else:
+        described = [_output(card, spec, old) for spec, old in zip(outputs[:1], kept[:1], strict=True)] + kept[1:]
     return replace(
         base,
         name=card.name,
@@ -76,34 +86,47 @@ def _pairs(rule: Rule) -> list[tuple[float, float]]:
     return list(zip(means, stds, strict=True))
 
 
-def _output(
-    card: ModelCard, number: int, spec: TensorSpec, old: TensorMetadata, files: frozenset[str]
-) -> TensorMetadata:
-    described = replace(old, files=_others(old.files, files))
-    # A detector names its classes by the values of its second output; all others by an axis of their first.
-    if number != (1 if card.task == "detection" else 0):
-        return described
-    if card.labels:
-        kind = "value_labels" if card.task == "detection" else "axis_labels"
-        label_file = AssociatedFile(LABELS, kind, "Names of the classes, one a line")
-        described = replace(described, files=(label_file, *described.files))
-    if card.task in ("classification", "multilabel"):
-        described = _scores(card, spec, described)
-    return described
+def _output(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
+    """The first output, which all but detectors have their answer in."""
+    described = _labelled(card, old, "axis_labels")
+    return _scores(card, spec, described) if card.task in ("classification", "multilabel") else described
+
+
+def _detector_output(card: ModelCard, where: DetectionOutputs, number: int, old: TensorMetadata) -> TensorMetadata:
+    """One of a detector's outputs, under the names that MediaPipe looks for where it has none."""
+    if (old.content == "box") != (number == where.boxes) and old.content:
+        old = TensorMetadata()  # it is about another order of the outputs
+    span = old.range or (2, 2)
+    if number == where.boxes:
+        return replace(old, name=old.name or "location", content="box", box=where.box, range=span)
+    old = replace(old, content="feature")
+    if number == where.classes:
+        return _labelled(card, replace(old, name=old.name or "category", range=span), "value_labels")
+    if number == where.scores:
+        return replace(old, name=old.name or "score", range=span, units=_thresholded(card, old))
+    return replace(old, name=old.name or "number of detections") if number == where.count else old
+
+
+def _labelled(card: ModelCard, old: TensorMetadata, kind: str) -> TensorMetadata:
+    """With the card's labels, of an axis or of the values."""
+    label_file = AssociatedFile(LABELS, kind, "Names of the classes, one a line")
+    return replace(old, files=(label_file, *old.files)) if card.labels else old
+
+
+def _thresholded(card: ModelCard, old: TensorMetadata) -> tuple[ProcessUnit, ...]:
+    units = tuple(unit for unit in old.units if unit.kind != "score_threshold")
+    return units if card.threshold is None else (*units, ProcessUnit("score_threshold", threshold=card.threshold))
 
 
 def _scores(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
     """The one output of a classifier."""
-    units = tuple(unit for unit in old.units if unit.kind != "score_threshold")
-    if card.threshold is not None:
-        units = (*units, ProcessUnit("score_threshold", threshold=card.threshold))
     probabilities = card.activation in ("softmax", "sigmoid")
     return replace(
         old,
         name=old.name or ("probability" if probabilities else "score"),
         description=old.description or f"One {'probability' if probabilities else 'score'} a class, {spec.dtype}",
         content=old.content or "feature",
-        units=units,
+        units=_thresholded(card, old),
         min=(0.0,) if probabilities else (),
         max=(1.0,) if probabilities else (),
     )

@@ -90,7 +90,7 @@ class Prediction:
     regions: tuple[Region, ...] = ()
     """Largest first."""
     mask: Pixels | None = None
-    """Class index of each pixel, (height, width) of the model's output."""
+    """Class index of each pixel, (height, width) over the whole frame at the model's resolution; 255: not seen."""
     embedding: tuple[float, ...] = ()
     stages_ms: dict[str, float] = field(default_factory=dict)
     """Milliseconds of prepare, infer and decode."""

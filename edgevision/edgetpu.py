@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from .foreign import COMPILED_OPERATOR, DETECTION_OPERATOR
+from .detection_operator import DETECTION_OPERATOR
+from .foreign import COMPILED_OPERATOR
 from .graph import Graph
 
 _SUPPORTED = """

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .card import ModelCard
+from .class_labels import count_classes, fit_labels, producer
 from .data import Task
+from .detection_operator import DETECTION_OPERATOR
 from .errors import BadModel
 from .graph import Graph
 from .rule import ModelOrder, Rule
+from .tasks.segmentation import mask_kind
 from .tensors import TensorSpec
 
 if TYPE_CHECKING:
     from .metadata import Metadata
     from .modelfile import ModelFile
 
-DETECTION_OPERATOR = "TFLite_Detection_PostProcess"
 COMPILED_OPERATOR = "edgetpu-custom-op"
 """The one operator that the Edge TPU compiler puts in the place of all it could map."""
 ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
-PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
-"""Operators after the activation that leave the scores what they are."""
 
 
 def card_from_metadata(file: ModelFile) -> ModelCard:
@@ -38,7 +38,7 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
         name=metadata.name or file.path.stem,
         task=task,
         rule=_rule(file, metadata),
-        labels=file.labels,
+        labels=fit_labels(file.labels, count_classes(file.flatbuffer, graph, task), task),
         activation=guess_activation(graph, task),
         threshold=_threshold(metadata),
     )
@@ -50,22 +50,23 @@ def guess_task(graph: Graph) -> Task | None:
         return "detection"
     if len(graph.outputs) != 1:
         return None
-    sizes = graph.output_specs[0].shape[1:]
+    spec = graph.output_specs[0]
+    sizes = spec.shape[1:]
     if sizes and all(n == 1 for n in sizes[:-1]):
         return "classification"
-    if len(sizes) in (2, 3) and min(sizes[:2]) > 1:
+    # Two dimensions are a mask only where they hold classes; as scores they may be a list of boxes.
+    if len(sizes) in (2, 3) and min(sizes[:2]) > 1 and (len(sizes) == 3 or mask_kind(spec) == "classes"):
         return "segmentation"
     return None
 
 
 def guess_activation(graph: Graph, task: Task) -> str:
     """What the last tensor holds: by the operator that makes it; of a compiled model, by the range it can express."""
+    operator = producer(graph)
+    if task == "segmentation" and mask_kind(graph.output_specs[0]) == "plane":
+        return "sigmoid" if operator is not None and operator.name == "LOGISTIC" else "sigmoid_logits"
     if task not in ("classification", "multilabel"):
         return "none"
-    operator = graph.producer(graph.outputs[0])
-    for _ in graph.operators:  # not "while": the operators of a damaged file may lead in a circle
-        if operator is not None and operator.name in PASSING and operator.inputs:
-            operator = graph.producer(operator.inputs[0])
     if operator is not None and operator.name in ACTIVATION_OF:
         return ACTIVATION_OF[operator.name]
     if operator is not None and operator.name == COMPILED_OPERATOR and _is_proportion(graph.output_specs[0]):

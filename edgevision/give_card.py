@@ -8,6 +8,7 @@ from typing import Any
 
 from . import modelfile
 from .card import ModelCard, SelfTest
+from .class_labels import count_classes, fit_labels, refuse_count
 from .data import Task
 from .edgetpu import readiness
 from .errors import BadInput, BadModel, UsageError
@@ -18,6 +19,7 @@ from .modelfile import ModelFile
 from .probe import probe
 from .rule import ModelOrder, Resize, Rule
 from .runs import utc_now, versions
+from .tasks.decoder import open_decoder, read_facts
 from .tensors import TensorSpec
 
 
@@ -59,21 +61,19 @@ def new_card(path: Path, wish: Wish) -> Given:
     task = wish.task or (known.task if known else guess_task(graph))
     if task is None:
         raise UsageError(f"the outputs of {path} do not show what the model is for; say it with --task")
-    labels = known.labels if known else ()
-    if wish.labels is not None:
-        labels = modelfile.parse_labels(_read_text(wish.labels), str(wish.labels))
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
         "rule": _rule(file, wish, known.rule if known else None),
-        "labels": labels,
-        "activation": wish.activation or _activation(graph, task, known),
+        "labels": _labels(file, graph, task, wish, known),
+        "activation": wish.activation or _activation(file, graph, task, known),
         "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
     }
     card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
     card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
     with modelfile.about(path):
         modelfile.refuse_mismatch(card, file.inputs, file.outputs)
+        open_decoder(card, file.outputs, read_facts(file, task))
     return Given(file, card, readiness(graph).compiled)
 
 
@@ -135,8 +135,22 @@ def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tu
     return mean, std
 
 
-def _activation(graph: Graph, task: Task, known: ModelCard | None) -> str:
-    return known.activation if known is not None and known.task == task else guess_activation(graph, task)
+def _labels(file: ModelFile, graph: Graph, task: Task, wish: Wish, known: ModelCard | None) -> tuple[str, ...]:
+    """As said, else as known; in the model's own numbering."""
+    if wish.labels is None:
+        return known.labels if known else ()
+    with modelfile.about(file.path):
+        classes = count_classes(file.flatbuffer, graph, task)
+    labels = fit_labels(modelfile.parse_labels(_read_text(wish.labels), str(wish.labels)), classes, task)
+    refuse_count(labels, classes)
+    return labels
+
+
+def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | None) -> str:
+    if known is not None and known.task == task:
+        return known.activation
+    with modelfile.about(file.path):
+        return guess_activation(graph, task)
 
 
 def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:

@@ -17,8 +17,6 @@ from .modelfile import ModelFile
 from .probe import probe
 
 SCHEMA = "edgevision.inspect/1"
-RUN_TASKS = ("classification", "multilabel")
-"""What ``edgevision run`` can decode."""
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import numpy as np
 
 from . import modelfile
 from .card import ModelCard
-from .data import Frame, Label, Prediction
-from .errors import BadInput, BadModel
+from .data import Frame, Prediction
+from .errors import BadInput
 from .interpreter import open_interpreter
 from .preprocess import prepare
 from .protocols import Engine
 from .rule import Rule
-from .tasks import classification
+from .tasks.classification import ClassificationDecoder
+from .tasks.decoder import OutputFacts, open_decoder, read_facts
 from .tensors import TensorSpec
 
 if TYPE_CHECKING:
@@ -25,13 +26,21 @@ if TYPE_CHECKING:
     from .data import Tensor
 
 TOP = 5
-"""Labels that ``predict`` gives at most, unless told otherwise."""
+"""Labels that ``predict`` gives at most, unless told otherwise. Objects and regions are not counted."""
 
 
 class Model:
     """A model file and the engine that runs it. A context manager."""
 
-    def __init__(self, path: Path, card: ModelCard, engine: Engine, sha256: str, carded: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        card: ModelCard,
+        engine: Engine,
+        sha256: str,
+        carded: bool = True,
+        facts: OutputFacts | None = None,
+    ) -> None:
         self.path = path
         self.card = card
         self.engine = engine
@@ -41,15 +50,16 @@ class Model:
         """False: the file has no card, and its rule comes from the standard metadata."""
         self.rule: Rule = card.rule
         self._input: TensorSpec = engine.inputs[0]
-        self._output: TensorSpec = engine.outputs[0]
-        _match(card, engine)
+        modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
+        self._decoder = open_decoder(card, engine.outputs, facts)
 
     def predict(
         self, picture: Frame | npt.NDArray[np.uint8], top: int = TOP, threshold: float | None = None
     ) -> Prediction:
-        """What the model says of a frame, or of an RGB array, uint8 (height, width, 3).
+        """What the model says of a frame, or of an RGB array, uint8 (height, width, 3), by its task.
 
-        At most ``top`` labels of at least ``threshold`` (0..1; None: the card's). Raises BadInput, EngineError.
+        At most ``top`` labels, or objects, of at least ``threshold`` (0..1; None: the model's own). Raises BadInput,
+        EngineError.
         """
         start = perf_counter()
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
@@ -57,28 +67,23 @@ class Model:
         prepared = perf_counter()
         outputs = self.engine.infer(tensor)
         inferred = perf_counter()
-        labels = self.decode(outputs, top, threshold)
-        end = perf_counter()
-        stages = {
-            "prepare": (prepared - start) * 1e3,
-            "infer": (inferred - prepared) * 1e3,
-            "decode": (end - inferred) * 1e3,
-        }
-        return Prediction(self.card.task, labels, stages_ms=stages)
+        prediction = self._decoder.decode(outputs, (frame.width, frame.height), top, threshold)
+        prediction.stages_ms.update(
+            prepare=(prepared - start) * 1e3,
+            infer=(inferred - prepared) * 1e3,
+            decode=(perf_counter() - inferred) * 1e3,
+        )
+        return prediction
 
     def prepare(self, frame: Frame) -> Tensor:
         """The input tensor for a frame, as ``predict`` makes it."""
         return prepare(frame, self.rule, self._input)
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
-        """The scores 0..1 of all classes, (classes,)."""
-        outputs = self.engine.infer(self.prepare(frame))
-        return classification.scores(outputs[0], self._output, self.card.activation)
-
-    def decode(self, outputs: list[Tensor], top: int = TOP, threshold: float | None = None) -> tuple[Label, ...]:
-        """Output tensors as labels, best first."""
-        limit = threshold if threshold is not None else self.card.threshold or 0.0
-        return classification.decode(outputs[0], self._output, self.card, top, limit)
+        """The scores 0..1 of all classes of a classifier, (classes,). Raises BadInput for other models, EngineError."""
+        if not isinstance(self._decoder, ClassificationDecoder):
+            raise BadInput(f"{self.path} is a {self.card.task} model; only a classifier gives every class a score")
+        return self._decoder.scores(self.engine.infer(self.prepare(frame)))
 
     def close(self) -> None:
         """Frees the engine; may be called twice."""
@@ -104,7 +109,9 @@ def open_model(path: str | Path, *, engine: Engine | None = None, threads: int |
 
         probe(file.path)
     runner = engine or open_interpreter(file.flatbuffer, threads)
-    return Model(file.path, card, runner, file.sha256, carded=file.card is not None)
+    facts = read_facts(file, card.task)
+    with modelfile.about(file.path):
+        return Model(file.path, card, runner, file.sha256, file.card is not None, facts)
 
 
 def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
@@ -112,11 +119,3 @@ def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
     if not isinstance(picture, np.ndarray):
         raise BadInput(f"predict takes a uint8 RGB array or a Frame, not {type(picture).__name__}")
     return Frame(picture, "GRAY" if picture.ndim == 2 else "RGB")
-
-
-def _match(card: ModelCard, engine: Engine) -> None:
-    """Refuses a card that speaks of another model, and a task that is not run here."""
-    modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
-    if card.task not in ("classification", "multilabel"):
-        raise BadModel(f"this is a {card.task} model; this version runs classifiers")
-    classification.classes(engine.outputs[0], card.activation)

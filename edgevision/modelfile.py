@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import archive
-from .card import ENTRY, ModelCard
+from .card import ENTRY, LABELS, ModelCard
 from .errors import BadInput, BadModel, EdgeVisionError
 from .files import require_file, write_bytes
 from .flatmodel import ends, metadata_bytes, open_flatbuffer
@@ -123,7 +123,8 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
     ``files``: more entries of the archive, such as the self-test's pictures. Card and labels are added here.
     """
     from . import attach, metadata
-    from .card_metadata import LABELS, metadata_for, replaced_files
+    from .card_metadata import metadata_for, replaced_files
+    from .detection_operator import result_outputs
 
     model = open_flatbuffer(flatbuffer)
     inputs, outputs = ends(model)
@@ -132,7 +133,7 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
     base = None if known is None else metadata.parse(known)
     needless = {ENTRY, LABELS} | (replaced_files(base) if card.labels else set())
     extra = {name: content for name, content in sorted((files or {}).items()) if name not in needless}
-    standard = metadata_for(card, inputs, outputs, base, frozenset(extra))
+    standard = metadata_for(card, inputs, outputs, base, frozenset(extra), result_outputs(flatbuffer))
     flatbuffer = attach.with_metadata(flatbuffer, metadata.build(standard))
     card = card.with_(flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest())
     entries = {ENTRY: card.dumps().encode()}

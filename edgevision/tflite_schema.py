@@ -58,6 +58,7 @@ class Operator(IntEnum):
     CODE = 0
     INPUTS = 1
     OUTPUTS = 2
+    CUSTOM_OPTIONS = 5
     LARGE_CUSTOM_OPTIONS_OFFSET = 9
 
 

@@ -156,4 +156,4 @@ def test_a_segmenter_without_metadata(shared: Path, folder: Path, capsys: pytest
     code, out, _ = command(capsys, f"card {source} --resize stretch -o s.tflite")
     assert code == 0
     assert "segmentation, no labels, none, 513x513 RGB" in out
-    assert out.splitlines()[-1] == "next: edgevision inspect s.tflite"
+    assert out.splitlines()[-1] == "next: edgevision run s.tflite --camera 0"

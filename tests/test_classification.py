@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from edgevision.card import ModelCard
+from edgevision.data import Label
 from edgevision.errors import BadModel
 from edgevision.rule import Rule
 from edgevision.tasks import classification
+from edgevision.tasks.decoder import open_decoder
 from edgevision.tensors import TensorSpec
 
 FLOAT = TensorSpec("out", (1, 4), "float32")
@@ -19,11 +21,14 @@ def card(activation: str = "softmax", labels: tuple[str, ...] = ("a", "b", "c", 
     return ModelCard("test", "classification", Rule(4, 4), labels, activation)
 
 
+def labels(output: np.ndarray, spec: TensorSpec, card: ModelCard, top: int, threshold: float) -> tuple[Label, ...]:
+    return open_decoder(card, [spec]).decode([output], (4, 4), top, threshold).labels
+
+
 def decode(
     values: list[float], spec: TensorSpec = FLOAT, activation: str = "softmax", threshold: float = 0.0
 ) -> list[tuple]:
-    output = np.array([values], spec.dtype)
-    found = classification.decode(output, spec, card(activation), 3, threshold)
+    found = labels(np.array([values], spec.dtype), spec, card(activation), 3, threshold)
     return [(label.index, label.name, pytest.approx(label.score, abs=1e-4)) for label in found]
 
 
@@ -48,7 +53,7 @@ def test_multilabel_logits() -> None:
 def test_one_sigmoid_is_two_classes(value: float, best: str) -> None:
     spec = TensorSpec("out", (1, 1), "float32")
     both = card("sigmoid", ("no", "yes"))
-    found = classification.decode(np.array([[value]], np.float32), spec, both, 5, 0.0)
+    found = labels(np.array([[value]], np.float32), spec, both, 5, 0.0)
     assert found[0].name == best
     assert sum(label.score for label in found) == pytest.approx(1.0)
     assert classification.classes(spec, "sigmoid") == 2
@@ -59,7 +64,7 @@ def test_below_the_threshold_is_unknown() -> None:
 
 
 def test_missing_labels_are_numbers() -> None:
-    found = classification.decode(np.array([[0, 1, 0, 0]], np.float32), FLOAT, card(labels=()), 1, 0.0)
+    found = labels(np.array([[0, 1, 0, 0]], np.float32), FLOAT, card(labels=()), 1, 0.0)
     assert found[0].name == "1"
 
 

@@ -66,8 +66,6 @@ def card(file: Path, output: Path | None, show: bool, overwrite: bool, **wish: A
 
 
 def _tell(given: Given, output: Path) -> None:
-    from ..inspection import RUN_TASKS
-
     card = given.card
     if not card.labels and card.task != "embedding":
         click.echo("note: without --labels the answers are numbers", err=True)
@@ -76,5 +74,4 @@ def _tell(given: Given, output: Path) -> None:
     names = f"{len(card.labels)} labels" if card.labels else "no labels"
     click.echo(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.rule.describe()}")
     path = shlex.quote(str(output))
-    runs = card.task in RUN_TASKS and not given.compiled
-    click.echo(f"next: edgevision run {path} --camera 0" if runs else f"next: edgevision inspect {path}")
+    click.echo(f"next: edgevision inspect {path}" if given.compiled else f"next: edgevision run {path} --camera 0")

@@ -143,11 +143,9 @@ def _numbers(report: dict[str, Any]) -> str:
 def _next(report: dict[str, Any]) -> str:
     import shlex
 
-    from ..inspection import RUN_TASKS
-
     path, opens = shlex.quote(report["path"]), report["opens_as"]
     if report["edgetpu"]["compiled"]:
         return "edgevision convert --help"
     if opens is None or not report["runs_here"]["ok"]:
         return f"edgevision card {path} --help"
-    return f"edgevision run {path} --camera 0" if opens["task"] in RUN_TASKS else f"edgevision inspect {path} --json"
+    return f"edgevision run {path} --camera 0"

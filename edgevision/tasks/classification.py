@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..card import ModelCard
-from ..data import Label
+from ..data import Label, Prediction
 from ..errors import BadModel
 from ..tensors import TensorSpec
+from . import calibration
+from .decoder import OutputFacts
+from .dequantize import dequantize
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..data import Tensor
+
+
+class ClassificationDecoder:
+    """Outputs of one classifier as labels."""
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
+        self._card, self._spec = card, outputs[0]
+        self._threshold = card.threshold or 0.0
+        self._calibration = calibration.find(facts.metadata, facts.files)
+        classes(self._spec, card.activation)
+
+    def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
+        """At most ``top`` labels of at least ``threshold``, best first."""
+        limit = self._threshold if threshold is None else threshold
+        return Prediction(self._card.task, best(self._scores(outputs), self._card, top, limit))
+
+    def scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
+        """The scores 0..1 of all classes, (classes,)."""
+        return np.clip(self._scores(outputs), 0.0, 1.0) if self._calibration else self._scores(outputs)
+
+    def _scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
+        found = scores(outputs[0], self._spec, self._card.activation)
+        return self._calibration.apply(found, np.arange(found.size)) if self._calibration else found
 
 
 def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.float32]:
@@ -29,9 +56,8 @@ def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.
     return flat.astype(np.float32)
 
 
-def decode(output: Tensor, spec: TensorSpec, card: ModelCard, top: int, threshold: float) -> tuple[Label, ...]:
-    """The best labels, best first, at least ``threshold``; equal scores by lowest index."""
-    found = scores(output, spec, card.activation)
+def best(found: npt.NDArray[np.float32], card: ModelCard, top: int, threshold: float) -> tuple[Label, ...]:
+    """The best of all scores (classes,) as labels, best first, at least ``threshold``; equal ones by lowest index."""
     order = np.argsort(-found, kind="stable")[:top]
     return tuple(Label(int(i), card.label(int(i)), _unit(float(found[i]))) for i in order if found[i] >= threshold)
 
@@ -43,13 +69,6 @@ def classes(spec: TensorSpec, activation: str) -> int:
         raise BadModel(f"the output {spec.name} of shape {spec.shape} is no list of class scores")
     count = sizes[0] if sizes else 1
     return 2 if count == 1 and activation in ("sigmoid", "sigmoid_logits") else count
-
-
-def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
-    """Stored values as real ones."""
-    if not spec.quantized:
-        return output.astype(np.float32)
-    return (output.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)
 
 
 def _softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -1,0 +1,157 @@
+"""Draws what a model says onto the picture it says it of: boxes, masks and labels that can be read at any size."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from .data import Detection, Frame, Prediction
+from .lettering import Colour, label
+from .tasks.segmentation import UNSEEN, stretch
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .data import Pixels
+
+SMALLEST = 240
+"""A picture whose shorter side has fewer pixels is enlarged by a whole factor, so that letters fit on it."""
+LONGEST = 4096
+"""No picture is enlarged beyond this (pixels of its longer side)."""
+MASK_OPACITY = 0.45
+MAX_LINES = 8
+"""Lines of text at most, where they stand in a list."""
+UNKNOWN_PAPER = (96, 96, 96)
+BACKGROUND = "background"
+"""Name of a class that is not coloured: it is what is left over."""
+GOLDEN = 0.618034
+"""Share of the colour circle between one class and the next: no two near indices look alike."""
+
+
+def annotate(frame: Frame, prediction: Prediction) -> Frame:
+    """A copy of a frame with the answer drawn on it, in RGB or BGR as the frame was; a gray one becomes RGB.
+
+    Lines and letters grow with the picture. One under SMALLEST pixels is returned enlarged by a whole factor.
+    """
+    canvas, factor = _canvas(frame)
+    pen = _Pen(canvas, bgr=frame.order == "BGR")
+    if prediction.mask is not None:
+        pen.mask(prediction.mask, uncoloured=frozenset(r.index for r in prediction.regions if r.name == BACKGROUND))
+    for found in reversed(prediction.objects):
+        pen.box(found, factor)
+    for found in prediction.objects:
+        pen.box_label(found, factor)
+    pen.lines(_lines(prediction))
+    return replace(frame, pixels=canvas, order="BGR" if frame.order == "BGR" else "RGB")
+
+
+def colour(index: int) -> Colour:
+    """The colour of a class, red, green, blue: always the same, bright, and unlike that of its neighbours."""
+    red, green, blue = colorsys.hsv_to_rgb((0.58 + index * GOLDEN) % 1.0, 0.75, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+class _Pen:
+    """A canvas, the sizes that fit it, and where labels already stand."""
+
+    def __init__(self, canvas: Pixels, bgr: bool) -> None:
+        self.canvas, self.bgr = canvas, bgr
+        self.height, self.width = canvas.shape[:2]
+        # Between the shorter side and the mean of both: a panorama has room for letters only along its shorter side.
+        extent = min((self.width * self.height) ** 0.5, 1.5 * min(self.width, self.height))
+        self.letters = max(12, round(extent / 32))
+        self.stroke = max(1, round(extent / 260))
+        self.taken: list[tuple[int, int, int, int]] = []
+
+    def mask(self, mask: Pixels, uncoloured: frozenset[int]) -> None:
+        """Colours each class; edges between classes are drawn in full colour."""
+        table = np.array([self._order(colour(i)) for i in range(UNSEEN + 1)], np.float32)
+        full = stretch(mask, self.width, self.height)
+        plain = np.isin(full, [*uncoloured, UNSEEN])
+        opacity = np.where(_edges(full, self.stroke), 1.0, MASK_OPACITY)[..., np.newaxis].astype(np.float32)
+        mixed = self.canvas * (1.0 - opacity) + table[full] * opacity
+        np.copyto(self.canvas, np.rint(mixed).astype(np.uint8), where=~plain[..., np.newaxis])
+
+    def box(self, found: Detection, factor: int) -> None:
+        """A frame of the class's colour within a dark one, to be seen on any ground."""
+        x0, y0, x1, y1 = self._corners(found, factor)
+        for ink, width in (((0, 0, 0), self.stroke + 2), (colour(found.index), self.stroke)):
+            cv2.rectangle(self.canvas, (x0, y0), (x1, y1), self._order(ink), width, cv2.LINE_8)
+
+    def box_label(self, found: Detection, factor: int) -> None:
+        """Above the box, else inside it at the top, else below: the first place that is in the picture and free."""
+        x0, y0, _, y1 = self._corners(found, factor)
+        text = self._fit(f"{found.name} {found.score:.2f}", colour(found.index))
+        h, w = text.shape[:2]
+        left = min(max(0, x0 - self.stroke // 2), self.width - w)
+        places = [(left, y) for y in (y0 - h, y0 + self.stroke, y1 - h - self.stroke, y1) if 0 <= y <= self.height - h]
+        free = [place for place in places if not self._overlaps(*place, w, h)]
+        x, y = (free or places or [(left, min(max(0, y0), max(0, self.height - h)))])[0]
+        self._paste(text, x, y)
+
+    def lines(self, lines: list[tuple[str, Colour]]) -> None:
+        """A list in the upper left corner, as long as there is room."""
+        y = 0
+        for text, paper in lines[:MAX_LINES]:
+            drawn = self._fit(text, paper)
+            if y + drawn.shape[0] > self.height:
+                return
+            self._paste(drawn, 0, y)
+            y += drawn.shape[0]
+
+    def _fit(self, text: str, paper: Colour) -> Pixels:
+        """A label that is not wider than the picture: smaller letters, and fewer where these would be too small."""
+        size = self.letters
+        drawn = label(text, size, paper)
+        if drawn.shape[1] > self.width:
+            size = max(12, size * self.width // drawn.shape[1])
+            drawn = label(text, size, paper)
+        while drawn.shape[1] > self.width and len(text) > 4:
+            text = text.removesuffix("...")[:-1] + "..."
+            drawn = label(text, size, paper)
+        return drawn[: self.height, : self.width]
+
+    def _paste(self, drawn: Pixels, x: int, y: int) -> None:
+        h, w = drawn.shape[:2]
+        self.canvas[y : y + h, x : x + w] = drawn[..., ::-1] if self.bgr else drawn
+        self.taken.append((x, y, w, h))
+
+    def _overlaps(self, x: int, y: int, w: int, h: int) -> bool:
+        return any(x < tx + tw and tx < x + w and y < ty + th and ty < y + h for tx, ty, tw, th in self.taken)
+
+    def _corners(self, found: Detection, factor: int) -> tuple[int, int, int, int]:
+        x0, y0, x1, y1 = (round(v * factor) for v in found.box)
+        return x0, y0, min(x1, self.width - 1), min(y1, self.height - 1)
+
+    def _order(self, ink: Colour) -> Colour:
+        return (ink[2], ink[1], ink[0]) if self.bgr else ink
+
+
+def _canvas(frame: Frame) -> tuple[Pixels, int]:
+    """A copy to draw on, (height, width, 3), and by how much it is enlarged."""
+    pixels = np.repeat(frame.pixels[..., np.newaxis], 3, axis=2) if frame.order == "GRAY" else frame.pixels
+    short, long = sorted((frame.width, frame.height))
+    factor = max(1, min(-(-SMALLEST // short), LONGEST // long))
+    enlarged = pixels.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else pixels.copy()
+    return np.ascontiguousarray(enlarged), factor
+
+
+def _lines(prediction: Prediction) -> list[tuple[str, Colour]]:
+    """Text for what has no place of its own in the picture."""
+    if prediction.task in ("classification", "multilabel"):
+        found = [(f"{item.name} {item.score:.2f}", colour(item.index)) for item in prediction.labels]
+        return found or [("unknown", UNKNOWN_PAPER)]
+    shown = [region for region in prediction.regions if region.name != BACKGROUND]
+    return [(f"{region.name} {region.area:.0%}", colour(region.index)) for region in shown]
+
+
+def _edges(mask: Pixels, width: int) -> npt.NDArray[np.bool_]:
+    """Where a class meets another one, ``width`` pixels to each side."""
+    found = np.zeros(mask.shape, np.uint8)
+    found[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    found[1:] |= mask[1:] != mask[:-1]
+    return np.asarray(cv2.dilate(found, np.ones((width, width), np.uint8)), bool)

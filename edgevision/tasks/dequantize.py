@@ -1,0 +1,20 @@
+"""From the values that a quantized tensor stores to the real ones they stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..data import Tensor
+    from ..tensors import TensorSpec
+
+
+def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
+    """Real values in the shape of ``output``: scale * (stored - zero_point); others only change their type."""
+    if not spec.quantized:
+        return output.astype(np.float32)
+    return (output.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)

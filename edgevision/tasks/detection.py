@@ -1,0 +1,85 @@
+"""From a detector's output tensors to objects: boxes in pixels of the frame, clipped to it, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..card import ModelCard
+from ..data import Detection, Prediction
+from ..errors import BadModel
+from ..preprocess import Geometry, plan
+from ..tensors import TensorSpec
+from . import calibration
+from .decoder import OutputFacts
+from .dequantize import dequantize
+from .detection_outputs import corners, find_outputs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..data import Tensor
+
+    Values = npt.NDArray[np.float32]
+
+DEFAULT_THRESHOLD = 0.5
+"""Used where neither the user nor the model says: a detector fills its list of boxes down to scores that say nothing."""
+
+
+class DetectionDecoder:
+    """Outputs of one detector as objects. The number of labels does not limit them: ``top`` is for classifiers."""
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
+        self._card, self._specs = card, tuple(outputs)
+        self._where = find_outputs(self._specs, facts)
+        self._threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
+        self._calibration = calibration.find(facts.metadata, facts.files)
+
+    def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
+        """Objects of at least ``threshold``, best first; equal scores in the model's own order."""
+        limit = self._threshold if threshold is None else threshold
+        boxes, classes, scores = self._read(outputs)
+        geometry = plan(*size, self._card.rule)
+        found: list[Detection] = []
+        for n in np.argsort(-scores, kind="stable"):
+            if not scores[n] >= limit:  # also where it is no number
+                continue
+            box = _on_frame(boxes[n], geometry, size)
+            if box is not None and np.isfinite(classes[n]) and classes[n] >= 0:
+                index = int(classes[n] + 0.5)
+                score = round(min(1.0, max(0.0, float(scores[n]))), 6)
+                found.append(Detection(index, self._card.label(index), score, box))
+        return Prediction("detection", objects=tuple(found))
+
+    def _read(self, outputs: Sequence[Tensor]) -> tuple[Values, Values, Values]:
+        """Boxes (n, 4) in pixels of the model's input, classes (n,), scores (n,)."""
+        where, rule = self._where, self._card.rule
+        boxes, classes, scores = (
+            dequantize(outputs[n], self._specs[n]) for n in (where.boxes, where.classes, where.scores)
+        )
+        if boxes.size != 4 * scores.size or classes.size != scores.size:
+            shapes = ", ".join(str(list(part.shape)) for part in (boxes, classes, scores))
+            raise BadModel(f"boxes, classes and scores of the shapes {shapes} do not belong together")
+        count = scores.size if where.count is None else self._count(outputs[where.count], where.count, scores.size)
+        boxes, classes, scores = boxes.reshape(-1, 4)[:count], classes.reshape(-1)[:count], scores.reshape(-1)[:count]
+        if self._calibration is not None:
+            scores = self._calibration.apply(scores, classes)
+        return corners(boxes, where.box, rule.width, rule.height), classes, scores
+
+    def _count(self, output: Tensor, number: int, most: int) -> int:
+        values = dequantize(output, self._specs[number]).reshape(-1)
+        return int(np.clip(np.nan_to_num(values[0]), 0, most)) if values.size else 0
+
+
+def _on_frame(box: Values, geometry: Geometry, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """A box of the model's input in pixels of the frame, clipped; None where nothing of it is in the frame."""
+    if not np.isfinite(box).all():
+        return None
+    left, top = geometry.to_frame(float(box[0]), float(box[1]))
+    right, bottom = geometry.to_frame(float(box[2]), float(box[3]))
+    width, height = size
+    x0, x1 = (round(min(max(x, 0.0), float(width)), 3) for x in (left, right))
+    y0, y1 = (round(min(max(y, 0.0), float(height)), 3) for y in (top, bottom))
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None

@@ -1,0 +1,117 @@
+"""From a segmenter's output tensor to a class mask over the frame and the share of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..card import ModelCard
+from ..data import Prediction, Region
+from ..errors import BadModel
+from ..preprocess import Geometry, plan
+from ..tensors import TensorSpec
+from .decoder import OutputFacts
+from .dequantize import dequantize
+
+if TYPE_CHECKING:
+    from ..data import Pixels, Tensor
+
+UNSEEN = 255
+"""In a mask: a pixel of the frame that the model was not shown, because its rule crops."""
+MAX_CLASSES = 255
+"""The mask has a byte a pixel."""
+FOREGROUND = 0.5
+"""A single plane of scores is foreground from here on, where neither the user nor the model says."""
+
+
+class SegmentationDecoder:
+    """The output of one segmenter as mask and regions.
+
+    (1, height, width[, 1]) whole numbers are classes: the graph ends in an argmax. (1, height, width, classes) are
+    scores: the best one wins, the lowest index among equals. A single plane of scores is two classes: not, and yes.
+    """
+
+    def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
+        self._card, self._spec = card, outputs[0]
+        self._kind = mask_kind(self._spec)
+        if self._kind == "plane" and card.labels and len(card.labels) != 2:
+            raise BadModel(f"there are {len(card.labels)} labels, but one plane of scores is 2 classes: not, and yes")
+        self._threshold = FOREGROUND if card.threshold is None else card.threshold
+
+    def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
+        """The mask and the regions in it, largest first. ``threshold`` is for a single plane of scores."""
+        classes = self._classes(outputs[0], self._threshold if threshold is None else threshold)
+        mask = over_frame(classes, plan(*size, self._card.rule), self._card.rule.width, self._card.rule.height, size)
+        return Prediction("segmentation", regions=self._regions(mask), mask=mask)
+
+    def _classes(self, output: Tensor, threshold: float) -> Pixels:
+        """The class of each pixel of the output, (height, width)."""
+        if self._kind == "scores":
+            # Stored values are in the order of the real ones.
+            return np.asarray(output[0].argmax(axis=-1), np.uint8)
+        plane = output.reshape(output.shape[1:3])
+        if self._kind == "plane":
+            values = dequantize(plane, self._spec)
+            if self._card.activation in ("logits", "sigmoid_logits"):
+                values = np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -80.0, 80.0))), np.float32)
+            return np.asarray(values >= threshold, np.uint8)
+        low, high = int(plane.min()), int(plane.max())
+        if low < 0 or high >= MAX_CLASSES:
+            raise BadModel(f"a segmenter's classes are 0 to {MAX_CLASSES - 1}, but it gave {low} to {high}")
+        return plane.astype(np.uint8)
+
+    def _regions(self, mask: Pixels) -> tuple[Region, ...]:
+        counts = np.bincount(mask.reshape(-1), minlength=UNSEEN + 1)[:UNSEEN]
+        order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
+        area = {i: round(float(counts[i]) / mask.size, 6) for i in order}
+        return tuple(Region(i, self._card.label(i), area[i], int(counts[i])) for i in order)
+
+
+def over_frame(classes: Pixels, geometry: Geometry, width: int, height: int, size: tuple[int, int]) -> Pixels:
+    """A mask over the model's input, of ``width`` x ``height`` pixels, as one over the whole frame.
+
+    Its resolution stays the model's: the border of a letterbox is cut off; where the model saw only a part of the
+    frame, the rest is UNSEEN (and the mask no finer than the frame). ``size``: width and height of the frame (pixels).
+    """
+    x, y, w, h = geometry.target
+    rows, columns = classes.shape
+    part = classes[_span(y, h, height, rows), _span(x, w, width, columns)]
+    x, y, w, h = geometry.source
+    # Less than one pixel of the mask is left out at an edge where a size cannot be halved: that is no crop.
+    cropped = (size[0] - w) * part.shape[1] > w or (size[1] - h) * part.shape[0] > h
+    if not cropped:
+        return np.ascontiguousarray(part)
+    part = stretch(part, min(w, part.shape[1]), min(h, part.shape[0]))
+    across, down = part.shape[1] / w, part.shape[0] / h
+    left, top = round(x * across), round(y * down)
+    right, bottom = round((size[0] - x - w) * across), round((size[1] - y - h) * down)
+    return np.pad(part, ((top, bottom), (left, right)), constant_values=UNSEEN)
+
+
+def stretch(mask: Pixels, width: int, height: int) -> Pixels:
+    """A mask in another size, by the nearest pixel: classes cannot be mixed."""
+    rows = (2 * np.arange(height) + 1) * mask.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * mask.shape[1] // (2 * width)
+    resized: Pixels = mask[rows[:, np.newaxis], columns]
+    return resized
+
+
+def _span(start: int, length: int, whole: int, pixels: int) -> slice:
+    """The part of ``pixels`` that stands for ``start`` .. ``start + length`` of ``whole``; never empty."""
+    first = min(round(start * pixels / whole), pixels - 1)
+    return slice(first, max(first + 1, round((start + length) * pixels / whole)))
+
+
+def mask_kind(spec: TensorSpec) -> str:
+    """classes, scores or plane. Raises BadModel for an output that is no mask."""
+    shape = spec.shape[1:]
+    channels = shape[2] if len(shape) == 3 else 1
+    if len(shape) not in (2, 3) or channels < 1 or spec.shape[0] not in (1, -1):
+        raise BadModel(f"the output {spec.name} of shape {list(spec.shape)} is no mask [1, height, width(, classes)]")
+    if channels > MAX_CLASSES:
+        raise BadModel(f"the output {spec.name} has {channels} classes; a mask holds at most {MAX_CLASSES}")
+    if channels > 1:
+        return "scores"
+    return "plane" if spec.quantized or spec.dtype.startswith("float") else "classes"
