@@ -59,19 +59,20 @@ class Chosen:
 
 def choose(subjects: Sequence[Subject], pictures: Pictures) -> tuple[tuple[Classes, ...], Chosen]:
     """What the set's names mean to each model, and the pictures all of them can be scored on. Raises BadModel, BadInput."""
-    classes = tuple(_classes_of(subject, pictures) for subject in subjects)
+    lent = next((subject.scorer.card.labels for subject in subjects if subject.scorer.card.labels), ())
+    classes = tuple(_classes_of(subject, pictures, lent) for subject in subjects)
     return classes, _sort_out(pictures, classes)
 
 
-def _classes_of(subject: Subject, pictures: Pictures) -> Classes:
-    """Matches the names of a set with a model's labels. Raises BadModel, BadInput."""
+def _classes_of(subject: Subject, pictures: Pictures, lent: tuple[str, ...]) -> Classes:
+    """Matches the names of a set with a model's labels; ``lent``: of the model it is compared with."""
     card, path = subject.scorer.card, subject.facts.path
     if card.task not in ("classification", "multilabel"):
         raise BadModel(f"{path} is a {card.task} model; evaluate scores classifiers")
     if card.task == "classification" and any(len(item.labels) != 1 for item in pictures.items):
         raise BadInput(f"{pictures.path}: its pictures may have several labels, but {path} gives one answer a picture")
     count = len(card.labels) or _count(subject.scorer)
-    labels, notes = _labels(subject, pictures, count)
+    labels, notes = _labels(subject, pictures, count, lent)
     names = sorted({name for item in pictures.items for name in item.labels})
     if not match_labels([BACKGROUND], labels, count).index:
         names = [name for name in names if name != BACKGROUND]
@@ -93,14 +94,20 @@ def _sort_out(pictures: Pictures, classes: Sequence[Classes]) -> Chosen:
     return Chosen(items, (*pictures.unrelated, *background), left_out)
 
 
-def _labels(subject: Subject, pictures: Pictures, count: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The model's labels; a model without takes the names of the set, where these are as many, as Keras orders them."""
-    labels = subject.scorer.card.labels
-    if labels or len(pictures.classes) != count or not match_labels(pictures.classes, (), count).unknown:
+def _labels(
+    subject: Subject, pictures: Pictures, count: int, lent: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The model's labels. A model without takes those of the model beside it, or the names of the set as Keras orders
+    them, where these are as many.
+    """
+    labels, path = subject.scorer.card.labels, subject.facts.path
+    if labels:
         return labels, ()
-    return pictures.classes, (
-        f"{subject.facts.path} has no labels: taking the {count} class names in alphabetical order",
-    )
+    if len(lent) == count:
+        return lent, (f"{path} has no labels: taking the {count} of the other model",)
+    if len(pictures.classes) == count and match_labels(pictures.classes, (), count).unknown:
+        return pictures.classes, (f"{path} has no labels: taking the {count} class names in alphabetical order",)
+    return (), ()
 
 
 def _count(scorer: Scorer) -> int:

@@ -179,6 +179,12 @@ def test_a_model_without_labels_takes_the_names_in_order(tmp_path: Path) -> None
     assert done.verdict.judgement.accuracy.count == 4  # red and blue are the other way round in this model
 
 
+def test_a_model_without_labels_takes_those_of_the_other(tmp_path: Path) -> None:
+    done = judged(ColorScorer(()), photos(tmp_path), ColorScorer())
+    assert done.verdict.judgement.labels == RGB and "taking the 3 of the other model" in done.notes[0]
+    assert done.comparison is not None and done.comparison.agreement.value == 1.0 and done.comparison.kl == 0.0
+
+
 def test_two_classes_and_their_areas(tmp_path: Path) -> None:
     class Reddish(ColorScorer):
         def scores(self, frame: Frame) -> np.ndarray:
