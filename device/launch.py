@@ -54,8 +54,8 @@ def launch(options: Options, started: float | None = None) -> int:
         require_absent(options.summary, options.overwrite)
     _tame_opencv()
     path = _model_path(options)
-    # The camera first: what is wrong with it is then said before a runtime writes lines of its own.
-    with closing(_open(options)) as camera, open_model(path, threads=options.threads) as model:
+    # The camera last: what it captures while a model is loaded would be old when the loop begins.
+    with open_model(path, threads=options.threads) as model, closing(_open(options)) as camera:
         note = _quiet if options.quiet else _note
         _say_what_runs(model, camera, note)
         stop = Stop()

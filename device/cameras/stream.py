@@ -19,39 +19,34 @@ if TYPE_CHECKING:
 
     from ..protocols import Source
 
-OPEN_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0
+"""For opening, and for each frame."""
 _SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
 
 
 class StreamReader:
     """Decodes one stream, BGR."""
 
-    def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = OPEN_TIMEOUT_S) -> None:
+    def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = TIMEOUT_S) -> None:
         """Raises CameraError when nothing answers, or what answers holds no picture."""
         self.spec = shown(url)
         self._clock = clock
         self._index = 0
-        options = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            int(timeout_s * 1000),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            int(min(timeout_s, READ_TIMEOUT_S) * 1000),
-        ]
+        wait_ms = int(timeout_s * 1000)
+        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait_ms]
         self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, options)
-        self._next = self._decode()
-        if self._next is None:
+        first = self._decode()
+        if first is None:
             self._capture.release()
             raise CameraError(
                 f"cannot open {self.spec}: nothing answered within {timeout_s:g} s, or what answered is no video stream"
             )
-        height, width = self._next.shape[:2]
+        height, width = first.shape[:2]  # itself not passed on: it is old when the loop begins
         self.description = f"a stream, {width}x{height}"
 
     def read(self) -> Frame:
         """The next frame. Raises CameraLost when the server is gone."""
-        pixels = self._next if self._next is not None else self._decode()
-        self._next = None
+        pixels = self._decode()
         if pixels is None:
             raise CameraLost(f"{self.spec} ended after {self._index} frames, or went silent")
         frame = Frame(pixels, "BGR", self._index, self._clock.monotonic(), self.spec)
