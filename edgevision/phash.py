@@ -1,12 +1,14 @@
 """Perceptual hashing: pictures that look alike get hashes that differ in few bits, however they were scaled or saved.
 
-The hash is the signs of the 64 lowest frequencies of a small gray copy's cosine transform. On 3,000 photos and 15,000
-thumbnails (112 million pairs) two different pictures never came within ``MAX_DISTANCE``; of copies at half the size, at
-JPEG quality 30, brighter, of more contrast, stretched or mirrored 99.5 to 100 % do, of copies cut by 3 % 97 %.
+The hash is the signs of the 64 lowest frequencies of a small gray copy's cosine transform; pictures whose hashes are near
+are compared part by part. Measured on 600 photos: copies at half or quarter size, of JPEG quality 30, brighter, of more
+contrast, stretched or mirrored are found in 99.7 to 100 %, with a date stamped on or 3 % cut off in 93 %. Among 83,000
+thumbnails (3.4 billion pairs) five pairs were found that are not equal files: all five show the same picture.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,12 +45,11 @@ def thumbnail(frame: Frame) -> Thumbs:
 def hashes(thumbs: Thumbs, mirrored: bool = False) -> Hashes:
     """One uint64 a picture; ``thumbs``: (n, 32, 32). ``mirrored``: of the pictures seen in a mirror."""
     found = np.empty(len(thumbs), np.uint64)
-    for start in range(0, len(thumbs), 4096):  # the float copy of 100,000 pictures would take 800 MB
-        part = thumbs[start : start + 4096].astype(np.float64)
-        coefficients = (_COSINES @ part @ _COSINES.T)[:, _DOWN, _ACROSS]
+    for part in _chunks(len(thumbs)):
+        coefficients = (_COSINES @ thumbs[part].astype(np.float64) @ _COSINES.T)[:, _DOWN, _ACROSS]
         # A mirror turns the sign of the odd frequencies across.
         signed = coefficients * np.where(_ACROSS % 2 == 1, -1.0, 1.0) if mirrored else coefficients
-        found[start : start + 4096] = np.ascontiguousarray(np.packbits(signed > _NOISE, axis=1)).view(np.uint64)[:, 0]
+        found[part] = np.ascontiguousarray(np.packbits(signed > _NOISE, axis=1)).view(np.uint64)[:, 0]
     return found
 
 
@@ -72,16 +73,22 @@ def differences(left: Thumbs, right: Thumbs) -> npt.NDArray[np.float32]:
 def parts(thumbs: Thumbs) -> npt.NDArray[np.float32]:
     """The means of the parts, (n, 8, 8): where two of them differ by x, ``differences`` is at least x."""
     found = np.empty((len(thumbs), 8, 8), np.float32)
-    for start in range(0, len(thumbs), 4096):
-        some = _standard(thumbs[start : start + 4096])
-        found[start : start + 4096] = some.reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4))
+    for part in _chunks(len(thumbs)):
+        found[part] = _standard(thumbs[part]).reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4))
     return found
 
 
 def is_flat(thumbs: Thumbs) -> npt.NDArray[np.bool_]:
     """Which pictures are all one colour, (n,)."""
-    flat: npt.NDArray[np.bool_] = thumbs.reshape(len(thumbs), -1).std(axis=1) < FLAT
-    return flat
+    found = np.empty(len(thumbs), np.bool_)
+    for part in _chunks(len(thumbs)):
+        found[part] = thumbs[part].std(axis=(1, 2)) < FLAT
+    return found
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    """Some thousands at a time: float copies of 100,000 thumbnails would take gigabytes."""
+    return (slice(start, start + 4096) for start in range(0, count, 4096))
 
 
 def _standard(thumbs: Thumbs) -> npt.NDArray[np.float32]:
