@@ -98,21 +98,21 @@ def _choose(
     request: Request, dataset: Dataset, model: Located, other: Located | None
 ) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
     """The pictures of the split that is asked for, by the record of a training or by the source's own folders."""
-    beside = model.split or (other.split if other else None)
-    record = request.split_file or beside
+    record = request.split_file or model.split or (other.split if other else None)
     if record and record.is_dir():
         record = locate(record).split
-    if request.split == ALL or (record is None and request.split is None and "test" not in dataset.splits):
-        return dataset.items, ALL, ()
+    recorded = Split.read_csv(record) if record and request.split != ALL else None
+    notes: list[str] = []
+    if recorded and not (request.split or request.split_file) and not recorded.speaks_of(dataset):
+        notes.append(f"{dataset.path} is not what {record} speaks of: going by its own parts")
+        recorded = None
+    if request.split == ALL or (recorded is None and request.split is None and "test" not in dataset.splits):
+        return dataset.items, ALL, tuple(notes)
     name = request.split or "test"
-    if record is None:
-        return _own(dataset, name), name, ()
-    split = Split.read_csv(record)
-    asked = request.split is not None or request.split_file is not None
-    if not asked and not {row.path for row in split.rows} & {item.path for item in dataset.items}:
-        return dataset.items, ALL, (f"{dataset.path} is not what {record} speaks of: scoring all of it",)
-    items, missing = split.select(dataset, name)
-    notes = [f"scoring the {name} part of {record}: {len(items)} pictures"]
+    if recorded is None:
+        return _own(dataset, name), name, tuple(notes)
+    items, missing = recorded.select(dataset, name)
+    notes.append(f"scoring the {name} part of {record}: {len(items)} pictures")
     if missing:
         notes.append(f"{len(missing)} pictures of {record} are not in {dataset.path}, first {missing[0]}")
     return items, name, tuple(notes)

@@ -37,6 +37,10 @@ class Split:
         found = Counter(row.split for row in self.rows)
         return {name: found[name] for name in NAMES}
 
+    def speaks_of(self, dataset: Dataset) -> bool:
+        """Whether at least one of its pictures is in the data."""
+        return not {row.path for row in self.rows}.isdisjoint(item.path for item in dataset.items)
+
     def select(self, dataset: Dataset, name: str) -> tuple[tuple[Item, ...], tuple[str, ...]]:
         """The items of ``train``, ``val``, ``test`` or ``all``, and the paths that the data lacks. Raises BadInput."""
         wanted = [row.path for row in self.rows if row.split == name or (name == "all" and row.split)]

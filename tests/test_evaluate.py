@@ -369,6 +369,10 @@ def test_the_recorded_split_of_a_run_is_used(tiny: Path, tmp_path: Path) -> None
     paint(elsewhere / "red" / "new.png", COLORS["red"])
     paths, split, notes = chosen(tmp_path, folder, elsewhere)
     assert (paths, split) == (["red/new.png"], "all") and "is not what" in notes[0]
+    parted = tmp_path / "parted"
+    for part in ("train", "test"):
+        paint(parted / part / "red" / "1.png", COLORS["red"])
+    assert chosen(tmp_path, folder, parted)[:2] == (["test/red/1.png"], "test")
 
 
 def test_limit_draws_the_same_pictures_each_time(tiny: Path, tmp_path: Path) -> None:
