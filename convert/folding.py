@@ -54,10 +54,10 @@ def _arrays(layer: Any, norm: Any | None, keras: Any) -> list[Any]:
     if norm is None:
         return list(arrays)
     zero, one = np.float32(0), np.float32(1)
-    gamma = np.array(norm.gamma) if norm.scale else one
-    beta = np.array(norm.beta) if norm.center else zero
-    scale = gamma / np.sqrt(np.array(norm.moving_variance) + norm.epsilon)
+    gamma = norm.gamma.numpy() if norm.scale else one
+    beta = norm.beta.numpy() if norm.center else zero
+    scale = gamma / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     bias = arrays[1] if len(arrays) > 1 else zero
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     kernel = arrays[0] * (scale.reshape(1, 1, -1, 1) if depthwise else scale)
-    return [kernel, beta + (bias - np.array(norm.moving_mean)) * scale]
+    return [kernel, beta + (bias - norm.moving_mean.numpy()) * scale]

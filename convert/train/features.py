@@ -90,8 +90,9 @@ class Extractor:
 def extractor(network: Network, augmentation: Augmentation, top_blocks: int, keep_maps: bool) -> Extractor:
     """Compiles the frozen part; the upper ``top_blocks`` blocks apart, so that they can be trained on ``maps``."""
     keras = backend.keras()
-    lower, upper = network.cut(top_blocks)
-    pooled = keras.Model(upper.input, network.head[0](upper.output))
+    lower, upper = network.cut(top_blocks) if top_blocks else (network.backbone, None)
+    begin = keras.Input(lower.output.shape[1:]) if upper is None else upper.input
+    pooled = keras.Model(begin, network.head[0](begin if upper is None else upper.output))
     augment = augmenter(augmentation, network.choice.rule("stretch"))
     shape = tuple(int(n) for n in lower.output.shape[1:]) if keep_maps else ()
     tf = backend.tensorflow()

@@ -104,22 +104,27 @@ class Goal:
 
         return each
 
-    def hits(self) -> Any:
-        """A Keras metric of (targets, logits): the proportion of right answers."""
-        keras = backend.keras()
-        if self.kind == "multiclass":
-            return keras.metrics.CategoricalAccuracy(name="accuracy")
-        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+    def accuracy(self) -> Any:
+        """A Keras metric of (targets, logits): whether a picture was answered right, with all its labels."""
+        tf = backend.tensorflow()
+        many = self.kind == "multiclass"
+
+        def accuracy(targets: Any, logits: Any) -> Any:
+            if many:
+                return tf.cast(tf.argmax(targets, -1) == tf.argmax(logits, -1), tf.float32)
+            return tf.cast(tf.reduce_all((logits > 0) == (targets > 0.5), axis=-1), tf.float32)
+
+        return accuracy
 
     def measure(self, targets: Floats, logits: Floats) -> tuple[float, float]:
-        """Mean cross-entropy without smoothing and weights, and the proportion of right answers."""
+        """Mean cross-entropy without smoothing and weights, and the share of pictures that were answered right."""
         z, t = logits.astype(np.float64), targets.astype(np.float64)
         if self.kind == "multiclass":
             z = z - z.max(1, keepdims=True)
             loss = np.log(np.exp(z).sum(1)) - (z * t).sum(1)
             return float(loss.mean()), float((z.argmax(1) == t.argmax(1)).mean())
         loss = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
-        return float(loss.mean()), float(((z > 0) == (t > 0.5)).mean())
+        return float(loss.mean()), float(((z > 0) == (t > 0.5)).all(axis=1).mean())
 
 
 def goal_of(classes: tuple[str, ...], multilabel: bool) -> Goal:

@@ -41,6 +41,8 @@ class Learning:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     """Of all usable pictures and their labels."""
+    warnings: tuple[str, ...]
+    """Of the data check: what should be mended."""
 
     def counts(self) -> dict[str, int]:
         """Pictures of each part."""
@@ -84,7 +86,7 @@ def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher
         watcher.note(line)
     write_text(folder / DATA_FILE, runs.dump(report.to_json()) + "\n")
     parts.write_csv(folder / SPLIT_FILE)
-    return _learning(dataset, parts, report.bad, report.fingerprint)
+    return _learning(dataset, parts, report.bad, report.fingerprint, report.warnings)
 
 
 def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, watcher: Watcher) -> Sets:
@@ -115,14 +117,25 @@ def _recorded(dataset: Dataset, folder: Path) -> Learning:
             f"{dataset.path} has changed since {folder} was begun; train anew: edgevision train {dataset.path}"
         )
     skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
-    return _learning(dataset, Split.read_csv(folder / SPLIT_FILE), skipped, record["fingerprint"])
+    parts = Split.read_csv(folder / SPLIT_FILE)
+    return _learning(dataset, parts, skipped, record["fingerprint"], record["warnings"])
 
 
-def _learning(dataset: Dataset, parts: Split, skipped: Sequence[Skipped], mark: str) -> Learning:
+def _learning(
+    dataset: Dataset, parts: Split, skipped: Sequence[Skipped], mark: str, warnings: Sequence[str]
+) -> Learning:
     counts = parts.counts()
     train, val, test = (parts.select(dataset, name)[0] if counts[name] else () for name in ("train", "val", "test"))
     return Learning(
-        dataset, goal_of(dataset.classes, dataset.multilabel), parts, train, val, test, tuple(skipped), mark
+        dataset=dataset,
+        goal=goal_of(dataset.classes, dataset.multilabel),
+        split=parts,
+        train=train,
+        val=val,
+        test=test,
+        skipped=tuple(skipped),
+        fingerprint=mark,
+        warnings=tuple(warnings),
     )
 
 

@@ -78,12 +78,10 @@ def _epoch(
 ) -> tuple[Epoch, float]:
     """One epoch; its line of history and the loss that counts."""
     started = time.monotonic()
-    rate = phase.schedule.at(state.epoch)
-    phase.model.optimizer.learning_rate = rate
     # All that is random depends on the seed and the number of the epoch alone: an interrupted run repeats it exactly.
     reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
     random = np.random.default_rng([seed, EPOCH_STREAM, state.phase, state.epoch])
-    watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.steps)
+    watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.schedule.steps)
     logs = phase.model.fit(
         phase.data(random), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
     ).history
@@ -93,7 +91,7 @@ def _epoch(
         epoch=len(state.history) + 1,
         phase=phase.name,
         seconds=round(time.monotonic() - started, 3),
-        lr=rate,
+        lr=float(phase.model.optimizer.learning_rate),
         loss=loss,
         accuracy=accuracy,
         val_loss=val_loss,

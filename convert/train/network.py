@@ -47,10 +47,10 @@ class Network:
             variable.assign(value)
 
     def cut(self, top_blocks: int) -> tuple[Any, Any]:
-        """The backbone as (lower, upper), so that ``top_blocks`` blocks are in the upper one."""
+        """The backbone as (lower, upper), so that ``top_blocks`` blocks (at least 1) are in the upper one."""
         keras = backend.keras()
         names = blocks(self.backbone, self.choice.row)
-        place = self.backbone.get_layer(names[max(0, len(names) - 1 - top_blocks)]).output
+        place = self.backbone.get_layer(names[-1 - min(top_blocks, len(names) - 1)]).output
         return keras.Model(self.backbone.input, place), keras.Model(place, self.backbone.output)
 
     def block_count(self) -> int:

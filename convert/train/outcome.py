@@ -11,13 +11,15 @@ from edgevision.evaluate import Evaluation, Pictures, Subject, evaluate
 from edgevision.files import write_text
 from edgevision.scorers import facts, open_scorer
 
-from .. import backend
+from .. import backend, plots
 from ..keras_card import save_keras
+from . import sheets
 from .checkpoint import State
 from .history import overfitting
 from .learning import Learning
 from .network import Network, open_network
 from .plan import Plan
+from .report import page
 from .settings import Settings
 from .watcher import Watcher
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE, H5_FILE, LABELS_FILE = "model.keras", "model.h5", "labels.txt"
 METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
+CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
+SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
 
 
 def announce(network: Network, plan: Plan, learning: Learning, watcher: Watcher) -> None:
@@ -114,10 +118,18 @@ def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Ev
         return evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
 
 
-def write_reports(result: TrainResult, settings: Settings, watcher: Watcher) -> None:
+def write_reports(result: TrainResult, watcher: Watcher) -> None:
     """metrics.json, the plots and report.html."""
-    if result.evaluation is not None:
-        write_text(result.folder / METRICS_FILE, runs.dump(result.evaluation.to_json()) + "\n")
+    folder, evaluation = result.folder, result.evaluation
+    if result.history:
+        plots.curves(result.history, folder / CURVES_FILE)
+    if evaluation is not None:
+        write_text(folder / METRICS_FILE, runs.dump(evaluation.to_json()) + "\n")
+        judged = evaluation.verdict.judgement
+        if not judged.multilabel:
+            plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
+        sheets.write_worst(evaluation, result.plan.choice.rule(result.settings.resize), folder / WORST_FILE)
+    write_text(folder / REPORT_FILE, page(result))
     seen = overfitting(list(result.history))
     if seen is not None and seen.found:
         watcher.note(seen.describe())

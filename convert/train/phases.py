@@ -33,8 +33,6 @@ class Phase:
     """Compiled: batches -> logits."""
     schedule: Schedule
     patience: int
-    steps: int
-    """Of an epoch."""
     data: Callable[[np.random.Generator], Any]
     """A tf.data.Dataset of one epoch, in an order drawn from the generator."""
     validate: Callable[[], npt.NDArray[np.float32]]
@@ -48,8 +46,9 @@ def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> 
     keras, tf = backend.keras(), backend.tensorflow()
     inputs = keras.Input((train.pooled.shape[-1],))
     model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
-    _compile(model, network, plan, train.targets)
     copies, n = train.pooled.shape[:2]
+    schedule = Schedule(plan.head_rate, plan.head_epochs, -(-n * copies // HEAD_BATCH), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
     flat = train.pooled.reshape(n * copies, -1)
 
     def data(random: np.random.Generator) -> Any:
@@ -57,10 +56,8 @@ def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> 
         arrays = (flat[order], train.targets[order % n], train.weights[order % n])
         return tf.data.Dataset.from_tensor_slices(arrays).batch(HEAD_BATCH)
 
-    schedule = Schedule(plan.head_rate, plan.head_epochs, plan.schedule)
-    steps = -(-n * copies // HEAD_BATCH)
     validate = _logits(model, lambda: [val.pooled[0]])
-    return Phase(HEAD, model, schedule, plan.patience, steps, data, validate, plan.applied_once(copies))
+    return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.applied_once(copies))
 
 
 def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
@@ -71,8 +68,9 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
     _, upper = network.cut(plan.fine_tune_blocks)
     inputs = keras.Input(train.maps.shape[2:])
     model = keras.Model(inputs, network.apply_head(InferenceMode(upper)(inputs)))
-    _compile(model, network, plan, train.targets)
     copies, n = train.maps.shape[:2]
+    schedule = Schedule(plan.rate, plan.epochs, -(-n // plan.batch_size), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
     signature = (
         tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
         tf.TensorSpec((None, train.targets.shape[1]), tf.float32),
@@ -88,15 +86,13 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
                 yield train.maps[copy[some], some].astype(np.float32), train.targets[some], train.weights[some]
 
         made = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return made.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+        return made.apply(tf.data.experimental.assert_cardinality(schedule.steps)).prefetch(2)
 
-    schedule = Schedule(plan.rate, plan.epochs, plan.schedule)
-    steps = -(-n // plan.batch_size)
     maps = val.maps[0] if len(val.targets) else val.maps
     validate = _logits(
         model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
     )
-    return Phase(FINE_TUNE, model, schedule, plan.patience, steps, data, validate, plan.applied_once(copies))
+    return Phase(FINE_TUNE, model, schedule, plan.patience, data, validate, plan.applied_once(copies))
 
 
 def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:
@@ -114,29 +110,31 @@ def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scr
         # Batch norm in inference mode: a small set's own statistics would be noise.
         features = InferenceMode(upper)(InferenceMode(lower)(x))
     model = keras.Model(inputs, network.apply_head(features))
-    _compile(model, network, plan, train.targets)
+    schedule = Schedule(plan.rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
 
     def data(random: np.random.Generator) -> Any:
         return batches(train, plan.batch_size, random.permutation(len(train)))
 
-    schedule = Schedule(plan.rate, plan.epochs, plan.schedule, warmup=2 if scratch else 0)
-    steps = -(-len(train) // plan.batch_size)
     validate = _logits(model, lambda: pictures(val, EVALUATE_BATCH))
     name = SCRATCH if scratch else FINE_TUNE
-    return Phase(name, model, schedule, plan.patience, steps, data, validate, plan.applied_live())
+    return Phase(name, model, schedule, plan.patience, data, validate, plan.applied_live())
 
 
-def _compile(model: Any, network: Network, plan: Plan, targets: npt.NDArray[np.float32]) -> None:
+def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targets: npt.NDArray[np.float32]) -> None:
     keras = backend.keras()
-    optimizer = keras.optimizers.AdamW(learning_rate=1e-3, weight_decay=plan.weight_decay)
+    optimizer = keras.optimizers.AdamW(schedule.keras(), weight_decay=plan.weight_decay)
     # Only kernels are pulled towards 0.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     positive = network.goal.positive_weights(targets, plan.class_weights)
     # XLA makes convolutions many times slower on a CPU.
     model.compile(
-        optimizer, network.goal.loss(plan.label_smoothing, positive), metrics=[network.goal.hits()], jit_compile=False
+        optimizer,
+        network.goal.loss(plan.label_smoothing, positive),
+        metrics=[network.goal.accuracy()],
+        jit_compile=False,
     )
-    optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)
 
 
 def _logits(model: Any, batches: Callable[[], Any]) -> Callable[[], npt.NDArray[np.float32]]:

@@ -1,33 +1,40 @@
-"""The learning rate of each epoch, and the decision to stop early."""
+"""The learning rate of each step, and the best epoch so far."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+from .. import backend
 
 FLOOR = 0.02
-"""Of the first rate: where a cosine ends, so that the last epoch still learns."""
+"""Of the full rate: where a cosine ends, so that the last epoch still learns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Learning rates of a phase."""
+    """Learning rates of a phase: up in a straight line, then along a cosine or straight on."""
 
     rate: float
     epochs: int
+    steps: int
+    """Of an epoch."""
     shape: str = "cosine"
     """cosine or constant."""
-    warmup: int = 0
-    """Epochs during which the rate grows to its full value."""
+    warmup_epochs: float = 1.0
+    """Adam's first steps are as long as its rate allows, whatever the gradient: without a warm-up they undo pretraining."""
 
-    def at(self, epoch: int) -> float:
-        """The rate of an epoch, counted from 0."""
-        if epoch < self.warmup:
-            return self.rate * (epoch + 1) / (self.warmup + 1)
-        if self.shape == "constant" or self.epochs <= 1:
-            return self.rate
-        done = (epoch - self.warmup) / max(1, self.epochs - self.warmup - 1)
-        return self.rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    def keras(self) -> Any:
+        """As Keras takes it, by the number of steps done."""
+        warmup = min(self.warmup_epochs, self.epochs / 4) * self.steps
+        return backend.keras().optimizers.schedules.CosineDecay(
+            initial_learning_rate=self.rate / 50,
+            decay_steps=max(1, round(self.epochs * self.steps - warmup)),
+            alpha=FLOOR if self.shape == "cosine" else 1.0,
+            warmup_target=self.rate,
+            warmup_steps=round(warmup),
+        )
 
 
 @dataclass(slots=True)

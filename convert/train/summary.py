@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from edgevision import terminal
+from edgevision.evaluation_table import percent, tables
 
 if TYPE_CHECKING:
     from .training import TrainResult
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def show(result: TrainResult) -> None:
     """Prints the result for people."""
-    terminal.show(terminal.table(["", ""], _facts(result)))
+    terminal.show(terminal.table(["", ""], _facts(result)), *(tables(result.evaluation) if result.evaluation else ()))
     print(f"{result.model}: {_verdict(result)}")
     print(result.folder.absolute())
     print(f"next: edgevision convert {shlex.quote(str(result.model))} --calibration {shlex.quote(str(result.photos))}")
@@ -33,5 +34,4 @@ def _verdict(result: TrainResult) -> str:
     if result.evaluation is None:
         return "trained; there were no pictures to test it with"
     value = result.evaluation.verdict.judgement.accuracy
-    between = f"{100 * value.low:.1f} to {100 * value.high:.1f}"
-    return f"{100 * value.value:.1f} % of {value.total} test pictures right (95 % interval {between})"
+    return f"{percent(value)} of {value.total} test pictures right"

@@ -17,7 +17,7 @@ from edgevision.evaluate import Evaluation
 from edgevision.files import write_text
 
 from .. import backend
-from . import checkpoint, config_file, history, outcome
+from . import checkpoint, config_file, history, outcome, sheets
 from .checkpoint import State
 from .fitting import fit
 from .learning import Learning, open_photos, open_sets, prepare
@@ -49,9 +49,11 @@ class TrainResult:
     folder: Path
     model: Path
     photos: Path
+    settings: Settings
     plan: Plan
     learning: Learning
     origin: str
+    """Where the first weights came from, for people."""
     history: tuple[history.Epoch, ...]
     evaluation: Evaluation | None
     """On the test pictures; None where there were none."""
@@ -120,6 +122,8 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
     rule = plan.choice.rule(settings.resize)
     sets = open_sets(learning, rule, settings, folder, watcher)
     try:
+        names = [", ".join(item.labels) for item in learning.train]
+        sheets.write_samples(sets.train, names, plan.augmentation, plan.seed, folder / outcome.SAMPLES_FILE)
         fit(network, plan, sets, state, Keeper(keep), watcher)
     finally:
         sets.pixels.close()
@@ -142,9 +146,17 @@ def _finish(
     write_text(folder / HISTORY_FILE, history.dumps(state.history))
     evaluation = outcome.score(model, learning, request.photos, watcher)
     result = TrainResult(
-        folder, model, request.photos, plan, learning, network.origin.describe(), tuple(state.history), evaluation
+        folder=folder,
+        model=model,
+        photos=request.photos,
+        settings=settings,
+        plan=plan,
+        learning=learning,
+        origin=network.origin.describe(),
+        history=tuple(state.history),
+        evaluation=evaluation,
     )
-    outcome.write_reports(result, settings, watcher)
+    outcome.write_reports(result, watcher)
     (folder / checkpoint.FILE).unlink(missing_ok=True)
     run.outputs += sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "run.json")
     return result

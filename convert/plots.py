@@ -1,0 +1,171 @@
+"""The plots of a training, as PNG files: made to be read on a phone as well, so narrow, with large letters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevision.files import write_bytes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+    from .train.history import Epoch
+
+WIDTH = 6.4
+"""Inches; with DPI 150 that is 960 pixels."""
+DPI = 150
+BLUE, ORANGE, GRAY, INK, RED, GREEN = "#2563eb", "#ea580c", "#94a3b8", "#1e293b", "#dc2626", "#16a34a"
+MAX_NAMES = 40
+"""Classes beyond which a confusion matrix shows colours only."""
+CELL_TEXT = 15
+"""Classes up to which each cell of a confusion matrix has its number."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """One picture of a contact sheet."""
+
+    pixels: Pixels
+    """uint8 RGB, (height, width, 3)"""
+    caption: str = ""
+    good: bool | None = None
+    """Colours the caption: green, red, or neither."""
+
+
+def curves(history: Sequence[Epoch], path: Path) -> None:
+    """Loss and accuracy over the epochs, training and validation; the epoch whose weights were kept is marked."""
+    figure = _figure(WIDTH, 6.4)
+    loss, accuracy = figure.subplots(2, 1, sharex=True)
+    x = [row.epoch for row in history]
+    _pair(loss, x, [row.loss for row in history], [row.val_loss for row in history])
+    percent = [100 * row.accuracy for row in history]
+    val = [None if row.val_accuracy is None else 100 * row.val_accuracy for row in history]
+    _pair(accuracy, x, percent, val)
+    best = _best(history)
+    for axes in (loss, accuracy):
+        for start in _phase_starts(history)[1:]:
+            axes.axvline(start - 0.5, color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
+        axes.axvline(best, color=GREEN, linewidth=1.2, alpha=0.8)
+    for start, name in zip(_phase_starts(history), dict.fromkeys(row.phase for row in history), strict=False):
+        loss.annotate(
+            name, (start - 0.4, 1.02), xycoords=("data", "axes fraction"), color=INK, fontsize=10, va="bottom"
+        )
+    loss.set_ylabel("loss")
+    accuracy.set_ylabel("accuracy, %")
+    accuracy.set_xlabel(f"epoch (the weights of epoch {best} are kept)")
+    accuracy.xaxis.get_major_locator().set_params(integer=True)
+    loss.legend(loc="upper right", frameon=False)
+    _save(figure, path)
+
+
+def confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
+    """Rows are the true classes, (classes, classes); each row is coloured by its shares."""
+    count = len(labels)
+    side = min(12.0, max(4.6, 1.8 + 0.42 * count))
+    figure = _figure(side, side)
+    axes = figure.subplots()
+    totals = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    shares = matrix / totals
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if count <= CELL_TEXT:
+        for row, column in np.ndindex(matrix.shape):
+            color = "white" if shares[row, column] > 0.55 else INK
+            axes.text(
+                column, row, str(matrix[row, column]), ha="center", va="center", color=color, fontsize=_font(count)
+            )
+    if count <= MAX_NAMES:
+        size = max(6.0, min(11.0, 200 / count))
+        axes.set_xticks(
+            range(count), [_short(name, 18) for name in labels], rotation=60 if count > 4 else 0, fontsize=size
+        )
+        axes.set_yticks(range(count), [_short(name, 18) for name in labels], fontsize=size)
+        if count > 4:
+            for label in axes.get_xticklabels():
+                label.set_ha("right")
+                label.set_rotation_mode("anchor")
+    axes.set_xlabel("the model says")
+    axes.set_ylabel("it is")
+    axes.grid(False)
+    _save(figure, path)
+
+
+def contact_sheet(tiles: Sequence[Tile], columns: int, path: Path) -> None:
+    """Pictures with captions, row by row; nothing is written without pictures."""
+    if not tiles:
+        return
+    rows = -(-len(tiles) // columns)
+    cell = WIDTH / columns
+    captions = any(tile.caption for tile in tiles)
+    figure = _figure(WIDTH, rows * (cell + (0.34 if captions else 0.0)) + 0.1)
+    grid = np.atleast_1d(figure.subplots(rows, columns, squeeze=False))
+    for axes, tile in zip(grid.flat, [*tiles, *([None] * (rows * columns - len(tiles)))], strict=True):
+        axes.axis("off")
+        if tile is not None:
+            axes.imshow(tile.pixels, interpolation="lanczos")
+            color = {None: INK, True: GREEN, False: RED}[tile.good]
+            axes.set_title(tile.caption, fontsize=8.5, color=color, pad=3)
+    _save(figure, path)
+
+
+def _pair(axes: Any, x: Sequence[int], train: Sequence[float], val: Sequence[float | None]) -> None:
+    marker = "o" if len(x) <= 40 else None
+    axes.plot(x, train, color=BLUE, marker=marker, markersize=3.5, linewidth=1.8, label="training")
+    known = [(i, v) for i, v in zip(x, val, strict=True) if v is not None]
+    if known:
+        axes.plot(
+            *zip(*known, strict=True), color=ORANGE, marker=marker, markersize=3.5, linewidth=1.8, label="validation"
+        )
+
+
+def _phase_starts(history: Sequence[Epoch]) -> list[int]:
+    phases = [row.phase for row in history]
+    return [history[phases.index(name)].epoch for name in dict.fromkeys(phases)]
+
+
+def _best(history: Sequence[Epoch]) -> int:
+    return min(history, key=lambda row: row.loss if row.val_loss is None else row.val_loss).epoch
+
+
+def _figure(width: float, height: float) -> Any:
+    # Without pyplot: no global state, no display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Any, path: Path) -> None:
+    for axes in figure.axes:
+        _style(axes)
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    write_bytes(path, out.getvalue())
+
+
+def _style(axes: Any) -> None:
+    axes.tick_params(colors=INK, labelsize=axes.xaxis.get_ticklabels()[0].get_fontsize() if axes.images else 11)
+    axes.xaxis.label.set_size(12)
+    axes.yaxis.label.set_size(12)
+    if not axes.images:
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def _font(count: int) -> float:
+    return max(8.0, min(16.0, 60 / count))
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
