@@ -15,6 +15,7 @@ from .evaluate import Evaluation, Pictures, Subject, evaluate
 from .files import write_text
 from .runs import Run, dump, new_run
 from .scorers import Located, facts, locate, open_scorer
+from .split import FILE as SPLIT_FILE
 from .split import Split
 from .truth import choose
 
@@ -98,9 +99,7 @@ def _choose(
     request: Request, dataset: Dataset, model: Located, other: Located | None
 ) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
     """The pictures of the split that is asked for, by the record of a training or by the source's own folders."""
-    record = request.split_file or model.split or (other.split if other else None)
-    if record and record.is_dir():
-        record = locate(record).split
+    record = _record(request.split_file) or model.split or (other.split if other else None)
     recorded = Split.read_csv(record) if record and request.split != ALL else None
     notes: list[str] = []
     if recorded and not (request.split or request.split_file) and not recorded.speaks_of(dataset):
@@ -116,6 +115,15 @@ def _choose(
     if missing:
         notes.append(f"{len(missing)} pictures of {record} are not in {dataset.path}, first {missing[0]}")
     return items, name, tuple(notes)
+
+
+def _record(given: Path | None) -> Path | None:
+    """The split.csv that is named, or that of the run folder that is named. Raises BadInput."""
+    if given is None or not given.is_dir():
+        return given
+    if not (given / SPLIT_FILE).exists():
+        raise BadInput(f"{given} has no {SPLIT_FILE}: it is no run folder of a training")
+    return given / SPLIT_FILE
 
 
 def _own(dataset: Dataset, name: str) -> tuple[Item, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,13 +134,15 @@ def judge(
     yes = limit if limit is not None else card.threshold if card.threshold is not None else YES
     predicted = scores >= yes if multilabel else _best(scores)
     right = (true == predicted).all(axis=1)
+    background = false_alarms.background_class(labels)
     matrix = metrics.multilabel_confusion(true, predicted) if multilabel else _confusion(true, predicted)
     ece, bins = metrics.calibration(*((scores.ravel(), true.ravel()) if multilabel else (scores.max(axis=1), right)))
-    background = false_alarms.background_class(labels)
-    alarms = false_alarms.answers(strangers, background)
-    advice = (
-        threshold.for_labels(scores, true) if multilabel else threshold.for_answers(scores.max(axis=1), right, alarms)
-    )
+    if multilabel:
+        advice = threshold.for_labels(scores, true)
+    else:
+        advice = threshold.for_answers(scores.max(axis=1), right, false_alarms.answers(strangers, background))
+    strangers = np.concatenate([strangers.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]])
+    choices = (("given", limit), ("card", card.threshold), ("suggested", advice.suggested))
     accuracy = share(int(right.sum()), len(right))
     assert accuracy is not None, "there is at least one picture"
     return Judgement(
@@ -152,20 +154,20 @@ def judge(
         accuracy=accuracy,
         top5=_top5(scores, true, multilabel),
         per_class=metrics.per_class(matrix),
-        roc_auc=tuple(metrics.roc_auc(true[:, c], scores[:, c]) for c in range(true.shape[1])),
-        pr_auc=tuple(metrics.average_precision(true[:, c], scores[:, c]) for c in range(true.shape[1])),
+        roc_auc=_each_class(metrics.roc_auc, true, scores),
+        pr_auc=_each_class(metrics.average_precision, true, scores),
         confusion=matrix,
         ece=ece,
         bins=bins,
         threshold=advice,
         worst=_worst(labels, scores, true, predicted, multilabel),
         ties=metrics.ties(scores),
-        false_alarms=false_alarms.measure(
-            np.concatenate([strangers.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]]),
-            background,
-            (("given", limit), ("card", card.threshold), ("suggested", advice.suggested)),
-        ),
+        false_alarms=false_alarms.measure(strangers, background, choices),
     )
+
+
+def _each_class(area: Callable[[Flags, Scores], float | None], true: Flags, scores: Scores) -> tuple[float | None, ...]:
+    return tuple(area(true[:, c], scores[:, c]) for c in range(true.shape[1]))
 
 
 def _best(scores: Scores) -> Flags:

@@ -12,7 +12,7 @@ import numpy as np
 from .ahead import in_order
 from .data import Frame
 from .dataset import Item, Skipped, fingerprint
-from .errors import BadInput, BadPicture, MissingFile
+from .errors import BadInput, BadModel, BadPicture, MissingFile
 from .pictures import decode
 from .scorers import Scorer
 
@@ -53,7 +53,7 @@ class _Read:
 
 
 def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int], None] = lambda done: None) -> Scored:
-    """Scores every picture with every model; ``step`` hears how many are done. Raises BadInput, EngineError."""
+    """Scores every picture with every model; ``step`` hears how many are done. Raises BadInput, BadModel, EngineError."""
     kept: list[Item] = []
     digests: list[str] = []
     skipped: list[Skipped] = []
@@ -96,5 +96,11 @@ def _read(item: Item) -> _Read | Skipped:
 
 def _run(scorer: Scorer, frames: list[Frame]) -> Scores:
     together = getattr(scorer, "scores_batch", None)
-    scores = together(frames) if together is not None else np.stack([scorer.scores(frame) for frame in frames])
-    return np.asarray(scores, np.float32)
+    made = together(frames) if together is not None else np.stack([scorer.scores(frame) for frame in frames])
+    scores = np.asarray(made, np.float32)
+    broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(broken):
+        raise BadModel(
+            f"the model {scorer.card.name!r} answers {frames[broken[0]].source} with scores that are no numbers"
+        )
+    return scores

@@ -293,6 +293,15 @@ def test_models_with_labels_in_another_order_agree_by_name(tmp_path: Path) -> No
     assert found is not None and found.agreement.value == 1.0 and found.kl is None
 
 
+def test_scores_that_are_no_numbers(tmp_path: Path) -> None:
+    class Broken(ColorScorer):
+        def scores(self, frame: Frame) -> np.ndarray:
+            return np.array([np.nan, 0, 1], np.float32)
+
+    with pytest.raises(BadModel, match=r"'stub' answers blue/0.png with scores that are no numbers"):
+        judged(Broken(), photos(tmp_path))
+
+
 def test_a_detector_cannot_be_scored(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="is a detection model; evaluate scores classifiers"):
         judged(ColorScorer(task="detection", activation="none"), photos(tmp_path))
@@ -432,6 +441,7 @@ def test_command_loads_no_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) ->
         (["tiny.tflite", "p", "--split", "tset"], 2, "test"),
         (["tiny.tflite", "p", "--unrelated", "empty"], 1, "empty is empty"),
         (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "no such CSV: absent.csv"),
+        (["tiny.tflite", "p", "--split-file", "empty"], 1, "empty has no split.csv"),
         (["tiny.tflite", "animals"], 1, "none of its classes is a label"),
         (["tiny.tflite"], 2, "Missing argument 'PHOTOS'"),
     ],
