@@ -96,11 +96,10 @@ def _open(options: Options) -> Source:
 
 
 def _say_what_runs(model: Model, camera: Source, note: Callable[[str], None]) -> None:
-    engine = model.engine
-    threads = getattr(engine, "threads", None)
-    runtime = f"{getattr(engine, 'runtime', 'cpu')} {getattr(engine, 'version', '')}".strip()
-    facts = f"{model.card.name}, {len(model.card.labels)} labels"
-    note(f"model: {model.path} ({facts}), {runtime} on the CPU, {threads} threads")
+    runtime = getattr(model.engine, "runtime", "an engine")
+    threads = getattr(model.engine, "threads", None)
+    labels = f"{len(model.card.labels)} labels"
+    note(f"model: {model.path} ({model.card.name}, {labels}), {runtime} on the CPU, {threads} threads")
     if not model.carded:
         size = f"{model.rule.width}x{model.rule.height}"
         note(f"note: {model.path} has no card; as MediaPipe does, the whole picture is stretched to {size}")
@@ -142,10 +141,9 @@ def _tame_opencv() -> None:
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         return
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    import cv2
+    from edgevision.opencv_log import silence
 
-    if hasattr(cv2, "setLogLevel"):
-        cv2.setLogLevel(0)
+    silence()
 
 
 def _note(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # Read by OpenCV when it is first loaded: a few kilobytes of PNG must not ask for gigabytes of memory.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
@@ -15,6 +15,7 @@ import numpy as np
 
 from .data import Frame
 from .errors import BadPicture, MissingFile
+from .opencv_log import silenced
 
 if TYPE_CHECKING:
     from .data import Pixels
@@ -125,17 +126,8 @@ def _as_color(raw: Pixels) -> Pixels:
 
 def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
     """OpenCV raises, or warns on stderr, for damaged data; the caller says it in one line instead."""
-    log = _log()
-    level = log.getLogLevel()
-    log.setLogLevel(0)
-    try:
-        return call()
-    except cv2.error:
-        return None
-    finally:
-        log.setLogLevel(level)
-
-
-def _log() -> Any:
-    """Where this OpenCV keeps its log level: version 5 moved it."""
-    return cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2
+    with silenced():
+        try:
+            return call()
+        except cv2.error:
+            return None
