@@ -65,6 +65,7 @@ class _Loop:
         self.begun = clock.monotonic()
         self.started = self.begun if started is None else started
         self.frames = self.errors = self.engine_errors = 0
+        self.last_error = ""
         self.first_ms: float | None = None
         self.stages = {name: Percentiles() for name in STAGES}
         self.ages = Percentiles()
@@ -80,15 +81,15 @@ class _Loop:
                 else:
                     self.recognise(item, read_ms, top, threshold)
                 if self.engine_errors >= MAX_ENGINE_ERRORS:
-                    return (
-                        "error",
-                        f"the engine failed on {self.engine_errors} frames in a row; the last time: {self.last_error}",
-                    )
+                    times = f"the engine failed on {self.engine_errors} frames in a row"
+                    return "error", f"{times}; the last time: {self.last_error}"
                 if self.stop():
                     break
                 if limit is not None and self.frames + self.errors >= limit:
                     return "limit", None
         except CameraLost as error:
+            if self.stop():
+                return "signal", None
             with suppress(OutputClosed):
                 self.outputs.event("camera_lost", str(error))
             return "error", str(error)
@@ -129,7 +130,7 @@ class _Loop:
         """Stage times and age; the prediction learns what the loop knows: read, and the write of the frame before."""
         prediction.stages_ms["read"] = read_ms
         for name, value in prediction.stages_ms.items():
-            self.stages[name].add(value)
+            self.stages.setdefault(name, Percentiles()).add(value)
         if self.write_ms is not None:
             prediction.stages_ms["write"] = self.write_ms
         if frame.captured_at is not None:

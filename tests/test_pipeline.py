@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from edgevision import modelfile, open_model
 from edgevision.card import ModelCard
 from edgevision.data import Frame, Label, Prediction
-from edgevision.errors import BadInput, EngineError
+from edgevision.errors import BadInput, CameraLost, EngineError
 from edgevision.model import Model
 from edgevision.rule import Rule
 
@@ -321,6 +321,19 @@ def test_stop_wakes_a_loop_that_waits_for_its_camera() -> None:
     stop = Stop()
     threading.Timer(0.05, stop.request).start()
     assert run(Silent(), StubModel(), [], stop=stop).stopped_by == "signal"
+
+
+def test_camera_that_breaks_because_it_was_closed_is_not_lost() -> None:
+    stop = Stop()
+
+    class Breaking(FakeCamera):
+        def __iter__(self) -> Iterator[Frame | Unreadable]:
+            stop.request()
+            raise CameraLost("closed under our feet")
+            yield
+
+    summary = run(Breaking("ok"), StubModel(), [], stop=stop)
+    assert (summary.stopped_by, summary.message) == ("signal", None)
 
 
 def test_signals_ask_first_and_interrupt_then() -> None:

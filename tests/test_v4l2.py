@@ -147,6 +147,23 @@ def test_capture_time_is_the_drivers_where_it_is_on_our_clock(stamp_ms: float, e
     assert reader.read().captured_at == pytest.approx(expected)
 
 
+def test_damaged_frames_are_passed_over() -> None:
+    capture = FakeCapture()
+    answers = iter([(False, None), cv2.error("broken JPEG"), (True, None), (True, np.zeros((4, 8), np.uint16))] * 2)
+
+    def read() -> tuple[bool, np.ndarray | None]:
+        answer = next(answers, (True, np.ones((4, 8, 3), np.uint8)))
+        if isinstance(answer, cv2.error):
+            raise answer
+        return answer
+
+    capture.read = read  # type: ignore[method-assign]
+    reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture)
+    frame = reader.read()
+    assert frame.index == 0
+    assert frame.pixels.all()
+
+
 def test_literal_node_that_is_absent() -> None:
     with pytest.raises(CameraError, match="no such camera: /dev/video987"):
         open_camera("/dev/video987")

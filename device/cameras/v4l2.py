@@ -19,12 +19,12 @@ from .newest import NewestFrame
 from .v4l2_nodes import Node, nodes
 
 if TYPE_CHECKING:
-    from edgevision.data import Pixels
-
     from ..protocols import Source
 
 FIRST_FRAME_S = 5.0
 """A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""
+BAD_READS = 10
+"""So many in a row, and the camera is gone; USB cameras send a damaged frame now and then, mostly the first."""
 TRY_TEST = "--camera test: is a moving test pattern that is always there"
 Capture = Callable[[str], Any]
 """Opens a node: a path -> cv2.VideoCapture."""
@@ -47,18 +47,26 @@ class V4L2Reader:
         self.description = ", ".join(filter(None, [name, size + (f" at {fps:.4g} frames/s" if fps > 0 else "")]))
 
     def read(self) -> Frame:
-        """The next frame. Raises CameraLost."""
-        good, pixels = self._capture.read()
-        now = self._clock.monotonic()
-        if not good or not _is_picture(pixels):
-            raise CameraLost(f"{self.spec} delivers no more frames (unplugged?)")
-        frame = Frame(pixels, "BGR", self._index, self._stamp(now), self.spec)
-        self._index += 1
-        return frame
+        """The next frame; damaged ones are passed over. Raises CameraLost."""
+        for _ in range(BAD_READS):
+            pixels = self._decode()
+            now = self._clock.monotonic()
+            if _is_picture(pixels):
+                frame = Frame(pixels, "BGR", self._index, self._stamp(now), self.spec)
+                self._index += 1
+                return frame
+        raise CameraLost(f"{self.spec} delivers no more frames (unplugged?)")
 
     def close(self) -> None:
         """Frees the device."""
         self._capture.release()
+
+    def _decode(self) -> Any:
+        try:
+            good, pixels = self._capture.read()
+        except cv2.error:  # a JPEG that broke on the wire
+            return None
+        return pixels if good else None
 
     def _stamp(self, now: float) -> float:
         """The driver's time of capture where it is on our clock (V4L2 says CLOCK_MONOTONIC for most), otherwise now."""
@@ -143,14 +151,8 @@ def _listing(found: list[Node], failures: dict[Path, str]) -> str:
     )
 
 
-def _is_picture(pixels: Pixels | None) -> bool:
-    return (
-        pixels is not None
-        and pixels.dtype == np.uint8
-        and pixels.ndim == 3
-        and pixels.shape[2] == 3
-        and pixels.size > 0
-    )
+def _is_picture(pixels: Any) -> bool:
+    return isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,) and pixels.size > 0
 
 
 def _open(path: str) -> Any:
