@@ -161,7 +161,7 @@ def _finish(path: Path, source: Source, layout: Layout, names: dict[str, str]) -
     skipped = [Skipped(*pair) for pair in layout.skipped]
     if multilabel:
         rows = [replace(row, labels=tuple(name for name in row.labels if name != BACKGROUND)) for row in rows]
-    else:
+    if not multilabel or layout.name != "CSV":  # only a CSV can say that a picture shows nothing
         skipped += [
             Skipped(row.path, "nothing says what it shows: not in a class folder, no label")
             for row in rows

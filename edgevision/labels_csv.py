@@ -67,7 +67,7 @@ def read_label_map(path: Path) -> dict[str, str]:
     """``name,label`` per line: a folder's name, or a picture's path, and what the model calls it. Raises BadInput."""
     found: dict[str, str] = {}
     for line, cells in _cells(read_text(path), str(path)):
-        if len(cells) < 2 or not cells[0].strip() or not cells[1].strip():
+        if len(cells) < 2 or not cells[0].strip() or not cells[1].strip() or has_control(cells[1].strip()):
             raise BadInput(f"{path}, line {line}: expected name,label; got {','.join(cells)!r}")
         name, label = cells[0].strip(), cells[1].strip()
         if found.setdefault(name, label) != label:
@@ -87,6 +87,11 @@ def read_text(path: Path) -> str:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8") from None
+
+
+def has_control(text: str) -> bool:
+    """Whether there is a line break or another control character in a name."""
+    return any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
 
 
 def _cells(text: str, name: str) -> list[tuple[int, list[str]]]:
@@ -111,5 +116,9 @@ def _row(cells: list[str], columns: dict[str, int], line: int, name: str) -> Row
     path = cell("path").replace("\\", "/").removeprefix("./")
     if not path:
         raise BadInput(f"{name}, line {line}: no path; each line must be: path,label")
+    if has_control(path) or has_control(cell("label")):
+        raise BadInput(
+            f"{name}, line {line}: a line break or another control character within {path + cell('label')!r}"
+        )
     labels = tuple(dict.fromkeys(part.strip() for part in cell("label").split(SEPARATOR) if part.strip()))
     return Row(path, labels, cell("split") or None, cell("group"), line)

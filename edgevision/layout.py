@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from .errors import BadInput
 from .formats import READABLE, SUFFIX_KIND
-from .labels_csv import Row
+from .labels_csv import Row, has_control
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -104,7 +104,7 @@ def _pictures(files: Iterable[str], pile: _Pile) -> list[str]:
     for name in files:
         suffix = PurePosixPath(name).suffix.lower()
         kind = SUFFIX_KIND.get(suffix)
-        if not name.isprintable() or not _encodable(name):
+        if has_control(name) or not _encodable(name):
             pile.skipped.append((ascii(name)[1:-1], "the file's name is not readable text; rename it"))
         elif kind in READABLE:
             found.append(name)
@@ -129,7 +129,7 @@ def _encodable(name: str) -> bool:
 def _wrapper(pictures: list[str]) -> str:
     """``photos/`` where everything lies in folders of this one folder: what packing a folder into a zip gives."""
     tops = {name.partition("/")[0] for name in pictures}
-    if len(tops) != 1 or tops & SPLIT_FOLDERS.keys():
+    if len(tops) != 1 or any(top.lower() in SPLIT_FOLDERS for top in tops):
         return ""
     base = f"{tops.pop()}/"
     inner = [name.removeprefix(base) for name in pictures]
@@ -143,13 +143,8 @@ def _split_folders(names: list[str]) -> dict[str, str]:
 
     A split holds class folders, a class holds pictures: that tells the railway from the training set.
     """
-    depths: dict[str, set[bool]] = {}
-    for name in names:
-        top, _, rest = name.partition("/")
-        depths.setdefault(top, set()).add("/" in rest)
-    found = {
-        top: SPLIT_FOLDERS[top.lower()] for top in depths if top.lower() in SPLIT_FOLDERS and depths[top] == {True}
-    }
+    deep = dict.fromkeys(name.partition("/")[0] for name in names if name.count("/") > 1)
+    found = {top: SPLIT_FOLDERS[top.lower()] for top in deep if top.lower() in SPLIT_FOLDERS}
     kinds = list(found.values())
     return found if "train" in kinds and len(kinds) > 1 and len(set(kinds)) == len(kinds) else {}
 

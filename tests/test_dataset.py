@@ -84,6 +84,17 @@ def test_pictures_beside_the_splits_are_named(tmp_path: Path) -> None:
     assert [(one.path, one.reason) for one in found.skipped] == [("spare/a/1.jpg", "outside of test/, train/")]
 
 
+def test_a_loose_picture_does_not_make_a_class_of_a_split(tmp_path: Path) -> None:
+    found = open_dataset(fill(tmp_path, "train/a/1.jpg", "train/loose.jpg", "test/a/1.jpg"))
+    assert found.classes == ("a",) and [one.path for one in found.skipped] == ["train/loose.jpg"]
+
+
+def test_names_in_any_language(tmp_path: Path) -> None:
+    found = open_dataset(fill(tmp_path, "猫\u3000科/写真 1.jpg", "Vögel/ä\u00a0b.jpg", "bad\nname/1.jpg"))
+    assert found.classes == ("Vögel", "猫\u3000科")
+    assert [one.path for one in found.skipped] == ["bad\\nname/1.jpg"]
+
+
 def test_empty_class_folder_is_told(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.jpg", "b/1.jpg")
     (tmp_path / "birds").mkdir()
@@ -240,6 +251,7 @@ def damaged_zip(root: Path) -> Path:
         (csv("path,label\n1.jpg,cat\n1.jpg,dog\n"), "line 3: 1.jpg has other labels than in line 2"),
         (csv("path,label,split\n1.jpg,cat,holdout\n"), "line 2: the split must be train, val or test; it is 'holdout'"),
         (csv("path,label\n1.jpg,\n"), "nothing says what they show"),
+        (csv('path,label\n"1\n.jpg",cat\n'), "a line break or another control character"),
         (damaged_zip, "neither a folder, nor a zip, nor a CSV"),
         (lambda root: root / "absent", "no such folder, zip or CSV of pictures"),
         (lambda root: root / "absent.csv", "no such CSV"),
