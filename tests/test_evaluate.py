@@ -443,6 +443,7 @@ def test_command_loads_no_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) ->
         (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "no such CSV: absent.csv"),
         (["tiny.tflite", "p", "--split-file", "empty"], 1, "empty has no split.csv"),
         (["tiny.tflite", "animals"], 1, "none of its classes is a label"),
+        (["tiny.tflite", "p", "--threshold", "nan"], 2, "nan is no number"),
         (["tiny.tflite"], 2, "Missing argument 'PHOTOS'"),
     ],
 )

@@ -16,7 +16,7 @@ LISTED = 10
 """Lines of each kind that people are shown; --json gives all."""
 
 
-@click.group(no_args_is_help=True)
+@click.group(no_args_is_help=False)
 def data() -> None:
     """Look at a set of labelled pictures."""
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from ..runs import Run
 
 
+def _number(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Range types let NaN through."""
+    if value is not None and value != value:
+        raise click.BadParameter("nan is no number", param=parameter)
+    return value
+
+
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("photos", type=PATH)
@@ -34,7 +41,10 @@ if TYPE_CHECKING:
     help="Pictures that show none of the classes: how often is there an answer?",
 )
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1), help="Score from which an answer counts; default: the model's own."
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    callback=_number,
+    help="Score from which an answer counts; default: the model's own.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, 256), help="CPU threads of a .tflite; default: as many as there are cores."
