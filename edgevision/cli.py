@@ -67,10 +67,13 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name="edgevision")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """From photos or a Keras model to a camera loop on a Raspberry Pi or a Coral accelerator."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

@@ -47,5 +47,10 @@ def test_faults_are_one_line(args: list[str], code: int, said: str, tmp_path: Pa
     assert said in lines[0]
 
 
+def test_bare_command_shows_the_help() -> None:
+    done = run()
+    assert done.returncode == 0 and "Commands:" in done.stdout and not done.stderr
+
+
 def test_version() -> None:
     assert run("--version").stdout.startswith("edgevision, version ")
