@@ -1,4 +1,4 @@
-"""JSON lines: one object for each frame, error and event, as README.md lists their fields."""
+"""JSON lines: one object for each frame, error and event."""
 
 from __future__ import annotations
 
