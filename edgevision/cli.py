@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            ctx.fail(f"no such command: {name!r}{nearest(name, list(COMMANDS))}; edgevision --help lists them")
+            ctx.fail(f"no such command: {name!r}{nearest(name, list(COMMANDS))}")
         return super().resolve_command(ctx, args)
 
 
