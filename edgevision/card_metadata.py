@@ -9,10 +9,11 @@ from .card import LABELS, ModelCard
 from .metadata import AssociatedFile, ColorSpace, Metadata, ProcessUnit, TensorMetadata
 from .rule import Rule
 from .tasks.decoder import OutputFacts
-from .tasks.detection_outputs import DetectionOutputs, find_outputs
+from .tasks.detection_outputs import ROLES, DetectionOutputs, find_outputs, roles_by_metadata
 from .tensors import TensorSpec
 
 LABEL_KINDS = ("axis_labels", "value_labels")
+MEDIAPIPE_NAMES = {"boxes": "location", "classes": "category", "scores": "score", "count": "number of detections"}
 COLOR: dict[str, ColorSpace | None] = {
     "RGB": "RGB",
     "GRAY": "GRAY",
@@ -39,7 +40,7 @@ def metadata_for(
     kept = [replace(old, files=_others(old.files, files)) for old in known]
     if card.task == "detection":
         where = find_outputs(outputs, OutputFacts(base, {}, operator_outputs))
-        described = [_detector_output(card, where, n, old) for n, old in enumerate(kept)]
+        described = [_detector_output(card, where, n, old) for n, old in enumerate(_in_order(kept, where))]
     else:
         described = [_output(card, spec, old) for spec, old in zip(outputs[:1], kept[:1], strict=True)] + kept[1:]
     return replace(
@@ -93,18 +94,33 @@ def _output(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMet
 
 
 def _detector_output(card: ModelCard, where: DetectionOutputs, number: int, old: TensorMetadata) -> TensorMetadata:
-    """One of a detector's outputs, under the names that MediaPipe looks for where it has none."""
-    if (old.content == "box") != (number == where.boxes) and old.content:
-        old = TensorMetadata()  # it is about another order of the outputs
-    span = old.range or (2, 2)
-    if number == where.boxes:
-        return replace(old, name=old.name or "location", content="box", box=where.box, range=span)
+    """One of a detector's outputs."""
+    role = next((role for role in ROLES if getattr(where, role) == number), None)
+    if role is None:
+        return old
+    # MediaPipe finds the outputs by these names, and takes the usual order where they have others.
+    usual = (where.boxes, where.classes, where.scores, where.count) == (0, 1, 2, 3)
+    old = replace(old, name=old.name if old.name and usual else MEDIAPIPE_NAMES[role])
+    if role == "count":
+        return replace(old, content="feature")
+    old = replace(old, range=old.range or (2, 2))
+    if role == "boxes":
+        return replace(old, content="box", box=where.box)
     old = replace(old, content="feature")
-    if number == where.classes:
-        return _labelled(card, replace(old, name=old.name or "category", range=span), "value_labels")
-    if number == where.scores:
-        return replace(old, name=old.name or "score", range=span, units=_thresholded(card, old))
-    return replace(old, name=old.name or "number of detections") if number == where.count else old
+    return _labelled(card, old, "value_labels") if role == "classes" else replace(old, units=_thresholded(card, old))
+
+
+def _in_order(known: list[TensorMetadata], where: DetectionOutputs) -> list[TensorMetadata]:
+    """What is known of a detector's outputs, each at its place, where it was written for another order of them."""
+    said = roles_by_metadata(known)
+    now = {role: getattr(where, role) for role in said}
+    if said == now:
+        return known
+    found = [TensorMetadata() for _ in known]
+    for role, number in said.items():
+        if now[role] is not None:
+            found[now[role]] = known[number]
+    return found
 
 
 def _labelled(card: ModelCard, old: TensorMetadata, kind: str) -> TensorMetadata:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from .data import Detection, Frame, Prediction
-from .lettering import Colour, label
+from .lettering import MAX_LETTERS, Colour, label
 from .tasks.segmentation import UNSEEN, stretch
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ SMALLEST = 240
 LONGEST = 4096
 """No picture is enlarged beyond this (pixels of its longer side)."""
 MASK_OPACITY = 0.45
+SMALLEST_LETTERS = 12
+"""Pixels; smaller ones cannot be read."""
 MAX_LINES = 8
 """Lines of text at most, where they stand in a list."""
 UNKNOWN_PAPER = (96, 96, 96)
@@ -63,7 +65,7 @@ class _Pen:
         self.height, self.width = canvas.shape[:2]
         # Between the shorter side and the mean of both: a panorama has room for letters only along its shorter side.
         extent = min((self.width * self.height) ** 0.5, 1.5 * min(self.width, self.height))
-        self.letters = max(12, round(extent / 32))
+        self.letters = max(SMALLEST_LETTERS, round(extent / 32))
         self.stroke = max(1, round(extent / 260))
         self.taken: list[tuple[int, int, int, int]] = []
 
@@ -85,7 +87,7 @@ class _Pen:
     def box_label(self, found: Detection, factor: int) -> None:
         """Above the box, else inside it at the top, else below: the first place that is in the picture and free."""
         x0, y0, _, y1 = self._corners(found, factor)
-        text = self._fit(f"{found.name} {found.score:.2f}", colour(found.index))
+        text = self._fit(found.name, f" {found.score:.2f}", colour(found.index))
         h, w = text.shape[:2]
         left = min(max(0, x0 - self.stroke // 2), self.width - w)
         places = [(left, y) for y in (y0 - h, y0 + self.stroke, y1 - h - self.stroke, y1) if 0 <= y <= self.height - h]
@@ -93,26 +95,27 @@ class _Pen:
         x, y = (free or places or [(left, min(max(0, y0), max(0, self.height - h)))])[0]
         self._paste(text, x, y)
 
-    def lines(self, lines: list[tuple[str, Colour]]) -> None:
+    def lines(self, lines: list[tuple[str, str, Colour]]) -> None:
         """A list in the upper left corner, as long as there is room."""
         y = 0
-        for text, paper in lines[:MAX_LINES]:
-            drawn = self._fit(text, paper)
+        for name, value, paper in lines[:MAX_LINES]:
+            drawn = self._fit(name, value, paper)
             if y + drawn.shape[0] > self.height:
                 return
             self._paste(drawn, 0, y)
             y += drawn.shape[0]
 
-    def _fit(self, text: str, paper: Colour) -> Pixels:
-        """A label that is not wider than the picture: smaller letters, and fewer where these would be too small."""
+    def _fit(self, name: str, value: str, paper: Colour) -> Pixels:
+        """A label that is not wider than the picture: smaller letters, and less of the name where they are smallest."""
         size = self.letters
-        drawn = label(text, size, paper)
+        drawn = label(name + value, size, paper)
         if drawn.shape[1] > self.width:
-            size = max(12, size * self.width // drawn.shape[1])
-            drawn = label(text, size, paper)
-        while drawn.shape[1] > self.width and len(text) > 4:
-            text = text.removesuffix("...")[:-1] + "..."
-            drawn = label(text, size, paper)
+            size = max(SMALLEST_LETTERS, size * self.width // drawn.shape[1])
+            drawn = label(name + value, size, paper)
+        for length in range(min(len(name), MAX_LETTERS) - 1, -1, -1):
+            if drawn.shape[1] <= self.width:
+                break
+            drawn = label(f"{name[:length]}...{value}", size, paper)
         return drawn[: self.height, : self.width]
 
     def _paste(self, drawn: Pixels, x: int, y: int) -> None:
@@ -140,13 +143,13 @@ def _canvas(frame: Frame) -> tuple[Pixels, int]:
     return np.ascontiguousarray(enlarged), factor
 
 
-def _lines(prediction: Prediction) -> list[tuple[str, Colour]]:
-    """Text for what has no place of its own in the picture."""
+def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
+    """Name, value and colour of what has no place of its own in the picture."""
     if prediction.task in ("classification", "multilabel"):
-        found = [(f"{item.name} {item.score:.2f}", colour(item.index)) for item in prediction.labels]
-        return found or [("unknown", UNKNOWN_PAPER)]
+        found = [(item.name, f" {item.score:.2f}", colour(item.index)) for item in prediction.labels]
+        return found or [("unknown", "", UNKNOWN_PAPER)]
     shown = [region for region in prediction.regions if region.name != BACKGROUND]
-    return [(f"{region.name} {region.area:.0%}", colour(region.index)) for region in shown]
+    return [(region.name, f" {region.area:.0%}", colour(region.index)) for region in shown]
 
 
 def _edges(mask: Pixels, width: int) -> npt.NDArray[np.bool_]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from edgevision import open_model, pictures
 from edgevision.card import ModelCard
 from edgevision.data import Label
 from edgevision.errors import BadModel
@@ -76,3 +79,12 @@ def test_other_outputs_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_pooled_shape_is_accepted() -> None:
     assert classification.classes(TensorSpec("out", (1, 1, 1, 1001), "uint8"), "softmax") == 1001
+
+
+@pytest.mark.parametrize("kind", ["quant", "float"])
+def test_a_real_classifier_is_run_by_its_metadata(shared: Path, kind: str) -> None:
+    frame = pictures.read(shared / "data" / "pictures" / "cat.bmp")
+    with open_model(shared / "models" / f"mobilenet_v1_0.25_224_{kind}_with_metadata.tflite", threads=1) as model:
+        found = model.predict(frame)
+    assert [label.name for label in found.labels][:2] == ["Egyptian cat", "tabby"]
+    assert [label.index for label in found.labels][:2] == [286, 282]

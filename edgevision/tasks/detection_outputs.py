@@ -58,7 +58,7 @@ def find_outputs(outputs: Sequence[TensorSpec], facts: OutputFacts) -> Detection
         assert boxes is not None and classes is not None and scores is not None
         return DetectionOutputs(boxes, classes, scores, count)
     described = facts.metadata.outputs if facts.metadata else ()
-    for roles in (_by_metadata(described) if len(described) == len(outputs) else {}, _by_names(outputs)):
+    for roles in (roles_by_metadata(described) if len(described) == len(outputs) else {}, _by_names(outputs)):
         if {"boxes", "classes", "scores"} <= roles.keys():
             box = described[roles["boxes"]].box if len(described) == len(outputs) else None
             return DetectionOutputs(
@@ -71,6 +71,17 @@ def find_outputs(outputs: Sequence[TensorSpec], facts: OutputFacts) -> Detection
     )
 
 
+def roles_by_metadata(described: Sequence[TensorMetadata]) -> dict[str, int]:
+    """Which of the described tensors holds what, as far as contents, labels and names tell."""
+    roles = _by_name([tensor.name for tensor in described])
+    for number, tensor in enumerate(described):
+        if tensor.content == "box":
+            roles["boxes"] = number
+        elif any(file.type == "value_labels" for file in tensor.files):
+            roles["classes"] = number
+    return roles if len(set(roles.values())) == len(roles) else {}
+
+
 def corners(values: npt.NDArray[np.float32], box: Box, width: int, height: int) -> npt.NDArray[np.float32]:
     """Boxes as (n, 4): left, top, right, bottom in pixels of the model's input, of this width and height."""
     ordered = values[:, list(box.index)] if len(box.index) == 4 else values
@@ -79,16 +90,6 @@ def corners(values: npt.NDArray[np.float32], box: Box, width: int, height: int) 
     elif box.type == "center":
         ordered = np.hstack([ordered[:, :2] - ordered[:, 2:] / 2, ordered[:, :2] + ordered[:, 2:] / 2])
     return ordered if box.pixels else ordered * np.array([width, height, width, height], np.float32)
-
-
-def _by_metadata(described: Sequence[TensorMetadata]) -> dict[str, int]:
-    roles = _by_name([tensor.name for tensor in described])
-    for number, tensor in enumerate(described):
-        if tensor.content == "box":
-            roles["boxes"] = number
-        elif any(file.type == "value_labels" for file in tensor.files):
-            roles["classes"] = number
-    return roles if len(set(roles.values())) == len(roles) else {}
 
 
 def _by_names(outputs: Sequence[TensorSpec]) -> dict[str, int]:

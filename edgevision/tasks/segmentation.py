@@ -10,7 +10,8 @@ import numpy as np
 from ..card import ModelCard
 from ..data import Prediction, Region
 from ..errors import BadModel
-from ..preprocess import Geometry, plan
+from ..preprocess import plan
+from ..rule import Rule
 from ..tensors import TensorSpec
 from .decoder import OutputFacts
 from .dequantize import dequantize
@@ -43,7 +44,7 @@ class SegmentationDecoder:
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
         """The mask and the regions in it, largest first. ``threshold`` is for a single plane of scores."""
         classes = self._classes(outputs[0], self._threshold if threshold is None else threshold)
-        mask = over_frame(classes, plan(*size, self._card.rule), self._card.rule.width, self._card.rule.height, size)
+        mask = over_frame(classes, self._card.rule, size)
         return Prediction("segmentation", regions=self._regions(mask), mask=mask)
 
     def _classes(self, output: Tensor, threshold: float) -> Pixels:
@@ -69,20 +70,19 @@ class SegmentationDecoder:
         return tuple(Region(i, self._card.label(i), area[i], int(counts[i])) for i in order)
 
 
-def over_frame(classes: Pixels, geometry: Geometry, width: int, height: int, size: tuple[int, int]) -> Pixels:
-    """A mask over the model's input, of ``width`` x ``height`` pixels, as one over the whole frame.
+def over_frame(classes: Pixels, rule: Rule, size: tuple[int, int]) -> Pixels:
+    """A mask over the model's input as one over the whole frame.
 
     Its resolution stays the model's: the border of a letterbox is cut off; where the model saw only a part of the
     frame, the rest is UNSEEN (and the mask no finer than the frame). ``size``: width and height of the frame (pixels).
     """
+    geometry = plan(*size, rule)
     x, y, w, h = geometry.target
     rows, columns = classes.shape
-    part = classes[_span(y, h, height, rows), _span(x, w, width, columns)]
-    x, y, w, h = geometry.source
-    # Less than one pixel of the mask is left out at an edge where a size cannot be halved: that is no crop.
-    cropped = (size[0] - w) * part.shape[1] > w or (size[1] - h) * part.shape[0] > h
-    if not cropped:
+    part = classes[_span(y, h, rule.height, rows), _span(x, w, rule.width, columns)]
+    if rule.resize != "crop":
         return np.ascontiguousarray(part)
+    x, y, w, h = geometry.source
     part = stretch(part, min(w, part.shape[1]), min(h, part.shape[0]))
     across, down = part.shape[1] / w, part.shape[0] / h
     left, top = round(x * across), round(y * down)
