@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,27 +18,37 @@ from .tensors import TensorSpec
 if TYPE_CHECKING:
     from .data import Tensor
 
-RUNTIMES = (
-    # name shown, module, distributions that may hold it
-    ("litert", "ai_edge_litert.interpreter", ("ai-edge-litert",)),
-    ("tflite-runtime", "tflite_runtime.interpreter", ("tflite-runtime",)),
-    ("tensorflow", "tensorflow.lite", ("tensorflow", "tensorflow-cpu")),
-)
+RUNTIMES = {
+    # name shown: module; in the order they are tried
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite",
+}
+_DISTRIBUTIONS = {
+    # what pip calls them
+    "litert": ("ai-edge-litert",),
+    "tflite-runtime": ("tflite-runtime",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu"),
+}
 
 
 class Interpreter:
     """A model, ready to run on the CPU."""
 
-    def __init__(self, raw: Any, runtime: str, version: str, threads: int) -> None:
+    def __init__(self, raw: Any, runtime: str, threads: int) -> None:
         self._raw = raw
         self.runtime = runtime
         """Name of the runtime."""
-        self.version = version
         self.threads = threads
         self.inputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_input_details())
         self.outputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_output_details())
         self._input = int(raw.get_input_details()[0]["index"])
         self._outputs = [int(d["index"]) for d in raw.get_output_details()]
+
+    @property
+    def version(self) -> str:
+        """Of the runtime's distribution; looked up when asked, because reading it costs a start 10 ms and more."""
+        return _version(_DISTRIBUTIONS[self.runtime])
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
         """Runs the model once; copies that the caller owns. Raises EngineError."""
@@ -57,14 +67,14 @@ class Interpreter:
 
 def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpreter:
     """Loads a .tflite, from its bytes or its path, onto the CPU. Raises EngineError, MissingDependency."""
-    name, module, version = _runtime()
+    name, module = _runtime()
     source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     count = threads or available_cpus()
     try:
         with _native_notes_off():
             raw = module.Interpreter(num_threads=count, **source)
             raw.allocate_tensors()
-        return Interpreter(raw, name, version, count)
+        return Interpreter(raw, name, count)
     except (RuntimeError, ValueError) as error:
         if "edgetpu-custom-op" in str(error):
             raise EngineError(
@@ -93,16 +103,18 @@ def _native_notes_off() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _runtime() -> tuple[str, Any, str]:
-    for name, module, distributions in RUNTIMES:
+def _runtime() -> tuple[str, Any]:
+    for name, module in RUNTIMES.items():
         try:
-            return name, import_module(module), _version(distributions)
+            return name, import_module(module)
         except ImportError:
             continue
     raise MissingDependency("no TFLite runtime is installed; install one with: pip install ai-edge-litert")
 
 
 def _version(distributions: tuple[str, ...]) -> str:
+    from importlib import metadata
+
     for name in distributions:
         try:
             return metadata.version(name)
