@@ -43,9 +43,9 @@ class Augmentation:
 
 PRESETS = {
     "none": Augmentation(),
-    "light": Augmentation(flip="horizontal", rotation=10, zoom=0.15, translation=0.08, brightness=0.1, contrast=0.15),
+    "light": Augmentation(flip="horizontal", rotation=10.0, zoom=0.15, translation=0.08, brightness=0.1, contrast=0.15),
     "strong": Augmentation(
-        flip="horizontal", rotation=20, zoom=0.3, translation=0.15, brightness=0.2, contrast=0.3, noise=0.02
+        flip="horizontal", rotation=20.0, zoom=0.3, translation=0.15, brightness=0.2, contrast=0.3, noise=0.02
     ),
 }
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from edgevision.convert.backbones import BACKBONES, Choice, find
+
 from edgevision.errors import BadInput, BadModel, EdgeVisionError, MissingFile, UnknownName
 
 pytestmark = pytest.mark.tensorflow

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-
 from edgevision.convert.pixel_cache import PLACES, PixelSource, free_memory, open_pixels
+
 from edgevision.dataset import Item, open_dataset
 from edgevision.preprocess import prepare
 from edgevision.rule import Rule

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
-
 from edgevision.convert.augment import PRESETS, Augmentation
 from edgevision.convert.backbones import BACKBONES
 from edgevision.convert.commands.train import train
 from edgevision.convert.train import config_file
 from edgevision.convert.train.settings import OPTIONS, SECTIONS, Settings, checked
+from hypothesis import given
+from hypothesis import strategies as st
+
 from edgevision.errors import BadInput, MissingFile
 
 

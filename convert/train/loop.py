@@ -63,7 +63,7 @@ def run_phase(
         state.epoch += 1
         watcher.end(row, better)
         state.weights = network.values()
-        state.optimizer = [np.array(v.value) for v in phase.model.optimizer.variables]
+        state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
     # The next phase goes on from the best weights, with an optimizer of its own.
     if state.best_weights:

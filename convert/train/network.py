@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import backend
 from ..backbones import CNN, Choice, blocks, build
 from ..folding import folded
@@ -39,7 +37,7 @@ class Network:
 
     def values(self) -> list[npt.NDArray[Any]]:
         """A copy of all variables."""
-        return [np.array(variable.value) for variable in self.variables]
+        return [variable.numpy().copy() for variable in self.variables]
 
     def assign(self, values: Sequence[npt.NDArray[Any]]) -> None:
         """Takes over what ``values`` gave."""

@@ -13,14 +13,13 @@ from ..augment import augmenter
 from ..batches import Examples, batches, pictures
 from .features import Features
 from .network import Network
-from .plan import Plan
+from .plan import HEAD_BATCH, Plan
 from .schedule import Schedule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 HEAD, FINE_TUNE, SCRATCH = "head", "fine-tune", "scratch"
-HEAD_BATCH = 64
 EVALUATE_BATCH = 50
 
 

@@ -16,6 +16,9 @@ from .settings import Settings
 
 PASSES = 6400
 """Pictures, copies included, that go once through the frozen part: about a minute for a MobileNetV2 on two cores."""
+HEAD_BATCH = 64
+HEAD_STEPS = 1200
+"""Steps of HEAD_BATCH features in which a last layer learns what there is to learn."""
 MAX_COPIES = 24
 """More copies of one picture teach little."""
 
@@ -81,11 +84,12 @@ def make_plan(settings: Settings, choice: Choice, pictures: int, gpu: bool) -> P
         and (settings.features == "once" or (pictures <= PASSES and not gpu))
     )
     copies = settings.copies or max(2, min(MAX_COPIES, PASSES // max(1, pictures)))
+    copies = copies if augmented and once else 1
     return Plan(
         choice=choice,
         weights=settings.weights,
         dropout=settings.dropout,
-        head_epochs=0 if scratch else _or(settings.head_epochs, 15),
+        head_epochs=0 if scratch else _or(settings.head_epochs, _head_epochs(pictures * copies)),
         epochs=_or(settings.epochs, 40 if scratch else 10),
         fine_tune_blocks=0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks),
         batch_size=settings.batch_size or 32,
@@ -97,7 +101,7 @@ def make_plan(settings: Settings, choice: Choice, pictures: int, gpu: bool) -> P
         patience=settings.patience or (8 if scratch else 5),
         class_weights=settings.class_weights,
         once=once,
-        copies=copies if augmented and once else 1,
+        copies=copies,
         augmentation=settings.augmentation,
         mixed=settings.precision == "mixed" or (settings.precision == "auto" and gpu),
         seed=settings.seed,
@@ -121,6 +125,11 @@ def settled(settings: Settings, plan: Plan) -> Settings:
         copies=plan.copies,
         **augmentation,
     )
+
+
+def _head_epochs(features: int) -> int:
+    """As many as the last layer needs steps, whatever the size of the set."""
+    return max(8, min(60, round(HEAD_STEPS * HEAD_BATCH / max(1, features))))
 
 
 def _or(value: Any, otherwise: Any) -> Any:

@@ -101,7 +101,7 @@ class Settings:
         1e-4, "training", "float", "Pull of the kernels towards 0 (AdamW).", low=0.0, high=1.0
     )
     label_smoothing: float = _option(
-        0.0, "training", "float", "Share of each target given to all classes.", low=0.0, high=0.9
+        0.1, "training", "float", "Share of each target given to all classes.", low=0.0, high=0.9
     )
     patience: int | None = _option(
         None,

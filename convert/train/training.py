@@ -25,6 +25,7 @@ from .loop import Keeper
 from .network import Network, open_network
 from .plan import Plan, choose, make_plan, settled
 from .settings import Settings
+from .tensorboard import TensorBoardWatcher
 from .watcher import Watcher
 
 SCHEMA = "edgevision.train/1"
@@ -119,6 +120,8 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
         checkpoint.write(folder, state)
         write_text(folder / HISTORY_FILE, history.dumps(state.history))
 
+    if settings.tensorboard:
+        watcher = TensorBoardWatcher(folder, watcher)
     rule = plan.choice.rule(settings.resize)
     sets = open_sets(learning, rule, settings, folder, watcher)
     try:
