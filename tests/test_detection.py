@@ -169,6 +169,15 @@ def test_metadata_tells_the_order_and_how_a_box_is_written() -> None:
     assert _found(described) == DetectionOutputs(2, 1, 0, None, box)
 
 
+@pytest.mark.parametrize("index", [(0, 1, 2, 4), (0, 0, 1, 2), (0, 1)])
+def test_a_box_of_other_values_is_refused(index: tuple[int, ...]) -> None:
+    places = TensorMetadata("location", content="box", box=Box(index=index))
+    specs = [TensorSpec(f"out{n}", (1, 10), "float32") for n in range(3)]
+    described = Metadata(outputs=(places, TensorMetadata("category"), TensorMetadata("score")))
+    with pytest.raises(BadModel, match="numbers the four values of a box"):
+        find_outputs(specs, OutputFacts(described))
+
+
 def _found(described: tuple[TensorMetadata, ...]) -> DetectionOutputs | None:
     specs = [TensorSpec(f"out{n}", (1, 10), "float32") for n in range(len(described))]
     try:

@@ -61,9 +61,8 @@ def find_outputs(outputs: Sequence[TensorSpec], facts: OutputFacts) -> Detection
     for roles in (roles_by_metadata(described) if len(described) == len(outputs) else {}, _by_names(outputs)):
         if {"boxes", "classes", "scores"} <= roles.keys():
             box = described[roles["boxes"]].box if len(described) == len(outputs) else None
-            return DetectionOutputs(
-                roles["boxes"], roles["classes"], roles["scores"], roles.get("count"), box or OPERATOR_BOX
-            )
+            found = (roles["boxes"], roles["classes"], roles["scores"], roles.get("count"))
+            return DetectionOutputs(*found, _checked(box or OPERATOR_BOX))
     shown = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in outputs)
     raise BadModel(
         f"its outputs do not show which holds boxes, classes and scores ({shown}); "
@@ -84,12 +83,18 @@ def roles_by_metadata(described: Sequence[TensorMetadata]) -> dict[str, int]:
 
 def corners(values: npt.NDArray[np.float32], box: Box, width: int, height: int) -> npt.NDArray[np.float32]:
     """Boxes as (n, 4): left, top, right, bottom in pixels of the model's input, of this width and height."""
-    ordered = values[:, list(box.index)] if len(box.index) == 4 else values
+    ordered = values[:, list(box.index)] if box.index else values
     if box.type == "upper_left":
         ordered = np.hstack([ordered[:, :2], ordered[:, :2] + ordered[:, 2:]])
     elif box.type == "center":
         ordered = np.hstack([ordered[:, :2] - ordered[:, 2:] / 2, ordered[:, :2] + ordered[:, 2:] / 2])
     return ordered if box.pixels else ordered * np.array([width, height, width, height], np.float32)
+
+
+def _checked(box: Box) -> Box:
+    if box.index and sorted(box.index) != [0, 1, 2, 3]:
+        raise BadModel(f"its metadata numbers the four values of a box {list(box.index)}; they are 0, 1, 2 and 3")
+    return box
 
 
 def _by_names(outputs: Sequence[TensorSpec]) -> dict[str, int]:
