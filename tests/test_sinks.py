@@ -15,7 +15,7 @@ from edgevision.device.outputs import OutputClosed
 from edgevision.device.sinks.jsonl import JsonLines, frame_record
 from edgevision.device.sinks.lines import LineWriter
 from edgevision.device.sinks.live import LiveDisplay
-from edgevision.device.sinks.plain import PlainLines
+from edgevision.device.sinks.plain import PlainLines, describe
 
 from edgevision.data import Detection, Frame, Label, Prediction, Region
 
@@ -269,3 +269,21 @@ def test_display_survives_hostile_names() -> None:
     assert "\x1b[2J" not in text
     assert "[/bold]?" in text
     assert "…" in text
+
+
+@pytest.mark.parametrize(
+    ("prediction", "said"),
+    [
+        (
+            Prediction("detection", objects=(Detection(16, "cat", 0.72, (29.4, 39, 377, 347)),)),
+            "cat 0.72 at 29,39,377,347",
+        ),
+        (
+            Prediction("segmentation", regions=(Region(0, "sky", 0.75, 75), Region(1, "sea", 0.25, 25))),
+            "sky 75%; sea 25%",
+        ),
+        (Prediction("detection"), "unknown"),
+    ],
+)
+def test_other_tasks_have_lines_too(prediction: Prediction, said: str) -> None:
+    assert describe(prediction) == said

@@ -9,6 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from edgevision.decisions import evidence
+
 from ..clock import SYSTEM, Clock
 from ..stages import STAGES
 from .plain import UNKNOWN, printable
@@ -87,11 +89,9 @@ class LiveDisplay:
         return Group(head, *self._bars(prediction), self._status(frame), self._times())
 
     def _bars(self, prediction: Prediction) -> list[Text]:
-        """Always as many rows, so that the display does not jump."""
-        rows = [
-            _bar(printable(label.name), label.score, first=position == 0)
-            for position, label in enumerate(prediction.labels)
-        ]
+        """Always as many rows, so that the display does not jump; objects and regions by their best score or share."""
+        found = sorted(evidence(prediction).values(), key=lambda label: -label.score)
+        rows = [_bar(printable(label.name), label.score, first=place == 0) for place, label in enumerate(found)]
         if not rows:
             rows = [Text(f"  {UNKNOWN}", style="dim")]
         return (rows + [Text("")] * self._rows)[: self._rows]

@@ -58,7 +58,17 @@ class PlainLines:
 
 
 def describe(prediction: Prediction) -> str:
-    """``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``. Names hold commas; what rounds to 0.00 is left out."""
+    """``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``. Names hold commas; what rounds to 0.00 is left out.
+
+    Objects have their box behind the score, regions their share of the frame.
+    """
+    if prediction.objects:
+        return "; ".join(
+            f"{printable(o.name)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
+            for o in prediction.objects
+        )
+    if prediction.regions:
+        return "; ".join(f"{printable(r.name)} {r.area:.0%}" for r in prediction.regions)
     if not prediction.labels:
         return UNKNOWN
     first, *others = prediction.labels
