@@ -22,7 +22,7 @@ demo: $(READY) ## the whole chain on drawn pictures: train, convert, score, run 
 	@$(BIN)/edgevision demo
 
 test: $(READY) ## the tests, without the slow ones (about five minutes on two cores)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-all: $(READY) env-mediapipe env-tflite-runtime ## all tests, slow ones too
 	$(BIN)/python -m pytest -q -m "slow or not slow"

@@ -96,6 +96,7 @@ def _arrays(path: Path) -> dict[str, Any]:
         return {name: archive[name] for name in archive.files}
 
 
+@pytest.mark.slow
 def test_run_records_each_epoch_and_learns(finished: Path) -> None:
     record = _record(finished)
     assert record["epochs"] == EPOCHS
@@ -107,6 +108,7 @@ def test_run_records_each_epoch_and_learns(finished: Path) -> None:
     assert losses[-1] < losses[0], losses
 
 
+@pytest.mark.slow
 def test_interrupted_epoch_ends_as_an_uninterrupted_one(photos: Path, finished: Path, tmp_path: Path) -> None:
     arguments = _train_arguments(photos, tmp_path)
     assert _pretrain(*arguments, "--stop-after", "4").code == 0  # in the middle of the first epoch
@@ -118,12 +120,13 @@ def test_interrupted_epoch_ends_as_an_uninterrupted_one(photos: Path, finished: 
     assert ours["val_accuracy"].keys() == theirs["val_accuracy"].keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [
         (signal.SIGKILL, -9),
-        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow),
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 0),
     ],
 )
 def test_killed_run_goes_on(number: signal.Signals, code: int, photos: Path, tmp_path: Path) -> None:
@@ -144,6 +147,7 @@ def test_killed_run_goes_on(number: signal.Signals, code: int, photos: Path, tmp
     assert json.loads(_arrays(state)["progress.json"].tobytes())["total_steps"] == before + 2
 
 
+@pytest.mark.slow
 def test_export_loads_into_the_plain_backbone(photos: Path, finished: Path) -> None:
     done = _pretrain("export", *_places(photos, finished), "--description", "noisy colours", "--sides", "32,64")
     assert done.code == 0, done.stderr
@@ -247,6 +251,7 @@ def test_bad_sources_are_one_line(photos: Path, tmp_path: Path) -> None:
         _assert_one_line(_pretrain("train", *_places(source, tmp_path / "run")), reason)
 
 
+@pytest.mark.slow
 def test_bad_states_are_one_line(photos: Path, finished: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
