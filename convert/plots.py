@@ -62,7 +62,7 @@ def curves(history: Sequence[Epoch], path: Path) -> None:
     accuracy.set_ylabel("accuracy, %")
     accuracy.set_xlabel(f"epoch (the weights of epoch {best} are kept)")
     accuracy.xaxis.get_major_locator().set_params(integer=True)
-    loss.legend(loc="upper right", frameon=False)
+    loss.legend(loc="upper right", framealpha=0.9, edgecolor="none")
     _save(figure, path)
 
 
@@ -103,8 +103,8 @@ def contact_sheet(tiles: Sequence[Tile], columns: int, path: Path) -> None:
         return
     rows = -(-len(tiles) // columns)
     cell = WIDTH / columns
-    captions = any(tile.caption for tile in tiles)
-    figure = _figure(WIDTH, rows * (cell + (0.34 if captions else 0.0)) + 0.1)
+    lines = max(tile.caption.count("\n") + 1 if tile.caption else 0 for tile in tiles)
+    figure = _figure(WIDTH, rows * (cell + 0.16 * lines) + 0.1)
     grid = np.atleast_1d(figure.subplots(rows, columns, squeeze=False))
     for axes, tile in zip(grid.flat, [*tiles, *([None] * (rows * columns - len(tiles)))], strict=True):
         axes.axis("off")

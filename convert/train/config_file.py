@@ -27,7 +27,7 @@ def dumps(settings: Settings, photos: str | None = None) -> str:
             lines.append(f"{PHOTOS} = {json.dumps(photos, ensure_ascii=False)}")
         for name, option in OPTIONS.items():
             if option.section == section:
-                lines.append(f"{name} = {_literal(getattr(settings, name))}  # {describe(option)}")
+                lines += [f"# {option.help} ({describe(option)})", f"{name} = {_literal(getattr(settings, name))}"]
         lines.append("")
     return "\n".join(lines)
 

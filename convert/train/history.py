@@ -66,7 +66,8 @@ class Overfitting:
     def describe(self) -> str:
         """One or two sentences for people."""
         if not self.found:
-            return f"No overfitting to speak of: training is {self.gap_points:+.1f} points ahead of validation."
+            ahead = f"{self.gap_points:.1f} points behind" if self.gap_points > 0.05 else "not behind"
+            return f"No overfitting to speak of: at the end validation is {ahead} training."
         text = (
             f"The network overfits: at the end it is {self.gap_points:.1f} points better on the pictures it trained on"
         )

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision import runs
+from edgevision.data import Frame
+from edgevision.pictures import encode_jpeg
 
+from ..plots import Tile
 from .history import overfitting
+from .sheets import worst_tiles
 
 if TYPE_CHECKING:
     from edgevision.evaluate import Evaluation
@@ -27,8 +31,13 @@ def page(result: TrainResult) -> str:
     parts = [_head(result), _headline(result), _findings(result), _classes(result.evaluation)]
     parts += [
         _picture(result.folder / "curves.png", "Learning", "Loss and accuracy of each epoch."),
-        _picture(result.folder / "confusion.png", "Confusion", "Rows: what it is. Columns: what the model says."),
-        _picture(result.folder / "worst.png", "Most confidently wrong", "Test pictures, the surest mistakes first."),
+        _picture(
+            result.folder / "confusion.png",
+            "Confusion",
+            "Rows: what it is. Columns: what the model says.",
+            _few(result),
+        ),
+        _worst(result),
         _picture(
             result.folder / "samples.png", "Training pictures", "Left as they are, then as they were learnt from."
         ),
@@ -116,6 +125,25 @@ def _classes(evaluation: Evaluation | None) -> str:
     return f"<section><h2>{title}</h2><p class=note>{note}</p>{_table(head, rows)}</section>"
 
 
+def _worst(result: TrainResult) -> str:
+    """The most confidently wrong test pictures, as tiles that flow with the width of the page."""
+    if result.evaluation is None:
+        return ""
+    tiles = worst_tiles(result.evaluation, result.plan.choice.rule(result.settings.resize))
+    if not tiles:
+        return "<section><h2>Mistakes</h2><p class=note>None on the test pictures.</p></section>"
+    cells = "".join(_tile(path, tile) for path, tile in tiles)
+    note = "Test pictures, the surest mistakes first, as the network saw them. One that lies in the wrong folder shows up here."
+    return f"<section><h2>Most confidently wrong</h2><p class=note>{note}</p><div class=tiles>{cells}</div></section>"
+
+
+def _tile(path: str, tile: Tile) -> str:
+    data = base64.b64encode(encode_jpeg(Frame(tile.pixels, "RGB"), 85)).decode()
+    lines = "<br>".join(escape(line) for line in tile.caption.split("\n"))
+    image = f'<img alt="{escape(path)}" src="data:image/jpeg;base64,{data}">'
+    return f"<figure>{image}<figcaption>{lines}<small>{escape(path)}</small></figcaption></figure>"
+
+
 def _details(result: TrainResult) -> str:
     plan, learning = result.plan, result.learning
     counts = ", ".join(f"{n} {name}" for name, n in learning.counts().items())
@@ -146,12 +174,17 @@ def _phases(result: TrainResult) -> list[tuple[str, str]]:
     return found
 
 
-def _picture(path: Path, title: str, note: str) -> str:
+def _few(result: TrainResult) -> bool:
+    """Whether a confusion matrix would look silly over the whole width."""
+    return len(result.learning.goal.classes) <= 4
+
+
+def _picture(path: Path, title: str, note: str, small: bool = False) -> str:
     if not path.exists():
         return ""
     data = base64.b64encode(path.read_bytes()).decode()
     image = f'<img alt="{escape(title)}" src="data:image/png;base64,{data}">'
-    return f"<section><h2>{escape(title)}</h2><p class=note>{escape(note)}</p>{image}</section>"
+    return f"<section{' class=small' if small else ''}><h2>{escape(title)}</h2><p class=note>{escape(note)}</p>{image}</section>"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], plain: bool = False) -> str:
@@ -196,6 +229,11 @@ th:first-child,td:first-child{text-align:left;padding-left:0;overflow-wrap:anywh
 .plain td{text-align:left;vertical-align:top;overflow-wrap:anywhere}
 .plain td:first-child{color:var(--soft);white-space:nowrap;padding-right:1rem}
 tr:last-child td{border-bottom:0}
+.small img{max-width:26rem;margin:0 auto}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.7rem}
+figure{margin:0}
+figcaption{font-size:.82rem;line-height:1.35;margin-top:.25rem;overflow-wrap:anywhere}
+figcaption small{display:block;color:var(--soft);font-size:.72rem}
 .findings{list-style:none;margin:0;padding:0}
 .findings li{padding:.5rem .7rem;border-left:4px solid var(--blue);
  margin:.45rem 0;background:color-mix(in srgb,var(--blue) 7%,transparent);

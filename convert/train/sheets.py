@@ -38,14 +38,21 @@ def write_samples(examples: Examples, labels: list[str], augmentation: Augmentat
     contact_sheet(tiles, COLUMNS, path)
 
 
-def write_worst(evaluation: Evaluation, rule: Rule, path: Path) -> None:
-    """The most confidently wrong test pictures, as the network saw them; nothing where there are none."""
+def worst_tiles(evaluation: Evaluation, rule: Rule) -> list[tuple[str, Tile]]:
+    """The most confidently wrong test pictures, as the network saw them: path and picture."""
     shown = replace(rule, width=WORST_SIDE, height=WORST_SIDE)
     tiles = []
     for wrong in evaluation.verdict.judgement.worst[:WORST]:
-        picture = pixels(evaluation.items[wrong.index].read(), shown)
-        tiles.append(Tile(picture, f"{wrong.true}\ntaken for {wrong.predicted} {100 * wrong.score:.0f} %", good=False))
-    contact_sheet(tiles, WORST_COLUMNS, path)
+        item = evaluation.items[wrong.index]
+        caption = f"{wrong.true},\ntaken for {wrong.predicted} {100 * wrong.score:.0f} %"
+        tiles.append((item.path, Tile(pixels(item.read(), shown), caption, good=False)))
+    return tiles
+
+
+def write_worst(evaluation: Evaluation, rule: Rule, path: Path) -> None:
+    """The most confidently wrong test pictures as one PNG; nothing where there are none."""
+    tiles = [tile for _, tile in worst_tiles(evaluation, rule)]
+    contact_sheet(tiles, min(WORST_COLUMNS, max(2, len(tiles))), path)
 
 
 def _spread(labels: list[str], count: int) -> list[int]:
