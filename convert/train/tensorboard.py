@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,11 @@ class TensorBoardWatcher(Watcher):
         """See ``Watcher``."""
         self._inner.note(text)
 
-    def stage(self, text: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """See ``Watcher``."""
-        return self._inner.stage(text, total)
+        with self._inner.stage(text, total) as step:
+            yield step
 
     def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
         """See ``Watcher``."""
