@@ -14,8 +14,8 @@ help: ## show this list
 
 setup: $(READY) ## make .venv and install edgevision with all it needs (tools/setup.sh)
 
-$(READY): pyproject.toml tools/setup.sh
-	@sh tools/setup.sh $(VENV) '.[convert,dev]'
+$(READY): pyproject.toml starter/pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV) ./starter -e '.[convert,dev]'
 	@touch $@
 
 demo: $(READY) ## the whole chain on drawn pictures: train, convert, score, run the loop

@@ -1,4 +1,4 @@
-"""Where a network's first weights come from: ImageNet through Keras, a file of the user's, or nowhere."""
+"""Where a network's first weights come from: ImageNet through Keras, the starter, a file of the user's, or nowhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from edgevision.errors import BadInput, BadModel
 from edgevision.files import sha256
 
-from . import backend, weight_files
+from . import backend, starter, weight_files
 from .backbones import Choice
 
-IMAGENET, NONE = "imagenet", "none"
-NAMES = (IMAGENET, NONE)
-"""What --weights takes beside a path; each has its branch in ``initialize``."""
+AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
+NAMES = (AUTO, STARTER, IMAGENET, NONE)
+"""What --weights takes beside a path; ``auto`` is decided before a network is built (see train/first_weights)."""
 CONNECT_SECONDS = 3.0
 """How long to wait for the server of the ImageNet weights before giving up."""
 
@@ -27,20 +27,23 @@ class Origin:
     """Where the weights of a network came from."""
 
     name: str
-    """imagenet, none, or the name of the file."""
+    """imagenet, starter, none, or the name of the file."""
     sha256: str | None = None
     """Of the file."""
     pretrained: bool = True
 
     def describe(self) -> str:
         """For people."""
-        return {IMAGENET: "ImageNet weights", NONE: "random weights"}.get(self.name, f"weights from {self.name}")
+        names = {IMAGENET: "ImageNet weights", STARTER: "starter weights", NONE: "random weights"}
+        return names.get(self.name, f"weights from {self.name}")
 
 
 def initialize(model: Any, choice: Choice, weights: str) -> Origin:
     """Gives a network without its top its first weights. Raises BadInput, BadModel, MissingFile."""
     if weights == NONE:
         return Origin(NONE, pretrained=False)
+    if weights == STARTER:
+        return Origin(STARTER, starter.assign(model, choice).sha256)
     if weights == IMAGENET:
         path = fetch_imagenet(choice)
         _load_published(model, path)
@@ -54,22 +57,32 @@ def initialize(model: Any, choice: Choice, weights: str) -> Origin:
 
 def fetch_imagenet(choice: Choice) -> Path:
     """The published ImageNet weights: from the Keras cache, else from their server, tried once. Raises BadInput."""
+    path, problem = obtain_imagenet(choice)
+    if path is None:
+        raise BadInput(
+            f"the ImageNet weights of {choice.describe()} are not in {keras_cache()}, and cannot be fetched ({problem}); "
+            f"copy {_published_file(choice)} there from a connected machine, or give --weights starter, FILE.h5, "
+            "or --weights none"
+        )
+    return path
+
+
+def obtain_imagenet(choice: Choice) -> tuple[Path | None, str]:
+    """Like ``fetch_imagenet``, but (None, why) where they cannot be had. Raises BadInput where none are published."""
     name = _published_file(choice)
     cached = keras_cache() / name
     if cached.exists():
-        return cached
+        return cached, ""
     keras = backend.keras()
     url = sys.modules[getattr(keras.applications, choice.row.builder).__module__].BASE_WEIGHT_PATH + name
     problem = unreachable(url, CONNECT_SECONDS)
-    if problem is None:
-        try:
-            return Path(keras.utils.get_file(name, url, cache_dir=str(cached.parent.parent), cache_subdir="models"))
-        except Exception as error:  # urllib, http and ssl each have their own
-            problem = str(error).splitlines()[0]
-    raise BadInput(
-        f"the ImageNet weights of {choice.describe()} are not in {cached.parent}, and cannot be fetched ({problem}); "
-        f"copy {name} there from a connected machine, or give --weights FILE.h5, or --weights none"
-    )
+    if problem is not None:
+        return None, problem
+    try:
+        fetched = keras.utils.get_file(name, url, cache_dir=str(cached.parent.parent), cache_subdir="models")
+    except Exception as error:  # urllib, http and ssl each have their own
+        return None, str(error).splitlines()[0]
+    return Path(fetched), ""
 
 
 def keras_cache() -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision.errors import BadInput
+from edgevision import ready
 from edgevision.files import require_absent, require_file
 from edgevision.model import Model, open_model
 
@@ -58,6 +58,8 @@ def launch(options: Options, started: float | None = None) -> int:
     with open_model(path, threads=options.threads) as model, closing(_open(options)) as camera:
         note = _quiet if options.quiet else _note
         _say_what_runs(model, camera, note)
+        if options.model is None and path == ready.path():
+            note(f"note: {ready.describe(model.card)}; for your own things: edgevision train PHOTOS/")
         stop = Stop()
         with ended_by_signals(stop):
             summary = run(
@@ -76,17 +78,12 @@ def launch(options: Options, started: float | None = None) -> int:
 
 
 def _model_path(options: Options) -> Path:
+    """What was asked for, else the newest converted one, else the one that comes along."""
     if options.model is not None:
         return require_file(options.model, "model")
     from edgevision.runs import newest
 
-    found = newest(options.runs, "convert-*/*.tflite")
-    if found is None:
-        raise BadInput(
-            f"no MODEL given, and none in {options.runs}/convert-*; make one with: edgevision convert MODEL.h5"
-            " --calibration PHOTOS/, or see the whole chain run with: edgevision demo"
-        )
-    return found
+    return newest(options.runs, "convert-*/*.tflite") or require_file(ready.path(), "model that comes along")
 
 
 def _open(options: Options) -> Source:

@@ -23,7 +23,4 @@ fi
 
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 echo "setup: installing into $folder (a few minutes the first time)"
-case $1 in
-  -r) "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@" ;;
-  *) "$folder/bin/python" -m pip install -q --disable-pip-version-check -e "$@" ;;
-esac
+"$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"

@@ -54,7 +54,7 @@ def _number(_: click.Context, parameter: click.Parameter, value: float | None) -
     type=PATH,
     default=Path("runs"),
     show_default=True,
-    help="Without MODEL: where the newest convert-N/*.tflite is looked for.",
+    help="Without MODEL: where the newest convert-N/*.tflite is looked for; else a small model that comes along is taken.",
 )
 @overwrite_option
 @quiet_option

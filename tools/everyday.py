@@ -1,0 +1,143 @@
+"""Makes the model that ``edgevision run`` takes where there is no other: a few everyday things, from the starter weights.
+
+    python -m tools.everyday --data tiny_imagenet.zip --work WORK --out edgevision/ready/everyday.tflite
+
+``--data``: a zip with ``train/ID/``, ``val/ID/`` and ``classes.txt`` (ID, tab, names). Of the candidates below, those are
+taken that a linear classifier on the starter's features tells apart best, judged by training pictures only; the pictures
+in ``val/`` give the score in the model's card and serve for nothing else. Pictures of all other classes are
+"something else": a camera looks at that most of the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from edgevision.convert import backend, starter
+from edgevision.convert.backbones import Choice, build
+from edgevision.convert.convert import ConvertOptions, convert
+from edgevision.convert.train.settings import Settings
+from edgevision.convert.train.training import TrainRequest, train
+from edgevision.convert.train.watcher import TerminalWatcher
+
+from edgevision import pictures, preprocess
+from edgevision.files import write_bytes
+
+CANDIDATES = (
+    "backpack banana basketball bathtub beer_bottle bell_pepper candle computer_keyboard desk espresso frying_pan "
+    "golden_retriever ice_cream lampshade lemon mushroom orange pizza plate pop_bottle pretzel refrigerator "
+    "remote_control rocking_chair sandal school_bus sock sports_car stopwatch sunglasses tabby teapot teddy umbrella "
+    "volleyball wooden_spoon"
+).split()
+"""What may stand before a camera at home; first names of classes.txt, with underscores."""
+THINGS = 8
+OTHERS = "something else"
+LEARN, JUDGE = 80, 40
+"""Training pictures of a candidate: to fit the classifier that chooses, and to choose by."""
+OTHER_TRAIN, OTHER_TEST = 1200, 30
+SETTINGS = Settings(
+    weights="starter",
+    head_epochs=10,
+    epochs=8,
+    fine_tune_blocks=8,
+    rate=5e-4,
+    features="once",
+    copies=2,
+    class_weights="none",
+)
+CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
+
+
+class Source:
+    """Pictures in the zip by part and class."""
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path)
+        lines = self._zip.read("classes.txt").decode().splitlines()
+        table = dict(line.split("\t") for line in lines)
+        self.ids = {names.split(",")[0].replace(" ", "_"): key for key, names in table.items()}
+        self._entries: dict[str, list[str]] = {}
+        for name in sorted(self._zip.namelist()):
+            if name.endswith(".webp"):
+                self._entries.setdefault(name.rpartition("/")[0], []).append(name)
+
+    def names(self, part: str, thing: str) -> list[str]:
+        """Entries of one class, in order."""
+        return self._entries[f"{part}/{self.ids[thing]}"]
+
+    def read(self, name: str) -> bytes:
+        """One picture's file."""
+        return self._zip.read(name)
+
+
+def choose(source: Source) -> list[str]:
+    """The candidates that the starter's features tell apart best, alphabetically."""
+    features = _features(source, [n for c in CANDIDATES for n in source.names("train", c)[: LEARN + JUDGE]])
+    features = features.reshape(len(CANDIDATES), LEARN + JUDGE, -1)
+    weights = _fit(features[:, :LEARN])
+    guesses = (features[:, LEARN:] @ weights[:-1] + weights[-1]).argmax(-1)
+    right = (guesses == np.arange(len(CANDIDATES))[:, np.newaxis]).mean(1)
+    order = np.argsort(-right, kind="stable")
+    for index in order:
+        print(f"{CANDIDATES[index]:20s} {100 * right[index]:5.1f} %", file=sys.stderr)
+    return sorted(CANDIDATES[index] for index in order[:THINGS])
+
+
+def _features(source: Source, names: Sequence[str]) -> np.ndarray:
+    """Standardised, (n, 1280)."""
+    keras, rule = backend.keras(), CHOICE.rule("stretch")
+    network = build(CHOICE)
+    starter.assign(network, CHOICE)
+    pooled = keras.Sequential([network, keras.layers.GlobalAveragePooling2D()])
+    pixels = np.stack([preprocess.pixels(pictures.decode(source.read(name), name), rule) for name in names])
+    found = pooled.predict(pixels.astype(np.float32) / 127.5 - 1.0, batch_size=64, verbose=0)
+    return np.asarray((found - found.mean(0)) / (found.std(0) + 1e-3))
+
+
+def _fit(features: np.ndarray) -> np.ndarray:
+    """Ridge regression to one of n targets: (features + 1, n), the last row a constant."""
+    classes, each, width = features.shape
+    x = np.hstack([features.reshape(-1, width), np.ones((classes * each, 1))])
+    y = np.repeat(np.eye(classes), each, axis=0)
+    return np.asarray(np.linalg.solve(x.T @ x + len(x) * 0.3 * np.eye(width + 1), x.T @ y))
+
+
+def unpack(source: Source, things: Sequence[str], folder: Path) -> None:
+    """Makes ``train/CLASS/`` and ``test/CLASS/``."""
+    others = sorted(set(source.ids) - set(things))
+    for part, into, count in (("train", "train", OTHER_TRAIN), ("val", "test", OTHER_TEST)):
+        found = {thing.replace("_", " "): source.names(part, thing) for thing in things}
+        # Spread evenly over all other classes.
+        spread = [source.names(part, others[(7 * n) % len(others)])[n // len(others)] for n in range(count)]
+        for name, entries in {**found, OTHERS: spread}.items():
+            place = folder / into / name
+            place.mkdir(parents=True, exist_ok=True)
+            for entry in entries:
+                (place / Path(entry).name).write_bytes(source.read(entry))
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="python -m tools.everyday")
+    for name in ("data", "work", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    given = parser.parse_args()
+    source, photos = Source(given.data), given.work / "photos"
+    unpack(source, choose(source), photos)
+    trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalWatcher())
+    made = trained.folder / "everyday.tflite"
+    report = convert(
+        ConvertOptions(
+            model=trained.model, calibration=photos / "train", name="everyday", output=made, report_on=photos / "test"
+        )
+    )
+    write_bytes(given.out, made.read_bytes())
+    print(f"{given.out}: int8 {report.comparison.int8_accuracy}, float {report.comparison.float_accuracy}")
+
+
+if __name__ == "__main__":
+    main()
