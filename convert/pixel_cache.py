@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 PLACES = ("auto", "memory", "disk", "none")
 MEMORY_SHARE = 0.4
 """Of the memory that is free, how much the pictures may take."""
-DISK_RESERVE = 256 << 20
-"""Bytes of free space that are left to others."""
+DISK_SHARE = 0.8
+"""Of the space that is free on the disk, likewise."""
 FILE = "pixels.cache"
 Note = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -107,7 +107,7 @@ def open_pixels(
                 return _keep(fresh, rule, candidate, folder, progress)
             except CannotWrite as error:
                 reason = str(error)
-        note(f"the prepared pictures ({need / 1e6:.0f} MB) are not kept {_WHERE[candidate]}: {reason}")
+        note(f"the prepared pictures ({need / 1e6:.1f} MB) are not kept {_WHERE[candidate]}: {reason}")
     if place != "none":
         note("every picture is decoded again in each epoch, which is slower but gives the same result")
     return fresh
@@ -144,9 +144,9 @@ def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
 
 def _no_memory(need: int) -> str | None:
     free = free_memory()
-    return (
-        None if need <= free * MEMORY_SHARE else f"{free / 1e6:.0f} MB are free, of which {MEMORY_SHARE:.0%} are used"
-    )
+    if need <= free * MEMORY_SHARE:
+        return None
+    return f"{free / 1e6:.1f} MB are free, of which {MEMORY_SHARE:.0%} may be used"
 
 
 def _no_space(need: int, folder: Path) -> str | None:
@@ -154,7 +154,7 @@ def _no_space(need: int, folder: Path) -> str | None:
     while not existing.exists():
         existing = existing.parent
     free = shutil.disk_usage(existing).free
-    return None if need <= free - DISK_RESERVE or need < free // 2 else f"{free / 1e6:.0f} MB are free in {existing}"
+    return None if need <= free * DISK_SHARE else f"{free / 1e6:.1f} MB are free in {existing}"
 
 
 def free_memory() -> int:

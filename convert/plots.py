@@ -40,8 +40,8 @@ class Tile:
     """Colours the caption: green, red, or neither."""
 
 
-def curves(history: Sequence[Epoch], path: Path) -> None:
-    """Loss and accuracy over the epochs, training and validation; the epoch whose weights were kept is marked."""
+def curves(history: Sequence[Epoch], kept: int, path: Path) -> None:
+    """Loss and accuracy over the epochs, training and validation; the ``kept`` epoch is marked."""
     figure = _figure(WIDTH, 6.4)
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     x = [row.epoch for row in history]
@@ -49,18 +49,17 @@ def curves(history: Sequence[Epoch], path: Path) -> None:
     percent = [100 * row.accuracy for row in history]
     val = [None if row.val_accuracy is None else 100 * row.val_accuracy for row in history]
     _pair(accuracy, x, percent, val)
-    best = _best(history)
     for axes in (loss, accuracy):
         for start in _phase_starts(history)[1:]:
             axes.axvline(start - 0.5, color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
-        axes.axvline(best, color=GREEN, linewidth=1.2, alpha=0.8)
+        axes.axvline(kept, color=GREEN, linewidth=1.2, alpha=0.8)
     for start, name in zip(_phase_starts(history), dict.fromkeys(row.phase for row in history), strict=False):
         loss.annotate(
             name, (start - 0.4, 1.02), xycoords=("data", "axes fraction"), color=INK, fontsize=10, va="bottom"
         )
     loss.set_ylabel("loss")
     accuracy.set_ylabel("accuracy, %")
-    accuracy.set_xlabel(f"epoch (the weights of epoch {best} are kept)")
+    accuracy.set_xlabel(f"epoch (the weights of epoch {kept} are kept)")
     accuracy.xaxis.get_major_locator().set_params(integer=True)
     loss.legend(loc="upper right", framealpha=0.9, edgecolor="none")
     _save(figure, path)
@@ -128,10 +127,6 @@ def _pair(axes: Any, x: Sequence[int], train: Sequence[float], val: Sequence[flo
 def _phase_starts(history: Sequence[Epoch]) -> list[int]:
     phases = [row.phase for row in history]
     return [history[phases.index(name)].epoch for name in dict.fromkeys(phases)]
-
-
-def _best(history: Sequence[Epoch]) -> int:
-    return min(history, key=lambda row: row.loss if row.val_loss is None else row.val_loss).epoch
 
 
 def _figure(width: float, height: float) -> Any:

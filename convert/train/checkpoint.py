@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from edgevision.errors import BadInput
 from edgevision.files import write_bytes
 
 from . import history
-from .schedule import Best
+from .selection import Selection
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FILE = "checkpoint.npz"
 SCHEMA = "edgevision.checkpoint/1"
+LOWEST = "lowest"
 
 
 @dataclass(slots=True)
@@ -33,13 +34,12 @@ class State:
     phase: int = 0
     epoch: int = 0
     """The next one of this phase."""
-    waited: int = 0
-    """Epochs of this phase without a better loss."""
-    best: Best = field(default_factory=Best)
+    selection: Selection = field(default_factory=Selection)
     history: list[history.Epoch] = field(default_factory=list)
     weights: Arrays = field(default_factory=list)
     """Of the whole network."""
-    best_weights: Arrays = field(default_factory=list)
+    kept_weights: Arrays = field(default_factory=list)
+    """Of the network as it was in the selected epoch."""
     optimizer: Arrays = field(default_factory=list)
     """Of the phase; empty at its start."""
     finished: bool = False
@@ -54,14 +54,16 @@ def write(folder: Path, state: State) -> None:
         "schema": SCHEMA,
         "phase": state.phase,
         "epoch": state.epoch,
-        "waited": state.waited,
+        "waited": state.selection.waited,
+        "selected": state.selection.epoch,
         "finished": state.finished,
         "origin": state.origin,
-        "best": asdict(state.best),
         "history": history.to_json(state.history),
         "groups": {name: len(getattr(state, name)) for name in _GROUPS},
     }
     arrays = {f"{name}_{i}": a for name in _GROUPS for i, a in enumerate(getattr(state, name))}
+    if state.selection.lowest is not None:
+        arrays[LOWEST] = state.selection.lowest
     text = np.frombuffer(json.dumps(record).encode(), np.uint8)
     out = io.BytesIO()
     np.savez(out, record=text, **arrays)
@@ -78,14 +80,14 @@ def read(folder: Path) -> State | None:
             record = json.loads(file["record"].tobytes())
             if record["schema"] != SCHEMA:
                 raise BadInput(f"{path} was written by another version ({record['schema']}); train anew")
+            lowest = file.get(LOWEST)
             groups = {name: [file[f"{name}_{i}"] for i in range(count)] for name, count in record["groups"].items()}
         return State(
             phase=int(record["phase"]),
             epoch=int(record["epoch"]),
-            waited=int(record["waited"]),
+            selection=Selection(lowest, int(record["selected"]), int(record["waited"])),
             finished=bool(record["finished"]),
             origin=record["origin"],
-            best=Best(**record["best"]),
             history=history.from_json(record["history"]),
             **groups,
         )
@@ -95,4 +97,4 @@ def read(folder: Path) -> State | None:
         raise BadInput(f"{path} is damaged ({error}); remove it to train this run again from its start") from None
 
 
-_GROUPS = ("weights", "best_weights", "optimizer")
+_GROUPS = ("weights", "kept_weights", "optimizer")

@@ -24,13 +24,13 @@ class _Views:
 
 
 def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, watcher: Watcher) -> None:
-    """Runs all phases that are left; afterwards the network has its best weights, and ``state`` tells the story."""
+    """Runs all phases that are left; afterwards the network has the kept weights, and ``state`` tells the story."""
     builders = _phases(network, plan, sets, watcher)
     for number, build in enumerate(builders):
         if state.phase == number:
             run_phase(build(state), network, sets.val.targets, state, plan.seed, keeper, watcher)
-    if state.best_weights:
-        network.assign(state.best_weights)
+    if state.kept_weights:
+        network.assign(state.kept_weights)
     state.finished = True
     keeper.keep(state, now=True)
 

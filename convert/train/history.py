@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 OVERFIT_POINTS = 10.0
 """Points by which the training pictures may be better than the validation pictures before it is named."""
+ENOUGH = 50
+"""Validation pictures from which a risen loss means something."""
 OVERFIT_LOSS = 1.25
 """Times its best value to which the validation loss may rise."""
 
@@ -61,6 +65,7 @@ class Overfitting:
     loss_rise: float
     """Validation loss of the last epoch over its best."""
     best_epoch: int
+    kept_epoch: int
     found: bool
 
     def describe(self) -> str:
@@ -77,12 +82,12 @@ class Overfitting:
             )
         return (
             text
-            + f". The weights of epoch {self.best_epoch} are kept. More pictures, --augment strong or pretrained weights help."
+            + f". The weights of epoch {self.kept_epoch} are kept. More pictures, --augment strong or pretrained weights help."
         )
 
 
-def overfitting(history: list[Epoch]) -> Overfitting | None:
-    """What the last phase shows; None without validation pictures."""
+def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitting | None:
+    """What the last phase shows; ``validated``: number of validation pictures; ``kept``: epoch. None without validation."""
     rows = [row for row in history if row.phase == history[-1].phase] if history else []
     losses = [row.val_loss for row in rows if row.val_loss is not None]
     if not losses or rows[-1].val_accuracy is None or rows[-1].val_loss is None:
@@ -90,6 +95,8 @@ def overfitting(history: list[Epoch]) -> Overfitting | None:
     gap = 100 * (rows[-1].accuracy - rows[-1].val_accuracy)
     rise = rows[-1].val_loss / max(min(losses), 1e-9)
     best = min((row for row in history if row.val_loss is not None), key=lambda row: row.val_loss or 0.0)
-    return Overfitting(
-        gap, rise, best.epoch, gap > OVERFIT_POINTS or (rise >= OVERFIT_LOSS and gap > OVERFIT_POINTS / 2)
-    )
+    share = rows[-1].val_accuracy
+    # A gap within two standard errors of a few validation pictures is chance.
+    least = max(OVERFIT_POINTS, 200 * math.sqrt(share * (1 - share) / max(1, validated)))
+    found = gap > least or (rise >= OVERFIT_LOSS and gap > least / 2 and validated >= ENOUGH)
+    return Overfitting(gap, rise, best.epoch, kept, found)

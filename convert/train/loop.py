@@ -21,6 +21,8 @@ from .watcher import Watcher
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .selection import Losses
+
 EPOCH_STREAM = 7002
 """Keeps the random numbers of the epochs apart from those of the copies."""
 CHECKPOINT_SECONDS = 5.0
@@ -53,30 +55,29 @@ def run_phase(
 ) -> None:
     """Runs what is left of a phase; ``targets``: of the validation pictures, (n, outputs). Changes ``state``."""
     _restore(phase, network, state)
-    while state.epoch < phase.schedule.epochs and state.waited < phase.patience:
-        row, loss = _epoch(phase, network, targets, state, seed, watcher)
+    while state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience:
+        row, losses = _epoch(phase, network, targets, state, seed, watcher)
         state.history.append(row)
-        better = state.best.improved(loss, state.phase, state.epoch)
-        if better:
-            state.best_weights = network.values()
-        state.waited = 0 if better else state.waited + 1
         state.epoch += 1
-        watcher.end(row, better)
         state.weights = network.values()
+        keep = state.selection.judge(losses, row.epoch)
+        if keep:
+            state.kept_weights = state.weights
+        watcher.end(row, keep)
         state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
-    # The next phase goes on from the best weights, with an optimizer of its own.
-    if state.best_weights:
-        network.assign(state.best_weights)
+    # The next phase goes on from the kept weights, with an optimizer of its own.
+    if state.kept_weights:
+        network.assign(state.kept_weights)
     state.weights, state.optimizer = network.values(), []
-    state.phase, state.epoch, state.waited = state.phase + 1, 0, 0
+    state.phase, state.epoch, state.selection.waited = state.phase + 1, 0, 0
     keeper.keep(state, now=True)
 
 
 def _epoch(
     phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: Watcher
-) -> tuple[Epoch, float]:
-    """One epoch; its line of history and the loss that counts."""
+) -> tuple[Epoch, Losses]:
+    """One epoch; its line of history and the losses of the validation pictures, (n,)."""
     started = time.monotonic()
     # All that is random depends on the seed and the number of the epoch alone: an interrupted run repeats it exactly.
     reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
@@ -86,7 +87,7 @@ def _epoch(
         phase.data(random), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
     ).history
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
-    val_loss, val_accuracy = network.goal.measure(targets, phase.validate()) if len(targets) else (None, None)
+    losses, right = network.goal.measure(targets, phase.validate())
     row = Epoch(
         epoch=len(state.history) + 1,
         phase=phase.name,
@@ -94,11 +95,11 @@ def _epoch(
         lr=float(phase.model.optimizer.learning_rate),
         loss=loss,
         accuracy=accuracy,
-        val_loss=val_loss,
-        val_accuracy=val_accuracy,
+        val_loss=float(losses.mean()) if len(losses) else None,
+        val_accuracy=float(right.mean()) if len(right) else None,
         applied=phase.applied,
     )
-    return row, loss if val_loss is None else val_loss
+    return row, losses
 
 
 def _restore(phase: Phase, network: Network, state: State) -> None:

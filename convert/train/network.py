@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,10 @@ class Network:
         names = blocks(self.backbone, self.choice.row)
         place = self.backbone.get_layer(names[-1 - min(top_blocks, len(names) - 1)]).output
         return keras.Model(self.backbone.input, place), keras.Model(place, self.backbone.output)
+
+    def map_bytes(self, top_blocks: int) -> int:
+        """Bytes of one picture where the upper part begins, in half precision."""
+        return 2 * int(math.prod(self.cut(top_blocks)[0].output.shape[1:]))
 
     def block_count(self) -> int:
         """Blocks above the stem: what ``cut`` can put into the upper part at most."""

@@ -9,6 +9,7 @@ from edgevision import runs
 from edgevision.card import ModelCard
 from edgevision.evaluate import Evaluation, Pictures, Subject, evaluate
 from edgevision.files import write_text
+from edgevision.rule import Resize
 from edgevision.scorers import facts, open_scorer
 
 from .. import backend, plots
@@ -32,11 +33,13 @@ CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
 
 
-def announce(network: Network, plan: Plan, learning: Learning, watcher: Watcher) -> None:
+def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, watcher: Watcher) -> None:
     """Says what is about to happen."""
     counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
     watcher.note(learning.goal.describe())
     watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; pictures: {counts}")
+    if resize == "crop":
+        watcher.note("of each picture the middle square is used; --resize stretch keeps the sides")
     row = plan.choice.row
     if row.warning and not plan.choice.minimalistic:
         watcher.note(row.warning)
@@ -47,7 +50,7 @@ def announce(network: Network, plan: Plan, learning: Learning, watcher: Watcher)
 def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:
     """The card that the model carries; no path of this machine is in it."""
     choice = plan.choice
-    best = state.history[_best_row(state)] if state.history else None
+    kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
         "data": {"fingerprint": learning.fingerprint, "pictures": learning.counts(), "layout": learning.dataset.layout},
         "backbone": {
@@ -60,9 +63,9 @@ def make_card(network: Network, plan: Plan, learning: Learning, state: State, se
         "epochs": len(state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history)),
         "applied": list(dict.fromkeys(f"{row.phase}: {row.applied}" for row in state.history)),
-        "best": None
-        if best is None
-        else {"epoch": best.epoch, "val_loss": best.val_loss, "val_accuracy": best.val_accuracy},
+        "kept": None
+        if kept is None
+        else {"epoch": kept.epoch, "val_loss": kept.val_loss, "val_accuracy": kept.val_accuracy},
         "seed": plan.seed,
     }
     return ModelCard(
@@ -75,12 +78,6 @@ def make_card(network: Network, plan: Plan, learning: Learning, state: State, se
         versions=runs.versions(),
         created=runs.utc_now(),
     )
-
-
-def _best_row(state: State) -> int:
-    """Place in the history of the epoch whose weights were kept."""
-    losses = [row.val_loss if row.val_loss is not None else row.loss for row in state.history]
-    return losses.index(min(losses))
 
 
 def write_model(folder: Path, network: Network, card: ModelCard, settings: Settings) -> Path:
@@ -122,7 +119,7 @@ def write_reports(result: TrainResult, watcher: Watcher) -> None:
     """metrics.json, the plots and report.html."""
     folder, evaluation = result.folder, result.evaluation
     if result.history:
-        plots.curves(result.history, folder / CURVES_FILE)
+        plots.curves(result.history, result.kept, folder / CURVES_FILE)
     if evaluation is not None:
         write_text(folder / METRICS_FILE, runs.dump(evaluation.to_json()) + "\n")
         judged = evaluation.verdict.judgement
@@ -130,7 +127,7 @@ def write_reports(result: TrainResult, watcher: Watcher) -> None:
             plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
         sheets.write_worst(evaluation, result.plan.choice.rule(result.settings.resize), folder / WORST_FILE)
     write_text(folder / REPORT_FILE, page(result))
-    seen = overfitting(list(result.history))
+    seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None and seen.found:
         watcher.note(seen.describe())
 

@@ -13,11 +13,13 @@ from ..augment import augmenter
 from ..batches import Examples, batches, pictures
 from .features import Features
 from .network import Network
-from .plan import HEAD_BATCH, Plan
+from .plan import EPOCH_PICTURES, HEAD_BATCH, Plan
 from .schedule import Schedule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    Indices = npt.NDArray[np.intp]
 
 HEAD, FINE_TUNE, SCRATCH = "head", "fine-tune", "scratch"
 EVALUATE_BATCH = 50
@@ -68,7 +70,8 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
     inputs = keras.Input(train.maps.shape[2:])
     model = keras.Model(inputs, network.apply_head(InferenceMode(upper)(inputs)))
     copies, n = train.maps.shape[:2]
-    schedule = Schedule(plan.rate, plan.epochs, -(-n // plan.batch_size), plan.schedule)
+    each = min(copies, max(1, round(EPOCH_PICTURES / n)))
+    schedule = Schedule(plan.rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
     _compile(model, network, plan, schedule, train.targets)
     signature = (
         tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
@@ -77,12 +80,12 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
     )
 
     def data(random: np.random.Generator) -> Any:
-        order, copy = random.permutation(n), np.asarray(random.integers(copies, size=n))
+        copy, picture = _drawn(random, copies, n, each)
 
         def generate() -> Any:
-            for at in range(0, n, plan.batch_size):
-                some = order[at : at + plan.batch_size]
-                yield train.maps[copy[some], some].astype(np.float32), train.targets[some], train.weights[some]
+            for at in range(0, n * each, plan.batch_size):
+                which, some = copy[at : at + plan.batch_size], picture[at : at + plan.batch_size]
+                yield train.maps[which, some].astype(np.float32), train.targets[some], train.weights[some]
 
         made = tf.data.Dataset.from_generator(generate, output_signature=signature)
         return made.apply(tf.data.experimental.assert_cardinality(schedule.steps)).prefetch(2)
@@ -92,6 +95,13 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
         model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
     )
     return Phase(FINE_TUNE, model, schedule, plan.patience, data, validate, plan.applied_once(copies))
+
+
+def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -> tuple[Indices, Indices]:
+    """Numbers of copies and pictures in random order: of every picture ``each`` different copies."""
+    copy = random.permuted(np.tile(np.arange(copies), (pictures, 1)), axis=1)[:, :each]
+    order = random.permutation(pictures * each)
+    return copy.ravel()[order], np.repeat(np.arange(pictures), each)[order]
 
 
 def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:

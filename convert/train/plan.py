@@ -8,14 +8,19 @@ from typing import Any
 
 from edgevision.errors import EdgeVisionError
 
-from .. import weight_files
+from .. import starter, weight_files
 from ..augment import Augmentation
 from ..backbones import CNN, Choice, find
-from ..weights import NAMES, NONE, recognise
+from ..weights import NAMES, NONE, STARTER, recognise
+from .network import Network
 from .settings import Settings
 
-PASSES = 6400
-"""Pictures, copies included, that go once through the frozen part: about a minute for a MobileNetV2 on two cores."""
+PASSES = 10_000
+"""Pictures, copies included, that go once through the frozen part: a minute for a MobileNetV2 on two idle cores."""
+MAPS_BYTES = 1_200_000_000
+"""What the frozen part made of all copies may take in memory."""
+EPOCH_PICTURES = 1024
+"""An epoch of fine-tuning on kept features has at least so many: of a small set it sees several copies of each picture."""
 HEAD_BATCH = 64
 HEAD_STEPS = 1200
 """Steps of HEAD_BATCH features in which a last layer learns what there is to learn."""
@@ -53,6 +58,11 @@ class Plan:
         """Whether the whole network learns from random weights."""
         return self.weights == NONE
 
+    @property
+    def applied(self) -> Augmentation:
+        """What is really done to training pictures in some phase; nothing where features are computed of one copy."""
+        return Augmentation() if self.once and self.copies == 1 else self.augmentation
+
     def applied_once(self, copies: int) -> str:
         """For history.csv, where features were computed once."""
         if copies == 1:
@@ -70,31 +80,31 @@ def choose(settings: Settings) -> Choice:
     """The network that some settings ask for. Raises UnknownName, BadModel, MissingFile."""
     row = find(settings.backbone)
     alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
-    size = settings.image_size or row.image_size
+    size = settings.image_size or (starter.IMAGE_SIZE if settings.weights == STARTER else row.image_size)
     return Choice(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
 
 
-def make_plan(settings: Settings, choice: Choice, pictures: int, gpu: bool) -> Plan:
-    """The plan for a training set of some pictures."""
+def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) -> Plan:
+    """The plan for a training set of some pictures. The same for the same set, however much memory happens to be free."""
+    choice = network.choice
     scratch = settings.weights == NONE
+    blocks = 0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks)
     augmented = bool(settings.augmentation)
-    once = (
-        not scratch
-        and settings.features != "live"
-        and (settings.features == "once" or (pictures <= PASSES and not gpu))
-    )
-    copies = settings.copies or max(2, min(MAX_COPIES, PASSES // max(1, pictures)))
+    most = MAPS_BYTES // max(1, network.map_bytes(blocks) * pictures) if blocks else MAX_COPIES
+    fits = pictures <= PASSES and not gpu and most >= (2 if augmented else 1)
+    once = not scratch and settings.features != "live" and (settings.features == "once" or fits)
+    copies = settings.copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
     copies = copies if augmented and once else 1
     return Plan(
         choice=choice,
         weights=settings.weights,
         dropout=settings.dropout,
         head_epochs=0 if scratch else _or(settings.head_epochs, _head_epochs(pictures * copies)),
-        epochs=_or(settings.epochs, 40 if scratch else 10),
-        fine_tune_blocks=0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks),
+        epochs=_or(settings.epochs, 40 if scratch else 15),
+        fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
-        rate=_or(settings.rate, 1e-3 if scratch else 1e-4),
+        rate=_or(settings.rate, 1e-3 if scratch else 2e-4),
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
         label_smoothing=settings.label_smoothing,
@@ -137,7 +147,9 @@ def _or(value: Any, otherwise: Any) -> Any:
 
 
 def _alpha_of(settings: Settings) -> float:
-    """The width of a weights file that fits the backbone, else 1."""
+    """The width of the starter, or of a weights file that fits the backbone, else 1."""
+    if settings.weights == STARTER:
+        return starter.ALPHA
     if settings.weights in NAMES:
         return 1.0
     try:

@@ -80,7 +80,7 @@ def _score(evaluation: Evaluation | None) -> str:
 def _findings(result: TrainResult) -> str:
     """What a person should know before trusting the model."""
     lines: list[tuple[str, str]] = []
-    seen = overfitting(list(result.history))
+    seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None:
         lines.append(("warn" if seen.found else "good", seen.describe()))
     if result.evaluation is not None:
@@ -147,7 +147,6 @@ def _tile(path: str, tile: Tile) -> str:
 def _details(result: TrainResult) -> str:
     plan, learning = result.plan, result.learning
     counts = ", ".join(f"{n} {name}" for name, n in learning.counts().items())
-    best = min(result.history, key=lambda row: row.loss if row.val_loss is None else row.val_loss, default=None)
     rows = [
         ["network", plan.choice.describe()],
         ["first weights", result.origin],
@@ -156,7 +155,7 @@ def _details(result: TrainResult) -> str:
         ["left out", f"{len(learning.skipped)} files"],
         ["input", plan.choice.rule(result.settings.resize).describe()],
         *([phase, text] for phase, text in _phases(result)),
-        ["kept", "" if best is None else f"the weights of epoch {best.epoch} of {len(result.history)}"],
+        ["kept", f"the weights of epoch {result.kept} of {len(result.history)}"],
         ["seed", str(plan.seed)],
         ["versions", ", ".join(f"{name} {version}" for name, version in runs.versions().items())],
     ]

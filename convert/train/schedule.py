@@ -1,8 +1,7 @@
-"""The learning rate of each step, and the best epoch so far."""
+"""The learning rate of each step."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,21 +34,3 @@ class Schedule:
             warmup_target=self.rate,
             warmup_steps=round(warmup),
         )
-
-
-@dataclass(slots=True)
-class Best:
-    """The best epoch so far, over all phases."""
-
-    loss: float = math.inf
-    """Validation loss; of the training pictures where there are none to validate with."""
-    phase: int = -1
-    epoch: int = -1
-    """Within its phase."""
-
-    def improved(self, loss: float, phase: int, epoch: int) -> bool:
-        """Takes over a better loss; says whether it is one."""
-        if not loss < self.loss:
-            return False
-        self.loss, self.phase, self.epoch = loss, phase, epoch
-        return True

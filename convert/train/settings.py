@@ -50,7 +50,7 @@ class Settings:
         None,
         "model",
         "float",
-        "Width of the network; auto: that of a weights file, else 1.",
+        "Width of the network; auto: that of the starter or of a weights file, else 1.",
         low=0.1,
         high=2.0,
         auto=True,
@@ -61,9 +61,18 @@ class Settings:
     minimalistic: bool = _option(
         True, "model", "flag", "MobileNetV3 without hard-swish and squeeze blocks, which int8 hardware runs badly."
     )
-    weights: str = _option("imagenet", "model", "text", "First weights: imagenet, none, or a .h5 or .keras file.")
+    weights: str = _option(
+        "auto",
+        "model",
+        "text",
+        "First weights: auto (imagenet where it can be had, else starter), imagenet, starter, none, or a .h5 or .keras file.",
+    )
     resize: Resize = _option(
-        "stretch", "model", "choice", "How a picture becomes a square.", choices=("stretch", "crop", "letterbox")
+        "crop",
+        "model",
+        "choice",
+        "How a picture becomes a square: its middle (crop), squeezed (stretch keeps the sides), or with a border.",
+        choices=("crop", "stretch", "letterbox"),
     )
     dropout: float = _option(
         0.2, "model", "float", "Share of features left out at random before the last layer.", low=0.0, high=0.9

@@ -40,7 +40,7 @@ class TensorBoardWatcher(Watcher):
         """See ``Watcher``."""
         self._inner.step(loss, accuracy)
 
-    def end(self, row: Epoch, best: bool) -> None:
+    def end(self, row: Epoch, kept: bool) -> None:
         """See ``Watcher``."""
         names = ("lr", "loss", "accuracy", "val_loss", "val_accuracy")
         values = [(name, getattr(row, name)) for name in names if getattr(row, name) is not None]
@@ -51,4 +51,4 @@ class TensorBoardWatcher(Watcher):
         with self._writer.as_default():
             self._tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=row.epoch)
         self._writer.flush()
-        self._inner.end(row, best)
+        self._inner.end(row, kept)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edgevision.files import write_text
 from .. import backend
 from . import checkpoint, config_file, history, outcome, sheets
 from .checkpoint import State
+from .first_weights import decide
 from .fitting import fit
 from .learning import Learning, open_photos, open_sets, prepare
 from .loop import Keeper
@@ -56,6 +57,8 @@ class TrainResult:
     origin: str
     """Where the first weights came from, for people."""
     history: tuple[history.Epoch, ...]
+    kept: int
+    """The epoch whose weights the model has, counted from 1; 0: none was run."""
     evaluation: Evaluation | None
     """On the test pictures; None where there were none."""
 
@@ -75,7 +78,8 @@ class TrainResult:
 
 def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
     """Trains a classifier. Raises EdgeVisionError of many kinds; most of them before anything is written."""
-    settings = request.settings
+    settings = decide(request.settings, watcher)
+    request = replace(request, settings=settings)
     dataset = open_photos(request.photos, settings)
     choice = choose(settings)
     with _machine(settings) as gpus:
@@ -84,9 +88,9 @@ def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
         with run, _resumable(run.folder):
             _record(run.folder, settings, request.photos)
             learning = prepare(dataset, settings, run.folder, watcher)
-            plan = make_plan(settings, choice, len(learning.train), gpus > 0)
+            plan = make_plan(settings, network, len(learning.train), gpus > 0)
             _record(run.folder, settled(settings, plan), request.photos)
-            outcome.announce(network, plan, learning, watcher)
+            outcome.announce(network, plan, learning, settings.resize, watcher)
             state = _fit(run.folder, network, plan, learning, settings, watcher)
             result = _finish(run, network, plan, learning, state, request, watcher)
     return result
@@ -113,7 +117,7 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
     if state.origin != network.origin.sha256:
         raise BadInput(f"the weights {plan.weights} have changed since {folder} was begun; train anew")
     if state.finished:
-        network.assign(state.best_weights or state.weights)
+        network.assign(state.kept_weights or state.weights)
         return state
 
     def keep(state: State) -> None:
@@ -126,7 +130,7 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
     sets = open_sets(learning, rule, settings, folder, watcher)
     try:
         names = [", ".join(item.labels) for item in learning.train]
-        sheets.write_samples(sets.train, names, plan.augmentation, plan.seed, folder / outcome.SAMPLES_FILE)
+        sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outcome.SAMPLES_FILE)
         fit(network, plan, sets, state, Keeper(keep), watcher)
     finally:
         sets.pixels.close()
@@ -157,6 +161,7 @@ def _finish(
         learning=learning,
         origin=network.origin.describe(),
         history=tuple(state.history),
+        kept=state.selection.epoch,
         evaluation=evaluation,
     )
     outcome.write_reports(result, watcher)

@@ -29,8 +29,8 @@ class Watcher:
     def step(self, loss: float, accuracy: float) -> None:
         """A batch was learnt; both are means over the epoch so far."""
 
-    def end(self, row: Epoch, best: bool) -> None:
-        """An epoch is over; ``best``: none before was as good."""
+    def end(self, row: Epoch, kept: bool) -> None:
+        """An epoch is over; ``kept``: its weights are the ones to keep so far."""
 
 
 class TerminalWatcher(Watcher):
@@ -69,10 +69,10 @@ class TerminalWatcher(Watcher):
         if self._bar is not None:
             self._bar.update(self._task, advance=1, loss=loss, accuracy=accuracy)
 
-    def end(self, row: Epoch, best: bool) -> None:
+    def end(self, row: Epoch, kept: bool) -> None:
         """See ``Watcher``."""
         self.close()
-        print(_line(row, best), file=sys.stderr)
+        print(_line(row, kept), file=sys.stderr)
 
     def close(self) -> None:
         """Takes a bar that is shown away."""
@@ -81,9 +81,9 @@ class TerminalWatcher(Watcher):
             self._bar = None
 
 
-def _line(row: Epoch, best: bool) -> str:
-    """``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  best``"""
+def _line(row: Epoch, kept: bool) -> str:
+    """``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  kept``"""
     text = f"epoch {row.epoch:3d}  {row.phase:9s} {row.seconds:6.1f} s  loss {row.loss:.4f}  accuracy {100 * row.accuracy:.1f} %"
     if row.val_loss is not None and row.val_accuracy is not None:
         text += f"  val {row.val_loss:.4f}  {100 * row.val_accuracy:.1f} %"
-    return text + ("  best" if best else "")
+    return text + ("  kept" if kept else "")
