@@ -1,0 +1,197 @@
+"""The starter weights: whole, small, loaded without pickle, chosen by ``--weights auto``; and the model that comes along."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edgevision.convert import starter
+from edgevision.convert.backbones import Choice, build
+from edgevision.convert.train import first_weights
+from edgevision.convert.train.plan import choose
+from edgevision.convert.train.settings import Settings
+from edgevision.convert.train.watcher import Watcher
+from edgevision.convert.weights import Origin, initialize
+
+from edgevision import files, modelfile, ready, selftest
+from edgevision.errors import BadInput, BadModel
+from edgevision.model import open_model
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "starter" / "edgevision_starter"
+STARTER = Choice("mobilenet_v2", 96, 0.35)
+
+
+def test_the_weights_are_small_whole_and_of_the_size_their_card_says() -> None:
+    card = json.loads((PACKAGE / "starter.card.json").read_text())
+    weights = PACKAGE / "starter.npz"
+    assert weights.stat().st_size < 1_000_000
+    assert files.sha256(weights) == card["sha256"]
+    with np.load(weights, allow_pickle=False) as stored:
+        assert sum(stored[name].size for name in stored.files) == card["parameters"] == 410_208
+        assert not [name for name in stored.files if name.startswith("classifier")]
+        assert all(np.isfinite(stored[name]).all() for name in stored.files)
+    accuracy = card["accuracy"]["96"]
+    assert accuracy["correct"] / accuracy["total"] == pytest.approx(accuracy["value"])
+    assert accuracy["total"] == card["data"]["val_pictures"]
+    assert card["description"]
+
+
+def test_the_convert_extra_asks_for_the_version_that_lies_beside_it() -> None:
+    def project(path: Path) -> Any:
+        return tomllib.loads(path.read_text())["project"]
+
+    wanted = project(ROOT / "starter" / "pyproject.toml")
+    extras = project(ROOT / "pyproject.toml")
+    assert f"{wanted['name']}=={wanted['version']}" in extras["optional-dependencies"]["convert"]
+    assert not [name for name in extras["dependencies"] if name.startswith(wanted["name"])]
+    assert "dependencies" not in wanted
+
+
+@pytest.mark.tensorflow
+def test_the_installed_weights_go_into_the_network() -> None:
+    network = build(STARTER)
+    before = network.get_layer("block_16_project").get_weights()[0]
+    origin = initialize(network, STARTER, "starter")
+    assert origin == Origin("starter", starter.find().sha256)
+    with np.load(starter.find().path, allow_pickle=False) as stored:
+        for name in ("block_16_project/kernel", "Conv_1_bn/moving_variance"):
+            layer, _, variable = name.partition("/")
+            (found,) = [v for v in network.get_layer(layer).variables if v.name == variable]
+            np.testing.assert_array_equal(found.numpy(), stored[name].astype("float32"))
+    assert not np.array_equal(before, network.get_layer("block_16_project").get_weights()[0])
+
+
+@pytest.mark.tensorflow
+def test_the_starter_does_not_go_into_another_network() -> None:
+    with pytest.raises(BadInput, match=r"are for mobilenet_v2 0.35, not mobilenet_v2 0.5; leave out") as caught:
+        starter.assign(None, Choice("mobilenet_v2", 96, 0.5))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's files, to damage."""
+    package: Any = pytest.importorskip("edgevision_starter")
+    for name, path in (("path", package.path()), ("card_path", package.card_path())):
+        copy = tmp_path / path.name
+        copy.write_bytes(path.read_bytes())
+        monkeypatch.setattr(package, name, lambda copy=copy: copy)
+    return tmp_path
+
+
+def test_damaged_weights_are_refused(installed: Path) -> None:
+    assert starter.find().path == installed / "starter.npz"
+    data = bytearray((installed / "starter.npz").read_bytes())
+    data[len(data) // 2] ^= 1
+    (installed / "starter.npz").write_bytes(data)
+    with pytest.raises(BadModel, match="do not belong together; install edgevision-starter again"):
+        starter.find()
+
+
+def test_a_card_that_is_none_is_refused(installed: Path) -> None:
+    (installed / "starter.card.json").write_text("[]")
+    with pytest.raises(BadModel, match="do not belong together"):
+        starter.find()
+
+
+def test_weights_that_are_not_installed_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "edgevision_starter", None)
+    with pytest.raises(BadInput, match=r"not installed; pip install edgevision-starter") as caught:
+        starter.find()
+    assert "\n" not in str(caught.value)
+
+
+class _Notes(Watcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+def _decide(settings: Settings, monkeypatch: pytest.MonkeyPatch, imagenet: Path | None) -> tuple[Settings, list[str]]:
+    asked: list[Choice] = []
+
+    def obtain(choice: Choice) -> tuple[Path | None, str]:
+        asked.append(choice)
+        return imagenet, "" if imagenet else "no answer within 3 seconds"
+
+    monkeypatch.setattr(first_weights, "obtain_imagenet", obtain)
+    notes = _Notes()
+    found = first_weights.decide(settings, notes)
+    assert len(asked) <= 1, "one attempt"
+    return found, notes.said
+
+
+def test_auto_takes_imagenet_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found, said = _decide(Settings(), monkeypatch, tmp_path)
+    assert (found.weights, choose(found).alpha, choose(found).image_size, said) == ("imagenet", 1.0, 224, [])
+
+
+def test_auto_takes_the_starter_elsewhere_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, said = _decide(Settings(), monkeypatch, None)
+    assert choose(found) == STARTER
+    assert found.weights == "starter"
+    (line,) = said
+    assert "starter" in line
+    assert "no answer within 3 seconds" in line
+    assert "more answers would be right" in line
+
+
+def test_auto_keeps_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = _decide(Settings(image_size=160), monkeypatch, None)
+    assert choose(found) == Choice("mobilenet_v2", 160, 0.35)
+
+
+@pytest.mark.parametrize("settings", [Settings(backbone="mobilenet"), Settings(alpha=0.5)])
+def test_auto_without_any_weights_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match=r"cannot be had \(no answer within 3 seconds\).*--weights none") as caught:
+        _decide(settings, monkeypatch, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_auto_is_random_for_the_small_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, (line,) = _decide(Settings(backbone="cnn"), monkeypatch, None)
+    assert found.weights == "none"
+    assert "random" in line
+
+
+@pytest.mark.parametrize("weights", ["starter", "imagenet", "none", "other.h5"])
+def test_what_was_asked_for_is_not_changed(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _decide(Settings(weights=weights), monkeypatch, None) == (Settings(weights=weights), [])
+
+
+def test_the_model_that_comes_along_passes_its_own_test() -> None:
+    file = modelfile.read(ready.path())
+    assert ready.path().stat().st_size < 1_000_000
+    assert file.card is not None
+    assert 8 <= len(file.card.labels) <= 13
+    with open_model(ready.path()) as model:
+        assert selftest.check(model).ok
+
+
+def test_the_model_that_comes_along_says_how_good_it_is() -> None:
+    card = modelfile.read(ready.path()).card
+    assert card is not None
+    assert card.quantization is not None
+    found = card.quantization["int8"]["accuracy"]
+    text = ready.describe(card)
+    assert f"right on {found['correct']} of {found['total']}" in text
+    assert all(label in text for label in card.labels)
+
+
+def test_run_without_a_model_takes_it_and_says_which_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgevision", "run", "--camera", "test:", "--limit", "2", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["frame", "frame"]
+    (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]
+    assert "the model that comes along tells" in note
+    assert "small test pictures" in note
