@@ -15,9 +15,9 @@ from edgevision.commands.options import json_option, quiet_option, runs_option, 
 @quiet_option
 @seed_option
 def demo(as_json: bool, runs: Path, quiet: bool, seed: int) -> None:
-    """See the whole chain run, offline: draw pictures, train, convert to int8, score, film, run the loop.
+    """See the whole chain run, offline: draw pictures, train from the starter weights, convert, score, film, run the loop.
 
-    Takes two or three minutes on two cores; exit 3 if the int8 model gets fewer than 95 % right.
+    Takes about a minute on two cores; exit 3 if the int8 model gets fewer than 97 % right.
     """
     from edgevision.runs import dump
 

@@ -20,12 +20,13 @@ from ..drawing import draw_set
 from ..keras_card import save_keras
 from ..progress import Progress, terminal_progress
 from ..report import ConvertReport
+from ..train.watcher import Watcher
 from .clip import Clip, write_clip
 from .contact_sheet import Answer, write_contact_sheet
 from .loop import LoopResult, run_loop
 from .plan import CLASSES, DemoOptions
 from .report import DemoFiles, DemoReport
-from .training import NAME, RULE, Epoch, Trained, read_folders, train
+from .training import NAME, RULE, Trained, read_folders, train
 
 SPLITS = ("train", "val", "test", "clip")
 """Each is drawn from a random stream of its own."""
@@ -66,7 +67,7 @@ def run_demo(options: DemoOptions) -> DemoReport:
         place = DemoFiles(run.folder)
         _draw(place, options, teller)
         trained = _train(place, options, teller)
-        _save(place, trained.keras, trained.history, options)
+        _save(place, trained, options)
         conversion = _convert(place, options, teller)
         _sheet(place, teller)
         clip = _film(place, options, teller)
@@ -89,32 +90,46 @@ def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
     teller.tell("draw", f"Drew {total:,} pictures of {len(CLASSES)} things: {', '.join(CLASSES)}")
 
 
+class _Epochs(Watcher):
+    """Shows a training on the demo's bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._batches = progress, 0
+
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """See ``Watcher``."""
+        self._progress.stage(text, total)
+        yield self._progress.step
+
+    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+        """See ``Watcher``."""
+        self._batches = 0
+        self._progress.stage(f"Training, {phase}, epoch {epoch} of {epochs}", steps)
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """See ``Watcher``."""
+        self._batches += 1
+        self._progress.step(self._batches)
+
+
 def _train(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Trained:
-    plan, shown = options.plan, -1
     with teller.stage("read", "Reading the pictures"):
         learn, validate = (read_folders(place.pictures / split, CLASSES) for split in ("train", "val"))
     with teller.stage("train", "Preparing the network") as progress:
-
-        def step(epoch: int, batch: int, batches: int) -> None:
-            nonlocal shown
-            if epoch != shown:
-                shown = epoch
-                progress.stage(f"Training, epoch {epoch + 1} of {plan.epochs}", batches)
-            progress.step(batch)
-
-        trained = train(learn, validate, len(CLASSES), plan.epochs, options.seed, step)
-    accuracy = trained.history[-1].val_accuracy
-    teller.tell("train", f"Trained {NAME} from scratch: {100 * accuracy:.1f} % right on the validation pictures")
+        trained = train(learn, validate, CLASSES, options.plan.epochs, options.seed, _Epochs(progress))
+    accuracy = 100 * trained.val_accuracy
+    teller.tell("train", f"Trained {NAME} from the starter weights: {accuracy:.1f} % right on the validation pictures")
     return trained
 
 
-def _save(place: DemoFiles, network: object, history: tuple[Epoch, ...], options: DemoOptions) -> None:
+def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
     plan, classes = options.plan, len(CLASSES)
     record = {
-        "backbone": f"{NAME}, from random weights",
+        "backbone": f"{NAME}, from the starter weights",
         "data": {"drawn": True, "seed": options.seed, "train": plan.train * classes, "val": plan.val * classes},
-        "epochs": plan.epochs,
-        "val_accuracy": round(history[-1].val_accuracy, 6),
+        "epochs": len(trained.history),
+        "val_accuracy": round(trained.val_accuracy, 6),
         # Relative to the model's file: `edgevision convert model.keras` finds its pictures by it.
         "calibration": (place.pictures / "train").relative_to(place.folder).as_posix(),
     }
@@ -127,7 +142,7 @@ def _save(place: DemoFiles, network: object, history: tuple[Epoch, ...], options
         versions=runs.versions(),
         created=runs.utc_now(),
     )
-    save_keras(network, card, place.keras)
+    save_keras(trained.keras, card, place.keras)
 
 
 def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> ConvertReport:

@@ -10,9 +10,10 @@ from edgevision import runs
 from edgevision.errors import GateNotMet
 
 from ..report import ConvertReport, share_json
+from ..train.history import Epoch
 from .loop import LoopResult
 from .plan import CLASSES, GOAL, DemoOptions
-from .training import NAME, Epoch
+from .training import NAME
 
 SCHEMA = "edgevision.demo/1"
 
@@ -104,7 +105,7 @@ class DemoReport:
                 "name": NAME,
                 "parameters": self.conversion.parameters,
             },
-            "training": {"epochs": plan.epochs, "history": [asdict(epoch) for epoch in self.history]},
+            "training": {"epochs": len(self.history), "history": [asdict(epoch) for epoch in self.history]},
             "float": converted["float"],
             "int8": {**converted["int8"], "bytes": self.conversion.int8_bytes},
             "agreement": converted["agreement"],

@@ -1,9 +1,9 @@
-"""Trains the demo's small MobileNetV2 from scratch; knows nothing of what the pictures show or where they come from."""
+"""Trains the demo's network from the starter weights; knows nothing of what the pictures show or where they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,26 +12,41 @@ import numpy as np
 from edgevision import pictures, preprocess
 from edgevision.rule import Rule
 
-from .. import backend
+from .. import backend, starter
+from ..backbones import Choice
+from ..batches import Examples
+from ..pixel_cache import KeptPixels
+from ..train.checkpoint import State
+from ..train.fitting import fit
+from ..train.goal import Goal, goal_of
+from ..train.history import Epoch
+from ..train.learning import Sets
+from ..train.loop import Keeper
+from ..train.network import open_network
+from ..train.plan import make_plan
+from ..train.settings import Settings
+from ..train.watcher import Watcher
+from ..weights import STARTER
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edgevision.data import Pixels
 
-ALPHA = 0.35
-"""Width of the network: the smallest that keras.applications knows, 0.4 million parameters."""
-NAME = f"MobileNetV2 {ALPHA}"
-RULE = Rule(width=96, height=96, mean=(127.5,), std=(127.5,))
+CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
+NAME = f"MobileNetV2 {starter.ALPHA}"
+RULE = CHOICE.rule("stretch")
 """The whole picture, stretched; real values -1..1."""
-BATCH = 32
-LEARNING_RATE = 0.004
-WARM_UP = 0.125
-"""Share of all steps in which the learning rate rises."""
-SECOND_MOMENT = 0.99
-"""Adam's beta_2: the usual 0.999 remembers longer than this whole training lasts."""
-BATCH_NORM_MOMENTUM = 0.9
-"""Keras' 0.999 would leave the running averages near their start after a few hundred steps."""
+SETTINGS = Settings(
+    weights=STARTER,
+    head_epochs=8,
+    fine_tune_blocks=8,
+    rate=1e-3,
+    features="once",
+    copies=3,
+    dropout=0.1,
+)
+"""What is not left to ``edgevision train``: more blocks and larger steps, as drawings are far from photos."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,22 +59,14 @@ class Prepared:
     """(n,), index of the class."""
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One pass over the training pictures; the accuracies are 0..1."""
-
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """The network and how it got there."""
 
     keras: Any
     history: tuple[Epoch, ...]
+    val_accuracy: float
+    """Of the epoch whose weights were kept, 0..1."""
 
 
 def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Prepared:
@@ -70,100 +77,31 @@ def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Pre
 
 
 def train(
-    learn: Prepared,
-    validate: Prepared,
-    classes: int,
-    epochs: int,
-    seed: int,
-    step: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
+    learn: Prepared, validate: Prepared, classes: Sequence[str], epochs: int, seed: int, watcher: Watcher
 ) -> Trained:
-    """Trains from random weights; the same seed and machine give the same network.
+    """Fits the head, then the top blocks for ``epochs``; the same seed and machine give the same network.
 
-    ``step`` hears the epoch (from 0), the batches done in it, and how many it has. Sets all seeds.
+    Sets all seeds. Raises BadInput, BadModel where the starter weights are not to be had.
     """
-    keras = backend.keras()
-    keras.utils.set_random_seed(seed)
-    network = build(RULE, classes)
-    batches = len(learn.pixels) // BATCH
-    # A second model over the same layers is compiled, so that the one that is saved carries no optimizer.
-    trainer = keras.Model(network.inputs, network.outputs)
-    trainer.compile(
-        optimizer=keras.optimizers.Adam(_schedule(batches * epochs), beta_2=SECOND_MOMENT),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    history = trainer.fit(
-        _batches(learn, seed),
-        epochs=epochs,
-        steps_per_epoch=batches,
-        validation_data=(_real(validate.pixels), validate.labels),
-        callbacks=[_listener(lambda epoch, batch: step(epoch, batch, batches))],
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
-    ).history
-    rows = zip(*(history[key] for key in Epoch.__dataclass_fields__), strict=True)
-    return Trained(network, tuple(Epoch(*map(float, row)) for row in rows))
+    backend.keras().utils.set_random_seed(seed)
+    settings = replace(SETTINGS, epochs=epochs, seed=seed)
+    goal = goal_of(tuple(classes), multilabel=False)
+    network = open_network(CHOICE, goal, settings.weights, settings.dropout)
+    plan = make_plan(settings, network, len(learn.labels), gpu=False)
+    state = State(origin=network.origin.sha256)
+    fit(network, plan, _sets(learn, validate, goal), state, Keeper(lambda state: None), watcher)
+    kept = state.history[state.selection.epoch - 1]
+    return Trained(network.deployed, tuple(state.history), kept.val_accuracy or 0.0)
 
 
-def build(rule: Rule, classes: int) -> Any:
-    """A MobileNetV2 that can be trained within minutes: quick running averages, residual branches that start closed."""
-    keras = backend.keras()
-    network = keras.applications.MobileNetV2(
-        (rule.height, rule.width, rule.channels), alpha=ALPHA, weights=None, classes=classes
-    )
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = BATCH_NORM_MOMENTUM
-        if isinstance(layer, keras.layers.Add):
-            # A branch whose last scale is zero leaves its input as it is: the network begins shallow and learns at once
-            # (Goyal et al. 2017, arXiv:1706.02677, section 5.1). Measured: 58 % instead of 30 % after one epoch of the
-            # demo, 100 % instead of 97 % of the validation pictures after five.
-            branch = network.get_layer(layer.name.replace("_add", "_project_BN"))
-            branch.gamma.assign(np.zeros(branch.gamma.shape, np.float32))
-    return network
+def _sets(learn: Prepared, validate: Prepared, goal: Goal) -> Sets:
+    pixels = KeptPixels(np.concatenate([learn.pixels, validate.pixels]), "memory")
+    labels = np.concatenate([learn.labels, validate.labels])
+    targets = goal.targets([(goal.classes[label],) for label in labels])
 
+    def part(begin: int, end: int) -> Examples:
+        index = np.arange(begin, end)
+        return Examples(pixels, RULE, index, targets[index], np.ones(len(index), np.float32))
 
-def _schedule(steps: int) -> Any:
-    """Up in a straight line, then down along a cosine."""
-    return backend.keras().optimizers.schedules.CosineDecay(
-        LEARNING_RATE / 20,
-        steps,
-        alpha=0.005,
-        warmup_target=LEARNING_RATE,
-        warmup_steps=max(1, int(steps * WARM_UP)),
-    )
-
-
-def _batches(learn: Prepared, seed: int) -> Any:
-    """Endless shuffled batches of real values; every other picture is mirrored."""
-    tf = backend.tensorflow()
-    data = tf.data.Dataset.from_tensor_slices((learn.pixels, learn.labels))
-    data = data.shuffle(len(learn.pixels), seed=seed).batch(BATCH, drop_remainder=True).repeat()
-    flip = tf.random.Generator.from_seed(seed)
-
-    def prepare(pixels: Any, labels: Any) -> tuple[Any, Any]:
-        mirrored = flip.uniform((BATCH, 1, 1, 1)) < 0.5
-        return _real(tf.where(mirrored, tf.reverse(pixels, [2]), pixels)), labels
-
-    return data.map(prepare).prefetch(2)
-
-
-def _real(pixels: Any) -> Any:
-    """Bytes as the network's real values, by the rule."""
-    tf = backend.tensorflow()
-    return (tf.cast(pixels, tf.float32) - RULE.mean[0]) / RULE.std[0]
-
-
-def _listener(step: Callable[[int, int], None]) -> Any:
-    keras = backend.keras()
-
-    class Listener(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
-        epoch = 0
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.epoch = epoch
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            step(self.epoch, batch + 1)
-
-    return Listener()
+    n = len(learn.labels)
+    return Sets(pixels, part(0, n), part(n, len(labels)))
