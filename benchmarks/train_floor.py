@@ -130,7 +130,8 @@ def main() -> None:
     choice = choose(base)
     print(f"{choice.describe()}, {len(learn)} training and {len(test)} test photos", flush=True)
     known, asked = (compute(part, photos.classes, choice, arguments.weights) for part in (learn, test))
-    _line("all", floor(known, asked), *((trained(photos, learn, base)) if arguments.train else (None, "")))
+    if not arguments.few_only:
+        _line("all", floor(known, asked), *((trained(photos, learn, base)) if arguments.train else (None, "")))
     sums: list[tuple[Hits, Hits | None]] = []
     for seed in range(arguments.seeds):
         some = draw(known, arguments.per_class, seed)
@@ -162,6 +163,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--alpha", type=float)
     parser.add_argument("--per-class", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--few-only", action="store_true", help="leave out the line for all photos")
     parser.add_argument("--train", action="store_true", help="let train learn from the same photos")
     return parser.parse_args()
 

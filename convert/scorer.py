@@ -48,7 +48,7 @@ class KerasScorer:
         self._normalize = model.normalize
         tf = backend.tensorflow()
         spec = tf.TensorSpec((None, *model.shape), tf.float32)
-        self._run = tf.function(model.call, input_signature=[spec])
+        self._run = tf.function(model.call, autograph=False, input_signature=[spec])
         self._output = TensorSpec("scores", (1, loaded.outputs), "float32")
 
     def scores(self, frame: Frame) -> Scores:

@@ -77,6 +77,7 @@ def test_the_loss_learnt_is_the_loss_measured(classes: int, multilabel: bool) ->
     np.testing.assert_allclose(found, losses, rtol=1e-5)
     np.testing.assert_array_equal(np.asarray(goal.accuracy()(targets, logits)), right)
     smooth = np.asarray(goal.loss(0.2, np.ones(goal.outputs, np.float32))(targets, 20 * logits))
+    np.testing.assert_allclose(smooth, goal.measure(targets, 20 * logits, 0.2)[0], rtol=1e-5)
     assert (smooth > 0.5).all()
 
 

@@ -96,8 +96,7 @@ def extractor(network: Network, augmentation: Augmentation, top_blocks: int, kee
     augment = augmenter(augmentation, network.choice.rule("stretch"))
     shape = tuple(int(n) for n in lower.output.shape[1:]) if keep_maps else ()
     tf = backend.tensorflow()
-    augmented = tf.function(
-        lambda x: augment(x, training=True), input_signature=[tf.TensorSpec((None, *lower.input.shape[1:]))]
-    )
+    pictures_in = tf.TensorSpec((None, *lower.input.shape[1:]))
+    augmented = tf.function(lambda x: augment(x, training=True), autograph=False, input_signature=[pictures_in])
     width = int(pooled.output.shape[-1])
     return Extractor(for_inference(lower), for_inference(pooled), augment, augmented, shape, width)

@@ -116,13 +116,17 @@ class Goal:
 
         return accuracy
 
-    def measure(self, targets: Floats, logits: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Of each picture its cross-entropy, without smoothing and weights, and whether it was answered right; (n,) each."""
+    def measure(
+        self, targets: Floats, logits: Floats, smoothing: float = 0.0
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Of each picture its cross-entropy, as it is learnt but unweighted, and whether it was answered right; (n,) each."""
         z, t = logits.astype(np.float64), targets.astype(np.float64)
         if self.kind == "multiclass":
+            smooth = t * (1.0 - smoothing) + smoothing / self.outputs
             z = z - z.max(1, keepdims=True)
-            return np.log(np.exp(z).sum(1)) - (z * t).sum(1), z.argmax(1) == t.argmax(1)
-        loss = np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+            return np.log(np.exp(z).sum(1)) - (z * smooth).sum(1), z.argmax(1) == t.argmax(1)
+        smooth = t * (1.0 - smoothing) + smoothing / 2.0
+        loss = np.maximum(z, 0) - z * smooth + np.log1p(np.exp(-np.abs(z)))
         return loss.mean(axis=1), ((z > 0) == (t > 0.5)).all(axis=1)
 
 

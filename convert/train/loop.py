@@ -87,7 +87,7 @@ def _epoch(
         phase.data(random), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
     ).history
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
-    losses, right = network.goal.measure(targets, phase.validate())
+    losses, right = network.goal.measure(targets, phase.validate(), phase.smoothing)
     row = Epoch(
         epoch=len(state.history) + 1,
         phase=phase.name,

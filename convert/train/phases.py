@@ -38,6 +38,8 @@ class Phase:
     """A tf.data.Dataset of one epoch, in an order drawn from the generator."""
     validate: Callable[[], npt.NDArray[np.float32]]
     """Logits of the validation pictures, (n, outputs)."""
+    smoothing: float
+    """Of the targets, in training and validation alike."""
     applied: str
     """For history.csv."""
 
@@ -58,7 +60,7 @@ def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> 
         return tf.data.Dataset.from_tensor_slices(arrays).batch(HEAD_BATCH)
 
     validate = _logits(model, lambda: [val.pooled[0]])
-    return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.applied_once(copies))
+    return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies))
 
 
 def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
@@ -94,7 +96,9 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
     validate = _logits(
         model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
     )
-    return Phase(FINE_TUNE, model, schedule, plan.patience, data, validate, plan.applied_once(copies))
+    return Phase(
+        FINE_TUNE, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies)
+    )
 
 
 def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -> tuple[Indices, Indices]:
@@ -127,7 +131,7 @@ def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scr
 
     validate = _logits(model, lambda: pictures(val, EVALUATE_BATCH))
     name = SCRATCH if scratch else FINE_TUNE
-    return Phase(name, model, schedule, plan.patience, data, validate, plan.applied_live())
+    return Phase(name, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_live())
 
 
 def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targets: npt.NDArray[np.float32]) -> None:
@@ -148,7 +152,7 @@ def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targe
 
 def _logits(model: Any, batches: Callable[[], Any]) -> Callable[[], npt.NDArray[np.float32]]:
     tf = backend.tensorflow()
-    run = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+    run = tf.function(lambda x: model(x, training=False), autograph=False, reduce_retracing=True)
 
     def validate() -> npt.NDArray[np.float32]:
         parts = [run(tf.constant(batch)).numpy() for batch in batches() if len(batch)]

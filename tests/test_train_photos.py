@@ -1,0 +1,145 @@
+"""Training on real photos with real weights: minutes, so among the slow tests. What is promised is checked here."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edgevision.convert.train.settings import Settings
+from edgevision.convert.train.training import TrainRequest, TrainResult, train
+from edgevision.convert.train.watcher import Watcher
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+V1, V2 = "mobilenet_v1_0.25_224_imagenet.h5", "mobilenet_v2_1.0_224_imagenet.h5"
+
+
+@pytest.fixture(scope="module")
+def photos(shared: Path) -> Path:
+    """2,000 photos to learn from and 500 to be tested with."""
+    return shared / "data" / "cats_and_dogs"
+
+
+def _train(photos: Path, runs: Path, **settings: Any) -> TrainResult:
+    return train(TrainRequest(photos, Settings(**settings), runs), Watcher())
+
+
+def _accuracy(result: TrainResult) -> float:
+    assert result.evaluation is not None
+    return result.evaluation.verdict.judgement.accuracy.value
+
+
+def test_mobilenet_v2_is_not_below_its_floor(photos: Path, shared: Path, tmp_path: Path) -> None:
+    result = _train(photos, tmp_path, weights=str(shared / "models" / V2))
+    assert result.learning.counts() == {"train": 1800, "val": 200, "test": 500}
+    assert _accuracy(result) >= 0.98
+
+
+def test_the_small_mobilenet_v1_and_its_int8_twin(photos: Path, shared: Path, tmp_path: Path) -> None:
+    """95 % at least, and int8 within a point of it."""
+    from edgevision.convert.convert import ConvertOptions, convert
+
+    from edgevision.evaluate_files import Request, prepare, run
+
+    result = _train(photos, tmp_path, backbone="mobilenet", weights=str(shared / "models" / V1))
+    assert _accuracy(result) >= 0.95
+    report = convert(ConvertOptions(model=result.model, calibration=photos / "train", runs=tmp_path))
+    request = Request(report.path, photos, compare=result.model, split="test", runs=tmp_path)
+    done, _ = run(request, prepare(request))
+    assert done.comparison is not None
+    assert abs(done.comparison.change.value) <= 0.01
+
+
+def test_fifty_photos_a_class_are_ahead_of_a_linear_head(photos: Path, shared: Path) -> None:
+    """Three draws of fifty, scored together on the same photos as the floor."""
+    program = Path(__file__).resolve().parent.parent / "benchmarks" / "train_floor.py"
+    command = [sys.executable, str(program), str(photos), "--weights", str(shared / "models" / V1), "--few-only"]
+    command += ["--backbone", "mobilenet", "--train", "--seeds", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=True)
+    found = re.search(r"all seeds together.*difference ([+-][\d.]+)", done.stdout)
+    assert found is not None, done.stdout
+    assert float(found.group(1)) > 0
+
+
+def test_a_small_cnn_from_scratch_learns_and_overfits(photos: Path, tmp_path: Path) -> None:
+    result = _train(photos, tmp_path, backbone="cnn", image_size=64, weights="none", augment="none")
+    assert _accuracy(result) >= 0.72
+    assert "The network overfits" in (result.folder / "report.html").read_text()
+
+
+def _start(photos: Path, runs: Path, weights: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "edgevision", "train", str(photos), "--runs", str(runs), "--backbone", "mobilenet"]
+    command += ["--weights", str(weights), "--epochs", "3", "--head-epochs", "3", "--copies", "2"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def _few(photos: Path, folder: Path) -> Path:
+    """A hundred photos of each class."""
+    for name in ("cats", "dogs"):
+        (folder / name).mkdir(parents=True)
+        for path in sorted((photos / "train" / name).iterdir())[:100]:
+            os.symlink(path, folder / name / path.name)
+    return folder
+
+
+def _weights(folder: Path) -> list[Any]:
+    import keras
+
+    return list(keras.models.load_model(folder / "model.keras", compile=False).get_weights())
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_killed_in_mid_epoch_and_resumed_is_the_same(
+    photos: Path, shared: Path, tmp_path: Path, how: signal.Signals, code: int
+) -> None:
+    few, weights = _few(photos, tmp_path / "few"), shared / "models" / V1
+    whole = _start(few, tmp_path / "whole", weights)
+    whole.communicate(timeout=600)
+    assert whole.returncode == 0
+    cut = _start(few, tmp_path / "cut", weights)
+    assert cut.stderr is not None
+    for line in cut.stderr:
+        if line.startswith("epoch   4"):
+            break
+    time.sleep(0.5)  # into the fifth epoch
+    cut.send_signal(how)
+    rest = cut.communicate(timeout=100)[1]
+    assert cut.returncode == code
+    folder = tmp_path / "cut" / "train-1"
+    if how == signal.SIGINT:
+        assert f"go on with: edgevision train --resume {folder}" in rest
+    again = subprocess.run(
+        [sys.executable, "-m", "edgevision", "train", "--resume", str(folder)], timeout=600, check=False
+    )
+    assert again.returncode == 0
+    for one, other in zip(_weights(folder), _weights(tmp_path / "whole" / "train-1"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_several_gpus_share_the_work(photos: Path, tmp_path: Path) -> None:
+    """Two virtual devices in the place of two GPUs."""
+    code = f"""
+import tensorflow as tf
+from pathlib import Path
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+listed, mirrored = tf.config.list_physical_devices, tf.distribute.MirroredStrategy
+tf.config.list_physical_devices = lambda kind=None: ["GPU:0", "GPU:1"] if kind == "GPU" else listed(kind)
+tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
+from edgevision.convert.train.settings import Settings
+from edgevision.convert.train.training import TrainRequest, train
+from edgevision.convert.train.watcher import Watcher
+settings = Settings(backbone="cnn", weights="none", image_size=32, cnn_filters=(8, 8), cnn_dense=8, epochs=3, precision="float32")
+result = train(TrainRequest(Path({str(_few(photos, tmp_path / "few"))!r}), settings, Path({str(tmp_path)!r})), Watcher())
+print(len(result.history), result.evaluation is not None)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-2:] == ["3", "True"]
