@@ -142,7 +142,7 @@ def test_auto_takes_the_starter_elsewhere_and_says_so(monkeypatch: pytest.Monkey
     (line,) = said
     assert "starter" in line
     assert "no answer within 3 seconds" in line
-    assert "more answers would be right" in line
+    assert "expect more mistakes" in line
 
 
 def test_auto_keeps_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

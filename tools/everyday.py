@@ -41,6 +41,7 @@ LEARN, JUDGE = 80, 40
 OTHER_TRAIN, OTHER_TEST = 1200, 30
 SETTINGS = Settings(
     weights="starter",
+    resize="stretch",  # the pictures are small squares already: nothing of them is to be lost
     head_epochs=10,
     epochs=8,
     fine_tune_blocks=8,

@@ -36,6 +36,6 @@ def decide(settings: Settings, watcher: Watcher) -> Settings:
         )
     watcher.note(
         f"weights: {starter.find().describe()}, since the ImageNet weights of {choice.describe()} cannot be had "
-        f"({problem}); with those more answers would be right, at several times the work"
+        f"({problem}); expect more mistakes than with those, at a fraction of the work"
     )
     return replace(settings, weights=STARTER)
