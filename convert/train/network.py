@@ -93,4 +93,6 @@ def for_inference(model: Any) -> Any:
     tf = backend.tensorflow()
     copy = folded(model)
     shape = (None, *model.inputs[0].shape[1:])
-    return tf.function(lambda x: copy(x, training=False), autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32)])
+    return tf.function(
+        lambda x: copy(x, training=False), autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32)]
+    )
