@@ -286,7 +286,6 @@ def test_faults_of_the_model_are_one_line(model: Path, data: Path, tmp_path: Pat
         (["cut.tflite"], "cut.tflite"),
         (["empty.tflite"], "empty.tflite"),
         ([str(data / "tiny.tflite")], "edgevision card"),
-        ([], "edgevision convert"),
     ]:
         done = run(*args, "--source", "test:", cwd=tmp_path)
         assert done.returncode == 1
