@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from edgevision.convert.train import history
 from edgevision.convert.train.goal import goal_of
-from edgevision.convert.train.selection import Selection
+from edgevision.convert.train.selection import ENOUGH, Selection
 
 ROW = history.Epoch(1, "scratch", 1.0, 1e-3, 0.5, 0.8, 0.6, 0.75, "no augmentation")
 
@@ -93,17 +93,15 @@ def test_later_weights_are_kept_unless_clearly_worse() -> None:
     assert (selection.epoch, selection.waited) == (4, 0)
 
 
-def test_a_handful_of_pictures_cannot_veto() -> None:
+@pytest.mark.parametrize("pictures", [0, 10, ENOUGH - 1])
+def test_a_handful_of_pictures_cannot_choose(pictures: int) -> None:
     selection = Selection()
-    assert selection.judge(np.array([0.1, 0.2, 0.1, 0.3]), 1)
-    assert selection.judge(np.array([0.05, 0.1, 0.05, 1.2]), 2)
-    assert not selection.judge(np.array([0.9, 0.9, 0.8, 1.2]), 3)
-
-
-def test_without_validation_the_last_epoch_is_kept() -> None:
-    selection = Selection()
-    assert [selection.judge(np.empty(0), epoch) for epoch in (1, 2, 3)] == [True, True, True]
-    assert selection.epoch == 3
+    assert [selection.judge(np.full(pictures, loss), n) for n, loss in enumerate((0.5, 0.1, 0.9), 1)] == [
+        True,
+        True,
+        True,
+    ]
+    assert (selection.epoch, selection.waited) == (3, 0)
 
 
 def test_overfitting_is_named_when_it_is_there() -> None:

@@ -21,6 +21,7 @@ from .learning import Learning
 from .network import Network, open_network
 from .plan import Plan
 from .report import page
+from .selection import ENOUGH
 from .settings import Settings
 from .watcher import Watcher
 
@@ -43,8 +44,9 @@ def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, w
     row = plan.choice.row
     if row.warning and not plan.choice.minimalistic:
         watcher.note(row.warning)
-    if not learning.val:
-        watcher.note("no pictures to validate with: the last epoch is kept, whatever it is worth")
+    if len(learning.val) < ENOUGH:
+        few = f"only {len(learning.val)} pictures" if learning.val else "no pictures"
+        watcher.note(f"{few} to validate with, too few to choose by: the weights of the last epoch are kept")
 
 
 def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:

@@ -108,7 +108,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
         label_smoothing=settings.label_smoothing,
-        patience=settings.patience or (8 if scratch else 5),
+        patience=settings.patience or (12 if scratch else 8),
         class_weights=settings.class_weights,
         once=once,
         copies=copies,

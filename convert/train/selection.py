@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     Losses = npt.NDArray[np.float64]
 
 
+ENOUGH = 40
+"""Validation pictures from which their word counts. Ten chose worse weights than the last epoch's in four of five draws."""
+
+
 @dataclass(slots=True)
 class Selection:
     """The latest weights that are not clearly worse than the best ones.
 
     Not clearly: within one standard error of the paired difference, picture by picture (after the one-standard-error rule
     of L. Breiman et al., 1984, Classification and Regression Trees, 3.4.3). The learning rate falls towards the end of a
-    phase, so later weights are the better ones unless the validation pictures say otherwise; ten pictures seldom can.
+    phase, so later weights are the better ones unless ``ENOUGH`` validation pictures say otherwise.
     """
 
     lowest: Losses | None = None
@@ -32,13 +36,12 @@ class Selection:
     def judge(self, losses: Losses, epoch: int) -> bool:
         """Takes in an epoch, by the losses of its validation pictures; says whether its weights are to be kept.
 
-        Without validation pictures, (0,), every epoch is kept: the last one wins.
+        With too few of them every epoch is kept: the last one wins.
         """
         keep = True
-        if self.lowest is not None and len(losses):
+        if self.lowest is not None and len(losses) >= ENOUGH:
             difference = losses - self.lowest
-            error = difference.std(ddof=1) / np.sqrt(len(losses)) if len(losses) > 1 else 0.0
-            keep = bool(difference.mean() <= error)
+            keep = bool(difference.mean() <= difference.std(ddof=1) / np.sqrt(len(losses)))
         if self.lowest is None or not len(losses) or losses.mean() < self.lowest.mean():
             self.lowest = losses
         self.epoch, self.waited = (epoch, 0) if keep else (self.epoch, self.waited + 1)
