@@ -143,3 +143,24 @@ def test_the_rate_rises_and_falls() -> None:
     constant = Schedule(0.01, 8, 10, "constant").keras()
     assert [float(constant(step)) for step in (20, 79)] == [pytest.approx(0.01)] * 2
     assert float(Schedule(0.01, 1, 1).keras()(0)) > 0
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_temperature_undoes_what_was_done_to_the_scores(classes: int) -> None:
+    from edgevision.convert.train.temperature import HIGH, LOW, best_temperature
+
+    goal = goal_of(tuple("abcd"[:classes]), False)
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (4000, goal.outputs)).astype(np.float32)
+    chances = 1 / (1 + np.exp(-logits[:, 0])) if classes == 2 else None
+    if chances is not None:
+        targets = (random.random(4000) < chances)[:, None].astype(np.float32)
+    else:
+        shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        targets = np.stack(
+            [random.multinomial(1, row) for row in shares.astype(np.float64) / shares.sum(1, keepdims=True)]
+        )
+    for factor in (0.6, 1.0, 2.0):
+        assert best_temperature(goal, targets.astype(np.float32), logits * factor) == pytest.approx(factor, rel=0.1)
+    sure = (20 * targets - 10).astype(np.float32)
+    assert LOW <= best_temperature(goal, targets.astype(np.float32), sure) <= HIGH

@@ -44,6 +44,8 @@ class State:
     """Of the phase; empty at its start."""
     finished: bool = False
     """Nothing more is to be trained."""
+    temperature: float | None = None
+    """By which the logits were divided; None: they were left as they are."""
     origin: str | None = None
     """sha256 of the file that the first weights came from."""
 
@@ -58,6 +60,7 @@ def write(folder: Path, state: State) -> None:
         "selected": state.selection.epoch,
         "finished": state.finished,
         "origin": state.origin,
+        "temperature": state.temperature,
         "history": history.to_json(state.history),
         "groups": {name: len(getattr(state, name)) for name in _GROUPS},
     }
@@ -88,6 +91,7 @@ def read(folder: Path) -> State | None:
             selection=Selection(lowest, int(record["selected"]), int(record["waited"])),
             finished=bool(record["finished"]),
             origin=record["origin"],
+            temperature=record["temperature"],
             history=history.from_json(record["history"]),
             **groups,
         )

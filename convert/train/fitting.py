@@ -12,6 +12,8 @@ from .loop import Keeper, run_phase
 from .network import Network
 from .phases import Phase, fine_tune_on_features, head_phase, live_phase
 from .plan import Plan
+from .selection import ENOUGH
+from .temperature import calibrate
 from .watcher import Watcher
 
 
@@ -29,8 +31,10 @@ def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, 
     for number, build in enumerate(builders):
         if state.phase == number:
             run_phase(build(state), network, sets.val.targets, state, plan.seed, keeper, watcher)
-    if state.kept_weights:
-        network.assign(state.kept_weights)
+    network.assign(state.kept_weights or network.values())
+    if len(sets.val) >= ENOUGH:
+        state.temperature = calibrate(network, sets.val)
+    state.kept_weights = network.values()
     state.finished = True
     keeper.keep(state, now=True)
 

@@ -68,6 +68,7 @@ def make_card(network: Network, plan: Plan, learning: Learning, state: State, se
         "kept": None
         if kept is None
         else {"epoch": kept.epoch, "val_loss": kept.val_loss, "val_accuracy": kept.val_accuracy},
+        "temperature": state.temperature,
         "seed": plan.seed,
     }
     return ModelCard(

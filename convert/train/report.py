@@ -156,12 +156,19 @@ def _details(result: TrainResult) -> str:
         ["input", plan.choice.rule(result.settings.resize).describe()],
         *([phase, text] for phase, text in _phases(result)),
         ["kept", f"the weights of epoch {result.kept} of {len(result.history)}"],
+        ["scores", _scores(result)],
         ["seed", str(plan.seed)],
         ["versions", ", ".join(f"{name} {version}" for name, version in runs.versions().items())],
     ]
     made = _table(["", ""], rows, plain=True)
     files = "config.toml repeats this training; split.csv says which picture was in which part; history.csv has every epoch."
     return f"<section><h2>How it was made</h2>{made}<p class=note>{files}</p></section>"
+
+
+def _scores(result: TrainResult) -> str:
+    if result.temperature is None:
+        return "as learnt: too few validation pictures to calibrate with"
+    return f"calibrated on the validation pictures (temperature {result.temperature:.2f})"
 
 
 def _phases(result: TrainResult) -> list[tuple[str, str]]:

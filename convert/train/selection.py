@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 ENOUGH = 40
-"""Validation pictures from which their word counts. Ten chose worse weights than the last epoch's in four of five draws."""
+"""Validation pictures from which their word counts.
+
+Measured on five draws of a hundred photos: ten of them chose worse weights than the last epoch's in three, never better.
+"""
 
 
 @dataclass(slots=True)

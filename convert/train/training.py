@@ -59,6 +59,8 @@ class TrainResult:
     history: tuple[history.Epoch, ...]
     kept: int
     """The epoch whose weights the model has, counted from 1; 0: none was run."""
+    temperature: float | None
+    """By which the logits were divided so that scores mean what they say; None: they were left as they are."""
     evaluation: Evaluation | None
     """On the test pictures; None where there were none."""
 
@@ -162,6 +164,7 @@ def _finish(
         origin=network.origin.describe(),
         history=tuple(state.history),
         kept=state.selection.epoch,
+        temperature=state.temperature,
         evaluation=evaluation,
     )
     outcome.write_reports(result, watcher)
