@@ -189,8 +189,11 @@ def test_fast_network_computes_what_the_plain_one_does() -> None:
     pictures = rng.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
     expected = plain(pictures / 127.5 - 1.0, training=False).numpy()
     assert expected.std(axis=0).max() > 0.01, "the pictures make no difference"
-    # such statistics also magnify rounding, to about 1e-3; a pixel's shift in the padding gives more than 0.1
-    np.testing.assert_allclose(fast.features(pictures, training=False).numpy(), expected, rtol=0, atol=0.01)
+    # such statistics also magnify rounding, to 1e-3 or 1e-2 as the CPU's kernels go; a pixel's shift in the padding
+    # moves them by 0.5 on average
+    difference = np.abs(fast.features(pictures, training=False).numpy() - expected)
+    assert difference.max() < 0.2
+    assert difference.mean() < 0.02
 
 
 def test_plan_is_changed_from_outside(tmp_path: Path) -> None:
