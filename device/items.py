@@ -1,4 +1,4 @@
-"""What flows through the loop beside frames: pictures that cannot be read, and events."""
+"""What flows through the loop beside frames: pictures that cannot be read, notices of the source, and events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ class Unreadable:
     """Counts with the frames."""
     source: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a source says of itself, in order with its frames; the loop makes an event of it."""
+
+    kind: str
+    """camera_lost, camera_back or camera_frozen."""
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

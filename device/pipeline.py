@@ -10,7 +10,7 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraLost, EngineError
 
 from .clock import SYSTEM, Clock
-from .items import Unreadable
+from .items import Notice, Unreadable
 from .machine import memory_mb, peak_memory_mb, temperature_c
 from .outputs import OutputClosed, Outputs
 from .percentiles import Percentiles
@@ -76,7 +76,9 @@ class _Loop:
         """Why the loop ended, and what went wrong if something did."""
         try:
             for item, read_ms in self.items():
-                if isinstance(item, Unreadable):
+                if isinstance(item, Notice):
+                    self.outputs.event(item.kind, item.detail)
+                elif isinstance(item, Unreadable):
                     self.failed(item)
                 else:
                     self.recognise(item, read_ms, top, threshold)
@@ -97,7 +99,7 @@ class _Loop:
             return "end", None
         return ("signal" if self.stop() else "end"), None
 
-    def items(self) -> Iterator[tuple[Frame | Unreadable, float]]:
+    def items(self) -> Iterator[tuple[Frame | Unreadable | Notice, float]]:
         """Frames with the milliseconds the loop waited for each."""
         frames = iter(self.camera)
         while True:
@@ -153,7 +155,7 @@ class _Loop:
             frames=self.frames,
             dropped=self.camera.dropped,
             errors=self.errors,
-            reconnects=0,
+            reconnects=getattr(self.camera, "reconnects", 0),
             seconds=round(seconds, 3),
             rate_fps=round(self.frames / seconds, 2) if seconds > 0 else None,
             first_prediction_ms=None if self.first_ms is None else round(self.first_ms, 1),

@@ -7,11 +7,14 @@ from typing import Protocol
 
 from edgevision.data import Frame, Prediction
 
-from .items import Event, Unreadable
+from .items import Event, Notice, Unreadable
 
 
 class Source(Protocol):
-    """What the loop reads from: a Camera of ``edgevision.protocols`` whose items may also be unreadable ones."""
+    """What the loop reads from: a Camera of ``edgevision.protocols`` whose items may also be unreadable or notices.
+
+    One that reopens what was lost also counts it in ``reconnects``.
+    """
 
     spec: str
     live: bool
@@ -19,7 +22,7 @@ class Source(Protocol):
     @property
     def dropped(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Frame | Unreadable]: ...
+    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]: ...
 
     def close(self) -> None: ...
 
