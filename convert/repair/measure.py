@@ -1,0 +1,113 @@
+"""How far an int8 model is from its float reference on pictures that were not used to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .flatmodel import FlatModel
+from .runner import tap
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+    Array = npt.NDArray[Any]
+
+_PASSES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
+"""Operators between the answer and the model's output that change no value."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """One number a picture, smaller is better."""
+
+    each: Array
+    """(pictures,)"""
+
+    @property
+    def mean(self) -> float:
+        """Over the pictures."""
+        return float(self.each.mean())
+
+    def better_than(self, other: Score, errors: float = 0.0) -> bool:
+        """Whether it is smaller on average, by more than so many standard errors of the paired difference."""
+        gain = other.each - self.each
+        spread = float(gain.std(ddof=1)) / sqrt(len(gain)) if len(gain) > 1 else 0.0
+        return bool(np.isfinite(self.each).all()) and float(gain.mean()) > errors * spread
+
+
+class Judge:
+    """Scores int8 models against one float model on the same pictures.
+
+    Before a softmax or a sigmoid: the Kullback-Leibler divergence of the int8 answer from the float one, in nats, from
+    the values before the activation (its 8-bit output hides what happens below 1/256). Elsewhere: the squared error
+    over the float output's own square. Several outputs add up.
+    """
+
+    def __init__(self, float_: bytes, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> None:
+        model = FlatModel(float_)
+        self._pictures = pictures
+        self._kinds = [_answer(model, output)[0] for output in model.outputs]
+        run = tap(model, [_answer(model, output)[1] for output in model.outputs])
+        self._wanted = [run(normalize(picture)[np.newaxis]) for picture in pictures]
+
+    @property
+    def measure(self) -> str:
+        """What ``Score`` counts: ``kl`` or ``relative_error``."""
+        return "relative_error" if set(self._kinds) == {"other"} else "kl"
+
+    def score(self, model: FlatModel) -> Score:
+        """Of an int8 model that takes the pictures' bytes."""
+        tensors = [_answer(model, output)[1] for output in model.outputs]
+        run = tap(model, tensors)
+        scores = []
+        for picture, wanted in zip(self._pictures, self._wanted, strict=True):
+            found = [model.real(t, value) for t, value in zip(tensors, run(picture[np.newaxis]), strict=True)]
+            each = zip(self._kinds, wanted, found, strict=True)
+            scores.append(sum(_DISTANCES[kind](a, b) for kind, a, b in each))
+        return Score(np.asarray(scores))
+
+
+def _answer(model: FlatModel, output: int) -> tuple[str, int]:
+    """What kind of answer an output is, and the tensor that says most of it."""
+    tensor = output
+    while True:
+        producer = next((op for op in model.operators if tensor in op.outputs), None)
+        if producer is None:
+            return "other", output
+        if producer.name in _DISTANCES:
+            return producer.name, producer.inputs[0]
+        if producer.name not in _PASSES:
+            return "other", tensor
+        tensor = producer.inputs[0]
+
+
+def _softmax_distance(wanted: Array, found: Array) -> float:
+    log_wanted, log_found = _log_softmax(wanted), _log_softmax(found)
+    return float((np.exp(log_wanted) * (log_wanted - log_found)).sum(-1).mean())  # the mean is over pixels, if any
+
+
+def _log_softmax(values: Array) -> Array:
+    values = values - values.max(-1, keepdims=True)
+    return np.asarray(values - np.log(np.exp(values).sum(-1, keepdims=True)))
+
+
+def _sigmoid_distance(wanted: Array, found: Array) -> float:
+    yes = 1 / (1 + np.exp(-wanted))
+    # log sigmoid(x) = -log(1 + exp(-x))
+    change_yes = np.logaddexp(0, -found) - np.logaddexp(0, -wanted)
+    change_no = np.logaddexp(0, found) - np.logaddexp(0, wanted)
+    return float((yes * change_yes + (1 - yes) * change_no).sum())
+
+
+def _relative_distance(wanted: Array, found: Array) -> float:
+    return float(((wanted - found) ** 2).sum() / max(float((wanted**2).sum()), 1e-12))
+
+
+_DISTANCES = {"SOFTMAX": _softmax_distance, "LOGISTIC": _sigmoid_distance, "other": _relative_distance}

@@ -1,0 +1,75 @@
+"""Runs both models side by side, operator by operator, on many pictures; what is changed on the way takes effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .pair import Layer, Pair
+from .runner import run_single
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.data import Pixels
+
+    from .flatmodel import FlatModel, Operator
+
+    Array = npt.NDArray[Any]
+    Held = dict[int, list[Array]]
+
+MEMORY = 384_000_000
+"""Bytes that the activations of all pictures may take at once; fewer pictures are walked where they would not fit."""
+
+
+def walk(
+    pair: Pair,
+    pictures: Sequence[Pixels],
+    normalize: Callable[[Pixels], Array],
+    visit: Callable[[Layer, list[Array], list[Array]], None],
+) -> None:
+    """Calls ``visit(layer, int8 inputs, float inputs)`` at each layer in order, one array (1, ...) a picture.
+
+    The layer runs after the visit, with what the visit wrote into ``pair.int8``, so that its followers see the effect.
+    Only tensors that are still needed are held: the activations of one place in the graph, not of all.
+    """
+    kept = pictures[: pictures_that_fit(pair, len(pictures))]
+    ours: Held = {pair.int8.inputs[0]: [picture[np.newaxis] for picture in kept]}
+    theirs: Held = {pair.reference.inputs[0]: [normalize(picture)[np.newaxis] for picture in kept]}
+    last = _last_uses(pair.int8), _last_uses(pair.reference)
+    for operator in pair.int8.operators:
+        layer, twin = pair.layer_of(operator), pair.reference_of.get(operator)
+        if layer is not None:
+            visit(layer, ours[layer.int8.inputs[0]], theirs[layer.reference.inputs[0]])
+        _advance(pair.int8, operator, ours, last[0])
+        if twin is not None:
+            _advance(pair.reference, twin, theirs, last[1])
+
+
+def pictures_that_fit(pair: Pair, count: int) -> int:
+    """How many of ``count`` pictures can be walked within ``MEMORY``; at least one."""
+    largest = max(
+        _bytes(pair.int8, (*op.inputs, *op.outputs)) + _bytes(pair.reference, (*twin.inputs, *twin.outputs))
+        for op, twin in pair.reference_of.items()
+    )
+    return max(1, min(count, MEMORY // max(1, largest)))
+
+
+def _advance(model: FlatModel, operator: Operator, held: Held, last: dict[int, Operator]) -> None:
+    results = run_single(model, operator, [held[t] for t in model.activations(operator)])
+    held.update(zip(operator.outputs, results, strict=True))
+    for tensor in model.activations(operator):
+        if last[tensor] is operator:
+            del held[tensor]
+
+
+def _last_uses(model: FlatModel) -> dict[int, Operator]:
+    return {tensor: operator for operator in model.operators for tensor in operator.inputs}
+
+
+def _bytes(model: FlatModel, tensors: tuple[int, ...]) -> int:
+    computed = [t for t in tensors if t >= 0 and not model.is_constant(t)]
+    return sum(prod(model.shape(t)) * np.dtype(model.dtype(t)).itemsize for t in computed)
