@@ -16,6 +16,7 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraLost, EngineError, nearest
 
 from .cameras.pattern import PatternReader
+from .cameras.wanted import ANY, Wanted
 from .clock import SYSTEM, Clock
 from .items import Unreadable
 
@@ -146,7 +147,7 @@ class FakeEngine:
         return answers
 
 
-def open_fake(spec: str, clock: Clock = SYSTEM) -> FakeCamera:
+def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> FakeCamera:
     """``fake:ok*30,lost``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
     return FakeCamera(spec.partition(":")[2] or "ok", fps=30.0, clock=clock)
 

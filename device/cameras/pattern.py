@@ -14,6 +14,7 @@ from edgevision.errors import BadInput
 from ..clock import SYSTEM, Clock
 from .newest import NewestFrame
 from .prefetch import EveryFrame
+from .wanted import ANY, Wanted
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
@@ -70,7 +71,7 @@ class PatternReader:
         return self._clock.monotonic()
 
 
-def open_pattern(spec: str, clock: Clock = SYSTEM) -> Source:
+def open_pattern(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
     """``test:``, ``test:1280x720``, ``test:1280x720@15``, ``test:@fast``. Raises BadInput."""
     text = "test:@fast" if spec == "test:fast" else spec
     match = _SPEC.fullmatch(text)

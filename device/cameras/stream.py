@@ -13,6 +13,7 @@ from edgevision.errors import BadInput, CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
 from .newest import NewestFrame
+from .wanted import ANY, Wanted
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
@@ -62,7 +63,7 @@ class StreamReader:
         return pixels if good else None
 
 
-def open_stream(url: str, clock: Clock = SYSTEM) -> Source:
+def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
     """``http://``, ``https://``, ``rtsp://`` ... Raises BadInput, CameraError."""
     try:
         host = urlsplit(url).hostname

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, cast
 from edgevision.errors import BadInput, MissingFile, UnknownName, nearest
 
 from ..clock import SYSTEM, Clock
+from .wanted import ANY, Wanted
 
 if TYPE_CHECKING:
     from ..protocols import Source
 
 PREFIXES = {
-    # what stands before the colon: "module:function" below edgevision.device, called with the whole spec and the clock
+    # what stands before the colon: "module:function" below edgevision.device, called with spec, clock and what is wanted
     "test": "cameras.pattern:open_pattern",
     "fake": "fakes:open_fake",
     "http": "cameras.stream:open_stream",
@@ -24,8 +25,25 @@ PREFIXES = {
 }
 
 
-def open_camera(spec: str, clock: Clock = SYSTEM) -> Source:
+def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
     """``--camera``: a number, a /dev path, a URL, ``test:``. Raises CameraError, BadInput, UnknownName."""
+    return _as_wanted(_camera(spec, clock, wanted), wanted)
+
+
+def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """``--source``: a picture, a folder, a video file, a URL, ``test:``. Raises MissingFile, BadInput, CameraError."""
+    return _as_wanted(_source(spec, clock, wanted), wanted)
+
+
+def _as_wanted(source: Source, wanted: Wanted) -> Source:
+    if not wanted.turns:
+        return source
+    from .turned import Turned
+
+    return Turned(source, wanted)
+
+
+def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
     if spec.isdecimal():
         from .v4l2 import open_numbered
 
@@ -34,36 +52,35 @@ def open_camera(spec: str, clock: Clock = SYSTEM) -> Source:
         from .v4l2 import open_node
 
         return open_node(spec, clock)
-    if (opened := _by_prefix(spec, clock)) is not None:
+    if (opened := _by_prefix(spec, clock, wanted)) is not None:
         return opened
     if Path(spec).exists():
         raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
     raise UnknownName(f"no such camera: {spec!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
 
 
-def open_source(spec: str, clock: Clock = SYSTEM) -> Source:
-    """``--source``: a picture, a folder, a video file, a URL, ``test:``. Raises MissingFile, BadInput, CameraError."""
+def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     path = Path(spec)
     if not path.exists():
-        if (opened := _by_prefix(spec, clock)) is not None:
+        if (opened := _by_prefix(spec, clock, wanted)) is not None:
             return opened
         raise MissingFile(
             f"no such file or folder: {spec}" + (f"; for a camera write --camera {spec}" if spec.isdecimal() else "")
         )
     if str(path).startswith("/dev/video"):
-        return open_camera(spec, clock)
+        return _camera(spec, clock, wanted)
     if not os.access(path, os.R_OK):
         raise BadInput(f"no permission to read {spec}")
     return _by_content(path)
 
 
-def _by_prefix(spec: str, clock: Clock) -> Source | None:
+def _by_prefix(spec: str, clock: Clock, wanted: Wanted) -> Source | None:
     prefix, colon, _ = spec.partition(":")
     target = PREFIXES.get(prefix.lower()) if colon else None
     if target is None:
         return None
     module, _, function = target.partition(":")
-    return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock))
+    return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock, wanted))
 
 
 def _by_content(path: Path) -> Source:
