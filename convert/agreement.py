@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,19 +12,19 @@ from edgevision.card import ModelCard
 from edgevision.errors import BadModel, BadPicture
 from edgevision.interpreter import Interpreter
 from edgevision.preprocess import pixels, quantize
-from edgevision.rule import Rule
 from edgevision.stats import Difference, Share, paired_difference, share
 from edgevision.tasks import classification
 from edgevision.tensors import TensorSpec
 
 from .calibrate import Skipped
+from .disagreements import Disagreement, Surest
 from .float_model import FloatModel
 from .heldout import HeldOut, Judged
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from edgevision.data import Pixels
+    from edgevision.data import Frame, Pixels
 
     Scores = npt.NDArray[np.float32]
 
@@ -34,6 +34,8 @@ CHECKED = 8
 """Pictures on which the float .tflite, which is quick and small, must answer as Keras itself does."""
 MAX_DIFFERENCE = 1e-3
 """Of a score between Keras and the float .tflite (measured: 1e-5)."""
+STRETCHED = 100
+"""Pictures that are also judged stretched, as other tools show them to the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Comparison:
     drop: Difference | None
     """float minus int8 accuracy, on the same pictures, 0..1."""
     skipped: tuple[Skipped, ...]
+    disagreements: tuple[Disagreement, ...] = ()
+    """The surest of them."""
+    stretched: Share | None = None
+    """Same int8 answer when the picture is stretched to the input, on the first pictures; None where that is the rule."""
 
 
 def compare(
@@ -67,7 +73,9 @@ def compare(
     kept: list[Judged] = []
     tops: list[tuple[int, int]] = []
     ties, divergence = 0, 0.0
-    for judged, picture in _read(heldout, card.rule, skipped):
+    surest, stretched = Surest(card.rule), _Stretched(int8_model, card)
+    for judged, frame in _read(heldout, skipped):
+        picture = pixels(frame, card.rule)
         wanted = scores_of(float_model, picture, card)
         if len(kept) < CHECKED:
             _check(model, picture, wanted, card)
@@ -76,10 +84,13 @@ def compare(
         tops.append((int(np.argmax(wanted)), int(np.argmax(got))))
         ties += int(np.count_nonzero(got == got.max()) > 1)
         divergence += _divergence(wanted, got)
+        surest.consider(judged.path, judged.labels, picture, wanted, got)
+        stretched.consider(frame, got)
         step(len(kept) + len(skipped))
     # The scores of several independent labels are no distribution.
     mean = divergence / len(kept) if kept and card.task == "classification" else None
-    return _summary(kept, tops, ties, mean, skipped)
+    found = _summary(kept, tops, ties, mean, skipped)
+    return replace(found, disagreements=tuple(surest.kept), stretched=share(stretched.same, stretched.total))
 
 
 def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:
@@ -100,12 +111,31 @@ def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) 
         )
 
 
-def _read(heldout: HeldOut, rule: Rule, skipped: list[Skipped]) -> Iterator[tuple[Judged, Pixels]]:
+def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[Judged, Frame]]:
     for judged in heldout.pictures:
         try:
-            yield judged, pixels(judged.read(), rule)
+            frame = judged.read()
         except BadPicture as error:
             skipped.append(Skipped(judged.path, str(error).removeprefix(f"{judged.path}: ")))
+            continue
+        yield judged, frame
+
+
+class _Stretched:
+    """How often the answer stays the same where a tool stretches the whole picture whatever the rule says."""
+
+    def __init__(self, model: Interpreter, card: ModelCard) -> None:
+        self._model, self._card = model, card
+        self._rule = replace(card.rule, resize="stretch")
+        self.same = self.total = 0
+
+    def consider(self, frame: Frame, by_rule: Scores) -> None:
+        """Judges one picture, up to STRETCHED; ``by_rule``: its scores when prepared by the rule."""
+        if self._card.rule.resize == "stretch" or self.total == STRETCHED:
+            return
+        found = scores_of(self._model, pixels(frame, self._rule), self._card)
+        self.total += 1
+        self.same += int(np.argmax(found) == np.argmax(by_rule))
 
 
 def _divergence(wanted: Scores, got: Scores) -> float:
