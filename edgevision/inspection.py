@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import modelfile
-from .card import ModelCard
+from .compatibility import judge
 from .edgetpu import readiness
 from .errors import BadModel
 from .foreign import mend
@@ -36,6 +36,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "operators": operators_json(graph),
         "all_int8": graph.all_int8,
         "edgetpu": readiness(graph, subgraphs).to_json(),
+        "compatibility": judge(file).to_json(),
         "runs_here": _runs_here(file),
         "opens_as": _opens_as(file),
         "notes": notes(file),
@@ -44,11 +45,11 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def notes(file: ModelFile) -> list[str]:
-    """What its user should know: how the file is opened here, and what other tools will make of it."""
+    """What its user should know: how the file is opened here, and what is wrong with it."""
     if file.card_problem is not None:
         return [f"the card cannot be trusted: {file.card_problem}"]
     if file.card is not None:
-        return _other_tools(file, file.card)
+        return []
     try:
         card = file.effective_card()
     except BadModel as error:
@@ -66,20 +67,6 @@ def _opens_as(file: ModelFile) -> dict[str, Any] | None:
     if card is None:
         return None
     return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.rule.to_json()}
-
-
-def _other_tools(file: ModelFile, card: ModelCard) -> list[str]:
-    """Where MediaPipe Tasks and ML Kit, which read the standard metadata, will differ."""
-    found = []
-    if card.rule.resize != "stretch":
-        found.append(f"MediaPipe and ML Kit stretch the whole picture; this model's rule is {card.rule.resize}")
-    if card.rule.order == "BGR":
-        found.append("MediaPipe and ML Kit feed RGB; this model takes BGR")
-    if file.inputs[0].dtype == "int8":
-        found.append("MediaPipe refuses int8 inputs; convert with a uint8 input")
-    if not card.rule.scalar and file.inputs[0].dtype != "uint8":
-        found.append("MediaPipe takes one mean and std for all channels; this model has its own for each")
-    return found
 
 
 def _runs_here(file: ModelFile) -> dict[str, Any]:

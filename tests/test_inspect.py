@@ -24,7 +24,7 @@ TINY = Path(__file__).parent / "data" / "tiny.tflite"
 BARE = TINY.read_bytes()
 CARD = ModelCard("colours", "classification", Rule(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue"))
 KEYS = """
-schema path bytes sha256 card metadata files tensors operators all_int8 edgetpu runs_here opens_as notes
+schema path bytes sha256 card metadata files tensors operators all_int8 edgetpu compatibility runs_here opens_as notes
 """
 
 
@@ -195,10 +195,8 @@ def test_the_report_of_a_file_with_a_card(tmp_path: Path) -> None:
     assert report["card"]["labels"] == ["red", "green", "blue"]
     assert report["opens_as"]["from"] == "card"
     assert report["opens_as"]["rule"]["crop_fraction"] == 0.875
-    assert [note.split(";")[0] for note in report["notes"]] == [
-        "MediaPipe and ML Kit stretch the whole picture",
-        "MediaPipe and ML Kit feed RGB",
-    ]
+    assert report["compatibility"]["mediapipe"]["reason"] == "it feeds RGB; this model takes BGR"
+    assert report["notes"] == []
     assert [f["name"] for f in report["files"]] == ["edgevision.json", "labels.txt"]
 
 

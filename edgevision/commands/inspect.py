@@ -69,7 +69,15 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         ]
         facts += [("preprocessing", Rule.from_json(card["rule"]).describe())]
         facts += [("self-test", f"{len(card['selftest']['cases'])} pictures" if card["selftest"] else "none")]
-    return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"]))]
+    return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
+
+
+def _other_tools(found: dict[str, Any]) -> list[tuple[str, str]]:
+    names = {"mediapipe": "MediaPipe", "mlkit": "ML Kit", "tflite_runtime": "tflite-runtime"}
+    return [
+        (name, "; ".join(["yes", *found[key]["notes"]]) if found[key]["ok"] else f"no: {found[key]['reason']}")
+        for key, name in names.items()
+    ]
 
 
 def _labels(labels: list[str]) -> str:

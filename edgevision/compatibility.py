@@ -1,0 +1,172 @@
+"""Whether other tools take a model file as it is: judged from the file alone, nothing is run.
+
+MediaPipe Tasks: what version 1.2.2 was seen to take and refuse. ML Kit: its documented requirements for custom models,
+which are those of MediaPipe's ImageClassifier. tflite-runtime 2.14: the operators it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .data import Task
+from .detection_operator import DETECTION_OPERATOR
+from .errors import BadModel
+from .foreign import guess_task
+from .graph import Graph
+from .modelfile import ModelFile
+from .preprocess import takes_bytes
+from .runtime_operators import unknown_operators
+from .tflite_schema import OPERATORS
+
+MEDIAPIPE_TASKS: dict[Task, str] = {
+    "classification": "ImageClassifier",
+    "multilabel": "ImageClassifier",
+    "detection": "ObjectDetector",
+    "segmentation": "ImageSegmenter",
+    "embedding": "ImageEmbedder",
+}
+OUTPUT_TYPES: dict[Task, tuple[str, ...]] = {"segmentation": ("uint8", "int8", "float32")}
+"""Of all other tasks: uint8 and float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one tool makes of a file."""
+
+    ok: bool
+    reason: str | None
+    """Why it is refused; None where it is taken."""
+    notes: tuple[str, ...] = ()
+    """What is different there from here, where it is taken."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"ok": self.ok, "reason": self.reason, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """What each tool makes of a file."""
+
+    mediapipe: Verdict
+    mlkit: Verdict
+    tflite_runtime: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {name: getattr(self, name).to_json() for name in ("mediapipe", "mlkit", "tflite_runtime")}
+
+
+def judge(file: ModelFile) -> Compatibility:
+    """Judges a file. Raises BadModel for a damaged graph."""
+    graph = file.graph()
+    task = file.card.task if file.card is not None else guess_task(graph)
+    return Compatibility(_mediapipe(file, graph, task), _mlkit(file, graph, task), _tflite_runtime(graph))
+
+
+def _mediapipe(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
+    if task is None:
+        return Verdict(False, "its outputs do not show what it is for")
+    reasons = [*_operators(graph), *_input(file), *_output(file, task)]
+    return _verdict(reasons, (f"opens as {MEDIAPIPE_TASKS[task]}", *_differences(file, task)))
+
+
+def _mlkit(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
+    if task not in ("classification", "multilabel"):
+        what = "this model's outputs show no class scores" if task is None else f"this one is for {task}"
+        return Verdict(False, f"it takes classifiers only, and {what}")
+    return _verdict([*_operators(graph), *_input(file), *_output(file, task)], tuple(_differences(file, task)))
+
+
+def _tflite_runtime(graph: Graph) -> Verdict:
+    unknown = unknown_operators(graph)
+    reasons = [f"version 2.14 lacks {', '.join(unknown)}"] if unknown else []
+    return _verdict(reasons, ("needs Python 3.11 or older and numpy 1",))
+
+
+def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
+    return Verdict(False, "; ".join(reasons)) if reasons else Verdict(True, None, notes)
+
+
+def _operators(graph: Graph) -> Iterator[str]:
+    foreign = {op.name for op in graph.operators if op.custom and op.name != DETECTION_OPERATOR}
+    foreign |= {op.name for op in graph.operators if not op.custom and op.name not in OPERATORS}
+    if foreign:
+        yield f"it does not have the operator {', '.join(sorted(foreign))}"
+
+
+def _input(file: ModelFile) -> Iterator[str]:
+    if len(file.inputs) != 1:
+        yield f"it feeds one picture, and this model has {len(file.inputs)} inputs"
+        return
+    spec = file.inputs[0]
+    if spec.dtype not in ("uint8", "float32"):
+        yield f"it refuses {spec.dtype} inputs; convert with a uint8 input"
+    if len(spec.shape) != 4 or spec.shape[0] not in (1, -1):
+        yield f"it feeds one picture at a time, and the input has the shape {list(spec.shape)}"
+    elif spec.shape[3] != 3:
+        yield f"it feeds RGB, and the input has {spec.shape[3]} channel{'s' if spec.shape[3] != 1 else ''}"
+    else:
+        yield from _colours(file)
+    if spec.dtype == "float32":
+        yield from _normalization(file)
+    elif spec.dtype == "uint8" and file.card is not None and not takes_bytes(file.card.rule, spec):
+        yield "it feeds the picture's bytes as they are, and this model's rule makes other values of them"
+
+
+def _colours(file: ModelFile) -> Iterator[str]:
+    found = file.metadata.inputs[0] if file.metadata is not None and file.metadata.inputs else None
+    if found is not None and found.content == "image" and found.color_space != "RGB":
+        order = file.card.rule.order if file.card is not None else "another colour space"
+        yield f"it feeds RGB; this model takes {order}"
+
+
+def _normalization(file: ModelFile) -> Iterator[str]:
+    unit = file.metadata.inputs[0].normalization if file.metadata is not None and file.metadata.inputs else None
+    if unit is None:
+        yield "a float input needs a normalization in the metadata"
+    elif len(set(unit.mean)) > 1 or len(set(unit.std)) > 1:
+        yield "it takes one mean and std for all channels; this model has its own for each"
+
+
+def _output(file: ModelFile, task: Task) -> Iterator[str]:
+    types = OUTPUT_TYPES.get(task, ("uint8", "float32"))
+    for spec in file.outputs:
+        if spec.dtype not in types:
+            yield f"it refuses {spec.dtype} outputs of {task}"
+    if task == "detection" and file.metadata is None:
+        yield "a detector's outputs need metadata"
+    if task in ("classification", "multilabel"):
+        yield from _scores(file)
+
+
+def _scores(file: ModelFile) -> Iterator[str]:
+    """A classifier's output must be one list, with one label a value or none at all."""
+    if len(file.outputs) != 1:
+        yield f"it takes one list of scores, and this model has {len(file.outputs)} outputs"
+        return
+    shape = file.outputs[0].shape
+    if len(shape) not in (2, 4) or any(n != 1 for n in shape[1:-1]):
+        yield f"it wants scores as [1, classes], not {list(shape)}"
+        return
+    try:
+        labels = len(file.labels)
+    except BadModel as error:
+        yield str(error).removeprefix(f"{file.path}: ")
+        return
+    if labels not in (0, shape[-1]):
+        single = "; a model with one output for yes and no needs two" if (shape[-1], labels) == (1, 2) else ""
+        yield f"it wants one label a score, and there are {labels} labels for {shape[-1]}{single}"
+
+
+def _differences(file: ModelFile, task: Task) -> Iterator[str]:
+    """What a file that is taken does otherwise there than here."""
+    if file.card is not None and file.card.rule.resize != "stretch":
+        yield f"it stretches the whole picture; this model's rule is {file.card.rule.resize}"
+    if task in ("classification", "multilabel"):
+        if not file.labels:
+            yield "it shows numbers: there are no labels in the file"
+        if file.card is not None and file.card.activation in ("logits", "sigmoid_logits"):
+            yield "its scores are the raw outputs, not 0 to 1"

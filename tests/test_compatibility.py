@@ -1,0 +1,141 @@
+"""What is said of MediaPipe, ML Kit and tflite-runtime: judged quickly, and held against the tools themselves (slow)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgevision import archive, modelfile, pictures
+from edgevision.card import ModelCard
+from edgevision.compatibility import Compatibility, judge
+from edgevision.data import Frame
+from edgevision.rule import Rule
+from edgevision.runtime_operators import CUSTOM, TFLITE_RUNTIME
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+TINY = (DATA / "tiny.tflite").read_bytes()
+RULE = Rule(16, 16, mean=(127.0,), std=(127.5,))
+CARD = ModelCard("colours", "classification", RULE, ("red", "green", "blue"))
+
+
+def changed(change: Callable[[Any], None]) -> bytes:
+    """The tiny model, changed through the public schema."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    model = schema.ModelT.InitFromPackedBuf(TINY, 0)
+    change(model)
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def int8_end(model: Any) -> None:
+    """Without the last step, from int8 to uint8."""
+    graph = model.subgraphs[0]
+    last = graph.operators.pop()
+    graph.outputs = list(last.inputs)
+
+
+def relabelled(labels: bytes) -> bytes:
+    """Standard metadata without a card, and another list of labels."""
+    data = modelfile.build(TINY, CARD)
+    flatbuffer = data[: archive.split(data)[0]]
+    return flatbuffer + archive.pack({"labels.txt": labels}, len(flatbuffer))
+
+
+def new_operator(model: Any) -> None:
+    model.operatorCodes[0].version = 99
+
+
+MEDIAPIPE: dict[str, tuple[Callable[[], bytes], str | None]] = {
+    "whole": (lambda: modelfile.build(TINY, CARD), None),
+    "no labels": (lambda: modelfile.build(TINY, CARD.with_(labels=())), None),
+    "no metadata": (lambda: TINY, None),
+    "crop": (lambda: modelfile.build(TINY, CARD.with_(rule=Rule(16, 16, resize="crop", mean=(127.0,), std=(127.5,)))), None),
+    "bgr": (lambda: modelfile.build(TINY, CARD.with_(rule=Rule(16, 16, order="BGR", mean=(127.0,), std=(127.5,)))), "BGR"),
+    "int8 output": (lambda: modelfile.build(changed(int8_end), CARD), "refuses int8 outputs"),
+    "two labels": (lambda: relabelled(b"a\nb\n"), "2 labels for 3"),
+}  # fmt: skip
+"""How a file is made, and why MediaPipe refuses it."""
+
+
+def judged(data: bytes, folder: Path) -> Compatibility:
+    path = folder / "m.tflite"
+    path.write_bytes(data)
+    return judge(modelfile.read(path))
+
+
+@pytest.mark.parametrize("name", MEDIAPIPE)
+def test_what_mediapipe_and_ml_kit_take(name: str, tmp_path: Path) -> None:
+    make, reason = MEDIAPIPE[name]
+    found = judged(make(), tmp_path)
+    for verdict in (found.mediapipe, found.mlkit):
+        assert verdict.ok == (reason is None)
+        assert verdict.reason is None if reason is None else reason in str(verdict.reason)
+    assert found.tflite_runtime.ok
+
+
+def test_what_is_different_there_is_noted(tmp_path: Path) -> None:
+    notes = judged(MEDIAPIPE["crop"][0](), tmp_path).mediapipe.notes
+    assert notes == ("opens as ImageClassifier", "it stretches the whole picture; this model's rule is crop")
+    logits = judged(modelfile.build(TINY, CARD.with_(activation="logits", labels=())), tmp_path).mlkit.notes
+    assert len(logits) == 2 and "no labels" in logits[0] and "raw outputs" in logits[1]
+    # A rule that its input's quantization does not stand for: other tools would feed other values.
+    other = judged(modelfile.build(TINY, CARD.with_(rule=Rule(16, 16))), tmp_path).mediapipe
+    assert not other.ok and "bytes as they are" in str(other.reason)
+
+
+def test_other_tasks(tmp_path: Path) -> None:
+    found = judged(modelfile.build(TINY, CARD.with_(task="embedding", labels=(), activation="none")), tmp_path)
+    assert found.mediapipe.ok and found.mediapipe.notes == ("opens as ImageEmbedder",)
+    assert not found.mlkit.ok and found.mlkit.reason == "it takes classifiers only, and this one is for embedding"
+    segmenter = judged((DATA / "segmenter.tflite").read_bytes(), tmp_path)
+    assert "int64 outputs" in str(segmenter.mediapipe.reason)
+    detector = judged((DATA / "detector.tflite").read_bytes(), tmp_path)
+    assert "need metadata" in str(detector.mediapipe.reason) and detector.tflite_runtime.ok
+
+
+def test_an_operator_that_the_old_runtime_lacks_is_named(tmp_path: Path) -> None:
+    found = judged(changed(new_operator), tmp_path).tflite_runtime
+    name = modelfile.read(tmp_path / "m.tflite").graph().operators[0].name
+    assert found.reason == f"version 2.14 lacks {name} version 99 (it knows {TFLITE_RUNTIME[name]})"
+    assert found.to_json() == {"ok": False, "reason": found.reason, "notes": []}
+    assert not CUSTOM & set(TFLITE_RUNTIME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MEDIAPIPE)
+def test_mediapipe_itself_agrees(name: str, tmp_path: Path) -> None:
+    python = ROOT / ".cache" / "envs" / "mediapipe" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("no environment with MediaPipe; make one: make env-mediapipe")
+    make, reason = MEDIAPIPE[name]
+    (tmp_path / "m.tflite").write_bytes(make())
+    (tmp_path / "p.png").write_bytes(pictures.encode_png(Frame(np.full((16, 16, 3), 90, np.uint8))))
+    command = [
+        str(python),
+        str(ROOT / "tests" / "mediapipe_child.py"),
+        str(tmp_path / "m.tflite"),
+        str(tmp_path / "p.png"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode == 0) == (reason is None), done.stderr
+
+
+@pytest.mark.slow
+def test_the_table_of_operators_is_what_the_runtime_says() -> None:
+    python = ROOT / ".cache" / "envs" / "tflite-runtime" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("no environment with tflite-runtime; make one: make env-tflite-runtime")
+    command = [str(python), str(ROOT / "tools" / "operator_versions.py")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment)
+    said = {name: int(highest) for name, _, highest in map(str.split, done.stdout.splitlines())}
+    assert said == TFLITE_RUNTIME
