@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,8 @@ MIN_COUNT = 10
 MIN_DEVIATION = 2.0
 """Of the pixels of a picture, 0..255: less is a lens cap or a blank page, which sets no range."""
 DEFAULT_FOLDER = Path("calibration_images")
+CHOOSING_SHARE = 0.2
+"""Of the calibration pictures, how many choose between ways to quantize instead."""
 RENDERED_SETS = {"052685b165cf0a1de39bb7d5c97183dd88b1f7085c7a23b707139091c4a246d1": 40}
 """Drawn sets, made for the demo and the tests: fingerprint of the folder and number of its pictures."""
 
@@ -50,20 +52,28 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """The pictures that calibrate, and the others of the folder."""
+    """The pictures that make the model, and the others of the folder. No picture is in two of them."""
 
     folder: Path
     chosen: tuple[Picture, ...]
+    """These calibrate."""
     others: tuple[Path, ...]
     """Not looked at yet; a copy of a chosen picture may be among them."""
     skipped: tuple[Skipped, ...]
     rendered: bool
     """Whether these are drawn pictures, which fit no camera."""
+    choosing: tuple[Picture, ...] = ()
+    """These say which way of quantizing is better (``set_aside``)."""
 
     @property
     def fingerprint(self) -> str:
-        """Which pictures they are, whatever their names and order."""
+        """Which pictures calibrate, whatever their names and order."""
         return fingerprint(picture.sha256 for picture in self.chosen)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """sha256 of all pictures that had a part in making the model."""
+        return frozenset(picture.sha256 for picture in (*self.chosen, *self.choosing))
 
 
 def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
@@ -85,6 +95,18 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
         others=tuple(sorted(set(found) - seen)),
         skipped=tuple(skipped),
         rendered=found[0] in rendered,
+    )
+
+
+def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
+    """The same pictures, a fifth of them, drawn at random, no longer calibrating but ``choosing``."""
+    count = max(1, round(CHOOSING_SHARE * len(calibration.chosen)))
+    drawn = set(random.Random(seed).sample(range(len(calibration.chosen)), count))
+    by_number = list(enumerate(calibration.chosen))
+    return replace(
+        calibration,
+        chosen=tuple(picture for number, picture in by_number if number not in drawn),
+        choosing=tuple(picture for number, picture in by_number if number in drawn),
     )
 
 

@@ -1,4 +1,4 @@
-"""The pictures a conversion is judged on: none of those that calibrated it, with labels where they are known."""
+"""The pictures a conversion is judged on: none of those that made the model, with labels where they are known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .calibrate import CalibrationSet, Skipped, file_sha256, fingerprint
 MAX_COUNT = 400
 """Of the calibration folder's other pictures; a share of 400 is known to within five points or better."""
 
-USED = "calibrates the model, or is a copy of another picture"
+USED = "makes the model, or is a copy of another picture"
 """Why a labelled picture is left out that is otherwise good."""
 
 
@@ -46,6 +46,8 @@ class HeldOut:
     path: Path
     pictures: tuple[Judged, ...]
     skipped: tuple[Skipped, ...]
+    independent: bool = True
+    """False: these chose between ways to quantize, because no others are left."""
 
     @property
     def labelled(self) -> int:
@@ -59,11 +61,14 @@ class HeldOut:
 
 
 def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0, count: int = MAX_COUNT) -> HeldOut:
-    """At most ``count`` of the calibration folder's other pictures, drawn at random; folder names may label them."""
+    """At most ``count`` of the calibration folder's other pictures, drawn at random; folder names may label them.
+
+    Where none are left, the pictures that chose, which flatter the model a little.
+    """
     order = list(calibration.others)
     random.Random(seed).shuffle(order)
     known = _indices(labels)
-    used = {picture.sha256 for picture in calibration.chosen}
+    used = set(calibration.used)
     skipped: list[Skipped] = []
     found: list[Judged] = []
     for path in order:
@@ -77,6 +82,8 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
         if digest not in used:
             used.add(digest)
             found.append(Judged(path, digest, _folder_label(path, calibration.folder, known)))
+    if not found:
+        return _choosing(calibration, known, tuple(skipped))
     return HeldOut(calibration.folder, tuple(found), tuple(skipped))
 
 
@@ -86,7 +93,7 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
     known = _indices(card.labels) | {str(n): frozenset({n}) for n in range(classes)}
     items = data.in_split("test") or data.items
     _check_labels(data, items, known, path)
-    used = {picture.sha256 for picture in calibration.chosen}
+    used = set(calibration.used)
     found: list[Judged] = []
     skipped: list[Skipped] = []
     for item, digest in _hashed(items, skipped):
@@ -99,6 +106,12 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
     if not found:
         raise BadInput(f"{path}: no picture is left to report on; all of them calibrated the model, or are damaged")
     return HeldOut(path, tuple(found), tuple(skipped))
+
+
+def _choosing(calibration: CalibrationSet, known: dict[str, frozenset[int]], skipped: tuple[Skipped, ...]) -> HeldOut:
+    folder = calibration.folder
+    found = tuple(Judged(p.path, p.sha256, _folder_label(p.path, folder, known)) for p in calibration.choosing)
+    return HeldOut(folder, found, skipped, independent=not found)
 
 
 def _hashed(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[tuple[Item, str]]:

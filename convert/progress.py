@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -36,20 +38,26 @@ class Stages:
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
         """Of the stages so far."""
-        self._progress = progress
+        self.progress = progress
         self._started = perf_counter()
 
     @contextmanager
     def stage(self, key: str, name: str, total: int | None = None) -> Iterator[None]:
         """``key``: in the report; ``name``: for people."""
-        self._progress.stage(name, total)
+        self.progress.stage(name, total)
         started = perf_counter()
         yield
         self.seconds[key] = round(perf_counter() - started, 3)
 
     def step(self, done: int) -> None:
         """So many steps of the running stage are done."""
-        self._progress.step(done)
+        self.progress.step(done)
+
+    def counted(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, each a step of the running stage."""
+        for number, item in enumerate(items):
+            self.progress.step(number)
+            yield item
 
     def finish(self) -> dict[str, float]:
         """All times, with the whole as ``total``."""

@@ -16,13 +16,13 @@ from edgevision.stats import Difference, Share
 
 from .agreement import Comparison
 from .calibrate import CalibrationSet, Skipped
+from .gate import Gate
 from .heldout import HeldOut
+from .repair import MINMAX, RepairResult
 from .scan import Scan
 from .selftest import GeneratedSelfTest
 
 SCHEMA = "edgevision.convert/1"
-RANGE_METHOD = "minmax"
-"""Activation ranges: the smallest and largest value seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,11 @@ class ConvertReport:
     calibration: CalibrationSet
     heldout: HeldOut
     comparison: Comparison
+    repair: RepairResult | None
+    """None: not asked for."""
     selftest: GeneratedSelfTest
+    gate: Gate | None
+    """None: no limit was set."""
     seconds: dict[str, float]
     notes: tuple[str, ...]
     """What the user should know; none of it stops anything."""
@@ -69,12 +73,14 @@ class ConvertReport:
             "operators": operators_json(self.graph),
             "all_int8": self.graph.all_int8,
             "calibration": self._calibration(),
-            "selection": None,
+            "selection": self._selection(),
             "heldout": {
                 "path": str(held.path),
                 "pictures": result.pictures,
                 "labelled": held.labelled,
+                "independent": held.independent,
                 "fingerprint": held.fingerprint if held.pictures else None,
+                "file_sha256": sorted(picture.sha256 for picture in held.pictures),
                 "skipped": _skipped((*held.skipped, *result.skipped)),
             },
             "float": {"accuracy": share_json(result.float_accuracy), "bytes": self.float_bytes},
@@ -83,11 +89,11 @@ class ConvertReport:
             "drop_points": points_json(result.drop),
             "kl": _rounded(result.divergence),
             "ties": result.ties,
-            "repair": None,
-            "layers": [],
+            "repair": self.repair.to_json() if self.repair else None,
+            "layers": self.repair.layers_json() if self.repair else [],
             "edgetpu": readiness(self.graph).to_json(),
             "compatibility": None,
-            "gate": None,
+            "gate": self.gate.to_json() if self.gate else None,
             "selftest": self._selftest(),
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -110,10 +116,17 @@ class ConvertReport:
             "path": str(self.calibration.folder),
             "fingerprint": self.calibration.fingerprint,
             "pictures": len(self.calibration.chosen),
-            "range_method": RANGE_METHOD,
+            "file_sha256": sorted(picture.sha256 for picture in self.calibration.chosen),
+            "range_method": _range_method(self.repair),
             "rendered": self.calibration.rendered,
             "skipped": _skipped(self.calibration.skipped),
         }
+
+    def _selection(self) -> dict[str, Any] | None:
+        """The pictures that chose between ways to quantize."""
+        choosing = self.calibration.choosing
+        hashes = sorted(picture.sha256 for picture in choosing)
+        return {"pictures": len(choosing), "file_sha256": hashes} if choosing else None
 
     def _selftest(self) -> dict[str, Any]:
         return {
@@ -124,18 +137,30 @@ class ConvertReport:
         }
 
 
-def quantization_record(calibration: CalibrationSet, heldout: HeldOut, result: Comparison) -> dict[str, Any]:
+def quantization_record(
+    calibration: CalibrationSet, heldout: HeldOut, result: Comparison, repair: RepairResult | None
+) -> dict[str, Any]:
     """What the model's card keeps of its conversion: no path of the machine it was made on."""
     return {
         "mode": "int8",
-        "range_method": RANGE_METHOD,
+        "range_method": _range_method(repair),
+        "repair": repair.kept if repair else [],
+        "selection": {"pictures": len(calibration.choosing)},
         "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
-        "heldout": {"fingerprint": heldout.fingerprint if heldout.pictures else None, "pictures": result.pictures},
+        "heldout": {
+            "fingerprint": heldout.fingerprint if heldout.pictures else None,
+            "pictures": result.pictures,
+            "independent": heldout.independent,
+        },
         "agreement": _agreement(result.agreement),
         "float": {"accuracy": share_json(result.float_accuracy)},
         "int8": {"accuracy": share_json(result.int8_accuracy)},
         "drop_points": points_json(result.drop),
     }
+
+
+def _range_method(repair: RepairResult | None) -> str:
+    return repair.range_method if repair else MINMAX
 
 
 def peak_rss_mb() -> float:

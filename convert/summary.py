@@ -28,7 +28,6 @@ def show(report: ConvertReport) -> None:
 
 def rows(report: ConvertReport) -> list[tuple[str, str]]:
     """What the table says, line by line."""
-    chosen = report.calibration
     labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
     return [
         ("model", f"{report.card.name}: {report.card.task}, {report.parameters:,} parameters"),
@@ -37,7 +36,8 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
         ("labels", labels),
         ("size", f"{_mb(report.float_bytes)} float, {_mb(report.int8_bytes)} int8"),
         ("operators", _operators(report)),
-        ("calibration", f"{len(chosen.chosen)} pictures of {chosen.folder}, {len(chosen.skipped)} skipped"),
+        ("calibration", _calibration(report)),
+        *_repair(report),
         ("agreement", _agreement(report)),
         ("top-1", _accuracy(report)),
         ("self-test", _selftest(report)),
@@ -55,7 +55,30 @@ def _agreement(report: ConvertReport) -> str:
     if result.agreement is None:
         return "not measured: no pictures are left beside the calibration set"
     ties = f"; {result.ties} ties for the best int8 score" if result.ties else "; no ties"
-    return f"{percent(result.agreement)} same answer in float and int8, {result.pictures} other pictures{ties}"
+    which = "other pictures" if report.heldout.independent else "pictures that also chose: no independent report"
+    return f"{percent(result.agreement)} same answer in float and int8, {result.pictures} {which}{ties}"
+
+
+def _calibration(report: ConvertReport) -> str:
+    chosen = report.calibration
+    choosing = f" and {len(chosen.choosing)} to choose by" if chosen.choosing else ""
+    return f"{len(chosen.chosen)} pictures{choosing}, of {chosen.folder}; {len(chosen.skipped)} skipped"
+
+
+def _repair(report: ConvertReport) -> list[tuple[str, str]]:
+    """What was done to lose less, and the layers that still lose most."""
+    repair = report.repair
+    if repair is None or repair.before is None or repair.after is None:
+        return []
+    undone = [step.name for step in repair.steps if not step.kept]
+    done = ", ".join(repair.kept) or "nothing helped"
+    left = f" (no help: {', '.join(undone)})" if undone else ""
+    same = f"same answer on {repair.before.same} before, {repair.after.same} after, of {repair.after.pictures}"
+    worst = [
+        f"{layer.name} {layer.snr_db_before:.0f} -> {layer.snr_db_after:.0f} dB: {layer.action}"
+        for layer in repair.worst_layers
+    ]
+    return [("repair", f"{done}{left}; {same} that chose"), ("worst layers", "\n".join(worst))]
 
 
 def _accuracy(report: ConvertReport) -> str:

@@ -39,6 +39,8 @@ class Run:
     started: str
     clock_started: float
     outputs: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    """Of a command that came to its end: 3 where what it made does not meet a limit."""
 
     def finish(self, exit_code: int) -> None:
         """Writes run.json."""
@@ -59,7 +61,7 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if kind is None:
-            self.finish(0)
+            self.finish(self.exit_code)
         elif issubclass(kind, KeyboardInterrupt):
             self.finish(130)
         else:

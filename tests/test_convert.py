@@ -139,7 +139,8 @@ def test_the_card_says_it_all_and_nothing_of_this_machine(report: ConvertReport,
     assert (card.task, card.activation) == ("classification", "softmax")
     assert card.rule.describe() == "32x24 RGB, stretch, (pixel - 127.5) / 127.5"
     assert card.quantization is not None
-    assert card.quantization["calibration"] == {"fingerprint": report.calibration.fingerprint, "pictures": 30}
+    assert card.quantization["calibration"] == {"fingerprint": report.calibration.fingerprint, "pictures": 24}
+    assert card.quantization["selection"] == {"pictures": 6}
     assert card.created is not None and card.created.endswith("Z")
     assert {"tensorflow", "keras", "edgevision", "python"} <= set(card.versions)
     text = card.dumps()
@@ -238,7 +239,15 @@ def test_the_command_prints_a_table_and_what_to_do_next(
     lines = printed.splitlines()
     assert lines[-1] == f"Next: edgevision run {report.path} --camera 0"
     assert lines[-2].startswith(f"Converted {report.source.path} to {report.path} (")
-    for word in ("all int8", "30 pictures", "95 %", "points lost", "MB float", "same answer"):
+    for word in (
+        "all int8",
+        "24 pictures and 6 to choose by",
+        "95 %",
+        "points lost",
+        "worst layers",
+        "MB float",
+        "same answer",
+    ):
         assert word in printed
 
 
@@ -416,9 +425,10 @@ def test_gray_and_yes_or_no(tmp_path: Path) -> None:
         ConvertOptions(tmp_path / "g.keras", write_folder(tmp_path / "p", 12, 1), output=tmp_path / "g.tflite")
     )
     assert found.card.rule.order == "GRAY"
-    assert found.comparison.pictures == 0
-    assert found.comparison.agreement is None
-    assert any("no pictures were left" in note for note in found.notes)
+    # The two that chose are all there is to judge by, and that is said.
+    assert not found.heldout.independent
+    assert found.comparison.pictures == len(found.calibration.choosing) == 2
+    assert any(note.startswith("no independent report") for note in found.notes)
     with open_model(found.path) as opened:
         answer = opened.predict(DRAWN[0])
     assert sorted(label.index for label in answer.labels) == [0, 1]

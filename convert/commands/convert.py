@@ -41,6 +41,22 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @click.option("--crop-fraction", type=click.FloatRange(0.01, 1.0), help="Part of the largest centred crop to keep.")
 @click.option("--order", type=click.Choice(["RGB", "BGR"]), help="Channel order the network was trained with.")
 @click.option("--report-on", type=PATH, help="Labelled pictures to score on: CSV of path,label, or class folders.")
+@click.option(
+    "--effort",
+    type=click.Choice(["none", "low", "normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="How much to repair what int8 loses; high takes minutes, none leaves it as TensorFlow Lite makes it.",
+)
+@click.option(
+    "--range",
+    "range_method",
+    type=click.Choice(["auto", "minmax", "p99.999", "p99.99"]),
+    default="auto",
+    show_default=True,
+    help="Activation ranges: smallest and largest value, a percentile, or what agrees best with float.",
+)
+@click.option("--max-drop", type=click.FloatRange(0.0, 100.0), help="Points of accuracy that may be lost; else exit 3.")
 @json_option
 @runs_option
 @overwrite_option
@@ -48,6 +64,8 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @seed_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras or .h5) to one self-describing int8 .tflite, and show what that cost."""
+    from edgevision.errors import GateNotMet
+
     from ..convert import convert as run
     from ..progress import terminal_progress
     from ..summary import show
@@ -62,6 +80,8 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
         click.echo(dump(report.to_json()))
     else:
         show(report)
+    if report.gate is not None and not report.gate.met:
+        raise GateNotMet(report.gate.message())
 
 
 def _options(values: dict[str, Any]) -> Any:

@@ -159,7 +159,16 @@ class FlatModel:
             seen.add(tensor.buffer)
 
 
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
+    """Puts the content of every buffer at a multiple of 16 bytes, as the schema demands of it."""
+
+    def CreateNumpyVector(self, x: Array) -> Any:
+        if x.dtype == np.uint8:
+            self.Prep(16, x.nbytes)
+        return super().CreateNumpyVector(x)
+
+
 def _pack(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1 << 20)
+    builder = _Builder(1 << 20)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())

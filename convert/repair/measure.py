@@ -29,6 +29,8 @@ class Score:
 
     each: Array
     """(pictures,)"""
+    same: Array
+    """(pictures,), whether the best answer is the float model's."""
 
     @property
     def mean(self) -> float:
@@ -66,12 +68,19 @@ class Judge:
         """Of an int8 model that takes the pictures' bytes."""
         tensors = [_answer(model, output)[1] for output in model.outputs]
         run = tap(model, tensors)
-        scores = []
+        scores, same = [], []
         for picture, wanted in zip(self._pictures, self._wanted, strict=True):
             found = [model.real(t, value) for t, value in zip(tensors, run(picture[np.newaxis]), strict=True)]
             each = zip(self._kinds, wanted, found, strict=True)
             scores.append(sum(_DISTANCES[kind](a, b) for kind, a, b in each))
-        return Score(np.asarray(scores))
+            same.append(all(_alike(a, b) for a, b in zip(wanted, found, strict=True)))
+        return Score(np.asarray(scores), np.asarray(same))
+
+
+def _alike(wanted: Array, found: Array) -> bool:
+    if wanted.size == 1:  # before a sigmoid: yes or no
+        return bool(np.all((wanted > 0) == (found > 0)))
+    return bool(np.array_equal(wanted.argmax(-1), found.argmax(-1)))
 
 
 def _answer(model: FlatModel, output: int) -> tuple[str, int]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 METHODS = {"p99.999": 0.99999, "p99.99": 0.9999}
 """Share of the values that a range keeps at each end; the converter's own method is ``minmax``."""
 MINMAX = "minmax"
+AUTO = "auto"
+"""Whichever serves the choosing pictures best."""
 BINS = 4096
 """16 for each step of the widest range."""
 VALUES = 1 << 16

@@ -1,0 +1,87 @@
+"""From a float network to an int8 model and the proof of what it is worth: quantized, repaired, compared, self-tested."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from edgevision.interpreter import open_interpreter
+
+from . import backend
+from .agreement import Comparison, compare
+from .calibrate import CalibrationSet
+from .heldout import HeldOut, labelled, remaining
+from .network import Network
+from .options import ConvertOptions
+from .prepared import prepare_all
+from .progress import Stages
+from .quantize import to_float, to_int8
+from .repair import RepairResult, repair
+from .selftest import TRIALS, GeneratedSelfTest, make_selftest
+from .verify import verify
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Int8Model:
+    """An int8 model and its proof."""
+
+    flatbuffer: bytes
+    float_bytes: int
+    """Size of the same model as a float .tflite."""
+    repair: RepairResult | None
+    """None: not asked for."""
+    heldout: HeldOut
+    comparison: Comparison
+    selftest: GeneratedSelfTest
+
+
+def make_int8(
+    network: Network, calibration: CalibrationSet, heldout: HeldOut, options: ConvertOptions, stages: Stages
+) -> Int8Model:
+    """The held-out pictures are looked at once, when nothing is left to be decided. Raises BadModel, EngineError."""
+    model, card = network.model, network.card
+    with stages.stage("float", "Converting to float"):
+        plain = to_float(model)
+    repaired, flatbuffer = _quantized(network, plain, calibration, options, stages)
+    with backend.quiet():
+        float_model, int8_model = open_interpreter(plain), open_interpreter(flatbuffer)
+    with closing(float_model), closing(int8_model):
+        with stages.stage("compare", "Comparing float and int8", len(heldout.pictures)):
+            comparison = compare(model, float_model, int8_model, card, heldout, stages.step)
+        with stages.stage("selftest", "Making the self-test", TRIALS):
+            test = make_selftest(int8_model, card.rule, card.activation, options.seed, stages.step)
+    return Int8Model(flatbuffer, len(plain), repaired, heldout, comparison, test)
+
+
+def held_out(network: Network, calibration: CalibrationSet, options: ConvertOptions) -> HeldOut:
+    """The pictures to report on: those of ``--report-on``, else what is left of the calibration folder."""
+    if options.report_on is not None:
+        return labelled(options.report_on, network.card, network.loaded.outputs, calibration)
+    return remaining(calibration, network.card.labels, options.seed)
+
+
+def _quantized(
+    network: Network, plain: bytes, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
+) -> tuple[RepairResult | None, bytes]:
+    model, rule = network.model, network.card.rule
+    with stages.stage("prepare", "Preparing calibration pictures", len(calibration.chosen)):
+        chosen = prepare_all(calibration.chosen, rule, stages.step)
+    with stages.stage("int8", "Quantizing to int8", len(chosen)):
+        flatbuffer = to_int8(model, lambda: stages.counted(chosen))
+    verify(flatbuffer, rule)
+    if options.effort == "none":
+        return None, flatbuffer
+    choosing = prepare_all(calibration.choosing, rule, lambda done: None)
+    with stages.stage("repair", "Repairing int8"):
+        result = repair(
+            flatbuffer,
+            plain,
+            model.normalize,
+            list(chosen),
+            list(choosing),
+            options.effort,
+            options.range_method,
+            stages.progress,
+        )
+    verify(result.flatbuffer, rule)
+    return result, result.flatbuffer
