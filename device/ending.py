@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from signal import SIGINT
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, EdgeVisionError
@@ -14,7 +13,7 @@ from edgevision.files import write_text
 if TYPE_CHECKING:
     from edgevision.model import Model
 
-    from .launch import Options
+    from .options import Options
     from .stop import Stop
     from .summary import RunSummary
 
@@ -26,10 +25,12 @@ def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note
     if options.summary is not None:
         write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
         note(f"summary: {options.summary}")
+    if options.contact_sheet is not None and options.contact_sheet.exists():
+        note(f"contact sheet: {options.contact_sheet}")
     if summary.message is not None:
         raise EdgeVisionError(summary.message)
     if summary.stopped_by == "signal":
-        return 130 if stop.signal == SIGINT else 0
+        return stop.exit_code
     _refuse_loss(summary)
     note(f"next: {_next_command(options, model)}")
     return 0

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgevision.data import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,19 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the loop rather than in a picture."""
+    """Something that happened to the loop, or that came or went in what it sees."""
 
     kind: str
-    """camera_lost, sink_down, sink_up ..."""
+    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled; of labels entered, left, changed."""
     time: str
-    """RFC 3339, UTC."""
+    """RFC 3339, UTC; of labels that of the frame."""
     index: int | None
-    """Of the last frame before it; None: there was none yet."""
+    """Of the frame, or of the last one before it; None: there was none yet."""
     detail: str
+    label: Label | None = None
+    """What entered or left, or took the place of ``before``."""
+    before: Label | None = None
+    duration_s: float | None = None
+    """How long what left, or gave way, was there."""
+    position_s: float | None = None
+    """Of the frame in a video."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,67 +14,74 @@ from edgevision import ready
 from edgevision.files import require_absent, require_file
 from edgevision.model import Model, open_model
 
+from .cameras.opening import Opening
 from .cameras.table import open_camera, open_source
+from .clock import SYSTEM
+from .measures import Measures
 from .pipeline import run
+from .service import from_environment
+from .status import told_on_request
 from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
     from edgevision.protocols import Sink
 
+    from .decider import Decider
+    from .motion import MotionGate
+    from .options import Options
     from .protocols import Source
+    from .service import Service
+    from .summary import RunSummary
 
 MAX_DISPLAY_ROWS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line said."""
-
-    model: Path | None
-    """None: the newest converted one."""
-    camera: str | None
-    source: str | None
-    """At most one of camera and source; neither: camera 0."""
-    top: int
-    threshold: float | None
-    limit: int | None
-    threads: int | None
-    as_json: bool
-    events: bool
-    """Events go to stdout, among the results."""
-    quiet: bool
-    summary: Path | None
-    overwrite: bool
-    runs: Path
-
-
 def launch(options: Options, started: float | None = None) -> int:
     """Runs the loop as the options say; the exit status. Raises EdgeVisionError for whatever went wrong."""
-    if options.summary is not None:
-        require_absent(options.summary, options.overwrite)
+    for output in (options.summary, options.contact_sheet):
+        if output is not None:
+            require_absent(output, options.overwrite)
     _tame_opencv()
-    path = _model_path(options)
-    # The camera last: what it captures while a model is loaded would be old when the loop begins.
-    with open_model(path, threads=options.threads) as model, closing(_open(options)) as camera:
-        note = _quiet if options.quiet else _note
-        _say_what_runs(model, camera, note)
-        if options.model is None and path == ready.path():
-            note(f"note: {ready.describe(model.card)}; for your own things: edgevision train PHOTOS/")
-        stop = Stop()
-        with ended_by_signals(stop):
-            summary = run(
-                camera,
-                model,
-                [_sink(options, model, camera, stop)],
-                limit=options.limit,
-                top=options.top,
-                threshold=options.threshold,
-                stop=stop,
-                started=started,
-            )
-        from .ending import report  # late, as all that the first prediction need not wait for
+    note = _quiet if options.quiet else _note
+    stop = Stop()
+    with ended_by_signals(stop), open_model(_model_path(options), threads=options.threads) as model:
+        # The camera last: what it captures while a model is loaded would be old when the loop begins.
+        camera = _open(options, model, stop)
+        if camera is None:
+            note("stopped before the first frame")
+            return _leave(stop, stop.exit_code)
+        summary = _run(options, model, camera, stop, note, Measures(SYSTEM, started))
+    from .ending import report  # late, as all that the first prediction need not wait for
 
-        return report(options, model, summary, stop, note)
+    code = report(options, model, summary, stop, note)
+    return _leave(stop, code)
+
+
+def _run(
+    options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: Measures
+) -> RunSummary:
+    """The loop with all that goes along with it; closes the camera, whatever happens."""
+    try:
+        _say_what_runs(options, model, camera, note)
+        service = from_environment()
+        sinks = _sinks(options, model, camera, stop, measures)
+        decider, gate = _decider(options, model), _gate(options, service)
+    except BaseException:
+        camera.close()
+        raise
+    with told_on_request(measures, options.as_json):
+        return run(
+            camera,
+            model,
+            sinks,
+            limit=options.limit,
+            stop=stop,
+            measures=measures,
+            decider=decider,
+            gate=gate,
+            service=service,
+            tell_changes=options.events or not _is_pictures(camera),
+        )
 
 
 def _model_path(options: Options) -> Path:
@@ -86,13 +93,58 @@ def _model_path(options: Options) -> Path:
     return newest(options.runs, "convert-*/*.tflite") or require_file(ready.path(), "model that comes along")
 
 
-def _open(options: Options) -> Source:
-    if options.source is not None:
-        return open_source(options.source)
-    return open_camera(options.camera or "0")
+def _open(options: Options, model: Model, stop: Stop) -> Source | None:
+    """The camera or source; None where somebody asked for the end before it was open: a driver may hang for ever."""
+    wanted = replace(options.wanted, rule=model.rule)
+
+    def attempt() -> Source:
+        if options.source is not None:
+            return open_source(options.source, wanted=wanted)
+        return open_camera(options.camera or "0", wanted=wanted)
+
+    opening = Opening(attempt, options.source or options.camera or "0")
+    stop.on_request(opening.abandon)
+    if stop():
+        return None
+    return opening.wait()
 
 
-def _say_what_runs(model: Model, camera: Source, note: Callable[[str], None]) -> None:
+def _leave(stop: Stop, code: int) -> int:
+    """The exit status; at once where a camera hangs in its driver: Python would wait for it, or crash in it."""
+    if not stop.wait(0.0):
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _decider(options: Options, model: Model) -> Decider | None:
+    """Embeddings say nothing that could come or go."""
+    if model.card.task == "embedding":
+        return None
+    from .decider import Decider
+
+    return Decider(
+        model.card.task,
+        smooth=options.smooth,
+        threshold=options.threshold,
+        own=model.card.threshold,
+        top=options.top,
+    )
+
+
+def _gate(options: Options, service: Service | None) -> MotionGate | None:
+    """The watchdog is fed after real inference alone, so that must happen often enough."""
+    if not options.on_motion:
+        return None
+    from .motion import LOOK_AGAIN_S, MotionGate
+
+    watchdog_s = None if service is None else service.watchdog_s
+    return MotionGate(LOOK_AGAIN_S if watchdog_s is None else min(LOOK_AGAIN_S, watchdog_s / 4))
+
+
+def _say_what_runs(options: Options, model: Model, camera: Source, note: Callable[[str], None]) -> None:
     runtime = getattr(model.engine, "runtime", "an engine")
     threads = getattr(model.engine, "threads", None)
     labels = f"{len(model.card.labels)} labels"
@@ -101,9 +153,20 @@ def _say_what_runs(model: Model, camera: Source, note: Callable[[str], None]) ->
         size = f"{model.rule.width}x{model.rule.height}"
         note(f"note: {model.path} has no card; as MediaPipe does, the whole picture is stretched to {size}")
     note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
+    if options.model is None and model.path == ready.path():
+        note(f"note: {ready.describe(model.card)}; for your own things: edgevision train PHOTOS/")
 
 
-def _sink(options: Options, model: Model, camera: Source, stop: Stop) -> Sink:
+def _sinks(options: Options, model: Model, camera: Source, stop: Stop, measures: Measures) -> list[Sink]:
+    sinks = [_main_sink(options, model, camera, stop, measures)]
+    if options.contact_sheet is not None:
+        from .sinks.contact import ContactSheet
+
+        sinks.append(ContactSheet(options.contact_sheet))
+    return sinks
+
+
+def _main_sink(options: Options, model: Model, camera: Source, stop: Stop, measures: Measures) -> Sink:
     """JSON lines when asked, a display on a terminal; plain lines elsewhere, and for pictures: those must stay."""
     from .sinks.lines import LineWriter
 
@@ -111,13 +174,14 @@ def _sink(options: Options, model: Model, camera: Source, stop: Stop) -> Sink:
         from .sinks.live import LiveDisplay
 
         title = f"{model.card.name} · {camera.spec} · {getattr(camera, 'description', '')}"
-        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), lambda: camera.dropped)
+        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot)
     lines = LineWriter(sys.stdout.fileno(), lossless=not camera.live, stopping=stop)
     event_lines = lines if options.events else _note
     if options.as_json:
         from .sinks.jsonl import JsonLines
 
-        return JsonLines(lines, event_lines, lambda: camera.dropped)
+        still = (lambda: measures.still) if options.on_motion else None
+        return JsonLines(lines, event_lines, lambda: camera.dropped, masks=options.masks, still=still)
     from .sinks.plain import PlainLines
 
     return PlainLines(lines, _note, event_lines)

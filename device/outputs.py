@@ -11,6 +11,7 @@ from .items import Event
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
+    from edgevision.decisions import Change
     from edgevision.protocols import Sink
 
     from .items import Unreadable
@@ -66,7 +67,25 @@ class Outputs:
 
     def event(self, kind: str, detail: str) -> None:
         """Something that happened to the loop. Raises OutputClosed."""
-        event = Event(kind, rfc3339(self._clock.wall()), self._index, detail)
+        self._tell(Event(kind, rfc3339(self._clock.wall()), self._index, detail))
+
+    def change(self, change: Change, live: bool) -> None:
+        """A label came or went. ``live``: the change's time is that of the capture. Raises OutputClosed."""
+        age_s = self._clock.monotonic() - change.at if live and change.at is not None else 0.0
+        self._tell(
+            Event(
+                change.kind,
+                rfc3339(self._clock.wall() - age_s),
+                change.index,
+                _detail(change),
+                change.label,
+                change.before,
+                change.duration_s,
+                None if live else change.at,
+            )
+        )
+
+    def _tell(self, event: Event) -> None:
         for one in self._guarded:
             if one.on_event is not None:
                 self._try(one, one.on_event, event)
@@ -102,3 +121,10 @@ class Outputs:
         if not one.down:
             one.down = True
             self.event("sink_down", f"{one.spec}: {one.message}")
+
+
+def _detail(change: Change) -> str:
+    """``cat 0.81``, ``cat -> dog 0.77 after 3.2 s``; what left has no score any more."""
+    score = "" if change.kind == "left" else f" {change.label.score:.2f}"
+    duration = "" if change.duration_s is None else f" after {change.duration_s:.1f} s"
+    return f"{change.describe()}{score}{duration}"

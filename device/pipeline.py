@@ -11,21 +11,25 @@ from edgevision.errors import BadInput, CameraLost, EngineError
 
 from .clock import SYSTEM, Clock
 from .items import Notice, Unreadable
-from .machine import memory_mb, peak_memory_mb, temperature_c
+from .measures import Measures
 from .outputs import OutputClosed, Outputs
-from .percentiles import Percentiles
-from .stages import STAGES
 from .stop import Stop
 
 if TYPE_CHECKING:
     from edgevision.data import Prediction
+    from edgevision.decisions import Change
     from edgevision.protocols import Sink
 
+    from .decider import Decider
+    from .motion import MotionGate
     from .protocols import Predictor, Source
+    from .service import Service
     from .summary import Ending, RunSummary
 
 MAX_ENGINE_ERRORS = 10
 """So many frames in a row on which the engine fails: it will not come back by itself."""
+CLOSE_S = 0.5
+"""How long a camera is waited for that must be closed because somebody asked for the end."""
 
 
 def run(
@@ -38,62 +42,73 @@ def run(
     threshold: float | None = None,
     clock: Clock = SYSTEM,
     stop: Stop | None = None,
-    started: float | None = None,
+    measures: Measures | None = None,
+    decider: Decider | None = None,
+    gate: MotionGate | None = None,
+    service: Service | None = None,
+    tell_changes: bool = True,
 ) -> RunSummary:
     """Shows each frame to the model and hands its answer to the sinks, until the end, ``limit`` or ``stop``.
 
-    ``limit`` counts frames and unreadable pictures. ``started``: clock.monotonic() at the start of the command.
+    ``limit`` counts frames, still ones too, and unreadable pictures. ``decider``: averages and tells what came and
+    went (``tell_changes``); asked instead of ``top`` and ``threshold``. ``gate``: frames without motion are not shown
+    to the model.
     Closes camera and sinks, not the model. A lost camera or a failing engine is told in the summary, not raised.
     """
-    loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), started)
+    loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or Measures(clock))
+    loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
+    loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
-        ending, message = loop.spin(limit, top, threshold)
+        ending, message = loop.spin(limit)
     finally:
-        camera.close()
-        loop.outputs.close()
+        loop.end()
     return loop.summary(ending, message)
 
 
 class _Loop:
-    """The state of one run: its counts and times."""
+    """The state of one run beside its counts: what was seen last, and failures in a row."""
+
+    decider: Decider | None = None
+    gate: MotionGate | None = None
+    service: Service | None = None
+    tell_changes = True
+    top: int = 5
+    threshold: float | None = None
 
     def __init__(
-        self, camera: Source, model: Predictor, outputs: Outputs, clock: Clock, stop: Stop, started: float | None
+        self, camera: Source, model: Predictor, outputs: Outputs, clock: Clock, stop: Stop, measures: Measures
     ) -> None:
-        self.camera, self.model, self.outputs, self.clock, self.stop = camera, model, outputs, clock, stop
-        self.begun = clock.monotonic()
-        self.started = self.begun if started is None else started
-        self.frames = self.errors = self.engine_errors = 0
+        self.camera, self.model, self.outputs = camera, model, outputs
+        self.clock, self.stop, self.measures = clock, stop, measures
+        self.last: Frame | None = None
+        self.engine_errors = 0
         self.last_error = ""
-        self.first_ms: float | None = None
-        self.stages = {name: Percentiles() for name in STAGES}
-        self.ages = Percentiles()
-        self.write_ms: float | None = None
-        self.memory_start = memory_mb()
+        measures.dropped = lambda: camera.dropped
+        measures.reconnects = lambda: int(getattr(camera, "reconnects", 0))
 
-    def spin(self, limit: int | None, top: int, threshold: float | None) -> tuple[Ending, str | None]:
+    def spin(self, limit: int | None) -> tuple[Ending, str | None]:
         """Why the loop ended, and what went wrong if something did."""
         try:
             for item, read_ms in self.items():
                 if isinstance(item, Notice):
-                    self.outputs.event(item.kind, item.detail)
+                    self.noticed(item)
                 elif isinstance(item, Unreadable):
                     self.failed(item)
-                else:
-                    self.recognise(item, read_ms, top, threshold)
+                elif not self.is_still(item):
+                    self.recognise(item, read_ms)
                 if self.engine_errors >= MAX_ENGINE_ERRORS:
                     times = f"the engine failed on {self.engine_errors} frames in a row"
                     return "error", f"{times}; the last time: {self.last_error}"
                 if self.stop():
                     break
-                if limit is not None and self.frames + self.errors >= limit:
+                if limit is not None and self.measures.items >= limit:
                     return "limit", None
         except CameraLost as error:
             if self.stop():
                 return "signal", None
             with suppress(OutputClosed):
-                self.outputs.event("camera_lost", str(error))
+                self.noticed(Notice("camera_lost", str(error)))
             return "error", str(error)
         except OutputClosed:
             return "end", None
@@ -109,61 +124,105 @@ class _Loop:
                 return
             yield item, (self.clock.monotonic() - asked) * 1e3
 
-    def recognise(self, frame: Frame, read_ms: float, top: int, threshold: float | None) -> None:
+    def is_still(self, frame: Frame) -> bool:
+        """Whether a frame need not be shown to the model; if so, it counts as answered like the one before."""
+        if self.gate is None:
+            return False
+        asked = self.clock.monotonic()
+        moved = self.gate.moved(frame)
+        self.measures.looked_for_motion((self.clock.monotonic() - asked) * 1e3)
+        if not moved:
+            self.measures.still += 1
+            self.last = frame
+            self.tell(() if self.decider is None else self.decider.still(frame))
+        return not moved
+
+    def recognise(self, frame: Frame, read_ms: float) -> None:
         """One frame: the model's answer to the sinks, or its failure."""
         try:
-            prediction = self.model.predict(frame, top, threshold)
+            prediction = self.model.predict(frame, self.top, self.threshold)
         except (EngineError, BadInput) as error:
             self.engine_errors += 1
             self.last_error = str(error)
+            if self.gate is not None:
+                self.gate.forget()
             self.failed(Unreadable(frame.index, frame.source, self.last_error))
             return
         self.engine_errors = 0
-        self.frames += 1
+        self.last = frame
         done = self.clock.monotonic()
-        if self.first_ms is None:
-            self.first_ms = (done - self.started) * 1e3
-        self.count(frame, prediction, read_ms, done)
-        self.outputs.write(frame, prediction)
-        self.write_ms = (self.clock.monotonic() - done) * 1e3
-        self.stages["write"].add(self.write_ms)
+        shown, changes = (prediction, ()) if self.decider is None else self.decider.update(frame, prediction)
+        self.measures.recognised(frame, shown, read_ms, done)
+        self.write(frame, shown, done)
+        self.tell(changes)
+        self.look_around()
 
-    def count(self, frame: Frame, prediction: Prediction, read_ms: float, done: float) -> None:
-        """Stage times and age; the prediction learns what the loop knows: read, and the write of the frame before."""
-        prediction.stages_ms["read"] = read_ms
-        for name, value in prediction.stages_ms.items():
-            self.stages.setdefault(name, Percentiles()).add(value)
-        if self.write_ms is not None:
-            prediction.stages_ms["write"] = self.write_ms
-        if frame.captured_at is not None:
-            self.ages.add((done - frame.captured_at) * 1e3)
+    def write(self, frame: Frame, prediction: Prediction, since: float) -> None:
+        """The result to all sinks."""
+        self.outputs.write(frame, prediction)
+        self.measures.written((self.clock.monotonic() - since) * 1e3)
+
+    def look_around(self) -> None:
+        """After a frame was really inferred: the watchdog is fed, and the machine asked how it is."""
+        for name in self.measures.look():
+            from .throttling import ADVICE
+
+            self.outputs.event("throttled", f"{name}: {ADVICE[name]}")
+        if self.service is not None:
+            self.service.recognised(lambda: self.measures.snapshot().describe()[0])
+
+    def noticed(self, notice: Notice) -> None:
+        """The source says something of itself; what was there may be gone when it comes back."""
+        self.outputs.event(notice.kind, notice.detail)
+        if self.service is not None:
+            self.service.say(f"{notice.kind}: {notice.detail}")
+        if self.gate is not None:
+            self.gate.forget()
+        self.all_left()
+
+    def all_left(self) -> None:
+        """All that is there leaves, as of the last frame."""
+        if self.decider is not None and self.last is not None:
+            from edgevision.decisions import time_of
+
+            self.tell(self.decider.end(self.last.index, time_of(self.last)))
+
+    def tell(self, changes: tuple[Change, ...]) -> None:
+        """What came and went."""
+        for change in changes if self.tell_changes else ():
+            self.outputs.change(change, self.camera.live)
 
     def failed(self, error: Unreadable) -> None:
         """One item without a prediction."""
-        self.errors += 1
+        self.measures.errors += 1
         self.outputs.error(error)
+
+    def end(self) -> None:
+        """Everything is written before the camera is closed: that may take a while, or for ever."""
+        if self.service is not None:
+            self.service.stopping()
+        with suppress(OutputClosed):
+            self.all_left()
+        self.outputs.close()
+        if not self.stop():
+            self.camera.close()
+        self.stop.wait(CLOSE_S)
 
     def summary(self, ending: Ending, message: str | None) -> RunSummary:
         """The whole run."""
+        from dataclasses import fields
+
+        from .snapshot import Snapshot
         from .summary import RunSummary, engine_facts, model_facts  # late: the first prediction does not wait for it
 
-        seconds = self.clock.monotonic() - self.begun
+        snapshot = self.measures.snapshot()
+        values = {field.name: getattr(snapshot, field.name) for field in fields(Snapshot)}
+        values["throttled"] = self.measures.throttled_so_far
         return RunSummary(
+            **values,
             model=model_facts(self.model),
             source=self.camera.spec,
             engine=engine_facts(self.model),
-            frames=self.frames,
-            dropped=self.camera.dropped,
-            errors=self.errors,
-            reconnects=getattr(self.camera, "reconnects", 0),
-            seconds=round(seconds, 3),
-            rate_fps=round(self.frames / seconds, 2) if seconds > 0 else None,
-            first_prediction_ms=None if self.first_ms is None else round(self.first_ms, 1),
-            stages_ms={name: stage.to_json() for name, stage in self.stages.items()},
-            age_ms=self.ages.to_json(),
-            memory_mb={"start": self.memory_start, "end": memory_mb(), "peak": peak_memory_mb()},
-            temperature_c=temperature_c(),
-            throttled=None,
             sinks=self.outputs.counts(),
             stopped_by=ending,
             message=message,

@@ -17,10 +17,16 @@ class Stop:
         """None: nobody asked, or no signal did."""
         self._requested = False
         self._actions: list[Callable[[], None]] = []
+        self._threads: list[threading.Thread] = []
 
     def __call__(self) -> bool:
         """True once somebody asked."""
         return self._requested
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 0 after SIGTERM."""
+        return 130 if self.signal == signal.SIGINT else 0
 
     def on_request(self, action: Callable[[], None]) -> None:
         """``action`` is called, on a thread of its own, when somebody asks: to wake what waits."""
@@ -30,9 +36,18 @@ class Stop:
         """Asks the loop to end after the frame in hand. Safe within a signal handler: takes no lock."""
         self._requested = True
         self.signal = self.signal or by
-        for action in self._actions:
-            threading.Thread(target=action, name="stop", daemon=True).start()
-        self._actions = []
+        actions, self._actions = self._actions, []
+        for action in actions:
+            thread = threading.Thread(target=action, name="stop", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def wait(self, seconds: float) -> bool:
+        """Gives the actions so much time in all; whether they are through."""
+        for thread in self._threads:
+            thread.join(seconds)
+            seconds = 0.0 if thread.is_alive() else seconds
+        return not any(thread.is_alive() for thread in self._threads)
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class Decision:
     present: tuple[Label, ...]
     """What has entered and not left, in the order in which it came."""
     changes: tuple[Change, ...]
+    means: tuple[Label, ...] = ()
+    """All labels of the frames averaged over, with mean scores, best first; below the threshold, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Decisions:
         self._stays = kept
         best = sorted(means.values(), key=lambda label: (-label.score, label.index))
         labels = tuple(label for label in best if label.score >= self._policy.threshold)
-        return Decision(labels, tuple(stay.label for stay in kept.values()), tuple(changes))
+        return Decision(labels, tuple(stay.label for stay in kept.values()), tuple(changes), tuple(best))
 
     def end(self, index: int, at: float | None) -> tuple[Change, ...]:
         """Everything leaves: at the end of a run, or where the camera was lost. The scores so far are forgotten."""

@@ -14,6 +14,7 @@ from edgevision.device.clock import Clock, rfc3339
 from edgevision.device.fakes import FakeCamera, FakeEngine
 from edgevision.device.handoff import Handoff
 from edgevision.device.items import Event, Unreadable
+from edgevision.device.measures import Measures
 from edgevision.device.outputs import OutputClosed
 from edgevision.device.percentiles import Percentiles
 from edgevision.device.pipeline import MAX_ENGINE_ERRORS, run
@@ -108,7 +109,9 @@ def test_times_are_those_of_the_clock() -> None:
     hand = HandClock()
     notes = Notebook()
     camera = FakeCamera("slow*4", clock=hand.clock)  # each frame comes a second late
-    summary = run(camera, StubModel(hand, infer_s=0.25), [notes], clock=hand.clock, started=hand.now - 2.0)
+    summary = run(
+        camera, StubModel(hand, infer_s=0.25), [notes], clock=hand.clock, measures=Measures(hand.clock, hand.now - 2.0)
+    )
     assert summary.seconds == pytest.approx(4 * 1.25)
     assert summary.rate_fps == pytest.approx(0.8)
     assert summary.first_prediction_ms == pytest.approx(3250.0)

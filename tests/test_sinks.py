@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from edgevision.device.clock import Clock
 from edgevision.device.items import Event, Unreadable
+from edgevision.device.measures import Measures
 from edgevision.device.outputs import OutputClosed
 from edgevision.device.sinks.jsonl import JsonLines, frame_record
 from edgevision.device.sinks.lines import LineWriter
@@ -225,8 +226,13 @@ def painted(display: LiveDisplay) -> str:
 def test_display_shows_labels_rates_and_times() -> None:
     now = [10.0]
     stream = io.StringIO()
-    display = LiveDisplay("v2 · /dev/video0", 3, lambda: 5, stream, Clock(monotonic=lambda: now[0]))
+    measures = Measures(firmware=lambda: 0x50005)
+    measures.dropped = lambda: 5
+    clock = Clock(monotonic=lambda: now[0])
+    display = LiveDisplay("v2 · /dev/video0", 3, measures.snapshot, stream, clock)
     assert "waiting for the first frame" in painted(display)
+    measures.recognised(LIVE, CATS, 1.0, 50.02)
+    measures.look()
     display.write(LIVE, CATS)
     now[0] += 0.04
     display.write(LIVE, CATS)
@@ -240,9 +246,13 @@ def test_display_shows_labels_rates_and_times() -> None:
         "640x480",
         "25.0 frames/s",
         "5 dropped",
-        "infer 4.0",
+        "slowed down: under_voltage, throttled",
     ):
         assert part in text
+    head, half, *_ = (line for line in text.splitlines() if line.startswith(("  ms", "  p50")))
+    assert dict(zip(head.split()[1:], half.split()[1:], strict=True)) == {
+        "read": "1.0", "prepare": "0.5", "infer": "4.0", "decode": "0.2", "age": "20.0",
+    }  # fmt: skip
     first, second = (line for line in text.splitlines() if "tabby" in line or "tiger" in line)
     assert first.count("█") == 19  # 0.81 of 24, and a part of one
     assert second.count("█") == 2
@@ -261,7 +271,7 @@ def test_display_shows_labels_rates_and_times() -> None:
 
 
 def test_display_survives_hostile_names() -> None:
-    display = LiveDisplay("[red]\x1b[2J", 1, lambda: 0, io.StringIO())
+    display = LiveDisplay("[red]\x1b[2J", 1, Measures().snapshot, io.StringIO())
     display.write(LIVE, Prediction("classification", (Label(0, "[/bold]\n" + "long" * 50, 1.0),)))
     display.error(Unreadable(0, "x", "[/nothing] \x1b[2J"))
     text = painted(display)

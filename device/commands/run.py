@@ -3,46 +3,160 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from edgevision.commands.options import PATH, overwrite_option, quiet_option
+from edgevision.commands.grouped import GroupedCommand, Switch
+from edgevision.commands.options import PATH, overwrite_option
+from edgevision.errors import BadInput
 
+if TYPE_CHECKING:
+    from ..cameras.wanted import Wanted
+
+Command = Callable[..., int]
 STARTED = time.monotonic()
 """As near to the start of the command as this module can know."""
+GROUPS = {
+    "Source": ("camera", "source", "size", "fps", "rotate", "flip", "roi", "frozen"),
+    "Answers": ("top", "threshold", "smooth", "on_motion", "masks"),
+    "Output": ("as_json", "events", "summary", "contact_sheet", "overwrite", "quiet"),
+    "Running": ("limit", "threads", "runs"),
+    "Configuration": ("config", "save_config", "help"),
+}
+
+
+class _Rotation(click.types.IntParamType):
+    """0, 90, 180 or 270."""
+
+    name = "degrees"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        turned: int = super().convert(value, param, ctx)
+        if turned not in (0, 90, 180, 270):
+            self.fail(f"{turned} is none of 0, 90, 180 and 270", param, ctx)
+        return turned
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """``1280x720``: stays a text, checked."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        width, _, height = str(value).lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and 1 <= int(width) <= 16384 and 1 <= int(height) <= 16384):
+            self.fail(f"{value!r} is no size; write, for one, 1280x720", param, ctx)
+        return f"{int(width)}x{int(height)}"
+
+
+class _Part(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """``0.25,0,0.5,1``: stays a text, checked."""
+
+    name = "part"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ..cameras.wanted import Wanted
+
+        try:
+            Wanted(roi=_four(str(value)))
+        except (BadInput, ValueError):
+            self.fail(
+                f"{value!r} is no part of the picture; write x,y,width,height, each 0 to 1, within it: "
+                "the middle is 0.25,0.25,0.5,0.5",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+def _four(text: str) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(part) for part in text.split(","))
+    return x, y, width, height
 
 
 def _number(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Range types let NaN through."""
-    if value is not None and value != value:
-        raise click.BadParameter("nan is no number", param=parameter)
+    """Range types let NaN and infinity through."""
+    if value is not None and not abs(value) < float("inf"):
+        raise click.BadParameter(f"{value} is no number", param=parameter)
     return value
 
 
-@click.command()
+def _switch(*names: str, help: str) -> Callable[[Command], Command]:
+    return click.option(*names, cls=Switch, help=help)
+
+
+@click.command(cls=GroupedCommand, groups=GROUPS)
 @click.argument("model", type=PATH, required=False)
 @click.option(
     "--camera",
     metavar="SPEC",
-    help="A number (the N-th usable camera), /dev/videoN, a URL, or test: for a moving pattern.  [default: 0]",
+    help="A number as edgevision cameras lists them, /dev/videoN, a URL, or test: for a moving pattern.  [default: 0]",
 )
 @click.option("--source", metavar="SPEC", help="A picture, a folder of pictures, a video file, a URL, or test:")
+@click.option("--size", type=_Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
 @click.option(
-    "--top", type=click.IntRange(1, 1000), default=5, show_default=True, help="Labels for each frame, at most."
+    "--fps",
+    type=click.FloatRange(0, 1000, min_open=True),
+    callback=_number,
+    metavar="N",
+    help="Frames a second, at most.  [default: as many as come]",
+)
+@click.option("--rotate", type=_Rotation(), default=0, metavar="DEGREES", help="Turn clockwise: 0, 90, 180 or 270.")
+@click.option(
+    "--flip",
+    type=click.Choice(["none", "horizontal", "vertical", "both"]),
+    default="none",
+    metavar="HOW",
+    help="Mirror after turning: horizontal, vertical or both.",
+)
+@click.option(
+    "--roi",
+    type=_Part(),
+    metavar="X,Y,W,H",
+    help="Look at this part of the turned picture alone, each number 0 to 1: 0.25,0.25,0.5,0.5 is the middle.",
+)
+@click.option(
+    "--frozen",
+    type=click.FloatRange(0),
+    callback=_number,
+    metavar="SECONDS",
+    help="A live picture that does not change for so long is frozen, and the camera reopened; 0: never.",
+)
+@click.option(
+    "--top", type=click.IntRange(1, 1000), default=5, metavar="N", help="Labels for each frame, at most.  [default: 5]"
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     callback=_number,
-    help='Scores below it are "unknown".  [default: the model\'s own]',
+    metavar="SCORE",
+    help='Scores below it are "unknown", 0 to 1.  [default: the model\'s own]',
 )
-@click.option("--limit", type=click.IntRange(1), help="End after so many frames.")
 @click.option(
-    "--threads", type=click.IntRange(1, 256), help="CPU threads of the model.  [default: as many as there are cores]"
+    "--smooth",
+    type=click.IntRange(1, 1000),
+    default=1,
+    metavar="N",
+    help="Show labels by their mean score over N frames; events follow these means.  [default: 1]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout; all else goes to stderr.")
-@click.option("--events", is_flag=True, help="Put events (a camera is lost, ...) on stdout too, among the results.")
+@_switch("--on-motion", help="Show the model a frame only when the picture moved, and every 10 s.")
+@_switch("--masks", help="With --json, write a segmenter's mask in run lengths.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after so many frames.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="CPU threads of the model.  [default: as many as there are cores]",
+)
+@_switch("--json", "as_json", help="One JSON object a line on stdout; all else goes to stderr.")
+@_switch(
+    "--events",
+    help="Put events on stdout, among the results: a label entered, left or changed, a camera is lost, ...",
+)
 @click.option(
     "--summary",
     type=PATH,
@@ -50,21 +164,86 @@ def _number(_: click.Context, parameter: click.Parameter, value: float | None) -
     help="Write counts, times and memory of the whole run to this file, as JSON.",
 )
 @click.option(
+    "--contact-sheet",
+    type=PATH,
+    metavar="FILE.png",
+    help="At the end, draw the frames that tell most on one picture, with boxes, masks and labels.",
+)
+@click.option(
     "--runs",
     type=PATH,
     default=Path("runs"),
-    show_default=True,
-    help="Without MODEL: where the newest convert-N/*.tflite is looked for; else a small model that comes along is taken.",
+    metavar="FOLDER",
+    help="Without MODEL: where the newest convert-N/*.tflite is looked for; else a small model that comes along is taken.  "
+    "[default: runs]",
 )
 @overwrite_option
-@quiet_option
-def run(model: Path | None, camera: str | None, source: str | None, **rest: object) -> int:
+@_switch("--quiet", help="No progress and no notes.")
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="Take options from this TOML file; the command line wins. What a file switches on, --no-events and the like "
+    "switch off.",
+)
+@click.option("--save-config", type=PATH, metavar="FILE", help="Write these options to a TOML file instead of running.")
+@click.pass_context
+def run(ctx: click.Context, /, config: Path | None, save_config: Path | None, **given: Any) -> int:
     """Recognise what a camera, video, picture or folder shows.
 
-    MODEL is a .tflite that says how it is fed, as edgevision convert and edgevision card write it.
+    MODEL is a .tflite that says how it is fed, as edgevision convert and edgevision card write it. SIGUSR1 makes a
+    running loop tell counts, times, memory and throttling on stderr.
     """
-    if camera is not None and source is not None:
+    if config is not None:
+        given |= _from_config(ctx, config, given)
+    if given["camera"] is not None and given["source"] is not None:
         raise click.UsageError("give --camera or --source, not both")
-    from ..launch import Options, launch
+    if save_config is not None:
+        return _save(ctx, given, save_config)
+    from ..launch import launch
+    from ..options import Options
 
-    return launch(Options(model=model, camera=camera, source=source, **rest), STARTED)  # type: ignore[arg-type]
+    return launch(Options(wanted=_wanted(given), **given), STARTED)
+
+
+def _from_config(ctx: click.Context, path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """What the file says and the command line does not."""
+    from .. import run_config
+
+    typed = {name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if typed & {"camera", "source"}:
+        typed |= {"camera", "source"}
+    found = run_config.read(path, ctx.command, ctx)
+    return {name: value for name, value in found.items() if name not in typed}
+
+
+def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
+    import shlex
+
+    from edgevision.files import require_absent, write_text
+
+    from .. import run_config
+
+    require_absent(path, given["overwrite"])
+    defaults = {parameter.name: parameter.get_default(ctx) for parameter in ctx.command.params}
+    write_text(path, run_config.dumps(ctx.command, {k: v for k, v in given.items() if v != defaults[k]}, path))
+    click.echo(f"saved: {path}", err=True)
+    click.echo(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
+    return 0
+
+
+def _wanted(given: dict[str, Any]) -> Wanted:
+    """What is asked of the source; takes those options out."""
+    from ..cameras.wanted import Wanted
+
+    size, roi = given.pop("size"), given.pop("roi")
+    width, height = (int(side) for side in size.split("x")) if size else (None, None)
+    return Wanted(
+        width,
+        height,
+        given.pop("fps"),
+        given.pop("rotate"),
+        given.pop("flip"),
+        _four(roi) if roi else None,
+        frozen_s=given.pop("frozen"),
+    )

@@ -11,7 +11,7 @@ from ..stages import STAGES
 from .lines import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.data import Frame, Prediction
+    from edgevision.data import Frame, Label, Pixels, Prediction
 
     from ..items import Event, Unreadable
 
@@ -27,11 +27,15 @@ class JsonLines:
         event_lines: Callable[[str], None],
         camera_dropped: Callable[[], int],
         clock: Clock = SYSTEM,
+        masks: bool = False,
+        still: Callable[[], int] | None = None,
     ) -> None:
-        """``camera_dropped``: asked for the frames that the camera has dropped so far."""
+        """``camera_dropped`` and ``still`` are asked for the frames dropped, and those without motion, so far."""
         self._lines = lines
         self._event_lines = event_lines
         self._camera_dropped = camera_dropped
+        self._masks = masks
+        self._still = still
         self._clock = clock
 
     @property
@@ -41,7 +45,12 @@ class JsonLines:
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """One frame."""
-        self._lines(_dump(frame_record(frame, prediction, self._camera_dropped(), self._clock)))
+        record = frame_record(frame, prediction, self._camera_dropped(), self._clock)
+        if self._still is not None:
+            record["still"] = self._still()
+        if self._masks and prediction.mask is not None:
+            record["mask"] = run_lengths(prediction.mask)
+        self._lines(_dump(record))
 
     def error(self, error: Unreadable) -> None:
         """One error, in the place of its frame."""
@@ -54,13 +63,17 @@ class JsonLines:
 
     def event(self, event: Event) -> None:
         """One event."""
-        record = {
+        record: dict[str, Any] = {
             "type": "event",
             "event": event.kind,
             "time": event.time,
             "index": event.index,
             "detail": event.detail,
         }
+        if event.label is not None:
+            record |= {"label": _label(event.label), "duration_s": event.duration_s, "position_s": event.position_s}
+        if event.before is not None:
+            record["before"] = _label(event.before)
         self._event_lines(_dump(record))
 
     def close(self) -> None:
@@ -92,7 +105,7 @@ def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Cloc
 
 
 def _answer(prediction: Prediction) -> dict[str, Any]:
-    labels = [{"index": label.index, "name": label.name, "score": label.score} for label in prediction.labels]
+    labels = [_label(label) for label in prediction.labels]
     if prediction.task == "detection":
         return {
             "objects": [
@@ -108,6 +121,22 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
     if prediction.task == "embedding":
         return {"embedding": list(prediction.embedding), "labels": labels}
     return {"labels": labels}
+
+
+def run_lengths(mask: Pixels) -> dict[str, Any]:
+    """A mask as class, run, class, run ... along its rows from the top; 255 is what the model was not shown."""
+    import numpy as np
+
+    flat = mask.reshape(-1)
+    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
+    runs = np.diff(np.append(starts, flat.size))
+    counts = np.stack([flat[starts].astype(np.int64), runs], axis=1).reshape(-1).tolist()
+    height, width = mask.shape
+    return {"width": width, "height": height, "encoding": "rle-row-major", "counts": counts}
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {"index": label.index, "name": label.name, "score": label.score}
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -12,19 +12,23 @@ from rich.text import Text
 from edgevision.decisions import evidence
 
 from ..clock import SYSTEM, Clock
-from ..stages import STAGES
+from ..snapshot import ms
 from .plain import UNKNOWN, printable
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
 
     from ..items import Event, Unreadable
+    from ..snapshot import Snapshot
 
 REPAINTS_PER_S = 10
+COUNT_S = 1.0
+"""Times and counts are put together so often: sorting them costs more than painting."""
 _BAR = 24
 _NAME = 32
+_COLUMN = 9
 _SMOOTH = 0.1
-"""Share of the newest frame in the times shown."""
+"""Share of the newest frame in the rate shown."""
 
 
 class LiveDisplay:
@@ -36,17 +40,17 @@ class LiveDisplay:
         self,
         title: str,
         rows: int,
-        camera_dropped: Callable[[], int],
+        snapshot: Callable[[], Snapshot],
         stream: TextIO | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``rows``: labels shown at most."""
+        """``rows``: labels shown at most. ``snapshot``: asked for counts and times so far."""
         self._title = printable(title)
         self._rows = rows
-        self._camera_dropped = camera_dropped
+        self._snapshot = snapshot
         self._clock = clock
         self._newest: tuple[Frame, Prediction, float] | None = None
-        self._stages: dict[str, float] = {}
+        self._counted: tuple[Snapshot, float] | None = None
         self._period_s: float | None = None
         self._console = Console(file=stream, highlight=False)
         self._live = Live(
@@ -63,7 +67,6 @@ class LiveDisplay:
         now = self._clock.monotonic()
         if self._newest is not None:
             self._period_s = _mix(self._period_s, now - self._newest[2])
-        self._stages = {name: _mix(self._stages.get(name), value) for name, value in prediction.stages_ms.items()}
         self._newest = (frame, prediction, now)
 
     def error(self, error: Unreadable) -> None:
@@ -86,7 +89,15 @@ class LiveDisplay:
         if self._newest is None:
             return Group(head, Text("waiting for the first frame ..."))
         frame, prediction, _ = self._newest
-        return Group(head, *self._bars(prediction), self._status(frame), self._times())
+        counted = self._count()
+        return Group(head, *self._bars(prediction), self._status(frame, counted), *_times(counted), _machine(counted))
+
+    def _count(self) -> Snapshot:
+        """Counts and times, at most COUNT_S old."""
+        now = self._clock.monotonic()
+        if self._counted is None or now - self._counted[1] >= COUNT_S:
+            self._counted = (self._snapshot(), now)
+        return self._counted[0]
 
     def _bars(self, prediction: Prediction) -> list[Text]:
         """Always as many rows, so that the display does not jump; objects and regions by their best score or share."""
@@ -96,20 +107,45 @@ class LiveDisplay:
             rows = [Text(f"  {UNKNOWN}", style="dim")]
         return (rows + [Text("")] * self._rows)[: self._rows]
 
-    def _status(self, frame: Frame) -> Text:
+    def _status(self, frame: Frame, counted: Snapshot) -> Text:
         parts = [f"{frame.width}x{frame.height}"]
         if self._period_s:
             parts.append(f"{1 / self._period_s:.1f} frames/s")
         parts.append(f"frame {frame.index}")
         if frame.captured_at is not None:
-            parts.append(f"{self._camera_dropped()} dropped")
+            parts.append(f"{counted.dropped} dropped")
+        if counted.still:
+            parts.append(f"{counted.still} without motion")
+        if counted.errors:
+            parts.append(f"{counted.errors} errors")
+        if counted.reconnects:
+            parts.append(f"{counted.reconnects} reconnects")
         if frame.position_s is not None:
             parts.append(f"at {frame.position_s:.1f} s")
         return Text("  " + " · ".join(parts), no_wrap=True, overflow="ellipsis")
 
-    def _times(self) -> Text:
-        parts = [f"{name} {self._stages[name]:.1f}" for name in STAGES if name in self._stages]
-        return Text(f"  ms: {' · '.join(parts)} · Ctrl-C ends", style="dim", no_wrap=True, overflow="ellipsis")
+
+def _times(counted: Snapshot) -> list[Text]:
+    """Half, 95 and 99 of 100 frames took no longer than this."""
+    spreads = {**counted.stages_ms, "age": counted.age_ms}
+    columns = {name: spread for name, spread in spreads.items() if spread["p50"] is not None}
+    rows = [f"  {'ms':<4}" + "".join(f"{name:>{_COLUMN}}" for name in columns)]
+    for key in ("p50", "p95", "p99"):
+        rows.append(f"  {key:<4}" + "".join(f"{ms(spread[key]):>{_COLUMN}}" for spread in columns.values()))
+    return [Text(row, style="dim", no_wrap=True, overflow="ellipsis") for row in rows]
+
+
+def _machine(counted: Snapshot) -> Text:
+    memory = counted.memory_mb["end"]
+    text = Text("  ", style="dim", no_wrap=True, overflow="ellipsis")
+    if memory is not None:
+        text.append(f"{memory:.0f} MB · ")
+    if counted.temperature_c is not None:
+        text.append(f"{counted.temperature_c:.0f} °C · ")
+    if counted.throttled:
+        text.append(f"slowed down: {', '.join(counted.throttled)}", style="bold red not dim")
+        text.append(" · ")
+    return text.append("Ctrl-C ends")
 
 
 def _bar(name: str, score: float, first: bool) -> Text:

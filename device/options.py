@@ -1,0 +1,37 @@
+"""What one run of the loop was asked for: the command line and the configuration file together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cameras.wanted import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of ``edgevision run``; its help says what each does."""
+
+    model: Path | None = None
+    """None: the newest converted one."""
+    camera: str | None = None
+    source: str | None = None
+    """At most one of camera and source; neither: camera 0."""
+    wanted: Wanted
+    top: int = 5
+    threshold: float | None = None
+    smooth: int = 1
+    on_motion: bool = False
+    masks: bool = False
+    limit: int | None = None
+    threads: int | None = None
+    as_json: bool = False
+    events: bool = False
+    """Events go to stdout, among the results."""
+    quiet: bool = False
+    summary: Path | None = None
+    contact_sheet: Path | None = None
+    overwrite: bool = False
+    runs: Path = Path("runs")

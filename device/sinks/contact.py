@@ -1,0 +1,123 @@
+"""The frames that tell most, drawn on one picture at the end of a run (``--contact-sheet``)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision import pictures
+from edgevision.data import Detection, Frame
+from edgevision.decisions import evidence
+from edgevision.drawing import annotate
+from edgevision.files import write_bytes
+from edgevision.lettering import label
+from edgevision.preprocess import pixels
+from edgevision.rule import Rule
+
+from .even import Even
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels, Prediction
+
+COLUMNS, ROWS = 4, 4
+TILE = (480, 360)
+"""Width and height (pixels) that a frame has to fit."""
+GAP = 12
+LETTERS = 17
+"""Height (pixels) of the letters of a caption."""
+LINES = 3
+"""Labels on a tile, at most."""
+LOWEST = 0.05
+"""The score below which a label is not worth a line."""
+PAPER = (24, 26, 30)
+Tile = tuple[Frame, "Prediction"]
+
+
+class ContactSheet:
+    """Keeps a few frames, made small: those where the answer is another than before, else some spread over the run."""
+
+    spec = "contact sheet"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._telling: Even[Tile] = Even(COLUMNS * ROWS)
+        self._others: Even[Tile] = Even(COLUMNS * ROWS)
+        self._last: frozenset[int] | None = None
+        self._closed = False
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Looks at one frame; only one that is kept costs more than that."""
+        names = frozenset(_said(prediction))
+        sample = self._others if names == self._last else self._telling
+        self._last = names
+        if sample.wants():
+            sample.keep(_shrunk(frame, prediction))
+
+    def close(self) -> None:
+        """Draws the sheet; nothing where no frame came."""
+        if self._closed:
+            return
+        self._closed = True
+        tiles = self._chosen()
+        if tiles:
+            write_bytes(self._path, pictures.encode_png(Frame(_sheet(tiles), "RGB")))
+
+    def _chosen(self) -> list[Tile]:
+        """All telling ones, and as many others as there is room for; in the order in which they came."""
+        telling = self._telling.kept()
+        others = self._others.kept()
+        room = COLUMNS * ROWS - len(telling)
+        fill = others if len(others) <= room else [others[n * len(others) // room] for n in range(room)]
+        return sorted([*telling, *fill], key=lambda tile: tile[0].index)
+
+
+def _said(prediction: Prediction) -> list[int]:
+    """The classes an answer is about: of a classifier the best one alone."""
+    if prediction.labels:
+        return [prediction.labels[0].index] if prediction.task != "multilabel" else [x.index for x in prediction.labels]
+    return list(evidence(prediction))
+
+
+def _shrunk(frame: Frame, prediction: Prediction) -> Tile:
+    """Small enough for a tile, boxes with it; pixels of its own, because a camera may use the frame's again."""
+    scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
+    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
+    small = pixels(frame, Rule(width, height))
+    ratio_x, ratio_y = width / frame.width, height / frame.height
+    objects = tuple(_scaled(found, ratio_x, ratio_y) for found in prediction.objects)
+    labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
+    return replace(frame, pixels=small.copy(), order="RGB"), replace(prediction, objects=objects, labels=labels)
+
+
+def _scaled(found: Detection, ratio_x: float, ratio_y: float) -> Detection:
+    x0, y0, x1, y1 = found.box
+    return replace(found, box=(x0 * ratio_x, y0 * ratio_y, x1 * ratio_x, y1 * ratio_y))
+
+
+def _sheet(tiles: list[Tile]) -> Pixels:
+    """All tiles in a grid, row by row, each with its caption below."""
+    columns = min(COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    step_x, step_y = TILE[0] + GAP, TILE[1] + round(1.4 * LETTERS) + GAP
+    sheet = np.full((rows * step_y + GAP, columns * step_x + GAP, 3), PAPER, np.uint8)
+    for number, (frame, prediction) in enumerate(tiles):
+        x, y = GAP + number % columns * step_x, GAP + number // columns * step_y
+        _paste(sheet, annotate(frame, prediction).pixels, x, y)
+        _paste(sheet, label(_caption(frame), LETTERS, PAPER), x, y + TILE[1])
+    return sheet
+
+
+def _paste(sheet: Pixels, drawn: Pixels, x: int, y: int) -> None:
+    """Never over the tile's own edges."""
+    part = drawn[: TILE[1], : TILE[0]]
+    sheet[y : y + part.shape[0], x : x + part.shape[1]] = part
+
+
+def _caption(frame: Frame) -> str:
+    """The place in a film, the name of a picture, or the number of a camera's frame."""
+    if frame.position_s is not None:
+        return f"{frame.position_s:.2f} s"
+    return f"frame {frame.index}" if frame.captured_at is not None else Path(frame.source).name

@@ -1,0 +1,85 @@
+"""What a run of the loop is like, at some moment: for programs, and in a few lines for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Spread = dict[str, float | None]
+"""p50, p95, p99 and max in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Counts and times so far. Unknown is None."""
+
+    frames: int
+    """Recognised."""
+    still: int
+    """Not shown to the model, because nothing had moved (``--on-motion``)."""
+    dropped: int
+    """Captured, but given up for a newer one."""
+    errors: int
+    """Pictures that could not be read, and frames the engine failed on."""
+    reconnects: int
+    seconds: float
+    """Since the start of the loop."""
+    rate_fps: float | None
+    """Recognised frames a second, on the mean."""
+    first_prediction_ms: float | None
+    """From the start of the command."""
+    stages_ms: dict[str, Spread]
+    """read (waiting for the frame), prepare, infer, decode, write (handing it to all outputs), with ``--on-motion``
+    motion (looking for it)."""
+    age_ms: Spread
+    """From the capture of a frame to its prediction; live sources only."""
+    memory_mb: dict[str, float | None]
+    """start, end (now, while it runs), peak."""
+    temperature_c: float | None
+    throttled: list[str] | None
+    """What slows the machine down now; of a whole run, what did at some time."""
+
+    def describe(self) -> list[str]:
+        """Lines for people: counts, stages, machine."""
+        lines = [self._counts()]
+        stages = [f"{name} {_three(spread)}" for name, spread in self.stages_ms.items() if spread["p50"] is not None]
+        if stages:
+            lines.append(f"ms a frame, p50/p95/p99: {', '.join(stages)}" + self._age())
+        return [*lines, *self._machine()]
+
+    def _counts(self) -> str:
+        rate = f", {self.rate_fps:.1f} frames/s" if self.rate_fps else ""
+        parts = [f"{count(self.frames, 'frame')} in {self.seconds:.2f} s{rate}"]
+        parts += [f"{self.still} without motion"] if self.still else []
+        parts += [f"{self.dropped} dropped", count(self.errors, "error")]
+        parts += [count(self.reconnects, "reconnect")] if self.reconnects else []
+        return ", ".join(parts)
+
+    def _age(self) -> str:
+        return "" if self.age_ms["p50"] is None else f"; age {_three(self.age_ms)}"
+
+    def _machine(self) -> list[str]:
+        start, end, peak = (self.memory_mb[key] for key in ("start", "end", "peak"))
+        parts = []
+        if end is not None:
+            parts.append(f"memory {start or 0:.0f} MB at the start, {end:.0f} now, {peak or end:.0f} at most")
+        if self.temperature_c is not None:
+            parts.append(f"{self.temperature_c:.0f} °C")
+        if self.throttled is not None:
+            parts.append(f"throttled: {', '.join(self.throttled) or 'no'}")
+        return ["; ".join(parts)] if parts else []
+
+
+def count(number: int, noun: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def ms(value: float | None) -> str:
+    """Milliseconds with as many digits as matter."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}" if value >= 0.095 else f"{value:.2f}"
+
+
+def _three(spread: Spread) -> str:
+    return "/".join(ms(spread[key]) for key in ("p50", "p95", "p99"))

@@ -1,0 +1,44 @@
+"""SIGUSR1: a running loop tells how it fares, at once, even while it waits for its camera."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .measures import Measures
+
+
+@contextmanager
+def told_on_request(measures: Measures, as_json: bool, descriptor: int = 2) -> Iterator[None]:
+    """While inside, each SIGUSR1 writes one JSON line, or a few lines for people, to stderr."""
+
+    def tell(_: int, __: FrameType | None) -> None:
+        # Straight to the descriptor: the signal may have come while Python's own stream was being written.
+        with suppress(OSError):
+            os.write(descriptor, status_text(measures, as_json).encode())
+
+    before = signal.signal(signal.SIGUSR1, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def status_text(measures: Measures, as_json: bool) -> str:
+    """Counts and times so far; ``edgevision.status/1`` for programs."""
+    snapshot = measures.snapshot()
+    if not as_json:
+        return "\n".join(f"status: {line}" for line in snapshot.describe()) + "\n"
+    import json
+    from dataclasses import asdict
+
+    from .clock import rfc3339
+
+    record = {"type": "status", "schema": "edgevision.status/1", "time": rfc3339(time.time()), **asdict(snapshot)}
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
