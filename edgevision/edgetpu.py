@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .detection_operator import DETECTION_OPERATOR
-from .foreign import COMPILED_OPERATOR
 from .graph import Graph
+from .tflite_schema import COMPILED_OPERATOR
 
 _SUPPORTED = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION LOGISTIC

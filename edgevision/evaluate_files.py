@@ -39,6 +39,8 @@ class Request:
     unrelated: Path | None = None
     threshold: float | None = None
     threads: int | None = None
+    engine: str = "cpu"
+    """What runs a .tflite."""
     limit: int | None = None
     """Score at most so many pictures, the same ones each time."""
     runs: Path = Path("runs")
@@ -69,10 +71,11 @@ def prepare(request: Request) -> Prepared:
         skipped=dataset.skipped,
         unrelated=open_unlabelled(request.unrelated) if request.unrelated else (),
     )
-    subject = _open(located, request.threads)
-    second = _open(other, request.threads) if other else None
+    subject = _open(located, request)
+    second = _open(other, request) if other else None
+    _refuse_needless_engine(request, subject, second)
     choose([subject, second] if second else [subject], pictures)  # a fault of the labels leaves no run folder behind
-    return Prepared(subject, second, pictures, (*dataset.notes, *notes))
+    return Prepared(subject, second, pictures, (*dataset.notes, *notes, *_fallbacks(subject, second)))
 
 
 def run(
@@ -90,9 +93,21 @@ def run(
     return done, folder
 
 
-def _open(located: Located, threads: int | None) -> Subject:
-    scorer = open_scorer(located.path, threads)
+def _open(located: Located, request: Request) -> Subject:
+    scorer = open_scorer(located.path, request.threads, request.engine)
     return Subject(scorer, facts(located.path, scorer))
+
+
+def _refuse_needless_engine(request: Request, *subjects: Subject | None) -> None:
+    """Raises BadInput where an accelerator was named and no model is one that it could run."""
+    if request.engine not in ("auto", "cpu") and not any(s and s.facts.kind == "tflite" for s in subjects):
+        raise BadInput(f"--engine {request.engine} runs .tflite models alone; {request.model} is none")
+
+
+def _fallbacks(*subjects: Subject | None) -> list[str]:
+    """Why a model runs on another engine than hoped for."""
+    choices = [getattr(subject.scorer, "choice", None) for subject in subjects if subject]
+    return [f"on the CPU: {choice.fallback_reason}" for choice in choices if choice and choice.fallback_reason]
 
 
 def _choose(

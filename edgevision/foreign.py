@@ -15,13 +15,12 @@ from .graph import Graph
 from .rule import ModelOrder, Rule
 from .tasks.segmentation import mask_kind
 from .tensors import TensorSpec
+from .tflite_schema import COMPILED_OPERATOR
 
 if TYPE_CHECKING:
     from .metadata import Metadata
     from .modelfile import ModelFile
 
-COMPILED_OPERATOR = "edgetpu-custom-op"
-"""The one operator that the Edge TPU compiler puts in the place of all it could map."""
 ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +32,20 @@ _DISTRIBUTIONS = {
 }
 
 
-class Interpreter:
-    """A model, ready to run on the CPU."""
+class DelegateRefused(EngineError):
+    """A delegate whose library cannot be loaded, or that finds no device it can use."""
 
-    def __init__(self, raw: Any, runtime: str, threads: int) -> None:
+    def __init__(self, message: str, library_found: bool) -> None:
+        super().__init__(message)
+        self.library_found = library_found
+
+
+class Interpreter:
+    """A model, ready to run on the CPU, or on what a delegate drives."""
+
+    def __init__(self, raw: Any, runtime: str, threads: int, delegate: Any = None) -> None:
         self._raw = raw
+        self._delegate = delegate  # the runtime uses it and does not keep it
         self.runtime = runtime
         """Name of the runtime."""
         self.threads = threads
@@ -61,27 +70,38 @@ class Interpreter:
             raise EngineError(f"the {self.runtime} runtime failed: {_first_line(error)}") from None
 
     def close(self) -> None:
-        """Frees the model's memory; may be called twice."""
+        """Frees the model's memory, then the delegate; may be called twice."""
         self._raw = None
+        self._delegate = None
 
 
-def open_interpreter(model: bytes | Path, threads: int | None = None) -> Interpreter:
-    """Loads a .tflite, from its bytes or its path, onto the CPU. Raises EngineError, MissingDependency."""
+def open_interpreter(
+    model: bytes | Path, threads: int | None = None, delegate: tuple[str, Mapping[str, str]] | None = None
+) -> Interpreter:
+    """Loads a .tflite, from its bytes or its path, onto the CPU. Raises EngineError, MissingDependency.
+
+    ``delegate``: the shared library of one that takes over the operators it knows, and its options. Raises
+    DelegateRefused where it cannot be had.
+    """
     name, module = _runtime()
     source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     count = threads or available_cpus()
+    loaded = _load_delegate(module, *delegate) if delegate else None
+    if loaded is not None:
+        source["experimental_delegates"] = [loaded]
     try:
         with _native_notes_off():
             raw = module.Interpreter(num_threads=count, **source)
             raw.allocate_tensors()
-        return Interpreter(raw, name, count)
+        return Interpreter(raw, name, count, loaded)
     except (RuntimeError, ValueError) as error:
-        if "edgetpu-custom-op" in str(error):
-            raise EngineError(
-                "this model is compiled for the Edge TPU and cannot run on the CPU; "
-                "use the ordinary .tflite it was compiled from"
-            ) from None
         raise EngineError(f"the {name} runtime cannot load this model: {_first_line(error)}") from None
+
+
+def describe_runtime() -> str:
+    """Name and version of the runtime that is used. Raises MissingDependency."""
+    name, _ = _runtime()
+    return f"{name} {_version(_DISTRIBUTIONS[name])}"
 
 
 def available_cpus() -> int:
@@ -110,6 +130,20 @@ def _runtime() -> tuple[str, Any]:
         except ImportError:
             continue
     raise MissingDependency("no TFLite runtime is installed; install one with: pip install ai-edge-litert")
+
+
+def _load_delegate(module: Any, library: str, options: Mapping[str, str]) -> Any:
+    """Raises DelegateRefused."""
+    load = module.load_delegate if hasattr(module, "load_delegate") else module.experimental.load_delegate
+    try:
+        with _native_notes_off():
+            return load(library, dict(options))
+    except OSError as error:
+        raise DelegateRefused(_first_line(error), library_found=False) from None
+    except (ValueError, RuntimeError) as error:
+        # The runtime's own first line only says which library it was.
+        said = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+        raise DelegateRefused(said[0] if said else "it gave no reason", library_found=True) from None
 
 
 def _version(distributions: tuple[str, ...]) -> str:

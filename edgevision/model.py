@@ -11,19 +11,21 @@ import numpy as np
 from . import modelfile
 from .card import ModelCard
 from .data import Frame, Prediction
+from .engines.choice import Choice
+from .engines.table import open_engine
 from .errors import BadInput
-from .interpreter import open_interpreter
 from .preprocess import prepare
 from .protocols import Engine
 from .rule import Rule
 from .tasks.classification import ClassificationDecoder
-from .tasks.decoder import OutputFacts, open_decoder, read_facts
+from .tasks.decoder import Decoder, OutputFacts, open_decoder, read_facts
 from .tensors import TensorSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .data import Tensor
+    from .imprint import Imprints
 
 TOP = 5
 """Labels that ``predict`` gives at most, unless told otherwise. Objects and regions are not counted."""
@@ -40,6 +42,7 @@ class Model:
         sha256: str,
         carded: bool = True,
         facts: OutputFacts | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.path = path
         self.card = card
@@ -48,10 +51,13 @@ class Model:
         """Of the whole file."""
         self.carded = carded
         """False: the file has no card, and its rule comes from the standard metadata."""
+        self.choice = choice
+        """Which engine was asked for and which one runs; None: an engine that the caller brought."""
         self.rule: Rule = card.rule
         self._input: TensorSpec = engine.inputs[0]
         modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
-        self._decoder = open_decoder(card, engine.outputs, facts)
+        self._own_decoder = open_decoder(card, engine.outputs, facts)
+        self._decoder: Decoder = self._own_decoder
 
     def predict(
         self, picture: Frame | npt.NDArray[np.uint8], top: int = TOP, threshold: float | None = None
@@ -81,9 +87,31 @@ class Model:
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
         """The scores 0..1 of all classes of a classifier, (classes,). Raises BadInput for other models, EngineError."""
-        if not isinstance(self._decoder, ClassificationDecoder):
+        if not isinstance(self._own_decoder, ClassificationDecoder):
             raise BadInput(f"{self.path} is a {self.card.task} model; only a classifier gives every class a score")
-        return self._decoder.scores(self.engine.infer(self.prepare(frame)))
+        return self._own_decoder.scores(self.engine.infer(self.prepare(frame)))
+
+    def embed(self, picture: Frame | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The vector of length 1 that the last layer judges by, (size,). Raises BadModel where there is none."""
+        from .embedding import EmbeddingOutputReader
+
+        frame = picture if isinstance(picture, Frame) else as_frame(picture)
+        with modelfile.about(self.path):
+            reader = EmbeddingOutputReader(self.card, self.engine.outputs)
+            return reader.read(self.engine.infer(self.prepare(frame)))
+
+    def know(self, imprints: Imprints | None) -> None:
+        """From now on ``predict`` answers with taught classes, too; None: with the model's own alone.
+
+        Their indices begin where the model's own end. ``scores`` stays what it is. Raises BadModel, BadInput.
+        """
+        if imprints is None:
+            self._decoder = self._own_decoder
+            return
+        from .tasks.taught import TaughtDecoder
+
+        with modelfile.about(self.path):
+            self._decoder = TaughtDecoder(self._own_decoder, self.card, self.engine.outputs, imprints)
 
     def close(self) -> None:
         """Frees the engine; may be called twice."""
@@ -96,22 +124,18 @@ class Model:
         self.close()
 
 
-def open_model(path: str | Path, *, engine: Engine | None = None, threads: int | None = None) -> Model:
-    """Opens a .tflite that says how it is fed. Raises MissingFile, BadModel, EngineError.
+def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int | None = None) -> Model:
+    """Opens a .tflite that says how it is fed. Raises MissingFile, BadModel, UnknownName, EngineError, MissingDependency.
 
-    ``engine``: something else that runs it (an accelerator, a fake); otherwise the CPU, with ``threads`` threads.
-    A file whose card vouches for its content opens directly; any other is tried in a child process first.
+    ``engine``: a name (``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``; see ``engines.table``), or something else that
+    runs it. ``threads`` of the CPU; None: as many as there are. A named engine never gives way to another.
     """
     file = modelfile.read(Path(path))
     card = file.card or file.effective_card()
-    if engine is None and file.card is None:
-        from .probe import probe
-
-        probe(file.path)
-    runner = engine or open_interpreter(file.flatbuffer, threads)
+    runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
     with modelfile.about(file.path):
-        return Model(file.path, card, runner, file.sha256, file.card is not None, facts)
+        return Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
 
 
 def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:

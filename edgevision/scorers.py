@@ -80,12 +80,12 @@ def locate(path: Path) -> Located:
     return Located(path, split if split.exists() else None)
 
 
-def open_scorer(path: Path, threads: int | None = None) -> Scorer:
-    """Opens a model file by its kind. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
+def open_scorer(path: Path, threads: int | None = None, engine: str = "cpu") -> Scorer:
+    """Opens a model file by its kind; ``engine`` runs a .tflite. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
     if kind_of(path) == "tflite":
         from .model import open_model
 
-        return open_model(path, threads=threads)
+        return open_model(path, threads=threads, engine=engine)
     module, _, name = KERAS.partition(":")
     scorer: Scorer = getattr(import_module(module), name)(path)
     return scorer

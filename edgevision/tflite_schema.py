@@ -7,6 +7,8 @@ from enum import IntEnum
 IDENTIFIER = b"TFL3"
 METADATA_NAME = "TFLITE_METADATA"
 """Name of the entry of Model.metadata that holds the standard metadata."""
+COMPILED_OPERATOR = "edgetpu-custom-op"
+"""The one operator that the Edge TPU compiler puts in the place of all it could map."""
 
 
 class Model(IntEnum):

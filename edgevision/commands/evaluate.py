@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, json_option, quiet_option, runs_option
+from .options import PATH, engine_option, json_option, quiet_option, runs_option
 
 if TYPE_CHECKING:
     from ..evaluate import Evaluation
@@ -49,6 +49,7 @@ def _number(_: click.Context, parameter: click.Parameter, value: float | None) -
 @click.option(
     "--threads", type=click.IntRange(1, 256), help="CPU threads of a .tflite; default: as many as there are cores."
 )
+@engine_option("cpu")
 @click.option("--limit", type=click.IntRange(1), help="Score at most so many pictures, the same each time.")
 @json_option
 @runs_option

@@ -38,6 +38,28 @@ def runs_option(function: F) -> F:
     )(function)
 
 
+def engine_option(default: str) -> Callable[[F], F]:
+    """--engine: what runs the model; a misspelt name is a fault of usage."""
+    return click.option(
+        "--engine",
+        default=default,
+        show_default=True,
+        metavar="NAME",
+        callback=_engine,
+        help="auto, cpu, or edgetpu; one of several: edgetpu:N, edgetpu:usb:N, edgetpu:pci:N. Only auto gives way to the CPU.",
+    )
+
+
+def _engine(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    from ..engines.table import check_name
+    from ..errors import UnknownName
+
+    try:
+        return check_name(value)
+    except UnknownName as error:
+        raise click.BadParameter(str(error), param=parameter) from None
+
+
 def seed_option(function: F) -> F:
     """--seed N: the same seed gives the same result."""
     return click.option(

@@ -1,0 +1,1 @@
+"""What can run a model: one file for each back end, and the table that names them."""

@@ -1,0 +1,77 @@
+"""Why an Edge TPU could not be used, and what to do: from how the trial ended and what is plugged in."""
+
+from __future__ import annotations
+
+import re
+
+from .edgetpu import LIBRARY, library
+from .edgetpu_devices import USB_IDS, EdgeTpu, plugged_in
+from .edgetpu_trial import Failure
+
+INSTALL = "sudo apt install libedgetpu1-std (from Coral's package source: docs/edgetpu.md)"
+REPLUG = "unplug it and plug it in again, into a USB 3 port that gives 900 mA"
+PLUGDEV = "sudo usermod -aG plugdev $USER, then log in again (the udev rule comes with libedgetpu1-std)"
+APEX = "sudo groupadd -f apex; sudo usermod -aG apex $USER, then log in again (udev rule: docs/edgetpu.md)"
+DRIVER = "sudo apt install gasket-dkms, then restart (docs/edgetpu.md)"
+
+
+def explain(failure: Failure, device: str, found: tuple[EdgeTpu, ...] | None = None) -> str:
+    """One line: what went wrong, and what to do. ``found``: what is plugged in; None: looked up."""
+    if failure.stage == "library":
+        return _library(failure.message)
+    if failure.stage == "device":
+        return _device(failure.message, device, plugged_in() if found is None else found)
+    if failure.stage == "hang":
+        return f"the Edge TPU gives {failure.message}; {REPLUG}, and end other programs that use it"
+    if failure.stage == "crash":
+        return f"the Edge TPU's driver crashed ({failure.message}); {_pair(failure)}"
+    if "Unsupported data type in custom op handler" in failure.message or "unresolved custom op" in failure.message:
+        return f"libedgetpu and the TFLite runtime were not made for each other: {failure.message}; {_pair(failure)}"
+    if "requires runtime version" in failure.message:
+        return f"the model was compiled for a newer libedgetpu: {failure.message}; update libedgetpu, or compile it with -m"
+    what = "run on" if failure.stage == "run" else "load onto"
+    return f"the model does not {what} the Edge TPU: {failure.message}; {REPLUG}"
+
+
+def permission(tpu: EdgeTpu) -> str:
+    """What lets this user open one that is plugged in."""
+    if tpu.node is None:
+        return DRIVER
+    return PLUGDEV if tpu.bus == "usb" else APEX
+
+
+def _library(message: str) -> str:
+    missing = re.match(r"(?:.*?: )?(\S+): cannot open shared object file", message)
+    if missing and missing[1] == LIBRARY == library():
+        return f"{LIBRARY} is not installed; {INSTALL}"
+    if missing and missing[1].startswith("libusb"):
+        return f"{library()} needs {missing[1]}, which is not installed; sudo apt install libusb-1.0-0"
+    if "ELFCLASS" in message or "wrong ELF" in message:
+        return f"{library()} was built for another kind of processor than this Python: {message}; {INSTALL}"
+    if "GLIBC" in message:
+        return f"{library()} was built for a newer system: {message}; install the one made for this release"
+    return f"{library()} cannot be loaded: {message}"
+
+
+def _device(message: str, device: str, found: tuple[EdgeTpu, ...]) -> str:
+    bus, _, number = device.rpartition(":") if device[-1:].isdecimal() else (device, "", "")
+    fitting = [tpu for tpu in found if bus in ("", tpu.bus)]
+    if not fitting:
+        kind = {"usb": "USB ", "pci": "PCIe "}.get(bus, "")
+        return f"no {kind}Edge TPU is plugged in (looked for the USB ids {' and '.join(USB_IDS)} and for /dev/apex_*)"
+    if number and int(number) >= len(fitting):
+        there = ", ".join(tpu.name for tpu in fitting)
+        return f"there is no Edge TPU number {number}: counted from 0, there are {len(fitting)} ({there})"
+    tpu = fitting[int(number) if number else 0]
+    if tpu.node is None:
+        return f"{tpu.name} has no driver; {DRIVER}"
+    if not tpu.usable:
+        return f"no permission to use the Edge TPU {tpu.name} at {tpu.node}; {permission(tpu)}"
+    return f"the Edge TPU {tpu.name} was refused: {message}; end other programs that use it, or {REPLUG}"
+
+
+def _pair(failure: Failure) -> str:
+    """The two that must fit."""
+    ours = failure.runtime or "the TFLite runtime"
+    theirs = f"{library()} ({failure.library})" if failure.library else library()
+    return f"{theirs} must be built for {ours}: install a libedgetpu of the same age (docs/edgetpu.md)"

@@ -1,0 +1,140 @@
+"""Runs a compiled model once in a child process, so that a driver that crashes or hangs becomes one line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import EngineError
+
+TIMEOUT_S = 40.0
+"""A slow Pi imports the runtime in 3 s; a USB accelerator loads its firmware in 4 s."""
+_MARK = b"edgevision: "
+"""Stands before each line of the child that is meant for its parent."""
+Stage = Literal["library", "device", "model", "run", "crash", "hang"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where the trial ended, and in whose words."""
+
+    stage: Stage
+    message: str
+    runtime: str = ""
+    """Name and version of the TFLite runtime, where it came that far."""
+    library: str = ""
+    """What libedgetpu says of its own version."""
+
+
+def trial(path: Path, device: str, timeout_s: float | None = None) -> None:
+    """Opens the compiled part of a model file and runs it once. Raises EngineError with the reason and what to do."""
+    failure = attempt(path, device, TIMEOUT_S if timeout_s is None else timeout_s)
+    if failure is not None:
+        from .edgetpu_reasons import explain
+
+        raise EngineError(explain(failure, device))
+
+
+def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
+    """How the trial in the child went; None: well."""
+    # -P: nothing is imported from the current folder.
+    command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), device]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        said, complaints = child.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        return Failure("hang", f"no answer within {timeout_s:g} s", **_facts(_abandon(child)))
+    facts = _facts(said)
+    if facts.get("stage") == "done":
+        return None  # even if the driver crashed when the process ended
+    if "stage" in facts:
+        return Failure(**facts)  # type: ignore[arg-type]
+    return Failure("crash", _end(child.returncode, complaints), **facts)
+
+
+def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
+    """The trial itself; may take the process down, or never come back. ``say`` is told each fact when it is known."""
+    import numpy as np
+
+    from .. import interpreter, modelfile
+    from .compiled import compiled_part
+    from .edgetpu import library, options
+
+    compiled = compiled_part(modelfile.read(path))
+    assert compiled is not None, "the parent found a compiled part"
+    say(runtime=interpreter.describe_runtime())
+    say(library=_library_version(library()))
+    try:
+        opened = interpreter.open_interpreter(compiled, 1, (library(), options(device)))
+    except interpreter.DelegateRefused as error:
+        return say(stage="device" if error.library_found else "library", message=str(error))
+    except EngineError as error:
+        return say(stage="model", message=_reason(error))
+    spec = opened.inputs[0]
+    try:
+        opened.infer(np.zeros([max(1, n) for n in spec.shape], spec.dtype))
+    except EngineError as error:
+        return say(stage="run", message=_reason(error))
+    opened.close()
+    return say(stage="done")
+
+
+def _library_version(name: str) -> str:
+    """What libedgetpu says of itself, empty where it does not."""
+    import ctypes
+
+    try:
+        version = ctypes.CDLL(name).edgetpu_version
+        version.restype = ctypes.c_char_p
+        return (version() or b"").decode("utf-8", "replace")
+    except (OSError, AttributeError):
+        return ""
+
+
+def _reason(error: EngineError) -> str:
+    """The runtime's own words; it strings its messages together without a space."""
+    return (str(error).partition(": ")[2] or str(error)).partition("Node number")[0].rstrip(". ")
+
+
+def _facts(said: bytes) -> dict[str, str]:
+    """What the child told, all lines of JSON together; a driver may have written lines of its own between them."""
+    facts: dict[str, str] = {}
+    for line in said.splitlines():
+        with suppress(ValueError):
+            facts.update(json.loads(line.removeprefix(_MARK)) if line.startswith(_MARK) else {})
+    return facts
+
+
+def _abandon(child: subprocess.Popen[bytes]) -> bytes:
+    """Ends a child that hangs; what it told before. One that waits inside the kernel is left behind."""
+    child.kill()
+    try:
+        return child.communicate(timeout=2)[0]
+    except subprocess.TimeoutExpired as error:
+        return error.output or b""
+
+
+def _end(status: int, complaints: bytes) -> str:
+    """What ended the child, in words."""
+    if status < 0:
+        try:
+            return signal.Signals(-status).name
+        except ValueError:
+            return f"signal {-status}"
+    lines = complaints.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"exit status {status}"
+
+
+def _say(**facts: str) -> None:
+    print(_MARK.decode() + json.dumps(facts), flush=True)
+
+
+if __name__ == "__main__":
+    run_once(Path(sys.argv[1]), sys.argv[2], _say)

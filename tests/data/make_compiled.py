@@ -1,0 +1,39 @@
+"""Makes what the Edge TPU compiler would make of tiny.tflite, as far as its outside goes: python tests/data/make_compiled.py
+
+tiny_edgetpu.tflite: one edgetpu-custom-op between the ends of tiny.tflite. Only the fake of tests/delegate runs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ai_edge_litert import schema_py_generated as schema
+
+from edgevision import modelfile
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))
+
+from make_small_graphs import TYPES, Graph  # noqa: E402
+
+
+def make(ordinary: Path) -> bytes:
+    """A compiled model with the inputs and outputs of an ordinary one."""
+    file = modelfile.read(ordinary)
+    graph = Graph()
+    ends = []
+    for spec in (*file.inputs, *file.outputs):
+        number = graph.tensor(spec.name, spec.shape, spec.dtype)
+        quantization = schema.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = [spec.scale], [spec.zero_point]
+        graph.main.tensors[number].quantization = quantization
+        ends.append(number)
+    inputs, outputs = ends[: len(file.inputs)], ends[len(file.inputs) :]
+    graph.operator("edgetpu-custom-op", inputs, outputs, custom=b"\0" * 16)
+    assert set(TYPES) >= {spec.dtype for spec in (*file.inputs, *file.outputs)}
+    return graph.build(inputs, outputs)
+
+
+if __name__ == "__main__":
+    (FOLDER / "tiny_edgetpu.tflite").write_bytes(make(FOLDER / "tiny.tflite"))

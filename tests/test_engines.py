@@ -1,0 +1,374 @@
+"""Engines by their names; the Edge TPU's way through a real shared library: a fake one, built here from C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgevision
+from edgevision import modelfile
+from edgevision.card import ModelCard
+from edgevision.engines import edgetpu, edgetpu_trial
+from edgevision.engines.choice import Choice, Unsuited
+from edgevision.engines.compiled import compiled_part, is_compiled
+from edgevision.engines.edgetpu_devices import plugged_in
+from edgevision.engines.edgetpu_reasons import explain
+from edgevision.engines.edgetpu_trial import Failure
+from edgevision.engines.table import check_name, open_engine
+from edgevision.errors import BadModel, EngineError, UnknownName
+from edgevision.rule import Rule
+
+SOURCE = Path(__file__).resolve().parent / "delegate" / "fake_edgetpu.c"
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fake libedgetpu."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler on this machine: the fake of libedgetpu cannot be built")
+    built = tmp_path_factory.mktemp("delegate") / "libfake_edgetpu.so"
+    subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", built, SOURCE], check=True)
+    return built
+
+
+@pytest.fixture
+def fake(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts the fake in libedgetpu's place, behaving as named; gives the path of its log."""
+
+    def use(behaviour: str = "") -> Path:
+        log = tmp_path / "delegate.log"
+        monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, str(library))
+        monkeypatch.setenv("FAKE_EDGETPU", behaviour)
+        monkeypatch.setenv("FAKE_EDGETPU_LOG", str(log))
+        monkeypatch.setattr(edgetpu, "RETRY_AFTER_S", (0.0, 0.0))
+        return log
+
+    return use
+
+
+def carded(source: Path, target: Path, files: dict[str, bytes] | None = None) -> Path:
+    """A copy of a model with a card, and with more files inside."""
+    file = modelfile.read(source)
+    spec = file.inputs[0]
+    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    card = ModelCard("tiny", "classification", rule, ("red", "green", "blue"), activation="softmax")
+    modelfile.write(target, file.flatbuffer, card, files)
+    return target
+
+
+@pytest.fixture
+def bare(data: Path, tmp_path: Path) -> Path:
+    """A compiled file alone."""
+    return carded(data / "tiny_edgetpu.tflite", tmp_path / "bare_edgetpu.tflite")
+
+
+@pytest.fixture
+def both(data: Path, tmp_path: Path) -> Path:
+    """The ordinary model with the compiled one inside."""
+    compiled = (data / "tiny_edgetpu.tflite").read_bytes()
+    return carded(data / "tiny.tflite", tmp_path / "both.tflite", {"edgetpu.tflite": compiled})
+
+
+def ran(log: Path, what: str) -> list[str]:
+    """The details of one kind of step, in the order they happened."""
+    lines = [line.split(" ", 2) for line in log.read_text().splitlines()] if log.exists() else []
+    return [detail for _, step, detail in lines if step == what]
+
+
+def picture(blue: int = 0) -> np.ndarray:
+    """16x16, as large as the model's input; the fake answers with the sum of the bytes, modulo 3."""
+    made = np.zeros((16, 16, 3), np.uint8)
+    made[3, 5, 2] = blue
+    return made
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    "name", ["auto", "cpu", "edgetpu", "edgetpu:1", "edgetpu:usb", "edgetpu:usb:0", "edgetpu:pci:2"]
+)
+def test_names(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("edgetup", "did you mean 'edgetpu'?"),
+        ("hailo", "there are auto, edgetpu, cpu"),
+        ("", "there are auto"),
+        ("cpu:0", "it can be named: cpu"),
+        ("auto:0", "did you mean 'auto'?"),
+        ("edgetpu:", "edgetpu:usb:N"),
+        ("edgetpu:usb:x", "edgetpu:usb:N"),
+        ("edgetpu:usb:0000", "edgetpu:usb:N"),
+        ("edgetpu:/dev/apex_0", "edgetpu:usb:N"),
+    ],
+)
+def test_names_that_are_none(name: str, said: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        check_name(name)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+# --- which engine runs
+
+
+def test_a_model_without_a_compiled_part_runs_on_the_cpu(data: Path, tmp_path: Path) -> None:
+    path = carded(data / "tiny.tflite", tmp_path / "m.tflite")
+    with edgevision.open_model(path, engine="auto") as model:
+        assert model.choice == Choice("auto", "cpu", None)
+    with pytest.raises(EngineError, match="no part compiled for the Edge TPU"):
+        edgevision.open_model(path, engine="edgetpu")
+
+
+def test_the_compiled_part_inside_the_file_runs_on_the_delegate(both: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("")
+    with edgevision.open_model(both, engine="auto", threads=1) as model:
+        assert model.choice == Choice("auto", "edgetpu", None)
+        for blue in (0, 1, 2, 200):
+            top = model.predict(picture(blue)).top
+            assert top is not None and top.index == blue % 3 and top.score > 0.99
+    assert ran(log, "claimed") == ["1", "1"], "once in the child, once here"
+
+
+def test_the_cpu_is_taken_when_it_is_named(both: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("")
+    with edgevision.open_model(both, engine="cpu") as model:
+        assert model.choice == Choice("cpu", "cpu", None)
+        assert model.predict(np.full((16, 16, 3), (0, 0, 255), np.uint8)).top.name == "blue"
+    assert not log.exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [
+        ("edgetpu", ""),
+        ("edgetpu:1", ":1"),
+        ("edgetpu:usb", "usb"),
+        ("edgetpu:usb:0", "usb:0"),
+        ("edgetpu:pci:2", "pci:2"),
+    ],
+)
+def test_the_device_reaches_the_driver(device: str, told: str, bare: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("")
+    edgevision.open_model(bare, engine=device).close()
+    assert ran(log, "create") == [told, told]
+
+
+def test_closing_gives_the_device_back(bare: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("")
+    model = edgevision.open_model(bare, engine="edgetpu")
+    assert len(ran(log, "destroy")) == 1
+    model.close()
+    model.close()
+    assert len(ran(log, "destroy")) == 2
+
+
+BROKEN = {
+    "refuse": "Edge TPU is plugged in",
+    "crash": "driver crashed (SIGSEGV)",
+    "crash-invoke": "driver crashed (SIGSEGV)",
+    "hang": "no answer within 5 s",
+    "mismatch": "were not made for each other",
+    "fail-invoke": "USB transfer error",
+}
+
+
+@pytest.mark.parametrize(("behaviour", "said"), BROKEN.items())
+def test_a_broken_driver_is_a_message(
+    behaviour: str, said: str, both: Path, fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(behaviour)
+    monkeypatch.setattr("edgevision.engines.edgetpu_reasons.plugged_in", lambda: ())
+    if behaviour == "hang":
+        monkeypatch.setattr(edgetpu_trial, "TIMEOUT_S", 5)
+    with pytest.raises(EngineError) as caught:
+        edgevision.open_model(both, engine="edgetpu:usb:0")
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    if behaviour == "hang":
+        return  # waited for once
+    with edgevision.open_model(both, engine="auto") as model:
+        assert model.choice is not None and (model.choice.requested, model.choice.used) == ("auto", "cpu")
+        assert said in (model.choice.fallback_reason or "")
+        assert model.predict(np.full((16, 16, 3), (0, 255, 0), np.uint8)).top.name == "green"
+
+
+def test_a_mismatch_names_both_versions(bare: Path, fake: Callable[[str], Path]) -> None:
+    fake("mismatch")
+    with pytest.raises(EngineError, match=r"RuntimeVersion\(14\).* must be built for \S+ \d"):
+        edgevision.open_model(bare, engine="edgetpu")
+
+
+def test_a_device_that_comes_back_late_is_waited_for(bare: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("refuse-second")
+    edgevision.open_model(bare, engine="edgetpu").close()
+    assert len(ran(log, "create")) == 3
+
+
+def test_a_compiled_file_has_nothing_to_fall_back_on(bare: Path, fake: Callable[[str], Path]) -> None:
+    with pytest.raises(Unsuited, match=r"use the ordinary \.tflite"):
+        edgevision.open_model(bare, engine="cpu")
+    fake("crash")
+    with pytest.raises(EngineError, match=r"driver crashed .* cannot run on the CPU"):
+        edgevision.open_model(bare, engine="auto")
+
+
+def test_a_missing_library_says_how_to_get_it(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, "libabsent.so.1")
+    with pytest.raises(EngineError, match=r"cannot be loaded: .*No such file"):
+        edgevision.open_model(bare, engine="edgetpu")
+
+
+def test_a_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+    fake("")
+    compiled = (data / "tiny_edgetpu.tflite").read_bytes()
+    other = modelfile.read(data / "segmenter.tflite")
+    wrong = tmp_path / "wrong.tflite"
+    size = other.inputs[0].shape
+    rule = Rule(size[2], size[1], mean=(0.0,), std=(1.0,))
+    modelfile.write(wrong, other.flatbuffer, ModelCard("s", "segmentation", rule), {"edgetpu.tflite": compiled})
+    with pytest.raises(BadModel, match="compiled from another model"):
+        edgevision.open_model(wrong, engine="edgetpu")
+    plain = (data / "tiny.tflite").read_bytes()
+    inside = carded(data / "tiny.tflite", tmp_path / "plain.tflite", {"edgetpu.tflite": plain})
+    with pytest.raises(BadModel, match="not made by the Edge TPU compiler"):
+        edgevision.open_model(inside, engine="edgetpu")
+
+
+def test_what_counts_as_compiled(data: Path, both: Path) -> None:
+    assert is_compiled((data / "tiny_edgetpu.tflite").read_bytes())
+    plain = (data / "tiny.tflite").read_bytes()
+    assert not is_compiled(plain)
+    assert not is_compiled(plain + b"edgetpu-custom-op"), "only the operator codes count"
+    assert compiled_part(modelfile.read(both)) == (data / "tiny_edgetpu.tflite").read_bytes()
+
+
+def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+    fake("")
+    source = shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
+    engine, choice = open_engine("auto", modelfile.read(source))
+    assert choice.used == "edgetpu"
+    tensor = np.zeros(engine.inputs[0].shape, np.uint8)
+    tensor[0, 3, 5, 1] = 207
+    (scores,) = engine.infer(tensor)
+    assert scores.shape == (1, 1001) and int(scores.argmax()) == 207
+    engine.close()
+
+
+# --- reasons
+
+
+def usb(root: Path, name: str = "1a6e:089a", bus: int = 1, device: int = 4) -> Path:
+    """An Edge TPU on USB in a fake root; its node."""
+    entry = root / f"sys/bus/usb/devices/{bus}-{device}"
+    entry.mkdir(parents=True)
+    for key, value in zip(("idVendor", "idProduct", "busnum", "devnum"), (*name.split(":"), bus, device), strict=True):
+        (entry / key).write_text(f"{value}\n")
+    node = root / f"dev/bus/usb/{bus:03d}/{device:03d}"
+    node.parent.mkdir(parents=True, exist_ok=True)
+    node.touch()
+    return node
+
+
+def test_what_is_plugged_in_is_found_in_a_fake_root(tmp_path: Path) -> None:
+    assert plugged_in(tmp_path) == ()
+    fresh, warm = usb(tmp_path), usb(tmp_path, "18d1:9302", 2, 17)
+    usb(tmp_path, "046d:0825", 1, 9)
+    found = plugged_in(tmp_path, lambda node: node == warm)
+    assert [(tpu.bus, tpu.name, tpu.node, tpu.usable) for tpu in found] == [
+        ("usb", "1a6e:089a", fresh, False),
+        ("usb", "18d1:9302", warm, True),
+    ]
+    card = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    card.mkdir(parents=True)
+    (card / "vendor").write_text("0x1ac1\n")
+    (card / "device").write_text("0x089a\n")
+    assert plugged_in(tmp_path)[-1].node is None, "its driver is not loaded"
+    (tmp_path / "dev/apex_0").touch()
+    assert plugged_in(tmp_path, lambda _: True)[-1].name == "/dev/apex_0"
+
+
+REFUSED = Failure("device", "Failed to open the device")
+
+
+def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
+    assert "1a6e:089a and 18d1:9302" in explain(REFUSED, "", ())
+    node = usb(tmp_path)
+    mine, locked = plugged_in(tmp_path, lambda _: True), plugged_in(tmp_path, lambda _: False)
+    assert "usermod -aG plugdev" in explain(REFUSED, "", locked) and str(node) in explain(REFUSED, "", locked)
+    assert "no PCIe Edge TPU" in explain(REFUSED, "pci:0", mine)
+    assert "no Edge TPU number 1" in explain(REFUSED, "usb:1", mine)
+    assert "Failed to open the device" in explain(REFUSED, "0", mine)
+    (tmp_path / "dev/apex_0").touch()
+    assert "usermod -aG apex" in explain(REFUSED, "pci", plugged_in(tmp_path, lambda _: False))
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "libedgetpu.so.1: cannot open shared object file: No such file or directory",
+            "sudo apt install libedgetpu1-std",
+        ),
+        ("libusb-1.0.so.0: cannot open shared object file: No such file or directory", "sudo apt install libusb-1.0-0"),
+        ("libedgetpu.so.1: wrong ELF class: ELFCLASS64", "another kind of processor"),
+        ("/lib/libc.so.6: version `GLIBC_2.36' not found (required by libedgetpu.so.1)", "a newer system"),
+        ("something new", "cannot be loaded: something new"),
+    ],
+)
+def test_a_library_that_does_not_load_is_explained(message: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(edgetpu.LIBRARY_VARIABLE, raising=False)
+    assert said in explain(Failure("library", message), "", ())
+
+
+# --- the command line
+
+
+def command(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "edgevision", *args]
+    return subprocess.run(
+        line, capture_output=True, text=True, cwd=folder, timeout=120, check=False, env=dict(os.environ)
+    )
+
+
+def write_photos(folder: Path) -> Path:
+    """Two classes the fake tells apart: the sum of the bytes modulo 3 is 0 for red, 1 for green."""
+    import cv2
+
+    for name, value in (("red", 3), ("green", 4)):
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            image = np.zeros((16, 16, 3), np.uint8)
+            image[number, 0, 0] = value
+            assert cv2.imwrite(str(folder / name / f"{number}.png"), image)
+    return folder
+
+
+def test_evaluate_scores_what_the_accelerator_computes(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+    fake("")
+    photos = write_photos(tmp_path / "photos")
+    done = command("evaluate", str(both), str(photos), "--engine", "edgetpu", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"]["value"] == 1.0
+    fake("crash")
+    done = command("evaluate", str(both), str(photos), "--engine", "auto", "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "driver crashed (SIGSEGV)" in done.stderr
+    done = command("evaluate", str(both), str(photos), "--engine", "edgetpu", folder=tmp_path)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_misspelt_engine_is_a_fault_of_usage(both: Path, tmp_path: Path) -> None:
+    done = command("evaluate", str(both), "photos", "--engine", "edgtpu", folder=tmp_path)
+    assert done.returncode == 2 and "did you mean 'edgetpu'?" in done.stderr
