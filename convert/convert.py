@@ -12,6 +12,7 @@ from edgevision.model import open_model
 
 from . import backend
 from .calibrate import CalibrationSet, choose, find_folder, set_aside
+from .embedding import give_embedding
 from .gate import judge
 from .int8 import Int8Model, held_out, make_int8
 from .network import Network, open_network
@@ -72,8 +73,11 @@ def _write(
     stages: Stages,
 ) -> ConvertReport:
     with stages.stage("write", "Writing"):
-        card = _finished_card(network, made, calibration)
-        modelfile.write(output, made.flatbuffer, card, made.selftest.files)
+        flatbuffer, card, extra = made.flatbuffer, _finished_card(network, made, calibration), made.selftest.files
+        if options.with_embedding:
+            flatbuffer, card, vectors = give_embedding(flatbuffer, card, calibration)
+            extra = {**extra, **vectors}
+        modelfile.write(output, flatbuffer, card, extra)
         _check_selftest(output)
     written = modelfile.read(output)
     report = ConvertReport(

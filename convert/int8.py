@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from edgevision.interpreter import open_interpreter
 
 from . import backend
 from .agreement import Comparison, compare
 from .calibrate import CalibrationSet
+from .embedding import add_embedding
 from .heldout import HeldOut, labelled, remaining
 from .network import Network
 from .options import ConvertOptions
@@ -42,6 +45,8 @@ def make_int8(
     model, card = network.model, network.card
     with stages.stage("float", "Converting to float"):
         plain = to_float(model)
+        if options.with_embedding:
+            add_embedding(plain)  # what cannot be given is said before the long work
     repaired, flatbuffer = _quantized(network, plain, calibration, options, stages)
     with backend.quiet():
         float_model, int8_model = open_interpreter(plain), open_interpreter(flatbuffer)
@@ -82,6 +87,14 @@ def _quantized(
             options.effort,
             options.range_method,
             stages.progress,
+            frozenset(_layer_names(model.keras)),
         )
     verify(result.flatbuffer, rule)
     return result, result.flatbuffer
+
+
+def _layer_names(keras_model: Any) -> Iterator[str]:
+    """Of the layers, those of models within the model too; a plain function has none."""
+    for layer in getattr(keras_model, "layers", ()):
+        yield layer.name
+        yield from _layer_names(layer)

@@ -27,6 +27,10 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
             f"no independent report: no pictures are left but the {made.comparison.pictures} that chose between ways "
             "to quantize; give more pictures, or --report-on"
         )
+    if options.with_embedding:
+        found.append(
+            "with the features as a second output; MediaPipe and ML Kit take one output only and will refuse this file"
+        )
     if made.repair is not None and made.repair.note is not None:
         found.append(f"not repaired: {made.repair.note}")
     return tuple(found)

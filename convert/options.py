@@ -36,6 +36,8 @@ class ConvertOptions:
     """Activation ranges: ``minmax``, a percentile (``p99.99`` ...), or ``auto``, what agrees best with float."""
     max_drop: float | None = None
     """Percentage points of accuracy that may be lost; None: no limit."""
+    with_embedding: bool = False
+    """The features before the last layer as a second output, by which a device can be taught new classes."""
     runs: Path = Path("runs")
     overwrite: bool = False
     seed: int = 0

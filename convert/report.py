@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class ConvertReport:
             "ties": result.ties,
             "repair": self.repair.to_json() if self.repair else None,
             "layers": self.repair.layers_json() if self.repair else [],
+            "embedding": asdict(self.card.embedding) if self.card.embedding else None,
             "edgetpu": readiness(self.graph).to_json(),
             "compatibility": None,
             "gate": self.gate.to_json() if self.gate else None,

@@ -41,6 +41,7 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
         ("agreement", _agreement(report)),
         ("top-1", _accuracy(report)),
         ("self-test", _selftest(report)),
+        *_embedding(report),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
     ]
 
@@ -79,6 +80,11 @@ def _repair(report: ConvertReport) -> list[tuple[str, str]]:
         for layer in repair.worst_layers
     ]
     return [("repair", f"{done}{left}; {same} that chose"), ("worst layers", "\n".join(worst))]
+
+
+def _embedding(report: ConvertReport) -> list[tuple[str, str]]:
+    found = report.card.embedding
+    return [("embedding", f"{found.size} values, {found.tensor}: a second output")] if found else []
 
 
 def _accuracy(report: ConvertReport) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Any, get_args
 
@@ -20,6 +20,9 @@ Activation = str
 """What the last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits``, ``none``."""
 ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
 MAX_LABELS = 100_000
+MAX_OUTPUTS = 64
+MAX_EMBEDDING = 16_384
+"""Values of an embedding: more are no pooled features but a whole feature map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,22 @@ class SelfTest:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingOutput:
+    """Where a classifier also gives the vector that its last layer judges by."""
+
+    output: int
+    """Which of the model's outputs."""
+    tensor: str
+    """What the converter calls it."""
+    size: int
+    """Values of the vector."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.output < MAX_OUTPUTS or not 0 < self.size <= MAX_EMBEDDING:
+            raise ValueError(f"output {self.output} with {self.size} values is no embedding beside the scores")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What a model file says of itself. The records of training and conversion are JSON objects without host paths."""
 
@@ -64,6 +83,8 @@ class ModelCard:
     source_sha256: str | None = None
     """Of the model this one was made from."""
     selftest: SelfTest | None = None
+    embedding: EmbeddingOutput | None = None
+    """None: the scores are all that the model gives (or, of the task embedding, the vector is)."""
     training: dict[str, Any] | None = None
     quantization: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -102,6 +123,7 @@ class ModelCard:
             "selftest": None
             if test is None
             else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
+            "embedding": None if self.embedding is None else asdict(self.embedding),
             "training": self.training,
             "quantization": self.quantization,
             "versions": self.versions,
@@ -151,6 +173,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         flatbuffer_sha256=_optional(value.get("flatbuffer_sha256")),
         source_sha256=_optional(value.get("source_sha256")),
         selftest=_selftest(value.get("selftest")),
+        embedding=_embedding(value.get("embedding")),
         training=value.get("training"),
         quantization=value.get("quantization"),
         versions={str(k): str(v) for k, v in (value.get("versions") or {}).items()},
@@ -172,6 +195,12 @@ def _selftest(value: dict[str, Any] | None) -> SelfTest | None:
         for c in value["cases"]
     )
     return SelfTest(cases=cases, tolerance=float(value["tolerance"]))
+
+
+def _embedding(value: dict[str, Any] | None) -> EmbeddingOutput | None:
+    if value is None:
+        return None
+    return EmbeddingOutput(int(value["output"]), _text(value["tensor"]), int(value["size"]))
 
 
 def _no_constant(name: str) -> float:

@@ -57,6 +57,9 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
     help="Activation ranges: smallest and largest value, a percentile, or what agrees best with float.",
 )
 @click.option("--max-drop", type=click.FloatRange(0.0, 100.0), help="Points of accuracy that may be lost; else exit 3.")
+@click.option(
+    "--with-embedding", is_flag=True, help="Also give the features before the last layer: edgevision teach needs them."
+)
 @json_option
 @runs_option
 @overwrite_option

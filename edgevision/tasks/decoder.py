@@ -62,5 +62,5 @@ def read_facts(file: ModelFile, task: Task) -> OutputFacts:
 
         return OutputFacts(file.metadata, file.files, result_outputs(file.flatbuffer))
     # All that the metadata says of other outputs and the card does not is in associated files that we did not write.
-    others = any(name not in (ENTRY, LABELS) and not name.endswith((".png", ".tflite")) for name in file.files)
+    others = any(name not in (ENTRY, LABELS) and not name.endswith((".png", ".tflite", ".bin")) for name in file.files)
     return OutputFacts(file.metadata, file.files) if others else OutputFacts()

@@ -1,0 +1,55 @@
+"""A model's own answers and those of classes that were taught on the device, in one ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..card import ModelCard
+from ..data import Label, Prediction
+from ..embedding import EmbeddingOutputReader
+from ..errors import BadInput
+from ..imprint import Imprints, combine
+from ..tensors import TensorSpec
+from .classification import ClassificationDecoder
+from .decoder import Decoder
+
+if TYPE_CHECKING:
+    from ..data import Tensor
+
+
+class TaughtDecoder:
+    """Answers as the model's own decoder does, with taught classes among the labels.
+
+    Their indices begin where the model's own end, and stay what they are when another taught class is forgotten.
+    """
+
+    def __init__(self, own: Decoder, card: ModelCard, outputs: Sequence[TensorSpec], imprints: Imprints) -> None:
+        """Raises BadInput for a task without labels, BadModel where the model gives no embedding."""
+        if not isinstance(own, ClassificationDecoder) and card.task != "embedding":
+            raise BadInput(f"classes can be taught to a classifier or an embedding model, not to one for {card.task}")
+        self._own, self._card, self._imprints = own, card, imprints
+        self._reader = EmbeddingOutputReader(card, outputs)
+        self._threshold = card.threshold or 0.0
+
+    def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
+        """At most ``top`` labels of at least ``threshold``, best first; equal ones by lowest index."""
+        limit = self._threshold if threshold is None else threshold
+        own = self._own.scores(outputs) if isinstance(self._own, ClassificationDecoder) else np.zeros(0, np.float32)
+        evidence = self._imprints.evidence(self._reader.read(outputs))
+        scores = combine(own, evidence, exclusive=self._card.task != "multilabel")
+        order = np.argsort(-scores, kind="stable")[:top]
+        labels = tuple(self._label(int(i), own.size, float(scores[i])) for i in order if scores[i] >= limit)
+        if self._card.task != "embedding":
+            return Prediction(self._card.task, labels)
+        return replace(self._own.decode(outputs, size, top, threshold), labels=labels)
+
+    def _label(self, column: int, own: int, score: float) -> Label:
+        score = round(min(1.0, max(0.0, score)), 6)
+        if column < own:
+            return Label(column, self._card.label(column), score)
+        taught = self._imprints.classes[column - own]
+        return Label(own + taught.number, taught.name, score)
