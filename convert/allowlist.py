@@ -7,6 +7,8 @@ FlaxLayer (foreign code), the lookup and text layers (they open files that the m
 
 from __future__ import annotations
 
+import re
+
 MODELS = frozenset({"Functional", "Sequential", "Model"})
 _LAYERS = """
 InputLayer Identity Dense EinsumDense Embedding Masking
@@ -71,6 +73,28 @@ L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
 LEGACY_HELPERS = frozenset(_LEGACY_HELPERS.split())
 """The same by class name alone, as a legacy ``.h5`` config holds them."""
 LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
+KERAS_2_LAYERS = frozenset({"ThresholdedReLU", "SyncBatchNormalization", "BatchNormalizationV1"})
+"""Layers that only Keras 2 has."""
+_KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
+_KERAS_2_OPERATORS = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
+KERAS_2_OPERATORS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+"""How Keras 2 wrote TensorFlow functions in a functional model; each names its function."""
+_TF_FUNCTIONS = """
+math.abs math.add math.add_n math.divide math.exp math.log math.maximum math.minimum math.multiply math.negative math.pow
+math.reciprocal math.reduce_max math.reduce_mean math.reduce_min math.reduce_sum math.rsqrt math.sigmoid math.sqrt
+math.square math.squared_difference math.subtract math.tanh math.truediv math.l2_normalize math.softplus linalg.matmul
+math.floordiv compat.v1.floor_div cast compat.v1.transpose transpose reshape expand_dims compat.v1.expand_dims squeeze
+compat.v1.squeeze concat stack unstack split compat.v1.split slice strided_slice pad compat.v1.pad tile repeat
+broadcast_to reverse identity shape compat.v1.shape zeros_like ones_like convert_to_tensor clip_by_value stop_gradient
+nn.avg_pool2d nn.bias_add nn.convolution nn.depth_to_space nn.elu nn.gelu nn.leaky_relu nn.max_pool2d nn.relu nn.relu6
+nn.sigmoid nn.silu nn.softmax nn.space_to_depth nn.swish
+image.resize image.rgb_to_grayscale image.grayscale_to_rgb compat.v1.image.resize_bilinear
+__operators__.add __operators__.getitem __operators__.truediv __operators__.mul __operators__.sub __operators__.neg
+"""
+TF_FUNCTIONS = frozenset(_TF_FUNCTIONS.split())
+"""TensorFlow functions that compute, by their public names; ``io`` and the like are not among them."""
+TF_OPS = frozenset("Add AddV2 BiasAdd Cast Identity Maximum Minimum Mul RealDiv Relu Relu6 Sigmoid Softmax Sub".split())
+"""TensorFlow operators that Keras 2 before 2.4 wrote as they are."""
 CODE = {
     "Lambda": "carries pickled Python code, which is never run",
     "__lambda__": "carries pickled Python code, which is never run",
@@ -82,13 +106,20 @@ CODE = {
 """Classes that deserve a reason of their own."""
 
 
-def refusal(entry: dict[str, object]) -> str | None:
-    """Why a serialized object (a JSON object with ``class_name``) may not be loaded, or None if it may."""
+PICKLED = ("Lambda", "__lambda__")
+"""What ``--allow-code`` lets run."""
+
+
+def refusal(entry: dict[str, object], keras_2: bool = False, allow_code: bool = False) -> str | None:
+    """Why a serialized object (a JSON object with ``class_name``) may not be loaded, or None if it may.
+
+    ``keras_2``: the file is from before Keras 3. ``allow_code``: the user trusts the Python code in the file.
+    """
     name = entry.get("class_name")
     if not isinstance(name, str):
         return f"has a class name that is no text: {name!r}"
     if name in CODE:
-        return f"{_kind(name)} and {CODE[name]}"
+        return None if allow_code and name in PICKLED else f"{_kind(name)} and {CODE[name]}"
     if name in VALUES:
         return None
     registered = entry.get("registered_name")
@@ -97,6 +128,10 @@ def refusal(entry: dict[str, object]) -> str | None:
     if name == "function":
         return _function(entry)
     module = entry.get("module")
+    if keras_2 and name in KERAS_2_OPERATORS:
+        return _keras_2_operator(name, entry.get("config"), module)
+    if keras_2 and _known_keras_2(module, name):
+        return None
     if module is None:
         return _legacy(name)
     return None if _known(str(module), name) else _unknown(f"{module}.{name}")
@@ -124,6 +159,29 @@ def _known(module: str, name: str) -> bool:
         names = HELPERS[module]
         return name.isidentifier() if names is None else name in names
     return False
+
+
+def _known_keras_2(module: object, name: str) -> bool:
+    if module is None or module in LAYER_MODULES:
+        return name in KERAS_2_LAYERS or name == "Policy"
+    if re.fullmatch(_KERAS_2_ENGINE, str(module)):
+        return name in MODELS
+    return name == "Policy" and module == "keras.mixed_precision"
+
+
+def _keras_2_operator(name: str, config: object, module: object) -> str | None:
+    """Such a layer computes one TensorFlow function, which has to be a known one."""
+    settings = config if isinstance(config, dict) else {}
+    if module is not None and not re.fullmatch(_KERAS_2_OPERATORS, str(module)):
+        return _unknown(f"{module}.{name}")
+    if name == "TensorFlowOpLayer":
+        node = settings.get("node_def")
+        op = node.get("op") if isinstance(node, dict) else None
+        return None if op in TF_OPS else f"runs the TensorFlow operator {op!r}, which is not on the list of safe ones"
+    function = settings.get("function")
+    if isinstance(function, str) and function in TF_FUNCTIONS:
+        return None
+    return f"calls the TensorFlow function {function!r}, which is not on the list of safe ones"
 
 
 def _legacy(name: str) -> str | None:

@@ -54,6 +54,15 @@ def keras() -> Any:
     return module
 
 
+def tf_keras() -> Any:
+    """Keras 2 as it lives on, in the same process as Keras 3. Raises ModuleNotFoundError."""
+    tensorflow()
+    with quiet():
+        import tf_keras as module
+
+    return module
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[NativeLog]:
     """Keeps what native code and Python warnings write to stderr out of the terminal; it can be read afterwards."""

@@ -39,7 +39,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     if options.output is not None:
         _require_outputs_absent(options.output, options.overwrite)
     with stages.stage("scan", "Looking into the model"):
-        found = scan(options.model)
+        found = scan(options.model, options.load)
         folder = find_folder(options.calibration, options.model, found.card)
     with stages.stage("pictures", "Choosing calibration pictures"):
         calibration = _calibration(folder, options)
@@ -107,7 +107,7 @@ def _write(
 
 def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSet) -> ModelCard:
     return network.card.with_(
-        source_sha256=files.sha256(network.loaded.scan.path),
+        source_sha256=network.loaded.scan.sha256(),
         selftest=made.selftest.test,
         quantization=quantization_record(calibration, made.heldout, made.comparison, made.repair),
         versions=runs.versions(),

@@ -40,7 +40,7 @@ class FloatModel:
         """A TensorFlow function of one picture, float32 (1, height, width, channels), without a free dimension."""
         tf = backend.tensorflow()
         spec = tf.TensorSpec((1, *self.shape), tf.float32, name="image")
-        return tf.function(self.call, input_signature=[spec]).get_concrete_function()
+        return tf.function(self.call, autograph=False, input_signature=[spec]).get_concrete_function()
 
     def call(self, real: Any) -> Any:
         """Normalized pictures (TensorFlow tensor) to the network's output (TensorFlow tensor)."""

@@ -14,7 +14,9 @@ from . import layers
 from .architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
 
 RAW_STD = 10.0
-"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten."""
+"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten, nor moves it by ten."""
+NEUTRAL = ("GetItem", "Resizing", "CenterCrop", "ZeroPadding2D")
+"""Layers and operators that move pixels or channels about and leave their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,42 +132,55 @@ def _raw_input(entry: list[layers.Node]) -> str | None:
     step = 1.0
     used: list[layers.Node] = []
     for node in entry:
+        if node.kind in NEUTRAL:
+            continue
         line = _line(node)
         if line is None:
             if not used and _divisor(node) > RAW_STD:
                 return f"the {node.kind} layer {node.name!r}"
             break
-        step *= line[0]
         used.append(node)
-    if used and 0 < step < 1 / RAW_STD:
-        kinds = {n.kind for n in used}
-        what = "the Rescaling layer" if kinds == {"Rescaling"} else "the operators"
-        return f"{what} {', '.join(repr(n.name) for n in used)}"
-    return None
+        if abs(line[1]) > RAW_STD * step:
+            return _what(used)
+        step *= line[0]
+    return _what(used) if used and 0 < step < 1 / RAW_STD else None
+
+
+def _what(used: list[layers.Node]) -> str:
+    what = "the Rescaling layer" if {n.kind for n in used} == {"Rescaling"} else "the operators"
+    return f"{what} {', '.join(repr(n.name) for n in used)}"
 
 
 def _line(node: layers.Node) -> tuple[float, float] | None:
-    """scale and offset of a layer or operator that is one line for all channels."""
+    """The scale of a layer or operator that is one line for each channel, and the offset that moves the most.
+
+    Of several scales the largest: what they prove of it holds for all channels.
+    """
     if node.kind == "Rescaling":
-        scale, offset = node.config.get("scale"), node.config.get("offset", 0.0)
-        if isinstance(scale, (int, float)) and isinstance(offset, (int, float)):
-            return float(scale), float(offset)
+        scales, offsets = _numbers(node.config.get("scale")), _numbers(node.config.get("offset", 0.0))
+    elif len(node.inputs) == 1 and len(node.arguments) in (1, 3):
+        values = _numbers(node.arguments)
+        scales, offsets = _operator(node.kind, values)
+    else:
         return None
-    if len(node.arguments) != 1 or len(node.inputs) != 1:
+    if not scales or not offsets:
         return None
-    value = float(node.arguments[0])
-    if node.kind in ("TrueDivide", "Divide") and value:
-        return 1.0 / value, 0.0
-    lines = {"Multiply": (value, 0.0), "Add": (1.0, value), "Subtract": (1.0, -value)}
-    return lines.get(node.kind)
+    return max(scales), max(offsets, key=abs)
+
+
+def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]:
+    """Scales and offsets of an operator with a number, or one for each channel; nothing for any other operator."""
+    if kind in ("TrueDivide", "Divide"):
+        return [1.0 / v for v in values if v], [0.0]
+    if kind == "Multiply":
+        return values, [0.0]
+    return {"Add": ([1.0], values), "Subtract": ([1.0], [-v for v in values])}.get(kind, ([], []))
 
 
 def _divisor(node: layers.Node) -> float:
-    """The smallest number by which a layer with one value per channel divides; 0 for any other layer."""
+    """The smallest number by which a Normalization layer divides; 0 for any other layer."""
     if node.kind == "Normalization":
         return min((v**0.5 for v in _numbers(node.config.get("variance")) if v > 0), default=0.0)
-    if node.kind == "Rescaling":
-        return min((1 / v for v in _numbers(node.config.get("scale")) if v > 0), default=0.0)
     return 0.0
 
 
@@ -180,8 +195,9 @@ def _rescaling(entry: list[layers.Node]) -> layers.Node | None:
     """A Rescaling layer that comes first and can be cut off: one positive scale for all channels."""
     if not entry or entry[0].kind != "Rescaling":
         return None
-    line = _line(entry[0])
-    return entry[0] if line is not None and line[0] > 0 else None
+    scale, offset = entry[0].config.get("scale"), entry[0].config.get("offset", 0.0)
+    plain = isinstance(scale, (int, float)) and isinstance(offset, (int, float)) and scale > 0
+    return entry[0] if plain else None
 
 
 def _through(cut: layers.Node, normal: _Normalization) -> _Normalization:

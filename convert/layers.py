@@ -13,8 +13,25 @@ from typing import Any
 MODELS = ("Functional", "Sequential", "Model")
 AUGMENTATION = ("Random", "AugMix", "AutoContrast", "CutMix", "MixUp", "Solarization", "Equalization")
 """Beginnings of the names of layers that do nothing at inference."""
-PASSIVE = ("InputLayer", "Identity", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout")
+PASSIVE = (
+    "InputLayer",
+    "Identity",
+    "Cast",
+    "Dropout",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+)
 """Layers that pass their input on at inference."""
+OPERATORS = {
+    "math.truediv": "TrueDivide", "math.divide": "TrueDivide", "__operators__.truediv": "TrueDivide", "RealDiv": "TrueDivide",
+    "math.subtract": "Subtract", "__operators__.sub": "Subtract", "Sub": "Subtract",
+    "math.add": "Add", "__operators__.add": "Add", "nn.bias_add": "Add", "AddV2": "Add", "BiasAdd": "Add",
+    "math.multiply": "Multiply", "__operators__.mul": "Multiply", "Mul": "Multiply",
+    "__operators__.getitem": "GetItem", "cast": "Cast", "nn.softmax": "Softmax", "math.sigmoid": "Sigmoid", "nn.sigmoid": "Sigmoid",
+}  # fmt: skip
+"""TensorFlow functions and operators -> the Keras 3 operators that compute the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +48,7 @@ class Node:
     calls: int
     """How often it is used; more than once: it is shared."""
     arguments: tuple[Any, ...] = ()
-    """Plain values given beside the tensors: the numbers of an operator such as Subtract."""
+    """Plain numbers given beside the tensors, lists spread: what an operator such as Subtract takes away."""
 
     @property
     def name(self) -> str:
@@ -157,8 +174,14 @@ def _node(entry: Mapping[str, Any], path: tuple[str, ...]) -> Node:
     plain: list[Any] = []
     for call in calls:
         _collect(call, inputs, plain)
-    kind = str(entry.get("class_name"))
-    return Node((*path, _name(entry)), kind, _config(entry), tuple(inputs), len(calls), tuple(plain))
+    kind, config = str(entry.get("class_name")), _config(entry)
+    if kind in ("TFOpLambda", "SlicingOpLambda"):
+        kind = OPERATORS.get(str(config.get("function")), str(config.get("function")))
+    elif kind == "TensorFlowOpLayer" and isinstance(config.get("node_def"), Mapping):
+        op = str(config["node_def"].get("op"))
+        kind = OPERATORS.get(op, op)
+        _collect(list((config.get("constants") or {}).values()), [], plain)
+    return Node((*path, _name(entry)), kind, config, tuple(inputs), len(calls), tuple(plain))
 
 
 def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:
@@ -166,12 +189,17 @@ def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             inputs.append(str(value["config"]["keras_history"][0]))
+        elif value.get("class_name") in ("__tensor__", "__numpy__"):
+            _collect((value.get("config") or {}).get("value"), inputs, plain)
         else:
             for inner in (value.get("args"), *(value.get("kwargs") or {}).values()):
                 _collect(inner, inputs, plain)
     elif isinstance(value, list):
         if _is_legacy_tensor(value):
             inputs.append(value[0])
+            _collect(
+                list(value[3].values()) if len(value) == 4 and isinstance(value[3], Mapping) else [], inputs, plain
+            )
         else:
             for inner in value:
                 _collect(inner, inputs, plain)

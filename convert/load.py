@@ -1,14 +1,15 @@
-"""Loads a Keras model that has passed the scan, and checks that it is a classifier of one picture."""
+"""Loads a model that has passed the scan, and checks that it is a classifier of one picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadModel
 
-from . import backend
+from . import backend, keras_2
 from .scan import Scan
 
 MAX_SIDE = 2048
@@ -17,11 +18,12 @@ MAX_SIDE = 2048
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A Keras model and what its file says."""
+    """A model and what its file says."""
 
     keras: Any
-    """The model: float pictures in, (batch, outputs) out."""
+    """The model, of Keras 3 or 2 or the function of a SavedModel: float pictures in, (batch, outputs) out."""
     scan: Scan
+    """With the architecture, also where only loading could tell it."""
     height: int
     width: int
     channels: int
@@ -31,25 +33,52 @@ class LoadedModel:
 
 def load(found: Scan) -> LoadedModel:
     """The model of a file that was scanned. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
+    if found.format == "savedmodel":
+        return _saved_model(found)
     path = found.path
-    model = _load(found)
-    height, width, channels = _picture_input(model, path)
+    if found.format == "weights":
+        from . import named_architecture
+
+        model = named_architecture.load(found)
+        found = replace(found, config=json.loads(model.to_json()))
+    else:
+        model = _load(found)
+    height, width, channels = _picture_input(model, found)
     outputs = _score_output(model, path)
-    _as_float32(model)
-    return LoadedModel(_with_float_input(model), found, height, width, channels, outputs, int(model.count_params()))
+    parameters = int(model.count_params())
+    if not found.keras_2:
+        _as_float32(model)
+        model = _with_float_input(model)
+    return LoadedModel(model, found, height, width, channels, outputs, parameters)
 
 
 def _load(found: Scan) -> Any:
-    keras = backend.keras()
     with backend.quiet():
         try:
-            return keras.models.load_model(str(found.path), compile=False, safe_mode=True)
+            if found.keras_2:
+                return keras_2.load(found)
+            keras = backend.keras()
+            safe = not found.options.allow_code
+            return keras.models.load_model(str(found.path), compile=False, safe_mode=safe)
+        except ModuleNotFoundError:
+            raise
         # Keras answers damage and mismatch with nearly any exception; the scan has ruled out that code was run.
         except Exception as error:
             raise BadModel(f"Keras cannot load {found.path}: {_telling_line(error)}") from error
 
 
-def _picture_input(model: Any, path: Path) -> tuple[int, int, int]:
+def _saved_model(found: Scan) -> LoadedModel:
+    from . import saved_function
+
+    function = saved_function.load(found.path)
+    height, width, channels = picture_size(function.input_shape, found)
+    outputs = _score_count(function.output_shape, found.path)
+    found = replace(found, config=function.config(height, width))
+    return LoadedModel(function, found, height, width, channels, outputs, function.parameters)
+
+
+def _picture_input(model: Any, found: Scan) -> tuple[int, int, int]:
+    path = found.path
     try:
         inputs = list(model.inputs or [])
     except (AttributeError, ValueError):
@@ -59,27 +88,40 @@ def _picture_input(model: Any, path: Path) -> tuple[int, int, int]:
     if len(inputs) != 1:
         shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
         raise BadModel(f"{path} has {len(inputs)} inputs ({shapes}); only models that take one picture are converted")
-    shape = tuple(inputs[0].shape)
+    return picture_size(tuple(inputs[0].shape), found)
+
+
+def picture_size(shape: tuple[int | None, ...], found: Scan) -> tuple[int, int, int]:
+    """height, width, channels of an input (batch, height, width, channels). Raises BadModel for what is no picture."""
+    path, side = found.path, found.options.image_size
     if len(shape) != 4 or shape[0] not in (None, 1):
         raise BadModel(f"{path} takes {shape}, not one picture (None, height, width, channels)")
-    if None in shape[1:]:
+    _, height, width, channels = shape
+    if channels not in (1, 3):
+        first = " (channels first is not converted: use channels last)" if height in (1, 3) else ""
+        raise BadModel(f"{path} takes {shape}: pictures have 1 or 3 channels, last{first}")
+    if side is None and (height is None or width is None):
         raise BadModel(
             f"{path} takes pictures of any size, {shape}; a small board needs one: "
-            "build it with keras.Input((height, width, 3)), load the weights and save again"
+            "give it, for instance --image-size 224, best the size it was trained with"
         )
-    if shape[3] not in (1, 3):
-        first = " (channels first is not converted: use channels last)" if shape[1] in (1, 3) else ""
-        raise BadModel(f"{path} takes {shape}: pictures have 1 or 3 channels, last{first}")
-    if max(shape[1:3]) > MAX_SIDE:
-        raise BadModel(f"{path} takes pictures of {shape[2]}x{shape[1]}; at most {MAX_SIDE}x{MAX_SIDE} are converted")
-    return shape[1], shape[2], shape[3]
+    if side is not None and any(n not in (None, side) for n in (height, width)):
+        raise BadModel(f"{path} takes pictures of {width}x{height}, not {side}x{side}; leave --image-size out")
+    height, width = height or side, width or side
+    assert height is not None and width is not None and channels is not None
+    if max(height, width) > MAX_SIDE:
+        raise BadModel(f"{path} takes pictures of {width}x{height}; at most {MAX_SIDE}x{MAX_SIDE} are converted")
+    return height, width, channels
 
 
 def _score_output(model: Any, path: Path) -> int:
     outputs = list(model.outputs)
     if len(outputs) != 1:
         raise BadModel(f"{path} has {len(outputs)} outputs; only classifiers with one list of scores are converted yet")
-    shape = tuple(outputs[0].shape)
+    return _score_count(tuple(outputs[0].shape), path)
+
+
+def _score_count(shape: tuple[int | None, ...], path: Path) -> int:
     if len(shape) != 2 or shape[1] is None:
         raise BadModel(
             f"{path} gives {shape}, not one list of scores (None, classes); only classifiers are converted yet"

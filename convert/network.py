@@ -31,6 +31,7 @@ class Network:
 def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
     """Loads what was scanned. Raises BadModel, BadInput."""
     loaded = load(found)
+    found = loaded.scan  # a SavedModel and a file of weights tell their architecture only now
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
         answer = infer_task(found.config, loaded.outputs, found.training)

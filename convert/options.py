@@ -8,6 +8,7 @@ from typing import Literal
 
 from .calibrate import COUNT
 from .infer_rule import RuleOptions
+from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 Effort = Literal["none", "low", "normal", "high"]
 EFFORTS: tuple[Effort, ...] = ("none", "low", "normal", "high")
@@ -29,6 +30,7 @@ class ConvertOptions:
     output: Path | None = None
     """None: a new run folder."""
     rule: RuleOptions = field(default_factory=RuleOptions)
+    load: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
     report_on: Path | None = None
     """Labelled pictures to score on: CSV, folder or zip. None: the calibration folder's other pictures."""
     effort: Effort = "normal"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision import files
 from edgevision.card import ModelCard
 from edgevision.data import Frame
 from edgevision.preprocess import pixels
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class KerasScorer:
-    """A .keras or .h5 classifier, opened as ``convert`` opens it: scanned first, fed by its rule."""
+    """A .keras, .h5 or SavedModel classifier, opened as ``convert`` opens it: scanned first, fed by its rule."""
 
     def __init__(self, path: Path) -> None:
         """Raises MissingFile, BadModel, BadInput, ModuleNotFoundError."""
-        found = scan(path)
-        loaded = load(found)
+        loaded = load(scan(path))
+        found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)
         model = make_float_model(loaded, infer_rule(found.config, shape, loaded.outputs, found.card))
@@ -43,8 +42,8 @@ class KerasScorer:
         plain = ModelCard(path.stem, answer.task, model.rule, labels, answer.activation)
         known = found.card
         self.card = plain if known is None else known.with_(rule=model.rule, labels=labels)
-        self.sha256 = files.sha256(path)
-        """Of the model file."""
+        self.sha256 = found.sha256()
+        """Of the model file, or of a folder's files."""
         self._normalize = model.normalize
         tf = backend.tensorflow()
         spec = tf.TensorSpec((None, *model.shape), tf.float32)

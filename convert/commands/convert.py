@@ -40,6 +40,11 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @click.option("--resize", type=click.Choice(["stretch", "crop", "letterbox"]), help="How a picture meets the input.")
 @click.option("--crop-fraction", type=click.FloatRange(0.01, 1.0), help="Part of the largest centred crop to keep.")
 @click.option("--order", type=click.Choice(["RGB", "BGR"]), help="Channel order the network was trained with.")
+@click.option("--image-size", type=click.IntRange(8, 2048), help="Side of the input, for a model that takes any size.")
+@click.option("--architecture", help="Network of a weights-only file: mobilenet_v2, resnet50 ...")
+@click.option("--alpha", type=click.FloatRange(0.05, 2.0), help="Width of that network.")
+@click.option("--classes", type=click.IntRange(1, 100_000), help="Outputs of that network.")
+@click.option("--allow-code", is_flag=True, help="Run the Python code of Lambda layers: trust whoever made the file.")
 @click.option("--report-on", type=PATH, help="Labelled pictures to score on: CSV of path,label, or class folders.")
 @click.option(
     "--effort",
@@ -66,7 +71,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @quiet_option
 @seed_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Quantize a Keras MODEL (.keras or .h5) to one self-describing int8 .tflite, and show what that cost."""
+    """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to one self-describing int8 .tflite, and show what that cost."""
     from edgevision.errors import GateNotMet
 
     from ..convert import convert as run
@@ -90,8 +95,10 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
 def _options(values: dict[str, Any]) -> Any:
     from ..convert import ConvertOptions
     from ..infer_rule import RuleOptions
+    from ..load_options import LoadOptions
 
     names = ("mean", "std", "resize", "crop_fraction", "order")
     rule = RuleOptions(**{name: values.pop(name) for name in names})
+    load = LoadOptions(**{name: values.pop(name) for name in LoadOptions.__dataclass_fields__})
     model: Path = values.pop("model")
-    return ConvertOptions(model=model, rule=rule, **values)
+    return ConvertOptions(model=model, rule=rule, load=load, **values)

@@ -1,0 +1,141 @@
+"""Builds a network of keras.applications by its name, and fills it from a file that holds weights only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from edgevision.errors import BadInput, BadModel, UnknownName, nearest
+
+from . import backend, weight_files
+from .scan import Scan
+
+BUILDERS = {
+    "mobilenet": "MobileNet", "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v3_small": "MobileNetV3Small", "mobilenet_v3_large": "MobileNetV3Large",
+    **{f"efficientnet_b{n}": f"EfficientNetB{n}" for n in range(8)},
+    **{f"efficientnet_v2_b{n}": f"EfficientNetV2B{n}" for n in range(4)},
+    "resnet50": "ResNet50", "resnet101": "ResNet101", "resnet50_v2": "ResNet50V2", "resnet101_v2": "ResNet101V2",
+    "densenet121": "DenseNet121", "densenet169": "DenseNet169", "nasnet_mobile": "NASNetMobile",
+    "inception_v3": "InceptionV3", "xception": "Xception", "vgg16": "VGG16", "vgg19": "VGG19",
+}  # fmt: skip
+"""Names for ``--architecture`` -> functions of keras.applications."""
+WITH_ALPHA = ("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+SIZE = 224
+"""Pixels of a side unless told otherwise."""
+Arrays = weight_files.Arrays
+
+
+def load(found: Scan) -> Any:
+    """The network that ``found.options`` names, with the file's weights: a Keras model. Raises BadModel, BadInput.
+
+    Arrays are matched by the names of their layers and by shape. Beside the published network with its own top, the
+    usual transfer model is tried: global average pooling and one dense layer.
+    """
+    options = found.options
+    assert options.architecture is not None
+    if options.architecture not in BUILDERS:
+        known = list(BUILDERS)
+        hint = nearest(options.architecture, known)
+        raise UnknownName(f"no architecture {options.architecture!r}{hint}; there are {', '.join(known)}")
+    if options.alpha is not None and options.architecture not in WITH_ALPHA:
+        raise BadInput(f"--alpha is for {', '.join(WITH_ALPHA)}; {options.architecture} has one width")
+    arrays = _without_paths(weight_files.read(found.path))
+    classes = options.classes or _classes(arrays)
+    faults = []
+    for top in (False, True):
+        model = _build(found, classes, top)
+        fault = _assign(model, arrays)
+        if fault is None:
+            return model
+        faults.append(fault)
+    best = min(faults, key=len)
+    raise BadModel(f"{found.path} does not fit {_describe(found)} with {classes} classes: {_fault(best)}")
+
+
+def _build(found: Scan, classes: int, top: bool) -> Any:
+    """With random weights; ``top``: the published head, else pooling and a dense layer."""
+    keras, options = backend.keras(), found.options
+    side = options.image_size or SIZE
+    arguments: dict[str, Any] = {"weights": None, "input_shape": (side, side, 3), "include_top": top}
+    if options.alpha is not None:
+        arguments["alpha"] = options.alpha
+    end = "sigmoid" if classes == 1 else "softmax"
+    if top:
+        arguments |= {"classes": classes, "classifier_activation": end}
+    if top and options.architecture == "nasnet_mobile":
+        del arguments["classifier_activation"]
+    try:
+        base = getattr(keras.applications, BUILDERS[str(options.architecture)])(**arguments)
+    except ValueError as error:
+        raise BadInput(f"{_describe(found)} cannot be built: {str(error).splitlines()[0]}") from None
+    if top:
+        return base
+    pooled = keras.layers.GlobalAveragePooling2D(name="head_pooling")(base.output)
+    scores = keras.layers.Dense(classes, activation=end, name="head_scores")(pooled)
+    return keras.Model(base.input, scores)
+
+
+def _assign(model: Any, arrays: Arrays) -> list[str] | None:
+    """Fills a model, or says what does not fit, one line a layer; nothing is filled then."""
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    left = {name: values for name, values in arrays.items() if name not in wanted}
+    pairs: list[tuple[Any, Any]] = []
+    faults: list[str] = []
+    for name, layer in wanted.items():
+        shapes = [tuple(w.shape) for w in layer.weights]
+        # The layers at the end were named by whoever built the head.
+        found = arrays.get(name) or next((left.pop(key) for key in list(left) if _shapes(left[key]) == shapes), None)
+        if found is None or _shapes(found) != shapes:
+            faults.append(f"layer {name!r} takes {_list(shapes)}, the file has {_list(_shapes(found or []))}")
+        else:
+            pairs.append((layer, found))
+    faults += [
+        f"the file has a layer {name!r}, {_list(_shapes(values))}, that the network lacks"
+        for name, values in left.items()
+    ]
+    if faults:
+        return faults
+    for layer, values in pairs:
+        layer.set_weights(values)
+    return None
+
+
+def _without_paths(arrays: Arrays) -> Arrays:
+    """Keras 2's MobileNetV3 had slashes in the names of its layers, which Keras 3 writes as underscores."""
+    return dict(_current(name, values) for name, values in arrays.items())
+
+
+def _current(name: str, values: Any) -> tuple[str, Any]:
+    return re.sub(r"/", "_", name), values
+
+
+def _classes(arrays: Arrays) -> int:
+    """How many outputs the last layer of the file has."""
+    last: Iterator[Any] = (values[-1] for values in reversed(arrays.values()) if values[-1].ndim == 1)
+    bias = next(last, None)
+    if bias is None:
+        raise BadInput("the file does not show how many classes there are; give --classes")
+    return int(bias.shape[0])
+
+
+def _describe(found: Scan) -> str:
+    alpha = f" {found.options.alpha:g}" if found.options.alpha is not None else ""
+    side = found.options.image_size or SIZE
+    return f"{found.options.architecture}{alpha}, {side}x{side}"
+
+
+def _fault(faults: list[str]) -> str:
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return (
+        f"{faults[0]}{more}; give the --architecture, --alpha and --classes it was made with, or save the whole model"
+    )
+
+
+def _shapes(arrays: Any) -> list[tuple[int, ...]]:
+    return [tuple(array.shape) for array in arrays]
+
+
+def _list(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join("x".join(map(str, shape)) or "1" for shape in shapes) or "none"

@@ -1,0 +1,164 @@
+"""The answering function of a SavedModel, frozen; what its layers would say of it is read from its graph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision.errors import BadModel
+
+from . import backend, saved_model
+
+LINES = {"Mul": "Multiply", "RealDiv": "TrueDivide", "AddV2": "Add", "Add": "Add", "BiasAdd": "Add", "Sub": "Subtract"}
+"""TensorFlow's operators -> the names of Keras 3's, which ``infer_rule`` reads."""
+PASSING = ("Identity", "IdentityN", "Cast", "NoOp", "Reshape", "Squeeze", "EnsureShape", "StopGradient")
+ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "LogSoftmax": "log_softmax"}
+
+
+class SavedFunction:
+    """Float pictures in, scores out; called like a Keras model."""
+
+    def __init__(self, path: Path) -> None:
+        """Of a folder that was checked. Raises BadModel, and whatever TensorFlow raises for a damaged one."""
+        tf = backend.tensorflow()
+        self._loaded = tf.saved_model.load(str(path))
+        signatures = self._loaded.signatures
+        self._function = signatures[next(name for name in saved_model.SIGNATURES if name in signatures)]
+        inputs = self._function.structured_input_signature[1]
+        outputs = self._function.structured_outputs
+        for kind, specs in (("inputs", inputs), ("outputs", outputs)):
+            if len(specs) != 1:
+                names = ", ".join(f"{name} {_shape(spec)}" for name, spec in specs.items())
+                raise BadModel(
+                    f"{path} has {len(specs)} {kind} ({names}); only classifiers of one picture are converted"
+                )
+        self._argument, given = next(iter(inputs.items()))
+        self._result, answer = next(iter(outputs.items()))
+        self.input_shape, self.output_shape = _shape(given), _shape(answer)
+        self._dtype = given.dtype
+        self.parameters = sum(int(np.prod(v.shape)) for v in self._function.graph.variables)
+
+    def __call__(self, pictures: Any, training: bool = False) -> Any:
+        """The scores of float pictures (batch, height, width, channels); only inference is known."""
+        assert not training
+        tf = backend.tensorflow()
+        return self._function(**{self._argument: tf.cast(pictures, self._dtype)})[self._result]
+
+    def config(self, height: int, width: int) -> dict[str, Any]:
+        """The architecture as far as preprocessing and task go, in the form of a serialized Keras model."""
+        nodes, output = self._frozen(height, width)
+        layers = [_layer("InputLayer", "image")]
+        for name, kind, numbers in _entry(nodes):
+            layers.append(_layer(kind, name, layers[-1]["name"], numbers))
+        layers.append(_layer("SavedModel", "network", layers[-1]["name"]))
+        layers.append(_layer("Activation", "scores", layers[-1]["name"], activation=_end(nodes, output)))
+        ends = {"input_layers": ["image", 0, 0], "output_layers": ["scores", 0, 0]}
+        return {"class_name": "Functional", "config": {"name": "saved_model", "layers": layers, **ends}}
+
+    def _frozen(self, height: int, width: int) -> tuple[dict[str, Any], str]:
+        """The nodes of the function for one picture, its calls spread out, its variables constants; the last one's name."""
+        tf = backend.tensorflow()
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        spec = tf.TensorSpec((1, height, width, self.input_shape[3]), tf.float32)
+        traced = tf.function(self.__call__, autograph=False, input_signature=[spec]).get_concrete_function()
+        frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+        return {node.name: node for node in frozen.graph.as_graph_def().node}, frozen.outputs[0].op.name
+
+
+def load(path: Path) -> SavedFunction:
+    """The function of a folder that was checked, once a child process has survived it. Raises BadModel."""
+    from . import child
+
+    with child.started("edgevision.convert.saved_function", path) as probe:
+        backend.tensorflow()  # takes as long as the child's own start
+        probe.require()
+    with backend.quiet():
+        return _open(path)
+
+
+def _open(path: Path) -> SavedFunction:
+    try:
+        return SavedFunction(path)
+    except (BadModel, ModuleNotFoundError):
+        raise
+    # TensorFlow answers damage with nearly any exception.
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        raise BadModel(
+            f"{path}: TensorFlow cannot load it: {lines[0][:300] if lines else type(error).__name__}"
+        ) from None
+
+
+def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
+    """The lines that a picture meets first: name, kind and numbers of each operator with a constant."""
+    found: list[tuple[str, str, list[float]]] = []
+    current = next((name for name, node in nodes.items() if node.op == "Placeholder"), "")
+    while True:
+        readers = [node for node in nodes.values() if current in _sources(node)]
+        if len(readers) != 1:
+            return found
+        node, current = readers[0], readers[0].name
+        if node.op in PASSING:
+            continue
+        sources = _sources(node)
+        numbers = _constant(nodes, sources[1]) if len(sources) == 2 else None
+        if node.op not in LINES or numbers is None:
+            return found
+        found.append((node.name.rpartition("/")[2] + f"_{len(found)}", LINES[node.op], numbers))
+
+
+def _end(nodes: dict[str, Any], output: str) -> str:
+    """What the last operator applies; linear for plain scores."""
+    return ENDS.get(_behind(nodes, output).op, "linear")
+
+
+def _constant(nodes: dict[str, Any], name: str) -> list[float] | None:
+    """The numbers of a constant, one or three; None for anything else."""
+    from tensorflow import make_ndarray
+
+    node = _behind(nodes, name)
+    if node.op != "Const":
+        return None
+    values = make_ndarray(node.attr["value"].tensor)
+    return [float(v) for v in values.ravel()] if values.size in (1, 3) else None
+
+
+def _behind(nodes: dict[str, Any], name: str) -> Any:
+    """The node whose values come out of this one."""
+    node = nodes[name]
+    while node.op in PASSING and _sources(node):
+        node = nodes[_sources(node)[0]]
+    return node
+
+
+def _layer(kind: str, name: str, before: str | None = None, numbers: Any = (), **config: Any) -> dict[str, Any]:
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
+    calls = [] if before is None else [{"args": [tensor, *numbers], "kwargs": {}}]
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": calls}
+
+
+def _sources(node: Any) -> list[str]:
+    """The nodes whose values one reads; a reference that begins with ^ is only about order."""
+    return [reference.partition(":")[0] for reference in node.input if not reference.startswith("^")]
+
+
+def _shape(spec: Any) -> tuple[int | None, ...]:
+    return () if spec.shape.rank is None else tuple(spec.shape.as_list())
+
+
+def _main(path: str) -> None:
+    """Loads and runs a SavedModel once; may take the whole process down."""
+    tf = backend.tensorflow()
+    function = _open(Path(path))
+    if len(function.input_shape) == 4 and function.input_shape[3] is not None:
+        function(tf.zeros([n or 64 for n in function.input_shape]))
+
+
+if __name__ == "__main__":
+    from . import child
+
+    child.run(_main, sys.argv[1])
