@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Clock:
     """Seconds since 1970, UTC."""
     sleep: Callable[[float], None] = time.sleep
     """Waits for so many seconds."""
+    wait: Callable[[Event, float], bool] = Event.wait
+    """Waits for so many seconds or until the event is set; whether it is."""
 
 
 SYSTEM = Clock()

@@ -5,7 +5,9 @@ A script is steps with commas between them, each may be repeated: ``ok*30,slow,f
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.data import Frame
-from edgevision.errors import BadInput, CameraLost, EngineError, nearest
+from edgevision.errors import BadInput, CameraGone, CameraLost, EngineError, nearest
 
 from .cameras.pattern import PatternReader
+from .cameras.reopening import Reopening
 from .cameras.wanted import ANY, Wanted
 from .clock import SYSTEM, Clock
 from .items import Unreadable
@@ -26,10 +29,11 @@ if TYPE_CHECKING:
 
 CAMERA_STEPS = ("ok", "slow", "frozen", "garbled", "wrong_size", "unreadable", "lost")
 """slow: SLOW_S late; frozen: the pixels of the frame before, as new; garbled: noise in the lower half; wrong_size: half
-as wide and high; unreadable: damage in the place of a frame; lost: CameraLost."""
+as wide and high; unreadable: damage in the place of a frame; lost: CameraLost, for good where no step follows."""
 ENGINE_STEPS = ("ok", "slow", "error")
 """slow: SLOW_S late; error: EngineError."""
 SLOW_S = 1.0
+SIZE = (640, 480)
 _MAX_REPEAT = 1_000_000
 
 
@@ -52,13 +56,15 @@ class FakeCamera:
     """Delivers one item for each step of its script, in step, then ends. Nothing is dropped."""
 
     dropped = 0
+    frozen_s = 1.0
+    may_repeat = False
 
     def __init__(
         self,
         script: str,
         *,
         live: bool = True,
-        size: tuple[int, int] = (640, 480),
+        size: tuple[int, int] = SIZE,
         fps: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -67,25 +73,31 @@ class FakeCamera:
         self.live = live
         self.description = "a fake camera with scripted faults"
         self.closed = False
-        self._steps = parse_script(script, CAMERA_STEPS)
+        self._steps = deque(parse_script(script, CAMERA_STEPS))
         self._reader = PatternReader(self.spec, *size, fps, clock)
         self._clock = clock
         self._last: Frame | None = None
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
         """Frames as the script says. Raises CameraLost at ``lost``."""
-        for index, step in enumerate(self._steps):
-            if self.closed:
-                return
-            yield self._item(index, step)
+        index = 0
+        while self._steps and not self.closed:
+            yield self._item(index, self._steps.popleft())
+            index += 1
 
     def close(self) -> None:
         """Ends the iteration."""
         self.closed = True
 
+    def again(self) -> FakeCamera:
+        """The same camera, opened once more: its script goes on after the loss."""
+        found = copy(self)
+        found.closed = False
+        return found
+
     def _item(self, index: int, step: str) -> Frame | Unreadable:
         if step == "lost":
-            raise CameraLost(f"{self.spec} is lost, as scripted")
+            raise (CameraLost if self._steps else CameraGone)(f"{self.spec} is lost, as scripted")
         if step == "slow":
             self._clock.sleep(SLOW_S)
         frame = replace(self._reader.read(), captured_at=self._clock.monotonic() if self.live else None)
@@ -147,9 +159,10 @@ class FakeEngine:
         return answers
 
 
-def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> FakeCamera:
-    """``fake:ok*30,lost``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
-    return FakeCamera(spec.partition(":")[2] or "ok", fps=30.0, clock=clock)
+def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Reopening:
+    """``fake:ok*30,lost,ok*30``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
+    camera = FakeCamera(spec.partition(":")[2] or "ok", fps=wanted.fps or 30.0, clock=clock, size=wanted.size or SIZE)
+    return Reopening(camera, camera.again, clock)
 
 
 def _spoil(frame: Frame, seed: int) -> None:

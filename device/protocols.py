@@ -28,7 +28,11 @@ class Source(Protocol):
 
 
 class Reader(Protocol):
-    """One back end: reads item after item, on a thread that a camera class runs."""
+    """One back end: reads item after item, on a thread that a camera class runs.
+
+    One that can end its own read has ``interrupt()``, called from another thread; one that passes over broken frames counts
+    them in ``damaged``.
+    """
 
     spec: str
     """As a user would type it; secrets left out."""

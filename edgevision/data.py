@@ -32,6 +32,8 @@ class Frame:
     """Where it came from: the camera's spec, or the path of the file."""
     position_s: float | None = None
     """Seconds from the start of a video; None elsewhere."""
+    reduced: int = 1
+    """The source delivered it at 1/reduced of its size, no finer than the model needs; boxes count in these pixels."""
 
     @property
     def width(self) -> int:

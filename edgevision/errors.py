@@ -54,6 +54,10 @@ class CameraLost(CameraError):
     """A camera or stream that stopped delivering frames."""
 
 
+class CameraGone(CameraLost):
+    """A camera that is lost and cannot come back: nobody need wait for it."""
+
+
 class EngineError(EdgeVisionError, RuntimeError):
     """A runtime or accelerator that failed."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from edgevision.device.cameras import v4l2
+from edgevision.device.cameras import v4l2, v4l2_opening
 from edgevision.device.cameras.table import open_camera
 from edgevision.device.cameras.v4l2_nodes import Node, nodes
 from edgevision.device.clock import Clock
@@ -25,13 +25,17 @@ class FakeCapture:
 
     def __init__(self, opened: bool = True, frames: int | None = None, hang: threading.Event | None = None) -> None:
         self.opened, self.frames, self.hang, self.released, self.stamp_ms = opened, frames, hang, False, 0.0
+        self.values = {cv2.CAP_PROP_FRAME_WIDTH: 8.0, cv2.CAP_PROP_FRAME_HEIGHT: 4.0, cv2.CAP_PROP_FPS: 30.0}
 
     def isOpened(self) -> bool:
         return self.opened
 
     def get(self, key: int) -> float:
-        values = {cv2.CAP_PROP_FRAME_WIDTH: 8.0, cv2.CAP_PROP_FRAME_HEIGHT: 4.0, cv2.CAP_PROP_FPS: 30.0}
-        return self.stamp_ms if key == cv2.CAP_PROP_POS_MSEC else values[key]
+        return self.stamp_ms if key == cv2.CAP_PROP_POS_MSEC else self.values.get(key, 0.0)
+
+    def set(self, key: int, value: float) -> bool:
+        self.values[key] = float(value)
+        return True
 
     def read(self) -> tuple[bool, np.ndarray | None]:
         if self.hang is not None:
@@ -79,7 +83,7 @@ def test_only_capture_nodes_are_candidates(tmp_path: Path) -> None:
         "video10": capability("bcm2835-codec", M2M | CAPTURE),
         "video2": capability("C920", CAPTURE),
         "video3": capability("C920", META, whole=CAPTURE | META),
-        "video0": capability("unicam", CAPTURE | META, whole=CAPTURE | META),
+        "video0": capability("HD cam", CAPTURE | META, whole=CAPTURE | META),
         "video4": capability("isp", OUTPUT),
         "video5": PermissionError(13, "Permission denied"),
         "video6": OSError(19, "No such device"),
@@ -98,7 +102,7 @@ def test_only_capture_nodes_are_candidates(tmp_path: Path) -> None:
 def test_machine_without_video_devices(tmp_path: Path) -> None:
     assert nodes(tmp_path / "absent") == []
     with pytest.raises(CameraError, match="no usable camera 0; this machine has no video devices; --camera test:"):
-        v4l2.open_numbered(0, found=[])
+        v4l2_opening.open_numbered(0, found=[])
 
 
 def plug(captures: dict[str, FakeCapture]) -> tuple[list[Node], Callable[[str], FakeCapture]]:
@@ -106,7 +110,7 @@ def plug(captures: dict[str, FakeCapture]) -> tuple[list[Node], Callable[[str], 
 
 
 def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, hang: threading.Event) -> None:
-    monkeypatch.setattr(v4l2, "FIRST_FRAME_S", 0.5)
+    monkeypatch.setattr(v4l2_opening, "FIRST_FRAME_S", 0.5)
     captures = {
         "/dev/video0": FakeCapture(hang=hang),  # a Pi's raw sensor node
         "/dev/video1": FakeCapture(opened=False),
@@ -115,7 +119,7 @@ def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, 
         "/dev/video4": FakeCapture(),
     }
     found, capture = plug(captures)
-    camera = v4l2.open_numbered(1, found=found, capture=capture)
+    camera = v4l2_opening.open_numbered(1, found=found, capture=capture)
     assert camera.spec == "/dev/video4"
     assert camera.description == "cam 4, 8x4 at 30 frames/s"
     frame = next(iter(camera))
@@ -123,7 +127,7 @@ def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, 
     camera.close()
     assert [captures[path].released for path in captures][1:] == [True] * 4
     with pytest.raises(CameraError) as caught:
-        v4l2.open_numbered(9, found=found, capture=capture)
+        v4l2_opening.open_numbered(9, found=found, capture=capture)
     assert "no usable camera 9" in str(caught.value)
     assert "/dev/video0 (cam 0: opens but delivered no frame within 0.5 s)" in str(caught.value)
     assert "--camera test:" in str(caught.value)
@@ -131,7 +135,7 @@ def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, 
 
 def test_camera_unplugged_is_lost() -> None:
     found, capture = plug({"/dev/video0": FakeCapture(frames=3)})
-    stream = iter(v4l2.open_numbered(0, found=found, capture=capture))
+    stream = iter(v4l2_opening.open_numbered(0, found=found, capture=capture))
     with pytest.raises(CameraLost, match="/dev/video0 delivers no more frames"):
         for _ in range(4):
             next(stream)
@@ -160,7 +164,7 @@ def test_damaged_frames_are_passed_over() -> None:
     capture.read = read  # type: ignore[method-assign]
     reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture)
     frame = reader.read()
-    assert frame.index == 0
+    assert (frame.index, reader.damaged) == (2, 2)
     assert frame.pixels.all()
 
 

@@ -24,14 +24,28 @@ class NewestFrame(ThreadedCamera):
 
     live = True
 
-    def __init__(self, reader: Reader, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        timeout_s: float = TIMEOUT_S,
+        frozen_s: float = 0.0,
+        may_repeat: bool = True,
+        identity: str = "",
+    ) -> None:
+        """``frozen_s``: a picture unchanged for so long is frozen; 0: never. ``may_repeat``: two equal frames may be two.
+
+        ``identity``: a spec that opens this camera again wherever it is plugged in; empty: its own.
+        """
         super().__init__(reader, Handoff(1, newest_wins=True))
         self._timeout_s = timeout_s
+        self.frozen_s = frozen_s
+        self.may_repeat = may_repeat
+        self.identity = identity or reader.spec
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far."""
-        return self._handoff.dropped
+        """Frames that were captured and never delivered, so far; damaged ones too."""
+        return self._handoff.dropped + int(getattr(self._reader, "damaged", 0))
 
     def _next(self) -> Frame | Unreadable | None:
         try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 """For opening, and for each frame."""
+FROZEN_S = 60.0
+"""A compressed stream of a scene that stands still repeats its frames; not for so long."""
 _SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
 
 
@@ -71,7 +73,8 @@ def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source
         host = None
     if not host:
         raise BadInput(f"{shown(url)} is no complete URL; for one: rtsp://192.168.1.20:554/stream1")
-    return NewestFrame(StreamReader(url, clock))
+    frozen_s = wanted.frozen_after(FROZEN_S)
+    return NewestFrame(StreamReader(url, clock), TIMEOUT_S, frozen_s, may_repeat=True, identity=url)
 
 
 def shown(url: str) -> str:

@@ -19,10 +19,16 @@ PREFIXES = {
     # what stands before the colon: "module:function" below edgevision.device, called with spec, clock and what is wanted
     "test": "cameras.pattern:open_pattern",
     "fake": "fakes:open_fake",
+    "picamera": "cameras.picamera:open_picamera",
+    "rpicam": "cameras.rpicam:open_rpicam",
+    "v4l2": "cameras.v4l2_opening:open_v4l2",
+    "usb": "cameras.v4l2_opening:open_usb",
     "http": "cameras.stream:open_stream",
     "https": "cameras.stream:open_stream",
     "rtsp": "cameras.stream:open_stream",
 }
+LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp"})
+"""What may be lost and come back."""
 
 
 def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
@@ -44,16 +50,8 @@ def _as_wanted(source: Source, wanted: Wanted) -> Source:
 
 
 def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
-    if spec.isdecimal():
-        from .v4l2 import open_numbered
-
-        return open_numbered(int(spec), clock)
-    if spec.startswith("/dev/"):
-        from .v4l2 import open_node
-
-        return open_node(spec, clock)
-    if (opened := _by_prefix(spec, clock, wanted)) is not None:
-        return opened
+    if spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES:
+        return _steady(spec, clock, wanted)
     if Path(spec).exists():
         raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
     raise UnknownName(f"no such camera: {spec!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
@@ -62,8 +60,8 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
 def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     path = Path(spec)
     if not path.exists():
-        if (opened := _by_prefix(spec, clock, wanted)) is not None:
-            return opened
+        if _prefix(spec) in PREFIXES:
+            return _steady(spec, clock, wanted)
         raise MissingFile(
             f"no such file or folder: {spec}" + (f"; for a camera write --camera {spec}" if spec.isdecimal() else "")
         )
@@ -74,13 +72,34 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     return _by_content(path)
 
 
-def _by_prefix(spec: str, clock: Clock, wanted: Wanted) -> Source | None:
-    prefix, colon, _ = spec.partition(":")
-    target = PREFIXES.get(prefix.lower()) if colon else None
-    if target is None:
-        return None
-    module, _, function = target.partition(":")
+def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    """A live source is opened so that Ctrl-C ends the wait, and opened again when it is lost."""
+    if _prefix(spec) in PREFIXES and _prefix(spec) not in LIVE:
+        return _back_end(spec, clock, wanted)
+    from .reopening import Reopening, open_steadily
+
+    first = open_steadily(lambda: _back_end(spec, clock, wanted), spec)
+    identity = str(getattr(first, "identity", spec))
+    return Reopening(first, lambda: _back_end(identity, clock, wanted), clock)
+
+
+def _back_end(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec.isdecimal():
+        from .numbered import open_numbered
+
+        return open_numbered(int(spec), clock, wanted)
+    if spec.startswith("/dev/"):
+        from .v4l2_opening import open_node
+
+        return open_node(spec, clock, wanted)
+    module, _, function = PREFIXES[_prefix(spec)].partition(":")
     return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock, wanted))
+
+
+def _prefix(spec: str) -> str:
+    """What stands before the colon, or nothing."""
+    prefix, colon, _ = spec.partition(":")
+    return prefix.lower() if colon else ""
 
 
 def _by_content(path: Path) -> Source:
@@ -102,5 +121,4 @@ def _by_content(path: Path) -> Source:
 
 
 def _hint(spec: str) -> str:
-    prefix, colon, _ = spec.partition(":")
-    return nearest(prefix, list(PREFIXES)) if colon else ""
+    return nearest(_prefix(spec), list(PREFIXES)) if _prefix(spec) else ""

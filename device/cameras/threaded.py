@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..items import Unreadable
     from ..protocols import Reader
 
-JOIN_S = 2.0
+JOIN_S = 1.0
 """How long ``close`` waits for a read that is under way; a read that hangs is left behind."""
 
 
@@ -48,6 +48,9 @@ class ThreadedCamera:
             if first:
                 self._reader.close()
         elif self._thread is not current_thread():
+            interrupt = getattr(self._reader, "interrupt", None)
+            if first and interrupt is not None:
+                interrupt()
             self._thread.join(JOIN_S)
 
     def _next(self) -> Frame | Unreadable | None:

@@ -1,31 +1,30 @@
-"""USB and other V4L2 cameras through OpenCV. A node counts as a camera only once it has delivered a frame."""
+"""USB and other V4L2 cameras through OpenCV.
+
+Where a camera sends JPEGs, they are taken as they come and decoded here: no larger than the model needs, and a damaged one
+is noticed instead of shown with a gray rest.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
+from edgevision import pictures
 from edgevision.data import Frame
-from edgevision.errors import CameraError, CameraLost, EdgeVisionError
+from edgevision.errors import BadPicture, CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
-from ..handoff import Handoff
-from .newest import NewestFrame
-from .v4l2_nodes import Node, nodes
+from .reduction import reduction
+from .v4l2_formats import Format, choose
+from .wanted import ANY, Wanted
 
-if TYPE_CHECKING:
-    from ..protocols import Source
-
-FIRST_FRAME_S = 5.0
-"""A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""
 BAD_READS = 10
 """So many in a row, and the camera is gone; USB cameras send a damaged frame now and then, mostly the first."""
-TRY_TEST = "--camera test: is a moving test pattern that is always there"
 Capture = Callable[[str], Any]
 """Opens a node: a path -> cv2.VideoCapture."""
 
@@ -33,26 +32,38 @@ Capture = Callable[[str], Any]
 class V4L2Reader:
     """Reads one node, BGR."""
 
-    def __init__(self, path: str, name: str = "", clock: Clock = SYSTEM, capture: Capture | None = None) -> None:
-        """Raises CameraError when the node cannot be opened."""
+    def __init__(
+        self,
+        path: str,
+        name: str = "",
+        clock: Clock = SYSTEM,
+        capture: Capture | None = None,
+        wanted: Wanted = ANY,
+        offered: tuple[Format, ...] = (),
+    ) -> None:
+        """``offered``: what the camera says it can do. Raises CameraError when the node cannot be opened."""
         self.spec = path
+        self.damaged = 0
+        """Frames that broke on the wire."""
+        self._wanted = wanted
         self._clock = clock
         self._index = 0
-        self._capture = (capture or _open)(path)
+        self._capture = (capture or open_capture)(path)
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(f"cannot open {path}: it is no camera, or another program uses it")
-        size = f"{self._get(cv2.CAP_PROP_FRAME_WIDTH):.0f}x{self._get(cv2.CAP_PROP_FRAME_HEIGHT):.0f}"
-        fps = self._get(cv2.CAP_PROP_FPS)
-        self.description = ", ".join(filter(None, [name, size + (f" at {fps:.4g} frames/s" if fps > 0 else "")]))
+        self._arrange(offered)
+        width, height = self._get(cv2.CAP_PROP_FRAME_WIDTH), self._get(cv2.CAP_PROP_FRAME_HEIGHT)
+        self._reduced = reduction(int(width), int(height), wanted)
+        self.description = ", ".join(filter(None, [name, self._describe((int(width), int(height)))]))
 
     def read(self) -> Frame:
         """The next frame; damaged ones are passed over. Raises CameraLost."""
         for _ in range(BAD_READS):
-            pixels = self._decode()
+            frame = self._decode()
             now = self._clock.monotonic()
-            if _is_picture(pixels):
-                frame = Frame(pixels, "BGR", self._index, self._stamp(now), self.spec)
+            if frame is not None:
+                frame = replace(frame, index=self._index, captured_at=self._stamp(now), source=self.spec)
                 self._index += 1
                 return frame
         raise CameraLost(f"{self.spec} delivers no more frames (unplugged?)")
@@ -61,99 +72,70 @@ class V4L2Reader:
         """Frees the device."""
         self._capture.release()
 
-    def _decode(self) -> Any:
+    def _arrange(self, offered: tuple[Format, ...]) -> None:
+        """Asks for the best of what is offered; the driver may give something else, which is then read back."""
+        best = choose(offered, self._wanted)
+        size, fps = self._wanted.size, self._wanted.fps
+        if best is not None:
+            size, fps = (best.width, best.height), best.rates_fps[0]
+            self._capture.set(cv2.CAP_PROP_FOURCC, _code(best.fourcc))
+        if size is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        if fps is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, fps)
+        if self._fourcc() in ("MJPG", "JPEG"):
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+    def _describe(self, size: tuple[int, int]) -> str:
+        fps = self._get(cv2.CAP_PROP_FPS)
+        text = f"{size[0]}x{size[1]}" + (f" {self._fourcc()}" if self._fourcc() else "")
+        if self._wanted.size not in (None, size):
+            text += f" (it does not offer {self._wanted.width}x{self._wanted.height})"
+        text += f" at {fps:.4g} frames/s" if fps > 0 else ""
+        return text + (f", decoded at 1/{self._reduced} of its size" if self._reduced > 1 else "")
+
+    def _decode(self) -> Frame | None:
+        """One frame, or None for what is none."""
         try:
-            good, pixels = self._capture.read()
-        except cv2.error:  # a JPEG that broke on the wire
+            good, data = self._capture.read()
+        except cv2.error:  # a JPEG that OpenCV could not decode
+            self._break()
             return None
-        return pixels if good else None
+        if not good or not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.size == 0:
+            return None
+        if data.shape[2:] == (3,):
+            return Frame(data, "BGR")
+        if data.ndim > 1 and 1 not in data.shape:
+            return None
+        try:
+            return pictures.decode(data.tobytes(), self.spec, self._reduced)
+        except BadPicture:
+            self._break()
+            return None
+
+    def _break(self) -> None:
+        self.damaged += 1
+        self._index += 1
 
     def _stamp(self, now: float) -> float:
         """The driver's time of capture where it is on our clock (V4L2 says CLOCK_MONOTONIC for most), otherwise now."""
         stamp = self._get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp if now - 1.0 < stamp <= now else now
 
+    def _fourcc(self) -> str:
+        text = struct.pack("<I", int(self._get(cv2.CAP_PROP_FOURCC)) & 0xFFFF_FFFF).decode("ascii", errors="replace")
+        return text if text.isprintable() else ""
+
     def _get(self, key: int) -> float:
         return float(self._capture.get(key))
 
 
-def open_node(path: str, clock: Clock = SYSTEM) -> Source:
-    """A literal ``/dev/videoN``. Raises CameraError."""
-    if not Path(path).exists():
-        raise CameraError(f"no such camera: {path}; {_listing(nodes(), {})}; {TRY_TEST}")
-    known = {str(node.path): node for node in nodes()}
-    node = known.get(str(Path(path).resolve()))
-    if node is not None and node.refusal:
-        raise CameraError(f"{path} ({node.name}) is no camera: {node.refusal}; {TRY_TEST}")
-    return NewestFrame(_proven(path, node.name if node else "", clock))
+def _code(fourcc: str) -> float:
+    """Four letters as OpenCV wants them."""
+    return float(int.from_bytes(fourcc.ljust(4).encode("ascii"), "little"))
 
 
-def open_numbered(
-    number: int, clock: Clock = SYSTEM, found: list[Node] | None = None, capture: Capture | None = None
-) -> Source:
-    """The N-th node, from 0, that delivers a frame. Raises CameraError, which lists what there is."""
-    found = nodes() if found is None else found
-    failures: dict[Path, str] = {}
-    usable = 0
-    for node in found:
-        if node.refusal:
-            continue
-        try:
-            reader = _proven(str(node.path), node.name, clock, capture)
-        except EdgeVisionError as error:
-            failures[node.path] = str(error).removeprefix(f"{node.path} ")
-            continue
-        if usable == number:
-            return NewestFrame(reader)
-        usable += 1
-        reader.close()
-    raise CameraError(f"no usable camera {number}; {_listing(found, failures)}; {TRY_TEST}")
-
-
-def _proven(path: str, name: str, clock: Clock, capture: Capture | None = None) -> V4L2Reader:
-    """A reader that has delivered a frame. Raises CameraError.
-
-    Opening and the first read run on a thread: both may hang in the driver, and must not take the command along.
-    """
-    answer: Handoff[V4L2Reader] = Handoff(1, newest_wins=False)
-    Thread(target=_prove, args=(answer, path, name, clock, capture), name=f"try {path}", daemon=True).start()
-    try:
-        reader = answer.get(FIRST_FRAME_S)
-    except TimeoutError:
-        answer.close()
-        raise CameraError(f"{path} opens but delivered no frame within {FIRST_FRAME_S:g} s") from None
-    assert reader is not None
-    return reader
-
-
-def _prove(answer: Handoff[V4L2Reader], path: str, name: str, clock: Clock, capture: Capture | None) -> None:
-    try:
-        reader = V4L2Reader(path, name, clock, capture)
-    except Exception as error:
-        answer.end(error)
-        return
-    try:
-        reader.read()
-    except Exception as error:
-        reader.close()
-        answer.end(error)
-        return
-    if not answer.put(reader):
-        reader.close()  # too late: nobody waits any more
-
-
-def _listing(found: list[Node], failures: dict[Path, str]) -> str:
-    if not found:
-        return "this machine has no video devices"
-    states = (failures.get(node.path) or node.refusal or "a capture node" for node in found)
-    return "there are " + ", ".join(
-        f"{node.path} ({node.name}: {state})" for node, state in zip(found, states, strict=True)
-    )
-
-
-def _is_picture(pixels: Any) -> bool:
-    return isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,) and pixels.size > 0
-
-
-def _open(path: str) -> Any:
+def open_capture(path: str) -> Any:
+    """OpenCV's door to a node."""
     return cv2.VideoCapture(path, cv2.CAP_V4L2)

@@ -14,10 +14,19 @@ _QUERYCAP = 0x80685600
 """VIDIOC_QUERYCAP of linux/videodev2.h: _IOR('V', 0, 104 bytes)."""
 _CAPABILITY = struct.Struct("16s32s32sIII12x")
 """struct v4l2_capability: driver, card, bus_info, version, capabilities, device_caps."""
-_CAPTURE = 0x0000_0001 | 0x0000_1000
-"""V4L2_CAP_VIDEO_CAPTURE, V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
+_CAPTURE = 0x0000_0001
+"""V4L2_CAP_VIDEO_CAPTURE: single-planar, as every USB camera."""
+_CAPTURE_MPLANE = 0x0000_1000
+"""V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
 _MEM2MEM = 0x0000_8000 | 0x0000_4000
 """V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE: a codec, not a camera."""
+RAW_DRIVERS = {
+    # driver: what its capture nodes deliver; on a Raspberry Pi the pictures come from libcamera instead
+    "unicam": "the raw data of a CSI camera",
+    "rp1-cfe": "the raw data of a CSI camera",
+    "bcm2835-isp": "what the image processor is fed",
+    "pispbe": "what the image processor is fed",
+}
 _DEVICE_CAPS = 0x8000_0000
 """Set when device_caps speaks of this node rather than of the whole device."""
 
@@ -33,30 +42,51 @@ class Node:
     """Where it is plugged in."""
     refusal: str | None
     """Why it is no camera; None: it may be one."""
+    driver: str = ""
+    identity: str = ""
+    """A path that means this camera after it was plugged in again, too: in /dev/v4l/by-id, else by-path."""
+
+    @property
+    def spec(self) -> str:
+        """What opens this camera wherever it is plugged in."""
+        folder, _, name = self.identity.rpartition("/")
+        return f"usb:{name}" if folder.endswith("by-id") else self.identity or str(self.path)
 
 
 def nodes(sysfs: Path = SYSFS, dev: Path = Path("/dev"), query: Callable[[Path], bytes] | None = None) -> list[Node]:
     """All video nodes of this machine, by number."""
     found = [entry for entry in sysfs.glob("video*") if entry.name[5:].isdecimal()] if sysfs.is_dir() else []
     found.sort(key=lambda entry: int(entry.name[5:]))
-    return [_node(entry, dev / entry.name, query or _query) for entry in found]
+    names = _identities(dev)
+    return [_node(entry, dev / entry.name, query or _query, names) for entry in found]
 
 
-def _node(entry: Path, path: Path, query: Callable[[Path], bytes]) -> Node:
+def _identities(dev: Path) -> dict[str, str]:
+    """/dev/videoN -> the link that means it for good; by-id before by-path."""
+    links = [link for kind in ("by-path", "by-id") for link in sorted((dev / "v4l" / kind).glob("*"))]
+    return {str(link.resolve()): str(link) for link in links}
+
+
+def _node(entry: Path, path: Path, query: Callable[[Path], bytes], identities: dict[str, str]) -> Node:
     name = _read(entry / "name") or path.name
     try:
-        _driver, card, bus, _version, whole, own = _CAPABILITY.unpack(query(path))
+        driver, card, bus, _version, whole, own = _CAPABILITY.unpack(query(path))
     except PermissionError:
         return Node(path, name, "", "no permission; sudo usermod -aG video $USER, then log in again")
     except OSError as error:
         return Node(path, name, "", (error.strerror or str(error)).lower())
     caps = own if whole & _DEVICE_CAPS else whole
-    return Node(path, _text(card) or name, _text(bus), _refusal(caps))
+    identity = identities.get(str(path.resolve()), "")
+    return Node(path, _text(card) or name, _text(bus), _refusal(caps, _text(driver)), _text(driver), identity)
 
 
-def _refusal(caps: int) -> str | None:
+def _refusal(caps: int, driver: str) -> str | None:
+    if driver in RAW_DRIVERS:
+        return f"{RAW_DRIVERS[driver]}, no pictures"
     if caps & _MEM2MEM:
         return "a codec, not a camera"
+    if caps & _CAPTURE_MPLANE and not caps & _CAPTURE:
+        return "raw data in several planes, no pictures"
     if not caps & _CAPTURE:
         return "does not capture pictures"
     return None

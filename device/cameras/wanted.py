@@ -66,6 +66,10 @@ class Wanted:
         """Whether frames are changed on their way: rotated, flipped or cut."""
         return self.rotate != 0 or self.flip != "none" or self.roi is not None
 
+    def frozen_after(self, default_s: float) -> float:
+        """Seconds after which an unchanged picture is frozen, of a camera whose own are ``default_s``; 0: never."""
+        return default_s if self.frozen_s is None else self.frozen_s
+
 
 ANY = Wanted()
 

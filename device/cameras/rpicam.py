@@ -1,0 +1,235 @@
+"""CSI cameras through rpicam-vid, for a system without picamera2: raw frames from a child process.
+
+The frames are YUV 4:2:0 as the image processor writes them. It pads rows to a multiple of 64 or 128 bytes without saying so;
+widths are therefore asked for in multiples of 128, which need no padding, and what is too much is cut off on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.data import Frame
+from edgevision.errors import CameraError, CameraLost
+
+from ..clock import SYSTEM, Clock
+from .libcamera import LibcameraCamera
+from .newest import TIMEOUT_S, NewestFrame
+from .raw_pixels import layout, pixels
+from .wanted import ANY, Wanted
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+    from ..protocols import Source
+
+PROGRAMS = ("rpicam-vid", "libcamera-vid")
+"""The name today, and on Raspberry Pi OS Bullseye."""
+BLOCK = 128
+"""Widths in multiples of so many pixels have no padding, in luma and chroma."""
+SIZES = ((896, 672), (1152, 648))
+"""Pixels, for sensors of 4:3 and 16:9: the whole field of view, below the size from which the colours follow Rec. 709."""
+FPS = 30.0
+FROZEN_S = 5.0
+LIST_S = 15.0
+_END_S = 2.0
+_PIPE_BYTES = 1 << 20
+_LISTED = re.compile(r"^\s*(\d+) : (\S+) \[(\d+)x(\d+)[^\]]*\] \((.+)\)\s*$")
+_MODE = re.compile(r"(\d+)x(\d+) \[([\d.]+) fps")
+
+
+def program() -> str | None:
+    """Where rpicam-vid is, if it is installed."""
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+
+
+def cameras() -> tuple[LibcameraCamera, ...]:
+    """What rpicam-vid lists; USB cameras left out. Raises CameraError."""
+    path = _require()
+    try:
+        done = subprocess.run(
+            [path, "--list-cameras"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIST_S,
+            env=_quiet(),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CameraError(f"{path} --list-cameras failed: {error}") from None
+    return parse_list(done.stdout or done.stderr)
+
+
+def parse_list(text: str) -> tuple[LibcameraCamera, ...]:
+    """The output of ``rpicam-vid --list-cameras``."""
+    found: list[LibcameraCamera] = []
+    modes: list[str] = []
+    heads = [(line, _LISTED.match(line)) for line in text.splitlines()]
+    for line, head in reversed(heads):
+        modes[:0] = [f"{width}x{height} at {rate} frames/s" for width, height, rate in _MODE.findall(line)]
+        if head is not None:
+            number, name, width, height, identity = head.groups()
+            if "usb" not in identity.lower():
+                size = (int(width), int(height))
+                found.insert(0, LibcameraCamera(int(number), name, identity, "rpicam", tuple(modes), size))
+            modes = []
+    return tuple(found)
+
+
+class RpicamReader:
+    """Reads the frames of one child process, BGR."""
+
+    def __init__(self, camera: LibcameraCamera, path: str, wanted: Wanted = ANY, clock: Clock = SYSTEM) -> None:
+        """Raises CameraError when the child cannot be started."""
+        self.spec = camera.spec
+        self._clock = clock
+        self._index = 0
+        self._size = wanted.size or _whole_view(camera.size)
+        width, height = -(-self._size[0] // BLOCK) * BLOCK, self._size[1] + self._size[1] % 2
+        self._layout = layout("YUV420", width, height)
+        fps = wanted.fps or FPS
+        self.description = f"{camera.name}, {self._size[0]}x{self._size[1]} at {fps:g} frames/s through rpicam-vid"
+        self._buffer = np.empty(self._layout.bytes, np.uint8)
+        self._said: deque[str] = deque(maxlen=20)
+        try:
+            self._child = subprocess.Popen(
+                command(path, camera.number, width, height, fps),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=_quiet(),
+            )  # fmt: skip
+        except OSError as error:
+            raise CameraError(f"cannot start {path}: {error.strerror}") from None
+        assert self._child.stdout is not None and self._child.stderr is not None
+        self._output: IO[bytes] = self._child.stdout
+        _widen(self._output)
+        self._listener = Thread(target=self._listen, args=(self._child.stderr,), name=f"hear {self.spec}", daemon=True)
+        self._listener.start()
+
+    def read(self) -> Frame:
+        """The next frame. Raises CameraLost when the child ended."""
+        view, filled = memoryview(self._buffer.data), 0
+        while filled < len(view):
+            count = self._output.readinto(view[filled:])  # type: ignore[attr-defined]
+            if not count:
+                raise CameraLost(self._ending())
+            filled += count
+        now = self._clock.monotonic()
+        picture, order = pixels(self._buffer, self._layout)
+        frame = Frame(_middle(picture, self._size), order, self._index, now, self.spec)
+        self._index += 1
+        return frame
+
+    def interrupt(self) -> None:
+        """Ends the child, and so a read that waits for it."""
+        with suppress(ProcessLookupError):
+            self._child.terminate()
+
+    def close(self) -> None:
+        """Ends the child and waits for it."""
+        self.interrupt()
+        try:
+            self._child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        self._listener.join(_END_S)
+        self._output.close()
+
+    def _listen(self, errors: IO[bytes]) -> None:
+        with errors:
+            for line in errors:
+                if text := line.decode(errors="replace").strip():
+                    self._said.append(text)
+
+    def _ending(self) -> str:
+        """One line of the child's many; the one that names the fault, if there is one."""
+        try:
+            code: int | None = self._child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        self._listener.join(_END_S)
+        lines = [line.removeprefix("ERROR: ").strip("* ") for line in self._said]
+        said = next((line for line in reversed(lines) if "rror" in line or "ailed" in line), lines[-1] if lines else "")
+        said = {"no cameras available": "no camera is connected, or it was not detected"}.get(said.lower(), said)
+        if "in use" in said or "busy" in said.lower():
+            said = "another program uses the camera"
+        return (
+            f"{self.spec}: rpicam-vid ended" + (f" with status {code}" if code else "") + (f": {said}" if said else "")
+        )
+
+
+def command(path: str, number: int, width: int, height: int, fps: float) -> Sequence[str]:
+    """What is run: no window, no end, raw frames to stdout, each as soon as it is there."""
+    size = ["--width", str(width), "--height", str(height), "--framerate", f"{fps:g}"]
+    return [
+        path,
+        "--camera",
+        str(number),
+        "--timeout",
+        "0",
+        "--nopreview",
+        "--codec",
+        "yuv420",
+        *size,
+        "--flush",
+        "--output",
+        "-",
+    ]
+
+
+def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """``rpicam:N``, or ``rpicam:`` and libcamera's name of the camera. Raises CameraError, which says what there is."""
+    path, name = _require(), spec.partition(":")[2]
+    known = cameras()
+    matches = [camera for camera in known if name in (str(camera.number), camera.identity)]
+    if not matches:
+        there = ", ".join(f"{camera.spec} ({camera.name})" for camera in known) or "none: is the ribbon cable right?"
+        raise CameraError(f"no such camera: {spec!r}; rpicam-vid sees {there}")
+    camera = matches[0]
+    reader = RpicamReader(camera, path, wanted, clock)
+    try:
+        reader.read()  # proves that it delivers; itself old when the loop begins
+    except BaseException:
+        reader.close()
+        raise
+    frozen_s = wanted.frozen_after(FROZEN_S)
+    return NewestFrame(reader, TIMEOUT_S, frozen_s, may_repeat=False, identity=f"rpicam:{camera.identity}")
+
+
+def _require() -> str:
+    path = program()
+    if path is None:
+        raise CameraError("rpicam-vid is not installed; install it with: sudo apt install rpicam-apps-lite")
+    return path
+
+
+def _whole_view(sensor: tuple[int, int] | None) -> tuple[int, int]:
+    if sensor is None:
+        return SIZES[0]
+    return min(SIZES, key=lambda size: abs(size[0] / size[1] - sensor[0] / sensor[1]))
+
+
+def _middle(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    left, top = (picture.shape[1] - size[0]) // 2, (picture.shape[0] - size[1]) // 2
+    return picture[top : top + size[1], left : left + size[0]]
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """A frame then takes a few reads instead of twenty."""
+    import fcntl
+
+    with suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def _quiet() -> dict[str, str]:
+    return {**os.environ, "LIBCAMERA_LOG_LEVELS": os.environ.get("LIBCAMERA_LOG_LEVELS", "*:ERROR")}

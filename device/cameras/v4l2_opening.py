@@ -1,0 +1,135 @@
+"""Which V4L2 camera is meant: by number, by path, or by the name that a USB camera keeps wherever it is plugged in.
+
+A node counts as a camera only once it has delivered a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision.errors import BadInput, CameraError, EdgeVisionError
+
+from ..clock import SYSTEM, Clock
+from .newest import TIMEOUT_S, NewestFrame
+from .opening import Opening
+from .v4l2 import Capture, V4L2Reader
+from .v4l2_formats import formats, is_busy
+from .v4l2_nodes import Node, nodes
+from .wanted import ANY, Wanted
+
+if TYPE_CHECKING:
+    from ..protocols import Source
+
+FIRST_FRAME_S = 5.0
+"""A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""
+FROZEN_S = 5.0
+"""A sensor has noise: the same bytes for so long are no picture of now."""
+BY_ID = Path("/dev/v4l/by-id")
+TRY_TEST = "--camera test: is a moving test pattern that is always there"
+
+
+def open_node(path: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """A literal ``/dev/videoN``, or a link to one. Raises CameraError."""
+    if not Path(path).exists():
+        raise CameraError(f"no such camera: {path}; {_listing(nodes(), {})}; {TRY_TEST}")
+    known = {str(node.path): node for node in nodes()}
+    node = known.get(str(Path(path).resolve()))
+    if node is not None and node.refusal:
+        raise CameraError(f"{path} ({node.name}) is no camera: {node.refusal}; {TRY_TEST}")
+    reader = _proven(path, node.name if node else "", clock, wanted)
+    return _live(reader, wanted, node.spec if node else "")
+
+
+def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """``v4l2:2`` is /dev/video2; ``v4l2:/dev/v4l/...`` any path. Raises BadInput, CameraError."""
+    name = spec.partition(":")[2]
+    if not name.isdecimal() and not name.startswith("/dev/"):
+        raise BadInput(f"{spec!r} names no video device; for /dev/video0 write v4l2:0")
+    return open_node(f"/dev/video{name}" if name.isdecimal() else name, clock, wanted)
+
+
+def open_usb(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY, folder: Path = BY_ID) -> Source:
+    """``usb:NAME``: a link of /dev/v4l/by-id, or a part of one's name that no other has. Raises CameraError."""
+    name = spec.partition(":")[2]
+    links = sorted(link.name for link in folder.glob("*")) if folder.is_dir() else []
+    cameras = [link for link in links if link.endswith("-index0")] or links
+    matches = [link for link in links if link == name] or [link for link in cameras if name and name in link]
+    if len(matches) != 1:
+        found = f"there are {', '.join(matches or cameras)}" if links else "no USB camera is plugged in"
+        raise CameraError(f"{'more than one' if matches else 'no'} camera is {spec!r}; {found}; {TRY_TEST}")
+    return open_node(str(folder / matches[0]), clock, wanted)
+
+
+def open_numbered(
+    number: int,
+    clock: Clock = SYSTEM,
+    wanted: Wanted = ANY,
+    found: list[Node] | None = None,
+    capture: Capture | None = None,
+    busy: Callable[[Path], bool] = is_busy,
+) -> Source:
+    """The N-th node, from 0, that delivers a frame, or would if no other program used it.
+
+    Raises CameraError, which lists what there is.
+    """
+    found = nodes() if found is None else found
+    failures: dict[Path, str] = {}
+    usable = 0
+    for node in found:
+        if node.refusal:
+            continue
+        try:
+            reader = _proven(str(node.path), node.name, clock, wanted, capture)
+        except EdgeVisionError as error:
+            failures[node.path] = str(error).removeprefix(f"{node.path} ")
+            if not busy(node.path):
+                continue
+            failures[node.path] = "in use by another program"
+            if usable == number:
+                raise CameraError(f"camera {number}, {node.path} ({node.name}), is in use by another program") from None
+            usable += 1
+            continue
+        if usable == number:
+            return _live(reader, wanted, node.spec)
+        usable += 1
+        reader.close()
+    raise CameraError(f"no usable camera {number}; {_listing(found, failures)}; {TRY_TEST}")
+
+
+def _live(reader: V4L2Reader, wanted: Wanted, identity: str = "") -> Source:
+    return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(FROZEN_S), may_repeat=False, identity=identity)
+
+
+def _proven(path: str, name: str, clock: Clock, wanted: Wanted, capture: Capture | None = None) -> V4L2Reader:
+    """A reader that has delivered a frame. Raises CameraError.
+
+    Opening and the first read run on a thread: both may hang in the driver, and must not take the command along.
+    """
+
+    def prove() -> V4L2Reader:
+        offered = formats(Path(path)) if capture is None else ()
+        reader = V4L2Reader(path, name, clock, capture, wanted, offered)
+        try:
+            reader.read()
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    try:
+        reader = Opening(prove, path).wait(FIRST_FRAME_S)
+    except TimeoutError:
+        raise CameraError(f"{path} opens but delivered no frame within {FIRST_FRAME_S:g} s") from None
+    assert reader is not None
+    return reader
+
+
+def _listing(found: list[Node], failures: dict[Path, str]) -> str:
+    if not found:
+        return "this machine has no video devices"
+    states = (failures.get(node.path) or node.refusal or "a capture node" for node in found)
+    return "there are " + ", ".join(
+        f"{node.path} ({node.name}: {state})" for node, state in zip(found, states, strict=True)
+    )
