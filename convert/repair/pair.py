@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .flatmodel import FlatModel, Operator
+from .names import layer_names
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,7 +34,7 @@ class Layer:
     """An operator with weights and bias, on both sides."""
 
     name: str
-    """The Keras layer's."""
+    """The Keras layer's; two operators of one layer share it."""
     int8: Operator
     reference: Operator
 
@@ -51,8 +52,9 @@ class Layer:
 class Pair:
     """Both models, and which operator of one is which of the other."""
 
-    def __init__(self, int8: bytes, reference: bytes) -> None:
-        """Raises CannotPair."""
+    def __init__(self, int8: bytes, reference: bytes, known: Collection[str] = ()) -> None:
+        """``known``: names of the Keras model's layers. Raises CannotPair."""
+        self._known = known
         self.int8, self.reference = FlatModel(int8), FlatModel(reference)
         ours, theirs = _computing(self.int8), _computing(self.reference)
         shapes = [[(op.name, model.shape(op.outputs[0])) for op in ops] for model, ops in self._sides(ours, theirs)]
@@ -101,7 +103,7 @@ class Pair:
     def _layers(self) -> tuple[Layer, ...]:
         used = Counter(t for op in self.int8.operators for t in op.inputs)
         found = [(op, other) for op, other in self.reference_of.items() if self._improvable(op, other, used)]
-        names = _names([self.reference.name(other.inputs[1]) for _, other in found])
+        names = layer_names([self.reference.name(other.inputs[1]) for _, other in found], self._known)
         return tuple(Layer(name, *both) for name, both in zip(names, found, strict=True))
 
     def _improvable(self, op: Operator, other: Operator, used: Counter[int]) -> bool:
@@ -130,12 +132,3 @@ def unrows(values: Array, shape: tuple[int, ...], layer: Layer) -> Array:
 
 def _computing(model: FlatModel) -> list[Operator]:
     return [op for op in model.operators if op.name not in _CONVERSIONS]
-
-
-def _names(weights: list[str]) -> list[str]:
-    """Keras layers from the converter's names of their weights: ``model_1/conv_dw_1_1/depthwise`` is conv_dw_1."""
-    parts = [name.partition(";")[0].split("/") for name in weights]
-    names = [part[-2] if len(part) > 1 else part[-1] for part in parts]
-    # A call of a layer adds a number to its name; that of the model's own call is the same for all.
-    endings = {match.group() if (match := re.search(r"_\d+$", name)) else "" for name in names}
-    return [name.removesuffix(endings.copy().pop()) for name in names] if len(endings) == 1 else names

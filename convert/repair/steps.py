@@ -5,7 +5,7 @@ Every step is measured on pictures that took no part in it, and undone where it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -55,22 +55,24 @@ def repair(
     effort: Effort = "normal",
     range_method: str = "auto",
     progress: Progress | None = None,
+    names: Collection[str] = (),
 ) -> RepairResult:
     """Improves an int8 flatbuffer step by step. Raises BadInput where there are no pictures.
 
     ``plain``: full int8 with a uint8 input and batch 1; ``reference``: the float flatbuffer of the same function.
     ``normalize``: a picture's bytes as the float model takes them. ``calibration`` and ``choosing``: uint8 (height,
     width, channels) as the model takes them, no picture in both. ``range_method``: one of ``RANGE_METHODS``.
+    ``names``: those of the Keras model's layers, to speak of them.
     """
     if not len(calibration) or not len(choosing):
         raise BadInput(f"repair needs pictures to learn from and others to choose by, not {len(calibration)} and "
                        f"{len(choosing)}")  # fmt: skip
     with backend.quiet():
         try:
-            before = Pair(plain, reference)
+            before = Pair(plain, reference, names)
         except CannotPair as reason:
             return RepairResult(plain, effort, note=str(reason))
-        work = _Work(plain, reference, normalize, calibration, choosing, range_method)
+        work = _Work(plain, reference, normalize, calibration, choosing, range_method, names)
         return work.run(before, effort, progress or NoProgress())
 
 
@@ -85,6 +87,7 @@ class _Work:
     calibration: Sequence[Pixels]
     choosing: Sequence[Pixels]
     wanted_range: str
+    names: Collection[str]
     judge: Judge = field(init=False)
     start: bytes = field(init=False)
     """The int8 model with its final ranges, before anything else was changed."""
@@ -143,7 +146,7 @@ class _Work:
         """Channels of small range scaled up, and biases and weights made anew for that."""
         started = perf_counter()
         before = self.judge.score(self._pair().int8)
-        pair = Pair(self.start, self.reference)
+        pair = Pair(self.start, self.reference, self.names)
         scaled = equalize(pair, self.calibration, self.normalize)
         reference = pair.reference.pack()
         walk(pair, self.calibration, self.normalize, tuner(pair, rounding=True))
@@ -194,4 +197,4 @@ class _Work:
             self.actions.setdefault(name, []).append(action)
 
     def _pair(self) -> Pair:
-        return Pair(self.int8, self.reference)
+        return Pair(self.int8, self.reference, self.names)

@@ -1,0 +1,360 @@
+"""Repair of int8 models: what it regains, what it must not touch, and that it undoes what does not help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
+
+from edgevision.convert import backend  # noqa: E402
+from edgevision.convert.float_model import FloatModel  # noqa: E402
+from edgevision.convert.quantize import to_float, to_int8  # noqa: E402
+from edgevision.convert.repair import RANGE_METHODS, RepairResult, repair  # noqa: E402
+from edgevision.convert.repair.equalize import equalize  # noqa: E402
+from edgevision.convert.repair.flatmodel import FlatModel  # noqa: E402
+from edgevision.convert.repair.measure import Judge, Score  # noqa: E402
+from edgevision.convert.repair.pair import Pair  # noqa: E402
+from edgevision.convert.repair.patches import sample  # noqa: E402
+from edgevision.convert.repair.rounding import rounded, rounded_with_scales  # noqa: E402
+from edgevision.convert.repair.runner import tap  # noqa: E402
+from edgevision.convert.repair.walk import walk  # noqa: E402
+from edgevision.convert.verify import verify  # noqa: E402
+
+from edgevision.errors import BadInput  # noqa: E402
+from edgevision.graph import read_graph  # noqa: E402
+from edgevision.interpreter import open_interpreter  # noqa: E402
+from edgevision.rule import Rule  # noqa: E402
+
+SIZE = 32
+RULE = Rule(SIZE, SIZE, mean=(127.5,), std=(127.5,))
+
+
+def drawn(count: int, seed: int, size: int = SIZE, channels: int = 3) -> list[Any]:
+    """Soft blotches of colour with a little noise: neighbours are alike, as in photos."""
+    chance = np.random.default_rng(seed)
+    blotches = chance.integers(0, 256, (count, size // 8, size // 8, channels))
+    soft = np.kron(blotches, np.ones((1, 8, 8, 1))) + chance.normal(0, 12, (count, size, size, channels))
+    return list(np.clip(soft, 0, 255).astype(np.uint8))
+
+
+CALIBRATION, CHOOSING, OTHERS = drawn(40, 1), drawn(16, 2), drawn(120, 3)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network as float and plain int8 flatbuffers."""
+
+    model: FloatModel
+    reference: bytes
+    plain: bytes
+
+    def repaired(self, effort: Any = "normal", calibration: Any = CALIBRATION, **options: Any) -> RepairResult:
+        names = [layer.name for layer in self.model.keras.layers]
+        return repair(
+            self.plain, self.reference, self.model.normalize, calibration, CHOOSING, effort, names=names, **options
+        )
+
+
+def made(keras_model: Any, rule: Rule = RULE, calibration: Any = CALIBRATION) -> Made:
+    model = FloatModel(keras_model, rule, None, None)
+    return Made(model, to_float(model), to_int8(model, lambda: calibration))
+
+
+def unbalanced() -> Any:
+    """Ten classes, and what breaks small MobileNets: depthwise filters whose one large tap leaves the others no steps.
+
+    The others are all rounded to nothing, so that the output channels are shifted.
+    """
+    keras = backend.keras()
+    layers = keras.layers
+    keras.utils.set_random_seed(4)
+    body = [keras.Input((SIZE, SIZE, 3)), layers.Conv2D(12, 3, strides=2, padding="same"), layers.ReLU(6.0)]
+    for filters in (16, 24):
+        body += [
+            layers.DepthwiseConv2D(7, padding="same"),
+            layers.ReLU(6.0),
+            layers.Conv2D(filters, 1),
+            layers.ReLU(6.0),
+        ]
+    model = keras.Sequential([*body, layers.GlobalAveragePooling2D(), layers.Dense(10), layers.Softmax()])
+    chance = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, layers.DepthwiseConv2D):
+            shape = layer.get_weights()[0].shape
+            taps = chance.uniform(0.04, 0.07, shape)
+            taps[3, 3] = np.where(chance.random(shape[2]) < 0.7, 20.0, 0.3)[:, np.newaxis]
+            layer.set_weights([taps * 0.3, np.zeros(shape[2])])
+    real = np.stack([(p.astype(np.float32) - 127.5) / 127.5 for p in CALIBRATION])
+    weights = 12 * model.layers[-2].get_weights()[0]
+    model.layers[-2].set_weights([weights, np.zeros(10)])
+    logits = keras.Model(model.inputs, model.layers[-2].output).predict(real, verbose=0)
+    model.layers[-2].set_weights([weights, -logits.mean(0)])  # else one class wins on every picture
+    return model
+
+
+@pytest.fixture(scope="module")
+def network() -> Made:
+    return made(unbalanced())
+
+
+@pytest.fixture(scope="module")
+def result(network: Made) -> RepairResult:
+    return network.repaired()
+
+
+def answers(flatbuffer: bytes, pictures: Any) -> Any:
+    """The raw outputs on pictures given as bytes: (n, classes) uint8."""
+    interpreter = open_interpreter(flatbuffer)
+    found = np.stack([interpreter.infer(picture[np.newaxis])[0][0] for picture in pictures])
+    interpreter.close()
+    return found
+
+
+def agreement(network: Made, flatbuffer: bytes) -> float:
+    wanted = network.model.outputs(np.stack(OTHERS)).argmax(1)
+    return float((answers(flatbuffer, OTHERS).argmax(1) == wanted).mean())
+
+
+def test_repair_regains_what_plain_quantization_loses(network: Made, result: RepairResult) -> None:
+    """On pictures that had no part in it."""
+    before, after = agreement(network, network.plain), agreement(network, result.flatbuffer)
+    assert before < 0.8
+    assert after > before + 0.1
+    assert after > 0.85
+    assert result.before is not None and result.after is not None
+    assert result.after.value < 0.5 * result.before.value
+    assert result.after.same >= result.before.same
+    assert result.note is None
+
+
+def test_more_effort_is_no_worse_where_it_chooses(network: Made, result: RepairResult) -> None:
+    low, high = network.repaired("low"), network.repaired("high")
+    assert [step.name for step in low.steps] == [step.name for step in result.steps[:2]]
+    assert low.after is not None and result.after is not None and high.after is not None
+    assert high.after.value <= result.after.value <= low.after.value
+
+
+def test_only_numbers_change(network: Made, result: RepairResult) -> None:
+    """Same operators, tensors, shapes, types and bytes in; still int8 throughout, and the input still exact."""
+    before, after = read_graph(network.plain), verify(result.flatbuffer, RULE)
+    assert [(o.name, o.version, o.inputs, o.outputs) for o in after.operators] == [
+        (o.name, o.version, o.inputs, o.outputs) for o in before.operators
+    ]
+    assert [(t.spec.name, t.spec.shape, t.spec.dtype) for t in after.tensors] == [
+        (t.spec.name, t.spec.shape, t.spec.dtype) for t in before.tensors
+    ]
+    assert after.input_specs == before.input_specs
+    assert after.output_specs == before.output_specs
+    model = FlatModel(result.flatbuffer)
+    for tensor in range(len(after.tensors)):
+        if model.is_constant(tensor) and len(raw := model.constant(tensor).tobytes()) >= 32:
+            assert result.flatbuffer.index(raw) % 16 == 0, "the schema demands that constants are aligned"
+
+
+def test_the_same_pictures_give_the_same_model(network: Made, result: RepairResult) -> None:
+    assert network.repaired().flatbuffer == result.flatbuffer
+
+
+def test_what_does_not_help_is_undone(network: Made) -> None:
+    """White pictures say nothing of the others: what is learnt from them does harm, and the model stays as it was."""
+    white = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * 12
+    exact = network.repaired("high")
+    kept = repair(exact.flatbuffer, network.reference, network.model.normalize, white, CHOOSING, "high")
+    assert not any(step.kept for step in kept.steps)
+    assert all(step.after > step.before for step in kept.steps[1:])
+    assert np.array_equal(answers(kept.flatbuffer, OTHERS[:20]), answers(exact.flatbuffer, OTHERS[:20]))
+    assert {layer.action for layer in kept.layers} == {"none"}
+    assert kept.before == kept.after
+    assert kept.range_method == "minmax"
+
+
+def test_each_layer_is_named_with_its_error(network: Made, result: RepairResult) -> None:
+    names = [layer.name for layer in network.model.keras.layers if layer.get_weights()]
+    assert [layer.name for layer in result.layers] == names
+    assert [layer.op for layer in result.layers][-1] == "FULLY_CONNECTED"
+    assert result.layers[-1].snr_db_after > result.layers[-1].snr_db_before + 5
+    worst = result.worst_layers
+    assert len(worst) == 3
+    assert worst[0].snr_db_after == min(layer.snr_db_after for layer in result.layers)
+    assert all("bias corrected" in layer.action for layer in worst)
+    fields = result.to_json()
+    assert [step["name"] for step in fields["steps"]] == [step.name for step in result.steps]
+    assert set(result.layers_json()[0]) == {"name", "op", "snr_db_before", "snr_db_after", "action"}
+
+
+@pytest.mark.parametrize("method", RANGE_METHODS[1:])
+def test_a_range_method_can_be_demanded(network: Made, method: str) -> None:
+    found = network.repaired("low", range_method=method)
+    assert found.range_method == method
+    assert ("biases",) == tuple(step.name for step in found.steps if not step.name.startswith("ranges"))
+    model, plain = FlatModel(found.flatbuffer), FlatModel(network.plain)
+    scales = [model.scales(op.outputs[0])[0] / plain.scales(op.outputs[0])[0] for op in plain.operators]
+    assert max(scales) <= 1.0 + 1e-6
+    assert (min(scales) < 0.999) == (method != "minmax")
+
+
+def test_outliers_make_the_range_narrow() -> None:
+    """Pale pictures, and one with a glaring pixel: a percentile ignores it, and auto finds that this is better."""
+    keras = backend.keras()
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), layers.Conv2D(8, 1), layers.ReLU(), layers.Conv2D(8, 1)])
+    model.add(layers.ReLU())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(6))
+    pale = [picture // 8 + 112 for picture in (*CALIBRATION, *CHOOSING)]
+    pale[0][0, 0] = (255, 0, 255)
+    calibration, choosing = pale[: len(CALIBRATION)], pale[len(CALIBRATION) :]
+    one = made(model, calibration=calibration)
+    found = repair(one.plain, one.reference, one.model.normalize, calibration, choosing)
+    assert found.steps[0].name == f"ranges {found.range_method}"
+    assert found.range_method != "minmax" and found.steps[0].kept
+
+
+def test_without_pictures_or_with_another_network(network: Made) -> None:
+    with pytest.raises(BadInput, match="needs pictures to learn from and others to choose by, not 0 and 16"):
+        network.repaired(calibration=[])
+    keras = backend.keras()
+    other = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
+    found = repair(network.plain, made(other).reference, network.model.normalize, CALIBRATION, CHOOSING)
+    assert found.flatbuffer == network.plain
+    assert found.note is not None and "do not match" in found.note
+    assert found.steps == ()
+
+
+def strange() -> Any:
+    """Dilation, depth multipliers, branches, pooling of both kinds, a layer called twice, an odd size."""
+    keras = backend.keras()
+    layers = keras.layers
+    keras.utils.set_random_seed(5)
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(8, 3, dilation_rate=2, activation="relu")(image)
+    x = layers.SeparableConv2D(12, 3, depth_multiplier=2, activation="relu", padding="same")(x)
+    x = layers.MaxPool2D(3, strides=2, padding="same")(x)
+    y = layers.Conv2D(12, 5, strides=2, padding="same")(x)
+    x = layers.Concatenate()([y, layers.AveragePooling2D(2)(x)])
+    twice = layers.Conv2D(24, 3, padding="same", activation="swish")
+    x = layers.Add()([twice(x), twice(twice(x))])
+    x = layers.ReLU()(layers.Conv2D(16, 3, groups=2)(x))
+    model = keras.Model(image, layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
+    chance = np.random.default_rng(1)
+    for layer in model.layers:
+        *weights, bias = layer.get_weights() or [None]
+        if weights:
+            layer.set_weights([*weights, chance.normal(0, 0.3, bias.shape)])
+    return model
+
+
+def test_networks_of_many_operators() -> None:
+    one = made(strange())
+    found = one.repaired("high")
+    assert found.note is None
+    assert found.before is not None and found.after is not None and found.after.value <= found.before.value
+    verify(found.flatbuffer, RULE)
+    # A layer that is called twice has one set of weights for two inputs: it is left alone.
+    assert len(found.layers) >= 5
+    assert [o.name for o in read_graph(found.flatbuffer).operators] == [o.name for o in read_graph(one.plain).operators]
+
+
+def test_gray_pictures_and_bare_scores() -> None:
+    """Without a softmax at the end the measure is the error itself."""
+    keras = backend.keras()
+    layers = keras.layers
+    keras.utils.set_random_seed(6)
+    model = keras.Sequential([keras.Input((24, 24, 1)), layers.Conv2D(6, 3, activation="relu"), layers.Flatten()])
+    model.add(layers.Dense(4))
+    pictures = drawn(30, 8, 24, 1)
+    one = made(model, Rule(24, 24, order="GRAY", channels=1, mean=(0.0,), std=(255.0,)), pictures)
+    found = repair(one.plain, one.reference, one.model.normalize, pictures[:20], pictures[20:])
+    assert {step.measure for step in found.steps} == {"relative_error"}
+    assert found.before is not None and found.after is not None and found.after.value <= found.before.value
+
+
+def test_patches_are_what_a_layer_multiplies() -> None:
+    """Weights times the patches give the layer's own outputs, whatever its stride, padding and dilation."""
+    one = made(strange())
+    pair = Pair(one.plain, one.reference)
+    checked = []
+
+    def visit(layer: Any, ours: Any, theirs: Any) -> None:
+        patches = sample(pair, layer, ours, theirs)
+        weights = pair.weights(layer)
+        grouped = weights[:, np.newaxis] if layer.depthwise else weights[np.newaxis]
+        found = np.einsum("gnk,gok->ngo", patches.float, grouped).reshape(patches.float.shape[1], -1) + pair.bias(layer)
+        if layer.ceiling is not None:
+            found = np.clip(found, 0, layer.ceiling)
+        run = tap(pair.reference, [layer.reference.outputs[0]])
+        every = [run(one.model.normalize(p)[np.newaxis])[0].reshape(-1, found.shape[-1]) for p in CALIBRATION[:3]]
+        # Each patch's outputs are one of the places of the layer's output, picture by picture.
+        for rows, outputs in zip(np.split(found, 3), every, strict=True):
+            nearest = np.abs(rows[:, np.newaxis] - outputs[np.newaxis]).max(-1).min(1)
+            assert nearest.max() < 1e-3 * max(1.0, np.abs(outputs).max())
+        checked.append(layer.int8.name)
+
+    walk(pair, CALIBRATION[:3], one.model.normalize, visit)
+    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"} == set(checked)
+
+
+def test_scaling_channels_leaves_the_float_model_as_it_is(network: Made) -> None:
+    """On the pictures it was made with; a larger value of another picture may meet the ceiling of ReLU6."""
+    pair = Pair(network.plain, network.reference)
+    names = equalize(pair, CALIBRATION, network.model.normalize)
+    assert names
+    before, after = (
+        tap(model, model.outputs) for model in (FlatModel(network.reference), FlatModel(pair.reference.pack()))
+    )
+    for picture in CALIBRATION[:10]:
+        real = network.model.normalize(picture)[np.newaxis]
+        assert after(real)[0] == pytest.approx(before(real)[0], abs=1e-4)
+
+
+def test_rounding_minds_the_outputs_not_the_weights() -> None:
+    chance = np.random.default_rng(3)
+    mixing = chance.normal(size=(12, 12))
+    inputs = chance.normal(size=(4000, 12)) @ mixing + 0.5
+    inputs -= inputs.mean(0)
+    moments = (inputs.T @ inputs / len(inputs))[np.newaxis] + 1e-6 * np.eye(12)
+    weights = chance.normal(size=(1, 9, 12))
+    scales = np.full((1, 9), 0.3)
+
+    def error(stored: Any, scales: Any) -> float:
+        change = stored * scales[..., np.newaxis] - weights
+        return float(((inputs @ change[0].T) ** 2).mean())
+
+    stored = rounded(weights, moments, scales)
+    assert np.array_equal(stored, np.round(stored)) and np.abs(stored).max() <= 127
+    assert error(stored, scales) < 0.7 * error(np.round(weights / scales[..., np.newaxis]), scales)
+    best, chosen = rounded_with_scales(weights, moments, np.linspace(1.0, 0.5, 9))
+    full, known = rounded_with_scales(weights, moments, np.ones(1))
+    assert error(best, chosen) <= error(full, known)
+    assert (chosen <= known).all()
+
+
+def test_a_step_must_be_better_beyond_chance() -> None:
+    before = Score(np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, bool))
+    same = np.ones(4, bool)
+    assert Score(before.each - 0.1, same).better_than(before, errors=1.0)
+    mixed = Score(before.each - np.array([0.5, -0.4, 0.4, -0.4]), same)
+    assert mixed.better_than(before) and not mixed.better_than(before, errors=1.0)
+    assert not Score(before.each * np.nan, same).better_than(before)
+    assert not before.better_than(before)
+
+
+def test_the_judge_measures_before_the_softmax(network: Made) -> None:
+    """The divergence of the plain model's logits, computed here from both models' tensors."""
+    judge = Judge(network.reference, CHOOSING, network.model.normalize)
+    assert judge.measure == "kl"
+    score = judge.score(FlatModel(network.plain))
+    wanted = network.model.outputs(np.stack(CHOOSING)).astype(np.float64)
+    model = FlatModel(network.plain)
+    softmax = next(op for op in model.operators if op.name == "SOFTMAX")
+    run = tap(model, [softmax.inputs[0]])
+    logits = np.stack([model.real(softmax.inputs[0], run(p[np.newaxis])[0])[0] for p in CHOOSING]).astype(np.float64)
+    found = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert score.each == pytest.approx((wanted * np.log(wanted / found)).sum(1), abs=1e-4)
+    assert score.same.tolist() == (wanted.argmax(1) == found.argmax(1)).tolist()
