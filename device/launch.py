@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision import ready
+from edgevision.engines.choice import Choice
 from edgevision.files import require_absent, require_file
 from edgevision.model import Model, open_model
 
@@ -44,7 +45,10 @@ def launch(options: Options, started: float | None = None) -> int:
     _tame_opencv()
     note = _quiet if options.quiet else _note
     stop = Stop()
-    with ended_by_signals(stop), open_model(_model_path(options), threads=options.threads) as model:
+    with (
+        ended_by_signals(stop),
+        open_model(_model_path(options), engine=options.engine, threads=options.threads) as model,
+    ):
         # The camera last: what it captures while a model is loaded would be old when the loop begins.
         camera = _open(options, model, stop)
         if camera is None:
@@ -148,7 +152,11 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     runtime = getattr(model.engine, "runtime", "an engine")
     threads = getattr(model.engine, "threads", None)
     labels = f"{len(model.card.labels)} labels"
-    note(f"model: {model.path} ({model.card.name}, {labels}), {runtime} on the CPU, {threads} threads")
+    choice = model.choice or Choice()
+    where = f"{runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {runtime}"
+    note(f"model: {model.path} ({model.card.name}, {labels}), {where}, {threads} threads")
+    if choice.fallback_reason:
+        note(f"note: on the CPU, because {choice.fallback_reason}")
     if not model.carded:
         size = f"{model.rule.width}x{model.rule.height}"
         note(f"note: {model.path} has no card; as MediaPipe does, the whole picture is stretched to {size}")

@@ -25,6 +25,7 @@ class Options:
     smooth: int = 1
     on_motion: bool = False
     masks: bool = False
+    engine: str = "auto"
     limit: int | None = None
     threads: int | None = None
     as_json: bool = False

@@ -71,7 +71,7 @@ def model_facts(model: object) -> dict[str, Any]:
 
 
 def engine_facts(model: object) -> dict[str, Any]:
-    """What ran it."""
-    engine = getattr(model, "engine", None)
-    facts = {key: getattr(engine, key, None) for key in ("runtime", "version", "threads")}
-    return {"requested": "cpu", "used": "cpu", **facts, "fallback_reason": None}
+    """What ran it; unknown is None."""
+    engine, choice = getattr(model, "engine", None), getattr(model, "choice", None)
+    facts = {key: getattr(choice, key, None) for key in ("requested", "used", "fallback_reason")}
+    return facts | {key: getattr(engine, key, None) for key in ("runtime", "version", "threads")}

@@ -369,6 +369,26 @@ def test_evaluate_scores_what_the_accelerator_computes(both: Path, tmp_path: Pat
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+    fake("")
+    photo = write_photos(tmp_path / "photos") / "green" / "1.png"
+    base = ["run", str(both), "--source", str(photo), "--json", "--overwrite", "--summary", "s.json"]
+    done = command(*base, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["labels"][0]["name"] == "green"
+    engine = json.loads((tmp_path / "s.json").read_text())["engine"]
+    assert (engine["requested"], engine["used"], engine["fallback_reason"]) == ("auto", "edgetpu", None)
+    assert engine["runtime"] and engine["version"]
+    fake("mismatch")
+    done = command(*base, folder=tmp_path)
+    assert done.returncode == 0 and "on the CPU, because libedgetpu and the TFLite runtime" in done.stderr
+    engine = json.loads((tmp_path / "s.json").read_text())["engine"]
+    assert engine["used"] == "cpu" and "not made for each other" in engine["fallback_reason"]
+    for model, name in ((both, "edgetpu:usb:0"), (bare, "auto"), (bare, "cpu")):
+        done = command("run", str(model), "--engine", name, "--source", str(photo), folder=tmp_path)
+        assert done.returncode == 1 and done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
 def test_a_misspelt_engine_is_a_fault_of_usage(both: Path, tmp_path: Path) -> None:
     done = command("evaluate", str(both), "photos", "--engine", "edgtpu", folder=tmp_path)
     assert done.returncode == 2 and "did you mean 'edgetpu'?" in done.stderr

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edgevision.commands.grouped import GroupedCommand, Switch
-from edgevision.commands.options import PATH, overwrite_option
+from edgevision.commands.options import PATH, engine_option, overwrite_option
 from edgevision.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ GROUPS = {
     "Source": ("camera", "source", "size", "fps", "rotate", "flip", "roi", "frozen"),
     "Answers": ("top", "threshold", "smooth", "on_motion", "masks"),
     "Output": ("as_json", "events", "summary", "contact_sheet", "overwrite", "quiet"),
-    "Running": ("limit", "threads", "runs"),
+    "Running": ("engine", "limit", "threads", "runs"),
     "Configuration": ("config", "save_config", "help"),
 }
 
@@ -145,6 +145,7 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 )
 @_switch("--on-motion", help="Show the model a frame only when the picture moved, and every 10 s.")
 @_switch("--masks", help="With --json, write a segmenter's mask in run lengths.")
+@engine_option("auto")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="End after so many frames.")
 @click.option(
     "--threads",

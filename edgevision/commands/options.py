@@ -46,7 +46,8 @@ def engine_option(default: str) -> Callable[[F], F]:
         show_default=True,
         metavar="NAME",
         callback=_engine,
-        help="auto, cpu, or edgetpu; one of several: edgetpu:N, edgetpu:usb:N, edgetpu:pci:N. Only auto gives way to the CPU.",
+        help="What runs a .tflite: auto, cpu, edgetpu; one of several: edgetpu:N, edgetpu:usb:N, edgetpu:pci:N. "
+        "Only auto gives way to the CPU.",
     )
 
 
