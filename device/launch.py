@@ -84,7 +84,8 @@ def _run(
             decider=decider,
             gate=gate,
             service=service,
-            tell_changes=options.events or not _is_pictures(camera),
+            # Pictures have no time between them; and who wants quiet hears of faults alone.
+            tell_changes=options.events or not (options.quiet or _is_pictures(camera)),
         )
 
 

@@ -78,18 +78,23 @@ def _said(prediction: Prediction) -> list[int]:
     """The classes an answer is about: of a classifier the best one alone."""
     if prediction.labels:
         return [prediction.labels[0].index] if prediction.task != "multilabel" else [x.index for x in prediction.labels]
-    return list(evidence(prediction))
+    return [index for index, found in evidence(prediction).items() if found.score >= LOWEST]
 
 
 def _shrunk(frame: Frame, prediction: Prediction) -> Tile:
     """Small enough for a tile, boxes with it; pixels of its own, because a camera may use the frame's again."""
-    scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
-    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
-    small = pixels(frame, Rule(width, height))
-    ratio_x, ratio_y = width / frame.width, height / frame.height
+    small = _fit(frame)
+    ratio_x, ratio_y = small.width / frame.width, small.height / frame.height
     objects = tuple(_scaled(found, ratio_x, ratio_y) for found in prediction.objects)
     labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
-    return replace(frame, pixels=small.copy(), order="RGB"), replace(prediction, objects=objects, labels=labels)
+    return small, replace(prediction, objects=objects, labels=labels)
+
+
+def _fit(frame: Frame) -> Frame:
+    """In RGB, not larger than a tile."""
+    scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
+    width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
+    return replace(frame, pixels=pixels(frame, Rule(width, height)).copy(), order="RGB")
 
 
 def _scaled(found: Detection, ratio_x: float, ratio_y: float) -> Detection:
@@ -105,14 +110,15 @@ def _sheet(tiles: list[Tile]) -> Pixels:
     sheet = np.full((rows * step_y + GAP, columns * step_x + GAP, 3), PAPER, np.uint8)
     for number, (frame, prediction) in enumerate(tiles):
         x, y = GAP + number % columns * step_x, GAP + number // columns * step_y
-        _paste(sheet, annotate(frame, prediction).pixels, x, y)
-        _paste(sheet, label(_caption(frame), LETTERS, PAPER), x, y + TILE[1])
+        drawn = _fit(annotate(frame, prediction)).pixels  # a very small frame was enlarged to draw on it
+        _paste(sheet, drawn, x, y)
+        _paste(sheet, label(_caption(frame), LETTERS, PAPER), x, y + drawn.shape[0])
     return sheet
 
 
 def _paste(sheet: Pixels, drawn: Pixels, x: int, y: int) -> None:
-    """Never over the tile's own edges."""
-    part = drawn[: TILE[1], : TILE[0]]
+    """Not wider than a tile."""
+    part = drawn[:, : TILE[0]]
     sheet[y : y + part.shape[0], x : x + part.shape[1]] = part
 
 
