@@ -1,0 +1,184 @@
+"""Configuration files of the loop: what they hold, where their paths are seen from, and what a wrong one is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from edgevision.device import run_config
+from edgevision.device.commands.run import GROUPS, run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision import pictures
+from edgevision.data import Frame
+from edgevision.errors import BadInput, EdgeVisionError
+
+
+@pytest.fixture()
+def folder(tmp_path: Path) -> Path:
+    """A folder with a picture and a place for files."""
+    (tmp_path / "setup").mkdir()
+    picture = pictures.encode_png(Frame(np.full((30, 40, 3), 200, np.uint8), "BGR"))
+    (tmp_path / "setup" / "grey.png").write_bytes(picture)
+    return tmp_path
+
+
+def edgevision(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgevision", "run", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+
+
+def read(path: Path) -> dict[str, object]:
+    return run_config.read(path, run, click.Context(run))
+
+
+def test_a_saved_command_line_runs_again_from_anywhere(folder: Path) -> None:
+    given = [
+        "--source",
+        "setup/grey.png",
+        "--top",
+        2,
+        "--json",
+        "--roi",
+        "0,0,0.5,1",
+        "--save-config",
+        "setup/cam.toml",
+    ]
+    done = edgevision(*given, cwd=folder)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "next: edgevision run --config setup/cam.toml" in done.stderr
+    found = tomllib.loads((folder / "setup" / "cam.toml").read_text())
+    assert found == {"source": "grey.png", "top": 2, "json": True, "roi": "0,0,0.5,1"}
+    again = edgevision("--config", "../setup/cam.toml", cwd=_made(folder / "elsewhere"))
+    assert again.returncode == 0, again.stderr
+    record = json.loads(again.stdout)
+    assert (record["width"], record["height"], len(record["labels"])) == (20, 30, 2)
+
+
+def test_the_command_line_wins(folder: Path) -> None:
+    (folder / "cam.toml").write_text("camera = 0\ntop = 3\njson = true\nquiet = true\n")
+    done = edgevision("--config", "cam.toml", "--source", "setup/grey.png", "--top", 1, "--no-json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("setup/grey.png: ")
+    assert ";" not in done.stdout
+
+
+def test_an_existing_file_is_kept(folder: Path) -> None:
+    (folder / "cam.toml").write_text("top = 3\n")
+    done = edgevision("--top", 4, "--save-config", "cam.toml", cwd=folder)
+    assert done.returncode == 1
+    assert "exists" in done.stderr
+    assert (folder / "cam.toml").read_text() == "top = 3\n"
+    assert edgevision("--top", 4, "--save-config", "cam.toml", "--overwrite", cwd=folder).returncode == 0
+    assert read(folder / "cam.toml") == {"top": 4}
+
+
+def test_values_are_those_of_the_options(tmp_path: Path) -> None:
+    path = tmp_path / "all.toml"
+    path.write_text(
+        'model = "a.tflite"\ncamera = 1\nthreshold = 1\nfps = 2.5\nrotate = 90\nflip = "both"\nsize = "64X48"\n'
+        'on_motion = true\nsummary = "/var/run.json"\ncontact_sheet = "sheet.png"\nfrozen = 0\n'
+    )
+    assert read(path) == {
+        "model": tmp_path / "a.tflite", "camera": "1", "threshold": 1.0, "fps": 2.5, "rotate": 90, "flip": "both",
+        "size": "64x48", "on_motion": True, "summary": Path("/var/run.json"), "contact_sheet": tmp_path / "sheet.png",
+        "frozen": 0.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", ["test:", "rtsp://10.0.0.7/live", "/dev/video0", "0", "usb:by-id-name", "-"])
+def test_what_is_no_path_stays_as_it_is(tmp_path: Path, spec: str) -> None:
+    path = tmp_path / "cam.toml"
+    path.write_text(f"camera = {json.dumps(spec)}\n")
+    assert read(path) == {"camera": spec}
+    assert tomllib.loads(run_config.dumps(run, {"camera": spec}, path)) == {"camera": spec}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# mine\n\nsmoth = 3\n", "bad.toml:3: no option 'smoth'; did you mean 'smooth'?"),
+        ("on-motion = true\n", "bad.toml:1: no option 'on-motion'; did you mean 'on_motion'?"),
+        ("as_json = true\n", "bad.toml:1: no option 'as_json'"),
+        ("config = 'x'\n", "bad.toml:1: no option 'config'"),
+        ("top = 1\n'xyzzy' = 1\n", "bad.toml:2: no option 'xyzzy'; there are model, camera"),
+        ('top = "five"\n', 'bad.toml:1: top must be a whole number, not "five"'),
+        ("top = true\n", "bad.toml:1: top must be a whole number, not true"),
+        ("top = 0\n", "bad.toml:1: top: 0 is not in the range"),
+        ("threshold = nan\n", "bad.toml:1: threshold must be a number, not nan"),
+        ("json = 1\n", "bad.toml:1: json must be true or false, not 1"),
+        ("roi = [0, 0, 1, 1]\n", "bad.toml:1: roi must be a text"),
+        ('\nroi = "0,0,2,1"\n', "bad.toml:2: roi: '0,0,2,1' is no part of the picture"),
+        ("rotate = 45\n", "bad.toml:1: rotate: 45 is none of"),
+        ('flip = "up"\n', "bad.toml:1: flip: 'up' is not one of"),
+        ("top = 1\n[source]\nx = 1\n", "bad.toml:2: source must be a text"),
+        ("top = = 1\n", "bad.toml: "),
+        ("\x00", "bad.toml: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_told_file_line_and_what_to_write(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    done = edgevision("--config", "bad.toml", "--source", "test:", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert said in line
+
+
+def test_absent_and_binary_files(tmp_path: Path) -> None:
+    with pytest.raises(EdgeVisionError, match="no such config file"):
+        read(tmp_path / "absent.toml")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="no text file"):
+        read(tmp_path / "binary")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        read(path)
+    except BadInput as error:
+        assert str(error).startswith(str(path))
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "model": st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(lambda t: Path("/") / t),
+            "camera": st.from_regex(r"rtsp://[!-~]{1,20}", fullmatch=True),
+            "threshold": st.floats(0, 1),
+            "top": st.integers(1, 1000),
+            "events": st.just(True),
+            "roi": st.just("0.25,0.25,0.5,0.5"),
+        },
+    )
+)
+def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, given: dict[str, object]) -> None:
+    path = tmp_path_factory.getbasetemp() / "again.toml"
+    path.write_text(run_config.dumps(run, given, path), encoding="utf-8")
+    assert read(path) == given
+
+
+def test_every_option_has_a_heading_in_the_help() -> None:
+    grouped = {name for names in GROUPS.values() for name in names}
+    options = {str(p.name) for p in run.params if isinstance(p, click.Option)}
+    assert options <= grouped
+    text = run.get_help(click.Context(run, info_name="edgevision run"))
+    assert [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line.endswith(":")] == [*GROUPS, "Other"][
+        : len(GROUPS) + ("Other:" in text)
+    ]
+    assert "--no-" not in text.replace("--no-events", "")
+
+
+def _made(path: Path) -> Path:
+    path.mkdir()
+    return path
