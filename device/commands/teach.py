@@ -1,0 +1,192 @@
+"""``edgevision teach``: new classes on the device, from a few frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.commands.options import PATH, json_option, overwrite_option, quiet_option
+
+if TYPE_CHECKING:
+    from edgevision.model import Model
+
+    from ..protocols import Source
+    from ..teach.teach import Lesson, Teacher
+
+FRAMES = 10
+MAX_PICTURES = 200
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--model", type=PATH, help="A .tflite of edgevision convert --with-embedding.  [default: the newest]")
+@click.option("--camera", metavar="SPEC", help="Where to look, as for edgevision run.  [default: 0]")
+@click.option("--source", metavar="SPEC", help="Pictures to learn from: a folder, a picture, a video.")
+@click.option(
+    "--count", type=click.IntRange(1, MAX_PICTURES), help="Frames.  [default: 10 of a camera, all of a folder]"
+)
+@click.option(
+    "--every", "every_s", type=click.FloatRange(0, 60), default=0.5, show_default=True, help="Seconds between frames."
+)
+@click.option("--background", is_flag=True, help="Learn what is none of it: the scene without the thing.")
+@click.option("--list", "listing", is_flag=True, help="Show what was taught to the model.")
+@click.option("--forget", metavar="NAME", help="Take a taught class away.")
+@click.option("--export", type=PATH, metavar="FILE", help="Write what was taught to a file.")
+@click.option(
+    "--import", "import_", type=PATH, metavar="FILE", help="Take over such a file, in place of what is known."
+)
+@click.option("--state", type=PATH, metavar="DIR", help="Where taught classes are kept.  [default: the state folder]")
+@click.option("--runs", type=PATH, default=Path("runs"), help="Where the newest convert-N/*.tflite is looked for.")
+@json_option
+@overwrite_option
+@quiet_option
+def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, **rest: Any) -> None:
+    """Teach a model the class NAME on the device, from a few frames; edgevision run then knows it, too.
+
+    Frames are added to those a class has; --overwrite learns it anew. The model file is not changed.
+    """
+    _refuse_mixture(name, rest)
+    from edgevision.model import open_model
+
+    from ..state import state_folder
+    from ..teach.teach import Teacher
+
+    with open_model(_model_path(model, runs)) as opened:
+        _do(name, Teacher(opened, state_folder(state)), **rest)
+
+
+def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
+    if rest["listing"]:
+        _list(teacher, rest["as_json"])
+    elif rest["forget"] is not None:
+        teacher.forget(rest["forget"])
+        click.echo(f"forgot {rest['forget']}; {teacher.model.path} still knows {_names(teacher)}")
+    elif rest["export"] is not None:
+        teacher.export(rest["export"], rest["overwrite"])
+        click.echo(f"wrote {rest['export']}: {_names(teacher)}")
+    elif rest["import_"] is not None:
+        _import(teacher, rest["import_"], rest["overwrite"])
+    else:
+        _teach(name, teacher, **rest)
+
+
+def _refuse_mixture(name: str | None, rest: dict[str, Any]) -> None:
+    """Exactly one thing to do. Raises UsageError."""
+    asked = [
+        option
+        for option, given in (
+            ("NAME", name is not None),
+            ("--background", rest["background"]),
+            ("--list", rest["listing"]),
+            ("--forget", rest["forget"] is not None),
+            ("--export", rest["export"] is not None),
+            ("--import", rest["import_"] is not None),
+        )
+        if given
+    ]
+    if not asked:
+        raise click.UsageError("say what to teach: edgevision teach NAME --camera 0 (or --list, --background ...)")
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(asked)} are asked for at once; give one")
+    if rest["camera"] is not None and rest["source"] is not None:
+        raise click.UsageError("give --camera or --source, not both")
+
+
+def _model_path(given: Path | None, runs: Path) -> Path:
+    from edgevision.errors import MissingFile
+    from edgevision.files import require_file
+    from edgevision.runs import newest
+
+    if given is not None:
+        return require_file(given, "model")
+    found = newest(runs, "convert-*/*.tflite")
+    if found is None:
+        raise MissingFile(f"which model? none was converted into {runs}/ yet; give one: --model MODEL.tflite")
+    return found
+
+
+def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
+    from edgevision import terminal
+
+    source = _open(teacher.model, rest["camera"], rest["source"])
+    count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
+    if source.live and not rest["quiet"]:
+        what = "keep it out of sight" if name is None else f"show {name} from several sides"
+        click.echo(f"{source.spec}: {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
+    with terminal.bar("frames", count, rest["quiet"]) as step:
+        lesson = teacher.teach(name, source, count, rest["every_s"], rest["overwrite"], step)
+    for note in lesson.notes:
+        terminal.note(note, rest["quiet"])
+    if rest["as_json"]:
+        _print_json({**lesson.to_json(), "state": str(teacher.path)})
+        return
+    _tell(lesson, teacher)
+
+
+def _tell(lesson: Lesson, teacher: Teacher) -> None:
+    import shlex
+
+    if lesson.fit is None:
+        click.echo(f"learned the background from {lesson.frames} frames ({lesson.total} in all)")
+    else:
+        fit = lesson.fit
+        more = "" if lesson.total == lesson.frames else f" ({lesson.total} in all)"
+        click.echo(
+            f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, other things "
+            f"{fit.rival:.2f}; {teacher.path}"
+        )
+    click.echo(f"next: edgevision run {shlex.quote(str(teacher.model.path))} --camera 0")
+
+
+def _open(model: Model, camera: str | None, source: str | None) -> Source:
+    from ..cameras.table import open_camera, open_source
+    from ..cameras.wanted import Wanted
+
+    wanted = Wanted(rule=model.rule)
+    return open_camera(camera or "0", wanted=wanted) if source is None else open_source(source, wanted=wanted)
+
+
+def _list(teacher: Teacher, as_json: bool) -> None:
+    from edgevision import terminal
+
+    fits, overlay = teacher.fits(), teacher.overlay
+    background = 0 if overlay.background is None else len(overlay.background)
+    if as_json:
+        classes = [
+            {"name": one.name, "number": one.number, "frames": len(one.vectors), "typical": round(fit.typical, 4),
+             "rival": round(fit.rival, 4), "separable": fit.separable}
+            for one, fit in zip(overlay.classes, fits.values(), strict=True)
+        ]  # fmt: skip
+        _print_json({"model": str(teacher.model.path), "state": str(teacher.path), "classes": classes,
+                     "background_frames": background})  # fmt: skip
+        return
+    if not overlay.classes:
+        click.echo(f"nothing was taught to {teacher.model.path} yet; teach it: edgevision teach NAME --camera 0")
+        return
+    rows = [
+        (one.name, str(len(one.vectors)), f"{fit.typical:.2f}", f"{fit.rival:.2f}", "yes" if fit.separable else "no")
+        for one, fit in zip(overlay.classes, fits.values(), strict=True)
+    ]
+    terminal.show(terminal.table(("class", ">frames", ">similarity", ">other things", "told apart"), rows))
+    click.echo(f"{len(rows)} taught to {teacher.model.path}, {background} frames of background: {teacher.path}")
+
+
+def _import(teacher: Teacher, path: Path, overwrite: bool) -> None:
+    from edgevision.errors import OutputExists
+
+    if teacher.overlay.classes and not overwrite:
+        raise OutputExists(f"{_names(teacher)} would be forgotten; give --overwrite if that is meant")
+    teacher.take_over(path)
+    click.echo(f"took over {_names(teacher)} from {path}")
+
+
+def _names(teacher: Teacher) -> str:
+    return ", ".join(teacher.overlay.names) or "no taught class"
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    from edgevision.runs import dump
+
+    click.echo(dump({"schema": "edgevision.teach/1", **value}))

@@ -1,0 +1,30 @@
+"""Where a device keeps what outlives a run: the folder for state, chosen as systemd and the XDG rules have it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+SYSTEM_FOLDER = Path("/var/lib/edgevision")
+
+
+def state_folder(
+    given: Path | None = None, environment: Mapping[str, str] = os.environ, user: int | None = None
+) -> Path:
+    """``given``; else what systemd assigns; of root the system's; else $XDG_STATE_HOME/edgevision. Need not exist."""
+    if given is not None:
+        return given
+    assigned = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    if assigned:
+        return Path(assigned)
+    if (os.geteuid() if user is None else user) == 0:
+        return SYSTEM_FOLDER
+    home = environment.get("XDG_STATE_HOME", "")
+    base = Path(home) if home.startswith("/") else Path(environment.get("HOME", "/")) / ".local" / "state"
+    return base / "edgevision"
+
+
+def taught_file(sha256: str, folder: Path) -> Path:
+    """What was taught to the model with this sha256."""
+    return folder / "taught" / f"{sha256}.json"

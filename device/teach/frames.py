@@ -1,0 +1,67 @@
+"""Takes some frames of what is to be learned from a camera, a video or a folder, and what a model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision import phash
+from edgevision.data import Frame
+from edgevision.decisions import time_of
+
+from ..items import Unreadable
+
+if TYPE_CHECKING:
+    from edgevision.embedding import Vectors
+    from edgevision.model import Model
+
+    from ..protocols import Source
+
+
+@dataclass(slots=True)
+class Taken:
+    """What came of looking."""
+
+    vectors: list[Vectors] = field(default_factory=list)
+    blank: int = 0
+    """Frames that show nothing: nearly one colour all over."""
+    unreadable: list[str] = field(default_factory=list)
+
+
+def take(
+    source: Source, model: Model, count: int, every_s: float, step: Callable[[int], None] = lambda done: None
+) -> Taken:
+    """Up to ``count`` vectors, of frames at least ``every_s`` seconds apart where frames have a time.
+
+    ``step`` hears how many there are. Closes the source. Raises CameraLost, BadModel, EngineError.
+    """
+    taken = Taken()
+    after: float | None = None
+    try:
+        for item in source:
+            if isinstance(item, Unreadable):
+                taken.unreadable.append(item.message)
+            elif isinstance(item, Frame):
+                at = time_of(item)
+                if at is not None and after is not None and at < after:
+                    continue
+                after = None if at is None else at + every_s
+                _look(item, model, taken)
+                step(len(taken.vectors))
+            if len(taken.vectors) >= count:
+                break
+    finally:
+        source.close()
+    return taken
+
+
+def _look(frame: Frame, model: Model, taken: Taken) -> None:
+    if phash.is_flat(phash.thumbnail(frame)[np.newaxis])[0]:
+        taken.blank += 1
+        return
+    vector = model.embed(frame)
+    if vector.any():
+        taken.vectors.append(vector)
