@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from edgevision import files, modelfile, runs, selftest
+from edgevision import compatibility, files, modelfile, runs, selftest
 from edgevision.card import ModelCard
 from edgevision.errors import EngineError, GateNotMet, UsageError
 from edgevision.model import open_model
@@ -21,6 +21,7 @@ from .options import ConvertOptions
 from .progress import NoProgress, Progress, Stages
 from .repair import MINMAX
 from .report import ConvertReport, quantization_record
+from .report_page import page_path, write_page
 from .scan import scan
 from .verify import verify
 
@@ -32,7 +33,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
     What was made is written and returned even where it loses more than ``max_drop`` (``report.gate``).
 
-    Writes NAME.tflite and NAME.report.json; what exists is refused before any work is done, unless ``overwrite``.
+    Writes NAME.tflite, NAME.report.json and NAME.report.html; what exists is refused before any work is done, unless ``overwrite``.
     """
     stages = Stages(progress or NoProgress())
     name = _name(options)
@@ -52,7 +53,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         made = make_int8(network, calibration, heldout, options, stages)
         report = _write(network, made, calibration, output, options, stages)
         if run is not None:
-            run.outputs += [report.path.name, report.report_path.name]
+            run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
             run.exit_code = 0 if report.gate is None or report.gate.met else GateNotMet.exit_code
     return report
 
@@ -83,6 +84,7 @@ def _write(
     report = ConvertReport(
         path=output,
         report_path=report_path(output),
+        page_path=page_path(output),
         card=card,
         source=network.loaded.scan,
         parameters=network.loaded.parameters,
@@ -92,6 +94,7 @@ def _write(
         rule_from=network.inferred.source,
         labels_from=network.labels_from,
         graph=verify(written.flatbuffer, card.rule),
+        compatibility=compatibility.judge(written),
         calibration=calibration,
         heldout=made.heldout,
         comparison=made.comparison,
@@ -102,7 +105,7 @@ def _write(
         notes=notes(calibration, made, options),
     )
     files.write_text(report.report_path, runs.dump(report.to_json()) + "\n")
-    return report
+    return write_page(report)
 
 
 def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSet) -> ModelCard:
@@ -140,3 +143,4 @@ def _name(options: ConvertOptions) -> str:
 def _require_outputs_absent(output: Path, overwrite: bool) -> None:
     files.require_absent(output, overwrite)
     files.require_absent(report_path(output), overwrite)
+    files.require_absent(page_path(output), overwrite)

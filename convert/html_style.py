@@ -39,4 +39,40 @@ figcaption small{display:block;color:var(--soft);font-size:.72rem}
  border-radius:0 8px 8px 0}
 .findings .warn{border-color:#ea580c;background:color-mix(in srgb,#ea580c 10%,transparent)}
 .findings .good{border-color:#16a34a;background:color-mix(in srgb,#16a34a 10%,transparent)}
+h3{margin:1rem 0 .2rem;font-size:.95rem}
+.stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin-top:1rem}
+.stats div{background:var(--page);border-radius:10px;padding:.55rem .7rem}
+.stats b{display:block;font-size:1.2rem;line-height:1.3;font-variant-numeric:tabular-nums}
+.stats span{color:var(--soft);font-size:.8rem}
+.bar{margin:.55rem 0}
+.bar .ends{display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:1rem;font-variant-numeric:tabular-nums}
+.bar small{color:var(--soft);font-weight:400}
+.bar .interval{margin-top:.3rem}
+.interval i{position:absolute;top:0;bottom:0;left:0;border-radius:5px;background:var(--blue);opacity:.6;min-width:3px}
+.zero::after{content:"";position:absolute;left:50%;top:-5px;bottom:-5px;width:1px;background:var(--soft)}
+.plot{position:relative;height:12rem;margin:.8rem 0 .6rem 3.4rem}
+.plot svg{position:absolute;inset:0;width:100%;height:100%;overflow:visible}
+.plot i{position:absolute;right:100%;transform:translateY(50%);padding-right:.5rem;color:var(--soft);
+ font-style:normal;font-size:.75rem;white-space:nowrap}
+.plot .grid{stroke:var(--line);stroke-width:1}
+.plot .axis{stroke:var(--soft);stroke-width:1}
+.plot .blue{stroke:var(--blue);stroke-width:2;stroke-linejoin:round}
+.plot .gray{stroke:#94a3b8;stroke-width:2;stroke-linejoin:round}
+.plot .dot{stroke:#dc2626;stroke-width:8;stroke-linecap:round}
+.plot .span{stroke:var(--blue);stroke-width:3;stroke-linecap:round;opacity:.75}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.2rem 0 .6rem 3.4rem;color:var(--soft);font-size:.85rem}
+.legend span::before{content:"";display:inline-block;width:1.2rem;height:3px;border-radius:2px;margin-right:.4rem;
+ vertical-align:middle;background:var(--blue)}
+.legend .gray::before{background:#94a3b8}
+.tools{list-style:none;margin:0;padding:0}
+.tools li{padding:.5rem 0 .5rem 1.7rem;border-bottom:1px solid var(--line);position:relative}
+.tools li:last-child{border-bottom:0}
+.tools li::before{content:"\\2713";position:absolute;left:.2rem;color:#16a34a;font-weight:700}
+.tools .warn::before{content:"\\2715";color:#ea580c}
+.tools small{display:block;color:var(--soft);font-size:.88rem}
+.small-pictures img{image-rendering:pixelated}
+.right{color:#16a34a;font-weight:600}
+details{margin-top:.6rem}
+summary{cursor:pointer;color:var(--blue);font-size:.92rem}
+code{font-size:.88em;overflow-wrap:anywhere}
 """

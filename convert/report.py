@@ -10,6 +10,7 @@ from typing import Any
 
 from edgevision import runs
 from edgevision.card import ModelCard
+from edgevision.compatibility import Compatibility
 from edgevision.edgetpu import readiness
 from edgevision.graph import Graph, operators_json, tensors_json
 from edgevision.stats import Difference, Share
@@ -32,6 +33,8 @@ class ConvertReport:
     path: Path
     """The .tflite."""
     report_path: Path
+    page_path: Path | None
+    """The page for people; None: it could not be written."""
     card: ModelCard
     source: Scan
     """The Keras file."""
@@ -46,6 +49,8 @@ class ConvertReport:
     rule_from: str
     labels_from: str
     graph: Graph
+    compatibility: Compatibility
+    """What other tools make of the file."""
     calibration: CalibrationSet
     heldout: HeldOut
     comparison: Comparison
@@ -93,7 +98,7 @@ class ConvertReport:
             "layers": self.repair.layers_json() if self.repair else [],
             "embedding": asdict(self.card.embedding) if self.card.embedding else None,
             "edgetpu": readiness(self.graph).to_json(),
-            "compatibility": None,
+            "compatibility": self.compatibility.to_json(),
             "gate": self.gate.to_json() if self.gate else None,
             "selftest": self._selftest(),
             "notes": list(self.notes),

@@ -21,8 +21,8 @@ def show(report: ConvertReport) -> None:
     for name, value in rows(report):
         table.add_row(name, value)
     console.print(table)
-    size = _mb(report.int8_bytes)
-    print(f"\nConverted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s.")
+    size, page = _mb(report.int8_bytes), f"; report: {report.page_path}" if report.page_path else ""
+    print(f"\nConverted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s{page}.")
     print(f"Next: edgevision run {quote(str(report.path))} --camera 0")
 
 

@@ -211,8 +211,9 @@ def test_the_command_writes_a_run_folder_and_json_only(trained: Path, photos: Pa
     assert document["rule"]["resize"] == "crop"
     record = json.loads((output.parent / "run.json").read_text())
     assert (record["command"], record["exit_code"]) == ("convert", 0)
-    assert record["outputs"] == ["mine.tflite", "mine.report.json"]
-    assert sorted(p.name for p in output.parent.iterdir()) == ["mine.report.json", "mine.tflite", "run.json"]
+    written = ["mine.tflite", "mine.report.json", "mine.report.html"]
+    assert record["outputs"] == written
+    assert sorted(p.name for p in output.parent.iterdir()) == sorted([*written, "run.json"])
     with open_model(output) as opened:
         assert opened.card.labels == ("r", "g", "b")
 

@@ -1,0 +1,73 @@
+"""How well each layer is kept, before and after the repair, and what the repair tried."""
+
+from __future__ import annotations
+
+from .. import chart, html
+from ..html import Html
+from ..repair import LayerError, RepairResult
+from ..report import ConvertReport
+
+WORST = 8
+"""Layers that are named."""
+
+
+def layers(report: ConvertReport) -> Html:
+    """A plot over all layers, the worst by name, and the steps."""
+    repair = report.repair
+    if repair is None:
+        return html.section("Layers", note="Not looked at: the repair was turned off (--effort none).")
+    if not repair.layers and not repair.steps:
+        return html.section("Layers", note=repair.note or "Nothing could be compared layer by layer.")
+    parts = [_plot(repair), _worst(repair), _steps(repair)]
+    note = (
+        "Signal to noise of each layer's output against float, in the order in which they run. "
+        "20 dB: the error is a tenth of the signal; 40 dB: a hundredth. Errors add up along the way."
+    )
+    return html.section("Layers", *parts, note=note if repair.layers else "")
+
+
+def _plot(repair: RepairResult) -> Html:
+    if not repair.layers:
+        return html.NOTHING
+    series = [
+        chart.Series("before the repair", [one.snr_db_before for one in repair.layers], "gray"),
+        chart.Series("after it", [one.snr_db_after for one in repair.layers], "blue"),
+    ]
+    worst = {id(one) for one in repair.worst_layers}
+    return chart.lines(series, " dB", [n for n, one in enumerate(repair.layers) if id(one) in worst])
+
+
+def _worst(repair: RepairResult) -> Html:
+    if not repair.layers:
+        return html.NOTHING
+    ranked = sorted(repair.layers, key=lambda one: one.snr_db_after)[:WORST]
+    parts = [html.tag("h3", html.text("The weakest layers")), _table(ranked)]
+    if len(repair.layers) > len(ranked):
+        parts.append(html.details(f"All {len(repair.layers)} layers", _table(repair.layers)))
+    return html.join(parts)
+
+
+def _table(found: list[LayerError] | tuple[LayerError, ...]) -> Html:
+    rows = [
+        [one.name, f"{one.snr_db_before:.1f}", f"{one.snr_db_after:.1f}", one.op, one.action or "nothing"]
+        for one in found
+    ]
+    return html.table(["layer", "before, dB", "after, dB", "operator", "what was done"], rows)
+
+
+def _steps(repair: RepairResult) -> Html:
+    if not repair.steps:
+        return html.NOTHING
+    rows = [
+        [one.name, f"{one.before:.4g}", f"{one.after:.4g}", "kept" if one.kept else "undone", f"{one.seconds:.1f} s"]
+        for one in repair.steps
+    ]
+    unit = {"kl": "Kullback-Leibler divergence, nats", "relative_error": "relative error"}.get(
+        repair.steps[0].measure, repair.steps[0].measure
+    )
+    said = (
+        f"Effort {repair.effort}. Each step is measured on the choosing pictures, which it did not see "
+        f"({unit}; smaller is better), and kept only where it helps."
+    )
+    table = html.table(["step", "before", "after", "", "time"], rows)
+    return html.join([html.tag("h3", html.text("Repair")), html.paragraph(said), table])

@@ -1,0 +1,65 @@
+"""What MediaPipe, ML Kit, Android, the older runtime and the Edge TPU need to know."""
+
+from __future__ import annotations
+
+from edgevision.card import LABELS
+from edgevision.compatibility import Verdict
+from edgevision.edgetpu import readiness
+from edgevision.tensors import TensorSpec
+
+from .. import html
+from ..html import Html
+from ..report import ConvertReport
+
+
+def other_tools(report: ConvertReport) -> Html:
+    """One line a tool, then what a program on Android has to feed and gets back."""
+    found = report.compatibility
+    named = [
+        ("MediaPipe Tasks", found.mediapipe),
+        ("ML Kit", found.mlkit),
+        ("tflite-runtime 2.14", found.tflite_runtime),
+        ("Edge TPU", _edgetpu(report)),
+    ]
+    tools = html.tag("ul", html.join(_tool(name, verdict) for name, verdict in named), "tools")
+    interface = html.table(["", ""], _interface(report), plain=True)
+    note = (
+        "Judged from the file. MediaPipe: what version 1.2.2 was seen to take. ML Kit: its documented requirements. "
+        "tflite-runtime: the operators it knows."
+    )
+    return html.section("In other tools", tools, interface, note=note)
+
+
+def _tool(name: str, verdict: Verdict) -> Html:
+    lines = [verdict.reason] if verdict.reason else list(verdict.notes)
+    said = html.join(html.tag("small", html.text(line)) for line in lines)
+    return html.tag("li", html.join([html.text(name), said]), "good" if verdict.ok else "warn")
+
+
+def _edgetpu(report: ConvertReport) -> Verdict:
+    found = readiness(report.graph)
+    if not found.ready:
+        return Verdict(False, "; ".join(found.reasons))
+    return Verdict(True, None, ("ready for the compiler; how much of it maps, only the compiler tells",))
+
+
+def _interface(report: ConvertReport) -> list[list[str]]:
+    """What Android Studio shows of the file, for a program that feeds the interpreter itself."""
+    rows = [
+        ["input", f"{_tensor(spec)}: {report.card.rule.order} bytes, 0 to 255"] for spec in report.graph.input_specs
+    ]
+    rows += [["output", f"{_tensor(spec)}: {_meaning(spec)}"] for spec in report.graph.output_specs]
+    labels = f"{len(report.card.labels)} lines in {LABELS}, inside the file" if report.card.labels else "none"
+    return [*rows, ["labels", labels], ["metadata", "standard TFLite metadata: name, normalization, labels"]]
+
+
+def _tensor(spec: TensorSpec) -> str:
+    return f"{spec.dtype} [{', '.join(map(str, spec.shape))}]"
+
+
+def _meaning(spec: TensorSpec) -> str:
+    if not spec.quantized:
+        return "one value a class"
+    offset = f" - {spec.zero_point}" if spec.zero_point > 0 else f" + {-spec.zero_point}" if spec.zero_point else ""
+    value = f"(value{offset})" if offset else "value"
+    return f"score = {value} * {spec.scale:.6g}, one a class"

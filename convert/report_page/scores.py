@@ -1,0 +1,73 @@
+"""Float against int8: accuracy, agreement, what was lost, and sizes."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from edgevision.stats import Difference
+
+from .. import chart, html
+from ..html import Html
+from ..report import ConvertReport
+from .verdict import megabytes, points
+
+MIN_REACH = 5
+"""Percentage points at either end of the bar of the difference, at least."""
+
+
+def scores(report: ConvertReport) -> Html:
+    """Bars with their intervals; all on the same pictures."""
+    parts = [_shares(report), _drop(report), _distances(report), _sizes(report)]
+    return html.section("Float and int8", *parts, note="The light part of a bar is the 95 % interval.")
+
+
+def _shares(report: ConvertReport) -> Html:
+    result = report.comparison
+    named = (
+        ("float accuracy", result.float_accuracy),
+        ("int8 accuracy", result.int8_accuracy),
+        ("same answer", result.agreement),
+    )
+    bars = [chart.share_bar(name, one.value, one.low, one.high) for name, one in named if one is not None]
+    if result.float_accuracy is None:
+        bars.append(
+            html.paragraph("Accuracy is not known: the pictures have no labels. --report-on takes labelled ones.")
+        )
+    return html.join(bars)
+
+
+def _drop(report: ConvertReport) -> Html:
+    drop = report.comparison.drop
+    if drop is None:
+        return html.NOTHING
+    reach = max(MIN_REACH, ceil(100 * max(abs(drop.low), abs(drop.high))))
+    bar = chart.difference_bar(100 * drop.value, 100 * drop.low, 100 * drop.high, reach)
+    ends = html.scale(f"{reach} points gained", f"{reach} points lost")
+    return chart.bar("difference", points(drop), html.join([bar, ends]), _range(drop))
+
+
+def _range(drop: Difference) -> str:
+    return f"({100 * drop.low:.1f} to {100 * drop.high:.1f})"
+
+
+def _distances(report: ConvertReport) -> Html:
+    result = report.comparison
+    rows = []
+    if result.divergence is not None:
+        rows.append(
+            ["divergence of the scores", f"{result.divergence:.4f} nats (Kullback-Leibler, the mean of all pictures)"]
+        )
+    if result.pictures:
+        rows.append(["ties", f"{result.ties} of {result.pictures} pictures, where classes share the best int8 score"])
+    return html.table(["", ""], rows, plain=True) if rows else html.NOTHING
+
+
+def _sizes(report: ConvertReport) -> Html:
+    sizes = [
+        ("source", report.source.bytes),
+        ("float .tflite", report.float_bytes),
+        ("int8 .tflite", report.int8_bytes),
+    ]
+    most = max(1, *(count for _, count in sizes))
+    bars = (chart.size_bar(name, count / most, megabytes(count)) for name, count in sizes)
+    return html.join([html.tag("h3", html.text("Size")), *bars])

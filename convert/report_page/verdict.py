@@ -1,0 +1,108 @@
+"""The top of the page: what int8 is worth, and what to know before trusting it."""
+
+from __future__ import annotations
+
+from edgevision.stats import Difference
+
+from .. import html
+from ..html import Html
+from ..report import ConvertReport, peak_rss_mb
+
+
+def headline(report: ConvertReport) -> Html:
+    """The name, the agreement, and three numbers."""
+    card = report.card
+    what = f"{card.task}, {report.parameters:,} parameters, {card.rule.width}x{card.rule.height} pixels, int8"
+    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report), _stats(report))
+
+
+def worth_knowing(report: ConvertReport) -> Html:
+    """Sentences, the most important first."""
+    lines = [*_gate(report), *(("warn", note) for note in report.notes), *_remarks(report)]
+    return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
+
+
+def points(value: Difference) -> str:
+    """A drop, in words: ``0.3 points lost``."""
+    number = 100 * value.value
+    if abs(number) < 0.05:
+        return "no points lost"
+    return f"{abs(number):.1f} points {'lost' if number > 0 else 'gained'}"
+
+
+def megabytes(count: int) -> str:
+    """A size in the unit that suits it."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
+def _agreement(report: ConvertReport) -> Html:
+    one = report.comparison.agreement
+    if one is None:
+        return html.join([html.score("not compared"), html.paragraph("no pictures were left to compare on", "sub")])
+    which = "which had no part in making it" if report.heldout.independent else "which also chose how to quantize it"
+    said = (
+        f"of {one.total} pictures, {which}, get the same answer from int8 as from float; "
+        f"95 % interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
+    )
+    bar = html.interval(one.value, one.low, one.high)
+    return html.join([html.score(f"{100 * one.value:.1f}", "%"), html.paragraph(said, "sub"), bar, html.scale()])
+
+
+def _stats(report: ConvertReport) -> Html:
+    found = [
+        (megabytes(report.int8_bytes), f"int8 file; float {megabytes(report.float_bytes)}"),
+        (_drop(report), "top-1 accuracy against float"),
+        (f"{report.seconds.get('total', 0.0):.0f} s", f"to convert, {peak_rss_mb():,.0f} MB of memory"),
+    ]
+    cells = (
+        html.tag("div", html.join([html.tag("b", html.text(value)), html.tag("span", html.text(name))]))
+        for value, name in found
+    )
+    return html.tag("div", html.join(cells), "stats")
+
+
+def _drop(report: ConvertReport) -> str:
+    drop = report.comparison.drop
+    return "not known" if drop is None else points(drop)
+
+
+def _gate(report: ConvertReport) -> list[tuple[str, str]]:
+    gate = report.gate
+    if gate is None:
+        return []
+    if gate.met:
+        return [("good", f"Within the limit that was set: --max-drop {gate.max_drop_points:g} points.")]
+    return [("warn", gate.message())]
+
+
+def _remarks(report: ConvertReport) -> list[tuple[str, str]]:
+    lines = []
+    result, repair = report.comparison, report.repair
+    if repair is not None and repair.before is not None and repair.after is not None:
+        before, after = repair.before, repair.after
+        lines.append(
+            (
+                "good" if after.same >= before.same else "info",
+                f"Repair: {before.same} of {before.pictures} choosing pictures were answered alike before, "
+                f"{after.same} of {after.pictures} after it.",
+            )
+        )
+    if result.stretched is not None and result.stretched.count < result.stretched.total:
+        one = result.stretched
+        lines.append(
+            (
+                "info",
+                f"MediaPipe and ML Kit stretch the whole picture instead of this model's {report.card.rule.resize}: "
+                f"that changes the answer on {one.total - one.count} of {one.total} pictures.",
+            )
+        )
+    if result.ties:
+        lines.append(
+            (
+                "info",
+                f"On {result.ties} pictures classes share the best int8 score; the first of them counts, here and on the device.",
+            )
+        )
+    if not report.card.labels:
+        lines.append(("info", "The file has no labels: answers are class numbers. --labels FILE adds them."))
+    return lines
