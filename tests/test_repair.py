@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from unbalanced_network import SIZE, drawn, unbalanced
 
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
@@ -30,16 +31,7 @@ from edgevision.graph import read_graph  # noqa: E402
 from edgevision.interpreter import open_interpreter  # noqa: E402
 from edgevision.rule import Rule  # noqa: E402
 
-SIZE = 32
 RULE = Rule(SIZE, SIZE, mean=(127.5,), std=(127.5,))
-
-
-def drawn(count: int, seed: int, size: int = SIZE, channels: int = 3) -> list[Any]:
-    """Soft blotches of colour with a little noise: neighbours are alike, as in photos."""
-    chance = np.random.default_rng(seed)
-    blotches = chance.integers(0, 256, (count, size // 8, size // 8, channels))
-    soft = np.kron(blotches, np.ones((1, 8, 8, 1))) + chance.normal(0, 12, (count, size, size, channels))
-    return list(np.clip(soft, 0, 255).astype(np.uint8))
 
 
 CALIBRATION, CHOOSING, OTHERS = drawn(40, 1), drawn(16, 2), drawn(120, 3)
@@ -63,38 +55,6 @@ class Made:
 def made(keras_model: Any, rule: Rule = RULE, calibration: Any = CALIBRATION) -> Made:
     model = FloatModel(keras_model, rule, None, None)
     return Made(model, to_float(model), to_int8(model, lambda: calibration))
-
-
-def unbalanced() -> Any:
-    """Ten classes, and what breaks small MobileNets: depthwise filters whose one large tap leaves the others no steps.
-
-    The others are all rounded to nothing, so that the output channels are shifted.
-    """
-    keras = backend.keras()
-    layers = keras.layers
-    keras.utils.set_random_seed(4)
-    body = [keras.Input((SIZE, SIZE, 3)), layers.Conv2D(12, 3, strides=2, padding="same"), layers.ReLU(6.0)]
-    for filters in (16, 24):
-        body += [
-            layers.DepthwiseConv2D(7, padding="same"),
-            layers.ReLU(6.0),
-            layers.Conv2D(filters, 1),
-            layers.ReLU(6.0),
-        ]
-    model = keras.Sequential([*body, layers.GlobalAveragePooling2D(), layers.Dense(10), layers.Softmax()])
-    chance = np.random.default_rng(0)
-    for layer in model.layers:
-        if isinstance(layer, layers.DepthwiseConv2D):
-            shape = layer.get_weights()[0].shape
-            taps = chance.uniform(0.04, 0.07, shape)
-            taps[3, 3] = np.where(chance.random(shape[2]) < 0.7, 20.0, 0.3)[:, np.newaxis]
-            layer.set_weights([taps * 0.3, np.zeros(shape[2])])
-    real = np.stack([(p.astype(np.float32) - 127.5) / 127.5 for p in CALIBRATION])
-    weights = 12 * model.layers[-2].get_weights()[0]
-    model.layers[-2].set_weights([weights, np.zeros(10)])
-    logits = keras.Model(model.inputs, model.layers[-2].output).predict(real, verbose=0)
-    model.layers[-2].set_weights([weights, -logits.mean(0)])  # else one class wins on every picture
-    return model
 
 
 @pytest.fixture(scope="module")
