@@ -163,7 +163,7 @@ def _known(module: str, name: str) -> bool:
 
 def _known_keras_2(module: object, name: str) -> bool:
     if module is None or module in LAYER_MODULES:
-        return name in KERAS_2_LAYERS or name == "Policy"
+        return name in KERAS_2_LAYERS or name in ("Policy", "__tuple__", "TensorShape")
     if re.fullmatch(_KERAS_2_ENGINE, str(module)):
         return name in MODELS
     return name == "Policy" and module == "keras.mixed_precision"

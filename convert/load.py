@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from edgevision.errors import BadModel
 
-from . import backend, keras_2
+from . import backend, keras_2, layers
 from .scan import Scan
 
 MAX_SIDE = 2048
@@ -45,6 +48,7 @@ def load(found: Scan) -> LoadedModel:
         model = _load(found)
     height, width, channels = _picture_input(model, found)
     outputs = _score_output(model, path)
+    found = replace(found, config=_with_statistics(found.config, model))
     parameters = int(model.count_params())
     if not found.keras_2:
         _as_float32(model)
@@ -127,6 +131,19 @@ def _score_count(shape: tuple[int | None, ...], path: Path) -> int:
             f"{path} gives {shape}, not one list of scores (None, classes); only classifiers are converted yet"
         )
     return int(shape[1])
+
+
+def _with_statistics(config: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Writes what a Normalization layer was adapted to, which lies among the weights, into a copy of the architecture."""
+    config = deepcopy(config)
+    for node in layers.head(config):
+        if node.kind == "Normalization" and node.config.get("mean") is None:
+            layer = model
+            for name in node.path:
+                layer = layer.get_layer(name)
+            found = {name: np.ravel(getattr(layer, name)).tolist() for name in ("mean", "variance")}
+            cast(dict[str, Any], node.config).update(found)
+    return config
 
 
 def _as_float32(model: Any) -> None:
