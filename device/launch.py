@@ -66,7 +66,10 @@ def _run(
 ) -> RunSummary:
     """The loop with all that goes along with it; closes the camera, whatever happens."""
     try:
+        taught = _know_taught(options, model)
         _say_what_runs(options, model, camera, note)
+        if taught:
+            note(f"taught: {', '.join(taught)}")
         service = from_environment()
         sinks = _sinks(options, model, camera, stop, measures)
         decider, gate = _decider(options, model), _gate(options, service)
@@ -87,6 +90,18 @@ def _run(
             # Pictures have no time between them; and who wants quiet hears of faults alone.
             tell_changes=options.events or not (options.quiet or _is_pictures(camera)),
         )
+
+
+def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
+    """The names of what was taught to this model on this device; from now on it knows them."""
+    from .state import state_folder, taught_file
+
+    folder = state_folder(options.state)
+    if not taught_file(model.sha256, folder).exists():
+        return ()
+    from .teach.known import know_taught
+
+    return know_taught(model, folder)
 
 
 def _model_path(options: Options) -> Path:
@@ -172,6 +187,12 @@ def _sinks(options: Options, model: Model, camera: Source, stop: Stop, measures:
         from .sinks.contact import ContactSheet
 
         sinks.append(ContactSheet(options.contact_sheet))
+    if options.collect is not None:
+        from .collect.collector import Collector
+        from .collect.store import Store
+
+        threshold = model.card.threshold if options.threshold is None else options.threshold
+        sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
     return sinks
 
 

@@ -34,5 +34,10 @@ class Options:
     quiet: bool = False
     summary: Path | None = None
     contact_sheet: Path | None = None
+    collect: Path | None = None
+    collect_quota: int = 500_000_000
+    """Bytes."""
+    state: Path | None = None
+    """None: the device's own state folder."""
     overwrite: bool = False
     runs: Path = Path("runs")

@@ -39,7 +39,8 @@ class _Guarded:
     def count(self) -> SinkCount:
         from .summary import SinkCount
 
-        return SinkCount(self.spec, self.written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
+        written = int(getattr(self.sink, "written", self.written))
+        return SinkCount(self.spec, written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
 
 
 class Outputs:

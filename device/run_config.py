@@ -17,7 +17,7 @@ from edgevision.files import require_file
 
 LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
 """Of this one command line, not of a set-up."""
-PATHS = frozenset({"model", "summary", "runs", "contact_sheet"})
+PATHS = frozenset({"model", "summary", "runs", "contact_sheet", "collect", "state"})
 PLACES = frozenset({"camera", "source"})
 """Paths, too, unless they are a number, a URL or another kind of camera."""
 _KIND = re.compile(r"-|\d+|[A-Za-z][A-Za-z0-9+.]+:.*")

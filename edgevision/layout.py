@@ -20,6 +20,8 @@ SPLIT_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
+UNSORTED = "_unsure"
+"""Folder in which ``edgevision run --collect`` puts pictures that a person has to name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,9 @@ def _place(path: str, name: str, splits: dict[str, str], pile: _Pile) -> None:
         pile.skipped.append((path, "outside of " + ", ".join(f"{folder}/" for folder in splits)))
         return
     label, slash, _ = (rest if split else name).partition("/")
+    if slash and label == UNSORTED:
+        pile.skipped.append((path, "not sorted yet: move it into the folder of its class"))
+        return
     pile.rows.append(Row(path, (label,) if slash else (), split))
 
 

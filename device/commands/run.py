@@ -12,7 +12,8 @@ from click.core import ParameterSource
 
 from edgevision.commands.grouped import GroupedCommand, Switch
 from edgevision.commands.options import PATH, engine_option, overwrite_option
-from edgevision.errors import BadInput
+
+from .run_values import Bytes, Part, Rotation, Size, finite, four_numbers, parse_bytes
 
 if TYPE_CHECKING:
     from ..cameras.wanted import Wanted
@@ -23,66 +24,10 @@ STARTED = time.monotonic()
 GROUPS = {
     "Source": ("camera", "source", "size", "fps", "rotate", "flip", "roi", "frozen"),
     "Answers": ("top", "threshold", "smooth", "on_motion", "masks"),
-    "Output": ("as_json", "events", "summary", "contact_sheet", "overwrite", "quiet"),
-    "Running": ("engine", "limit", "threads", "runs"),
+    "Output": ("as_json", "events", "summary", "contact_sheet", "collect", "collect_quota", "overwrite", "quiet"),
+    "Running": ("engine", "limit", "threads", "state", "runs"),
     "Configuration": ("config", "save_config", "help"),
 }
-
-
-class _Rotation(click.types.IntParamType):
-    """0, 90, 180 or 270."""
-
-    name = "degrees"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        turned: int = super().convert(value, param, ctx)
-        if turned not in (0, 90, 180, 270):
-            self.fail(f"{turned} is none of 0, 90, 180 and 270", param, ctx)
-        return turned
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """``1280x720``: stays a text, checked."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        width, _, height = str(value).lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and 1 <= int(width) <= 16384 and 1 <= int(height) <= 16384):
-            self.fail(f"{value!r} is no size; write, for one, 1280x720", param, ctx)
-        return f"{int(width)}x{int(height)}"
-
-
-class _Part(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """``0.25,0,0.5,1``: stays a text, checked."""
-
-    name = "part"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from ..cameras.wanted import Wanted
-
-        try:
-            Wanted(roi=_four(str(value)))
-        except (BadInput, ValueError):
-            self.fail(
-                f"{value!r} is no part of the picture; write x,y,width,height, each 0 to 1, within it: "
-                "the middle is 0.25,0.25,0.5,0.5",
-                param,
-                ctx,
-            )
-        return str(value)
-
-
-def _four(text: str) -> tuple[float, float, float, float]:
-    x, y, width, height = (float(part) for part in text.split(","))
-    return x, y, width, height
-
-
-def _number(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Range types let NaN and infinity through."""
-    if value is not None and not abs(value) < float("inf"):
-        raise click.BadParameter(f"{value} is no number", param=parameter)
-    return value
 
 
 def _switch(*names: str, help: str) -> Callable[[Command], Command]:
@@ -97,15 +42,15 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
     help="A number as edgevision cameras lists them, /dev/videoN, a URL, or test: for a moving pattern.  [default: 0]",
 )
 @click.option("--source", metavar="SPEC", help="A picture, a folder of pictures, a video file, a URL, or test:")
-@click.option("--size", type=_Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
+@click.option("--size", type=Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
 @click.option(
     "--fps",
     type=click.FloatRange(0, 1000, min_open=True),
-    callback=_number,
+    callback=finite,
     metavar="N",
     help="Frames a second, at most.  [default: as many as come]",
 )
-@click.option("--rotate", type=_Rotation(), default=0, metavar="DEGREES", help="Turn clockwise: 0, 90, 180 or 270.")
+@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Turn clockwise: 0, 90, 180 or 270.")
 @click.option(
     "--flip",
     type=click.Choice(["none", "horizontal", "vertical", "both"]),
@@ -115,14 +60,14 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 )
 @click.option(
     "--roi",
-    type=_Part(),
+    type=Part(),
     metavar="X,Y,W,H",
     help="Look at this part of the turned picture alone, each number 0 to 1: 0.25,0.25,0.5,0.5 is the middle.",
 )
 @click.option(
     "--frozen",
     type=click.FloatRange(0),
-    callback=_number,
+    callback=finite,
     metavar="SECONDS",
     help="A live picture that does not change for so long is frozen, and the camera reopened; 0: never.",
 )
@@ -132,7 +77,7 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    callback=_number,
+    callback=finite,
     metavar="SCORE",
     help='Scores below it are "unknown", 0 to 1.  [default: the model\'s own]',
 )
@@ -171,6 +116,25 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
     help="At the end, draw the frames that tell most on one picture, with boxes, masks and labels.",
 )
 @click.option(
+    "--collect",
+    type=PATH,
+    metavar="FOLDER",
+    help="Keep pictures for the next training: where the model is unsure, and where a label came.",
+)
+@click.option(
+    "--collect-quota",
+    type=Bytes(),
+    default="500MB",
+    metavar="SIZE",
+    help="What they may take on the disk; the oldest go first.  [default: 500MB]",
+)
+@click.option(
+    "--state",
+    type=PATH,
+    metavar="FOLDER",
+    help="Where edgevision teach keeps what it taught.  [default: the device's state folder]",
+)
+@click.option(
     "--runs",
     type=PATH,
     default=Path("runs"),
@@ -204,7 +168,9 @@ def run(ctx: click.Context, /, config: Path | None, save_config: Path | None, **
     from ..launch import launch
     from ..options import Options
 
-    return launch(Options(wanted=_wanted(given), **given), STARTED)
+    quota = parse_bytes(given.pop("collect_quota"))
+    assert quota is not None, "checked by the option"
+    return launch(Options(wanted=_wanted(given), collect_quota=quota, **given), STARTED)
 
 
 def _from_config(ctx: click.Context, path: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -245,6 +211,6 @@ def _wanted(given: dict[str, Any]) -> Wanted:
         given.pop("fps"),
         given.pop("rotate"),
         given.pop("flip"),
-        _four(roi) if roi else None,
+        four_numbers(roi) if roi else None,
         frozen_s=given.pop("frozen"),
     )

@@ -1,0 +1,81 @@
+"""Which frames are worth keeping, and how many of them: pure, its only clock is the time of the frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision import phash
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame, Prediction
+
+SURE = 0.6
+"""A best score below it is doubtful, and one less than LEAD above the next."""
+LEAD = 0.2
+NEAR = 0.1
+"""Of independent scores: so near above the threshold is doubtful."""
+
+
+def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
+    """Whether a person should look; ``threshold``: 0..1, from which an answer is shown, None: all are."""
+    scores = sorted((label.score for label in prediction.labels), reverse=True)
+    if prediction.task == "classification":
+        if not scores or scores[0] < max(SURE, (threshold or 0.0) + NEAR):
+            return True
+        return len(scores) > 1 and scores[0] - scores[1] < LEAD
+    if prediction.task == "detection":
+        scores = [found.score for found in prediction.objects]
+    elif prediction.task == "segmentation":
+        return False  # a share of the frame says nothing of how sure it is
+    limit = 0.5 if threshold is None else threshold
+    return any(score < limit + NEAR for score in scores)
+
+
+@dataclass(slots=True)
+class Pace:
+    """So many pictures at once, then one every ``refill_s``; never two within ``every_s``. Pictures without a time pass."""
+
+    every_s: float = 5.0
+    burst: int = 20
+    refill_s: float = 60.0
+    _tokens: float = field(init=False, default=0.0)
+    _last: float | None = field(init=False, default=None)
+    _kept: float | None = field(init=False, default=None)
+
+    def allows(self, at: float | None) -> bool:
+        """Whether one more may be kept now; counts it. ``at``: seconds, None for pictures."""
+        if at is None:
+            return True
+        if self._last is None or at < self._last:  # the first, or a film that begins again
+            self._tokens, self._kept = float(self.burst), None
+        else:
+            self._tokens = min(float(self.burst), self._tokens + (at - self._last) / self.refill_s)
+        self._last = at
+        if self._tokens < 1.0 or (self._kept is not None and at - self._kept < self.every_s):
+            return False
+        self._tokens -= 1.0
+        self._kept = at
+        return True
+
+
+class Novelty:
+    """Remembers small copies of the last pictures of a folder."""
+
+    def __init__(self, size: int = 16) -> None:
+        self._known: deque[phash.Thumbs] = deque(maxlen=size)
+
+    def is_new(self, frame: Frame) -> bool:
+        """Whether it looks unlike all of them, and shows anything at all; remembers it if so."""
+        thumb = phash.thumbnail(frame)
+        if phash.is_flat(thumb[np.newaxis])[0]:
+            return False
+        if self._known:
+            known = np.stack(list(self._known))
+            if (phash.differences(known, np.broadcast_to(thumb, known.shape)) <= phash.MAX_DIFFERENCE).any():
+                return False
+        self._known.append(thumb)
+        return True
