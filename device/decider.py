@@ -32,7 +32,7 @@ class Decider:
         self._last: Prediction | None = None
         # A segmenter's threshold makes its mask: it is passed on as it is.
         self.ask_threshold = threshold if task == "segmentation" else self._lowest(policy.release)
-        self.ask_top = max(top, CANDIDATES) if smooth > 1 else top
+        self.ask_top = max(top, CANDIDATES) if smooth > 1 or task == "multilabel" else top
 
     def update(self, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
         """What is shown for a frame, and what came or went with it."""

@@ -159,6 +159,18 @@ class FakeEngine:
         return answers
 
 
+class FakeFirmware:
+    """Throttling bits as a Raspberry Pi's firmware gives them: one after the other, the last one for ever."""
+
+    def __init__(self, *bits: int | None) -> None:
+        """``bits``: see ``throttling``; 0x50005 is a weak supply now and since the start. None: nothing tells."""
+        self._bits = chain(bits, repeat(bits[-1]))
+
+    def __call__(self) -> int | None:
+        """The next bits."""
+        return next(self._bits)
+
+
 def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Reopening:
     """``fake:ok*30,lost,ok*30``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
     camera = FakeCamera(spec.partition(":")[2] or "ok", fps=wanted.fps or 30.0, clock=clock, size=wanted.size or SIZE)
