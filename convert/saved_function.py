@@ -15,6 +15,8 @@ from . import backend, saved_model
 LINES = {"Mul": "Multiply", "RealDiv": "TrueDivide", "AddV2": "Add", "Add": "Add", "BiasAdd": "Add", "Sub": "Subtract"}
 """TensorFlow's operators -> the names of Keras 3's, which ``infer_rule`` reads."""
 PASSING = ("Identity", "IdentityN", "Cast", "NoOp", "Reshape", "Squeeze", "EnsureShape", "StopGradient")
+MOVING = ("StridedSlice", "ReverseV2", "Pad", "ResizeBilinear", "ResizeNearestNeighbor", "Transpose")
+"""Operators that move pixels or channels about and leave their values."""
 ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "LogSoftmax": "log_softmax"}
 
 
@@ -102,7 +104,7 @@ def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
         if len(readers) != 1:
             return found
         node, current = readers[0], readers[0].name
-        if node.op in PASSING:
+        if node.op in PASSING or node.op in MOVING:
             continue
         sources = _sources(node)
         numbers = _constant(nodes, sources[1]) if len(sources) == 2 else None
