@@ -6,6 +6,7 @@ second stream (lores) is used only where it shows the whole of the first one, in
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import suppress
@@ -138,7 +139,8 @@ def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sou
         there = ", ".join(f"{camera.spec} ({camera.name})" for camera in known)
         raise CameraError(f"no such camera: {spec!r}; " + (f"there are {there}" if there else NOT_DETECTED))
     reader = PicameraReader(matches[0], wanted, clock)
-    frozen_s = wanted.frozen_after(FROZEN_S)
+    # A real camera has a path in the device tree; libcamera's virtual one shows a drawn picture, without noise.
+    frozen_s = wanted.frozen_after(FROZEN_S if "/" in matches[0].identity else 0.0)
     return NewestFrame(reader, TIMEOUT_S + 1, frozen_s, may_repeat=False, identity=f"picamera:{matches[0].identity}")
 
 
@@ -219,7 +221,8 @@ def _size(opened: Any, wanted: Wanted) -> tuple[int, int]:
 
 
 def _import() -> Any:
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # each fault is said here, in one line
+    logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     try:
         import picamera2
     except ModuleNotFoundError as error:
@@ -233,8 +236,6 @@ def _import() -> Any:
             f"picamera2 cannot be loaded ({_first_line(error)}); it was built for the numpy of apt: in the virtual environment "
             "of edgevision write pip uninstall numpy, or use rpicam-vid (sudo apt install rpicam-apps-lite)"
         ) from None
-    with suppress(Exception):
-        picamera2.Picamera2.set_logging(picamera2.Picamera2.ERROR)
     return picamera2
 
 

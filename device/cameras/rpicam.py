@@ -151,20 +151,27 @@ class RpicamReader:
                     self._said.append(text)
 
     def _ending(self) -> str:
-        """One line of the child's many; the one that names the fault, if there is one."""
+        """How the child ended, in one line."""
         try:
             code: int | None = self._child.wait(_END_S)
         except subprocess.TimeoutExpired:
             code = None
         self._listener.join(_END_S)
-        lines = [line.removeprefix("ERROR: ").strip("* ") for line in self._said]
-        said = next((line for line in reversed(lines) if "rror" in line or "ailed" in line), lines[-1] if lines else "")
-        said = {"no cameras available": "no camera is connected, or it was not detected"}.get(said.lower(), said)
-        if "in use" in said or "busy" in said.lower():
-            said = "another program uses the camera"
+        said = _gist(list(self._said))
         return (
             f"{self.spec}: rpicam-vid ended" + (f" with status {code}" if code else "") + (f": {said}" if said else "")
         )
+
+
+def _gist(lines: list[str]) -> str:
+    """What a person needs of all that the child said."""
+    fault = next((line for line in reversed(lines) if "error" in line.lower() or "failed" in line.lower()), "")
+    said = (fault or (lines[-1] if lines else "")).removeprefix("ERROR: ").strip("* ")
+    if "no cameras available" in said.lower():
+        return "no camera is connected, or it was not detected"
+    if "in use" in said or "busy" in said.lower():
+        return "another program uses the camera"
+    return said
 
 
 def command(path: str, number: int, width: int, height: int, fps: float) -> Sequence[str]:

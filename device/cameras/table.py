@@ -19,6 +19,7 @@ PREFIXES = {
     # what stands before the colon: "module:function" below edgevision.device, called with spec, clock and what is wanted
     "test": "cameras.pattern:open_pattern",
     "fake": "fakes:open_fake",
+    "raw": "cameras.stdin:open_stdin",
     "picamera": "cameras.picamera:open_picamera",
     "rpicam": "cameras.rpicam:open_rpicam",
     "v4l2": "cameras.v4l2_opening:open_v4l2",
@@ -50,6 +51,10 @@ def _as_wanted(source: Source, wanted: Wanted) -> Source:
 
 
 def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec == "-" or _prefix(spec) == "raw":
+        from .stdin import open_stdin
+
+        return open_stdin(spec, clock, wanted, live=True)
     if spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES:
         return _steady(spec, clock, wanted)
     if Path(spec).exists():
@@ -58,6 +63,10 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
 
 
 def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec == "-":
+        from .stdin import open_stdin
+
+        return open_stdin(spec, clock, wanted)
     path = Path(spec)
     if not path.exists():
         if _prefix(spec) in PREFIXES:

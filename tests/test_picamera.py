@@ -1,0 +1,364 @@
+"""CSI cameras through picamera2, played by the test: what is asked for, what is read back, and what is made of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgevision.device.cameras import libcamera, numbered, rpicam, v4l2_opening
+from edgevision.device.cameras.picamera import open_picamera
+from edgevision.device.cameras.table import open_camera
+from edgevision.device.cameras.v4l2_nodes import Node
+from edgevision.device.cameras.wanted import ANY, Wanted
+from edgevision.device.clock import SYSTEM
+from fake_picamera2 import COLOR_RGB, Machine, camera
+
+from edgevision.data import Frame
+from edgevision.errors import CameraError, CameraLost, MissingDependency
+from edgevision.rule import Rule
+
+Plug = Callable[[Machine], Machine]
+
+
+@pytest.fixture
+def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
+    """Makes ``import picamera2`` give a machine's cameras."""
+
+    def plug(machine: Machine) -> Machine:
+        monkeypatch.setitem(sys.modules, "picamera2", machine.module())
+        return machine
+
+    return plug
+
+
+def first(wanted: Wanted = ANY, spec: str = "picamera:0") -> tuple[Frame, str]:
+    source = open_picamera(spec, SYSTEM, wanted)
+    try:
+        frame = next(iter(source))
+        assert isinstance(frame, Frame)
+        return frame, str(getattr(source, "description", ""))
+    finally:
+        source.close()
+
+
+def as_rgb(frame: Frame) -> np.ndarray:
+    return frame.pixels if frame.order == "RGB" else frame.pixels[..., ::-1]
+
+
+@pytest.mark.parametrize("padding", [0, 64])
+@pytest.mark.parametrize("name", ["RGB888", "BGR888", "XBGR8888", "XRGB8888", "NV12", "YUV420"])
+def test_colours_are_right_in_every_format_that_may_be_given(plug: Plug, name: str, padding: int) -> None:
+    plug(Machine(format=name, padding=padding))
+    frame, description = first(Wanted(width=64, height=48))
+    assert (frame.width, frame.height) == (64, 48)
+    assert np.abs(as_rgb(frame)[4:].astype(int) - COLOR_RGB).max() <= 3
+    assert name in description
+
+
+def test_whole_field_of_view_is_asked_for(plug: Plug) -> None:
+    machine = plug(Machine())
+    frame, _ = first()
+    assert (frame.width, frame.height) == (1280, 962)
+    assert machine.configured[-1]["sensor"] == {"output_size": (1640, 1232)}
+    assert machine.configured[-1]["controls"] == {"FrameRate": 30.0}
+
+
+def test_older_picamera2_without_sensor_modes(plug: Plug) -> None:
+    machine = plug(Machine(refuses=("sensor",)))
+    first(Wanted(fps=10))
+    assert "sensor" not in machine.configured[-1]
+    assert machine.configured[-1]["controls"] == {"FrameRate": 10}
+
+
+RULE = Rule(96, 96)
+
+
+def test_scaled_stream_is_used_where_it_is_what_was_asked_for(plug: Plug) -> None:
+    plug(Machine())
+    frame, description = first(Wanted(width=640, height=480, rule=RULE))
+    assert (frame.width, frame.height, frame.reduced) == (160, 120, 4)
+    assert "scaled by the image processor" in description
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Machine(lores_format="YUV420"),
+        Machine(lores_size=(160, 90)),
+        Machine(lores_size=(320, 240)),
+        Machine(refuses=("lores",)),
+    ],
+)
+def test_whole_stream_is_used_where_the_scaled_one_is_something_else(plug: Plug, machine: Machine) -> None:
+    plug(machine)
+    frame, _ = first(Wanted(width=640, height=480, rule=RULE))
+    assert (frame.width, frame.height, frame.reduced) == (640, 480, 1)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.25, 0.25), (-5.0, 0.0), (3600.0, 0.0)])
+def test_capture_time_is_the_sensors_on_our_clock(plug: Plug, age: float, expected: float) -> None:
+    plug(Machine(boottime_ahead_s=age))
+    frame, _ = first(Wanted(width=64, height=48))
+    assert frame.captured_at is not None
+    assert 0 <= time.monotonic() - frame.captured_at - expected < 10
+
+
+def test_every_request_is_released(plug: Plug) -> None:
+    machine = plug(Machine(frames=5))
+    source = open_picamera("picamera:0", SYSTEM, Wanted(width=64, height=48))
+    with pytest.raises(CameraLost, match="picamera:0 gives no more frames: timed out"):
+        list(source)
+    source.close()
+    assert (machine.captured, machine.released, machine.closed) == (5, 5, 1)
+
+
+def test_request_whose_metadata_cannot_be_read_is_released_too(plug: Plug) -> None:
+    machine = plug(Machine(broken_metadata=True))
+    with pytest.raises(CameraError, match="cannot be read: no metadata"):
+        open_picamera("picamera:0")
+    assert (machine.captured, machine.released, machine.closed) == (1, 1, 1)
+
+
+def test_camera_in_use(plug: Plug) -> None:
+    plug(Machine(busy=True))
+    with pytest.raises(CameraError, match=r"picamera:0 \(imx219\) is in use by another program$"):
+        open_picamera("picamera:0")
+
+
+def test_camera_not_detected(plug: Plug) -> None:
+    plug(Machine(cameras=[]))
+    with pytest.raises(CameraError, match="ribbon cable"):
+        open_picamera("picamera:0")
+
+
+def test_camera_by_its_identity(plug: Plug) -> None:
+    left, right = camera("imx219", "/base/i2c@1/imx219@10"), camera("imx708", "/base/i2c@2/imx708@1a")
+    plug(Machine(cameras=[left, right]))
+    source = open_picamera("picamera:/base/i2c@2/imx708@1a")
+    assert source.spec == "picamera:1"
+    assert "imx708" in str(getattr(source, "description", ""))
+    source.close()
+    with pytest.raises(CameraError, match=r"there are picamera:0 \(imx219\), picamera:1 \(imx708\)"):
+        open_picamera("picamera:7")
+
+
+def test_lost_camera_is_found_again(plug: Plug) -> None:
+    machine = plug(Machine(frames=4))
+    source = open_camera("picamera:0", wanted=Wanted(width=64, height=48, frozen_s=0))
+    kinds = []
+    for item in source:
+        kinds.append(getattr(item, "kind", "frame"))
+        if kinds[-1] == "camera_lost":
+            machine.frames = None
+        if kinds[-1] == "camera_back":
+            break
+    source.close()
+    assert kinds[-2:] == ["camera_lost", "camera_back"]
+
+
+def test_picamera2_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "picamera2":
+                raise ValueError("numpy.dtype size changed, may indicate binary incompatibility\nand more")
+
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(MissingDependency, match=r"numpy\.dtype size changed") as caught:
+        open_picamera("picamera:0")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2")
+def test_picamera2_that_is_not_installed() -> None:
+    with pytest.raises(MissingDependency, match="apt install python3-picamera2"):
+        open_camera("picamera:0")
+
+
+# --- numbers
+
+
+RAW_NODE = Node(Path("/dev/video0"), "unicam", "platform", "the raw data of a CSI camera, no pictures", "unicam")
+
+
+def test_cameras_of_libcamera_come_first(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb = camera("C920", "/base/soc/usb@7e980000-1.2:1.0-046d:0825")
+    plug(Machine(cameras=[camera("imx219", "/base/i2c/imx219@10"), usb]))
+    asked = []
+    monkeypatch.setattr(v4l2_opening, "open_numbered", lambda number, *_: asked.append(number))
+    source = numbered.open_numbered(0)
+    assert source.spec == "picamera:0"
+    source.close()
+    numbered.open_numbered(1)  # the USB camera that libcamera also lists is V4L2's first
+    assert asked == [0]
+
+
+def test_camera_zero_of_a_pi_is_not_its_raw_node(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(v4l2_opening, "nodes", lambda: [RAW_NODE])
+    plug(Machine())
+    source = open_camera("0", wanted=Wanted(width=64, height=48))
+    assert isinstance(next(iter(source)), Frame)
+    assert source.spec == "picamera:0"
+    source.close()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2")
+def test_what_to_install_is_said_where_there_is_a_csi_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpicam, "program", lambda: None)
+    monkeypatch.setattr(v4l2_opening, "nodes", lambda: [RAW_NODE])
+    monkeypatch.setattr(libcamera, "nodes", lambda: [RAW_NODE])
+    with pytest.raises(
+        CameraError, match=r"no usable camera 0.*unicam: the raw data of a CSI camera.*python3-picamera2"
+    ):
+        open_camera("0")
+
+
+# --- rpicam-vid
+
+
+LISTING = """Available cameras
+-----------------
+0 : imx219 [3280x2464 10-bit RGGB] (/base/soc/i2c0mux/i2c@1/imx219@10)
+    Modes: 'SRGGB10_CSI2P' : 640x480 [206.65 fps - (1000, 752)/1280x960 crop]
+                             1640x1232 [41.85 fps - (0, 0)/3280x2464 crop]
+           'SRGGB8' : 640x480 [206.65 fps - (1000, 752)/1280x960 crop]
+
+1 : imx708_wide [4608x2592 10-bit RGGB] (/base/soc/i2c0mux/i2c@0/imx708@1a)
+    Modes: 'SRGGB10_CSI2P' : 1536x864 [120.13 fps - (768, 432)/3072x1728 crop]
+
+2 : C920 [640x480] (/base/soc/usb@7e980000-1.2:1.0-046d:0825)
+"""
+
+FAKE = """#!{python}
+import sys, time
+import numpy as np
+sys.path.insert(0, {here!r})
+from fake_picamera2 import draw
+if "--list-cameras" in sys.argv:
+    print({listing!r})
+    sys.exit()
+with open({log!r}, "a") as log:
+    print(*sys.argv[1:], file=log)
+value = lambda name: int(sys.argv[sys.argv.index(name) + 1])
+width, height = value("--width"), value("--height")
+for index in range({frames}):
+    sys.stdout.buffer.write(draw("YUV420", width, height, width, index).tobytes())
+    sys.stdout.buffer.flush()
+if {fault!r}:
+    print({fault!r}, file=sys.stderr)
+    sys.exit(255)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Puts an executable rpicam-vid on the path; gives the file it notes its arguments in."""
+
+    def child(frames: int = 1000, fault: str = "", name: str = "rpicam-vid") -> Path:
+        folder, log = tmp_path / "bin", tmp_path / "log"
+        folder.mkdir(exist_ok=True)
+        here = str(Path(__file__).parent / "helpers")
+        text = FAKE.format(python=sys.executable, here=here, listing=LISTING, log=str(log), frames=frames, fault=fault)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        return log
+
+    return child
+
+
+def test_listing_of_rpicam() -> None:
+    first, second = rpicam.parse_list(LISTING)
+    assert (first.number, first.name, first.spec, first.size) == (0, "imx219", "rpicam:0", (3280, 2464))
+    assert first.identity == "/base/soc/i2c0mux/i2c@1/imx219@10"
+    assert first.modes[:2] == ("640x480 at 206.65 frames/s", "1640x1232 at 41.85 frames/s")
+    assert (second.number, second.name, second.modes) == (1, "imx708_wide", ("1536x864 at 120.13 frames/s",))
+    assert rpicam.parse_list("No cameras available!\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size", "asked"),
+    [
+        (ANY, (896, 672), "--width 896 --height 672 --framerate 30"),
+        (Wanted(width=640, height=480, fps=12.5), (640, 480), "--width 640 --height 480 --framerate 12.5"),
+        (Wanted(width=600, height=401), (600, 401), "--width 640 --height 402 --framerate 30"),
+    ],
+)
+def test_frames_of_rpicam(child: Callable[..., Path], wanted: Wanted, size: tuple[int, int], asked: str) -> None:
+    log = child(name="rpicam-vid")
+    source = rpicam.open_rpicam("rpicam:0", SYSTEM, wanted)
+    frame = next(iter(source))
+    source.close()
+    assert isinstance(frame, Frame)
+    assert (frame.width, frame.height, frame.order) == (*size, "BGR")
+    assert np.abs(as_rgb(frame)[4:].astype(int) - COLOR_RGB).max() <= 3
+    assert frame.captured_at is not None
+    arguments = log.read_text()
+    assert asked in arguments
+    assert arguments.startswith("--camera 0 --timeout 0 --nopreview --codec yuv420")
+
+
+def test_child_ends_when_the_camera_is_closed(child: Callable[..., Path]) -> None:
+    child(frames=1)  # then it hangs
+    with pytest.MonkeyPatch.context() as patch:
+        started: list[subprocess.Popen[bytes]] = []
+        real = subprocess.Popen
+
+        def note(*args: object, **how: object) -> subprocess.Popen[bytes]:
+            started.append(real(*args, **how))  # type: ignore[call-overload]
+            return started[-1]
+
+        patch.setattr(subprocess, "Popen", note)
+        path, (camera, *_) = rpicam.program(), rpicam.cameras()
+        assert path is not None
+        reader = rpicam.RpicamReader(camera, path)
+        reader.read()
+        reader.interrupt()
+        with pytest.raises(CameraLost):
+            reader.read()
+        reader.close()
+    assert all(process.poll() is not None for process in started)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("ERROR: *** no cameras available ***", "rpicam-vid ended with status 255: no camera is connected"),
+        ("ERROR: *** failed to acquire camera /base: Device or resource busy ***", "another program uses the camera"),
+        ("INFO: nothing\nERROR: *** Camera frontend has timed out! ***\nINFO: bye", "Camera frontend has timed out"),
+    ],
+)
+def test_what_the_child_says_becomes_one_line(child: Callable[..., Path], fault: str, said: str) -> None:
+    child(frames=0, fault=fault)
+    with pytest.raises(CameraLost, match=said) as caught:
+        rpicam.open_rpicam("rpicam:0")
+    assert "\n" not in str(caught.value)
+
+
+def test_older_name_of_the_program(child: Callable[..., Path]) -> None:
+    child(name="libcamera-vid")
+    assert str(rpicam.program()).endswith("libcamera-vid")
+    with pytest.raises(CameraError, match=r"rpicam-vid sees rpicam:0 \(imx219\), rpicam:1 \(imx708_wide\)"):
+        rpicam.open_rpicam("rpicam:9")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2")
+def test_rpicam_is_camera_zero_without_picamera2(child: Callable[..., Path]) -> None:
+    child()
+    source = open_camera("0")
+    assert isinstance(next(iter(source)), Frame)
+    assert source.spec == "rpicam:0"
+    source.close()
+
+
+def test_rpicam_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CameraError, match="apt install rpicam-apps-lite"):
+        open_camera("rpicam:0")
