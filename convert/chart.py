@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import ceil, floor, isfinite, isnan, log10
+from math import ceil, floor, isnan, log10
 
 from .html import Html, interval, join, tag, text
 
 TICKS = 5
 """Lines across a plot, about."""
+MOST = 1e9
+"""Larger values, and steps smaller than its inverse, are damage and are drawn at the edge."""
 STROKE = 'vector-effect="non-scaling-stroke" fill="none"'
 
 
@@ -35,9 +37,9 @@ class Axis:
     @classmethod
     def around(cls, values: Iterable[float]) -> Axis:
         """Round ends and steps that hold all values, and zero."""
-        every = [0.0, *(value for value in values if isfinite(value))]
+        every = [0.0, *(value for value in values if abs(value) < MOST)]
         low, high = min(every), max(every)
-        step = _round_step((high - low) / TICKS) if high > low else 1.0
+        step = _round_step((high - low) / TICKS) if high - low > 1 / MOST else 1.0
         return cls(step * floor(low / step), step * max(ceil(high / step), floor(low / step) + 1), step)
 
     def place(self, value: float) -> float:

@@ -83,9 +83,13 @@ def findings(lines: Iterable[tuple[str, str]]) -> Html:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], plain: bool = False) -> Html:
-    """Numbers stand right, but for the first column; ``plain``: names and sentences. An empty head is left out."""
-    top = _row("th", head) if any(head) else NOTHING
-    body = join(_row("td", row) for row in rows)
+    """Numbers stand right, but for the first column and those whose head begins with ``<``; ``plain``: all stand left.
+
+    An empty head is left out.
+    """
+    kinds = ["left" if name.startswith("<") else "" for name in head]
+    top = _row("th", [name.removeprefix("<") for name in head], kinds) if any(head) else NOTHING
+    body = join(_row("td", row, kinds) for row in rows)
     return tag("div", tag("table", join([top, body]), "plain" if plain else ""), "wide")
 
 
@@ -115,8 +119,8 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _row(cell: str, cells: Sequence[str]) -> Html:
-    return tag("tr", join(tag(cell, text(one)) for one in cells))
+def _row(cell: str, cells: Sequence[str], kinds: Sequence[str]) -> Html:
+    return tag("tr", join(tag(cell, text(one), kind) for one, kind in zip(cells, kinds, strict=True)))
 
 
 def _kind(kind: str) -> str:

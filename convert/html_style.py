@@ -23,10 +23,11 @@ img{width:100%;height:auto;border-radius:8px;background:#fff;display:block}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th{text-align:right;font-weight:600;color:var(--soft);font-size:.8rem;border-bottom:1px solid var(--line);padding:.3rem .4rem}
-td{text-align:right;padding:.35rem .4rem;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left;padding-left:0;overflow-wrap:anywhere}
-.plain td{text-align:left;vertical-align:top;overflow-wrap:anywhere}
-.plain td:first-child{color:var(--soft);white-space:nowrap;padding-right:1rem}
+td{text-align:right;white-space:nowrap;padding:.35rem .4rem;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
+th:first-child,td:first-child{text-align:left;white-space:normal;padding-left:0;min-width:6rem;overflow-wrap:anywhere}
+th.left,td.left{text-align:left;white-space:normal}
+.plain td{text-align:left;white-space:normal;vertical-align:top;overflow-wrap:anywhere}
+.plain td:first-child{color:var(--soft);white-space:nowrap;min-width:0;padding-right:1rem}
 tr:last-child td{border-bottom:0}
 .small img{max-width:26rem;margin:0 auto}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:.7rem}
@@ -48,6 +49,7 @@ h3{margin:1rem 0 .2rem;font-size:.95rem}
 .bar .ends{display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:1rem;font-variant-numeric:tabular-nums}
 .bar small{color:var(--soft);font-weight:400}
 .bar .interval{margin-top:.3rem}
+.bar .note{margin:0}
 .interval i{position:absolute;top:0;bottom:0;left:0;border-radius:5px;background:var(--blue);opacity:.6;min-width:3px}
 .zero::after{content:"";position:absolute;left:50%;top:-5px;bottom:-5px;width:1px;background:var(--soft)}
 .plot{position:relative;height:12rem;margin:.8rem 0 .6rem 3.4rem}

@@ -11,6 +11,10 @@ SMALL = 100
 """Pixels; a smaller input is shown with its pixels as squares."""
 
 
+LONG = 20
+"""Letters of a label beyond which one of its names is enough."""
+
+
 def disagreements(report: ConvertReport) -> Html:
     """Tiles, the surest first."""
     result = report.comparison
@@ -31,10 +35,17 @@ def _tile(one: Disagreement, report: ConvertReport) -> Html:
     answers = [("float", one.float_top, one.float_scores[0]), ("int8", one.int8_top, one.int8_scores[1])]
     lines = [_answer(who, report.card.label(top), score, top in one.labels) for who, top, score in answers]
     if one.labels and not one.labels & {one.float_top, one.int8_top}:
-        lines.append(html.text("it is " + " or ".join(sorted({report.card.label(index) for index in one.labels}))))
+        lines.append(
+            html.text("it is " + " or ".join(sorted({_short(report.card.label(index)) for index in one.labels})))
+        )
     return html.tile(html.image(one.jpeg, "jpeg", one.path.name), lines, one.path.name)
 
 
 def _answer(who: str, label: str, score: float, right: bool) -> Html:
-    said = f"{who}: {label} {100 * score:.0f} %"
-    return html.tag("span", html.text(f"{said} ✓"), "right") if right else html.text(said)
+    said = f"{who}: {_short(label)} {100 * score:.0f}\u00a0%"
+    return html.tag("span", html.text(f"{said}\u00a0✓"), "right") if right else html.text(said)
+
+
+def _short(label: str) -> str:
+    """The first of several names, where a label lists them and is long."""
+    return label.partition(",")[0] if len(label) > LONG else label

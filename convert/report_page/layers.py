@@ -41,26 +41,31 @@ def _worst(repair: RepairResult) -> Html:
     if not repair.layers:
         return html.NOTHING
     ranked = sorted(repair.layers, key=lambda one: one.snr_db_after)[:WORST]
-    parts = [html.tag("h3", html.text("The weakest layers")), _table(ranked)]
+    parts = [html.tag("h3", html.text("The weakest layers")), *map(_layer, ranked)]
     if len(repair.layers) > len(ranked):
-        parts.append(html.details(f"All {len(repair.layers)} layers", _table(repair.layers)))
+        head = ["layer", "before", "after", "<operator", "<what was done"]
+        rows = [[one.name, _db(one.snr_db_before), _db(one.snr_db_after), one.op, _done(one)] for one in repair.layers]
+        parts.append(html.details(f"All {len(repair.layers)} layers", html.table(head, rows)))
     return html.join(parts)
 
 
-def _table(found: list[LayerError] | tuple[LayerError, ...]) -> Html:
-    rows = [
-        [one.name, f"{one.snr_db_before:.1f}", f"{one.snr_db_after:.1f}", one.op, one.action or "nothing"]
-        for one in found
-    ]
-    return html.table(["layer", "before, dB", "after, dB", "operator", "what was done"], rows)
+def _layer(one: LayerError) -> Html:
+    return chart.bar(one.name, _db(one.snr_db_after), html.paragraph(_done(one)), f"({_db(one.snr_db_before)} before)")
+
+
+def _done(one: LayerError) -> str:
+    return one.action if one.action != "none" else "nothing was done"
+
+
+def _db(value: float) -> str:
+    return f"{value:.1f} dB"
 
 
 def _steps(repair: RepairResult) -> Html:
     if not repair.steps:
         return html.NOTHING
     rows = [
-        [one.name, f"{one.before:.4g}", f"{one.after:.4g}", "kept" if one.kept else "undone", f"{one.seconds:.1f} s"]
-        for one in repair.steps
+        [one.name, f"{one.before:.3g}", f"{one.after:.3g}", "kept" if one.kept else "undone"] for one in repair.steps
     ]
     unit = {"kl": "Kullback-Leibler divergence, nats", "relative_error": "relative error"}.get(
         repair.steps[0].measure, repair.steps[0].measure
@@ -69,5 +74,5 @@ def _steps(repair: RepairResult) -> Html:
         f"Effort {repair.effort}. Each step is measured on the choosing pictures, which it did not see "
         f"({unit}; smaller is better), and kept only where it helps."
     )
-    table = html.table(["step", "before", "after", "", "time"], rows)
+    table = html.table(["step", "before", "after", "<"], rows)
     return html.join([html.tag("h3", html.text("Repair")), html.paragraph(said), table])

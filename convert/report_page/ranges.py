@@ -34,7 +34,7 @@ def ranges(report: ConvertReport) -> Html:
     if not found:
         return html.NOTHING
     rows = [[one.name, one.operator, f"{one.low:.4g}", f"{one.high:.4g}", f"{one.step:.3g}"] for one in found]
-    table = html.table(["tensor", "operator", "smallest", "largest", "step"], rows)
+    table = html.table(["tensor", "<operator", "smallest", "largest", "step"], rows)
     note = (
         "The real values that each activation can take, in the order of computation. "
         "A range that is wide for what is in it leaves few steps for the rest."

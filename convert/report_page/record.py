@@ -26,7 +26,7 @@ def pictures_used(report: ConvertReport) -> Html:
         note = "No independent report: the pictures reported on are those that chose between ways to quantize."
     elif not report.comparison.pictures:
         note = "No report: no pictures were left for it."
-    table = html.table(["set", "pictures", "fingerprint", "from"], rows)
+    table = html.table(["set", "pictures", "<fingerprint", "<from"], rows)
     left = len(calibration.skipped) + len(held.skipped) + len(report.comparison.skipped)
     labelled = f"{held.labelled} of the reported pictures have a label."
     more = f" {left} pictures were left out; the .json says which and why." if left else ""

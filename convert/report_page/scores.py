@@ -43,11 +43,11 @@ def _drop(report: ConvertReport) -> Html:
     reach = max(MIN_REACH, ceil(100 * max(abs(drop.low), abs(drop.high))))
     bar = chart.difference_bar(100 * drop.value, 100 * drop.low, 100 * drop.high, reach)
     ends = html.scale(f"{reach} points gained", f"{reach} points lost")
-    return chart.bar("difference", points(drop), html.join([bar, ends]), _range(drop))
+    return chart.bar("difference", points(drop.value), html.join([bar, ends]), _range(drop))
 
 
 def _range(drop: Difference) -> str:
-    return f"({100 * drop.low:.1f} to {100 * drop.high:.1f})"
+    return f"({points(drop.low, '')} to {points(drop.high, '')})"
 
 
 def _distances(report: ConvertReport) -> Html:
@@ -55,7 +55,10 @@ def _distances(report: ConvertReport) -> Html:
     rows = []
     if result.divergence is not None:
         rows.append(
-            ["divergence of the scores", f"{result.divergence:.4f} nats (Kullback-Leibler, the mean of all pictures)"]
+            [
+                "divergence",
+                f"{result.divergence:.4f} nats between the scores (Kullback-Leibler, the mean of all pictures)",
+            ]
         )
     if result.pictures:
         rows.append(["ties", f"{result.ties} of {result.pictures} pictures, where classes share the best int8 score"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from edgevision.stats import Difference
-
 from .. import html
 from ..html import Html
 from ..report import ConvertReport, peak_rss_mb
+
+HARMLESS = ("not scored on ", "skipped ")
+"""How notes begin that warn of nothing."""
 
 
 def headline(report: ConvertReport) -> Html:
@@ -18,16 +19,13 @@ def headline(report: ConvertReport) -> Html:
 
 def worth_knowing(report: ConvertReport) -> Html:
     """Sentences, the most important first."""
-    lines = [*_gate(report), *(("warn", note) for note in report.notes), *_remarks(report)]
+    lines = [*_gate(report), *map(_note, report.notes), *_remarks(report)]
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
 
 
-def points(value: Difference) -> str:
-    """A drop, in words: ``0.3 points lost``."""
-    number = 100 * value.value
-    if abs(number) < 0.05:
-        return "no points lost"
-    return f"{abs(number):.1f} points {'lost' if number > 0 else 'gained'}"
+def points(drop: float, unit: str = " points") -> str:
+    """A difference of accuracies, -1..1, in words: ``0.3 points lost``."""
+    return f"{100 * abs(drop):.1f}{unit} {'gained' if drop <= -0.0005 else 'lost'}"
 
 
 def megabytes(count: int) -> str:
@@ -39,7 +37,9 @@ def _agreement(report: ConvertReport) -> Html:
     one = report.comparison.agreement
     if one is None:
         return html.join([html.score("not compared"), html.paragraph("no pictures were left to compare on", "sub")])
-    which = "which had no part in making it" if report.heldout.independent else "which also chose how to quantize it"
+    which = (
+        "which had no part in making the model" if report.heldout.independent else "which also chose how to quantize"
+    )
     said = (
         f"of {one.total} pictures, {which}, get the same answer from int8 as from float; "
         f"95 % interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
@@ -63,7 +63,7 @@ def _stats(report: ConvertReport) -> Html:
 
 def _drop(report: ConvertReport) -> str:
     drop = report.comparison.drop
-    return "not known" if drop is None else points(drop)
+    return "not known" if drop is None else points(drop.value)
 
 
 def _gate(report: ConvertReport) -> list[tuple[str, str]]:
@@ -73,6 +73,11 @@ def _gate(report: ConvertReport) -> list[tuple[str, str]]:
     if gate.met:
         return [("good", f"Within the limit that was set: --max-drop {gate.max_drop_points:g} points.")]
     return [("warn", gate.message())]
+
+
+def _note(note: str) -> tuple[str, str]:
+    """Pictures left out are worth a look; all else is a warning."""
+    return ("info" if note.startswith(HARMLESS) else "warn"), note[:1].upper() + note[1:] + "."
 
 
 def _remarks(report: ConvertReport) -> list[tuple[str, str]]:
@@ -92,8 +97,9 @@ def _remarks(report: ConvertReport) -> list[tuple[str, str]]:
         lines.append(
             (
                 "info",
-                f"MediaPipe and ML Kit stretch the whole picture instead of this model's {report.card.rule.resize}: "
-                f"that changes the answer on {one.total - one.count} of {one.total} pictures.",
+                f"MediaPipe and ML Kit stretch the whole picture, and this model's rule is {report.card.rule.resize}: "
+                f"all pictures of another shape look different to it there, and {one.total - one.count} of {one.total} "
+                f"get another answer. Apply the rule yourself before such a tool gets the picture.",
             )
         )
     if result.ties:

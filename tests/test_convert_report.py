@@ -1,0 +1,230 @@
+"""The page of a conversion: that it is one sound page, says what was measured, and trusts no name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
+
+from edgevision.convert import backend, chart, html  # noqa: E402
+from edgevision.convert.agreement import Comparison  # noqa: E402
+from edgevision.convert.convert import ConvertOptions, convert  # noqa: E402
+from edgevision.convert.disagreements import SHOWN, Surest  # noqa: E402
+from edgevision.convert.infer_rule import RuleOptions  # noqa: E402
+from edgevision.convert.repair.records import LayerError, RepairResult, Step  # noqa: E402
+from edgevision.convert.report import ConvertReport  # noqa: E402
+from edgevision.convert.report_page import page, write_page  # noqa: E402
+from edgevision.convert.report_page.ranges import activation_ranges  # noqa: E402
+from edgevision.convert.report_page.rule_in_words import in_words  # noqa: E402
+
+from edgevision import modelfile, pictures  # noqa: E402
+from edgevision.data import Frame  # noqa: E402
+from edgevision.rule import Rule  # noqa: E402
+
+DATA = Path(__file__).resolve().parent / "data"
+LABELS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "&amp; 'tis", "</style><b>")
+VOID = {"meta", "img", "br"}
+SECTIONS = [
+    "Worth knowing", "Float and int8", "Disagreements", "Layers", "In other tools", "From picture to tensor", "Pictures",
+    "Activation ranges", "Operators", "How it was made",
+]  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The elements of a page; an end tag that does not fit is remembered."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+def sound(text: str) -> Page:
+    """The page, if it is whole and asks for nothing from elsewhere."""
+    found = Page(text)
+    assert found.wrong == [] and found.open == []
+    for tag, attributes in found.tags:
+        assert tag not in ("script", "link", "iframe", "a", "base", "form")
+        assert not any(name.startswith("on") or name in ("href", "srcset") for name in attributes)
+        assert str(attributes.get("src", "data:")).startswith("data:image/" if "src" in attributes else "data:")
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style and "@import" not in style and "http" not in style
+    return found
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> ConvertReport:
+    """A network that was never trained, on pictures that are not square, with names that mean harm."""
+    folder = tmp_path_factory.mktemp("report")
+    keras = backend.keras()
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    body = [layers.Conv2D(6, 3, strides=2), layers.ReLU(6.0), layers.GlobalAveragePooling2D()]
+    network = keras.Sequential(
+        [keras.Input((20, 20, 3)), layers.Rescaling(1 / 127.5, -1.0), *body, layers.Dense(4, activation="softmax")]
+    )
+    network.save(folder / "m.keras")
+    (folder / "labels.txt").write_text("\n".join(LABELS))
+    chance = np.random.default_rng(1)
+    (folder / "p").mkdir()
+    for number in range(60):
+        drawn = np.clip(chance.normal(chance.integers(40, 200, 3), 40, (30, 50, 3)), 0, 255).astype(np.uint8)
+        (folder / "p" / f"<i>{number}.png").write_bytes(pictures.encode_png(Frame(drawn)))
+    options = ConvertOptions(
+        folder / "m.keras", folder / "p", 30, labels=folder / "labels.txt", output=folder / "<b>m.tflite",
+        rule=RuleOptions(resize="crop", crop_fraction=0.9), max_drop=50.0,
+    )  # fmt: skip
+    return convert(options)
+
+
+def test_the_page_lies_beside_the_model(report: ConvertReport) -> None:
+    assert report.page_path == report.path.with_name("<b>m.report.html")
+    text = report.page_path.read_text(encoding="utf-8")
+    found = sound(text)
+    assert [one for one in SECTIONS if one not in found.headings] == []
+    assert 'name="viewport"' in text
+    assert not list(report.path.parent.glob(".*part"))
+
+
+def test_no_name_becomes_markup(report: ConvertReport) -> None:
+    """Labels, names of files and of layers are text, whatever they hold."""
+    hostile = LayerError('"><svg onload=alert(3)>', "CONV_2D", 3.0, float("inf"), "<u>none</u>")
+    surest = Surest(report.card.rule)
+    scores = np.eye(4, dtype=np.float32)
+    surest.consider(Path("p/<i>1.png"), frozenset({2}), np.zeros((20, 20, 3), np.uint8), scores[0], scores[1])
+    result = replace(report.comparison, disagreements=tuple(surest.kept))
+    repaired = RepairResult(b"", "normal", (Step("<s>", 1.0, float("nan"), "kl", True, 1.0),), (hostile,) * 12)
+    changed = replace(report, repair=repaired, notes=("<em>note</em>",), rule_from="<q>", comparison=result)
+    found = sound(page(changed))
+    assert {"u", "em", "q", "s", "i"} & {tag for tag, attributes in found.tags if not attributes} == set()
+    said = "".join(found.text)
+    for name in ("<b>m", '"><svg onload=alert(3)>', "<u>none</u>", "<em>note</em>", "<i>1.png", *LABELS[:3]):
+        assert name in said
+
+
+def test_what_was_not_measured_is_said(report: ConvertReport) -> None:
+    nothing = Comparison(0, None, 0, None, None, None, None, ())
+    bare = replace(report, comparison=nothing, repair=None, gate=None, notes=(), card=report.card.with_(labels=()))
+    found = sound(page(bare))
+    said = "".join(found.text)
+    for words in (
+        "not compared",
+        "not known",
+        "the pictures have no labels",
+        "--effort none",
+        "no labels",
+        "No report",
+    ):
+        assert words in said
+    assert "Disagreements" not in found.headings
+    dependent = replace(report, heldout=replace(report.heldout, independent=False))
+    assert "No independent report" in "".join(sound(page(dependent)).text)
+
+
+def test_disagreements_are_shown_with_both_answers(report: ConvertReport) -> None:
+    surest = Surest(report.card.rule)
+    picture = np.full((20, 20, 3), 120, np.uint8)
+    for number in range(SHOWN + 6):
+        lead = 0.01 * number
+        wanted, got = np.array([0.5 + lead, 0.4, 0, 0]), np.array([0.4, 0.5 + lead, 0, 0])
+        surest.consider(Path(f"{number}.png"), frozenset({1}), picture, wanted.astype("f"), got.astype("f"))
+        surest.consider(Path("same.png"), frozenset(), picture, wanted.astype("f"), wanted.astype("f"))
+    names = [one.path.name for one in surest.kept]
+    assert names == [f"{number}.png" for number in range(SHOWN + 5, 5, -1)]
+    assert pictures.decode(surest.kept[0].jpeg, "kept").pixels.shape == (20, 20, 3)
+    labels = ("cat", "tabby, tabby cat, and then some", "c", "d")
+    result = replace(report.comparison, disagreements=tuple(surest.kept))
+    found = sound(page(replace(report, comparison=result, card=report.card.with_(labels=labels))))
+    assert sum(tag == "img" for tag, _ in found.tags) == SHOWN
+    said = "".join(found.text).replace("\u00a0", " ")
+    assert "float: cat 79 %" in said and "int8: tabby 79 % ✓" in said
+
+
+def test_the_figures_beside_it(report: ConvertReport) -> None:
+    """The .json says what other tools make of the file, as ``edgevision inspect`` does."""
+    found = json.loads(report.report_path.read_text())["compatibility"]
+    assert set(found) == {"mediapipe", "mlkit", "tflite_runtime"}
+    assert all(set(one) == {"ok", "reason", "notes"} and one["ok"] for one in found.values())
+    assert any("stretches" in note for note in found["mediapipe"]["notes"])
+    assert report.comparison.stretched is not None
+    assert report.comparison.stretched.total == min(100, report.comparison.pictures) == 30
+
+
+def test_a_page_that_cannot_be_written_loses_nothing(report: ConvertReport, tmp_path: Path) -> None:
+    found = write_page(replace(report, page_path=tmp_path))
+    assert found.page_path is None
+    assert found.notes[-1].startswith(f"the page {tmp_path} could not be written: ")
+    assert report.path.exists() and report.report_path.exists()
+
+
+def test_ranges_come_from_the_quantization() -> None:
+    graph = modelfile.read(DATA / "tiny.tflite").graph()
+    found = activation_ranges(graph)
+    assert [one.operator for one in found] == [
+        "input", "QUANTIZE", "CONV_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED", "SOFTMAX", "QUANTIZE",
+    ]  # fmt: skip
+    first, last = found[0], found[-1]
+    assert (first.low, first.high) == (pytest.approx(-127 / 127.5, abs=1e-4), pytest.approx(128 / 127.5, abs=1e-4))
+    assert (last.low, last.high, last.step) == (0.0, 255 / 256, 1 / 256)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Rule(32, 24), ("whole picture is squeezed into 32x24", "bytes they are, 0 to 255.")),
+        (Rule(32, 24, resize="crop", crop_fraction=0.875), ("part of the shape 32:24", "87.5 %")),
+        (Rule(9, 9, resize="crop", mean=(127.5,), std=(127.5,)), ("largest square", "(byte - 127.5) / 127.5")),
+        (Rule(9, 9, resize="letterbox", fill=114, align="top_left"), ("upper left", "value 114")),
+        (Rule(9, 9, channels=1, order="GRAY"), ("The gray value enters",)),
+    ],
+)
+def test_the_rule_in_words(rule: Rule, words: tuple[str, ...]) -> None:
+    said = in_words(rule)
+    assert [one for one in words if one not in said] == []
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40))
+def test_an_axis_holds_all_values(values: Sequence[float]) -> None:
+    axis = chart.Axis.around(values)
+    assert axis.low <= 0 <= axis.high and axis.low < axis.high
+    assert 2 <= len(axis.ticks) <= 12
+    assert all(0 <= axis.place(value) <= 100 for value in values)
+    assert "nan" not in chart.lines([chart.Series("s", values, "blue")], "") if values else True
+
+
+def test_the_helpers_escape() -> None:
+    assert html.image(b"x", "png", '"<').startswith('<img alt="&quot;&lt;"')
+    assert "<td>&lt;" in html.table(["<a", "b"], [["&", "<"]])
+    assert html.text("<&>") == "&lt;&amp;&gt;"
