@@ -25,7 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "card": ("edgevision.commands.card:card", "Give somebody else's .tflite its task, labels and preprocessing."),
     "run": ("edgevision.device.commands.run:run", "Recognise what a camera, video, picture or folder shows."),
     "teach": ("edgevision.device.commands.teach:teach", "Teach a model a new class on the device, from a few frames."),
-    "doctor": ("edgevision.commands.doctor:doctor", "Run a model's self-test on this machine."),
+    "doctor": (
+        "edgevision.device.commands.doctor:doctor",
+        "Say what is installed and plugged in here, and what to fix.",
+    ),
     "demo": ("edgevision.convert.commands.demo:demo", "See the whole chain run on a small drawn picture set, offline."),
 }
 INSTALL = {

@@ -22,6 +22,7 @@ from edgevision.engines.compiled import compiled_part, is_compiled
 from edgevision.engines.edgetpu_devices import plugged_in
 from edgevision.engines.edgetpu_reasons import explain
 from edgevision.engines.edgetpu_trial import Failure
+from edgevision.engines.libedgetpu import LIBRARY_VARIABLE
 from edgevision.engines.table import check_name, open_engine
 from edgevision.errors import BadModel, EngineError, UnknownName
 from edgevision.rule import Rule
@@ -46,7 +47,7 @@ def fake(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 
     def use(behaviour: str = "") -> Path:
         log = tmp_path / "delegate.log"
-        monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, str(library))
+        monkeypatch.setenv(LIBRARY_VARIABLE, str(library))
         monkeypatch.setenv("FAKE_EDGETPU", behaviour)
         monkeypatch.setenv("FAKE_EDGETPU_LOG", str(log))
         monkeypatch.setattr(edgetpu, "RETRY_AFTER_S", (0.0, 0.0))
@@ -225,7 +226,7 @@ def test_a_compiled_file_has_nothing_to_fall_back_on(bare: Path, fake: Callable[
 
 
 def test_a_missing_library_says_how_to_get_it(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(edgetpu.LIBRARY_VARIABLE, "libabsent.so.1")
+    monkeypatch.setenv(LIBRARY_VARIABLE, "libabsent.so.1")
     with pytest.raises(EngineError, match=r"cannot be loaded: .*No such file"):
         edgevision.open_model(bare, engine="edgetpu")
 
@@ -328,7 +329,7 @@ def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
     ],
 )
 def test_a_library_that_does_not_load_is_explained(message: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(edgetpu.LIBRARY_VARIABLE, raising=False)
+    monkeypatch.delenv(LIBRARY_VARIABLE, raising=False)
     assert said in explain(Failure("library", message), "", ())
 
 

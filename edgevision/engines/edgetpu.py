@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,13 +10,11 @@ from ..errors import EngineError
 from ..interpreter import DelegateRefused, Interpreter, open_interpreter
 from .choice import Unsuited
 from .compiled import ENTRY, compiled_part
+from .libedgetpu import library, options
 
 if TYPE_CHECKING:
     from ..modelfile import ModelFile
 
-LIBRARY = "libedgetpu.so.1"
-LIBRARY_VARIABLE = "EDGEVISION_EDGETPU_LIBRARY"
-"""Names another library, by path or by what the loader finds."""
 RETRY_AFTER_S = (1.0, 2.0)
 """A USB accelerator that the child just let go of leaves the bus and comes back."""
 
@@ -56,15 +53,3 @@ def open_delegated(
             if not left:
                 raise EngineError(f"the Edge TPU was refused: {error}") from None
             time.sleep(left.pop(0))
-
-
-def library() -> str:
-    """What is loaded: libedgetpu, unless the environment names another."""
-    return os.environ.get(LIBRARY_VARIABLE) or LIBRARY
-
-
-def options(device: str) -> dict[str, str]:
-    """A device in libedgetpu's words: ``:0`` is the first of either kind, ``usb:0`` the first on USB."""
-    if not device:
-        return {}
-    return {"device": f":{device}" if device.isdecimal() else device}

@@ -29,6 +29,8 @@ class EdgeTpu:
     """What must be readable and writable to use it; None: a PCIe one whose driver is not loaded."""
     usable: bool
     """Whether this user may open it."""
+    mbit: int | None = None
+    """How fast its USB port talks to it: 480 is USB 2, 5000 USB 3."""
 
 
 def plugged_in(
@@ -44,8 +46,8 @@ def _usb(root: Path, may_use: Callable[[Path], bool]) -> list[EdgeTpu]:
         name = f"{_read(entry / 'idVendor')}:{_read(entry / 'idProduct')}"
         bus, device = _read(entry / "busnum"), _read(entry / "devnum")
         if name in USB_IDS and bus.isdecimal() and device.isdecimal():
-            node = root / f"dev/bus/usb/{int(bus):03d}/{int(device):03d}"
-            found.append(EdgeTpu("usb", name, node, may_use(node)))
+            node, speed = root / f"dev/bus/usb/{int(bus):03d}/{int(device):03d}", _read(entry / "speed")
+            found.append(EdgeTpu("usb", name, node, may_use(node), int(speed) if speed.isdecimal() else None))
     return found
 
 

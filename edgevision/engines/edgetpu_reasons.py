@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from .edgetpu import LIBRARY, library
 from .edgetpu_devices import USB_IDS, EdgeTpu, plugged_in
 from .edgetpu_trial import Failure
+from .libedgetpu import LIBRARY, library
 
 INSTALL = "sudo apt install libedgetpu1-std (from Coral's package source: docs/edgetpu.md)"
 REPLUG = "unplug it and plug it in again, into a USB 3 port that gives 900 mA"

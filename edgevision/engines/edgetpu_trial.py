@@ -65,7 +65,7 @@ def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
 
     from .. import interpreter, modelfile
     from .compiled import compiled_part
-    from .edgetpu import library, options
+    from .libedgetpu import library, options
 
     compiled = compiled_part(modelfile.read(path))
     assert compiled is not None, "the parent found a compiled part"

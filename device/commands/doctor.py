@@ -1,0 +1,70 @@
+"""``edgevision doctor [MODEL]``: what is installed and plugged in here, what to fix, and does the model compute right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgevision.commands.options import PATH, engine_option, json_option, quiet_option
+
+if TYPE_CHECKING:
+    from ..doctor.check import Section
+
+
+@click.command()
+@click.argument("model", type=PATH, required=False)
+@engine_option("auto")
+@json_option
+@quiet_option
+def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
+    """Say what is installed and plugged in, and what to fix; exit 3 if something needed is broken.
+
+    With MODEL, also run the self-test that a model file carries.
+    """
+    from edgevision.errors import GateNotMet
+    from edgevision.files import require_file
+    from edgevision.terminal import bar
+
+    from ..doctor.report import STEPS, examine
+    from ..doctor.system import here
+
+    if model is not None:
+        require_file(model, "model")
+    with bar("looking", STEPS, quiet) as step:
+        done = iter(range(1, STEPS + 1))
+        sections = examine(here(), lambda: step(next(done)))
+    if model is not None:
+        sections = (*sections, _model_section(sections, model, engine))
+    _show(sections, model, as_json)
+    broken = [check for section in sections for check in section.checks if check.broken]
+    if broken:
+        raise GateNotMet("; ".join(f"{check.name}: {check.found}" for check in broken))
+
+
+def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> Section:
+    """The self-test, where the libraries that it takes work: one that crashes would take this process down."""
+    from ..doctor.check import Check, Section
+    from ..doctor.packages import MODULES
+
+    broken = [check.name for section in sections for check in section.checks if check.broken and check.name in MODULES]
+    if broken:
+        return Section("Model", (Check("self-test", None, f"not run: {' and '.join(broken)} must work first"),))
+    from ..doctor.selftest import section as test
+
+    return test(model, engine)
+
+
+def _show(sections: tuple[Section, ...], model: Path | None, as_json: bool) -> None:
+    if as_json:
+        from edgevision.runs import dump
+
+        checks = [check.to_json() for section in sections for check in section.checks]
+        click.echo(
+            dump({"schema": "edgevision.doctor/1", "model": None if model is None else str(model), "checks": checks})
+        )
+        return
+    from ..doctor.display import show
+
+    show(sections, model)

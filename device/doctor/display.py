@@ -1,0 +1,90 @@
+"""The report for a person: a mark, a name and what was found; under what is wrong, what to do."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision.terminal import printable
+
+from .check import Check, Section
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MARKS = {
+    "good": ("✓", "ok", "green"),
+    "bad": ("✗", "BAD", "bold red"),
+    "warn": ("!", "!", "yellow"),
+    "none": ("·", "-", "dim"),
+}
+"""Sign, the same in ASCII, style."""
+NAME_WIDTH = 18
+
+
+def show(sections: tuple[Section, ...], model: Path | None) -> None:
+    """Prints it all, and how it came out."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    with console.capture() as painted:
+        for section in sections:
+            console.print(Text(section.title, style="bold"))
+            rows = Table.grid(padding=(0, 2))
+            rows.add_column(no_wrap=True)
+            rows.add_column(min_width=NAME_WIDTH, no_wrap=True)
+            rows.add_column(overflow="fold")
+            for check in section.checks:
+                for row in _rows(check):
+                    rows.add_row(*row)
+            console.print(Padding(rows, (0, 0, 1, 2)))
+    # A table fills its lines up to the edge; a pipe wants them without.
+    print("\n".join(line.rstrip() for line in painted.get().splitlines()))
+    print(_outcome(sections, model))
+
+
+def _rows(check: Check) -> list[tuple[Text, ...]]:
+    from rich.text import Text
+
+    kind = _kind(check)
+    sign, ascii_sign, style = MARKS[kind]
+    mark = Text(sign if _can_show(sign) else ascii_sign, style=style)
+    quiet = "dim" if kind == "none" else ""
+    found = check.found if check.ok or check.expected is None else f"{check.found} (expected: {check.expected})"
+    rows: list[tuple[Text, ...]] = [(mark, Text(check.name, style=quiet), Text(printable(found), style=quiet))]
+    if check.fix is not None:
+        arrow = "→" if _can_show("→") else "->"
+        rows.append((Text(""), Text(""), Text(f"{arrow} {printable(check.fix)}", style=quiet or "cyan")))
+    return rows
+
+
+def _kind(check: Check) -> str:
+    if check.ok is None:
+        return "none"
+    return "good" if check.ok else "bad" if check.needed else "warn"
+
+
+def _outcome(sections: tuple[Section, ...], model: Path | None) -> str:
+    """The result line, and the next command where there is one."""
+    checks = [check for section in sections for check in section.checks]
+    broken = sum(check.broken for check in checks)
+    warned = sum(check.ok is False for check in checks) - broken
+    if broken:
+        return f"{broken} of {len(checks)} checks failed, {warned} warnings: follow the arrows, then run this again"
+    what = "" if model is None else f" {shlex.quote(str(model))}"
+    warnings = f", {warned} warning{'s' if warned > 1 else ''}" if warned else ""
+    camera = any(check.name == "cameras" and check.ok for check in checks)
+    return f"Ready to run{warnings}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"
+
+
+def _can_show(sign: str) -> bool:
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""Raspberry Pis for the tests of whatever asks a machine about itself: files of /proc, /sys and /dev, and answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .cameras import MODULE as CAMERAS
+from .packages import MODULES
+from .system import Answer, System
+
+DISTRIBUTIONS = "distributions"
+LIBRARY = "libedgetpu.so.1"
+OPENCV = ("opencv-python-headless", "opencv")
+"""pip's and apt's."""
+NOW = 1_790_000_000.0
+"""September 2026."""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeMachine:
+    """What one machine would say."""
+
+    board: str
+    release: Mapping[str, str]
+    kernel: str
+    python: tuple[int, int, int]
+    versions: Mapping[str, str]
+    """Of the distributions; the libraries among them can be imported."""
+    cameras: Mapping[str, Any]
+    """As ``camera_child`` lists them."""
+    osrelease: str
+    memory_kb: int
+    pointer_bits: int = 64
+    throttled: int | None = 0
+    temperature_mc: int = 48_212
+    """Thousandths of a degree Celsius."""
+    groups: frozenset[str] = frozenset({"pi", "video", "render", "plugdev"})
+    devices: tuple[str, ...] = ("/dev/vcio", "/dev/dma_heap/linux,cma", "/dev/dri/renderD128", "/dev/media0")
+    locked: frozenset[str] = frozenset()
+    """Those that the user may not open."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """More files, by path."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """How a child ends that imports a module, loads a library or lists the cameras, where it does not end well."""
+    disk: tuple[int, int] = (21_500_000_000, 31_000_000_000)
+    synchronized: bool | None = True
+    now: float = NOW
+
+
+def build(machine: FakeMachine, folder: Path) -> System:
+    """Writes the machine's files below a folder; the machine."""
+    release = "\n".join(f'{key}="{value}"' for key, value in machine.release.items())
+    files = {
+        "/proc/device-tree/model": machine.board + "\0",
+        "/proc/cpuinfo": "\n".join(f"processor\t: {core}" for core in range(4)),
+        "/proc/meminfo": f"MemTotal: {machine.memory_kb} kB\n",
+        "/proc/mounts": "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n",
+        "/proc/sys/kernel/osrelease": machine.osrelease + "\n",
+        "/sys/class/thermal/thermal_zone0/temp": f"{machine.temperature_mc}\n",
+        "/etc/os-release": release,
+        "/etc/group": "video:x:44:pi\nplugdev:x:46:pi\nrender:x:105:pi\n",
+        **dict.fromkeys(machine.devices, ""),
+        **machine.files,
+    }
+    for name, text in files.items():
+        path = folder / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return System(
+        root=folder,
+        python=machine.python,
+        pointer_bits=machine.pointer_bits,
+        kernel=machine.kernel,
+        user="pi",
+        groups=machine.groups,
+        superuser=False,
+        child=lambda command, _: _answer(machine, command),
+        may_use=lambda path: path.exists() and f"/{path.relative_to(folder)}" not in machine.locked,
+        disk=lambda _: machine.disk,
+        synchronized=lambda: machine.synchronized,
+        throttled=lambda: machine.throttled,
+        now=lambda: machine.now,
+    )
+
+
+def _answer(machine: FakeMachine, command: Sequence[str]) -> Answer:
+    """What the child would print."""
+    asked = _asked(command)
+    if asked in machine.answers:
+        return machine.answers[asked]
+    if asked == DISTRIBUTIONS:
+        return Answer(0, json.dumps(dict(machine.versions)))
+    if asked == CAMERAS:
+        return Answer(0, json.dumps(dict(machine.cameras)))
+    if asked == LIBRARY:
+        return Answer(1, "", f"OSError: {LIBRARY}: cannot open shared object file: No such file or directory")
+    names = next(distributions for module, distributions in MODULES.values() if module == asked)
+    version = next((machine.versions[name] for name in names or OPENCV if name in machine.versions), None)
+    if version is not None:
+        return Answer(0, f"imported {version}\n")
+    return Answer(1, "", f"ModuleNotFoundError: No module named '{asked.partition('.')[0]}'")
+
+
+def _asked(command: Sequence[str]) -> str:
+    """The module or library that a child is started for."""
+    if "-m" in command or len(command) > 4:
+        return command[-1]
+    return DISTRIBUTIONS
+
+
+def _usb_camera(path: str = "/dev/video0") -> dict[str, Any]:
+    node = {"path": path, "name": "HD Pro Webcam C920", "driver": "uvcvideo", "refusal": None}
+    return {"v4l2": [node], "libcamera": [], "hint": ""}
+
+
+def _csi_camera(sensor: str, driver: str) -> dict[str, Any]:
+    node = {"path": "/dev/video0", "name": driver, "driver": driver, "refusal": "the raw data of a CSI camera"}
+    return {"v4l2": [node], "libcamera": [{"spec": "picamera:0", "name": sensor}], "hint": ""}
+
+
+_BOOKWORM = {"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}
+_TRIXIE = {"PRETTY_NAME": "Debian GNU/Linux 13 (trixie)", "VERSION_CODENAME": "trixie"}
+_OLDER = {"numpy": "1.26.4", "opencv-python-headless": "4.11.0.86", "ai-edge-litert": "2.3.0", "picamera2": "0.3.31"}
+_NEWER = {"numpy": "2.4.6", "opencv-python-headless": "5.0.0.93", "ai-edge-litert": "2.3.0", "picamera2": "0.3.31"}
+
+PI_4 = FakeMachine(
+    board="Raspberry Pi 4 Model B Rev 1.5",
+    release=_BOOKWORM,
+    kernel="aarch64",
+    osrelease="6.6.51+rpt-rpi-v8",
+    python=(3, 11, 2),
+    versions=_OLDER,
+    cameras=_usb_camera(),
+    memory_kb=3_884_360,
+)
+"""Bookworm, 64 bit, a USB camera; all is well."""
+PI_5 = FakeMachine(
+    board="Raspberry Pi 5 Model B Rev 1.0",
+    release=_TRIXIE,
+    kernel="aarch64",
+    osrelease="6.12.25+rpt-rpi-2712",
+    python=(3, 13, 5),
+    versions=_NEWER,
+    cameras=_csi_camera("imx708", "rp1-cfe"),
+    memory_kb=8_245_488,
+)
+"""Trixie, a camera module 3; all is well."""
+PI_ZERO_2 = FakeMachine(
+    board="Raspberry Pi Zero 2 W Rev 1.0",
+    release={"PRETTY_NAME": "Raspbian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"},
+    kernel="aarch64",
+    osrelease="6.6.51+rpt-rpi-v8",
+    python=(3, 11, 2),
+    pointer_bits=32,
+    versions={"numpy": "1.24.2", "opencv": "4.6.0", "tflite-runtime": "2.14.0", "picamera2": "0.3.31"},
+    cameras=_csi_camera("imx219", "unicam"),
+    memory_kb=437_896,
+)
+"""A 32-bit system on a 64-bit kernel, all libraries from apt and one wheel; it works."""
+PI_4_THROTTLED = replace(PI_4, throttled=0x50005, temperature_mc=84_277)
+"""Too weak a supply, and too hot."""
+MACHINES = {"pi4": PI_4, "pi5": PI_5, "pi-zero-2": PI_ZERO_2, "pi4-throttled": PI_4_THROTTLED}

@@ -1,0 +1,165 @@
+"""The libraries, each imported in a child process: one that crashes or hangs is a line, not the end of the doctor."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from .check import Check
+from .system import Answer, System
+
+TIMEOUT_S = 60.0
+"""A busy Pi Zero 2 imports the slowest of them in about 10 s."""
+AT_ONCE = 2
+"""A small Pi has the memory for no more."""
+_TRY = """
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+version = getattr(module, "__version__", "") or getattr(sys.modules[sys.argv[1].partition(".")[0]], "__version__", "")
+print("imported", version)
+"""
+MODULES = {
+    # name shown: module, what pip calls it
+    "numpy": ("numpy", ("numpy",)),
+    "OpenCV": ("cv2", ()),
+    "LiteRT": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
+    "tflite-runtime": ("tflite_runtime.interpreter", ("tflite-runtime",)),
+    "picamera2": ("picamera2", ("picamera2",)),
+}
+OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+"""All of them put their files into the one folder cv2."""
+INSTALL = {
+    "numpy": "pip install numpy",
+    "OpenCV": "pip install opencv-python-headless",
+    "LiteRT": "pip install ai-edge-litert",
+    "tflite-runtime": "pip install tflite-runtime",
+    "picamera2": "sudo apt install python3-picamera2, and make the virtual environment with --system-site-packages",
+}
+_DISTRIBUTIONS = """
+import json
+from importlib import metadata
+print(json.dumps({d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How the import of one library went."""
+
+    version: str | None
+    """None: it did not work; empty: it does not say."""
+    problem: str = ""
+    """Why not; empty where it is not installed."""
+
+    @property
+    def works(self) -> bool:
+        """It was imported."""
+        return self.version is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """What is installed, and what of it works."""
+
+    tried: dict[str, Tried]
+    """By the names of ``MODULES``."""
+    versions: dict[str, str]
+    """Of all distributions that Python knows, by their names in lower case."""
+
+
+def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
+    """Imports them all; ``step`` is called after each."""
+
+    def one(module: str) -> Tried:
+        tried = _tried(module, system.child([sys.executable, "-P", "-c", _TRY, module], TIMEOUT_S))
+        step()
+        return tried
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(one, [module for module, _ in MODULES.values()]))
+    known = _versions(system)
+    named = {
+        name: _with_version(tried, known, MODULES[name][1] or OPENCVS)
+        for name, tried in zip(MODULES, results, strict=True)
+    }
+    return Packages(named, known)
+
+
+def checks(found: Packages, picamera_needed: bool) -> tuple[Check, ...]:
+    """One line for each; ``picamera_needed``: there is a camera that nothing else opens."""
+    runtimes = ("LiteRT", "tflite-runtime")
+    runs = any(found.tried[name].works for name in runtimes) or "tensorflow" in found.versions
+    return (
+        _check("numpy", found, needed=True),
+        _check("OpenCV", found, needed=True),
+        _check("LiteRT", found, needed=not runs),
+        _check("tflite-runtime", found, needed=False),
+        _check("picamera2", found, needed=picamera_needed),
+    )
+
+
+def _check(name: str, found: Packages, needed: bool) -> Check:
+    tried = found.tried[name]
+    if tried.works:
+        return Check(name, True, tried.version or "works", needed=needed)
+    if tried.problem:
+        return Check(name, False, tried.problem, expected="imports", fix=_mend(name, found), needed=needed)
+    return Check(
+        name,
+        False if needed else None,
+        "not installed",
+        expected="installed" if needed else None,
+        fix=INSTALL[name] if needed else None,
+        needed=needed,
+    )
+
+
+def _mend(name: str, found: Packages) -> str:
+    """Where a pair of versions is to blame, the line about the pair says more."""
+    problem = found.tried[name].problem
+    if "libGL.so" in problem or "libgthread" in problem:
+        return "pip uninstall opencv-python; pip install --force-reinstall opencv-python-headless (no display needed)"
+    if name == "picamera2":
+        return "sudo apt install --reinstall python3-picamera2 python3-libcamera"
+    return f"pip install --force-reinstall {INSTALL[name].rpartition(' ')[2]}"
+
+
+def _tried(module: str, answer: Answer) -> Tried:
+    lines = [line for line in answer.out.splitlines() if line.startswith("imported")]
+    if answer.status == 0 and lines:
+        return Tried(lines[-1].removeprefix("imported").strip())
+    if answer.status is None:
+        return Tried(None, f"importing it did not end within {TIMEOUT_S:g} s")
+    if answer.status < 0:
+        return Tried(None, f"importing it crashes Python ({_signal(-answer.status)})")
+    last = (answer.err.strip().splitlines() or [f"exit status {answer.status}"])[-1]
+    root = module.partition(".")[0]
+    if last.startswith("ModuleNotFoundError") and f"'{root}'" in last:
+        return Tried(None)
+    return Tried(None, last)
+
+
+def _versions(system: System) -> dict[str, str]:
+    answer = system.child([sys.executable, "-P", "-c", _DISTRIBUTIONS], TIMEOUT_S)
+    try:
+        return {str(name): str(version) for name, version in json.loads(answer.out).items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def _with_version(tried: Tried, known: dict[str, str], distributions: tuple[str, ...]) -> Tried:
+    """What pip calls the version, where the library itself does not say one."""
+    if tried.version != "":
+        return tried
+    return Tried(next((known[name] for name in distributions if name in known), ""))
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,31 @@
+"""All checks of a machine, by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import accelerator, cameras, clashes, computer, condition, packages, rights
+from .check import Section
+from .system import System
+
+STEPS = len(packages.MODULES) + 2
+"""How often ``step`` is called."""
+
+
+def examine(system: System, step: Callable[[], None] = lambda: None) -> tuple[Section, ...]:
+    """Looks at everything; imports and drivers are tried in child processes. ``step`` is called as it goes on."""
+    seen = cameras.look(system)
+    step()
+    found = packages.look(system, step)
+    accelerators = accelerator.checks(system)
+    step()
+    return (
+        Section("This machine", computer.checks(system)),
+        Section(
+            "Packages",
+            (*packages.checks(found, seen.csi and not seen.through_libcamera), *clashes.checks(found, system)),
+        ),
+        Section("Cameras", (*cameras.checks(seen, system), *rights.checks(system))),
+        Section("Accelerator", accelerators),
+        Section("Condition", condition.checks(system)),
+    )

@@ -1,0 +1,72 @@
+"""What this user may open: the nodes of cameras and accelerators, and the groups that open them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgevision.engines.edgetpu_devices import plugged_in
+
+from .check import Check
+from .system import System
+
+GROUPS = {
+    # group: what it opens below /dev, and what that is
+    "video": (("video*", "media*", "dma_heap/*", "vcio"), "camera"),
+    "render": (("dri/renderD*",), "graphics processor"),
+    "plugdev": ((), "USB Edge TPU"),
+}
+
+
+def checks(system: System) -> tuple[Check, ...]:
+    """One line for each group."""
+    return tuple(_group(system, name) for name in GROUPS)
+
+
+def _group(system: System, name: str) -> Check:
+    nodes, what = _nodes(system, name), GROUPS[name][1]
+    label = f"group {name}"
+    if not nodes:
+        member = f" ({system.user} is in it)" if name in system.groups else ""
+        return Check(label, None, f"no {what} here{member}", needed=False)
+    locked = [node for node in nodes if not system.may_use(node)]
+    if not locked:
+        how = "is the superuser" if system.superuser else "is in it" if name in system.groups else "may without it"
+        return Check(label, True, f"{system.user} {how}: all {what} nodes can be opened ({len(nodes)})")
+    shown = ", ".join(f"/{node.relative_to(system.root)}" for node in locked[:3]) + (" ..." if len(locked) > 3 else "")
+    if name in system.groups:
+        return Check(
+            label, False, f"{system.user} is in it, but may not open {shown}", fix=_udev(locked), needed=_needed(name)
+        )
+    later = system.user in _members(system, name)
+    return Check(
+        label,
+        False,
+        f"{system.user} is {'in it only after the next log-in' if later else 'not in it'}: may not open {shown}",
+        expected="member",
+        fix="log out and in again" if later else f"sudo usermod -aG {name} {system.user}, then log in again",
+        needed=_needed(name),
+    )
+
+
+def _needed(name: str) -> bool:
+    """Nothing here draws by the graphics processor."""
+    return name != "render"
+
+
+def _nodes(system: System, name: str) -> list[Path]:
+    if name == "plugdev":
+        return [tpu.node for tpu in plugged_in(system.root, system.may_use) if tpu.bus == "usb" and tpu.node]
+    return [node for pattern in GROUPS[name][0] for node in system.nodes(pattern)]
+
+
+def _members(system: System, name: str) -> list[str]:
+    """As /etc/group has it, for processes to come."""
+    for line in system.read("/etc/group").splitlines():
+        fields = line.split(":")
+        if fields[0] == name and len(fields) == 4:
+            return fields[3].split(",")
+    return []
+
+
+def _udev(locked: list[Path]) -> str:
+    return f"ls -l {locked[0]}; udev gives it to another group: sudo udevadm trigger, or start again"

@@ -1,0 +1,360 @@
+"""The doctor on fake Raspberry Pis, on broken ones, and on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgevision.device.doctor import condition, system
+from edgevision.device.doctor.cameras import MODULE as CAMERAS
+from edgevision.device.doctor.check import Check, Section
+from edgevision.device.doctor.display import show
+from edgevision.device.doctor.fakes import LIBRARY, MACHINES, PI_4, PI_4_THROTTLED, PI_5, PI_ZERO_2, FakeMachine, build
+from edgevision.device.doctor.report import STEPS, examine
+from edgevision.device.doctor.system import Answer
+
+Examined = Callable[..., dict[str, Check]]
+
+
+@pytest.fixture
+def examined(tmp_path: Path) -> Examined:
+    """The checks of a fake machine, by name; keywords change the machine."""
+
+    def examine_it(machine: FakeMachine, **changes: Any) -> dict[str, Check]:
+        sections = examine(build(replace(machine, **changes), tmp_path))
+        return {check.name: check for section in sections for check in section.checks}
+
+    return examine_it
+
+
+def wrong(checks: dict[str, Check]) -> set[str]:
+    return {name for name, check in checks.items() if check.ok is False}
+
+
+def broken(checks: dict[str, Check]) -> set[str]:
+    return {name for name, check in checks.items() if check.broken}
+
+
+# --- whole machines
+
+
+@pytest.mark.parametrize(
+    ("machine", "wrong_here"),
+    [("pi4", set()), ("pi5", set()), ("pi-zero-2", {"pointers"}), ("pi4-throttled", {"temperature", "throttling"})],
+)
+def test_a_machine_that_works_has_nothing_broken(machine: str, wrong_here: set[str], examined: Examined) -> None:
+    checks = examined(MACHINES[machine])
+    assert wrong(checks) == wrong_here and not broken(checks)
+    assert checks["board"].found.startswith("Raspberry Pi")
+    assert checks["cameras"].ok
+    for check in checks.values():
+        assert check.found and (check.ok is not False or check.fix), f"{check.name} does not say what to do"
+        assert "\n" not in check.found + (check.fix or "")
+
+
+def test_a_32_bit_system_on_a_64_bit_kernel_is_named(examined: Examined) -> None:
+    check = examined(PI_ZERO_2)["pointers"]
+    assert "32 bit, under a 64-bit kernel (aarch64)" in check.found and "tflite-runtime" in (check.fix or "")
+    trixie = {"PRETTY_NAME": "Raspbian GNU/Linux 13 (trixie)", "VERSION_CODENAME": "trixie"}
+    assert "pointers" in broken(examined(PI_ZERO_2, release=trixie)), "there is no runtime at all"
+    assert "no TFLite runtime" in examined(PI_ZERO_2, kernel="armv6l")["pointers"].found
+
+
+@pytest.mark.parametrize(
+    ("version", "ok"), [((3, 10, 12), False), ((3, 11, 0), True), ((3, 13, 9), True), ((3, 14, 0), False)]
+)
+def test_python(version: tuple[int, int, int], ok: bool, examined: Examined) -> None:
+    assert examined(PI_4, python=version)["Python"].ok is ok
+
+
+# --- packages
+
+
+def test_a_library_that_crashes_or_hangs_is_a_line(examined: Examined) -> None:
+    checks = examined(PI_4, answers={"cv2": Answer(-11), "ai_edge_litert.interpreter": Answer(None)})
+    assert "crashes Python (SIGSEGV)" in checks["OpenCV"].found
+    assert "did not end within" in checks["LiteRT"].found
+    assert broken(checks) == {"OpenCV", "LiteRT"}
+
+
+def test_one_runtime_is_enough(examined: Examined) -> None:
+    both = {**PI_4.versions, "tflite-runtime": "2.14.0"}
+    assert not broken(examined(PI_4, versions=both, answers={"ai_edge_litert.interpreter": Answer(-11)}))
+    none = {name: version for name, version in PI_4.versions.items() if name != "ai-edge-litert"}
+    check = examined(PI_4, versions=none)["LiteRT"]
+    assert check.broken and check.fix == "pip install ai-edge-litert"
+
+
+def test_a_missing_part_of_a_library_is_not_a_missing_library(examined: Examined) -> None:
+    said = Answer(1, "", "ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
+    check = examined(PI_4, answers={"cv2": said})["OpenCV"]
+    assert check.broken and "libGL.so.1" in check.found and "opencv-python-headless" in (check.fix or "")
+
+
+CLASHES = [
+    (
+        "OpenCV and numpy",
+        {"numpy": "1.26.4", "opencv-python-headless": "5.0.0.93", "ai-edge-litert": "2.3.0"},
+        {"cv2": Answer(1, "", "ImportError: numpy.core.multiarray failed to import")},
+        "OpenCV 5.0.0.93 needs numpy 2, numpy is 1.26.4",
+    ),
+    (
+        "tflite-runtime and numpy",
+        {"numpy": "2.4.6", "opencv-python-headless": "5.0.0.93", "tflite-runtime": "2.14.0"},
+        {"tflite_runtime.interpreter": Answer(1, "", "AttributeError: _ARRAY_API not found")},
+        "tflite-runtime 2.14.0 needs numpy 1, numpy is 2.4.6",
+    ),
+    (
+        "picamera2 and numpy",
+        {"numpy": "2.4.6", "opencv-python-headless": "5.0.0.93", "ai-edge-litert": "2.3.0", "picamera2": "0.3.31"},
+        {"picamera2": Answer(1, "", "ValueError: numpy.dtype size changed, may indicate binary incompatibility.")},
+        "numpy is 2.4.6",
+    ),
+]
+
+
+@pytest.mark.parametrize(("pair", "versions", "answers", "found"), CLASHES)
+def test_a_pair_that_clashes_is_named(
+    pair: str, versions: dict[str, str], answers: dict[str, Answer], found: str, examined: Examined
+) -> None:
+    check = examined(PI_4, versions=versions, answers=answers)[pair]
+    assert check.broken and found in check.found and "pip" in (check.fix or "")
+
+
+def test_two_opencvs_are_a_warning_while_one_works(examined: Examined) -> None:
+    versions = {**PI_5.versions, "opencv-contrib-python": "4.11.0.86"}
+    check = examined(PI_5, versions=versions)["OpenCV twice"]
+    assert check.ok is False and not check.broken
+    assert "opencv-python-headless 5.0.0.93 and opencv-contrib-python 4.11.0.86" in check.found
+    assert examined(PI_5, versions=versions, answers={"cv2": Answer(-6)})["OpenCV twice"].broken
+
+
+# --- cameras and rights
+
+
+def test_a_camera_that_may_not_be_opened_is_broken(examined: Examined) -> None:
+    refused = {"path": "/dev/video0", "name": "C920", "driver": "", "refusal": "no permission; sudo usermod ..."}
+    listed = {"v4l2": [refused], "libcamera": [], "hint": ""}
+    devices = (*PI_4.devices, "/dev/video0")
+    outside = {"cameras": listed, "devices": devices, "locked": frozenset({"/dev/video0"}), "groups": frozenset({"pi"})}
+    checks = examined(PI_4, **outside, files={"/etc/group": "video:x:44:somebody\n"})
+    assert broken(checks) == {"cameras", "group video"}
+    assert checks["cameras"].fix == "sudo usermod -aG video pi, then log in again"
+    assert "not in it: may not open /dev/video0" in checks["group video"].found
+    later = examined(PI_4, **outside)["group video"]
+    assert "only after the next log-in" in later.found and later.fix == "log out and in again"
+
+
+def test_a_csi_camera_without_picamera2_says_what_to_install(examined: Examined) -> None:
+    raw = {"path": "/dev/video0", "name": "unicam", "driver": "unicam", "refusal": "the raw data of a CSI camera"}
+    listed = {"v4l2": [raw], "libcamera": [], "hint": "a CSI camera needs python3-picamera2"}
+    versions = {name: version for name, version in PI_4.versions.items() if name != "picamera2"}
+    checks = examined(PI_4, cameras=listed, versions=versions)
+    assert broken(checks) == {"libcamera", "picamera2"}
+    assert "sudo apt install python3-picamera2" in (checks["libcamera"].fix or "")
+    through_rpicam = {"v4l2": [raw], "libcamera": [{"spec": "rpicam:0", "name": "imx219"}], "hint": ""}
+    assert not broken(examined(PI_4, cameras=through_rpicam, versions=versions))
+
+
+def test_a_camera_system_that_crashes_or_hangs_is_a_line(examined: Examined) -> None:
+    assert "did not end" in examined(PI_5, answers={CAMERAS: Answer(None)})["cameras"].found
+    crashed = examined(PI_5, answers={CAMERAS: Answer(-11, "", "")})["cameras"]
+    assert crashed.ok is False and "could not be listed" in crashed.found
+
+
+def test_no_camera_is_no_fault(examined: Examined) -> None:
+    check = examined(PI_4, cameras={"v4l2": [], "libcamera": [], "hint": ""})["cameras"]
+    assert check.ok is None and "plug one in" in (check.fix or "")
+
+
+# --- the Edge TPU
+
+USB = "/sys/bus/usb/devices/2-1"
+PLUGGED = {
+    f"{USB}/idVendor": "1a6e\n",
+    f"{USB}/idProduct": "089a\n",
+    f"{USB}/busnum": "2\n",
+    f"{USB}/devnum": "3\n",
+    f"{USB}/speed": "5000\n",
+    "/dev/bus/usb/002/003": "",
+}
+LOADS = {LIBRARY: Answer(0, "loaded BuildLabel(COMPILER=6.3.0), RuntimeVersion(14)\n")}
+
+
+def test_an_edge_tpu_that_works(examined: Examined) -> None:
+    checks = examined(PI_4, files=PLUGGED, answers=LOADS)
+    assert not wrong(checks) and "1a6e:089a on USB" in checks["Edge TPU"].found
+    assert "RuntimeVersion(14)" in checks["libedgetpu"].found
+    slow = examined(PI_4, files={**PLUGGED, f"{USB}/speed": "480\n"}, answers=LOADS)["Edge TPU"]
+    assert slow.ok is False and not slow.needed and "USB 2" in slow.found
+
+
+def test_an_edge_tpu_that_is_plugged_in_needs_its_library_and_its_group(examined: Examined) -> None:
+    locked = frozenset({"/dev/bus/usb/002/003"})
+    checks = examined(PI_4, files=PLUGGED, locked=locked, groups=frozenset({"pi", "video", "render"}))
+    assert broken(checks) == {"Edge TPU", "libedgetpu", "group plugdev"}
+    assert "libedgetpu1-std" in (checks["libedgetpu"].fix or "")
+    crashing = examined(PI_4, files=PLUGGED, answers={LIBRARY: Answer(-11)})["libedgetpu"]
+    assert crashing.broken and "crashes" in crashing.found
+
+
+def test_a_pcie_edge_tpu_without_its_driver(examined: Examined) -> None:
+    card = "/sys/bus/pci/devices/0000:01:00.0"
+    checks = examined(PI_5, files={f"{card}/vendor": "0x1ac1\n", f"{card}/device": "0x089a\n"}, answers=LOADS)
+    assert broken(checks) == {"Edge TPU"} and "gasket-dkms" in (checks["Edge TPU"].fix or "")
+    driven = examined(PI_5, devices=(*PI_5.devices, "/dev/apex_0"), answers=LOADS)
+    assert driven["Edge TPU"].ok and "/dev/apex_0 on PCIe" in driven["Edge TPU"].found
+
+
+# --- condition
+
+
+@pytest.mark.parametrize(
+    ("bits", "ok", "said"),
+    [
+        (None, None, "does not tell"),
+        (0, True, "none"),
+        (0x50005, False, "under voltage now, throttled now"),
+        (0x10000, False, "under voltage since the start"),
+        (0x80008, False, "soft temperature limit now"),
+        (0x60000, False, "frequency capped since the start, throttled since the start"),
+    ],
+)
+def test_throttling_is_decoded(bits: int | None, ok: bool | None, said: str, examined: Examined) -> None:
+    check = examined(PI_4, throttled=bits)["throttling"]
+    assert check.ok is ok and said in check.found and not check.broken
+
+
+def test_the_remedy_fits_what_was_found(examined: Examined) -> None:
+    assert "5.1 V" in (examined(PI_4, throttled=0x10000)["throttling"].fix or "")
+    assert "heat sink" in (examined(PI_4_THROTTLED)["temperature"].fix or "")
+
+
+def test_a_clock_that_is_wrong(examined: Examined) -> None:
+    check = examined(PI_4, now=0.0)["clock"]
+    assert check.ok is False and check.found == "1970-01-01 00:00 UTC: wrong"
+    assert examined(PI_4, synchronized=False)["clock"].ok is False
+    assert examined(PI_4, synchronized=None)["clock"].ok is None
+
+
+def test_a_full_or_locked_disk(examined: Examined) -> None:
+    cramped = examined(PI_4, disk=(20_000_000, 31_000_000_000))["disk"]
+    assert cramped.broken and cramped.found == "20 MB of 31.0 GB free"
+    assert not examined(PI_4, disk=(100_000_000, 31_000_000_000))["disk"].broken
+    read_only = examined(PI_4, files={"/proc/mounts": "/dev/mmcblk0p2 / ext4 ro,noatime 0 0\n"})["root file system"]
+    assert read_only.ok is False and "read-only" in read_only.found
+    overlay = examined(PI_4, files={"/proc/mounts": "overlay / overlay rw,lowerdir=/lower 0 0\n"})["root file system"]
+    assert "changes are lost" in overlay.found
+
+
+def test_a_machine_that_tells_nothing_is_no_crash(tmp_path: Path) -> None:
+    bare = replace(
+        PI_4,
+        board="",
+        release={},
+        devices=(),
+        throttled=None,
+        synchronized=None,
+        answers={"distributions": Answer(None)},
+    )
+    machine = build(bare, tmp_path)
+    for name in ("proc/meminfo", "proc/mounts", "sys/class/thermal/thermal_zone0/temp", "etc/os-release", "etc/group"):
+        (tmp_path / name).write_bytes(b"\xff\xfe garbage")
+    checks = [check for section in examine(machine) for check in section.checks]
+    assert {check.name for check in checks if check.ok is None} >= {"board", "temperature", "throttling", "clock"}
+
+
+# --- what a person and a program see
+
+
+def test_the_steps_of_the_bar_are_counted_right(tmp_path: Path) -> None:
+    done = []
+    examine(build(PI_4, tmp_path), lambda: done.append(1))
+    assert len(done) == STEPS
+
+
+def test_the_display(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    show(examine(build(PI_4_THROTTLED, tmp_path)), None)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    at = next(number for number, line in enumerate(lines) if "throttling" in line)
+    assert "0x50005" in lines[at] and lines[at + 1].strip().startswith("→ the power supply")
+    assert lines[-2:] == ["Ready to run, 2 warnings.", "Next: edgevision run --camera 0"]
+    show((Section("Packages", (Check("numpy", False, "bad \x1b[31m sign", fix="mend it"),)),), Path("m.tflite"))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "1 of 1 checks failed" in out and "Next" not in out
+
+
+def command(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "edgevision", "doctor", *args]
+    return subprocess.run(
+        line, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **(env or {})}
+    )
+
+
+def test_this_machine_with_the_model_that_comes_along() -> None:
+    from edgevision import ready
+
+    done = command(str(ready.path()), "--json")
+    report = json.loads(done.stdout)
+    assert report["schema"] == "edgevision.doctor/1" and report["model"] == str(ready.path())
+    checks = {check["name"]: check for check in report["checks"]}
+    assert all(set(check) >= {"name", "ok", "found", "fix"} for check in checks.values())
+    assert checks["numpy"]["ok"] and checks["OpenCV"]["ok"], done.stderr
+    assert checks["self-test"]["ok"] and checks["engine"]["found"].startswith("cpu")
+    bad = [check["name"] for check in checks.values() if check["ok"] is False and check["needed"]]
+    assert done.returncode == (3 if bad else 0), done.stderr
+
+
+def test_a_numpy_that_crashes_does_not_take_the_doctor_down(tmp_path: Path) -> None:
+    from edgevision import ready
+
+    (tmp_path / "numpy").mkdir()
+    crash = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+    (tmp_path / "numpy" / "__init__.py").write_text(crash)
+    done = command(str(ready.path()), env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 3
+    assert "crashes Python (SIGSEGV)" in done.stdout and "not run: numpy" in done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith(
+        "edgevision: error: numpy: importing it"
+    )
+
+
+def test_an_engine_that_does_not_work_is_a_failed_check(tmp_path: Path) -> None:
+    from edgevision import ready
+
+    done = command(str(ready.path()), "--engine", "edgetpu", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 3 and "no part compiled" in checks["engine"]["found"]
+    assert "self-test" not in checks
+
+
+def test_a_model_that_fails_its_self_test_is_a_failed_check(tmp_path: Path) -> None:
+    from edgevision import modelfile, ready
+
+    file = modelfile.read(ready.path())
+    assert file.card is not None and file.card.selftest is not None
+    cases = tuple(replace(case, top=(case.top + 1) % 9) for case in file.card.selftest.cases)
+    other = tmp_path / "other.tflite"
+    card = file.card.with_(selftest=replace(file.card.selftest, cases=cases))
+    modelfile.write(other, file.flatbuffer, card, file.files)
+    done = command(str(other))
+    assert done.returncode == 3 and "another answer" in done.stdout and "self-test" in done.stderr
+
+
+def test_this_machine_is_described_without_a_fault() -> None:
+    found = system.here()
+    assert found.pointer_bits in (32, 64) and found.user and found.groups
+    assert found.disk(Path("/"))[1] > 0
+    assert found.synchronized() in (True, False, None)
+    assert found.child([sys.executable, "-c", "print(1)"], 60.0) == Answer(0, "1\n", "")
+    assert found.child([sys.executable, "-c", "import time; time.sleep(60)"], 0.5).status is None
+    assert found.child(["/absent/program"], 5.0).status is None
+    assert {check.name for check in condition.checks(found)} >= {"clock", "disk"}
