@@ -7,10 +7,10 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv and install edgevision with all it needs (tools/setup.sh)
 
@@ -26,6 +26,9 @@ test: $(READY) ## the tests, without the slow ones (about five minutes on two co
 
 test-all: $(READY) env-mediapipe env-tflite-runtime ## all tests, slow ones too
 	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/emulation.md)
+	@$(BIN)/python -m tools.emulation picamera2
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

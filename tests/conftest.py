@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGEVISION_SHARED", ROOT.parent / "shared"))
 """Real models and photos that cannot be passed on with the project."""
 
+# What needs a root or a board of its own is run by make test-picamera2, test-arm64 and test-v4l2.
+collect_ignore = [] if os.environ.get("EDGEVISION_EMULATED") else ["emulated"]
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -1,0 +1,96 @@
+"""``make test-picamera2``: our back end on the real picamera2 and libcamera, whose virtual camera shows our pictures."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import debian, wheels
+from .debian import Recipe
+from .host import REPO, need_root, say
+from .namespace import bind, enter, mount_system
+from .wheels import WheelSet
+
+ROOT = Recipe(
+    "picamera2",
+    "trixie",
+    "amd64",
+    (
+        "ca-certificates",
+        "python3",
+        "python3-libcamera",
+        "libcamera-ipa",
+        "python3-numpy",
+        "python3-prctl",
+        "python3-piexif",
+        "python3-jsonschema",
+        "python3-tqdm",
+        "python3-libarchive-c",
+        "python3-pil",
+        "python3-av",
+        "python3-pytest",
+    ),
+)
+PICAMERA2 = WheelSet(
+    "picamera2",
+    "3.13",
+    "x86_64",
+    ("picamera2==0.3.38", "videodev2==0.0.4", "simplejpeg==1.9.0", "OpenEXR"),
+    with_dependencies=False,
+)
+RUNTIME = WheelSet(
+    "runtime",
+    "3.13",
+    "x86_64",
+    ("ai-edge-litert", "opencv-python-headless", "click", "rich", "flatbuffers", "hypothesis"),
+    left_out=("numpy", "pytest"),  # Debian's own, as beside apt's picamera2 on a Pi
+)
+TESTS = REPO / "tests" / "emulated" / "picamera2"
+CAMERA_FILE = "usr/share/libcamera/pipeline/virtual/virtual.yaml"
+SEARCHED = "/repo/tests/emulated/picamera2/shims:/opt/edgevision:/opt/picamera2:/opt/runtime"
+LIMIT_S = 600
+"""A virtual camera that hangs must not hang whoever waits for the tests."""
+
+
+def prepare() -> Path:
+    """The finished root, with the working tree in it, mounted. Raises CannotRun."""
+    need_root()
+    enter()
+    root = debian.build(ROOT)
+    wheels.install(PICAMERA2, root)
+    wheels.take_source("PiDNG==4.0.9", "src/pidng", root / "opt" / "picamera2")
+    wheels.install(RUNTIME, root)
+    wheels.install_project(root)
+    mount_system(root)
+    bind(REPO, root / "repo")
+    bind(TESTS / "virtual.yaml", root / CAMERA_FILE)
+    return root
+
+
+def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None) -> int:
+    """The exit status of a command in the root."""
+    environment = {
+        "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": SEARCHED,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LIBCAMERA_LOG_LEVELS": "*:FATAL",
+        "EDGEVISION_EMULATED": "picamera2",
+    }
+    process = subprocess.Popen(["chroot", root, *command], env=environment, stdin=subprocess.DEVNULL)
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        say(f"killed after {limit_s:g} s")
+        return 1
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Runs the tests; arguments go to pytest. Raises CannotRun."""
+    root = prepare()
+    command = ["python3", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml"]
+    return run_inside(root, [*command, "/repo/tests/emulated/picamera2", *arguments], LIMIT_S)
