@@ -63,13 +63,14 @@ class FloatModel:
 def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
     """The model with its normalization moved into the input's quantization as far as one scale can express it.
 
-    The rest (a mean and std per channel, the order BGR) becomes a 1x1 convolution at the input. Raises BadModel.
+    The rest (a mean and std per channel, the order BGR) becomes a 1x1 convolution at the input. So does nothing at all
+    where the network begins by moving channels about: it keeps the input's range apart from theirs. Raises BadModel.
     """
     model = loaded.keras
     if inferred.cut is not None:
         model = _without_rescaling(loaded, inferred)
     rule = inferred.rule
-    if _fits_one_scale(rule):
+    if _fits_one_scale(rule) and not inferred.moves:
         return FloatModel(model, rule, None, None)
     matrix, offset = _input_convolution(rule)
     return FloatModel(model, replace(rule, order="RGB", mean=(0.0,), std=(1.0,)), matrix, offset)

@@ -15,7 +15,7 @@ from .architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
 
 RAW_STD = 10.0
 """A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten, nor moves it by ten."""
-NEUTRAL = ("GetItem", "Resizing", "CenterCrop", "ZeroPadding2D")
+NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "ZeroPadding2D")
 """Layers and operators that move pixels or channels about and leave their values."""
 
 
@@ -40,6 +40,8 @@ class InferredRule:
     """For people: where normalization and geometry came from."""
     cut: layers.Node | None = None
     """A Rescaling layer at the input that the rule replaces."""
+    moves: bool = False
+    """Whether the first layers move channels or pixels about, and share their int8 range with the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def infer_rule(
         std=normal.std,
         **geometry,
     )
-    return InferredRule(rule, f"normalization from {normal.source}; geometry from {source}", cut)
+    moves = bool(entry) and entry[0].kind in NEUTRAL
+    return InferredRule(rule, f"normalization from {normal.source}; geometry from {source}", cut, moves)
 
 
 def _normalization(

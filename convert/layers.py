@@ -138,8 +138,17 @@ def _walk_head(found: Graph) -> Iterator[Node]:
             return
         yield node
         readers = found.consumers(node.name)
-        alone = len(readers) == 1 and node.calls <= 1 and readers[0].inputs.count(node.name) == 1
+        readers = _rejoined(found, readers) or readers
+        alone = len(readers) == 1 and node.calls <= 1 and readers[0].inputs.count(node.name) <= 1
         node = readers[0] if alone else None
+
+
+def _rejoined(found: Graph, readers: list[Node]) -> list[Node]:
+    """The one layer that puts single channels together again, in another order; nothing for other forks."""
+    if len(readers) < 2 or any(node.kind != "GetItem" for node in readers):
+        return []
+    after = {node.name: node for reader in readers for node in found.consumers(reader.name)}
+    return [node for node in after.values() if node.kind == "Stack"] if len(after) == 1 else []
 
 
 def _walk_tail(found: Graph) -> Iterator[Node]:

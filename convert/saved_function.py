@@ -15,7 +15,16 @@ from . import backend, saved_model
 LINES = {"Mul": "Multiply", "RealDiv": "TrueDivide", "AddV2": "Add", "Add": "Add", "BiasAdd": "Add", "Sub": "Subtract"}
 """TensorFlow's operators -> the names of Keras 3's, which ``infer_rule`` reads."""
 PASSING = ("Identity", "IdentityN", "Cast", "NoOp", "Reshape", "Squeeze", "EnsureShape", "StopGradient")
-MOVING = ("StridedSlice", "ReverseV2", "Pad", "ResizeBilinear", "ResizeNearestNeighbor", "Transpose")
+MOVING = (
+    "StridedSlice",
+    "Pack",
+    "ConcatV2",
+    "ReverseV2",
+    "Pad",
+    "ResizeBilinear",
+    "ResizeNearestNeighbor",
+    "Transpose",
+)
 """Operators that move pixels or channels about and leave their values."""
 ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "LogSoftmax": "log_softmax"}
 
@@ -100,10 +109,17 @@ def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
     found: list[tuple[str, str, list[float]]] = []
     current = next((name for name, node in nodes.items() if node.op == "Placeholder"), "")
     while True:
-        readers = [node for node in nodes.values() if current in _sources(node)]
+        readers = _readers(nodes, current)
+        if len(readers) > 1 and all(
+            node.op == "StridedSlice" for node in readers
+        ):  # channels that are put in another order
+            joined = {one.name: one for node in readers for one in _readers(nodes, node.name)}
+            readers = [node for node in joined.values() if node.op in ("Pack", "ConcatV2")] if len(joined) == 1 else []
         if len(readers) != 1:
             return found
         node, current = readers[0], readers[0].name
+        if node.op in MOVING:
+            found.append((f"move_{len(found)}", "GetItem", []))
         if node.op in PASSING or node.op in MOVING:
             continue
         sources = _sources(node)
@@ -111,6 +127,10 @@ def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
         if node.op not in LINES or numbers is None:
             return found
         found.append((node.name.rpartition("/")[2] + f"_{len(found)}", LINES[node.op], numbers))
+
+
+def _readers(nodes: dict[str, Any], name: str) -> list[Any]:
+    return [node for node in nodes.values() if name in _sources(node)]
 
 
 def _end(nodes: dict[str, Any], output: str) -> str:

@@ -231,3 +231,46 @@ def test_task_and_activation(last: dict[str, Any], outputs: int, loss: Any, expe
 def test_answers_that_cannot_be_read(last: dict[str, Any], outputs: int, message: str) -> None:
     with pytest.raises(BadModel, match=message):
         infer_task(chain(("InputLayer", "in"), ("Dense", "out", last)), outputs)
+
+
+def test_channels_in_another_order_and_a_mean_each_prove_bytes() -> None:
+    """As keras.applications' "caffe" mode lies in a graph: taken apart, joined blue first, the means taken away."""
+    mean = {"class_name": "__tensor__", "config": {"value": [-103.939, -116.779, -123.68], "dtype": "float32"}}
+    parts = [layer("GetItem", f"get_{n}", "in", extra=(n,)) for n in (2, 1, 0)]
+    model = functional(
+        layer("InputLayer", "in"),
+        *parts,
+        layer("Stack", "stack", *(one["name"] for one in parts)),
+        layer("Add", "add", "stack", extra=(mean,)),
+        layer("Dense", "out", "add"),
+    )
+    found = infer(model)
+    assert found.rule == Rule(128, 96)
+    assert "the operators 'add'" in found.source
+    assert found.moves
+    small = [1.0, -0.5, 0.25]
+    model["config"]["layers"][-2] = layer("Add", "add", "stack", extra=tuple(small))
+    with pytest.raises(BadModel, match="nothing in the model says"):  # a small offset proves nothing
+        infer(model)
+
+
+def test_functions_of_keras_2_are_read() -> None:
+    def op(function: str, name: str, before: str, y: Any) -> dict[str, Any]:
+        kwargs = {"y": y, "name": None}
+        return {
+            "class_name": "TFOpLambda",
+            "name": name,
+            "config": {"name": name, "function": function},
+            "inbound_nodes": [[before, 0, 0, kwargs]],
+        }
+
+    net = functional(
+        layer("InputLayer", "in"),
+        op("math.truediv", "div", "in", 127.5),
+        op("math.subtract", "sub", "div", 1.0),
+        layer("Dense", "out", "sub"),
+    )
+    assert "the operators 'div', 'sub'" in infer(net).source
+    net["config"]["layers"][1] = op("math.truediv", "div", "in", 2.0)
+    with pytest.raises(BadModel, match="nothing in the model says"):
+        infer(net)
