@@ -27,6 +27,8 @@ def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
         if not scores or scores[0] < max(SURE, (threshold or 0.0) + NEAR):
             return True
         return len(scores) > 1 and scores[0] - scores[1] < LEAD
+    if prediction.task == "embedding":  # of taught classes; what is none of them has the rest of the score
+        return any(abs(score - 0.5) < LEAD for score in scores)
     if prediction.task == "detection":
         scores = [found.score for found in prediction.objects]
     elif prediction.task == "segmentation":
