@@ -50,7 +50,7 @@ def _worst(repair: RepairResult) -> Html:
 
 
 def _layer(one: LayerError) -> Html:
-    return chart.bar(one.name, _db(one.snr_db_after), html.paragraph(_done(one)), f"({_db(one.snr_db_before)} before)")
+    return chart.bar(one.name, _db(one.snr_db_after), html.paragraph(_done(one)), f"({one.snr_db_before:.1f} before)")
 
 
 def _done(one: LayerError) -> str:

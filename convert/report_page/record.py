@@ -17,16 +17,16 @@ def pictures_used(report: ConvertReport) -> Html:
     """The three sets, and that they are three."""
     calibration, held = report.calibration, report.heldout
     rows = [
-        ["calibrate", *_set(calibration.chosen), str(calibration.folder)],
-        ["choose", *_set(calibration.choosing), str(calibration.folder)],
-        ["report", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-", str(held.path)],
+        ["calibrate", *_set(calibration.chosen)],
+        ["choose", *_set(calibration.choosing)],
+        ["report", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-"],
     ]
     note = "No picture is in two of the sets; the one that is reported on was looked at once."
     if not held.independent:
         note = "No independent report: the pictures reported on are those that chose between ways to quantize."
     elif not report.comparison.pictures:
         note = "No report: no pictures were left for it."
-    table = html.table(["set", "pictures", "<fingerprint", "<from"], rows)
+    table = html.table(["set", "pictures", "<fingerprint"], rows)
     left = len(calibration.skipped) + len(held.skipped) + len(report.comparison.skipped)
     labelled = f"{held.labelled} of the reported pictures have a label."
     more = f" {left} pictures were left out; the .json says which and why." if left else ""
@@ -49,6 +49,8 @@ def record(report: ConvertReport) -> Html:
         ["sha256", report.sha256],
         ["made from", f"{source.path} ({source.format}{keras}, {megabytes(source.bytes)})"],
         ["its sha256", card.source_sha256 or "not known"],
+        ["pictures of", str(report.calibration.folder)],
+        ["reported on", str(report.heldout.path)],
         ["labels", f"{len(card.labels)} ({report.labels_from})" if card.labels else report.labels_from],
         ["ranges", report.repair.range_method if report.repair else "minmax"],
         ["self-test", _selftest(report)],

@@ -20,7 +20,7 @@ def preprocessing(report: ConvertReport) -> Html:
 
 def in_words(rule: Rule) -> str:
     """Which part of the picture is used, how it is resized, and what the numbers mean."""
-    return f"{_part(rule)} It is halved as often as it fits, then resized bilinearly. {_values(rule)}"
+    return f"{_part(rule)} Large pictures are halved first, as often as that fits, then resized bilinearly. {_values(rule)}"
 
 
 def _part(rule: Rule) -> str:
@@ -31,8 +31,8 @@ def _part(rule: Rule) -> str:
         where = "in the middle" if rule.align == "center" else "in the upper left corner"
         return f"The whole picture is fitted into {size} in its own shape, {where}, with a border of the value {rule.fill}."
     part = "square" if rule.width == rule.height else f"part of the shape {rule.width}:{rule.height}"
-    kept = "is" if rule.crop_fraction == 1 else f"is reduced to {100 * rule.crop_fraction:g} % of its sides and"
-    return f"The largest {part} in the middle of the picture {kept} brought to {size}; the rest is not looked at."
+    inner = "" if rule.crop_fraction == 1 else f"the inner {100 * rule.crop_fraction:g} % of each side of "
+    return f"Only {inner}the largest {part} in the middle of the picture is looked at, brought to {size}."
 
 
 def _values(rule: Rule) -> str:

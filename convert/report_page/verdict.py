@@ -97,9 +97,9 @@ def _remarks(report: ConvertReport) -> list[tuple[str, str]]:
         lines.append(
             (
                 "info",
-                f"MediaPipe and ML Kit stretch the whole picture, and this model's rule is {report.card.rule.resize}: "
-                f"all pictures of another shape look different to it there, and {one.total - one.count} of {one.total} "
-                f"get another answer. Apply the rule yourself before such a tool gets the picture.",
+                f"MediaPipe and ML Kit stretch the whole picture, and this model's rule is {report.card.rule.resize}: the "
+                f"less square a picture, the more it looks different to the model there; {one.total - one.count} of "
+                f"{one.total} get another answer. Apply the rule yourself before such a tool gets the picture.",
             )
         )
     if result.ties:
