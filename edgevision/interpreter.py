@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .engines.compiled import NOT_ON_CPU
 from .errors import EngineError, MissingDependency
 from .tensors import TensorSpec
+from .tflite_schema import COMPILED_OPERATOR
 
 if TYPE_CHECKING:
     from .data import Tensor
@@ -22,7 +24,7 @@ RUNTIMES = {
     # name shown: module; in the order they are tried
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
-    "tensorflow": "tensorflow.lite",
+    "tensorflow": "tensorflow.lite.python.interpreter",
 }
 _DISTRIBUTIONS = {
     # what pip calls them
@@ -95,6 +97,8 @@ def open_interpreter(
             raw.allocate_tensors()
         return Interpreter(raw, name, count, loaded)
     except (RuntimeError, ValueError) as error:
+        if loaded is None and COMPILED_OPERATOR in str(error):
+            raise EngineError(f"this model {NOT_ON_CPU}") from None
         raise EngineError(f"the {name} runtime cannot load this model: {_first_line(error)}") from None
 
 
@@ -134,10 +138,9 @@ def _runtime() -> tuple[str, Any]:
 
 def _load_delegate(module: Any, library: str, options: Mapping[str, str]) -> Any:
     """Raises DelegateRefused."""
-    load = module.load_delegate if hasattr(module, "load_delegate") else module.experimental.load_delegate
     try:
         with _native_notes_off():
-            return load(library, dict(options))
+            return module.load_delegate(library, dict(options))
     except OSError as error:
         raise DelegateRefused(_first_line(error), library_found=False) from None
     except (ValueError, RuntimeError) as error:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,56 @@ def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fa
     engine.close()
 
 
+# --- runtimes
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDER = ROOT / ".cache" / "envs" / "tflite-runtime" / "bin" / "python"
+ASK = """
+import sys
+from pathlib import Path
+import numpy as np
+from edgevision import interpreter, modelfile
+from edgevision.engines.edgetpu import open_delegated
+interpreter.RUNTIMES = {sys.argv[1]: interpreter.RUNTIMES[sys.argv[1]]}
+file = modelfile.read(Path(sys.argv[2]))
+tensor = np.zeros((1, 16, 16, 3), np.uint8)
+tensor[..., 2] = 255
+(plain,) = interpreter.open_interpreter(file.flatbuffer, 1).infer(tensor)
+tensor[...] = 0
+tensor[0, 0, 0, 0] = 4
+(delegated,) = open_delegated(modelfile.read(Path(sys.argv[3])).flatbuffer, "usb:0", 1).infer(tensor)
+print(interpreter.describe_runtime(), plain.argmax(), delegated.argmax())
+"""
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    ["litert", pytest.param("tensorflow", marks=pytest.mark.tensorflow), "tflite-runtime"],
+)
+def test_every_runtime_runs_models_and_delegates(runtime: str, data: Path, fake: Callable[[str], Path]) -> None:
+    fake("")
+    python = Path(sys.executable)
+    if runtime == "tflite-runtime":
+        python = OLDER
+        if not python.exists():
+            pytest.skip("no environment with tflite-runtime; make env-tflite-runtime")
+    elif runtime == "litert" and find_spec("ai_edge_litert") is None:
+        pytest.skip("LiteRT is not installed")
+    models = [str(data / "tiny.tflite"), str(data / "tiny_edgetpu.tflite")]
+    done = subprocess.run(
+        [str(python), "-c", ASK, runtime, *models],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    name, version, plain, delegated = done.stdout.split()[-4:]
+    assert name == runtime and version != "unknown"
+    assert (int(plain), int(delegated)) == (2, 1), "blue, and 4 modulo 3"
+
+
 # --- reasons
 
 
@@ -313,6 +364,11 @@ def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
     assert "Failed to open the device" in explain(REFUSED, "0", mine)
     (tmp_path / "dev/apex_0").touch()
     assert "usermod -aG apex" in explain(REFUSED, "pci", plugged_in(tmp_path, lambda _: False))
+
+
+def test_a_trial_that_could_not_start_is_no_crash_of_the_driver() -> None:
+    said = explain(Failure("start", "No module named 'edgevision'"), "", ())
+    assert said == "the Edge TPU could not be tried: No module named 'edgevision'"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ENTRY = "edgetpu.tflite"
 """The associated file of an ordinary model that holds the compiled one."""
+NOT_ON_CPU = "is compiled for the Edge TPU and cannot run on the CPU; use the ordinary .tflite it was compiled from"
 
 
 def compiled_part(file: ModelFile) -> bytes | None:

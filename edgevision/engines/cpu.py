@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..interpreter import Interpreter, open_interpreter
 from .choice import Unsuited
-from .compiled import is_compiled
+from .compiled import NOT_ON_CPU, is_compiled
 
 if TYPE_CHECKING:
     from ..modelfile import ModelFile
@@ -18,11 +18,7 @@ def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> 
     A file whose card vouches for its content opens directly; any other is tried in a child process first.
     """
     if is_compiled(file.flatbuffer):
-        raise Unsuited(
-            f"{file.path} is compiled for the Edge TPU and cannot run on the CPU; "
-            "use the ordinary .tflite it was compiled from",
-            notable=True,
-        )
+        raise Unsuited(f"{file.path} {NOT_ON_CPU}", notable=True)
     if file.card is None:
         from ..probe import probe
 

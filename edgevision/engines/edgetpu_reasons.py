@@ -25,6 +25,8 @@ def explain(failure: Failure, device: str, found: tuple[EdgeTpu, ...] | None = N
         return f"the Edge TPU gives {failure.message}; {REPLUG}, and end other programs that use it"
     if failure.stage == "crash":
         return f"the Edge TPU's driver crashed ({failure.message}); {_pair(failure)}"
+    if failure.stage == "start":
+        return f"the Edge TPU could not be tried: {failure.message}"
     if "Unsupported data type in custom op handler" in failure.message or "unresolved custom op" in failure.message:
         return f"libedgetpu and the TFLite runtime were not made for each other: {failure.message}; {_pair(failure)}"
     if "requires runtime version" in failure.message:

@@ -18,7 +18,7 @@ TIMEOUT_S = 40.0
 """A slow Pi imports the runtime in 3 s; a USB accelerator loads its firmware in 4 s."""
 _MARK = b"edgevision: "
 """Stands before each line of the child that is meant for its parent."""
-Stage = Literal["library", "device", "model", "run", "crash", "hang"]
+Stage = Literal["library", "device", "model", "run", "crash", "hang", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
         return None  # even if the driver crashed when the process ended
     if "stage" in facts:
         return Failure(**facts)  # type: ignore[arg-type]
-    return Failure("crash", _end(child.returncode, complaints), **facts)
+    stage: Stage = "crash" if child.returncode < 0 else "start"
+    return Failure(stage, _end(child.returncode, complaints), **facts)
 
 
 def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
