@@ -24,6 +24,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("edgevision.commands.inspect:inspect", "Show what is in a .tflite: card, tensors, operators, size."),
     "card": ("edgevision.commands.card:card", "Give somebody else's .tflite its task, labels and preprocessing."),
     "run": ("edgevision.device.commands.run:run", "Recognise what a camera, video, picture or folder shows."),
+    "cameras": (
+        "edgevision.device.commands.cameras:cameras",
+        "List the cameras of this machine, and what to type for each.",
+    ),
+    "capture": (
+        "edgevision.device.commands.capture:capture",
+        "Take labelled photos with the camera that will be deployed.",
+    ),
     "teach": ("edgevision.device.commands.teach:teach", "Teach a model a new class on the device, from a few frames."),
     "doctor": (
         "edgevision.device.commands.doctor:doctor",

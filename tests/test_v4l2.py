@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -11,11 +12,22 @@ import cv2
 import numpy as np
 import pytest
 from edgevision.device.cameras import v4l2, v4l2_opening
+from edgevision.device.cameras.listing import Listed, look, summary
+from edgevision.device.cameras.reduction import reduction
 from edgevision.device.cameras.table import open_camera
+from edgevision.device.cameras.turned import turned_size
+from edgevision.device.cameras.v4l2_formats import choose, formats
 from edgevision.device.cameras.v4l2_nodes import Node, nodes
+from edgevision.device.cameras.wanted import Wanted
 from edgevision.device.clock import Clock
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgevision.errors import CameraError, CameraLost
+from edgevision import pictures
+from edgevision.data import Frame
+from edgevision.errors import BadInput, CameraError, CameraLost
+from edgevision.preprocess import plan
+from edgevision.rule import Rule
 
 CAPTURE, META, OUTPUT, M2M, DEVICE_CAPS = 0x1, 0x0080_0000, 0x2, 0x8000, 0x8000_0000
 
@@ -166,6 +178,286 @@ def test_damaged_frames_are_passed_over() -> None:
     frame = reader.read()
     assert (frame.index, reader.damaged) == (2, 2)
     assert frame.pixels.all()
+
+
+# --- formats
+
+
+class Driver:
+    """Answers the kernel's questions about formats, as a webcam does."""
+
+    def __init__(self, formats: dict[str, dict[tuple[int, int], list[float]]], stepwise: bool = False) -> None:
+        self.formats, self.stepwise = formats, stepwise
+
+    def __call__(self, request: int, data: bytearray) -> None:
+        index = struct.unpack_from("I", data)[0]
+        names = list(self.formats)
+        if request == 0xC0405602:
+            struct.pack_into("I", data, 44, self._code(self._at(names, index)))
+            return
+        code = struct.unpack_from("I", data, 4)[0]
+        sizes = self.formats[next(name for name in names if self._code(name) == code)]
+        if request == 0xC02C564A:
+            width, height = self._at(list(sizes), index)
+            if self.stepwise:
+                struct.pack_into("7I", data, 8, 3, 16, width, 2, 16, height, 2)
+            else:
+                struct.pack_into("3I", data, 8, 1, width, height)
+            return
+        assert request == 0xC034564B
+        size = struct.unpack_from("2I", data, 8)
+        rate = self._at(sizes[size], index)
+        struct.pack_into("3I", data, 16, 1, 1000, int(rate * 1000))
+
+    @staticmethod
+    def _at(values: list, index: int):  # type: ignore[no-untyped-def,type-arg]
+        if index >= len(values):
+            raise OSError(22, "Invalid argument")
+        return values[index]
+
+    @staticmethod
+    def _code(name: str) -> int:
+        return int.from_bytes(name.encode(), "little")
+
+
+WEBCAM = Driver({
+    "YUYV": {(640, 480): [30, 15], (1280, 720): [10, 5]},
+    "MJPG": {(640, 480): [30, 15], (1280, 720): [30], (1920, 1080): [30]},
+    "H264": {(1920, 1080): [60]},
+})  # fmt: skip
+
+
+def test_formats_are_read_from_the_driver() -> None:
+    found = formats(Path("/dev/video0"), WEBCAM)
+    assert [(one.fourcc, one.width, one.height, one.rates_fps) for one in found][:3] == [
+        ("YUYV", 640, 480, (30.0, 15.0)), ("YUYV", 1280, 720, (10.0, 5.0)), ("MJPG", 640, 480, (30.0, 15.0)),
+    ]  # fmt: skip
+    (any_size,) = formats(Path("/dev/video0"), Driver({"YUYV": {(1920, 1080): [60]}}, stepwise=True))
+    assert any_size.any_size
+    assert any_size.has((320, 240))
+    assert not any_size.has((3840, 2160))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(), ("MJPG", 640, 480, 30)),
+        (Wanted(width=1280, height=720), ("MJPG", 1280, 720, 30)),
+        (Wanted(width=1280, height=720, fps=10), ("MJPG", 1280, 720, 30)),
+        (Wanted(width=1300, height=700), ("MJPG", 1280, 720, 30)),
+        (Wanted(width=640, height=480, fps=12), ("MJPG", 640, 480, 15)),
+        (Wanted(width=4000, height=3000, fps=60), ("MJPG", 1920, 1080, 30)),
+    ],
+)
+def test_best_format_is_chosen(wanted: Wanted, expected: tuple[str, int, int, float]) -> None:
+    best = choose(formats(Path("/dev/video0"), WEBCAM), wanted)
+    assert best is not None
+    assert (best.fourcc, best.width, best.height, best.rates_fps[0]) == expected
+
+
+def test_raw_format_where_mjpeg_does_not_give_the_rate() -> None:
+    driver = Driver({"MJPG": {(640, 480): [5]}, "YUYV": {(640, 480): [30]}})
+    best = choose(formats(Path("/dev/video0"), driver), Wanted())
+    assert best is not None
+    assert best.fourcc == "YUYV"
+
+
+def test_nothing_is_chosen_where_nothing_can_be_decoded() -> None:
+    assert choose(formats(Path("/dev/video0"), Driver({"pRAA": {(640, 480): [30]}})), Wanted()) is None
+    assert choose((), Wanted()) is None
+
+
+def test_camera_is_asked_and_what_it_gives_is_read_back() -> None:
+    class Stubborn(FakeCapture):
+        def set(self, key: int, value: float) -> bool:
+            return super().set(key, 480.0 if key == cv2.CAP_PROP_FRAME_HEIGHT else value)
+
+    capture = Stubborn()
+    offered = formats(Path("/dev/video0"), WEBCAM)
+    wanted = Wanted(width=1280, height=720, fps=25)
+    reader = v4l2.V4L2Reader("/dev/video0", "cam", capture=lambda _: capture, wanted=wanted, offered=offered)
+    assert reader.description == "cam, 1280x480 MJPG (it does not offer 1280x720) at 30 frames/s"
+    assert capture.values[cv2.CAP_PROP_CONVERT_RGB] == 0
+
+
+# --- JPEGs as they come
+
+
+def compressed(size: tuple[int, int] = (640, 480)) -> bytes:
+    noise = np.random.default_rng(4).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    return pictures.encode_jpeg(Frame(cv2.GaussianBlur(noise, (9, 9), 0), "BGR"))
+
+
+def webcam(buffers: list[bytes], size: tuple[int, int] = (640, 480)) -> FakeCapture:
+    """A camera that gives these buffers, then ends."""
+    capture = FakeCapture()
+    capture.values |= {
+        cv2.CAP_PROP_FRAME_WIDTH: float(size[0]),
+        cv2.CAP_PROP_FRAME_HEIGHT: float(size[1]),
+        cv2.CAP_PROP_FOURCC: float(int.from_bytes(b"MJPG", "little")),
+    }
+    rest = iter(buffers)
+
+    def read() -> tuple[bool, np.ndarray | None]:
+        data = next(rest, None)
+        return data is not None, None if data is None else np.frombuffer(data, np.uint8).reshape(1, -1)
+
+    capture.read = read  # type: ignore[method-assign]
+    return capture
+
+
+def test_jpeg_buffers_are_decoded_whole_where_nothing_is_known_of_the_model() -> None:
+    data = compressed()
+    reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: webcam([data + bytes(100)]))
+    frame = reader.read()
+    assert np.array_equal(frame.pixels, pictures.decode(data, "").pixels)
+    assert (frame.order, frame.reduced, frame.source) == ("BGR", 1, "/dev/video0")
+
+
+def test_jpeg_buffers_are_decoded_no_larger_than_the_model_needs() -> None:
+    rule = Rule(224, 224, resize="crop", crop_fraction=0.875)
+    reader = v4l2.V4L2Reader(
+        "/dev/video0", capture=lambda _: webcam([compressed((1280, 720))], (1280, 720)), wanted=Wanted(rule=rule)
+    )
+    frame = reader.read()
+    assert (frame.width, frame.height, frame.reduced) == (640, 360, 2)
+    assert "decoded at 1/2 of its size" in reader.description
+
+
+def test_truncated_jpeg_is_no_picture_with_a_gray_rest() -> None:
+    data = compressed()
+    reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: webcam([data[:-2000], data[: len(data) // 2], data]))
+    frame = reader.read()
+    assert np.array_equal(frame.pixels, pictures.decode(data, "").pixels)
+    assert (reader.damaged, frame.index) == (2, 2)
+
+
+def test_jpeg_without_huffman_tables_is_read_as_webcams_send_it() -> None:
+    data, bare, at = compressed(), bytearray(b"\xff\xd8"), 2
+    while data[at + 1] != 0xDA:
+        length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        bare += b"" if data[at + 1] == 0xC4 else data[at : at + length]
+        at += length
+    reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: webcam([bytes(bare) + data[at:]]))
+    assert np.array_equal(reader.read().pixels, pictures.decode(data, "").pixels)
+
+
+@given(
+    width=st.integers(16, 2000),
+    height=st.integers(16, 2000),
+    side=st.integers(8, 320),
+    resize=st.sampled_from(["stretch", "crop", "letterbox"]),
+    rotate=st.sampled_from([0, 90]),
+)
+def test_reduced_pictures_are_never_coarser_than_the_models_input(
+    width: int, height: int, side: int, resize: str, rotate: int
+) -> None:
+    rule = Rule(side, side, resize=resize)  # type: ignore[arg-type]
+    wanted = Wanted(rule=rule, rotate=rotate, roi=(0.25, 0, 0.5, 1))  # type: ignore[arg-type]
+    factor = reduction(width, height, wanted)
+    if factor > 1:
+        geometry = plan(*turned_size(-(-width // factor), -(-height // factor), wanted), rule)
+        assert geometry.source[2] >= geometry.target[2]
+        assert geometry.source[3] >= geometry.target[3]
+
+
+# --- which camera is meant
+
+
+def test_raw_and_processor_nodes_of_a_pi_are_no_cameras(tmp_path: Path) -> None:
+    def node(driver: bytes, caps: int) -> bytes:
+        return struct.pack("16s32s32sIII12x", driver, driver, b"platform", 0, caps | DEVICE_CAPS, caps)
+
+    answers: dict[str, bytes | OSError] = {
+        "video0": node(b"unicam", CAPTURE),
+        "video1": node(b"rp1-cfe", CAPTURE),
+        "video2": node(b"pispbe", CAPTURE),
+        "video3": node(b"bcm2835-isp", CAPTURE),
+        "video4": node(b"rpi-hevc-dec", 0x4000),
+        "video5": node(b"some-csi", 0x1000),
+        "video6": node(b"uvcvideo", CAPTURE),
+    }
+    sysfs, query = machine(tmp_path, answers)
+    found = nodes(sysfs, Path("/dev"), query)
+    assert [node.path.name for node in found if node.refusal is None] == ["video6"]
+
+
+def test_camera_is_known_by_the_link_that_stays(tmp_path: Path) -> None:
+    (tmp_path / "sys").mkdir()
+    sysfs, query = machine(
+        tmp_path / "sys", {"video0": capability("C920", CAPTURE), "video2": capability("B", CAPTURE)}
+    )
+    dev = tmp_path / "dev"
+    for kind in ("by-id", "by-path"):
+        (dev / "v4l" / kind).mkdir(parents=True)
+    for name in ("video0", "video2"):
+        (dev / name).touch()
+        (dev / "v4l" / "by-path" / f"platform-{name}-index0").symlink_to(dev / name)
+    (dev / "v4l" / "by-id" / "usb-046d_C920-video-index0").symlink_to(dev / "video0")
+    first, second = nodes(sysfs, dev, query)
+    assert first.spec == "usb:usb-046d_C920-video-index0"
+    assert second.spec == str(dev / "v4l" / "by-path" / "platform-video2-index0")
+
+
+def test_camera_in_use_keeps_its_number() -> None:
+    captures = {"/dev/video0": FakeCapture(opened=False), "/dev/video1": FakeCapture()}
+    found, capture = plug(captures)
+    how = {"found": found, "capture": capture, "busy": lambda path: path.name == "video0"}
+    with pytest.raises(CameraError, match=r"camera 0, /dev/video0 \(cam 0\), is in use by another program"):
+        v4l2_opening.open_numbered(0, **how)  # type: ignore[arg-type]
+    camera = v4l2_opening.open_numbered(1, **how)  # type: ignore[arg-type]
+    assert camera.spec == "/dev/video1"
+    camera.close()
+
+
+def test_usb_camera_by_its_name(tmp_path: Path) -> None:
+    for name in ("usb-A_C920-video-index0", "usb-A_C920-video-index1", "usb-B_C270-video-index0"):
+        (tmp_path / name).symlink_to("/dev/null")
+    for spec, said in [
+        ("usb:C9999", "no camera is 'usb:C9999'; there are usb-A_C920-video-index0, usb-B_C270-video-index0"),
+        ("usb:usb-", "more than one camera is 'usb:usb-'"),
+        ("usb:", "no camera is 'usb:'"),
+    ]:
+        with pytest.raises(CameraError, match=said):
+            v4l2_opening.open_usb(spec, folder=tmp_path)
+    with pytest.raises(CameraError, match="C920-video-index0"):  # it is the one, and /dev/null is no camera
+        v4l2_opening.open_usb("usb:C920", folder=tmp_path)
+    with pytest.raises(CameraError, match="no USB camera is plugged in"):
+        v4l2_opening.open_usb("usb:C920", folder=tmp_path / "absent")
+
+
+@pytest.mark.parametrize("spec", ["v4l2:", "v4l2:front"])
+def test_v4l2_specs_that_name_nothing(spec: str) -> None:
+    with pytest.raises(BadInput, match="write v4l2:0"):
+        open_camera(spec)
+
+
+# --- edgevision cameras
+
+
+def test_listing_counts_as_the_option_does(tmp_path: Path) -> None:
+    captures = {f"/dev/video{n}": FakeCapture(opened=n != 1, frames=None if n else 0) for n in range(3)}
+    found, capture = plug(captures)
+    raw = Node(Path("/dev/video9"), "unicam", "platform", "the raw data of a CSI camera, no pictures", "unicam")
+
+    def tried(candidates: list[Node]) -> Iterator[tuple[Node, v4l2.V4L2Reader | None, str]]:
+        return v4l2_opening.try_nodes(candidates, capture=capture, busy=lambda path: path.name == "video1")
+
+    listing = look([*found, raw], tried)
+    assert [(one.number, one.spec, one.state) for one in listing.cameras] == [
+        (0, "/dev/video1", "in use by another program"),
+        (1, "/dev/video2", "ready"),
+    ]
+    assert [path for path, _, _ in listing.others] == ["/dev/video9", "/dev/video0"]
+    assert all(capture.released for capture in captures.values())
+    value = json.loads(json.dumps(listing.to_json()))
+    assert value["schema"] == "edgevision.cameras/1"
+    assert value["cameras"][1]["number"] == 1
+
+
+def test_what_a_camera_offers_fits_one_line() -> None:
+    camera = Listed(0, "usb:C920", "C920", "V4L2", "ready", formats(Path("/dev/video0"), WEBCAM))
+    assert summary(camera) == "YUYV to 1280x720 at 10, MJPG to 1920x1080 at 30, H264 1920x1080 at 60"
 
 
 def test_literal_node_that_is_absent() -> None:

@@ -5,7 +5,7 @@ A node counts as a camera only once it has delivered a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ FIRST_FRAME_S = 5.0
 """A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""
 FROZEN_S = 5.0
 """A sensor has noise: the same bytes for so long are no picture of now."""
+IN_USE = "in use by another program"
 BY_ID = Path("/dev/v4l/by-id")
 TRY_TEST = "--camera test: is a moving test pattern that is always there"
 
@@ -77,25 +78,38 @@ def open_numbered(
     found = nodes() if found is None else found
     failures: dict[Path, str] = {}
     usable = 0
+    for node, reader, fault in try_nodes(found, clock, wanted, capture, busy):
+        failures[node.path] = fault
+        if fault and fault != IN_USE:
+            continue
+        if usable == number and reader is None:
+            raise CameraError(f"camera {number}, {node.path} ({node.name}), is {IN_USE}")
+        if usable == number and reader is not None:
+            return _live(reader, wanted, node.spec)
+        usable += 1
+        if reader is not None:
+            reader.close()
+    raise CameraError(f"no usable camera {number}; {_listing(found, failures)}; {TRY_TEST}")
+
+
+def try_nodes(
+    found: list[Node],
+    clock: Clock = SYSTEM,
+    wanted: Wanted = ANY,
+    capture: Capture | None = None,
+    busy: Callable[[Path], bool] = is_busy,
+) -> Iterator[tuple[Node, V4L2Reader | None, str]]:
+    """Each node that may be a camera, with an open reader that delivered a frame, or why there is none.
+
+    A camera that another program uses keeps its number: IN_USE. Whoever takes a reader closes it.
+    """
     for node in found:
         if node.refusal:
             continue
         try:
-            reader = _proven(str(node.path), node.name, clock, wanted, capture)
+            yield node, _proven(str(node.path), node.name, clock, wanted, capture), ""
         except EdgeVisionError as error:
-            failures[node.path] = str(error).removeprefix(f"{node.path} ")
-            if not busy(node.path):
-                continue
-            failures[node.path] = "in use by another program"
-            if usable == number:
-                raise CameraError(f"camera {number}, {node.path} ({node.name}), is in use by another program") from None
-            usable += 1
-            continue
-        if usable == number:
-            return _live(reader, wanted, node.spec)
-        usable += 1
-        reader.close()
-    raise CameraError(f"no usable camera {number}; {_listing(found, failures)}; {TRY_TEST}")
+            yield node, None, IN_USE if busy(node.path) else str(error).removeprefix(f"{node.path} ")
 
 
 def _live(reader: V4L2Reader, wanted: Wanted, identity: str = "") -> Source:

@@ -1,0 +1,111 @@
+"""All cameras of this machine, numbered as ``--camera`` counts them, and what keeps others from being used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import libcamera, v4l2_opening
+from .v4l2_formats import Format, formats
+from .v4l2_nodes import Node, nodes
+
+if TYPE_CHECKING:
+    from .v4l2 import V4L2Reader
+
+VIDEO_HINT = "this user may not open cameras: sudo usermod -aG video $USER, then log in again"
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One camera that can be used."""
+
+    number: int
+    """What ``--camera`` takes."""
+    spec: str
+    """Names this camera whatever else is plugged in."""
+    name: str
+    through: str
+    """picamera2, rpicam-vid or V4L2."""
+    state: str
+    """ready, or in use by another program."""
+    formats: tuple[Format, ...] = ()
+    modes: tuple[str, ...] = ()
+    """Of a CSI sensor, for people; the image processor scales to any size."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        offered = [
+            {"format": one.fourcc, "width": one.width, "height": one.height, "rates_fps": list(one.rates_fps)}
+            for one in self.formats
+        ]
+        plain = {
+            "number": self.number,
+            "spec": self.spec,
+            "name": self.name,
+            "through": self.through,
+            "state": self.state,
+        }
+        return {**plain, "formats": offered, "modes": list(self.modes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found."""
+
+    cameras: tuple[Listed, ...]
+    others: tuple[tuple[str, str, str], ...]
+    """Nodes that are no cameras: path, name, why."""
+    hints: tuple[str, ...]
+    """What to install or change."""
+
+    def to_json(self) -> dict[str, Any]:
+        """``edgevision.cameras/1``."""
+        others = [{"path": path, "name": name, "reason": reason} for path, name, reason in self.others]
+        cameras = [camera.to_json() for camera in self.cameras]
+        return {"schema": "edgevision.cameras/1", "cameras": cameras, "others": others, "hints": list(self.hints)}
+
+
+Tried = Iterator[tuple[Node, "V4L2Reader | None", str]]
+
+
+def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] = v4l2_opening.try_nodes) -> Listing:
+    """Asks libcamera and the kernel; every V4L2 camera is opened for one frame, as ``--camera N`` would."""
+    found = nodes() if found is None else found
+    seen = libcamera.survey(found)
+    cameras = [
+        Listed(number, camera.spec, camera.name, THROUGH[camera.through], READY, modes=camera.modes)
+        for number, camera in enumerate(seen.cameras)
+    ]
+    others = [(str(node.path), node.name, node.refusal) for node in found if node.refusal]
+    for node, reader, fault in tried(found):
+        if reader is not None:
+            reader.close()
+        if fault and fault != v4l2_opening.IN_USE:
+            others.append((str(node.path), node.name, fault))
+            continue
+        cameras.append(Listed(len(cameras), node.spec, node.name, "V4L2", fault or READY, formats(node.path)))
+    hints = [seen.hint] if seen.hint else []
+    if any("no permission" in reason for _, _, reason in others) and os.geteuid() != 0:
+        hints.append(VIDEO_HINT)
+    return Listing(tuple(cameras), tuple(others), tuple(hints))
+
+
+THROUGH = {"picamera": "picamera2", "rpicam": "rpicam-vid"}
+
+
+def summary(camera: Listed) -> str:
+    """What it offers, in one line: ``MJPG to 1920x1080 at 30, YUYV to 640x480 at 30``."""
+    if camera.modes:
+        return "any size; sensor " + ", ".join(dict.fromkeys(camera.modes))
+    parts = []
+    for fourcc in dict.fromkeys(one.fourcc for one in camera.formats):
+        of_kind = [one for one in camera.formats if one.fourcc == fourcc]
+        largest = max(of_kind, key=lambda one: one.width * one.height)
+        rate = f" at {largest.rates_fps[0]:g}" if largest.rates_fps else ""
+        parts.append(
+            f"{fourcc}{' to' if len(of_kind) > 1 or largest.any_size else ''} {largest.width}x{largest.height}{rate}"
+        )
+    return ", ".join(parts) or "any size"

@@ -1,0 +1,142 @@
+"""Labelled photos from the camera that will be deployed, in the folders that training reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevision import pictures
+from edgevision.data import Frame
+from edgevision.errors import BadInput, CannotWrite
+
+from .cameras.choosing import Choosing
+from .clock import SYSTEM, Clock
+from .items import Notice, Unreadable
+
+if TYPE_CHECKING:
+    from .protocols import Source
+
+QUALITY = 95
+"""Of the JPEGs, 1..100: what the camera itself lost is enough."""
+QUIET_S = 10.0
+"""Without a new photo for so long, the user is told why."""
+
+
+@dataclass(slots=True)
+class Captured:
+    """What became of the frames."""
+
+    folder: Path
+    files: list[Path] = field(default_factory=list)
+    blurred: int = 0
+    alike: int = 0
+    damaged: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """``edgevision.capture/1``."""
+        skipped = {"blurred": self.blurred, "alike": self.alike, "damaged": self.damaged}
+        files = [str(path) for path in self.files]
+        return {"schema": "edgevision.capture/1", "folder": str(self.folder), "files": files, "skipped": skipped}
+
+    def describe(self) -> str:
+        """What was left out, for people."""
+        parts = [
+            f"{count} {what}"
+            for count, what in (
+                (self.blurred, "blurred"),
+                (self.alike, "like the one before"),
+                (self.damaged, "damaged"),
+            )
+            if count
+        ]
+        return f"left out: {', '.join(parts)}" if parts else ""
+
+
+def class_folder(out: Path, name: str) -> Path:
+    """Where the photos of a class go. Raises BadInput for a name that is no folder's."""
+    if (
+        not name.strip()
+        or name != name.strip()
+        or name.startswith(".")
+        or not name.isprintable()
+        or {"/", "\\"} & set(name)
+    ):
+        raise BadInput(f"{name!r} cannot be the name of a class: it becomes a folder; write, for one, coffee-mug")
+    if len(name.encode()) > 200:
+        raise BadInput(f"the name of a class has at most 200 bytes, not {len(name.encode())}")
+    folder = out / name
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file; photos of a class need a folder")
+    return folder
+
+
+def capture(
+    camera: Source,
+    captured: Captured,
+    count: int,
+    every_s: float,
+    *,
+    keep_all: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
+    clock: Clock = SYSTEM,
+) -> None:
+    """Fills ``captured`` until it holds ``count`` photos, or the source ends. Raises CannotWrite, CameraError."""
+    choosing = Choosing()
+    number = next_number(captured.folder)
+    due = told = clock.monotonic()
+    for item in camera:
+        now = clock.monotonic()
+        if isinstance(item, Notice):
+            tell(item.detail)
+        elif isinstance(item, Unreadable):
+            captured.damaged += 1
+        elif camera.live and now < due:
+            continue
+        elif _keep(item, choosing, captured, keep_all):
+            captured.files.append(_write(captured.folder / f"{captured.folder.name}-{number:05d}.jpg", item))
+            number += 1
+            progress(len(captured.files))
+            due, told = now + every_s, now
+        if now - told >= QUIET_S:
+            told = now
+            tell(f"nothing new for {QUIET_S:g} s ({captured.describe()}); move the thing or the camera")
+        if len(captured.files) >= count:
+            return
+
+
+def next_number(folder: Path) -> int:
+    """One more than the highest there, so that nothing is overwritten."""
+    pattern = re.compile(re.escape(folder.name) + r"-(\d+)\.jpg")
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return max((int(match[1]) for name in names if (match := pattern.fullmatch(name))), default=0) + 1
+
+
+def _keep(frame: Frame, choosing: Choosing, captured: Captured, keep_all: bool) -> bool:
+    reason = None if keep_all else choosing.refuse(frame)
+    if reason == "blurred":
+        captured.blurred += 1
+    elif reason == "alike":
+        captured.alike += 1
+    elif not keep_all:
+        choosing.kept()
+    return reason is None
+
+
+def _write(path: Path, frame: Frame) -> Path:
+    """Never over another file; half a file does not stay. Raises CannotWrite."""
+    data = pictures.encode_jpeg(frame, QUALITY)
+    made = False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            made = True
+            stream.write(data)
+    except OSError as error:
+        if made:
+            path.unlink(missing_ok=True)
+        raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
+    return path
