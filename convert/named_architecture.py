@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from edgevision.errors import BadInput, BadModel, UnknownName, nearest
 
@@ -25,6 +25,8 @@ WITH_ALPHA = ("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_l
 SIZE = 224
 """Pixels of a side unless told otherwise."""
 Arrays = weight_files.Arrays
+Head = Literal["pooling", "nested", "published"]
+HEADS: tuple[Head, ...] = ("pooling", "nested", "published")
 
 
 def load(found: Scan) -> Any:
@@ -41,11 +43,11 @@ def load(found: Scan) -> Any:
         raise UnknownName(f"no architecture {options.architecture!r}{hint}; there are {', '.join(known)}")
     if options.alpha is not None and options.architecture not in WITH_ALPHA:
         raise BadInput(f"--alpha is for {', '.join(WITH_ALPHA)}; {options.architecture} has one width")
-    arrays = _without_paths(weight_files.read(found.path))
+    arrays = _current_names(weight_files.read_named(found.path) or _by_structure(found))
     classes = options.classes or _classes(arrays)
     faults = []
-    for top in (False, True):
-        model = _build(found, classes, top)
+    for head in (HEADS[0], HEADS[2]):
+        model = _build(backend.keras(), found, classes, head)
         fault = _assign(model, arrays)
         if fault is None:
             return model
@@ -54,27 +56,53 @@ def load(found: Scan) -> Any:
     raise BadModel(f"{found.path} does not fit {_describe(found)} with {classes} classes: {_fault(best)}")
 
 
-def _build(found: Scan, classes: int, top: bool) -> Any:
-    """With random weights; ``top``: the published head, else pooling and a dense layer."""
-    keras, options = backend.keras(), found.options
+def _by_structure(found: Scan) -> Arrays:
+    """The arrays of a file that names no layers, as Keras itself assigns them to the network in its usual forms."""
+    if found.options.classes is None:
+        raise BadInput(f"{found.path} does not name its layers; say how many outputs there are: --classes")
+    for keras in (backend.tf_keras(), backend.keras()):
+        for head in HEADS:
+            model = _build(keras, found, found.options.classes, head)
+            try:
+                with backend.quiet():
+                    model.load_weights(str(found.path))
+            # Keras answers a mismatch with ValueError, KeyError, IndexError ...
+            except Exception:
+                continue
+            return {layer.name: layer.get_weights() for layer in _leaves(model) if layer.weights}
+    raise BadModel(
+        f"{found.path} does not fit {_describe(found)} with {found.options.classes} classes; give the --architecture, "
+        "--alpha, --image-size and --classes it was made with, or save the whole model"
+    )
+
+
+def _build(keras: Any, found: Scan, classes: int, head: Head) -> Any:
+    """With random weights, on the backbone: the published top, or pooling and a dense layer (``nested``: around it)."""
+    options = found.options
     side = options.image_size or SIZE
-    arguments: dict[str, Any] = {"weights": None, "input_shape": (side, side, 3), "include_top": top}
+    arguments: dict[str, Any] = {"weights": None, "input_shape": (side, side, 3), "include_top": head == "published"}
     if options.alpha is not None:
         arguments["alpha"] = options.alpha
     end = "sigmoid" if classes == 1 else "softmax"
-    if top:
-        arguments |= {"classes": classes, "classifier_activation": end}
-    if top and options.architecture == "nasnet_mobile":
-        del arguments["classifier_activation"]
+    if head == "published":
+        arguments["classes"] = classes
+        if options.architecture != "nasnet_mobile":  # which has no such choice
+            arguments["classifier_activation"] = end
     try:
         base = getattr(keras.applications, BUILDERS[str(options.architecture)])(**arguments)
     except ValueError as error:
         raise BadInput(f"{_describe(found)} cannot be built: {str(error).splitlines()[0]}") from None
-    if top:
+    if head == "published":
         return base
-    pooled = keras.layers.GlobalAveragePooling2D(name="head_pooling")(base.output)
-    scores = keras.layers.Dense(classes, activation=end, name="head_scores")(pooled)
-    return keras.Model(base.input, scores)
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes, activation=end)]
+    if head == "nested":
+        return keras.Sequential([base, *layers])
+    return keras.Model(base.input, layers[1](layers[0](base.output)))
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        yield from _leaves(layer) if hasattr(layer, "layers") else (layer,)
 
 
 def _assign(model: Any, arrays: Arrays) -> list[str] | None:
@@ -102,13 +130,11 @@ def _assign(model: Any, arrays: Arrays) -> list[str] | None:
     return None
 
 
-def _without_paths(arrays: Arrays) -> Arrays:
-    """Keras 2's MobileNetV3 had slashes in the names of its layers, which Keras 3 writes as underscores."""
-    return dict(_current(name, values) for name, values in arrays.items())
-
-
-def _current(name: str, values: Any) -> tuple[str, Any]:
-    return re.sub(r"/", "_", name), values
+def _current_names(arrays: Arrays) -> Arrays:
+    """Keras 2's MobileNetV3 says Conv/BatchNorm where Keras 3 says conv_bn."""
+    if not any("/" in name for name in arrays):
+        return arrays
+    return {re.sub("/BatchNorm$", "_bn", name).replace("/", "_").lower(): values for name, values in arrays.items()}
 
 
 def _classes(arrays: Arrays) -> int:

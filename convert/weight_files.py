@@ -22,6 +22,17 @@ Arrays = dict[str, list["npt.NDArray[np.float32]"]]
 
 def read(path: Path) -> Arrays:
     """The arrays of a ``.h5``, ``.weights.h5`` or ``.keras``, those of nested models too. Raises MissingFile, BadModel."""
+    found = read_named(path)
+    if not found:
+        raise BadModel(
+            f"{path} does not say which layer its weights belong to; save the whole model in Keras 3: "
+            "model.save('model.keras')"
+        )
+    return found
+
+
+def read_named(path: Path) -> Arrays:
+    """The same, but nothing for a file whose weights have no names. Raises MissingFile, BadModel."""
     require_file(path, "weights file")
     with path.open("rb") as stream:
         start = stream.read(8)
@@ -34,11 +45,6 @@ def read(path: Path) -> Arrays:
         found = _open(path, path)
     else:
         raise BadModel(f"{path} holds no Keras weights; give a .h5 or .keras file")
-    if not found:
-        raise BadModel(
-            f"{path} does not say which layer its weights belong to; save the whole model in Keras 3: "
-            "model.save('model.keras')"
-        )
     return found
 
 
@@ -56,14 +62,14 @@ def _open(source: Any, path: Path) -> Arrays:
 
 def _by_layer_names(root: Any) -> Arrays:
     """Keras' .h5: a list of layers, each with a list of ``layer/variable`` names, nested layers spelt out."""
-    found: Arrays = {}
+    arrays: dict[str, list[Any]] = {}
     for layer in (_text(name) for name in root.attrs["layer_names"]):
         group = root[layer]
         for name in (_text(n) for n in group.attrs.get("weight_names", ())):
-            parts = name.split("/")
-            key = parts[-2] if len(parts) > 1 else layer
-            found.setdefault(key, []).append(group[name][()])
-    return found
+            arrays.setdefault(name.rpartition("/")[0] or layer, []).append(group[name][()])
+    last = [path.rpartition("/")[2] for path in arrays]
+    # MobileNetV3 of Keras 2 has many layers x/BatchNorm: where last names repeat, the whole ones tell layers apart.
+    return dict(zip(last, arrays.values(), strict=True)) if len(set(last)) == len(last) else arrays
 
 
 def _by_groups(file: Any) -> Arrays:
