@@ -247,8 +247,12 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, name: str, data: b
 def test_video_cut_off_in_the_middle_delivers_what_is_there(tmp_path: Path) -> None:
     path = video(tmp_path / "film.avi", 40)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    found = frames(open_source(str(path)))
+    *found, end = open_source(str(path))
     assert 5 <= len(found) < 40
+    assert all(isinstance(item, Frame) for item in found)
+    assert isinstance(end, Unreadable)
+    assert end.index == len(found)
+    assert f"film.avi ends after {len(found)} of 40 frames" in end.message
 
 
 def test_folder_delivers_every_picture_in_order_and_an_error_for_a_bad_one(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from edgevision.device.cameras.paced import Paced
 from edgevision.device.cameras.table import open_camera, open_source
 from edgevision.device.cameras.turned import turn, turned_size
 from edgevision.device.cameras.wanted import Wanted
@@ -104,3 +107,72 @@ def test_picture_and_camera_come_turned(tmp_path: Path) -> None:
     assert (first.width, first.height) == (32, 32)
     assert (camera.spec, camera.live, camera.dropped) == ("test:64x32@fast", False, 0)
     camera.close()
+
+
+# --- fewer frames
+
+
+class Timed:
+    """A live source with frames at these times."""
+
+    spec, live, dropped = "timed", True, 0
+
+    def __init__(self, times: list[float | None]) -> None:
+        self.times = times
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, at in enumerate(self.times):
+            yield Frame(np.zeros((2, 2, 3), np.uint8), "BGR", index, at)
+
+    def close(self) -> None:
+        pass
+
+
+def passed(times: list[float | None], fps: float) -> list[int]:
+    return [item.index for item in Paced(Timed(times), fps)]  # type: ignore[union-attr]
+
+
+def test_frames_that_come_too_early_are_passed_over_and_counted() -> None:
+    camera = Paced(Timed([index / 30 for index in range(30)]), 10)
+    assert [item.index for item in camera] == list(range(0, 30, 3))  # type: ignore[union-attr]
+    assert camera.dropped == 20
+
+
+def test_camera_that_gives_just_the_rate_loses_nothing() -> None:
+    unsteady = [index / 30 + (0.002 if index % 2 else 0) for index in range(90)]
+    assert passed(unsteady, 30) == list(range(90))
+
+
+def test_late_frames_are_not_made_up_for() -> None:
+    assert passed([0.0, 5.0, 5.1, 5.9, 6.0, 6.1], 1) == [0, 1, 3]
+
+
+def test_pictures_without_a_time_all_pass() -> None:
+    assert passed([None] * 5, 1) == list(range(5))
+
+
+def test_video_can_be_looked_at_now_and_then(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(50):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    found = list(open_source(str(tmp_path / "film.avi"), SYSTEM, Wanted(fps=1)))
+    assert [item.index for item in found] == [0, 25]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("spec", ["one.png", "-", "http://mary:lamb@127.0.0.1:9/"])
+def test_size_is_asked_of_cameras_alone(tmp_path: Path, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.png").write_bytes(pictures.encode_png(Frame(np.zeros((6, 10, 3), np.uint8), "BGR")))
+    with pytest.raises(BadInput, match="has the size it has") as caught:
+        open_source(spec, SYSTEM, Wanted(width=64, height=48))
+    assert "lamb" not in str(caught.value)
+
+
+def test_pattern_takes_what_is_wanted_unless_its_spec_says_otherwise() -> None:
+    for spec, size in [("test:@fast", (320, 240)), ("test:64x48@fast", (64, 48))]:
+        camera = open_camera(spec, SYSTEM, Wanted(width=320, height=240))
+        frame = next(iter(camera))
+        assert isinstance(frame, Frame)
+        assert (frame.width, frame.height) == size
+        camera.close()

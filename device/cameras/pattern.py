@@ -49,9 +49,7 @@ class PatternReader:
         angle = self._index * 0.05
         center = (int(width * (0.5 + 0.35 * np.cos(angle))), int(height * (0.5 + 0.35 * np.sin(angle))))
         cv2.circle(pixels, center, max(2, height // 8), (0, 140, 255), -1)
-        cv2.putText(
-            pixels, str(self._index), (8, height - 8), cv2.FONT_HERSHEY_SIMPLEX, height / 480, (255, 255, 255), 2
-        )
+        _count(pixels, self._index)
         frame = Frame(pixels, "BGR", self._index, captured_at, self.spec)
         self._index += 1
         return frame
@@ -77,14 +75,15 @@ def open_pattern(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sour
     match = _SPEC.fullmatch(text)
     if match is None:
         raise BadInput(f"cannot understand {spec!r}; write test: or test:fast or, for one, test:1280x720@15")
-    width, height = int(match["width"] or WIDTH), int(match["height"] or HEIGHT)
+    default = wanted.size or (WIDTH, HEIGHT)
+    width, height = int(match["width"] or default[0]), int(match["height"] or default[1])
     if width not in _SIDES or height not in _SIDES:
         raise BadInput(
             f"{spec!r} asks for {width}x{height} pixels; each side must be {_SIDES.start} to {_SIDES.stop - 1}"
         )
     if match["fps"] == "fast":
         return EveryFrame(PatternReader(spec, width, height, None, clock))
-    fps = float(match["fps"] or FPS)
+    fps = float(match["fps"] or wanted.fps or FPS)
     if not _RATES_FPS[0] <= fps <= _RATES_FPS[1]:
         raise BadInput(f"{spec!r} asks for {fps:g} frames/s; it must be {_RATES_FPS[0]:g} to {_RATES_FPS[1]:g}")
     return NewestFrame(PatternReader(spec, width, height, fps, clock))

@@ -30,6 +30,8 @@ PREFIXES = {
 }
 LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp"})
 """What may be lost and come back."""
+UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
+"""What has the size it has."""
 
 
 def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
@@ -43,17 +45,28 @@ def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
 
 
 def _as_wanted(source: Source, wanted: Wanted) -> Source:
-    if not wanted.turns:
-        return source
-    from .turned import Turned
+    """What the camera itself cannot do is done here."""
+    if wanted.fps is not None:
+        from .paced import Paced
 
-    return Turned(source, wanted)
+        source = Paced(source, wanted.fps)
+    if wanted.turns:
+        from .turned import Turned
+
+        source = Turned(source, wanted)
+    return source
+
+
+def _refuse_size(spec: str, wanted: Wanted) -> None:
+    if wanted.size is not None:
+        raise BadInput(f"{spec} has the size it has; --size can only be asked of a camera")
 
 
 def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
     if spec == "-" or _prefix(spec) == "raw":
         from .stdin import open_stdin
 
+        _refuse_size(spec, wanted)
         return open_stdin(spec, clock, wanted, live=True)
     if spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES:
         return _steady(spec, clock, wanted)
@@ -66,6 +79,7 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     if spec == "-":
         from .stdin import open_stdin
 
+        _refuse_size(spec, wanted)
         return open_stdin(spec, clock, wanted)
     path = Path(spec)
     if not path.exists():
@@ -78,11 +92,16 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
         return _camera(spec, clock, wanted)
     if not os.access(path, os.R_OK):
         raise BadInput(f"no permission to read {spec}")
+    _refuse_size(spec, wanted)
     return _by_content(path)
 
 
 def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
     """A live source is opened so that Ctrl-C ends the wait, and opened again when it is lost."""
+    if _prefix(spec) in UNSIZED:
+        from .stream import shown
+
+        _refuse_size(shown(spec), wanted)
     if _prefix(spec) in PREFIXES and _prefix(spec) not in LIVE:
         return _back_end(spec, clock, wanted)
     from .reopening import Reopening, open_steadily

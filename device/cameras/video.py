@@ -10,6 +10,7 @@ import cv2
 from edgevision.data import Frame
 from edgevision.errors import BadInput
 
+from ..items import Unreadable
 from .prefetch import EveryFrame
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class VideoReader:
         """Raises BadInput for what is no video, or has no picture in it."""
         self.spec = str(path)
         self._index = 0
+        self._ended = False
         if reason := _no_video(path):
             raise _refusal(path, reason)
         self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
@@ -39,12 +41,12 @@ class VideoReader:
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.description = f"a video, {width}x{height}" + (f" at {fps:.4g} frames/s" if fps > 0 else "")
 
-    def read(self) -> Frame | None:
-        """The next frame; None at the end of the file."""
+    def read(self) -> Frame | Unreadable | None:
+        """The next frame; None at the end of the file, with a word in between if the file ends too early."""
         found = self._next or self._decode()
         self._next = None
         if found is None:
-            return None
+            return self._end()
         pixels, position_s = found
         frame = Frame(pixels, "BGR", self._index, None, self.spec, position_s)
         self._index += 1
@@ -53,6 +55,17 @@ class VideoReader:
     def close(self) -> None:
         """Closes the file."""
         self._capture.release()
+
+    def _end(self) -> Unreadable | None:
+        promised = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        # A container without a count has it guessed from its length, a frame more or less.
+        if self._ended or not 0 < self._index < promised * 0.98 - 2:
+            return None
+        self._ended = True
+        message = (
+            f"{self.spec} ends after {self._index} of {promised:.0f} frames: it was cut off, or its end is damaged"
+        )
+        return Unreadable(self._index, self.spec, message)
 
     def _decode(self) -> tuple[Pixels, float] | None:
         if not self._capture.isOpened():
