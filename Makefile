@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 soak lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,15 @@ test: $(READY) ## the tests, without the slow ones (about five minutes on two co
 test-all: $(READY) env-mediapipe env-tflite-runtime ## all tests, slow ones too
 	$(BIN)/python -m pytest -q -m "slow or not slow"
 
+MINUTES ?= 60
+soak: $(READY) ## the loop for an hour at full speed: memory, threads and files must not grow (MINUTES=10 for less)
+	@$(BIN)/python tools/soak.py --minutes $(MINUTES)
+
 test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/emulation.md)
 	@$(BIN)/python -m tools.emulation picamera2
+
+test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with three sets of packages (needs root rights)
+	@$(BIN)/python -m tools.emulation arm64
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -43,8 +50,9 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	@rm -rf build dist
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
-bench: $(READY) ## measure predict() against the bare runtime
-	$(BIN)/python benchmarks/predict.py
+bench: $(READY) ## measure predict() against the bare runtime, and the loop against its slower half
+	$(BIN)/python benchmarks/predict.py edgevision/ready/everyday.tflite
+	$(BIN)/python benchmarks/loop.py
 
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1

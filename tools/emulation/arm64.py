@@ -1,0 +1,74 @@
+"""``make test-arm64``: the runtime in a Debian 12 arm64 userland (Raspberry Pi OS Bookworm's Python), three sets of packages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import debian, user_mode, wheels
+from .debian import Recipe
+from .host import CACHE, REPO, need_root
+from .namespace import bind, enter
+from .wheels import WheelSet
+
+ROOT = Recipe(
+    "arm64",
+    "bookworm",
+    "arm64",
+    ("base-files", "base-passwd", "coreutils", "dash", "libc-bin", "libgcc-s1", "libstdc++6", "python3", "zlib1g"),
+    configured=False,
+)
+COMMON = ("click", "rich", "flatbuffers")
+SETS = (
+    WheelSet("newest", "3.11", "aarch64", ("ai-edge-litert", "opencv-python-headless>=5", "numpy>=2", *COMMON)),
+    WheelSet(
+        "bookworm",
+        "3.11",
+        "aarch64",
+        ("ai-edge-litert", "opencv-python-headless", "numpy", *COMMON),
+        ("constraints/bookworm.txt",),
+    ),
+    WheelSet(
+        "tflite-runtime",
+        "3.11",
+        "aarch64",
+        ("tflite-runtime", "opencv-python-headless", "numpy", *COMMON),
+        ("constraints/tflite-runtime.txt",),
+    ),
+)
+TESTING = WheelSet("testing", "3.11", "aarch64", ("pytest", "hypothesis"))
+
+
+def prepare() -> tuple[Path, list[str]]:
+    """The finished root, mounted, and what goes before each command in it. Raises CannotRun."""
+    need_root()
+    enter()
+    root = debian.build(ROOT)
+    for wheel_set in (*SETS, TESTING):
+        wheels.install(wheel_set, root)
+    wheels.install_project(root)
+    before = user_mode.prepare(root)
+    bind(REPO, root / "repo")
+    shared = Path(os.environ.get("EDGEVISION_SHARED", REPO.parent / "shared"))
+    if shared.is_dir():
+        bind(shared, root / "shared")
+    return root, before
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Runs the tests on the host, which start what they try in the root; arguments go to pytest. Raises CannotRun."""
+    root, before = prepare()
+    environment = {
+        **os.environ,
+        "EDGEVISION_EMULATED": "arm64",
+        "EMULATED_ROOT": str(root),
+        "EMULATED_COMMAND": "\n".join(before),
+        "EMULATED_SETS": " ".join(wheel_set.name for wheel_set in SETS),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-o", f"cache_dir={CACHE / 'pytest-arm64'}"]
+    return subprocess.run(
+        [*command, "tests/emulated/arm64", *arguments], env=environment, cwd=REPO, check=False
+    ).returncode
