@@ -11,6 +11,8 @@ from .card import ModelCard, SelfTest
 from .class_labels import count_classes, fit_labels, refuse_count
 from .data import Task
 from .edgetpu import readiness
+from .engines.compiled import ENTRY as EDGETPU_ENTRY
+from .engines.compiled import is_compiled, refuse_stranger
 from .errors import BadInput, BadModel, UsageError
 from .files import require_absent, require_file, write_bytes
 from .foreign import guess_activation, guess_task, picture_size, raw_normalization
@@ -41,6 +43,8 @@ class Wish:
     name: str | None = None
     threshold: float | None = None
     """0..1"""
+    edgetpu: Path | None = None
+    """What the Edge TPU compiler made of this model; goes into the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Given:
     card: ModelCard
     compiled: bool
     """The model runs only where an Edge TPU is."""
+    edgetpu: bytes | None = None
+    """The flatbuffer of the compiled model that goes into the file, too."""
 
 
 def new_card(path: Path, wish: Wish) -> Given:
@@ -74,7 +80,7 @@ def new_card(path: Path, wish: Wish) -> Given:
     with modelfile.about(path):
         modelfile.refuse_mismatch(card, file.inputs, file.outputs)
         open_decoder(card, file.outputs, read_facts(file, task))
-    return Given(file, card, readiness(graph).compiled)
+    return Given(file, card, readiness(graph).compiled, _compiled(file, wish.edgetpu))
 
 
 def write(given: Given, out: Path, overwrite: bool = False) -> None:
@@ -84,6 +90,8 @@ def write(given: Given, out: Path, overwrite: bool = False) -> None:
         # From now on the card vouches for the content, and the file is opened without another look.
         probe(given.file.path)
     entries = {name: content for name, content in given.file.files.items() if name not in _pictures(given)}
+    if given.edgetpu is not None:
+        entries[EDGETPU_ENTRY] = given.edgetpu
     write_bytes(out, modelfile.build(given.file.flatbuffer, given.card, entries))
 
 
@@ -163,6 +171,17 @@ def _pictures(given: Given) -> set[str]:
     """The pictures of a self-test that the new card does not keep."""
     old = given.file.card.selftest if given.file.card else None
     return {case.picture for case in old.cases} if old and given.card.selftest is None else set()
+
+
+def _compiled(file: ModelFile, path: Path | None) -> bytes | None:
+    """The compiled model. Raises MissingFile, BadModel, BadInput."""
+    if path is None:
+        return None
+    if is_compiled(file.flatbuffer):
+        raise BadInput(f"{file.path} is a compiled model itself; give the ordinary one, and this one with --edgetpu")
+    part = modelfile.read(path, strict=False).flatbuffer
+    refuse_stranger(part, file, str(path))
+    return part
 
 
 def _read_text(path: Path) -> bytes:

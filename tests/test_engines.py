@@ -268,6 +268,29 @@ def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fa
     engine.close()
 
 
+def test_card_puts_the_compiled_model_into_the_ordinary_one(
+    data: Path, tmp_path: Path, fake: Callable[[str], Path]
+) -> None:
+    ordinary = carded(data / "tiny.tflite", tmp_path / "m.tflite")
+    compiled = data / "tiny_edgetpu.tflite"
+    done = command("card", str(ordinary), "--edgetpu", str(compiled), "-o", "both.tflite", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    fake("")
+    both = tmp_path / "both.tflite"
+    with edgevision.open_model(both, engine="edgetpu") as model:
+        assert model.predict(picture(1)).top.name == "green"
+    again = command("card", str(both), "--name", "renamed", "-o", "again.tflite", folder=tmp_path)
+    assert again.returncode == 0 and compiled_part(modelfile.read(tmp_path / "again.tflite")) == compiled.read_bytes()
+    for model, part, said in (
+        (ordinary, ordinary, "was not made by the Edge TPU compiler"),
+        (data / "embedder.tflite", compiled, "compiled from another model"),
+        (compiled, compiled, "is a compiled model itself"),
+    ):
+        wish = ["--task", "classification", "--resize", "stretch", "--edgetpu", str(part), "-o", "no.tflite"]
+        done = command("card", str(model), *wish, folder=tmp_path)
+        assert done.returncode == 1 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
 # --- runtimes
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -47,6 +47,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 )
 @click.option("--name", help="Name of the model; the file's name by default.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="A lower score is answered with: unknown.")
+@click.option(
+    "--edgetpu",
+    type=PATH,
+    metavar="COMPILED",
+    help="What the Edge TPU compiler made of FILE; it goes inside, and the one file runs on both.",
+)
 @click.option("-o", "--output", type=PATH, help="Where to write the copy.")
 @click.option("--show", is_flag=True, help="Print the card as JSON and write nothing.")
 @overwrite_option

@@ -24,12 +24,16 @@ def compiled_part(file: ModelFile) -> bytes | None:
     part = file.files.get(ENTRY)
     if part is None:
         return None
-    if not is_compiled(part):
-        raise BadModel(f"{file.path}: its {ENTRY} was not made by the Edge TPU compiler: it has no {COMPILED_OPERATOR}")
-    found = ends(open_flatbuffer(part))
-    if [_shape(specs) for specs in found] != [_shape(file.inputs), _shape(file.outputs)]:
-        raise BadModel(f"{file.path}: its {ENTRY} was compiled from another model: inputs or outputs differ")
+    refuse_stranger(part, file, f"{file.path}: its {ENTRY}")
     return part
+
+
+def refuse_stranger(part: bytes, file: ModelFile, what: str) -> None:
+    """Raises BadModel where a flatbuffer, called ``what``, cannot be what the compiler made of a model."""
+    if not is_compiled(part):
+        raise BadModel(f"{what} was not made by the Edge TPU compiler: it has no {COMPILED_OPERATOR}")
+    if [_shape(specs) for specs in ends(open_flatbuffer(part))] != [_shape(file.inputs), _shape(file.outputs)]:
+        raise BadModel(f"{what} was compiled from another model than {file.path}: inputs or outputs differ")
 
 
 def is_compiled(flatbuffer: bytes) -> bool:

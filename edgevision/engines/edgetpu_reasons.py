@@ -8,11 +8,15 @@ from .edgetpu_devices import USB_IDS, EdgeTpu, plugged_in
 from .edgetpu_trial import Failure
 from .libedgetpu import LIBRARY, library
 
-INSTALL = "sudo apt install libedgetpu1-std (from Coral's package source: docs/edgetpu.md)"
+INSTALL = "sudo apt install libedgetpu1-std (package source: coral.ai/docs/accelerator/get-started)"
 REPLUG = "unplug it and plug it in again, into a USB 3 port that gives 900 mA"
-PLUGDEV = "sudo usermod -aG plugdev $USER, then log in again (the udev rule comes with libedgetpu1-std)"
-APEX = "sudo groupadd -f apex; sudo usermod -aG apex $USER, then log in again (udev rule: docs/edgetpu.md)"
-DRIVER = "sudo apt install gasket-dkms, then restart (docs/edgetpu.md)"
+PLUGDEV = "sudo usermod -aG plugdev $USER, then log in and plug it in again (the udev rule comes with libedgetpu1-std)"
+APEX = (
+    "sudo groupadd -f apex; sudo usermod -aG apex $USER; "
+    """echo 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"' | sudo tee /etc/udev/rules.d/65-apex.rules; then restart"""
+)
+DRIVER = "sudo apt install gasket-dkms (package source: coral.ai/docs/m2/get-started), then restart"
+BUILD = "install a libedgetpu built for that version (source: github.com/google-coral/libedgetpu)"
 
 
 def explain(failure: Failure, device: str, found: tuple[EdgeTpu, ...] | None = None) -> str:
@@ -76,4 +80,4 @@ def _pair(failure: Failure) -> str:
     """The two that must fit."""
     ours = failure.runtime or "the TFLite runtime"
     theirs = f"{library()} ({failure.library})" if failure.library else library()
-    return f"{theirs} must be built for {ours}: install a libedgetpu of the same age (docs/edgetpu.md)"
+    return f"{theirs} must be built for {ours}: {BUILD}"
