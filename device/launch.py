@@ -55,10 +55,9 @@ def launch(options: Options, started: float | None = None) -> int:
             note("stopped before the first frame")
             return _leave(stop, stop.exit_code)
         summary = _run(options, model, camera, stop, note, Measures(SYSTEM, started))
-    from .ending import report  # late, as all that the first prediction need not wait for
+        from .ending import report  # late, as all that the first prediction need not wait for
 
-    code = report(options, model, summary, stop, note)
-    return _leave(stop, code)
+        return _leave(stop, report(options, model, summary, stop, note))
 
 
 def _run(

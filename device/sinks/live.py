@@ -13,7 +13,7 @@ from edgevision.decisions import evidence
 
 from ..clock import SYSTEM, Clock
 from ..snapshot import ms
-from .plain import UNKNOWN, printable
+from .plain import UNKNOWN, event_line, printable
 
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
@@ -75,9 +75,7 @@ class LiveDisplay:
 
     def event(self, event: Event) -> None:
         """Printed above the display."""
-        self._console.print(
-            f"{event.time} {event.kind}: {printable(event.detail)}", style="yellow", markup=False, soft_wrap=True
-        )
+        self._console.print(event_line(event), style="yellow", markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Paints the last state and leaves it on the screen."""

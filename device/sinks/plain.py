@@ -45,7 +45,7 @@ class PlainLines:
 
     def event(self, event: Event) -> None:
         """One event."""
-        self._event_lines(f"{event.time} {event.kind}: {printable(event.detail)}")
+        self._event_lines(event_line(event))
 
     def close(self) -> None:
         """Waits for what is queued."""
@@ -55,6 +55,12 @@ class PlainLines:
         if frame.captured_at is not None:
             return rfc3339(self._clock.wall() - (self._clock.monotonic() - frame.captured_at)) + " "
         return "" if frame.position_s is None else f"{frame.position_s:.3f} s "
+
+
+def event_line(event: Event) -> str:
+    """``2026-01-31T12:00:00.000Z entered: cat 0.81``; in a video its place in the film, as results have it."""
+    when = event.time if event.position_s is None else f"{event.position_s:.3f} s"
+    return f"{when} {event.kind}: {printable(event.detail)}"
 
 
 def describe(prediction: Prediction) -> str:
