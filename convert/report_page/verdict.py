@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from edgevision.stats import Share
+
 from .. import html
 from ..html import Html
+from ..repair.records import Distance
 from ..report import ConvertReport, peak_rss_mb
 
 HARMLESS = ("not scored on ", "skipped ")
@@ -80,35 +85,30 @@ def _note(note: str) -> tuple[str, str]:
     return ("info" if note.startswith(HARMLESS) else "warn"), note[:1].upper() + note[1:] + "."
 
 
-def _remarks(report: ConvertReport) -> list[tuple[str, str]]:
-    lines = []
-    result, repair = report.comparison, report.repair
+def _remarks(report: ConvertReport) -> Iterator[tuple[str, str]]:
+    repair, stretched = report.repair, report.comparison.stretched
     if repair is not None and repair.before is not None and repair.after is not None:
-        before, after = repair.before, repair.after
-        lines.append(
-            (
-                "good" if after.same >= before.same else "info",
-                f"Repair: {before.same} of {before.pictures} choosing pictures were answered alike before, "
-                f"{after.same} of {after.pictures} after it.",
-            )
-        )
-    if result.stretched is not None and result.stretched.count < result.stretched.total:
-        one = result.stretched
-        lines.append(
-            (
-                "info",
-                f"MediaPipe and ML Kit stretch the whole picture, and this model's rule is {report.card.rule.resize}: the "
-                f"less square a picture, the more it looks different to the model there; {one.total - one.count} of "
-                f"{one.total} get another answer. Apply the rule yourself before such a tool gets the picture.",
-            )
-        )
-    if result.ties:
-        lines.append(
-            (
-                "info",
-                f"On {result.ties} pictures classes share the best int8 score; the first of them counts, here and on the device.",
-            )
-        )
+        yield _repaired(repair.before, repair.after)
+    if stretched is not None and stretched.count < stretched.total:
+        yield "info", _stretched(report.card.rule.resize, stretched)
+    if report.comparison.ties:
+        said = "pictures classes share the best int8 score; the first of them counts, here and on the device."
+        yield "info", f"On {report.comparison.ties} {said}"
     if not report.card.labels:
-        lines.append(("info", "The file has no labels: answers are class numbers. --labels FILE adds them."))
-    return lines
+        yield "info", "The file has no labels: answers are class numbers. --labels FILE adds them."
+
+
+def _repaired(before: Distance, after: Distance) -> tuple[str, str]:
+    said = (
+        f"Repair: {before.same} of {before.pictures} choosing pictures were answered alike before, "
+        f"{after.same} of {after.pictures} after it."
+    )
+    return ("good" if after.same >= before.same else "info"), said
+
+
+def _stretched(resize: str, same: Share) -> str:
+    return (
+        f"MediaPipe and ML Kit stretch the whole picture, and this model's rule is {resize}: the less square a picture, "
+        f"the more it looks different to the model there; {same.total - same.count} of {same.total} get another answer. "
+        "Apply the rule yourself before such a tool gets the picture."
+    )

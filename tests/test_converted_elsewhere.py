@@ -1,0 +1,102 @@
+"""What convert makes of real networks runs in other tools as it does here: MediaPipe Tasks and tflite-runtime 2.14.
+
+Needs `make env-mediapipe env-tflite-runtime`, and the real models and photos.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgevision import modelfile, open_model, pictures, preprocess
+from edgevision.data import Frame
+from edgevision.interpreter import Interpreter, open_interpreter
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = HERE.parent / ".cache" / "envs"
+NETWORKS = ("mobilenet_v1_0.25_224_imagenet", "mobilenet_v2_1.0_224_imagenet")
+COUNT = 200
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+
+def environment(name: str) -> str:
+    """The Python of an environment of its own."""
+    python = ENVIRONMENTS / name / "bin" / "python"
+    if not python.exists():
+        pytest.skip(f"no environment for {name}; make one: make env-{name}")
+    return str(python)
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def converted(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real network as its user converts it: repaired, with labels."""
+    output = tmp_path_factory.mktemp("converted") / "m.tflite"
+    models = shared / "models"
+    options = ["--labels", models / "imagenet_labels_1001.txt", "--calibration", shared / "data" / "imagenet_sample"]
+    command = [sys.executable, "-m", "edgevision", "convert", models / f"{request.param}.h5", *options, "-o", output]
+    done = subprocess.run([*map(str, command), "--json"], capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["all_int8"] and document["repair"]["steps"]
+    assert all(found["ok"] for found in document["compatibility"].values())
+    return output
+
+
+def photos(shared: Path, count: int) -> list[Path]:
+    found = sorted((shared / "data" / "imagenet_sample").glob("*.jpg"))
+    return found[:: len(found) // count][:count]
+
+
+def scores(model: Interpreter, pixels: np.ndarray) -> np.ndarray:
+    """The stored scores for a picture's bytes."""
+    return np.asarray(model.infer(pixels[np.newaxis])[0]).reshape(-1)
+
+
+def test_mediapipe_gives_the_same_answers(converted: Path, shared: Path, tmp_path: Path) -> None:
+    """On pictures of the model's size: MediaPipe's own resize is another one. Equal best scores may come in any order."""
+    python = environment("mediapipe")
+    file = modelfile.read(converted)
+    assert file.card is not None
+    cut = [preprocess.pixels(pictures.read(path), file.card.rule) for path in photos(shared, COUNT)]
+    paths = [tmp_path / f"{number}.png" for number in range(COUNT)]
+    for path, pixels in zip(paths, cut, strict=True):
+        path.write_bytes(pictures.encode_png(Frame(pixels)))
+    command = [python, str(HERE / "mediapipe_child.py"), str(converted), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    theirs = [json.loads(line)[0] for line in done.stdout.splitlines() if line.startswith("[")]
+    model = open_interpreter(file.flatbuffer)
+    same = sum(_agree(scores(model, pixels), top, file.card.labels) for pixels, top in zip(cut, theirs, strict=True))
+    print(f"{converted.parent.name}: {same} of {COUNT} same top answer in MediaPipe")
+    assert same == COUNT
+
+
+def _agree(stored: np.ndarray, top: dict[str, Any], labels: tuple[str, ...]) -> bool:
+    best = np.flatnonzero(stored == stored.max())
+    return (
+        top["index"] in best and top["name"] == labels[top["index"]] and abs(top["score"] - stored.max() / 256) < 1e-4
+    )
+
+
+def test_tflite_runtime_runs_it_as_litert_does(converted: Path, shared: Path) -> None:
+    """With numpy 1. Kernels round differently: nearly all answers are the same (measured: 93 to 99 of 100)."""
+    python = environment("tflite-runtime")
+    paths = photos(shared, 100)
+    command = [python, str(HERE / "tflite_runtime_child.py"), str(converted), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    assert theirs["runtime"] == "tflite-runtime 2.14.0" and theirs["numpy"].startswith("1.")
+    assert theirs["selftest"], theirs["said"]
+    with open_model(converted) as model:
+        ours = [model.predict(pictures.read(path)).top for path in paths]
+    same = sum(top is not None and top.index == found[0] for top, found in zip(ours, theirs["answers"], strict=True))
+    print(f"{converted.parent.name}: {same} of 100 same answer in tflite-runtime; self-test: {theirs['said']}")
+    assert same >= 80
