@@ -262,7 +262,14 @@ def test_display_shows_labels_rates_and_times() -> None:
     assert "unknown" in text
     assert "at 0.3 s" in text
     assert len(text.splitlines()) == height  # it does not jump
+    display.write(LIVE, CATS)
     display.event(EVENT)
+    text = painted(display)
+    assert "no new picture: camera_lost: /dev/video0 is gone" in text
+    assert "tabby" not in text  # it may not be there any more
+    assert len(text.splitlines()) == height
+    display.write(LIVE, CATS)
+    assert "tabby" in painted(display)
     display.error(ERROR)
     display.close()
     display.close()

@@ -12,7 +12,7 @@ from rich.text import Text
 from edgevision.decisions import evidence
 
 from ..clock import SYSTEM, Clock
-from ..snapshot import ms
+from ..snapshot import count, ms
 from .plain import UNKNOWN, event_line, printable
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REPAINTS_PER_S = 10
 COUNT_S = 1.0
 """Times and counts are put together so often: sorting them costs more than painting."""
+LOSSES = ("camera_lost", "camera_frozen")
 _BAR = 24
 _NAME = 32
 _COLUMN = 9
@@ -51,6 +52,8 @@ class LiveDisplay:
         self._clock = clock
         self._newest: tuple[Frame, Prediction, float] | None = None
         self._counted: tuple[Snapshot, float] | None = None
+        self._lost: str | None = None
+        """Why there is no new picture."""
         self._period_s: float | None = None
         self._console = Console(file=stream, highlight=False)
         self._live = Live(
@@ -68,13 +71,16 @@ class LiveDisplay:
         if self._newest is not None:
             self._period_s = _mix(self._period_s, now - self._newest[2])
         self._newest = (frame, prediction, now)
+        self._lost = None
 
     def error(self, error: Unreadable) -> None:
         """Printed above the display."""
         self._console.print(f"error: {printable(error.message)}", style="red", markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
-        """Printed above the display."""
+        """Printed above the display; what was seen before a camera was lost is not shown any more."""
+        if event.kind in LOSSES:
+            self._lost = f"{event.kind}: {event.detail}"
         self._console.print(event_line(event), style="yellow", markup=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -99,6 +105,9 @@ class LiveDisplay:
 
     def _bars(self, prediction: Prediction) -> list[Text]:
         """Always as many rows, so that the display does not jump; objects and regions by their best score or share."""
+        if self._lost is not None:
+            lost = Text(f"  no new picture: {printable(self._lost)}", "bold red", no_wrap=True, overflow="ellipsis")
+            return [lost] + [Text("")] * (self._rows - 1)
         found = sorted(evidence(prediction).values(), key=lambda label: -label.score)
         rows = [_bar(printable(label.name), label.score, first=place == 0) for place, label in enumerate(found)]
         if not rows:
@@ -115,9 +124,9 @@ class LiveDisplay:
         if counted.still:
             parts.append(f"{counted.still} without motion")
         if counted.errors:
-            parts.append(f"{counted.errors} errors")
+            parts.append(count(counted.errors, "error"))
         if counted.reconnects:
-            parts.append(f"{counted.reconnects} reconnects")
+            parts.append(count(counted.reconnects, "reconnect"))
         if frame.position_s is not None:
             parts.append(f"at {frame.position_s:.1f} s")
         return Text("  " + " · ".join(parts), no_wrap=True, overflow="ellipsis")
