@@ -55,8 +55,8 @@ class Judge:
     def __init__(self, float_: bytes, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> None:
         model = FlatModel(float_)
         self._pictures = pictures
-        self._kinds = [_answer(model, output)[0] for output in model.outputs]
-        run = tap(model, [_answer(model, output)[1] for output in model.outputs])
+        self._kinds, tensors = answers(model)
+        run = tap(model, tensors)
         self._wanted = [run(normalize(picture)[np.newaxis]) for picture in pictures]
 
     @property
@@ -66,7 +66,7 @@ class Judge:
 
     def score(self, model: FlatModel) -> Score:
         """Of an int8 model that takes the pictures' bytes."""
-        tensors = [_answer(model, output)[1] for output in model.outputs]
+        tensors = answers(model)[1]
         run = tap(model, tensors)
         scores, same = [], []
         for picture, wanted in zip(self._pictures, self._wanted, strict=True):
@@ -81,6 +81,12 @@ def _alike(wanted: Array, found: Array) -> bool:
     if wanted.size == 1:  # before a sigmoid: yes or no
         return bool(np.all((wanted > 0) == (found > 0)))
     return bool(np.array_equal(wanted.argmax(-1), found.argmax(-1)))
+
+
+def answers(model: FlatModel) -> tuple[list[str], list[int]]:
+    """For each output: SOFTMAX, LOGISTIC or other, and the tensor that says most of it, before the activation."""
+    found = [_answer(model, output) for output in model.outputs]
+    return [kind for kind, _ in found], [tensor for _, tensor in found]
 
 
 def _answer(model: FlatModel, output: int) -> tuple[str, int]:
