@@ -1,356 +1,255 @@
-"""``edgevision service``: the unit as systemd judges it, what is installed where, and how a status reads."""
+"""What a service manager sees of the loop: ready, alive, stopping; and that it ends when told, whatever hangs."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import stat
+import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import numpy as np
 import pytest
-from edgevision.device.systemd.install import Wish, enable, prepare, remove
-from edgevision.device.systemd.manager import Answer, Manager, require_root, require_systemd
-from edgevision.device.systemd.status import status
-from edgevision.device.systemd.unit import CONFIG, MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
-from hypothesis import given
-from hypothesis import strategies as st
+from edgevision.device.clock import Clock
+from edgevision.device.service import STATUS_S, Service, from_environment
 
-from edgevision import ready
-from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, MissingFile, OutputExists, UsageError
+from edgevision import pictures
+from edgevision.data import Frame
 
-MAX_EXPOSURE = 2.5
-PLANS = [
-    UnitPlan(PurePosixPath(sys.executable)),
-    UnitPlan(PurePosixPath(sys.executable), network=True, groups=("video", "render", "plugdev"), user="daemon"),
-    UnitPlan(PurePosixPath(sys.executable), visible=(PurePosixPath("/home/pi/a b"), PurePosixPath("/root/100%"))),
-    UnitPlan(PurePosixPath(sys.executable), groups=(), config=PurePosixPath("/etc/edge vision/run.toml")),
-]
+LATEST_END_S = 30.0
+"""Far over the two seconds promised: a busy machine must not fail a test, and a loop that hangs would hang for ever."""
 
 
-def analyze(*args: object) -> subprocess.CompletedProcess[str]:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed here (Debian: apt install systemd)")
-    command = ["systemd-analyze", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """The service manager's end of the socket, and what NOTIFY_SOCKET says."""
+    name = str(tmp_path / "notify") if request.param == "path" else f"@edgevision-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        try:
+            listener.bind("\0" + name[1:] if name.startswith("@") else name)
+        except OSError:
+            pytest.skip("this system has no abstract sockets")
+        listener.settimeout(60)
+        yield listener, name
 
 
-def unit_file(folder: Path, plan: UnitPlan) -> Path:
-    path = folder / UNIT.name
-    path.write_text(unit_text(plan))
-    return path
+def told(listener: socket.socket) -> list[str]:
+    """The lines of all datagrams that have come."""
+    listener.setblocking(False)
+    lines: list[str] = []
+    while True:
+        try:
+            lines += listener.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return lines
 
 
-def setting(text: str, name: str) -> list[str]:
-    return re.findall(rf"(?m)^{name}=(.*)$", text)
+# --- the protocol, with a clock in hand
 
 
-# ------------------------------------------------------------------------------------------------------------ the unit
-
-
-@pytest.mark.parametrize("plan", PLANS)
-def test_systemd_has_nothing_to_say_of_the_unit(plan: UnitPlan, tmp_path: Path) -> None:
-    done = analyze("verify", "--man=no", unit_file(tmp_path, plan))
-    # It looks at the units of this machine, too; only what it says of ours counts.
-    ours = [line for line in (done.stdout + done.stderr).splitlines() if "edgevision" in line]
-    assert ours == []
-
-
-@pytest.mark.parametrize("plan", PLANS)
-def test_the_exposure_is_small(plan: UnitPlan, tmp_path: Path) -> None:
-    done = analyze("security", "--offline=true", unit_file(tmp_path, plan))
-    if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
-        pytest.skip("this systemd-analyze cannot judge a file")
-    found = re.search(r"Overall exposure level for \S+ (\d+\.\d+)", done.stdout)
-    assert found, done.stdout + done.stderr
-    assert float(found[1]) <= MAX_EXPOSURE
-
-
-def test_a_wrong_unit_would_be_found(tmp_path: Path) -> None:
-    path = unit_file(tmp_path, PLANS[0])
-    path.write_text(path.read_text() + "\n[Service]\nWatchdogSecs=5\n")
-    assert "WatchdogSecs" in analyze("verify", "--man=no", path).stderr
-
-
-def test_waiting_longer_after_each_failure_needs_a_newer_systemd() -> None:
-    old, new = (unit_text(UnitPlan(PurePosixPath("/p"), systemd=version)) for version in (252, 257))
-    assert setting(old, "RestartSteps") == []
-    assert setting(new, "RestartMaxDelaySec") == ["300"]
-    assert setting(old, "Restart") == setting(new, "Restart") == ["on-failure"]
-
-
-def test_only_what_needs_the_network_has_it() -> None:
-    assert setting(unit_text(PLANS[0]), "IPAddressDeny") == ["any"]
-    assert setting(unit_text(PLANS[1]), "IPAddressDeny") == []
-    assert "AF_INET " in setting(unit_text(PLANS[1]), "RestrictAddressFamilies")[0] + " "
-
-
-@given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=40))
-def test_paths_stay_one_word(name: str) -> None:
-    """Read back as systemd.syntax(7) and systemd.unit(5) have it."""
-    path = PurePosixPath("/") / name.replace("/", "_")
-    text = quoted(path)
-    if text.startswith('"'):
-        assert text.endswith('"')
-        text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    else:
-        assert not set(text) & set(" \t\"'\\;")
-    assert text.replace("%%", "%") == str(path)
-
-
-def test_what_the_service_cannot_see() -> None:
-    assert [hidden(PurePosixPath(p)) for p in ("/home/pi/x", "/root", "/tmp/a", "/homes", "/opt/x")] == [
-        True, True, True, False, False
-    ]  # fmt: skip
-
-
-# -------------------------------------------------------------------------------------------------------- installation
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The root of another machine."""
-    place = tmp_path / "root"
-    (place / "etc").mkdir(parents=True)
-    (place / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\nplugdev:x:46:\n")
-    (place / "etc" / "passwd").write_text("root:x:0:0::/:/bin/sh\ncam:x:990:990::/:/bin/false\n")
-    library = place / "usr" / "lib" / "aarch64-linux-gnu" / "systemd"
-    library.mkdir(parents=True)
-    (library / "libsystemd-shared-257.so").write_bytes(b"")
-    return place
-
-
-def at(root: Path, path: PurePosixPath) -> Path:
-    return root / path.relative_to("/")
-
-
-def install(root: Path, **wish: object) -> str:
-    made = prepare(Wish(root=root, **wish))  # type: ignore[arg-type]
-    made.write()
-    enable(root)
-    return at(root, UNIT).read_text()
-
-
-def test_everything_is_put_in_place(root: Path) -> None:
-    text = install(root, model=ready.path(), camera="0")
-    assert at(root, MODEL).read_bytes() == ready.path().read_bytes()
-    assert setting(text, "SupplementaryGroups") == ["video plugdev"], "render is no group there"
-    assert setting(text, "RestartSteps"), "its systemd is 257"
-    assert setting(text, "ExecStart") == [
-        "/opt/edgevision/venv/bin/python -m edgevision run --config /etc/edgevision/run.toml --no-json --no-events"
-    ]
-    link = root / "etc/systemd/system/multi-user.target.wants/edgevision.service"
-    assert link.resolve() == at(root, UNIT)
-    for path in (at(root, CONFIG), at(root, MODEL), at(root, UNIT)):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o644
-
-
-def test_the_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
-    """As the unit's own command line has it, but for where the root is."""
-    install(root, model=ready.path(), camera="fake:ok*3")
-    command = [sys.executable, "-m", "edgevision", "run", "--config", at(root, CONFIG), "--no-json", "--no-events"]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"model: {at(root, MODEL)}" in done.stderr
-    assert "source: fake:ok*3" in done.stderr
-
-
-def test_a_configuration_is_kept_amended_and_never_lost(root: Path, tmp_path: Path) -> None:
-    given_file = tmp_path / "mine.toml"
-    given_file.write_text(f'model = "{ready.path()}"\ncamera = 1\nsmooth = 5\n')
-    install(root, config=given_file)
-    text = at(root, CONFIG).read_text()
-    assert 'model = "model.tflite"' in text
-    assert "smooth = 5" in text
-    install(root)
-    assert at(root, CONFIG).read_text() == text, "nothing was asked, nothing changed"
-    with pytest.raises(OutputExists, match="--overwrite"):
-        install(root, camera="2")
-    install(root, camera="2", overwrite=True)
-    changed = at(root, CONFIG).read_text()
-    assert 'camera = "2"' in changed
-    assert "smooth = 5" in changed
-
-
-def test_the_network_is_open_for_a_camera_that_is_there(root: Path) -> None:
-    assert setting(install(root, model=ready.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
-    assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]
+def test_nobody_listens() -> None:
+    assert from_environment({}) is None
+    assert from_environment({"NOTIFY_SOCKET": ""}) is None
+    assert from_environment({"NOTIFY_SOCKET": "relative"}) is None
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("more", "expected"),
     [
-        ('collect = "/home/pi/pictures"', "may write below /var/lib/edgevision only"),
-        ('collect = "relative"', "may write below"),
-        ('source = "/home/pi/film.avi"', "does not see"),
-        ("limit = 5", "would end the service"),
-        ("colour = 5", "no option 'colour'"),
-        ('model = "absent.tflite"', "no such model"),
-        ("camera = ", "mine.toml"),
+        ({}, None),
+        ({"WATCHDOG_USEC": "30000000"}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
     ],
 )
-def test_what_could_not_work_is_said_before_anything_is_written(
-    root: Path, tmp_path: Path, line: str, said: str
-) -> None:
-    given_file = tmp_path / "mine.toml"
-    given_file.write_text(f"{line}\n")
-    with pytest.raises(EdgeVisionError, match=re.escape(said)):
-        install(root, config=given_file)
-    assert not at(root, CONFIG).exists()
-    assert not at(root, UNIT).exists()
+def test_watchdog_interval(more: dict[str, str], expected: float | None) -> None:
+    service = from_environment({"NOTIFY_SOCKET": "/run/notify", **more})
+    assert service is not None
+    assert service.watchdog_s == expected
 
 
-def test_users_pythons_and_models_that_are_not_there(root: Path, tmp_path: Path) -> None:
-    assert setting(install(root, model=ready.path(), user="cam"), "User") == ["cam"]
-    with pytest.raises(BadInput, match="no user 'dave'"):
-        install(root, user="dave")
-    with pytest.raises(UsageError, match="absolute"):
-        install(root, python=Path("python"))
-    with pytest.raises(MissingFile):
-        install(root, model=tmp_path / "none.tflite", overwrite=True)
-    (tmp_path / "bad.tflite").write_bytes(b"hello")
-    with pytest.raises(BadInput, match="no TFLite model"):
-        install(root, model=tmp_path / "bad.tflite", overwrite=True)
+def test_ready_first_then_the_watchdog_in_time(manager: tuple[socket.socket, str]) -> None:
+    listener, name = manager
+    now = [100.0]
+    service = Service(name, 8.0, Clock(monotonic=lambda: now[0]))
+    service.say("camera_lost: gone\nfor now")
+    assert told(listener) == ["STATUS=camera_lost: gone for now"]  # not ready: nothing was recognised
+    service.recognised(lambda: "1 frame")
+    assert told(listener) == ["READY=1", "WATCHDOG=1", "STATUS=1 frame"]
+    service.recognised(lambda: "2 frames")
+    assert told(listener) == []
+    now[0] += 2.0  # a quarter of the interval
+    service.recognised(lambda: "3 frames")
+    assert told(listener) == ["WATCHDOG=1"]
+    now[0] += STATUS_S
+    service.recognised(lambda: "4 frames")
+    assert told(listener) == ["WATCHDOG=1", "STATUS=4 frames"]
+    service.stopping()
+    assert told(listener) == ["STOPPING=1"]
 
 
-def test_uninstall_leaves_what_it_did_not_make(root: Path) -> None:
-    install(root, model=ready.path())
-    (at(root, CONFIG).parent / "notes.txt").write_text("mine")
-    assert [path.name for path in remove(root, purge=False)] == [UNIT.name, UNIT.name]
-    assert at(root, CONFIG).exists()
-    assert sorted(path.name for path in remove(root, purge=True)) == [MODEL.name, CONFIG.name]
-    assert remove(root, purge=True) == []
-    assert [path.name for path in at(root, CONFIG).parent.iterdir()] == ["notes.txt"]
+def test_a_manager_that_went_away_harms_nobody(tmp_path: Path) -> None:
+    service = Service(str(tmp_path / "nobody"), None)
+    service.recognised(lambda: "1 frame")
+    service.stopping()
 
 
-# -------------------------------------------------------------------------------------------------------------- status
+# --- the whole command
 
 
-class FakeSystemd:
-    """Answers as a systemd would, and keeps what was asked."""
-
-    def __init__(self, shown: str = "", journal: str = "", fails: str = "") -> None:
-        self.shown, self.journal, self.fails = shown, journal, fails
-        self.asked: list[tuple[str, ...]] = []
-
-    def __call__(self, command: Sequence[str]) -> Answer:
-        self.asked.append(tuple(command))
-        if self.fails and self.fails in command:
-            return Answer(1, "", "Job for edgevision.service failed.\nSee more\n")
-        return Answer(0, self.journal if command[0] == "journalctl" else self.shown)
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "edgevision", "run", *map(str, args)]
 
 
-RUNNING = """LoadState=loaded
-UnitFileState=enabled
-ActiveState=active
-SubState=running
-Result=success
-NRestarts=2
-StatusText=29.8 frames/s, 1200 frames
-MainPID=812
-MemoryCurrent=98304000
-ActiveEnterTimestamp=@1763700000
-InactiveEnterTimestamp=@1763690000
-ExecMainStatus=0
-"""
-JOURNAL = """model: /etc/edgevision/model.tflite (cats, 2 labels), litert on the CPU, 4 threads
-2026-11-21T04:00:01.250Z entered: cat 0.81
-2026-11-21T04:00:09.000Z left: cat after 7.8 s
-note: something else
-"""
-
-
-def test_a_running_service_in_words_and_json() -> None:
-    found = status(Manager(FakeSystemd(RUNNING, JOURNAL)))
-    lines = found.describe()
-    assert lines[0] == "active (running) since 2025-11-21T04:40:00Z"
-    assert "it says: 29.8 frames/s, 1200 frames" in lines
-    assert "memory: 98 MB" in lines
-    assert "restarted 2 times by systemd" in lines
-    assert "last event: left, 2026-11-21T04:00:09.000Z: cat after 7.8 s" in lines
-    value = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert value["schema"] == "edgevision.service/1"
-    assert (value["active"], value["restarts"], value["pid"], value["memory_mb"]) == (True, 2, 812, 98.3)
-    assert value["last_event"] == {"time": "2026-11-21T04:00:09.000Z", "event": "left", "detail": "cat after 7.8 s"}
-
-
-@pytest.mark.parametrize(
-    ("result", "said"), [("watchdog", "it hung"), ("oom-kill", "more memory"), ("exit-code", "fault"), ("new", "new")]
-)
-def test_why_it_ended_is_said(result: str, said: str) -> None:
-    shown = RUNNING.replace("Result=success", f"Result={result}").replace("ActiveState=active", "ActiveState=failed")
-    found = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n")))
-    lines = found.describe()
-    assert not found.active
-    assert any(said in line for line in lines)
-    assert lines[-1] == "last line: edgevision: error: no camera"
-
-
-def test_what_is_not_known_is_null() -> None:
-    shown = (
-        RUNNING.replace("98304000", "[not set]")
-        .replace("@1763700000", "")
-        .replace("StatusText=29.8 frames/s, 1200", "x=")
-    )
-    found = status(Manager(FakeSystemd(shown)))
-    assert (found.memory_mb, found.since, found.status, found.last_event) == (None, None, None, None)
-    absent = status(Manager(FakeSystemd("LoadState=not-found\nActiveState=inactive\n")))
-    assert not absent.installed
-    assert "install it" in absent.describe()[0]
-
-
-def test_a_service_that_does_not_start_says_why() -> None:
-    fake = FakeSystemd(journal="edgevision: error: no camera is there\n", fails="restart")
-    with pytest.raises(EdgeVisionError, match="does not start: no camera is there; more: edgevision service logs"):
-        Manager(fake).start()
-    assert [command[1] for command in fake.asked if command[0] == "systemctl"] == ["daemon-reload", "enable", "restart"]
-    with pytest.raises(EdgeVisionError, match="systemctl show failed: Job for"):
-        Manager(FakeSystemd(fails="edgevision.service")).show()
-
-
-def test_without_systemd_or_rights_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(MissingDependency, match="--root DIR"):
-        require_systemd(tmp_path / "nothing")
-    require_systemd(tmp_path)
-    with pytest.raises(EdgeVisionError, match=r"sudo .* service install"):
-        require_root("install", user=1000)
-    require_root("install", user=0)
-
-
-def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edgevision", "service", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_the_command_line(root: Path) -> None:
-    shown = edgevision("install", ready.path(), "--root", root, "--dry-run")
-    assert shown.returncode == 0, shown.stderr
-    assert "[Service]" in shown.stdout
-    assert not at(root, UNIT).exists()
-    done = edgevision("install", ready.path(), "--root", root)
+def test_service_sees_the_whole_life(manager: tuple[socket.socket, str]) -> None:
+    listener, name = manager
+    environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
+    environment.pop("WATCHDOG_PID", None)
+    args = command("--camera", "fake:ok*3,lost,ok*3", "--json")
+    done = subprocess.run(args, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert at(root, UNIT).read_text() == shown.stdout
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["wrote"] * 4
-    again = edgevision("install", ready.path(), "--root", root)
-    assert again.returncode == 1
-    assert again.stderr.startswith("edgevision: error: ")
-    assert len(again.stderr.splitlines()) == 1
-    gone = edgevision("uninstall", "--root", root)
-    assert gone.returncode == 0
-    assert not at(root, UNIT).exists()
-    assert at(root, CONFIG).exists()
+    lines = told(listener)
+    assert lines[:2] == ["READY=1", "WATCHDOG=1"]
+    assert lines[2].startswith("STATUS=1 frame in ")
+    assert any(line.startswith("STATUS=camera_lost: ") for line in lines)
+    assert lines[-1] == "STOPPING=1"
 
 
-@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs this machine")
-@pytest.mark.parametrize("verb", ["install", "status", "logs", "uninstall"])
-def test_a_machine_without_systemd_is_one_line(verb: str) -> None:
-    done = edgevision(verb)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert "systemd does not run this machine" in line
+def test_engine_that_never_answers_is_never_ready(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    """Pictures that cannot be read are no inference."""
+    listener, name = manager
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
+    environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
+    args = command("--source", tmp_path, "--json")
+    assert subprocess.run(args, env=environment, capture_output=True, timeout=120, check=False).returncode == 1
+    assert told(listener) == ["STOPPING=1"]
+
+
+class Hanging:
+    """A network camera on the loopback that sends so many pictures, then nothing, and never hangs up."""
+
+    def __init__(self, count: int) -> None:
+        over, jpeg = threading.Event(), pictures.encode_jpeg(Frame(np.full((48, 64, 3), 90, np.uint8), "BGR"))
+        self.over, self.asked = over, threading.Event()
+        asked = self.asked
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.set()
+                if count:
+                    self.send_response(200)
+                    self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                    self.end_headers()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                for _ in range(count):
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                over.wait()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.httpd.daemon_threads = True
+        threading.Thread(target=self.httpd.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.httpd.server_address[1]}/video"
+
+    def close(self) -> None:
+        self.over.set()
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+
+def end(child: subprocess.Popen[str]) -> float:
+    """Seconds from SIGTERM to the end."""
+    begun = time.monotonic()
+    child.send_signal(signal.SIGTERM)
+    child.wait(LATEST_END_S)
+    return time.monotonic() - begun
+
+
+def test_sigterm_while_the_camera_hangs(tmp_path: Path) -> None:
+    camera, path, lines = Hanging(200), tmp_path / "run.json", tmp_path / "lines"
+    args = command("--camera", camera.url, "--json", "--summary", path)
+    with lines.open("w") as stream, subprocess.Popen(args, stdout=stream, stderr=subprocess.PIPE, text=True) as child:
+        until(lambda: lines.read_text().count("\n") > 0 and quiet_for(lines, 1.0))
+        seconds = end(child)
+        assert child.stderr is not None
+        assert child.returncode == 0, child.stderr.read()
+    camera.close()
+    print(f"ended {seconds:.2f} s after SIGTERM")
+    summary = json.loads(path.read_text())
+    assert summary["stopped_by"] == "signal"
+    assert summary["frames"] == lines.read_text().count('"type":"frame"')
+
+
+def test_sigterm_before_the_camera_answers(tmp_path: Path) -> None:
+    camera = Hanging(0)
+    with subprocess.Popen(command("--camera", camera.url), stderr=subprocess.PIPE, text=True) as child:
+        assert camera.asked.wait(60)
+        seconds = end(child)
+        assert child.stderr is not None
+        errors = child.stderr.read()
+    camera.close()
+    print(f"ended {seconds:.2f} s after SIGTERM")
+    assert child.returncode == 0, errors
+    assert "stopped before the first frame" in errors
+
+
+def test_sigterm_while_the_camera_is_reopened(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    args = command("--camera", "fake:ok*3" + ",lost" * 50 + ",ok", "--json", "--events", "--summary", path)
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        while "camera_lost" not in child.stdout.readline():
+            pass
+        seconds = end(child)
+        assert child.stderr is not None
+        assert child.returncode == 0, child.stderr.read()
+    print(f"ended {seconds:.2f} s after SIGTERM")
+    assert json.loads(path.read_text())["stopped_by"] == "signal"
+
+
+def test_sigusr1_tells_how_it_goes() -> None:
+    args = command("--camera", "test:", "--json", "--events")
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        for _ in range(3):
+            child.stdout.readline()
+        child.send_signal(signal.SIGUSR1)
+        line = next(line for line in child.stderr if line.startswith("{"))
+        child.terminate()
+        child.stdout.read()
+        child.stderr.read()
+    status = json.loads(line)
+    assert (status["type"], status["schema"]) == ("status", "edgevision.status/1")
+    assert status["frames"] >= 1
+    assert {"still", "dropped", "errors", "reconnects", "seconds", "rate_fps", "temperature_c", "throttled"} < set(
+        status
+    )
+    assert status["stages_ms"]["infer"]["p50"] > 0
+    assert status["age_ms"]["p95"] is not None
+    assert status["memory_mb"]["end"] > 10
+
+
+def until(condition: object) -> None:
+    """Waits for something to become true."""
+    assert callable(condition)
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def quiet_for(path: Path, seconds: float) -> bool:
+    """Whether a file has not grown for so long: the camera hangs, and the loop waits for it."""
+    return time.time() - path.stat().st_mtime > seconds
