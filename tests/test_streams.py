@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from edgevision.device.cameras.stream import StreamReader, open_stream, shown
+from edgevision.device.cameras.table import open_camera
+from edgevision.device.clock import Clock
+from edgevision.device.items import Notice
+from edgevision.device.protocols import Source
+from rtsp_server import COLOR_BGR, rtsp_server
 
 from edgevision import pictures
 from edgevision.data import Frame
@@ -165,3 +170,76 @@ def test_secrets_reach_the_server_and_nobody_else() -> None:
 )
 def test_shown(url: str, expected: str) -> None:
     assert shown(url) == expected
+
+
+# --- through the door that opens again
+
+
+QUICK = Clock(wait=lambda event, _: event.wait(0.05))
+"""Waits between attempts are short."""
+
+
+def kinds_until(camera: Source, last: str, then: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Notices until the one called ``last`` and a frame after it; frames between them are one word."""
+    found = ["frame"]
+    for item in camera:
+        kind = item.kind if isinstance(item, Notice) else "frame"
+        if kind != found[-1]:
+            found.append(kind)
+            then(kind)
+        if found[-2:] == [last, "frame"]:
+            break
+    camera.close()
+    return found
+
+
+def test_stream_that_ends_is_opened_again() -> None:
+    with server(mjpeg(20)) as host:
+        camera = open_camera(f"http://mary:lamb@{host}/video", QUICK)
+        found = kinds_until(camera, "camera_back")
+    assert found == ["frame", "camera_lost", "camera_back", "frame"]
+    assert camera.spec == f"http://***@{host}/video"
+
+
+def test_server_that_goes_away_is_waited_for() -> None:
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        port = first.enter_context(rtsp_server())
+        camera = open_camera(f"rtsp://127.0.0.1:{port}/stream", QUICK)
+
+        def step(kind: str) -> None:
+            if kind == "camera_lost":
+                stack.enter_context(rtsp_server(port=port))
+
+        stream = iter(camera)
+        next(stream)
+        first.close()
+        assert kinds_until(camera, "camera_back", step)[-3:] == ["camera_lost", "camera_back", "frame"]
+        assert getattr(camera, "reconnects", 0) == 1
+
+
+def test_dead_server_is_said_at_once_when_it_is_first_opened() -> None:
+    with server(refuse) as host:
+        pass
+    with pytest.raises(CameraError, match="cannot open"):
+        open_camera(f"http://{host}/", QUICK)
+
+
+def test_rtsp_camera() -> None:
+    with rtsp_server() as port:
+        camera = open_camera(f"rtsp://127.0.0.1:{port}/stream")
+        frame = next(iter(camera))
+        camera.close()
+    assert isinstance(frame, Frame)
+    assert (frame.width, frame.height, frame.order) == (64, 48, "BGR")
+    assert np.abs(frame.pixels[:, -16:].astype(int) - COLOR_BGR).max() < 20
+    assert camera.live
+
+
+def test_rtsp_camera_that_hangs_up_is_lost() -> None:
+    with rtsp_server(frames=30) as port:
+        reader = StreamReader(f"rtsp://127.0.0.1:{port}/stream", timeout_s=5)
+        with pytest.raises(CameraLost, match="ended after"):
+            while True:
+                reader.read()
+        reader.close()

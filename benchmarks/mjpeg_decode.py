@@ -1,0 +1,98 @@
+"""What it saves to decode a camera's JPEGs no larger than the model needs, and whether the model's answer stays the same.
+
+    python benchmarks/mjpeg_decode.py [--model MODEL.tflite] [--photos FOLDER] [--size 1280x720] [--rounds N]
+
+Each photo is scaled to the camera's size and saved as a JPEG of quality 85, as a webcam would. One thread; medians of
+alternating rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+from edgevision.device.cameras.reduction import reduction
+from edgevision.device.cameras.wanted import Wanted
+
+from edgevision import open_model, pictures, ready
+from edgevision.data import Frame
+from edgevision.model import Model
+from edgevision.stats import wilson
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+
+def main() -> None:
+    """Prints one line for each way of decoding, then the agreement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=None, help="[default: the model that comes along]")
+    parser.add_argument("--photos", type=Path, default=None, help="[default: a drawn pattern]")
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    width, height = (int(side) for side in options.size.split("x"))
+    model = open_model(options.model or ready.path(), threads=1)
+    factor = reduction(width, height, Wanted(rule=model.rule))
+    jpegs = _jpegs(options.photos, width, height)
+    sizes = f"{width}x{height} decoded whole, and at 1/{factor}"
+    print(f"{model.path.name} ({model.rule.describe()}): {len(jpegs)} JPEGs of {sizes}")
+    times: dict[int, list[float]] = {1: [], factor: []}
+    prepared: dict[int, list[float]] = {1: [], factor: []}
+    for _ in range(options.rounds):
+        for data in jpegs:
+            for reduced in times:
+                start = time.perf_counter()
+                frame = pictures.decode(data, "JPEG", reduced)
+                decoded = time.perf_counter()
+                model.prepare(frame)
+                times[reduced].append(decoded - start)
+                prepared[reduced].append(time.perf_counter() - decoded)
+    for reduced in times:
+        decode, prepare = (statistics.median(values[reduced]) * 1e3 for values in (times, prepared))
+        print(
+            f"  at 1/{reduced}: decode {decode:5.2f} ms, prepare {prepare:5.2f} ms, together {decode + prepare:5.2f} ms"
+        )
+    _agreement(model, jpegs, factor)
+
+
+def _agreement(model: Model, jpegs: list[bytes], factor: int) -> None:
+    answers = [
+        [model.predict(pictures.decode(data, "JPEG", reduced), threshold=0.0) for data in jpegs]
+        for reduced in (1, factor)
+    ]
+    pairs = [(one.top, other.top) for one, other in zip(*answers, strict=True) if one.top and other.top]
+    if not pairs:
+        return
+    same = sum(one.index == other.index for one, other in pairs)
+    low, high = wilson(same, len(pairs))
+    print(f"  same answer: {same} of {len(pairs)} ({same / len(pairs):.1%}; 95 %: {low:.1%} to {high:.1%})")
+
+
+def _jpegs(photos: Path | None, width: int, height: int) -> list[bytes]:
+    if photos is None:
+        from edgevision.device.cameras.pattern import PatternReader
+
+        reader = PatternReader("test:", width, height, None)
+        return [pictures.encode_jpeg(reader.read(), 85) for _ in range(20)]
+    found = [pictures.read(path) for path in pictures.find(photos)]
+    return [pictures.encode_jpeg(Frame(_filled(frame.pixels, width, height), "BGR"), 85) for frame in found]
+
+
+def _filled(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The photo scaled and cut so that it fills the camera's picture."""
+    rows, columns = pixels.shape[:2]
+    scale = max(width / columns, height / rows)
+    size = (max(width, round(columns * scale)), max(height, round(rows * scale)))
+    large = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # noqa: TID251
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return large[top : top + height, left : left + width]
+
+
+if __name__ == "__main__":
+    main()
