@@ -47,7 +47,7 @@ class Child:
         if status == REFUSED and lines:
             raise BadModel(lines[-1])
         raise BadModel(
-            f"{self._path}: it crashed the library that reads it ({_how(status)}); damaged, or made to do harm"
+            f"{self._path}: it crashed the library that reads it ({how(status)}); damaged, or made to do harm"
         )
 
 
@@ -68,9 +68,7 @@ def started(module: str, path: Path) -> Iterator[Child]:
 
 def run(work: Callable[[str], None], path: str) -> None:
     """In the child: does the work within bounds and leaves, saying why in one line where it is refused."""
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    within_bounds()
     message = None
     try:
         work(path)
@@ -84,7 +82,15 @@ def run(work: Callable[[str], None], path: str) -> None:
     os._exit(0 if message is None else REFUSED)  # a damaged file may have left threads that never end
 
 
-def _how(status: int) -> str:
+def within_bounds() -> None:
+    """Limits this process's memory; no core is dumped."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def how(status: int) -> str:
+    """What ended a child, in words."""
     try:
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edgevision.errors import BadModel
 
@@ -34,9 +34,11 @@ def read(path: Path) -> H5Contents:
     """The texts of an ``.h5``. Raises BadModel for a damaged file or one that points outside itself."""
     import h5py
 
+    from . import h5_reader
+
+    h5_reader.require_readable(path)
     try:
         with h5py.File(path, "r") as file:
-            check_items(file, str(path))
             return H5Contents(
                 config=_text(file.attrs.get("model_config")),
                 keras_version=_text(file.attrs.get("keras_version")),
@@ -48,20 +50,26 @@ def read(path: Path) -> H5Contents:
         raise
     # h5py turns damage into nearly any exception: OSError, KeyError, RuntimeError, UnicodeDecodeError, MemoryError ...
     except Exception as error:
-        raise BadModel(_damage(path, error)) from None
+        raise BadModel(damage(path, str(path), error)) from None
 
 
-def check_stream(stream: IO[bytes], source: str) -> None:
-    """The same checks of an HDF5 file within an archive. Raises BadModel."""
+def read_all(source: Any, name: str) -> None:
+    """Reads all attributes and arrays of an HDF5 file (a path or a stream); may take the whole process down.
+
+    Raises BadModel, and whatever h5py raises.
+    """
     import h5py
 
-    try:
-        with h5py.File(stream, "r") as file:
-            check_items(file, source)
-    except BadModel:
-        raise
-    except Exception as error:
-        raise BadModel(f"{source}: the weights are damaged: {_first_line(error)}") from None
+    def read_item(_: str, item: Any) -> None:
+        for key in item.attrs:
+            item.attrs[key]
+        if isinstance(item, h5py.Dataset):
+            item[()]
+
+    with h5py.File(source, "r") as file:
+        check_items(file, name)
+        read_item("/", file)
+        file.visititems(read_item)
 
 
 def check_items(file: Any, source: str) -> None:
@@ -104,10 +112,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _damage(path: Path, error: Exception) -> str:
+def damage(path: Path, name: str, error: Exception) -> str:
+    """What is wrong with a file, in one line; ``name``: what the user calls it."""
     if "truncated file" in str(error):
-        return f"{path} is truncated ({path.stat().st_size} bytes are left of it); copy or download it again"
-    return f"{path} is a damaged HDF5 file: {_first_line(error)}"
+        return f"{name} is truncated ({path.stat().st_size} bytes are left of it); copy or download it again"
+    return f"{name} is a damaged HDF5 file: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

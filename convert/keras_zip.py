@@ -10,7 +10,7 @@ from pathlib import Path
 from edgevision.card import ENTRY
 from edgevision.errors import BadModel
 
-from . import keras_h5
+from . import h5_reader
 
 MAGIC = b"PK\x03\x04"
 MAX_ENTRIES = 1_000
@@ -44,8 +44,7 @@ def read(path: Path) -> ZipContents:
                 raise BadModel(f"{path} is a zip archive without config.json: not a Keras model")
             if WEIGHTS not in names:
                 raise BadModel(f"{path} holds no {WEIGHTS}: not a whole Keras model; save it again with model.save()")
-            with archive.open(WEIGHTS) as stream:
-                keras_h5.check_stream(stream, str(path))
+            h5_reader.require_readable(path, WEIGHTS)
             return ZipContents(
                 config=_entry(archive, "config.json", path),
                 keras_version=_version(_entry(archive, "metadata.json", path)) if "metadata.json" in names else None,
