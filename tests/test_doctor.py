@@ -13,10 +13,19 @@ from typing import Any
 
 import pytest
 from edgevision.device.doctor import condition, system
-from edgevision.device.doctor.cameras import MODULE as CAMERAS
 from edgevision.device.doctor.check import Check, Section
 from edgevision.device.doctor.display import show
-from edgevision.device.doctor.fakes import LIBRARY, MACHINES, PI_4, PI_4_THROTTLED, PI_5, PI_ZERO_2, FakeMachine, build
+from edgevision.device.doctor.fakes import (
+    CAMERAS,
+    LIBRARY,
+    MACHINES,
+    PI_4,
+    PI_4_THROTTLED,
+    PI_5,
+    PI_ZERO_2,
+    FakeMachine,
+    build,
+)
 from edgevision.device.doctor.report import STEPS, examine
 from edgevision.device.doctor.system import Answer
 
@@ -79,8 +88,8 @@ def test_python(version: tuple[int, int, int], ok: bool, examined: Examined) -> 
 
 def test_a_library_that_crashes_or_hangs_is_a_line(examined: Examined) -> None:
     checks = examined(PI_4, answers={"cv2": Answer(-11), "ai_edge_litert.interpreter": Answer(None)})
-    assert "crashes Python (SIGSEGV)" in checks["OpenCV"].found
-    assert "did not end within" in checks["LiteRT"].found
+    assert "importing it crashes (SIGSEGV)" in checks["OpenCV"].found
+    assert "does not end within" in checks["LiteRT"].found
     assert broken(checks) == {"OpenCV", "LiteRT"}
 
 
@@ -139,9 +148,12 @@ def test_two_opencvs_are_a_warning_while_one_works(examined: Examined) -> None:
 # --- cameras and rights
 
 
+NONE: dict[str, Any] = {"cameras": [], "others": [], "hints": []}
+
+
 def test_a_camera_that_may_not_be_opened_is_broken(examined: Examined) -> None:
-    refused = {"path": "/dev/video0", "name": "C920", "driver": "", "refusal": "no permission; sudo usermod ..."}
-    listed = {"v4l2": [refused], "libcamera": [], "hint": ""}
+    refused = {"path": "/dev/video0", "name": "C920", "reason": "no permission; sudo usermod ..."}
+    listed = {**NONE, "others": [refused], "hints": ["this user may not open cameras: sudo usermod ..."]}
     devices = (*PI_4.devices, "/dev/video0")
     outside = {"cameras": listed, "devices": devices, "locked": frozenset({"/dev/video0"}), "groups": frozenset({"pi"})}
     checks = examined(PI_4, **outside, files={"/etc/group": "video:x:44:somebody\n"})
@@ -152,25 +164,32 @@ def test_a_camera_that_may_not_be_opened_is_broken(examined: Examined) -> None:
     assert "only after the next log-in" in later.found and later.fix == "log out and in again"
 
 
+def test_a_camera_in_use_is_there(examined: Examined) -> None:
+    used = {**PI_4.cameras["cameras"][0], "state": "in use by another program"}
+    check = examined(PI_4, cameras={**NONE, "cameras": [used]})["cameras"]
+    assert check.ok and check.found == "0: HD Pro Webcam C920 (V4L2, in use by another program)"
+
+
 def test_a_csi_camera_without_picamera2_says_what_to_install(examined: Examined) -> None:
-    raw = {"path": "/dev/video0", "name": "unicam", "driver": "unicam", "refusal": "the raw data of a CSI camera"}
-    listed = {"v4l2": [raw], "libcamera": [], "hint": "a CSI camera needs python3-picamera2"}
+    raw = {"path": "/dev/video0", "name": "unicam", "reason": "the raw data of a CSI camera"}
+    listed = {**NONE, "others": [raw], "hints": ["a CSI camera needs python3-picamera2"]}
     versions = {name: version for name, version in PI_4.versions.items() if name != "picamera2"}
     checks = examined(PI_4, cameras=listed, versions=versions)
-    assert broken(checks) == {"libcamera", "picamera2"}
-    assert "sudo apt install python3-picamera2" in (checks["libcamera"].fix or "")
-    through_rpicam = {"v4l2": [raw], "libcamera": [{"spec": "rpicam:0", "name": "imx219"}], "hint": ""}
-    assert not broken(examined(PI_4, cameras=through_rpicam, versions=versions))
+    assert broken(checks) == {"CSI camera", "picamera2"}
+    assert "sudo apt install python3-picamera2" in (checks["CSI camera"].fix or "")
+    through_rpicam = {**PI_5.cameras["cameras"][0], "through": "rpicam-vid"}
+    assert not broken(examined(PI_4, cameras={**NONE, "cameras": [through_rpicam]}, versions=versions))
 
 
 def test_a_camera_system_that_crashes_or_hangs_is_a_line(examined: Examined) -> None:
-    assert "did not end" in examined(PI_5, answers={CAMERAS: Answer(None)})["cameras"].found
-    crashed = examined(PI_5, answers={CAMERAS: Answer(-11, "", "")})["cameras"]
-    assert crashed.ok is False and "could not be listed" in crashed.found
+    assert "does not end" in examined(PI_5, answers={CAMERAS: Answer(None)})["cameras"].found
+    assert "listing them crashes (SIGSEGV)" in examined(PI_5, answers={CAMERAS: Answer(-11)})["cameras"].found
+    odd = examined(PI_5, answers={CAMERAS: Answer(1, "", "edgevision: error: no such thing\n")})["cameras"]
+    assert odd.ok is False and odd.found == "edgevision: error: no such thing"
 
 
 def test_no_camera_is_no_fault(examined: Examined) -> None:
-    check = examined(PI_4, cameras={"v4l2": [], "libcamera": [], "hint": ""})["cameras"]
+    check = examined(PI_4, cameras=NONE)["cameras"]
     assert check.ok is None and "plug one in" in (check.fix or "")
 
 
@@ -185,13 +204,15 @@ PLUGGED = {
     f"{USB}/speed": "5000\n",
     "/dev/bus/usb/002/003": "",
 }
-LOADS = {LIBRARY: Answer(0, "loaded BuildLabel(COMPILER=6.3.0), RuntimeVersion(14)\n")}
+LOADS = {LIBRARY: Answer(0, '{"version": "RuntimeVersion(14)", "devices": ["usb"]}')}
 
 
 def test_an_edge_tpu_that_works(examined: Examined) -> None:
     checks = examined(PI_4, files=PLUGGED, answers=LOADS)
     assert not wrong(checks) and "1a6e:089a on USB" in checks["Edge TPU"].found
     assert "RuntimeVersion(14)" in checks["libedgetpu"].found
+    blind = examined(PI_4, files=PLUGGED, answers={LIBRARY: Answer(0, '{"version": "", "devices": []}')})["libedgetpu"]
+    assert blind.broken and blind.found == f"{LIBRARY} sees 0 of 1"
     slow = examined(PI_4, files={**PLUGGED, f"{USB}/speed": "480\n"}, answers=LOADS)["Edge TPU"]
     assert slow.ok is False and not slow.needed and "USB 2" in slow.found
 
@@ -321,7 +342,7 @@ def test_a_numpy_that_crashes_does_not_take_the_doctor_down(tmp_path: Path) -> N
     (tmp_path / "numpy" / "__init__.py").write_text(crash)
     done = command(str(ready.path()), env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 3
-    assert "crashes Python (SIGSEGV)" in done.stdout and "not run: numpy" in done.stdout
+    assert "importing it crashes (SIGSEGV)" in done.stdout and "not run: numpy" in done.stdout
     assert len(done.stderr.strip().splitlines()) == 1 and done.stderr.startswith(
         "edgevision: error: numpy: importing it"
     )

@@ -21,6 +21,7 @@ from edgevision.engines import edgetpu, edgetpu_trial
 from edgevision.engines.choice import Choice, Unsuited
 from edgevision.engines.compiled import compiled_part, is_compiled
 from edgevision.engines.edgetpu_devices import plugged_in
+from edgevision.engines.edgetpu_listing import listing
 from edgevision.engines.edgetpu_reasons import explain
 from edgevision.engines.edgetpu_trial import Failure
 from edgevision.engines.libedgetpu import LIBRARY_VARIABLE
@@ -181,7 +182,7 @@ BROKEN = {
     "refuse": "Edge TPU is plugged in",
     "crash": "driver crashed (SIGSEGV)",
     "crash-invoke": "driver crashed (SIGSEGV)",
-    "hang": "no answer within 5 s",
+    "hang": "no answer within 2 s",
     "mismatch": "were not made for each other",
     "fail-invoke": "USB transfer error",
 }
@@ -194,7 +195,7 @@ def test_a_broken_driver_is_a_message(
     fake(behaviour)
     monkeypatch.setattr("edgevision.engines.edgetpu_reasons.plugged_in", lambda: ())
     if behaviour == "hang":
-        monkeypatch.setattr(edgetpu_trial, "TIMEOUT_S", 5)
+        monkeypatch.setattr(edgetpu_trial, "TIMEOUT_S", 2)
     with pytest.raises(EngineError) as caught:
         edgevision.open_model(both, engine="edgetpu:usb:0")
     assert said in str(caught.value) and "\n" not in str(caught.value)
@@ -342,6 +343,19 @@ def test_every_runtime_runs_models_and_delegates(runtime: str, data: Path, fake:
 
 
 # --- reasons
+
+
+def test_the_library_is_asked_for_its_version_and_devices(
+    library: Path, fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake("")
+    monkeypatch.setenv("FAKE_EDGETPU_DEVICES", "2")
+    assert listing(str(library)) == {"version": "BuildLabel(fake), RuntimeVersion(14)", "devices": ["usb", "usb"]}
+    with pytest.raises(OSError, match="cannot open"):
+        listing("libabsent.so.1")
+    checks = json.loads(command("doctor", "--json", folder=tmp_path).stdout)["checks"]
+    found = next(check for check in checks if check["name"] == "libedgetpu")
+    assert found["ok"] and "RuntimeVersion(14)" in found["found"]
 
 
 def usb(root: Path, name: str = "1a6e:089a", bus: int = 1, device: int = 4) -> Path:

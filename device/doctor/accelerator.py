@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 from edgevision.engines.edgetpu_devices import USB_IDS, EdgeTpu, plugged_in
@@ -9,32 +10,24 @@ from edgevision.engines.edgetpu_reasons import INSTALL, permission
 from edgevision.engines.libedgetpu import library
 
 from .check import Check
-from .system import System
+from .system import System, how_it_ended
 
 TIMEOUT_S = 20.0
 SLOW_MBIT = 480
 """USB 2; a model that does not fit into the accelerator's memory then runs several times slower."""
-_LOAD = """
-import ctypes, sys
-library = ctypes.CDLL(sys.argv[1])
-try:
-    library.edgetpu_version.restype = ctypes.c_char_p
-    print("loaded", library.edgetpu_version().decode())
-except AttributeError:
-    print("loaded")
-"""
+LISTING = "edgevision.engines.edgetpu_listing"
 
 
 def checks(system: System) -> tuple[Check, ...]:
     """One line for each that is plugged in, one for the library."""
     found = plugged_in(system.root, system.may_use)
-    devices = tuple(_device(tpu) for tpu in found) or (
-        Check("Edge TPU", None, f"none plugged in (USB {' or '.join(USB_IDS)}, PCIe /dev/apex_*)", needed=False),
-    )
-    return (*devices, _library(system, bool(found)))
+    devices = tuple(
+        _device(tpu, f"Edge TPU {number}" if len(found) > 1 else "Edge TPU") for number, tpu in enumerate(found)
+    ) or (Check("Edge TPU", None, f"none plugged in (USB {' or '.join(USB_IDS)}, PCIe /dev/apex_*)", needed=False),)
+    return (*devices, _library(system, found))
 
 
-def _device(tpu: EdgeTpu) -> Check:
+def _device(tpu: EdgeTpu, label: str) -> Check:
     where = {"usb": "on USB", "pci": "on PCIe"}[tpu.bus]
     name = f"{tpu.name} {where}" + (f": {USB_IDS[tpu.name]}" if tpu.name in USB_IDS else "")
     if tpu.node is None:
@@ -42,25 +35,32 @@ def _device(tpu: EdgeTpu) -> Check:
             "Edge TPU", False, f"{name}: its driver is not loaded", expected="/dev/apex_0", fix=permission(tpu)
         )
     if not tpu.usable:
-        return Check("Edge TPU", False, f"{name}: no permission", expected="readable and writable", fix=permission(tpu))
+        return Check(label, False, f"{name}: no permission", expected="readable and writable", fix=permission(tpu))
     if tpu.mbit is not None and tpu.mbit <= SLOW_MBIT:
         slow = f"{name}; connected as USB 2 ({tpu.mbit} Mbit/s)"
-        return Check("Edge TPU", False, slow, expected="USB 3", fix="plug it into a blue USB 3 port", needed=False)
-    return Check("Edge TPU", True, name)
+        return Check(label, False, slow, expected="USB 3", fix="plug it into a blue USB 3 port", needed=False)
+    return Check(label, True, name)
 
 
-def _library(system: System, wanted: bool) -> Check:
-    name = library()
-    answer = system.child([sys.executable, "-P", "-c", _LOAD, name], TIMEOUT_S)
-    if answer.status == 0 and "loaded" in answer.out:
-        return Check("libedgetpu", True, f"{name} {answer.out.partition('loaded')[2].strip()}".strip(), needed=wanted)
-    last = (answer.err.strip().splitlines() or ["it crashes" if answer.status else "it hangs"])[-1]
-    absent = "cannot open shared object file" in last and name in last
-    return Check(
-        "libedgetpu",
-        False if wanted or not absent else None,
-        "not installed" if absent else f"{name} cannot be loaded: {last}",
-        expected="loads" if wanted else None,
-        fix=INSTALL if wanted or not absent else None,
-        needed=wanted,
-    )
+def _library(system: System, found: tuple[EdgeTpu, ...]) -> Check:
+    name, usable = library(), sum(tpu.usable for tpu in found)
+    answer = system.child([sys.executable, "-P", "-m", LISTING, name], TIMEOUT_S)
+    try:
+        said = json.loads(answer.out)
+        version, seen = str(said["version"]), len(said["devices"])
+    except (ValueError, KeyError, TypeError):
+        return _unusable(name, how_it_ended(answer, "loading it", TIMEOUT_S), bool(found))
+    loaded = f"{name} {version}".strip()
+    if usable > seen:
+        fix = "end other programs that use it; unplug it and plug it in again"
+        return Check("libedgetpu", False, f"{loaded} sees {seen} of {usable}", expected="all of them", fix=fix)
+    return Check("libedgetpu", True, loaded, needed=bool(found))
+
+
+def _unusable(name: str, why: str, wanted: bool) -> Check:
+    """Without an Edge TPU nobody misses the library; one that is there and does not load is worth a warning."""
+    absent = "cannot open shared object file" in why and f"{name}:" in why
+    found = f"{name} is not installed" if absent else f"{name}: {why}"
+    if absent and not wanted:
+        return Check("libedgetpu", None, "not installed", needed=False)
+    return Check("libedgetpu", False, found, expected="loads", fix=INSTALL, needed=wanted)

@@ -1,4 +1,7 @@
-"""Which cameras there are, and why one that is plugged in cannot be used."""
+"""Which cameras there are, and why one that is plugged in cannot be used: what ``edgevision cameras`` says, in a child.
+
+A camera system that crashes or hangs takes the child down, not the doctor.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .check import Check
-from .system import System
+from .system import System, how_it_ended
 
-MODULE = "edgevision.device.doctor.camera_child"
-TIMEOUT_S = 30.0
-CSI_DRIVERS = ("unicam", "rp1-cfe")
-"""Of the Raspberry Pi up to 4, and of the 5."""
-NO_PERMISSION = "no permission"
+COMMAND = (sys.executable, "-P", "-m", "edgevision", "cameras", "--json")
+TIMEOUT_S = 60.0
+"""Each camera is opened for one frame; some take seconds to start."""
+PICAMERA = "sudo apt install python3-picamera2, in a virtual environment made with --system-site-packages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,63 +24,55 @@ class Cameras:
     """What the child listed."""
 
     usable: tuple[str, ...] = ()
-    """For people: what opens it, and its name."""
+    """For people: number, name and what opens it."""
     forbidden: tuple[str, ...] = ()
     """Nodes that this user may not open."""
-    csi: bool = False
-    """There is a CSI camera: its pictures come from libcamera alone."""
     through_libcamera: bool = False
-    """libcamera lists at least one."""
-    hint: str = ""
-    """What libcamera lacks."""
+    """One of the usable is a CSI camera."""
+    lacking: str = ""
+    """What keeps a CSI camera from being used."""
     problem: str = ""
     """Why they could not be listed."""
 
 
 def look(system: System) -> Cameras:
     """Lists them in a child process."""
-    answer = system.child([sys.executable, "-P", "-m", MODULE], TIMEOUT_S)
-    if answer.status is None:
-        return Cameras(problem=f"listing them did not end within {TIMEOUT_S:g} s")
+    answer = system.child(COMMAND, TIMEOUT_S)
     try:
-        listed = json.loads((answer.out.strip().splitlines() or [""])[-1])
-    except ValueError:
-        last = (answer.err.strip().splitlines() or [f"exit status {answer.status}"])[-1]
-        return Cameras(problem=f"they could not be listed: {last}")
-    return _cameras(listed)
+        return _cameras(json.loads(answer.out))
+    except (ValueError, KeyError, TypeError):
+        return Cameras(problem=how_it_ended(answer, "listing them", TIMEOUT_S))
 
 
 def _cameras(listed: dict[str, Any]) -> Cameras:
-    nodes, others = listed["v4l2"], listed["libcamera"]
-    capture = [f"{node['path']} ({node['name']})" for node in nodes if node["refusal"] is None]
+    found, others, hints = listed["cameras"], listed["others"], listed["hints"]
+    forbidden = tuple(other["path"] for other in others if "no permission" in other["reason"])
     return Cameras(
-        usable=(*(f"{camera['spec']} ({camera['name']})" for camera in others), *capture),
-        forbidden=tuple(node["path"] for node in nodes if (node["refusal"] or "").startswith(NO_PERMISSION)),
-        csi=bool(others) or any(node["driver"] in CSI_DRIVERS for node in nodes),
-        through_libcamera=bool(others),
-        hint=listed["hint"],
+        usable=tuple(_one(camera) for camera in found),
+        forbidden=forbidden,
+        through_libcamera=any(camera["through"] != "V4L2" for camera in found),
+        lacking="; ".join(hint for hint in hints if "usermod" not in hint),
     )
 
 
+def _one(camera: dict[str, Any]) -> str:
+    state = "" if camera["state"] == "ready" else f", {camera['state']}"
+    return f"{camera['number']}: {camera['name']} ({camera['through']}{state})"
+
+
 def checks(found: Cameras, system: System) -> tuple[Check, ...]:
-    """One line; a second where libcamera lacks something."""
+    """One line; a second where a CSI camera is there and cannot be used."""
     lines = [_listed(found, system)]
-    if found.hint:
-        lines.append(_through_libcamera(found))
+    if found.lacking:
+        lines.append(Check("CSI camera", False, found.lacking, expected="picamera2 or rpicam-vid", fix=PICAMERA))
     return tuple(lines)
-
-
-def _through_libcamera(found: Cameras) -> Check:
-    """A CSI camera that cannot be used is a fault; without one, libcamera is not needed."""
-    fix = "sudo apt install python3-picamera2, in a virtual environment made with --system-site-packages"
-    return Check("libcamera", False, found.hint, expected="picamera2 or rpicam-vid", fix=fix, needed=found.csi)
 
 
 def _listed(found: Cameras, system: System) -> Check:
     if found.problem:
         return Check("cameras", False, found.problem, fix="edgevision cameras", needed=False)
     if found.usable:
-        return Check("cameras", True, ", ".join(found.usable))
+        return Check("cameras", True, "; ".join(found.usable))
     if found.forbidden:
         nodes = ", ".join(found.forbidden)
         return Check(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .cameras import MODULE as CAMERAS
 from .packages import MODULES
 from .system import Answer, System
 
+CAMERAS = "cameras"
 DISTRIBUTIONS = "distributions"
 LIBRARY = "libedgetpu.so.1"
 OPENCV = ("opencv-python-headless", "opencv")
@@ -31,7 +31,7 @@ class FakeMachine:
     versions: Mapping[str, str]
     """Of the distributions; the libraries among them can be imported."""
     cameras: Mapping[str, Any]
-    """As ``camera_child`` lists them."""
+    """As ``edgevision cameras --json`` lists them."""
     osrelease: str
     memory_kb: int
     pointer_bits: int = 64
@@ -107,19 +107,17 @@ def _answer(machine: FakeMachine, command: Sequence[str]) -> Answer:
 
 def _asked(command: Sequence[str]) -> str:
     """The module or library that a child is started for."""
-    if "-m" in command or len(command) > 4:
+    if CAMERAS in command:
+        return CAMERAS
+    if len(command) > 4:
         return command[-1]
     return DISTRIBUTIONS
 
 
-def _usb_camera(path: str = "/dev/video0") -> dict[str, Any]:
-    node = {"path": path, "name": "HD Pro Webcam C920", "driver": "uvcvideo", "refusal": None}
-    return {"v4l2": [node], "libcamera": [], "hint": ""}
-
-
-def _csi_camera(sensor: str, driver: str) -> dict[str, Any]:
-    node = {"path": "/dev/video0", "name": driver, "driver": driver, "refusal": "the raw data of a CSI camera"}
-    return {"v4l2": [node], "libcamera": [{"spec": "picamera:0", "name": sensor}], "hint": ""}
+def _listed(name: str, spec: str, through: str) -> dict[str, Any]:
+    """One camera, as ``edgevision cameras --json`` has it."""
+    camera = {"number": 0, "spec": spec, "name": name, "through": through, "state": "ready", "formats": [], "modes": []}
+    return {"schema": "edgevision.cameras/1", "cameras": [camera], "others": [], "hints": []}
 
 
 _BOOKWORM = {"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}
@@ -134,7 +132,7 @@ PI_4 = FakeMachine(
     osrelease="6.6.51+rpt-rpi-v8",
     python=(3, 11, 2),
     versions=_OLDER,
-    cameras=_usb_camera(),
+    cameras=_listed("HD Pro Webcam C920", "usb:C920", "V4L2"),
     memory_kb=3_884_360,
 )
 """Bookworm, 64 bit, a USB camera; all is well."""
@@ -145,7 +143,7 @@ PI_5 = FakeMachine(
     osrelease="6.12.25+rpt-rpi-2712",
     python=(3, 13, 5),
     versions=_NEWER,
-    cameras=_csi_camera("imx708", "rp1-cfe"),
+    cameras=_listed("imx708", "picamera:0", "picamera2"),
     memory_kb=8_245_488,
 )
 """Trixie, a camera module 3; all is well."""
@@ -157,7 +155,7 @@ PI_ZERO_2 = FakeMachine(
     python=(3, 11, 2),
     pointer_bits=32,
     versions={"numpy": "1.24.2", "opencv": "4.6.0", "tflite-runtime": "2.14.0", "picamera2": "0.3.31"},
-    cameras=_csi_camera("imx219", "unicam"),
+    cameras=_listed("imx219", "picamera:0", "picamera2"),
     memory_kb=437_896,
 )
 """A 32-bit system on a 64-bit kernel, all libraries from apt and one wheel; it works."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .check import Check
-from .system import Answer, System
+from .system import Answer, System, how_it_ended
 
 TIMEOUT_S = 60.0
 """A busy Pi Zero 2 imports the slowest of them in about 10 s."""
@@ -132,15 +131,10 @@ def _tried(module: str, answer: Answer) -> Tried:
     lines = [line for line in answer.out.splitlines() if line.startswith("imported")]
     if answer.status == 0 and lines:
         return Tried(lines[-1].removeprefix("imported").strip())
-    if answer.status is None:
-        return Tried(None, f"importing it did not end within {TIMEOUT_S:g} s")
-    if answer.status < 0:
-        return Tried(None, f"importing it crashes Python ({_signal(-answer.status)})")
-    last = (answer.err.strip().splitlines() or [f"exit status {answer.status}"])[-1]
-    root = module.partition(".")[0]
-    if last.startswith("ModuleNotFoundError") and f"'{root}'" in last:
+    how = how_it_ended(answer, "importing it", TIMEOUT_S)
+    if how.startswith("ModuleNotFoundError") and f"'{module.partition('.')[0]}'" in how:
         return Tried(None)
-    return Tried(None, last)
+    return Tried(None, how)
 
 
 def _versions(system: System) -> dict[str, str]:
@@ -156,10 +150,3 @@ def _with_version(tried: Tried, known: dict[str, str], distributions: tuple[str,
     if tried.version != "":
         return tried
     return Tried(next((known[name] for name in distributions if name in known), ""))
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import struct
 import subprocess
 import sys
@@ -88,6 +89,19 @@ class System:
     def raspberry_pi(self) -> bool:
         """Whether it is one."""
         return "raspberry pi" in self.board.lower()
+
+
+def how_it_ended(answer: Answer, doing: str, timeout_s: float) -> str:
+    """Why a child did not do what it was started for: its own last line, or what ended it while ``doing`` something."""
+    if answer.status is None:
+        return f"{doing} does not end within {timeout_s:g} s"
+    if answer.status < 0:
+        try:
+            return f"{doing} crashes ({signal.Signals(-answer.status).name})"
+        except ValueError:
+            return f"{doing} crashes (signal {-answer.status})"
+    lines = answer.err.strip().splitlines()
+    return lines[-1] if lines else f"{doing} fails (exit status {answer.status})"
 
 
 def here() -> System:

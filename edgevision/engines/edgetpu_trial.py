@@ -66,12 +66,14 @@ def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
 
     from .. import interpreter, modelfile
     from .compiled import compiled_part
+    from .edgetpu_listing import version
     from .libedgetpu import library, options
 
     compiled = compiled_part(modelfile.read(path))
     assert compiled is not None, "the parent found a compiled part"
     say(runtime=interpreter.describe_runtime())
-    say(library=_library_version(library()))
+    with suppress(OSError):
+        say(library=version(library()))
     try:
         opened = interpreter.open_interpreter(compiled, 1, (library(), options(device)))
     except interpreter.DelegateRefused as error:
@@ -85,18 +87,6 @@ def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
         return say(stage="run", message=_reason(error))
     opened.close()
     return say(stage="done")
-
-
-def _library_version(name: str) -> str:
-    """What libedgetpu says of itself, empty where it does not."""
-    import ctypes
-
-    try:
-        version = ctypes.CDLL(name).edgetpu_version
-        version.restype = ctypes.c_char_p
-        return (version() or b"").decode("utf-8", "replace")
-    except (OSError, AttributeError):
-        return ""
 
 
 def _reason(error: EngineError) -> str:

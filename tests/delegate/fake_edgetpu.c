@@ -181,3 +181,19 @@ void tflite_plugin_destroy_delegate(Delegate* delegate) {
 }
 
 const char* edgetpu_version(void) { return "BuildLabel(fake), RuntimeVersion(14)"; }
+
+struct edgetpu_device {
+  int type;
+  const char* path;
+};
+
+/* As many USB devices as FAKE_EDGETPU_DEVICES says. */
+struct edgetpu_device* edgetpu_list_devices(size_t* count) {
+  const char* asked = getenv("FAKE_EDGETPU_DEVICES");
+  *count = asked ? (size_t)atoi(asked) : 0;
+  struct edgetpu_device* found = calloc(*count + 1, sizeof *found);
+  for (size_t i = 0; i < *count; i++) found[i] = (struct edgetpu_device){1, "/sys/bus/usb/devices/2-1"};
+  return found;
+}
+
+void edgetpu_free_devices(struct edgetpu_device* devices) { free(devices); }
