@@ -39,9 +39,14 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 @click.option(
     "--camera",
     metavar="SPEC",
-    help="A number as edgevision cameras lists them, /dev/videoN, a URL, or test: for a moving pattern.  [default: 0]",
+    help="A number as edgevision cameras lists them, usb:NAME, /dev/videoN, a URL, - (JPEGs on standard input; "
+    "raw:640x480:rgb24 for raw frames), or test: for a moving pattern.  [default: 0]",
 )
-@click.option("--source", metavar="SPEC", help="A picture, a folder of pictures, a video file, a URL, or test:")
+@click.option(
+    "--source",
+    metavar="SPEC",
+    help="A picture, a folder of pictures, a video file, a URL, test:, or - and raw:640x480:rgb24 as above: every frame.",
+)
 @click.option("--size", type=Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
 @click.option(
     "--fps",
