@@ -24,7 +24,7 @@ img{width:100%;height:auto;border-radius:8px;background:#fff;display:block}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th{text-align:right;font-weight:600;color:var(--soft);font-size:.8rem;border-bottom:1px solid var(--line);padding:.3rem .4rem}
 td{text-align:right;white-space:nowrap;padding:.35rem .4rem;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left;white-space:normal;padding-left:0;min-width:6rem;overflow-wrap:anywhere}
+th:first-child,td:first-child{text-align:left;white-space:normal;padding-left:0;min-width:4.5rem;overflow-wrap:anywhere}
 th.left,td.left{text-align:left;white-space:normal}
 .plain td{text-align:left;white-space:normal;vertical-align:top;overflow-wrap:anywhere}
 .plain td:first-child{color:var(--soft);white-space:nowrap;min-width:0;padding-right:1rem}
@@ -77,4 +77,6 @@ h3{margin:1rem 0 .2rem;font-size:.95rem}
 details{margin-top:.6rem}
 summary{cursor:pointer;color:var(--blue);font-size:.92rem}
 code{font-size:.88em;overflow-wrap:anywhere}
+@media(max-width:30rem){main{padding:.6rem .5rem 2rem}header,section{padding:.9rem}table{font-size:.86rem}
+ td{padding:.3rem}th{padding:.3rem}.plot,.legend{margin-left:2.9rem}}
 """

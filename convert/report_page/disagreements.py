@@ -7,7 +7,7 @@ from ..disagreements import Disagreement
 from ..html import Html
 from ..report import ConvertReport
 
-SMALL = 100
+SMALL = 64
 """Pixels; a smaller input is shown with its pixels as squares."""
 
 
