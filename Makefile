@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 soak lint format wheel bench env-mediapipe env-tflite-runtime clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,7 @@ bench: $(READY) ## measure predict() against the bare runtime, and the loop agai
 
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1
+env-quantizer: $(ENVS)/quantizer/.ready ## a separate environment with ai-edge-quantizer, for benchmarks/fidelity.py
 
 $(ENVS)/mediapipe/.ready: tools/setup.sh constraints/mediapipe.txt
 	@sh tools/setup.sh $(ENVS)/mediapipe -r constraints/mediapipe.txt
@@ -63,6 +64,10 @@ $(ENVS)/mediapipe/.ready: tools/setup.sh constraints/mediapipe.txt
 
 $(ENVS)/tflite-runtime/.ready: tools/setup.sh constraints/tflite-runtime.txt
 	@sh tools/setup.sh $(ENVS)/tflite-runtime -r constraints/tflite-runtime.txt
+	@touch $@
+
+$(ENVS)/quantizer/.ready: tools/setup.sh constraints/quantizer.txt
+	@sh tools/setup.sh $(ENVS)/quantizer -r constraints/quantizer.txt
 	@touch $@
 
 clean: ## remove what builds and tests leave behind

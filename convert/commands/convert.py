@@ -51,7 +51,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
     type=click.Choice(["none", "low", "normal", "high"]),
     default="normal",
     show_default=True,
-    help="How much to repair what int8 loses; high takes minutes, none leaves it as TensorFlow Lite makes it.",
+    help="How much to repair what int8 loses; high takes twice as long, none leaves what TensorFlow Lite makes.",
 )
 @click.option(
     "--range",

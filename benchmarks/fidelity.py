@@ -1,0 +1,293 @@
+"""How much of a float model's answers int8 keeps: plain TFLite, ai-edge-quantizer and ours, on the same pictures.
+
+    python benchmarks/fidelity.py MODEL.h5 [MODEL ...] --photos FOLDER [--draws 5] [--count 100] [--class-offset 1]
+                                  [--quantizer .cache/envs/quantizer/bin/python] [--only plain,normal,high]
+
+Cross-fitting: each draw takes --count pictures at random to make the int8 model (ours chooses by a fifth of them) and
+scores it on all others of the folder. With --class-offset the digits that a file's name begins with, plus the offset,
+are its class. ai-edge-quantizer takes part where its environment is there: make env-quantizer.
+
+Intervals are of 95 %: a picture that several draws score counts once, by its mean, so that more draws do not pretend to
+be more pictures. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import nan, sqrt
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+from edgevision.convert import backend
+from edgevision.convert.float_model import FloatModel
+from edgevision.convert.network import open_network
+from edgevision.convert.options import ConvertOptions
+from edgevision.convert.quantize import to_float, to_int8
+from edgevision.convert.repair import repair
+from edgevision.convert.repair.flatmodel import FlatModel
+from edgevision.convert.repair.measure import answers
+from edgevision.convert.repair.runner import tap
+from edgevision.convert.scan import scan
+
+from edgevision import pictures
+from edgevision.preprocess import pixels
+from edgevision.runs import versions
+from edgevision.stats import Z_95
+
+Array = npt.NDArray[Any]
+CHILD = Path(__file__).with_name("quantizer_child.py")
+CHOOSING = 0.2
+NAMES = {
+    "plain": "TensorFlow Lite",
+    "aeq": "ai-edge-quantizer, default",
+    "aeq-minmax": "ai-edge-quantizer, min/max",
+    "low": "ours, --effort low",
+    "normal": "ours, --effort normal",
+    "high": "ours, --effort high",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, all pictures as it takes them, and what float says of them."""
+
+    name: str
+    model: FloatModel
+    reference: bytes
+    """Float .tflite."""
+    signed: bytes
+    """The same with a signature, which ai-edge-quantizer needs."""
+    pictures: Array
+    """(n, height, width, channels) uint8."""
+    classes: Array | None
+    """(n,), if known."""
+    tops: Array = field(init=False)
+    logits: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        tops, logits = look(self.reference, self, np.arange(len(self.pictures)))
+        object.__setattr__(self, "tops", tops)
+        object.__setattr__(self, "logits", logits)
+
+
+@dataclass
+class Tally:
+    """One method's scores, (draws, pictures); nan where a picture made the model."""
+
+    same: list[Array] = field(default_factory=list)
+    gained: list[Array] = field(default_factory=list)
+    """Right answers minus the float model's: -1, 0, 1."""
+    kl: list[Array] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def look(flatbuffer: bytes, case: Case, numbers: Array) -> tuple[Array, Array]:
+    """Best class, and the values before the softmax, of some pictures: (n,) and (n, classes)."""
+    model = FlatModel(flatbuffer)
+    (before,) = answers(model)[1]
+    run = tap(model, [model.outputs[0], before])
+    tops, logits = [], []
+    for picture in case.pictures[numbers]:
+        output, values = run(_fed(model, case, picture)[np.newaxis])
+        tops.append(int(output.argmax()))
+        logits.append(model.real(before, values).ravel())
+    return np.array(tops), np.stack(logits)
+
+
+def _fed(model: FlatModel, case: Case, picture: Array) -> Array:
+    dtype = model.dtype(model.inputs[0])
+    if dtype == "uint8":
+        return picture
+    real = case.model.normalize(picture)
+    if dtype == "float32":
+        return real
+    scale, zero_point = model.scale(model.inputs[0])
+    return np.clip(np.round(real / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def open_case(path: Path, photos: Path, offset: int | None) -> Case:
+    """Loads, converts to float and prepares all pictures. Raises EdgeVisionError."""
+    found = open_network(scan(path), ConvertOptions(path), path.stem)
+    model, files = found.model, pictures.find(photos)
+    stack = np.stack([pixels(pictures.read(file), found.card.rule) for file in files])
+    classes = None
+    if offset is not None:
+        classes = np.array([int(re.match(r"\d+", file.name)[0]) + offset for file in files])  # type: ignore[index]
+    return Case(path.stem, model, to_float(model), _with_signature(model), stack, classes)
+
+
+def _with_signature(model: FloatModel) -> bytes:
+    keras, tf = backend.keras(), backend.tensorflow()
+    image = keras.Input(batch_shape=(1, *model.shape))
+    wrapped = keras.Model(image, model.keras(image))
+    # Keras tells of its export on stdout, which is for the tables here.
+    with backend.quiet(), contextlib.redirect_stdout(io.StringIO()):
+        return bytes(tf.lite.TFLiteConverter.from_keras_model(wrapped).convert())
+
+
+def ours(effort: Any) -> Callable[[Case, Array], bytes]:
+    """As ``edgevision convert`` does it."""
+
+    def run(case: Case, drawn: Array) -> bytes:
+        count = round(CHOOSING * len(drawn))
+        choosing, calibrating = case.pictures[drawn[:count]], case.pictures[drawn[count:]]
+        plain = to_int8(case.model, lambda: calibrating)
+        return repair(plain, case.reference, case.model.normalize, list(calibrating), list(choosing), effort).flatbuffer
+
+    return run
+
+
+def plain(case: Case, drawn: Array) -> bytes:
+    """All pictures calibrate."""
+    return to_int8(case.model, lambda: case.pictures[drawn])
+
+
+def quantizer(python: Path, case: Case, drawn: Array) -> dict[str, bytes]:
+    """Both ways of ai-edge-quantizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "float.tflite").write_bytes(case.signed)
+        np.save(place / "pictures.npy", case.model.normalize(case.pictures[drawn]))
+        given = [place / name for name in ("float.tflite", "pictures.npy", "aeq.tflite", "aeq-minmax.tflite")]
+        quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run([python, CHILD, *given], env=quiet, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"ai-edge-quantizer failed: {done.stderr.strip().splitlines()[-1]}")
+        return {path.stem: _inlined(path.read_bytes()) for path in given[2:]}
+
+
+def _inlined(flatbuffer: bytes) -> bytes:
+    """ai-edge-quantizer puts the weights behind the flatbuffer; here they go into it."""
+    model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(flatbuffer, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def measure(case: Case, options: argparse.Namespace) -> dict[str, Tally]:
+    """All methods on all draws."""
+    tallies: dict[str, Tally] = {}
+    for seed in range(options.draws):
+        drawn = np.random.default_rng(seed).permutation(len(case.pictures))[: options.count]
+        for name in options.only:
+            started = perf_counter()
+            if name == "aeq":
+                every = quantizer(options.quantizer, case, drawn)
+            else:
+                every = {name: (plain if name == "plain" else ours(name))(case, drawn)}
+            seconds = perf_counter() - started
+            for method, flatbuffer in every.items():
+                # Both ways of ai-edge-quantizer run in one process; the time is that of both.
+                score(tallies.setdefault(method, Tally()), flatbuffer, case, drawn, seconds / len(every))
+            print(f"{case.name}: draw {seed + 1}, {name}, {seconds:.0f} s", file=sys.stderr)
+    return tallies
+
+
+def score(tally: Tally, flatbuffer: bytes, case: Case, drawn: Array, seconds: float) -> None:
+    """Adds one int8 model's scores on all pictures that were not drawn."""
+    others = np.setdiff1d(np.arange(len(case.pictures)), drawn)
+    tops, logits = look(flatbuffer, case, others)
+
+    def spread(values: Array) -> Array:
+        row = np.full(len(case.pictures), nan)
+        row[others] = values
+        return row
+
+    tally.same.append(spread(tops == case.tops[others]))
+    tally.kl.append(spread(_divergence(case.logits[others], logits)))
+    if case.classes is not None:
+        right = case.classes[others]
+        tally.gained.append(spread((tops == right).astype(float) - (case.tops[others] == right)))
+    tally.seconds.append(seconds)
+
+
+def _divergence(wanted: Array, found: Array) -> Array:
+    a, b = (values - np.log(np.exp(values - values.max(1, keepdims=True)).sum(1, keepdims=True)) - values.max(1, keepdims=True)
+            for values in (wanted.astype(np.float64), found.astype(np.float64)))  # fmt: skip
+    return np.asarray((np.exp(a) * (a - b)).sum(1))
+
+
+def interval(rows: list[Array]) -> tuple[float, float]:
+    """Mean and half the width of the interval; each picture counts once, by its mean over the draws."""
+    stacked = np.stack(rows)
+    seen = stacked[:, ~np.isnan(stacked).all(0)]
+    each = np.nanmean(seen, 0)
+    return float(np.nanmean(seen)), Z_95 * float(each.std(ddof=1)) / sqrt(len(each))
+
+
+def table(tallies: dict[str, Tally]) -> list[str]:
+    """One line a method."""
+    lines = [
+        "| | same answer as float, % | KL of the scores, nats | top-1 int8 - float, points | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for name in [name for name in NAMES if name in tallies]:
+        one = tallies[name]
+        gained = _points(one.gained) if one.gained else "-"
+        kl = "{:.4f} ± {:.4f}".format(*interval(one.kl))
+        lines.append(f"| {NAMES[name]} | {_points(one.same, '')} | {kl} | {gained} | {np.mean(one.seconds):.0f} |")
+    return lines
+
+
+def comparisons(tallies: dict[str, Tally]) -> list[str]:
+    """Pairs of methods, on the same pictures and draws."""
+    lines = []
+    for better, worse in (("normal", "plain"), ("normal", "aeq-minmax"), ("high", "normal")):
+        if better in tallies and worse in tallies:
+            a, b = tallies[better], tallies[worse]
+            same = _points([x - y for x, y in zip(a.same, b.same, strict=True)])
+            kl = "{:+.4f} ± {:.4f}".format(*interval([x - y for x, y in zip(a.kl, b.kl, strict=True)]))
+            lines.append(f"- {NAMES[better]} against {NAMES[worse]}, paired: agreement {same} points, KL {kl} nats")
+    return lines
+
+
+def _points(rows: list[Array], sign: str = "+") -> str:
+    value, half = interval(rows)
+    return f"{100 * value:{sign}.1f} ± {100 * half:.1f}"
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--photos", required=True, type=Path)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--class-offset", type=int)
+    parser.add_argument("--quantizer", type=Path, default=Path(".cache/envs/quantizer/bin/python"))
+    parser.add_argument("--only", type=lambda text: text.split(","), default=["plain", "aeq", "normal", "high"])
+    options = parser.parse_args()
+    if "aeq" in options.only and not options.quantizer.exists():
+        print(f"without ai-edge-quantizer: {options.quantizer} is not there (make env-quantizer)", file=sys.stderr)
+        options.only.remove("aeq")
+    for path in options.models:
+        case = open_case(path, options.photos, options.class_offset)
+        tallies = measure(case, options)
+        total = len(case.pictures)
+        print(f"\n## {case.name}\n")
+        print(f"{options.draws} draws of {options.count} pictures, each scored on the other {total - options.count}.\n")
+        print("\n".join([*table(tallies), "", *comparisons(tallies)]), flush=True)
+    known = versions()
+    print("\nMade with " + ", ".join(f"{name} {known[name]}" for name in known if name != "opencv-python") + ".")
+
+
+if __name__ == "__main__":
+    main()
