@@ -1,0 +1,114 @@
+"""Damaged model files: a clean line or a model that works, never the end of the process.
+
+2,000 truncations and byte changes of each kind among the slow tests, a sample by default; each batch in a process of its
+own, so that a crash shows as one.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHILD = Path(__file__).with_name("fuzz_child.py")
+SAMPLE, ALL, BATCH = 60, 2_000, 500
+READY = Path(__file__).resolve().parent.parent / "edgevision" / "ready" / "everyday.tflite"
+
+
+def run(source: Path, first: int, last: int, folder: Path) -> dict[str, Any]:
+    """What became of the damaged copies; the process that opened them has ended well."""
+    line = [sys.executable, str(CHILD), str(source), str(first), str(last), str(folder)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, f"exit status {done.returncode} among seeds {first} to {last}: {done.stderr[-2000:]}"
+    counts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return counts
+
+
+def check(source: Path, count: int, folder: Path) -> None:
+    refused = 0
+    for first in range(0, count, BATCH):
+        counts = run(source, first, min(count, first + BATCH), folder)
+        assert counts["wrong"] == []
+        refused += counts.get("refused", 0)
+    assert refused > count / 3  # the third that is cut short, at the least
+
+
+SIZES = [SAMPLE, pytest.param(ALL, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_a_tflite_of_ours(count: int, tmp_path: Path) -> None:
+    check(READY, count, tmp_path)
+
+
+def test_a_changed_graph_is_told_by_its_digest(tmp_path: Path) -> None:
+    """Nothing of a graph that is not the one that was converted ever reaches the runtime."""
+    from edgevision import modelfile, open_model
+    from edgevision.errors import BadModel
+
+    size = len(modelfile.read(READY).flatbuffer)
+    data = bytearray(READY.read_bytes())
+    for at in range(size // 10, size, size // 7):
+        changed = bytearray(data)
+        changed[at] ^= 0x55
+        (tmp_path / "m.tflite").write_bytes(changed)
+        with pytest.raises(BadModel):
+            open_model(tmp_path / "m.tflite")
+
+
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small models of Keras 2 and 3 in both formats."""
+    pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
+    from edgevision.convert import backend
+
+    folder = tmp_path_factory.mktemp("keras")
+    for generation, keras in ((3, backend.keras()), (2, backend.tf_keras())):
+        layers = keras.layers
+        image = keras.Input((16, 16, 3))
+        x = layers.Conv2D(4, 3, strides=2)(layers.Rescaling(1 / 255)(image))
+        x = layers.DepthwiseConv2D(3)(layers.ReLU(6.0)(layers.BatchNormalization()(x)))
+        model = keras.Model(image, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+        for suffix in ("h5", "keras"):
+            model.save(folder / f"keras{generation}.{suffix}")
+    return folder
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["keras3.h5", "keras3.keras"])
+@pytest.mark.parametrize("count", SIZES)
+def test_files_of_keras_3(keras_files: Path, count: int, name: str, tmp_path: Path) -> None:
+    check(keras_files / name, count, tmp_path)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras2.h5", "keras2.keras"])
+def test_files_of_keras_2(keras_files: Path, name: str, tmp_path: Path) -> None:
+    check(keras_files / name, 400, tmp_path)
+
+
+@pytest.mark.tensorflow
+def test_a_file_that_crashes_the_library_is_one_line(keras_files: Path, tmp_path: Path) -> None:
+    """The child that reads first is the one that ends; the next file is read by another."""
+    from edgevision.convert import h5_reader
+    from edgevision.convert.scan import scan
+
+    from edgevision.errors import BadModel
+
+    good = keras_files / "keras3.h5"
+    assert scan(good).format == "h5"
+    assert h5_reader._reader is not None
+    h5_reader._reader.kill()
+    h5_reader._reader.wait()
+    assert scan(good).format == "h5"  # a child that died meanwhile is replaced
+
+    process = subprocess.Popen([sys.executable, "-c", "import os; input(); os.abort()"], stdin=-1, stdout=-1)
+    h5_reader._reader = process
+    with pytest.raises(BadModel, match=r"it crashed the HDF5 library \(SIGABRT\)"):
+        scan(good)
+    assert scan(good).format == "h5"
