@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import cv2
 import numpy as np
 import pytest
-from edgevision.device.cameras.jpeg_splitter import MAX_BYTES, JpegSplitter
+from edgevision.device.cameras.jpeg_splitter import MAX_BYTES, JpegSplitter, jpeg_size
 from edgevision.device.cameras.raw_pixels import ALIASES, PACKED, layout, pixels
 from edgevision.device.cameras.stdin import open_stdin
 from edgevision.device.cameras.wanted import ANY, Wanted
@@ -130,10 +130,20 @@ def test_damaged_jpeg_among_others_is_one_error() -> None:
 
 
 def test_jpegs_are_decoded_no_larger_than_the_model_needs() -> None:
-    data = [jpeg(index, (640, 480)) for index in range(3)]
-    first, second, _ = items(b"".join(data), wanted=Wanted(rule=Rule(96, 96)))
-    assert (first.width, first.height, first.reduced) == (640, 480, 1)  # its size is not known before
-    assert (second.width, second.height, second.reduced) == (160, 120, 4)
+    data = jpeg(0, (640, 480)) + with_thumbnail(jpeg(1, (640, 480))) + jpeg(2, (320, 240))
+    found = items(data, wanted=Wanted(rule=Rule(96, 96)))
+    assert [(item.width, item.height, item.reduced) for item in found] == [(160, 120, 4), (160, 120, 4), (160, 120, 2)]
+
+
+def test_size_of_a_jpeg() -> None:
+    assert jpeg_size(with_thumbnail(jpeg(0, (40, 24)))) == (40, 24)
+    assert jpeg_size(progressive()) == (64, 48)
+    assert jpeg_size(JPEGS[0][:2]) is None
+
+
+@given(st.binary(max_size=200))
+def test_size_of_any_bytes(data: bytes) -> None:
+    jpeg_size(b"\xff\xd8\xff" + data)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n"])

@@ -131,7 +131,7 @@ def test_server_that_never_answers() -> None:
     over = threading.Event()
     with server(lambda _: over.wait() and None) as host:
         try:
-            with pytest.raises(CameraError, match="nothing answered within 1 s"):
+            with pytest.raises(CameraError, match="nothing answers there within 1 s"):
                 StreamReader(f"http://{host}/", timeout_s=1.0)
         finally:
             over.set()

@@ -1,4 +1,7 @@
-"""Cuts a stream of bytes into JPEGs: one after the other, or with multipart headers or anything else between them."""
+"""Cuts a stream of bytes into JPEGs: one after the other, or with multipart headers or anything else between them.
+
+Markers: ISO/IEC 10918-1, table B.1.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ MAX_BYTES = 64 * 1024 * 1024
 _SCAN, _END = 0xDA, 0xD9
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length: TEM, RST0 to RST7."""
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""Start of frame, of every kind: what says the size."""
 
 
 class JpegSplitter:
@@ -98,3 +103,15 @@ class JpegSplitter:
     def _restart(self) -> int:
         found = self._held.find(b"\xff", self._at)
         return len(self._held) if found < 0 else found
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height (pixels) that a JPEG's header says; None: it says none."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
+        marker = data[at + 1]
+        if marker in _FRAMES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        bare = marker == 0xFF or marker in _BARE
+        at += 1 if marker == 0xFF else 2 if bare else 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
+    return None

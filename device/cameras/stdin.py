@@ -8,6 +8,7 @@ import select
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from edgevision.errors import BadInput, BadPicture
 
 from ..clock import SYSTEM, Clock
 from ..items import Unreadable
-from .jpeg_splitter import JpegSplitter
+from .jpeg_splitter import JpegSplitter, jpeg_size
 from .newest import NewestFrame
 from .prefetch import EveryFrame
 from .raw_pixels import Layout, layout, pixels
@@ -96,7 +97,8 @@ class JpegPipeReader(_PipeReader):
         self._wanted = wanted
         self._splitter = JpegSplitter()
         self._waiting: deque[bytes] = deque()
-        self._reduced: int | None = None
+        self._size: tuple[int, int] | None = None
+        self._reduced = 1
         self._ended = False
 
     def read(self) -> Frame | Unreadable | None:
@@ -117,14 +119,20 @@ class JpegPipeReader(_PipeReader):
 
     def _decode(self, data: bytes) -> Frame | Unreadable:
         try:
-            frame = pictures.decode(data, f"JPEG {self._index} on standard input", self._reduced or 1)
+            frame = pictures.decode(data, f"JPEG {self._index} on standard input", self._reduction(data))
         except BadPicture as error:
             return self._unreadable(str(error))
-        if self._reduced is None:  # the size is known from the first one on
-            self._reduced = reduction(frame.width, frame.height, self._wanted)
-        found = Frame(frame.pixels, "BGR", self._index, self._stamp(), self.spec, None, frame.reduced)
+        found = replace(frame, index=self._index, captured_at=self._stamp(), source=self.spec)
         self._index += 1
         return found
+
+    def _reduction(self, data: bytes) -> int:
+        size = jpeg_size(data)
+        if size is not None and size != self._size:
+            self._size = size
+            # A note in the picture may turn it by 90 degrees: what is right both ways is right.
+            self._reduced = min(reduction(*size, self._wanted), reduction(*size[::-1], self._wanted))
+        return self._reduced
 
 
 class RawPipeReader(_PipeReader):
@@ -133,7 +141,7 @@ class RawPipeReader(_PipeReader):
     def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None], where: Layout) -> None:
         super().__init__(spec, pipe, stamp)
         self._layout = where
-        self.description = f"raw {where.width}x{where.height} {where.name} frames on standard input"
+        self.description = f"raw frames of {where.bytes} bytes on standard input"
 
     def read(self) -> Frame | Unreadable | None:
         """The next frame; one that is cut off at the end is unreadable."""

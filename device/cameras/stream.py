@@ -42,7 +42,7 @@ class StreamReader:
         if first is None:
             self._capture.release()
             raise CameraError(
-                f"cannot open {self.spec}: nothing answered within {timeout_s:g} s, or what answered is no video stream"
+                f"cannot open {self.spec}: nothing answers there within {timeout_s:g} s, or what answers is no video stream"
             )
         height, width = first.shape[:2]  # itself not passed on: it is old when the loop begins
         self.description = f"a stream, {width}x{height}"
