@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgevision.decisions import DEFAULT_THRESHOLD, Change, Decisions, policy_for, time_of
-
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction, Task
+    from edgevision.decisions import Change, Decision, Decisions
 
 CANDIDATES = 32
 """Labels a frame that are averaged: what is not among a classifier's best 32 has a score under 1/32, and counts as 0."""
@@ -27,39 +26,61 @@ class Decider:
         self._smooth = smooth
         self._top = top
         self._shown = _shown(task, threshold, own)
-        policy = policy_for(task, smooth, None if task == "segmentation" else self._shown)
-        self._decisions = Decisions(policy)
+        self._decisions: Decisions | None = None
         self._last: Prediction | None = None
+        self._told: tuple[Change, ...] | None = None
+        """What ``show`` already found for ``changes``."""
         # A segmenter's threshold makes its mask: it is passed on as it is.
-        self.ask_threshold = threshold if task == "segmentation" else self._lowest(policy.release)
+        self.ask_threshold = threshold if task == "segmentation" else self._lowest()
         self.ask_top = max(top, CANDIDATES) if smooth > 1 or task == "multilabel" else top
 
-    def update(self, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
-        """What is shown for a frame, and what came or went with it."""
-        self._last = prediction
-        decision = self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
-        labels = decision.means if self._smooth > 1 else prediction.labels
-        shown = replace(
+    def show(self, frame: Frame, prediction: Prediction) -> Prediction:
+        """What is shown for a frame. To be followed by ``changes``, which need not be known before it is shown."""
+        labels = prediction.labels
+        if self._smooth > 1:
+            decision = self._decide(frame, prediction)
+            labels, self._told = decision.means, decision.changes
+        return replace(
             prediction,
             labels=tuple(label for label in labels if self._is_shown(label.score))[: self._top],
             objects=tuple(found for found in prediction.objects if self._is_shown(found.score)),
         )
-        return shown, decision.changes
+
+    def changes(self, frame: Frame, prediction: Prediction) -> tuple[Change, ...]:
+        """What came or went with a frame that was shown; ``prediction`` as the model gave it."""
+        told, self._told = self._told, None
+        return self._decide(frame, prediction).changes if told is None else told
 
     def still(self, frame: Frame) -> tuple[Change, ...]:
         """What the answer before means for a frame that shows no change: an average may only now be complete."""
-        return () if self._last is None else self.update(frame, self._last)[1]
+        return () if self._last is None else self._decide(frame, self._last).changes
 
     def end(self, index: int, at: float | None) -> tuple[Change, ...]:
         """All that is there leaves: at the end, or where the camera was lost."""
         self._last = None
-        return self._decisions.end(index, at)
+        return () if self._decisions is None else self._decisions.end(index, at)
 
-    def _lowest(self, release: float) -> float | None:
-        """None: all that the model gives, by its own threshold."""
+    def _decide(self, frame: Frame, prediction: Prediction) -> Decision:
+        from edgevision.decisions import time_of
+
+        self._last = prediction
+        if self._decisions is None:
+            self._decisions = self._begin()
+        return self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
+
+    def _begin(self) -> Decisions:
+        from edgevision.decisions import Decisions, policy_for  # late: the first answer does not wait for it
+
+        return Decisions(policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown))
+
+    def _lowest(self) -> float | None:
+        """The score from which the model is asked; None: its own threshold."""
         if self._smooth > 1:
             return 0.0
-        return None if self._shown is None else min(self._shown, release)
+        if self._shown is None:
+            return None
+        self._decisions = self._begin()
+        return min(self._shown, self._decisions.release)
 
     def _is_shown(self, score: float) -> bool:
         return self._shown is None or score >= self._shown
@@ -71,7 +92,11 @@ def _shown(task: Task, threshold: float | None, own: float | None) -> float | No
         return None
     if threshold is not None or own is not None:
         return own if threshold is None else threshold
-    return DEFAULT_THRESHOLD if task == "detection" else None
+    if task != "detection":
+        return None
+    from edgevision.tasks.detection import DEFAULT_THRESHOLD
+
+    return DEFAULT_THRESHOLD
 
 
 def _without_background(prediction: Prediction) -> Prediction:

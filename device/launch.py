@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -75,6 +76,8 @@ def _run(
     except BaseException:
         camera.close()
         raise
+    gc.freeze()  # what is there now stays: the loop's own garbage is found without looking through it
+    gc.enable()
     with told_on_request(measures, options.as_json):
         return run(
             camera,

@@ -151,10 +151,10 @@ class _Loop:
         self.engine_errors = 0
         self.last = frame
         done = self.clock.monotonic()
-        shown, changes = (prediction, ()) if self.decider is None else self.decider.update(frame, prediction)
+        shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognised(frame, shown, read_ms, done)
         self.write(frame, shown, done)
-        self.tell(changes)
+        self.tell(() if self.decider is None else self.decider.changes(frame, prediction))
         self.look_around()
 
     def write(self, frame: Frame, prediction: Prediction, since: float) -> None:

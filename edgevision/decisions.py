@@ -96,6 +96,11 @@ class Decisions:
         self._window: deque[dict[int, Label]] = deque(maxlen=policy.smooth)
         self._stays: dict[int, _Stay] = {}
 
+    @property
+    def release(self) -> float:
+        """The mean score below which a label leaves."""
+        return self._policy.release
+
     def update(self, prediction: Prediction, index: int, at: float | None) -> Decision:
         """Takes the answer to one frame. Nothing enters before ``smooth`` frames were seen."""
         self._window.append(evidence(prediction))

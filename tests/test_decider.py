@@ -12,6 +12,7 @@ from edgevision.device.items import Event, Notice
 from edgevision.device.pipeline import run
 
 from edgevision.data import Detection, Frame, Label, Prediction, Region
+from edgevision.decisions import Change
 from edgevision.errors import CameraLost
 
 PIXELS = np.zeros((48, 64, 3), np.uint8)
@@ -29,10 +30,15 @@ def scores(*values: float) -> Prediction:
     return Prediction("classification", tuple(labels))
 
 
+def update(decider: Decider, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
+    """What is shown, and what came or went."""
+    return decider.show(frame, prediction), decider.changes(frame, prediction)
+
+
 def shown(decider: Decider, *answers: Prediction) -> list[list[tuple[str, float]]]:
     """The labels shown for each answer."""
     return [
-        [(label.name, label.score) for label in decider.update(frame(n), answer)[0].labels]
+        [(label.name, label.score) for label in update(decider, frame(n), answer)[0].labels]
         for n, answer in enumerate(answers)
     ]
 
@@ -49,7 +55,7 @@ def test_without_any_threshold_all_is_asked_and_shown() -> None:
 def test_hysteresis_needs_scores_below_the_threshold() -> None:
     decider = Decider("classification", threshold=0.5)
     assert decider.ask_threshold == pytest.approx(0.4)
-    changes = [decider.update(frame(n), scores(s, 0.1))[1] for n, s in enumerate((0.6, 0.45, 0.55, 0.3))]
+    changes = [update(decider, frame(n), scores(s, 0.1))[1] for n, s in enumerate((0.6, 0.45, 0.55, 0.3))]
     assert [[(c.kind, c.label.name) for c in of_frame] for of_frame in changes] == [
         [("entered", "cat")], [], [], [("left", "cat")],
     ]  # fmt: skip
@@ -85,10 +91,10 @@ def test_objects_stay_those_of_the_frame() -> None:
     boxes = tuple(Detection(n, NAMES[n], score, (0, 0, 9, 9)) for n, score in enumerate((0.8, 0.45, 0.1)))
     decider = Decider("detection", smooth=2)
     assert decider.ask_threshold == 0.0
-    first, changes = decider.update(frame(0), Prediction("detection", objects=boxes))
+    first, changes = update(decider, frame(0), Prediction("detection", objects=boxes))
     assert [found.name for found in first.objects] == ["cat"]  # 0.5 where nobody says otherwise
     assert changes == ()
-    _, changes = decider.update(frame(1), Prediction("detection", objects=boxes))
+    _, changes = update(decider, frame(1), Prediction("detection", objects=boxes))
     assert [(c.kind, c.label.name) for c in changes] == [("entered", "cat")]
 
 
@@ -96,7 +102,7 @@ def test_background_of_a_segmenter_neither_comes_nor_goes() -> None:
     regions = (Region(0, "background", 0.8, 800), Region(1, "cat", 0.2, 200))
     decider = Decider("segmentation", threshold=0.7)
     assert decider.ask_threshold == 0.7  # it makes the mask
-    prediction, changes = decider.update(frame(0), Prediction("segmentation", regions=regions))
+    prediction, changes = update(decider, frame(0), Prediction("segmentation", regions=regions))
     assert prediction.regions == regions
     assert [(c.kind, c.label.name) for c in changes] == [("entered", "cat")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -170,12 +171,17 @@ def run(ctx: click.Context, /, config: Path | None, save_config: Path | None, **
         raise click.UsageError("give --camera or --source, not both")
     if save_config is not None:
         return _save(ctx, given, save_config)
-    from ..launch import launch
-    from ..options import Options
-
     quota = parse_bytes(given.pop("collect_quota"))
     assert quota is not None, "checked by the option"
-    return launch(Options(wanted=_wanted(given), collect_quota=quota, **given), STARTED)
+    # Until the loop begins nothing is thrown away, so looking for garbage would only slow down the start.
+    gc.disable()
+    try:
+        from ..launch import launch
+        from ..options import Options
+
+        return launch(Options(wanted=_wanted(given), collect_quota=quota, **given), STARTED)
+    finally:
+        gc.enable()
 
 
 def _from_config(ctx: click.Context, path: Path, given: dict[str, Any]) -> dict[str, Any]:
