@@ -31,9 +31,7 @@ def _device(tpu: EdgeTpu, label: str) -> Check:
     where = {"usb": "on USB", "pci": "on PCIe"}[tpu.bus]
     name = f"{tpu.name} {where}" + (f": {USB_IDS[tpu.name]}" if tpu.name in USB_IDS else "")
     if tpu.node is None:
-        return Check(
-            "Edge TPU", False, f"{name}: its driver is not loaded", expected="/dev/apex_0", fix=permission(tpu)
-        )
+        return Check(label, False, f"{name}: its driver is not loaded", expected="/dev/apex_0", fix=permission(tpu))
     if not tpu.usable:
         return Check(label, False, f"{name}: no permission", expected="readable and writable", fix=permission(tpu))
     if tpu.mbit is not None and tpu.mbit <= SLOW_MBIT:

@@ -75,11 +75,15 @@ def _outcome(sections: tuple[Section, ...], model: Path | None) -> str:
     broken = sum(check.broken for check in checks)
     warned = sum(check.ok is False for check in checks) - broken
     if broken:
-        return f"{broken} of {len(checks)} checks failed, {warned} warnings: follow the arrows, then run this again"
+        failed = f"{broken} of {len(checks)} checks failed"
+        return f"{failed}{_warnings(warned)}: follow the arrows, then run this again"
     what = "" if model is None else f" {shlex.quote(str(model))}"
-    warnings = f", {warned} warning{'s' if warned > 1 else ''}" if warned else ""
     camera = any(check.name == "cameras" and check.ok for check in checks)
-    return f"Ready to run{warnings}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"
+    return f"Ready to run{_warnings(warned)}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"
+
+
+def _warnings(count: int) -> str:
+    return f", {count} warning{'s' if count > 1 else ''}" if count else ""
 
 
 def _can_show(sign: str) -> bool:
