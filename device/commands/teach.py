@@ -119,6 +119,12 @@ def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
         lesson = teacher.teach(name, source, count, rest["every_s"], rest["overwrite"], step)
     for note in lesson.notes:
         terminal.note(note, rest["quiet"])
+    if source.live and teacher.overlay.background is None:
+        terminal.note(
+            f"teach the scene without {name}, too, or everything that this camera sees may look like it: "
+            "edgevision teach --background",
+            rest["quiet"],
+        )
     if rest["as_json"]:
         _print_json({**lesson.to_json(), "state": str(teacher.path)})
         return
