@@ -31,10 +31,7 @@ def prepare(root: Path) -> list[str]:
 
 def interpreter(root: Path) -> list[str]:
     """What stands before a program's path in the root: nothing where binfmt_misc starts qemu by itself."""
-    if platform.machine() == "aarch64":
-        return []
-    need_programs({QEMU: "qemu-user-static"})
-    if register():
+    if runs_programs():
         return []
     target = root / "usr" / "bin" / QEMU
     shutil.copy2(str(shutil.which(QEMU)), target)
@@ -42,8 +39,11 @@ def interpreter(root: Path) -> list[str]:
     return [f"/usr/bin/{QEMU}"]
 
 
-def register() -> bool:
-    """Whether the kernel now starts arm64 programs; the registration ends with our mount namespace."""
+def runs_programs() -> bool:
+    """Whether the kernel starts arm64 programs by itself; the registration ends with our mount namespace."""
+    if platform.machine() == "aarch64":
+        return True
+    need_programs({QEMU: "qemu-user-static"})
     if not BINFMT.is_dir():
         return False
     if not (BINFMT / "register").exists():

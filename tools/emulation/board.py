@@ -1,0 +1,125 @@
+"""An emulated arm64 board: qemu's ``virt`` machine with Debian's kernel, an image as its disk, ssh on a loopback port."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from .host import CannotRun, need_programs, run, say
+
+PROGRAMS = {"qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
+BOOT_S = 600
+"""Emulation on a busy machine is slow: a boot takes one to three minutes."""
+COMMAND_S = 300
+
+
+class Board:
+    """Runs from the constructor to ``close``; what it writes to its disk is forgotten then."""
+
+    def __init__(self, image: Path, kernel: Path, initrd: Path, key: Path, log: Path, *, memory_mb: int = 1024) -> None:
+        """``key``: the private ssh key that the image lets in; ``log``: gets what the serial console says. Raises CannotRun."""
+        need_programs(PROGRAMS)
+        self.key = key
+        self.log = log
+        self.port = _free_port()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        command = [
+            *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", f"{memory_mb}M"),
+            *("-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none", "-serial", f"file:{log}"),
+            *("-kernel", str(kernel), "-initrd", str(initrd)),
+            *("-append", "root=LABEL=rootfs rw console=ttyAMA0 net.ifnames=0 quiet"),
+            *("-drive", f"if=none,id=disk,file={image},format=raw,snapshot=on,cache=unsafe"),
+            *("-device", "virtio-blk-pci,drive=disk"),
+            *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
+            *("-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-device", "virtio-rng-pci"),
+        ]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait(self, timeout_s: float = BOOT_S) -> None:
+        """Until somebody can log in. Raises CannotRun."""
+        began = time.monotonic()
+        while time.monotonic() - began < timeout_s:
+            if self._process.poll() is not None:
+                assert self._process.stderr is not None
+                said = self._process.stderr.read().strip().splitlines()
+                raise CannotRun(f"qemu ended at once: {said[-1] if said else self._process.returncode}")
+            if self.try_run("true", timeout_s=30).returncode == 0:
+                say(f"the board is up after {time.monotonic() - began:.0f} s")
+                return
+            time.sleep(2)
+        raise CannotRun(f"the board was not up within {timeout_s:g} s; its console: {self.log}")
+
+    def try_run(
+        self, command: str, user: str = "root", timeout_s: float = COMMAND_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a shell line on the board, whatever its exit status; 255 also when nobody answers."""
+        try:
+            return subprocess.run(
+                [*self._ssh(user), command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout_s:g} s")
+
+    def run(self, command: str, user: str = "root", code: int = 0, timeout_s: float = COMMAND_S) -> str:
+        """What a shell line says on stdout; its exit status must be ``code``."""
+        done = self.try_run(command, user, timeout_s)
+        assert done.returncode == code, (
+            f"exit {done.returncode} from the board: {command}\n{done.stdout}\n{done.stderr}"
+        )
+        return done.stdout
+
+    def push(self, folder: Path, target: str) -> None:
+        """Copies a folder's content into a folder of the board. Raises CannotRun."""
+        unpack = f"mkdir -p {shlex.quote(target)} && tar -xf - -C {shlex.quote(target)}"
+        pack = subprocess.Popen(
+            ["tar", "-cf", "-", "--owner=0", "--group=0", "--mode=a+rX", "-C", folder, "."], stdout=subprocess.PIPE
+        )
+        with pack:
+            done = subprocess.run([*self._ssh("root"), unpack], stdin=pack.stdout, timeout=COMMAND_S, check=False)
+        if done.returncode or pack.returncode:
+            raise CannotRun(f"copying {folder.name} to the board failed")
+
+    def power_off(self, timeout_s: float = 120) -> bool:
+        """Shuts the system down; whether it ended by itself."""
+        self.try_run("systemctl poweroff", timeout_s=60)
+        try:
+            return self._process.wait(timeout_s) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def close(self) -> None:
+        """Switches the power off."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def _ssh(self, user: str) -> list[str]:
+        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes")
+        flags = [part for option in (*options, "ConnectTimeout=20") for part in ("-o", option)]
+        return ["ssh", "-i", str(self.key), "-p", str(self.port), *flags, f"{user}@127.0.0.1"]
+
+
+def make_key(path: Path) -> Path:
+    """An ssh key pair for boards of this cache, made once. Raises CannotRun."""
+    need_programs(PROGRAMS)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "emulated board", "-f", path], "ssh-keygen")
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,37 @@
+"""``make test-v4l2``: an emulated board whose kernel has a V4L2 camera (the ``vivid`` driver), used as an ordinary user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import board_image, wheels
+from .host import CACHE, REPO, need_root
+from .namespace import enter
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Runs the tests on the host, which boot the board and log in; arguments go to pytest. Raises CannotRun."""
+    need_root()
+    enter()
+    built = board_image.build()
+    with tempfile.TemporaryDirectory() as scratch:
+        project = wheels.install_project(Path(scratch))
+        environment = {
+            **os.environ,
+            "EDGEVISION_EMULATED": "v4l2",
+            "BOARD_DISK": str(built.disk),
+            "BOARD_KERNEL": str(built.kernel),
+            "BOARD_INITRD": str(built.initrd),
+            "BOARD_KEY": str(built.key),
+            "BOARD_LOG": str(CACHE / "logs" / "board.console"),
+            "BOARD_PROJECT": str(project),
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
+        return subprocess.run(
+            [*command, "tests/emulated/v4l2", *arguments], env=environment, cwd=REPO, check=False
+        ).returncode
