@@ -17,6 +17,7 @@ from edgevision.files import require_file, write_bytes, write_text
 
 from .. import run_config
 from ..commands.run import run as run_command
+from .manager import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
 
 WRITTEN = ("summary", "contact_sheet", "collect", "state")
@@ -164,8 +165,10 @@ def _python(wish: Wish) -> PurePosixPath:
         python = PYTHON
     if not python.is_absolute():
         raise UsageError(f"--python takes an absolute path on the device, not {wish.python}")
-    if wish.root == Path("/") and not Path(python).exists():
-        raise BadInput(f"there is no Python at {python}")
+    if wish.root == Path("/"):
+        if not Path(python).exists():
+            raise BadInput(f"there is no Python at {python}")
+        require_package(str(python))
     return python
 
 

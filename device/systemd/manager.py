@@ -14,8 +14,8 @@ from edgevision.errors import EdgeVisionError, MissingDependency
 
 from .unit import NAME, UNIT
 
-TIMEOUT_S = 180.0
-"""Longer than the unit's own TimeoutStartSec: systemd has the first word on a start that hangs."""
+TIMEOUT_S = 900.0
+"""Longer than any TimeoutStartSec: systemd has the first word on a start that hangs."""
 BOOTED = Path("/run/systemd/system")
 """Present where systemd runs the machine (sd_booted(3))."""
 FIELDS = (
@@ -91,6 +91,16 @@ class Manager:
             reason = next(iter(answer.errors.strip().splitlines()), f"it ended with {answer.code}")
             raise EdgeVisionError(f"{' '.join(command[:2])} failed: {reason}")
         return answer.text
+
+
+def require_package(python: str, run: Run = run_command) -> None:
+    """Raises EdgeVisionError where a Python finds edgevision only with the help of somebody's environment."""
+    answer = run(("env", "-i", "-C", "/", python, "-m", "edgevision", "--version"))
+    if answer.code != 0:
+        said = answer.errors.strip().splitlines() or [f"it ended with {answer.code}"]
+        raise EdgeVisionError(
+            f"{python} cannot run edgevision as a service would ({said[-1]}); install it there with pip"
+        )
 
 
 def require_systemd(booted: Path = BOOTED) -> None:

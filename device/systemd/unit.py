@@ -106,7 +106,7 @@ def _failure(plan: UnitPlan) -> list[str]:
         "Restart=on-failure",
         "RestartSec=5",
         *backoff,
-        "# 2: a configuration that cannot be understood does not mend itself.",
+        "# 2: options that contradict each other do not mend themselves.",
         "RestartPreventExitStatus=2",
     ]
 
