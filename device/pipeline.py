@@ -81,7 +81,8 @@ class _Loop:
     ) -> None:
         self.camera, self.model, self.outputs = camera, model, outputs
         self.clock, self.stop, self.measures = clock, stop, measures
-        self.last: Frame | None = None
+        self.last: tuple[int, float | None] | None = None
+        """Index and time (seconds) of the last frame that was answered."""
         self.engine_errors = 0
         self.last_error = ""
         measures.dropped = lambda: camera.dropped
@@ -133,7 +134,7 @@ class _Loop:
         self.measures.looked_for_motion((self.clock.monotonic() - asked) * 1e3)
         if not moved:
             self.measures.still += 1
-            self.last = frame
+            self.answered(frame)
             self.tell(() if self.decider is None else self.decider.still(frame))
         return not moved
 
@@ -149,13 +150,17 @@ class _Loop:
             self.failed(Unreadable(frame.index, frame.source, self.last_error))
             return
         self.engine_errors = 0
-        self.last = frame
+        self.answered(frame)
         done = self.clock.monotonic()
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognised(frame, shown, read_ms, done)
         self.write(frame, shown, done)
         self.tell(() if self.decider is None else self.decider.changes(frame, prediction))
         self.look_around()
+
+    def answered(self, frame: Frame) -> None:
+        """Remembers when, not the pixels: a camera may want those back."""
+        self.last = (frame.index, frame.position_s if frame.captured_at is None else frame.captured_at)
 
     def write(self, frame: Frame, prediction: Prediction, since: float) -> None:
         """The result to all sinks."""
@@ -183,9 +188,7 @@ class _Loop:
     def all_left(self) -> None:
         """All that is there leaves, as of the last frame."""
         if self.decider is not None and self.last is not None:
-            from edgevision.decisions import time_of
-
-            self.tell(self.decider.end(self.last.index, time_of(self.last)))
+            self.tell(self.decider.end(*self.last))
 
     def tell(self, changes: tuple[Change, ...]) -> None:
         """What came and went."""

@@ -70,9 +70,9 @@ def find(folder: Path) -> list[Path]:
     )
 
 
-def encode_png(frame: Frame) -> bytes:
-    """A frame as PNG: exact."""
-    return _encode(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+def encode_png(frame: Frame, effort: int = 9) -> bytes:
+    """A frame as PNG: exact. ``effort``: 0..9; 1 takes an eighth of the time of 9, for a file a little larger."""
+    return _encode(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, effort])
 
 
 def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:

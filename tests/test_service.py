@@ -134,6 +134,22 @@ def test_engine_that_never_answers_is_never_ready(manager: tuple[socket.socket, 
     assert told(listener) == ["STOPPING=1"]
 
 
+def test_a_still_picture_does_not_starve_the_watchdog(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    """A corner of the test pattern where nothing moves: the model sees it often enough all the same."""
+    listener, name = manager
+    environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "2000000"}
+    environment.pop("WATCHDOG_PID", None)
+    path = tmp_path / "run.json"
+    args = command(
+        "--camera", "test:", "--roi", "0,0,0.1,0.1", "--on-motion", "--limit", 60, "--json", "--summary", path
+    )
+    subprocess.run(args, env=environment, capture_output=True, timeout=120, check=True)
+    summary = json.loads(path.read_text())
+    assert summary["still"] >= 40
+    assert summary["frames"] >= 3  # two seconds at the least, a look every half
+    assert 3 <= told(listener).count("WATCHDOG=1") <= summary["frames"]
+
+
 class Hanging:
     """A network camera on the loopback that sends so many pictures, then nothing, and never hangs up."""
 

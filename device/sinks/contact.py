@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,16 @@ LINES = 3
 LOWEST = 0.05
 """The score below which a label is not worth a line."""
 PAPER = (24, 26, 30)
-Tile = tuple[Frame, "Prediction"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """One frame, drawn when it came, so that little is left to do at the end."""
+
+    index: int
+    pixels: Pixels
+    """RGB, not larger than TILE."""
+    caption: str
 
 
 class ContactSheet:
@@ -54,7 +63,7 @@ class ContactSheet:
         sample = self._others if names == self._last else self._telling
         self._last = names
         if sample.wants():
-            sample.keep(_shrunk(frame, prediction))
+            sample.keep(_tile(frame, prediction))
 
     def close(self) -> None:
         """Draws the sheet; nothing where no frame came."""
@@ -63,7 +72,8 @@ class ContactSheet:
         self._closed = True
         tiles = self._chosen()
         if tiles:
-            write_bytes(self._path, pictures.encode_png(Frame(_sheet(tiles), "RGB")))
+            # Somebody may wait for the end with a stop watch: a service manager.
+            write_bytes(self._path, pictures.encode_png(Frame(_sheet(tiles), "RGB"), effort=1))
 
     def _chosen(self) -> list[Tile]:
         """All telling ones, and as many others as there is room for; in the order in which they came."""
@@ -71,7 +81,7 @@ class ContactSheet:
         others = self._others.kept()
         room = COLUMNS * ROWS - len(telling)
         fill = others if len(others) <= room else [others[n * len(others) // room] for n in range(room)]
-        return sorted([*telling, *fill], key=lambda tile: tile[0].index)
+        return sorted([*telling, *fill], key=lambda tile: tile.index)
 
 
 def _said(prediction: Prediction) -> list[int]:
@@ -81,13 +91,14 @@ def _said(prediction: Prediction) -> list[int]:
     return [index for index, found in evidence(prediction).items() if found.score >= LOWEST]
 
 
-def _shrunk(frame: Frame, prediction: Prediction) -> Tile:
-    """Small enough for a tile, boxes with it; pixels of its own, because a camera may use the frame's again."""
+def _tile(frame: Frame, prediction: Prediction) -> Tile:
+    """Made small first: letters keep their size, and drawing costs little."""
     small = _fit(frame)
     ratio_x, ratio_y = small.width / frame.width, small.height / frame.height
     objects = tuple(_scaled(found, ratio_x, ratio_y) for found in prediction.objects)
     labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
-    return small, replace(prediction, objects=objects, labels=labels)
+    drawn = annotate(small, replace(prediction, objects=objects, labels=labels))
+    return Tile(frame.index, _fit(drawn).pixels, _caption(frame))  # a very small frame was enlarged to draw on it
 
 
 def _fit(frame: Frame) -> Frame:
@@ -108,11 +119,10 @@ def _sheet(tiles: list[Tile]) -> Pixels:
     rows = -(-len(tiles) // columns)
     step_x, step_y = TILE[0] + GAP, TILE[1] + round(1.4 * LETTERS) + GAP
     sheet = np.full((rows * step_y + GAP, columns * step_x + GAP, 3), PAPER, np.uint8)
-    for number, (frame, prediction) in enumerate(tiles):
+    for number, tile in enumerate(tiles):
         x, y = GAP + number % columns * step_x, GAP + number // columns * step_y
-        drawn = _fit(annotate(frame, prediction)).pixels  # a very small frame was enlarged to draw on it
-        _paste(sheet, drawn, x, y)
-        _paste(sheet, label(_caption(frame), LETTERS, PAPER), x, y + drawn.shape[0])
+        _paste(sheet, tile.pixels, x, y)
+        _paste(sheet, label(tile.caption, LETTERS, PAPER), x, y + tile.pixels.shape[0])
     return sheet
 
 
