@@ -20,6 +20,7 @@ from edgevision.device.cameras.v4l2_formats import choose, formats
 from edgevision.device.cameras.v4l2_nodes import Node, nodes
 from edgevision.device.cameras.wanted import Wanted
 from edgevision.device.clock import Clock
+from fake_picamera2 import COLOR_RGB, draw
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -330,6 +331,32 @@ def test_truncated_jpeg_is_no_picture_with_a_gray_rest() -> None:
     frame = reader.read()
     assert np.array_equal(frame.pixels, pictures.decode(data, "").pixels)
     assert (reader.damaged, frame.index) == (2, 2)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1), (1, -1, 1)])
+def test_bytes_come_in_the_shape_of_any_version_of_opencv(shape: tuple[int, ...]) -> None:
+    data, capture = compressed(), webcam([])
+    capture.read = lambda: (True, np.frombuffer(data, np.uint8).reshape(shape))  # type: ignore[method-assign]
+    frame = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture).read()
+    assert np.array_equal(frame.pixels, pictures.decode(data, "").pixels)
+
+
+@pytest.mark.parametrize("stride", [64, 96])
+def test_red_and_blue_of_nv12_are_right_in_any_version_of_opencv(stride: int) -> None:
+    capture = webcam([draw("NV12", 64, 48, stride).tobytes()], (64, 48))
+    capture.values[cv2.CAP_PROP_FOURCC] = float(int.from_bytes(b"NV12", "little"))
+    frame = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture, wanted=Wanted(rule=Rule(8, 8))).read()
+    assert capture.values[cv2.CAP_PROP_CONVERT_RGB] == 0
+    assert (frame.width, frame.height, frame.reduced) == (64, 48, 1)
+    assert np.abs(frame.pixels[4:, :, ::-1].astype(int) - COLOR_RGB).max() <= 3
+
+
+def test_frame_with_missing_bytes_is_passed_over() -> None:
+    whole = draw("NV12", 64, 48, 64).tobytes()
+    capture = webcam([whole[:-500], whole], (64, 48))
+    capture.values[cv2.CAP_PROP_FOURCC] = float(int.from_bytes(b"NV12", "little"))
+    reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture)
+    assert (reader.read().index, reader.damaged) == (1, 1)
 
 
 def test_jpeg_without_huffman_tables_is_read_as_webcams_send_it() -> None:

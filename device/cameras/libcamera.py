@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgevision.errors import EdgeVisionError
 
 from ..clock import Clock
-from .v4l2_nodes import RAW_DRIVERS, Node, nodes
+from .v4l2_nodes import SENSOR_DRIVERS, Node, nodes
 from .wanted import Wanted
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 PICAMERA_HINT = (
     "a CSI camera needs python3-picamera2 (sudo apt install python3-picamera2, and a virtual environment made with "
     "--system-site-packages) or rpicam-vid (sudo apt install rpicam-apps-lite)"
+)
+
+
+NOT_DETECTED = (
+    "no CSI camera was detected: check its ribbon cable, and camera_auto_detect=1 in /boot/firmware/config.txt"
 )
 
 
@@ -65,23 +70,28 @@ class Survey:
 
 def survey(found: list[Node] | None = None) -> Survey:
     """USB cameras are left out: V4L2 has them. ``found``: the V4L2 nodes, which tell whether there is a CSI camera."""
+    found = nodes() if found is None else found
     reason = ""
     if find_spec("picamera2") is not None:
         from . import picamera
 
         try:
-            return Survey(picamera.cameras())
+            return _surveyed(picamera.cameras(), found)
         except EdgeVisionError as error:
             reason = str(error)
     from . import rpicam
 
     if rpicam.program() is not None:
         try:
-            return Survey(rpicam.cameras(), reason)
+            return _surveyed(rpicam.cameras(), found, reason)
         except EdgeVisionError as error:
             return Survey((), reason or str(error))
-    return Survey((), reason or _hint(nodes() if found is None else found))
+    return Survey((), reason or (PICAMERA_HINT if _has_sensor(found) else ""))
 
 
-def _hint(found: list[Node]) -> str:
-    return PICAMERA_HINT if any(node.driver in RAW_DRIVERS for node in found) else ""
+def _surveyed(cameras: tuple[LibcameraCamera, ...], found: list[Node], reason: str = "") -> Survey:
+    return Survey(cameras, reason or (NOT_DETECTED if not cameras and _has_sensor(found) else ""))
+
+
+def _has_sensor(found: list[Node]) -> bool:
+    return any(node.driver in SENSOR_DRIVERS for node in found)

@@ -19,7 +19,7 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency
 
 from ..clock import SYSTEM, Clock
-from .libcamera import PICAMERA_HINT, LibcameraCamera
+from .libcamera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
 from .newest import TIMEOUT_S, NewestFrame
 from .raw_pixels import PACKED, Layout, layout, pixels
 from .reduction import reduction
@@ -142,11 +142,6 @@ def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sou
     # A real camera has a path in the device tree; libcamera's virtual one shows a drawn picture, without noise.
     frozen_s = wanted.frozen_after(FROZEN_S if "/" in matches[0].identity else 0.0)
     return NewestFrame(reader, TIMEOUT_S + 1, frozen_s, may_repeat=False, identity=f"picamera:{matches[0].identity}")
-
-
-NOT_DETECTED = (
-    "no CSI camera was detected: check its ribbon cable, and camera_auto_detect=1 in /boot/firmware/config.txt"
-)
 
 
 def _acquire(camera: LibcameraCamera) -> Any:

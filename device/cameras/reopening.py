@@ -97,7 +97,7 @@ class Reopening:
                 self._dropped += 1
                 return
         if not isinstance(item, Notice):
-            item = replace(item, index=self._offset + item.index)
+            item = replace(item, index=self._offset + item.index, source=self.spec)  # one camera, whatever opened it
             self._next_index = item.index + 1
         yield item
 

@@ -9,22 +9,29 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from edgevision import pictures
 from edgevision.data import Frame
-from edgevision.errors import BadPicture, CameraError, CameraLost
+from edgevision.errors import BadInput, CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
+from .raw_pixels import layout, pixels
 from .reduction import reduction
 from .v4l2_formats import Format, choose
 from .wanted import ANY, Wanted
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 BAD_READS = 10
 """So many in a row, and the camera is gone; USB cameras send a damaged frame now and then, mostly the first."""
+_JPEGS = ("MJPG", "JPEG")
+_CONVERTED_HERE = ("NV12", "NV21")
+"""OpenCV before 4.11 swaps red and blue of these."""
 Capture = Callable[[str], Any]
 """Opens a node: a path -> cv2.VideoCapture."""
 
@@ -53,9 +60,12 @@ class V4L2Reader:
             self._capture.release()
             raise CameraError(f"cannot open {path}: it is no camera, or another program uses it")
         self._arrange(offered)
-        width, height = self._get(cv2.CAP_PROP_FRAME_WIDTH), self._get(cv2.CAP_PROP_FRAME_HEIGHT)
-        self._reduced = reduction(int(width), int(height), wanted)
-        self.description = ", ".join(filter(None, [name, self._describe((int(width), int(height)))]))
+        self._size = int(self._get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self._format = self._fourcc()
+        if self._format in (*_JPEGS, *_CONVERTED_HERE):
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        self._reduced = reduction(*self._size, wanted) if self._format in _JPEGS else 1
+        self.description = ", ".join(filter(None, [name, self._describe(self._size)]))
 
     def read(self) -> Frame:
         """The next frame; damaged ones are passed over. Raises CameraLost."""
@@ -84,12 +94,10 @@ class V4L2Reader:
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
         if fps is not None:
             self._capture.set(cv2.CAP_PROP_FPS, fps)
-        if self._fourcc() in ("MJPG", "JPEG"):
-            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     def _describe(self, size: tuple[int, int]) -> str:
         fps = self._get(cv2.CAP_PROP_FPS)
-        text = f"{size[0]}x{size[1]}" + (f" {self._fourcc()}" if self._fourcc() else "")
+        text = f"{size[0]}x{size[1]}" + (f" {self._format}" if self._format else "")
         if self._wanted.size not in (None, size):
             text += f" (it does not offer {self._wanted.width}x{self._wanted.height})"
         text += f" at {fps:.4g} frames/s" if fps > 0 else ""
@@ -106,13 +114,20 @@ class V4L2Reader:
             return None
         if data.shape[2:] == (3,):
             return Frame(data, "BGR")
-        if data.ndim > 1 and 1 not in data.shape:
+        if self._format not in (*_JPEGS, *_CONVERTED_HERE):
             return None
-        try:
-            return pictures.decode(data.tobytes(), self.spec, self._reduced)
-        except BadPicture:
+        try:  # as bytes: a row, a column or a picture's shape, by the version of OpenCV
+            return self._as_frame(np.ascontiguousarray(data).reshape(-1))
+        except BadInput:
             self._break()
             return None
+
+    def _as_frame(self, data: npt.NDArray[np.uint8]) -> Frame:
+        """Raises BadInput for what is damaged or incomplete."""
+        if self._format in _JPEGS:
+            return pictures.decode(data.tobytes(), self.spec, self._reduced)
+        stride = data.size * 2 // (self._size[1] * 3)
+        return Frame(*pixels(data, layout(self._format, *self._size, stride)))
 
     def _break(self) -> None:
         self.damaged += 1

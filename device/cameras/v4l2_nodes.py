@@ -27,6 +27,8 @@ RAW_DRIVERS = {
     "bcm2835-isp": "what the image processor is fed",
     "pispbe": "what the image processor is fed",
 }
+SENSOR_DRIVERS = frozenset({"unicam", "rp1-cfe"})
+"""Of them, those that are only there when a CSI camera is connected."""
 _DEVICE_CAPS = 0x8000_0000
 """Set when device_caps speaks of this node rather than of the whole device."""
 
