@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from edgevision import drawing, pictures
 from edgevision.data import Detection, Frame, Label, Prediction
+from edgevision.errors import BadInput
 
 ROOM = COLUMNS * ROWS
 
@@ -82,6 +83,15 @@ def test_few_frames_are_all_there(tmp_path: Path) -> None:
         sheet.write(frame(index), sees(0))
     sheet.close()
     assert tiles(tmp_path / "sheet.png") == 3
+
+
+def test_jpeg_and_png_and_nothing_else(tmp_path: Path) -> None:
+    sheet = ContactSheet(tmp_path / "sheet.JPG")
+    sheet.write(frame(0), sees(0))
+    sheet.close()
+    assert (tmp_path / "sheet.JPG").read_bytes().startswith(b"\xff\xd8")
+    with pytest.raises(BadInput, match="not 'sheet.gif'"):
+        ContactSheet(tmp_path / "sheet.gif")
 
 
 def test_no_frame_no_sheet(tmp_path: Path) -> None:

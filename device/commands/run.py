@@ -118,8 +118,8 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 @click.option(
     "--contact-sheet",
     type=PATH,
-    metavar="FILE.png",
-    help="At the end, draw the frames that tell most on one picture, with boxes, masks and labels.",
+    metavar="FILE",
+    help="At the end, draw the frames that tell most on one .png or .jpg, with boxes, masks and labels.",
 )
 @click.option(
     "--collect",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from edgevision import pictures
 from edgevision.data import Detection, Frame
 from edgevision.decisions import evidence
 from edgevision.drawing import annotate
+from edgevision.errors import BadInput
 from edgevision.files import write_bytes
 from edgevision.lettering import label
 from edgevision.preprocess import pixels
@@ -32,6 +35,12 @@ LINES = 3
 """Labels on a tile, at most."""
 LOWEST = 0.05
 """The score below which a label is not worth a line."""
+ENCODERS: dict[str, Callable[[Frame], bytes]] = {
+    # A service manager may wait for the end with a stop watch: no effort for the last percent of size.
+    ".png": partial(pictures.encode_png, effort=1),
+    ".jpg": pictures.encode_jpeg,
+    ".jpeg": pictures.encode_jpeg,
+}
 PAPER = (24, 26, 30)
 
 
@@ -51,6 +60,9 @@ class ContactSheet:
     spec = "contact sheet"
 
     def __init__(self, path: Path) -> None:
+        """``path``: .png or .jpg. Raises BadInput."""
+        if path.suffix.lower() not in ENCODERS:
+            raise BadInput(f"a contact sheet is a {' or '.join(ENCODERS)} file, not {path.name!r}")
         self._path = path
         self._telling: Even[Tile] = Even(COLUMNS * ROWS)
         self._others: Even[Tile] = Even(COLUMNS * ROWS)
@@ -72,8 +84,7 @@ class ContactSheet:
         self._closed = True
         tiles = self._chosen()
         if tiles:
-            # Somebody may wait for the end with a stop watch: a service manager.
-            write_bytes(self._path, pictures.encode_png(Frame(_sheet(tiles), "RGB"), effort=1))
+            write_bytes(self._path, ENCODERS[self._path.suffix.lower()](Frame(_sheet(tiles), "RGB")))
 
     def _chosen(self) -> list[Tile]:
         """All telling ones, and as many others as there is room for; in the order in which they came."""
