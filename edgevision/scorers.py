@@ -60,10 +60,12 @@ class ModelFacts:
     mode: str
     """int8 or float; what the weights and activations are computed in."""
     bytes: int
+    engine: str | None = None
+    """What ran a .tflite."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {name: getattr(self, name) for name in ("path", "sha256", "kind", "mode", "bytes")}
+        return {name: getattr(self, name) for name in ("path", "sha256", "kind", "mode", "bytes", "engine")}
 
 
 def locate(path: Path) -> Located:
@@ -95,7 +97,8 @@ def facts(path: Path, scorer: Scorer) -> ModelFacts:
     """What a record says of a scored model."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    return ModelFacts(str(path), scorer.sha256, kind_of(path), _mode(scorer), size)
+    choice = getattr(scorer, "choice", None)
+    return ModelFacts(str(path), scorer.sha256, kind_of(path), _mode(scorer), size, choice.used if choice else None)
 
 
 def kind_of(path: Path) -> str:

@@ -101,6 +101,12 @@ def test_one_runtime_is_enough(examined: Examined) -> None:
     assert check.broken and check.fix == "pip install ai-edge-litert"
 
 
+def test_a_32_bit_system_is_told_what_it_can_install(examined: Examined) -> None:
+    checks = examined(PI_ZERO_2, versions={})
+    assert broken(checks) == {"numpy", "OpenCV", "tflite-runtime"}
+    assert checks["numpy"].fix == "sudo apt install python3-numpy"
+
+
 def test_a_missing_part_of_a_library_is_not_a_missing_library(examined: Examined) -> None:
     said = Answer(1, "", "ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
     check = examined(PI_4, answers={"cv2": said})["OpenCV"]
@@ -162,6 +168,13 @@ def test_a_camera_that_may_not_be_opened_is_broken(examined: Examined) -> None:
     assert "not in it: may not open /dev/video0" in checks["group video"].found
     later = examined(PI_4, **outside)["group video"]
     assert "only after the next log-in" in later.found and later.fix == "log out and in again"
+
+
+def test_nodes_that_belong_to_root_elsewhere_are_no_fault(examined: Examined) -> None:
+    locked = frozenset({"/dev/dma_heap/system"})
+    assert broken(examined(PI_4, devices=tuple(locked), locked=locked, groups=frozenset({"pi"}))) == {"group video"}
+    laptop = {"board": "", "kernel": "x86_64"}
+    assert not broken(examined(PI_4, **laptop, devices=tuple(locked), locked=locked, groups=frozenset({"pi"})))
 
 
 def test_a_camera_in_use_is_there(examined: Examined) -> None:

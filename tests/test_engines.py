@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -247,6 +249,9 @@ def test_a_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path,
     inside = carded(data / "tiny.tflite", tmp_path / "plain.tflite", {"edgetpu.tflite": plain})
     with pytest.raises(BadModel, match="not made by the Edge TPU compiler"):
         edgevision.open_model(inside, engine="edgetpu")
+    with edgevision.open_model(inside, engine="auto") as model:
+        assert model.choice is not None and model.choice.used == "cpu"
+        assert "not made by the Edge TPU compiler" in (model.choice.fallback_reason or "")
 
 
 def test_what_counts_as_compiled(data: Path, both: Path) -> None:
@@ -454,7 +459,8 @@ def test_evaluate_scores_what_the_accelerator_computes(both: Path, tmp_path: Pat
     photos = write_photos(tmp_path / "photos")
     done = command("evaluate", str(both), str(photos), "--engine", "edgetpu", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["accuracy"]["value"] == 1.0
+    report = json.loads(done.stdout)
+    assert report["accuracy"]["value"] == 1.0 and report["model"]["engine"] == "edgetpu"
     fake("crash")
     done = command("evaluate", str(both), str(photos), "--engine", "auto", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -481,6 +487,21 @@ def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, f
     for model, name in ((both, "edgetpu:usb:0"), (bare, "auto"), (bare, "cpu")):
         done = command("run", str(model), "--engine", name, "--source", str(photo), folder=tmp_path)
         assert done.returncode == 1 and done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_ctrl_c_while_a_driver_hangs(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+    log = fake("hang")
+    line = [sys.executable, "-m", "edgevision", "evaluate", str(both), str(write_photos(tmp_path / "p"))]
+    child = subprocess.Popen([*line, "--engine", "edgetpu"], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    while not ran(log, "create"):
+        assert child.poll() is None, "it ended by itself"
+        time.sleep(0.05)
+    driver = int(log.read_text().split(" ")[0])
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130 and said.strip() == "edgevision: error: interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(driver, 0)
 
 
 def test_a_misspelt_engine_is_a_fault_of_usage(both: Path, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def test_the_record(tmp_path: Path) -> None:
         "kind": "tflite",
         "mode": "float",
         "bytes": 1000,
+        "engine": None,
     }
     assert record["data"]["pictures"] == 13 and record["data"]["split"] == "all"
     assert record["data"]["skipped"] == [{"path": "blue/cut.png", "reason": "the PNG is truncated"}]

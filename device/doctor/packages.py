@@ -38,6 +38,8 @@ INSTALL = {
     "tflite-runtime": "pip install tflite-runtime",
     "picamera2": "sudo apt install python3-picamera2, and make the virtual environment with --system-site-packages",
 }
+INSTALL_32 = {"numpy": "sudo apt install python3-numpy", "OpenCV": "sudo apt install python3-opencv"}
+"""pip has none for a 32-bit system."""
 _DISTRIBUTIONS = """
 import json
 from importlib import metadata
@@ -88,20 +90,23 @@ def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
     return Packages(named, known)
 
 
-def checks(found: Packages, picamera_needed: bool) -> tuple[Check, ...]:
+def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Check, ...]:
     """One line for each; ``picamera_needed``: there is a camera that nothing else opens."""
     runtimes = ("LiteRT", "tflite-runtime")
     runs = any(found.tried[name].works for name in runtimes) or "tensorflow" in found.versions
-    return (
-        _check("numpy", found, needed=True),
-        _check("OpenCV", found, needed=True),
-        _check("LiteRT", found, needed=not runs),
-        _check("tflite-runtime", found, needed=False),
-        _check("picamera2", found, needed=picamera_needed),
-    )
+    narrow = system.pointer_bits == 32
+    needed = {
+        "numpy": True,
+        "OpenCV": True,
+        "LiteRT": not runs and not narrow,
+        "tflite-runtime": not runs and narrow,
+        "picamera2": picamera_needed,
+    }
+    install = INSTALL | (INSTALL_32 if narrow else {})
+    return tuple(_check(name, found, needed[name], install[name]) for name in MODULES)
 
 
-def _check(name: str, found: Packages, needed: bool) -> Check:
+def _check(name: str, found: Packages, needed: bool, install: str) -> Check:
     tried = found.tried[name]
     if tried.works:
         return Check(name, True, tried.version or "works", needed=needed)
@@ -112,7 +117,7 @@ def _check(name: str, found: Packages, needed: bool) -> Check:
         False if needed else None,
         "not installed",
         expected="installed" if needed else None,
-        fix=INSTALL[name] if needed else None,
+        fix=install if needed else None,
         needed=needed,
     )
 
@@ -121,7 +126,7 @@ def _mend(name: str, found: Packages) -> str:
     """Where a pair of versions is to blame, the line about the pair says more."""
     problem = found.tried[name].problem
     if "libGL.so" in problem or "libgthread" in problem:
-        return "pip uninstall opencv-python; pip install --force-reinstall opencv-python-headless (no display needed)"
+        return "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
     if name == "picamera2":
         return "sudo apt install --reinstall python3-picamera2 python3-libcamera"
     return f"pip install --force-reinstall {INSTALL[name].rpartition(' ')[2]}"

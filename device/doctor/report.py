@@ -23,7 +23,7 @@ def examine(system: System, step: Callable[[], None] = lambda: None) -> tuple[Se
         Section("This machine", computer.checks(system)),
         Section(
             "Packages",
-            (*packages.checks(found, bool(seen.lacking)), *clashes.checks(found, system)),
+            (*packages.checks(found, system, bool(seen.lacking)), *clashes.checks(found, system)),
         ),
         Section("Cameras", (*cameras.checks(seen, system), *rights.checks(system))),
         Section("Accelerator", accelerators),

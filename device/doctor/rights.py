@@ -11,10 +11,12 @@ from .system import System
 
 GROUPS = {
     # group: what it opens below /dev, and what that is
-    "video": (("video*", "media*", "dma_heap/*", "vcio"), "camera"),
+    "video": (("video*",), "camera"),
     "render": (("dri/renderD*",), "graphics processor"),
     "plugdev": ((), "USB Edge TPU"),
 }
+CSI_NODES = ("media*", "dma_heap/*", "vcio")
+"""What libcamera and the firmware's tools open on a Raspberry Pi; elsewhere they belong to root, and nobody asks for them."""
 
 
 def checks(system: System) -> tuple[Check, ...]:
@@ -56,7 +58,8 @@ def _needed(name: str) -> bool:
 def _nodes(system: System, name: str) -> list[Path]:
     if name == "plugdev":
         return [tpu.node for tpu in plugged_in(system.root, system.may_use) if tpu.bus == "usb" and tpu.node]
-    return [node for pattern in GROUPS[name][0] for node in system.nodes(pattern)]
+    patterns = GROUPS[name][0] + (CSI_NODES if name == "video" and system.raspberry_pi else ())
+    return [node for pattern in patterns for node in system.nodes(pattern)]
 
 
 def _members(system: System, name: str) -> list[str]:

@@ -64,7 +64,8 @@ def _device(message: str, device: str, found: tuple[EdgeTpu, ...]) -> str:
     fitting = [tpu for tpu in found if bus in ("", tpu.bus)]
     if not fitting:
         kind = {"usb": "USB ", "pci": "PCIe "}.get(bus, "")
-        return f"no {kind}Edge TPU is plugged in (looked for the USB ids {' and '.join(USB_IDS)} and for /dev/apex_*)"
+        looked = f"looked for the USB ids {' and '.join(USB_IDS)} and for /dev/apex_*"
+        return f"no {kind}Edge TPU is plugged in ({looked}); the library says: {message}"
     if number and int(number) >= len(fitting):
         there = ", ".join(tpu.name for tpu in fitting)
         return f"there is no Edge TPU number {number}: counted from 0, there are {len(fitting)} ({there})"

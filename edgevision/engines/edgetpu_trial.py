@@ -46,11 +46,16 @@ def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
     """How the trial in the child went; None: well."""
     # -P: nothing is imported from the current folder.
     command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), device]
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = subprocess.PIPE
+    # A session of its own: Ctrl-C is for us, and must not look like a driver that failed.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True)
     try:
         said, complaints = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         return Failure("hang", f"no answer within {timeout_s:g} s", **_facts(_abandon(child)))
+    except BaseException:
+        _abandon(child)
+        raise
     facts = _facts(said)
     if facts.get("stage") == "done":
         return None  # even if the driver crashed when the process ended

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from ..errors import EngineError, UnknownName, nearest
+from ..errors import BadModel, EngineError, UnknownName, nearest
 from .choice import Choice, Unsuited
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple
             return _open(name, file, threads), Choice(AUTO, name)
         except Unsuited as error:
             reason = str(error) if error.notable else reason
-        except EngineError as error:
+        except (EngineError, BadModel) as error:  # the part for an accelerator may be wrong in a good file
             reason = str(error)
     try:
         return _open(last, file, threads), Choice(AUTO, last, reason)
