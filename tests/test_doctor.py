@@ -107,6 +107,14 @@ def test_a_32_bit_system_is_told_what_it_can_install(examined: Examined) -> None
     assert checks["numpy"].fix == "sudo apt install python3-numpy"
 
 
+def test_picamera2_that_a_virtual_environment_hides(examined: Examined) -> None:
+    versions = {name: version for name, version in PI_4.versions.items() if name != "picamera2"}
+    apt = {"/usr/lib/python3/dist-packages/picamera2/__init__.py": ""}
+    check = examined(PI_4, versions=versions, files=apt)["picamera2"]
+    assert "hidden from this virtual environment" in check.found and not check.broken
+    assert check.fix == "/usr/bin/python3 -m venv --system-site-packages .venv"
+
+
 def test_a_missing_part_of_a_library_is_not_a_missing_library(examined: Examined) -> None:
     said = Answer(1, "", "ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
     check = examined(PI_4, answers={"cv2": said})["OpenCV"]
@@ -368,6 +376,11 @@ def test_an_engine_that_does_not_work_is_a_failed_check(tmp_path: Path) -> None:
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 3 and "no part compiled" in checks["engine"]["found"]
     assert "self-test" not in checks
+
+
+def test_an_engine_without_a_model_is_a_fault_of_usage() -> None:
+    done = command("--engine", "cpu")
+    assert done.returncode == 2 and "--engine goes with a MODEL" in done.stderr and not done.stdout
 
 
 def test_a_model_that_fails_its_self_test_is_a_failed_check(tmp_path: Path) -> None:

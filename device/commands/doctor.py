@@ -30,6 +30,8 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
     from ..doctor.report import STEPS, examine
     from ..doctor.system import here
 
+    if model is None and engine != "auto":
+        raise click.UsageError("--engine goes with a MODEL to run on it")
     if model is not None:
         require_file(model, "model")
     with bar("looking", STEPS, quiet) as step:

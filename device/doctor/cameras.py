@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .check import Check
+from .packages import INSTALL
 from .system import System, how_it_ended
 
 COMMAND = (sys.executable, "-P", "-m", "edgevision", "cameras", "--json")
 TIMEOUT_S = 60.0
 """Each camera is opened for one frame; some take seconds to start."""
-PICAMERA = "sudo apt install python3-picamera2, in a virtual environment made with --system-site-packages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ def checks(found: Cameras, system: System) -> tuple[Check, ...]:
     """One line; a second where a CSI camera is there and cannot be used."""
     lines = [_listed(found, system)]
     if found.lacking:
-        lines.append(Check("CSI camera", False, found.lacking, expected="picamera2 or rpicam-vid", fix=PICAMERA))
+        lines.append(
+            Check("CSI camera", False, found.lacking, expected="picamera2 or rpicam-vid", fix=INSTALL["picamera2"])
+        )
     return tuple(lines)
 
 

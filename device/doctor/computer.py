@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edgevision import __version__
+
 from .check import Check
 from .system import System
 
@@ -12,8 +14,8 @@ BY_APT = "sudo apt install python3-numpy python3-opencv, and in a virtual enviro
 
 
 def checks(system: System) -> tuple[Check, ...]:
-    """Four lines."""
-    return _python(system), _pointers(system), _system(system), _board(system)
+    """Five lines."""
+    return Check("edgevision", True, __version__), _python(system), _pointers(system), _system(system), _board(system)
 
 
 def _python(system: System) -> Check:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .check import Check
 from .system import Answer, System, how_it_ended
@@ -15,6 +15,7 @@ TIMEOUT_S = 60.0
 """A busy Pi Zero 2 imports the slowest of them in about 10 s."""
 AT_ONCE = 2
 """A small Pi has the memory for no more."""
+HIDDEN = "installed by apt, but hidden from this virtual environment"
 _TRY = """
 import importlib, sys
 module = importlib.import_module(sys.argv[1])
@@ -31,12 +32,14 @@ MODULES = {
 }
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 """All of them put their files into the one folder cv2."""
+VENV = "/usr/bin/python3 -m venv --system-site-packages .venv"
+"""apt's packages are for the system's own Python, and hidden from a virtual environment that does not ask for them."""
 INSTALL = {
     "numpy": "pip install numpy",
     "OpenCV": "pip install opencv-python-headless",
     "LiteRT": "pip install ai-edge-litert",
     "tflite-runtime": "pip install tflite-runtime",
-    "picamera2": "sudo apt install python3-picamera2, and make the virtual environment with --system-site-packages",
+    "picamera2": f"sudo apt install python3-picamera2, then {VENV}",
 }
 INSTALL_32 = {"numpy": "sudo apt install python3-numpy", "OpenCV": "sudo apt install python3-opencv"}
 """pip has none for a 32-bit system."""
@@ -103,7 +106,17 @@ def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Chec
         "picamera2": picamera_needed,
     }
     install = INSTALL | (INSTALL_32 if narrow else {})
+    found = _with_hidden_picamera(found, system)
     return tuple(_check(name, found, needed[name], install[name]) for name in MODULES)
+
+
+def _with_hidden_picamera(found: Packages, system: System) -> Packages:
+    """picamera2 that apt installed and this Python does not see is another fault than none."""
+    there = system.path("/usr/lib/python3/dist-packages/picamera2").is_dir()
+    if found.tried["picamera2"] != Tried(None) or not there:
+        return found
+    hidden = Tried(None, HIDDEN)
+    return replace(found, tried={**found.tried, "picamera2": hidden})
 
 
 def _check(name: str, found: Packages, needed: bool, install: str) -> Check:
@@ -127,6 +140,8 @@ def _mend(name: str, found: Packages) -> str:
     problem = found.tried[name].problem
     if "libGL.so" in problem or "libgthread" in problem:
         return "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
+    if problem == HIDDEN:
+        return VENV
     if name == "picamera2":
         return "sudo apt install --reinstall python3-picamera2 python3-libcamera"
     return f"pip install --force-reinstall {INSTALL[name].rpartition(' ')[2]}"
