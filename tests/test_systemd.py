@@ -177,6 +177,19 @@ def test_a_configuration_is_kept_amended_and_never_lost(root: Path, tmp_path: Pa
     assert "smooth = 5" in changed
 
 
+def test_a_configuration_may_name_a_model_of_its_own_root(root: Path) -> None:
+    install(root, model=ready.path())
+    release = root / "opt" / "release" / "m.tflite"
+    release.parent.mkdir(parents=True)
+    at(root, MODEL).rename(release)
+    at(root, CONFIG).write_text('model = "/opt/release/m.tflite"\n')
+    install(root)
+    assert at(root, CONFIG).read_text() == 'model = "/opt/release/m.tflite"\n'
+    release.unlink()
+    with pytest.raises(MissingFile, match="/opt/release/m"):
+        install(root)
+
+
 def test_the_network_is_open_for_a_camera_that_is_there(root: Path) -> None:
     assert setting(install(root, model=ready.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
     assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]

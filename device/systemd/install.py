@@ -149,10 +149,12 @@ def _model(wish: Wish, given: dict[str, Any]) -> Path:
     """The model's file, read once: one that cannot be opened is found here and not at the next start."""
     from edgevision.runs import newest
 
-    path = given.get("model") or newest(wish.runs, "convert-*/*.tflite") or ready.path()
-    given["model"] = path
-    modelfile.read(require_file(Path(path), "model")).effective_card()
-    return Path(path)
+    path = Path(given.get("model") or newest(wish.runs, "convert-*/*.tflite") or ready.path())
+    if path.is_absolute() and not path.exists():  # what an installed configuration names is seen from its own root
+        there = place(wish.root, PurePosixPath(path))
+        path = there if there.exists() else path
+    modelfile.read(require_file(path, "model")).effective_card()
+    return path
 
 
 def _python(wish: Wish) -> PurePosixPath:
@@ -179,7 +181,8 @@ def _visible(python: PurePosixPath, root: Path) -> tuple[PurePosixPath, ...]:
     here = Path(__file__).resolve()
     checkout = here.parents[2]  # device/systemd/install.py in a checkout; within site-packages it is below the prefix
     folders = {Path(sys.prefix), Path(sys.base_prefix), checkout}
-    found = sorted(PurePosixPath(folder.resolve()) for folder in folders)
+    # A link into or out of a home must work from both ends.
+    found = sorted({PurePosixPath(path) for folder in folders for path in (folder, folder.resolve())})
     kept = [
         one for one in found if hidden(one) and not any(one != other and one.is_relative_to(other) for other in found)
     ]
