@@ -14,6 +14,7 @@ from .load import LoadedModel, load
 from .options import ConvertOptions
 from .scan import Scan
 from .task import infer_task
+from .two_scores import with_two_scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +36,7 @@ def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
         answer = infer_task(found.config, loaded.outputs, found.training)
+        loaded, answer = with_two_scores(loaded, answer)
         inferred = infer_rule(found.config, shape, loaded.outputs, found.card, options.rule)
     except BadModel as error:
         raise BadModel(f"{found.path}: {error}") from None

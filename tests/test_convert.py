@@ -23,6 +23,8 @@ from edgevision.convert.load import LoadedModel, load  # noqa: E402
 from edgevision.convert.quantize import to_int8  # noqa: E402
 from edgevision.convert.report import ConvertReport  # noqa: E402
 from edgevision.convert.scan import scan  # noqa: E402
+from edgevision.convert.task import infer_task  # noqa: E402
+from edgevision.convert.two_scores import with_two_scores  # noqa: E402
 from edgevision.convert.verify import verify  # noqa: E402
 
 from edgevision import modelfile, open_model, pictures, selftest  # noqa: E402
@@ -417,7 +419,7 @@ def test_mixed_precision_and_uint8_inputs_become_float(tmp_path: Path) -> None:
 
 
 def test_gray_and_yes_or_no(tmp_path: Path) -> None:
-    """One channel in, one sigmoid out: two labels, no and yes."""
+    """One channel in, one sigmoid out: two labels, no and yes, and in the file one score for each."""
     keras = backend.keras()
     keras.utils.set_random_seed(1)
     model = network([keras.layers.Rescaling(1 / 255)], (24, 24, 1), "sigmoid", 1)
@@ -432,8 +434,37 @@ def test_gray_and_yes_or_no(tmp_path: Path) -> None:
     assert any(note.startswith("no independent report") for note in found.notes)
     with open_model(found.path) as opened:
         answer = opened.predict(DRAWN[0])
+        assert opened.card.activation == "softmax"
     assert sorted(label.index for label in answer.labels) == [0, 1]
-    assert sum(label.score for label in answer.labels) == pytest.approx(1.0, abs=1e-5)
+    assert sum(label.score for label in answer.labels) == pytest.approx(1.0, abs=2 / 256)
+    assert found.graph.output_specs[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize("end", ["dense", "activation", "no bias", "shared"])
+def test_yes_or_no_becomes_two_scores_that_say_the_same(tmp_path: Path, end: str) -> None:
+    """softmax([0, z]) is [1 - sigmoid(z), sigmoid(z)]; where the last layer cannot be rewritten, nothing is."""
+    keras = backend.keras()
+    layers = keras.layers
+    if end == "dense":
+        model = network([layers.Rescaling(1 / 255)], end="sigmoid", units=1)
+    elif end == "shared":
+        body = network([], end="sigmoid", units=1)
+        model = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), layers.Rescaling(1 / 255), body])
+    else:
+        body = network([layers.Rescaling(1 / 255)], end="relu", units=5)
+        tail = [layers.Dense(1, use_bias=end != "no bias"), layers.Activation("sigmoid")]
+        model = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), *body.layers, *tail])
+    loaded = saved(model, tmp_path / "m.keras")
+    before = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))[:, 0]
+    changed, answer = with_two_scores(loaded, infer_task(loaded.scan.config, loaded.outputs))
+    after = np.asarray(changed.keras(DRAWN.astype(np.float32), training=False))
+    if end == "shared":
+        assert changed is loaded and answer.activation == "sigmoid"
+    else:
+        assert (changed.outputs, answer.activation, answer.classes) == (2, "softmax", 2)
+        assert after == pytest.approx(np.stack([1 - before, before], axis=1), abs=1e-5)
+        rule = infer_rule(loaded.scan.config, (HEIGHT, WIDTH, 3), 2, None, RuleOptions())
+        assert make_float_model(changed, rule).outputs(DRAWN) == pytest.approx(after, abs=1e-5)
 
 
 def test_an_operator_without_int8_form_is_named(tmp_path: Path) -> None:

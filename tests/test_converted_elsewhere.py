@@ -78,6 +78,44 @@ def test_mediapipe_gives_the_same_answers(converted: Path, shared: Path, tmp_pat
     assert same == COUNT
 
 
+def test_a_yes_or_no_network_opens_in_mediapipe(tmp_path: Path) -> None:
+    """What `train` makes of two classes ends in one sigmoid; MediaPipe wants one score a label."""
+    from edgevision.convert import backend
+    from edgevision.convert.convert import ConvertOptions, convert
+
+    python, keras = environment("mediapipe"), backend.keras()
+    layers = keras.layers
+    body = [
+        layers.Rescaling(1 / 127.5, -1.0),
+        layers.Conv2D(8, 3, strides=2),
+        layers.ReLU(6.0),
+        layers.GlobalAveragePooling2D(),
+    ]
+    keras.Sequential([keras.Input((32, 32, 3)), *body, layers.Dense(1, activation="sigmoid")]).save(
+        tmp_path / "m.keras"
+    )
+    chance = np.random.default_rng(3)
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    for path in paths:
+        drawn = np.clip(chance.normal(chance.integers(30, 220, 3), 40, (32, 32, 3)), 0, 255)
+        path.write_bytes(pictures.encode_png(Frame(drawn.astype(np.uint8))))
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    made = convert(
+        ConvertOptions(tmp_path / "m.keras", tmp_path, labels=tmp_path / "labels.txt", output=tmp_path / "m.tflite")
+    )
+    assert made.compatibility.mediapipe.ok
+    done = subprocess.run(
+        [python, str(HERE / "mediapipe_child.py"), str(made.path), *map(str, paths)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    theirs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    with open_model(made.path) as model:
+        for path, found in zip(paths, theirs, strict=True):
+            ours = {label.name: label.score for label in model.predict(pictures.read(path)).labels}
+            assert {one["name"]: one["score"] for one in found} == pytest.approx(ours, abs=1e-4)
+
+
 def _agree(stored: np.ndarray, top: dict[str, Any], labels: tuple[str, ...]) -> bool:
     best = np.flatnonzero(stored == stored.max())
     return (
