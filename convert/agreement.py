@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgevision import metrics
 from edgevision.card import ModelCard
 from edgevision.errors import BadModel, BadPicture
 from edgevision.interpreter import Interpreter
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     Scores = npt.NDArray[np.float32]
 
-FLOOR = 1.0 / 512
-"""Half a step of an 8-bit score: below it the int8 model cannot tell, and a divergence would be one of noise."""
 CHECKED = 8
 """Pictures on which the float .tflite, which is quick and small, must answer as Keras itself does."""
 MAX_DIFFERENCE = 1e-3
@@ -83,7 +82,7 @@ def compare(
         kept.append(judged)
         tops.append((int(np.argmax(wanted)), int(np.argmax(got))))
         ties += int(np.count_nonzero(got == got.max()) > 1)
-        divergence += _divergence(wanted, got)
+        divergence += float(metrics.divergence(wanted[np.newaxis], got[np.newaxis])[0])
         surest.consider(judged.path, judged.labels, picture, wanted, got)
         stretched.consider(frame, got)
         step(len(kept) + len(skipped))
@@ -136,15 +135,6 @@ class _Stretched:
         found = scores_of(self._model, pixels(frame, self._rule), self._card)
         self.total += 1
         self.same += int(np.argmax(found) == np.argmax(by_rule))
-
-
-def _divergence(wanted: Scores, got: Scores) -> float:
-    """Kullback-Leibler, with all classes that neither side can tell from zero put together."""
-    telling = (wanted >= FLOOR) | (got >= FLOOR)
-    p, q = (np.append(side[telling], max(float(side[~telling].sum()), 0.0)) for side in (wanted, got))
-    p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
-    p, q = p / p.sum(), q / q.sum()
-    return float(np.sum(p * np.log(p / q)))
 
 
 def _summary(

@@ -13,6 +13,7 @@ from edgevision.card import ModelCard
 from edgevision.data import Frame
 from edgevision.dataset import Dataset, Item, open_dataset
 from edgevision.errors import BadInput, BadPicture
+from edgevision.label_match import fold
 
 from .calibrate import CalibrationSet, Skipped, file_sha256, fingerprint
 
@@ -101,7 +102,7 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
             skipped.append(Skipped(Path(item.path), USED))
             continue
         used.add(digest)
-        every = frozenset().union(*(known[_key(name)] for name in item.labels))
+        every = frozenset().union(*(known[fold(name)] for name in item.labels))
         found.append(Judged(Path(item.path), digest, every, item))
     if not found:
         raise BadInput(f"{path}: no picture is left to report on; all of them calibrated the model, or are damaged")
@@ -123,7 +124,7 @@ def _hashed(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[tuple[Ite
 
 
 def _check_labels(data: Dataset, items: Sequence[Item], known: dict[str, frozenset[int]], path: Path) -> None:
-    unknown = sorted({name for item in items for name in item.labels if _key(name) not in known})
+    unknown = sorted({name for item in items for name in item.labels if fold(name) not in known})
     if unknown:
         raise BadInput(
             f"{path}: the model has no class {unknown[0]!r}; labels must be its label names or class numbers "
@@ -134,7 +135,7 @@ def _check_labels(data: Dataset, items: Sequence[Item], known: dict[str, frozens
 def _folder_label(path: Path, root: Path, known: dict[str, frozenset[int]]) -> frozenset[int]:
     """The class that the nearest folder above a picture is named after."""
     for parent in path.relative_to(root).parents:
-        found = known.get(_key(parent.name))
+        found = known.get(fold(parent.name))
         if found:
             return found
     return frozenset()
@@ -143,10 +144,5 @@ def _folder_label(path: Path, root: Path, known: dict[str, frozenset[int]]) -> f
 def _indices(labels: Sequence[str]) -> dict[str, frozenset[int]]:
     found: dict[str, frozenset[int]] = {}
     for index, label in enumerate(labels):
-        found[_key(label)] = found.get(_key(label), frozenset()) | {index}
+        found[fold(label)] = found.get(fold(label), frozenset()) | {index}
     return found
-
-
-def _key(name: str) -> str:
-    """Folder names write spaces as underscores, and either case."""
-    return " ".join(name.replace("_", " ").casefold().split())
