@@ -274,6 +274,18 @@ def test_folder_delivers_every_picture_in_order_and_an_error_for_a_bad_one(tmp_p
     assert camera.dropped == 0
 
 
+def test_pattern_names_pictures(tmp_path: Path) -> None:
+    for value, name in enumerate(["b.png", "a/1.png", "a/2.png", "a/2.txt"]):
+        picture(tmp_path / name, value * 50)
+    found = frames(open_source(str(tmp_path / "**" / "*[12].*")))
+    assert [Path(item.source).name for item in found] == ["1.png", "2.png"]
+    with pytest.raises(BadInput, match=r"no picture is named by '.*\.jpg'"):
+        open_source(str(tmp_path / "*.jpg"))
+    picture(tmp_path / "[1].png", 7)  # a file of this very name comes first
+    (frame,) = frames(open_source(str(tmp_path / "[1].png")))
+    assert frame.source.endswith("[1].png")
+
+
 def test_one_picture(tmp_path: Path) -> None:
     (frame,) = frames(open_source(str(picture(tmp_path / "one.png", 7))))
     assert (frame.width, frame.height, frame.source) == (12, 8, str(tmp_path / "one.png"))

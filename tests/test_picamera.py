@@ -342,6 +342,13 @@ def test_what_the_child_says_becomes_one_line(child: Callable[..., Path], fault:
     assert "\n" not in str(caught.value)
 
 
+def test_child_that_delivers_nothing_is_ended(child: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    child(frames=0)  # and then it hangs
+    monkeypatch.setattr(rpicam, "FIRST_FRAME_S", 0.5)
+    with pytest.raises(CameraError, match=r"rpicam:0 delivered no frame within 0\.5 s"):
+        rpicam.open_rpicam("rpicam:0")
+
+
 def test_older_name_of_the_program(child: Callable[..., Path]) -> None:
     child(name="libcamera-vid")
     assert str(rpicam.program()).endswith("libcamera-vid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,15 @@ def open_folder(path: Path) -> Source:
         kinds = ", ".join(sorted(pictures.SUFFIXES))
         raise BadInput(f"no pictures in {path} or below (looked for {kinds})")
     return EveryFrame(PictureReader(str(path), found))
+
+
+def open_glob(pattern: str) -> Source:
+    """All pictures that a pattern such as ``photos/**/*.jpg`` names, in sorted order. Raises BadInput: there are none."""
+    paths = (Path(name) for name in glob.glob(pattern, recursive=True))
+    found = sorted(path for path in paths if path.suffix.lower() in pictures.SUFFIXES and path.is_file())
+    if not found:
+        raise BadInput(f"no picture is named by {pattern!r}, and no file or folder has this name")
+    return EveryFrame(PictureReader(pattern, found))
 
 
 def open_picture(path: Path) -> Source:

@@ -151,8 +151,8 @@ class Frozen(CameraLost):
     """The camera delivers, but always the same."""
 
 
-def open_steadily(attempt: Callable[[], Source], spec: str) -> Source:
+def open_steadily(attempt: Callable[[], Source]) -> Source:
     """Opens what may hang, so that Ctrl-C ends the wait at once. Raises what the attempt raises."""
-    source = Opening(attempt, spec).wait()
+    source = Opening(attempt, "camera").wait()
     assert source is not None  # only ``abandon`` gives None
     return source

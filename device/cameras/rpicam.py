@@ -13,7 +13,7 @@ import subprocess
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from threading import Thread
+from threading import Thread, Timer
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,7 @@ SIZES = ((896, 672), (1152, 648))
 FPS = 30.0
 FROZEN_S = 5.0
 LIST_S = 15.0
+FIRST_FRAME_S = 10.0
 _END_S = 2.0
 _PIPE_BYTES = 1 << 20
 _LISTED = re.compile(r"^\s*(\d+) : (\S+) \[(\d+)x(\d+)[^\]]*\] \((.+)\)\s*$")
@@ -105,6 +106,7 @@ class RpicamReader:
             self._child = subprocess.Popen(
                 command(path, camera.number, width, height, fps),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=_quiet(),
+                start_new_session=True,  # Ctrl-C is for us; a child that ended by it would look like a lost camera
             )  # fmt: skip
         except OSError as error:
             raise CameraError(f"cannot start {path}: {error.strerror}") from None
@@ -177,20 +179,8 @@ def _gist(lines: list[str]) -> str:
 def command(path: str, number: int, width: int, height: int, fps: float) -> Sequence[str]:
     """What is run: no window, no end, raw frames to stdout, each as soon as it is there."""
     size = ["--width", str(width), "--height", str(height), "--framerate", f"{fps:g}"]
-    return [
-        path,
-        "--camera",
-        str(number),
-        "--timeout",
-        "0",
-        "--nopreview",
-        "--codec",
-        "yuv420",
-        *size,
-        "--flush",
-        "--output",
-        "-",
-    ]
+    how = ["--timeout", "0", "--nopreview", "--codec", "yuv420", *size, "--flush", "--output", "-"]
+    return [path, "--camera", str(number), *how]
 
 
 def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
@@ -203,13 +193,27 @@ def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
         raise CameraError(f"no such camera: {spec!r}; rpicam-vid sees {there}")
     camera = matches[0]
     reader = RpicamReader(camera, path, wanted, clock)
-    try:
-        reader.read()  # proves that it delivers; itself old when the loop begins
-    except BaseException:
-        reader.close()
-        raise
+    _prove(reader)
     frozen_s = wanted.frozen_after(FROZEN_S)
     return NewestFrame(reader, TIMEOUT_S, frozen_s, may_repeat=False, identity=f"rpicam:{camera.identity}")
+
+
+def _prove(reader: RpicamReader) -> None:
+    """Waits for a first frame, which is old when the loop begins. Raises CameraError, and ends the child."""
+    late = Timer(FIRST_FRAME_S, reader.interrupt)
+    late.daemon = True
+    late.start()
+    try:
+        reader.read()
+    except BaseException as error:
+        reader.close()
+        if late.finished.is_set() and isinstance(error, CameraLost):
+            raise CameraError(
+                f"{reader.spec} delivered no frame within {FIRST_FRAME_S:g} s; is its cable right?"
+            ) from None
+        raise
+    finally:
+        late.cancel()
 
 
 def _require() -> str:

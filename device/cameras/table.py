@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from importlib import import_module
 from pathlib import Path
@@ -35,12 +36,12 @@ UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
 
 
 def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``--camera``: a number, a /dev path, a URL, ``test:``. Raises CameraError, BadInput, UnknownName."""
+    """``--camera``: a number, a /dev path, a prefix of PREFIXES, ``-``. Raises CameraError, BadInput, UnknownName."""
     return _as_wanted(_camera(spec, clock, wanted), wanted)
 
 
 def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``--source``: a picture, a folder, a video file, a URL, ``test:``. Raises MissingFile, BadInput, CameraError."""
+    """``--source``: a picture, folder, pattern (``*.jpg``), video, URL, ``-``, ``test:``. Raises MissingFile, BadInput, CameraError."""
     return _as_wanted(_source(spec, clock, wanted), wanted)
 
 
@@ -85,6 +86,11 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     if not path.exists():
         if _prefix(spec) in PREFIXES:
             return _steady(spec, clock, wanted)
+        if glob.has_magic(spec):
+            from .pictures import open_glob
+
+            _refuse_size(spec, wanted)
+            return open_glob(spec)
         raise MissingFile(
             f"no such file or folder: {spec}" + (f"; for a camera write --camera {spec}" if spec.isdecimal() else "")
         )
@@ -106,7 +112,7 @@ def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
         return _back_end(spec, clock, wanted)
     from .reopening import Reopening, open_steadily
 
-    first = open_steadily(lambda: _back_end(spec, clock, wanted), spec)
+    first = open_steadily(lambda: _back_end(spec, clock, wanted))
     identity = str(getattr(first, "identity", spec))
     return Reopening(first, lambda: _back_end(identity, clock, wanted), clock)
 
