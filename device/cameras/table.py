@@ -41,7 +41,7 @@ def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
 
 
 def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``--source``: a picture, folder, pattern (``*.jpg``), video, URL, ``-``, ``test:``. Raises MissingFile, BadInput, CameraError."""
+    """``--source``: a picture, folder, pattern, video, URL, ``-``, ``test:``. Raises MissingFile, BadInput, CameraError."""
     return _as_wanted(_source(spec, clock, wanted), wanted)
 
 
