@@ -10,18 +10,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import edgevision
 from edgevision import modelfile
 from edgevision.card import ModelCard
 from edgevision.engines import edgetpu, edgetpu_trial
 from edgevision.engines.choice import Choice, Unsuited
-from edgevision.engines.compiled import compiled_part, is_compiled
+from edgevision.engines.compiled import compiled_part, is_compiled, refuse_stranger
 from edgevision.engines.edgetpu_devices import plugged_in
 from edgevision.engines.edgetpu_listing import listing
 from edgevision.engines.edgetpu_reasons import explain
@@ -124,6 +127,16 @@ def test_names_that_are_none(name: str, said: str) -> None:
     with pytest.raises(UnknownName) as caught:
         check_name(name)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=30) | st.from_regex(r"(auto|cpu|edgetpu)(:[a-z0-9]*){0,3}", fullmatch=True))
+def test_any_name_is_known_or_refused_in_one_line(name: str) -> None:
+    try:
+        assert check_name(name) == name
+    except UnknownName as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert name.partition(":")[0] in ("auto", "cpu", "edgetpu") and not name.endswith(":")
 
 
 # --- which engine runs
@@ -260,6 +273,15 @@ def test_what_counts_as_compiled(data: Path, both: Path) -> None:
     assert not is_compiled(plain)
     assert not is_compiled(plain + b"edgetpu-custom-op"), "only the operator codes count"
     assert compiled_part(modelfile.read(both)) == (data / "tiny_edgetpu.tflite").read_bytes()
+
+
+@given(at=st.integers(0, 463), value=st.integers(0, 255))
+def test_a_damaged_compiled_part_is_judged_or_refused(at: int, value: int, data: Path) -> None:
+    damaged = bytearray((data / "tiny_edgetpu.tflite").read_bytes())
+    damaged[at] = value
+    with suppress(BadModel):
+        assert is_compiled(bytes(damaged)) in (True, False)
+        refuse_stranger(bytes(damaged), modelfile.read(data / "tiny.tflite"), "it")
 
 
 def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
