@@ -150,7 +150,7 @@ def test_one_picture_is_the_same_bytes_everywhere(folder: Path, name: str, tmp_p
     assert np.array_equal(device, in_evaluation(folder, plain, floats=False))
     assert np.array_equal(device, in_calibration(folder, rule))
     for place in ("memory", "disk", "none"):
-        assert np.array_equal(device, in_training(folder, rule, place, tmp_path)[0])
+        assert np.array_equal(device, in_training(folder, plain, place, tmp_path)[0])
 
 
 @pytest.mark.parametrize("name", RULES)
