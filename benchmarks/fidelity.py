@@ -8,7 +8,7 @@ scores it on all others of the folder. With --class-offset the digits that a fil
 are its class. ai-edge-quantizer takes part where its environment is there: make env-quantizer.
 
 Intervals are of 95 %: a picture that several draws score counts once, by its mean, so that more draws do not pretend to
-be more pictures. Prints Markdown.
+be more pictures. Prints Markdown; Ctrl-C ends with the draws that are done.
 """
 
 from __future__ import annotations
@@ -182,23 +182,33 @@ def _inlined(flatbuffer: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def measure(case: Case, options: argparse.Namespace) -> dict[str, Tally]:
-    """All methods on all draws."""
+def measure(case: Case, options: argparse.Namespace) -> tuple[dict[str, Tally], int]:
+    """All methods on all draws, or on those that were done when Ctrl-C came; and how many these are."""
     tallies: dict[str, Tally] = {}
-    for seed in range(options.draws):
-        drawn = np.random.default_rng(seed).permutation(len(case.pictures))[: options.count]
-        for name in options.only:
-            started = perf_counter()
-            if name == "aeq":
-                every = quantizer(options.quantizer, case, drawn)
-            else:
-                every = {name: (plain if name == "plain" else ours(name))(case, drawn)}
-            seconds = perf_counter() - started
-            for method, flatbuffer in every.items():
-                # Both ways of ai-edge-quantizer run in one process; the time is that of both.
-                score(tallies.setdefault(method, Tally()), flatbuffer, case, drawn, seconds / len(every))
-            print(f"{case.name}: draw {seed + 1}, {name}, {seconds:.0f} s", file=sys.stderr)
-    return tallies
+    done = 0
+    with contextlib.suppress(KeyboardInterrupt):
+        for seed in range(options.draws):
+            drawn = np.random.default_rng(seed).permutation(len(case.pictures))[: options.count]
+            made = {
+                method: found for name in options.only for method, found in make(name, case, drawn, options).items()
+            }
+            for method, (flatbuffer, seconds) in made.items():
+                score(tallies.setdefault(method, Tally()), flatbuffer, case, drawn, seconds)
+            done += 1
+    return tallies, done
+
+
+def make(name: str, case: Case, drawn: Array, options: argparse.Namespace) -> dict[str, tuple[bytes, float]]:
+    """int8 models by method, and the seconds that each took."""
+    started = perf_counter()
+    if name == "aeq":
+        every = quantizer(options.quantizer, case, drawn)
+    else:
+        every = {name: (plain if name == "plain" else ours(name))(case, drawn)}
+    seconds = perf_counter() - started
+    print(f"{case.name}: {name}, {seconds:.0f} s", file=sys.stderr, flush=True)
+    # Both ways of ai-edge-quantizer run in one process; the time is that of both.
+    return {method: (flatbuffer, seconds / len(every)) for method, flatbuffer in every.items()}
 
 
 def score(tally: Tally, flatbuffer: bytes, case: Case, drawn: Array, seconds: float) -> None:
@@ -280,10 +290,12 @@ def main() -> None:
         options.only.remove("aeq")
     for path in options.models:
         case = open_case(path, options.photos, options.class_offset)
-        tallies = measure(case, options)
+        tallies, draws = measure(case, options)
+        if not draws:
+            sys.exit(130)
         total = len(case.pictures)
         print(f"\n## {case.name}\n")
-        print(f"{options.draws} draws of {options.count} pictures, each scored on the other {total - options.count}.\n")
+        print(f"{draws} draws of {options.count} pictures, each scored on the other {total - options.count}.\n")
         print("\n".join([*table(tallies), "", *comparisons(tallies)]), flush=True)
     known = versions()
     print("\nMade with " + ", ".join(f"{name} {known[name]}" for name in known if name != "opencv-python") + ".")
