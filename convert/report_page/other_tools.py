@@ -48,7 +48,9 @@ def _interface(report: ConvertReport) -> list[list[str]]:
     rows = [
         ["input", f"{_tensor(spec)}: {report.card.rule.order} bytes, 0 to 255"] for spec in report.graph.input_specs
     ]
-    rows += [["output", f"{_tensor(spec)}: {_meaning(spec)}"] for spec in report.graph.output_specs]
+    rows += [
+        ["output", f"{_tensor(spec)}: {_meaning(n, spec, report)}"] for n, spec in enumerate(report.graph.output_specs)
+    ]
     labels = f"{len(report.card.labels)} lines in {LABELS}, inside the file" if report.card.labels else "none"
     return [*rows, ["labels", labels], ["metadata", "standard TFLite metadata: name, normalization, labels"]]
 
@@ -57,9 +59,12 @@ def _tensor(spec: TensorSpec) -> str:
     return f"{spec.dtype} [{', '.join(map(str, spec.shape))}]"
 
 
-def _meaning(spec: TensorSpec) -> str:
+def _meaning(number: int, spec: TensorSpec, report: ConvertReport) -> str:
+    embedding = report.card.embedding
+    what = "feature" if embedding is not None and embedding.output == number else "score"
+    each = "by which edgevision teach learns new classes" if what == "feature" else "one a class"
     if not spec.quantized:
-        return "one value a class"
+        return f"{what}s, {each}"
     offset = f" - {spec.zero_point}" if spec.zero_point > 0 else f" + {-spec.zero_point}" if spec.zero_point else ""
     value = f"(value{offset})" if offset else "value"
-    return f"score = {value} * {spec.scale:.6g}, one a class"
+    return f"{what} = {value} * {spec.scale:.6g}, {each}"
