@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .check import Check
-from .packages import INSTALL
+from .packages import INSTALL, Packages
 from .system import System, how_it_ended
 
 COMMAND = (sys.executable, "-P", "-m", "edgevision", "cameras", "--json")
@@ -27,10 +27,10 @@ class Cameras:
     """For people: number, name and what opens it."""
     forbidden: tuple[str, ...] = ()
     """Nodes that this user may not open."""
-    through_libcamera: bool = False
-    """One of the usable is a CSI camera."""
+    csi: bool = False
+    """A CSI camera is plugged in, usable or not."""
     lacking: str = ""
-    """What keeps a CSI camera from being used."""
+    """What keeps CSI cameras from being used."""
     problem: str = ""
     """Why they could not be listed."""
 
@@ -50,7 +50,7 @@ def _cameras(listed: dict[str, Any]) -> Cameras:
     return Cameras(
         usable=tuple(_one(camera) for camera in found),
         forbidden=forbidden,
-        through_libcamera=any(camera["through"] != "V4L2" for camera in found),
+        csi=any(camera["through"] != "V4L2" for camera in found) or any("CSI" in other["reason"] for other in others),
         lacking="; ".join(hint for hint in hints if "usermod" not in hint),
     )
 
@@ -60,19 +60,19 @@ def _one(camera: dict[str, Any]) -> str:
     return f"{camera['number']}: {camera['name']} ({camera['through']}{state})"
 
 
-def checks(found: Cameras, system: System) -> tuple[Check, ...]:
-    """One line; a second where a CSI camera is there and cannot be used."""
-    lines = [_listed(found, system)]
-    if found.lacking:
-        lines.append(
-            Check("CSI camera", False, found.lacking, expected="picamera2 or rpicam-vid", fix=INSTALL["picamera2"])
-        )
-    return tuple(lines)
+def checks(found: Cameras, packages: Packages, system: System) -> tuple[Check, ...]:
+    """One line; a second where CSI cameras cannot be used, which matters if there is one."""
+    if not found.lacking:
+        return (_listed(found, system),)
+    absent = not packages.tried["picamera2"].problem
+    fix = INSTALL["picamera2"] if absent else "mend picamera2 as its lines above say"
+    lacking = Check("libcamera", False, found.lacking, expected="works", fix=fix, needed=found.csi)
+    return _listed(found, system), lacking
 
 
 def _listed(found: Cameras, system: System) -> Check:
     if found.problem:
-        return Check("cameras", False, found.problem, fix="edgevision cameras", needed=False)
+        return Check("cameras", False, found.problem, fix="EDGEVISION_DEBUG=1 edgevision cameras", needed=False)
     if found.usable:
         return Check("cameras", True, "; ".join(found.usable))
     if found.forbidden:

@@ -9,9 +9,13 @@ from .packages import OPENCVS, Packages
 from .system import System
 
 
-def checks(found: Packages, system: System) -> tuple[Check, ...]:
-    """One line for each pair that clashes; one that says so where none does."""
+def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Check, ...]:
+    """One line for each pair that clashes; one that says so where none does.
+
+    ``picamera_needed``: there is a camera that nothing else opens.
+    """
     clashes = [check for rule in RULES for check in rule(found, system)]
+    clashes += _old_picamera_new_numpy(found, system, picamera_needed)
     return tuple(clashes) or (Check("versions", True, "no two packages are known to clash"),)
 
 
@@ -56,7 +60,7 @@ def _old_runtime_new_numpy(found: Packages, _: System) -> Iterator[Check]:
         )
 
 
-def _old_picamera_new_numpy(found: Packages, system: System) -> Iterator[Check]:
+def _old_picamera_new_numpy(found: Packages, system: System, needed: bool) -> Iterator[Check]:
     """The simplejpeg of Bookworm, which picamera2 imports, is built for numpy 1."""
     problem = found.tried["picamera2"].problem
     about_numpy = "numpy.dtype size changed" in problem or "_ARRAY_API" in problem or "NumPy 1.x" in problem
@@ -67,6 +71,7 @@ def _old_picamera_new_numpy(found: Packages, system: System) -> Iterator[Check]:
             f"this system's picamera2 (its simplejpeg) needs numpy 1, numpy is {found.versions['numpy']}",
             expected="numpy 1 with OpenCV 4 on Bookworm",
             fix=OLDER,
+            needed=needed,
         )
 
 
@@ -75,7 +80,6 @@ RULES: tuple[Callable[[Packages, System], Iterator[Check]], ...] = (
     _two_opencvs,
     _new_opencv_old_numpy,
     _old_runtime_new_numpy,
-    _old_picamera_new_numpy,
 )
 
 

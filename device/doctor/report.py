@@ -19,13 +19,14 @@ def examine(system: System, step: Callable[[], None] = lambda: None) -> tuple[Se
     found = packages.look(system, step)
     accelerators = accelerator.checks(system)
     step()
+    csi_unusable = seen.csi and bool(seen.lacking)
     return (
         Section("This machine", computer.checks(system)),
         Section(
             "Packages",
-            (*packages.checks(found, system, bool(seen.lacking)), *clashes.checks(found, system)),
+            (*packages.checks(found, system, csi_unusable), *clashes.checks(found, system, csi_unusable)),
         ),
-        Section("Cameras", (*cameras.checks(seen, system), *rights.checks(system))),
+        Section("Cameras", (*cameras.checks(seen, found, system), *rights.checks(system))),
         Section("Accelerator", accelerators),
         Section("Condition", condition.checks(system)),
     )
