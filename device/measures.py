@@ -13,7 +13,7 @@ from .stages import STAGES
 if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
 
-    from .snapshot import Snapshot
+    from .snapshot import SinkCount, Snapshot
     from .throttling import Watch
 
 
@@ -41,6 +41,7 @@ class Measures:
         self.memory_start = memory_mb()
         self.dropped: Callable[[], int] = lambda: 0
         self.reconnects: Callable[[], int] = lambda: 0
+        self.sinks: Callable[[], tuple[SinkCount, ...]] = lambda: ()
 
     @property
     def items(self) -> int:
@@ -101,4 +102,5 @@ class Measures:
             memory_mb={"start": self.memory_start, "end": memory_mb(), "peak": peak_memory_mb()},
             temperature_c=temperature_c(),
             throttled=None if self._watch is None else self._watch.holding,
+            sinks=self.sinks(),
         )

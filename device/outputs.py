@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgevision.protocols import Sink
 
     from .items import Unreadable
-    from .summary import SinkCount
+    from .snapshot import SinkCount
 
 
 class OutputClosed(Exception):
@@ -37,7 +37,7 @@ class _Guarded:
         self.on_event: Callable[[Event], None] | None = getattr(sink, "event", None)
 
     def count(self) -> SinkCount:
-        from .summary import SinkCount
+        from .snapshot import SinkCount
 
         written = int(getattr(self.sink, "written", self.written))
         return SinkCount(self.spec, written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)

@@ -87,6 +87,7 @@ class _Loop:
         self.last_error = ""
         measures.dropped = lambda: camera.dropped
         measures.reconnects = lambda: int(getattr(camera, "reconnects", 0))
+        measures.sinks = outputs.counts
 
     def spin(self, limit: int | None) -> tuple[Ending, str | None]:
         """Why the loop ended, and what went wrong if something did."""
@@ -226,7 +227,6 @@ class _Loop:
             model=model_facts(self.model),
             source=self.camera.spec,
             engine=engine_facts(self.model),
-            sinks=self.outputs.counts(),
             stopped_by=ending,
             message=message,
         )

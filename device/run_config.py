@@ -17,7 +17,6 @@ from edgevision.files import require_file
 
 LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
 """Of this one command line, not of a set-up."""
-PATHS = frozenset({"model", "summary", "runs", "contact_sheet", "collect", "state"})
 PLACES = frozenset({"camera", "source"})
 """Paths, too, unless they are a number, a URL or another kind of camera."""
 _KIND = re.compile(r"-|\d+|[A-Za-z][A-Za-z0-9+.]+:.*")
@@ -50,7 +49,7 @@ def read(path: Path, command: click.Command, ctx: click.Context) -> dict[str, An
             raise BadInput(f"{where}: no option {key!r}{_hint(key, known)}")
         parameter = known[key]
         assert parameter.name is not None
-        found[parameter.name] = _from_file(_checked(where, key, value, parameter, ctx), key, path.parent)
+        found[parameter.name] = _from_file(_checked(where, key, value, parameter, ctx), parameter, path.parent)
     return found
 
 
@@ -64,7 +63,7 @@ def dumps(command: click.Command, given: Mapping[str, Any], path: Path) -> str:
         if value is None or value is False or value == ():
             lines.append(f"# {key} =\n")
         else:
-            lines.append(f"{key} = {_literal(_to_file(value, key, path.parent))}\n")
+            lines.append(f"{key} = {_literal(_to_file(value, parameter, path.parent))}\n")
     return "\n".join(lines)
 
 
@@ -94,24 +93,24 @@ def _kinds(parameter: click.Parameter) -> tuple[tuple[type, ...], str]:
     return (str,), "a text"
 
 
-def _from_file(value: Any, key: str, folder: Path) -> Any:
+def _from_file(value: Any, parameter: click.Parameter, folder: Path) -> Any:
     """A relative path, seen from the folder of the file."""
-    if _is_path(value, key) and not Path(value).is_absolute():
+    if _is_path(value, parameter) and not Path(value).is_absolute():
         return type(value)(folder / value) if isinstance(value, Path) else str(folder / value)
     return value
 
 
-def _to_file(value: Any, key: str, folder: Path) -> Any:
+def _to_file(value: Any, parameter: click.Parameter, folder: Path) -> Any:
     """The other way round: a relative path was seen from the working directory."""
-    if not _is_path(value, key):
+    if not _is_path(value, parameter):
         return str(value) if isinstance(value, Path) else value
     return str(value) if Path(value).is_absolute() else os.path.relpath(value, folder)
 
 
-def _is_path(value: Any, key: str) -> bool:
-    if key in PATHS:
+def _is_path(value: Any, parameter: click.Parameter) -> bool:
+    if isinstance(parameter.type, click.Path):
         return True
-    return key in PLACES and (not _KIND.fullmatch(str(value)) or Path(str(value)).exists())
+    return parameter.name in PLACES and (not _KIND.fullmatch(str(value)) or Path(str(value)).exists())
 
 
 def _literal(value: Any) -> str:

@@ -8,6 +8,18 @@ Spread = dict[str, float | None]
 """p50, p95, p99 and max in milliseconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class SinkCount:
+    """How one output fared."""
+
+    spec: str
+    written: int
+    dropped: int
+    errors: int
+    message: str | None = None
+    """The last error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Counts and times so far. Unknown is None."""
@@ -37,14 +49,17 @@ class Snapshot:
     temperature_c: float | None
     throttled: list[str] | None
     """What slows the machine down now; of a whole run, what did at some time."""
+    sinks: tuple[SinkCount, ...]
 
     def describe(self) -> list[str]:
-        """Lines for people: counts, stages, machine."""
+        """Lines for people: counts, stages, machine, troubled outputs."""
         lines = [self._counts()]
         stages = [f"{name} {_three(spread)}" for name, spread in self.stages_ms.items() if spread["p50"] is not None]
         if stages:
             lines.append(f"ms a frame, p50/p95/p99: {', '.join(stages)}" + self._age())
-        return [*lines, *self._machine()]
+        troubled = [sink for sink in self.sinks if sink.errors or sink.dropped]
+        outputs = [f"output {sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped" for sink in troubled]
+        return [*lines, *self._machine(), *outputs]
 
     def _counts(self) -> str:
         rate = f", {self.rate_fps:.1f} frames/s" if self.rate_fps else ""

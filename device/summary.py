@@ -5,24 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .snapshot import Snapshot, count
+from .snapshot import Snapshot
 
 SCHEMA = "edgevision.run/1"
 Ending = Literal["end", "limit", "signal", "error"]
 FIRST = ("model", "source", "engine")
 """Keys that stand at the top of the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkCount:
-    """How one output fared."""
-
-    spec: str
-    written: int
-    dropped: int
-    errors: int
-    message: str | None = None
-    """The last error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +22,6 @@ class RunSummary(Snapshot):
     source: str
     engine: dict[str, Any]
     """requested, used, runtime, version, threads, fallback_reason."""
-    sinks: tuple[SinkCount, ...]
     stopped_by: Ending
     message: str | None = None
     """What went wrong, when an error ended it."""
@@ -45,17 +32,9 @@ class RunSummary(Snapshot):
         return {"schema": SCHEMA, **{key: values[key] for key in FIRST}, **values}
 
     def describe(self) -> list[str]:
-        """Lines for people: counts, stages, machine, troubled outputs."""
+        """Lines for people: as any snapshot's, and why it ended."""
         first, *others = Snapshot.describe(self)
-        return [
-            f"{first} (stopped by: {self.stopped_by})",
-            *others,
-            *(
-                f"output {sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped"
-                for sink in self.sinks
-                if sink.errors or sink.dropped
-            ),
-        ]
+        return [f"{first} (stopped by: {self.stopped_by})", *others]
 
 
 def model_facts(model: object) -> dict[str, Any]:

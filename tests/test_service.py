@@ -249,12 +249,29 @@ def test_sigusr1_tells_how_it_goes() -> None:
     status = json.loads(line)
     assert (status["type"], status["schema"]) == ("status", "edgevision.status/1")
     assert status["frames"] >= 1
+    assert status["sinks"][0]["spec"] == "json"
     assert {"still", "dropped", "errors", "reconnects", "seconds", "rate_fps", "temperature_c", "throttled"} < set(
         status
     )
     assert status["stages_ms"]["infer"]["p50"] > 0
     assert status["age_ms"]["p95"] is not None
     assert status["memory_mb"]["end"] > 10
+
+
+def test_sigusr1_in_words() -> None:
+    with subprocess.Popen(
+        command("--camera", "test:"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.send_signal(signal.SIGUSR1)
+        line = next(line for line in child.stderr if line.startswith("status: "))
+        child.terminate()
+        child.stdout.read()
+        child.stderr.read()
+    assert " dropped" in line
+    assert "frame" in line
 
 
 def until(condition: object) -> None:

@@ -152,6 +152,10 @@ def _machine(counted: Snapshot) -> Text:
     if counted.throttled:
         text.append(f"slowed down: {', '.join(counted.throttled)}", style="bold red not dim")
         text.append(" · ")
+    for sink in counted.sinks:
+        if sink.errors or sink.dropped:
+            text.append(f"{sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped", style="red not dim")
+            text.append(" · ")
     return text.append("Ctrl-C ends")
 
 
