@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -340,6 +341,15 @@ def test_the_display(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     show((Section("Packages", (Check("numpy", False, "bad \x1b[31m sign", fix="mend it"),)),), Path("m.tflite"))
     out = capsys.readouterr().out
     assert "\x1b" not in out and "1 of 1 checks failed" in out and "Next" not in out
+
+
+def test_a_terminal_that_knows_ascii_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", write_through=True))
+    show(examine(build(PI_4_THROTTLED, tmp_path)), None)
+    lines = written.getvalue().decode("ascii").splitlines()
+    assert any(line.split() == ["ok", "numpy", "1.26.4"] for line in lines)
+    assert any(line.strip().startswith("-> give it air") for line in lines)
 
 
 def command(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

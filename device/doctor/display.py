@@ -44,8 +44,9 @@ def show(sections: tuple[Section, ...], model: Path | None) -> None:
                     rows.add_row(*row)
             console.print(Padding(rows, (0, 0, 1, 2)))
     # A table fills its lines up to the edge; a pipe wants them without.
-    print("\n".join(line.rstrip() for line in painted.get().splitlines()))
-    print(_outcome(sections, model))
+    lines = [*(line.rstrip() for line in painted.get().splitlines()), _outcome(sections, model)]
+    encoding = sys.stdout.encoding or "ascii"
+    print("\n".join(lines).encode(encoding, "replace").decode(encoding))
 
 
 def _rows(check: Check) -> list[tuple[Text, ...]]:
