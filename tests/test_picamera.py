@@ -125,9 +125,16 @@ def test_request_whose_metadata_cannot_be_read_is_released_too(plug: Plug) -> No
     assert (machine.captured, machine.released, machine.closed) == (1, 1, 1)
 
 
-def test_camera_in_use(plug: Plug) -> None:
-    plug(Machine(busy=True))
-    with pytest.raises(CameraError, match=r"picamera:0 \(imx219\) is in use by another program$"):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("Failed to acquire camera: Device or resource busy", r"picamera:0 \(imx219\) is in use by another program$"),
+        ("no tuning file\nand more", r"cannot open picamera:0 \(imx219\): no tuning file$"),
+    ],
+)
+def test_camera_that_cannot_be_opened(plug: Plug, fault: str, said: str) -> None:
+    plug(Machine(fault=fault))
+    with pytest.raises(CameraError, match=said):
         open_picamera("picamera:0")
 
 

@@ -150,10 +150,10 @@ def _acquire(camera: LibcameraCamera) -> Any:
     try:
         opened = picamera2.Picamera2(camera.number)
     except Exception as error:
-        cause = f"{_first_line(error)} {_first_line(error.__cause__)}"
-        if "did not complete" in cause or "busy" in cause.lower() or "acquire" in cause.lower():
+        cause = _first_line(error.__cause__ or error)  # the error itself only says that there was one
+        if "busy" in cause.lower() or "acquire" in cause.lower():
             raise CameraError(f"{camera.spec} ({camera.name}) is in use by another program") from None
-        raise CameraError(f"cannot open {camera.spec} ({camera.name}): {cause.strip()}") from None
+        raise CameraError(f"cannot open {camera.spec} ({camera.name}): {cause}") from None
     identity = getattr(getattr(opened, "camera", None), "id", camera.identity)
     if identity != camera.identity:
         with suppress(Exception):

@@ -30,7 +30,8 @@ class Machine:
     """Bytes at the end of each row."""
     refuses: tuple[str, ...] = ()
     """Words of a configuration that it does not accept: lores, sensor."""
-    busy: bool = False
+    fault: str = ""
+    """Why no camera can be opened."""
     frames: int | None = None
     """None: without end."""
     boottime_ahead_s: float = 0.0
