@@ -195,6 +195,9 @@ def measure(case: Case, options: argparse.Namespace) -> tuple[dict[str, Tally], 
             for method, (flatbuffer, seconds) in made.items():
                 score(tallies.setdefault(method, Tally()), flatbuffer, case, drawn, seconds)
             done += 1
+    for tally in tallies.values():  # Ctrl-C may have come between two methods of a draw
+        for rows in (tally.same, tally.gained, tally.kl, tally.seconds):
+            del rows[done:]
     return tallies, done
 
 

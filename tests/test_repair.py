@@ -19,6 +19,7 @@ from edgevision.convert.repair import RANGE_METHODS, RepairResult, repair  # noq
 from edgevision.convert.repair.equalize import equalize  # noqa: E402
 from edgevision.convert.repair.flatmodel import FlatModel  # noqa: E402
 from edgevision.convert.repair.measure import Judge, Score  # noqa: E402
+from edgevision.convert.repair.names import layer_names  # noqa: E402
 from edgevision.convert.repair.pair import Pair  # noqa: E402
 from edgevision.convert.repair.patches import sample  # noqa: E402
 from edgevision.convert.repair.rounding import rounded, rounded_with_scales  # noqa: E402
@@ -318,3 +319,23 @@ def test_the_judge_measures_before_the_softmax(network: Made) -> None:
     found = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert score.each == pytest.approx((wanted * np.log(wanted / found)).sum(1), abs=1e-4)
     assert score.same.tolist() == (wanted.argmax(1) == found.argmax(1)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("weights", "known", "names"),
+    [
+        # Keras 3 numbers the call of a layer; conv2d_1 is the name of another.
+        (["m_1/conv2d_1/convolution", "m_1/conv2d_1_2/convolution"], {"conv2d", "conv2d_1"}, ["conv2d", "conv2d_1"]),
+        # Keras 2 does not, and names what was folded in first.
+        (
+            ["m/c_relu/Relu6;m/c_bn/FusedBatchNormV3;m/c_1/Conv2D", "m/d/MatMul"],
+            {"c_1", "c", "d", "c_relu"},
+            ["c_1", "d"],
+        ),
+        (["m_1/conv_dw_1_1/depthwise"], set(), ["conv_dw_1_1"]),
+        (["m_1/sep_1/separable_conv2d/depthwise", "m_1/sep_1/separable_conv2d"], {"sep"}, ["sep", "sep"]),
+        (["arith.constant"], {"c"}, ["arith.constant"]),
+    ],
+)
+def test_layers_are_called_what_the_model_calls_them(weights: list[str], known: set[str], names: list[str]) -> None:
+    assert layer_names(weights, known) == names
