@@ -18,7 +18,7 @@ def layer_names(weights: Sequence[str], known: Collection[str]) -> list[str]:
     and are those of layers without it, it did. What fits no layer keeps the converter's name.
     """
     paths = [_path(name) for name in weights]
-    without = [[found[1] if (found := _NUMBERED.match(part)) else "" for part in path] for path in paths]
+    without = [[match[1] if (match := _NUMBERED.match(part)) else "" for part in path] for path in paths]
     called = [_known(path, known) for path in without]
     plain = [_known(path, known) for path in paths]
     found = called if all(called) else plain
