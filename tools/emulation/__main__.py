@@ -16,7 +16,7 @@ def main() -> int:
     """Runs one target and returns its exit status; a machine that lacks something is one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
     parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "enter"))
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh)")
     options = parser.parse_args()
     try:
         return _run(options.target, [a for a in options.arguments if a != "--"])

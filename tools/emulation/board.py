@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Board:
         self.key = key
         self.log = log
         self.port = _free_port()
+        self._lines: dict[str, subprocess.Popen[bytes]] = {}
+        self._sockets = tempfile.TemporaryDirectory(prefix="board-")
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [
             *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", f"{memory_mb}M"),
@@ -50,6 +53,7 @@ class Board:
                 said = self._process.stderr.read().strip().splitlines()
                 raise CannotRun(f"qemu ended at once: {said[-1] if said else self._process.returncode}")
             if self.try_run("true", timeout_s=30).returncode == 0:
+                self._keep_line("root")
                 say(f"the board is up after {time.monotonic() - began:.0f} s")
                 return
             time.sleep(2)
@@ -59,6 +63,8 @@ class Board:
         self, command: str, user: str = "root", timeout_s: float = COMMAND_S
     ) -> subprocess.CompletedProcess[str]:
         """Runs a shell line on the board, whatever its exit status; 255 also when nobody answers."""
+        if self._lines:
+            self._keep_line(user)
         try:
             return subprocess.run(
                 [*self._ssh(user), command],
@@ -100,13 +106,36 @@ class Board:
 
     def close(self) -> None:
         """Switches the power off."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        for process in (*self._lines.values(), self._process):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self._sockets.cleanup()
+
+    def _keep_line(self, user: str) -> None:
+        """A connection that all commands share: under emulation each new one takes seconds, on a busy machine a minute."""
+        line = self._lines.get(user)
+        if line is not None and line.poll() is None:
+            return
+        self._lines[user] = subprocess.Popen(
+            [*self._ssh(user)[:-1], "-M", "-N", f"{user}@127.0.0.1"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        socket_path = self._socket(user)
+        for _ in range(2 * COMMAND_S):
+            if socket_path.exists() or self._lines[user].poll() is not None:
+                return
+            time.sleep(0.5)
+
+    def _socket(self, user: str) -> Path:
+        return Path(self._sockets.name) / user
 
     def _ssh(self, user: str) -> list[str]:
         options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes")
-        flags = [part for option in (*options, "ConnectTimeout=20") for part in ("-o", option)]
+        options += ("ConnectTimeout=120", f"ControlPath={self._socket(user)}")
+        flags = [part for option in options for part in ("-o", option)]
         return ["ssh", "-i", str(self.key), "-p", str(self.port), *flags, f"{user}@127.0.0.1"]
 
 

@@ -42,7 +42,7 @@ def test_a_delegate_runs_the_compiled_operator(userland: Userland) -> None:
         )
     library = userland.folder / "libfake_edgetpu.so"
     source = TESTS / "delegate" / "fake_edgetpu.c"
-    subprocess.run([COMPILER, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run([COMPILER, "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, source], check=True)
     answer, refusal = userland.run("-c", SCRIPT, userland.inside(library)).stdout.splitlines()
     assert int(answer) == 200 % 3
     assert "Unsupported data type in custom op handler" in refusal
