@@ -71,7 +71,7 @@ class Status:
             return ["not installed; install it: sudo edgevision service install MODEL --camera 0"]
         since = f" since {self.since}" if self.since else ""
         lines = [f"{self.state}{since}" + ("" if self.enabled else "; it will not start with the machine")]
-        if self.status:
+        if self.active and self.status:
             lines.append(f"it says: {self.status}")
         if self.memory_mb is not None:
             lines.append(f"memory: {self.memory_mb:.0f} MB")
@@ -82,7 +82,7 @@ class Status:
         if self.last_event is not None:
             event = self.last_event
             lines.append(f"last event: {event.event}, {event.time}: {event.detail}")
-        if not self.active and self.last_message:
+        if not self.active and self.result != "success" and self.last_message:
             lines.append(f"last line: {self.last_message}")
         return lines
 
