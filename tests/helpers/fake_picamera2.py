@@ -65,10 +65,8 @@ def camera(model: str, identity: str) -> dict[str, Any]:
 
 class _Picamera2:
     def __init__(self, machine: Machine, number: int) -> None:
-        if machine.busy:
-            raise RuntimeError("Camera __init__ sequence did not complete.") from RuntimeError(
-                "Failed to acquire camera"
-            )
+        if machine.fault:
+            raise RuntimeError("Camera __init__ sequence did not complete.") from RuntimeError(machine.fault)
         self.machine = machine
         self.camera = types.SimpleNamespace(id=machine.cameras[number]["Id"])
         self.sensor_resolution = machine.sensor_resolution
