@@ -40,9 +40,9 @@ MAX_DISPLAY_ROWS = 10
 
 def launch(options: Options, started: float | None = None) -> int:
     """Runs the loop as the options say; the exit status. Raises EdgeVisionError for whatever went wrong."""
-    for output in (options.summary, options.contact_sheet):
+    for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
-            require_absent(output, options.overwrite)
+            require_absent(output, options.overwrite, option)
     _tame_opencv()
     note = _quiet if options.quiet else _note
     stop = Stop()

@@ -20,17 +20,22 @@ def require_file(path: Path, what: str) -> Path:
     return path
 
 
-def require_absent(path: Path, overwrite: bool) -> None:
-    """Refuses an output that exists, before any work is done. Raises OutputExists, CannotWrite."""
+def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
+    """Refuses an output that exists, before any work is done. Raises OutputExists, CannotWrite.
+
+    ``option``: with which the user named it.
+    """
     if path.is_dir():
         raise OutputExists(f"cannot write {path}: it is a folder; give a file name")
     if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists; give another name with -o, or --overwrite to replace it")
+        raise OutputExists(f"{path} exists; give another name with {option}, or --overwrite to replace it")
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
     if not os.access(parent, os.W_OK) or not parent.is_dir():
-        raise CannotWrite(f"cannot write {path}: no permission to write in {parent}; choose another place with -o")
+        raise CannotWrite(
+            f"cannot write {path}: no permission to write in {parent}; choose another place with {option}"
+        )
 
 
 def write_bytes(path: Path, data: bytes) -> None:

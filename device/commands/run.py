@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -202,9 +203,13 @@ def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
 
     from .. import run_config
 
-    require_absent(path, given["overwrite"])
+    require_absent(path, given["overwrite"], "--save-config")
     defaults = {parameter.name: parameter.get_default(ctx) for parameter in ctx.command.params}
-    write_text(path, run_config.dumps(ctx.command, {k: v for k, v in given.items() if v != defaults[k]}, path))
+    text = run_config.dumps(ctx.command, {k: v for k, v in given.items() if v != defaults[k]}, path)
+    if any("@" in (given[place] or "") for place in ("camera", "source")):
+        os.umask(0o077)
+        click.echo(f"note: {path} holds a password; nobody but you may read it", err=True)
+    write_text(path, text)
     click.echo(f"saved: {path}", err=True)
     click.echo(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
     return 0

@@ -32,8 +32,8 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One section for each heading; what no heading names comes last."""
         parameters = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
-        # click names its own --help by version: "help" or "_help".
-        named = {str(parameter.name).removeprefix("_"): parameter.get_help_record(ctx) for parameter in parameters}
+        # click's own --help has another name in each version.
+        named = {_name(parameter): parameter.get_help_record(ctx) for parameter in parameters}
         records = {name: record for name, record in named.items() if record is not None}
         for heading, names in self.groups.items():
             with formatter.section(heading):
@@ -41,3 +41,7 @@ class GroupedCommand(click.Command):
         if records:
             with formatter.section("Other"):
                 formatter.write_dl(list(records.values()))
+
+
+def _name(parameter: click.Option) -> str:
+    return "help" if "--help" in parameter.opts else str(parameter.name)
