@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgevision.device.cameras import libcamera, numbered, rpicam, v4l2_opening
+from edgevision.device.cameras.listing import look, summary
 from edgevision.device.cameras.picamera import open_picamera
 from edgevision.device.cameras.table import open_camera
 from edgevision.device.cameras.v4l2_nodes import Node
@@ -370,6 +371,14 @@ def test_rpicam_is_camera_zero_without_picamera2(child: Callable[..., Path]) -> 
     assert isinstance(next(iter(source)), Frame)
     assert source.spec == "rpicam:0"
     source.close()
+
+
+def test_listing_names_the_modes_of_a_sensor_that_rpicam_knows(plug: Plug, child: Callable[..., Path]) -> None:
+    child()
+    plug(Machine())
+    (listed,) = look([]).cameras
+    assert (listed.number, listed.spec, listed.through, listed.state) == (0, "picamera:0", "picamera2", "ready")
+    assert summary(listed) == "any size; sensor 640x480 at 206.65 frames/s, 1640x1232 at 41.85 frames/s"
 
 
 def test_rpicam_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import libcamera, v4l2_opening
+from edgevision.errors import CameraError
+
+from . import libcamera, rpicam, v4l2_opening
 from .v4l2_formats import Format, formats
 from .v4l2_nodes import Node, nodes
 
@@ -75,8 +77,9 @@ def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] =
     """Asks libcamera and the kernel; every V4L2 camera is opened for one frame, as ``--camera N`` would."""
     found = nodes() if found is None else found
     seen = libcamera.survey(found)
+    modes = _sensor_modes() if seen.cameras else {}
     cameras = [
-        Listed(number, camera.spec, camera.name, THROUGH[camera.through], READY, modes=camera.modes)
+        Listed(number, camera.spec, camera.name, THROUGH[camera.through], READY, modes=modes.get(camera.identity, ()))
         for number, camera in enumerate(seen.cameras)
     ]
     others = [(str(node.path), node.name, node.refusal) for node in found if node.refusal]
@@ -91,6 +94,16 @@ def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] =
     if any("no permission" in reason for _, _, reason in others) and os.geteuid() != 0:
         hints.append(VIDEO_HINT)
     return Listing(tuple(cameras), tuple(others), tuple(hints))
+
+
+def _sensor_modes() -> dict[str, tuple[str, ...]]:
+    """By libcamera's name of the camera, where rpicam-vid is there to say it; picamera2 would have to start each mode."""
+    if rpicam.program() is None:
+        return {}
+    try:
+        return {camera.identity: camera.modes for camera in rpicam.cameras()}
+    except CameraError:
+        return {}
 
 
 THROUGH = {"picamera": "picamera2", "rpicam": "rpicam-vid"}
