@@ -92,6 +92,55 @@ def test_film_has_positions_and_drops_nothing(model: Path, film: Path) -> None:
     assert all(value is not None for value in lines[1]["stages_ms"].values())  # type: ignore[attr-defined]
 
 
+def test_h264_is_read_like_any_film(model: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="PyAV writes the film; OpenCV's wheels cannot")
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for colour in COLOURS_BGR.values():
+            for _ in range(10):
+                picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), colour, np.uint8), format="bgr24")
+                container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    lines = records(run(model, "--source", tmp_path / "film.mp4", "--json", "--top", 1).stdout)
+    assert [top(line) for line in lines] == ["red"] * 10 + ["green"] * 10 + ["blue"] * 10
+    assert [line["position_s"] for line in lines] == pytest.approx([i / 10 for i in range(30)], abs=1e-3)
+
+
+def test_events_of_a_film_come_in_order(model: Path, film: Path) -> None:
+    lines = records(run(model, "--source", film, "--json", "--events", "--smooth", 3, "--quiet").stdout)
+    events = [line for line in lines if line["type"] == "event"]
+    assert [event["event"] for event in events] == ["entered", "changed", "changed", "left"]
+    assert [event["label"]["name"] for event in events] == ["red", "green", "blue", "blue"]  # type: ignore[index]
+    assert [event.get("before", {}).get("name") for event in events] == [None, "red", "green", None]  # type: ignore[attr-defined]
+    # A colour has won the mean of three once it was seen twice; nothing enters before three frames were seen.
+    assert [event["index"] for event in events] == [2, 11, 21, 29]
+    assert [event["duration_s"] for event in events] == [
+        None,
+        pytest.approx(0.9),
+        pytest.approx(1.0),
+        pytest.approx(0.8),
+    ]
+
+
+def test_single_pictures_make_no_events_unless_asked_for(model: Path, folder: Path) -> None:
+    assert "entered" not in run(model, "--source", folder, "--json").stderr
+    asked = records(run(model, "--source", folder, "--json", "--events").stdout)
+    assert [line["event"] for line in asked if line["type"] == "event"] == ["entered", "changed", "changed", "left"]
+
+
+def test_motion_spares_the_model(model: Path, film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    lines = records(run(model, "--source", film, "--json", "--on-motion", "--summary", path).stdout)
+    assert [(line["index"], top(line), line["still"]) for line in lines] == [
+        (0, "red", 0),
+        (10, "green", 9),
+        (20, "blue", 18),
+    ]
+    summary = json.loads(path.read_text())
+    assert (summary["frames"], summary["still"]) == (3, 27)
+
+
 def test_test_camera_is_live(model: Path) -> None:
     done = run(model, "--camera", "test:", "--limit", 5, "--json")
     lines = records(done.stdout)
