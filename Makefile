@@ -37,6 +37,9 @@ test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debi
 test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with three sets of packages (needs root rights)
 	@$(BIN)/python -m tools.emulation arm64
 
+test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged in mid-run (needs root rights)
+	@$(BIN)/python -m tools.emulation v4l2
+
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
