@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 """A camera that delivers nothing for so long is lost."""
+SENSOR_FROZEN_S = 5.0
+"""A sensor has noise: the same bytes for so long are no picture of now."""
 
 
 class NewestFrame(ThreadedCamera):

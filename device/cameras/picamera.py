@@ -20,7 +20,7 @@ from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependen
 
 from ..clock import SYSTEM, Clock
 from .libcamera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
-from .newest import TIMEOUT_S, NewestFrame
+from .newest import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
 from .raw_pixels import PACKED, Layout, layout, pixels
 from .reduction import reduction
 from .wanted import ANY, Wanted
@@ -35,7 +35,6 @@ WIDTH = 1280
 SIZE = (1280, 720)
 """Where the sensor does not tell its size."""
 FPS = 30.0
-FROZEN_S = 5.0
 FRAME_S = 10.0
 """A camera that gives no frame for so long is lost: its cable, mostly."""
 _MOST_AGE_S = 10.0
@@ -140,7 +139,7 @@ def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sou
         raise CameraError(f"no such camera: {spec!r}; " + (f"there are {there}" if there else NOT_DETECTED))
     reader = PicameraReader(matches[0], wanted, clock)
     # A real camera has a path in the device tree; libcamera's virtual one shows a drawn picture, without noise.
-    frozen_s = wanted.frozen_after(FROZEN_S if "/" in matches[0].identity else 0.0)
+    frozen_s = wanted.frozen_after(SENSOR_FROZEN_S if "/" in matches[0].identity else 0.0)
     return NewestFrame(reader, TIMEOUT_S + 1, frozen_s, may_repeat=False, identity=f"picamera:{matches[0].identity}")
 
 

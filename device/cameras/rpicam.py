@@ -23,7 +23,7 @@ from edgevision.errors import CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
 from .libcamera import LibcameraCamera
-from .newest import TIMEOUT_S, NewestFrame
+from .newest import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
 from .raw_pixels import layout, pixels
 from .wanted import ANY, Wanted
 
@@ -39,7 +39,6 @@ BLOCK = 128
 SIZES = ((896, 672), (1152, 648))
 """Pixels, for sensors of 4:3 and 16:9: the whole field of view, below the size from which the colours follow Rec. 709."""
 FPS = 30.0
-FROZEN_S = 5.0
 LIST_S = 15.0
 FIRST_FRAME_S = 10.0
 _END_S = 2.0
@@ -194,7 +193,7 @@ def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
     camera = matches[0]
     reader = RpicamReader(camera, path, wanted, clock)
     _prove(reader)
-    frozen_s = wanted.frozen_after(FROZEN_S)
+    frozen_s = wanted.frozen_after(SENSOR_FROZEN_S)
     return NewestFrame(reader, TIMEOUT_S, frozen_s, may_repeat=False, identity=f"rpicam:{camera.identity}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from edgevision.errors import BadInput, CameraError, EdgeVisionError
 
 from ..clock import SYSTEM, Clock
-from .newest import TIMEOUT_S, NewestFrame
+from .newest import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
 from .opening import Opening
 from .v4l2 import Capture, V4L2Reader
 from .v4l2_formats import formats, is_busy
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 FIRST_FRAME_S = 5.0
 """A node that opens and delivers nothing for so long is no camera: a Pi's raw sensor node behaves like that."""
-FROZEN_S = 5.0
-"""A sensor has noise: the same bytes for so long are no picture of now."""
 IN_USE = "in use by another program"
 BY_ID = Path("/dev/v4l/by-id")
 TRY_TEST = "--camera test: is a moving test pattern that is always there"
@@ -113,7 +111,7 @@ def try_nodes(
 
 
 def _live(reader: V4L2Reader, wanted: Wanted, identity: str = "") -> Source:
-    return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(FROZEN_S), may_repeat=False, identity=identity)
+    return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(SENSOR_FROZEN_S), may_repeat=False, identity=identity)
 
 
 def _proven(path: str, name: str, clock: Clock, wanted: Wanted, capture: Capture | None = None) -> V4L2Reader:
