@@ -10,9 +10,6 @@ import numpy as np
 if TYPE_CHECKING:
     from edgevision.data import Frame, Pixels
 
-_EVERY = 16
-"""One row in so many is compared first; frames that differ nearly always differ there."""
-
 
 class Verdict(Enum):
     """What a frame is, beside the one before it."""
@@ -59,6 +56,7 @@ class Stillness:
 
 
 def _equal(one: Pixels, other: Pixels) -> bool:
-    if one.shape != other.shape or not np.array_equal(one[::_EVERY], other[::_EVERY]):
+    if one.shape != other.shape:
         return False
-    return np.array_equal(one, other)
+    middle = one.shape[0] // 2  # one row of two frames with noise nearly always differs
+    return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)
