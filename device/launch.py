@@ -20,22 +20,19 @@ from .cameras.opening import Opening
 from .cameras.table import open_camera, open_source
 from .clock import SYSTEM
 from .measures import Measures
+from .open_sinks import is_pictures, open_sinks
 from .pipeline import run
 from .service import from_environment
 from .status import told_on_request
 from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
-    from edgevision.protocols import Sink
-
     from .decider import Decider
     from .motion import MotionGate
     from .options import Options
     from .protocols import Source
     from .service import Service
     from .summary import RunSummary
-
-MAX_DISPLAY_ROWS = 10
 
 
 def launch(options: Options, started: float | None = None) -> int:
@@ -71,7 +68,7 @@ def _run(
         if taught:
             note(f"taught: {', '.join(taught)}")
         service = from_environment()
-        sinks = _sinks(options, model, camera, stop, measures)
+        sinks = open_sinks(options, model, camera, stop, measures, _note)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:
         camera.close()
@@ -90,7 +87,7 @@ def _run(
             gate=gate,
             service=service,
             # Pictures have no time between them; and who wants quiet hears of faults alone.
-            tell_changes=options.events or not (options.quiet or _is_pictures(camera)),
+            tell_changes=options.events or not (options.quiet or is_pictures(camera)),
         )
 
 
@@ -141,10 +138,7 @@ def _leave(stop: Stop, code: int) -> int:
     return code
 
 
-def _decider(options: Options, model: Model) -> Decider | None:
-    """Embeddings say nothing that could come or go."""
-    if model.card.task == "embedding":
-        return None
+def _decider(options: Options, model: Model) -> Decider:
     from .decider import Decider
 
     return Decider(
@@ -181,52 +175,6 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
     if options.model is None and model.path == ready.path():
         note(f"note: {ready.describe(model.card)}; for your own things: edgevision train PHOTOS/")
-
-
-def _sinks(options: Options, model: Model, camera: Source, stop: Stop, measures: Measures) -> list[Sink]:
-    sinks = [_main_sink(options, model, camera, stop, measures)]
-    if options.contact_sheet is not None:
-        from .sinks.contact import ContactSheet
-
-        sinks.append(ContactSheet(options.contact_sheet))
-    if options.collect is not None:
-        from .collect.collector import Collector
-        from .collect.store import Store
-
-        threshold = model.card.threshold if options.threshold is None else options.threshold
-        sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
-    return sinks
-
-
-def _main_sink(options: Options, model: Model, camera: Source, stop: Stop, measures: Measures) -> Sink:
-    """JSON lines when asked, a display on a terminal; plain lines elsewhere, and for pictures: those must stay."""
-    from .sinks.lines import LineWriter
-
-    if _can_paint() and not options.as_json and not options.quiet and not _is_pictures(camera):
-        from .sinks.live import LiveDisplay
-
-        title = f"{model.card.name} · {camera.spec} · {getattr(camera, 'description', '')}"
-        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot)
-    lines = LineWriter(sys.stdout.fileno(), lossless=not camera.live, stopping=stop)
-    event_lines = lines if options.events else _note
-    if options.as_json:
-        from .sinks.jsonl import JsonLines
-
-        still = (lambda: measures.still) if options.on_motion else None
-        return JsonLines(lines, event_lines, lambda: camera.dropped, masks=options.masks, still=still)
-    from .sinks.plain import PlainLines
-
-    return PlainLines(lines, _note, event_lines)
-
-
-def _can_paint() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def _is_pictures(camera: Source) -> bool:
-    from edgevision.pictures import SUFFIXES
-
-    return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIXES)
 
 
 def _tame_opencv() -> None:

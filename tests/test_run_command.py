@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -121,6 +122,28 @@ def test_events_of_a_film_come_in_order(model: Path, film: Path) -> None:
         pytest.approx(1.0),
         pytest.approx(0.8),
     ]
+
+
+def test_events_that_nobody_reads_do_not_hold_up_the_loop(model: Path, tmp_path: Path) -> None:
+    """More than a pipe takes, on a stderr that is open and never read."""
+    film = tmp_path / "flicker.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for index in range(600):
+        writer.write(np.full((48, 64, 3), list(COLOURS_BGR.values())[index % 3], np.uint8))
+    writer.release()
+    reader, full = os.pipe()
+    with subprocess.Popen(command(model, "--source", film, "--json"), stdout=subprocess.PIPE, stderr=full) as child:
+        os.close(full)
+        assert child.stdout is not None
+        found = [line for line in child.stdout if b'"frame"' in line]
+        os.read(reader, 1 << 20)  # makes room for the last words
+        os.set_blocking(reader, False)
+        while child.poll() is None:
+            with contextlib.suppress(BlockingIOError):
+                os.read(reader, 1 << 20)
+        assert child.returncode == 0
+    os.close(reader)
+    assert len(found) == 600
 
 
 def test_single_pictures_make_no_events_unless_asked_for(model: Path, folder: Path) -> None:
