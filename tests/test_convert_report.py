@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
-from edgevision.convert import backend, chart, html  # noqa: E402
+from edgevision.convert import backend  # noqa: E402
 from edgevision.convert.agreement import Comparison  # noqa: E402
 from edgevision.convert.convert import ConvertOptions, convert  # noqa: E402
 from edgevision.convert.disagreements import SHOWN, Surest  # noqa: E402
@@ -27,7 +27,7 @@ from edgevision.convert.report_page import page, write_page  # noqa: E402
 from edgevision.convert.report_page.ranges import activation_ranges  # noqa: E402
 from edgevision.convert.report_page.rule_in_words import in_words  # noqa: E402
 
-from edgevision import modelfile, pictures  # noqa: E402
+from edgevision import chart, html, modelfile, pictures  # noqa: E402
 from edgevision.data import Frame  # noqa: E402
 from edgevision.rule import Rule  # noqa: E402
 

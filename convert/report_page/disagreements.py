@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .. import html
+from edgevision import html
+from edgevision.html import Html
+
 from ..disagreements import Disagreement
-from ..html import Html
 from ..report import ConvertReport
 
 SMALL = 64

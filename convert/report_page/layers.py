@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .. import chart, html
-from ..html import Html
+from edgevision import chart, html
+from edgevision.html import Html
+
 from ..repair import LayerError, RepairResult
 from ..report import ConvertReport
 

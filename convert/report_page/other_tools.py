@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from edgevision import html
 from edgevision.card import LABELS
 from edgevision.compatibility import Verdict
 from edgevision.edgetpu import readiness
+from edgevision.html import Html
 from edgevision.tensors import TensorSpec
 
-from .. import html
-from ..html import Html
 from ..report import ConvertReport
 
 

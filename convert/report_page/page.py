@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgevision import files
+from edgevision import files, html
 
-from .. import html
 from ..report import ConvertReport
 from .disagreements import disagreements
 from .layers import layers

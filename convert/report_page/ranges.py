@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgevision import chart, html
 from edgevision.graph import Graph
+from edgevision.html import Html
 from edgevision.tensors import TensorSpec
 
-from .. import chart, html
-from ..html import Html
 from ..report import ConvertReport
 
 STORED = ("int8", "uint8", "int16")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgevision import runs
+from edgevision import html, runs
+from edgevision.html import Html
 
-from .. import html
 from ..calibrate import Picture, fingerprint
-from ..html import Html
 from ..report import ConvertReport, peak_rss_mb
 from .verdict import megabytes
 

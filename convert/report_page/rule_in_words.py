@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edgevision import html
+from edgevision.html import Html
 from edgevision.rule import Rule
 
-from .. import html
-from ..html import Html
 from ..report import ConvertReport
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import ceil
 
+from edgevision import chart, html
+from edgevision.html import Html
 from edgevision.stats import Difference
 
-from .. import chart, html
-from ..html import Html
 from ..report import ConvertReport
 from .verdict import megabytes, points
 

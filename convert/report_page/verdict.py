@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgevision import html
+from edgevision.html import Html
 from edgevision.stats import Share
 
-from .. import html
-from ..html import Html
 from ..repair.records import Distance
 from ..report import ConvertReport, peak_rss_mb
 

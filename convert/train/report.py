@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision import runs
+from edgevision import html, runs
 from edgevision.data import Frame
+from edgevision.html import Html
 from edgevision.pictures import encode_jpeg
 
-from .. import html
-from ..html import Html
 from ..plots import Tile
 from .history import overfitting
 from .sheets import worst_tiles
