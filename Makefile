@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ soak: $(READY) ## the loop for an hour at full speed: memory, threads and files 
 
 test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/emulation.md)
 	@$(BIN)/python -m tools.emulation picamera2
+
+test-service: $(READY) ## the service under a systemd of its own, in namespaces: killed, hung, out of memory (needs root rights)
+	@$(BIN)/python -m tools.emulation service
 
 test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with three sets of packages (needs root rights)
 	@$(BIN)/python -m tools.emulation arm64

@@ -1,4 +1,4 @@
-"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2; and ``enter`` to look around in a root.
+"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2; on a second systemd: service; and ``enter`` to look around in a root.
 
 Exit status: 0 all passed; 1 a test failed, or the target cannot run here. ALLOW_SKIP=1 makes the latter a 0.
 """
@@ -15,7 +15,7 @@ from .host import CannotRun
 def main() -> int:
     """Runs one target and returns its exit status; a machine that lacks something is one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
-    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "enter"))
+    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "service", "enter"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh)")
     options = parser.parse_args()
     try:
@@ -39,6 +39,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import v4l2
 
         return v4l2.test(arguments)
+    if target == "service":
+        from . import here
+
+        return here.test(arguments)
     from . import picamera2
 
     if target == "enter":

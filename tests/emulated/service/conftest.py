@@ -1,0 +1,35 @@
+"""This machine's own systemd, a second time, with a model for the service."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tools.emulation.here import Here
+from tools.emulation.host import REPO, CannotRun
+
+from .machine import ServiceMachine
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[ServiceMachine]:
+    """Up, with a model, and a camera that is always there."""
+    here = Here()
+    try:
+        try:
+            here.wait()
+        except CannotRun as error:
+            if os.environ.get("ALLOW_SKIP") == "1":
+                pytest.skip(str(error))
+            pytest.fail(f"test-service: NOT RUN: {error}; ALLOW_SKIP=1 lets it pass")
+        edgevision = f"{shlex.quote(sys.executable)} -m edgevision"
+        here.run("printf 'red\\ngreen\\nblue\\n' > /tmp/labels.txt")
+        bare = shlex.quote(str(REPO / "tests" / "data" / "tiny.tflite"))
+        here.run(f"{edgevision} card {bare} --resize stretch --labels /tmp/labels.txt -o /tmp/colours.tflite")
+        yield ServiceMachine(here, edgevision, "/tmp/colours.tflite", "test:")
+    finally:
+        here.close()

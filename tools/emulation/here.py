@@ -1,0 +1,147 @@
+"""This machine's own systemd as a second one beside it, in namespaces: a service can be tried without a board, in a minute."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .host import REPO, CannotRun, need_programs, need_root, say
+
+SCRIPT = Path(__file__).with_name("boot_here.sh")
+CGROUPS = Path("/sys/fs/cgroup")
+CONTROLLERS = ("memory", "pids", "devices", "cpu", "systemd")
+"""Of version 1; version 2 has one tree for all."""
+BOOT_S = 120
+COMMAND_S = 120
+CLEAN = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
+
+
+class Here:
+    """Runs from the constructor to ``close``. What it writes lies in memory and is forgotten then."""
+
+    def __init__(self) -> None:
+        """Raises CannotRun."""
+        need_root()
+        need_programs({"unshare": "util-linux", "nsenter": "util-linux", "/lib/systemd/systemd": "systemd"})
+        self._folder = Path(tempfile.mkdtemp(prefix="edgevision-systemd-"))
+        self._cgroups = _make_cgroups(self._folder.name)
+        join = " ".join(f"echo $$ > {cgroup}/cgroup.procs;" for cgroup in self._cgroups)
+        script = shlex.join(["sh", str(SCRIPT), str(self._folder), str(REPO)])
+        unshare = f"exec unshare -m -p -f -u -i -C --kill-child {script}"
+        self._process = subprocess.Popen(
+            ["sh", "-c", f"set -e; {join} {unshare}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._first = 0
+
+    def wait(self) -> None:
+        """Until it is up. Raises CannotRun."""
+        began = time.monotonic()
+        while time.monotonic() - began < BOOT_S:
+            if self._process.poll() is not None:
+                assert self._process.stderr is not None
+                said = self._process.stderr.read().strip().splitlines()
+                raise CannotRun(f"systemd cannot run in namespaces here: {said[-1] if said else 'it ended at once'}")
+            self._first = _child_of(self._process.pid)
+            if _is_systemd(self._first) and self.try_run("systemctl is-system-running").stdout.strip() in (
+                "running",
+                "degraded",
+            ):
+                say(f"systemd is up after {time.monotonic() - began:.0f} s")
+                return
+            time.sleep(0.5)
+        raise CannotRun(f"systemd was not up within {BOOT_S} s")
+
+    def try_run(self, command: str, timeout_s: float = COMMAND_S) -> subprocess.CompletedProcess[str]:
+        """Runs a shell line there, as root, whatever its exit status."""
+        enter = ("nsenter", "-t", str(self._first), "-m", "-p", "-u", "-i", "-C", "-r", "-w")
+        try:
+            return subprocess.run(
+                [*enter, *CLEAN, "sh", "-c", f"cd / && {command}"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout_s:g} s")
+
+    def run(self, command: str, code: int = 0, timeout_s: float = COMMAND_S) -> str:
+        """What a shell line says on stdout; its exit status must be ``code``."""
+        done = self.try_run(command, timeout_s)
+        assert done.returncode == code, f"exit {done.returncode}: {command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def close(self) -> None:
+        """Ends everything in it, and takes its cgroups away."""
+        if self._process.poll() is None:
+            self._process.kill()  # --kill-child takes process 1 along, and the kernel all that is below it
+        self._process.wait()
+        if self._first:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._first, signal.SIGKILL)
+        for cgroup in self._cgroups:
+            _remove_cgroup(cgroup)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Runs the tests of the service; arguments go to pytest. Raises CannotRun."""
+    need_root()
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "EDGEVISION_EMULATED": "service"}
+    done = subprocess.run([*command, "tests/emulated/service", *arguments], env=environment, cwd=REPO, check=False)
+    return done.returncode
+
+
+def _make_cgroups(name: str) -> list[Path]:
+    """One for all that will run in it. Raises CannotRun."""
+    trees = [CGROUPS] if (CGROUPS / "cgroup.controllers").exists() else [CGROUPS / one for one in CONTROLLERS]
+    found = []
+    for tree in trees:
+        try:
+            (tree / name).mkdir()
+        except OSError as error:
+            raise CannotRun(f"no cgroup can be made in {tree}: {error.strerror}") from None
+        found.append(tree / name)
+    return found
+
+
+def _child_of(process: int) -> int:
+    """Of ``unshare --fork``: process 1 of the namespaces; 0 while there is none."""
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False)
+    return int(done.stdout.split()[0]) if done.stdout.split() else 0
+
+
+def _is_systemd(process: int) -> bool:
+    """Before the script has given way to systemd, a question would reach this machine's own."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip() == "systemd"
+    except OSError:
+        return False
+
+
+def _remove_cgroup(cgroup: Path) -> None:
+    """The deepest first; the kernel needs a moment until they are empty."""
+    for _ in range(50):
+        for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        with contextlib.suppress(OSError):
+            cgroup.rmdir()
+        if not cgroup.exists():
+            return
+        time.sleep(0.1)
