@@ -76,7 +76,18 @@ ARCHITECTURES = (
 
 def recognise(layer_names: frozenset[str]) -> Architecture | None:
     """The family whose backbone these layers contain, or None."""
-    return next((a for a in ARCHITECTURES if a.backbone <= layer_names), None)
+    found = _with_current(layer_names)
+    return next((a for a in ARCHITECTURES if a.backbone <= found), None)
+
+
+def current_name(layer_name: str) -> str:
+    """Keras 2's MobileNetV3 says Conv/BatchNorm where Keras 3 says conv_bn."""
+    return layer_name.replace("/BatchNorm", "_bn").replace("/", "_").lower()
+
+
+def _with_current(layer_names: frozenset[str]) -> frozenset[str]:
+    old = any("/" in name for name in layer_names)
+    return layer_names | {current_name(name) for name in layer_names} if old else layer_names
 
 
 def is_imagenet(architecture: Architecture, own_layers: frozenset[str], classes: int) -> bool:
@@ -84,5 +95,6 @@ def is_imagenet(architecture: Architecture, own_layers: frozenset[str], classes:
 
     A backbone under another head was trained again by somebody, who may have fed it otherwise.
     """
+    own_layers = _with_current(own_layers)
     complete = architecture.backbone <= own_layers and architecture.top in own_layers
     return complete and classes in IMAGENET_CLASSES

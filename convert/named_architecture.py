@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from edgevision.errors import BadInput, BadModel, UnknownName, nearest
 
 from . import backend, weight_files
+from .architectures import current_name
 from .scan import Scan
 
 BUILDERS = {
@@ -131,10 +131,10 @@ def _assign(model: Any, arrays: Arrays) -> list[str] | None:
 
 
 def _current_names(arrays: Arrays) -> Arrays:
-    """Keras 2's MobileNetV3 says Conv/BatchNorm where Keras 3 says conv_bn."""
+    """The names that Keras 3 gives the layers."""
     if not any("/" in name for name in arrays):
         return arrays
-    return {re.sub("/BatchNorm$", "_bn", name).replace("/", "_").lower(): values for name, values in arrays.items()}
+    return {current_name(name): values for name, values in arrays.items()}
 
 
 def _classes(arrays: Arrays) -> int:

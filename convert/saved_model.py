@@ -32,10 +32,13 @@ PlaceholderWithDefault Pow PreventGradient Prod RGBToHSV Range Rank ReadVariable
 ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ResourceGather ReverseV2 Round Rsqrt Select SelectV2 Selu
 Shape ShapeN Sigmoid Sign Sin Size Slice Softmax Softplus Softsign SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square
 SquaredDifference Squeeze StatefulPartitionedCall StopGradient StridedSlice Sub Sum Tanh Tile TopKV2 Transpose Unpack
-VarHandleOp VarIsInitializedOp AssignVariableOp DisableCopyOnRead ZerosLike
+VarHandleOp VarIsInitializedOp AssignVariableOp AssignAddVariableOp DisableCopyOnRead ZerosLike
+Acos Asin Atan Atan2 Tan If StatelessIf While StatelessWhile ImageProjectiveTransformV3
+RandomUniform RandomStandardNormal StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
+StatelessRandomUniformV2 StatelessRandomUniformIntV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift
 """
 COMPUTING = frozenset(_COMPUTING.split())
-"""Operators that an answer may be made of."""
+"""Operators that an answer may be made of, those of augmentation layers too: Keras leaves them in, unused."""
 SAVING = frozenset("SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename StaticRegexFullMatch StringJoin".split())
 """Operators of the functions that write and read checkpoints, which every SavedModel has and nothing calls here."""
 _HARMFUL = re.compile(

@@ -1,0 +1,91 @@
+"""The networks of keras.applications, whole: told by their layers, fed as they were trained, fully int8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.tensorflow
+pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
+
+from edgevision.convert import backend  # noqa: E402
+from edgevision.convert.float_model import make_float_model  # noqa: E402
+from edgevision.convert.infer_rule import infer_rule  # noqa: E402
+from edgevision.convert.load import load  # noqa: E402
+from edgevision.convert.quantize import to_float, to_int8  # noqa: E402
+from edgevision.convert.scan import scan  # noqa: E402
+from edgevision.convert.task import infer_task  # noqa: E402
+from edgevision.convert.verify import verify  # noqa: E402
+
+from edgevision.interpreter import open_interpreter  # noqa: E402
+
+SIDE = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One network and the module whose ``preprocess_input`` says how its pictures are fed."""
+
+    builder: str
+    module: str
+    side: int = SIDE
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+FAMILIES = (
+    Family("MobileNet", "mobilenet", options=(("alpha", 0.25),)),
+    Family("MobileNetV2", "mobilenet_v2", options=(("alpha", 0.35),)),
+    Family("MobileNetV3Small", "mobilenet_v3"),
+    Family("MobileNetV3Small", "mobilenet_v3", options=(("minimalistic", True),)),
+    Family("EfficientNetB0", "efficientnet"),
+    Family("EfficientNetV2B0", "efficientnet_v2"),
+    Family("ResNet50", "resnet50"),
+    Family("ResNet50V2", "resnet_v2"),
+    Family("DenseNet121", "densenet"),
+    Family("NASNetMobile", "nasnet", 224),
+    Family("Xception", "xception"),
+    Family("InceptionV3", "inception_v3"),
+    Family("InceptionResNetV2", "inception_resnet_v2"),
+    Family("VGG16", "vgg16"),
+)
+QUICK = ("MobileNet", "MobileNetV2")
+
+
+def fed(keras: Any, family: Family, pixels: np.ndarray) -> np.ndarray:
+    """As the network's own preprocess_input gives it."""
+    module = getattr(keras.applications, family.module)
+    return np.asarray(module.preprocess_input(pixels.astype(np.float32).copy()))
+
+
+@pytest.mark.parametrize("generation", ["3", "2"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(one, marks=() if one.builder in QUICK else pytest.mark.slow, id=f"{one.builder}{len(one.options)}")
+        for one in FAMILIES
+    ],
+)
+def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation: str, tmp_path: Path) -> None:
+    keras = backend.keras() if generation == "3" else backend.tf_keras()
+    keras.utils.set_random_seed(4)
+    shape = (family.side, family.side, 3)
+    source = getattr(keras.applications, family.builder)(
+        weights=None, input_shape=shape, classes=1000, **dict(family.options)
+    )
+    source.save(tmp_path / "m.h5")
+    pixels = np.random.default_rng(6).integers(0, 256, (2, *shape)).astype(np.uint8)
+    wanted = np.asarray(source(fed(keras, family, pixels), training=False))
+    loaded = load(scan(tmp_path / "m.h5"))
+    inferred = infer_rule(loaded.scan.config, shape, loaded.outputs)
+    assert infer_task(loaded.scan.config, 1000).activation == "softmax"
+    assert (inferred.rule.resize, inferred.rule.crop_fraction) == ("crop", 0.875)
+    model = make_float_model(loaded, inferred)
+    interpreter = open_interpreter(to_float(model))
+    found = np.stack([interpreter.infer(model.normalize(one)[np.newaxis])[0][0] for one in pixels])
+    interpreter.close()
+    assert found == pytest.approx(wanted, rel=2e-2, abs=2e-5)
+    verify(to_int8(model, lambda: pixels), model.rule)
