@@ -53,7 +53,7 @@ def run(
     *,
     folder: Path | None = None,
 ) -> None:
-    """Runs a command to its end, its output in the log. Raises CannotRun with its last line."""
+    """Runs a command to its end, its output in the log. Raises CannotRun with the line that says why."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("a+b") as log:
         log.write(f"\n$ {' '.join(map(str, command))}\n".encode())
@@ -65,7 +65,13 @@ def run(
         if done.returncode:
             log.seek(start)
             lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-            raise CannotRun(f"{what} failed: {lines[-1] if lines else f'exit {done.returncode}'} (all of it: {LOG})")
+            raise CannotRun(f"{what} failed: {_reason(lines) or f'exit {done.returncode}'} (all of it: {LOG})")
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """The first line that apt or pip marks as an error; what follows is its consequence. Otherwise the last one."""
+    marked = [line for line in lines if line.startswith(("E: ", "ERROR: "))]
+    return (marked or list(lines[-1:]) or [""])[0].strip()
 
 
 def say(text: str) -> None:
