@@ -10,7 +10,9 @@ from pathlib import Path
 
 from .clock import SYSTEM, Clock
 
-FIRMWARE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+PLATFORM = Path("/sys/devices/platform")
+FIRMWARE = "soc*/soc*:firmware/get_throttled"
+"""Below PLATFORM: soc/soc:firmware up to the Pi 4; the Pi 5 has an address in both names."""
 VCGENCMD = Path("/usr/bin/vcgencmd")
 TIMEOUT_S = 1.0
 NAMES = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
@@ -29,8 +31,8 @@ ADVICE = {
 class Firmware:
     """Asks the firmware: by its file, else by vcgencmd; on another machine it is not asked twice."""
 
-    def __init__(self, file: Path = FIRMWARE, command: Path = VCGENCMD) -> None:
-        self._file = file
+    def __init__(self, platform: Path = PLATFORM, command: Path = VCGENCMD) -> None:
+        self._file = next(iter(sorted(platform.glob(FIRMWARE))), None)
         self._command = command
         self._absent = False
 
@@ -44,6 +46,8 @@ class Firmware:
         return bits
 
     def _text(self) -> str:
+        if self._file is None:
+            return self._ask()
         try:
             return self._file.read_text(encoding="ascii", errors="replace")
         except OSError:

@@ -27,32 +27,42 @@ def test_bits() -> None:
     assert now(0xF) == NAMES
 
 
+def platform(folder: Path, text: str, soc: str = "soc") -> Path:
+    """The part of /sys that a Raspberry Pi has."""
+    firmware = folder / soc / f"{soc}:firmware"
+    firmware.mkdir(parents=True)
+    (firmware / "get_throttled").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("soc", ["soc", "soc@107c000000"])
 @pytest.mark.parametrize(("text", "bits"), [("0\n", 0), ("50005\n", 0x50005), ("", None), ("no such\n", None)])
-def test_the_file_of_the_firmware(tmp_path: Path, text: str, bits: int | None) -> None:
-    file = tmp_path / "get_throttled"
-    file.write_text(text)
-    assert Firmware(file, NOWHERE)() == bits
+def test_the_file_of_the_firmware(tmp_path: Path, text: str, bits: int | None, soc: str) -> None:
+    assert Firmware(platform(tmp_path, text, soc), NOWHERE)() == bits
+
+
+def vcgencmd(folder: Path, text: str) -> Path:
+    command = folder / "vcgencmd"
+    command.write_text(text)
+    command.chmod(0o755)
+    return command
 
 
 def test_the_command_where_there_is_no_file(tmp_path: Path) -> None:
-    command = tmp_path / "vcgencmd"
-    command.write_text('#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50000\n')
-    command.chmod(0o755)
-    assert Firmware(tmp_path / "absent", command)() == 0x50000
+    command = vcgencmd(tmp_path, '#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50000\n')
+    assert Firmware(tmp_path, command)() == 0x50000
 
 
 def test_another_machine_is_asked_once(tmp_path: Path) -> None:
-    firmware = Firmware(tmp_path / "absent", NOWHERE)
+    firmware = Firmware(tmp_path, tmp_path / "vcgencmd")
     assert firmware() is None
-    (tmp_path / "absent").write_text("5\n")
+    vcgencmd(tmp_path, "#!/bin/sh\necho throttled=0x5\n")
     assert firmware() is None
 
 
 def test_a_command_that_fails_is_no_answer(tmp_path: Path) -> None:
-    command = tmp_path / "vcgencmd"
-    command.write_text("not a program")
-    command.chmod(0o755)
-    assert Firmware(tmp_path / "absent", command)() is None
+    assert Firmware(tmp_path, vcgencmd(tmp_path, "not a program"))() is None
+    assert Firmware(tmp_path, vcgencmd(tmp_path, "#!/bin/sh\nexit 255\n"))() is None
 
 
 class Hand:
