@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import socket
 
 STATUS_S = 5.0
+FEEDS = 8
+"""The motion gate looks four times in an interval: each of those looks feeds."""
 
 
 class Service:
@@ -28,13 +30,13 @@ class Service:
         self._feed_at = self._status_at = float("-inf")
 
     def recognised(self, status: Callable[[], str]) -> None:
-        """A frame was inferred: feeds the watchdog four times as often as needed, and shows how it goes."""
+        """A frame was inferred: feeds the watchdog, at most FEEDS times in its interval, and shows how it goes."""
         now = self._clock.monotonic()
         lines = [] if self._ready else ["READY=1"]
         self._ready = True
         if self.watchdog_s is not None and now >= self._feed_at:
             lines.append("WATCHDOG=1")
-            self._feed_at = now + self.watchdog_s / 4
+            self._feed_at = now + self.watchdog_s / FEEDS
         if now >= self._status_at:
             lines.append(f"STATUS={_one_line(status())}")
             self._status_at = now + STATUS_S
