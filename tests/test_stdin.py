@@ -70,6 +70,14 @@ def test_odd_jpegs_stay_whole(data: bytes) -> None:
     assert split(b"junk" + data + JPEGS[2], *range(1, 200, 7)) == [data, JPEGS[2]]
 
 
+def test_jpeg_cut_off_ends_where_the_next_one_begins() -> None:
+    head = b"\r\n--frame\r\n\r\n"
+    for cut in (len(JPEGS[0]) * 3 // 4, len(JPEGS[0]) - 40, len(JPEGS[0]) - 1):
+        first, second = split(JPEGS[0][:cut] + head + JPEGS[1])
+        assert second == JPEGS[1]
+        assert first.startswith(JPEGS[0][:cut])
+
+
 @given(st.binary(max_size=400), st.integers(0, 400))
 def test_any_bytes_are_survived(data: bytes, cut: int) -> None:
     splitter = JpegSplitter()

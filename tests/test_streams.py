@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import cv2
 import numpy as np
 import pytest
+from edgevision.device.cameras.mjpeg_http import open_mjpeg
 from edgevision.device.cameras.stream import StreamReader, open_stream, shown
 from edgevision.device.cameras.table import open_camera
+from edgevision.device.cameras.wanted import ANY, Wanted
 from edgevision.device.clock import Clock
 from edgevision.device.items import Notice
 from edgevision.device.protocols import Source
@@ -19,6 +23,7 @@ from rtsp_server import COLOR_BGR, rtsp_server
 from edgevision import pictures
 from edgevision.data import Frame
 from edgevision.errors import CameraError, CameraLost
+from edgevision.rule import Rule
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -84,6 +89,70 @@ def test_mjpeg_over_http_is_read_until_the_server_goes() -> None:
     indices = [f.index for f in found]
     assert indices == sorted(set(indices))
     assert camera.dropped == indices[-1] + 1 - len(indices)
+
+
+def photo(index: int, size: tuple[int, int] = (320, 240)) -> bytes:
+    noise = np.random.default_rng(index).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    return pictures.encode_jpeg(Frame(cv2.GaussianBlur(noise, (9, 9), 0), "BGR"))
+
+
+def multipart(data: list[bytes]) -> Answer:
+    """Sends these parts as one stream, then ends."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace;boundary=frame")
+        handler.end_headers()
+        for part in data:
+            handler.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + part + b"\r\n")
+
+    return answer
+
+
+def read_all(url: str, wanted: Wanted = ANY) -> tuple[list[Frame], int]:
+    """Every frame of a stream after the first, and how many were damaged."""
+    reader = open_mjpeg(url, url, 5.0, wanted)
+    assert reader is not None
+    found = []
+    with suppress(CameraLost):
+        while True:
+            found.append(reader.read())
+    reader.close()
+    return found, reader.damaged
+
+
+def test_picture_cut_off_on_the_way_is_not_filled_up_with_an_old_one() -> None:
+    sent = [photo(n) for n in range(6)]
+    broken = [data if n % 2 else data[: len(data) // 2] for n, data in enumerate(sent)]
+    with server(multipart([sent[0], *broken[1:]])) as host:
+        found, damaged = read_all(f"http://{host}/")
+    assert damaged == 2
+    assert [frame.index for frame in found] == [0, 2, 4]
+    for frame, data in zip(found, sent[1::2], strict=True):
+        assert np.array_equal(frame.pixels, pictures.decode(data, "").pixels)
+
+
+def test_stream_is_decoded_no_larger_than_the_model_needs() -> None:
+    with server(multipart([photo(n, (640, 480)) for n in range(3)])) as host:
+        found, _ = read_all(f"http://{host}/", Wanted(rule=Rule(96, 96)))
+    assert {(frame.width, frame.height, frame.reduced) for frame in found} == {(160, 120, 4)}
+
+
+def test_server_that_says_no_is_quoted() -> None:
+    with server(refuse) as host, pytest.raises(CameraError, match="the server answers 404 Not Found"):
+        open_stream(f"http://{host}/")
+
+
+def test_user_and_password_reach_the_camera() -> None:
+    seen: list[str | None] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        seen.append(handler.headers["Authorization"])
+        multipart([photo(0)])(handler)
+
+    with server(answer) as host:
+        read_all(f"http://mary:l%40mb@{host}/")
+    assert seen == ["Basic " + b64encode(b"mary:l@mb").decode()]
 
 
 def test_closing_hangs_up() -> None:

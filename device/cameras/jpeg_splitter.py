@@ -10,15 +10,20 @@ from collections.abc import Iterator
 START = b"\xff\xd8\xff"
 MAX_BYTES = 64 * 1024 * 1024
 """No JPEG of a camera is larger; bytes without a start or an end must not fill the memory."""
-_SCAN, _END = 0xDA, 0xD9
+_BEGIN, _SCAN, _END = 0xD8, 0xDA, 0xD9
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length: TEM, RST0 to RST7."""
+_LOWEST = 0xC0
+"""Below it there are no markers within compressed data; such a pair of bytes is damage, or an escaped 0xFF."""
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 """Start of frame, of every kind: what says the size."""
 
 
 class JpegSplitter:
-    """Fed with bytes as they come, gives whole JPEGs. An end within a thumbnail (a segment's content) is no end."""
+    """Fed with bytes as they come, gives JPEGs: whole, or cut off where another one begins.
+
+    An end within a thumbnail (a segment's content) is no end.
+    """
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -74,6 +79,8 @@ class JpegSplitter:
                 continue
             if marker == _END:
                 return self._at + 2
+            if marker == _BEGIN:  # another one begins: this one was cut off
+                return self._at
             if marker == 0xFF:  # padding
                 self._at += 1
                 continue
@@ -93,7 +100,7 @@ class JpegSplitter:
         held = self._held
         while (found := held.find(b"\xff", self._at)) >= 0 and found + 1 < len(held):
             follower = held[found + 1]
-            if follower != 0 and follower not in _BARE:
+            if follower >= _LOWEST and follower not in _BARE:
                 self._at, self._in_scan = found, False
                 return True
             self._at = found + 2

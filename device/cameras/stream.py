@@ -1,4 +1,4 @@
-"""Network cameras: MJPEG over HTTP, RTSP and whatever else FFMPEG opens by URL. Passwords in a URL are never shown."""
+"""Network cameras: MJPEG over HTTP by our own reader, RTSP and whatever else by FFMPEG. Passwords in a URL are never shown."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraError, CameraLost
 
 from ..clock import SYSTEM, Clock
+from .mjpeg_http import open_mjpeg
 from .newest import NewestFrame
 from .wanted import ANY, Wanted
 
 if TYPE_CHECKING:
     from edgevision.data import Pixels
 
-    from ..protocols import Source
+    from ..protocols import Reader, Source
 
 TIMEOUT_S = 10.0
 """For opening, and for each frame."""
@@ -74,7 +75,10 @@ def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source
     if not host:
         raise BadInput(f"{shown(url)} is no complete URL; for one: rtsp://192.168.1.20:554/stream1")
     frozen_s = wanted.frozen_after(FROZEN_S)
-    return NewestFrame(StreamReader(url, clock), TIMEOUT_S, frozen_s, may_repeat=True, identity=url)
+    reader: Reader | None = None
+    if urlsplit(url).scheme.lower() in ("http", "https"):
+        reader = open_mjpeg(url, shown(url), TIMEOUT_S, wanted, clock)
+    return NewestFrame(reader or StreamReader(url, clock), TIMEOUT_S, frozen_s, may_repeat=True, identity=url)
 
 
 def shown(url: str) -> str:

@@ -1,0 +1,133 @@
+"""Motion JPEG over HTTP, as many network cameras send it, read JPEG by JPEG.
+
+FFMPEG would fill a picture that was cut off on the way with the rest of the one before; here it is noticed and left out.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from base64 import b64encode
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from edgevision import pictures
+from edgevision.errors import BadPicture, CameraError, CameraLost
+
+from ..clock import SYSTEM, Clock
+from .jpeg_splitter import JpegSplitter, jpeg_size
+from .reduction import reduction
+from .wanted import ANY, Wanted
+
+if TYPE_CHECKING:
+    from edgevision.data import Frame
+
+_CHUNK = 1 << 16
+_BAD = 10
+"""So many damaged pictures in a row, and it is no camera."""
+_KINDS = ("multipart/x-mixed-replace", "multipart/mixed")
+
+
+class MjpegReader:
+    """Reads one stream, BGR."""
+
+    def __init__(
+        self, shown: str, connected: socket.socket, answer: http.client.HTTPResponse, wanted: Wanted, clock: Clock
+    ) -> None:
+        """``shown``: the URL without its secrets. Raises CameraError when no picture comes."""
+        self.spec = shown
+        self.damaged = 0
+        """Pictures that were cut off or broken on the way."""
+        self._socket, self._answer = connected, answer
+        self._wanted, self._clock = wanted, clock
+        self._splitter = JpegSplitter()
+        self._waiting: deque[bytes] = deque()
+        self._index = 0
+        try:
+            first = self.read()  # itself not passed on: it is old when the loop begins
+        except CameraLost as error:
+            self.close()
+            raise CameraError(f"cannot open {shown}: {error}") from None
+        self._index = self.damaged = 0
+        scaled = f", decoded at 1/{first.reduced} of its size" if first.reduced > 1 else ""
+        self.description = f"Motion JPEG, {first.width * first.reduced}x{first.height * first.reduced}{scaled}"
+
+    def read(self) -> Frame:
+        """The next frame; damaged ones are passed over. Raises CameraLost."""
+        for _ in range(_BAD):
+            data = self._next()
+            try:
+                frame = pictures.decode(data, self.spec, self._reduction(data))
+            except BadPicture:
+                self.damaged += 1
+                self._index += 1
+                continue
+            frame = replace(frame, index=self._index, captured_at=self._clock.monotonic(), source=self.spec)
+            self._index += 1
+            return frame
+        raise CameraLost(f"{self.spec} sends nothing but damaged pictures")
+
+    def interrupt(self) -> None:
+        """Ends a read that waits."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Hangs up."""
+        self.interrupt()
+        self._answer.close()
+        self._socket.close()
+
+    def _next(self) -> bytes:
+        while not self._waiting:
+            try:
+                data = self._answer.read1(_CHUNK)
+            except (OSError, http.client.HTTPException, ValueError):  # silent, hung up, closed by us
+                data = b""
+            if not data:
+                raise CameraLost(f"{self.spec} ended after {self._index} frames, or went silent")
+            self._waiting.extend(self._splitter.feed(data))
+        return self._waiting.popleft()
+
+    def _reduction(self, data: bytes) -> int:
+        size = jpeg_size(data)
+        return 1 if size is None else min(reduction(*size, self._wanted), reduction(*size[::-1], self._wanted))
+
+
+def open_mjpeg(
+    url: str, shown: str, timeout_s: float, wanted: Wanted = ANY, clock: Clock = SYSTEM
+) -> MjpegReader | None:
+    """A camera at an http or https URL; None: something else answers, which FFMPEG may know. Raises CameraError."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    assert parts.hostname is not None  # checked by whoever calls
+    try:
+        connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        connection.request("GET", _target(parts), headers=_headers(parts))
+        connected = connection.sock  # the connection itself forgets it once the answer has no known end
+        answer = connection.getresponse()
+    except TimeoutError:
+        raise CameraError(f"cannot open {shown}: nothing answers there within {timeout_s:g} s") from None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None  # a certificate of its own, not quite HTTP ...
+    if answer.status == 200 and (answer.getheader("Content-Type") or "").lower().startswith(_KINDS):
+        return MjpegReader(shown, connected, answer, wanted, clock)
+    connection.close()
+    if 400 <= answer.status < 600 and answer.status != 401:
+        raise CameraError(f"cannot open {shown}: the server answers {answer.status} {answer.reason}")
+    return None
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _headers(parts: SplitResult) -> dict[str, str]:
+    headers = {"User-Agent": "edgevision", "Accept": "multipart/x-mixed-replace, */*"}
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + b64encode(secret.encode()).decode("ascii")
+    return headers
