@@ -80,7 +80,7 @@ class Teacher:
         vectors = np.stack(taken.vectors)
         known = self.overlay
         self._save(known.teach_background(vectors, anew) if name is None else known.teach(name, vectors, anew))
-        return self._lesson(name, taken, count)
+        return self._lesson(name, taken)
 
     def forget(self, name: str) -> None:
         """Raises UnknownName."""
@@ -98,7 +98,7 @@ class Teacher:
         self.overlay.save(path)
 
     def take_over(self, path: Path) -> tuple[str, ...]:
-        """Replaces the overlay by one that was exported; its names. Raises MissingFile, BadInput, OutputExists."""
+        """Replaces the overlay by one that was exported; its names. Raises MissingFile, BadInput."""
         overlay = load_for(self.model, path)
         self._save(overlay)
         return overlay.names
@@ -118,7 +118,7 @@ class Teacher:
         if checked_name(name) in self.model.card.labels:
             raise BadInput(f"{name!r} is a class that {self.model.path} has itself; choose another name")
 
-    def _lesson(self, name: str | None, taken: Taken, count: int) -> Lesson:
+    def _lesson(self, name: str | None, taken: Taken) -> Lesson:
         notes = list(taken.unreadable[:3])
         if taken.blank:
             notes.append(f"{taken.blank} frames left out: nearly one colour all over")
