@@ -339,3 +339,14 @@ def test_the_judge_measures_before_the_softmax(network: Made) -> None:
 )
 def test_layers_are_called_what_the_model_calls_them(weights: list[str], known: set[str], names: list[str]) -> None:
     assert layer_names(weights, known) == names
+
+
+def test_a_step_that_fails_is_left_out(network: Made, result: RepairResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("no such kernel\nand more")
+
+    monkeypatch.setattr("edgevision.convert.repair.steps.equalize", fails)
+    found = network.repaired("high")
+    assert found.note == "equalization failed: no such kernel"
+    assert found.flatbuffer == result.flatbuffer
+    assert found.steps[-1].name == "rounding"
