@@ -42,7 +42,8 @@ def metadata_for(
         where = find_outputs(outputs, OutputFacts(base, {}, operator_outputs))
         described = [_detector_output(card, where, n, old) for n, old in enumerate(_in_order(kept, where))]
     else:
-        described = [_output(card, spec, old) for spec, old in zip(outputs[:1], kept[:1], strict=True)] + kept[1:]
+        described = [_output(card, spec, old) for spec, old in zip(outputs[:1], kept[:1], strict=True)]
+        described += [_other_output(card, number, old) for number, old in enumerate(kept[1:], 1)]
     return replace(
         base,
         name=card.name,
@@ -91,6 +92,14 @@ def _output(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMet
     """The first output, which all but detectors have their answer in."""
     described = _labelled(card, old, "axis_labels")
     return _scores(card, spec, described) if card.task in ("classification", "multilabel") else described
+
+
+def _other_output(card: ModelCard, number: int, old: TensorMetadata) -> TensorMetadata:
+    """One behind a classifier's scores."""
+    if card.embedding is None or card.embedding.output != number:
+        return old
+    description = old.description or "Features before the last layer; their cosine is the similarity of pictures"
+    return replace(old, name=old.name or "embedding", description=description, content="feature")
 
 
 def _detector_output(card: ModelCard, where: DetectionOutputs, number: int, old: TensorMetadata) -> TensorMetadata:

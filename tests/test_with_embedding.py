@@ -78,6 +78,8 @@ def test_the_second_output_is_the_pooled_features(converted: tuple[Path, Path, d
     assert read_graph(file.flatbuffer).all_int8
     assert file.outputs[1].dtype == "int8"
     assert len(file.files[embedding.REFERENCES]) == 20 * 12
+    assert file.metadata is not None
+    assert [tensor.name for tensor in file.metadata.outputs] == ["probability", "embedding"]
     with open_model(with_, threads=1) as model:
         vectors = embedding.EmbeddingOutputReader(model.card, model.engine.outputs).references(file.files)
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
