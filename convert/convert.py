@@ -74,10 +74,7 @@ def _write(
     stages: Stages,
 ) -> ConvertReport:
     with stages.stage("write", "Writing"):
-        flatbuffer, card, extra = made.flatbuffer, _finished_card(network, made, calibration), made.selftest.files
-        if options.with_embedding:
-            flatbuffer, card, vectors = give_embedding(flatbuffer, card, calibration)
-            extra = {**extra, **vectors}
+        flatbuffer, card, extra = _contents(network, made, calibration, options.with_embedding)
         modelfile.write(output, flatbuffer, card, extra)
         _check_selftest(output)
     written = modelfile.read(output)
@@ -106,6 +103,17 @@ def _write(
     )
     files.write_text(report.report_path, runs.dump(report.to_json()) + "\n")
     return write_page(report)
+
+
+def _contents(
+    network: Network, made: Int8Model, calibration: CalibrationSet, with_embedding: bool
+) -> tuple[bytes, ModelCard, dict[str, bytes]]:
+    """The flatbuffer, its card, and the other entries of the file."""
+    card = _finished_card(network, made, calibration)
+    if not with_embedding:
+        return made.flatbuffer, card, made.selftest.files
+    flatbuffer, card, vectors = give_embedding(made.flatbuffer, card, calibration)
+    return flatbuffer, card, {**made.selftest.files, **vectors}
 
 
 def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSet) -> ModelCard:
