@@ -1,4 +1,6 @@
-"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2; on a second systemd: service; and ``enter`` to look around in a root.
+"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2; on a second systemd: service.
+
+``enter`` runs a command in the picamera2 root, to look around.
 
 Exit status: 0 all passed; 1 a test failed, or the target cannot run here. ALLOW_SKIP=1 makes the latter a 0.
 """
