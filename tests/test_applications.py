@@ -76,10 +76,12 @@ def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation
     source = getattr(keras.applications, family.builder)(
         weights=None, input_shape=shape, classes=1000, **dict(family.options)
     )
-    source.save(tmp_path / "m.h5")
+    # Keras 3 cannot read operators back from an .h5, as MobileNetV3 has them.
+    path = tmp_path / ("m.keras" if generation == "3" else "m.h5")
+    source.save(path)
     pixels = np.random.default_rng(6).integers(0, 256, (2, *shape)).astype(np.uint8)
     wanted = np.asarray(source(fed(keras, family, pixels), training=False))
-    loaded = load(scan(tmp_path / "m.h5"))
+    loaded = load(scan(path))
     inferred = infer_rule(loaded.scan.config, shape, loaded.outputs)
     assert infer_task(loaded.scan.config, 1000).activation == "softmax"
     assert (inferred.rule.resize, inferred.rule.crop_fraction) == ("crop", 0.875)
