@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Take labelled photos with the camera that will be deployed.",
     ),
     "teach": ("edgevision.device.commands.teach:teach", "Teach a model a new class on the device, from a few frames."),
-    "service": ("edgevision.device.commands.service:service", "Run the loop as a service of systemd; see how it fares."),
+    "service": (
+        "edgevision.device.commands.service:service",
+        "Run the loop as a service of systemd; see how it fares.",
+    ),
     "doctor": (
         "edgevision.device.commands.doctor:doctor",
         "Say what is installed and plugged in here, and what to fix.",
