@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.device.commands.doctor:doctor",
         "Say what is installed and plugged in here, and what to fix.",
     ),
+    "bench": (
+        "edgevision.device.commands.bench:bench",
+        "Measure models on this machine: time, start, memory; compare machines.",
+    ),
     "demo": ("edgevision.convert.commands.demo:demo", "See the whole chain run on a small drawn picture set, offline."),
 }
 INSTALL = {

@@ -62,6 +62,14 @@ h3{margin:1rem 0 .2rem;font-size:.95rem}
 .plot .gray{stroke:#94a3b8;stroke-width:2;stroke-linejoin:round}
 .plot .dot{stroke:#dc2626;stroke-width:8;stroke-linecap:round}
 .plot .span{stroke:var(--blue);stroke-width:3;stroke-linecap:round;opacity:.75}
+.xy{margin-bottom:1.6rem}
+.plot i.x{right:auto;top:100%;bottom:auto;transform:translateX(-50%);padding:.2rem 0 0}
+.plot u{position:absolute;transform:translate(.4rem,50%);text-decoration:none;font-size:.72rem;white-space:nowrap}
+.plot .spot{stroke-width:5;stroke-linecap:round;opacity:.7}
+.y-name,.x-name{color:var(--soft);font-size:.75rem;margin:.6rem 0 0}.x-name{text-align:right;margin:-.2rem 0 0}
+.marks span::before{display:none!important}
+.marks b{display:inline-block;width:1rem;height:3px;border-radius:2px;margin-right:.4rem;vertical-align:middle}
+.stack{display:flex;height:14px;border-radius:5px;overflow:hidden;margin-top:.3rem;background:var(--line)}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.2rem 0 .6rem 3.4rem;color:var(--soft);font-size:.85rem}
 .legend span::before{content:"";display:inline-block;width:1.2rem;height:3px;border-radius:2px;margin-right:.4rem;
  vertical-align:middle;background:var(--blue)}

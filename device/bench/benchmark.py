@@ -1,0 +1,211 @@
+"""``edgevision bench MODEL...``: every combination opened, started cold, measured together, judged."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import BadInput
+from edgevision.files import require_file
+from edgevision.runs import utc_now, versions
+
+from ..doctor.system import System, here
+from .bootstrap import paired_ratio
+from .cold import ColdStart, cold_start, middle
+from .condition import Watcher
+from .description import Machine, describe
+from .energy import Energy
+from .measuring import ORDER, Measuring, Session
+from .result import Named, Result, document
+from .steady import WARMUP_RULE, Plan
+from .subject import SYSTEM, Combination, ModelSubject, Stopwatch
+from .validity import SELF_CONFIDENCE, differs, of_itself, of_machine
+
+COLD_STARTS = 3
+CI = (
+    "95 %: medians by order statistics of the blocks' medians; ratios by drawing the blocks 2000 times; "
+    f"a result against itself {SELF_CONFIDENCE:.0%}"
+)
+Tell = Callable[[str, float], None]
+"""Hears what is done now, and the share 0..1 of it that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be measured."""
+
+    models: tuple[Path, ...]
+    engines: tuple[str, ...]
+    threads: tuple[int, ...]
+    source: str | None = None
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def combinations(self) -> list[Combination]:
+        """All of them. Raises BadInput without a model, MissingFile."""
+        if not self.models:
+            raise BadInput("no model to measure; name one or more: edgevision bench model.tflite")
+        for path in self.models:
+            require_file(path, "model")
+        return [
+            Combination(path, engine, threads, self.source)
+            for path in self.models
+            for engine in self.engines
+            for threads in self.threads
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What was found."""
+
+    machine: Machine
+    results: tuple[Result, ...]
+    ratios: tuple[Named, ...]
+    document: dict[str, Any]
+    """edgevision.bench/1."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether every result can be believed."""
+        return not any(result.invalid for result in self.results)
+
+
+def benchmark(
+    request: Request,
+    tell: Tell = lambda what, share: None,
+    system: System | None = None,
+    stopwatch: Stopwatch = SYSTEM,
+    installed: Mapping[str, str] | None = None,
+) -> Bench:
+    """Measures all combinations in one session. Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
+    machine_of = system or here()
+    combinations = request.combinations
+    machine = describe(machine_of, versions() if installed is None else installed, _delegates(request.engines))
+    with ExitStack() as stack:
+        subjects = []
+        for number, combination in _numbered(combinations):
+            subjects.append(ModelSubject(combination, number, stopwatch))
+            stack.callback(subjects[-1].close)
+        starts = _cold_starts(machine_of, combinations, tell)
+        measuring = Measuring(subjects, request.plan, Watcher(machine_of), Energy(machine_of), stopwatch)
+        session = measuring.session(lambda share: tell("measuring", share))
+        results, ratios = _judged(subjects, starts, session, request.plan.seed, machine.cores)
+    made = document(utc_now(), [Path(sys.argv[0]).name, *sys.argv[1:]], machine.to_json(),
+                    _method(request.plan, session), results, ratios)  # fmt: skip
+    return Bench(machine, tuple(results), tuple(ratios), made)
+
+
+def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combination]]:
+    """With how often its id has come: the same model may be measured twice, to see what the machine can tell apart."""
+    seen: Counter[str] = Counter()
+    found = []
+    for combination in combinations:
+        seen[combination.id] += 1
+        found.append((seen[combination.id], combination))
+    return found
+
+
+def _cold_starts(system: System, combinations: Sequence[Combination], tell: Tell) -> list[ColdStart]:
+    """Several of each, in turn, so that what drifts hits all alike."""
+    found: list[list[ColdStart]] = [[] for _ in combinations]
+    for turn in range(COLD_STARTS):
+        for number, combination in enumerate(combinations):
+            done = (turn * len(combinations) + number) / (COLD_STARTS * len(combinations))
+            tell("cold starts", done)
+            found[number].append(cold_start(system, combination.path, combination.engine, combination.threads))
+    return [middle(starts) for starts in found]
+
+
+def _judged(
+    subjects: Sequence[ModelSubject], starts: Sequence[ColdStart], session: Session, seed: int, cores: int | None
+) -> tuple[list[Result], list[Named]]:
+    results, ratios = [], []
+    for subject, start in zip(subjects, starts, strict=True):
+        measured = session.measured[subject.id]
+        itself = of_itself(measured.samples["predict"], seed)
+        ratios.append(Named(subject.id, subject.id, "predict_ms", itself))
+        doubt = differs(itself, "predict")
+        invalid = [*of_machine(session, subject.combination.threads, cores), *([doubt] if doubt else [])]
+        results.append(_result(subject, start, session, invalid))
+    return results, ratios + _against_first(session, seed)
+
+
+def _result(subject: ModelSubject, start: ColdStart, session: Session, invalid: list[str]) -> Result:
+    combination = subject.combination
+    return Result(
+        id=subject.id,
+        model=_model_facts(subject),
+        engine=_engine_facts(subject),
+        threads=combination.threads,
+        source=combination.source,
+        cold_start_ms=start.ms,
+        memory_mb=start.memory_mb,
+        measured=session.measured[subject.id],
+        stages_ms=subject.stages(),
+        state=[state.to_json() for state in session.states],
+        invalid=invalid,
+    )
+
+
+def _against_first(session: Session, seed: int) -> list[Named]:
+    """How many times as long each takes as the first, block by block."""
+    (name, first), *others = session.measured.items()
+    return [
+        Named(other, name, f"{measure}_ms", paired_ratio(samples.blocks_ms, first.samples[measure].blocks_ms, seed))
+        for other, measured in others
+        for measure, samples in measured.samples.items()
+    ]
+
+
+def _model_facts(subject: ModelSubject) -> dict[str, Any]:
+    from edgevision.scorers import facts
+
+    model = subject.model
+    known = facts(model.path, model)
+    return {
+        "path": str(subject.combination.path),
+        "name": model.card.name,
+        "sha256": model.sha256,
+        "bytes": known.bytes,
+        "task": model.card.task,
+        "mode": known.mode,
+    }
+
+
+def _engine_facts(subject: ModelSubject) -> dict[str, Any]:
+    from ..summary import engine_facts
+
+    return {key: value for key, value in engine_facts(subject.model).items() if key != "threads"}
+
+
+def _delegates(engines: Sequence[str]) -> list[str]:
+    """XNNPACK is part of the runtimes and takes over what it can of a model on the CPU."""
+    from edgevision.engines.libedgetpu import library
+
+    asked = any(engine.partition(":")[0] in ("auto", "edgetpu") for engine in engines)
+    return ["XNNPACK", *([library()] if asked and _loads(library()) else [])]
+
+
+def _loads(name: str) -> bool:
+    from ctypes.util import find_library
+
+    return Path(name).exists() or find_library(name.removeprefix("lib").partition(".so")[0]) is not None
+
+
+def _method(plan: Plan, session: Session) -> dict[str, Any]:
+    return {
+        "warmup_rule": WARMUP_RULE,
+        "stop_rule": plan.stop_rule,
+        "blocks": session.blocks,
+        "order": ORDER,
+        "ci": CI,
+        "seed": plan.seed,
+        "seconds": round(session.seconds, 1),
+        "cold_starts": COLD_STARTS,
+    }

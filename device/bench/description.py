@@ -1,0 +1,108 @@
+"""The machine that was measured, as others need it to repeat the figures or to know why theirs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..doctor.system import System
+from .condition import frequency_mhz
+from .emulation import emulated
+
+GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+LIMITS = {
+    # kHz
+    "min": "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_min_freq",
+    "max": "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq",
+}
+ARM_PARTS = {
+    # "CPU part" of Arm's own cores (implementer 0x41), as in the Main ID Register
+    "0xb76": "ARM1176",
+    "0xc07": "Cortex-A7",
+    "0xd03": "Cortex-A53",
+    "0xd04": "Cortex-A35",
+    "0xd05": "Cortex-A55",
+    "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73",
+    "0xd0a": "Cortex-A75",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd40": "Neoverse-V1",
+    "0xd41": "Cortex-A78",
+}
+RUNTIMES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "numpy", "opencv-python-headless", "opencv-python")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine; None where it does not say."""
+
+    board: str | None
+    cpu: str | None
+    arch: str
+    cores: int | None
+    governor: str | None
+    frequency_mhz: dict[str, float | None]
+    """min, max, now."""
+    memory_mb: int | None
+    swap_mb: int | None
+    os: str | None
+    kernel: str | None
+    python: str
+    runtimes: dict[str, str]
+    """Distributions and their versions."""
+    delegates: list[str] = field(default_factory=list)
+    emulated: str | None = None
+    """How; None: it seems to be real."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        known = self.board or self.cpu or self.arch
+        return f"{known}, emulated" if self.emulated else known
+
+
+def describe(system: System, versions: Mapping[str, str], delegates: list[str]) -> Machine:
+    """``versions``: installed distributions. ``delegates``: what may take over operators here."""
+    memory = _sizes(system)
+    return Machine(
+        board=system.board or system.read("/sys/class/dmi/id/product_name") or None,
+        cpu=_cpu(system),
+        arch=system.kernel if system.pointer_bits == 64 else f"{system.kernel}, 32-bit system",
+        cores=system.read("/proc/cpuinfo").count("processor\t") or None,
+        governor=system.read(GOVERNOR) or None,
+        frequency_mhz={name: _mhz(system.read(path)) for name, path in LIMITS.items()} | {"now": frequency_mhz(system)},
+        memory_mb=memory.get("MemTotal"),
+        swap_mb=memory.get("SwapTotal"),
+        os=system.release.get("PRETTY_NAME"),
+        kernel=system.read("/proc/sys/kernel/osrelease") or None,
+        python=".".join(map(str, system.python)),
+        runtimes={name: versions[name] for name in RUNTIMES if name in versions},
+        delegates=delegates,
+        emulated=emulated(system),
+    )
+
+
+def _cpu(system: System) -> str | None:
+    """Its name: x86 says it, Arm says numbers."""
+    pairs = [line.partition(":") for line in system.read("/proc/cpuinfo").splitlines()]
+    said = {key.strip(): value.strip() for key, _, value in reversed(pairs) if value.strip()}
+    if "CPU part" in said and said.get("CPU implementer") == "0x41":
+        return ARM_PARTS.get(said["CPU part"], f"Arm part {said['CPU part']}")
+    return said.get("model name") or said.get("Model") or None
+
+
+def _sizes(system: System) -> dict[str, int]:
+    """MB of /proc/meminfo, by name."""
+    words = [line.split() for line in system.read("/proc/meminfo").splitlines()]
+    return {row[0].rstrip(":"): round(int(row[1]) * 1024 / 1e6) for row in words if len(row) > 1 and row[1].isdecimal()}
+
+
+def _mhz(text: str) -> float | None:
+    return round(int(text) / 1000, 1) if text.isdecimal() else None

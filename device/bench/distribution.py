@@ -1,0 +1,88 @@
+"""What a set of measured durations says: quantiles, how sure the median is, what lies far out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+
+CONFIDENCE = 0.95
+FAR_OUT = 3.0
+"""Interquartile ranges beyond the quartiles (J. W. Tukey, 1977, Exploratory Data Analysis: "far out")."""
+DIGITS = 5
+"""Of milliseconds in records: ten nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Durations in milliseconds. Nothing is left out: what lies far out is counted, and part of all figures."""
+
+    n: int
+    mean: float
+    std: float
+    """Of the sample; 0 of one."""
+    min: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    p50_low: float
+    p50_high: float
+    """The 95 % interval of the median, from the medians of the blocks."""
+    outliers: int
+    """How many lie more than three interquartile ranges beyond the quartiles."""
+
+    @property
+    def width(self) -> float:
+        """Of the median's interval, as a share of the median."""
+        return (self.p50_high - self.p50_low) / self.p50 if self.p50 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {key: value if isinstance(value, int) else round(value, DIGITS) for key, value in asdict(self).items()}
+
+
+def distribution(values_ms: Sequence[float], block_medians_ms: Sequence[float]) -> Distribution | None:
+    """Of all values, and of the medians of the blocks they were measured in; None of nothing."""
+    if not len(values_ms):
+        return None
+    values = np.asarray(values_ms, np.float64)
+    q25, p50, q75, p90, p95, p99 = (float(q) for q in np.percentile(values, (25, 50, 75, 90, 95, 99)))
+    reach = FAR_OUT * (q75 - q25)
+    far = int(((values < q25 - reach) | (values > q75 + reach)).sum())
+    low, high = median_interval(block_medians_ms)
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    middle = (min(low, p50), max(high, p50))
+    return Distribution(
+        len(values), float(values.mean()), deviation, float(values.min()), p50, p90, p95, p99, *middle, far
+    )
+
+
+def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of a median by order statistics, which asks nothing of the shape of the distribution.
+
+    The k-th smallest and the k-th largest enclose the median with a probability of 1 - 2 P(B < k), B binomial (n, 1/2)
+    (H. A. David and H. N. Nagaraja, 2003, Order Statistics, section 7.1). Fewer than six values: the two ends.
+    """
+    ordered = sorted(values)
+    n = len(ordered)
+    rank, below = 0, 0.0
+    while rank < (n - 1) // 2:
+        below += comb(n, rank) / 2.0**n
+        if 1 - 2 * below < confidence:
+            break
+        rank += 1
+    place = max(0, rank - 1)
+    return ordered[place], ordered[n - 1 - place]
+
+
+def interval_width(values: Sequence[float]) -> float:
+    """Of the median's interval, as a share of the median; infinite for fewer than six values."""
+    if len(values) < 6:
+        return float("inf")
+    low, high = median_interval(values)
+    middle = float(np.median(values))
+    return (high - low) / middle if middle else 0.0

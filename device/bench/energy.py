@@ -1,0 +1,77 @@
+"""What the board uses, where it can tell: an energy counter, a power sensor, or a Raspberry Pi 5's power chip."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..doctor.system import System
+
+COUNTERS = "sys/class/powercap/intel-rapl:[0-9]*/energy_uj"
+"""Of whole packages; their parts have two numbers."""
+_PACKAGE = re.compile(r"intel-rapl:\d+")
+SENSORS = "sys/class/hwmon/hwmon*/power1_input"
+"""Microwatts of the whole board, on boards with such a chip."""
+PI_5 = "Raspberry Pi 5"
+PMIC = ("vcgencmd", "pmic_read_adc")
+_RAIL = re.compile(r"^\s*(\w+)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]", re.MULTILINE)
+TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look; at most one of the two is known."""
+
+    joules: float | None = None
+    """Since some start."""
+    watts: float | None = None
+
+
+class Energy:
+    """Asks one machine; one that cannot tell is not asked twice."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._silent = False
+
+    def read(self) -> Reading:
+        """What is known now."""
+        if self._silent:
+            return Reading()
+        found = self._counter() or self._sensor() or self._power_chip() or Reading()
+        self._silent = found == Reading()
+        return found
+
+    def _counter(self) -> Reading | None:
+        files = [file for file in self._system.root.glob(COUNTERS) if _PACKAGE.fullmatch(file.parent.name)]
+        numbers = [self._number(f"/{file.relative_to(self._system.root)}") for file in files]
+        known = [number for number in numbers if number is not None]
+        return Reading(joules=sum(known) / 1e6) if known else None
+
+    def _sensor(self) -> Reading | None:
+        files = sorted(self._system.root.glob(SENSORS))
+        number = self._number(f"/{files[0].relative_to(self._system.root)}") if files else None
+        return None if number is None else Reading(watts=number / 1e6)
+
+    def _power_chip(self) -> Reading | None:
+        """A Pi 5 tells current and voltage of each rail, not what its supply loses."""
+        if PI_5 not in self._system.board:
+            return None
+        rails = _RAIL.findall(self._system.child(PMIC, TIMEOUT_S).out)
+        amperes = {name: float(value) for name, unit, value in rails if unit == "A"}
+        volts = {name: float(value) for name, unit, value in rails if unit == "V"}
+        both = amperes.keys() & volts.keys()
+        return Reading(watts=sum(amperes[name] * volts[name] for name in both)) if both else None
+
+    def _number(self, path: str) -> int | None:
+        text = self._system.read(path)
+        return int(text) if text.isdecimal() else None
+
+
+def used_j(before: Reading, after: Reading, seconds: float) -> float | None:
+    """Joules between two looks; of a sensor, the mean of both times the seconds. None where it is not told."""
+    if before.joules is not None and after.joules is not None:
+        return after.joules - before.joules if after.joules >= before.joules else None  # the counter began anew
+    if before.watts is not None and after.watts is not None:
+        return (before.watts + after.watts) / 2 * seconds
+    return None

@@ -1,0 +1,141 @@
+"""bench.html: a benchmark as one page, for people who were not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision import html
+from edgevision.files import write_text
+from edgevision.html import Html
+from edgevision.xy_chart import Curve, Part, plot, stacked
+
+from .table import accuracy, ms, state_line
+
+STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.999, 40)])
+
+
+def write_page(document: Mapping[str, Any], path: Path) -> None:
+    """Raises CannotWrite."""
+    write_text(path, build(document))
+
+
+def build(document: Mapping[str, Any]) -> str:
+    """The page of a bench.json."""
+    results = document["results"]
+    parts = [_header(document), _findings(results), _times(results), _distribution(results), _over_time(results)]
+    parts += [_stages(results), _pareto(results), _machine(document), _method(document)]
+    return html.page("Benchmark", parts)
+
+
+def _header(document: Mapping[str, Any]) -> Html:
+    machine = document["machine"]
+    where = machine.get("board") or machine.get("cpu") or machine.get("arch")
+    first = document["results"][0]
+    unit = "ms a picture"
+    below = html.paragraph(f"{first['id']}: the median of predict, from a 1280x720 frame to the answer", "sub")
+    return html.header(str(where), "How fast is it here?", html.score(ms(first["predict_ms"]["p50"]), unit), below)
+
+
+def _findings(results: Sequence[Mapping[str, Any]]) -> Html:
+    lines = list(dict.fromkeys(("warn", f"not valid: {reason}") for one in results for reason in one["invalid"]))
+    return html.section("Can it be believed?", html.findings(lines)) if lines else html.NOTHING
+
+
+def _times(results: Sequence[Mapping[str, Any]]) -> Html:
+    head = ("", "p50", "95 %", "p90", "p95", "p99", "invoke", "loop/s", "first 10 s", "after", "peak MB", "top-1")
+    rows = []
+    for one in results:
+        d, invoke = one["predict_ms"], one.get("invoke_ms")
+        early, late = ((one.get(name) or {}).get("predict") for name in ("first_10s_ms", "steady_ms"))
+        rate = (one.get("rate_fps") or {}).get("loop")
+        rows.append([
+            one["id"], ms(d["p50"]), f"{ms(d['p50_low'])}–{ms(d['p50_high'])}", ms(d["p90"]), ms(d["p95"]), ms(d["p99"]),
+            ms(invoke["p50"] if invoke else None), f"{rate:.1f}" if rate else "-", ms(early["p50"] if early else None),
+            ms(late["p50"] if late else None), str((one.get("memory_mb") or {}).get("peak") or "-"), accuracy(one),
+        ])  # fmt: skip
+    note = "Milliseconds of predict; invoke is the bare runtime, loop the rate with source, answers and all."
+    return html.section("Times", html.table(head, rows), note=note)
+
+
+def _distribution(results: Sequence[Mapping[str, Any]]) -> Html:
+    curves, outliers = [], 0
+    for number, one in enumerate(results):
+        values = [value for visit in one["samples_ms"]["predict"] for value in visit]
+        outliers += one["predict_ms"].get("outliers", 0)
+        points = [(float(x), 100 * float(q)) for x, q in zip(np.quantile(values, STEPS), STEPS, strict=True)]
+        curves.append(Curve(one["id"], points, number))
+    note = (
+        "How many of all runs were at least so fast; the steeper, the more alike they are. "
+        f"{outliers} runs lie far out; they count in all figures and show in the next plot."
+    )
+    return html.section("Distribution", plot(curves, "ms", "% of the runs"), note=note)
+
+
+def _over_time(results: Sequence[Mapping[str, Any]]) -> Html:
+    curves = []
+    for number, one in enumerate(results):
+        visits, times = one["samples_ms"]["predict"], one["samples_at_s"]["predict"]
+        middle = [(at, float(np.median(visit))) for at, visit in zip(times, visits, strict=True)]
+        slowest = [(at, max(visit)) for at, visit in zip(times, visits, strict=True)]
+        curves += [Curve(one["id"], middle, number), Curve("", slowest, number, dots=True, listed=False)]
+    below = [_state(results[0]["state"], name, unit) for name, unit in STATES]
+    note = "Lines are the medians of visits, dots the slowest run of each. " + state_line(results[0]["state"])
+    return html.section("Over time", plot(curves, "s", "ms"), *below, note=note)
+
+
+STATES = (("temperature_c", "°C"), ("frequency_mhz", "MHz"), ("load", "load"))
+
+
+def _state(state: Sequence[Mapping[str, Any]], name: str, unit: str) -> Html:
+    """One curve; nothing where the machine does not tell."""
+    points = [(max(0.0, one["at_s"]), one[name]) for one in state if one.get(name) is not None]
+    return plot([Curve(name.partition("_")[0], points)], "s", unit) if points else html.NOTHING
+
+
+def _stages(results: Sequence[Mapping[str, Any]]) -> Html:
+    rows = []
+    for one in results:
+        stages = one.get("stages_ms") or {}
+        parts = [Part(name, value) for name, value in stages.items()]
+        rest = one["predict_ms"]["p50"] - sum(part.value for part in parts)
+        rows.append((one["id"], [*parts, Part("rest", max(0.0, rest))] if parts else []))
+    kept = [row for row in rows if row[1]]
+    return html.section("Where the time goes", stacked(kept, "ms")) if kept else html.NOTHING
+
+
+def _pareto(results: Sequence[Mapping[str, Any]]) -> Html:
+    """Accuracy over latency, where it was measured."""
+    from .pareto import front, points
+
+    known = points(results)
+    if not known:
+        return html.NOTHING
+    best = front(known)
+    dots = [Curve(one.name, [(one.ms, 100 * one.accuracy)], n, dots=True, listed=False) for n, one in enumerate(known)]
+    line = Curve("nothing else is both faster and better", [(one.ms, 100 * one.accuracy) for one in best], 7)
+    labels = [(one.ms, 100 * one.accuracy, one.name) for one in known]
+    note = "Top-1 over the median of predict."
+    return html.section("Accuracy and speed", plot([line, *dots], "ms", "% right", labels), note=note)
+
+
+def _machine(document: Mapping[str, Any]) -> Html:
+    rows = [(name, _told(value)) for name, value in document["machine"].items()]
+    return html.section("The machine", html.table(("", ""), rows, plain=True))
+
+
+def _method(document: Mapping[str, Any]) -> Html:
+    rows = [(name.replace("_", " "), _told(value)) for name, value in document["method"].items()]
+    command = " ".join(document["argv"])
+    return html.section("How it was measured", html.table(("", ""), [*rows, ("command", command)], plain=True))
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "not told"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items() if one is not None)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

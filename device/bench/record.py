@@ -1,0 +1,103 @@
+"""Reading bench.json: what other parts take from it, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import BadInput
+from edgevision.files import require_file
+
+from .result import SCHEMA
+
+NAME, VERSION = SCHEMA.rsplit("/", 1)
+MAX_BYTES = 200 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One bench.json."""
+
+    path: Path
+    machine: dict[str, Any]
+    results: list[dict[str, Any]]
+    created: str
+    method: dict[str, Any]
+
+    @property
+    def machine_name(self) -> str:
+        """For people."""
+        machine = self.machine
+        name = str(machine.get("board") or machine.get("cpu") or machine.get("arch") or "unknown machine")
+        return f"{name}, emulated" if machine.get("emulated") else name
+
+
+def read(path: Path) -> Record:
+    """Raises MissingFile, BadInput."""
+    found = _document(path)
+    name, _, version = str(found.get("schema", "")).rpartition("/")
+    if name != NAME:
+        raise BadInput(f"{path} is no benchmark of edgevision: its schema is {found.get('schema')!r}, not {SCHEMA!r}")
+    if version.partition(".")[0] != VERSION:
+        raise BadInput(
+            f"{path} has the schema {found['schema']!r}, and this edgevision reads {SCHEMA!r}; "
+            "measure again, or use the edgevision that wrote it"
+        )
+    machine, results = found.get("machine"), found.get("results")
+    if not isinstance(machine, dict) or not isinstance(results, list) or not all(map(_sound, results)):
+        raise BadInput(f"{path} is damaged: it lacks the machine or its results")
+    method = found.get("method")
+    return Record(path, machine, results, str(found.get("created")), method if isinstance(method, dict) else {})
+
+
+def blocks_ms(result: dict[str, Any], measure: str) -> list[float]:
+    """The medians of the blocks, from the samples; empty where the measure was not taken."""
+    from statistics import median
+
+    visits = (result.get("samples_ms") or {}).get(measure) or []
+    medians = [median(visit) for visit in visits if visit]
+    return [(first + second) / 2 for first, second in zip(medians[::2], medians[1::2], strict=False)]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    require_file(path, "benchmark")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadInput(f"{path} is no benchmark: it has {path.stat().st_size / 1e6:.0f} MB")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        why = str(error).splitlines()[0] if isinstance(error, ValueError) else "nested too deeply"
+        raise BadInput(f"{path} is no readable JSON: {why}") from None
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} is no benchmark: it holds {type(found).__name__}, not an object")
+    return found
+
+
+def _sound(result: object) -> bool:
+    """What every reader here relies on."""
+    if not isinstance(result, dict) or not isinstance(result.get("id"), str):
+        return False
+    if not isinstance(result.get("model"), dict) or not isinstance(result.get("predict_ms"), dict):
+        return False
+    samples = result.get("samples_ms")
+    if not isinstance(samples, dict) or not all(map(_visits, samples.values())):
+        return False
+    times = [result.get(f"{name}_ms") for name in ("invoke", "predict", "loop")]
+    return all(one is None or _numbers(one) for one in times)
+
+
+def _visits(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(visit, list) and all(_duration(value) for value in visit) for visit in found
+    )
+
+
+def _numbers(found: object) -> bool:
+    needed = ("p50", "p90", "p95", "p99", "p50_low", "p50_high")
+    return isinstance(found, dict) and all(_duration(found.get(name)) for name in needed)
+
+
+def _duration(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")

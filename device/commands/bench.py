@@ -1,0 +1,167 @@
+"""``edgevision bench``: how fast a model is on this machine, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.commands.options import PATH, json_option, quiet_option, runs_option, seed_option
+
+if TYPE_CHECKING:
+    from ..bench.benchmark import Bench, Request
+
+MEASURE = "measure"
+
+
+class BenchGroup(click.Group):
+    """``edgevision bench MODEL`` is ``edgevision bench measure MODEL``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [MEASURE, *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Those of ``measure``, which need not be named."""
+        self.commands[MEASURE].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(cls=BenchGroup, subcommand_metavar="[measure] MODEL... | COMMAND ...")
+def bench() -> None:
+    """Measure MODELs (.tflite) on this machine: time, start, memory, and whether the figures can be believed."""
+
+
+@bench.command(MEASURE)
+@click.argument("models", type=PATH, nargs=-1, metavar="MODEL...")
+@click.option("--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="What runs them.")
+@click.option(
+    "--threads",
+    metavar="N,...",
+    help="CPU threads of the model, one or several.  [default: as many as there are cores]",
+)
+@click.option(
+    "--source",
+    metavar="SPEC",
+    help="Measure the whole loop, too, on a video, a folder of pictures, a camera, or test:@fast (a drawn pattern).",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=120.0,
+    show_default=True,
+    help="Measure for so long at most, all models together.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(0.1, 50),
+    default=5.0,
+    show_default=True,
+    help="Go on until each median's 95 % interval is so narrow, in percent of the median.",
+)
+@seed_option
+@json_option
+@runs_option
+@quiet_option
+@click.pass_context
+def measure(ctx: click.Context, /, runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
+    """Measure MODELs together, in blocks that take turns. MEASURE may be left out.
+
+    Exit code 3: the machine throttled, swapped, was busy, or differs from itself, so that the figures cannot be believed.
+    """
+    from edgevision.runs import new_run
+
+    request = _request(values)
+    combinations = request.combinations
+    with new_run(runs, "bench") as run:
+        from ..bench.benchmark import benchmark
+
+        with _bar(quiet, len(combinations)) as tell:
+            found = benchmark(request, tell)
+        run.exit_code = 0 if found.valid else 3
+        _write(found, run.folder)
+        run.outputs += ["bench.json", "bench.html"]
+    if as_json:
+        from edgevision.runs import dump
+
+        click.echo(dump(found.document))
+    else:
+        _show(found, run.folder)
+    ctx.exit(run.exit_code)
+
+
+def _request(values: dict[str, Any]) -> Request:
+    from edgevision.interpreter import available_cpus
+
+    from ..bench.benchmark import Request
+    from ..bench.steady import Plan
+
+    seconds = values["seconds"]
+    plan = Plan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
+    engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
+    threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
+    return Request(values["models"], engines, threads, values["source"], plan)
+
+
+def _engine(name: str) -> str:
+    from edgevision.engines.table import check_name
+    from edgevision.errors import UnknownName
+
+    try:
+        return check_name(name.strip())
+    except UnknownName as error:
+        raise click.BadParameter(str(error), param_hint="--engine") from None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts):
+        raise click.BadParameter(
+            f"{text!r} is no list of numbers from 1 to 256; write, for one, 1,2,4", param_hint="--threads"
+        )
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _bar(quiet: bool, count: int) -> Any:
+    from ..bench.progress import bar
+
+    return bar(quiet, count)
+
+
+def _write(found: Bench, folder: Path) -> None:
+    from edgevision.files import write_text
+    from edgevision.runs import dump
+
+    from ..bench.page import write_page
+
+    write_text(folder / "bench.json", dump(found.document) + "\n")
+    write_page(found.document, folder / "bench.html")
+
+
+def _show(found: Bench, folder: Path) -> None:
+    import shlex
+
+    from edgevision.terminal import note, printable, show
+
+    from ..bench.table import costs_table, machine_lines, ms, ratio_lines, state_line, times_table
+
+    results = found.document["results"]
+    say: Callable[[str], None] = lambda line: click.echo(printable(line))  # noqa: E731
+    for line in machine_lines(found.machine):
+        say(line)
+    say(f"state: {state_line(results[0]['state'])}")
+    show(times_table(results), costs_table(results))
+    for line in ratio_lines(found.document["ratios"]):
+        say(line)
+    reasons = list(dict.fromkeys(reason for result in found.results for reason in result.invalid))
+    for reason in reasons:
+        note(f"not valid: {reason}")
+    first = results[0]
+    verdict = "" if found.valid else ", NOT VALID"
+    median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
+    say(f"{first['id']}: predict {median} ms (95 of 100 within {p95} ms) on {found.machine.name}{verdict}")
+    click.echo(folder.absolute() / "bench.html")
+    click.echo(f"next: edgevision bench compare {shlex.quote(str(folder / 'bench.json'))} OTHER.json")
