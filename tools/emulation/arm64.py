@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import debian, user_mode, wheels
 from .debian import Recipe
-from .host import CACHE, REPO, need_root
+from .host import CACHE, REPO, TIED, need_root
 from .namespace import bind, enter
 from .wheels import WheelSet
 
@@ -68,7 +68,17 @@ def test(arguments: Sequence[str]) -> int:
         "EMULATED_COMMAND": "\n".join(before),
         "EMULATED_SETS": " ".join(wheel_set.name for wheel_set in SETS),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-o", f"cache_dir={CACHE / 'pytest-arm64'}"]
+    command = [
+        *TIED,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-rA",
+        "--no-header",
+        "-o",
+        f"cache_dir={CACHE / 'pytest-arm64'}",
+    ]
     return subprocess.run(
         [*command, "tests/emulated/arm64", *arguments], env=environment, cwd=REPO, check=False
     ).returncode

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .host import CannotRun, need_programs, run, say
+from .host import TIED, CannotRun, need_programs, run, say
 
 PROGRAMS = {"qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
 BOOT_S = 600
@@ -30,7 +30,7 @@ class Board:
         self._sockets = tempfile.TemporaryDirectory(prefix="board-")
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [
-            *("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", f"{memory_mb}M"),
+            *(*TIED, "qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", f"{memory_mb}M"),
             *("-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none", "-serial", f"file:{log}"),
             *("-kernel", str(kernel), "-initrd", str(initrd)),
             *("-append", "root=LABEL=rootfs rw console=ttyAMA0 net.ifnames=0 quiet"),
@@ -118,7 +118,7 @@ class Board:
         if line is not None and line.poll() is None:
             return
         self._lines[user] = subprocess.Popen(
-            [*self._ssh(user)[:-1], "-M", "-N", f"{user}@127.0.0.1"],
+            [*TIED, *self._ssh(user)[:-1], "-M", "-N", f"{user}@127.0.0.1"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

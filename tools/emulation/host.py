@@ -13,6 +13,8 @@ CACHE = Path(os.environ.get("EDGEVISION_CACHE", REPO / ".cache")).resolve()
 ROOTS = CACHE / "roots"
 IMAGES = CACHE / "images"
 LOG = CACHE / "logs" / "emulation.log"
+TIED = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command: it ends with whoever started it, even one that is killed. Nothing is left running."""
 
 
 class CannotRun(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import debian, wheels
 from .debian import Recipe
-from .host import REPO, need_root, say
+from .host import REPO, TIED, need_root, say
 from .namespace import bind, enter, mount_system
 from .wheels import WheelSet
 
@@ -79,7 +79,7 @@ def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None)
         "LIBCAMERA_LOG_LEVELS": "*:FATAL",
         "EDGEVISION_EMULATED": "picamera2",
     }
-    process = subprocess.Popen(["chroot", root, *command], env=environment, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([*TIED, "chroot", root, *command], env=environment, stdin=subprocess.DEVNULL)
     try:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import board_image, wheels
-from .host import CACHE, REPO, need_root
+from .host import CACHE, REPO, TIED, need_root
 from .namespace import enter
 
 
@@ -31,7 +31,7 @@ def test(arguments: Sequence[str]) -> int:
             "BOARD_LOG": str(CACHE / "logs" / "board.console"),
             "BOARD_PROJECT": str(project),
         }
-        command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
+        command = [*TIED, sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
         return subprocess.run(
             [*command, "tests/emulated/v4l2", *arguments], env=environment, cwd=REPO, check=False
         ).returncode
