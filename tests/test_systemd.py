@@ -304,6 +304,15 @@ def test_why_it_ended_is_said(result: str, said: str) -> None:
     assert lines[-1] == "last line: edgevision: error: no camera"
 
 
+@pytest.mark.parametrize(("state", "told"), [("activating", True), ("failed", True), ("inactive", False)])
+def test_one_that_starts_over_and_over_says_why(state: str, told: bool) -> None:
+    """Between two tries systemd knows of no fault: only the last line tells."""
+    shown = RUNNING.replace("ActiveState=active", f"ActiveState={state}")
+    lines = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n"))).describe()
+    assert ("last line: edgevision: error: no camera" in lines) is told
+    assert not any(line.startswith("it says") for line in lines)
+
+
 def test_what_is_not_known_is_null() -> None:
     shown = (
         RUNNING.replace("98304000", "[not set]")

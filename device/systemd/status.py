@@ -82,7 +82,8 @@ class Status:
         if self.last_event is not None:
             event = self.last_event
             lines.append(f"last event: {event.event}, {event.time}: {event.detail}")
-        if not self.active and self.result != "success" and self.last_message:
+        # systemd forgets the last result with each new try: one that starts may be one that starts over and over.
+        if not self.active and not self.state.startswith("inactive") and self.last_message:
             lines.append(f"last line: {self.last_message}")
         return lines
 
