@@ -133,7 +133,7 @@ def refusal(entry: dict[str, object], keras_2: bool = False, allow_code: bool = 
     if keras_2 and _known_keras_2(module, name):
         return None
     if module is None:
-        return _legacy(name)
+        return _legacy(name, entry.get("config"), keras_2)
     return None if _known(str(module), name) else _unknown(f"{module}.{name}")
 
 
@@ -184,14 +184,26 @@ def _keras_2_operator(name: str, config: object, module: object) -> str | None:
     return f"calls the TensorFlow function {function!r}, which is not on the list of safe ones"
 
 
-def _legacy(name: str) -> str | None:
+def _legacy(name: str, config: object, keras_2: bool) -> str | None:
     """The same for an ``.h5``, where only the class name is known."""
+    # Layers and operators share names (Add, Multiply); all layers of Keras 3 write their type of numbers.
+    operator = name in OPERATIONS and not keras_2 and isinstance(config, dict) and "dtype" not in config
+    if operator and name in LAYERS:
+        return _operator_in_h5(name)
     if name in LAYERS or name in MODELS or name in LEGACY_HELPERS:
         return None
     if name in OPERATIONS:
-        return f"is the operator {name}, which Keras cannot read back from an .h5; save the model as .keras instead"
+        return _operator_in_h5(name)
     return _unknown(name)
 
 
+def _operator_in_h5(name: str) -> str:
+    return (
+        f"is the operator {name}, which Keras cannot read back from an .h5; save the model as .keras instead, "
+        "or build it again, load_weights() from this file and save that: model.save('model.keras')"
+    )
+
+
 def _unknown(name: str) -> str:
-    return f"is of the class {name}, which is not on the list of layers that are known to be safe and convertible"
+    shown = name if name.isprintable() and len(name) < 100 else repr(name[:100])
+    return f"is of the class {shown}, which is not on the list of layers that are known to be safe and convertible"

@@ -68,6 +68,7 @@ ARCHITECTURES = (
         mean=TORCH_MEAN,
         std=TORCH_STD,
     ),
+    Architecture("NASNet", frozenset({"stem_conv1", "stem_bn1", "normal_conv_1_0"}), "predictions"),
     Architecture("InceptionV3", frozenset({"mixed0", "mixed10"}), "predictions"),
     Architecture("InceptionResNetV2", frozenset({"mixed_5b", "mixed_7a", "conv_7b"}), "predictions"),
     Architecture("Xception", frozenset({"block1_conv1", "block14_sepconv2"}), "predictions"),

@@ -57,6 +57,12 @@ def read(path: Path) -> ZipContents:
         raise BadModel(f"{path} is a damaged .keras archive: {error}; copy or download it again") from None
 
 
+def weight_bytes(path: Path) -> int:
+    """Bytes of the weights of an archive that was read, unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.getinfo(WEIGHTS).file_size
+
+
 def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from edgevision.card import ModelCard
 from edgevision.errors import BadModel
 from edgevision.files import require_file, sha256
 
-from . import keras_h5, keras_zip, saved_model
+from . import keras_h5, keras_zip, saved_model, sizes
 from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
@@ -68,12 +69,31 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     if options.architecture is not None and result.format != "weights":
         raise BadModel(f"{path} holds a whole model; --architecture is for files of weights only, leave it out")
     _check_version(path, result.keras_version)
-    check_config(result.config, path, result.keras_2, options.allow_code)
+    weight_bytes = keras_zip.weight_bytes(path) if result.format == "keras" else result.bytes
+    check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
     return result
 
 
-def check_config(config: object, path: Path, keras_2: bool = False, allow_code: bool = False) -> None:
-    """Walks the whole config, nested models included. Raises BadModel that names the first layer that is refused."""
+def check_config(
+    config: object, path: Path, keras_2: bool = False, allow_code: bool = False, weight_bytes: int | None = None
+) -> None:
+    """Walks the whole config, nested models included. Raises BadModel that names the first layer that is refused.
+
+    ``weight_bytes``: what the file holds of weights, where the sizes in the config are to be compared with it.
+    """
+    asked = 0.0
+    for entry, names in _objects(config, path):
+        reason = refusal(entry, keras_2, allow_code) or sizes.refusal(entry)
+        if reason:
+            raise BadModel(f"{path}: {_where(names)} {reason}{_advice(entry)}")
+        asked += sizes.weights(entry)
+    absurd = None if weight_bytes is None else sizes.too_many(asked, weight_bytes)
+    if absurd:
+        raise BadModel(f"{path}: the architecture {absurd}: damaged, or made to do harm")
+
+
+def _objects(config: object, path: Path) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """All objects with a ``class_name`` and the names of the layers they lie in, in the order of the file."""
     stack: list[tuple[object, tuple[str, ...]]] = [(config, ())]
     count = 0
     while stack:
@@ -84,9 +104,7 @@ def check_config(config: object, path: Path, keras_2: bool = False, allow_code: 
         if isinstance(value, dict):
             if "class_name" in value:
                 names = _named(value, names)
-                reason = refusal(value, keras_2, allow_code)
-                if reason:
-                    raise BadModel(f"{path}: {_where(names)} {reason}{_advice(value)}")
+                yield value, names
             # The outermost compile_config is not loaded (compile=False); a nested one would be.
             children = [(v, names) for k, v in value.items() if value is not config or k != "compile_config"]
             stack.extend(reversed(children))

@@ -169,6 +169,67 @@ def test_operators_only_in_archives(tmp_path: Path) -> None:
         scan(keras_h5(tmp_path / "m.h5", sequential(divide)))
 
 
+def old_layer(kind: str, name: str, **config: Any) -> dict[str, Any]:
+    """As an .h5 of Keras 3 has it: without a module."""
+    return {"class_name": kind, "config": {"name": name, **config}, "name": name}
+
+
+def test_an_operator_with_the_name_of_a_layer(tmp_path: Path) -> None:
+    """MobileNetV3 of Keras 3: x + 3 is written as Add, as the layer is; layers alone write their dtype."""
+    scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add", dtype="float32", trainable=True))))
+    scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add")), "2.3.0"))
+    message = r"layer 'add' is the operator Add, .*load_weights\(\) from this file and save that: model\.save\('model\.keras'\)"
+    with pytest.raises(BadModel, match=message):
+        scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add"))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "said"),
+    [
+        ("Dense", {"units": 1e9}, "has units 1e+09; at most 131072 is converted"),
+        ("Dense", {"units": 10**400}, "has units 1e+30"),
+        ("Dense", {"units": float("nan")}, "has units nan"),
+        ("Conv2D", {"filters": 8, "kernel_size": [3, 5000]}, "has kernel_size 5000; at most 2048"),
+        ("ZeroPadding2D", {"padding": [[0, 0], [1_000_000, 0]]}, "has padding 1e+06"),
+        ("UpSampling2D", {"size": [9999, 9999]}, "has size 9999"),
+        ("Resizing", {"height": 100_000, "width": 224}, "has height 100000"),
+        ("InputLayer", {"batch_shape": [None, 100_000, 100_000, 3]}, "has tensors of 100000x100000x3 numbers"),
+        ("InputLayer", {"batch_input_shape": [None, 100_000, 100_000, 3]}, "has tensors of 100000x100000x3 numbers"),
+    ],
+)
+def test_absurd_sizes_are_refused_before_anything_is_loaded(
+    tmp_path: Path, kind: str, config: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadModel) as caught:
+        scan(keras_zip(tmp_path / "m.keras", sequential(layer(kind, "big", **config))))
+    assert f"m.keras: layer 'big' {said}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [keras_zip, keras_h5])
+def test_an_architecture_larger_than_its_file_is_refused(tmp_path: Path, make: Any) -> None:
+    name = "m.keras" if make is keras_zip else "m.h5"
+    tensor = {"class_name": "__keras_tensor__", "config": {"shape": [None, 7, 7, 100_000]}}
+    for entry in (
+        layer("Dense", "out", units=100_000),
+        layer("Dense", "out", units=100) | {"build_config": {"input_shape": [None, 100_000]}},
+        layer("Conv2D", "out", filters=100, kernel_size=[3, 3]) | {"inbound_nodes": [{"args": [tensor], "kwargs": {}}]},
+        layer("DepthwiseConv2D", "out", kernel_size=[1000, 1000]),
+        layer("SeparableConv2D", "out", filters=2, kernel_size=[1000, 1000]),
+        layer("Embedding", "out", input_dim=1000, output_dim=1000),
+    ):
+        with pytest.raises(
+            BadModel, match=r"the architecture asks for at least .* weights, and the file has no more than"
+        ):
+            scan(make(tmp_path / name, sequential(entry)))
+    scan(make(tmp_path / name, sequential(layer("Dense", "out", units=100))))
+
+
+def test_a_class_name_of_control_characters_is_shown_escaped(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"is of the class 'keras\.layers\.\\x1b\[2J\\n', which is not"):
+        scan(keras_zip(tmp_path / "m.keras", sequential(layer("\x1b[2J\n", "x"))))
+
+
 def test_another_version(tmp_path: Path) -> None:
     message = r"written by Keras 4\.0\.0; this version reads files of Keras 2 and 3"
     with pytest.raises(BadModel, match=message):
