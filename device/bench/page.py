@@ -13,6 +13,7 @@ from edgevision.files import write_text
 from edgevision.html import Html
 from edgevision.xy_chart import Curve, Part, plot, stacked
 
+from .pareto import pareto_section
 from .table import accuracy, ms, state_line
 
 STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.999, 40)])
@@ -27,7 +28,7 @@ def build(document: Mapping[str, Any]) -> str:
     """The page of a bench.json."""
     results = document["results"]
     parts = [_header(document), _findings(results), _times(results), _distribution(results), _over_time(results)]
-    parts += [_stages(results), _pareto(results), _machine(document), _method(document)]
+    parts += [_stages(results), pareto_section(results), _machine(document), _method(document)]
     return html.page("Benchmark", parts)
 
 
@@ -105,21 +106,6 @@ def _stages(results: Sequence[Mapping[str, Any]]) -> Html:
         rows.append((one["id"], [*parts, Part("rest", max(0.0, rest))] if parts else []))
     kept = [row for row in rows if row[1]]
     return html.section("Where the time goes", stacked(kept, "ms")) if kept else html.NOTHING
-
-
-def _pareto(results: Sequence[Mapping[str, Any]]) -> Html:
-    """Accuracy over latency, where it was measured."""
-    from .pareto import front, points
-
-    known = points(results)
-    if not known:
-        return html.NOTHING
-    best = front(known)
-    dots = [Curve(one.name, [(one.ms, 100 * one.accuracy)], n, dots=True, listed=False) for n, one in enumerate(known)]
-    line = Curve("nothing else is both faster and better", [(one.ms, 100 * one.accuracy) for one in best], 7)
-    labels = [(one.ms, 100 * one.accuracy, one.name) for one in known]
-    note = "Top-1 over the median of predict."
-    return html.section("Accuracy and speed", plot([line, *dots], "ms", "% right", labels), note=note)
 
 
 def _machine(document: Mapping[str, Any]) -> Html:

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgevision import html
+from edgevision.html import Html
+from edgevision.xy_chart import Curve, plot
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -31,3 +35,15 @@ def front(every: Sequence[Point]) -> list[Point]:
         if not best or point.accuracy > best[-1].accuracy:
             best.append(point)
     return best
+
+
+def pareto_section(results: Sequence[Mapping[str, Any]]) -> Html:
+    """A part of a page: accuracy over latency; nothing where no accuracy was measured."""
+    known = points(results)
+    if not known:
+        return html.NOTHING
+    dots = [Curve(one.name, [(one.ms, 100 * one.accuracy)], n, dots=True, listed=False) for n, one in enumerate(known)]
+    line = Curve("nothing else is both faster and better", [(one.ms, 100 * one.accuracy) for one in front(known)], 7)
+    labels = [(one.ms, 100 * one.accuracy, one.name) for one in known]
+    note = "Top-1 over the median of predict."
+    return html.section("Accuracy and speed", plot([line, *dots], "ms", "% right", labels), note=note)

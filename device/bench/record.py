@@ -13,6 +13,7 @@ from edgevision.files import require_file
 from .result import SCHEMA
 
 NAME, VERSION = SCHEMA.rsplit("/", 1)
+PERCENTILES = ("p50", "p90", "p95", "p99", "p50_low", "p50_high")
 MAX_BYTES = 200 * 10**6
 
 
@@ -81,11 +82,19 @@ def _sound(result: object) -> bool:
         return False
     if not isinstance(result.get("model"), dict) or not isinstance(result.get("predict_ms"), dict):
         return False
-    samples = result.get("samples_ms")
+    samples, invalid = result.get("samples_ms"), result.get("invalid", [])
     if not isinstance(samples, dict) or not all(map(_visits, samples.values())):
         return False
+    if not isinstance(invalid, list) or not all(isinstance(reason, str) for reason in invalid):
+        return False
     times = [result.get(f"{name}_ms") for name in ("invoke", "predict", "loop")]
-    return all(one is None or _numbers(one) for one in times)
+    if not all(one is None or _numbers(one, PERCENTILES) for one in times):
+        return False
+    tables = [result.get(name) for name in ("rate_fps", "memory_mb", "cold_start_ms")]
+    known = [one for one in tables if one is not None]
+    if not all(isinstance(one, dict) and all(v is None or _duration(v) for v in one.values()) for one in known):
+        return False
+    return result.get("accuracy") is None or _numbers(result["accuracy"], ("value", "low", "high"), least=0.0)
 
 
 def _visits(found: object) -> bool:
@@ -94,10 +103,9 @@ def _visits(found: object) -> bool:
     )
 
 
-def _numbers(found: object) -> bool:
-    needed = ("p50", "p90", "p95", "p99", "p50_low", "p50_high")
-    return isinstance(found, dict) and all(_duration(found.get(name)) for name in needed)
+def _numbers(found: object, needed: tuple[str, ...], least: float = 1e-9) -> bool:
+    return isinstance(found, dict) and all(_duration(found.get(name), least) for name in needed)
 
 
-def _duration(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+def _duration(value: object, least: float = 1e-9) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < 1e15

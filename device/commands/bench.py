@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,39 @@ def measure(ctx: click.Context, /, runs: Path, as_json: bool, quiet: bool, **val
     ctx.exit(run.exit_code)
 
 
+@bench.command()
+@click.argument("files", type=PATH, nargs=-1, required=True, metavar="BENCH.json...")
+@click.option("--markdown", is_flag=True, help="Print a table for a README, and nothing else.")
+@seed_option
+@json_option
+@runs_option
+def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, runs: Path) -> None:
+    """Put the results of several bench.json files into one table and one page; ratios are to the first."""
+    from edgevision.runs import dump, new_run
+    from edgevision.terminal import printable, show
+
+    from ..bench import compare_table
+    from ..bench.compare import compare as compared
+
+    found = compared(files, seed)
+    if markdown:
+        click.echo(compare_table.markdown(found))
+        return
+    with new_run(runs, "bench") as run:
+        compare_table.write_page(found, run.folder / "compare.html")
+        run.outputs.append("compare.html")
+    if as_json:
+        click.echo(dump(found.to_json()))
+        return
+    show(compare_table.comparison_table(found))
+    fastest = min(found.rows, key=lambda row: row.result["predict_ms"]["p50"])
+    doubtful = sum(not row.valid for row in found.rows)
+    warning = f"; {doubtful} of {len(found.rows)} are NOT VALID" if doubtful else ""
+    click.echo(printable(f"fastest: {fastest.name} on {fastest.record.machine_name}{warning}"))
+    click.echo(run.folder.absolute() / "compare.html")
+    click.echo(f"next: edgevision bench compare --markdown {shlex.join(map(str, files))}")
+
+
 def _request(values: dict[str, Any]) -> Request:
     from edgevision.interpreter import available_cpus
 
@@ -142,8 +176,6 @@ def _write(found: Bench, folder: Path) -> None:
 
 
 def _show(found: Bench, folder: Path) -> None:
-    import shlex
-
     from edgevision.terminal import note, printable, show
 
     from ..bench.table import costs_table, machine_lines, ms, ratio_lines, state_line, times_table

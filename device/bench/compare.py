@@ -1,0 +1,93 @@
+"""``edgevision bench compare``: results of several sessions, machines and models in one table, each against the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import BadInput
+
+from .bootstrap import Ratio, paired_ratio, unpaired_ratio
+from .record import Record, blocks_ms, read
+
+SCHEMA = "edgevision.bench_comparison/1"
+LEAST_BLOCKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One result and how it stands to the first."""
+
+    record: Record
+    result: dict[str, Any]
+    ratio: Ratio | None
+    """How many times as long as the first; None: too few blocks were measured to say."""
+
+    @property
+    def name(self) -> str:
+        """Model, engine, threads."""
+        return str(self.result["id"])
+
+    @property
+    def valid(self) -> bool:
+        """Whether the figures can be believed."""
+        return self.result.get("valid") is True
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        ratio = self.ratio and {"value": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high}
+        figures = {
+            name: self.result.get(name) for name in ("predict_ms", "invoke_ms", "loop_ms", "rate_fps", "accuracy")
+        }
+        more = {name: self.result.get(name) for name in ("memory_mb", "cold_start_ms", "energy_j_per_frame", "invalid")}
+        head = {"path": str(self.record.path), "machine": self.record.machine, "id": self.name, "valid": self.valid}
+        return {**head, "model": self.result["model"], **figures, **more, "ratio": ratio}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All results, in the order of the files."""
+
+    rows: tuple[Row, ...]
+    seed: int
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether all were measured on one."""
+        return len({row.record.machine_name for row in self.rows}) == 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        rows = [row.to_json() for row in self.rows]
+        return {
+            "schema": SCHEMA,
+            "against": self.rows[0].name,
+            "measure": "predict_ms",
+            "seed": self.seed,
+            "rows": rows,
+        }
+
+
+def compare(paths: Sequence[Path], seed: int = 0) -> Comparison:
+    """Reads bench.json files. Raises MissingFile, BadInput."""
+    records = [read(path) for path in paths]
+    found = [(record, result) for record in records for result in record.results]
+    if not found:
+        raise BadInput(f"{paths[0]} holds no results")
+    first = found[0]
+    rows = [Row(record, result, _ratio((record, result), first, seed)) for record, result in found]
+    return Comparison(tuple(rows), seed)
+
+
+def _ratio(one: tuple[Record, dict[str, Any]], first: tuple[Record, dict[str, Any]], seed: int) -> Ratio | None:
+    """Block by block where both were measured in one session, else each by itself."""
+    a, b = blocks_ms(one[1], "predict"), blocks_ms(first[1], "predict")
+    if min(len(a), len(b)) < LEAST_BLOCKS:
+        return None
+    if one[1] is first[1]:
+        return Ratio(1.0, 1.0, 1.0)
+    if one[0] is first[0] and len(a) == len(b):
+        return paired_ratio(a, b, seed)
+    return unpaired_ratio(a, b, seed)

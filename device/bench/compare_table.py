@@ -1,0 +1,110 @@
+"""A comparison for a terminal, for a README, and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision import chart, html
+from edgevision.files import write_text
+from edgevision.html import Html
+from edgevision.terminal import printable, table
+
+from .compare import Comparison, Row
+from .pareto import pareto_section
+from .table import UNKNOWN, accuracy, ms
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEAD = ("model, engine, threads", "machine", ">predict ms", ">95 %", ">p95", ">of the first", ">loop/s", ">start ms",
+        ">peak MB", ">top-1", "valid")  # fmt: skip
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """For a terminal."""
+    return table(HEAD, [_cells(row) for row in comparison.rows])
+
+
+def markdown(comparison: Comparison) -> str:
+    """A table for a README, and what it was measured on."""
+    kept = [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
+    head = [HEAD[n].removeprefix(">") for n in kept]
+    rule = ["---:" if HEAD[n].startswith(">") else "---" for n in kept]
+    rows = [[_escaped(_cells(row)[n]) for n in kept] for row in comparison.rows]
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+    return "\n".join([*lines, "", *(_escaped(line) for line in _machines(comparison))])
+
+
+def write_page(comparison: Comparison, path: Path) -> None:
+    """Raises CannotWrite."""
+    first, rows = comparison.rows[0], comparison.rows
+    machines = ", ".join(dict.fromkeys(row.record.machine_name for row in rows))
+    below = html.paragraph(f"Ratios are to {first.name} on {first.record.machine_name}", "sub")
+    heads = [name.removeprefix(">") for name in HEAD]
+    parts = [
+        html.header(machines, "Benchmarks compared", below),
+        _doubts(rows),
+        html.section("Times", _bars(rows), note="Medians of predict in milliseconds, with 95 % intervals."),
+        html.section("All figures", html.table(heads, map(_cells, rows))),
+        pareto_section([row.result for row in rows]),
+        html.section("Machines", *(html.paragraph(line) for line in _machines(comparison))),
+    ]
+    write_text(path, html.page("Benchmarks compared", parts))
+
+
+def _doubts(rows: Sequence[Row]) -> Html:
+    lines = [
+        ("warn", f"{row.name}, {row.record.machine_name}: not valid: {why}")
+        for row in rows
+        for why in row.result.get("invalid") or ()
+    ]
+    return html.section("Can it be believed?", html.findings(lines)) if lines else html.NOTHING
+
+
+def _cells(row: Row) -> list[str]:
+    d, cold, memory = row.result["predict_ms"], row.result.get("cold_start_ms") or {}, row.result.get("memory_mb") or {}
+    rate, peak = (row.result.get("rate_fps") or {}).get("loop"), memory.get("peak")
+    ratio = f"{row.ratio.value:.2f} ({row.ratio.low:.2f}..{row.ratio.high:.2f})" if row.ratio else UNKNOWN
+    return [
+        row.name,
+        row.record.machine_name,
+        ms(d["p50"]),
+        f"{ms(d['p50_low'])}..{ms(d['p50_high'])}",
+        ms(d["p95"]),
+        ratio,
+        f"{rate:.1f}" if rate else UNKNOWN,
+        ms(cold.get("total")),
+        f"{peak:.0f}" if peak else UNKNOWN,
+        accuracy(row.result),
+        "yes" if row.valid else "NO",
+    ]
+
+
+def _bars(rows: Sequence[Row]) -> Html:
+    longest = max(row.result["predict_ms"]["p50_high"] for row in rows)
+    bars = []
+    for row in rows:
+        d = row.result["predict_ms"]
+        places = html.interval(*(d[name] / longest for name in ("p50", "p50_low", "p50_high")))
+        small = f"({ms(d['p50_low'])} to {ms(d['p50_high'])}), {row.record.machine_name}"
+        bars.append(chart.bar(row.name, f"{ms(d['p50'])} ms", places, small))
+    return html.join([*bars, html.scale("0 ms", f"{ms(longest)} ms")])
+
+
+def _machines(comparison: Comparison) -> list[str]:
+    lines = []
+    for row in comparison.rows:
+        machine = row.record.machine
+        runtimes = machine.get("runtimes") if isinstance(machine.get("runtimes"), dict) else {}
+        facts = [row.record.machine_name, machine.get("cpu"), f"{machine.get('cores')} cores", machine.get("arch"),
+                 machine.get("os"), f"Python {machine.get('python')}", *(f"{k} {v}" for k, v in (runtimes or {}).items()),
+                 f"{row.record.method.get('blocks')} blocks", row.record.created[:10]]  # fmt: skip
+        lines.append(printable(", ".join(str(fact) for fact in dict.fromkeys(facts) if fact)))
+    return list(dict.fromkeys(lines))
+
+
+def _escaped(text: str) -> str:
+    """A bar would end the cell, and angles would be HTML."""
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")
