@@ -114,7 +114,8 @@ def _model_path(options: Options) -> Path:
 
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     """The camera or source; None where somebody asked for the end before it was open: a driver may hang for ever."""
-    wanted = replace(options.wanted, rule=model.rule)
+    # Collected photos are for training, perhaps of a larger network: then no camera may decode fewer pixels.
+    wanted = replace(options.wanted, rule=model.rule if options.collect is None else None)
 
     def attempt() -> Source:
         if options.source is not None:

@@ -286,3 +286,23 @@ def test_a_folder_that_cannot_be_is_one_line(data: Path, tmp_path: Path) -> None
     assert done.returncode == 1
     assert "cannot collect pictures in" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_collected_photos_have_the_pixels_of_the_camera(data: Path, tmp_path: Path) -> None:
+    """A live JPEG stream is else decoded no larger than this small model needs."""
+    file = modelfile.read(data / "tiny.tflite")
+    spec = file.inputs[0]
+    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    model, folder = tmp_path / "m.tflite", tmp_path / "collected"
+    modelfile.write(model, file.flatbuffer, ModelCard("colours", "classification", rule, ("red", "green", "blue")))
+    big = np.kron(frame(1).pixels, np.ones((8, 8, 1), np.uint8))
+    done = subprocess.run(
+        [sys.executable, "-m", "edgevision", "run", str(model), "--camera", "-", "--collect", str(folder),
+         "--threshold", "1", "--json"],
+        input=pictures.encode_jpeg(Frame(big, "RGB")),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )  # fmt: skip
+    sizes = [pictures.read(path).pixels.shape for path in folder.rglob("*.jpg")]
+    assert sizes == [big.shape], done.stderr.decode()
