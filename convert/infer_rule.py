@@ -12,11 +12,7 @@ from edgevision.rule import ModelOrder, Resize, Rule
 
 from . import layers
 from .architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
-
-RAW_STD = 10.0
-"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten, nor moves it by ten."""
-NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "ZeroPadding2D")
-"""Layers and operators that move pixels or channels about and leave their values."""
+from .first_layers import NEUTRAL, first_layers, proves_bytes, rescaling, scale_and_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +62,13 @@ def infer_rule(
     given = options or RuleOptions()
     family = recognise(layers.names(model))
     published = family if family is not None and is_imagenet(family, _own_names(model), classes) else None
-    entry = _entry(model)
+    entry = first_layers(model)
     normal = _normalization(entry, family, published, card, given)
     if shape[2] == 1:
         normal = replace(normal, order="GRAY")
     elif given.order is not None:
         normal = replace(normal, order=given.order)
-    cut = _rescaling(entry)
+    cut = rescaling(entry)
     if cut is not None:
         normal = _through(cut, normal)
     geometry, source = _geometry(published, card, given)
@@ -97,7 +93,7 @@ def _normalization(
     options: RuleOptions,
 ) -> _Normalization:
     """What the model's own input expects, its first layers still in place."""
-    inside = _raw_input(entry)
+    inside = proves_bytes(entry)
     if options.mean is not None or options.std is not None:
         return _from_options(options, inside)
     if card is not None:
@@ -130,82 +126,9 @@ def _from_card(card: ModelCard, inside: str | None) -> _Normalization:
     return _Normalization(rule.mean, rule.std, rule.order, "the model's card")
 
 
-def _raw_input(entry: list[layers.Node]) -> str | None:
-    """Which first layers prove that the model takes bytes 0..255; None if none do."""
-    step = 1.0
-    used: list[layers.Node] = []
-    for node in entry:
-        if node.kind in NEUTRAL:
-            continue
-        line = _line(node)
-        if line is None:
-            if not used and _divisor(node) > RAW_STD:
-                return f"the {node.kind} layer {node.name!r}"
-            break
-        used.append(node)
-        if abs(line[1]) > RAW_STD * step:
-            return _what(used)
-        step *= line[0]
-    return _what(used) if used and 0 < step < 1 / RAW_STD else None
-
-
-def _what(used: list[layers.Node]) -> str:
-    what = "the Rescaling layer" if {n.kind for n in used} == {"Rescaling"} else "the operators"
-    return f"{what} {', '.join(repr(n.name) for n in used)}"
-
-
-def _line(node: layers.Node) -> tuple[float, float] | None:
-    """The scale of a layer or operator that is one line for each channel, and the offset that moves the most.
-
-    Of several scales the largest: what they prove of it holds for all channels.
-    """
-    if node.kind == "Rescaling":
-        scales, offsets = _numbers(node.config.get("scale")), _numbers(node.config.get("offset", 0.0))
-    elif len(node.inputs) == 1 and len(node.arguments) in (1, 3):
-        values = _numbers(node.arguments)
-        scales, offsets = _operator(node.kind, values)
-    else:
-        return None
-    if not scales or not offsets:
-        return None
-    return max(scales), max(offsets, key=abs)
-
-
-def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]:
-    """Scales and offsets of an operator with a number, or one for each channel; nothing for any other operator."""
-    if kind in ("TrueDivide", "Divide"):
-        return [1.0 / v for v in values if v], [0.0]
-    if kind == "Multiply":
-        return values, [0.0]
-    return {"Add": ([1.0], values), "Subtract": ([1.0], [-v for v in values])}.get(kind, ([], []))
-
-
-def _divisor(node: layers.Node) -> float:
-    """The smallest number by which a Normalization layer divides; 0 for any other layer."""
-    if node.kind == "Normalization":
-        return min((v**0.5 for v in _numbers(node.config.get("variance")) if v > 0), default=0.0)
-    return 0.0
-
-
-def _numbers(value: object) -> list[float]:
-    """The numbers in a value of a config, which may be a list of lists."""
-    if isinstance(value, (list, tuple)):
-        return [number for inner in value for number in _numbers(inner)]
-    return [float(value)] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
-
-
-def _rescaling(entry: list[layers.Node]) -> layers.Node | None:
-    """A Rescaling layer that comes first and can be cut off: one positive scale for all channels."""
-    if not entry or entry[0].kind != "Rescaling":
-        return None
-    scale, offset = entry[0].config.get("scale"), entry[0].config.get("offset", 0.0)
-    plain = isinstance(scale, (int, float)) and isinstance(offset, (int, float)) and scale > 0
-    return entry[0] if plain else None
-
-
 def _through(cut: layers.Node, normal: _Normalization) -> _Normalization:
     """The normalization that also does the work of a Rescaling layer: scale * (pixel - mean) / std + offset."""
-    line = _line(cut)
+    line = scale_and_offset(cut)
     assert line is not None
     scale, offset = line
     # Twelve digits: 1 / 127.5 as a binary fraction must come back as 127.5.
@@ -237,11 +160,6 @@ def _geometry(
     if published is not None:
         return {"resize": "crop", "crop_fraction": CROP_FRACTION}, f"keras.applications {published.name}"
     return {"resize": "stretch"}, "the default of Keras' own picture loaders (--resize changes it)"
-
-
-def _entry(model: Mapping[str, Any]) -> list[layers.Node]:
-    """The first layers, without those that do nothing at inference."""
-    return [node for node in layers.head(model) if not node.passive]
 
 
 def _own_names(model: Mapping[str, Any]) -> frozenset[str]:

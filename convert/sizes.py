@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
+from .config_numbers import numbers
+
 MAX_WIDTH = 1 << 17
 """Channels, units or classes of one layer; ImageNet-21k has 21,843 classes."""
 MAX_WINDOW = 2048
@@ -20,8 +22,6 @@ _LIMITS = {
     **dict.fromkeys(("kernel_size", "pool_size", "strides", "dilation_rate", "size"), MAX_WINDOW),
     **dict.fromkeys(("padding", "cropping", "height", "width"), MAX_WINDOW),
 }
-_HUGE = 1e30
-"""What is larger counts as this: whole numbers in JSON have no end."""
 _SHAPES = ("shape", "batch_shape", "batch_input_shape", "target_shape")
 
 
@@ -31,13 +31,13 @@ def refusal(entry: Mapping[str, Any]) -> str | None:
     if not isinstance(config, Mapping):
         return None
     for name, limit in _LIMITS.items():
-        largest = max(_numbers(config.get(name)), default=0)
+        largest = max(numbers(config.get(name)), default=0)
         if not largest <= limit:  # NaN, too
             return f"has {name} {largest:.6g}; at most {limit} is converted"
     for name in _SHAPES:
-        count = prod(_numbers(config.get(name)))
+        count = prod(numbers(config.get(name)))
         if not count <= MAX_TENSOR:
-            sides = "x".join(f"{n:g}" for n in _numbers(config.get(name)))
+            sides = "x".join(f"{n:g}" for n in numbers(config.get(name)))
             return f"has tensors of {sides} numbers; at most {MAX_TENSOR} are converted"
     return None
 
@@ -47,18 +47,18 @@ def weights(entry: Mapping[str, Any]) -> float:
     config = entry.get("config")
     if not isinstance(config, Mapping):
         return 0
-    window = prod(_numbers(config.get("kernel_size")))
-    width = prod(_numbers([config.get("units"), config.get("filters")]))
+    window = prod(numbers(config.get("kernel_size")))
+    width = prod(numbers([config.get("units"), config.get("filters")]))
     read = _channels(entry)
     kind = entry.get("class_name")
     if kind in ("Dense", "Conv1D", "Conv2D", "Conv2DTranspose"):
-        return width * window * read / max([1.0, *_numbers(config.get("groups"))])
+        return width * window * read / max([1.0, *numbers(config.get("groups"))])
     if kind in ("DepthwiseConv1D", "DepthwiseConv2D"):
         return window * read
     if kind in ("SeparableConv1D", "SeparableConv2D"):
         return (window + width) * read
     if kind == "Embedding":
-        return prod(_numbers([config.get("input_dim"), config.get("output_dim")]))
+        return prod(numbers([config.get("input_dim"), config.get("output_dim")]))
     return 0
 
 
@@ -73,7 +73,7 @@ def _channels(entry: Mapping[str, Any]) -> float:
     """Of what a layer reads, as Keras 3 wrote it; 1 where nothing says it."""
     built = entry.get("build_config")
     shape = built.get("input_shape") if isinstance(built, Mapping) else None
-    last = _numbers(shape)[-1:] or next(_tensor_shapes(entry.get("inbound_nodes")), [])[-1:]
+    last = numbers(shape)[-1:] or next(_tensor_shapes(entry.get("inbound_nodes")), [])[-1:]
     return last[0] if last else 1
 
 
@@ -86,21 +86,6 @@ def _tensor_shapes(value: object) -> Iterator[list[float]]:
             stack.extend(reversed(item))
         elif isinstance(item, Mapping) and item.get("class_name") == "__keras_tensor__":
             config = item.get("config")
-            yield _numbers(config.get("shape")) if isinstance(config, Mapping) else []
+            yield numbers(config.get("shape")) if isinstance(config, Mapping) else []
         elif isinstance(item, Mapping):
             stack.extend(item.values())
-
-
-def _numbers(value: object) -> list[float]:
-    """The numbers of a setting, in whatever lists."""
-    found: list[float] = []
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, (list, tuple)):
-            stack.extend(reversed(item))
-        elif isinstance(item, Mapping) and item.get("class_name") in ("__tuple__", "TensorShape"):
-            stack.append(item.get("items"))
-        elif isinstance(item, (int, float)) and not isinstance(item, bool):
-            found.append(_HUGE if item > _HUGE else item)
-    return found

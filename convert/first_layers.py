@@ -1,0 +1,85 @@
+"""What the first layers of a serialized model do to pixels: whether they prove that it takes bytes, which can be cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import layers
+from .config_numbers import numbers
+
+RAW_STD = 10.0
+"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten, nor moves it by ten."""
+NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "ZeroPadding2D")
+"""Layers and operators that move pixels or channels about and leave their values."""
+
+
+def first_layers(model: Mapping[str, Any]) -> list[layers.Node]:
+    """The layers a picture meets before the first fork, without those that do nothing at inference."""
+    return [node for node in layers.head(model) if not node.passive]
+
+
+def proves_bytes(entry: list[layers.Node]) -> str | None:
+    """Which first layers prove that the model takes bytes 0..255; None if none do."""
+    step = 1.0
+    used: list[layers.Node] = []
+    for node in entry:
+        if node.kind in NEUTRAL:
+            continue
+        line = scale_and_offset(node)
+        if line is None:
+            if not used and _divisor(node) > RAW_STD:
+                return f"the {node.kind} layer {node.name!r}"
+            break
+        used.append(node)
+        if abs(line[1]) > RAW_STD * step:
+            return _what(used)
+        step *= line[0]
+    return _what(used) if used and 0 < step < 1 / RAW_STD else None
+
+
+def _what(used: list[layers.Node]) -> str:
+    what = "the Rescaling layer" if {n.kind for n in used} == {"Rescaling"} else "the operators"
+    return f"{what} {', '.join(repr(n.name) for n in used)}"
+
+
+def scale_and_offset(node: layers.Node) -> tuple[float, float] | None:
+    """The scale of a layer or operator that is one line for each channel, and the offset that moves the most.
+
+    Of several scales the largest: what they prove of it holds for all channels.
+    """
+    if node.kind == "Rescaling":
+        scales, offsets = numbers(node.config.get("scale")), numbers(node.config.get("offset", 0.0))
+    elif len(node.inputs) == 1 and len(node.arguments) in (1, 3):
+        values = numbers(node.arguments)
+        scales, offsets = _operator(node.kind, values)
+    else:
+        return None
+    if not scales or not offsets:
+        return None
+    return max(scales), max(offsets, key=abs)
+
+
+def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]:
+    """Scales and offsets of an operator with a number, or one for each channel; nothing for any other operator."""
+    if kind in ("TrueDivide", "Divide"):
+        return [1.0 / v for v in values if v], [0.0]
+    if kind == "Multiply":
+        return values, [0.0]
+    return {"Add": ([1.0], values), "Subtract": ([1.0], [-v for v in values])}.get(kind, ([], []))
+
+
+def _divisor(node: layers.Node) -> float:
+    """The smallest number by which a Normalization layer divides; 0 for any other layer."""
+    if node.kind == "Normalization":
+        return min((v**0.5 for v in numbers(node.config.get("variance")) if v > 0), default=0.0)
+    return 0.0
+
+
+def rescaling(entry: list[layers.Node]) -> layers.Node | None:
+    """A Rescaling layer that comes first and can be cut off: one positive scale for all channels."""
+    if not entry or entry[0].kind != "Rescaling":
+        return None
+    scale, offset = entry[0].config.get("scale"), entry[0].config.get("offset", 0.0)
+    plain = isinstance(scale, (int, float)) and isinstance(offset, (int, float)) and scale > 0
+    return entry[0] if plain else None
