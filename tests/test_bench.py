@@ -26,7 +26,7 @@ from edgevision.device.bench.validity import differs, of_itself, of_machine
 from edgevision.device.doctor.fakes import PI_4, PI_5, PI_ZERO_2, FakeMachine, build
 from edgevision.device.doctor.system import Answer, System
 
-from edgevision import ready
+from edgevision import open_model, ready
 from edgevision.cli import main
 
 PLAN = Plan(least_blocks=12, most_blocks=40, least_s=0.0, most_s=1e6)
@@ -322,6 +322,23 @@ def test_the_command_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureF
     page = Page((tmp_path / "bench-1/bench.html").read_text())
     assert page.open == []
     assert {"Times", "Distribution", "Over time", "Where the time goes", "The machine"} <= set(page.headlines)
+
+
+def test_accuracy_stands_beside_the_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in open_model(ready.path()).card.labels[:2]:
+        folder = tmp_path / "photos" / label
+        folder.mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 60, 3), 40 * number, np.uint8))
+    photos = str(tmp_path / "photos")
+    run(str(ready.path()), "--threads", "1", SOON, "--accuracy", photos, "--runs", str(tmp_path), "--json")
+    (found,) = json.loads(capsys.readouterr().out)["results"]
+    assert found["accuracy"]["total"] == 6
+    assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
+    page = Page((tmp_path / "bench-1/bench.html").read_text())
+    assert "Accuracy and speed" in page.headlines
+    assert run(str(ready.path()), "--accuracy", str(tmp_path / "absent"), "--runs", str(tmp_path)) == 1
+    assert not (tmp_path / "bench-2").exists()
 
 
 class Page(HTMLParser):

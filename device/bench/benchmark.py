@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from edgevision.files import require_file
 from edgevision.runs import utc_now, versions
 
 from ..doctor.system import System, here
+from .accuracy import Accuracies
 from .bootstrap import paired_ratio
 from .cold import ColdStart, cold_start, middle
 from .condition import Watcher
@@ -43,6 +44,8 @@ class Request:
     engines: tuple[str, ...]
     threads: tuple[int, ...]
     source: str | None = None
+    accuracy: Path | None = None
+    """Labelled pictures to score the models on."""
     plan: Plan = field(default_factory=Plan)
 
     @property
@@ -76,29 +79,53 @@ class Bench:
         return not any(result.invalid for result in self.results)
 
 
-def benchmark(
-    request: Request,
-    tell: Tell = lambda what, share: None,
-    system: System | None = None,
-    stopwatch: Stopwatch = SYSTEM,
-    installed: Mapping[str, str] | None = None,
-) -> Bench:
-    """Measures all combinations in one session. Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
-    machine_of = system or here()
-    combinations = request.combinations
-    machine = describe(machine_of, versions() if installed is None else installed, _delegates(request.engines))
-    with ExitStack() as stack:
-        subjects = []
-        for number, combination in _numbered(combinations):
-            subjects.append(ModelSubject(combination, number, stopwatch))
-            stack.callback(subjects[-1].close)
-        starts = _cold_starts(machine_of, combinations, tell)
-        measuring = Measuring(subjects, request.plan, Watcher(machine_of), Energy(machine_of), stopwatch)
+class Opened:
+    """A request whose models, source and pictures were all found and opened. A context manager."""
+
+    def __init__(
+        self,
+        request: Request,
+        system: System | None = None,
+        stopwatch: Stopwatch = SYSTEM,
+        installed: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
+        self._request, self._stopwatch, self._system = request, stopwatch, system or here()
+        self._combinations = request.combinations
+        self._accuracies = Accuracies(self._combinations, request.accuracy) if request.accuracy else None
+        known = versions() if installed is None else installed
+        self._machine = describe(self._system, known, _delegates(request.engines))
+        self._subjects: list[ModelSubject] = []
+        with ExitStack() as stack:
+            for number, combination in _numbered(self._combinations):
+                self._subjects.append(ModelSubject(combination, number, stopwatch))
+                stack.callback(self._subjects[-1].close)
+            self._open = stack.pop_all()
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def measure(self, tell: Tell = lambda what, share: None) -> Bench:
+        """All of it in one session. Raises EngineError, BadInput for a source that ends too early."""
+        plan, system = self._request.plan, self._system
+        starts = _cold_starts(system, self._combinations, tell)
+        measuring = Measuring(self._subjects, plan, Watcher(system), Energy(system), self._stopwatch)
         session = measuring.session(lambda share: tell("measuring", share))
-        results, ratios = _judged(subjects, starts, session, request.plan.seed, machine.cores)
-    made = document(utc_now(), [Path(sys.argv[0]).name, *sys.argv[1:]], machine.to_json(),
-                    _method(request.plan, session), results, ratios)  # fmt: skip
-    return Bench(machine, tuple(results), tuple(ratios), made)
+        results, ratios = _judged(self._subjects, starts, session, plan.seed, self._machine.cores)
+        results = self._scored(results, tell)
+        argv, machine = [Path(sys.argv[0]).name, *sys.argv[1:]], self._machine.to_json()
+        made = document(utc_now(), argv, machine, _method(plan, session), results, ratios)
+        return Bench(self._machine, tuple(results), tuple(ratios), made)
+
+    def _scored(self, results: list[Result], tell: Tell) -> list[Result]:
+        if self._accuracies is None:
+            return results
+        scores = self._accuracies.score(tell)
+        keys = [(one.path, one.engine) for one in self._combinations]
+        return [replace(result, accuracy=scores[key]) for result, key in zip(results, keys, strict=True)]
 
 
 def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combination]]:

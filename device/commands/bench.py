@@ -50,6 +50,12 @@ def bench() -> None:
     help="Measure the whole loop, too, on a video, a folder of pictures, a camera, or test:@fast (a drawn pattern).",
 )
 @click.option(
+    "--accuracy",
+    type=PATH,
+    metavar="PHOTOS",
+    help="Score the models, too, on labelled pictures, as edgevision evaluate does: accuracy against time.",
+)
+@click.option(
     "--seconds",
     type=click.FloatRange(1, 86_400),
     default=120.0,
@@ -75,13 +81,13 @@ def measure(ctx: click.Context, /, runs: Path, as_json: bool, quiet: bool, **val
     """
     from edgevision.runs import new_run
 
-    request = _request(values)
-    combinations = request.combinations
-    with new_run(runs, "bench") as run:
-        from ..bench.benchmark import benchmark
+    from ..bench.benchmark import Opened
+    from ..bench.progress import bar
 
-        with _bar(quiet, len(combinations)) as tell:
-            found = benchmark(request, tell)
+    request = _request(values)
+    with Opened(request) as opened, new_run(runs, "bench") as run:
+        with bar(quiet, len(request.combinations)) as tell:
+            found = opened.measure(tell)
         run.exit_code = 0 if found.valid else 3
         _write(found, run.folder)
         run.outputs += ["bench.json", "bench.html"]
@@ -137,7 +143,7 @@ def _request(values: dict[str, Any]) -> Request:
     plan = Plan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
     engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
     threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
-    return Request(values["models"], engines, threads, values["source"], plan)
+    return Request(values["models"], engines, threads, values["source"], values["accuracy"], plan)
 
 
 def _engine(name: str) -> str:
@@ -157,12 +163,6 @@ def _numbers(text: str) -> tuple[int, ...]:
             f"{text!r} is no list of numbers from 1 to 256; write, for one, 1,2,4", param_hint="--threads"
         )
     return tuple(dict.fromkeys(map(int, parts)))
-
-
-def _bar(quiet: bool, count: int) -> Any:
-    from ..bench.progress import bar
-
-    return bar(quiet, count)
 
 
 def _write(found: Bench, folder: Path) -> None:
