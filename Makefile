@@ -56,9 +56,12 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	@rm -rf build dist
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
-bench: $(READY) ## measure predict() against the bare runtime, and the loop against its slower half
-	$(BIN)/python benchmarks/predict.py edgevision/ready/everyday.tflite
-	$(BIN)/python benchmarks/loop.py
+MODELS ?= edgevision/ready/everyday.tflite
+bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite)
+	$(BIN)/python benchmarks/peers.py $(MODELS)
+	$(BIN)/python benchmarks/predict.py $(MODELS)
+	$(BIN)/python benchmarks/start.py $(firstword $(MODELS))
+	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))
 
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1

@@ -1,0 +1,231 @@
+"""``predict`` beside what else a Python programmer might write or install: same model, same pictures, one run.
+
+    python benchmarks/peers.py MODEL.tflite [MODEL.tflite ...] [--pictures FOLDER] [--blocks 30]
+
+From a picture of 1280x720 in memory to the five best labels, one thread, all taking turns in short blocks, in random
+order and then in the reverse:
+
+- edgevision         Model.predict: antialiased, the same bytes on every processor
+- OpenCV, the same   the same crop and the same resize written by hand, invoke, sort
+- PIL                crop, PIL's antialiased bilinear resize, invoke, sort
+- MediaPipe Tasks    ImageClassifier, in an environment of its own (make env-mediapipe); it stretches, and does not crop
+
+and as lines to see the others against, which do less: a plain bilinear resize without antialiasing, and bare invoke.
+Prints markdown; ratios are to edgevision, block by block, with 95 % intervals by bootstrap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+from edgevision.device.bench.bootstrap import paired_ratio
+from edgevision.device.bench.condition import Watcher
+from edgevision.device.bench.description import describe
+from edgevision.device.bench.table import machine_lines, state_line
+from edgevision.device.doctor.system import here
+from PIL import Image
+
+from edgevision import open_model, pictures
+from edgevision.model import Model
+from edgevision.runs import versions
+
+WIDTH, HEIGHT = 1280, 720
+ROOT = Path(__file__).resolve().parent.parent
+MEDIAPIPE = ROOT / ".cache/envs/mediapipe/bin/python"
+TOP = 5
+PER_VISIT = 15
+Visit = Callable[[int], list[float]]
+"""Does it so many times; seconds of each."""
+
+
+def frames(folder: Path | None, count: int = 8) -> np.ndarray:
+    """RGB, (count, 720, 1280, 3): pictures of a folder filling the frame, or drawn ones."""
+    if folder is not None:
+        found = pictures.find(folder)[:: max(1, len(pictures.find(folder)) // count)][:count]
+        read = [pictures.read(path) for path in found]
+        rgb = [one.pixels[..., ::-1] if one.order == "BGR" else one.pixels for one in read]
+        return np.stack([cv2.resize(one, (WIDTH, HEIGHT)) for one in rgb])  # noqa: TID251  # makes the frames, not tensors
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    base = np.stack([x // 6, y // 3, (x + y) // 8], -1) % 226
+    return np.stack([(base + rng.integers(0, 30, base.shape)).astype(np.uint8) for _ in range(count)])
+
+
+class HandWritten:
+    """What a script holds: the bare runtime, and the numbers it needs to prepare a picture for this model."""
+
+    def __init__(self, model: Model) -> None:
+        rule = model.rule
+        self.raw = model.engine._raw  # type: ignore[attr-defined]  # the bare runtime
+        self.input = self.raw.get_input_details()[0]["index"]
+        self.output = self.raw.get_output_details()[0]["index"]
+        self.size = (rule.width, rule.height)
+        side = HEIGHT * (rule.crop_fraction if rule.resize == "crop" else 1.0)
+        self.crop = round(side) if rule.resize == "crop" else None
+
+    def cropped(self, pixels: np.ndarray) -> np.ndarray:
+        """The middle square, where the model wants it."""
+        if self.crop is None:
+            return pixels
+        top, left = (HEIGHT - self.crop) // 2, (WIDTH - self.crop) // 2
+        return pixels[top : top + self.crop, left : left + self.crop]
+
+    def best(self, prepared: np.ndarray) -> np.ndarray:
+        """The numbers of the five best classes."""
+        self.raw.set_tensor(self.input, prepared[None])
+        self.raw.invoke()
+        return np.argsort(self.raw.get_tensor(self.output)[0])[-TOP:]
+
+    def opencv_same(self, pixels: np.ndarray) -> np.ndarray:
+        """Halved by means while it is more than twice as large, then exact bilinear: what ``prepare`` does."""
+        part = self.cropped(pixels)
+        while part.shape[1] >= 2 * self.size[0] and part.shape[0] >= 2 * self.size[1]:
+            half = (part.shape[1] // 2, part.shape[0] // 2)
+            part = cv2.resize(part[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA)  # noqa: TID251
+        return self.best(cv2.resize(part, self.size, interpolation=cv2.INTER_LINEAR_EXACT))  # noqa: TID251
+
+    def opencv_bilinear(self, pixels: np.ndarray) -> np.ndarray:
+        """Quick, and aliased."""
+        return self.best(cv2.resize(self.cropped(pixels), self.size, interpolation=cv2.INTER_LINEAR))  # noqa: TID251
+
+    def pil(self, pixels: np.ndarray) -> np.ndarray:
+        """As most examples do it."""
+        image = Image.fromarray(self.cropped(pixels)).resize(self.size, Image.Resampling.BILINEAR)
+        return self.best(np.asarray(image))
+
+
+def timed(call: Callable[[np.ndarray], object], every: np.ndarray) -> Visit:
+    """One frame after the other."""
+    number = 0
+
+    def visit(count: int) -> list[float]:
+        nonlocal number
+        taken = []
+        for _ in range(count):
+            pixels = every[number % len(every)]
+            number += 1
+            start = perf_counter()
+            call(pixels)
+            taken.append(perf_counter() - start)
+        return taken
+
+    return visit
+
+
+class MediaPipe:
+    """The classifier in its own environment, asked over a pipe; the pipe is not timed."""
+
+    def __init__(self, model: Path, saved: Path) -> None:
+        command = [str(MEDIAPIPE), "-P", str(Path(__file__).with_name("mediapipe_child.py")), str(model), str(saved)]
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        if self._line() != "ready":
+            raise SystemExit(f"MediaPipe cannot open {model}; does it have standard metadata?")
+
+    def __call__(self, count: int) -> list[float]:
+        assert self.child.stdin is not None
+        self.child.stdin.write(f"{count}\n")
+        self.child.stdin.flush()
+        found: list[float] = json.loads(self._line())
+        return found
+
+    def close(self) -> None:
+        """Its input ends, and so does it."""
+        assert self.child.stdin is not None
+        self.child.stdin.close()
+        self.child.wait(timeout=30)
+
+    def _line(self) -> str:
+        assert self.child.stdout is not None
+        return self.child.stdout.readline().strip()
+
+
+def measure(path: Path, every: np.ndarray, blocks: int, folder: Path) -> dict[str, list[float]]:
+    """Milliseconds: the mean of two visits' medians, block by block, by contestant."""
+    with open_model(path, threads=1) as model:
+        by_hand = HandWritten(model)
+        visits: dict[str, Visit] = {
+            "edgevision `predict`": timed(lambda pixels: model.predict(pixels), every),
+            "OpenCV by hand, the same preprocessing": timed(by_hand.opencv_same, every),
+            "PIL by hand": timed(by_hand.pil, every),
+            "OpenCV by hand, plain bilinear (aliased)": timed(by_hand.opencv_bilinear, every),
+            "bare `invoke`": timed(lambda _: by_hand.raw.invoke(), every),
+        }
+        theirs, ours = by_hand.opencv_same(every[0]), model.predict(every[0], top=1, threshold=0.0).top
+        assert ours is None or ours.index == theirs[-1], "the hand-written loop does something else"
+        other: MediaPipe | None = None
+        if MEDIAPIPE.exists():
+            saved = folder / "frames.npy"
+            np.save(saved, every)
+            visits["MediaPipe Tasks ImageClassifier"] = other = MediaPipe(path, saved)
+        try:
+            return alternate(visits, blocks)
+        finally:
+            if other is not None:
+                other.close()
+
+
+def alternate(visits: dict[str, Visit], blocks: int) -> dict[str, list[float]]:
+    """There and back in each block, so that what drifts hits all alike."""
+    for visit in visits.values():
+        visit(2 * PER_VISIT)
+    found: dict[str, list[float]] = {name: [] for name in visits}
+    order, rng = list(visits), random.Random(0)
+    for _ in range(blocks):
+        rng.shuffle(order)
+        taken: dict[str, list[float]] = {name: [] for name in visits}
+        for name in [*order, *reversed(order)]:
+            taken[name].append(1e3 * statistics.median(visits[name](PER_VISIT)))
+        for name, both in taken.items():
+            found[name].append(statistics.mean(both))
+    return found
+
+
+def markdown(name: str, found: dict[str, list[float]]) -> str:
+    """One table."""
+    (ours, first), *_ = found.items()
+    lines = [f"| {name} | ms | times edgevision (95 %) |", "|---|---:|---:|"]
+    for one, blocks in sorted(found.items(), key=lambda item: statistics.median(item[1])):
+        ratio = paired_ratio(blocks, first, seed=0)
+        told = "1" if one == ours else f"{ratio.value:.2f} ({ratio.low:.2f}..{ratio.high:.2f})"
+        lines.append(f"| {one} | {statistics.median(blocks):.2f} | {told} |")
+    over = paired_ratio(first, found["bare `invoke`"], seed=0)
+    return "\n".join([*lines, "", f"predict over bare invoke: {over.value:.2f} ({over.low:.2f}..{over.high:.2f})"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--pictures", type=Path, help="a folder; without it pictures are drawn")
+    parser.add_argument("--blocks", type=int, default=30)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    if not MEDIAPIPE.exists():
+        print("MediaPipe is left out; make env-mediapipe installs it", file=sys.stderr)
+    watcher = Watcher(here())
+    states: list[dict[str, Any]] = [watcher.look(0.0).to_json()]
+    every = frames(options.pictures)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in options.models:
+            print(markdown(path.stem, measure(path, every, options.blocks, Path(folder))), end="\n\n")
+    states.append(watcher.look(0.0).to_json())
+    for line in machine_lines(describe(here(), versions(), [])):
+        print(line)
+    print(f"{options.blocks} blocks; {state_line(states)}")
+
+
+if __name__ == "__main__":
+    main()
