@@ -93,7 +93,7 @@ def test_stopping_is_clean_and_lasts(service: Service) -> None:
 
 def test_a_configuration_that_makes_no_sense_is_told(service: Service) -> None:
     service.run("cp /etc/edgevision/run.toml /run/kept.toml && echo 'colour = 5' >> /etc/edgevision/run.toml")
-    assert service.try_run("systemctl start edgevision", timeout_s=1000).returncode != 0
+    assert service.try_run("systemctl restart edgevision", timeout_s=1000).returncode != 0
     assert "no option 'colour'" in service.run(f"{service.edgevision} logs --lines 20")
     assert not service.status()["active"]
     assert "no option 'colour'" in service.try_run(f"{service.edgevision} status").stdout
