@@ -69,6 +69,8 @@ def augmenter(augmentation: Augmentation, rule: Rule) -> Any:
         layers.append(keras.layers.RandomContrast(a.contrast, value_range=(low, high)))
     if a.noise:
         layers.append(ClippedNoise(a.noise * (high - low), low, high))
+    if len(layers) == 1:
+        layers.append(keras.layers.Identity())  # Keras does not run a Sequential of an Input alone
     return keras.Sequential(layers, name="augment")
 
 

@@ -147,6 +147,13 @@ def test_augmented_pictures_stay_in_range_and_repeat_by_seed() -> None:
     assert np.abs(first - x).mean() > 0.05
 
 
+def test_no_augmentation_changes_nothing() -> None:
+    from edgevision.convert.augment import Augmentation, augmenter
+
+    pictures = np.random.default_rng(0).random((2, RULES[0].height, RULES[0].width, 3), np.float32)
+    np.testing.assert_array_equal(augmenter(Augmentation(), RULES[0])(pictures, training=True), pictures)
+
+
 @pytest.mark.parametrize(("flip", "axis"), [("horizontal", 1), ("vertical", 0)])
 def test_flips_are_exact_and_about_half(flip: str, axis: int) -> None:
     from edgevision.convert.augment import Augmentation, augmenter, reseed
