@@ -75,6 +75,14 @@ class Interpreter:
         """Computes once more on whatever the input holds, and copies nothing: the bare runtime, for benchmarks."""
         self._raw.invoke()
 
+    def delegated_parts(self) -> list[tuple[frozenset[int], tuple[int, ...]]] | None:
+        """What each part reads and writes that a delegate took over, as numbers of tensors; None: the runtime does not tell."""
+        tell = getattr(self._raw, "_get_ops_details", None)
+        if tell is None:
+            return None
+        parts = [one for one in tell() if one["op_name"] == "DELEGATE"]
+        return [(frozenset(map(int, one["inputs"])), tuple(map(int, one["outputs"]))) for one in parts]
+
     def close(self) -> None:
         """Frees the model's memory, then the delegate; may be called twice."""
         self._raw = None

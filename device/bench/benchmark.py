@@ -46,6 +46,8 @@ class Request:
     source: str | None = None
     accuracy: Path | None = None
     """Labelled pictures to score the models on."""
+    profile: bool = False
+    """Whether the time of each operator is estimated."""
     plan: Plan = field(default_factory=Plan)
 
     @property
@@ -55,6 +57,8 @@ class Request:
             raise BadInput("no model to measure; name one or more: edgevision bench model.tflite")
         for path in self.models:
             require_file(path, "model")
+        if self.profile and not {"cpu", "auto"} & set(self.engines):
+            raise BadInput("--profile cuts models into parts, and only the CPU runs those; add cpu to --engine")
         return [
             Combination(path, engine, threads, self.source)
             for path in self.models
@@ -115,7 +119,7 @@ class Opened:
         measuring = Measuring(self._subjects, plan, Watcher(system), Energy(system), self._stopwatch)
         session = measuring.session(lambda share: tell("measuring", share))
         results, ratios = _judged(self._subjects, starts, session, plan.seed, self._machine.cores)
-        results = self._scored(results, tell)
+        results = self._profiled(self._scored(results, tell), tell)
         argv, machine = [Path(sys.argv[0]).name, *sys.argv[1:]], self._machine.to_json()
         made = document(utc_now(), argv, machine, _method(plan, session), results, ratios)
         return Bench(self._machine, tuple(results), tuple(ratios), made)
@@ -126,6 +130,23 @@ class Opened:
         scores = self._accuracies.score(tell)
         keys = [(one.path, one.engine) for one in self._combinations]
         return [replace(result, accuracy=scores[key]) for result, key in zip(results, keys, strict=True)]
+
+    def _profiled(self, results: list[Result], tell: Tell) -> list[Result]:
+        """On the CPU alone, and each model once for a number of threads."""
+        if not self._request.profile:
+            return results
+        from .profile import profile
+
+        made: dict[tuple[Path, int], dict[str, Any]] = {}
+        for one, result in zip(self._combinations, results, strict=True):
+            key = (one.path, one.threads)
+            if result.engine["used"] == "cpu" and key not in made:
+                name = f"operators of {one.path.stem}"
+                found = profile(*key, self._stopwatch, lambda share, name=name: tell(name, share))  # type: ignore[misc]
+                made[key] = found.to_json()
+        found_for = [made.get((one.path, one.threads)) if result.engine["used"] == "cpu" else None
+                     for one, result in zip(self._combinations, results, strict=True)]  # fmt: skip
+        return [replace(result, profile=found) for result, found in zip(results, found_for, strict=True)]
 
 
 def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combination]]:

@@ -14,6 +14,7 @@ from edgevision.html import Html
 from edgevision.xy_chart import Curve, Part, plot, stacked
 
 from .pareto import pareto_section
+from .profile_table import profile_sections
 from .table import accuracy, ms, state_line
 
 STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.999, 40)])
@@ -28,7 +29,13 @@ def build(document: Mapping[str, Any]) -> str:
     """The page of a bench.json."""
     results = document["results"]
     parts = [_header(document), _findings(results), _times(results), _distribution(results), _over_time(results)]
-    parts += [_stages(results), pareto_section(results), _machine(document), _method(document)]
+    parts += [
+        _stages(results),
+        pareto_section(results),
+        *profile_sections(results),
+        _machine(document),
+        _method(document),
+    ]
     return html.page("Benchmark", parts)
 
 

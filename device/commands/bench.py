@@ -55,6 +55,7 @@ def bench() -> None:
     metavar="PHOTOS",
     help="Score the models, too, on labelled pictures, as edgevision evaluate does: accuracy against time.",
 )
+@click.option("--profile", is_flag=True, help="Estimate the time of each operator, on the CPU.")
 @click.option(
     "--seconds",
     type=click.FloatRange(1, 86_400),
@@ -143,7 +144,7 @@ def _request(values: dict[str, Any]) -> Request:
     plan = Plan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
     engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
     threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
-    return Request(values["models"], engines, threads, values["source"], values["accuracy"], plan)
+    return Request(values["models"], engines, threads, values["source"], values["accuracy"], values["profile"], plan)
 
 
 def _engine(name: str) -> str:
@@ -178,6 +179,7 @@ def _write(found: Bench, folder: Path) -> None:
 def _show(found: Bench, folder: Path) -> None:
     from edgevision.terminal import note, printable, show
 
+    from ..bench.profile_table import profile_tables
     from ..bench.table import costs_table, machine_lines, ms, ratio_lines, state_line, times_table
 
     results = found.document["results"]
@@ -185,7 +187,7 @@ def _show(found: Bench, folder: Path) -> None:
     for line in machine_lines(found.machine):
         say(line)
     say(f"state: {state_line(results[0]['state'])}")
-    show(times_table(results), costs_table(results))
+    show(times_table(results), costs_table(results), *profile_tables(results))
     for line in ratio_lines(found.document["ratios"]):
         say(line)
     reasons = list(dict.fromkeys(reason for result in found.results for reason in result.invalid))

@@ -1,0 +1,42 @@
+"""A model cut short: the same flatbuffer, but its graph ends after so many operators."""
+
+from __future__ import annotations
+
+import struct
+
+from edgevision.errors import BadModel
+from edgevision.flatmodel import main_graph, open_flatbuffer
+from edgevision.graph import Graph
+from edgevision.tflite_schema import Model, SubGraph
+
+_ALIGNED = 4
+
+
+def cut(flatbuffer: bytes, graph: Graph, count: int) -> bytes:
+    """The model of the first ``count`` operators, whose outputs are all that the others would have gone on with.
+
+    Nothing is moved: the vector of operators is shortened where it lies, and a new vector of outputs is put behind all.
+    Raises BadModel for a graph without operators or outputs.
+    """
+    model = open_flatbuffer(flatbuffer)
+    main = main_graph(model)
+    operators, outputs = main.target(SubGraph.OPERATORS), main.position(SubGraph.OUTPUTS)
+    if operators is None or outputs is None or not 1 <= count <= len(graph.operators):
+        raise BadModel(f"the model cannot be cut after {count} of {len(graph.operators)} operators")
+    made = bytearray(flatbuffer)
+    struct.pack_into("<I", made, operators, count)
+    made += bytes(-len(made) % _ALIGNED)
+    struct.pack_into("<I", made, outputs, len(made) - outputs)
+    alive = open_ends(graph, count)
+    made += struct.pack(f"<I{len(alive)}i", len(alive), *alive)
+    signatures = model.target(Model.SIGNATURE_DEFS)
+    if signatures is not None:  # they name the outputs that are no more
+        struct.pack_into("<I", made, signatures, 0)
+    return bytes(made)
+
+
+def open_ends(graph: Graph, count: int) -> list[int]:
+    """Tensors that the first ``count`` operators make and that others, or the user, would have read."""
+    made = {tensor for one in graph.operators[:count] for tensor in one.outputs}
+    wanted = {tensor for one in graph.operators[count:] for tensor in one.inputs} | set(graph.outputs)
+    return sorted(made & wanted) or list(graph.operators[count - 1].outputs)

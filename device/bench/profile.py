@@ -1,0 +1,180 @@
+"""``--profile``: time per operator, estimated from models that are cut after each of them."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from edgevision import modelfile
+from edgevision.errors import BadModel
+from edgevision.graph import Graph, subgraph_count
+from edgevision.interpreter import Interpreter, open_interpreter
+
+from .placement import delegated
+from .prefix import cut
+from .subject import SYSTEM, Stopwatch
+
+if TYPE_CHECKING:
+    from edgevision.data import Tensor
+
+METHOD = (
+    "an estimate: the model is cut after each operator, and an operator's time is that of the model that ends with it "
+    "less that of the model before; what the runtime fuses across a cut, and writing out what the cut lays bare, is counted "
+    "where it shows"
+)
+ROUNDS = 5
+LEAST_ROUNDS = 2
+VISIT_S = 0.05
+LEAST_RUNS = 3
+MOST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTime:
+    """One operator."""
+
+    index: int
+    name: str
+    shape: list[int]
+    """Of its first output."""
+    ms: float
+    """Never negative: where a longer cut was quicker, both are pooled, and the later one takes none."""
+    share: float
+    """Of the sum, 0..1."""
+    runs_in: str
+    """XNNPACK, or the runtime's own kernels (built-in); or unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A whole model."""
+
+    method: str
+    rounds: int
+    whole_ms: float
+    sum_ms: float
+    """Of all operators; ``whole_ms`` was measured by itself."""
+    noise_ms: float
+    """How far two rounds of the same cut lie apart, in the median."""
+    operators: list[OperatorTime]
+
+    @property
+    def sum_over_whole(self) -> float:
+        """How good the estimate is: 1 would be perfect."""
+        return self.sum_ms / self.whole_ms
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "estimate": True, "sum_over_whole": round(self.sum_over_whole, 4)}
+
+
+class Runs(Protocol):
+    """An open model that can be run."""
+
+    def infer(self, tensor: Tensor) -> list[Tensor]: ...
+
+    def invoke(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Open = Callable[[bytes], Runs]
+
+
+def profile(path: Path, threads: int, stopwatch: Stopwatch = SYSTEM, step: Callable[[float], None] = lambda share: None,
+            open_part: Open | None = None) -> Profile:  # fmt: skip
+    """Of a model file on the CPU. Raises BadModel for one with control flow, EngineError."""
+    file = modelfile.read(path)
+    if subgraph_count(file.flatbuffer) != 1:
+        raise BadModel(f"{path} has several graphs (loops or conditions), and cannot be cut after each operator")
+    graph = file.graph()
+    if any(size < 1 for size in graph.input_specs[0].shape):
+        raise BadModel(f"{path} has an input without a fixed size, and cannot be cut after each operator")
+    placed = _placed(graph, file.flatbuffer, threads) if open_part is None else ["unknown"] * len(graph.operators)
+    opened = open_part or (lambda part: open_interpreter(part, threads))
+    rounds = _rounds(file.flatbuffer, graph, opened, stopwatch, step)
+    return _estimated(graph, rounds, placed)
+
+
+def _rounds(
+    flatbuffer: bytes, graph: Graph, opened: Open, stopwatch: Stopwatch, step: Callable[[float], None]
+) -> list[list[float]]:
+    """Seconds of each cut, and of the untouched model as the last, round by round; in an order of its own in each."""
+    spec = graph.input_specs[0]
+    tensor: Tensor = np.full(spec.shape, 100 if spec.dtype == "uint8" else 0, spec.dtype)
+    whole = len(graph.operators) + 1
+    order, rng, begun = list(range(1, whole + 1)), random.Random(0), stopwatch.wall_s()
+    found: list[list[float]] = []
+    while len(found) < ROUNDS and (len(found) < LEAST_ROUNDS or stopwatch.wall_s() - begun < MOST_S):
+        rng.shuffle(order)
+        taken = dict[int, float]()
+        for done, count in enumerate(order):
+            part = flatbuffer if count == whole else cut(flatbuffer, graph, count)
+            taken[count] = _seconds(opened(part), tensor, stopwatch)
+            step((len(found) + done / len(order)) / ROUNDS)
+        found.append([taken[count] for count in sorted(taken)])
+    return found
+
+
+def _seconds(part: Runs, tensor: Tensor, stopwatch: Stopwatch) -> float:
+    """The quickest of some runs, after two that warm up: what slows a run down is never the model."""
+    try:
+        part.infer(tensor)
+        part.invoke()
+        taken: list[float] = []
+        while len(taken) < LEAST_RUNS or sum(taken) < VISIT_S:
+            start = stopwatch.wall_s()
+            part.invoke()
+            taken.append(stopwatch.wall_s() - start)
+        return min(taken)
+    finally:
+        part.close()
+
+
+def _estimated(graph: Graph, rounds: Sequence[Sequence[float]], placed: Sequence[str]) -> Profile:
+    """From the quickest of the rounds for each cut."""
+    *cuts_ms, whole_ms = (1e3 * min(each) for each in zip(*rounds, strict=True))
+    apart = [1e3 * abs(a - b) for a, b in zip(rounds[-1], rounds[-2], strict=True)]
+    fitted = rising(cuts_ms)
+    times = [after - before for before, after in zip([0.0, *fitted], fitted, strict=False)]
+    total = sum(times) or 1.0
+    operators = [
+        OperatorTime(number, one.name, list(graph.tensors[one.outputs[0]].spec.shape) if one.outputs else [],
+                     round(ms, 5), round(ms / total, 5), where)
+        for number, (one, ms, where) in enumerate(zip(graph.operators, times, placed, strict=True))
+    ]  # fmt: skip
+    return Profile(METHOD, len(rounds), whole_ms, sum(times), statistics.median(apart), operators)
+
+
+def rising(values: Sequence[float]) -> list[float]:
+    """The nearest values that never fall (least squares), since one more operator cannot take less than none.
+
+    Neighbours that fall are pooled (M. Ayer et al., 1955, Annals of Mathematical Statistics 26, 641-647).
+    """
+    pools: list[tuple[float, int]] = []
+    for value in values:
+        mean, count = value, 1
+        while pools and pools[-1][0] > mean:
+            before, size = pools.pop()
+            mean, count = (mean * count + before * size) / (count + size), count + size
+        pools.append((mean, count))
+    return [mean for mean, count in pools for _ in range(count)]
+
+
+def _placed(graph: Graph, flatbuffer: bytes, threads: int) -> list[str]:
+    """Where each operator of the whole model runs, as far as the runtime tells."""
+    whole: Interpreter = open_interpreter(flatbuffer, threads)
+    try:
+        parts = whole.delegated_parts()
+    finally:
+        whole.close()
+    if parts is None:
+        return ["unknown"] * len(graph.operators)
+    taken = delegated(graph, parts)
+    return ["XNNPACK" if number in taken else "built-in" for number in range(len(graph.operators))]

@@ -1,0 +1,126 @@
+"""The profile: cut models compute what the whole would have, and times of operators are found again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from edgevision.device.bench.placement import delegated
+from edgevision.device.bench.prefix import cut, open_ends
+from edgevision.device.bench.profile import profile, rising
+from edgevision.device.bench.subject import Stopwatch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision import modelfile, ready
+from edgevision.cli import main
+from edgevision.errors import BadModel
+from edgevision.graph import read_graph
+from edgevision.interpreter import open_interpreter
+
+if TYPE_CHECKING:
+    from edgevision.data import Tensor
+
+FILE = modelfile.read(ready.path())
+GRAPH = FILE.graph()
+
+
+@pytest.mark.parametrize("count", [1, 2, len(GRAPH.operators) // 2, len(GRAPH.operators) - 1, len(GRAPH.operators)])
+def test_a_cut_model_ends_where_it_should(count: int) -> None:
+    part = cut(FILE.flatbuffer, GRAPH, count)
+    graph = read_graph(part)
+    assert graph.operators == GRAPH.operators[:count]
+    assert list(graph.outputs) == open_ends(GRAPH, count)
+    interpreter = open_interpreter(part, 1)
+    outputs = interpreter.infer(np.zeros(GRAPH.input_specs[0].shape, "uint8"))
+    shapes = [GRAPH.tensors[tensor].spec.shape for tensor in open_ends(GRAPH, count)]
+    assert [output.shape for output in outputs] == shapes
+
+
+def test_the_last_cut_answers_as_the_whole_model() -> None:
+    tensor = np.random.default_rng(0).integers(0, 256, GRAPH.input_specs[0].shape, np.uint8)
+    whole = open_interpreter(FILE.flatbuffer, 1).infer(tensor)
+    last = open_interpreter(cut(FILE.flatbuffer, GRAPH, len(GRAPH.operators)), 1).infer(tensor)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, last, strict=True))
+
+
+@pytest.mark.parametrize("count", [0, len(GRAPH.operators) + 1])
+def test_there_is_nothing_to_cut_elsewhere(count: int) -> None:
+    with pytest.raises(BadModel, match="cannot be cut"):
+        cut(FILE.flatbuffer, GRAPH, count)
+
+
+@dataclass
+class Timed:
+    """A part whose last operator decides how long it takes."""
+
+    now: list[float]
+    seconds: float
+
+    def infer(self, tensor: Tensor) -> list[Tensor]:
+        return []
+
+    def invoke(self) -> None:
+        self.now[0] += self.seconds
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_times_of_operators_are_found_again() -> None:
+    costs = [0.001 * (1 + number % 7) for number in range(len(GRAPH.operators))]
+    now = [0.0]
+
+    def opened(part: bytes) -> Timed:
+        return Timed(now, sum(costs[: len(read_graph(part).operators)]))
+
+    found = profile(ready.path(), 1, Stopwatch(lambda: now[0], lambda: now[0]), open_part=opened)
+    assert [one.ms for one in found.operators] == pytest.approx([1e3 * cost for cost in costs], abs=1e-3)
+    assert found.sum_over_whole == pytest.approx(1.0)
+    assert found.noise_ms == pytest.approx(0.0, abs=1e-6)
+    assert sum(one.share for one in found.operators) == pytest.approx(1.0, abs=1e-3)
+    assert found.operators[3].name == GRAPH.operators[3].name
+
+
+def test_where_operators_run_is_told_by_what_the_parts_read_and_write() -> None:
+    count = len(GRAPH.operators)
+    first, last = GRAPH.operators[4], GRAPH.operators[10]
+    reads = frozenset(n for n in range(len(GRAPH.tensors)) if GRAPH.tensors[n].parameter_bytes) | {first.outputs[0]}
+    inside = delegated(GRAPH, [(reads, last.outputs)])
+    assert 10 in inside
+    assert 4 not in inside
+    assert max(inside) == 10
+    everything = delegated(GRAPH, [(frozenset(GRAPH.inputs), GRAPH.outputs)])
+    assert everything == frozenset(range(count))
+    assert delegated(GRAPH, []) == frozenset()
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=30))
+def test_fitted_times_never_fall_and_keep_their_mean(values: list[float]) -> None:
+    found = rising(values)
+    assert all(a <= b + 1e-9 for a, b in pairwise(found))
+    assert sum(found) == pytest.approx(sum(values))
+    if values == sorted(values):
+        assert found == pytest.approx(values)
+
+
+def test_the_command_shows_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", str(ready.path()), "--profile", "--seconds", "1", "--threads", "1", "--runs", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "Estimated from the model cut after each operator" in out.replace("\n", " ").replace("  ", " ")
+    (result,) = json.loads((tmp_path / "bench-1/bench.json").read_text())["results"]
+    found = result["profile"]
+    assert found["estimate"] is True
+    assert [one["name"] for one in found["operators"]] == [one.name for one in GRAPH.operators]
+    assert {one["runs_in"] for one in found["operators"]} <= {"XNNPACK", "built-in", "unknown"}
+    assert "Operators of everyday cpu 1T" in (tmp_path / "bench-1/bench.html").read_text()
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(ready.path()), "--profile", "--engine", "edgetpu"])
+    assert ended.value.code == 1
+    assert "only the CPU runs those" in capsys.readouterr().err
