@@ -8,6 +8,8 @@ FlaxLayer (foreign code), the lookup and text layers (they open files that the m
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 MODELS = frozenset({"Functional", "Sequential", "Model"})
 _LAYERS = """
@@ -77,6 +79,8 @@ KERAS_2_LAYERS = frozenset({"ThresholdedReLU", "SyncBatchNormalization", "BatchN
 """Layers that only Keras 2 has."""
 _KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
 _KERAS_2_OPERATORS = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
+_KERAS_2_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
+"""Initializers of TensorFlow itself, as EfficientNetV2 of Keras 2 has them."""
 KERAS_2_OPERATORS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
 """How Keras 2 wrote TensorFlow functions in a functional model; each names its function."""
 _TF_FUNCTIONS = """
@@ -133,7 +137,7 @@ def refusal(entry: dict[str, object], keras_2: bool = False, allow_code: bool = 
     if keras_2 and _known_keras_2(module, name):
         return None
     if module is None:
-        return _legacy(name, entry.get("config"), keras_2)
+        return None if not keras_2 and is_operator(entry) else _legacy(name)
     return None if _known(str(module), name) else _unknown(f"{module}.{name}")
 
 
@@ -166,6 +170,8 @@ def _known_keras_2(module: object, name: str) -> bool:
         return name in KERAS_2_LAYERS or name in ("Policy", "__tuple__", "TensorShape")
     if re.fullmatch(_KERAS_2_ENGINE, str(module)):
         return name in MODELS
+    if module == _KERAS_2_INITIALIZERS:
+        return name in LEGACY_HELPERS
     return name == "Policy" and module == "keras.mixed_precision"
 
 
@@ -184,24 +190,19 @@ def _keras_2_operator(name: str, config: object, module: object) -> str | None:
     return f"calls the TensorFlow function {function!r}, which is not on the list of safe ones"
 
 
-def _legacy(name: str, config: object, keras_2: bool) -> str | None:
+def is_operator(entry: Mapping[str, Any]) -> bool:
+    """Whether an object of an ``.h5`` of Keras 3 is an operator: it may have the name of a layer (Add, Multiply).
+
+    Only there does nothing say its module; and all layers write their type of numbers, which operators do not.
+    """
+    config = entry.get("config")
+    known = entry.get("class_name") in OPERATIONS and entry.get("module") is None
+    return known and "inbound_nodes" in entry and isinstance(config, dict) and "dtype" not in config
+
+
+def _legacy(name: str) -> str | None:
     """The same for an ``.h5``, where only the class name is known."""
-    # Layers and operators share names (Add, Multiply); all layers of Keras 3 write their type of numbers.
-    operator = name in OPERATIONS and not keras_2 and isinstance(config, dict) and "dtype" not in config
-    if operator and name in LAYERS:
-        return _operator_in_h5(name)
-    if name in LAYERS or name in MODELS or name in LEGACY_HELPERS:
-        return None
-    if name in OPERATIONS:
-        return _operator_in_h5(name)
-    return _unknown(name)
-
-
-def _operator_in_h5(name: str) -> str:
-    return (
-        f"is the operator {name}, which Keras cannot read back from an .h5; save the model as .keras instead, "
-        "or build it again, load_weights() from this file and save that: model.save('model.keras')"
-    )
+    return None if name in LAYERS or name in MODELS or name in LEGACY_HELPERS else _unknown(name)
 
 
 def _unknown(name: str) -> str:

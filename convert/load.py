@@ -12,7 +12,7 @@ import numpy as np
 
 from edgevision.errors import BadModel
 
-from . import backend, keras_2, layers
+from . import backend, h5_operators, keras_2, layers
 from .scan import Scan
 
 MAX_SIDE = 2048
@@ -61,6 +61,8 @@ def _load(found: Scan) -> Any:
         try:
             if found.keras_2:
                 return keras_2.load(found)
+            if found.format == "h5" and not found.options.allow_code and h5_operators.has_operators(found.config):
+                return h5_operators.load(found)
             keras = backend.keras()
             safe = not found.options.allow_code
             return keras.models.load_model(str(found.path), compile=False, safe_mode=safe)

@@ -14,13 +14,14 @@ pytest.importorskip("tensorflow", reason="needs the convert extra: pip install '
 
 from edgevision.convert import backend  # noqa: E402
 from edgevision.convert.float_model import make_float_model  # noqa: E402
-from edgevision.convert.infer_rule import infer_rule  # noqa: E402
-from edgevision.convert.load import load  # noqa: E402
+from edgevision.convert.infer_rule import InferredRule, RuleOptions, infer_rule  # noqa: E402
+from edgevision.convert.load import LoadedModel, load  # noqa: E402
 from edgevision.convert.quantize import to_float, to_int8  # noqa: E402
 from edgevision.convert.scan import scan  # noqa: E402
 from edgevision.convert.task import infer_task  # noqa: E402
 from edgevision.convert.verify import verify  # noqa: E402
 
+from edgevision.errors import BadModel  # noqa: E402
 from edgevision.interpreter import open_interpreter  # noqa: E402
 
 SIDE = 96
@@ -53,6 +54,7 @@ FAMILIES = (
     Family("VGG16", "vgg16"),
 )
 QUICK = ("MobileNet", "MobileNetV2")
+AS_SAVED_MODEL = (*QUICK, "MobileNetV3Small", "EfficientNetB0")
 
 
 def fed(keras: Any, family: Family, pixels: np.ndarray) -> np.ndarray:
@@ -61,33 +63,64 @@ def fed(keras: Any, family: Family, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(module.preprocess_input(pixels.astype(np.float32).copy()))
 
 
-@pytest.mark.parametrize("generation", ["3", "2"])
-@pytest.mark.parametrize(
-    "family",
-    [
-        pytest.param(one, marks=() if one.builder in QUICK else pytest.mark.slow, id=f"{one.builder}{len(one.options)}")
-        for one in FAMILIES
-    ],
-)
-def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation: str, tmp_path: Path) -> None:
-    keras = backend.keras() if generation == "3" else backend.tf_keras()
+def built(keras: Any, family: Family) -> Any:
+    """The network with its ImageNet top and random weights."""
     keras.utils.set_random_seed(4)
     shape = (family.side, family.side, 3)
-    source = getattr(keras.applications, family.builder)(
+    return getattr(keras.applications, family.builder)(
         weights=None, input_shape=shape, classes=1000, **dict(family.options)
     )
-    # Keras 3 cannot read operators back from an .h5, as MobileNetV3 has them.
-    path = tmp_path / ("m.keras" if generation == "3" else "m.h5")
-    source.save(path)
-    pixels = np.random.default_rng(6).integers(0, 256, (2, *shape)).astype(np.uint8)
-    wanted = np.asarray(source(fed(keras, family, pixels), training=False))
-    loaded = load(scan(path))
-    inferred = infer_rule(loaded.scan.config, shape, loaded.outputs)
-    assert infer_task(loaded.scan.config, 1000).activation == "softmax"
-    assert (inferred.rule.resize, inferred.rule.crop_fraction) == ("crop", 0.875)
+
+
+def some_pixels(family: Family) -> np.ndarray:
+    return np.random.default_rng(6).integers(0, 256, (2, family.side, family.side, 3)).astype(np.uint8)
+
+
+def compare(loaded: LoadedModel, inferred: InferredRule, pixels: np.ndarray, wanted: np.ndarray) -> None:
+    """The float file gives the network's own scores, and the int8 file is fully int8."""
     model = make_float_model(loaded, inferred)
     interpreter = open_interpreter(to_float(model))
     found = np.stack([interpreter.infer(model.normalize(one)[np.newaxis])[0][0] for one in pixels])
     interpreter.close()
     assert found == pytest.approx(wanted, rel=2e-2, abs=2e-5)
     verify(to_int8(model, lambda: pixels), model.rule)
+
+
+def identity(family: Family) -> str:
+    return f"{family.builder}{'-' if family.options else ''}{'-'.join(name for name, _ in family.options)}"
+
+
+@pytest.mark.parametrize("generation", ["keras3", "keras2"])
+@pytest.mark.parametrize(
+    "family",
+    [pytest.param(one, marks=() if one.builder in QUICK else pytest.mark.slow, id=identity(one)) for one in FAMILIES],
+)
+def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation: str, tmp_path: Path) -> None:
+    keras = backend.keras() if generation == "keras3" else backend.tf_keras()
+    source, pixels = built(keras, family), some_pixels(family)
+    path = tmp_path / ("m.keras" if generation == "keras3" else "m.h5")
+    source.save(path)
+    wanted = np.asarray(source(fed(keras, family, pixels), training=False))
+    loaded = load(scan(path))
+    inferred = infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs)
+    assert infer_task(loaded.scan.config, 1000).activation == "softmax"
+    assert (inferred.rule.resize, inferred.rule.crop_fraction) == ("crop", 0.875)
+    compare(loaded, inferred, pixels, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("generation", ["keras3", "keras2"])
+@pytest.mark.parametrize("family", [one for one in FAMILIES if one.builder in AS_SAVED_MODEL], ids=identity)
+def test_a_published_network_as_a_saved_model(family: Family, generation: str, tmp_path: Path) -> None:
+    """A SavedModel names no layers: its operators say how it is fed, or, where nothing inside does, the options."""
+    keras = backend.keras() if generation == "keras3" else backend.tf_keras()
+    source, pixels = built(keras, family), some_pixels(family)
+    source.export(str(tmp_path / "m"))
+    wanted = np.asarray(source(fed(keras, family, pixels), training=False))
+    loaded = load(scan(tmp_path / "m"))
+    if family.builder in QUICK:
+        with pytest.raises(BadModel, match="nothing in the model says how its pictures were normalized"):
+            infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs)
+    options = RuleOptions(mean=(127.5,), std=(127.5,)) if family.builder in QUICK else None
+    inferred = infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs, options=options)
+    compare(loaded, inferred, pixels, wanted)

@@ -20,6 +20,7 @@ from edgevision.rule import Rule
 
 h5py = pytest.importorskip("h5py", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
+from edgevision.convert.allowlist import is_operator  # noqa: E402
 from edgevision.convert.load_options import LoadOptions  # noqa: E402
 from edgevision.convert.scan import check_config, scan  # noqa: E402
 
@@ -160,27 +161,24 @@ def test_a_nested_compile_config_is_loaded_by_keras_and_so_is_checked(tmp_path: 
         scan(keras_zip(tmp_path / "nested.keras", sequential(outer)))
 
 
-def test_operators_only_in_archives(tmp_path: Path) -> None:
-    """Keras cannot read an operator back from an .h5."""
-    divide = {"module": "keras.src.ops.numpy", "class_name": "TrueDivide", "config": {"name": "div"}}
-    scan(keras_zip(tmp_path / "m.keras", sequential(divide)))
-    del divide["module"]
-    with pytest.raises(BadModel, match=r"layer 'div' is the operator TrueDivide.*as \.keras instead"):
-        scan(keras_h5(tmp_path / "m.h5", sequential(divide)))
-
-
 def old_layer(kind: str, name: str, **config: Any) -> dict[str, Any]:
     """As an .h5 of Keras 3 has it: without a module."""
     return {"class_name": kind, "config": {"name": name, **config}, "name": name}
 
 
-def test_an_operator_with_the_name_of_a_layer(tmp_path: Path) -> None:
-    """MobileNetV3 of Keras 3: x + 3 is written as Add, as the layer is; layers alone write their dtype."""
-    scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add", dtype="float32", trainable=True))))
-    scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add")), "2.3.0"))
-    message = r"layer 'add' is the operator Add, .*load_weights\(\) from this file and save that: model\.save\('model\.keras'\)"
-    with pytest.raises(BadModel, match=message):
-        scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("Add", "add"))))
+def test_operators_by_their_module_or_their_form(tmp_path: Path) -> None:
+    """An .h5 does not say the module; x + 3 is written there as Add, as the layer is, but layers write their dtype."""
+    divide = {"module": "keras.src.ops.numpy", "class_name": "TrueDivide", "config": {"name": "div"}}
+    scan(keras_zip(tmp_path / "m.keras", sequential(divide)))
+    for name in ("TrueDivide", "Add"):
+        entry = old_layer(name, "op") | {"inbound_nodes": []}
+        assert is_operator(entry)
+        scan(keras_h5(tmp_path / "m.h5", sequential(entry)))
+    assert not is_operator(old_layer("Add", "add", dtype="float32") | {"inbound_nodes": []})
+    with pytest.raises(BadModel, match="layer 'op' is of the class TrueDivide, which is not on the list"):
+        scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("TrueDivide", "op") | {"inbound_nodes": []}), "2.15.0"))
+    with pytest.raises(BadModel, match="layer 'op' is of the class PyFunc, which is not on the list"):
+        scan(keras_h5(tmp_path / "m.h5", sequential(old_layer("PyFunc", "op") | {"inbound_nodes": []})))
 
 
 @pytest.mark.parametrize(
