@@ -228,6 +228,26 @@ def test_a_class_name_of_control_characters_is_shown_escaped(tmp_path: Path) -> 
         scan(keras_zip(tmp_path / "m.keras", sequential(layer("\x1b[2J\n", "x"))))
 
 
+def test_initializers_of_tensorflow_itself_are_keras_2s(tmp_path: Path) -> None:
+    """EfficientNetV2 of Keras 2 has one; nothing else passes under that module's name."""
+
+    def dense(module: str, name: str) -> dict[str, Any]:
+        entry = {"module": module, "class_name": name, "config": {"value": 0}, "registered_name": None}
+        return sequential(layer("Dense", "out", bias_initializer=entry))
+
+    module = "tensorflow.python.ops.init_ops_v2"
+    scan(keras_h5(tmp_path / "m.h5", dense(module, "Constant"), "2.15.0"))
+    for refused, version in (
+        (dense(module, "Constant"), VERSION),
+        (dense(module, "Initializer"), "2.15.0"),
+        (dense("tensorflow.python.ops.io_ops", "Constant"), "2.15.0"),
+    ):
+        with pytest.raises(
+            BadModel, match=r"is of the class tensorflow\.python\.ops\.\w+\.\w+, which is not on the list"
+        ):
+            scan(keras_h5(tmp_path / "m.h5", refused, version))
+
+
 def test_another_version(tmp_path: Path) -> None:
     message = r"written by Keras 4\.0\.0; this version reads files of Keras 2 and 3"
     with pytest.raises(BadModel, match=message):
