@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.device.commands.service:service",
         "Run the loop as a service of systemd; see how it fares.",
     ),
+    "bundle": ("edgevision.device.commands.bundle:bundle", "Pack a model and all it needs on a device into one file."),
+    "keys": ("edgevision.device.commands.keys:keys", "Make and show the keys that bundles are signed with."),
     "doctor": (
         "edgevision.device.commands.doctor:doctor",
         "Say what is installed and plugged in here, and what to fix.",

@@ -81,6 +81,7 @@ def prepare(wish: Wish) -> Installation:
     if config.exists() and not keep and not wish.overwrite:
         raise OutputExists(f"{config} exists; --overwrite changes it, and without MODEL and options it stays as it is")
     given = _options(wish)
+    check_config(given, wish.config or config)
     model = _model(wish, given)
     python = _python(wish)
     plan = UnitPlan(
@@ -91,7 +92,6 @@ def prepare(wish: Wish) -> Installation:
         network=any(_URL.match(str(value)) for value in given.values()),
         systemd=_systemd_version(wish.root),
     )
-    _refuse_unreachable(given)
     # Both as they lie here: what is relative stays so, and right wherever the root is mounted.
     text = None if keep else run_config.dumps(run_command, given | {"model": Path(os.path.relpath(copy))}, config)
     moved = keep or (copy.exists() and model.samefile(copy))
@@ -134,9 +134,6 @@ def _options(wish: Wish) -> dict[str, Any]:
     installed = place(wish.root, CONFIG)
     source = wish.config or (installed if installed.exists() else None)
     found = {} if source is None else run_config.read(source, run_command, click.Context(run_command))
-    for name in ENDS:
-        if found.get(name) is not None:
-            raise BadInput(f"{source}: {name} = {found[name]} would end the service; take it out")
     if wish.camera is not None:
         found["camera"] = wish.camera
         found.pop("source", None)
@@ -219,8 +216,12 @@ def _systemd_version(root: Path) -> int:
     return max(found, default=252)
 
 
-def _refuse_unreachable(given: dict[str, Any]) -> None:
-    """What the loop would write must be where the service may; what it reads must not be hidden from it."""
+def check_config(given: dict[str, Any], source: Path | None) -> None:
+    """What the loop would write must be where the service may, what it reads must not be hidden from it, and nothing
+    may end it. ``source``: the file, for the message. Raises BadInput."""
+    for name in ENDS:
+        if given.get(name) is not None:
+            raise BadInput(f"{source}: {name} = {given[name]} would end the service; take it out")
     for name in WRITTEN:
         value = given.get(name)
         if value is not None and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):

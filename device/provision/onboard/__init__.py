@@ -1,0 +1,1 @@
+"""What runs on a device before edgevision is there: standard library alone. It travels in a bundle as ``install.pyz``."""

@@ -1,0 +1,67 @@
+"""What the installer asks of the machine, and the processes it starts there."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .manifest import Manifest
+from .packed import Refused
+
+BOOTED = Path("/run/systemd/system")
+"""Present where systemd runs the machine (sd_booted(3))."""
+ROOM = 5
+"""Times the bundle: itself unpacked, and the libraries out of their wheels."""
+SYSTEMS = {"3.11": "Raspberry Pi OS Bookworm", "3.13": "Raspberry Pi OS Trixie"}
+TIMEOUT_S = 1800
+
+
+def check_fits(manifest: Manifest) -> None:
+    """Refuses a bundle for another machine or Python than the one that runs this. Raises Refused."""
+    python = ".".join(map(str, sys.version_info[:2]))
+    if manifest.python != python:
+        wanted = f" ({SYSTEMS[manifest.python]})" if manifest.python in SYSTEMS else ""
+        raise Refused(
+            f"the bundle is for Python {manifest.python}{wanted}, and this machine has {python}; "
+            f"make one with: edgevision bundle --python {python}"
+        )
+    arch = platform.machine()
+    if manifest.arch != arch:
+        raise Refused(f"the bundle is for {manifest.arch}, and this machine is {arch}")
+    if sys.maxsize < 2**32:
+        raise Refused("this system is a 32-bit one on a 64-bit kernel; the bundle's libraries need a 64-bit system")
+
+
+def check_room(manifest: Manifest, folder: Path) -> None:
+    """Raises Refused where the disk is too full."""
+    there = os.statvfs(folder)
+    free, needed = there.f_bavail * there.f_frsize, ROOM * manifest.total
+    if free < needed:
+        raise Refused(f"{folder} has {free // 10**6} MB left, and installing takes about {needed // 10**6} MB")
+
+
+def run(command: Sequence[str | Path], what: str, folder: Path) -> None:
+    """Runs a command to its end, apart from every setting of pip and Python. Raises Refused with its last words."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
+    environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{what} did not end within {TIMEOUT_S} s") from None
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
+        reason = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "")
+        raise Refused(f"{what} failed (exit {done.returncode}): {reason}")

@@ -1,0 +1,61 @@
+"""status.json: how far an installation came, for somebody who reads the card in another machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+State = Literal["running", "ok", "failed"]
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Status:
+    """Tells each step on stdout and, with a path, in a file that is always whole."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._step, self._release = "check", ""
+
+    def step(self, name: str, message: str, release: str = "") -> None:
+        """A step begins."""
+        self._step, self._release = name, release or self._release
+        print(f"{name}: {message}", flush=True)
+        self._write("running", message)
+
+    def ok(self, message: str) -> None:
+        """All is done."""
+        print(message, flush=True)
+        self._write("ok", message)
+
+    def failed(self, message: str) -> None:
+        """The step that had begun failed."""
+        with suppress(OSError):  # the fault itself may be a full disk
+            self._write("failed", message)
+
+    def _write(self, state: State, message: str) -> None:
+        if self._path is None:
+            return
+        value = {
+            "step": self._step,
+            "state": state,
+            "message": message,
+            "release": self._release,
+            "time_monotonic": round(time.monotonic(), 3),
+            "boot_id": BOOT_ID.read_text().strip() if BOOT_ID.exists() else None,
+        }
+        part = self._path.with_name(self._path.name + ".part")
+        with part.open("w", encoding="utf-8") as stream:
+            json.dump(value, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(self._path)
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    print(f"edgevision install: error: {message}", file=sys.stderr)

@@ -1,0 +1,52 @@
+"""A bundle for Raspberry Pi OS Bookworm, with its real libraries, installed in the userland; the loop runs from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgevision import ready
+
+from .userland import Userland
+
+
+@pytest.fixture
+def bare() -> Userland:
+    """The userland with none of the sets of packages: a bundle brings all it needs."""
+    return Userland(Path(os.environ["EMULATED_ROOT"]), tuple(os.environ["EMULATED_COMMAND"].split("\n")), "none")
+
+
+@pytest.fixture
+def folder(bare: Userland) -> Iterator[Path]:
+    """Shared by host and root; gone afterwards."""
+    folder = bare.folder / "bundle"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: Path) -> None:
+    bundle = folder / "everyday.tar.xz"
+    make = [sys.executable, "-m", "edgevision", "bundle", ready.path(), "--camera", "test:", "-o", bundle]
+    subprocess.run(make, check=True, capture_output=True)
+    subprocess.run(["tar", "xf", bundle, "-C", folder, "install.pyz"], check=True)
+    inside = bare.inside(folder)
+    options = ("--root", f"{inside}/root", "--status", f"{inside}/status.json")
+    bare.run(f"{inside}/install.pyz", f"{inside}/everyday.tar.xz", *options)
+    assert json.loads((folder / "status.json").read_text())["state"] == "ok"
+    # In the root itself: the link and the environment's Python are right only there.
+    release = f"{inside}/root/opt/edgevision/current"
+    command = ["python", "-I", "-m", "edgevision", "run", "--config", f"{release}/run.toml", "--limit", "3", "--json"]
+    code = f"import os; os.execv('{release}/venv/bin/python', {command!r})"
+    said = bare.run("-c", code)
+    frames = [json.loads(line) for line in said.stdout.splitlines()]
+    assert len(frames) == 3
+    assert all(frame["labels"] for frame in frames)
