@@ -61,6 +61,11 @@ def setting_options(function: F) -> F:
 @click.argument("photos", type=PATH, required=False)
 @setting_options
 @click.option("--config", type=PATH, help="Take all settings from a config.toml; options given here win.")
+@click.option(
+    "--fit-budget",
+    metavar="MS@BENCH.json",
+    help="Take the largest network that a board is quick enough for: 30ms@board.json, from edgevision bench sweep.",
+)
 @click.option("--resume", type=PATH, help="Go on with an interrupted run, e.g. runs/train-1.")
 @json_option
 @runs_option
@@ -71,6 +76,8 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     from ..train.training import train as run
     from ..train.watcher import TerminalWatcher, Watcher
 
+    if values["fit_budget"] is not None:
+        _fit_budget(values, quiet)
     result = run(_request(values), Watcher() if quiet else TerminalWatcher())
     if as_json:
         from edgevision.runs import dump
@@ -78,6 +85,24 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
         click.echo(dump(result.to_json()))
     else:
         show(result)
+
+
+def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
+    """Sets backbone, alpha and image size."""
+    from edgevision.terminal import note
+
+    from ..train.fit_budget import propose
+
+    ctx = click.get_current_context()
+    names = ("backbone", "alpha", "image_size", "resume")
+    typed = [f"--{n.replace('_', '-')}" for n in names if ctx.get_parameter_source(n) == ParameterSource.COMMANDLINE]
+    if typed:
+        raise UsageError(f"--fit-budget chooses the network; leave out {', '.join(typed)}")
+    found = propose(values["fit_budget"])
+    note(found.reason, quiet)
+    for name in names[:3]:
+        values[name] = getattr(found, name)
+        ctx.set_parameter_source(name, ParameterSource.COMMANDLINE)
 
 
 def _request(values: dict[str, Any]) -> TrainRequest:

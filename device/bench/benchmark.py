@@ -223,7 +223,16 @@ def _model_facts(subject: ModelSubject) -> dict[str, Any]:
         "bytes": known.bytes,
         "task": model.card.task,
         "mode": known.mode,
+        "network": _network(model.card.training),
     }
+
+
+def _network(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Which network it is, where its training wrote that down."""
+    found = (training or {}).get("backbone")
+    if not isinstance(found, dict):
+        return None
+    return {name: found.get(name) for name in ("name", "alpha", "image_size")}
 
 
 def _engine_facts(subject: ModelSubject) -> dict[str, Any]:

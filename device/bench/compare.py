@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgevision.bench_record import Record, blocks_ms, read
 from edgevision.errors import BadInput
 
 from .bootstrap import Ratio, paired_ratio, unpaired_ratio
-from .record import Record, blocks_ms, read
 
 SCHEMA = "edgevision.bench_comparison/1"
 LEAST_BLOCKS = 2

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgevision.bench_record import SCHEMA
+
 from .bootstrap import Ratio
 from .distribution import DIGITS, Distribution, distribution
 from .measuring import Measured, Samples
 
-SCHEMA = "edgevision.bench/1"
 SETTLING_S = 10.0
 """What comes before is told apart: a board is cool then, and its clock at its highest."""
 

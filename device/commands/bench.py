@@ -74,8 +74,7 @@ def bench() -> None:
 @json_option
 @runs_option
 @quiet_option
-@click.pass_context
-def measure(ctx: click.Context, /, runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
+def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
     """Measure MODELs together, in blocks that take turns. MEASURE may be left out.
 
     Exit code 3: the machine throttled, swapped, was busy, or differs from itself, so that the figures cannot be believed.
@@ -92,13 +91,9 @@ def measure(ctx: click.Context, /, runs: Path, as_json: bool, quiet: bool, **val
         run.exit_code = 0 if found.valid else 3
         _write(found, run.folder)
         run.outputs += ["bench.json", "bench.html"]
-    if as_json:
-        from edgevision.runs import dump
-
-        click.echo(dump(found.document))
-    else:
-        _show(found, run.folder)
-    ctx.exit(run.exit_code)
+    record = shlex.quote(str(run.folder / "bench.json"))
+    _tell(found, run.folder, as_json, f"edgevision bench compare {record} OTHER.json")
+    return run.exit_code
 
 
 @bench.command()
@@ -132,6 +127,76 @@ def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, r
     click.echo(printable(f"fastest: {fastest.name} on {fastest.record.machine_name}{warning}"))
     click.echo(run.folder.absolute() / "compare.html")
     click.echo(f"next: edgevision bench compare --markdown {shlex.join(map(str, files))}")
+
+
+@bench.command()
+@click.option(
+    "--backbones", default="mobilenet_v2", show_default=True, metavar="NAME,...", help="As for edgevision train."
+)
+@click.option("--alphas", default="0.35,0.5,1.0", show_default=True, metavar="X,...", help="Widths.")
+@click.option("--sizes", default="96,160,224", show_default=True, metavar="N,...", help="Pixels of a side.")
+@click.option("--classes", type=click.IntRange(2, 10_000), default=10, show_default=True, help="What they tell apart.")
+@click.option("--models", type=PATH, metavar="FOLDER", help="Where the models are put.  [default: the run folder]")
+@click.option(
+    "--models-only", is_flag=True, help="Make the models and measure nothing: for a board without TensorFlow."
+)
+@click.option("--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="What runs them.")
+@click.option("--threads", metavar="N,...", help="CPU threads.  [default: as many as there are cores]")
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=300.0, show_default=True, help="At most, for all.")
+@seed_option
+@json_option
+@runs_option
+@quiet_option
+def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
+    """Measure networks with random weights, to choose one for a board before anything is trained.
+
+    The bench.json is what edgevision train --fit-budget reads.
+    """
+    from edgevision.runs import new_run
+    from edgevision.terminal import bar as counted
+
+    from ..bench.benchmark import Opened
+    from ..bench.progress import bar
+    from ..bench.sweep import make, networks
+
+    alphas = _list(values["alphas"], float, "--alphas")
+    specs = networks(values["backbones"].split(","), alphas, _list(values["sizes"], int, "--sizes"))
+    with new_run(runs, "bench") as run:
+        folder = values["models"] or run.folder
+        with counted("making networks", len(specs), quiet) as step:
+            made = make(specs, values["classes"], folder, step)
+        run.outputs += [path.name for path in made]
+        if values["models_only"]:
+            click.echo(f"{len(made)} models: {folder.absolute()}")
+            click.echo("next: copy them to the board, and there: edgevision bench *.tflite")
+            return 0
+        request = _request(
+            values | {"models": tuple(made), "source": None, "accuracy": None, "profile": False, "precision": 5.0}
+        )
+        with Opened(request) as opened, bar(quiet, len(made)) as tell:
+            found = opened.measure(tell)
+        run.exit_code = 0 if found.valid else 3
+        _write(found, run.folder)
+        run.outputs += ["bench.json", "bench.html"]
+    _tell(found, run.folder, as_json, f"edgevision train PHOTOS/ --fit-budget 30ms@{run.folder / 'bench.json'}")
+    return run.exit_code
+
+
+def _list(text: str, kind: Callable[[str], Any], option: str) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no list of numbers with commas between", param_hint=option) from None
+
+
+def _tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
+    """For programs or for people."""
+    if as_json:
+        from edgevision.runs import dump
+
+        click.echo(dump(found.document))
+    else:
+        _show(found, folder, next_command)
 
 
 def _request(values: dict[str, Any]) -> Request:
@@ -176,7 +241,7 @@ def _write(found: Bench, folder: Path) -> None:
     write_page(found.document, folder / "bench.html")
 
 
-def _show(found: Bench, folder: Path) -> None:
+def _show(found: Bench, folder: Path, next_command: str) -> None:
     from edgevision.terminal import note, printable, show
 
     from ..bench.profile_table import profile_tables
@@ -198,4 +263,4 @@ def _show(found: Bench, folder: Path) -> None:
     median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
     say(f"{first['id']}: predict {median} ms (95 of 100 within {p95} ms) on {found.machine.name}{verdict}")
     click.echo(folder.absolute() / "bench.html")
-    click.echo(f"next: edgevision bench compare {shlex.quote(str(folder / 'bench.json'))} OTHER.json")
+    click.echo(f"next: {next_command}")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import BadInput
-from edgevision.files import require_file
+from .errors import BadInput
+from .files import require_file
 
-from .result import SCHEMA
-
+SCHEMA = "edgevision.bench/1"
 NAME, VERSION = SCHEMA.rsplit("/", 1)
 PERCENTILES = ("p50", "p90", "p95", "p99", "p50_low", "p50_high")
 MAX_BYTES = 200 * 10**6

@@ -1,0 +1,80 @@
+"""Models to choose by before anything is trained: networks with random weights, converted as trained ones would be.
+
+    python -m edgevision.convert.sweep_models FOLDER CLASSES NAME:ALPHA:SIZE ...
+
+Time and memory do not depend on the weights. Each file's card says which network it is; the file is named after it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision import modelfile
+from edgevision.card import ModelCard
+from edgevision.errors import BadInput, EdgeVisionError
+
+from . import backend
+from .backbones import CNN, Choice, build, find
+from .float_model import FloatModel
+from .quantize import to_int8
+
+if TYPE_CHECKING:
+    from edgevision.data import Pixels
+
+PICTURES = 4
+"""For calibration: the ranges decide nothing here."""
+REFUSED = 3
+
+
+def choice(spec: str) -> Choice:
+    """``mobilenet_v2:0.35:96``. Raises BadInput, UnknownName."""
+    name, *numbers = spec.split(":")
+    try:
+        alpha, size = float(numbers[0]), int(numbers[1])
+    except (IndexError, ValueError):
+        raise BadInput(f"{spec!r} is no network; write, for one, mobilenet_v2:0.35:96") from None
+    return Choice(find(name).name, size, alpha)
+
+
+def make(wanted: Choice, classes: int, folder: Path) -> Path:
+    """One .tflite with random weights. Raises BadInput, BadModel, CannotWrite."""
+    keras = backend.keras()
+    keras.utils.set_random_seed(0)
+    backbone = build(wanted)
+    x = backbone.output if wanted.backbone == CNN else keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
+    scores = keras.layers.Dense(classes, activation="softmax", name="scores")(x)
+    model = FloatModel(keras.Model(backbone.input, scores), wanted.rule("crop"), None, None)
+    flatbuffer = to_int8(model, lambda: _noise(model.shape))
+    name = f"{wanted.backbone}_{wanted.alpha:g}_{wanted.image_size}"
+    network = {"name": wanted.backbone, "alpha": wanted.alpha, "image_size": wanted.image_size, "weights": "random"}
+    labels = tuple(f"class {number}" for number in range(classes))
+    card = ModelCard(name, "classification", model.rule, labels, activation="softmax", training={"backbone": network})
+    path = folder / f"{name}.tflite"
+    modelfile.write(path, flatbuffer, card)
+    keras.backend.clear_session()
+    return path
+
+
+def _noise(shape: tuple[int, int, int]) -> Iterator[Pixels]:
+    rng = np.random.default_rng(0)
+    for _ in range(PICTURES):
+        yield rng.integers(0, 256, shape, np.uint8)
+
+
+def _main(folder: str, classes: str, *specs: str) -> int:
+    try:
+        for wanted in [choice(spec) for spec in specs]:
+            print(make(wanted, int(classes), Path(folder)), flush=True)
+    except EdgeVisionError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

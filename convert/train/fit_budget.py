@@ -1,0 +1,79 @@
+"""``train --fit-budget 30ms@board.json``: the largest network that is quick enough on a board that was measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.bench_record import Record, read
+from edgevision.errors import BadInput
+
+from ..backbones import BACKBONES
+
+_BUDGET = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)@(?P<path>.+)")
+FORM = "write, for one, 30ms@board.json, where board.json is the bench.json of edgevision bench sweep"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A network, and why that one."""
+
+    backbone: str
+    alpha: float
+    image_size: int
+    reason: str
+    """For people."""
+
+
+def propose(text: str) -> Proposal:
+    """Of all networks whose ``predict`` keeps to the budget 95 times in 100, the one that takes longest.
+
+    Raises BadInput, MissingFile. What was not measured validly does not count.
+    """
+    match = _BUDGET.fullmatch(text)
+    if match is None or float(match["number"]) <= 0:
+        raise BadInput(f"{text!r} is no budget; {FORM}")
+    budget_ms = float(match["number"]) * (1e3 if match["unit"] == "s" else 1.0)
+    record = read(Path(match["path"]))
+    every = [result for result in record.results if _network(result) is not None]
+    if not every:
+        raise BadInput(f"{record.path} holds no network that can be trained; {FORM}")
+    sound = [result for result in every if result.get("valid") is True]
+    if not sound:
+        raise BadInput(f"{record.path}: not one of {len(every)} networks was measured validly; measure again")
+    fitting = [result for result in sound if result["predict_ms"]["p95"] <= budget_ms]
+    if not fitting:
+        quickest = min(sound, key=_p95)
+        raise BadInput(
+            f"no network keeps to {budget_ms:g} ms on {record.machine_name}: the quickest, {quickest['id']}, takes "
+            f"{_p95(quickest):.1f} ms (95 of 100); allow more, or sweep smaller ones"
+        )
+    return _proposal(max(fitting, key=_p95), len(sound), budget_ms, record)
+
+
+def _proposal(best: dict[str, Any], among: int, budget_ms: float, record: Record) -> Proposal:
+    found = _network(best)
+    assert found is not None
+    name, alpha, size = found
+    reason = (
+        f"{name} {alpha:g}, {size} px: 95 of 100 within {_p95(best):.1f} ms on {record.machine_name} ({best['id']}); the "
+        f"largest of {among} that keeps to {budget_ms:g} ms"
+    )
+    return Proposal(name, alpha, size, reason)
+
+
+def _p95(result: dict[str, Any]) -> float:
+    return float(result["predict_ms"]["p95"])
+
+
+def _network(result: dict[str, Any]) -> tuple[str, float, int] | None:
+    """Backbone, alpha and side, if ``train`` knows the network."""
+    found = result["model"].get("network")
+    if not isinstance(found, dict) or found.get("name") not in BACKBONES:
+        return None
+    alpha, size = found.get("alpha"), found.get("image_size")
+    if not isinstance(alpha, (int, float)) or not isinstance(size, int):
+        return None
+    return str(found["name"]), float(alpha), size

@@ -1,0 +1,51 @@
+"""``edgevision bench sweep``: networks with random weights, made in a child process that may use TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgevision.errors import BadInput, MissingDependency
+
+MAKER = "edgevision.convert.sweep_models"
+REFUSED = 3
+"""Its exit status where its last line says why."""
+
+
+def networks(backbones: Sequence[str], alphas: Sequence[float], sizes: Sequence[int]) -> list[str]:
+    """Every combination, as the maker reads it. A CNN has no width."""
+    every = [
+        f"{name}:{1.0 if name == 'cnn' else alpha:g}:{size}" for name in backbones for alpha in alphas for size in sizes
+    ]
+    return list(dict.fromkeys(every))
+
+
+def make(
+    specs: Sequence[str], classes: int, folder: Path, step: Callable[[int], None] = lambda done: None
+) -> list[Path]:
+    """The models in a folder. Raises BadInput for one that cannot be, MissingDependency without the convert extra."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-P", "-m", MAKER, str(folder.resolve()), str(classes), *specs]
+    found: list[Path] = []
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        for line in child.stdout:
+            found.append(folder / Path(line.strip()).name)
+            step(len(found))
+        said = child.stderr.read().strip().splitlines()
+    if child.returncode == 0:
+        return found
+    reason = said[-1] if said else f"exit status {child.returncode}"
+    if child.returncode == REFUSED:
+        raise BadInput(reason)
+    if "No module named" in reason:
+        raise MissingDependency(
+            "networks are built by TensorFlow, which is not installed here: pip install 'edgevision[convert]'; or make them "
+            "on another machine with --models-only, copy them, and measure them here: edgevision bench *.tflite"
+        )
+    raise BadInput(f"the networks cannot be made: {reason}")
