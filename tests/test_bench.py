@@ -374,6 +374,7 @@ class Page(HTMLParser):
         (("MODEL", "--threads", "0"), 2, "no list of numbers"),
         (("MODEL", "--engine", "cpo"), 2, "did you mean 'cpu'?"),
         (("MODEL", "--source", "absent.mp4"), 1, "no such file or folder: absent.mp4"),
+        (("MODEL", "--source", "-"), 1, "standard input only once"),
         (("MODEL", "--source", "PICTURE"), 1, "ends too early: 1 frames were recognised"),
     ],
 )

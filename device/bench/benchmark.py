@@ -57,6 +57,8 @@ class Request:
             raise BadInput("no model to measure; name one or more: edgevision bench model.tflite")
         for path in self.models:
             require_file(path, "model")
+        if self.source is not None and (self.source == "-" or self.source.startswith("raw:")):
+            raise BadInput("the source is opened for each block, and standard input only once; give a file or a camera")
         if self.profile and not {"cpu", "auto"} & set(self.engines):
             raise BadInput("--profile cuts models into parts, and only the CPU runs those; add cpu to --engine")
         return [
