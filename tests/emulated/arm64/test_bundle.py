@@ -44,8 +44,9 @@ def test_a_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder:
     assert json.loads((folder / "status.json").read_text())["state"] == "ok"
     # In the root itself: the link and the environment's Python are right only there.
     release = f"{inside}/root/opt/edgevision/current"
-    command = ["python", "-I", "-m", "edgevision", "run", "--config", f"{release}/run.toml", "--limit", "3", "--json"]
-    code = f"import os; os.execv('{release}/venv/bin/python', {command!r})"
+    python = f"{release}/venv/bin/python"
+    command = [python, "-I", "-m", "edgevision", "run", "--config", f"{release}/run.toml", "--limit", "3", "--json"]
+    code = f"import os; os.execv({python!r}, {command!r})"
     said = bare.run("-c", code)
     frames = [json.loads(line) for line in said.stdout.splitlines()]
     assert len(frames) == 3
