@@ -1,4 +1,4 @@
-"""``edgevision flash``: what can be learnt from a card in another machine."""
+"""``edgevision flash``: which disk is the card, and what can be learnt from it in another machine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,39 @@ from edgevision.commands.options import PATH, json_option
 @click.group()
 def flash() -> None:
     """Look at the card of a Raspberry Pi, or at its image, from another machine."""
+
+
+@flash.command()
+@json_option
+def drives(as_json: bool) -> None:
+    """List the disks of this machine, and which of them could be a card; nothing is opened or changed."""
+    from dataclasses import asdict
+
+    from edgevision.runs import dump
+    from edgevision.terminal import show, table
+
+    from ..provision.flash.block_devices import Machine
+    from ..provision.flash.drive_rules import judge_all
+
+    found = judge_all(Machine())
+    if as_json:
+        rows = [
+            {**asdict(one.drive), "suitable": one.suitable, "never": one.never, "doubts": one.doubts} for one in found
+        ]
+        click.echo(dump({"schema": "edgevision.drives/1", "drives": rows}))
+        return
+    if not found:
+        click.echo("no disks here")
+        return
+    cells = []
+    for one in found:
+        drive = one.drive
+        said = "; ".join([*one.never, *one.doubts]) or "could be a card"
+        said += f"; mounted at {', '.join(one.mounted)}" if one.mounted else ""
+        cells.append(
+            (drive.device, f"{drive.bytes / 1e9:.1f}", drive.kind, drive.model or "?", drive.serial or "?", said)
+        )
+    show(table(("device", ">GB", "kind", "model", "serial", ""), cells))
 
 
 @flash.command()
