@@ -22,7 +22,7 @@ class BundleGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """What is no sub-command and no --help belongs to create."""
         known = {*self.commands, *ctx.help_option_names}
-        if args and args[0] not in known:
+        if not args or args[0] not in known:
             args = ["create", *args]
         return super().parse_args(ctx, args)
 

@@ -48,6 +48,7 @@ class Status:
             "time_monotonic": round(time.monotonic(), 3),
             "boot_id": BOOT_ID.read_text().strip() if BOOT_ID.exists() else None,
         }
+        self._path.parent.mkdir(exist_ok=True)
         part = self._path.with_name(self._path.name + ".part")
         with part.open("w", encoding="utf-8") as stream:
             json.dump(value, stream)
