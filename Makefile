@@ -57,8 +57,8 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
 MODELS ?= edgevision/ready/everyday.tflite
-bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite)
-	$(BIN)/python benchmarks/peers.py $(MODELS)
+bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite PICTURES=photos/)
+	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(PICTURES),--pictures $(PICTURES))
 	$(BIN)/python benchmarks/predict.py $(MODELS)
 	$(BIN)/python benchmarks/start.py $(firstword $(MODELS))
 	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))

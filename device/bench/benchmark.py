@@ -16,16 +16,16 @@ from edgevision.runs import utc_now, versions
 
 from ..doctor.system import System, here
 from .accuracy import Accuracies
-from .bootstrap import paired_ratio
 from .cold import ColdStart, cold_start, middle
 from .condition import Watcher
 from .description import Machine, describe
 from .energy import Energy
+from .judged import judged
 from .measuring import ORDER, Measuring, Session
 from .result import Named, Result, document
 from .steady import WARMUP_RULE, Plan
 from .subject import SYSTEM, Combination, ModelSubject, Stopwatch
-from .validity import SELF_CONFIDENCE, differs, of_itself, of_machine
+from .validity import SELF_CONFIDENCE
 
 COLD_STARTS = 3
 CI = (
@@ -120,7 +120,7 @@ class Opened:
         starts = _cold_starts(system, self._combinations, tell)
         measuring = Measuring(self._subjects, plan, Watcher(system), Energy(system), self._stopwatch)
         session = measuring.session(lambda share: tell("measuring", share))
-        results, ratios = _judged(self._subjects, starts, session, plan.seed, self._machine.cores)
+        results, ratios = judged(self._subjects, starts, session, plan.seed, self._machine.cores)
         results = self._profiled(self._scored(results, tell), tell)
         argv, machine = [Path(sys.argv[0]).name, *sys.argv[1:]], self._machine.to_json()
         made = document(utc_now(), argv, machine, _method(plan, session), results, ratios)
@@ -170,77 +170,6 @@ def _cold_starts(system: System, combinations: Sequence[Combination], tell: Tell
             tell("cold starts", done)
             found[number].append(cold_start(system, combination.path, combination.engine, combination.threads))
     return [middle(starts) for starts in found]
-
-
-def _judged(
-    subjects: Sequence[ModelSubject], starts: Sequence[ColdStart], session: Session, seed: int, cores: int | None
-) -> tuple[list[Result], list[Named]]:
-    results, ratios = [], []
-    for subject, start in zip(subjects, starts, strict=True):
-        measured = session.measured[subject.id]
-        itself = of_itself(measured.samples["predict"], seed)
-        ratios.append(Named(subject.id, subject.id, "predict_ms", itself))
-        doubt = differs(itself, "predict")
-        invalid = [*of_machine(session, subject.combination.threads, cores), *([doubt] if doubt else [])]
-        results.append(_result(subject, start, session, invalid))
-    return results, ratios + _against_first(session, seed)
-
-
-def _result(subject: ModelSubject, start: ColdStart, session: Session, invalid: list[str]) -> Result:
-    combination = subject.combination
-    return Result(
-        id=subject.id,
-        model=_model_facts(subject),
-        engine=_engine_facts(subject),
-        threads=combination.threads,
-        source=combination.source,
-        cold_start_ms=start.ms,
-        memory_mb=start.memory_mb,
-        measured=session.measured[subject.id],
-        stages_ms=subject.stages(),
-        state=[state.to_json() for state in session.states],
-        invalid=invalid,
-    )
-
-
-def _against_first(session: Session, seed: int) -> list[Named]:
-    """How many times as long each takes as the first, block by block."""
-    (name, first), *others = session.measured.items()
-    return [
-        Named(other, name, f"{measure}_ms", paired_ratio(samples.blocks_ms, first.samples[measure].blocks_ms, seed))
-        for other, measured in others
-        for measure, samples in measured.samples.items()
-    ]
-
-
-def _model_facts(subject: ModelSubject) -> dict[str, Any]:
-    from edgevision.scorers import facts
-
-    model = subject.model
-    known = facts(model.path, model)
-    return {
-        "path": str(subject.combination.path),
-        "name": model.card.name,
-        "sha256": model.sha256,
-        "bytes": known.bytes,
-        "task": model.card.task,
-        "mode": known.mode,
-        "network": _network(model.card.training),
-    }
-
-
-def _network(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Which network it is, where its training wrote that down."""
-    found = (training or {}).get("backbone")
-    if not isinstance(found, dict):
-        return None
-    return {name: found.get(name) for name in ("name", "alpha", "image_size")}
-
-
-def _engine_facts(subject: ModelSubject) -> dict[str, Any]:
-    from ..summary import engine_facts
-
-    return {key: value for key, value in engine_facts(subject.model).items() if key != "threads"}
 
 
 def _delegates(engines: Sequence[str]) -> list[str]:

@@ -35,11 +35,6 @@ class Distribution:
     outliers: int
     """How many lie more than three interquartile ranges beyond the quartiles."""
 
-    @property
-    def width(self) -> float:
-        """Of the median's interval, as a share of the median."""
-        return (self.p50_high - self.p50_low) / self.p50 if self.p50 else 0.0
-
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {key: value if isinstance(value, int) else round(value, DIGITS) for key, value in asdict(self).items()}

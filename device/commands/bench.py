@@ -12,7 +12,7 @@ import click
 from edgevision.commands.options import PATH, json_option, quiet_option, runs_option, seed_option
 
 if TYPE_CHECKING:
-    from ..bench.benchmark import Bench, Request
+    from ..bench.benchmark import Request
 
 MEASURE = "measure"
 
@@ -83,16 +83,16 @@ def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
 
     from ..bench.benchmark import Opened
     from ..bench.progress import bar
+    from ..bench.telling import tell, write
 
     request = _request(values)
     with Opened(request) as opened, new_run(runs, "bench") as run:
-        with bar(quiet, len(request.combinations)) as tell:
-            found = opened.measure(tell)
+        with bar(quiet, len(request.combinations)) as step:
+            found = opened.measure(step)
         run.exit_code = 0 if found.valid else 3
-        _write(found, run.folder)
-        run.outputs += ["bench.json", "bench.html"]
+        run.outputs += write(found, run.folder)
     record = shlex.quote(str(run.folder / "bench.json"))
-    _tell(found, run.folder, as_json, f"edgevision bench compare {record} OTHER.json")
+    tell(found, run.folder, as_json, f"edgevision bench compare {record} OTHER.json")
     return run.exit_code
 
 
@@ -158,6 +158,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
     from ..bench.benchmark import Opened
     from ..bench.progress import bar
     from ..bench.sweep import make, networks
+    from ..bench.telling import tell, write
 
     alphas = _list(values["alphas"], float, "--alphas")
     specs = networks(values["backbones"].split(","), alphas, _list(values["sizes"], int, "--sizes"))
@@ -173,12 +174,11 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
         request = _request(
             values | {"models": tuple(made), "source": None, "accuracy": None, "profile": False, "precision": 5.0}
         )
-        with Opened(request) as opened, bar(quiet, len(made)) as tell:
-            found = opened.measure(tell)
+        with Opened(request) as opened, bar(quiet, len(made)) as step:
+            found = opened.measure(step)
         run.exit_code = 0 if found.valid else 3
-        _write(found, run.folder)
-        run.outputs += ["bench.json", "bench.html"]
-    _tell(found, run.folder, as_json, f"edgevision train PHOTOS/ --fit-budget 30ms@{run.folder / 'bench.json'}")
+        run.outputs += write(found, run.folder)
+    tell(found, run.folder, as_json, f"edgevision train PHOTOS/ --fit-budget 30ms@{run.folder / 'bench.json'}")
     return run.exit_code
 
 
@@ -187,16 +187,6 @@ def _list(text: str, kind: Callable[[str], Any], option: str) -> list[Any]:
         return [kind(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is no list of numbers with commas between", param_hint=option) from None
-
-
-def _tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
-    """For programs or for people."""
-    if as_json:
-        from edgevision.runs import dump
-
-        click.echo(dump(found.document))
-    else:
-        _show(found, folder, next_command)
 
 
 def _request(values: dict[str, Any]) -> Request:
@@ -229,38 +219,3 @@ def _numbers(text: str) -> tuple[int, ...]:
             f"{text!r} is no list of numbers from 1 to 256; write, for one, 1,2,4", param_hint="--threads"
         )
     return tuple(dict.fromkeys(map(int, parts)))
-
-
-def _write(found: Bench, folder: Path) -> None:
-    from edgevision.files import write_text
-    from edgevision.runs import dump
-
-    from ..bench.page import write_page
-
-    write_text(folder / "bench.json", dump(found.document) + "\n")
-    write_page(found.document, folder / "bench.html")
-
-
-def _show(found: Bench, folder: Path, next_command: str) -> None:
-    from edgevision.terminal import note, printable, show
-
-    from ..bench.profile_table import profile_tables
-    from ..bench.table import costs_table, machine_lines, ms, ratio_lines, state_line, times_table
-
-    results = found.document["results"]
-    say: Callable[[str], None] = lambda line: click.echo(printable(line))  # noqa: E731
-    for line in machine_lines(found.machine):
-        say(line)
-    say(f"state: {state_line(results[0]['state'])}")
-    show(times_table(results), costs_table(results), *profile_tables(results))
-    for line in ratio_lines(found.document["ratios"]):
-        say(line)
-    reasons = list(dict.fromkeys(reason for result in found.results for reason in result.invalid))
-    for reason in reasons:
-        note(f"not valid: {reason}")
-    first = results[0]
-    verdict = "" if found.valid else ", NOT VALID"
-    median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
-    say(f"{first['id']}: predict {median} ms (95 of 100 within {p95} ms) on {found.machine.name}{verdict}")
-    click.echo(folder.absolute() / "bench.html")
-    click.echo(f"next: {next_command}")

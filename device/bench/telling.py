@@ -1,0 +1,50 @@
+"""A finished benchmark: its files, and what a person or a program is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgevision.files import write_text
+from edgevision.runs import dump
+from edgevision.terminal import note, printable, show
+
+from .benchmark import Bench
+from .page import write_page
+from .profile_table import profile_tables
+from .table import costs_table, machine_lines, ms, ratio_lines, state_line, times_table
+
+
+def write(found: Bench, folder: Path) -> list[str]:
+    """bench.json and bench.html; their names. Raises CannotWrite."""
+    write_text(folder / "bench.json", dump(found.document) + "\n")
+    write_page(found.document, folder / "bench.html")
+    return ["bench.json", "bench.html"]
+
+
+def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
+    """For programs or for people."""
+    if as_json:
+        click.echo(dump(found.document))
+        return
+    results = found.document["results"]
+    for line in machine_lines(found.machine):
+        click.echo(printable(line))
+    click.echo(f"state: {state_line(results[0]['state'])}")
+    show(times_table(results), costs_table(results), *profile_tables(results))
+    for line in ratio_lines(found.document["ratios"]):
+        click.echo(printable(line))
+    for reason in dict.fromkeys(reason for result in found.results for reason in result.invalid):
+        note(f"not valid: {reason}")
+    click.echo(printable(_result_line(found, results[0])))
+    click.echo(folder.absolute() / "bench.html")
+    click.echo(f"next: {next_command}")
+
+
+def _result_line(found: Bench, first: Mapping[str, Any]) -> str:
+    median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
+    verdict = "" if found.valid else ", NOT VALID"
+    return f"{first['id']}: predict {median} ms (95 of 100 within {p95} ms) on {found.machine.name}{verdict}"
