@@ -38,7 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Run the loop as a service of systemd; see how it fares.",
     ),
     "bundle": ("edgevision.device.commands.bundle:bundle", "Pack a model and all it needs on a device into one file."),
-    "flash": ("edgevision.device.commands.flash:flash", "Find a Raspberry Pi's card; say how far its installation came."),
+    "flash": (
+        "edgevision.device.commands.flash:flash",
+        "Find a Raspberry Pi's card; say how far its installation came.",
+    ),
     "keys": ("edgevision.device.commands.keys:keys", "Make and show the keys that bundles are signed with."),
     "doctor": (
         "edgevision.device.commands.doctor:doctor",
