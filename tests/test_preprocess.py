@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -108,6 +109,25 @@ def test_gray_in_and_out() -> None:
     red[..., 0] = 255
     assert set(np.unique(pixels(Frame(red, "RGB"), one))) == {76}
     assert set(np.unique(pixels(Frame(red[..., ::-1].copy(), "BGR"), one))) == {76}
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR", "GRAY"])
+@pytest.mark.parametrize("side", [24, 48, 96, 100, 230, 10])
+def test_a_result_outlives_the_next_frame(side: int, order: str) -> None:
+    """Memory is kept from frame to frame, none of it in what is handed out."""
+    rng = np.random.default_rng(side)
+    shape = (side, side) if order == "GRAY" else (side, side, 3)
+    frames = [Frame(rng.integers(0, 256, shape, np.uint8), order) for _ in range(3)]
+    for wanted in ("RGB", "GRAY"):
+        rule = Rule(24, 24, channels=1 if wanted == "GRAY" else 3, order=wanted)
+        results = [pixels(frame, rule) for frame in frames]
+        copies = [result.copy() for result in results]
+        with ThreadPoolExecutor(3) as pool:
+            again = list(pool.map(pixels, frames * 8, [rule] * 24))
+        for result, copy in zip(results * 9, copies * 9, strict=True):
+            np.testing.assert_array_equal(result, copy)
+        for result, copy in zip(again, copies * 8, strict=True):
+            np.testing.assert_array_equal(result, copy)
 
 
 def test_raw_bytes_where_the_quantization_is_the_rule() -> None:
