@@ -6,6 +6,7 @@ Text is escaped here and nowhere else: what takes ``str`` escapes it, what takes
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NewType
@@ -120,7 +121,12 @@ def percent(value: float) -> str:
 
 
 def _row(cell: str, cells: Sequence[str], kinds: Sequence[str]) -> Html:
-    return tag("tr", join(tag(cell, text(one), kind) for one, kind in zip(cells, kinds, strict=True)))
+    return tag("tr", join(tag(cell, _breakable(one), kind) for one, kind in zip(cells, kinds, strict=True)))
+
+
+def _breakable(words: str) -> Html:
+    """Names in capitals with underscores break there rather than within a word."""
+    return Html(re.sub(r"(?<=[A-Z]_)(?=[A-Z0-9])", "<wbr>", text(words)))
 
 
 def _kind(kind: str) -> str:

@@ -21,10 +21,11 @@ h2{margin:0 0 .3rem;font-size:1.1rem}
 .scale{display:flex;justify-content:space-between;color:var(--soft);font-size:.75rem;margin-top:.2rem}
 img{width:100%;height:auto;border-radius:8px;background:#fff;display:block}
 .wide{overflow-x:auto}
+.wide+.wide{margin-top:1rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th{text-align:right;font-weight:600;color:var(--soft);font-size:.8rem;border-bottom:1px solid var(--line);padding:.3rem .4rem}
 td{text-align:right;white-space:nowrap;padding:.35rem .4rem;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left;white-space:normal;padding-left:0;min-width:4.5rem;overflow-wrap:anywhere}
+th:first-child,td:first-child{text-align:left;white-space:normal;padding-left:0;min-width:6.2rem;overflow-wrap:anywhere}
 th.left,td.left{text-align:left;white-space:normal}
 .plain td{text-align:left;white-space:normal;vertical-align:top;overflow-wrap:anywhere}
 .plain td:first-child{color:var(--soft);white-space:nowrap;min-width:0;padding-right:1rem}

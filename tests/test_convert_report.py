@@ -33,7 +33,7 @@ from edgevision.rule import Rule  # noqa: E402
 
 DATA = Path(__file__).resolve().parent / "data"
 LABELS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "&amp; 'tis", "</style><b>")
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 SECTIONS = [
     "Worth knowing", "Float and int8", "Disagreements", "Layers", "In other tools", "From picture to tensor", "Pictures",
     "Activation ranges", "Operators", "How it was made",

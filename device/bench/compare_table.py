@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from edgevision.terminal import printable, table
 
 from .compare import Comparison, Row
 from .pareto import pareto_section
-from .table import UNKNOWN, accuracy, ms
+from .table import UNKNOWN, accuracy, ms, page_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +28,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def markdown(comparison: Comparison) -> str:
     """A table for a README, and what it was measured on."""
-    kept = [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
+    kept = _columns(comparison)
     head = [HEAD[n].removeprefix(">") for n in kept]
     rule = ["---:" if HEAD[n].startswith(">") else "---" for n in kept]
     rows = [[_escaped(_cells(row)[n]) for n in kept] for row in comparison.rows]
@@ -42,24 +41,36 @@ def write_page(comparison: Comparison, path: Path) -> None:
     first, rows = comparison.rows[0], comparison.rows
     machines = ", ".join(dict.fromkeys(row.record.machine_name for row in rows))
     below = html.paragraph(f"Ratios are to {first.name} on {first.record.machine_name}", "sub")
-    heads = [name.removeprefix(">") for name in HEAD]
     parts = [
         html.header(machines, "Benchmarks compared", below),
-        _doubts(rows),
-        html.section("Times", _bars(rows), note="Medians of predict in milliseconds, with 95 % intervals."),
-        html.section("All figures", html.table(heads, map(_cells, rows))),
+        _doubts(comparison),
+        html.section("Times", _bars(comparison), note="Medians of predict in milliseconds, with 95 % intervals."),
+        html.section("All figures", _figures(comparison)),
         pareto_section([row.result for row in rows]),
         html.section("Machines", *(html.paragraph(line) for line in _machines(comparison))),
     ]
     write_text(path, html.page("Benchmarks compared", parts))
 
 
-def _doubts(rows: Sequence[Row]) -> Html:
-    lines = [
-        ("warn", f"{row.name}, {row.record.machine_name}: not valid: {why}")
-        for row in rows
-        for why in row.result.get("invalid") or ()
-    ]
+def _columns(comparison: Comparison) -> list[int]:
+    """The machine has none where there is but one."""
+    return [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
+
+
+def _figures(comparison: Comparison) -> Html:
+    kept = _columns(comparison)
+    cells = [_cells(row) for row in comparison.rows]
+    return page_table([HEAD[n].removeprefix(">") for n in kept], [[row[n] for n in kept] for row in cells])
+
+
+def _doubts(comparison: Comparison) -> Html:
+    """Each reason once, with all that it is said of."""
+    about: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        where = "" if comparison.one_machine else f" on {row.record.machine_name}"
+        for why in row.result.get("invalid") or ():
+            about.setdefault(why, []).append(row.name + where)
+    lines = [("warn", f"{', '.join(names)}: not valid: {why}") for why, names in about.items()]
     return html.section("Can it be believed?", html.findings(lines)) if lines else html.NOTHING
 
 
@@ -82,13 +93,16 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _bars(rows: Sequence[Row]) -> Html:
+def _bars(comparison: Comparison) -> Html:
+    rows = comparison.rows
     longest = max(row.result["predict_ms"]["p50_high"] for row in rows)
     bars = []
     for row in rows:
         d = row.result["predict_ms"]
         places = html.interval(*(d[name] / longest for name in ("p50", "p50_low", "p50_high")))
-        small = f"({ms(d['p50_low'])} to {ms(d['p50_high'])}), {row.record.machine_name}"
+        small = f"({ms(d['p50_low'])} to {ms(d['p50_high'])})" + (
+            "" if comparison.one_machine else f", {row.record.machine_name}"
+        )
         bars.append(chart.bar(row.name, f"{ms(d['p50'])} ms", places, small))
     return html.join([*bars, html.scale("0 ms", f"{ms(longest)} ms")])
 

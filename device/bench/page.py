@@ -15,7 +15,7 @@ from edgevision.xy_chart import Curve, Part, plot, stacked
 
 from .pareto import pareto_section
 from .profile_table import profile_sections
-from .table import accuracy, ms, state_line
+from .table import accuracy, ms, page_table, state_line
 
 STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.999, 40)])
 
@@ -66,7 +66,7 @@ def _times(results: Sequence[Mapping[str, Any]]) -> Html:
             ms(late["p50"] if late else None), str((one.get("memory_mb") or {}).get("peak") or "-"), accuracy(one),
         ])  # fmt: skip
     note = "Milliseconds of predict; invoke is the bare runtime, loop the rate with source, answers and all."
-    return html.section("Times", html.table(head, rows), note=note)
+    return html.section("Times", page_table(head, rows), note=note)
 
 
 def _distribution(results: Sequence[Mapping[str, Any]]) -> Html:

@@ -65,6 +65,7 @@ def profile_sections(results: Sequence[Mapping[str, Any]]) -> list[Html]:
         if not one.get("profile"):
             continue
         by_kind = html.table(("", "number", "ms", "share", "<runs in"), kinds(one["profile"]))
-        every = html.table(("", "output", "ms", "share", "<runs in"), rows(one["profile"]))
+        longest = [(name, *times, where, shape) for name, shape, *times, where in rows(one["profile"])]
+        every = html.table(("", "ms", "share", "<runs in", "output"), longest)
         found.append(html.section(f"Operators of {one['id']}", by_kind, every, note=note(one["profile"])))
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgevision import html
+from edgevision.html import Html
 from edgevision.terminal import table
 
 if TYPE_CHECKING:
@@ -106,6 +108,12 @@ def accuracy(result: Mapping[str, Any]) -> str:
     if not found:
         return UNKNOWN
     return f"{100 * found['value']:.1f} % ({100 * found['low']:.1f}..{100 * found['high']:.1f})"
+
+
+def page_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    """For a page, which is narrower than a terminal: columns in which nothing is known are left out."""
+    kept = [n for n in range(len(head)) if any(row[n] != UNKNOWN for row in rows)]
+    return html.table([head[n] for n in kept], [[row[n] for n in kept] for row in rows])
 
 
 def ms(value: float | None) -> str:
