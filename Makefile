@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,8 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
 MODELS ?= edgevision/ready/everyday.tflite
-bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite PICTURES=photos/)
-	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(PICTURES),--pictures $(PICTURES))
+bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite PICTURES=photos/ FLOATS=v2-float.tflite)
+	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(FLOATS),--float $(FLOATS))
 	$(BIN)/python benchmarks/predict.py $(MODELS)
 	$(BIN)/python benchmarks/start.py $(firstword $(MODELS))
 	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))
@@ -66,6 +66,11 @@ bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1
 env-quantizer: $(ENVS)/quantizer/.ready ## a separate environment with ai-edge-quantizer, for benchmarks/fidelity.py
+env-onnx: $(ENVS)/onnx/.ready ## a separate environment with ONNX Runtime and tf2onnx, for benchmarks/peers.py --float
+
+$(ENVS)/onnx/.ready: tools/setup.sh constraints/onnx.txt
+	@sh tools/setup.sh $(ENVS)/onnx -r constraints/onnx.txt
+	@touch $@
 
 $(ENVS)/mediapipe/.ready: tools/setup.sh constraints/mediapipe.txt
 	@sh tools/setup.sh $(ENVS)/mediapipe -r constraints/mediapipe.txt

@@ -1,6 +1,7 @@
 """``predict`` beside what else a Python programmer might write or install: same model, same pictures, one run.
 
     python benchmarks/peers.py MODEL.tflite [MODEL.tflite ...] [--pictures FOLDER] [--blocks 30]
+                               [--float FLOAT.tflite ...]
 
 From a picture of 1280x720 in memory to the five best labels, one thread, all taking turns in short blocks, in random
 order and then in the reverse:
@@ -11,6 +12,8 @@ order and then in the reverse:
 - MediaPipe Tasks    ImageClassifier, in an environment of its own (make env-mediapipe); it stretches, and does not crop
 
 and as lines to see the others against, which do less: a plain bilinear resize without antialiasing, and bare invoke.
+With --float, the same networks before they were quantized, one for each MODEL: in LiteRT, OpenCV DNN and ONNX Runtime
+(make env-onnx), without a picture's preparation.
 Prints markdown; ratios are to edgevision, block by block, with 95 % intervals by bootstrap. Where other programs
 compute, too, long calls are interrupted more often than short ones; the quickest run of each block is what tells then.
 """
@@ -18,25 +21,26 @@ compute, too, long calls are interrupted more often than short ones; the quickes
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import cv2
 import numpy as np
+from child import Child, timed
 from edgevision.device.bench.bootstrap import paired_ratio
 from edgevision.device.bench.condition import Watcher
 from edgevision.device.bench.description import describe
 from edgevision.device.bench.table import machine_lines, state_line
 from edgevision.device.doctor.system import here
+from float_lines import float_visits
 from PIL import Image
 
 from edgevision import open_model, pictures
@@ -118,55 +122,10 @@ class HandWritten:
         return self.best(np.asarray(image))
 
 
-def timed(call: Callable[[np.ndarray], object], every: np.ndarray) -> Visit:
-    """One frame after the other."""
-    number = 0
-
-    def visit(count: int) -> list[float]:
-        nonlocal number
-        taken = []
-        for _ in range(count):
-            pixels = every[number % len(every)]
-            number += 1
-            start = perf_counter()
-            call(pixels)
-            taken.append(perf_counter() - start)
-        return taken
-
-    return visit
-
-
-class MediaPipe:
-    """The classifier in its own environment, asked over a pipe; the pipe is not timed."""
-
-    def __init__(self, model: Path, saved: Path) -> None:
-        command = [str(MEDIAPIPE), "-P", str(Path(__file__).with_name("mediapipe_child.py")), str(model), str(saved)]
-        self.child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        if self._line() != "ready":
-            raise SystemExit(f"MediaPipe cannot open {model}; does it have standard metadata?")
-
-    def __call__(self, count: int) -> list[float]:
-        assert self.child.stdin is not None
-        self.child.stdin.write(f"{count}\n")
-        self.child.stdin.flush()
-        found: list[float] = json.loads(self._line())
-        return found
-
-    def close(self) -> None:
-        """Its input ends, and so does it."""
-        assert self.child.stdin is not None
-        self.child.stdin.close()
-        self.child.wait(timeout=30)
-
-    def _line(self) -> str:
-        assert self.child.stdout is not None
-        return self.child.stdout.readline().strip()
-
-
-def measure(path: Path, every: np.ndarray, blocks: int, folder: Path) -> dict[str, Blocks]:
-    """By contestant."""
+def measure(
+    path: Path, floats: Path | None, every: np.ndarray, blocks: int, folder: Path
+) -> tuple[dict[str, Blocks], list[str]]:
+    """By contestant, and a sentence for each that could not take part."""
     with open_model(path, threads=1) as model:
         by_hand = HandWritten(model)
         visits: dict[str, Visit] = {
@@ -178,16 +137,19 @@ def measure(path: Path, every: np.ndarray, blocks: int, folder: Path) -> dict[st
         }
         theirs, ours = by_hand.opencv_same(every[0]), model.predict(every[0], top=1, threshold=0.0).top
         assert ours is None or ours.index == theirs[-1], "the hand-written loop does something else"
-        other: MediaPipe | None = None
-        if MEDIAPIPE.exists():
-            saved = folder / "frames.npy"
-            np.save(saved, every)
-            visits["MediaPipe Tasks ImageClassifier"] = other = MediaPipe(path, saved)
-        try:
-            return alternate(visits, blocks)
-        finally:
-            if other is not None:
-                other.close()
+        with ExitStack() as stack:
+            if MEDIAPIPE.exists():
+                saved = folder / "frames.npy"
+                np.save(saved, every)
+                child = stack.enter_context(Child(MEDIAPIPE, "mediapipe_child.py", path, saved))
+                if child.answer != "ready":
+                    raise SystemExit(f"MediaPipe cannot open {path}; does it have standard metadata?")
+                visits["MediaPipe Tasks ImageClassifier"] = child
+            told: list[str] = []
+            if floats is not None:
+                more, told = float_visits(floats, every, folder, stack)
+                visits |= more
+            return alternate(visits, blocks), told
 
 
 def alternate(visits: dict[str, Visit], blocks: int) -> dict[str, Blocks]:
@@ -219,14 +181,14 @@ def markdown(name: str, found: dict[str, Blocks]) -> str:
                 (blocks.medians_ms, found[first].medians_ms),
                 (blocks.quickest_ms, found[first].quickest_ms),
             )
-            for cell in (f"{statistics.median(values):.2f}", "1" if one == first else told(values, ours))
+            for cell in (f"{statistics.median(values):.2f}", "1" if one == first else ratio_of(values, ours))
         ]
         lines.append(f"| {one} | {' | '.join(cells)} |")
-    over = told(found[first].medians_ms, bare.medians_ms), told(found[first].quickest_ms, bare.quickest_ms)
+    over = ratio_of(found[first].medians_ms, bare.medians_ms), ratio_of(found[first].quickest_ms, bare.quickest_ms)
     return "\n".join([*lines, "", f"predict over bare invoke: {over[0]}; of the quickest runs {over[1]}"])
 
 
-def told(a: list[float], b: list[float]) -> str:
+def ratio_of(a: list[float], b: list[float]) -> str:
     """A ratio with its interval."""
     ratio = paired_ratio(a, b, seed=0)
     return f"{ratio.value:.2f} ({ratio.low:.2f}..{ratio.high:.2f})"
@@ -237,7 +199,14 @@ def main() -> None:
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--pictures", type=Path, help="a folder; without it pictures are drawn")
     parser.add_argument("--blocks", type=int, default=30)
+    parser.add_argument(
+        "--float", nargs="+", type=Path, default=[], metavar="FLOAT", help="a float .tflite for each model"
+    )
     options = parser.parse_args()
+    if options.float and len(options.float) != len(options.models):
+        parser.error(
+            f"--float names {len(options.float)} for {len(options.models)} models; give one for each, in order"
+        )
     cv2.setNumThreads(1)
     if not MEDIAPIPE.exists():
         print("MediaPipe is left out; make env-mediapipe installs it", file=sys.stderr)
@@ -245,8 +214,9 @@ def main() -> None:
     states: list[dict[str, Any]] = [watcher.look(0.0).to_json()]
     every = frames(options.pictures)
     with tempfile.TemporaryDirectory() as folder:
-        for path in options.models:
-            print(markdown(path.stem, measure(path, every, options.blocks, Path(folder))), end="\n\n")
+        for path, floats in zip_longest(options.models, options.float):
+            found, told = measure(path, floats, every, options.blocks, Path(folder))
+            print("\n".join([markdown(path.stem, found), *told]), end="\n\n")
     states.append(watcher.look(0.0).to_json())
     for line in machine_lines(describe(here(), versions(), [])):
         print(line)
