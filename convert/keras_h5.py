@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import BadModel
+from edgevision.errors import BadModel, first_line
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_ITEMS = 100_000
@@ -116,9 +116,4 @@ def damage(path: Path, name: str, error: Exception) -> str:
     """What is wrong with a file, in one line; ``name``: what the user calls it."""
     if "truncated file" in str(error):
         return f"{name} is truncated ({path.stat().st_size} bytes are left of it); copy or download it again"
-    return f"{name} is a damaged HDF5 file: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return f"{name} is a damaged HDF5 file: {first_line(error)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from edgevision.stats import Share
+from edgevision.evaluation_table import percent
 
 from .report import ConvertReport
 
@@ -44,11 +44,6 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
         *_embedding(report),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
     ]
-
-
-def percent(value: Share) -> str:
-    """A share with its 95 % interval."""
-    return f"{100 * value.value:.1f} % (95 %: {100 * value.low:.1f} to {100 * value.high:.1f})"
 
 
 def _agreement(report: ConvertReport) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
+from edgevision import toml_file
 from edgevision.errors import BadInput, nearest
-from edgevision.files import require_file
 
 LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
 """Of this one command line, not of a set-up."""
@@ -31,16 +31,7 @@ def keys(command: click.Command) -> dict[str, click.Parameter]:
 
 def read(path: Path, command: click.Command, ctx: click.Context) -> dict[str, Any]:
     """Parameter name -> value, checked by the option it belongs to. Raises MissingFile, BadInput with file and line."""
-    import tomllib
-
-    require_file(path, "config file")
-    try:
-        text = path.read_bytes().decode("utf-8")
-        values = tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is no text file; --config takes a TOML file, as --save-config writes it") from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: {error}") from None
+    text, values = toml_file.read(path, "a TOML file, as --save-config writes it")
     known = keys(command)
     found: dict[str, Any] = {}
     for key, value in values.items():

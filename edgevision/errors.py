@@ -74,6 +74,12 @@ class GateNotMet(EdgeVisionError):
     exit_code = 3
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says first; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def nearest(name: str, known: list[str]) -> str:
     """A hint for a misspelt name: ``; did you mean 'x'?`` or the empty string."""
     from difflib import get_close_matches

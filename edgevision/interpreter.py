@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .engines.compiled import NOT_ON_CPU
-from .errors import EngineError, MissingDependency
+from .errors import EngineError, MissingDependency, first_line
 from .tensors import TensorSpec
 from .tflite_schema import COMPILED_OPERATOR
 
@@ -69,7 +69,7 @@ class Interpreter:
             # get_tensor copies: what it returns stays valid after the next run.
             return [self._raw.get_tensor(index) for index in self._outputs]
         except (RuntimeError, ValueError, AttributeError) as error:
-            raise EngineError(f"the {self.runtime} runtime failed: {_first_line(error)}") from None
+            raise EngineError(f"the {self.runtime} runtime failed: {first_line(error)}") from None
 
     def invoke(self) -> None:
         """Computes once more on whatever the input holds, and copies nothing: the bare runtime, for benchmarks."""
@@ -111,7 +111,7 @@ def open_interpreter(
     except (RuntimeError, ValueError) as error:
         if loaded is None and COMPILED_OPERATOR in str(error):
             raise EngineError(f"this model {NOT_ON_CPU}") from None
-        raise EngineError(f"the {name} runtime cannot load this model: {_first_line(error)}") from None
+        raise EngineError(f"the {name} runtime cannot load this model: {first_line(error)}") from None
 
 
 def describe_runtime() -> str:
@@ -154,7 +154,7 @@ def _load_delegate(module: Any, library: str, options: Mapping[str, str]) -> Any
         with _native_notes_off():
             return module.load_delegate(library, dict(options))
     except OSError as error:
-        raise DelegateRefused(_first_line(error), library_found=False) from None
+        raise DelegateRefused(first_line(error), library_found=False) from None
     except (ValueError, RuntimeError) as error:
         # The runtime's own first line only says which library it was.
         said = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
@@ -184,8 +184,3 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
         scale=float(scales[0]) if len(scales) == 1 else 0.0,
         zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

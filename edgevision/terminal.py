@@ -57,6 +57,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def size(count: int) -> str:
+    """Bytes in the unit that suits them."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
+
 def note(text: str, quiet: bool = False) -> None:
     """One line on stderr."""
     if not quiet:

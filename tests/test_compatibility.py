@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from changed_model import changed
 
 from edgevision import archive, modelfile, pictures
 from edgevision.card import ModelCard
@@ -23,17 +24,6 @@ DATA = ROOT / "tests" / "data"
 TINY = (DATA / "tiny.tflite").read_bytes()
 RULE = Rule(16, 16, mean=(127.0,), std=(127.5,))
 CARD = ModelCard("colours", "classification", RULE, ("red", "green", "blue"))
-
-
-def changed(change: Callable[[Any], None]) -> bytes:
-    """The tiny model, changed through the public schema."""
-    flatbuffers = pytest.importorskip("flatbuffers")
-    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    model = schema.ModelT.InitFromPackedBuf(TINY, 0)
-    change(model)
-    builder = flatbuffers.Builder(4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def int8_end(model: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from changed_model import changed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,17 +27,6 @@ CARD = ModelCard("colours", "classification", Rule(16, 16, mean=(127.0,), std=(1
 KEYS = """
 schema path bytes sha256 card metadata files tensors operators all_int8 edgetpu compatibility runs_here opens_as notes
 """
-
-
-def changed(change: Callable[[Any], None]) -> bytes:
-    """The tiny model, changed through the public schema."""
-    flatbuffers = pytest.importorskip("flatbuffers")
-    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    model = schema.ModelT.InitFromPackedBuf(BARE, 0)
-    change(model)
-    builder = flatbuffers.Builder(4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def put(folder: Path, data: bytes) -> Path:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from edgevision import html, runs
 from edgevision.html import Html
+from edgevision.terminal import size
 
 from ..calibrate import Picture, fingerprint
 from ..report import ConvertReport, peak_rss_mb
-from .verdict import megabytes
 
 
 def pictures_used(report: ConvertReport) -> Html:
@@ -44,9 +44,9 @@ def record(report: ConvertReport) -> Html:
     card, source = report.card, report.source
     keras = f", Keras {source.keras_version}" if source.keras_version else ""
     rows = [
-        ["file", f"{report.path} ({megabytes(report.int8_bytes)})"],
+        ["file", f"{report.path} ({size(report.int8_bytes)})"],
         ["sha256", report.sha256],
-        ["made from", f"{source.path} ({source.format}{keras}, {megabytes(source.bytes)})"],
+        ["made from", f"{source.path} ({source.format}{keras}, {size(source.bytes)})"],
         ["its sha256", card.source_sha256 or "not known"],
         ["pictures of", str(report.calibration.folder)],
         ["reported on", str(report.heldout.path)],

@@ -7,9 +7,10 @@ from math import ceil
 from edgevision import chart, html
 from edgevision.html import Html
 from edgevision.stats import Difference
+from edgevision.terminal import size
 
 from ..report import ConvertReport
-from .verdict import megabytes, points
+from .verdict import points
 
 MIN_REACH = 5
 """Percentage points at either end of the bar of the difference, at least."""
@@ -72,5 +73,5 @@ def _sizes(report: ConvertReport) -> Html:
         ("int8 .tflite", report.int8_bytes),
     ]
     most = max(1, *(count for _, count in sizes))
-    bars = (chart.size_bar(name, count / most, megabytes(count)) for name, count in sizes)
+    bars = (chart.size_bar(name, count / most, size(count)) for name, count in sizes)
     return html.join([html.tag("h3", html.text("Size")), *bars])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edgevision import html
 from edgevision.html import Html
 from edgevision.stats import Share
+from edgevision.terminal import size
 
 from ..repair.records import Distance
 from ..report import ConvertReport, peak_rss_mb
@@ -33,11 +34,6 @@ def points(drop: float, unit: str = " points") -> str:
     return f"{100 * abs(drop):.1f}{unit} {'gained' if drop <= -0.0005 else 'lost'}"
 
 
-def megabytes(count: int) -> str:
-    """A size in the unit that suits it."""
-    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
-
-
 def _agreement(report: ConvertReport) -> Html:
     one = report.comparison.agreement
     if one is None:
@@ -55,7 +51,7 @@ def _agreement(report: ConvertReport) -> Html:
 
 def _stats(report: ConvertReport) -> Html:
     found = [
-        (megabytes(report.int8_bytes), f"int8 file; float {megabytes(report.float_bytes)}"),
+        (size(report.int8_bytes), f"int8 file; float {size(report.float_bytes)}"),
         (_drop(report), "top-1 accuracy against float"),
         (f"{report.seconds.get('total', 0.0):.0f} s", f"to convert, {peak_rss_mb():,.0f} MB of memory"),
     ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from edgevision import toml_file
 from edgevision.errors import BadInput, nearest
-from edgevision.files import require_file
 
 from .settings import AUTO, OPTIONS, SECTIONS, Settings, checked, describe
 
@@ -34,14 +33,7 @@ def dumps(settings: Settings, photos: str | None = None) -> str:
 
 def read(path: Path) -> tuple[dict[str, Any], str | None]:
     """The settings that a file names, checked, and its photos. Raises MissingFile, BadInput with file and line."""
-    require_file(path, "config file")
-    try:
-        text = path.read_bytes().decode("utf-8")
-        tables = tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is no text file; --config takes the config.toml of a run folder") from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: {error}") from None
+    text, tables = toml_file.read(path, "the config.toml of a run folder")
     found: dict[str, Any] = {}
     for section, table in tables.items():
         if section not in SECTIONS:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.data import Frame
-from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency
+from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency, first_line
 
 from ..clock import SYSTEM, Clock
 from .libcamera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
@@ -68,7 +68,7 @@ class PicameraReader:
             raise
         except Exception as error:
             self.close()
-            raise CameraError(f"{self.spec} ({camera.name}) cannot be started: {_first_line(error)}") from None
+            raise CameraError(f"{self.spec} ({camera.name}) cannot be started: {first_line(error)}") from None
         self._index = 0
         where = self._stream.layout
         text = f"{camera.name}, {where.width}x{where.height} {where.name} through picamera2"
@@ -79,14 +79,14 @@ class PicameraReader:
         try:
             request = self._camera.capture_request(wait=FRAME_S)
         except Exception as error:
-            raise CameraLost(f"{self.spec} gives no more frames: {_first_line(error)}") from None
+            raise CameraLost(f"{self.spec} gives no more frames: {first_line(error)}") from None
         if request is None:
             raise CameraLost(f"{self.spec} gives no more frames")
         try:
             data = request.make_buffer(self._stream.name)  # a copy: the buffer goes back to the camera
             stamp = request.get_metadata().get("SensorTimestamp")
         except Exception as error:
-            raise CameraLost(f"{self.spec} gave a frame that cannot be read: {_first_line(error)}") from None
+            raise CameraLost(f"{self.spec} gave a frame that cannot be read: {first_line(error)}") from None
         finally:
             request.release()
         picture, order = pixels(np.asarray(data, np.uint8).reshape(-1), self._stream.layout)
@@ -121,7 +121,7 @@ def cameras() -> tuple[LibcameraCamera, ...]:
     try:
         known = picamera2.Picamera2.global_camera_info()
     except Exception as error:
-        raise CameraError(f"picamera2 cannot list cameras: {_first_line(error)}") from None
+        raise CameraError(f"picamera2 cannot list cameras: {first_line(error)}") from None
     return tuple(
         LibcameraCamera(number, str(info.get("Model", "camera")), str(info["Id"]), "picamera")
         for number, info in enumerate(known)
@@ -149,7 +149,7 @@ def _acquire(camera: LibcameraCamera) -> Any:
     try:
         opened = picamera2.Picamera2(camera.number)
     except Exception as error:
-        cause = _first_line(error.__cause__ or error)  # the error itself only says that there was one
+        cause = first_line(error.__cause__ or error)  # the error itself only says that there was one
         if "busy" in cause.lower() or "acquire" in cause.lower():
             raise CameraError(f"{camera.spec} ({camera.name}) is in use by another program") from None
         raise CameraError(f"cannot open {camera.spec} ({camera.name}): {cause}") from None
@@ -187,7 +187,8 @@ def _configure(opened: Any, wanted: Wanted, size: tuple[int, int]) -> Stream:
             return Stream("main", _layout(found["main"]))
         if (lores := _scaled_whole(found, scaled["size"])) is not None:
             return Stream("lores", lores, factor)
-    raise CameraError(f"it accepts no configuration: {_first_line(fault)}")
+    assert fault is not None  # the last try asks for no scaled stream, so that it ends in one or the other
+    raise CameraError(f"it accepts no configuration: {first_line(fault)}")
 
 
 def _scaled_whole(found: dict[str, Any], size: object) -> Layout | None:
@@ -227,12 +228,7 @@ def _import() -> Any:
         ) from None
     except Exception as error:  # numpy of another version, a libcamera of another system
         raise MissingDependency(
-            f"picamera2 cannot be loaded ({_first_line(error)}); it was built for the numpy of apt: in the virtual environment "
+            f"picamera2 cannot be loaded ({first_line(error)}); it was built for the numpy of apt: in the virtual environment "
             "of edgevision write pip uninstall numpy, or use rpicam-vid (sudo apt install rpicam-apps-lite)"
         ) from None
     return picamera2
-
-
-def _first_line(error: object) -> str:
-    text = str(error).strip() if error is not None else ""
-    return text.splitlines()[0] if text else type(error).__name__ if error is not None else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..terminal import printable, size
 from .options import PATH, json_option
 
 if TYPE_CHECKING:
@@ -36,15 +37,15 @@ def _show(report: dict[str, Any]) -> None:
     for table in (_summary(report), _ends(report), _operators(report)):
         console.print(table)
     for note in report["notes"]:
-        click.echo(f"note: {_printable(note)}")
-    click.echo(f"{report['path']}: {_printable(_verdict(report))}")
+        click.echo(f"note: {printable(note)}")
+    click.echo(f"{report['path']}: {printable(_verdict(report))}")
     click.echo(f"next: {_next(report)}")
 
 
 def _summary(report: dict[str, Any]) -> Table:
     table = _table()
     for name, value in _facts(report):
-        table.add_row(name, _printable(value))
+        table.add_row(name, printable(value))
     return table
 
 
@@ -53,9 +54,9 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
 
     card, metadata, tensors = report["card"], report["metadata"], report["tensors"]
     facts = [
-        ("file", f"{_size(report['bytes'])}, sha256 {report['sha256'][:16]}"),
+        ("file", f"{size(report['bytes'])}, sha256 {report['sha256'][:16]}"),
         ("contains", ", ".join(f["name"] for f in report["files"]) or "the model only"),
-        ("weights", f"{tensors['parameters']:,} parameters, {_size(tensors['parameter_bytes'])}"),
+        ("weights", f"{tensors['parameters']:,} parameters, {size(tensors['parameter_bytes'])}"),
         ("tensors", ", ".join(f"{count} {dtype}" for dtype, count in tensors["by_type"].items())),
     ]
     if metadata is not None:
@@ -98,7 +99,7 @@ def _ends(report: dict[str, Any]) -> Table:
             scale, zero = spec["scale"], spec["zero_point"]
             real = "-" if scale is None else f"{scale:.6g} * (stored - {zero})"
             table.add_row(
-                kind[:-1], _printable(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real
+                kind[:-1], printable(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real
             )
     return table
 
@@ -106,7 +107,7 @@ def _ends(report: dict[str, Any]) -> Table:
 def _operators(report: dict[str, Any]) -> Table:
     table = _table("operator", "version", "count", "int8")
     for op in report["operators"]:
-        table.add_row(_printable(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
+        table.add_row(printable(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
     return table
 
 
@@ -118,15 +119,6 @@ def _table(*headers: str) -> Table:
     for header in headers or ("", ""):
         table.add_column(header, overflow="fold")
     return table
-
-
-def _printable(text: str) -> str:
-    """The same without control characters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def _verdict(report: dict[str, Any]) -> str:
