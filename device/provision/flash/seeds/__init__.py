@@ -1,0 +1,1 @@
+"""What each system wants to find at its first start; one file a system."""
