@@ -103,7 +103,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Runs one command and exits: 0 done, 1 input or environment, 2 usage, 3 gate not met, 130 Ctrl-C."""
+    """Runs one command and exits: 0 done, 1 input or environment, 2 usage, 3 gate not met, 10..13 cards, 130 Ctrl-C."""
     try:
         result: Any = cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
         _flush()

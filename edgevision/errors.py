@@ -74,6 +74,30 @@ class GateNotMet(EdgeVisionError):
     exit_code = 3
 
 
+class FlashRefused(EdgeVisionError):
+    """A disk that must not be written, or cannot be told from one that must not."""
+
+    exit_code = 10
+
+
+class Cancelled(EdgeVisionError):
+    """The user did not confirm."""
+
+    exit_code = 11
+
+
+class WriteFailed(EdgeVisionError, OSError):
+    """A card that could not be written to its end."""
+
+    exit_code = 12
+
+
+class VerifyFailed(EdgeVisionError):
+    """A card that does not give back what was written."""
+
+    exit_code = 13
+
+
 def first_line(error: BaseException) -> str:
     """What a library's error says first; its kind where it says nothing."""
     lines = str(error).strip().splitlines()

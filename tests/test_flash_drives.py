@@ -7,61 +7,10 @@ from pathlib import Path
 
 import pytest
 from edgevision.device.provision.flash.block_devices import Machine
-from edgevision.device.provision.flash.drive_rules import Verdict, judge_all
+from edgevision.device.provision.flash.drive_rules import judge_all
+from fake_machine import GB, FakeMachine
 
 from edgevision.errors import BadInput
-
-GB = 10**9
-SWAPS = "Filename Type Size Used Priority\n"
-
-
-class FakeMachine:
-    """A root with /sys and /proc, to which disks are added."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "sys/block").mkdir(parents=True)
-        (root / "proc/self").mkdir(parents=True)
-        self.mounts = ["22 1 0:20 / /proc rw - proc proc rw"]
-        self.swaps: list[str] = []
-        self.number = 0
-
-    def disk(self, name: str, at: str, size: int = 32 * GB, parts: int = 2, **files: str) -> Path:
-        """One below /sys/devices/AT, with partitions and a link from /sys/block."""
-        folder = self.root / "sys/devices" / at / "block" / name
-        self._fill(folder, size)
-        (folder / "removable").write_text(f"{files.pop('removable', '0')}\n")
-        (folder / "ro").write_text(f"{files.pop('ro', '0')}\n")
-        (folder / "device").mkdir()
-        for key, value in files.items():
-            (folder / "device" / key).write_text(f"{value}\n")
-        for index in range(1, parts + 1):
-            part = folder / f"{name}{'p' if name[-1].isdigit() else ''}{index}"
-            self._fill(part, size // 4)
-            (part / "partition").write_text(f"{index}\n")
-        (self.root / "sys/block" / name).symlink_to(folder)
-        return folder
-
-    def mount(self, part: Path, at: str) -> None:
-        number = (part / "dev").read_text().strip()
-        self.mounts.append(f"30 22 {number} / {at} rw,relatime shared:1 - ext4 /dev/{part.name} rw")
-
-    def build_on(self, part: Path, name: str) -> Path:
-        """A dm or md device."""
-        made = self.disk(name, f"virtual/{name}", parts=0)
-        (part / "holders" / name).symlink_to(made)
-        return made
-
-    def judge(self) -> dict[str, Verdict]:
-        (self.root / "proc/self/mountinfo").write_text("\n".join(self.mounts) + "\n")
-        (self.root / "proc/swaps").write_text(SWAPS + "".join(f"{one} partition 1 0 -2\n" for one in self.swaps))
-        return {one.drive.device: one for one in judge_all(Machine(self.root))}
-
-    def _fill(self, folder: Path, size: int) -> None:
-        (folder / "holders").mkdir(parents=True)
-        self.number += 1
-        (folder / "dev").write_text(f"8:{self.number}\n")
-        (folder / "size").write_text(f"{size // 512}\n")
 
 
 @pytest.fixture
@@ -120,12 +69,18 @@ def test_the_system_behind_luks_on_lvm_is_found(machine: FakeMachine) -> None:
 def test_parts_of_a_raid_and_of_zfs(machine: FakeMachine) -> None:
     part = machine.root / "sys/block/sdb/sdb1"
     machine.build_on(part, "md127")
-    udev = machine.root / "run/udev/data"
-    udev.mkdir(parents=True)
-    number = (machine.root / "sys/block/sdb/sdb2/dev").read_text().strip()
-    (udev / f"b{number}").write_text("S:disk/by-id/x\nE:ID_FS_TYPE=zfs_member\n")
+    machine.udev(machine.root / "sys/block/sdb/sdb2", ID_FS_TYPE="zfs_member")
     never = machine.judge()["/dev/sdb"].never
     assert never == ("in use by md127 (LVM, RAID, LUKS or a file system of several disks)", "part of a ZFS pool")
+
+
+@pytest.mark.parametrize("kind", ["crypto_LUKS", "LVM2_member", "linux_raid_member"])
+def test_parts_of_something_larger_that_is_not_in_use(machine: FakeMachine, kind: str) -> None:
+    """A backup behind LUKS that was not opened looks like an empty disk otherwise."""
+    machine.udev(machine.root / "sys/block/sdb/sdb1", ID_FS_TYPE=kind, ID_FS_LABEL="backup")
+    found = machine.judge()["/dev/sdb"]
+    assert (found.never, [one.permit for one in found.doubts]) == ((), ["--allow-member"])
+    assert found.drive.labels == ("backup",)
 
 
 def test_the_second_disk_of_a_mounted_btrfs(machine: FakeMachine) -> None:
@@ -163,7 +118,7 @@ def test_what_is_hardly_a_card(machine: FakeMachine) -> None:
         ("vdb", "neither removable"),
     ):
         assert not found[f"/dev/{name}"].never
-        assert word in " ".join(found[f"/dev/{name}"].doubts)
+        assert word in " ".join(map(str, found[f"/dev/{name}"].doubts))
     assert found["/dev/sda"].never
     assert "/dev/loop1" not in found
 

@@ -29,7 +29,13 @@ def drives(as_json: bool) -> None:
     found = judge_all(Machine())
     if as_json:
         rows = [
-            {**asdict(one.drive), "suitable": one.suitable, "never": one.never, "doubts": one.doubts} for one in found
+            {
+                **asdict(one.drive),
+                "suitable": one.suitable,
+                "never": one.never,
+                "doubts": [doubt.text for doubt in one.doubts],
+            }
+            for one in found
         ]
         click.echo(dump({"schema": "edgevision.drives/1", "drives": rows}))
         return
@@ -39,7 +45,7 @@ def drives(as_json: bool) -> None:
     cells = []
     for one in found:
         drive = one.drive
-        said = "; ".join([*one.never, *one.doubts]) or "could be a card"
+        said = "; ".join([*one.never, *map(str, one.doubts)]) or "could be a card"
         said += f"; mounted at {', '.join(one.mounted)}" if one.mounted else ""
         cells.append(
             (drive.device, f"{drive.bytes / 1e9:.1f}", drive.kind, drive.model or "?", drive.serial or "?", said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ SECTOR = 512
 """Of /sys/block/*/size, whatever the disk's own is."""
 LEFT_OUT = re.compile(r"(ram|zram|dm-|md|sr|fd|nbd|mtdblock)\d+|mmcblk\d+(boot\d+|rpmb)")
 """In memory, made of other disks, no disks at all, or a chip's own areas."""
+MEMBERS = ("crypto_LUKS", "LVM2_member", "linux_raid_member", "bcache", "drbd", "VMFS_volume_member")
+"""File system types, as blkid names them, that are parts of something larger."""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -34,6 +37,14 @@ class Drive:
     held_by: tuple[str, ...]
     """dm-0 (LVM, LUKS), md0 (RAID), btrfs ... : what is made of it and in use."""
     zfs: bool
+    number: str
+    """As in 8:16: what an open file tells of the disk it belongs to."""
+    sequence: int | None
+    """Grows with each disk and each medium put in (Linux 5.15); None: not told."""
+    labels: tuple[str, ...]
+    """Names of the file systems on it, where udev looked."""
+    members: tuple[str, ...]
+    """crypto_LUKS, LVM2_member ...: parts of something larger, perhaps not in use now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,23 @@ class Machine:
         """Whether one of them holds the running system."""
         return any("/" in drive.mounts for drive in drives)
 
+    def mount_of(self, path: Path) -> str:
+        """Where the file system that holds a path is mounted. Raises BadInput."""
+        try:
+            points = {at for _, _, at in self._mounts()}
+        except (OSError, IndexError) as error:
+            raise BadInput(f"it cannot be told which disk holds {path}: {error}") from None
+        resolved = path.resolve()
+        return next((str(one) for one in (resolved, *resolved.parents) if str(one) in points), "/")
+
+    def number_is_part_of(self, number: str) -> str | None:
+        """The disk that a device number means: its own or that of one of its partitions; None: neither."""
+        for folder in sorted((self.root / "sys/block").iterdir()):
+            parts = (path for path in folder.iterdir() if (path / "partition").exists())
+            if number in {_optional(part / "dev") for part in (folder, *parts)}:
+                return f"/dev/{folder.name}"
+        return None
+
     def _drive(self, folder: Path, mounts: list[tuple[str, str, str]], swaps: set[str]) -> Drive:
         parts = [folder, *sorted(path for path in folder.iterdir() if (path / "partition").exists())]
         parts += self._made_of(parts)
@@ -68,6 +96,7 @@ class Machine:
         if not mounted and {part.name for part in parts} & self._btrfs():
             held.add("btrfs")
         where = folder.resolve()
+        known = [self._udev(number) for number in sorted(numbers)]
         return Drive(
             device=f"/dev/{folder.name}",
             bytes=int(_text(folder / "size")) * SECTOR,
@@ -79,7 +108,11 @@ class Machine:
             mounts=mounted,
             swap=bool(names & swaps),
             held_by=tuple(sorted(held)),
-            zfs=any(self._is_zfs(number) for number in numbers),
+            zfs=any(one.get("ID_FS_TYPE") == "zfs_member" for one in known),
+            number=_text(folder / "dev"),
+            sequence=int(_optional(folder / "diskseq") or 0) or None,
+            labels=_values(known, "ID_FS_LABEL", lambda label: True),
+            members=_values(known, "ID_FS_TYPE", MEMBERS.__contains__),
         )
 
     def _made_of(self, parts: list[Path]) -> list[Path]:
@@ -110,10 +143,13 @@ class Machine:
         """Partitions of mounted file systems; the list of mounts names one of several alone."""
         return {path.name for path in (self.root / "sys/fs/btrfs").glob("*/devices/*")}
 
-    def _is_zfs(self, number: str) -> bool:
-        """ZFS holds its disks without telling /sys; udev knows."""
+    def _udev(self, number: str) -> dict[str, str]:
+        """What udev found on it: ZFS, for one, holds its disks without telling /sys."""
         known = self.root / f"run/udev/data/b{number}"
-        return known.exists() and "ID_FS_TYPE=zfs_member" in known.read_text(encoding="utf-8", errors="replace")
+        if not known.exists():
+            return {}
+        lines = known.read_text(encoding="utf-8", errors="replace").splitlines()
+        return {key: value for key, _, value in (line[2:].partition("=") for line in lines if line.startswith("E:"))}
 
 
 def _kind(name: str, where: Path) -> str:
@@ -128,14 +164,20 @@ def _kind(name: str, where: Path) -> str:
 
 
 def _serial(where: Path) -> str | None:
-    """Of the disk or of the USB device that it is in."""
-    for folder in (where / "device", *where.parents):
+    """Of the disk or of the USB device that it is in; of a loop device, the file behind it."""
+    if where.name.startswith("loop"):
+        return _optional(where / "loop/backing_file")
+    for folder in (where / "device", where, *where.parents):
         found = _optional(folder / "serial")
         if found:
             return found
         if re.fullmatch(r"usb\d+|block|devices", folder.name) and folder.name != "block":
             break
     return None
+
+
+def _values(known: list[dict[str, str]], key: str, wanted: Callable[[str], bool]) -> tuple[str, ...]:
+    return tuple(sorted({one[key] for one in known if one.get(key) and wanted(one[key])}))
 
 
 def _held(part: Path) -> list[Path]:

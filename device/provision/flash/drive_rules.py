@@ -13,14 +13,37 @@ LARGEST = 256 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A reason for a person to look twice, and to say so."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def permit(self) -> str:
+        """The option of ``flash write`` that overrides it."""
+        return f"--allow-{self.name}"
+
+
+FIXED = Doubt("fixed", "neither removable nor USB nor a card reader")
+LARGE = Doubt("large", f"larger than {LARGEST // 10**9} GB")
+NVME = Doubt("nvme", "NVMe, hardly a card")
+LOOP = Doubt("loop", "a loop device, no disk")
+MEMBER = Doubt("member", "holds a part of LVM, RAID or LUKS, though not in use now")
+DOUBTS = (FIXED, LARGE, NVME, LOOP, MEMBER)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A disk, and why it is no place for an image."""
 
     drive: Drive
     never: tuple[str, ...]
     """Reasons that nothing overrides."""
-    doubts: tuple[str, ...]
-    """Reasons for a person to look twice."""
+    doubts: tuple[Doubt, ...]
     mounted: tuple[str, ...]
     """What has to be unmounted first."""
 
@@ -66,17 +89,17 @@ def _in_use(drive: Drive) -> list[str]:
     return [*found, "part of a ZFS pool"] if drive.zfs else found
 
 
-def _doubts(drive: Drive) -> list[str]:
+def _doubts(drive: Drive) -> list[Doubt]:
     found = []
     if drive.kind == "loop":
-        found.append("a loop device, no disk")
+        found.append(LOOP)
     elif drive.kind == "nvme":
-        found.append("NVMe, hardly a card")
+        found.append(NVME)
     elif drive.kind == "other" and not drive.removable:
-        found.append("neither removable nor USB nor a card reader")
+        found.append(FIXED)
     if drive.bytes > LARGEST:
-        found.append(f"larger than {LARGEST // 10**9} GB")
-    return found
+        found.append(LARGE)
+    return [*found, MEMBER] if drive.members else found
 
 
 def _of_the_system(mount: str) -> bool:
