@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
 PLACES = frozenset({"camera", "source"})
 """Paths, too, unless they are a number, a URL or another kind of camera."""
 _KIND = re.compile(r"-|\d+|[A-Za-z][A-Za-z0-9+.]+:.*")
+_WHOLE: dict[type, str] = {list: "a list", dict: "a table"}
+"""Not shown: a URL in one may hold a password."""
 HEADER = "# Options of edgevision run; paths are seen from this file. Use it: edgevision run --config {name}\n"
 
 
@@ -31,16 +33,32 @@ def keys(command: click.Command) -> dict[str, click.Parameter]:
 
 def read(path: Path, command: click.Command, ctx: click.Context) -> dict[str, Any]:
     """Parameter name -> value, checked by the option it belongs to. Raises MissingFile, BadInput with file and line."""
-    text, values = toml_file.read(path, "a TOML file, as --save-config writes it")
+    found = toml_file.read(path, "a TOML file, as --save-config writes it")
     known = keys(command)
+    values = checked(found.values, known, found.where, ctx)
+    return {_name(known[key]): _from_file(value, known[key], path.parent) for key, value in values.items()}
+
+
+def read_all(paths: Sequence[Path], command: click.Command, ctx: click.Context) -> dict[str, Any]:
+    """What several files say together: a later one wins, key by key. Raises MissingFile, BadInput."""
     found: dict[str, Any] = {}
+    for path in paths:
+        more = read(path, command, ctx)
+        if more.keys() & PLACES:  # a camera takes the place of a source, and the other way round
+            found = {name: value for name, value in found.items() if name not in PLACES}
+        found |= more
+    return found
+
+
+def checked(
+    values: Mapping[str, Any], known: Mapping[str, click.Parameter], where: Callable[[str], str], ctx: click.Context
+) -> dict[str, Any]:
+    """Key -> what its option makes of the value; ``where``: FILE:LINE of a key. Raises BadInput."""
+    found = {}
     for key, value in values.items():
-        where = f"{path}:{_line(text, key)}"
         if key not in known:
-            raise BadInput(f"{where}: no option {key!r}{_hint(key, known)}")
-        parameter = known[key]
-        assert parameter.name is not None
-        found[parameter.name] = _from_file(_checked(where, key, value, parameter, ctx), parameter, path.parent)
+            raise BadInput(f"{where(key)}: no option {key!r}{_hint(key, known)}")
+        found[key] = _checked(where(key), key, value, known[key], ctx)
     return found
 
 
@@ -54,7 +72,7 @@ def dumps(command: click.Command, given: Mapping[str, Any], path: Path) -> str:
         if value is None or value is False or value == ():
             lines.append(f"# {key} =\n")
         else:
-            lines.append(f"{key} = {_literal(_to_file(value, parameter, path.parent))}\n")
+            lines.append(f"{key} = {toml_file.literal(_to_file(value, parameter, path.parent))}\n")
     return "\n".join(lines)
 
 
@@ -64,7 +82,8 @@ def _checked(where: str, key: str, value: Any, parameter: click.Parameter, ctx: 
         value = str(value)  # camera = 0 is what a person writes
     kinds, wanted = _kinds(parameter)
     if type(value) not in kinds:
-        raise BadInput(f"{where}: {key} must be {wanted}, not {json.dumps(value, default=str, ensure_ascii=False)}")
+        given = _WHOLE.get(type(value)) or json.dumps(value, default=str, ensure_ascii=False)
+        raise BadInput(f"{where}: {key} must be {wanted}, not {given}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{where}: {key} must be {wanted}, not {value}")
     try:
@@ -98,18 +117,19 @@ def _to_file(value: Any, parameter: click.Parameter, folder: Path) -> Any:
     return str(value) if Path(value).is_absolute() else os.path.relpath(value, folder)
 
 
+def is_path(value: Any, parameter: click.Parameter) -> bool:
+    """Whether it is a file or folder by its form alone."""
+    return isinstance(parameter.type, click.Path) or (parameter.name in PLACES and not _KIND.fullmatch(str(value)))
+
+
 def _is_path(value: Any, parameter: click.Parameter) -> bool:
-    if isinstance(parameter.type, click.Path):
-        return True
-    return parameter.name in PLACES and (not _KIND.fullmatch(str(value)) or Path(str(value)).exists())
+    """Also a picture here that is called like a camera."""
+    return is_path(value, parameter) or (parameter.name in PLACES and Path(str(value)).exists())
 
 
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    return json.dumps(str(value), ensure_ascii=False)  # TOML's basic strings take all that JSON writes
+def _name(parameter: click.Parameter) -> str:
+    assert parameter.name is not None
+    return parameter.name
 
 
 def _key(parameter: click.Parameter) -> str:
@@ -121,10 +141,3 @@ def _key(parameter: click.Parameter) -> str:
 
 def _hint(key: str, known: Mapping[str, Any]) -> str:
     return nearest(key.lower().replace("-", "_"), list(known)) or f"; there are {', '.join(known)}"
-
-
-def _line(text: str, key: str) -> int:
-    """Where a key stands, counted from 1; tomllib does not tell."""
-    name = re.escape(key)
-    pattern = re.compile(rf"\s*(\[\s*)?[\"']?{name}[\"']?\s*(=|\.|\])")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)

@@ -96,7 +96,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, sai
 def test_broken_toml_and_no_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[model\nbackbone = 3")
-    with pytest.raises(BadInput, match="line 1"):
+    with pytest.raises(BadInput, match=r"config\.toml:1: "):
         config_file.read(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadInput, match="no text file"):

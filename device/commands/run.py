@@ -154,19 +154,20 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 @click.option(
     "--config",
     type=PATH,
+    multiple=True,
     metavar="FILE",
-    help="Take options from this TOML file; the command line wins. What a file switches on, --no-events and the like "
-    "switch off.",
+    help="Take options from this TOML file; of several the later ones win, and the command line wins over all. What a "
+    "file switches on, --no-events and the like switch off.",
 )
 @click.option("--save-config", type=PATH, metavar="FILE", help="Write these options to a TOML file instead of running.")
 @click.pass_context
-def run(ctx: click.Context, /, config: Path | None, save_config: Path | None, **given: Any) -> int:
+def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | None, **given: Any) -> int:
     """Recognise what a camera, video, picture or folder shows.
 
     MODEL is a .tflite that says how it is fed, as edgevision convert and edgevision card write it. SIGUSR1 makes a
     running loop tell counts, times, memory and throttling on stderr.
     """
-    if config is not None:
+    if config:
         given |= _from_config(ctx, config, given)
     if given["camera"] is not None and given["source"] is not None:
         raise click.UsageError("give --camera or --source, not both")
@@ -185,14 +186,14 @@ def run(ctx: click.Context, /, config: Path | None, save_config: Path | None, **
         gc.enable()
 
 
-def _from_config(ctx: click.Context, path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """What the file says and the command line does not."""
+def _from_config(ctx: click.Context, paths: tuple[Path, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """What the files say and the command line does not."""
     from .. import run_config
 
     typed = {name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if typed & {"camera", "source"}:
         typed |= {"camera", "source"}
-    found = run_config.read(path, ctx.command, ctx)
+    found = run_config.read_all(paths, ctx.command, ctx)
     return {name: value for name, value in found.items() if name not in typed}
 
 
