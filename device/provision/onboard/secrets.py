@@ -1,0 +1,46 @@
+"""The files of the boot partition that hold secrets, and the same files without them: once all is in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+MARK = "blanked after first start"
+"""In the place of a network's password. The key stays: a network without one would be an open one."""
+_HASH = re.compile(rb'^( *)hashed_passwd: ".*"$', re.MULTILINE)
+_PASSWORD = re.compile(rb'^( *password: )".*"$', re.MULTILINE)
+
+
+def blanked(name: str, data: bytes) -> bytes:
+    """``data`` without its secrets, and as it is where it has none; ``name``: one of SECRET_FILES."""
+    return _BLANK[name](data)
+
+
+def _device_json(data: bytes) -> bytes:
+    """Settings that are done are not needed again."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and value.get("system") is None:
+        return data
+    known = value if isinstance(value, dict) else {}
+    return (json.dumps(known | {"system": None}, indent=1) + "\n").encode()
+
+
+def _user_data(data: bytes) -> bytes:
+    return _HASH.sub(rb"\1# hashed_passwd: " + MARK.encode(), data)
+
+
+def _network_config(data: bytes) -> bytes:
+    return _PASSWORD.sub(rb'\1"' + MARK.encode() + b'"', data)
+
+
+_BLANK: dict[str, Callable[[bytes], bytes]] = {
+    "edgevision/device.json": _device_json,
+    "user-data": _user_data,
+    "network-config": _network_config,
+}
+SECRET_FILES = tuple(_BLANK)
+"""Paths on the boot partition."""
