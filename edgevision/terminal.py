@@ -26,6 +26,30 @@ def bar(text: str, total: int | None, quiet: bool = False) -> Iterator[Callable[
         yield lambda done: progress.update(task, completed=done)
 
 
+@contextmanager
+def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars with rate and time left, one after the other; the function takes what is done, its bytes so far, and in all."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda text, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        shown = ""
+
+        def update(text: str, done: int, total: int) -> None:
+            nonlocal shown
+            if text != shown:
+                progress.reset(task, description=text, total=total)
+                shown = text
+            progress.update(task, completed=done)
+
+        yield update
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
     """A table for ``show``; headers that begin with ``>`` are right-aligned. No header at all where all are empty."""
     from rich import box

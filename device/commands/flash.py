@@ -8,6 +8,8 @@ import click
 
 from edgevision.commands.options import PATH, json_option
 
+from .flash_write import write
+
 
 @click.group()
 def flash() -> None:
@@ -72,3 +74,6 @@ def status(card: Path, as_json: bool) -> int:
     else:
         click.echo("\n".join(printable(line) for line in found.describe()))
     return 0 if found.done else 3
+
+
+flash.add_command(write)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
 
 from .fat32 import Fat32
+from .half_written import refuse_half_written
 
 SECTOR = 512
 TABLE_AT = 446
@@ -19,6 +20,7 @@ def boot_offset(stream: BinaryIO) -> int:
     """Where the first partition begins, in bytes. Raises BadInput."""
     stream.seek(0)
     head = stream.read(SECTOR)
+    refuse_half_written(head)
     if len(head) < SECTOR or head[510:] != b"\x55\xaa":
         raise BadInput("it has no partition table; this is neither a card nor an unpacked image (.xz: unpack it first)")
     kind, start = head[TABLE_AT + 4], struct.unpack_from("<I", head, TABLE_AT + 8)[0]

@@ -1,0 +1,76 @@
+"""What ``flash write`` and ``flash card`` say while they work: bars for people, a JSON line an event for programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from edgevision.errors import EdgeVisionError
+from edgevision.runs import dump
+from edgevision.terminal import bytes_bar, note
+
+from ..provision.flash.meter import Meter
+from ..provision.flash.writing import PHASES
+
+SCHEMA = "edgevision.flash_event/1"
+EVERY_S = 0.5
+TEXTS = {
+    "check": "checking the image",
+    "wipe": "removing the old partition table",
+    "write": "writing",
+    "flush": "waiting for the card",
+    "verify": "reading back",
+    "finish": "writing the partition table",
+}
+
+
+class Events:
+    """Takes what ``writing.Report`` takes, and the end."""
+
+    def __init__(
+        self, as_json: bool, show: Callable[[str, int, int], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.phase = ""
+        self.meter = Meter(clock)
+        self._as_json, self._show, self._clock = as_json, show, clock
+        self._said = clock()
+
+    def report(self, phase: str, done: int, total: int) -> None:
+        """A line where a phase begins and ends, and now and then between."""
+        progress = self.meter.at(phase, done, total)
+        self._show(TEXTS.get(phase, phase), done, total)
+        now = self._clock()
+        if phase != self.phase or done == total or now - self._said >= EVERY_S:
+            self.phase, self._said = phase, now
+            self._line(asdict(progress))
+
+    def end(self, phase: str, **more: Any) -> None:
+        """The last line: done or failed."""
+        self._line({"phase": phase, **more})
+
+    def _line(self, fields: dict[str, Any]) -> None:
+        if self._as_json:
+            click.echo(dump({"schema": SCHEMA, **fields}))
+
+
+@contextmanager
+def events(as_json: bool, quiet: bool) -> Iterator[Events]:
+    """A program always gets a last line, whatever happens; a person is told what a break leaves behind."""
+    with bytes_bar(quiet) as show:
+        made = Events(as_json, show)
+        try:
+            yield made
+        except EdgeVisionError as error:
+            made.end("failed", exit_code=error.exit_code, message=str(error))
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            half = made.phase in PHASES
+            made.end("failed", exit_code=130, message="interrupted")
+            if half:
+                note("the card is half-written now and starts nothing: write it again")
+            raise

@@ -1,0 +1,57 @@
+"""A card from an image, once the disk is confirmed: unmounted, opened, asked again who it is, written, and looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.errors import BadInput, FlashRefused
+
+from . import writing
+from .block_devices import Drive
+from .choosing import Choice, choose, refuse_changed, refuse_other
+from .image_source import Image, Source
+from .medium import Host
+
+STEP = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What was written where."""
+
+    drive: Drive
+    written: writing.Written
+    partitions_known: bool
+    """Whether the system has looked at the new partition table."""
+
+
+def write_card(image: Image, choice: Choice, confirmed: Drive, host: Host, report: writing.Report) -> Card:
+    """``confirmed``: the disk as it was when somebody said yes to it. Raises FlashRefused, WriteFailed, VerifyFailed."""
+    now = choose(choice, host)
+    refuse_changed(confirmed, now.drive)
+    for at in sorted(now.mounted, key=len, reverse=True):
+        host.unmount(at)
+    with closing(host.open(Path(confirmed.device))) as medium:
+        opened = choose(choice, host)
+        refuse_changed(confirmed, opened.drive)
+        refuse_other(opened.drive, medium)
+        if opened.mounted:
+            raise FlashRefused(f"{confirmed.device} is mounted again at {', '.join(opened.mounted)}; unmount it")
+        with image.path.open("rb") as stream:
+            written = writing.write(Source(stream, image.bytes), medium, report)
+        return Card(confirmed, written, medium.reread_partitions())
+
+
+def check_sha256(path: Path, expected: str, report: writing.Report) -> None:
+    """That a file is what its maker published. Raises BadInput."""
+    total, done, found = path.stat().st_size, 0, hashlib.sha256()
+    with path.open("rb") as stream:
+        while part := stream.read(STEP):
+            found.update(part)
+            done += len(part)
+            report("check", done, total)
+    if found.hexdigest() != expected.lower():
+        raise BadInput(f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, not {expected.lower()}")
