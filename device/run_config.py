@@ -33,17 +33,25 @@ def keys(command: click.Command) -> dict[str, click.Parameter]:
 
 def read(path: Path, command: click.Command, ctx: click.Context) -> dict[str, Any]:
     """Parameter name -> value, checked by the option it belongs to. Raises MissingFile, BadInput with file and line."""
-    found = toml_file.read(path, "a TOML file, as --save-config writes it")
+    return options(toml_file.read(path, "a TOML file, as --save-config writes it"), command, ctx)
+
+
+def options(file: toml_file.TomlFile, command: click.Command, ctx: click.Context) -> dict[str, Any]:
+    """The same of a file that was read already. Raises BadInput with file and line."""
     known = keys(command)
-    values = checked(found.values, known, found.where, ctx)
-    return {_name(known[key]): _from_file(value, known[key], path.parent) for key, value in values.items()}
+    values = checked(file.values, known, file.where, ctx)
+    return {_name(known[key]): _from_file(value, known[key], file.path.parent) for key, value in values.items()}
 
 
 def read_all(paths: Sequence[Path], command: click.Command, ctx: click.Context) -> dict[str, Any]:
     """What several files say together: a later one wins, key by key. Raises MissingFile, BadInput."""
+    return merged([read(path, command, ctx) for path in paths])
+
+
+def merged(all_options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Options of several files: a later one wins, key by key."""
     found: dict[str, Any] = {}
-    for path in paths:
-        more = read(path, command, ctx)
+    for more in all_options:
         if more.keys() & PLACES:  # a camera takes the place of a source, and the other way round
             found = {name: value for name, value in found.items() if name not in PLACES}
         found |= more
@@ -69,7 +77,7 @@ def dumps(command: click.Command, given: Mapping[str, Any], path: Path) -> str:
         value = given.get(parameter.name or "")
         text = getattr(parameter, "help", None) or "The .tflite to run."
         lines.append("# " + " ".join(text.split()))
-        if value is None or value is False or value == ():
+        if value is None or value == ():
             lines.append(f"# {key} =\n")
         else:
             lines.append(f"{key} = {toml_file.literal(_to_file(value, parameter, path.parent))}\n")

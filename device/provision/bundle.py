@@ -20,7 +20,7 @@ from edgevision.files import require_absent, require_file, write_bytes
 
 from .. import run_config
 from ..commands.run import run as run_command
-from ..systemd.install import check_config
+from ..systemd.install import check_config, networked
 from ..systemd.unit import GROUPS, UnitPlan, unit_text
 from . import installer, keys, own_wheel, wheelhouse
 from .onboard.manifest import CONFIG, INSTALLER, MANIFEST, MODEL, SIGNATURE, UNIT, WHEELS, Entry, Manifest, release_id
@@ -111,14 +111,12 @@ def _config(options: dict[str, Any]) -> str:
 
 def _unit(target: Target, options: dict[str, Any]) -> str:
     """The same hardened unit as edgevision service install writes, for the current release."""
-    plan = UnitPlan(
-        python=RELEASE / "venv/bin/python",
-        config=RELEASE / CONFIG,
-        groups=GROUPS,
-        network=any("://" in str(options.get(name)) for name in ("camera", "source")),
-        systemd=target.systemd,
-    )
-    return unit_text(plan)
+    return unit_text(unit_plan(target, networked(options)))
+
+
+def unit_plan(target: Target, network: bool) -> UnitPlan:
+    """What the unit of every bundle says of Python and configuration."""
+    return UnitPlan(RELEASE / "venv/bin/python", RELEASE / CONFIG, GROUPS, network=network, systemd=target.systemd)
 
 
 def _wheels(wish: Wish) -> dict[str, bytes]:

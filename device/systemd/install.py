@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,7 +90,7 @@ def prepare(wish: Wish) -> Installation:
         groups=_groups(wish.root),
         user=_user(wish),
         visible=_visible(python, wish.root),
-        network=any(_URL.match(str(value)) for value in given.values()),
+        network=networked(given),
         systemd=_systemd_version(wish.root),
     )
     # Both as they lie here: what is relative stays so, and right wherever the root is mounted.
@@ -216,16 +217,28 @@ def _systemd_version(root: Path) -> int:
     return max(found, default=252)
 
 
+def networked(given: Mapping[str, Any]) -> bool:
+    """Whether a loop with these options reaches other machines."""
+    return any(_URL.match(str(value)) for value in given.values())
+
+
 def check_config(given: dict[str, Any], source: Path | None) -> None:
-    """What the loop would write must be where the service may, what it reads must not be hidden from it, and nothing
-    may end it. ``source``: the file, for the message. Raises BadInput."""
-    for name in ENDS:
-        if given.get(name) is not None:
-            raise BadInput(f"{source}: {name} = {given[name]} would end the service; take it out")
-    for name in WRITTEN:
-        value = given.get(name)
-        if value is not None and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
-            raise BadInput(f"{name} = {value}: the service may write below {STATE} only; give, for one, {STATE / name}")
-    source = given.get("source")
-    if source is not None and not _URL.match(str(source)) and hidden(PurePosixPath(os.path.abspath(str(source)))):
-        raise BadInput(f"source = {source}: the service does not see what is in somebody's home; move it to {STATE}")
+    """Refuses what a service may not do. ``source``: the file, for the message. Raises BadInput."""
+    for name, value in given.items():
+        wrong = unfit(name, value)
+        if wrong is not None:
+            raise BadInput(f"{source}: {wrong}" if source else wrong)
+
+
+def unfit(name: str, value: Any) -> str | None:
+    """What speaks against an option of the loop in a service: what the loop would write must be where the service may,
+    what it reads must not be hidden from it, and nothing may end it."""
+    if value is None:
+        return None
+    if name in ENDS:
+        return f"{name} = {value} would end the service; take it out"
+    if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
+        return f"{name} = {value}: the service may write below {STATE} only; give, for one, {STATE / name}"
+    if name == "source" and not _URL.match(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
+        return f"source = {value}: the service does not see what is in somebody's home; move it to {STATE}"
+    return None

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 NAME = "edgevision"
 UNIT = PurePosixPath("/etc/systemd/system/edgevision.service")
 WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.wants/edgevision.service")
+DROP_IN = PurePosixPath("/etc/systemd/system/edgevision.service.d/device.conf")
 CONFIG = PurePosixPath("/etc/edgevision/run.toml")
 MODEL = CONFIG.parent / "model.tflite"
 STATE = PurePosixPath("/var/lib/edgevision")
@@ -49,6 +50,16 @@ def unit_text(plan: UnitPlan) -> str:
     return head + "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
 
+def drop_in_text(plan: UnitPlan, more: PurePosixPath) -> str:
+    """Makes an installed unit take options from a second file, too, and the network that both together ask for.
+
+    An empty assignment takes back what the unit said (systemd.unit(5), systemd.exec(5), systemd.resource-control(5)).
+    """
+    network = ["RestrictAddressFamilies=", "IPAddressDeny=", *_network(plan)]
+    lines = ["[Service]", "ExecStart=", _exec_start(plan.python, plan.config, more), *network]
+    return "# What this device has of its own comes after what the unit says.\n" + "\n".join(lines) + "\n"
+
+
 def _unit(plan: UnitPlan) -> list[str]:
     # Not after network-online.target: a camera needs no network, and a device may never have one.
     return [
@@ -83,8 +94,7 @@ def _process(plan: UnitPlan) -> list[str]:
     return [
         "Type=notify",
         "NotifyAccess=main",
-        # What the file says of the output is for a terminal: here events go to the journal, and no line a frame.
-        f"ExecStart={quoted(plan.python)} -m edgevision run --config {quoted(plan.config)} --no-json --no-events",
+        _exec_start(plan.python, plan.config),
         "StandardOutput=null",
         "StandardError=journal",
         f"SyslogIdentifier={NAME}",
@@ -93,6 +103,12 @@ def _process(plan: UnitPlan) -> list[str]:
         "StateDirectoryMode=0750",
         f"WorkingDirectory={STATE}",
     ]
+
+
+def _exec_start(python: PurePosixPath, *configs: PurePosixPath) -> str:
+    # What a file says of the output is for a terminal: here events go to the journal, and no line a frame.
+    files = " ".join(f"--config {quoted(config)}" for config in configs)
+    return f"ExecStart={quoted(python)} -m edgevision run {files} --no-json --no-events"
 
 
 def _failure(plan: UnitPlan) -> list[str]:

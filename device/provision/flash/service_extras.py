@@ -1,0 +1,55 @@
+"""What a device has of its own beside its bundle: options of the loop, and the drop-in that makes the service use them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+
+from edgevision import toml_file
+from edgevision.errors import BadInput
+
+from ... import run_config
+from ...commands.run import run as run_command
+from ...systemd.install import check_config, networked
+from ...systemd.unit import CONFIG, DROP_IN, drop_in_text
+from ..bundle import RELEASE, unit_plan
+from ..onboard.manifest import CONFIG as BUNDLED
+from ..onboard.manifest import Manifest
+from ..target import Target
+from .device_config import DeviceConfig
+
+RUN, SERVICE = "run.toml", "service.conf"
+PLACES: dict[str, PurePosixPath] = {RUN: CONFIG, SERVICE: DROP_IN}
+"""Where each belongs on the device: root's, 0644, in folders of 0755, since the service is a user of its own."""
+
+
+def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[str, bytes]:
+    """Name -> content for the boot partition; empty where the device has no options of its own.
+
+    ``run_toml``: the bundle's. Raises BadInput where both together are nothing that a service can run.
+    """
+    if not config.run:
+        return {}
+    both = _merged(config, run_toml)
+    plan = unit_plan(Target(manifest.python, manifest.arch), networked(both))
+    own = run_config.dumps(run_command, config.run, Path(CONFIG))
+    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG).encode()}
+
+
+def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
+    """The bundle's options and those of the device, which win. Raises BadInput."""
+    if "model" in config.run:
+        raise BadInput("the model comes with the bundle; take model out of the device's options, or make another bundle")
+    path = Path(RELEASE / BUNDLED)
+    try:
+        text = run_toml.decode()
+    except UnicodeDecodeError:
+        raise BadInput(f"{BUNDLED} of the bundle is no text; make the bundle again") from None
+    bundled = run_config.options(toml_file.parse(text, path), run_command, click.Context(run_command))
+    both = run_config.merged([bundled, config.run])
+    if both.get("camera") is not None and both.get("source") is not None:
+        raise BadInput("give the device a camera or a source, not both")
+    check_config(both, Path("device.toml"))
+    return both
