@@ -40,16 +40,11 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
 
 def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
     """The bundle's options and those of the device, which win. Raises BadInput."""
-    if "model" in config.run:
-        raise BadInput("the model comes with the bundle; take model out of the device's options, or make another bundle")
-    path = Path(RELEASE / BUNDLED)
     try:
         text = run_toml.decode()
     except UnicodeDecodeError:
         raise BadInput(f"{BUNDLED} of the bundle is no text; make the bundle again") from None
-    bundled = run_config.options(toml_file.parse(text, path), run_command, click.Context(run_command))
-    both = run_config.merged([bundled, config.run])
-    if both.get("camera") is not None and both.get("source") is not None:
-        raise BadInput("give the device a camera or a source, not both")
-    check_config(both, Path("device.toml"))
+    file = toml_file.parse(text, Path(RELEASE / BUNDLED))
+    both = run_config.merged([run_config.options(file, run_command, click.Context(run_command)), config.run])
+    check_config(both, None)
     return both
