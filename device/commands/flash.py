@@ -8,6 +8,7 @@ import click
 
 from edgevision.commands.options import PATH, json_option
 
+from .flash_image import image
 from .flash_write import write
 
 
@@ -76,4 +77,5 @@ def status(card: Path, as_json: bool) -> int:
     return 0 if found.done else 3
 
 
+flash.add_command(image)
 flash.add_command(write)

@@ -1,0 +1,119 @@
+"""``edgevision flash image``: an image of Raspberry Pi OS that comes up as one's own device."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.commands.options import PATH, json_option, overwrite_option, quiet_option
+
+if TYPE_CHECKING:
+    from ..provision.flash.prepare import Prepared
+
+
+@click.command("image")
+@click.argument("system", type=PATH, metavar="OS.img[.xz]")
+@click.option("--bundle", type=PATH, required=True, metavar="FILE", help="What edgevision bundle made.")
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="The device's settings, device.toml; edgevision flash config asks for them.",
+)
+@click.option("-o", "--output", type=PATH, required=True, metavar="FILE", help="The image to make.")
+@click.option(
+    "--trust",
+    type=PATH,
+    multiple=True,
+    metavar="PUB",
+    help="A public key: the device takes only bundles that were signed with one of these; the bundle here must be, too.",
+)
+@click.option(
+    "--sha256",
+    metavar="HEX",
+    help="Of OS.img.xz as it was downloaded.  [default: what OS.img.xz.sha256 beside it says]",
+)
+@json_option
+@quiet_option
+@overwrite_option
+def image(
+    system: Path, bundle: Path, config: Path | None, output: Path, as_json: bool, quiet: bool, **rest: Any
+) -> None:
+    """Prepare an image of Raspberry Pi OS: its first start sets the device up and installs the bundle.
+
+    OS.img.xz is what raspberrypi.com has for download, Bookworm or Trixie, 64 bit; it is only read. No root rights are needed.
+    """
+    from edgevision.errors import UsageError
+    from edgevision.runs import dump
+    from edgevision.terminal import bar
+
+    if config is None:
+        raise UsageError(
+            "--config FILE is missing; edgevision flash config asks for the settings and writes device.toml"
+        )
+    from ..provision.flash import device_file
+    from ..provision.flash.prepare import PrepareWish, prepare
+
+    wish = PrepareWish(image=system, bundle=bundle, config=device_file.read(config), output=output, **rest)
+    made = prepare(wish, lambda text, total: bar(text, total, quiet))
+    if as_json:
+        click.echo(dump(_to_json(made)))
+        return
+    _show(made)
+    path = shlex.quote(str(made.path))
+    click.echo(
+        f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB left on its boot partition"
+    )
+    click.echo(f"next: edgevision flash write {path} --to DEVICE (edgevision flash drives lists them)")
+
+
+def _show(made: Prepared) -> None:
+    """What the card will be; no password, and nothing that was made of one."""
+    from edgevision.terminal import show, table
+
+    config, system, manifest = made.config, made.system, made.manifest
+    user = config.user
+    ways = [f"{len(user.ssh_keys)} SSH key{'s' if len(user.ssh_keys) > 1 else ''}"] if user.ssh_keys else []
+    ways += ["a password"] if user.password_hash else []
+    wifi = config.wifi
+    rows = [
+        ("host name", config.hostname),
+        ("user", f"{user.name}, logs in with {' or '.join(ways) or 'nothing: nobody can log in'}"),
+        ("root rights", {"password": "with the password", "nopasswd": "without a password"}.get(user.sudo, "none")),
+        ("Wi-Fi", f"{ssid(wifi.ssid)} ({wifi.security}, {config.country})" if wifi else "none"),
+        ("release", manifest.id),
+        ("bundles", f"only signed with one of {made.trusted} keys" if made.trusted else "unsigned ones, too"),
+        ("system", f"{system.os_name}, Python {system.python}, {system.arch}"),
+        ("download", f"sha256 as {made.checked_by} says" if made.checked_by else "sha256 not checked: give --sha256"),
+        ("instance", made.instance),
+    ]
+    show(table(("", ""), rows))
+
+
+def ssid(raw: bytes) -> str:
+    """A network's name, of whatever bytes, for people."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _to_json(made: Prepared) -> dict[str, Any]:
+    config, system = made.config, made.system
+    return {
+        "schema": "edgevision.image_made/1",
+        "path": str(made.path),
+        "bytes": made.bytes,
+        "backend": system.backend,
+        "os": system.os_name,
+        "python": system.python,
+        "arch": system.arch,
+        "release": made.manifest.id,
+        "instance": made.instance,
+        "hostname": config.hostname,
+        "user": config.user.name,
+        "wifi": ssid(config.wifi.ssid) if config.wifi else None,
+        "trusted_keys": made.trusted,
+        "sha256_checked_by": made.checked_by,
+        "boot_free_bytes": made.boot_free_bytes,
+    }

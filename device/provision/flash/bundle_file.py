@@ -1,0 +1,54 @@
+"""A bundle read into memory, as it goes onto a card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from edgevision.errors import BadInput
+from edgevision.files import require_file
+
+from ..onboard.manifest import CONFIG, Manifest
+from ..onboard.packed import Packed, Refused
+from ..onboard.reading import Checked, read
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A bundle of which every byte was checked."""
+
+    content: bytes
+    manifest: Manifest
+    run_toml: bytes
+    """Its configuration."""
+
+
+def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
+    """``keys``: public keys of which one must have signed it. Raises MissingFile, BadInput."""
+    content = require_file(path, "bundle").read_bytes()
+    try:
+        found = check(content, keys)
+        return BundleFile(content, found.manifest, _one(content, CONFIG))
+    except Refused as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def check(content: bytes, keys: Sequence[Path] = ()) -> Checked:
+    """As the device checks it. Raises Refused."""
+    with tempfile.NamedTemporaryFile(suffix=".tar.xz") as stream:
+        stream.write(content)
+        stream.flush()
+        return read(Path(stream.name), keys)
+
+
+def _one(content: bytes, name: str) -> bytes:
+    """A file of a bundle that was checked."""
+    packed = Packed(BytesIO(content), 2**40)
+    while (header := packed.next()) is not None:
+        found = b"".join(packed.chunks(header[1]))
+        if header[0] == name:
+            return found
+    raise Refused(f"{name} is missing from the bundle")

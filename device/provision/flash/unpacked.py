@@ -1,0 +1,140 @@
+"""The system's image as bytes on the disk: copied or unpacked, its sha256 checked on the way, zeros left out."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from edgevision.errors import BadInput
+from edgevision.files import require_file
+
+CHUNK = 1 << 20
+HOLE = 1 << 16
+"""Bytes; so many zeros in a row are not written: the file reads the same and takes less of the disk."""
+MEMORY = 512 * 2**20
+"""For unpacking; xz -9 takes 65 MiB."""
+LARGEST = 64 * 2**30
+"""Bytes unpacked; no system's image has more, and a bomb has."""
+XZ = b"\xfd7zXZ\0"
+OTHER_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\3\4": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"QFI\xfb": "qcow2",
+}
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the downloaded file's sha256 has to be."""
+
+    sha256: str
+    said_by: str
+    """Where that stands."""
+
+
+def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
+    """As given, or as the file NAME.sha256 beside the image says; None where neither does. Raises BadInput."""
+    if given is not None:
+        if not _SHA256.fullmatch(given.strip()):
+            raise BadInput(f"--sha256 takes 64 hexadecimal digits, not {given!r:.80}")
+        return Wanted(given.strip().lower(), "--sha256")
+    beside = image.with_name(image.name + ".sha256")
+    if not beside.is_file():
+        return None
+    with beside.open("rb") as stream:
+        words = stream.read(1024).decode("utf-8", "replace").split()
+    if not words or not _SHA256.fullmatch(words[0]):
+        raise BadInput(f"{beside} does not begin with a sha256; remove it, or download it again")
+    return Wanted(words[0].lower(), str(beside))
+
+
+def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: Wanted | None = None) -> int:
+    """Writes the image, unpacked if it is an .xz, into an empty file; its size in bytes.
+
+    ``progress`` is told the bytes that were read of ``image``. Raises MissingFile, BadInput.
+    """
+    require_file(image, "system image")
+    digest = hashlib.sha256() if wanted else None
+    with image.open("rb") as stream:
+        _refuse_other_packing(image, stream)
+        packed = stream.read(len(XZ)) == XZ
+        stream.seek(0)
+        chunks = _chunks(stream, digest, progress)
+        size = _write_sparse(_unpacked(chunks, image) if packed else chunks, into, image)
+    if wanted and digest and digest.hexdigest() != wanted.sha256:
+        raise BadInput(
+            f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, and {wanted.said_by} says "
+            f"{wanted.sha256}; download it again"
+        )
+    return size
+
+
+def _refuse_other_packing(image: Path, stream: BinaryIO) -> None:
+    head = stream.read(4)
+    stream.seek(0)
+    other = next((name for magic, name in OTHER_PACKED.items() if head.startswith(magic)), None)
+    if other:
+        raise BadInput(f"{image} is packed as {other}; unpack it first (.img and .img.xz are read as they are)")
+
+
+def _chunks(stream: BinaryIO, digest: hashlib._Hash | None, progress: Callable[[int], None]) -> Iterator[bytes]:
+    done = 0
+    while chunk := stream.read(CHUNK):
+        if digest:
+            digest.update(chunk)
+        yield chunk
+        done += len(chunk)
+        progress(done)
+
+
+def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
+    """Of one or several .xz streams, with padding between them (the .xz file format, version 1.2, section 2)."""
+    xz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+    padding = 0
+    for chunk in chunks:
+        ready = chunk
+        while ready or not (xz.needs_input or xz.eof):
+            if xz.eof:
+                rest = ready.lstrip(b"\0")
+                padding += len(ready) - len(rest)
+                ready = rest
+                if not ready:
+                    break
+                if padding % 4:
+                    raise BadInput(f"{image} is damaged: something stands between its parts; download it again")
+                xz, padding = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY), 0
+            try:
+                yield xz.decompress(ready, CHUNK)
+            except lzma.LZMAError as error:
+                raise BadInput(f"{image} is damaged ({error}); download it again") from None
+            ready = xz.unused_data if xz.eof else b""
+    if not xz.eof:
+        raise BadInput(f"{image} is cut off: the end of the .xz is missing; download it again")
+    if padding % 4:
+        raise BadInput(f"{image} is damaged: something stands behind its end; download it again")
+
+
+def _write_sparse(chunks: Iterator[bytes], into: BinaryIO, image: Path) -> int:
+    """Leaves out what is zeros; the size of all."""
+    done = 0
+    zeros = bytes(HOLE)
+    for chunk in chunks:
+        for at in range(0, len(chunk), HOLE):
+            part = chunk[at : at + HOLE]
+            if part != zeros[: len(part)]:
+                into.seek(done + at)
+                into.write(part)
+        done += len(chunk)
+        if done > LARGEST:
+            raise BadInput(f"{image} unpacks to more than {LARGEST // 2**30} GiB; no system's image does")
+    into.truncate(done)
+    into.flush()
+    return done

@@ -1,0 +1,41 @@
+"""A bundle as ``edgevision bundle`` writes it, with stand-ins of a few bytes for what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import lzma
+import tarfile
+from pathlib import Path
+
+from edgevision.device.provision import keys
+from edgevision.device.provision.onboard.manifest import MANIFEST, SIGNATURE, Entry, Manifest, release_id
+
+FILES = {
+    "edgevision.service": b"[Unit]\nDescription=stand-in\n",
+    "install.pyz": b"stand-in\n",
+    "model.tflite": b"stand-in for a model\n" * 500,
+    "run.toml": b'camera = "0"\nmodel = "model.tflite"\n',
+    "wheels/edgevision-0.1.0-py3-none-any.whl": b"stand-in for a wheel\n" * 500,
+}
+
+
+def build(path: Path, python: str = "3.11", arch: str = "aarch64", sign: Path | None = None, padding: int = 0) -> Path:
+    """``padding``: bytes that no packing makes smaller."""
+    files = dict(FILES)
+    if padding:
+        files["wheels/padding-1-py3-none-any.whl"] = b"".join(
+            hashlib.sha256(number.to_bytes(8)).digest() for number in range(padding // 32)
+        )
+    files = dict(sorted(files.items()))
+    entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+    raw = Manifest(release_id("everyday", entries), python, arch, "0.1.0", entries).dumps()
+    head = {MANIFEST: raw} | ({} if sign is None else {SIGNATURE: keys.sign(raw, sign)})
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in (head | files).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    path.write_bytes(lzma.compress(stream.getvalue(), preset=0))
+    return path
