@@ -6,6 +6,7 @@ Written after Microsoft's "FAT: General Overview of On-Disk Format", version 1.0
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -88,6 +89,39 @@ class Fat32:
         self._put(old.at, bytes(head))
         if old.first:
             self._table.give_back(self._table.chain(old.first))
+
+    def walk(self) -> Iterator[tuple[str, Entry, list[int]]]:
+        """Every file and folder with its path and its clusters. Raises BadInput where they lead nowhere or in a circle."""
+        waiting = [("", self._shape.root)]
+        seen = set()
+        while waiting:
+            above, first = waiting.pop()
+            if first in seen:
+                raise BadInput(f"the boot partition is damaged: the folder {above} is in itself")
+            seen.add(first)
+            for entry in self._entries(first):
+                path = f"{above}{entry.name}"
+                yield path, entry, self._table.chain(entry.first) if entry.first else []
+                if entry.folder:
+                    waiting.append((f"{path}/", entry.first))
+
+    def faults(self) -> list[str]:
+        """In what the file system contradicts itself; empty where all is well."""
+        found = self._table.faults()
+        taken: dict[int, str] = dict.fromkeys(self._table.chain(self._shape.root), "the top folder")
+        try:
+            for path, entry, chain in self.walk():
+                size = self._shape.cluster * len(chain)
+                if not entry.folder and not size - self._shape.cluster < entry.size <= size:
+                    found.append(f"{path} has {entry.size} bytes and room for {size}")
+                shared = next((taken[cluster] for cluster in chain if cluster in taken), None)
+                if shared is not None:
+                    found.append(f"{path} and {shared} take the same place")
+                taken.update(dict.fromkeys(chain, path))
+        except BadInput as error:
+            return [*found, str(error)]
+        lost = self._table.taken - len(taken)
+        return [*found, f"{lost} clusters belong to no file"] if lost > 0 else found
 
     def close(self) -> None:
         """Writes the table of clusters: from now on all of it counts."""

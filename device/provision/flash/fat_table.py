@@ -10,9 +10,11 @@ from typing import BinaryIO
 
 from edgevision.errors import BadInput
 
-FREE, END, MASK = 0, 0x0FFFFFF8, 0x0FFFFFFF
+FREE, BAD, END, MASK = 0, 0x0FFFFFF7, 0x0FFFFFF8, 0x0FFFFFFF
 SMALLEST = 65525
 """Clusters; a partition with fewer is FAT16 or FAT12, whatever it says."""
+UNKNOWN = 0xFFFFFFFF
+"""Where free clusters were not counted."""
 INFO_SIGNS = (0x41615252, 0x61417272, 0xAA550000)
 SECTOR_SIZES = (512, 1024, 2048, 4096)
 MAX_CLUSTERS = 1 << 26
@@ -111,6 +113,23 @@ class Table:
         self.free += len(chain)
         self._search = min([self._search, *chain])
 
+    @property
+    def taken(self) -> int:
+        """Clusters that belong to a file or folder, or should."""
+        return sum(1 for value in self._next[2:] if value & MASK not in (FREE, BAD))
+
+    def faults(self) -> list[str]:
+        """Where the copies of the table differ, or the count of free clusters is wrong."""
+        found = []
+        for copy in range(1, self._shape.tables):
+            self._stream.seek(self._offset + self._shape.table_at + copy * self._shape.table_bytes)
+            if self._stream.read(4 * len(self._next)) != self._next.tobytes():
+                found.append("the copies of its table differ")
+        counted = self._info()
+        if counted is not None and struct.unpack_from("<I", counted, 488)[0] not in (self.free, UNKNOWN):
+            found.append(f"its count of free clusters is wrong, there are {self.free}")
+        return found
+
     def write(self) -> None:
         """Puts all copies of the table and the count of free clusters on the partition."""
         raw = self._next.tobytes()
@@ -120,18 +139,22 @@ class Table:
         self._count()
 
     def _count(self) -> None:
+        info = self._info()
+        if info is not None and self._shape.info_at is not None:
+            struct.pack_into("<II", info, 488, self.free, self._search)
+            self._stream.seek(self._offset + self._shape.info_at)
+            self._stream.write(info)
+
+    def _info(self) -> bytearray | None:
+        """The sector that counts the free clusters, where there is one."""
         if self._shape.info_at is None:
-            return
-        at = self._offset + self._shape.info_at
-        self._stream.seek(at)
+            return None
+        self._stream.seek(self._offset + self._shape.info_at)
         info = bytearray(self._stream.read(512))
         if len(info) < 512:
-            return
+            return None
         signs = tuple(struct.unpack_from("<I", info, where)[0] for where in (0, 484, 508))
-        if signs == INFO_SIGNS:
-            struct.pack_into("<II", info, 488, self.free, self._search)
-            self._stream.seek(at)
-            self._stream.write(info)
+        return info if signs == INFO_SIGNS else None
 
     def _set(self, cluster: int, value: int) -> None:
         # The upper four bits are not part of the number and stay as they are.

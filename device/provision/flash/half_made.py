@@ -25,7 +25,7 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
     """A new file, open for reading and writing, that becomes ``output`` when the block ends well and is gone when not.
 
     A process that is killed leaves it behind; it is locked as long as its maker lives, and the next one takes the place of
-    one without a maker. Raises CannotWrite.
+    one without a maker. Nobody but its owner may read it. Raises CannotWrite.
     """
     part = output.with_name(output.name + SUFFIX)
     with _ended_by_signals():
@@ -52,7 +52,7 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
 def _claim(part: Path) -> BinaryIO:
     """Opens the file, locks it, and empties it. Raises CannotWrite where another process is at it."""
     while True:
-        stream = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+        stream = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+b")
         if not _lock(stream):
             stream.close()
             raise CannotWrite(f"another edgevision is making this file now ({part}); wait for it, or end it")

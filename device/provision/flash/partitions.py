@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 from edgevision.errors import BadInput
 
+from .half_written import refuse_half_written
+
 SECTOR = 512
 DISK_ID_AT, TABLE_AT = 440, 446
 FAT32_KINDS = (0x0B, 0x0C)
@@ -39,6 +41,7 @@ def read_partitions(stream: BinaryIO) -> Partitions:
     """Raises BadInput."""
     stream.seek(0)
     head = stream.read(SECTOR)
+    refuse_half_written(head)
     if len(head) < SECTOR or head[510:] != b"\x55\xaa":
         raise BadInput("it has no partition table; this is neither a card nor an unpacked image (.xz: unpack it first)")
     boot, root = (_parsed(head, number) for number in (0, 1))
