@@ -77,8 +77,10 @@ def confirm(verdict: Verdict, what: str, yes: bool, serial: str | None) -> None:
     size = f"{drive.bytes / 1e9:.1f} GB"
     name = f"its model ({drive.model}) or its size ({size})" if drive.model else f"its size ({size})"
     click.echo(f"Everything on {drive.device} will be lost. To go on, type {name}: ", err=True, nl=False)
-    answer = _folded(sys.stdin.readline())
-    if answer not in {_folded(text) for text in (drive.model, size, size.removesuffix(" GB")) if text}:
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        click.echo(err=True)
+    if _folded(answer) not in {_folded(text) for text in (drive.model, size, size.removesuffix(" GB")) if text}:
         raise Cancelled(f"not confirmed; nothing was written to {drive.device}")
 
 

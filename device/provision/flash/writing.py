@@ -22,8 +22,6 @@ from .medium import Medium, aligned
 BLOCK = 4 << 20
 HEAD = 1 << 20
 """What is written last; partition tables of both kinds, and the start programs of some, are in it."""
-FIRST = 4096
-"""Of these, what comes at the very last; it is written in one piece by any card."""
 PHASES = ("wipe", "write", "flush", "verify", "finish")
 
 Report = Callable[[str, int, int], None]
@@ -67,10 +65,10 @@ def _wipe(medium: Medium, report: Report) -> None:
     """No old partition table stays, not even the second one at the end that GPT has."""
     report("wipe", 0, 2 * HEAD)
     blank = aligned(HEAD)
-    if medium.bytes >= HEAD:
-        _put(medium, medium.bytes - HEAD, blank)
     blank[: len(HALF_WRITTEN)] = HALF_WRITTEN
     _put(medium, 0, blank[: min(HEAD, medium.bytes)])
+    if medium.bytes >= 2 * HEAD:
+        _put(medium, medium.bytes - HEAD, aligned(HEAD))
     _flush(medium, 0)
     medium.reread_partitions()
     report("wipe", 2 * HEAD, 2 * HEAD)
@@ -113,10 +111,10 @@ def _verify_rest(total: int, medium: Medium, report: Report, sums: dict[int, int
 
 
 def _write_head(head: memoryview, total: int, medium: Medium, report: Report) -> None:
-    """The commit point: from its end on, the card is what the image is."""
-    size = min(HEAD, medium.bytes)
+    """The commit point is its first sector, which a card writes whole or not at all: then the card is what the image is."""
+    size, first = min(HEAD, medium.bytes), medium.sector
     report("finish", 0, total)
-    for start, end in ((FIRST, size), (0, min(FIRST, size))):
+    for start, end in ((first, size), (0, first)):
         _put(medium, start, head[start:end])
         _flush(medium, start)
     medium.drop_caches()
@@ -186,7 +184,7 @@ def _flush(medium: Medium, at: int) -> None:
         raise _failed(at, error) from None
 
 
-_HALF = "it is half-written now and starts nothing: write it again, or take another"
+_HALF = "the card is half-written now and starts nothing: write it again, or take another"
 
 
 def _failed(at: int, error: OSError | None) -> WriteFailed:

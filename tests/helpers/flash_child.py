@@ -1,0 +1,50 @@
+"""Writes an image to a file that stands for a card, and waits for a line before each step: for tests that kill it there.
+
+Arguments: the image, the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from edgevision.device.provision.flash.fake_host import FakeMedium
+from edgevision.device.provision.flash.image_source import Source
+from edgevision.device.provision.flash.medium import Medium
+from edgevision.device.provision.flash.writing import write
+
+
+class Waiting(FakeMedium):
+    """Says what it is about to do, and does it when told to."""
+
+    def write_at(self, at: int, data: memoryview) -> int:
+        self._ask(f"write {at}")
+        half = len(data) // 2 // self.sector * self.sector
+        if half:
+            done = super().write_at(at, data[:half])
+            self._ask(f"written half of {at}")
+            return done + super().write_at(at + half, data[half:])
+        return super().write_at(at, data)
+
+    def read_at(self, at: int, into: memoryview) -> int:
+        self._ask(f"read {at}")
+        return super().read_at(at, into)
+
+    def flush(self) -> None:
+        self._ask("flush")
+        super().flush()
+
+    def _ask(self, what: str) -> None:
+        print(what, flush=True)
+        sys.stdin.readline()
+
+
+def main() -> None:
+    image, card = (Path(text) for text in sys.argv[1:])
+    medium: Medium = Waiting(card, "8:16")
+    with image.open("rb") as stream:
+        write(Source(stream, image.stat().st_size), medium, lambda *_: None)
+    print("done", flush=True)
+
+
+main()

@@ -1,0 +1,119 @@
+"""A machine with a system disk and a card reader, the card of which is a file, and ``flash write`` on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgevision.device.commands import flash_write
+from edgevision.device.provision.flash.fake_host import FakeHost, Fault
+from fake_machine import GB, FakeMachine
+
+MIB = 1 << 20
+IMAGE_BYTES = 9 * MIB + 700
+"""A head, two blocks and a half, and no whole number of sectors."""
+CARD_BYTES = 16 * MIB
+SERIAL = "2012062"
+MODEL = "Generic SD Reader"
+
+
+class Terminal(io.StringIO):
+    """Somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@cache
+def image_bytes(size: int) -> bytes:
+    """At random, with a partition table's signature."""
+    content = bytearray(random.Random(7).randbytes(size))
+    content[510:512] = b"\x55\xaa"
+    return bytes(content)
+
+
+def random_image(path: Path, size: int = IMAGE_BYTES) -> Path:
+    """A file of ``image_bytes``."""
+    path.write_bytes(image_bytes(size))
+    return path
+
+
+@dataclass
+class Said:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Setup:
+    """``/dev/sdb`` is the card; ``/dev/sda`` is the system's disk."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.machine = FakeMachine(folder / "root")
+        system = self.machine.disk("sda", "pci0/ata1/host0/target0/0:0:0:0", 500 * GB, model="WDC WD5000")
+        self.machine.mount(system / "sda2", "/")
+        self.card = self.add("sdb", "pci0/usb1/1-2/1-2:1.0/host1", removable="1", vendor="Generic", model="SD Reader")
+        (folder / "root/sys/devices/pci0/usb1/1-2/serial").write_text(f"{SERIAL}\n")
+        self.image = random_image(folder / "card.img")
+        self.disk = folder / "sdb"
+        self.disk.write_bytes(b"somebody's photos" * (CARD_BYTES // 17) + bytes(CARD_BYTES % 17))
+        self.before = self.disk.read_bytes()
+        self.host = FakeHost(self.machine.told(), {}, {"/dev/sdb": self.disk})
+        self._patch, self._capsys = monkeypatch, capsys
+        monkeypatch.setattr(flash_write, "this_host", lambda: self.host)
+
+    def add(self, name: str, at: str, size: int = CARD_BYTES, **files: str) -> Path:
+        """A disk of the machine."""
+        return self.machine.disk(name, at, size, **files)
+
+    def write(self, *options: object, to: str = "/dev/sdb", answer: str | None = None, faults: object = ()) -> Said:
+        """``answer``: what is typed; None: there is no terminal."""
+        from edgevision.cli import main
+
+        self.host.machine = self.machine.told()
+        self.host.numbers = self._numbers()
+        self.host.faults = (faults,) if isinstance(faults, Fault) else tuple(faults)  # type: ignore[arg-type]
+        self._patch.setattr(sys, "stdin", io.StringIO("") if answer is None else Terminal(answer))
+        with pytest.raises(SystemExit) as ended:
+            main(["flash", "write", str(self.image), "--to", to, *map(str, options)])
+        said = self._capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    def surely(self, *options: object, **more: Any) -> Said:
+        """As a script would."""
+        return self.write("--yes", "--expect-serial", SERIAL, *options, **more)
+
+    def refused(self, said: Said, *words: str, code: int = 10) -> None:
+        """In one line, and nothing was changed."""
+        _, found, line = said.err.partition("edgevision: error: ")
+        assert found, said.err
+        assert line.endswith("\n")
+        assert line.count("\n") == 1
+        for word in words:
+            assert word in line
+        assert said.code == code, said.err
+        assert self.disk.read_bytes() == self.before
+
+    def is_written(self) -> bool:
+        """Byte by byte."""
+        content = self.image.read_bytes()
+        return self.disk.read_bytes()[: len(content)] == content
+
+    def _numbers(self) -> dict[str, str]:
+        blocks = self.machine.root / "sys/block"
+        found = {f"/dev/{path.name}": path for path in blocks.iterdir()}
+        found |= {f"/dev/{path.parent.name}": path.parent for path in blocks.glob("*/*/partition")}
+        return {device: (path / "dev").read_text().strip() for device, path in found.items()}
