@@ -8,6 +8,7 @@ import click
 
 from edgevision.commands.options import PATH, json_option
 
+from .flash_check import check
 from .flash_image import image
 from .flash_write import write
 
@@ -78,4 +79,5 @@ def status(card: Path, as_json: bool) -> int:
 
 
 flash.add_command(image)
+flash.add_command(check)
 flash.add_command(write)

@@ -67,7 +67,7 @@ def image(
     click.echo(
         f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB left on its boot partition"
     )
-    click.echo(f"next: edgevision flash write {path} --to DEVICE (edgevision flash drives lists them)")
+    click.echo(f"next: edgevision flash check {path}, then edgevision flash write {path} --to DEVICE")
 
 
 def _show(made: Prepared) -> None:

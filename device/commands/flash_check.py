@@ -1,0 +1,50 @@
+"""``edgevision flash check``: whether an image or a card is what ``flash image`` made."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edgevision.commands.options import PATH, json_option
+
+
+@click.command("check")
+@click.argument("place", type=PATH, metavar="IMAGE|CARD")
+@click.option(
+    "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="The bundle must be signed with one of these."
+)
+@json_option
+def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
+    """Check every file that flash image put on an image or a card, and whether it will start.
+
+    A card that has been started already is told as such: flash status then says how far it came. Exit status 3 where
+    something is wrong.
+    """
+    from edgevision.runs import dump
+    from edgevision.terminal import printable
+
+    from ..provision.flash.check import check as look
+    from ..provision.flash.check import started
+    from ..provision.keys import fingerprint
+
+    for key in keys:
+        fingerprint(key)
+    findings = look(place, keys)
+    ok = all(one.ok for one in findings)
+    if as_json:
+        rows = [asdict(one) for one in findings]
+        fields = {"path": str(place), "ok": ok, "started": started(findings), "findings": rows}
+        click.echo(dump({"schema": "edgevision.image_check/1", **fields}))
+        return 0 if ok else 3
+    for one in findings:
+        click.echo(printable(f"{'ok' if one.ok else 'wrong':6}{one.name}: {one.found}"))
+        if one.todo:
+            click.echo(printable(f"      {'next' if one.ok else 'what to do'}: {one.todo}"))
+    if ok and not started(findings):
+        click.echo("all is as it was made")
+        if place.is_file():
+            click.echo(f"next: edgevision flash write {shlex.quote(str(place))} --to DEVICE")
+    return 0 if ok else 3
