@@ -18,6 +18,6 @@ def pyz() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         add(archive, "__main__.py", START.encode())
-        for path in sorted(source.glob("*.py")):
-            add(archive, f"{PACKAGE}/{path.name}", path.read_bytes())
+        for path in sorted(source.rglob("*.py")):
+            add(archive, f"{PACKAGE}/{path.relative_to(source).as_posix()}", path.read_bytes())
     return b"#!/usr/bin/env python3\n" + stream.getvalue()

@@ -43,8 +43,28 @@ class Wish:
     start: bool = True
 
 
-def install(wish: Wish, status: Status) -> Path:
-    """The folder of the release, which is the current one. Raises Refused, OSError."""
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A release that became the current one."""
+
+    folder: Path
+    started: bool
+    """Whether the service runs it already."""
+
+    @property
+    def name(self) -> str:
+        """Of the release."""
+        return self.folder.name
+
+    def describe(self) -> str:
+        """One line."""
+        return f"installed {self.folder}; " + (
+            "the service runs" if self.started else "the service starts with the machine"
+        )
+
+
+def install(wish: Wish, status: Status) -> Installed:
+    """Checks, builds, proves, switches. Raises Refused, OSError."""
     home = wish.root / HOME
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
@@ -55,15 +75,18 @@ def install(wish: Wish, status: Status) -> Path:
         check_fits(checked.manifest)
         release = home / RELEASES / checked.manifest.id
         if not (release / DONE).exists():
+            _discard_half_made(home)
             check_room(checked.manifest, home)
             _build(wish.bundle, keys, checked.manifest, release, status)
         _trust(wish)
         status.step("switch", f"{CURRENT} is now {release.name}")
+        before = _current(home)
         _switch(home, release)
+        if before not in (None, release.name):
+            _keep_two(home, release.name, before)
         status.step("service", "installing the service")
         started = place_service(wish.root, release, wish.start)
-    status.ok(f"installed {release}; " + ("the service runs" if started else "the service starts with the machine"))
-    return release
+    return Installed(release, started)
 
 
 def _told(checked: Checked) -> str:
@@ -128,6 +151,26 @@ def _trust(wish: Wish) -> None:
         target = folder / f"{key.name.removesuffix('.pem')}.pem"
         if not (target.exists() and target.samefile(key)):
             shutil.copyfile(key, target)
+
+
+def _current(home: Path) -> str | None:
+    """Name of the release in charge."""
+    link = home / CURRENT
+    return link.readlink().name if link.is_symlink() else None
+
+
+def _discard_half_made(home: Path) -> None:
+    """What earlier attempts left."""
+    for folder in (home / RELEASES).glob("*"):
+        if not (folder / DONE).exists():
+            shutil.rmtree(folder)
+
+
+def _keep_two(home: Path, *names: str | None) -> None:
+    """Older releases than the current one and the one before it make room."""
+    for folder in (home / RELEASES).glob("*"):
+        if folder.name not in names:
+            shutil.rmtree(folder)
 
 
 @contextmanager

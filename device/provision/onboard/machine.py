@@ -44,8 +44,11 @@ def check_room(manifest: Manifest, folder: Path) -> None:
         raise Refused(f"{folder} has {free // 10**6} MB left, and installing takes about {needed // 10**6} MB")
 
 
-def run(command: Sequence[str | Path], what: str, folder: Path) -> None:
-    """Runs a command to its end, apart from every setting of pip and Python. Raises Refused with its last words."""
+def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b"") -> str:
+    """Runs a command to its end, apart from every setting of pip and Python; what it said. Raises Refused, OSError.
+
+    ``given``: for its standard input.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
     try:
@@ -53,7 +56,7 @@ def run(command: Sequence[str | Path], what: str, folder: Path) -> None:
             command,
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=TIMEOUT_S,
@@ -61,7 +64,9 @@ def run(command: Sequence[str | Path], what: str, folder: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise Refused(f"{what} did not end within {TIMEOUT_S} s") from None
+    said = done.stdout.decode(errors="replace")
     if done.returncode:
-        lines = [line.strip() for line in done.stdout.decode(errors="replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "")
         raise Refused(f"{what} failed (exit {done.returncode}): {reason}")
+    return said

@@ -17,27 +17,43 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class Status:
     """Tells each step on stdout and, with a path, in a file that is always whole."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._step, self._release = "check", ""
+    def __init__(self, path: Path | None, log: Path | None = None, step: str = "check") -> None:
+        """``log``: a file that gets all lines, too. ``step``: what a fault before the first step belongs to."""
+        self._path, self._log = path, log
+        self._step, self._release = step, ""
 
     def step(self, name: str, message: str, release: str = "") -> None:
         """A step begins."""
         self._step, self._release = name, release or self._release
-        print(f"{name}: {message}", flush=True)
+        self.note(f"{name}: {message}")
         self._write("running", message)
+
+    def note(self, line: str) -> None:
+        """A line for the log alone."""
+        print(line, flush=True)
+        if self._log is not None:
+            with suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
 
     def ok(self, message: str) -> None:
         """All is done."""
-        print(message, flush=True)
+        self.note(message)
         self._write("ok", message)
 
     def failed(self, message: str) -> None:
         """The step that had begun failed."""
-        with suppress(OSError):  # the fault itself may be a full disk
-            self._write("failed", message)
+        if self._log is not None:
+            self.note(f"{self._step}: failed: {message}")
+        self._write("failed", message)
 
     def _write(self, state: State, message: str) -> None:
+        """An installation does not end because nobody can be told of it."""
+        try:
+            self._put(state, message)
+        except OSError as error:
+            complain(f"cannot write {self._path}: {error.strerror or error}")
+
+    def _put(self, state: State, message: str) -> None:
         if self._path is None:
             return
         value = {

@@ -1,0 +1,98 @@
+"""The second start: installs the bundle from the card, beside everything else that starts then.
+
+Attempts are counted before they begin, so that one that takes the machine down is not begun for ever. A bundle that is
+refused is not tried again; a service that does not come up is, at the next starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from . import cleaning, setup_unit
+from .card import BUNDLE, Device, read_device, take_keys
+from .extras import place_extras
+from .first_answer import NotRunning, Starter
+from .first_boot import make_settings
+from .install import Wish, install
+from .machine import BOOTED
+from .packed import Refused
+from .room import grow
+from .setup_state import SetupState
+from .status import Status
+from .system import ssh, wizard
+
+ATTEMPTS = 3
+
+
+def setup(
+    card: Path,
+    root: Path,
+    status: Status,
+    starter: Starter | None = None,
+    cloud_init: Callable[[Device, Path], bool] = cleaning.wait_for_cloud_init,
+) -> None:
+    """All that is still to do; nothing where all is done. Raises Refused, NotRunning, OSError: status told them already."""
+    state = SetupState.load(root)
+    if state.attempts >= ATTEMPTS and not state.said:
+        setup_unit.switch_off(root)
+        cleaning.blank_settings(card)
+        raise Refused(f"the installation was begun {ATTEMPTS} times and never came to its end; prepare the card again")
+    state.begun().save(root)
+    try:
+        device = read_device(card)
+        if not state.said:
+            _settings(device, root, status)
+            said = _install(card, device, root, status, starter)
+            SetupState.load(root).reached(said).save(root)
+        _clean(card, device, root, status, cloud_init)
+    except Refused:
+        setup_unit.switch_off(root)
+        cleaning.blank_settings(card)
+        raise
+
+
+def _settings(device: Device, root: Path, status: Status) -> None:
+    """Those that the first start did not come to, or failed at."""
+    state = SetupState.load(root)
+    if state.settled and not state.problems:
+        return
+    make_settings(device, root, status)
+    with suppress(Refused, OSError):
+        ssh.start_now(root)
+
+
+def _install(card: Path, device: Device, root: Path, status: Status, starter: Starter | None) -> str:
+    """Bundle and service; what was reached, in words."""
+    status.step("room", grow(root), device.release)
+    status.step("check", "taking over the keys that bundles must be signed with")
+    take_keys(card, device, root)
+    installed = install(Wish(card / BUNDLE, root, start=False), status)
+    status.step("service", "starting the service; it is ready with its first answer")
+    place_extras(card, device, root)
+    if root != Path("/") or not BOOTED.exists():
+        return f"installed {installed.name}; the service starts with the machine"
+    starter = starter or Starter()
+    starter.start()
+    status.step("answer", "reading the first answer from the journal")
+    seen = starter.answer()
+    return f"the service runs; first answer: {seen or 'the journal does not tell it'}"
+
+
+def _clean(card: Path, device: Device, root: Path, status: Status, cloud_init: Callable[[Device, Path], bool]) -> None:
+    """The card loses the bundle and its secrets; where cloud-init is not done with those, the next start sees to it."""
+    status.step("clean", "taking the bundle and the secrets off the card")
+    cleaning.remove(card)
+    done = cloud_init(device, root)
+    wizard.cancel(root)
+    if done:
+        cleaning.blank(card)
+        setup_unit.switch_off(root)
+    state = SetupState.load(root)
+    left = "" if done else "; the passwords stay on the card: cloud-init has not taken them over"
+    missing = f"; not set: {'; '.join(state.problems)}" if state.problems else ""
+    status.ok(f"{state.said}{missing}{left}")
+
+
+__all__ = ["ATTEMPTS", "NotRunning", "setup"]
