@@ -28,7 +28,10 @@ def bar(text: str, total: int | None, quiet: bool = False) -> Iterator[Callable[
 
 @contextmanager
 def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Bars with rate and time left, one after the other; the function takes what is done, its bytes so far, and in all."""
+    """Bars with rate and time left, one after the other; the function takes what is done, its bytes so far, and in all.
+
+    Nothing is drawn before it is called for the first time, so that something can be asked until then.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda text, done, total: None
         return
@@ -36,18 +39,22 @@ def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        shown = ""
+    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    task = progress.add_task("", total=None)
+    shown = ""
 
-        def update(text: str, done: int, total: int) -> None:
-            nonlocal shown
-            if text != shown:
-                progress.reset(task, description=text, total=total)
-                shown = text
-            progress.update(task, completed=done)
+    def update(text: str, done: int, total: int) -> None:
+        nonlocal shown
+        progress.start()
+        if text != shown:
+            progress.reset(task, description=text, total=total)
+            shown = text
+        progress.update(task, completed=done)
 
+    try:
         yield update
+    finally:
+        progress.stop()
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:

@@ -8,6 +8,7 @@ import click
 
 from edgevision.commands.options import PATH, json_option
 
+from .flash_card import card
 from .flash_check import check
 from .flash_image import image
 from .flash_write import write
@@ -15,7 +16,7 @@ from .flash_write import write
 
 @click.group()
 def flash() -> None:
-    """Look at the card of a Raspberry Pi, or at its image, from another machine."""
+    """Make the card of a Raspberry Pi, or look at it, from another machine."""
 
 
 @flash.command()
@@ -81,3 +82,4 @@ def status(card: Path, as_json: bool) -> int:
 flash.add_command(image)
 flash.add_command(check)
 flash.add_command(write)
+flash.add_command(card)

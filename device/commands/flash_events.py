@@ -20,12 +20,15 @@ from ..provision.flash.writing import PHASES
 SCHEMA = "edgevision.flash_event/1"
 EVERY_S = 0.5
 TEXTS = {
+    "unpack": "unpacking the system",
+    "inject": "adding the bundle and the settings",
     "check": "checking the image",
     "wipe": "removing the old partition table",
     "write": "writing",
     "flush": "waiting for the card",
     "verify": "reading back",
     "finish": "writing the partition table",
+    "files": "reading its files",
 }
 
 

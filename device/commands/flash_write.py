@@ -35,7 +35,7 @@ def write(
 
     Takes the right to write to DEV (root). Refused: disks that the system uses, and doubtful ones without the option for it.
     """
-    from ..provision.flash.card_writing import check_sha256, write_card
+    from ..provision.flash.card_writing import check_sha256, require_sound, write_card
     from ..provision.flash.choosing import Choice, choose
     from ..provision.flash.image_source import examine
     from .flash_events import events
@@ -46,9 +46,10 @@ def write(
         choice = Choice(to, allowed(rest), expect_serial, (image,), found.bytes)
         verdict = choose(choice, host)
         require_rights(host, verdict.drive)
+        require_sound(found)
+        confirm(verdict, f"{image} ({found.bytes / 1e9:.2f} GB), {found.said}", yes, expect_serial)
         if sha256:
             check_sha256(image, sha256, said.report)
-        confirm(verdict, f"{image} ({found.bytes / 1e9:.2f} GB), {found.said}", yes, expect_serial)
         show_end(write_card(found, choice, verdict.drive, host, said.report), said, as_json)
 
 

@@ -7,10 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevision.errors import BadInput, FlashRefused
+from edgevision.errors import BadInput, EdgeVisionError, FlashRefused, VerifyFailed
 
 from . import writing
 from .block_devices import Drive
+from .check import check
 from .choosing import Choice, choose, refuse_changed, refuse_other
 from .image_source import Image, Source
 from .medium import Host
@@ -42,7 +43,32 @@ def write_card(image: Image, choice: Choice, confirmed: Drive, host: Host, repor
             raise FlashRefused(f"{confirmed.device} is mounted again at {', '.join(opened.mounted)}; unmount it")
         with image.path.open("rb") as stream:
             written = writing.write(Source(stream, image.bytes), medium, report)
+        if image.prepared is not None:
+            _require_files(medium.place, report)
         return Card(confirmed, written, medium.reread_partitions())
+
+
+def require_sound(image: Image) -> None:
+    """That a prepared image is what ``flash image`` made. Raises BadInput."""
+    fault = _fault(image.path) if image.prepared is not None else None
+    if fault:
+        raise BadInput(f"{image.path} is prepared, but damaged: {fault}; prepare it again: edgevision flash image")
+
+
+def _require_files(place: Path, report: writing.Report) -> None:
+    """Reads the files on the card as the Raspberry Pi will. Raises VerifyFailed."""
+    report("files", 0, 1)
+    try:
+        fault = _fault(place)
+    except (EdgeVisionError, OSError) as error:
+        fault = str(error)
+    if fault:
+        raise VerifyFailed(f"the card was written, but its files do not read back: {fault}; take another card")
+    report("files", 1, 1)
+
+
+def _fault(place: Path) -> str | None:
+    return next((f"{one.name}: {one.found}" for one in check(place) if not one.ok), None)
 
 
 def check_sha256(path: Path, expected: str, report: writing.Report) -> None:

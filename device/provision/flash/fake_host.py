@@ -31,7 +31,7 @@ class FakeMedium:
 
     def __init__(self, path: Path, number: str, faults: tuple[Fault, ...] = (), sequence: int | None = None) -> None:
         """``path``: a file as large as the disk is to be."""
-        self.number, self.sequence = number, sequence
+        self.number, self.sequence, self.place = number, sequence, path
         self.sector = 512
         self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.bytes = os.fstat(self._handle).st_size

@@ -28,7 +28,7 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
     one without a maker. Nobody but its owner may read it. Raises CannotWrite.
     """
     part = output.with_name(output.name + SUFFIX)
-    with _ended_by_signals():
+    with ended_by_signals():
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
             stream = _claim(part)
@@ -93,7 +93,7 @@ def _settle(folder: Path) -> None:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end the block as Ctrl-C does: by an exception, so that all is cleaned up."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -11,9 +11,10 @@ from edgevision.errors import BadInput, EdgeVisionError, WriteFailed
 from edgevision.files import require_file
 
 from .boot import read_boot_files
+from .injection import IMAGE as IMAGE_JSON
+from .unpacked import OTHER_PACKED, XZ
 
-IMAGE_JSON = "edgevision/image.json"
-PACKED = {b"\xfd7zXZ\0": "xz", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2"}
+PACKED = {XZ: "xz", **OTHER_PACKED}
 
 
 @dataclass(frozen=True, slots=True)

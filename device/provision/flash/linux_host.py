@@ -26,9 +26,9 @@ PAUSE_S = 0.1
 class BlockDevice:
     """A ``Medium``: a whole disk."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, device: Path) -> None:
         """Takes the handle over."""
-        self._handle = handle
+        self._handle, self.place = handle, device
         told = os.fstat(handle).st_rdev
         self.number = f"{os.major(told)}:{os.minor(told)}"
         self.bytes = self._ask(BLKGETSIZE64, "Q")
@@ -115,7 +115,7 @@ class LinuxHost:
             raise _not_opened(device, error) from None
         try:
             _lock(handle, device)
-            return BlockDevice(handle)
+            return BlockDevice(handle, device)
         except BaseException:
             os.close(handle)
             raise

@@ -19,6 +19,8 @@ class Medium(Protocol):
     """Bytes; places and lengths are multiples of it."""
     sequence: int | None
     """As ``Drive.sequence``."""
+    place: Path
+    """Where others read it."""
 
     def write_at(self, at: int, data: memoryview) -> int:
         """How many bytes were taken; ``data`` lies in memory from ``aligned``."""
