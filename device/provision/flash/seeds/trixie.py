@@ -20,7 +20,6 @@ NOPASSWD = "/etc/sudoers.d/010_pi-nopasswd"
 _INSTANCE = re.compile(r"edgevision-[A-Za-z0-9._-]{1,53}")
 _SOURCE = "ds="
 _OURS = "ds=nocloud;i=edgevision-"
-_PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _MANGLED = frozenset('"\\;')
 
 
@@ -64,7 +63,7 @@ def network_config(config: DeviceConfig) -> dict[str, Any]:
         wlan: dict[str, Any] = {"dhcp4": True, "optional": True}
         if config.country is not None:
             wlan["regulatory-domain"] = config.country
-        wlan["access-points"] = {config.wifi.ssid.decode("ascii"): _access_point(config.wifi)}
+        wlan["access-points"] = {config.wifi.ssid.decode(): _access_point(config.wifi)}
         network["wifis"] = {"wlan0": wlan}
     return {"network": network}
 
@@ -111,13 +110,16 @@ def _access_point(wifi: Wifi) -> dict[str, Any]:
 
 
 def _is_plain(wifi: Wifi) -> bool:
-    """Whether netplan hands name and password on as they are.
+    """Whether netplan and NetworkManager hand name and password on as they are.
 
-    It doubles backslashes and escapes quotes and, before 1.1, all that is not ASCII (canonical/netplan pull request
-    486); NetworkManager reads a name such as 1;2; as a list of bytes.
+    netplan escapes what is not printable (1.1.2 of Debian 13 was tried), older ones also quotes and backslashes
+    (canonical/netplan pull request 486); NetworkManager reads a name such as 1;2; as a list of bytes.
     """
-    texts = [wifi.ssid.decode("latin-1"), *([wifi.passphrase] if wifi.passphrase is not None else [])]
-    return all(_PLAIN.fullmatch(text) and not _MANGLED & set(text) for text in texts)
+    try:
+        texts = (wifi.ssid.decode(), wifi.passphrase or "")
+    except UnicodeDecodeError:
+        return False
+    return all(text.isprintable() and text == text.strip() and not _MANGLED & set(text) for text in texts)
 
 
 def _left_over(config: DeviceConfig) -> dict[str, Any]:
