@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import lzma
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,8 +69,11 @@ def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted:
         _refuse_other_packing(image, stream)
         packed = stream.read(len(XZ)) == XZ
         stream.seek(0)
-        chunks = _chunks(stream, digest, progress)
-        size = _write_sparse(_unpacked(chunks, image) if packed else chunks, into, image)
+        if packed or digest:
+            chunks = _chunks(stream, digest, progress)
+            size = _write_sparse(_placed(_unpacked(chunks, image) if packed else chunks), into, image)
+        else:
+            size = _write_sparse(_without_holes(stream, progress), into, image)
     if wanted and digest and digest.hexdigest() != wanted.sha256:
         raise BadInput(
             f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, and {wanted.said_by} says "
@@ -122,19 +127,48 @@ def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
         raise BadInput(f"{image} is damaged: something stands behind its end; download it again")
 
 
-def _write_sparse(chunks: Iterator[bytes], into: BinaryIO, image: Path) -> int:
-    """Leaves out what is zeros; the size of all."""
-    done = 0
-    zeros = bytes(HOLE)
+def _placed(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each with its place in the whole; an empty one marks the end."""
+    at = 0
     for chunk in chunks:
+        yield at, chunk
+        at += len(chunk)
+    yield at, b""
+
+
+def _without_holes(stream: BinaryIO, progress: Callable[[int], None]) -> Iterator[tuple[int, bytes]]:
+    """As ``_placed``, but what the disk does not hold is not read, where the system tells (lseek(2), SEEK_DATA)."""
+    at, size = 0, stream.seek(0, os.SEEK_END)
+    while at < size:
+        try:
+            at = os.lseek(stream.fileno(), at, os.SEEK_DATA) if hasattr(os, "SEEK_DATA") else at
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # a hole up to the end
+                break
+        stream.seek(at)
+        chunk = stream.read(CHUNK)
+        if not chunk:
+            break
+        yield at, chunk
+        at += len(chunk)
+        progress(at)
+    progress(size)
+    yield size, b""
+
+
+def _write_sparse(chunks: Iterator[tuple[int, bytes]], into: BinaryIO, image: Path) -> int:
+    """Leaves out what is zeros; the size of all."""
+    size = 0
+    zeros = bytes(HOLE)
+    for place, chunk in chunks:
         for at in range(0, len(chunk), HOLE):
             part = chunk[at : at + HOLE]
             if part != zeros[: len(part)]:
-                into.seek(done + at)
+                into.seek(place + at)
                 into.write(part)
-        done += len(chunk)
-        if done > LARGEST:
+        size = place + len(chunk)
+        if size > LARGEST:
             raise BadInput(f"{image} unpacks to more than {LARGEST // 2**30} GiB; no system's image does")
-    into.truncate(done)
+    into.truncate(size)
     into.flush()
-    return done
+    return size
