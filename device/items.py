@@ -33,7 +33,7 @@ class Event:
     """Something that happened to the loop, or that came or went in what it sees."""
 
     kind: str
-    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled; of labels entered, left, changed."""
+    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled, first_answer; of labels entered, left, changed."""
     time: str
     """RFC 3339, UTC; of labels that of the frame."""
     index: int | None

@@ -157,6 +157,7 @@ class _Loop:
         self.measures.recognised(frame, shown, read_ms, done)
         self.write(frame, shown, done)
         self.tell(() if self.decider is None else self.decider.changes(frame, prediction))
+        self.tell_first(shown)
         self.look_around()
 
     def answered(self, frame: Frame) -> None:
@@ -167,6 +168,13 @@ class _Loop:
         """The result to all sinks."""
         self.outputs.write(frame, prediction)
         self.measures.written((self.clock.monotonic() - since) * 1e3)
+
+    def tell_first(self, shown: Prediction) -> None:
+        """A service writes no line a frame: its first answer is an event, before systemd hears that it is ready."""
+        if self.service is not None and not self.service.ready:
+            from .sinks.plain import describe
+
+            self.outputs.event("first_answer", describe(shown))
 
     def look_around(self) -> None:
         """After a frame was really inferred: the watchdog is fed, and the machine asked how it is."""

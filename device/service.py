@@ -29,6 +29,11 @@ class Service:
         self._ready = False
         self._feed_at = self._status_at = float("-inf")
 
+    @property
+    def ready(self) -> bool:
+        """Whether systemd was told that the first answer is there."""
+        return self._ready
+
     def recognised(self, status: Callable[[], str]) -> None:
         """A frame was inferred: feeds the watchdog, at most FEEDS times in its interval, and shows how it goes."""
         now = self._clock.monotonic()

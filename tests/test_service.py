@@ -119,6 +119,9 @@ def test_service_sees_the_whole_life(manager: tuple[socket.socket, str]) -> None
     args = command("--camera", "fake:ok*3,lost,ok*3", "--json")
     done = subprocess.run(args, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[0])["labels"][0]["name"]
+    first = [json.loads(line) for line in done.stderr.splitlines() if '"first_answer"' in line]
+    assert [(one["index"], one["detail"].startswith(seen)) for one in first] == [(0, True)]
     lines = told(listener)
     assert lines[:2] == ["READY=1", "WATCHDOG=1"]
     assert lines[2].startswith("STATUS=1 frame in ")
