@@ -89,4 +89,7 @@ def shown(url: str) -> str:
         return url.partition("://")[0] + "://***"
     address = parts.netloc.rpartition("@")
     netloc = f"***@{address[2]}" if address[1] else parts.netloc
-    return urlunsplit((parts.scheme, netloc, parts.path, _SECRET.sub(r"\1***", parts.query), ""))
+    path = parts.path
+    if not parts.netloc and "@" in path:  # user:password@host, without what belongs before it
+        path = "***@" + path.rpartition("@")[2]
+    return urlunsplit((parts.scheme, netloc, path, _SECRET.sub(r"\1***", parts.query), ""))

@@ -45,6 +45,30 @@ def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
     return _as_wanted(_source(spec, clock, wanted), wanted)
 
 
+def check_camera(spec: str) -> str:
+    """A camera by its form, whether it is there or not. Raises UnknownName."""
+    if not _is_camera(spec):
+        from .stream import shown
+
+        raise UnknownName(f"no such camera: {shown(spec)!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
+    return spec
+
+
+def check_source(spec: str) -> str:
+    """A source by its form, whether it is there or not. Raises UnknownName."""
+    if _prefix(spec) not in PREFIXES and not spec.startswith("/"):
+        from .stream import shown
+
+        raise UnknownName(
+            f"no such source: {shown(spec)!r}; write a URL, test:, or the whole path of a picture, folder or video"
+        )
+    return spec
+
+
+def _is_camera(spec: str) -> bool:
+    return spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES
+
+
 def _as_wanted(source: Source, wanted: Wanted) -> Source:
     """What the camera itself cannot do is done here."""
     if wanted.fps is not None:
@@ -69,11 +93,9 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
 
         _refuse_size(spec, wanted)
         return open_stdin(spec, clock, wanted, live=True)
-    if spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES:
-        return _steady(spec, clock, wanted)
-    if Path(spec).exists():
+    if Path(spec).exists() and not _is_camera(spec):
         raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
-    raise UnknownName(f"no such camera: {spec!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
+    return _steady(check_camera(spec), clock, wanted)
 
 
 def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:

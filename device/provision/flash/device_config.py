@@ -17,7 +17,7 @@ class User:
     name: str
     ssh_keys: tuple[str, ...] = ()
     """Lines of authorized_keys."""
-    password_hash: str | None = None
+    password_hash: str | None = field(default=None, repr=False)
     """As crypt(5) writes it; None: nobody logs in with a password."""
     sudo: Sudo = "none"
     """Whether it may become root: with its password, without one, or never."""
@@ -30,9 +30,9 @@ class Wifi:
     ssid: bytes
     """1 to 32 bytes, of any kind."""
     security: Security = "wpa2"
-    psk: str | None = None
+    psk: str | None = field(default=None, repr=False)
     """64 hexadecimal digits: what WPA2 makes of the password."""
-    passphrase: str | None = None
+    passphrase: str | None = field(default=None, repr=False)
     """The password itself, for WPA3 alone, where the hash does not do."""
     hidden: bool = False
 
@@ -53,4 +53,4 @@ class DeviceConfig:
     timezone: str | None = None
     """As in Europe/Berlin."""
     run: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters of ``edgevision run`` that come before those of the bundle."""
+    """Parameter of ``edgevision run`` -> value, as ``run_config.read`` has them; they win over those of the bundle."""
