@@ -29,6 +29,8 @@ MAX_DEPTH = 5
 UNWRITTEN = 0x8000
 """Blocks; what is longer is an extent of zeros, this much less long."""
 MAX_LINKS = 20
+FARTHEST = 2**62
+"""Where every stream can be asked and none has anything."""
 DAMAGED = "its root file system is damaged"
 
 
@@ -172,7 +174,7 @@ class Ext4:
             yield first, max(1, length if written else length - UNWRITTEN), high << 32 | low, written
 
     def _at(self, place: int, size: int) -> bytes:
-        self._stream.seek(self._offset + place)
+        self._stream.seek(min(self._offset + place, FARTHEST))
         raw = self._stream.read(size)
         if len(raw) != size:
             raise BadInput("its root file system is cut off")
