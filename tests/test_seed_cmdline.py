@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from edgevision.device.provision.flash.seeds.cmdline import FIRSTRUN, MAX_BYTES, RUN, arm, disarm, is_armed
+from edgevision.device.provision.flash.seeds.cmdline import MAX_BYTES, arm, disarm, is_armed
+from edgevision.device.provision.onboard.firstrun import TOKENS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,10 +21,10 @@ OURS = (
     " systemd.run=/boot/firmware/edgevision/firstrun.sh systemd.run_success_action=reboot "
     "systemd.run_failure_action=reboot systemd.unit=kernel-command-line.target"
 )
-TOKENS = st.from_regex(r'[a-z][a-z0-9_.]{0,8}(=([!#-~]{1,12}|"[ -!#-~]{0,12}"))?', fullmatch=True).filter(
+WORDS = st.from_regex(r'[a-z][a-z0-9_.]{0,8}(=([!#-~]{1,12}|"[ -!#-~]{0,12}"))?', fullmatch=True).filter(
     lambda token: not token.startswith(("systemd.run", "systemd.unit", "cfg80211.", "--"))
 )
-LINES = st.lists(TOKENS, min_size=1, max_size=12).flatmap(
+LINES = st.lists(WORDS, min_size=1, max_size=12).flatmap(
     lambda tokens: st.lists(st.sampled_from([" ", "  ", "\t"]), min_size=len(tokens), max_size=len(tokens)).map(
         lambda gaps: "".join(gap + token for gap, token in zip(["", *gaps], tokens, strict=False))
     )
@@ -68,7 +69,7 @@ def test_a_country_that_is_there_is_replaced_and_never_lost() -> None:
 
 
 def test_what_is_in_quotes_is_one_word() -> None:
-    line = f'{TRIXIE} dyndbg="file x.c +p; {RUN[0]} -- systemd.unit=x" a" b"c'
+    line = f'{TRIXIE} dyndbg="file x.c +p; {TOKENS[0]} -- systemd.unit=x" a" b"c'
     assert not is_armed(line)
     assert arm(line) == line + OURS
     assert disarm(line) == line
@@ -90,9 +91,9 @@ def test_what_is_in_quotes_is_one_word() -> None:
         (f"{TRIXIE} systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot", "prepared already, by another"),
         (f"{TRIXIE} systemd.run_success_action=none", "prepared already, by another"),
         (f"{TRIXIE} systemd.unit=rescue.target", "prepared already, by another"),
-        (f"{TRIXIE} systemd.run={FIRSTRUN}.old", "prepared already, by another"),
-        (f"{TRIXIE} {'x' * MAX_BYTES}", "boards read 1024"),
-        (f"{TRIXIE} {'x' * (MAX_BYTES - len(TRIXIE) - len(OURS))}", "have 1025 bytes"),
+        (f"{TRIXIE} {TOKENS[0]}.old", "prepared already, by another"),
+        (f"{TRIXIE} {'x' * MAX_BYTES}", "room for 511"),
+        (f"{TRIXIE} {'x' * (MAX_BYTES - len(TRIXIE) - len(OURS))}", "have 512 bytes"),
     ],
 )
 def test_a_line_that_would_not_do_is_refused_in_one_line(line: str, said: str) -> None:
@@ -102,7 +103,7 @@ def test_a_line_that_would_not_do_is_refused_in_one_line(line: str, said: str) -
     assert len(str(caught.value)) < 250
 
 
-def test_the_longest_line_that_boards_read() -> None:
+def test_the_longest_line_that_fits_a_sector() -> None:
     line = f"{TRIXIE} {'x' * (MAX_BYTES - len(TRIXIE) - len(OURS) - 1)}"
     assert len(arm(line)) == MAX_BYTES
 

@@ -6,18 +6,12 @@ import re
 
 from edgevision.errors import BadInput
 
-FIRSTRUN = "/boot/firmware/edgevision/firstrun.sh"
-"""As the running system sees it. Not /boot/firstrun.sh: Bookworm's initramfs would rewrite a script of that name."""
-RUN = (
-    f"systemd.run={FIRSTRUN}",
-    # Without both, systemd switches the board off after the script: its own action is "exit" (systemd-run-generator(8)).
-    "systemd.run_success_action=reboot",
-    "systemd.run_failure_action=reboot",
-    "systemd.unit=kernel-command-line.target",
-)
+from ...onboard.firstrun import TOKENS
+
 REGDOM = "cfg80211.ieee80211_regdom="
-MAX_BYTES = 1024
-"""What the boards' firmware takes of cmdline.txt (raspberrypi/linux issue 140); the rest would silently be cut off."""
+MAX_BYTES = 511
+"""With its newline one sector of the card, which is written whole or not at all. The firmware takes 1024
+(raspberrypi/linux issue 140) and would cut off the rest without a word."""
 _TOKEN = re.compile(r'(?:[^ \t"]|"[^"]*")+')
 """The kernel knows double quotes alone, and no escapes (lib/cmdline.c)."""
 _FOREIGN = ("systemd.run=", "systemd.run_", "systemd.unit=")
@@ -38,30 +32,27 @@ def arm(line: str, country: str | None = None) -> str:
             raise BadInput("cmdline.txt holds --, and what follows it is not for the kernel; take a fresh image")
     if country is not None:
         plain = put(plain, REGDOM, country)
-    return checked(" ".join([plain, *RUN]))
+    armed = " ".join([plain, *TOKENS])
+    size = len(armed.encode())
+    if size > MAX_BYTES:
+        raise BadInput(f"cmdline.txt would have {size} bytes, and there is room for {MAX_BYTES}; shorten it")
+    return armed
 
 
 def disarm(line: str) -> str:
     """The line without the tokens that start our first boot; the country stays. Raises BadInput."""
-    return _without(_one_line(line), set(RUN))
+    return _without(_one_line(line), set(TOKENS))
 
 
 def is_armed(line: str) -> bool:
     """Whether the next start would run our first boot. Raises BadInput."""
-    return RUN[0] in _tokens(_one_line(line))
+    return TOKENS[0] in _tokens(_one_line(line))
 
 
 def put(line: str, name: str, value: str) -> str:
     """The line with ``name`` (which ends in =) given once, at its end, with this value."""
     old = {token for token in _tokens(line) if token.startswith(name)}
     return f"{_without(line, old)} {name}{value}"
-
-
-def checked(line: str) -> str:
-    """The line, if it is not longer than the firmware takes. Raises BadInput."""
-    if len(line.encode()) > MAX_BYTES:
-        raise BadInput(f"cmdline.txt would have {len(line.encode())} bytes, and boards read {MAX_BYTES}; shorten it")
-    return line
 
 
 def _one_line(text: str) -> str:
