@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with 
 
 test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged in mid-run (needs root rights)
 	@$(BIN)/python -m tools.emulation v4l2
+
+test-pi: $(READY) ## cards of flash image start emulated boards, Bookworm and Trixie, with power cuts (needs root rights)
+	@$(BIN)/python -m tools.emulation pi
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGEVISION_SHARED", ROOT.parent / "shared"))
 """Real models and photos that cannot be passed on with the project."""
 
-# What needs a root or a board of its own is run by make test-picamera2, test-arm64 and test-v4l2.
+# What needs a root or a board of its own is run by make test-picamera2, test-arm64, test-v4l2 and test-pi.
 collect_ignore = [] if os.environ.get("EDGEVISION_EMULATED") else ["emulated"]
 
 

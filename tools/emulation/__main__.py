@@ -1,4 +1,4 @@
-"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2; on a second systemd: service.
+"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2, pi; on a second systemd: service.
 
 ``enter`` runs a command in the picamera2 root, to look around.
 
@@ -17,7 +17,7 @@ from .host import CannotRun
 def main() -> int:
     """Runs one target and returns its exit status; a machine that lacks something is one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
-    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "service", "enter"))
+    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter"))
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh)")
     options = parser.parse_args()
     try:
@@ -41,6 +41,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import v4l2
 
         return v4l2.test(arguments)
+    if target == "pi":
+        from . import pi
+
+        return pi.test(arguments)
     if target == "service":
         from . import here
 

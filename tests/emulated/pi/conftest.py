@@ -1,0 +1,167 @@
+"""Cards for the emulated boards: a system in Raspberry Pi OS's shape, a bundle, ``flash image``; one run of each to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import raspios_files
+import raspios_image
+
+from tools.emulation import pi_bundle, pi_root
+from tools.emulation.host import CACHE, IMAGES, say
+from tools.emulation.pi_board import Pi, Rootfs, copy_card, write_card
+
+CARD_MB = 4000
+"""A card is larger than the image, and the root file system must grow to hold the libraries."""
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPl3TMHjPFVNDtl2hvMgiqlX1XpbEhqBfQSMkTn1bKyl somebody's laptop"
+HASH = "$6$edgevisiontests$P9Oqv0qQZlBI4wRJ5JdTkHbVXg3oQ2C1wJw4wXk8nM6m8yq8mIhUoI3sOWzJ3vJm6pC6Yb7cQe0Yy6nVtq0tA1"
+PSK = "2d1c6a5f00b27a7e36b8a0e2d3ee54b0e3d1c1f1a55a3c9e8a2d8c4f5b6a7980"
+SSID = "Shop floor; 2nd"
+COUNTRY = "DE"
+DEVICE = f"""[device]
+hostname = "shelfcam-07"
+timezone = "Europe/Berlin"
+keyboard = "de"
+
+[user]
+name = "edge"
+ssh_keys = ["{KEY}"]
+password_hash = "{HASH}"
+sudo = "password"
+
+[wifi]
+ssid = "{SSID}"
+psk = "{PSK}"
+country = "{COUNTRY}"
+
+[camera]
+fps = 5
+roi = "0.39,0.3,0.09,0.3"
+
+[run]
+collect = "/var/lib/edgevision/collect"
+summary = "/var/lib/edgevision/summary.json"
+"""
+"""The part of the driver's bars that is looked at is green."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What one system's cards are made of."""
+
+    release: raspios_image.Release
+    board: pi_root.Board
+    image: Path
+    folder: Path
+
+    def pi(self, card: Path, name: str) -> Pi:
+        """A board with this card."""
+        return Pi(self.board, card, CACHE / "logs" / f"pi-{self.release}-{name}.console")
+
+
+@dataclass(slots=True)
+class Watch:
+    """Reads along how far a card's installation is; what it saw, and when."""
+
+    pi: Pi
+    began: float = field(default_factory=time.monotonic)
+    steps: list[str] = field(default_factory=list)
+
+    def look(self) -> tuple[str, str]:
+        """Step and state now, told once each."""
+        now = self.pi.status()
+        step, state = now.get("step", ""), now.get("state", "")
+        if step and (not self.steps or self.steps[-1] != f"{step} {state}"):
+            self.steps.append(f"{step} {state}")
+            say(f"{time.monotonic() - self.began:4.0f} s, start {len(self.pi.starts)}: {step}: {now.get('message')}")
+        return step, state
+
+    def until(self, *wanted: str) -> None:
+        """Until one of these steps is at work, or all is over; restarts on the way are made."""
+
+        def seen() -> bool:
+            step, state = self.look()
+            return state in ("ok", "failed") or (state == "running" and step in wanted)
+
+        self.pi.wait_for(f"a step of {wanted}" if wanted else "the end", seen)
+
+
+@dataclass(slots=True)
+class Finished:
+    """A card on which all came to its end, taken out of its board."""
+
+    prepared: Prepared
+    card: Path
+    starts: list[str]
+    before: dict[str, Path]
+    """Copies of the card: ``first``: before our first start; ``setup``: before the one that installs."""
+    console: str
+
+    @property
+    def root(self) -> Rootfs:
+        """The second partition."""
+        return Rootfs(self.card)
+
+
+@pytest.fixture(scope="session", params=["bookworm", "trixie"])
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """An image as ``flash image`` makes it."""
+    release = request.param
+    folder = tmp_path_factory.mktemp(release)
+    board = pi_root.prepare(release)
+    (folder / "device.toml").write_text(DEVICE)
+    image = folder / "prepared.img"
+    bundle = pi_bundle.bundle(release, pi_bundle.model(folder), folder)
+    settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image)
+    said = pi_bundle.edgevision("flash", "image", _system(release, board), *settings, "--quiet")
+    say(f"{release}: {said.splitlines()[-2].split(': ')[-1]}")
+    return Prepared(release, board, image, folder)
+
+
+@pytest.fixture(scope="session")
+def finished(prepared: Prepared) -> Iterator[Finished]:
+    """First start, restart, installation, some seconds of work, power button."""
+    card = write_card(prepared.image, prepared.folder / "card.img", CARD_MB)
+    pi = prepared.pi(card, "whole")
+    before = {}
+    try:
+        watch = Watch(pi)
+        if prepared.release == "bookworm":  # its own first start comes before ours
+            pi.power_on()
+            pi.wait_for_restart()
+        before["first"] = copy_card(card, prepared.folder / "before-first.img")
+        pi.power_on()
+        pi.wait_for_restart()
+        watch.look()
+        before["setup"] = copy_card(card, prepared.folder / "before-setup.img")
+        pi.power_on()
+        watch.until()
+        pi.wait_for("pictures that it keeps", lambda: "edgevision-setup.service: Deactivated" in pi.said())
+        time.sleep(20)
+        pi.press_power_button()
+        say(f"{time.monotonic() - watch.began:4.0f} s: switched off by its button")
+    finally:
+        pi.close()
+    yield Finished(prepared, card, pi.starts, before, pi.log.read_text(errors="replace"))
+    for path in (card, *before.values()):
+        path.unlink()
+
+
+def _system(release: raspios_image.Release, board: pi_root.Board) -> Path:
+    """The system's own image, made once."""
+    sources = [inspect.getsource(raspios_image), inspect.getsource(raspios_files), pi_root.digest(release)]
+    digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()
+    image, stamp = IMAGES / f"raspios-{release}.img", IMAGES / f".raspios-{release}"
+    if not (image.exists() and stamp.exists() and stamp.read_text() == digest):
+        say(f"making the image {image.name}")
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        raspios_files.furnish(board.root, release, raspios_image.DISK_ID, raspios_image.Flaws())
+        raspios_image.build(IMAGES, release, root=board.root)
+        stamp.write_text(digest)
+    return image

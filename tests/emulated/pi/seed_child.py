@@ -1,0 +1,53 @@
+"""Run by the Python of a Trixie root: its cloud-init and its netplan read what flash wrote, as at a first start.
+
+One folder per case on the command line, with ``user-data`` and ``network-config``; netplan's file is left below it.
+Prints one JSON object: folder -> what was wrong, or null.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+from cloudinit.config.schema import SchemaType, get_schema, validate_cloudconfig_schema
+from cloudinit.distros import ug_util
+from netplan.parser import Parser
+from netplan.state import State
+
+
+class Distro:
+    """With the first account that Raspberry Pi OS's images name."""
+
+    name = "debian"
+
+    def get_default_user(self):
+        return {"name": "pi", "lock_passwd": True, "groups": ["adm", "sudo"], "sudo": ["ALL=(ALL) NOPASSWD:ALL"]}
+
+
+def read(folder):
+    """The accounts that cloud-init would make. netplan's file is written as cloudinit/net/netplan.py does it."""
+    data = yaml.safe_load((folder / "user-data").read_text())
+    validate_cloudconfig_schema(data, schema=get_schema(), strict=True)
+    network = yaml.safe_load((folder / "network-config").read_text())
+    checked = {"schema": get_schema(SchemaType.NETWORK_CONFIG), "schema_type": SchemaType.NETWORK_CONFIG}
+    validate_cloudconfig_schema(network["network"], strict=True, **checked)
+    parser, state = Parser(), State()
+    with tempfile.TemporaryFile("w+") as stream:
+        stream.write(yaml.dump(network, line_break="\n", indent=4, default_flow_style=False))
+        stream.flush()
+        stream.seek(0)
+        parser.load_yaml(stream)
+    state.import_parser_results(parser)
+    (folder / "etc/netplan").mkdir(parents=True)
+    state._write_yaml_file("50-cloud-init.yaml", str(folder))
+    return ug_util.normalize_users_groups({**data, "users": ["default"]}, Distro())[0]
+
+
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = {"users": read(Path(name)), "wrong": None}
+    except Exception as error:
+        found[name] = {"users": {}, "wrong": repr(error)}
+print(json.dumps(found))

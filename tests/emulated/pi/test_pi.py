@@ -1,0 +1,160 @@
+"""A card that was only prepared becomes a device that recognises what its camera shows, with no network and nobody there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from raspios_image import DISK_ID
+
+from tools.emulation import pi_bundle
+from tools.emulation.pi_board import BOOT_AT
+
+from .conftest import CARD_MB, HASH, KEY, PSK, Finished, Prepared, Watch
+
+MB = 1 << 20
+STARTS = {"bookworm": 3, "trixie": 2}
+"""The system's own first one, ours, and the one that stays."""
+STATE = "/var/lib/private/edgevision"
+
+
+def told(card: Path) -> str:
+    """What somebody reads who puts the card into a PC."""
+    return pi_bundle.edgevision("flash", "status", card, code=None)
+
+
+def cmdline(card: Path) -> str:
+    done = subprocess.run(
+        ["mtype", "-i", f"{card}@@{BOOT_AT}", "::cmdline.txt"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def boot_text(card: Path, name: str) -> str:
+    done = subprocess.run(
+        ["mtype", "-i", f"{card}@@{BOOT_AT}", f"::{name}"], capture_output=True, text=True, check=False
+    )
+    return done.stdout
+
+
+def test_it_comes_up_by_itself(finished: Finished) -> None:
+    release = finished.prepared.release
+    assert len(finished.starts) == STARTS[release]
+    assert ["systemd.run=" in line for line in finished.starts] == [True] * (STARTS[release] - 1) + [False]
+    last = cmdline(finished.card)
+    assert "systemd." not in last and "init=" not in last and " resize" not in last and last.count("\n") == 1
+    assert "cfg80211.ieee80211_regdom=DE" in last
+
+
+def test_the_card_says_what_the_camera_showed(finished: Finished) -> None:
+    said = told(finished.card)
+    assert "done: the service runs; first answer: green" in said, said
+    assert pi_bundle.edgevision("flash", "status", finished.card) == said, "exit status 0 where all is done"
+
+
+def test_predictions_are_on_the_card(finished: Finished) -> None:
+    summary = json.loads(finished.root.read(f"{STATE}/summary.json"))
+    assert summary["frames"] >= 10 and summary["errors"] == 0 and summary["stopped_by"] == "signal", summary
+    assert "green" in finished.root.names(f"{STATE}/collect"), finished.root.ask(f"ls -l {STATE}/collect")
+    assert any(name.endswith(".jpg") for name in finished.root.names(f"{STATE}/collect/green"))
+
+
+def test_settings_are_made(finished: Finished) -> None:
+    root = finished.root
+    assert root.read("/etc/hostname") == "shelfcam-07\n"
+    account = next(line.split(":") for line in root.read("/etc/passwd").splitlines() if line.startswith("edge:"))
+    assert account[5:] == ["/home/edge", "/bin/bash"]
+    assert (
+        next(line.split(":")[1] for line in root.read("/etc/shadow").splitlines() if line.startswith("edge:")) == HASH
+    )
+    assert root.read("/home/edge/.ssh/authorized_keys").strip().endswith(KEY)
+    assert "Mode:  0600" in root.stat("/home/edge/.ssh/authorized_keys")
+    assert (
+        "edge" in next(line for line in root.read("/etc/group").splitlines() if line.startswith("sudo:")).split(":")[3]
+    )
+    assert "Europe/Berlin" in root.ask("stat /etc/localtime")
+    assert 'XKBLAYOUT="de"' in root.read("/etc/default/keyboard")
+    assert "ssh.service" in root.names("/etc/systemd/system/multi-user.target.wants")
+
+
+def test_the_network_is_known(finished: Finished) -> None:
+    folder = "/etc/NetworkManager/system-connections"
+    profiles = {name: finished.root.read(f"{folder}/{name}") for name in finished.root.names(folder)}
+    assert any(PSK in text for text in profiles.values()), profiles
+    for name in profiles:
+        assert "Mode:  0600" in finished.root.stat(f"{folder}/{name}")
+
+
+def test_no_secret_and_no_bundle_is_left_on_the_boot_partition(finished: Finished) -> None:
+    assert boot_text(finished.card, "edgevision/bundle.tar.xz") == ""
+    names = ("edgevision/device.json", "user-data", "network-config", "edgevision/setup.log", "edgevision/status.json")
+    for secret in (PSK, HASH):
+        assert not [name for name in names if secret in boot_text(finished.card, name)]
+    found = subprocess.run(
+        ["grep", "-c", "-a", "-F", "-e", PSK, "-e", HASH, "-"],
+        input=_boot_partition(finished.card),
+        capture_output=True,
+        check=False,
+    )
+    assert found.stdout.strip() == b"0", "nor anywhere in its sectors"
+
+
+def test_the_system_has_all_of_the_card(finished: Finished) -> None:
+    blocks = re.search(r"Block count:\s+(\d+)", finished.root.ask("stats -h"))
+    assert blocks and int(blocks[1]) * 4096 > (CARD_MB - 530) * MB
+    disk = f"{int.from_bytes(_head(finished.card)[440:444], 'little'):08x}"
+    assert disk != DISK_ID, "each card gets an id of its own"
+    assert f"PARTUUID={disk}-02" in finished.root.read("/etc/fstab") and f"PARTUUID={disk}-02" in cmdline(finished.card)
+
+
+def test_file_systems_are_whole(finished: Finished, tmp_path: Path) -> None:
+    boot = tmp_path / "boot"
+    boot.write_bytes(_boot_partition(finished.card))
+    subprocess.run(["fsck.vfat", "-n", boot], check=True, capture_output=True)
+    root = subprocess.run(
+        ["e2fsck", "-fn", f"{finished.card}?offset={finished.root.offset}"], check=False, capture_output=True
+    )
+    assert root.returncode == 0, root.stdout
+
+
+def test_there_was_no_network(finished: Finished) -> None:
+    assert not re.search(r"\beth0\b.*(link|up)", finished.console, re.IGNORECASE)
+
+
+@pytest.mark.usefixtures("finished")
+def test_power_cuts(prepared: Prepared, finished: Finished) -> None:
+    """In our first start; then, where the next ones install, while the bundle is unpacked and in its environment."""
+    pi = prepared.pi(finished.before["first"], "cuts")
+    try:
+        pi.power_on()
+        watch = Watch(pi)
+        watch.until("firstboot", "system")
+        pi.cut_power()
+        assert "cut off" in told(pi.card) or "not begun" in told(pi.card), told(pi.card)
+        for steps in (("unpack",), ("environment", "prove")):
+            pi.power_on()
+            assert "systemd.run" not in pi.starts[-1], "after a cut, a normal start"
+            watch.until(*steps)
+            pi.cut_power()
+            assert "cut off" in told(pi.card), told(pi.card)
+        pi.power_on()
+        watch.until()
+        pi.wait_for("somebody can log in", lambda: " login:" in pi.said())
+        pi.press_power_button()
+        assert "done: the service runs; first answer: green" in told(pi.card), told(pi.card)
+    finally:
+        pi.close()
+
+
+def _head(card: Path) -> bytes:
+    with card.open("rb") as stream:
+        return stream.read(512)
+
+
+def _boot_partition(card: Path) -> bytes:
+    with card.open("rb") as stream:
+        stream.seek(BOOT_AT)
+        return stream.read(512 * MB)

@@ -1,0 +1,124 @@
+"""What flash writes for Trixie, read by the cloud-init and the netplan of Debian 13 themselves; no board is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edgevision.device.provision.flash.device_config import DeviceConfig, User, Wifi
+from edgevision.device.provision.flash.seeds.table import BACKENDS
+from edgevision.device.provision.onboard.secrets import MARK, blanked
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2] / ".cache/roots/pi-trixie"
+QEMU = ["qemu-aarch64-static", "-L", str(ROOT)]
+PSK = "0123456789abcdef" * 4
+HASH = "$6$saltsalt$" + "aB3./" * 17 + "x"
+KEY = 'ssh-ed25519 AAAAC3Nza me "at" Grüße 😀'
+BARE = DeviceConfig("cam", User("edge", (KEY,)))
+SSIDS = ("MyNet", "two words", "it's", "Grüße 😀", "𝄞", "on", "null", "123", "~", "#x: y", "- z", "{a}", "%d $HOME `x`")
+SSIDS += ("x/y", "..", "a=b[c]", "*glob?", "password", "1;2;", 'say "hi"', "back\\slash", " lead", "a\tb")
+WIFIS = {
+    "wpa2": Wifi(b"", "wpa2", PSK),
+    "wpa3": Wifi(b"", "wpa3", passphrase="it's #1: {a} %s $x", hidden=True),
+    "open": Wifi(b"", "open"),
+}
+NETWORKS = {
+    f"{kind}-{at}": replace(wifi, ssid=s.encode()) for kind, wifi in WIFIS.items() for at, s in enumerate(SSIDS)
+}
+USERS = {
+    f"user-{sudo}-{'hash' if hashed else 'key'}": User("edge", (KEY,), hashed, sudo)
+    for sudo in ("none", "password", "nopasswd")
+    for hashed in (HASH, None)
+}
+CONFIGS = (
+    {name: replace(BARE, wifi=wifi, country="DE") for name, wifi in NETWORKS.items()}
+    | {name: replace(BARE, user=user) for name, user in USERS.items()}
+    | {"whole": DeviceConfig("cam", USERS["user-password-hash"], None, "DE", "de_DE.UTF-8", "de", "Europe/Berlin")}
+)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder per configuration, and one with the same files blanked."""
+    place = tmp_path_factory.mktemp("cases")
+    for name, config in CONFIGS.items():
+        files = BACKENDS["trixie"].seed(config, "root=PARTUUID=1-02 resize", "edgevision-1").files
+        for suffix, change in (("", lambda _, data: data), ("-blank", blanked)):
+            folder = place / f"{name}{suffix}"
+            folder.mkdir()
+            for file in ("user-data", "network-config"):
+                (folder / file).write_bytes(change(file, files[file]))
+            (folder / "lib/netplan").mkdir(parents=True)
+            manager = folder / "lib/netplan/00-network-manager-all.yaml"
+            manager.write_text("network: {version: 2, renderer: NetworkManager}\n")
+            manager.chmod(0o600)
+    return place
+
+
+@pytest.fixture(scope="module")
+def read(cases: Path) -> dict[str, Any]:
+    """Name of a case -> what cloud-init and netplan made of it."""
+    names = sorted(str(path) for path in cases.iterdir())
+    packages = {"PYTHONHOME": f"{ROOT}/usr", "PYTHONPATH": f"{ROOT}/usr/lib/python3/dist-packages"}
+    command = [*QEMU, f"{ROOT}/usr/bin/python3.13", str(HERE / "seed_child.py"), *names]
+    done = subprocess.run(command, env=os.environ | packages, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    return {Path(name).name: one for name, one in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def keyfile(folder: Path) -> dict[str, str]:
+    """The wireless network as netplan writes it for NetworkManager, its texts as GKeyFile reads them; empty: none."""
+    command = [*QEMU, f"{ROOT}/usr/libexec/netplan/generate", "--root-dir", str(folder)]
+    subprocess.run(command, capture_output=True, timeout=120, check=True)
+    found = sorted((folder / "run/NetworkManager/system-connections").glob("netplan-wlan0*"))
+    if not found:
+        return {}
+    escapes = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+    pairs = (line.split("=", 1) for line in found[0].read_text(encoding="utf-8").split("\n") if "=" in line)
+    return {key: re.sub(r"\\([sntr\\])", lambda match: escapes[match[1]], value) for key, value in pairs}
+
+
+def test_nothing_is_wrong_with_any_of_them(read: dict[str, Any]) -> None:
+    assert {name: one["wrong"] for name, one in read.items() if one["wrong"]} == {}
+    assert len(read) == 2 * len(CONFIGS)
+
+
+@pytest.mark.parametrize("name", sorted(USERS))
+def test_the_account_is_what_was_asked_for(name: str, read: dict[str, Any]) -> None:
+    wanted = USERS[name]
+    ((user, found),) = read[name]["users"].items()
+    assert user == "edge"
+    assert found["ssh_authorized_keys"] == [KEY]
+    assert found["sudo"] == ("ALL=(ALL) NOPASSWD:ALL" if wanted.sudo == "nopasswd" else None)
+    assert ("sudo" in found["groups"].split(",")) is (wanted.sudo != "none")
+    assert (found["lock_passwd"], found.get("hashed_passwd")) == (wanted.password_hash is None, wanted.password_hash)
+    ((_, blank),) = read[f"{name}-blank"]["users"].items()
+    assert blank == {key: value for key, value in found.items() if key != "hashed_passwd"}
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_network_reaches_networkmanager_as_it_was_given(name: str, cases: Path, read: dict[str, Any]) -> None:
+    wifi = NETWORKS[name]
+    handed = BACKENDS["trixie"].seed(CONFIGS[name], "root=x resize", "edgevision-1").device.get("wifi")
+    found = keyfile(cases / name)
+    if handed is not None:
+        assert (found, bytes.fromhex(handed["ssid"])) == ({}, wifi.ssid)
+        return
+    assert found["ssid"].encode() == wifi.ssid
+    assert ";" not in found["ssid"], "NetworkManager might read bytes"
+    assert found.get("psk") == (wifi.psk or wifi.passphrase)
+    assert found.get("key-mgmt") == {"wpa2": "wpa-psk", "wpa3": "sae", "open": None}[wifi.security]
+    assert found.get("hidden", "false") == str(wifi.hidden).lower()
+
+
+@pytest.mark.parametrize("kind", ["wpa2", "wpa3"])
+def test_a_blanked_network_is_still_a_locked_one(kind: str, cases: Path, read: dict[str, Any]) -> None:
+    found = keyfile(cases / f"{kind}-0-blank")
+    assert (found["psk"], found["ssid"]) == (MARK, SSIDS[0])
