@@ -55,6 +55,7 @@ class Interpreter:
         self.outputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_output_details())
         self._input = int(raw.get_input_details()[0]["index"])
         self._outputs = [int(d["index"]) for d in raw.get_output_details()]
+        self._open_input = raw.tensor(self._input)
 
     @property
     def version(self) -> str:
@@ -65,11 +66,28 @@ class Interpreter:
         """Runs the model once; copies that the caller owns. Raises EngineError."""
         try:
             self._raw.set_tensor(self._input, tensor)
+        except (RuntimeError, ValueError, AttributeError) as error:
+            raise self._failed(error) from None
+        return self.infer_written()
+
+    def input_memory(self) -> Tensor:
+        """Where the model reads its input, to be written and let go of: it does not run while somebody holds this.
+
+        Raises EngineError after ``close``.
+        """
+        if self._raw is None:
+            raise EngineError("the model was closed")
+        view: Tensor = self._open_input()
+        return view
+
+    def infer_written(self) -> list[Tensor]:
+        """As ``infer``, on what was written to ``input_memory``. Raises EngineError."""
+        try:
             self._raw.invoke()
             # get_tensor copies: what it returns stays valid after the next run.
             return [self._raw.get_tensor(index) for index in self._outputs]
         except (RuntimeError, ValueError, AttributeError) as error:
-            raise EngineError(f"the {self.runtime} runtime failed: {first_line(error)}") from None
+            raise self._failed(error) from None
 
     def invoke(self) -> None:
         """Computes once more on whatever the input holds, and copies nothing: the bare runtime, for benchmarks."""
@@ -85,8 +103,11 @@ class Interpreter:
 
     def close(self) -> None:
         """Frees the model's memory, then the delegate; may be called twice."""
-        self._raw = None
+        self._raw = self._open_input = None
         self._delegate = None
+
+    def _failed(self, error: Exception) -> EngineError:
+        return EngineError(f"the {self.runtime} runtime failed: {first_line(error)}")
 
 
 def open_interpreter(

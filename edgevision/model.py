@@ -14,12 +14,11 @@ from .data import Frame, Prediction
 from .engines.choice import Choice
 from .engines.table import open_engine
 from .errors import BadInput
-from .preprocess import prepare
-from .protocols import Engine
+from .preprocess import Preparation
+from .protocols import Engine, WritableEngine
 from .rule import Rule
 from .tasks.classification import ClassificationDecoder
 from .tasks.decoder import Decoder, OutputFacts, open_decoder, read_facts
-from .tensors import TensorSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +53,8 @@ class Model:
         self.choice = choice
         """Which engine was asked for and which one runs; None: an engine that the caller brought."""
         self.rule: Rule = card.rule
-        self._input: TensorSpec = engine.inputs[0]
+        self._preparation = Preparation(card.rule, engine.inputs[0])
+        self._writable = _writable(engine, card.rule)
         modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
         self._own_decoder = open_decoder(card, engine.outputs, facts)
         self._decoder: Decoder = self._own_decoder
@@ -69,9 +69,14 @@ class Model:
         """
         start = perf_counter()
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
-        tensor = prepare(frame, self.rule, self._input)
-        prepared = perf_counter()
-        outputs = self.engine.infer(tensor)
+        if self._writable is None:
+            tensor = self._preparation.prepare(frame)
+            prepared = perf_counter()
+            outputs = self.engine.infer(tensor)
+        else:
+            self._preparation.write(frame, self._writable.input_memory)
+            prepared = perf_counter()
+            outputs = self._writable.infer_written()
         inferred = perf_counter()
         prediction = self._decoder.decode(outputs, (frame.width, frame.height), top, threshold)
         prediction.stages_ms.update(
@@ -83,7 +88,7 @@ class Model:
 
     def prepare(self, frame: Frame) -> Tensor:
         """The input tensor for a frame, as ``predict`` makes it."""
-        return prepare(frame, self.rule, self._input)
+        return self._preparation.prepare(frame)
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
         """The scores 0..1 of all classes of a classifier, (classes,). Raises BadInput for other models, EngineError."""
@@ -136,6 +141,13 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
     facts = read_facts(file, card.task)
     with modelfile.about(file.path):
         return Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
+
+
+def _writable(engine: Engine, rule: Rule) -> WritableEngine | None:
+    """The engine, if a prepared frame can be written right into its input."""
+    spec = engine.inputs[0]
+    fits = spec.shape == (1, rule.height, rule.width, rule.channels)
+    return engine if fits and isinstance(engine, WritableEngine) else None
 
 
 def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:

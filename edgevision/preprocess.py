@@ -7,10 +7,7 @@ more than a small model's inference (1280x720 to 224x224, one thread: 5x3 area 0
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from functools import lru_cache
-from threading import local
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,45 +15,20 @@ import numpy as np
 
 from .data import Frame
 from .errors import BadInput
+from .geometry import Geometry, plan
 from .rule import Rule
+from .step_memory import StepMemory
 from .tensors import TensorSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from .data import Pixels, Tensor
 
-
-MAX_KEPT = 4_000_000
-"""Bytes of the largest block that is kept: a camera's frames are halved into less, and photos differ in size anyway."""
-
-
-class _Kept(local):
-    """The blocks of each thread, by the step that fills them."""
-
-    def __init__(self) -> None:
-        self.blocks: dict[int, Pixels] = {}
-
-
-_kept = _Kept()
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """Which part of a frame goes to which part of the model's input."""
-
-    source: tuple[int, int, int, int]
-    """x, y, width, height in pixels of the frame."""
-    halvings: int
-    """How often ``source`` is halved before the bilinear resize; its size can be halved that often."""
-    target: tuple[int, int, int, int]
-    """x, y, width, height in pixels of the model's input."""
-
-    def to_frame(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the model's input (pixels) as a point of the frame (pixels)."""
-        sx, sy, sw, sh = self.source
-        tx, ty, tw, th = self.target
-        return sx + (x - tx) * sw / tw, sy + (y - ty) * sh / th
+BYTE = np.dtype(np.uint8)
+_memory = StepMemory()
 
 
 def prepare(frame: Frame, rule: Rule, spec: TensorSpec) -> Tensor:
@@ -68,12 +40,42 @@ def pixels(frame: Frame, rule: Rule) -> Pixels:
     """A frame cropped, resized and in the rule's channel order: uint8, (height, width, channels). Raises BadInput."""
     _check(frame)
     geometry = plan(frame.width, frame.height, rule)
-    small = _resize(frame.pixels, geometry)
-    # Swapping what is left after the resize is free; swapping a full frame is not.
-    small = _reorder(small, frame.order, rule.order)
-    if geometry.target[2:] != (rule.width, rule.height):
-        small = _on_border(small, geometry, rule)
-    return small if small.ndim == 3 else small[:, :, np.newaxis]
+    return _finished(_resized(frame.pixels, geometry), frame.order, geometry, rule)
+
+
+class Preparation:
+    """``prepare`` for the frames of one model: what is the same for all of them is worked out once."""
+
+    def __init__(self, rule: Rule, spec: TensorSpec) -> None:
+        self._rule, self._spec = rule, spec
+        self._takes_bytes = takes_bytes(rule, spec)
+        self._shape = (1, rule.height, rule.width, rule.channels)
+        self._last: tuple[tuple[int, ...], Geometry] | None = None
+        """Shape of the last frame, and what was planned for it."""
+
+    def prepare(self, frame: Frame) -> Tensor:
+        """As the function of this name. Raises BadInput."""
+        geometry = self._planned(frame)
+        return self._stored(_finished(_resized(frame.pixels, geometry), frame.order, geometry, self._rule))
+
+    def write(self, frame: Frame, memory: Callable[[], Tensor]) -> None:
+        """The same into memory of the tensor's shape and type, which is asked for last and not held. Raises BadInput."""
+        geometry = self._planned(frame)
+        resized = _resized(frame.pixels, geometry)
+        there = memory()[0]
+        made = _finished(resized, frame.order, geometry, self._rule, there if self._takes_bytes else None)
+        if made is not there:
+            there[...] = self._stored(made)[0]
+
+    def _planned(self, frame: Frame) -> Geometry:
+        _check(frame)
+        shape, last = frame.pixels.shape, self._last
+        if last is None or last[0] != shape:
+            last = self._last = shape, plan(frame.width, frame.height, self._rule)
+        return last[1]
+
+    def _stored(self, picture: Pixels) -> Tensor:
+        return picture.reshape(self._shape) if self._takes_bytes else quantize(picture, self._rule, self._spec)
 
 
 def quantize(picture: Pixels, rule: Rule, spec: TensorSpec) -> Tensor:
@@ -100,75 +102,35 @@ def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
     return rule.scalar and abs(spec.scale * rule.std[0] - 1.0) < 1e-3 and abs(spec.zero_point - rule.mean[0]) <= 0.51
 
 
-@lru_cache(maxsize=64)
-def plan(width: int, height: int, rule: Rule) -> Geometry:
-    """Where the parts of a frame of this size go (pixels)."""
-    if rule.resize == "letterbox":
-        source, target = (0, 0, width, height), _letterbox(width, height, rule)
-    else:
-        source, target = (0, 0, width, height), (0, 0, rule.width, rule.height)
-        if rule.resize == "crop":
-            source = _crop(width, height, rule)
-    ratio = min(source[2] // target[2], source[3] // target[3])
-    halvings = max(0, ratio.bit_length() - 1)
-    return Geometry(_trim(source, 1 << halvings), halvings, target)
-
-
-def _crop(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
-    """The largest centred part of the input's shape, times the crop fraction."""
-    scale = min(width / rule.width, height / rule.height) * rule.crop_fraction
-    w = min(width, max(1, int(rule.width * scale + 0.5)))
-    h = min(height, max(1, int(rule.height * scale + 0.5)))
-    return (width - w) // 2, (height - h) // 2, w, h
-
-
-def _letterbox(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
-    scale = min(rule.width / width, rule.height / height)
-    w = min(rule.width, max(1, int(width * scale + 0.5)))
-    h = min(rule.height, max(1, int(height * scale + 0.5)))
-    if rule.align == "top_left":
-        return 0, 0, w, h
-    return (rule.width - w) // 2, (rule.height - h) // 2, w, h
-
-
-def _trim(source: tuple[int, int, int, int], factor: int) -> tuple[int, int, int, int]:
-    """Leaves out the few edge pixels (less than one of the model's) that do not fill a block."""
-    x, y, w, h = source
-    rest_w, rest_h = w % factor, h % factor
-    return x + rest_w // 2, y + rest_h // 2, w - rest_w, h - rest_h
-
-
-def _resize(full: Pixels, geometry: Geometry) -> Pixels:
+def _resized(full: Pixels, geometry: Geometry) -> Pixels:
     """The part that is wanted, in its new size; four channels where there were three and something was interpolated."""
     x, y, w, h = geometry.source
     part: Pixels = full[y : y + h, x : x + w]
     size = geometry.target[2:]
-    for step in range(geometry.halvings):
+    blocks = iter(_memory.blocks(geometry, full.shape[2:]))
+    for _ in range(geometry.halvings):
         half = (part.shape[1] // 2, part.shape[0] // 2)
-        block = None if half == size else _block(step, (half[1], half[0], *part.shape[2:]))
-        part = cv2.resize(part, half, block, interpolation=cv2.INTER_AREA)  # noqa: TID251
+        part = cv2.resize(part, half, next(blocks), 0, 0, cv2.INTER_AREA)  # noqa: TID251
     if (part.shape[1], part.shape[0]) == size:
         return part
-    block = None
     if part.ndim == 3:
         # OpenCV's exact resize of four channels takes two thirds of the time of three, and gives the same bytes.
-        part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, _block(-2, (*part.shape[:2], 4)))
-        block = _block(-1, (size[1], size[0], 4))
-    resized: Pixels = cv2.resize(part, size, block, interpolation=cv2.INTER_LINEAR_EXACT)  # noqa: TID251
+        part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, next(blocks))
+    resized: Pixels = cv2.resize(part, size, next(blocks), 0, 0, cv2.INTER_LINEAR_EXACT)  # noqa: TID251
     return resized
 
 
-def _block(step: int, shape: tuple[int, ...]) -> Pixels | None:
-    """Memory for what one step hands to the next, kept from frame to frame: fresh pages would cost as much as the step."""
-    if math.prod(shape) > MAX_KEPT:
-        return None
-    block = _kept.blocks.get(step)
-    if block is None or block.shape != shape:
-        block = _kept.blocks[step] = np.empty(shape, np.uint8)
-    return block
+def _finished(picture: Pixels, order: str, geometry: Geometry, rule: Rule, out: Pixels | None = None) -> Pixels:
+    """Resized pixels in the rule's channel order, with its border; in ``out`` where the last step can write there."""
+    bordered = geometry.target[2:] != (rule.width, rule.height)
+    # Swapping what is left after the resize is free; swapping a full frame is not.
+    small = _reordered(picture, order, rule.order, None if bordered else out)
+    if bordered:
+        small = _on_border(small, geometry, rule)
+    return small if small.ndim == 3 else small[:, :, np.newaxis]
 
 
-def _reorder(picture: Pixels, have: str, want: str) -> Pixels:
+def _reordered(picture: Pixels, have: str, want: str, out: Pixels | None) -> Pixels:
     wide = picture.ndim == 3 and picture.shape[2] == 4
     if have == want and not wide:
         return np.ascontiguousarray(picture)
@@ -180,7 +142,7 @@ def _reorder(picture: Pixels, have: str, want: str) -> Pixels:
         code = cv2.COLOR_BGRA2BGR
     else:
         code = cv2.COLOR_BGRA2RGB if wide else cv2.COLOR_BGR2RGB
-    reordered: Pixels = cv2.cvtColor(picture, code)
+    reordered: Pixels = cv2.cvtColor(picture, code, out)
     return reordered
 
 
@@ -222,6 +184,6 @@ def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
 def _check(frame: Frame) -> None:
     shape, dtype = frame.pixels.shape, frame.pixels.dtype
     good = len(shape) == 2 if frame.order == "GRAY" else len(shape) == 3 and shape[2] == 3
-    if not good or dtype != np.uint8 or 0 in shape:
+    if not good or dtype != BYTE or 0 in shape:
         expected = "(height, width)" if frame.order == "GRAY" else "(height, width, 3)"
         raise BadInput(f"a {frame.order} frame must be uint8 {expected}, not {dtype} {shape}")

@@ -50,6 +50,17 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class WritableEngine(Engine, Protocol):
+    """An engine whose input can be written where it is read, which spares a copy."""
+
+    def input_memory(self) -> Tensor:
+        """The input tensor, to be written and let go of before the model runs."""
+
+    def infer_written(self) -> list[Tensor]:
+        """As ``infer``, on what ``input_memory`` holds."""
+
+
+@runtime_checkable
 class Sink(Protocol):
     """Somewhere predictions go."""
 

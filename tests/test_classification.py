@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgevision import open_model, pictures
 from edgevision.card import ModelCard
@@ -88,3 +90,28 @@ def test_a_real_classifier_is_run_by_its_metadata(shared: Path, kind: str) -> No
         found = model.predict(frame)
     assert [label.name for label in found.labels][:2] == ["Egyptian cat", "tabby"]
     assert [label.index for label in found.labels][:2] == [286, 282]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["uint8", "int8"]),
+    st.sampled_from(["softmax", "sigmoid", "none"]),
+    st.lists(st.integers(0, 255), min_size=2, max_size=60),
+    st.integers(1, 70),
+    st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 1.0]),
+)
+def test_looked_up_scores_are_the_computed_ones(
+    dtype: str, activation: str, stored: list[int], top: int, threshold: float
+) -> None:
+    values = np.array([stored], np.uint8).view(dtype)
+    spec = TensorSpec("out", values.shape, dtype, 1 / 255, 3 if dtype == "uint8" else -120)
+    plain = card(activation, ())
+    found = labels(values, spec, plain, top, threshold)
+    computed = classification.best(classification.scores(values, spec, activation), plain, top, threshold)
+    assert found == computed
+
+
+@given(st.lists(st.integers(-(2**15), 2**15 - 1), max_size=60), st.integers(0, 70))
+def test_leaders_are_the_first_of_a_stable_sort(values: list[int], count: int) -> None:
+    found = list(classification.leaders(np.array(values, np.int16), count))
+    assert found == [(i, values[i]) for i in sorted(range(len(values)), key=lambda i: -values[i])[:count]]

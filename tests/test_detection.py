@@ -20,8 +20,8 @@ from edgevision.card import ModelCard
 from edgevision.data import Detection, Frame
 from edgevision.detection_operator import class_count, result_outputs
 from edgevision.errors import BadInput, BadModel
+from edgevision.geometry import plan
 from edgevision.metadata import AssociatedFile, Box, Metadata, ProcessUnit, TensorMetadata
-from edgevision.preprocess import plan
 from edgevision.rule import Resize, Rule
 from edgevision.tasks import calibration
 from edgevision.tasks.decoder import OutputFacts, open_decoder

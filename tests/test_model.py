@@ -11,7 +11,7 @@ import edgevision
 from edgevision import modelfile
 from edgevision.card import ModelCard
 from edgevision.data import Frame
-from edgevision.errors import BadInput, BadModel, MissingFile
+from edgevision.errors import BadInput, BadModel, EngineError, MissingFile
 from edgevision.interpreter import open_interpreter
 from edgevision.rule import Rule
 
@@ -59,6 +59,34 @@ def test_outputs_are_copies(tiny: Path) -> None:
     kept = first.copy()
     engine.infer(np.full(shape, 255, np.uint8))
     assert np.array_equal(first, kept)
+
+
+def test_answers_are_those_of_the_prepared_tensor(tiny: Path, tmp_path: Path) -> None:
+    """``predict`` writes right into the runtime's memory; ``infer`` copies a tensor there."""
+    rng = np.random.default_rng(3)
+    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+        for size in ((40, 60), (300, 200), model.engine.inputs[0].shape[1:3]):
+            frame = Frame(rng.integers(0, 256, (*size, 3), np.uint8), "BGR")
+            (expected,) = model.engine.infer(model.prepare(frame))
+            model.predict(np.zeros((9, 9, 3), np.uint8))
+            again = {label.index: label.score for label in model.predict(frame, top=3).labels}
+            assert again == pytest.approx(dict(enumerate(model.engine.outputs[0].scale * expected[0])), abs=1e-5)
+
+
+def test_a_refused_frame_does_not_stop_the_runtime(tiny: Path, tmp_path: Path) -> None:
+    """The runtime does not run while somebody holds its memory, an exception's frames included."""
+    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+        with pytest.raises(BadInput) as held:
+            model.predict(np.zeros((20, 20, 4), np.uint8))
+        assert model.predict(np.zeros((20, 20, 3), np.uint8)).top is not None
+        assert held.value
+
+
+def test_a_closed_model_says_so(tiny: Path, tmp_path: Path) -> None:
+    model = edgevision.open_model(carded(tiny, tmp_path), threads=1)
+    model.close()
+    with pytest.raises(EngineError, match="closed"):
+        model.predict(np.zeros((20, 20, 3), np.uint8))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((20, 20, 3), np.float32), np.zeros((20, 20, 4), np.uint8)])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from edgevision.data import Frame
 from edgevision.errors import BadInput
-from edgevision.preprocess import pixels, plan, prepare, quantize, takes_bytes
+from edgevision.geometry import plan
+from edgevision.preprocess import Preparation, pixels, prepare, quantize, takes_bytes
 from edgevision.rule import Rule
 from edgevision.tensors import TensorSpec
 
@@ -136,6 +137,22 @@ def test_raw_bytes_where_the_quantization_is_the_rule() -> None:
     rgb = picture(48, 32)
     assert np.array_equal(prepare(Frame(rgb, "RGB"), rule, BYTES)[0], rgb)
     assert not takes_bytes(Rule(48, 32, mean=(0.0,), std=(255.0,)), BYTES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules, st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), min_size=1, max_size=4), st.booleans())
+def test_written_into_memory_it_is_the_same(rule: Rule, sizes: list[tuple[int, int]], raw: bool) -> None:
+    """Frame after frame of different sizes and orders, into the memory of the one before."""
+    shape = (1, rule.height, rule.width, 3)
+    spec = TensorSpec("in", shape, "uint8") if raw else TensorSpec("in", shape, "int8", 1.0, -128)
+    preparation, memory = Preparation(rule, spec), np.full(shape, 77, spec.dtype)
+    for width, height in sizes:
+        rgb = picture(width, height)
+        for frame in (Frame(rgb, "RGB"), Frame(rgb, "BGR"), Frame(rgb[..., 0].copy(), "GRAY")):
+            preparation.write(frame, lambda: memory)
+            expected = prepare(frame, rule, spec)
+            assert memory.dtype == expected.dtype and np.array_equal(memory, expected)
+            assert np.array_equal(preparation.prepare(frame), expected)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])

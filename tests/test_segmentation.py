@@ -19,7 +19,7 @@ from edgevision.card import ModelCard
 from edgevision.class_labels import fit_labels
 from edgevision.data import Prediction
 from edgevision.errors import BadInput, BadModel
-from edgevision.preprocess import plan
+from edgevision.geometry import plan
 from edgevision.rule import Resize, Rule
 from edgevision.tasks.decoder import open_decoder
 from edgevision.tasks.segmentation import UNSEEN, over_frame, stretch

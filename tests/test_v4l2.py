@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from edgevision import pictures
 from edgevision.data import Frame
 from edgevision.errors import BadInput, CameraError, CameraLost
-from edgevision.preprocess import plan
+from edgevision.geometry import plan
 from edgevision.rule import Rule
 
 CAPTURE, META, OUTPUT, M2M, DEVICE_CAPS = 0x1, 0x0080_0000, 0x2, 0x8000, 0x8000_0000

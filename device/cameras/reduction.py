@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgevision.preprocess import plan
+from edgevision.geometry import plan
 
 from .turned import turned_size
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from ..data import Tensor
 
 
+FEW = 10
+"""Up to so many are looked for one by one, which is quicker than to sort."""
+TAKEN = np.iinfo(np.int32).min
+"""Less than any value that an output stores."""
+
+
 class ClassificationDecoder:
     """Outputs of one classifier as labels."""
 
@@ -29,10 +36,13 @@ class ClassificationDecoder:
         self._threshold = card.threshold or 0.0
         self._calibration = calibration.find(facts.metadata, facts.files)
         classes(self._spec, card.activation)
+        self._bytes = None if self._calibration else ByteScores.of(self._spec, card)
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
         """At most ``top`` labels of at least ``threshold``, best first."""
         limit = self._threshold if threshold is None else threshold
+        if self._bytes is not None:
+            return Prediction(self._card.task, self._bytes.best(outputs[0], top, limit))
         return Prediction(self._card.task, best(self._scores(outputs), self._card, top, limit))
 
     def scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
@@ -42,6 +52,52 @@ class ClassificationDecoder:
     def _scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
         found = scores(outputs[0], self._spec, self._card.activation)
         return self._calibration.apply(found, np.arange(found.size)) if self._calibration else found
+
+
+class ByteScores:
+    """``best`` of a classifier whose output has 8 bits: the score of each of the 256 values is looked up, not computed.
+
+    Nothing is done for the classes that are not answered, and the answers are the same to the last bit.
+    """
+
+    def __init__(self, spec: TensorSpec, card: ModelCard) -> None:
+        limits = np.iinfo(spec.dtype)
+        values = np.arange(limits.min, limits.max + 1).astype(spec.dtype)
+        self._card, self._least = card, int(limits.min)
+        self._exact: list[float] = scores(values, spec, card.activation).tolist()
+        """By value, from the least one; what the threshold is compared with."""
+        self._shown = [_unit(score) for score in self._exact]
+
+    @classmethod
+    def of(cls, spec: TensorSpec, card: ModelCard) -> ByteScores | None:
+        """None where a score is not a matter of its own value alone."""
+        several = math.prod(spec.shape[1:]) > 1
+        plain = card.activation in ("softmax", "sigmoid", "none")
+        return cls(spec, card) if spec.quantized and spec.dtype in ("uint8", "int8") and several and plain else None
+
+    def best(self, output: Tensor, top: int, threshold: float) -> tuple[Label, ...]:
+        """As the function of this name."""
+        limit = float(np.float32(threshold))  # as precise as the scores are
+        exact, shown, least, name = self._exact, self._shown, self._least, self._card.label
+        found = []
+        for index, stored in leaders(output.reshape(-1), top):
+            if exact[stored - least] < limit:
+                break
+            found.append(Label(index, name(index), shown[stored - least]))
+        return tuple(found)
+
+
+def leaders(values: npt.NDArray[Any], count: int) -> Iterator[tuple[int, int]]:
+    """Index and value of the largest whole numbers of at most 16 bits, (n,), largest first, equal ones by lowest index."""
+    left = values.astype(np.int32)
+    if count > FEW:
+        for index in np.argsort(-left, kind="stable")[:count].tolist():
+            yield index, left.item(index)
+        return
+    for _ in range(min(count, left.size)):
+        index = int(left.argmax())
+        yield index, left.item(index)
+        left[index] = TAKEN
 
 
 def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..card import ModelCard
 from ..data import Detection, Prediction
 from ..errors import BadModel
-from ..preprocess import Geometry, plan
+from ..geometry import Geometry, plan
 from ..tensors import TensorSpec
 from . import calibration
 from .decoder import OutputFacts

@@ -10,7 +10,7 @@ import numpy as np
 from ..card import ModelCard
 from ..data import Prediction, Region
 from ..errors import BadModel
-from ..preprocess import plan
+from ..geometry import plan
 from ..rule import Rule
 from ..tensors import TensorSpec
 from .decoder import OutputFacts
