@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgevision.device.provision import keys
@@ -20,9 +21,16 @@ FILES = {
 }
 
 
-def build(path: Path, python: str = "3.11", arch: str = "aarch64", sign: Path | None = None, padding: int = 0) -> Path:
+def build(
+    path: Path,
+    python: str = "3.11",
+    arch: str = "aarch64",
+    sign: Path | None = None,
+    padding: int = 0,
+    files: Mapping[str, bytes] = FILES,
+) -> Path:
     """``padding``: bytes that no packing makes smaller."""
-    files = dict(FILES)
+    files = dict(files)
     if padding:
         files["wheels/padding-1-py3-none-any.whl"] = b"".join(
             hashlib.sha256(number.to_bytes(8)).digest() for number in range(padding // 32)

@@ -15,14 +15,24 @@ from .boot import read_boot_files
 FILE = "edgevision/status.json"
 STATES = ("pending", "running", "ok", "failed")
 STEPS = {
-    # What a step does, and what to do where it failed.
+    # What a step does, and what to do where it failed. A prepared card begins with firstboot, system and room.
+    "firstboot": ("taking over what the card brings", "prepare the card again: edgevision flash image"),
+    "system": ("making the card's settings", "correct device.toml and prepare the card again"),
+    "room": ("making room", "start the machine again; if it fails again, take another card"),
     "check": ("looking at the bundle", "make the bundle again for this machine, or copy it again"),
     "unpack": ("unpacking the bundle", "make room on the card, or take a larger one"),
     "environment": ("installing the libraries", "make the bundle again; a wheel is missing or not for this system"),
     "prove": ("running the model's self-test", "convert the model again; if only this machine fails, keep this report"),
     "switch": ("making the release the current one", "start the installer again; the card may be failing"),
-    "service": ("installing the service", "on the machine: journalctl -u edgevision, then start the installer again"),
+    "service": ("installing the service", "look at the camera; on the machine: journalctl -u edgevision; then start again"),
+    "answer": ("waiting for the first answer", "look at the camera and its cable, then start the machine again"),
+    "clean": ("taking the bundle and the secrets off the card", "start the machine again; the service runs already"),
 }
+CUT_OFF = "it is at it still, or was cut off there (power?); the next attempt starts anew"
+CUT_OFF_EARLY = (
+    "it is at it still, or was cut off there (power?): then the machine starts as an ordinary one, and nothing is "
+    "installed; write the card again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Found:
             yield "not begun: start the machine with this card in it"
         elif state == "running":
             yield f"{doing}: {message}"
-            yield "it is at it still, or was cut off there (power?); the next attempt starts anew"
+            yield CUT_OFF_EARLY if step == "firstboot" else CUT_OFF
         else:
             yield f"failed while {doing}: {message}"
             yield f"what to do: {remedy}"

@@ -31,7 +31,7 @@ def first_boot(card: Path, root: Path, status: Status) -> None:
     take_keys(card, device, root)
     setup_unit.place(card, root)
     make_settings(device, root, status)
-    status.step("firstboot", "done; the next start installs the bundle", device.release)
+    status.step("room", "the card's settings are made; the next start installs the bundle", device.release)
 
 
 def make_settings(device: Device, root: Path, status: Status) -> None:

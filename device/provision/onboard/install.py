@@ -76,7 +76,6 @@ def install(wish: Wish, status: Status) -> Installed:
         release = home / RELEASES / checked.manifest.id
         if not (release / DONE).exists():
             _discard_half_made(home)
-            check_room(checked.manifest, home)
             _build(wish.bundle, keys, checked.manifest, release, status)
         _trust(wish)
         status.step("switch", f"{CURRENT} is now {release.name}")
@@ -96,11 +95,10 @@ def _told(checked: Checked) -> str:
 
 def _build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
     """Fills the release's folder; its last file says that it is whole."""
-    if release.exists():
-        shutil.rmtree(release)
+    status.step("unpack", f"to {release}")
+    check_room(manifest, release.parents[1])
     release.mkdir(parents=True)
     try:
-        status.step("unpack", f"to {release}")
         if read(bundle, keys, release).manifest != manifest:
             raise Refused("the bundle changed while it was read")
         status.step("environment", f"installing {len(manifest.wheels)} libraries")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+
+from .placing import place_text
 
 State = Literal["running", "ok", "failed"]
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -64,13 +65,8 @@ class Status:
             "time_monotonic": round(time.monotonic(), 3),
             "boot_id": BOOT_ID.read_text().strip() if BOOT_ID.exists() else None,
         }
-        self._path.parent.mkdir(exist_ok=True)
-        part = self._path.with_name(self._path.name + ".part")
-        with part.open("w", encoding="utf-8") as stream:
-            json.dump(value, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(self._path)
+        # Synced with its folder: a card's FAT may otherwise name half a file for a minute, and a power cut leaves it so.
+        place_text(self._path, json.dumps(value))
 
 
 def complain(message: str) -> None:

@@ -103,16 +103,17 @@ def _create(name: str, root: Path) -> None:
 
 
 def _rename(old: str, new: str, root: Path) -> None:
-    if root == Path("/") and os.access(HELPER, os.X_OK):
-        with suppress(Refused):  # its last words are about services that do not run yet; what counts is looked at below
-            run([HELPER, new, LOCKED], "userconf", root)
-    if find(root, name=new) is None:
-        run(["usermod", *options(root), "-l", new, old], "usermod", root)
+    """The account itself last: as long as it has its old name, all of this is done again."""
     for path in (root / "etc/subuid", root / "etc/subgid"):
         lines = read_text(path).splitlines(keepends=True)
         moved = [f"{new}:{line.removeprefix(old + ':')}" if line.startswith(f"{old}:") else line for line in lines]
         if moved != lines:
             place(path, "".join(moved).encode("utf-8", "surrogateescape"))
+    if root == Path("/") and os.access(HELPER, os.X_OK):
+        with suppress(Refused):  # its last words are about services that do not run yet; what counts is looked at below
+            run([HELPER, new, LOCKED], "userconf", root)
+    if find(root, name=new) is None:
+        run(["usermod", *options(root), "-l", new, old], "usermod", root)
 
 
 def _put_right(account: Account, root: Path) -> Account:
