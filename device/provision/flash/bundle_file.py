@@ -11,7 +11,7 @@ from pathlib import Path
 from edgevision.errors import BadInput
 from edgevision.files import require_file
 
-from ..onboard.manifest import CONFIG, Manifest
+from ..onboard.manifest import CONFIG, MAX_BYTES, Manifest
 from ..onboard.packed import Packed, Refused
 from ..onboard.reading import Checked, read
 
@@ -28,7 +28,9 @@ class BundleFile:
 
 def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
     """``keys``: public keys of which one must have signed it. Raises MissingFile, BadInput."""
-    content = require_file(path, "bundle").read_bytes()
+    if require_file(path, "bundle").stat().st_size > MAX_BYTES:
+        raise BadInput(f"{path} is no bundle: it is larger than any; edgevision bundle MODEL makes one")
+    content = path.read_bytes()
     try:
         found = check(content, keys)
         return BundleFile(content, found.manifest, _one(content, CONFIG))
