@@ -36,20 +36,34 @@ def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda text, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-    task = progress.add_task("", total=None)
-    shown = ""
+    progress = Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # What a program reads there must not become a part of the picture on stderr.
+        redirect_stderr=False,
+    )
+    tasks: dict[str, TaskID] = {}
 
     def update(text: str, done: int, total: int) -> None:
-        nonlocal shown
         progress.start()
-        if text != shown:
-            progress.reset(task, description=text, total=total)
-            shown = text
-        progress.update(task, completed=done)
+        if text not in tasks:
+            for task in tasks.values():
+                progress.update(task, visible=False)
+            tasks[text] = progress.add_task(text, total=total)
+        progress.update(tasks[text], completed=done)
 
     try:
         yield update

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,9 +44,10 @@ WHOLE_FROM = len(STEPS) - 3
 
 
 @pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Setup:
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Setup]:
     """A card that may be written."""
-    return Setup(tmp_path, monkeypatch, capsys)
+    yield Setup(tmp_path, monkeypatch, capsys)
+    shutil.rmtree(tmp_path)  # pytest would keep the disks of all tests
 
 
 def half_written(disk: Path) -> bool:
@@ -190,3 +193,4 @@ def test_killed_at_every_step(tmp_path: Path, step: int) -> None:
         assert half_written(disk)
     else:
         assert content[:IMAGE_BYTES] == image.read_bytes()
+    shutil.rmtree(tmp_path)

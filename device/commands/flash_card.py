@@ -80,7 +80,8 @@ def card(
             made = examine(output)
             require_sound(made)
             known = Choice(to, choice.allowed, expect_serial, (*given, output), made.bytes)
-            show_end(write_card(made, known, verdict.drive, host, said.report), said, as_json)
+            written = write_card(made, known, verdict.drive, host, said.report)
+    show_end(written, said, as_json)
 
 
 @contextmanager

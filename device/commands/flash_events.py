@@ -14,6 +14,7 @@ from edgevision.errors import EdgeVisionError
 from edgevision.runs import dump
 from edgevision.terminal import bytes_bar, note
 
+from ..provision.flash.half_made import ended_by_signals
 from ..provision.flash.meter import Meter
 from ..provision.flash.writing import PHASES
 
@@ -35,18 +36,18 @@ TEXTS = {
 class Events:
     """Takes what ``writing.Report`` takes, and the end."""
 
-    def __init__(
-        self, as_json: bool, show: Callable[[str, int, int], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.phase = ""
         self.meter = Meter(clock)
-        self._as_json, self._show, self._clock = as_json, show, clock
+        self.show: Callable[[str, int, int], None] = lambda text, done, total: None
+        """Draws it."""
+        self._as_json, self._clock = as_json, clock
         self._said = clock()
 
     def report(self, phase: str, done: int, total: int) -> None:
         """A line where a phase begins and ends, and now and then between."""
         progress = self.meter.at(phase, done, total)
-        self._show(TEXTS.get(phase, phase), done, total)
+        self.show(TEXTS.get(phase, phase), done, total)
         now = self._clock()
         if phase != self.phase or done == total or now - self._said >= EVERY_S:
             self.phase, self._said = phase, now
@@ -63,17 +64,17 @@ class Events:
 
 @contextmanager
 def events(as_json: bool, quiet: bool) -> Iterator[Events]:
-    """A program always gets a last line, whatever happens; a person is told what a break leaves behind."""
-    with bytes_bar(quiet) as show:
-        made = Events(as_json, show)
-        try:
+    """A program always gets a last line; a person is told what a break, by Ctrl-C or SIGTERM, leaves behind."""
+    made = Events(as_json)
+    try:
+        with ended_by_signals(), bytes_bar(quiet) as made.show:
             yield made
-        except EdgeVisionError as error:
-            made.end("failed", exit_code=error.exit_code, message=str(error))
-            raise
-        except (KeyboardInterrupt, click.Abort):
-            half = made.phase in PHASES
-            made.end("failed", exit_code=130, message="interrupted")
-            if half:
-                note("the card is half-written now and starts nothing: write it again")
-            raise
+    except EdgeVisionError as error:
+        made.end("failed", exit_code=error.exit_code, message=str(error))
+        raise
+    except (KeyboardInterrupt, SystemExit) as error:
+        code = error.code if isinstance(error, SystemExit) else 130
+        made.end("failed", exit_code=code, message="interrupted")
+        if made.phase in PHASES:
+            note("the card is half-written now and starts nothing: write it again")
+        raise

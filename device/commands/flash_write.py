@@ -50,7 +50,8 @@ def write(
         confirm(verdict, f"{image} ({found.bytes / 1e9:.2f} GB), {found.said}", yes, expect_serial)
         if sha256:
             check_sha256(image, sha256, said.report)
-        show_end(write_card(found, choice, verdict.drive, host, said.report), said, as_json)
+        card = write_card(found, choice, verdict.drive, host, said.report)
+    show_end(card, said, as_json)
 
 
 def show_end(card: Card, said: Events, as_json: bool) -> None:
@@ -66,9 +67,12 @@ def show_end(card: Card, said: Events, as_json: bool) -> None:
     )
     if as_json:
         return
-    took = sum(seconds.values())
+    rates = [f"{written.bytes / 1e6 / max(seconds[phase], 1e-3):.0f} MB/s" for phase in ("write", "verify")]
     click.echo(
-        f"wrote {device}: {written.bytes / 1e9:.2f} GB in {took:.0f} s, read back and equal, sha256 {written.sha256}"
+        f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, read back and equal at {rates[1]}, "
+        f"sha256 {written.sha256}"
     )
     again = "" if card.partitions_known else "; to look at it here, take it out and put it in again"
     click.echo(f"the card may be taken out{again}")
+    if card.prepared:
+        click.echo(f"next: start the Raspberry Pi with it; if it does not answer: edgevision flash status {device}")

@@ -33,9 +33,9 @@ class Terminal(io.StringIO):
 
 @cache
 def image_bytes(size: int) -> bytes:
-    """At random, with a partition table's signature."""
+    """At random, but for an empty partition table."""
     content = bytearray(random.Random(7).randbytes(size))
-    content[510:512] = b"\x55\xaa"
+    content[446:512] = bytes(64) + b"\x55\xaa"
     return bytes(content)
 
 

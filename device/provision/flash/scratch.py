@@ -10,20 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .half_made import ended_by_signals
-
 PREFIX = "edgevision-card-"
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Readable by nobody else, and gone in every ending; what a kill left is removed by the next one.
+    """Readable by nobody else, and gone when the block ends; what a kill left is removed by the next one.
 
     In TMPDIR, or else in /var/tmp, since /tmp is often in memory.
     """
     above = Path(os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else tempfile.gettempdir()))
     _remove_leftovers(above)
-    with ended_by_signals(), tempfile.TemporaryDirectory(prefix=PREFIX, dir=above) as name:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=above) as name:
         handle = os.open(name, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
