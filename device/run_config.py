@@ -75,13 +75,16 @@ def dumps(command: click.Command, given: Mapping[str, Any], path: Path) -> str:
     lines = [HEADER.format(name=path.name)]
     for key, parameter in keys(command).items():
         value = given.get(parameter.name or "")
-        text = getattr(parameter, "help", None) or "The .tflite to run."
-        lines.append("# " + " ".join(text.split()))
-        if value is None or value == ():
-            lines.append(f"# {key} =\n")
-        else:
-            lines.append(f"{key} = {toml_file.literal(_to_file(value, parameter, path.parent))}\n")
+        there = value is not None and value is not False  # what is off is so without a file
+        lines.append(entry(key, parameter, _to_file(value, parameter, path.parent) if there else None))
     return "\n".join(lines)
+
+
+def entry(key: str, parameter: click.Parameter, value: Any) -> str:
+    """An option's help as a comment, and the line that gives it; a comment, too, where there is nothing to give."""
+    text = getattr(parameter, "help", None) or "The .tflite to run."
+    given = f"# {key} =" if value is None else f"{key} = {toml_file.literal(value)}"
+    return f"# {' '.join(text.split())}\n{given}\n"
 
 
 def _checked(where: str, key: str, value: Any, parameter: click.Parameter, ctx: click.Context) -> Any:

@@ -231,10 +231,10 @@ def test_sigterm_while_the_camera_is_reopened(tmp_path: Path) -> None:
     args = command("--camera", "fake:ok*3" + ",lost" * 50 + ",ok", "--json", "--events", "--summary", path)
     with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        while "camera_lost" not in child.stdout.readline():
-            pass
-        seconds = end(child)
         assert child.stderr is not None
+        while "camera_lost" not in (line := child.stdout.readline()):
+            assert line, child.stderr.read()
+        seconds = end(child)
         assert child.returncode == 0, child.stderr.read()
     print(f"ended {seconds:.2f} s after SIGTERM")
     assert json.loads(path.read_text())["stopped_by"] == "signal"

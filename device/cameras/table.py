@@ -93,7 +93,7 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
 
         _refuse_size(spec, wanted)
         return open_stdin(spec, clock, wanted, live=True)
-    if Path(spec).exists() and not _is_camera(spec):
+    if not _is_camera(spec) and Path(spec).exists():
         raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
     return _steady(check_camera(spec), clock, wanted)
 
