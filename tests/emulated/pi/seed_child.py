@@ -15,6 +15,9 @@ from cloudinit.distros import ug_util
 from netplan.parser import Parser
 from netplan.state import State
 
+ACCOUNTS = get_schema()
+NETWORK = get_schema(SchemaType.NETWORK_CONFIG)
+
 
 class Distro:
     """With the first account that Raspberry Pi OS's images name."""
@@ -28,10 +31,9 @@ class Distro:
 def read(folder):
     """The accounts that cloud-init would make. netplan's file is written as cloudinit/net/netplan.py does it."""
     data = yaml.safe_load((folder / "user-data").read_text())
-    validate_cloudconfig_schema(data, schema=get_schema(), strict=True)
+    validate_cloudconfig_schema(data, schema=ACCOUNTS, strict=True)
     network = yaml.safe_load((folder / "network-config").read_text())
-    checked = {"schema": get_schema(SchemaType.NETWORK_CONFIG), "schema_type": SchemaType.NETWORK_CONFIG}
-    validate_cloudconfig_schema(network["network"], strict=True, **checked)
+    validate_cloudconfig_schema(network["network"], NETWORK, SchemaType.NETWORK_CONFIG, strict=True)
     parser, state = Parser(), State()
     with tempfile.TemporaryFile("w+") as stream:
         stream.write(yaml.dump(network, line_break="\n", indent=4, default_flow_style=False))

@@ -1,4 +1,4 @@
-"""What flash writes for Trixie, read by the cloud-init and the netplan of Debian 13 themselves; no board is started."""
+"""What flash writes for Trixie, read by the cloud-init, netplan and NetworkManager of Debian 13; no board is started."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 from edgevision.device.provision.flash.device_config import DeviceConfig, User, Wifi
+from edgevision.device.provision.flash.seeds import settings
 from edgevision.device.provision.flash.seeds.table import BACKENDS
 from edgevision.device.provision.onboard.secrets import MARK, blanked
+from edgevision.device.provision.onboard.system.wifi import keyfile
+
+from tools.emulation.pi_root import RECIPES
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2] / ".cache/roots/pi-trixie"
+ROOT = RECIPES["trixie"].folder
 QEMU = ["qemu-aarch64-static", "-L", str(ROOT)]
 PSK = "0123456789abcdef" * 4
 HASH = "$6$saltsalt$" + "aB3./" * 17 + "x"
@@ -30,7 +34,9 @@ WIFIS = {
     "open": Wifi(b"", "open"),
 }
 NETWORKS = {
-    f"{kind}-{at}": replace(wifi, ssid=s.encode()) for kind, wifi in WIFIS.items() for at, s in enumerate(SSIDS)
+    f"{kind}-{at}": replace(wifi, ssid=ssid.encode())
+    for kind, wifi in WIFIS.items()
+    for at, ssid in enumerate(SSIDS if kind == "wpa2" else SSIDS[:4])
 }
 USERS = {
     f"user-{sudo}-{'hash' if hashed else 'key'}": User("edge", (KEY,), hashed, sudo)
@@ -42,6 +48,7 @@ CONFIGS = (
     | {name: replace(BARE, user=user) for name, user in USERS.items()}
     | {"whole": DeviceConfig("cam", USERS["user-password-hash"], None, "DE", "de_DE.UTF-8", "de", "Europe/Berlin")}
 )
+BLANKED = [*USERS, "wpa2-0", "wpa3-0"]
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +57,11 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("cases")
     for name, config in CONFIGS.items():
         files = BACKENDS["trixie"].seed(config, "root=PARTUUID=1-02 resize", "edgevision-1").files
-        for suffix, change in (("", lambda _, data: data), ("-blank", blanked)):
+        for suffix in ("", "-blank") if name in BLANKED else ("",):
             folder = place / f"{name}{suffix}"
             folder.mkdir()
             for file in ("user-data", "network-config"):
-                (folder / file).write_bytes(change(file, files[file]))
+                (folder / file).write_bytes(blanked(file, files[file]) if suffix else files[file])
             (folder / "lib/netplan").mkdir(parents=True)
             manager = folder / "lib/netplan/00-network-manager-all.yaml"
             manager.write_text("network: {version: 2, renderer: NetworkManager}\n")
@@ -73,21 +80,38 @@ def read(cases: Path) -> dict[str, Any]:
     return {Path(name).name: one for name, one in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
-def keyfile(folder: Path) -> dict[str, str]:
-    """The wireless network as netplan writes it for NetworkManager, its texts as GKeyFile reads them; empty: none."""
+def of_netplan(folder: Path) -> str:
+    """The wireless network as netplan hands it to NetworkManager; empty: there is none."""
     command = [*QEMU, f"{ROOT}/usr/libexec/netplan/generate", "--root-dir", str(folder)]
     subprocess.run(command, capture_output=True, timeout=120, check=True)
     found = sorted((folder / "run/NetworkManager/system-connections").glob("netplan-wlan0*"))
-    if not found:
-        return {}
+    return found[0].read_text(encoding="utf-8") if found else ""
+
+
+def understood(text: str) -> dict[str, str]:
+    """NetworkManager reads a file and writes what it understood, its own way."""
+    command = [*QEMU, f"{ROOT}/usr/bin/nmcli", "--offline", "connection", "modify", "connection.autoconnect", "yes"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=120, check=True)
+    lines = done.stdout.decode().split("\n")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def unescaped(value: str) -> str:
+    """As GKeyFile has it."""
     escapes = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
-    pairs = (line.split("=", 1) for line in found[0].read_text(encoding="utf-8").split("\n") if "=" in line)
-    return {key: re.sub(r"\\([sntr\\])", lambda match: escapes[match[1]], value) for key, value in pairs}
+    return re.sub(r"\\([sntr\\])", lambda match: escapes[match[1]], value)
+
+
+def ssid_bytes(value: str) -> bytes:
+    """A list of numbers, or a text in which a semicolon is escaped."""
+    if re.fullmatch(r"(\d+;)+", value):
+        return bytes(map(int, value.rstrip(";").split(";")))
+    return unescaped(value).replace("\\;", ";").encode()
 
 
 def test_nothing_is_wrong_with_any_of_them(read: dict[str, Any]) -> None:
     assert {name: one["wrong"] for name, one in read.items() if one["wrong"]} == {}
-    assert len(read) == 2 * len(CONFIGS)
+    assert len(read) == len(CONFIGS) + len(BLANKED)
 
 
 @pytest.mark.parametrize("name", sorted(USERS))
@@ -104,21 +128,20 @@ def test_the_account_is_what_was_asked_for(name: str, read: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_a_network_reaches_networkmanager_as_it_was_given(name: str, cases: Path, read: dict[str, Any]) -> None:
+def test_networkmanager_understands_a_network_as_it_was_given(name: str, cases: Path, read: dict[str, Any]) -> None:
     wifi = NETWORKS[name]
     handed = BACKENDS["trixie"].seed(CONFIGS[name], "root=x resize", "edgevision-1").device.get("wifi")
-    found = keyfile(cases / name)
-    if handed is not None:
-        assert (found, bytes.fromhex(handed["ssid"])) == ({}, wifi.ssid)
-        return
-    assert found["ssid"].encode() == wifi.ssid
-    assert ";" not in found["ssid"], "NetworkManager might read bytes"
-    assert found.get("psk") == (wifi.psk or wifi.passphrase)
-    assert found.get("key-mgmt") == {"wpa2": "wpa-psk", "wpa3": "sae", "open": None}[wifi.security]
-    assert found.get("hidden", "false") == str(wifi.hidden).lower()
+    text = of_netplan(cases / name)
+    assert (handed is None) == bool(text), "netplan or our first start, never both"
+    for one in [text or keyfile(handed), keyfile(settings.wifi(wifi))]:
+        found = understood(one)
+        assert ssid_bytes(found["ssid"]) == wifi.ssid
+        assert found.get("key-mgmt") == {"wpa2": "wpa-psk", "wpa3": "sae", "open": None}[wifi.security]
+        assert unescaped(found.get("psk", "")) == (wifi.psk or wifi.passphrase or "")
+        assert found.get("hidden", "false") == str(wifi.hidden).lower()
 
 
 @pytest.mark.parametrize("kind", ["wpa2", "wpa3"])
 def test_a_blanked_network_is_still_a_locked_one(kind: str, cases: Path, read: dict[str, Any]) -> None:
-    found = keyfile(cases / f"{kind}-0-blank")
-    assert (found["psk"], found["ssid"]) == (MARK, SSIDS[0])
+    found = understood(of_netplan(cases / f"{kind}-0-blank"))
+    assert (found["psk"], ssid_bytes(found["ssid"]).decode()) == (MARK, SSIDS[0])
