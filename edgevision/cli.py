@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("edgevision.device.commands.bundle:bundle", "Pack a model and all it needs on a device into one file."),
     "flash": (
         "edgevision.device.commands.flash:flash",
-        "Find a Raspberry Pi's card; say how far its installation came.",
+        "Make a Raspberry Pi's card; say how far its installation came.",
     ),
     "keys": ("edgevision.device.commands.keys:keys", "Make and show the keys that bundles are signed with."),
     "doctor": (

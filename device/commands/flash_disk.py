@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgevision.commands.options import PATH
 from edgevision.errors import Cancelled, FlashRefused
 
 from ..provision.flash.drive_rules import DOUBTS
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from ..provision.flash.drive_rules import Verdict
     from ..provision.flash.medium import Host
 
+DEVICE = click.Path(path_type=Path, readable=False)
+"""Whether it may be read and written is told later, with what to do."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -37,7 +38,7 @@ def disk_options(function: F) -> F:
         "--json", "as_json", is_flag=True, help="A line of JSON on stdout for each event; all else goes to stderr."
     )(function)
     return click.option(
-        "--to", type=PATH, required=True, metavar="DEV", help="The whole disk to overwrite, like /dev/sdb."
+        "--to", type=DEVICE, required=True, metavar="DEV", help="The whole disk to overwrite, like /dev/sdb."
     )(function)
 
 

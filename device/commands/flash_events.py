@@ -51,7 +51,8 @@ class Events:
         now = self._clock()
         if phase != self.phase or done == total or now - self._said >= EVERY_S:
             self.phase, self._said = phase, now
-            self._line(asdict(progress))
+            fields = asdict(progress).items()
+            self._line({key: round(value, 3) if isinstance(value, float) else value for key, value in fields})
 
     def end(self, phase: str, **more: Any) -> None:
         """The last line: done or failed."""
