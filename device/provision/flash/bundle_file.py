@@ -40,10 +40,10 @@ def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
 
 def check(content: bytes, keys: Sequence[Path] = ()) -> Checked:
     """As the device checks it. Raises Refused."""
-    with tempfile.NamedTemporaryFile(suffix=".tar.xz") as stream:
-        stream.write(content)
-        stream.flush()
-        return read(Path(stream.name), keys)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "bundle.tar.xz"
+        path.write_bytes(content)
+        return read(path, keys)
 
 
 def _one(content: bytes, name: str) -> bytes:

@@ -27,6 +27,8 @@ NEEDED = (BUNDLE, INSTALLER, START, DEVICE)
 NEEDED_BY = {"bookworm": (), "trixie": SEEDS}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 MAX_FILES = 100
+STARTED = "first start"
+"""Name of the finding that a card has been in a machine already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +61,44 @@ def check(place: Path, keys: Sequence[Path] = ()) -> list[Finding]:
     """
     first = read_boot_files(place, (CMDLINE, IMAGE, STATUS))
     line = first.get(CMDLINE, b"").decode("utf-8", "replace")
-    found = list(_disk(place, line))
-    if IMAGE not in first:
-        return [*found, Finding(IMAGE, False, "it is not there: this was not prepared, or not to the end", AGAIN)]
+    start = _start(place, line, first)
+    found = [*_disk(place, line, start)]
+    if start.name == STARTED or not all(one.ok for one in found):
+        return [*found, start]
     try:
-        image = _image(first[IMAGE])
+        image = _image(first.get(IMAGE))
     except BadInput as error:
         return [*found, Finding(IMAGE, False, str(error), AGAIN)]
-    found.append(Finding(IMAGE, True, f"{image['release']} for {image['hostname']}, {image['os']}"))
-    start = _start(place, line, first.get(STATUS))
-    found.append(start)
-    if not start.ok or start.todo:
-        return found
+    found += [Finding(IMAGE, True, f"{image['release']} for {image['hostname']}, {image['os']}"), start]
     whole = _Place(place, keys, image, read_boot_files(place, tuple(image["files"])))
     return [*found, *_files(whole), *_settings(whole), _bundle(whole)]
 
 
 def started(findings: Sequence[Finding]) -> bool:
     """Whether the card has been in a machine already."""
-    return any(one.name == "first start" and one.ok and one.todo for one in findings)
+    return any(one.name == STARTED for one in findings)
 
 
-def _disk(place: Path, line: str) -> Iterator[Finding]:
-    """Of an image or card; a mounted partition is the kernel's to judge."""
+def _disk(place: Path, line: str, start: Finding) -> Iterator[Finding]:
+    """Of an image or card; a mounted partition is the kernel's to judge, and one in use is mended at each start."""
     if place.is_dir():
         return
     with place.open("rb") as stream:
         parts = read_partitions(stream)
         fault = root_fault(line, parts.disk_id)
         yield Finding("partitions", not fault, fault or f"disk {parts.disk_id}", AGAIN if fault else "")
+        if start.name == STARTED:
+            return
         fat = Fat32(stream, parts.boot.start)
         faults = fat.faults()
         text = "; ".join(faults[:3]) or f"FAT32, {fat.free / 1e6:.0f} MB are free"
         yield Finding("boot partition", not faults, text, f"fsck.vfat on its partition, or {AGAIN}" if faults else "")
 
 
-def _image(raw: bytes) -> dict[str, Any]:
+def _image(raw: bytes | None) -> dict[str, Any]:
     """Raises BadInput."""
+    if raw is None:
+        raise BadInput("it is not there: this was not prepared, or not to the end")
     try:
         value = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -119,22 +122,19 @@ def _image(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _start(place: Path, line: str, status: bytes | None) -> Finding:
-    """Whether the next start of a machine with this is the first one; ``todo`` of a good one: it has been started."""
+def _start(place: Path, line: str, files: Mapping[str, bytes]) -> Finding:
+    """Whether the next start of a machine with this is the first one, or the first one has been made."""
     try:
         armed = kernel_line.is_armed(line)
     except EdgeVisionError as error:
         return Finding(CMDLINE, False, str(error), AGAIN)
     if armed:
         return Finding(CMDLINE, True, "the next start sets the device up")
-    try:
-        state = str(json.loads(status.decode("utf-8"))["state"]) if status else "unknown"
-    except (ValueError, RecursionError, KeyError, TypeError):
-        state = "unknown"
-    if state == "pending":
+    state = _json(files.get(STATUS)).get("state")
+    if IMAGE not in files or state in (None, "pending"):
         return Finding(CMDLINE, False, "it does not start the setup, and nothing has been set up yet", AGAIN)
     return Finding(
-        "first start", True, f"it has been started already; state: {state:.40}", f"edgevision flash status {place}"
+        "first start", True, f"it was made already; state: {state!s:.40}", f"edgevision flash status {place}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from edgevision.errors import CannotWrite
 
 SUFFIX = ".edgevision-part"
 """Behind the name of what is being made."""
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 ENDING = ("SIGTERM", "SIGHUP")
 """What ends a program at once unless it asks for it; SIGINT does ask already."""
 
@@ -39,13 +41,17 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
+                if sys.platform != "win32":  # still locked: nobody can take it in between
+                    part.replace(output)
+            if sys.platform == "win32":  # a file that is open cannot be renamed there
                 part.replace(output)
-                _settle(output.parent)
+            _settle(output.parent)
         except BaseException as error:
             with suppress(OSError):
                 part.unlink()
             if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-                raise CannotWrite(f"cannot write {output}: {error.strerror}") from None
+                room = "; make room there, or choose another place" if error.errno in NO_ROOM else ""
+                raise CannotWrite(f"cannot write {output}: {error.strerror}{room}") from None
             raise
 
 
