@@ -81,7 +81,8 @@ def test_settings_are_made(finished: Finished) -> None:
 
 
 def test_the_network_is_known(finished: Finished) -> None:
-    folder = "/etc/NetworkManager/system-connections"
+    by_us = finished.prepared.release == "bookworm"
+    folder = "/etc/NetworkManager/system-connections" if by_us else "/etc/netplan"
     profiles = {name: finished.root.read(f"{folder}/{name}") for name in finished.root.names(folder)}
     assert any(PSK in text for text in profiles.values()), profiles
     for name in profiles:
