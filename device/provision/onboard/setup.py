@@ -47,6 +47,9 @@ def setup(
             said = _install(card, device, root, status, starter)
             SetupState.load(root).reached(said).save(root)
         _clean(card, device, root, status, cloud_init)
+    except NotRunning:
+        SetupState.load(root).ended().save(root)  # nobody cut it off: it may try at every start
+        raise
     except Refused:
         setup_unit.switch_off(root)
         cleaning.blank_settings(card)
@@ -71,9 +74,10 @@ def _install(card: Path, device: Device, root: Path, status: Status, starter: St
     installed = install(Wish(card / BUNDLE, root, start=False), status)
     status.step("service", "starting the service; it is ready with its first answer")
     place_extras(card, device, root)
-    if root != Path("/") or not BOOTED.exists():
+    if starter is None and root == Path("/") and BOOTED.exists():
+        starter = Starter()
+    if starter is None:
         return f"installed {installed.name}; the service starts with the machine"
-    starter = starter or Starter()
     starter.start()
     status.step("answer", "reading the first answer from the journal")
     seen = starter.answer()

@@ -18,7 +18,7 @@ class SetupState:
     """What one start leaves to the next."""
 
     attempts: int = 0
-    """Begun so far."""
+    """Begun, and not known to have ended."""
     settled: bool = False
     """Whether the card's settings were gone through to their end."""
     problems: tuple[str, ...] = ()
@@ -47,6 +47,10 @@ class SetupState:
     def begun(self) -> SetupState:
         """One more attempt."""
         return replace(self, attempts=self.attempts + 1)
+
+    def ended(self) -> SetupState:
+        """An attempt came to an end, if not to a good one."""
+        return replace(self, attempts=0)
 
     def reached(self, said: str) -> SetupState:
         """The service runs."""
