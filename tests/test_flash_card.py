@@ -14,7 +14,7 @@ import raspios_image
 import small_bundle
 from edgevision.device.commands import flash_card
 from edgevision.device.provision.flash import scratch
-from edgevision.device.provision.flash.fake_host import FakeHost, Fault
+from edgevision.device.provision.flash.fake_host import FakeHost, FakeMedium, Fault
 from edgevision.device.provision.flash.fat32 import Fat32
 from fake_machine import GB, FakeMachine
 from flash_setup import Terminal
@@ -115,6 +115,19 @@ def shrink(desk: Desk) -> None:
     (desk.host.machine.root / "sys/block/sdb/size").write_text(f"{600 * MIB // 512}\n")
 
 
+def exchange(desk: Desk) -> None:
+    """What is read from the card once it was written is another card's."""
+    zeros, really = desk.folder / "zeros", desk.host.open
+    zeros.write_bytes(bytes(MIB))
+
+    def other(device: Path) -> FakeMedium:
+        medium = really(device)
+        medium.place = zeros
+        return medium
+
+    desk.host.open = other  # type: ignore[method-assign]
+
+
 def mismatch(desk: Desk) -> None:
     small_bundle.build(desk.bundle, python="3.13")
 
@@ -124,6 +137,7 @@ def mismatch(desk: Desk) -> None:
     [
         (pull, 12),
         pytest.param(lie, 13, marks=pytest.mark.slow),
+        pytest.param(exchange, 13, marks=pytest.mark.slow),
         (stop, 128 + signal.SIGTERM),
         (hang_up, 128 + signal.SIGHUP),
         (break_off, 130),
@@ -136,6 +150,14 @@ def test_nothing_stays_in_any_ending(desk: Desk, happens: Callable[[Desk], None]
     happens(desk)
     assert desk.card() == code
     assert list(desk.scratch.iterdir()) == []
+
+
+def test_the_folder_for_the_image_is_not_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(desk.folder / "none"))
+    assert desk.card() == 1
+    assert "TMPDIR names another folder" in capsys.readouterr().err
 
 
 def test_the_disk_is_confirmed_before_anything_is_made(

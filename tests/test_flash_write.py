@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import raspios_image
+from fake_machine import GB
 from flash_setup import CARD_BYTES, MODEL, SERIAL, Setup, random_image
 
 from edgevision.errors import FlashRefused
@@ -284,6 +286,13 @@ def test_what_is_no_image(setup: Setup, content: bytes, word: str) -> None:
     setup.refused(setup.surely(), word, code=1)
     setup.image.unlink()
     setup.refused(setup.surely(), "no such image", code=1)
+
+
+def test_a_prepared_image_that_is_damaged(setup: Setup, tmp_path: Path) -> None:
+    setup.image = raspios_image.build(tmp_path, prepared=True)  # with an image.json that fits nothing
+    (setup.card / "size").write_text(f"{GB // 512}\n")
+    setup.host.on_open = lambda: pytest.fail("it was opened")
+    setup.refused(setup.surely(), "is prepared, but damaged", "prepare it again", code=1)
 
 
 def test_the_sha256_is_asked_for_beforehand(setup: Setup) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.commands.options import PATH, quiet_option
+from edgevision.errors import CannotWrite
 
 from .flash_disk import allowed, confirm, disk_options, require_rights, this_host
 from .flash_write import show_end
@@ -76,7 +77,10 @@ def card(
         with scratch_folder() as folder:
             output = folder / "card.img"
             wish = PrepareWish(system, bundle, settings, output, **rest)
-            prepare(wish, lambda text, total: _as_events(said, text, total))
+            try:
+                prepare(wish, lambda text, total: _as_events(said, text, total))
+            except CannotWrite as error:
+                raise CannotWrite(f"{error}; TMPDIR names another folder for the image") from None
             made = examine(output)
             require_sound(made)
             known = Choice(to, choice.allowed, expect_serial, (*given, output), made.bytes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgevision.errors import Cancelled, FlashRefused
+from edgevision.terminal import printable
 
 from ..provision.flash.drive_rules import DOUBTS
 
@@ -76,7 +77,7 @@ def confirm(verdict: Verdict, what: str, yes: bool, serial: str | None) -> None:
     if not sys.stdin.isatty():
         raise FlashRefused(f"there is no terminal to ask at; give --yes and --expect-serial SERIAL{_hint(drive)}")
     size = f"{drive.bytes / 1e9:.1f} GB"
-    name = f"its model ({drive.model}) or its size ({size})" if drive.model else f"its size ({size})"
+    name = f"its model ({printable(drive.model)}) or its size ({size})" if drive.model else f"its size ({size})"
     click.echo(f"Everything on {drive.device} will be lost. To go on, type {name}: ", err=True, nl=False)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
@@ -93,8 +94,6 @@ def _as_root() -> str:
 
 
 def _show(verdict: Verdict, what: str) -> None:
-    from edgevision.terminal import printable
-
     drive = verdict.drive
     rows = {
         "write": what,

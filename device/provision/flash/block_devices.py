@@ -77,7 +77,7 @@ class Machine:
         resolved = path.resolve()
         return next((str(one) for one in (resolved, *resolved.parents) if str(one) in points), "/")
 
-    def number_is_part_of(self, number: str) -> str | None:
+    def disk_of(self, number: str) -> str | None:
         """The disk that a device number means: its own or that of one of its partitions; None: neither."""
         for folder in sorted((self.root / "sys/block").iterdir()):
             parts = (path for path in folder.iterdir() if (path / "partition").exists())

@@ -32,7 +32,7 @@ def choose(choice: Choice, host: Host) -> Verdict:
     number = host.number(choice.device)
     try:
         verdicts = judge_all(host.machine)
-        whole = host.machine.number_is_part_of(number)
+        whole = host.machine.disk_of(number)
     except (BadInput, OSError) as error:
         raise FlashRefused(str(error)) from None
     found = next((one for one in verdicts if one.drive.device == whole), None)

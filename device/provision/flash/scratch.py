@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from edgevision.errors import CannotWrite
+
 PREFIX = "edgevision-card-"
 
 
@@ -17,9 +19,11 @@ PREFIX = "edgevision-card-"
 def scratch_folder() -> Iterator[Path]:
     """Readable by nobody else, and gone when the block ends; what a kill left is removed by the next one.
 
-    In TMPDIR, or else in /var/tmp, since /tmp is often in memory.
+    In TMPDIR, or else in /var/tmp, since /tmp is often in memory. Raises CannotWrite.
     """
     above = Path(os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else tempfile.gettempdir()))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise CannotWrite(f"cannot make the image in {above}; TMPDIR names another folder for it")
     _remove_leftovers(above)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=above) as name:
         handle = os.open(name, os.O_RDONLY)

@@ -145,7 +145,7 @@ def _ahead(fill: Callable[[int, memoryview], None], start: int, end: int) -> Gen
 
 
 def _whole_sectors(block: memoryview, sector: int) -> memoryview:
-    """The same, and what follows it in its memory up to the end of a sector, as zeros where nothing was read before."""
+    """A block and, where it ends within a sector, zeros up to its end: what lies behind the block in the same memory."""
     over = -len(block) % sector
     if not over:
         return block
