@@ -75,8 +75,8 @@ def dumps(command: click.Command, given: Mapping[str, Any], path: Path) -> str:
     lines = [HEADER.format(name=path.name)]
     for key, parameter in keys(command).items():
         value = given.get(parameter.name or "")
-        there = value is not None and value is not False  # what is off is so without a file
-        lines.append(entry(key, parameter, _to_file(value, parameter, path.parent) if there else None))
+        # Also what is off: a file that comes before may switch it on.
+        lines.append(entry(key, parameter, None if value is None else _to_file(value, parameter, path.parent)))
     return "\n".join(lines)
 
 
