@@ -15,7 +15,8 @@ import pytest
 from edgevision.device import run_config
 from edgevision.device.commands.run import run
 from edgevision.device.provision.flash.device_config import DeviceConfig, User
-from edgevision.device.provision.flash.service_extras import PLACES, extras
+from edgevision.device.provision.flash.service_extras import extras
+from edgevision.device.provision.onboard.extras import PLACES
 from edgevision.device.provision.onboard.manifest import Manifest
 from edgevision.device.systemd.unit import CONFIG, UNIT, UnitPlan, drop_in_text, unit_text
 
@@ -53,8 +54,8 @@ def test_the_service_reads_both_files_in_this_order() -> None:
         "ExecStart=/opt/edgevision/current/venv/bin/python -m edgevision run --config /opt/edgevision/current/run.toml "
         "--config /etc/edgevision/run.toml --no-json --no-events"
     )
-    assert str(PLACES["run.toml"]) in second
-    assert PLACES["service.conf"].parent.name == f"{UNIT.name}.d"
+    assert f"--config /{PLACES['run.toml']} " in second
+    assert f"/{PLACES['service.conf'].parent}" == f"{UNIT}.d"
 
 
 @pytest.mark.parametrize(

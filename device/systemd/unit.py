@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 NAME = "edgevision"
 UNIT = PurePosixPath("/etc/systemd/system/edgevision.service")
 WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.wants/edgevision.service")
-DROP_IN = PurePosixPath("/etc/systemd/system/edgevision.service.d/device.conf")
 CONFIG = PurePosixPath("/etc/edgevision/run.toml")
 MODEL = CONFIG.parent / "model.tflite"
 STATE = PurePosixPath("/var/lib/edgevision")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from edgevision.errors import BadInput
 from ... import run_config
 from ...commands.run import run as run_command
 from ...systemd.install import check_config, networked
-from ...systemd.unit import CONFIG, DROP_IN, drop_in_text
+from ...systemd.unit import CONFIG, drop_in_text
 from ..bundle import RELEASE, unit_plan
 from ..onboard.manifest import CONFIG as BUNDLED
 from ..onboard.manifest import Manifest
@@ -21,8 +21,7 @@ from ..target import Target
 from .device_config import DeviceConfig
 
 RUN, SERVICE = "run.toml", "service.conf"
-PLACES: dict[str, PurePosixPath] = {RUN: CONFIG, SERVICE: DROP_IN}
-"""Where each belongs on the device: root's, 0644, in folders of 0755, since the service is a user of its own."""
+"""``onboard.extras`` puts each in its place."""
 
 
 def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[str, bytes]:
