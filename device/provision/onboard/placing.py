@@ -19,7 +19,8 @@ def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | N
             stream.flush()
             give(part, mode, owner)
             os.fsync(stream.fileno())
-        part.replace(path)
+            part.replace(path)
+            os.fsync(stream.fileno())  # on FAT the new name else points to the old file's clusters, which are free now
     except BaseException:
         with suppress(OSError):
             part.unlink()
