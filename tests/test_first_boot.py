@@ -263,7 +263,7 @@ def test_one_setting_that_fails_holds_up_no_other(tmp_path: Path) -> None:
     done = run_first(prepared)
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if line.startswith("not set: ")] == [
-        "not set: warp: this edgevision knows no such setting",
+        "not set: 'warp': this edgevision knows no such setting",
         "not set: timezone: this system knows no time zone Europe/Atlantis",
         "not set: locale: this system knows no locale tlh_KX.UTF-8",
     ]

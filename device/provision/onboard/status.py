@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import suppress
@@ -35,6 +36,8 @@ class Status:
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
                 stream.write(line + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
 
     def ok(self, message: str) -> None:
         """All is done."""

@@ -27,7 +27,7 @@ SETTINGS: Mapping[str, Callable[[Any, Path], None]] = {
 
 def apply(system: Mapping[str, Any], root: Path) -> list[str]:
     """Makes every setting that is given, whatever becomes of the others; one line for each that failed."""
-    problems = [f"{key}: this edgevision knows no such setting" for key in system if key not in SETTINGS]
+    problems = [f"{key!r:.60}: this edgevision knows no such setting" for key in system if key not in SETTINGS]
     for key, setting in SETTINGS.items():
         if system.get(key) is None:
             continue
