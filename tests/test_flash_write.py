@@ -226,10 +226,10 @@ def test_a_disk_that_somebody_else_has(setup: Setup) -> None:
 @pytest.mark.parametrize(
     ("file", "value", "word"),
     [
-        ("size", f"{CARD_BYTES // 512 + 8}", "its bytes was"),
+        ("size", f"{CARD_BYTES // 512 + 8}", "its size in bytes was"),
         ("device/model", "Other", "its model was"),
         ("../../../../serial", "999", "serial number 999"),
-        ("diskseq", "12", "its sequence was"),
+        ("diskseq", "12", "its count of media put in was"),
         ("dev", "8:77", "is no disk"),
         ("ro", "1", "read-only"),
     ],

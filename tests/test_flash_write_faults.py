@@ -105,7 +105,7 @@ def test_what_lies_behind_the_image_is_not_asked_for(setup: Setup) -> None:
     assert setup.surely(faults=Fault("corrupt", IMAGE_BYTES)).code == 0
 
 
-@pytest.mark.parametrize(("at", "block"), [(MIB, "1.0 MB"), (6 * MIB, "5.2 MB")])
+@pytest.mark.parametrize(("at", "block"), [(0, "0.0 MB"), (MIB, "1.0 MB"), (6 * MIB, "5.2 MB")])
 def test_a_card_that_cannot_be_read_back(setup: Setup, at: int, block: str) -> None:
     fails(setup, Fault("unreadable", at), 13, f"reading back at {block} failed", "Input/output error")
     assert half_written(setup.disk)

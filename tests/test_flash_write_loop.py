@@ -87,6 +87,16 @@ def test_an_image_is_written_and_read_back(card: tuple[str, Path], image: Path) 
     assert same(file, image)
 
 
+def test_a_reader_of_events_that_goes_away(card: tuple[str, Path], image: Path) -> None:
+    device, file = card
+    command = [sys.executable, "-m", "edgevision", "flash", "write", str(image), *map(str, chosen(device, file))]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert child.stdout
+        child.stdout.close()
+    assert child.returncode == 0
+    assert same(file, image)
+
+
 def test_what_uses_a_part_of_it_keeps_it(card: tuple[str, Path], image: Path) -> None:
     device, file = card
     handle = os.open(device, os.O_RDONLY | os.O_EXCL)

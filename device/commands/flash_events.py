@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,8 +61,14 @@ class Events:
         self._line({"phase": phase, **more})
 
     def _line(self, fields: dict[str, Any]) -> None:
-        if self._as_json:
+        if not self._as_json:
+            return
+        try:
             click.echo(dump({"schema": SCHEMA, **fields}))
+        except BrokenPipeError:
+            # Whoever read this went away; the card is to be whole all the same.
+            self._as_json = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -70,8 +78,8 @@ def events(as_json: bool, quiet: bool) -> Iterator[Events]:
     try:
         with ended_by_signals(), bytes_bar(quiet) as made.show:
             yield made
-    except EdgeVisionError as error:
-        made.end("failed", exit_code=error.exit_code, message=str(error))
+    except (EdgeVisionError, OSError) as error:
+        made.end("failed", exit_code=getattr(error, "exit_code", 1), message=str(error))
         raise
     except (KeyboardInterrupt, SystemExit) as error:
         code = error.code if isinstance(error, SystemExit) else 130

@@ -11,6 +11,16 @@ from .block_devices import Drive
 from .drive_rules import Doubt, Verdict, judge_all
 from .medium import Host, Medium
 
+IDENTITY = {
+    "device": "name",
+    "number": "device number",
+    "bytes": "size in bytes",
+    "model": "model",
+    "serial": "serial number",
+    "sequence": "count of media put in",
+}
+"""Fields of ``Drive`` by which a disk is known again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -56,10 +66,10 @@ def choose(choice: Choice, host: Host) -> Verdict:
 
 def refuse_changed(before: Drive, after: Drive) -> None:
     """Whether it is the disk that was confirmed. Raises FlashRefused."""
-    for what in ("device", "number", "bytes", "model", "serial", "sequence"):
+    for what, word in IDENTITY.items():
         was, now = getattr(before, what), getattr(after, what)
         if was != now:
-            raise FlashRefused(f"{before.device} is another disk than a moment ago: its {what} was {was} and is {now}")
+            raise FlashRefused(f"{before.device} is another disk than a moment ago: its {word} was {was} and is {now}")
 
 
 def refuse_other(drive: Drive, medium: Medium) -> None:
@@ -67,7 +77,8 @@ def refuse_other(drive: Drive, medium: Medium) -> None:
     for what in ("number", "bytes", "sequence"):
         told, opened = getattr(drive, what), getattr(medium, what)
         if told != opened and None not in (told, opened):
-            raise FlashRefused(f"{drive.device} is another disk once opened: its {what} was {told} and is {opened}")
+            said = f"its {IDENTITY[what]} was {told} and is {opened}"
+            raise FlashRefused(f"{drive.device} is another disk once opened: {said}")
 
 
 def _refuse_doubts(doubts: list[Doubt], drive: Drive) -> None:

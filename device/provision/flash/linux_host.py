@@ -116,6 +116,9 @@ class LinuxHost:
         try:
             _lock(handle, device)
             return BlockDevice(handle, device)
+        except OSError as error:
+            os.close(handle)
+            raise _not_opened(device, error) from None
         except BaseException:
             os.close(handle)
             raise

@@ -91,7 +91,6 @@ def _write_rest(source: Source, medium: Medium, report: Report, note: Callable[[
 def _sync(medium: Medium, report: Report, total: int) -> None:
     report("flush", 0, total)
     _flush(medium, total)
-    medium.drop_caches()
     report("flush", total, total)
 
 
@@ -114,16 +113,18 @@ def _write_head(head: memoryview, total: int, medium: Medium, report: Report) ->
     """The commit point is its first sector, which a card writes whole or not at all: then the card is what the image is."""
     size, first = min(HEAD, medium.bytes), medium.sector
     report("finish", 0, total)
-    for start, end in ((first, size), (0, first)):
-        _put(medium, start, head[start:end])
-        _flush(medium, start)
-    medium.drop_caches()
-    again = aligned(HEAD)[:size]
-    _get(medium, 0, again)
-    if again != head[:size]:
+    try:
+        for start, end in ((first, size), (0, first)):
+            _put(medium, start, head[start:end])
+            _flush(medium, start)
+        again = aligned(HEAD)[:size]
+        _get(medium, 0, again)
+        if again != head[:size]:
+            raise VerifyFailed(_differs("in its first megabyte"))
+    except BaseException:  # Ctrl-C, too: no card keeps a partition table that was not read back.
         with suppress(WriteFailed):
             _wipe(medium, lambda *_: None)
-        raise VerifyFailed(_differs("in its first megabyte"))
+        raise
     report("finish", total, total)
 
 
@@ -178,8 +179,10 @@ def _get(medium: Medium, at: int, into: memoryview) -> None:
 
 
 def _flush(medium: Medium, at: int) -> None:
+    """Everything is on the medium, and what is read from now on comes from there."""
     try:
         medium.flush()
+        medium.drop_caches()
     except OSError as error:
         raise _failed(at, error) from None
 
