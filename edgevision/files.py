@@ -38,8 +38,11 @@ def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
         )
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes aside and renames, so that a reader sees the old file or the whole new one. Raises CannotWrite."""
+def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
+    """Writes aside and renames, so that a reader sees the old file or the whole new one. Raises CannotWrite.
+
+    ``private``: nobody else may read it, at no moment.
+    """
     part: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +51,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        _public(Path(part))
+        if not private:
+            _public(Path(part))
         Path(part).replace(path)
     except OSError as error:
         if part is not None:
@@ -57,9 +61,9 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, private: bool = False) -> None:
     """UTF-8; see write_bytes."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), private)
 
 
 def sha256(path: Path) -> str:

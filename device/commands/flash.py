@@ -10,6 +10,7 @@ from edgevision.commands.options import PATH, json_option
 
 from .flash_card import card
 from .flash_check import check
+from .flash_config import config
 from .flash_image import image
 from .flash_write import write
 
@@ -79,6 +80,7 @@ def status(card: Path, as_json: bool) -> int:
     return 0 if found.done else 3
 
 
+flash.add_command(config)
 flash.add_command(image)
 flash.add_command(check)
 flash.add_command(write)

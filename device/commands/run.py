@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -207,10 +206,10 @@ def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
     require_absent(path, given["overwrite"], "--save-config")
     defaults = {parameter.name: parameter.get_default(ctx) for parameter in ctx.command.params}
     text = run_config.dumps(ctx.command, {k: v for k, v in given.items() if v != defaults[k]}, path)
-    if any("@" in (given[place] or "") for place in ("camera", "source")):
-        os.umask(0o077)
+    secret = any("@" in (given[place] or "") for place in ("camera", "source"))
+    if secret:
         click.echo(f"note: {path} holds a password; nobody but you may read it", err=True)
-    write_text(path, text)
+    write_text(path, text, private=secret)
     click.echo(f"saved: {path}", err=True)
     click.echo(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
     return 0

@@ -55,6 +55,12 @@ def check_timezone(text: str) -> str:
     raise BadInput(f"{text!r} is no time zone{_near_zone(text, known)}")
 
 
+def country_of_zone(zone: str) -> str:
+    """Where a time zone is, if this machine's tables tell; else empty."""
+    rows = (line.split("\t") for line in _lines("zone.tab") if not line.startswith("#"))
+    return next((row[0] for row in rows if len(row) > 2 and row[2] == zone), "")
+
+
 def check_locale(text: str) -> str:
     """As in de_DE.UTF-8, or C.UTF-8. Raises BadInput."""
     match = _LOCALE.fullmatch(text)

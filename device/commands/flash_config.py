@@ -1,0 +1,86 @@
+"""``edgevision flash config``: asks what a device is to be, and writes device.toml; or says what one says."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgevision.commands.options import PATH, overwrite_option
+
+if TYPE_CHECKING:
+    from ..provision.flash.device_config import DeviceConfig
+
+DEFAULT = Path("device.toml")
+
+
+@click.command()
+@click.option("-o", "--output", type=PATH, default=DEFAULT, show_default=True, help="Where the settings go.")
+@click.option("--check", "checked", type=PATH, metavar="FILE", help="Read FILE and show what it says; ask nothing.")
+@click.option("--example", is_flag=True, help="Print a file with every key, to be filled in; ask nothing.")
+@overwrite_option
+def config(output: Path, checked: Path | None, example: bool, overwrite: bool) -> None:
+    """Ask for the settings of one device and write them to device.toml, for nobody but you to read.
+
+    Host name, user, SSH keys, Wi-Fi, language, camera. Passwords are not shown, and only their hashes are kept.
+    """
+    if example:
+        from ..provision.flash.device_text import dumps
+
+        click.echo(dumps(None), nl=False)
+    elif checked is not None:
+        _show(checked)
+    else:
+        _ask(output, overwrite)
+
+
+def _show(path: Path) -> None:
+    from edgevision.terminal import note
+
+    from ..provision.flash import device_file
+    from ..provision.flash.device_table import holds_secret
+
+    found = device_file.read(path)
+    _table(found)
+    if holds_secret(found) and path.stat().st_mode & 0o077:
+        note(f"others on this machine may read its secrets: chmod 600 {shlex.quote(str(path))}")
+
+
+def _ask(output: Path, overwrite: bool) -> None:
+    from edgevision.errors import Cancelled, EdgeVisionError
+    from edgevision.files import require_absent, write_text
+
+    from ..provision.flash.asking import confirm, say
+    from ..provision.flash.device_text import dumps
+    from ..provision.flash.host_defaults import Host
+    from ..provision.flash.wizard import interview
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise EdgeVisionError(
+            "this asks questions and needs a terminal; for a file to fill in: edgevision flash config --example > device.toml"
+        )
+    require_absent(output, overwrite)
+    try:
+        found = interview(Host())
+        say()
+        _table(found)
+        if not confirm(f"Write {output}?", True):
+            raise Cancelled("nothing was written")
+    except (EOFError, KeyboardInterrupt):
+        click.echo()
+        raise click.Abort from None
+    write_text(output, dumps(found), private=True)
+    path = shlex.quote(str(output))
+    say(f"wrote {path}: only you may read it; cameras, thresholds and more can be set in it")
+    say(f"next: edgevision flash image OS.img.xz --bundle BUNDLE.tar.xz --config {path} -o card.img")
+
+
+def _table(found: DeviceConfig) -> None:
+    from edgevision.terminal import show, table
+
+    from ..provision.flash.device_table import rows
+
+    show(table(("", ""), rows(found)))

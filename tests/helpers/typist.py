@@ -1,0 +1,80 @@
+"""Somebody who sits at a terminal: a real one (a pty), with a program that has it for its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+PATIENCE_S = 60.0
+"""Far over what a busy machine needs; a program that never asks must fail a test."""
+
+
+class Typist:
+    """``python -m edgevision ...`` at a terminal of 100 columns."""
+
+    def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str]) -> None:
+        self._screen, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (50, 100))
+        self.shown = ""
+        """All that stood on the screen."""
+        self._read = 0
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "edgevision", *map(str, args)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=cwd,
+            env=dict(environ),
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+
+    def sees(self, text: str) -> None:
+        """Waits until a text appears after what was seen before."""
+        end = time.monotonic() + PATIENCE_S
+        while (at := self.shown.find(text, self._read)) < 0:
+            if not self._more(end - time.monotonic()):
+                raise AssertionError(f"{text!r} did not appear after {self.shown[self._read :]!r}")
+        self._read = at + len(text)
+
+    def types(self, text: str) -> None:
+        os.write(self._screen, text.encode())
+
+    def answers(self, question: str, text: str) -> None:
+        """A line, once the question stands there and the cursor behind it."""
+        self.sees(question)
+        self.sees(": ")
+        self.types(f"{text}\n")
+
+    def leaves(self) -> int:
+        """The exit status, with all of the screen read."""
+        end = time.monotonic() + PATIENCE_S
+        while self._more(end - time.monotonic()):
+            pass
+        return self._child.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+            self._child.wait()
+        os.close(self._screen)
+
+    def _more(self, seconds: float) -> bool:
+        """Reads what comes; False: nothing will."""
+        if seconds <= 0 or not select.select([self._screen], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._screen, 65536)
+        except OSError:  # Linux: the program let go of its terminal
+            return False
+        self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+        return bool(data)
