@@ -44,7 +44,7 @@ ssh_pwauth: false
 user:
   name: "edge"
   shell: "/bin/bash"
-  groups: "adm,dialout,cdrom,audio,users,video,games,plugdev,input,gpio,spi,i2c,netdev,render,sudo"
+  groups: "adm,dialout,cdrom,sudo,audio,video,plugdev,games,users,input,render,netdev,gpio,i2c,spi"
   lock_passwd: false
   hashed_passwd: "{HASH}"
   ssh_authorized_keys:

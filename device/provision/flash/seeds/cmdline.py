@@ -25,9 +25,7 @@ def arm(line: str, country: str | None = None) -> str:
     plain = disarm(line)
     for token in _tokens(plain):
         if token.startswith(_FOREIGN):
-            raise BadInput(
-                f"cmdline.txt holds {token:.80}: this image was prepared already, by another program; take a fresh image"
-            )
+            raise prepared_already(token)
         if token == "--":
             raise BadInput("cmdline.txt holds --, and what follows it is not for the kernel; take a fresh image")
     if country is not None:
@@ -53,6 +51,13 @@ def put(line: str, name: str, value: str) -> str:
     """The line with ``name`` (which ends in =) given once, at its end, with this value."""
     old = {token for token in _tokens(line) if token.startswith(name)}
     return f"{_without(line, old)} {name}{value}"
+
+
+def prepared_already(token: str) -> BadInput:
+    """Two programs that set up one system would get into each other's way."""
+    return BadInput(
+        f"cmdline.txt holds {token:.80}: this image was prepared already, by another program; take a fresh image"
+    )
 
 
 def _one_line(text: str) -> str:

@@ -7,16 +7,14 @@ from typing import Any
 
 from edgevision.errors import BadInput
 
+from ...onboard.system import sudo
+from ...onboard.system.account import GROUPS
 from ..device_config import DeviceConfig, User, Wifi
 from . import cmdline as kernel_line
 from . import settings, yaml_text
 from .seed import Seed
 
 USER_DATA, META_DATA, NETWORK_CONFIG = "user-data", "meta-data", "network-config"
-GROUPS = "adm dialout cdrom audio users video games plugdev input gpio spi i2c netdev render".split()
-"""Of the first account, as RPi-Distro/pi-gen makes it (stage1, stage2), without sudo."""
-NOPASSWD = "/etc/sudoers.d/010_pi-nopasswd"
-"""Older images let their first account become root without a password; the rule follows when it is renamed."""
 _INSTANCE = re.compile(r"edgevision-[A-Za-z0-9._-]{1,53}")
 _SOURCE = "ds="
 _OURS = "ds=nocloud;i=edgevision-"
@@ -69,7 +67,7 @@ def network_config(config: DeviceConfig) -> dict[str, Any]:
 
 
 def _user(user: User) -> dict[str, Any]:
-    """``user``, not ``users``: it changes the system's first account instead of making a second one.
+    """``user``, not ``users``: it takes the place of the account that cloud-init would make by itself.
 
     ``hashed_passwd``, since ``passwd`` does nothing to an account that is there; ``sudo: null``, since a missing key
     means the image's own rule.
@@ -77,7 +75,7 @@ def _user(user: User) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": user.name,
         "shell": "/bin/bash",
-        "groups": ",".join([*GROUPS, *(["sudo"] if user.sudo != "none" else [])]),
+        "groups": ",".join(group for group in GROUPS if group != sudo.GROUP or user.sudo != "none"),
         "lock_passwd": user.password_hash is None,
     }
     if user.password_hash is not None:
@@ -91,9 +89,9 @@ def _commands(user: User) -> list[list[str]]:
     """At the end, as root. What an account that was there may do is taken back before anybody can come in."""
     commands = []
     if user.sudo != "nopasswd":
-        commands.append(["rm", "-f", NOPASSWD])
+        commands.append(["rm", "-f", f"/{sudo.SYSTEMS_OWN}"])
     if user.sudo == "none":
-        commands.append(["sh", "-c", 'gpasswd --delete "$0" sudo || true', user.name])
+        commands.append(["sh", "-c", f'gpasswd --delete "$0" {sudo.GROUP} || true', user.name])
     if user.ssh_keys:
         commands.append(["systemctl", "enable", "--now", "ssh"])
     return commands
@@ -105,7 +103,6 @@ def _access_point(wifi: Wifi) -> dict[str, Any]:
         return found | {"auth": {"key-management": "none"}}
     if wifi.security == "wpa3":
         return found | {"auth": {"key-management": "sae", "password": wifi.passphrase}}
-    # Without auth, netplan also takes networks that offer WPA2 and WPA3.
     return found | {"password": wifi.psk}
 
 
@@ -140,7 +137,5 @@ def _with_source(cmdline: str, instance: str) -> str:
     line = kernel_line.disarm(cmdline)
     for token in line.split():
         if token.startswith(_SOURCE) and not token.startswith(_OURS):
-            raise BadInput(
-                f"cmdline.txt holds {token:.80}: this image was prepared already, by another program; take a fresh image"
-            )
+            raise kernel_line.prepared_already(token)
     return kernel_line.put(line, _SOURCE, f"nocloud;i={instance}")
