@@ -34,6 +34,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 from child import Child, timed
 from edgevision.device.bench.bootstrap import paired_ratio
 from edgevision.device.bench.condition import Watcher
@@ -44,7 +45,7 @@ from float_lines import float_visits
 from PIL import Image
 
 from edgevision import open_model, pictures
-from edgevision.model import Model
+from edgevision.rule import Rule
 from edgevision.runs import versions
 
 WIDTH, HEIGHT = 1280, 720
@@ -82,9 +83,9 @@ def frames(folder: Path | None, count: int = 8) -> np.ndarray:
 class HandWritten:
     """What a script holds: the bare runtime, and the numbers it needs to prepare a picture for this model."""
 
-    def __init__(self, model: Model) -> None:
-        rule = model.rule
-        self.raw = model.engine._raw  # type: ignore[attr-defined]  # the bare runtime
+    def __init__(self, path: Path, rule: Rule) -> None:
+        self.raw = Interpreter(str(path), num_threads=1)
+        self.raw.allocate_tensors()
         self.input = self.raw.get_input_details()[0]["index"]
         self.output = self.raw.get_output_details()[0]["index"]
         self.size = (rule.width, rule.height)
@@ -127,7 +128,7 @@ def measure(
 ) -> tuple[dict[str, Blocks], list[str]]:
     """By contestant, and a sentence for each that could not take part."""
     with open_model(path, threads=1) as model:
-        by_hand = HandWritten(model)
+        by_hand = HandWritten(path, model.rule)
         visits: dict[str, Visit] = {
             "edgevision `predict`": timed(lambda pixels: model.predict(pixels), every),
             "OpenCV by hand, the same preprocessing": timed(by_hand.opencv_same, every),

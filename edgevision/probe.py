@@ -38,15 +38,15 @@ def run_once(path: Path) -> None:
     import numpy as np
 
     from . import modelfile
-    from .interpreter import open_interpreter
+    from .engines.cpu import start
 
     file = modelfile.read(path, strict=False)
-    interpreter = open_interpreter(file.flatbuffer, threads=1)
-    if len(interpreter.inputs) != 1:
-        raise BadModel(f"the model has {len(interpreter.inputs)} inputs; a picture goes into exactly one")
-    spec = interpreter.inputs[0]
-    interpreter.infer(np.zeros([max(1, n) for n in spec.shape], spec.dtype))
-    interpreter.close()
+    engine = start(file, threads=1)
+    if len(engine.inputs) != 1:
+        raise BadModel(f"the model has {len(engine.inputs)} inputs; a picture goes into exactly one")
+    spec = engine.inputs[0]
+    engine.infer(np.zeros([max(1, n) for n in spec.shape], spec.dtype))
+    engine.close()
 
 
 def _how(status: int, reason: str) -> str:
