@@ -298,6 +298,14 @@ def test_a_prepared_image_that_is_damaged(setup: Setup, tmp_path: Path) -> None:
 def test_the_sha256_is_asked_for_beforehand(setup: Setup) -> None:
     right = hashlib.sha256(setup.image.read_bytes()).hexdigest()
     setup.refused(setup.surely("--sha256", "0" * 64), "is damaged or another file", code=1)
+    setup.refused(setup.surely("--sha256", "abc"), "64 hexadecimal digits", code=1)
+    beside = setup.image.with_name("card.img.sha256")
+    beside.write_text(f"{'1' * 64}  card.img\n")
+    setup.refused(setup.surely(), "card.img.sha256 says 1111", code=1)
+    beside.write_text(f"{right}  card.img\n")
+    said = setup.surely("--json")
+    assert said.code == 0
+    assert said.events[0]["phase"] == "check"
     assert setup.surely("--sha256", right.upper()).code == 0
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("image", type=PATH)
 @disk_options
-@click.option("--sha256", metavar="HEX", help="The image must have this; it is read once more for it, beforehand.")
+@click.option(
+    "--sha256", metavar="HEX", help="Of the image, checked beforehand.  [default: what IMAGE.sha256 beside it says]"
+)
 @quiet_option
 def write(
     image: Path,
@@ -38,18 +40,19 @@ def write(
     from ..provision.flash.card_writing import check_sha256, require_sound, write_card
     from ..provision.flash.choosing import Choice, choose
     from ..provision.flash.image_source import examine
+    from ..provision.flash.unpacked import wanted_sha256
     from .flash_events import events
 
     with events(as_json, quiet) as said:
         host = this_host()
-        found = examine(image)
+        found, wanted = examine(image), wanted_sha256(image, sha256)
         choice = Choice(to, allowed(rest), expect_serial, (image,), found.bytes)
         verdict = choose(choice, host)
         require_rights(host, verdict.drive)
         require_sound(found)
         confirm(verdict, f"{image} ({found.bytes / 1e9:.2f} GB), {found.said}", yes, expect_serial)
-        if sha256:
-            check_sha256(image, sha256, said.report)
+        if wanted:
+            check_sha256(image, wanted, said.report)
         card = write_card(found, choice, verdict.drive, host, said.report)
     show_end(card, said, as_json)
 

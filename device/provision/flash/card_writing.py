@@ -15,6 +15,7 @@ from .check import check
 from .choosing import Choice, choose, refuse_changed, refuse_other
 from .image_source import Image, Source
 from .medium import Host
+from .unpacked import Wanted
 
 STEP = 16 << 20
 
@@ -73,7 +74,7 @@ def _fault(place: Path) -> str | None:
     return next((f"{one.name}: {one.found}" for one in check(place) if not one.ok), None)
 
 
-def check_sha256(path: Path, expected: str, report: writing.Report) -> None:
+def check_sha256(path: Path, wanted: Wanted, report: writing.Report) -> None:
     """That a file is what its maker published. Raises BadInput."""
     total, done, found = path.stat().st_size, 0, hashlib.sha256()
     with path.open("rb") as stream:
@@ -81,5 +82,8 @@ def check_sha256(path: Path, expected: str, report: writing.Report) -> None:
             found.update(part)
             done += len(part)
             report("check", done, total)
-    if found.hexdigest() != expected.lower():
-        raise BadInput(f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, not {expected.lower()}")
+    if found.hexdigest() != wanted.sha256:
+        raise BadInput(
+            f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, and {wanted.said_by} says "
+            f"{wanted.sha256}"
+        )
