@@ -31,6 +31,8 @@ from edgevision.device.provision.flash.half_made import SUFFIX, half_made
 from edgevision.device.provision.flash.prepare import PrepareWish, prepare
 from edgevision.device.provision.flash.seeds.cmdline import is_armed
 from edgevision.device.provision.flash.unpacked import unpack, wanted_sha256
+from edgevision.device.provision.onboard.card import read_device
+from edgevision.device.provision.onboard.firstrun import TOKENS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +215,25 @@ def test_options_of_the_loop_go_onto_the_card(bench: Bench, tmp_path: Path) -> N
     assert b"top = 3" in fat.read("edgevision/run.toml")
     assert b"ExecStart" in fat.read("edgevision/service.conf")
     assert json.loads(fat.read("edgevision/device.json"))["service"] == {"files": ["run.toml", "service.conf"]}
+
+
+def test_the_device_reads_what_was_written_for_it(bench: Bench, tmp_path: Path) -> None:
+    """By its own readers: the settings, and the line that starts its first start."""
+    config = tmp_path / "device.toml"
+    config.write_text(SETTINGS + "\n[run]\ntop = 3\n")
+    made = prepare(bench.wish(tmp_path / "out.img", config=device_file.read(config)))
+    fat = boot(tmp_path / "out.img")
+    card = tmp_path / "edgevision"
+    card.mkdir()
+    for name in fat.names("edgevision"):
+        (card / name).write_bytes(fat.read(f"edgevision/{name}"))
+    device = read_device(card)
+    assert (device.instance, device.release, device.backend) == (made.instance, made.manifest.id, "bookworm")
+    assert device.service
+    assert device.system is not None
+    assert device.system["hostname"] == "shelfcam-07"
+    line = fat.read("cmdline.txt").decode().split()
+    assert [token for token in TOKENS if token not in line] == []
 
 
 def test_old_seeds_of_trixie_are_replaced(bench: Bench, tmp_path: Path) -> None:

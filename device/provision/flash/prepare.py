@@ -21,7 +21,7 @@ from .fat32 import Fat32
 from .half_made import half_made
 from .injection import CMDLINE, Injection, Payload, plan
 from .system_image import SystemImage, examine
-from .unpacked import unpack, wanted_sha256
+from .unpacked import is_packed, unpack, wanted_sha256
 
 KERNEL_ROOM = 64 * 10**6
 """Bytes of the boot partition that stay free: updates put new kernels and start files beside the old ones there."""
@@ -76,6 +76,9 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
     wanted = wanted_sha256(wish.image, wish.sha256)
     trust = [_public_key(path) for path in wish.trust]
     bundle = bundle_file.load(wish.bundle, wish.trust)
+    if not is_packed(wish.image) and not wanted:
+        with wish.image.open("rb") as source:  # what is wrong is said before gigabytes are copied
+            _examine(wish, source, bundle.manifest)
     with half_made(wish.output) as stream:
         with progress("unpacking", -(-wish.image.stat().st_size // MB)) as step:
             size = unpack(wish.image, stream, lambda done: step(done // MB), wanted)

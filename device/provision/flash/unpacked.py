@@ -58,17 +58,24 @@ def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
     return Wanted(words[0].lower(), str(beside))
 
 
+def is_packed(image: Path) -> bool:
+    """Whether it is an .xz. Raises MissingFile, and BadInput where it is packed in another way."""
+    with require_file(image, "system image").open("rb") as stream:
+        head = stream.read(len(XZ))
+    other = next((name for magic, name in OTHER_PACKED.items() if head.startswith(magic)), None)
+    if other:
+        raise BadInput(f"{image} is packed as {other}; unpack it first (.img and .img.xz are read as they are)")
+    return head == XZ
+
+
 def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: Wanted | None = None) -> int:
     """Writes the image, unpacked if it is an .xz, into an empty file; its size in bytes.
 
     ``progress`` is told the bytes that were read of ``image``. Raises MissingFile, BadInput.
     """
-    require_file(image, "system image")
+    packed = is_packed(image)
     digest = hashlib.sha256() if wanted else None
     with image.open("rb") as stream:
-        _refuse_other_packing(image, stream)
-        packed = stream.read(len(XZ)) == XZ
-        stream.seek(0)
         if packed or digest:
             chunks = _chunks(stream, digest, progress)
             size = _write_sparse(_placed(_unpacked(chunks, image) if packed else chunks), into, image)
@@ -80,14 +87,6 @@ def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted:
             f"{wanted.sha256}; download it again"
         )
     return size
-
-
-def _refuse_other_packing(image: Path, stream: BinaryIO) -> None:
-    head = stream.read(4)
-    stream.seek(0)
-    other = next((name for magic, name in OTHER_PACKED.items() if head.startswith(magic)), None)
-    if other:
-        raise BadInput(f"{image} is packed as {other}; unpack it first (.img and .img.xz are read as they are)")
 
 
 def _chunks(stream: BinaryIO, digest: hashlib._Hash | None, progress: Callable[[int], None]) -> Iterator[bytes]:
