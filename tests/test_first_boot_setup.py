@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from edgevision.device.provision import keys
+from edgevision.device.provision.flash.status import STEPS
 from edgevision.device.provision.onboard import cleaning, setup_unit
 from edgevision.device.provision.onboard.card import read_device
 from edgevision.device.provision.onboard.first_answer import ANSWER_S, READY_S, NotRunning, Starter
@@ -110,6 +111,7 @@ def test_bookworm_from_the_card_to_the_first_answer(bundle: Path, tmp_path: Path
         *("room", "check", "unpack", "environment", "prove", "switch", "service", "answer", "clean"),
         "the service runs; first answer",
     ]
+    assert {"firstboot", "system", *steps[:-1]} == set(STEPS)  # flash status explains each
 
 
 @needs_root
@@ -283,7 +285,7 @@ def until(self, name, message, release=""):
 status.Status.step = until
 sys.exit(main(sys.argv[3:]))
 """
-STEPS = ("room", "check", "unpack", "environment", "prove", "switch", "service", "clean")
+KILLED_AT = ("room", "check", "unpack", "environment", "prove", "switch", "service", "clean")
 
 
 def killed_at(prepared: Prepared, step: str) -> None:
@@ -294,7 +296,7 @@ def killed_at(prepared: Prepared, step: str) -> None:
     assert done.returncode == -9, done.stderr
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", KILLED_AT)
 def test_a_power_cut_at_a_step_is_told_and_mended(step: str, bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     killed_at(prepared, step)
