@@ -1,6 +1,6 @@
 """Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2, pi; on a second systemd: service.
 
-``enter`` runs a command in the picamera2 root, to look around.
+``enter`` runs a command in the picamera2 root, to look around; ``boot IMAGE`` starts an image of ``edgevision flash image``.
 
 Exit status: 0 all passed; 1 a test failed, or the target cannot run here. ALLOW_SKIP=1 makes the latter a 0.
 """
@@ -17,16 +17,19 @@ from .host import CannotRun
 def main() -> int:
     """Runs one target and returns its exit status; a machine that lacks something is one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
-    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter"))
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh)")
+    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter", "boot"))
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh); for boot: the image"
+    )
     options = parser.parse_args()
     try:
         return _run(options.target, [a for a in options.arguments if a != "--"])
     except CannotRun as error:
+        name = options.target if options.target in ("enter", "boot") else f"test-{options.target}"
         allowed = os.environ.get("ALLOW_SKIP") == "1"
-        print(f"test-{options.target}: NOT RUN: {error}", file=sys.stderr)
+        print(f"{name}: NOT RUN: {error}", file=sys.stderr)
         if not allowed:
-            print(f"test-{options.target}: this counts as failed; ALLOW_SKIP=1 lets it pass", file=sys.stderr)
+            print(f"{name}: this counts as failed; ALLOW_SKIP=1 lets it pass", file=sys.stderr)
         return 0 if allowed else 1
     except KeyboardInterrupt:
         return 130
@@ -45,6 +48,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import pi
 
         return pi.test(arguments)
+    if target == "boot":
+        from . import pi_boot
+
+        return pi_boot.boot(arguments)
     if target == "service":
         from . import here
 

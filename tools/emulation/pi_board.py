@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -27,6 +26,8 @@ ADDED = (
 
 Without AppArmor and BPF among the security modules, as on a Pi: preparing the latter takes 40 s of emulation.
 """
+CARD_MB = 4000
+"""Larger than the image, as cards are: the root file system must grow to hold the libraries."""
 NO_CLOCK = "2026-06-18T00:00:00"
 """A Pi has no clock of its own: each start begins at the same time."""
 RESTART, OFF = "reboot: Restarting system", "reboot: Power down"
@@ -53,7 +54,7 @@ class Pi:
 
     def power_on(self) -> None:
         """What the firmware does: reads cmdline.txt from the card and starts the kernel with it. Raises CannotRun."""
-        line = self.boot_file("cmdline.txt").decode().strip()
+        line = boot_file(self.card, "cmdline.txt").decode().strip()
         self.starts.append(line)
         self._seen = self.log.stat().st_size
         with self.log.open("ab") as log:
@@ -136,32 +137,10 @@ class Pi:
             self._process.wait()
         self._sockets.cleanup()
 
-    def boot_file(self, name: str) -> bytes:
-        """A file of the boot partition, as a PC would read it. Raises CannotRun."""
-        done = subprocess.run(
-            ["mtype", "-i", f"{self.card}@@{BOOT_AT}", f"::{name}"],
-            capture_output=True,
-            env={**os.environ, "MTOOLS_SKIP_CHECK": "1"},
-            check=False,
-        )
-        if done.returncode:
-            raise CannotRun(f"cannot read {name} from {self.card.name}: {done.stderr.decode(errors='replace').strip()}")
-        return done.stdout
-
-    def boot_names(self, folder: str = "") -> set[str]:
-        """Names of the boot partition's files, or of a folder's."""
-        done = subprocess.run(
-            ["mdir", "-b", "-a", "-i", f"{self.card}@@{BOOT_AT}", f"::{folder}"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return {line.removeprefix("::/").removeprefix(f"{folder}/").rstrip("/") for line in done.stdout.splitlines()}
-
     def status(self) -> dict[str, str]:
         """What status.json says now; empty where it cannot be read, as while it is being written."""
         with contextlib.suppress(CannotRun, ValueError):
-            found = json.loads(self.boot_file("edgevision/status.json"))
+            found = json.loads(boot_file(self.card, "edgevision/status.json"))
             if isinstance(found, dict):
                 return found
         return {}
@@ -171,11 +150,24 @@ class Pi:
         return str(Path(self._sockets.name) / "monitor")
 
 
+def boot_file(card: Path, name: str) -> bytes:
+    """A file of the boot partition, as a PC would read it. Raises CannotRun."""
+    done = subprocess.run(
+        ["mtype", "-i", f"{card}@@{BOOT_AT}", f"::{name}"],
+        capture_output=True,
+        env={**os.environ, "MTOOLS_SKIP_CHECK": "1"},
+        check=False,
+    )
+    if done.returncode:
+        raise CannotRun(f"cannot read {name} from {card.name}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
 class Rootfs:
     """The second partition of a card that is off, read without mounting it."""
 
     def __init__(self, card: Path) -> None:
-        """Finds the partition; the journal is played back first, as a mount would do, in a copy of nothing: debugfs reads it."""
+        """Finds the partition in the table."""
         self.card = card
         with card.open("rb") as stream:
             stream.seek(446 + 16 + 8)
@@ -202,12 +194,12 @@ class Rootfs:
         return self.ask(f'stat "{path}"')
 
 
-def write_card(image: Path, card: Path, size_mb: int) -> Path:
-    """The image on a card of that size, as a writer would put it there; sparse."""
+def write_card(image: Path, card: Path) -> Path:
+    """The image on a card of ``CARD_MB``, as a writer would put it there; sparse."""
     card.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "--sparse=always", image, card], check=True)
     with card.open("r+b") as stream:
-        stream.truncate(size_mb << 20)
+        stream.truncate(CARD_MB << 20)
     return card
 
 
@@ -215,8 +207,3 @@ def copy_card(card: Path, target: Path) -> Path:
     """The card of a board that is off, as it is now."""
     subprocess.run(["cp", "--sparse=always", card, target], check=True)
     return target
-
-
-def clean_up(folder: Path) -> None:
-    """Cards are large."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,8 @@ import raspios_image
 from tools.emulation import pi_bundle, pi_root
 from tools.emulation.host import CACHE, IMAGES, say
 from tools.emulation.pi_board import Pi, Rootfs, copy_card, write_card
+from tools.emulation.pi_watch import Watch
 
-CARD_MB = 4000
-"""A card is larger than the image, and the root file system must grow to hold the libraries."""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPl3TMHjPFVNDtl2hvMgiqlX1XpbEhqBfQSMkTn1bKyl somebody's laptop"
 HASH = "$6$edgevisiontests$P9Oqv0qQZlBI4wRJ5JdTkHbVXg3oQ2C1wJw4wXk8nM6m8yq8mIhUoI3sOWzJ3vJm6pC6Yb7cQe0Yy6nVtq0tA1"
 PSK = "2d1c6a5f00b27a7e36b8a0e2d3ee54b0e3d1c1f1a55a3c9e8a2d8c4f5b6a7980"
@@ -67,33 +66,6 @@ class Prepared:
 
 
 @dataclass(slots=True)
-class Watch:
-    """Reads along how far a card's installation is; what it saw, and when."""
-
-    pi: Pi
-    began: float = field(default_factory=time.monotonic)
-    steps: list[str] = field(default_factory=list)
-
-    def look(self) -> tuple[str, str]:
-        """Step and state now, told once each."""
-        now = self.pi.status()
-        step, state = now.get("step", ""), now.get("state", "")
-        if step and (not self.steps or self.steps[-1] != f"{step} {state}"):
-            self.steps.append(f"{step} {state}")
-            say(f"{time.monotonic() - self.began:4.0f} s, start {len(self.pi.starts)}: {step}: {now.get('message')}")
-        return step, state
-
-    def until(self, *wanted: str) -> None:
-        """Until one of these steps is at work, or all is over; restarts on the way are made."""
-
-        def seen() -> bool:
-            step, state = self.look()
-            return state in ("ok", "failed") or (state == "running" and step in wanted)
-
-        self.pi.wait_for(f"a step of {wanted}" if wanted else "the end", seen)
-
-
-@dataclass(slots=True)
 class Finished:
     """A card on which all came to its end, taken out of its board."""
 
@@ -128,7 +100,7 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def finished(prepared: Prepared) -> Iterator[Finished]:
     """First start, restart, installation, some seconds of work, power button."""
-    card = write_card(prepared.image, prepared.folder / "card.img", CARD_MB)
+    card = write_card(prepared.image, prepared.folder / "card.img")
     pi = prepared.pi(card, "whole")
     before = {}
     try:
@@ -146,7 +118,7 @@ def finished(prepared: Prepared) -> Iterator[Finished]:
         pi.wait_for("pictures that it keeps", lambda: "edgevision-setup.service: Deactivated" in pi.said())
         time.sleep(20)
         pi.press_power_button()
-        say(f"{time.monotonic() - watch.began:4.0f} s: switched off by its button")
+        watch.tell("switched off by its button")
     finally:
         pi.close()
     yield Finished(prepared, card, pi.starts, before, pi.log.read_text(errors="replace"))
