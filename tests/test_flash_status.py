@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from edgevision.device.provision.onboard.status import Status
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgevision.cli import main
 from edgevision.errors import EdgeVisionError
 
 OFFSET = 8 << 20
@@ -103,6 +105,17 @@ def test_what_is_no_card_is_said_in_one_line(blank: Path, tmp_path: Path) -> Non
         assert match in said
         assert said.count("\n") == 1
     assert "no installation" in ask(blank, code=1)
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_a_card_that_only_root_may_read(
+    blank: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as it is for others than root
+    with pytest.raises(SystemExit) as ended:
+        main(["flash", command, str(blank)])
+    assert ended.value.code == 1
+    assert "put sudo before the command" in capsys.readouterr().err
 
 
 @settings(max_examples=100, deadline=None)

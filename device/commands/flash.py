@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgevision.commands.options import PATH, json_option
+from edgevision.commands.options import DEVICE, json_option
 
 from .flash_card import card
 from .flash_check import check
@@ -60,7 +60,7 @@ def drives(as_json: bool) -> None:
 
 
 @flash.command()
-@click.argument("card", type=PATH)
+@click.argument("card", type=DEVICE)
 @json_option
 def status(card: Path, as_json: bool) -> int:
     """Say how far the installation on CARD came: an image, a card's device, or its boot partition where it is mounted.

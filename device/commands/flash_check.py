@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from edgevision.commands.options import PATH, json_option
+from edgevision.commands.options import DEVICE, PATH, json_option
 
 
 @click.command("check")
-@click.argument("place", type=PATH, metavar="IMAGE|CARD")
+@click.argument("place", type=DEVICE, metavar="IMAGE|CARD")
 @click.option(
     "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="The bundle must be signed with one of these."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgevision.commands.options import DEVICE
 from edgevision.errors import Cancelled, FlashRefused
 from edgevision.terminal import printable
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ..provision.flash.drive_rules import Verdict
     from ..provision.flash.medium import Host
 
-DEVICE = click.Path(path_type=Path, readable=False)
-"""Whether it may be read and written is told later, with what to do."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 

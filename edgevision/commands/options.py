@@ -12,6 +12,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 """Any path; whether it is there is checked where it is used, with a message that helps."""
+DEVICE = click.Path(path_type=Path, readable=False)
+"""A path that perhaps only root may read; that is checked where it is used, too."""
 
 
 def json_option(function: F) -> F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
@@ -19,6 +20,8 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         return {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
     if not place.exists():
         raise MissingFile(f"no such image, card or folder: {place}")
+    if not os.access(place, os.R_OK):
+        raise BadInput(f"you have no right to read {place}; where it is a card, put sudo before the command")
     found = {}
     with place.open("rb") as stream:
         try:
