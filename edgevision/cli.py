@@ -140,7 +140,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 def _one_line(error: click.ClickException) -> str:
     """A click error with its nearest match, as one line."""
-    text = " ".join(error.format_message().split()).rstrip(".")
+    # A group without its command: newer versions of click answer with all of its help, which is no line.
+    missing = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+    text = "Missing command" if missing else " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.UsageError) and error.ctx is not None:
         text += f"; {error.ctx.command_path} --help shows what there is"
     return text

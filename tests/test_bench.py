@@ -375,7 +375,7 @@ class Page(HTMLParser):
         (("MODEL", "--engine", "cpo"), 2, "did you mean 'cpu'?"),
         (("MODEL", "--source", "absent.mp4"), 1, "no such file or folder: absent.mp4"),
         (("MODEL", "--source", "-"), 1, "standard input only once"),
-        (("MODEL", "--source", "PICTURE"), 1, "ends too early: 1 frames were recognised"),
+        (("MODEL", "--source", "PICTURE"), 1, "ends too early: frames recognised: 1"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(

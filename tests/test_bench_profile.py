@@ -118,7 +118,8 @@ def test_the_command_shows_a_profile(tmp_path: Path, capsys: pytest.CaptureFixtu
     found = result["profile"]
     assert found["estimate"] is True
     assert [one["name"] for one in found["operators"]] == [one.name for one in GRAPH.operators]
-    assert {one["runs_in"] for one in found["operators"]} <= {"XNNPACK", "built-in", "unknown"}
+    assert found["operators"][0]["runs_in"] in ("not run", "unknown")  # it flips a bit of each byte
+    assert {one["runs_in"] for one in found["operators"][1:]} <= {"XNNPACK", "built-in", "unknown"}
     assert "Operators of everyday cpu 1T" in (tmp_path / "bench-1/bench.html").read_text()
     with pytest.raises(SystemExit) as ended:
         main(["bench", str(ready.path()), "--profile", "--engine", "edgetpu"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edgevision import modelfile
+from edgevision.engines.sign_change import without_sign_change
 from edgevision.errors import BadModel
 from edgevision.graph import Graph, subgraph_count
 from edgevision.interpreter import Interpreter, open_interpreter
@@ -28,6 +29,7 @@ METHOD = (
     "less that of the model before; what the runtime fuses across a cut, and writing out what the cut lays bare, is counted "
     "where it shows"
 )
+NOT_RUN = "not run"
 ROUNDS = 5
 LEAST_ROUNDS = 2
 VISIT_S = 0.05
@@ -48,7 +50,7 @@ class OperatorTime:
     share: float
     """Of the sum, 0..1."""
     runs_in: str
-    """XNNPACK, or the runtime's own kernels (built-in); or unknown."""
+    """XNNPACK, or the runtime's own kernels (built-in); not run (``engines/sign_change``); or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +179,5 @@ def _placed(graph: Graph, flatbuffer: bytes, threads: int) -> list[str]:
     if parts is None:
         return ["unknown"] * len(graph.operators)
     taken = delegated(graph, parts)
-    return ["XNNPACK" if number in taken else "built-in" for number in range(len(graph.operators))]
+    found = ["XNNPACK" if number in taken else "built-in" for number in range(len(graph.operators))]
+    return found if without_sign_change(flatbuffer) is None else [NOT_RUN, *found[1:]]

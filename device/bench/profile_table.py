@@ -9,6 +9,7 @@ from edgevision import html
 from edgevision.html import Html
 from edgevision.terminal import table
 
+from .profile import NOT_RUN
 from .table import ms
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ MOST = 15
 
 def note(profile: Mapping[str, Any]) -> str:
     """What the figures are worth."""
+    left_out = any(one["runs_in"] == NOT_RUN for one in profile["operators"])
+    told = f" What is {NOT_RUN} is done while the input is written, in a fraction of that time." if left_out else ""
     return (
         f"Estimated from the model cut after each operator. The sum of all is {ms(profile['sum_ms'])} ms, the whole model "
         f"takes {ms(profile['whole_ms'])} ms ({profile['sum_over_whole']:.2f} times); two rounds of the same cut lie "
-        f"{ms(profile['noise_ms'])} ms apart, and what is less is noise."
+        f"{ms(profile['noise_ms'])} ms apart, and what is less is noise.{told}"
     )
 
 

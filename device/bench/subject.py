@@ -120,7 +120,7 @@ class ModelSubject:
         if len(times.at_s) < LEAST_FRAMES:
             why = f" ({summary.message})" if summary.message else ""
             raise BadInput(
-                f"{self.combination.source} ends too early: {len(times.at_s)} frames were recognised{why}, and a "
+                f"{self.combination.source} ends too early: frames recognised: {len(times.at_s)}{why}, and a "
                 f"measurement of the loop needs {LEAST_FRAMES}; give a longer video, a folder of pictures, or test:@fast"
             )
         return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]

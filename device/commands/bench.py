@@ -21,7 +21,7 @@ class BenchGroup(click.Group):
     """``edgevision bench MODEL`` is ``edgevision bench measure MODEL``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)
 
@@ -178,7 +178,9 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
             found = opened.measure(step)
         run.exit_code = 0 if found.valid else 3
         run.outputs += write(found, run.folder)
-    tell(found, run.folder, as_json, f"edgevision train PHOTOS/ --fit-budget 30ms@{run.folder / 'bench.json'}")
+    budget = f"edgevision train PHOTOS/ --fit-budget 30ms@{shlex.quote(str(run.folder / 'bench.json'))}"
+    again = f"edgevision bench {shlex.quote(str(folder))}/*.tflite, when nothing else runs"
+    tell(found, run.folder, as_json, budget if found.valid else again)
     return run.exit_code
 
 
