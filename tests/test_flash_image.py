@@ -307,6 +307,19 @@ def test_image_and_bundle_that_do_not_fit(bench: Bench, tmp_path: Path) -> None:
     refused(bench.wish(tmp_path / "again.img", image=output), "prepared by edgevision already")
 
 
+def test_a_boot_partition_that_contradicts_itself(bench: Bench, tmp_path: Path) -> None:
+    image = tmp_path / "damaged.img"
+    subprocess.run(["cp", "--sparse=always", bench.images["bookworm"], image], check=True)
+    with image.open("r+b") as stream:
+        shape = Fat32(stream, raspios_image.BOOT_AT)._shape
+        for copy in range(shape.tables):
+            stream.seek(raspios_image.BOOT_AT + shape.table_at + copy * shape.table_bytes + 4 * shape.clusters)
+            stream.write(b"\xff\xff\xff\x0f")
+    refused(
+        bench.wish(tmp_path / "out.img", image=image), "is damaged .1 clusters belong to no file.; take one as it was"
+    )
+
+
 def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.tar.xz"
     content = bytearray(bench.bundles["bookworm"].read_bytes())

@@ -20,7 +20,7 @@ from .device_config import DeviceConfig
 from .fat32 import Fat32
 from .half_made import half_made
 from .injection import CMDLINE, Injection, Payload, plan
-from .system_image import SystemImage, examine
+from .system_image import UNTOUCHED, SystemImage, examine
 from .unpacked import is_packed, unpack, wanted_sha256
 
 KERNEL_ROOM = 64 * 10**6
@@ -169,4 +169,7 @@ def _verify(stream: BinaryIO, system: SystemImage, injection: Injection, progres
             if fat.read(name) != content:
                 raise BadInput(f"{name} reads back other than it was written; is the disk all right?")
             step(number)
+    faults = fat.faults()
+    if faults:
+        raise BadInput(f"the image's boot partition is damaged ({faults[0]}); {UNTOUCHED}")
     return fat.free
