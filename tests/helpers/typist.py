@@ -16,12 +16,14 @@ from pathlib import Path
 PATIENCE_S = 60.0
 """Far over what a busy machine needs; a program that never asks must fail a test."""
 
+AGAIN_S = 10.0
+
 
 class Typist:
     """``python -m edgevision ...`` at a terminal of 100 columns."""
 
     def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str]) -> None:
-        self._screen, slave = pty.openpty()
+        self.screen, slave = pty.openpty()
         termios.tcsetwinsize(slave, (50, 100))
         self.shown = ""
         """All that stood on the screen."""
@@ -47,7 +49,7 @@ class Typist:
         self._read = at + len(text)
 
     def types(self, text: str) -> None:
-        os.write(self._screen, text.encode())
+        os.write(self.screen, text.encode())
 
     def answers(self, question: str, text: str) -> None:
         """A line, once the question stands there and the cursor behind it."""
@@ -62,18 +64,29 @@ class Typist:
             pass
         return self._child.wait(PATIENCE_S)
 
+    def gives_up(self, key: str) -> int:
+        """Ctrl-C or Ctrl-D, once more where the first fell between the question and the waiting for an answer, which
+        no person is quick enough for; the exit status."""
+        self.types(key)
+        end = time.monotonic() + AGAIN_S
+        while self._child.poll() is None and time.monotonic() < end:
+            self._more(0.1)
+        if self._child.poll() is None:
+            self.types(key)
+        return self.leaves()
+
     def close(self) -> None:
         if self._child.poll() is None:
             self._child.kill()
             self._child.wait()
-        os.close(self._screen)
+        os.close(self.screen)
 
     def _more(self, seconds: float) -> bool:
         """Reads what comes; False: nothing will."""
-        if seconds <= 0 or not select.select([self._screen], [], [], seconds)[0]:
+        if seconds <= 0 or not select.select([self.screen], [], [], seconds)[0]:
             return False
         try:
-            data = os.read(self._screen, 65536)
+            data = os.read(self.screen, 65536)
         except OSError:  # Linux: the program let go of its terminal
             return False
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")

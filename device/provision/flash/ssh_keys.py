@@ -107,8 +107,10 @@ def _decoded(text: str) -> bytes:
 def _check_blob(kind: str, blob: bytes) -> None:
     """The key says its type within once more, and holds what that type has, and nothing else. Raises BadInput."""
     fields = _strings(blob)
-    if not fields or fields[0] != kind.encode():
-        raise BadInput(f"this SSH key is damaged: it says {kind}, and within it is another or none")
+    if not fields:
+        raise BadInput("this SSH key is damaged or cut off")
+    if fields[0] != kind.encode():
+        raise BadInput(f"this SSH key is damaged: it says {kind}, and within it is another")
     names = FIELDS[kind]
     if len(fields) != len(names) + 1:
         raise BadInput(f"this SSH key is damaged or cut off: it has not the parts of a {kind}")
