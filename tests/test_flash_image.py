@@ -555,6 +555,29 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.img"]
 
 
+def test_what_lies_in_the_place_is_not_followed_and_not_shown(tmp_path: Path) -> None:
+    """In a folder for all, somebody can have put a link or an open file there."""
+    output, victim = tmp_path / "out.img", tmp_path / "victim"
+    part = tmp_path / f"out.img{SUFFIX}"
+    victim.write_bytes(b"precious")
+    part.symlink_to(victim)
+    with pytest.raises(CannotWrite, match="cannot write"), half_made(output):
+        pass
+    assert victim.read_bytes() == b"precious"
+    part.unlink()
+    part.write_bytes(b"left behind")
+    part.chmod(0o666)
+    with half_made(output) as stream:
+        assert stat.S_IMODE(part.stat().st_mode) == 0o600
+        stream.write(b"new")
+    assert output.read_bytes() == b"new"
+    if os.geteuid() == 0:
+        part.write_bytes(b"")
+        os.chown(part, 12345, 12345)
+        with pytest.raises(CannotWrite, match="belongs to somebody else"), half_made(output):
+            pass
+
+
 def test_the_commands_that_are_named_can_be_pasted(bench: Bench, tmp_path: Path) -> None:
     output = tmp_path / "my card's.img"
     said = edgevision(*bench.arguments(output)).stdout

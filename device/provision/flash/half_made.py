@@ -57,8 +57,12 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
 
 def _claim(part: Path) -> BinaryIO:
     """Opens the file, locks it, and empties it. Raises CannotWrite where another process is at it."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        stream = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+b")
+        stream = os.fdopen(os.open(part, flags, 0o600), "r+b")
+        if not _is_ours(stream):
+            stream.close()
+            raise CannotWrite(f"{part} belongs to somebody else, and what is made there holds secrets; remove it")
         if not _lock(stream):
             stream.close()
             raise CannotWrite(f"another edgevision is making this file now ({part}); wait for it, or end it")
@@ -66,6 +70,16 @@ def _claim(part: Path) -> BinaryIO:
             stream.truncate(0)
             return stream
         stream.close()  # Its maker finished or removed it between our opening and locking it.
+
+
+def _is_ours(stream: BinaryIO) -> bool:
+    """Whether nobody else may look into it; in a folder for all, anybody can have put it there."""
+    if sys.platform == "win32":
+        return True
+    if os.fstat(stream.fileno()).st_uid != os.geteuid():
+        return False
+    os.fchmod(stream.fileno(), 0o600)
+    return True
 
 
 def _lock(stream: BinaryIO) -> bool:
