@@ -216,6 +216,9 @@ def test_trixie_leaves_to_cloud_init_what_it_does(tmp_path: Path) -> None:
     assert theirs == {
         "etc/systemd/system/edgevision-setup.service",
         "etc/systemd/system/multi-user.target.wants/edgevision-setup.service",
+        "etc/systemd/system/multi-user.target.wants/userconfig.service",  # the dialog, which would wait for ever
+        "etc/ssh/sshd_config.d/rename_user.conf",
+        "etc/systemd/system/getty.target.wants/getty@tty1.service",
         "etc/NetworkManager/system-connections/edgevision.nmconnection",  # a name that netplan would change
         "var/lib/NetworkManager/NetworkManager.state",
     }

@@ -46,14 +46,14 @@ class Board:
 
     def __init__(self, ready_after: int | None = 2, lines: Sequence[str] = (ANSWER,)) -> None:
         self.ready_after, self.lines = ready_after, list(lines)
-        self.looks, self.seconds = 0, 0.0
+        self.looks, self.seconds, self.state = 0, 0.0, "activating"
         self.asked: list[str] = []
 
     def ask(self, command: Sequence[str]) -> str:
         self.asked.append(" ".join(command[:3]))
         if "--property=ActiveState" in command:
             self.looks += 1
-            return "active\n" if self.ready_after is not None and self.looks > self.ready_after else "activating\n"
+            return "active\n" if self.ready_after is not None and self.looks > self.ready_after else self.state
         if "--property=InvocationID" in command:
             return "abc\n"
         return "\n".join(self.lines) + "\n" if command[0] == "journalctl" else ""
@@ -133,6 +133,7 @@ def test_trixie_keeps_its_seeds_readable(bundle: Path, tmp_path: Path) -> None:
     set_up(prepared, board)
     after = {name: (prepared.boot / name).read_bytes() for name in names}
     assert board.asked == []
+    assert prepared.status["release"] == prepared.current.name
     assert after["meta-data"] == before["meta-data"]
     assert HASH.encode() not in after["user-data"]
     assert b"ab" * 32 not in after["network-config"]
@@ -259,6 +260,14 @@ def test_a_camera_that_comes_late(bundle: Path, tmp_path: Path) -> None:
         assert (prepared.root / WANTED).exists()
     set_up(prepared, Board(60))
     assert prepared.status["state"] == "ok"
+
+
+def test_a_service_that_is_not_started_again_is_not_waited_for() -> None:
+    board = Board(None, ["edgevision: error: --fps and --source exclude each other"])
+    board.state = "failed"
+    with pytest.raises(NotRunning, match="is not started again: --fps and --source exclude each other"):
+        board.starter().start()
+    assert board.seconds < READY_S
 
 
 def test_an_answer_that_the_journal_does_not_tell() -> None:

@@ -18,7 +18,7 @@ from .install import Wish, install
 from .packed import Refused
 from .setup import setup
 from .setup_unit import NAME, UNITS
-from .status import Status, complain
+from .status import Status, complain, reason
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,7 +95,7 @@ def _told(work: Callable[[], None], status: Status) -> int:
         complain("interrupted")
         return 130
     except (Refused, NotRunning, OSError) as error:
-        said = f"{error.strerror or error}: {error.filename}" if isinstance(error, OSError) else str(error)
+        said = reason(error) if isinstance(error, OSError) else str(error)
         status.failed(said)
         complain(said)
         return 1

@@ -47,7 +47,9 @@ class Starter:
         self._ask(("systemctl", "--no-block", "restart", UNIT))
         end = self._now() + READY_S
         self._sleep(POLL_S)
-        while self._shown("ActiveState") != "active":
+        while (state := self._shown("ActiveState")) != "active":
+            if state == "failed":  # while systemd still tries, it is activating
+                raise NotRunning(f"the service failed, and is not started again{self._last_words()}")
             if self._now() >= end:
                 raise NotRunning(f"the service is not ready after {READY_S} s{self._last_words()}")
             self._sleep(POLL_S)

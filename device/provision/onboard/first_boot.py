@@ -14,7 +14,7 @@ from .firstrun import FIRSTRUN as FIRSTRUN
 from .firstrun import TOKENS
 from .setup_state import SetupState
 from .status import Status
-from .system import apply
+from .system import apply, wizard
 
 KERNEL_LINE = Path("/proc/cmdline")
 
@@ -30,6 +30,7 @@ def first_boot(card: Path, root: Path, status: Status) -> None:
     device = read_device(card)
     take_keys(card, device, root)
     setup_unit.place(card, root)
+    wizard.cancel(root)
     make_settings(device, root, status)
     status.step("room", "the card's settings are made; the next start installs the bundle", device.release)
 

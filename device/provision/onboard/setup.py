@@ -86,7 +86,7 @@ def _install(card: Path, device: Device, root: Path, status: Status, starter: St
 
 def _clean(card: Path, device: Device, root: Path, status: Status, cloud_init: Callable[[Device, Path], bool]) -> None:
     """The card loses the bundle and its secrets; where cloud-init is not done with those, the next start sees to it."""
-    status.step("clean", "taking the bundle and the secrets off the card")
+    status.step("clean", "taking the bundle and the secrets off the card", device.release)
     cleaning.remove(card)
     done = cloud_init(device, root)
     wizard.cancel(root)

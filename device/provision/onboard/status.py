@@ -75,3 +75,9 @@ class Status:
 def complain(message: str) -> None:
     """One line on stderr."""
     print(f"edgevision install: error: {message}", file=sys.stderr)
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, and with which file where that is known."""
+    said = error.strerror or str(error)
+    return said if error.filename is None else f"{said}: {error.filename}"

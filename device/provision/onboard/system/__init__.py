@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..packed import Refused
+from ..status import reason
 from .account import set_user
 from .hostname import set_hostname
 from .radio import set_country
@@ -36,5 +37,5 @@ def apply(system: Mapping[str, Any], root: Path) -> list[str]:
         except Refused as error:
             problems.append(f"{key}: {error}")
         except OSError as error:
-            problems.append(f"{key}: {error.strerror or error}: {error.filename}")
+            problems.append(f"{key}: {reason(error)}")
     return problems

@@ -1,7 +1,7 @@
 """The account that people log in with: Raspberry Pi OS's first one (uid 1000), under its new name.
 
-The system's own helper renames it where it is there (package userconf-pi), since that also ends the dialog that asks for
-a user at the first start. What the helper leaves undone, or a power cut in the middle of it, is put right afterwards.
+The system's own helper renames it where it is there (package userconf-pi). What the helper leaves undone, or a power
+cut in the middle of it, is put right afterwards.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from ..machine import run
 from ..packed import Refused
 from ..placing import place, read_text
-from . import ssh, sudo, wizard
+from . import ssh, sudo
 from .values import table, text
 
 UID = 1000
@@ -49,7 +49,6 @@ def set_user(value: Any, root: Path) -> None:
     keys = user.get("ssh_keys") or []
     ssh.keys_only(root)
     account = _ensure(name, root)
-    wizard.cancel(root)
     _set_password(name, password, root)
     sudo.allow(name, user.get("sudo", "none"), root)
     ssh.set_keys(keys, root / account.home.lstrip("/"), (account.uid, account.gid))

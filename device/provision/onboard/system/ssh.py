@@ -14,7 +14,7 @@ from ..placing import give, place
 DROP_IN = Path("etc/ssh/sshd_config.d/10-edgevision.conf")
 """sshd takes the first value it meets, and reads these files in the order of their names."""
 UNIT = "ssh.service"
-_KEY = re.compile(r"[ -~\t\u00a0-\U0010ffff]{1,16384}")
+_KEY = re.compile(r"[ -~\t\u00a0-\ud7ff\ue000-\U0010ffff]{1,16384}")
 
 
 def keys_only(root: Path) -> None:
