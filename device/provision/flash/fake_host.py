@@ -60,9 +60,8 @@ class FakeMedium:
         return count
 
     def flush(self) -> None:
-        """See ``Medium``."""
+        """See ``Medium``; a file outlives the process as it is."""
         self._reached(-1, 0)
-        os.fsync(self._handle)
 
     def drop_caches(self) -> None:
         """See ``Medium``: there are none."""
