@@ -325,13 +325,16 @@ def test_the_command_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_accuracy_stands_beside_the_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for label in open_model(ready.path()).card.labels[:2]:
-        folder = tmp_path / "photos" / label
+    first, second = open_model(ready.path()).card.labels[:2]
+    translation = tmp_path / "names.csv"
+    translation.write_text(f"name,label\nthe second,{second}\n")
+    for name in (first, "the second"):
+        folder = tmp_path / "photos" / name
         folder.mkdir(parents=True)
         for number in range(3):
             cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 60, 3), 40 * number, np.uint8))
-    photos = str(tmp_path / "photos")
-    run(str(ready.path()), "--threads", "1", SOON, "--accuracy", photos, "--runs", str(tmp_path), "--json")
+    scored = ("--accuracy", str(tmp_path / "photos"), "--label-map", str(translation))
+    run(str(ready.path()), "--threads", "1", SOON, *scored, "--runs", str(tmp_path), "--json")
     (found,) = json.loads(capsys.readouterr().out)["results"]
     assert found["accuracy"]["total"] == 6
     assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
@@ -375,6 +378,7 @@ class Page(HTMLParser):
         (("MODEL", "--engine", "cpo"), 2, "did you mean 'cpu'?"),
         (("MODEL", "--source", "absent.mp4"), 1, "no such file or folder: absent.mp4"),
         (("MODEL", "--source", "-"), 1, "standard input only once"),
+        (("MODEL", "--label-map", "PICTURE"), 1, "give that, too"),
         (("MODEL", "--source", "PICTURE"), 1, "ends too early: frames recognised: 1"),
     ],
 )

@@ -19,14 +19,14 @@ Key = tuple[Path, str]
 class Accuracies:
     """Models opened for scoring, before anything is measured, so that a fault of the labels costs no time."""
 
-    def __init__(self, combinations: Sequence[Combination], photos: Path) -> None:
+    def __init__(self, combinations: Sequence[Combination], photos: Path, label_map: Path | None = None) -> None:
         """Raises what ``edgevision evaluate`` does for these models and pictures; BadInput for several labels a picture."""
         self._prepared: dict[Key, Prepared] = {}
         for one in combinations:
             key = (one.path, one.engine)
             if key in self._prepared:
                 continue
-            found = prepare(Request(one.path, photos, engine=one.engine, threads=one.threads))
+            found = prepare(Request(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads))
             if found.subject.scorer.card.task != "classification":
                 raise BadInput(f"{one.path} is a {found.subject.scorer.card.task} model; top-1 is of classifiers")
             self._prepared[key] = found

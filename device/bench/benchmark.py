@@ -46,6 +46,8 @@ class Request:
     source: str | None = None
     accuracy: Path | None = None
     """Labelled pictures to score the models on."""
+    label_map: Path | None = None
+    """A CSV that translates their labels into the models'."""
     profile: bool = False
     """Whether the time of each operator is estimated."""
     plan: Plan = field(default_factory=Plan)
@@ -59,6 +61,8 @@ class Request:
             require_file(path, "model")
         if self.source is not None and (self.source == "-" or self.source.startswith("raw:")):
             raise BadInput("the source is opened for each block, and standard input only once; give a file or a camera")
+        if self.label_map is not None and self.accuracy is None:
+            raise BadInput("--label-map translates the labels of --accuracy PHOTOS; give that, too")
         if self.profile and not {"cpu", "auto"} & set(self.engines):
             raise BadInput("--profile cuts models into parts, and only the CPU runs those; add cpu to --engine")
         return [
@@ -98,7 +102,7 @@ class Opened:
         """Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
         self._request, self._stopwatch, self._system = request, stopwatch, system or here()
         self._combinations = request.combinations
-        self._accuracies = Accuracies(self._combinations, request.accuracy) if request.accuracy else None
+        self._accuracies = _accuracies(self._combinations, request)
         known = versions() if installed is None else installed
         self._machine = describe(self._system, known, _delegates(request.engines))
         self._subjects: list[ModelSubject] = []
@@ -170,6 +174,10 @@ def _cold_starts(system: System, combinations: Sequence[Combination], tell: Tell
             tell("cold starts", done)
             found[number].append(cold_start(system, combination.path, combination.engine, combination.threads))
     return [middle(starts) for starts in found]
+
+
+def _accuracies(combinations: Sequence[Combination], request: Request) -> Accuracies | None:
+    return Accuracies(combinations, request.accuracy, request.label_map) if request.accuracy else None
 
 
 def _delegates(engines: Sequence[str]) -> list[str]:

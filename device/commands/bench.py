@@ -55,6 +55,9 @@ def bench() -> None:
     metavar="PHOTOS",
     help="Score the models, too, on labelled pictures, as edgevision evaluate does: accuracy against time.",
 )
+@click.option(
+    "--label-map", type=PATH, metavar="CSV", help="For --accuracy, name,label: what the model calls a folder or a file."
+)
 @click.option("--profile", is_flag=True, help="Estimate the time of each operator, on the CPU.")
 @click.option(
     "--seconds",
@@ -171,9 +174,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
             click.echo(f"{len(made)} models: {folder.absolute()}")
             click.echo("next: copy them to the board, and there: edgevision bench *.tflite")
             return 0
-        request = _request(
-            values | {"models": tuple(made), "source": None, "accuracy": None, "profile": False, "precision": 5.0}
-        )
+        request = _request(values | {"models": tuple(made), "precision": 5.0})
         with Opened(request) as opened, bar(quiet, len(made)) as step:
             found = opened.measure(step)
         run.exit_code = 0 if found.valid else 3
@@ -201,7 +202,8 @@ def _request(values: dict[str, Any]) -> Request:
     plan = Plan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
     engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
     threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
-    return Request(values["models"], engines, threads, values["source"], values["accuracy"], values["profile"], plan)
+    optional = {name: values.get(name) for name in ("source", "accuracy", "label_map")}
+    return Request(values["models"], engines, threads, profile=values.get("profile", False), plan=plan, **optional)
 
 
 def _engine(name: str) -> str:
