@@ -320,6 +320,22 @@ def test_a_boot_partition_that_contradicts_itself(bench: Bench, tmp_path: Path) 
     )
 
 
+def test_a_disk_that_gives_back_something_else(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = os.fsync
+
+    def fsync(handle: int) -> None:
+        settle(handle)
+        first = next(chain[0] for path, _, chain in Fat32(stream, offset).walk() if path == "edgevision/device.json")
+        os.pwrite(handle, b"?", offset + shape.place(first) + 5)
+
+    offset = raspios_image.BOOT_AT
+    prepare(bench.wish(tmp_path / "same.img"))
+    with (tmp_path / "same.img").open("rb") as stream:
+        shape = Fat32(stream, offset)._shape
+        monkeypatch.setattr(os, "fsync", fsync)
+        refused(bench.wish(tmp_path / "out.img"), "device.json reads back other than it was written")
+
+
 def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.tar.xz"
     content = bytearray(bench.bundles["bookworm"].read_bytes())
@@ -522,6 +538,11 @@ def test_killed_at_every_step(how: signal.Signals, step: str, bench: Bench, tmp_
         return
     assert list(tmp_path.iterdir()) == ([part] if how == signal.SIGKILL else [])
     if how == signal.SIGKILL:
+        at = STEPS.index(step)
+        if at > STEPS.index("preparing begins"):
+            prepared = is_armed(boot(part).read("cmdline.txt").decode())
+            assert prepared == (at >= STEPS.index("before fsync 2")), "cmdline.txt is the last, and makes it whole"
+            assert not prepared or [one for one in check(part) if not one.ok] == []
         prepare(bench.wish(output))
         assert list(tmp_path.iterdir()) == [output]
         assert [one for one in check(output) if not one.ok] == []
