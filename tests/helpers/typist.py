@@ -16,7 +16,7 @@ from pathlib import Path
 PATIENCE_S = 60.0
 """Far over what a busy machine needs; a program that never asks must fail a test."""
 
-AGAIN_S = 10.0
+HAND_S, AGAIN_S = 0.5, 10.0
 
 
 class Typist:
@@ -65,8 +65,9 @@ class Typist:
         return self._child.wait(PATIENCE_S)
 
     def gives_up(self, key: str) -> int:
-        """Ctrl-C or Ctrl-D, once more where the first fell between the question and the waiting for an answer, which
-        no person is quick enough for; the exit status."""
+        """Ctrl-C or Ctrl-D, as late as a person's hand, and once more where that was still before the program began to
+        wait for an answer; the exit status."""
+        time.sleep(HAND_S)
         self.types(key)
         end = time.monotonic() + AGAIN_S
         while self._child.poll() is None and time.monotonic() < end:
