@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from edgevision.device.provision.flash.fake_host import FakeMedium, Fault
 from edgevision.device.provision.flash.image_source import Source
 from edgevision.device.provision.flash.status import read_status
 from flash_setup import CARD_BYTES, IMAGE_BYTES, MIB, Setup, random_image
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgevision.errors import BadInput, VerifyFailed, WriteFailed
 
@@ -135,6 +139,28 @@ def test_zeros_are_written_too(setup: Setup) -> None:
         stream.truncate(IMAGE_BYTES)
     assert setup.surely().code == 0
     assert setup.is_written()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(512, 60_000), spare=st.integers(0, 40), sector=st.sampled_from([512, 4096]))
+def test_any_size_of_image_on_any_size_of_card(
+    size: int, spare: int, sector: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "HEAD", 8192)
+    monkeypatch.setattr(writing, "BLOCK", 16384)
+    image, disk = random_image(tmp_path / "image", size), tmp_path / "disk"
+    room = (-(-size // sector) + spare) * sector
+    disk.write_bytes(b"\xa5" * room)
+    medium = FakeMedium(disk, "8:16")
+    medium.sector = sector
+    seen: list[tuple[str, int, int]] = []
+    with image.open("rb") as stream, closing(medium):
+        written = writing.write(Source(stream, size), medium, lambda *told: seen.append(told))
+    content = disk.read_bytes()
+    assert (content[:size], len(content)) == (image.read_bytes(), room)
+    assert set(content[size : -(-size // sector) * sector]) <= {0}  # to the end of the last sector
+    assert written.sha256 == hashlib.sha256(content[:size]).hexdigest()
+    assert all(0 <= done <= total for _, done, total in seen)
 
 
 @pytest.mark.parametrize(("change", "word"), [(-5000, "became shorter"), (5000, "became longer")])

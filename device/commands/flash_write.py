@@ -70,7 +70,8 @@ def show_end(card: Card, said: Events, as_json: bool) -> None:
     )
     if as_json:
         return
-    rates = [f"{written.bytes / 1e6 / max(seconds[phase], 1e-3):.0f} MB/s" for phase in ("write", "verify")]
+    took = (seconds["write"] + seconds["flush"], seconds["verify"])
+    rates = [f"{written.bytes / 1e6 / max(one, 1e-3):.0f} MB/s" for one in took]
     click.echo(
         f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, read back and equal at {rates[1]}, "
         f"sha256 {written.sha256}"
