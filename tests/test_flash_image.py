@@ -576,6 +576,18 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.img"]
 
 
+def test_what_a_killed_one_left_under_another_name_is_removed(tmp_path: Path) -> None:
+    orphan, alive = tmp_path / f"other.img{SUFFIX}", tmp_path / "alive.img"
+    orphan.write_bytes(b"secrets")
+    (tmp_path / f"folder{SUFFIX}").mkdir()
+    with half_made(alive) as stream:
+        stream.write(b"alive")
+        with half_made(tmp_path / "out.img"):
+            assert not orphan.exists()
+    assert alive.read_bytes() == b"alive"
+    assert {path.name for path in tmp_path.iterdir()} == {"alive.img", "out.img", f"folder{SUFFIX}"}
+
+
 def test_what_lies_in_the_place_is_not_followed_and_not_shown(tmp_path: Path) -> None:
     """In a folder for all, somebody can have put a link or an open file there."""
     output, victim = tmp_path / "out.img", tmp_path / "victim"

@@ -26,13 +26,14 @@ ENDING = ("SIGTERM", "SIGHUP")
 def half_made(output: Path) -> Iterator[BinaryIO]:
     """A new file, open for reading and writing, that becomes ``output`` when the block ends well and is gone when not.
 
-    A process that is killed leaves it behind; it is locked as long as its maker lives, and the next one takes the place of
-    one without a maker. Nobody but its owner may read it. Raises CannotWrite.
+    A process that is killed leaves it behind; it is locked as long as its maker lives, and the next one in this folder
+    removes those without a maker. Nobody but its owner may read it. Raises CannotWrite.
     """
     part = output.with_name(output.name + SUFFIX)
     with ended_by_signals():
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
+            _remove_orphans(output.parent)
             stream = _claim(part)
         except OSError as error:
             raise CannotWrite(f"cannot write {output}: {error.strerror or error}") from None
@@ -53,6 +54,14 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
                 room = "; make room there, or choose another place" if error.errno in NO_ROOM else ""
                 raise CannotWrite(f"cannot write {output}: {error.strerror}{room}") from None
             raise
+
+
+def _remove_orphans(folder: Path) -> None:
+    """What killed processes of this user left: gigabytes, with secrets in them."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "r+b") as stream:
+            if _is_ours(stream) and _lock(stream):
+                path.unlink()
 
 
 def _claim(part: Path) -> BinaryIO:
