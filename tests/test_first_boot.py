@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from edgevision.device.provision import installer
 from edgevision.device.provision.flash.seeds import cmdline
 from edgevision.device.provision.flash.status import read_status
 from edgevision.device.provision.onboard import first_boot
@@ -135,6 +136,17 @@ def test_a_computer_that_only_reads_the_card_is_left_alone(tmp_path: Path) -> No
     assert not first_boot.started_by_card(line)
     line.write_bytes(before)
     assert first_boot.started_by_card(line)
+
+
+def test_the_installer_needs_nothing_but_python(tmp_path: Path) -> None:
+    (tmp_path / "install.pyz").write_bytes(installer.pyz())
+    command = [sys.executable, "-I", "-S", tmp_path / "install.pyz"]  # -S: no package of anybody's
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
+    assert "--first-boot DIR" in done.stdout
+    for arguments in ([], ["b.tar.xz", "--setup"], ["--setup", "x", "--first-boot", "y"]):
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert "give a bundle, or --first-boot DIR, or --setup" in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------- the settings

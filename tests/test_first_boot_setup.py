@@ -323,10 +323,11 @@ def test_a_power_cut_at_a_step_is_told_and_mended(step: str, bundle: Path, tmp_p
 def test_what_takes_the_machine_down_is_not_begun_for_ever(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     for _ in range(ATTEMPTS):
-        killed_at(prepared, "room")
+        killed_at(prepared, "environment")
     done = run_setup(prepared)
     assert done.returncode == 1
     assert f"was begun {ATTEMPTS} times" in done.stderr
+    assert "(the last time: environment: installing 2 libraries)" in done.stderr
     assert prepared.status["state"] == "failed"
     assert not (prepared.root / WANTED).exists()
     assert not (prepared.root / "opt/edgevision/current").exists()

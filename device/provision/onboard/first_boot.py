@@ -30,13 +30,13 @@ def first_boot(card: Path, root: Path, status: Status) -> None:
     device = read_device(card)
     take_keys(card, device, root)
     setup_unit.place(card, root)
-    wizard.cancel(root)
     make_settings(device, root, status)
     status.step("room", "the card's settings are made; the next start installs the bundle", device.release)
 
 
 def make_settings(device: Device, root: Path, status: Status) -> None:
     """All settings that the system has no file for; what failed is remembered for the next start. Raises OSError."""
+    wizard.cancel(root)
     problems = []
     if device.system is not None:
         status.step("system", "making the card's settings", device.release)

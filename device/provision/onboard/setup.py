@@ -6,6 +6,7 @@ refused is not tried again; a service that does not come up is, at the next star
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,12 +34,15 @@ def setup(
     starter: Starter | None = None,
     cloud_init: Callable[[Device, Path], bool] = cleaning.wait_for_cloud_init,
 ) -> None:
-    """All that is still to do; nothing where all is done. Raises Refused, NotRunning, OSError: status told them already."""
+    """All that is still to do. Raises Refused (final), NotRunning, OSError."""
     state = SetupState.load(root)
     if state.attempts >= ATTEMPTS and not state.said:
         setup_unit.switch_off(root)
         cleaning.blank_settings(card)
-        raise Refused(f"the installation was begun {ATTEMPTS} times and never came to its end; prepare the card again")
+        last = _last_words(card)
+        raise Refused(
+            f"the installation was begun {ATTEMPTS} times and never came to its end{last}; prepare the card again"
+        )
     state.begun().save(root)
     try:
         device = read_device(card)
@@ -54,6 +58,15 @@ def setup(
         setup_unit.switch_off(root)
         cleaning.blank_settings(card)
         raise
+
+
+def _last_words(card: Path) -> str:
+    """Where the attempt before ended, as the card tells."""
+    try:
+        told = json.loads((card / "status.json").read_text(encoding="utf-8"))
+        return f" (the last time: {told['step']}: {told['message']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _settings(device: Device, root: Path, status: Status) -> None:
@@ -97,6 +110,3 @@ def _clean(card: Path, device: Device, root: Path, status: Status, cloud_init: C
     left = "" if done else "; the passwords stay on the card: cloud-init has not taken them over"
     missing = f"; not set: {'; '.join(state.problems)}" if state.problems else ""
     status.ok(f"{state.said}{missing}{left}")
-
-
-__all__ = ["ATTEMPTS", "NotRunning", "setup"]
