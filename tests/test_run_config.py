@@ -202,7 +202,7 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPa
             "camera": st.from_regex(r"rtsp://[!-~]{1,20}", fullmatch=True),
             "threshold": st.floats(0, 1),
             "top": st.integers(1, 1000),
-            "events": st.just(True),
+            "events": st.booleans(),
             "roi": st.just("0.25,0.25,0.5,0.5"),
         },
     )
