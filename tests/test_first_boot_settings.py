@@ -112,9 +112,10 @@ def test_kinds_of_networks() -> None:
     ):
         with pytest.raises(Refused, match=match):
             keyfile(wifi | change)
-    with pytest.raises(Refused) as told:
-        keyfile(wifi | {"security": "wpa3", "passphrase": "se\tcret"})
-    assert "cret" not in str(told.value)
+    for change in ({"security": "wpa3", "passphrase": "se\tcret"}, {"psk": "secret"}):
+        with pytest.raises(Refused) as told:
+            keyfile(wifi | change)
+        assert "cret" not in str(told.value)  # it would be in a log on the card
 
 
 @settings(max_examples=100)
@@ -183,7 +184,7 @@ def test_a_name_that_is_none(name: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("password", ["", "a:b", "a\nroot:x", "$6$ö", 5, ["x"]])
 def test_a_hash_that_is_none(password: Any, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="the password's hash cannot be"):
+    with pytest.raises(Refused, match=r"the password's hash is none$"):
         account.set_user({"name": "edge", "password_hash": password, "sudo": "none"}, tmp_path)
     assert not files(tmp_path)
 

@@ -18,7 +18,7 @@ from ..machine import run
 from ..packed import Refused
 from ..placing import place, read_text
 from . import ssh, sudo
-from .values import table, text
+from .values import secret, table, text
 
 UID = 1000
 HELPER = Path("/usr/lib/userconf-pi/userconf")
@@ -45,7 +45,7 @@ def set_user(value: Any, root: Path) -> None:
     user = table(value, "the user")
     name = text(user.get("name"), _NAME, "the user's name")
     password = LOCKED if user.get("password_hash") is None else user["password_hash"]
-    password = text(password, _HASH, "the password's hash")
+    password = secret(password, _HASH, "the password's hash")
     keys = user.get("ssh_keys") or []
     ssh.keys_only(root)
     account = _ensure(name, root)

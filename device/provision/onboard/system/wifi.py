@@ -9,7 +9,7 @@ from typing import Any
 
 from ..packed import Refused
 from ..placing import place
-from .values import table, text
+from .values import secret, table, text
 
 NAME = "edgevision"
 FILE = Path(f"etc/NetworkManager/system-connections/{NAME}.nmconnection")
@@ -56,11 +56,10 @@ def _security(wifi: dict[str, Any]) -> list[str]:
     if kind == "open":
         return []
     if kind == "wpa2":
-        return ["[wifi-security]", "key-mgmt=wpa-psk", f"psk={text(wifi.get('psk'), _PSK, 'the PSK')}", ""]
+        return ["[wifi-security]", "key-mgmt=wpa-psk", f"psk={secret(wifi.get('psk'), _PSK, 'the PSK')}", ""]
     if kind == "wpa3":
-        if not isinstance(wifi.get("passphrase"), str) or not _PASSPHRASE.fullmatch(wifi["passphrase"]):
-            raise Refused("the passphrase of the wireless network is none")  # it is a secret: not shown
-        return ["[wifi-security]", "key-mgmt=sae", "pmf=3", f"psk={_escaped(wifi['passphrase'])}", ""]
+        passphrase = secret(wifi.get("passphrase"), _PASSPHRASE, "the passphrase")
+        return ["[wifi-security]", "key-mgmt=sae", "pmf=3", f"psk={_escaped(passphrase)}", ""]
     raise Refused(f"the security of a wireless network cannot be {kind!r:.60}; it is wpa2, wpa3 or open")
 
 
