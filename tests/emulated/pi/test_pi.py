@@ -114,25 +114,37 @@ def test_there_was_no_network(finished: Finished) -> None:
     assert not re.search(r"\beth0\b.*(link|up)", finished.console, re.IGNORECASE)
 
 
-@pytest.mark.usefixtures("finished")
-def test_power_cuts(prepared: Prepared, finished: Finished) -> None:
-    """In our first start; then, where the next ones install, while the bundle is unpacked and in its environment."""
-    pi = prepared.pi(finished.before["first"], "cuts")
+def test_power_cut_in_our_first_start(prepared: Prepared, finished: Finished) -> None:
+    """The next start is a normal one, whatever was done before; the card says where it stopped, or it goes on."""
+    pi = prepared.pi(finished.before["first"], "cut")
     try:
         pi.power_on()
-        watch = Watch(pi)
-        watch.until("firstboot", "system")
+        assert "systemd.run=" in pi.starts[-1]
+        Watch(pi).until("firstboot", "system")
         pi.cut_power()
-        assert "cut off" in told(pi.card) or "not begun" in told(pi.card), told(pi.card)
+        assert "cut off there" in told(pi.card), told(pi.card)
+        pi.power_on()
+        assert "systemd." not in pi.starts[-1]
+        pi.wait_for("somebody can log in", lambda: " login:" in pi.said())
+        pi.press_power_button()
+        assert "cut off there" in told(pi.card), told(pi.card)
+    finally:
+        pi.close()
+
+
+def test_power_cuts_while_it_installs(prepared: Prepared, finished: Finished) -> None:
+    """While the bundle is unpacked, and in its environment; the third attempt comes to its end."""
+    pi = prepared.pi(finished.before["setup"], "cuts")
+    try:
+        watch = Watch(pi)
         for steps in (("unpack",), ("environment", "prove")):
             pi.power_on()
-            assert "systemd.run" not in pi.starts[-1], "after a cut, a normal start"
             watch.until(*steps)
             pi.cut_power()
-            assert "cut off" in told(pi.card), told(pi.card)
+            assert "cut off there" in told(pi.card), told(pi.card)
         pi.power_on()
         watch.until()
-        pi.wait_for("somebody can log in", lambda: " login:" in pi.said())
+        assert " login:" in pi.said(), "the installation goes on beside an ordinary start"
         pi.press_power_button()
         assert "done: the service runs; first answer: green" in told(pi.card), told(pi.card)
     finally:
