@@ -14,6 +14,7 @@ import click
 
 from edgevision import toml_file
 from edgevision.errors import BadInput, nearest
+from edgevision.terminal import printable
 
 LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
 """Of this one command line, not of a set-up."""
@@ -94,7 +95,7 @@ def _checked(where: str, key: str, value: Any, parameter: click.Parameter, ctx: 
     kinds, wanted = _kinds(parameter)
     if type(value) not in kinds:
         given = _WHOLE.get(type(value)) or json.dumps(value, default=str, ensure_ascii=False)
-        raise BadInput(f"{where}: {key} must be {wanted}, not {given}")
+        raise BadInput(f"{where}: {key} must be {wanted}, not {printable(given)}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{where}: {key} must be {wanted}, not {value}")
     try:

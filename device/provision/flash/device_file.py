@@ -12,16 +12,13 @@ from edgevision.toml_file import TomlFile
 from . import device_run, passwords, wifi_key
 from .device_config import DeviceConfig, Security, Sudo, User, Wifi
 from .device_section import Section, check_keys
+from .device_text import ABOUT
 from .names import check_hostname, check_user
 from .places import check_country, check_keyboard, check_locale, check_timezone
 from .ssh_keys import check_key, read_keys
 
 WANTED = "a device.toml, as edgevision flash config writes it"
-KEYS: dict[str, tuple[str, ...]] = {
-    "device": ("hostname", "timezone", "locale", "keyboard"),
-    "user": ("name", "ssh_keys", "ssh_key_files", "password_hash", "sudo"),
-    "wifi": ("ssid", "password", "psk", "security", "hidden", "country"),
-}
+KEYS = {section: tuple(keys) for section, keys in ABOUT.items()}
 REFUSED = {
     ("user", "password"): "a password itself does not belong into a file; write password_hash, as edgevision flash "
     f"config does or {passwords.HOW} prints it",

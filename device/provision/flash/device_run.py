@@ -52,17 +52,22 @@ def read_options(file: TomlFile) -> dict[str, Any]:
     return found
 
 
+def check_place(name: str, text: str) -> str:
+    """A camera or source by its form. Raises BadInput, UnknownName."""
+    if text.startswith(PIPES):
+        raise BadInput(f"{name} = {text}: a service has no standard input")
+    return check_camera(text) if name == "camera" else check_source(text)
+
+
 def _unfit(parameter: click.Parameter, value: Any) -> str | None:
     """What speaks against it on a device that nobody looks after."""
     name, text = parameter.name or "", str(value)
     if not text.isprintable():
         return f"{name} holds a control character"
     if name in run_config.PLACES:
-        if text.startswith(PIPES):
-            return f"{name} = {text}: a service has no standard input"
         try:
-            (check_camera if name == "camera" else check_source)(text)
-        except UnknownName as error:
+            check_place(name, text)
+        except (BadInput, UnknownName) as error:
             return str(error)
     if run_config.is_path(value, parameter) and not PurePosixPath(text).is_absolute():
         return f"{name} = {text}: write the whole path that it has on the device, beginning with /"

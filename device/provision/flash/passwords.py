@@ -9,7 +9,9 @@ import subprocess
 from edgevision.errors import BadInput, MissingDependency, first_line
 
 SHORTEST, LONGEST = 8, 128
-"""Characters. openssl reads no more than 255 bytes of a line."""
+"""Characters."""
+LONGEST_LINE = 255
+"""Bytes that openssl reads."""
 HOW = "openssl passwd -6"
 """Asks for a password and prints its hash."""
 _LETTER = "[./0-9A-Za-z]"
@@ -33,7 +35,7 @@ def check_hash(text: str) -> str:
 
 def check_password(text: str) -> str:
     """One that can be typed at a screen and hashed. Raises BadInput."""
-    if not SHORTEST <= len(text) <= LONGEST or len(text.encode()) > 2 * LONGEST - 1:
+    if not SHORTEST <= len(text) <= LONGEST or len(text.encode()) > LONGEST_LINE:
         raise BadInput(f"a password has {SHORTEST} to {LONGEST} characters")
     if not text.isprintable():
         raise BadInput("the password holds a control character")

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from edgevision.errors import BadInput
 
-from ...cameras.table import check_camera
 from . import passwords, wifi_key
 from .asking import ask, ask_hidden, choose, confirm, say
 from .device_config import DeviceConfig, Security, Sudo, User, Wifi
+from .device_run import check_place
 from .device_table import SECURITY, SUDO
 from .host_defaults import Host, country
 from .names import check_hostname, check_user
@@ -108,10 +108,7 @@ def _camera() -> dict[str, Any]:
     """Options of the loop that differ from the bundle's."""
 
     def check(text: str) -> str:
-        spec = text.strip()
-        if spec.startswith(("-", "raw:")):
-            raise BadInput("a service has no standard input; write a number, /dev/videoN or a URL")
-        return check_camera(spec) if spec else ""
+        return check_place("camera", text.strip()) if text.strip() else ""
 
     spec = ask("Camera, as for edgevision run --camera; as the bundle has it: just Enter", check)
     return {"camera": spec} if spec else {}
