@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,13 @@ test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged
 
 test-pi: $(READY) ## cards of flash image start emulated boards, Bookworm and Trixie, with power cuts (needs root rights)
 	@$(BIN)/python -m tools.emulation pi
+
+RELEASE ?= bookworm
+os-image: $(READY) ## an image in Raspberry Pi OS's shape that an emulated Pi can start (RELEASE=trixie; needs root rights)
+	@$(BIN)/python -m tools.emulation system $(RELEASE)
+
+boot: $(READY) ## start an emulated Pi from CARD=card.img, which edgevision flash image made (needs root rights)
+	@$(BIN)/python -m tools.emulation boot $(or $(CARD),$(error say which: make boot CARD=card.img))
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

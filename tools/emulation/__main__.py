@@ -1,6 +1,7 @@
 """Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2, pi; on a second systemd: service.
 
-``enter`` runs a command in the picamera2 root, to look around; ``boot IMAGE`` starts an image of ``edgevision flash image``.
+``enter`` runs a command in the picamera2 root, to look around. ``system [RELEASE]`` makes an image in Raspberry Pi OS's shape,
+and ``boot IMAGE`` starts what ``edgevision flash image`` made of one.
 
 Exit status: 0 all passed; 1 a test failed, or the target cannot run here. ALLOW_SKIP=1 makes the latter a 0.
 """
@@ -17,7 +18,7 @@ from .host import CannotRun
 def main() -> int:
     """Runs one target and returns its exit status; a machine that lacks something is one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
-    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter", "boot"))
+    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter", "system", "boot"))
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh); for boot: the image"
     )
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         return _run(options.target, [a for a in options.arguments if a != "--"])
     except CannotRun as error:
-        name = options.target if options.target in ("enter", "boot") else f"test-{options.target}"
+        name = options.target if options.target in ("enter", "system", "boot") else f"test-{options.target}"
         allowed = os.environ.get("ALLOW_SKIP") == "1"
         print(f"{name}: NOT RUN: {error}", file=sys.stderr)
         if not allowed:
@@ -48,6 +49,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import pi
 
         return pi.test(arguments)
+    if target == "system":
+        from . import pi_system
+
+        return pi_system.make(arguments)
     if target == "boot":
         from . import pi_boot
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import raspios_files
 import raspios_image
 
 from tools.emulation import pi_bundle, pi_root
-from tools.emulation.host import CACHE, IMAGES, say
+from tools.emulation.host import CACHE, say
 from tools.emulation.pi_board import Pi, Rootfs, copy_card, write_card
+from tools.emulation.pi_system import system_image
 from tools.emulation.pi_watch import Watch
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPl3TMHjPFVNDtl2hvMgiqlX1XpbEhqBfQSMkTn1bKyl somebody's laptop"
@@ -92,7 +90,7 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     image = folder / "prepared.img"
     bundle = pi_bundle.bundle(release, pi_bundle.model(folder), folder)
     settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image)
-    said = pi_bundle.edgevision("flash", "image", _system(release, board), *settings, "--quiet")
+    said = pi_bundle.edgevision("flash", "image", system_image(release, board), *settings, "--quiet")
     say(f"{release}: {said.splitlines()[-2].split(': ')[-1]}")
     return Prepared(release, board, image, folder)
 
@@ -124,17 +122,3 @@ def finished(prepared: Prepared) -> Iterator[Finished]:
     yield Finished(prepared, card, pi.starts, before, pi.log.read_text(errors="replace"))
     for path in (card, *before.values()):
         path.unlink()
-
-
-def _system(release: raspios_image.Release, board: pi_root.Board) -> Path:
-    """The system's own image, made once."""
-    sources = [inspect.getsource(raspios_image), inspect.getsource(raspios_files), pi_root.digest(release)]
-    digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()
-    image, stamp = IMAGES / f"raspios-{release}.img", IMAGES / f".raspios-{release}"
-    if not (image.exists() and stamp.exists() and stamp.read_text() == digest):
-        say(f"making the image {image.name}")
-        IMAGES.mkdir(parents=True, exist_ok=True)
-        raspios_files.furnish(board.root, release, raspios_image.DISK_ID, raspios_image.Flaws())
-        raspios_image.build(IMAGES, release, root=board.root)
-        stamp.write_text(digest)
-    return image

@@ -1,0 +1,52 @@
+"""``make os-image``: an image in Raspberry Pi OS's shape that an emulated Pi starts, for those who have no other at hand."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import image, pi_root
+from .host import IMAGES, REPO, CannotRun, need_programs, need_root, say
+from .namespace import enter
+
+HELPERS = REPO / "tests" / "helpers"
+"""Tests make small images in the same shape with the same builder."""
+SOURCES = ("raspios_files.py", "raspios_image.py")
+
+
+def make(arguments: Sequence[str]) -> int:
+    """Makes one and says where it is. Raises CannotRun."""
+    release = arguments[0] if arguments else "bookworm"
+    if release not in pi_root.RECIPES or len(arguments) > 1:
+        raise CannotRun(f"there are the systems {', '.join(pi_root.RECIPES)}, not {' '.join(arguments)}")
+    need_root()
+    enter()
+    need_programs(image.PROGRAMS)
+    print(system_image(release, pi_root.prepare(release)))
+    return 0
+
+
+def system_image(release: str, board: pi_root.Board) -> Path:
+    """The system's own image, made once. Raises CannotRun."""
+    sources = [(HELPERS / name).read_text() for name in SOURCES]
+    digest = hashlib.sha256("\n".join([*sources, pi_root.digest(release)]).encode()).hexdigest()
+    path, stamp = IMAGES / f"raspios-{release}.img", IMAGES / f".raspios-{release}"
+    if not (path.exists() and stamp.exists() and stamp.read_text() == digest):
+        say(f"making the image {path.name}")
+        _build(release, board)
+        stamp.write_text(digest)
+    return path
+
+
+def _build(release: str, board: pi_root.Board) -> None:
+    sys.path.insert(0, str(HELPERS))
+    try:
+        import raspios_files
+        import raspios_image
+    finally:
+        sys.path.remove(str(HELPERS))
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    raspios_files.furnish(board.root, release, raspios_image.DISK_ID, raspios_image.Flaws())
+    raspios_image.build(IMAGES, release, root=board.root)
