@@ -235,6 +235,8 @@ def test_secrets_reach_the_server_and_nobody_else() -> None:
         ("http://h/?user=a&pwd=b&x=1", "http://h/?user=***&pwd=***&x=1"),
         ("http://h/?api_key=b#secret", "http://h/?api_key=***"),
         ("http://a:b@[::1/s", "http://***"),
+        ("me:secret@10.0.0.7/x", "me:***@10.0.0.7/x"),  # the scheme forgotten
+        ("//me:secret@10.0.0.7/x", "//***@10.0.0.7/x"),
     ],
 )
 def test_shown(url: str, expected: str) -> None:

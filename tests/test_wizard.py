@@ -66,6 +66,8 @@ def test_every_question(desk: Desk) -> None:
     at.sees("2  ssh-rsa SHA256:")
     at.answers("Who may log in", "3")
     at.sees("there are the numbers 1 to 2")
+    at.answers("Who may log in", ",")
+    at.sees("no such file")
     at.answers("Who may log in", "2, 1")
     at.answers("Password", "short")
     at.sees("8 to 128 characters")

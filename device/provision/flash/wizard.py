@@ -77,7 +77,7 @@ def _chosen(text: str, listed: list[str]) -> tuple[str, ...]:
     if answer.lower() in ("all", "none"):
         return tuple(listed) if answer.lower() == "all" else ()
     words = answer.replace(",", " ").split()
-    if all(word.isdecimal() for word in words):
+    if words and all(word.isdecimal() for word in words):
         if not all(1 <= int(word) <= len(listed) for word in words):
             raise BadInput(f"there are the numbers 1 to {len(listed)}" if listed else "there is no list to choose from")
         return tuple(dict.fromkeys(listed[int(word) - 1] for word in words))
