@@ -1,9 +1,9 @@
 """firstrun.sh: what systemd starts, once, at the first start of a card that was prepared; it hands over to install.pyz.
 
 The kernel's line is disarmed before anything else, so that whatever fails afterwards ends in an ordinary start. The
-words are overwritten by blanks where they stand: the file keeps its size and its place, nothing of the FAT changes but
-one sector of 512 bytes (the line is shorter), and a power cut leaves the old line or the new one. A file renamed over it
-would not: on FAT that is two directory entries and a chain of clusters, written in any order.
+words are overwritten by blanks where they stand: the file keeps its size and its clusters, one sector of it changes (512
+bytes, and lines are shorter), so a power cut leaves the old line or the new one. A file renamed over it would not: on
+FAT that is two directory entries and a chain of clusters, written in any order.
 
 What went wrong is in status.json and setup.log, and the machine starts normally either way. On a machine that was not
 started by these words it does nothing: the settings are a card's, not those of the computer that reads it.

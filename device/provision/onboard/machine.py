@@ -44,6 +44,11 @@ def check_room(manifest: Manifest, folder: Path) -> None:
         raise Refused(f"{folder} has {free // 10**6} MB left, and installing takes about {needed // 10**6} MB")
 
 
+def elsewhere(root: Path) -> list[str | Path]:
+    """Points useradd(8), usermod(8) and groupmod(8) to the accounts of another root."""
+    return [] if root == Path("/") else ["--prefix", root]
+
+
 def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b"") -> str:
     """Runs a command to its end, apart from every setting of pip and Python; what it said. Raises Refused, OSError.
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..machine import run
+from ..machine import elsewhere, run
 from ..packed import Refused
 from ..placing import place, read_text
 from . import ssh, sudo
 from .values import secret, table, text
 
 UID = 1000
+PEOPLE = range(UID, 60000)
+"""Numbers of people's accounts (Debian Policy, section 9.2.2)."""
 HELPER = Path("/usr/lib/userconf-pi/userconf")
 LOCKED = "!"
 """In the place of a password's hash: none fits."""
@@ -56,11 +58,6 @@ def set_user(value: Any, root: Path) -> None:
         ssh.enable(root)
 
 
-def options(root: Path) -> list[str | Path]:
-    """For the commands of package passwd."""
-    return [] if root == Path("/") else ["--prefix", root]
-
-
 def find(root: Path, name: str | None = None, uid: int | None = None) -> Account | None:
     """The account of that name, or number."""
     for line in read_text(root / "etc/passwd").splitlines():
@@ -81,13 +78,13 @@ def groups(root: Path) -> dict[str, int]:
 def _ensure(name: str, root: Path) -> Account:
     """The account, renamed or made. Raises Refused."""
     account = find(root, name=name)
-    if account is not None and account.uid < UID:
+    if account is not None and account.uid not in PEOPLE:
         raise Refused(f"{name} is an account of the system itself; take another name")
     first = find(root, uid=UID)
-    if account is None and first is None:
-        _create(name, root)
-    elif account is None and first is not None:
+    if first is not None and account in (None, first):
         _rename(first.name, name, root)
+    elif account is None:
+        _create(name, root)
     account = find(root, name=name)
     if account is None:
         raise Refused(f"the account {name} could not be made")
@@ -97,12 +94,15 @@ def _ensure(name: str, root: Path) -> Account:
 def _create(name: str, root: Path) -> None:
     wanted = ",".join(group for group in GROUPS if group in groups(root))
     more: Sequence[str] = ("-G", wanted) if wanted else ()
-    command = ["useradd", *options(root), "-u", str(UID), "-U", "-m", "-s", "/bin/bash", *more, name]
+    command = ["useradd", *elsewhere(root), "-u", str(UID), "-U", "-m", "-s", "/bin/bash", *more, name]
     run(command, "useradd", root)
 
 
 def _rename(old: str, new: str, root: Path) -> None:
-    """The account itself last: as long as it has its old name, all of this is done again."""
+    """The account itself last: as long as it has its old name, all of this is done again.
+
+    The helper is asked even where the name stays: it also ends the system's own dialog about it, on a desktop, too.
+    """
     for path in (root / "etc/subuid", root / "etc/subgid"):
         lines = read_text(path).splitlines(keepends=True)
         moved = [f"{new}:{line.removeprefix(old + ':')}" if line.startswith(f"{old}:") else line for line in lines]
@@ -112,7 +112,7 @@ def _rename(old: str, new: str, root: Path) -> None:
         with suppress(Refused):  # its last words are about services that do not run yet; what counts is looked at below
             run([HELPER, new, LOCKED], "userconf", root)
     if find(root, name=new) is None:
-        run(["usermod", *options(root), "-l", new, old], "usermod", root)
+        run(["usermod", *elsewhere(root), "-l", new, old], "usermod", root)
 
 
 def _put_right(account: Account, root: Path) -> Account:
@@ -120,11 +120,11 @@ def _put_right(account: Account, root: Path) -> Account:
     home = f"/home/{account.name}"
     if account.home != home:
         move = ["-m"] if (root / account.home.lstrip("/")).is_dir() and not (root / home[1:]).exists() else []
-        run(["usermod", *options(root), "-d", home, *move, account.name], "usermod", root)
+        run(["usermod", *elsewhere(root), "-d", home, *move, account.name], "usermod", root)
     known = groups(root)
     own = next((group for group, number in known.items() if number == account.gid), None)
     if own not in (None, account.name) and account.gid >= UID and account.name not in known:
-        run(["groupmod", *options(root), "-n", account.name, str(own)], "groupmod", root)
+        run(["groupmod", *elsewhere(root), "-n", account.name, str(own)], "groupmod", root)
     folder = root / home[1:]
     if not folder.is_dir():
         folder.mkdir(parents=True, mode=0o700)

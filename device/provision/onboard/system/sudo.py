@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..machine import run
+from ..machine import elsewhere, run
 from ..packed import Refused
 from ..placing import place, read_text
 
@@ -38,5 +38,4 @@ def _join(name: str, member: bool, root: Path) -> None:
             raise Refused(f"this system has no group {GROUP}")
         return
     if (name in line.rpartition(":")[2].split(",")) != member:
-        prefix: list[str | Path] = [] if root == Path("/") else ["--prefix", root]
-        run(["usermod", *prefix, "-a" if member else "-r", "-G", GROUP, name], "usermod", root)
+        run(["usermod", *elsewhere(root), "-a" if member else "-r", "-G", GROUP, name], "usermod", root)
