@@ -24,7 +24,10 @@ STEPS = {
     "environment": ("installing the libraries", "make the bundle again; a wheel is missing or not for this system"),
     "prove": ("running the model's self-test", "convert the model again; if only this machine fails, keep this report"),
     "switch": ("making the release the current one", "start the installer again; the card may be failing"),
-    "service": ("installing the service", "look at the camera; on the machine: journalctl -u edgevision; then start again"),
+    "service": (
+        "installing the service",
+        "look at the camera; on the machine: journalctl -u edgevision; then start again",
+    ),
     "answer": ("waiting for the first answer", "look at the camera and its cable, then start the machine again"),
     "clean": ("taking the bundle and the secrets off the card", "start the machine again; the service runs already"),
 }

@@ -36,15 +36,11 @@ def setup(
 ) -> None:
     """All that is still to do. Raises Refused (final), NotRunning, OSError."""
     state = SetupState.load(root)
-    if state.attempts >= ATTEMPTS and not state.said:
-        setup_unit.switch_off(root)
-        cleaning.blank_settings(card)
-        last = _last_words(card)
-        raise Refused(
-            f"the installation was begun {ATTEMPTS} times and never came to its end{last}; prepare the card again"
-        )
-    state.begun().save(root)
     try:
+        if state.attempts >= ATTEMPTS and not state.said:
+            said = f"the installation was begun {ATTEMPTS} times and never came to its end{_last_words(card)}"
+            raise Refused(f"{said}; prepare the card again")
+        state.begun().save(root)
         device = read_device(card)
         if not state.said:
             _settings(device, root, status)
@@ -54,7 +50,8 @@ def setup(
     except NotRunning:
         SetupState.load(root).ended().save(root)  # nobody cut it off: it may try at every start
         raise
-    except Refused:
+    except Refused as error:
+        status.failed(str(error))  # before it is off: who would tell it else after a power cut?
         setup_unit.switch_off(root)
         cleaning.blank_settings(card)
         raise
@@ -105,8 +102,9 @@ def _clean(card: Path, device: Device, root: Path, status: Status, cloud_init: C
     wizard.cancel(root)
     if done:
         cleaning.blank(card)
-        setup_unit.switch_off(root)
     state = SetupState.load(root)
     left = "" if done else "; the passwords stay on the card: cloud-init has not taken them over"
     missing = f"; not set: {'; '.join(state.problems)}" if state.problems else ""
     status.ok(f"{state.said}{missing}{left}")
+    if done:
+        setup_unit.switch_off(root)

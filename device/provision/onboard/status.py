@@ -22,7 +22,7 @@ class Status:
     def __init__(self, path: Path | None, log: Path | None = None, step: str = "check") -> None:
         """``log``: a file that gets all lines, too. ``step``: what a fault before the first step belongs to."""
         self._path, self._log = path, log
-        self._step, self._release = step, ""
+        self._step, self._release, self._failed = step, "", ""
 
     def step(self, name: str, message: str, release: str = "") -> None:
         """A step begins."""
@@ -45,7 +45,10 @@ class Status:
         self._write("ok", message)
 
     def failed(self, message: str) -> None:
-        """The step that had begun failed."""
+        """The step that had begun failed; told once."""
+        if message == self._failed:
+            return
+        self._failed = message
         if self._log is not None:
             self.note(f"{self._step}: failed: {message}")
         self._write("failed", message)
