@@ -49,7 +49,7 @@ def test_the_largest_that_fits_is_proposed(board: Path, budget: str, alpha: floa
         ("30ms", 1, "is no budget; write, for one, 30ms@board.json"),
         ("0ms@BOARD", 1, "is no budget"),
         ("30ms@absent.json", 1, "no such benchmark: absent.json"),
-        ("1ms@BOARD", 1, "the quickest, mobilenet_v2 0.35 96, takes 5.0 ms"),
+        ("1ms@BOARD", 1, "the quickest, mobilenet_v2 0.35 96, takes 5.00 ms"),
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_one_line(

@@ -32,7 +32,8 @@ def decide(settings: Settings, watcher: Watcher) -> Settings:
     if not starter.fits(settings.backbone, settings.alpha):
         raise BadInput(
             f"the ImageNet weights of {choice.describe()} cannot be had ({problem}), and the starter weights are for "
-            f"{starter.BACKBONE} {starter.ALPHA:g} only; leave out --backbone and --alpha, or give --weights none"
+            f"{starter.BACKBONE} {starter.ALPHA:g} only; leave out --backbone and --alpha (for --fit-budget: "
+            f"bench sweep --alphas {starter.ALPHA:g}), or give --weights none"
         )
     watcher.note(
         f"weights: {starter.find().describe()}, since the ImageNet weights of {choice.describe()} cannot be had "

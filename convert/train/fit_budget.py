@@ -48,7 +48,7 @@ def propose(text: str) -> Proposal:
         quickest = min(sound, key=_p95)
         raise BadInput(
             f"no network keeps to {budget_ms:g} ms on {record.machine_name}: the quickest, {quickest['id']}, takes "
-            f"{_p95(quickest):.1f} ms (95 of 100); allow more, or sweep smaller ones"
+            f"{_short(_p95(quickest))} ms (95 of 100); allow more, or sweep smaller ones"
         )
     return _proposal(max(fitting, key=_p95), len(sound), budget_ms, record)
 
@@ -58,10 +58,15 @@ def _proposal(best: dict[str, Any], among: int, budget_ms: float, record: Record
     assert found is not None
     name, alpha, size = found
     reason = (
-        f"{name} {alpha:g}, {size} px: 95 of 100 within {_p95(best):.1f} ms on {record.machine_name} ({best['id']}); the "
+        f"{name} {alpha:g}, {size} px: 95 of 100 within {_short(_p95(best))} ms on {record.machine_name} ({best['id']}); the "
         f"largest of {among} that keeps to {budget_ms:g} ms"
     )
     return Proposal(name, alpha, size, reason)
+
+
+def _short(ms: float) -> str:
+    """Two digits behind the point below 10 ms: a board is slow, a host is not."""
+    return f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
 
 
 def _p95(result: dict[str, Any]) -> float:
