@@ -20,6 +20,7 @@ from edgevision.device.provision.flash import bundle_file
 from edgevision.device.provision.flash.device_config import DeviceConfig, User, Wifi
 from edgevision.device.provision.flash.injection import Payload, plan
 from edgevision.device.provision.flash.system_image import SystemImage
+from edgevision.device.provision.onboard.manifest import UNIT
 from raspios_files import CMDLINE, boot_files, furnish
 from raspios_image import DISK_ID, Flaws
 
@@ -136,7 +137,12 @@ def prepare(
     return prepared
 
 
-def installable(path: Path, sign: Path | None = None, model: bytes = b"a model\n" * 500) -> Path:
+def installable(
+    path: Path,
+    sign: Path | None = None,
+    model: bytes = b"a model\n" * 500,
+    unit: bytes = small_bundle.FILES["edgevision.service"],
+) -> Path:
     """A bundle for this machine that installs within seconds: its pip and its proof are fakes."""
     wheels = {
         "wheels/pip-1-py3-none-any.whl": {"pip/__main__.py": FAKE_PIP},
@@ -149,7 +155,7 @@ def installable(path: Path, sign: Path | None = None, model: bytes = b"a model\n
     }
     files = {name: _wheel(content) for name, content in wheels.items()}
     files |= {name: data for name, data in small_bundle.FILES.items() if not name.startswith("wheels/")}
-    return small_bundle.build(path, PYTHON, platform.machine(), sign, files=files | {"model.tflite": model})
+    return small_bundle.build(path, PYTHON, platform.machine(), sign, files=files | {"model.tflite": model, UNIT: unit})
 
 
 def run_first(prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import shlex
 import tarfile
@@ -12,20 +13,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prepared_card import HASH, KEY, prepare
+from prepared_card import HASH, KEY, PYTHON, installable, prepare
 
 from tools.emulation.here import Here
 from tools.emulation.host import CannotRun
 
 START = "systemd.run=/boot/firmware/edgevision/firstrun.sh"
 CARD = "/boot/firmware/edgevision"
-HELPER = f"""#!/bin/sh
+HELPER = """#!/bin/sh
 # A fake of package userconf-pi's helper. It renames, and its last command fails, since the services do not run yet.
 echo "$*" > /tmp/asked
 old=$(getent passwd 1000 | cut -d: -f1)
 usermod -l "$1" "$old" && usermod -m -d "/home/$1" "$1" && groupmod -n "$1" "$old"
 echo "$1:$2" | chpasswd -e
 exit 1
+"""
+LOOP = b"""[Service]
+Type=notify
+NotifyAccess=all
+Restart=on-failure
+RestartSec=1
+StandardError=journal
+# A fake of the loop: it fails once, as where a camera comes late, and then tells what it sees.
+ExecStart=/bin/sh -c 'test -e /run/late || { touch /run/late; echo "edgevision: error: no camera" >&2; exit 1; }; \\
+  echo "2026-11-21T08:26:08.760Z first_answer: tabby 0.81" >&2; systemd-notify --ready; exec sleep 600'
 """
 UNIT = f"""[Unit]
 SuccessAction=reboot
@@ -47,7 +58,8 @@ def here(tmp_path: Path) -> Iterator[Here]:
             if os.environ.get("ALLOW_SKIP") == "1":
                 pytest.skip(str(error))
             pytest.fail(f"test-service: NOT RUN: {error}; ALLOW_SKIP=1 lets it pass")
-        put(found, prepare(tmp_path).boot)
+        bundle = installable(tmp_path / "b.tar.xz", unit=LOOP)
+        put(found, prepare(tmp_path / "card", bundle=bundle).boot)
         found.run(f"echo root=x {START} > /tmp/line && mount --bind /tmp/line /proc/cmdline")
         found.run("getent passwd 1000 || useradd -u 1000 -U -m somebody")
         yield found
@@ -83,6 +95,26 @@ def test_the_systems_own_helper_renames_the_account(here: Here) -> None:
     assert here.run("systemctl is-enabled edgevision-setup") == "enabled\n"
     assert START not in here.run("cat /boot/firmware/cmdline.txt")
     assert '"state": "running"' in here.run(f"cat {CARD}/status.json")
+
+
+def test_the_second_start_comes_to_the_first_answer(here: Here) -> None:
+    if here.run("python3 -c 'import sys; print(*sys.version_info[:2], sep=\".\")'").strip() != PYTHON:
+        pytest.skip("the bundle is for the Python that runs the tests, and this machine's own is another")
+    here.run(f"{CARD}/firstrun.sh")
+    here.run("systemctl daemon-reload && systemctl start edgevision-setup")
+    end = time.monotonic() + 300
+    while (told := json.loads(here.run(f"cat {CARD}/status.json")))["state"] == "running":
+        assert time.monotonic() < end, here.run(f"cat {CARD}/setup.log")
+        time.sleep(1)
+    assert (told["state"], told["step"]) == ("ok", "clean"), here.run(
+        f"cat {CARD}/setup.log; journalctl -n 40 --no-pager"
+    )
+    assert told["message"].startswith("the service runs; first answer: tabby 0.81"), told
+    assert here.run("systemctl is-active edgevision") == "active\n"
+    assert here.run("systemctl is-enabled edgevision") == "enabled\n"
+    assert here.run("systemctl is-enabled edgevision-setup", code=1) == "disabled\n"
+    assert here.try_run(f"test -e {CARD}/bundle.tar.xz").returncode == 1
+    assert here.run("systemctl show -p Result --value edgevision-setup") == "success\n"
 
 
 def test_a_card_that_cannot_be_written_does_not_restart_for_ever(here: Here) -> None:
