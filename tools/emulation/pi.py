@@ -21,9 +21,11 @@ def test(arguments: Sequence[str]) -> int:
     need_programs(PROGRAMS)
     for release in pi_root.RECIPES:
         pi_root.prepare(release)
+    cards = CACHE / "cards" / "tests"
+    cards.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "EDGEVISION_EMULATED": "pi"}
     command = [*TIED, sys.executable, "-m", "pytest", "-q", "-rA", "-s", "--no-header", "-p", "no:cacheprovider"]
-    options = [f"--basetemp={CACHE / 'cards'}", "-o", "tmp_path_retention_policy=none"]
+    options = [f"--basetemp={cards}", "-o", "tmp_path_retention_policy=none"]
     return subprocess.run(
         [*command, *options, "tests/emulated/pi", *arguments], env=environment, cwd=REPO, check=False
     ).returncode
