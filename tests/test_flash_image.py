@@ -560,7 +560,11 @@ def kill_at(step: str, how: signal.Signals, arguments: list[str]) -> int:
         assert child.stdout is not None
         assert child.stdout.readline() == "here\n", child.communicate()[1]
         child.send_signal(how)
-        said = child.communicate(timeout=120)[1]
+        try:
+            said = child.communicate(timeout=120)[1]
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
     assert "Traceback" not in said, said
     return child.returncode
 
