@@ -46,7 +46,6 @@ class Finding:
 class _Place:
     """What is checked, and what it says of itself."""
 
-    path: Path
     keys: Sequence[Path]
     image: Mapping[str, Any]
     """image.json."""
@@ -70,7 +69,7 @@ def check(place: Path, keys: Sequence[Path] = ()) -> list[Finding]:
     except BadInput as error:
         return [*found, Finding(IMAGE, False, str(error), AGAIN)]
     found += [Finding(IMAGE, True, f"{image['release']} for {image['hostname']}, {image['os']}"), start]
-    whole = _Place(place, keys, image, read_boot_files(place, tuple(image["files"])))
+    whole = _Place(keys, image, read_boot_files(place, tuple(image["files"])))
     return [*found, *_files(whole), *_settings(whole), _bundle(whole)]
 
 
