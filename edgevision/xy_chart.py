@@ -47,13 +47,16 @@ def plot(curves: Sequence[Curve], x_name: str, y_name: str, labels: Sequence[tup
     )
     left = "".join(f'<i style="bottom:{y_axis.place(t):.2f}%">{_number(t, y_axis)}</i>' for t in y_axis.ticks)
     below = "".join(f'<i class="x" style="left:{x_axis.place(t):.2f}%">{_number(t, x_axis)}</i>' for t in x_axis.ticks)
-    names = "".join(
-        f'<u style="left:{x_axis.place(x):.2f}%;bottom:{y_axis.place(y):.2f}%">{escape(name)}</u>'
-        for x, y, name in labels
-    )
+    names = "".join(_label(x_axis.place(x), y_axis.place(y), name) for x, y, name in labels)
     title = tag("p", text(y_name), "y-name")
     return join([title, Html(f'<div class="plot xy">{graph}{left}{below}{names}</div>'),
                  tag("p", text(x_name), "x-name"), _legend(curves)])  # fmt: skip
+
+
+def _label(x: float, y: float, name: str) -> str:
+    """Beside a point (percent), on the side where there is room, and not where a rising line runs."""
+    side = f'class="left" style="right:{100 - x:.2f}%' if x > 50 else f'style="left:{x:.2f}%'
+    return f'<u {side};bottom:{y:.2f}%">{escape(name)}</u>'
 
 
 def stacked(rows: Sequence[tuple[str, Sequence[Part]]], unit: str) -> Html:

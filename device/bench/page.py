@@ -17,7 +17,7 @@ from .pareto import pareto_section
 from .profile_table import profile_sections
 from .table import accuracy, ms, page_table, state_line
 
-STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.999, 40)])
+STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.99, 37)])
 
 
 def write_page(document: Mapping[str, Any], path: Path) -> None:
@@ -54,7 +54,7 @@ def _findings(results: Sequence[Mapping[str, Any]]) -> Html:
 
 
 def _times(results: Sequence[Mapping[str, Any]]) -> Html:
-    head = ("", "p50", "95 %", "p90", "p95", "p99", "invoke", "loop/s", "first 10 s", "after", "peak MB", "top-1")
+    head = ("", "p50", "95 %", "p90", "p95", "p99", "invoke", "loop/s", "first 10 s", "after", "peak MB", "<top-1")
     rows = []
     for one in results:
         d, invoke = one["predict_ms"], one.get("invoke_ms")
@@ -77,8 +77,8 @@ def _distribution(results: Sequence[Mapping[str, Any]]) -> Html:
         points = [(float(x), 100 * float(q)) for x, q in zip(np.quantile(values, STEPS), STEPS, strict=True)]
         curves.append(Curve(one["id"], points, number))
     note = (
-        "How many of all runs were at least so fast; the steeper, the more alike they are. "
-        f"{outliers} runs lie far out; they count in all figures and show in the next plot."
+        "How many of all runs were at least so fast; the steeper, the more alike they are. Of the slowest hundredth the next "
+        f"plot shows the extremes. {outliers} runs lie far out; they count in all figures."
     )
     return html.section("Distribution", plot(curves, "ms", "% of the runs"), note=note)
 
