@@ -21,14 +21,14 @@ def times_table(results: Sequence[Mapping[str, Any]]) -> Table:
     """How fast; milliseconds."""
     heads = ("model, engine, threads", ">predict p50", ">95 %", ">p90", ">p95", ">p99", ">min", ">mean ± std", ">invoke",
              ">loop/s", "")  # fmt: skip
-    return table(heads, [_times_row(result) for result in results], title="Milliseconds")
+    return table(*told(heads, [_times_row(result) for result in results]), title="Milliseconds")
 
 
 def costs_table(results: Sequence[Mapping[str, Any]]) -> Table:
     """What it takes beside time."""
     heads = ("model, engine, threads", ">import", ">open", ">first", ">loaded MB", ">peak MB", ">file MB", ">CPU",
              ">J/frame", ">top-1")  # fmt: skip
-    return table(heads, [_costs_row(result) for result in results], title="Cold start (ms), memory, energy")
+    return table(*told(heads, [_costs_row(result) for result in results]), title="Cold start (ms), memory, energy")
 
 
 def machine_lines(machine: Machine) -> list[str]:
@@ -111,9 +111,14 @@ def accuracy(result: Mapping[str, Any]) -> str:
 
 
 def page_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
-    """For a page, which is narrower than a terminal: columns in which nothing is known are left out."""
-    kept = [n for n in range(len(head)) if any(row[n] != UNKNOWN for row in rows)]
-    return html.table([head[n] for n in kept], [[row[n] for n in kept] for row in rows])
+    """For a page, without what nobody knows."""
+    return html.table(*told(head, rows))
+
+
+def told(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns in which nothing is known, or nothing stands."""
+    kept = [n for n in range(len(head)) if any(row[n] not in (UNKNOWN, "") for row in rows)]
+    return [head[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def ms(value: float | None) -> str:
