@@ -12,7 +12,7 @@ from edgevision.terminal import printable, table
 
 from .compare import Comparison, Row
 from .pareto import pareto_section
-from .table import UNKNOWN, accuracy, ms, page_table
+from .table import UNKNOWN, accuracy, ms, told
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,16 +23,16 @@ HEAD = ("model, engine, threads", "machine", ">predict ms", ">95 %", ">p95", ">o
 
 def comparison_table(comparison: Comparison) -> Table:
     """For a terminal."""
-    return table(HEAD, [_cells(row) for row in comparison.rows])
+    return table(*_table(comparison))
 
 
 def markdown(comparison: Comparison) -> str:
     """A table for a README, and what it was measured on."""
-    kept = _columns(comparison)
-    head = [HEAD[n].removeprefix(">") for n in kept]
-    rule = ["---:" if HEAD[n].startswith(">") else "---" for n in kept]
-    rows = [[_escaped(_cells(row)[n]) for n in kept] for row in comparison.rows]
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+    heads, rows = _table(comparison)
+    head = [name.removeprefix(">") for name in heads]
+    rule = ["---:" if name.startswith(">") else "---" for name in heads]
+    cells = [[_escaped(cell) for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in (head, rule, *cells)]
     return "\n".join([*lines, "", *(_escaped(line) for line in _machines(comparison))])
 
 
@@ -52,15 +52,16 @@ def write_page(comparison: Comparison, path: Path) -> None:
     write_text(path, html.page("Benchmarks compared", parts))
 
 
-def _columns(comparison: Comparison) -> list[int]:
-    """The machine has none where there is but one."""
-    return [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
+def _table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells, without what nobody knows, and without the machine where there is but one."""
+    kept = [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
+    rows = [_cells(row) for row in comparison.rows]
+    return told([HEAD[n] for n in kept], [[row[n] for n in kept] for row in rows])
 
 
 def _figures(comparison: Comparison) -> Html:
-    kept = _columns(comparison)
-    cells = [_cells(row) for row in comparison.rows]
-    return page_table([HEAD[n].removeprefix(">") for n in kept], [[row[n] for n in kept] for row in cells])
+    heads, rows = _table(comparison)
+    return html.table([name.removeprefix(">") for name in heads], rows)
 
 
 def _doubts(comparison: Comparison) -> Html:
