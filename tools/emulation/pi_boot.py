@@ -19,7 +19,6 @@ from .namespace import enter
 from .pi_board import Pi
 from .pi_watch import Watch
 
-CARD_MB = 4000
 RECORD = "edgevision/image.json"
 LOOP = re.compile(r"edgevision\[\d+\]: (.*)")
 """What the loop says, as the journal puts it on the console."""
@@ -35,7 +34,7 @@ def boot(arguments: Sequence[str]) -> int:
     need_root()
     enter()
     need_programs(pi_board.PROGRAMS)
-    card = pi_board.write_card(given.card, given.card.with_name(f"{given.card.stem}.booted.img"), CARD_MB)
+    card = pi_board.write_card(given.card, given.card.with_name(f"{given.card.stem}.booted.img"))
     pi = Pi(pi_root.prepare(system), card, CACHE / "logs" / f"{card.stem}.console")
     try:
         fine = _follow(pi, given.seconds)
@@ -65,7 +64,7 @@ def _follow(pi: Pi, seconds: float) -> bool:
     watch.until()
     end = time.monotonic() + seconds
     pi.wait_for("its time", lambda: time.monotonic() > end)
+    pi.press_power_button()
     for line in LOOP.findall(pi.said()):
         print(line)
-    pi.press_power_button()
     return pi.status().get("state") == "ok"
