@@ -166,8 +166,10 @@ def test_noise_is_equal_to_itself_and_a_bias_is_not(tmp_path: Path) -> None:
     found = session(machine(tmp_path), noisy)
     assert differs(of_itself(found.measured["noisy"].samples["predict"], 0), "predict") is None
     samples = found.measured["noisy"].samples["predict"]
+    alone, among_many = of_itself(samples, 0), of_itself(samples, 0, among=20)
+    assert among_many.low < alone.low and alone.high < among_many.high
     samples.medians_ms = [10.0 if n % 4 in (1, 2) else 12.0 for n in range(len(samples.medians_ms))]
-    reason = differs(of_itself(samples, 0), "predict")
+    reason = differs(of_itself(samples, 0, among=20), "predict")
     assert reason is not None
     assert "differs from itself" in reason
 

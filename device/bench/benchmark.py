@@ -30,7 +30,7 @@ from .validity import SELF_CONFIDENCE
 COLD_STARTS = 3
 CI = (
     "95 %: medians by order statistics of the blocks' medians; ratios by drawing the blocks 2000 times; "
-    f"a result against itself {SELF_CONFIDENCE:.0%}"
+    f"results against themselves {SELF_CONFIDENCE:.0%}, all together"
 )
 Tell = Callable[[str, float], None]
 """Hears what is done now, and the share 0..1 of it that is done."""

@@ -20,7 +20,7 @@ def judged(
     results, ratios = [], []
     for subject, start in zip(subjects, starts, strict=True):
         measured = session.measured[subject.id]
-        itself = of_itself(measured.samples["predict"], seed)
+        itself = of_itself(measured.samples["predict"], seed, len(subjects))
         ratios.append(Named(subject.id, subject.id, "predict_ms", itself))
         doubt = differs(itself, "predict")
         invalid = [*of_machine(session, subject.combination.threads, cores), *([doubt] if doubt else [])]

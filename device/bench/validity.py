@@ -12,7 +12,7 @@ CROWDED_CORES = 0.25
 """So much more than the free cores may others compute before they take time from the model."""
 SELF_TOLERANCE = 0.05
 SELF_CONFIDENCE = 0.99
-"""So that one sound measurement in a hundred is refused, not one in twenty."""
+"""So that one sound session in a hundred is refused, not one in twenty, however many results it has."""
 
 
 def of_machine(session: Session, threads: int, cores: int | None) -> list[str]:
@@ -20,10 +20,14 @@ def of_machine(session: Session, threads: int, cores: int | None) -> list[str]:
     return [reason for reason in (_throttled(session), _swapping(session), _busy(session, threads, cores)) if reason]
 
 
-def of_itself(samples: Samples, seed: int) -> Ratio:
-    """One visit of each block against the other, which one changing from block to block: the same thing, twice."""
+def of_itself(samples: Samples, seed: int, among: int = 1) -> Ratio:
+    """One visit of each block against the other, which one changing from block to block: the same thing, twice.
+
+    ``among``: results of the session. Each has its share of the doubt (Bonferroni), or a sweep of twenty networks would
+    be refused every fifth time.
+    """
     pairs = [pair if number % 2 else pair[::-1] for number, pair in enumerate(samples.pairs_ms)]
-    return paired_ratio([a for a, _ in pairs], [b for _, b in pairs], seed, SELF_CONFIDENCE)
+    return paired_ratio([a for a, _ in pairs], [b for _, b in pairs], seed, 1 - (1 - SELF_CONFIDENCE) / among)
 
 
 def differs(ratio: Ratio, measure: Measure) -> str | None:
