@@ -100,7 +100,7 @@ def furnish(root: Path, release: str) -> None:
 def digest(release: str) -> str:
     """Changes when an image of this root must be made again."""
     texts: Mapping[str, str] = {path.name: path.read_text() for path in sorted(FILES.iterdir())}
-    return repr((RECIPES[release].digest, texts, TEXTS, EXTRA[release], GROUPS, SLOW_UNITS))
+    return repr((RECIPES[release].digest, PROGRAMS[release], texts, TEXTS, EXTRA[release], GROUPS, SLOW_UNITS))
 
 
 def _account(root: Path) -> None:

@@ -113,8 +113,8 @@ def finished(prepared: Prepared) -> Iterator[Finished]:
         before["setup"] = copy_card(card, prepared.folder / "before-setup.img")
         pi.power_on()
         watch.until()
-        pi.wait_for("pictures that it keeps", lambda: "edgevision-setup.service: Deactivated" in pi.said())
-        time.sleep(20)
+        pi.wait_for("the installer's end", lambda: "edgevision-setup.service: Deactivated" in pi.said())
+        time.sleep(20)  # of work, so that there are answers to read back
         pi.press_power_button()
         watch.tell("switched off by its button")
     finally:

@@ -121,7 +121,7 @@ def test_power_cut_in_our_first_start(prepared: Prepared, finished: Finished) ->
     try:
         pi.power_on()
         assert "systemd.run=" in pi.starts[-1]
-        Watch(pi).until("firstboot", "system")
+        Watch(pi).until("firstboot", "system", "room")
         pi.cut_power()
         assert "cut off there" in told(pi.card), told(pi.card)
         pi.power_on()
