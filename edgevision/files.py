@@ -20,6 +20,12 @@ def require_file(path: Path, what: str) -> Path:
     return path
 
 
+def refuse_pipe(path: Path, what: str) -> None:
+    """For what is read at several places: a pipe has none, and waiting for its writer may never end. Raises MissingFile."""
+    if path.is_fifo():
+        raise MissingFile(f"{what} must be a file, but {path} is a pipe")
+
+
 def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
     """Refuses an output that exists, before any work is done. Raises OutputExists, CannotWrite.
 

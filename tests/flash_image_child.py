@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,15 +14,19 @@ from pathlib import Path
 import edgevision.cli
 import edgevision.terminal
 
+PATIENCE_S = 120
+"""Then the system ends it, whatever it is at: nobody waits for it for ever."""
+
 
 def main() -> None:
     wanted = sys.argv[1]
+    signal.alarm(PATIENCE_S)
 
     def here(step: str) -> None:
         if step == wanted:
             print("here", flush=True)
             # Not one long sleep: a signal that comes just before it would be seen only after it.
-            for _ in range(6000):
+            while True:
                 time.sleep(0.1)
 
     @contextmanager

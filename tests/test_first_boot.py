@@ -369,7 +369,7 @@ def cut(prepared: Prepared, after: int, *options: object, pyz: Path | None = Non
     return subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
 @needs_root
 def test_a_power_cut_anywhere_is_mended_or_told(stride: int, tmp_path: Path) -> None:
     whole = prepare(tmp_path / "whole")

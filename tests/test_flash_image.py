@@ -293,11 +293,15 @@ def test_image_and_bundle_that_do_not_fit(bench: Bench, tmp_path: Path) -> None:
     narrow = raspios_image.build(tmp_path / "images", "bookworm", armhf=True)
     refused(bench.wish(output, image=narrow), r"is for armv7l \(a 32-bit system\), and the bundle for aarch64")
     other = raspios_image.build(tmp_path / "images", "bookworm", python="3.12")
-    refused(bench.wish(output, image=other), r"has Python 3.12 .*, and the bundle is for 3.11; .* --python 3.12")
+    refused(
+        bench.wish(output, image=other),
+        r"has Python 3.12 .*, and the bundle is for 3.11; take one as it was downloaded",
+    )
     refused(bench.wish(output, bundle=bench.bundles["trixie"]), "the bundle is for 3.13; .* --python 3.11")
     full = raspios_image.build(tmp_path / "images", "bookworm", small_boot=True)
     refused(
-        bench.wish(output, image=full), r"no room on the boot partition: .* MB are free, and 64 MB of them stay free"
+        bench.wish(output, image=full),
+        r"no room on the boot partition: .* MB are free, and 64 MB stay free .*; take one as",
     )
     seedless = raspios_image.build(tmp_path / "images", "trixie", no_seeds=True)
     refused(bench.wish(output, "trixie", image=seedless), "October 2025")
@@ -380,6 +384,15 @@ def test_outputs_that_are_refused(bench: Bench, tmp_path: Path) -> None:
     # A broken link is followed nowhere: the image takes its name.
     prepare(bench.wish(there, overwrite=True))
     assert there.stat().st_size > 1 << 20
+
+
+def test_pipes_are_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused(bench.wish(tmp_path / "out.img", image=pipe), "system image must be a file, but .* is a pipe")
+    refused(bench.wish(tmp_path / "out.img", bundle=pipe), "bundle must be a file, but .* is a pipe")
+    with pytest.raises(EdgeVisionError, match=r"must be a file, but .* is a pipe"):
+        check(pipe)
 
 
 def test_without_settings_the_next_command_is_named(bench: Bench, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from flash_setup import random_image
 
 MIB = 1 << 20
 CARD_BYTES = 832 * MIB
+MORE_PHASES = ("wipe", "flush", "verify")
+"""Each step of these is in test_flash_write_faults, too."""
 DEVICE = f"""[device]
 hostname = "shelfcam-07"
 [user]
@@ -138,7 +140,9 @@ def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None
     assert not Path(f"{device}p1").exists()
 
 
-@pytest.mark.parametrize("phase", ["wipe", "write", "flush", "verify", "finish"])
+@pytest.mark.parametrize(
+    "phase", ["write", "finish", *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_PHASES)]
+)
 def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) -> None:
     """Afterwards it is half-written; where the kill came before or after all that, untouched or whole."""
     device, file = card
@@ -158,6 +162,7 @@ def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) 
             assert same(file, image) or stream.read(MIB) == bytes(MIB)
 
 
+@pytest.mark.slow
 def test_from_the_system_to_the_card_in_one_go(
     card: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ Arguments: the image, the file.
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Waiting(FakeMedium):
 
 
 def main() -> None:
+    signal.alarm(120)  # then the system ends it, whatever it is at: nobody waits for it for ever
     image, card = (Path(text) for text in sys.argv[1:])
     medium: Medium = Waiting(card, "8:16")
     with image.open("rb") as stream:

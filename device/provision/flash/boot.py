@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
+from edgevision.files import refuse_pipe
 
 from .fat32 import Fat32
 from .partitions import read_partitions
@@ -20,6 +21,7 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         return {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
     if not place.exists():
         raise MissingFile(f"no such image, card or folder: {place}")
+    refuse_pipe(place, "an image or card")
     if not os.access(place, os.R_OK):
         raise BadInput(f"you have no right to read {place}; where it is a card, put sudo before the command")
     found = {}

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from edgevision.errors import BadInput
-from edgevision.files import require_file
+from edgevision.files import refuse_pipe, require_file
 
 from ..onboard.manifest import CONFIG, MAX_BYTES, Manifest
 from ..onboard.packed import Packed, Refused
@@ -28,6 +28,7 @@ class BundleFile:
 
 def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
     """``keys``: public keys of which one must have signed it. Raises MissingFile, BadInput."""
+    refuse_pipe(path, "bundle")
     if require_file(path, "bundle").stat().st_size > MAX_BYTES:
         raise BadInput(f"{path} is no bundle: it is larger than any; edgevision bundle MODEL makes one")
     content = path.read_bytes()

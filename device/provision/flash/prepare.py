@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError
-from edgevision.files import require_absent, require_file
+from edgevision.files import refuse_pipe, require_absent, require_file
 
 from .. import keys
 from ..onboard.manifest import Manifest
@@ -20,7 +20,7 @@ from .device_config import DeviceConfig
 from .fat32 import Fat32
 from .half_made import half_made
 from .injection import CMDLINE, Injection, Payload, plan
-from .system_image import UNTOUCHED, SystemImage, examine
+from .system_image import PYTHONS, UNTOUCHED, SystemImage, examine
 from .unpacked import is_packed, unpack, wanted_sha256
 
 KERNEL_ROOM = 64 * 10**6
@@ -72,6 +72,7 @@ def _silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
 def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
     """Checks everything that can be checked first, then works on a copy. Raises EdgeVisionError."""
     require_file(wish.image, "system image")
+    refuse_pipe(wish.image, "system image")
     _check_output(wish)
     wanted = wanted_sha256(wish.image, wish.sha256)
     trust = [_public_key(path) for path in wish.trust]
@@ -129,9 +130,10 @@ def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemI
             f"{wish.image} is for {system.arch}{bits}, and the bundle for {manifest.arch}; take the image of the same kind"
         )
     if system.python != manifest.python:
+        fits = system.python == PYTHONS[system.backend]
+        remedy = f"make it again: edgevision bundle MODEL --python {system.python}" if fits else UNTOUCHED
         raise BadInput(
-            f"{wish.image} has Python {system.python} ({system.backend}), and the bundle is for {manifest.python}; "
-            f"make it again: edgevision bundle MODEL --python {system.python}"
+            f"{wish.image} has Python {system.python} ({system.backend}), and the bundle is for {manifest.python}; {remedy}"
         )
     return system
 
@@ -143,7 +145,8 @@ def _inject(stream: BinaryIO, system: SystemImage, injection: Injection, progres
     if fat.free < taken + KERNEL_ROOM:
         raise BadInput(
             f"no room on the boot partition: {taken / 1e6:.1f} MB are to go there, {fat.free / 1e6:.1f} MB are free, and "
-            f"{KERNEL_ROOM / 1e6:.0f} MB of them stay free for updates of the system; make a smaller bundle"
+            f"{KERNEL_ROOM / 1e6:.0f} MB stay free for updates of the system; "
+            f"{'make a smaller bundle' if fat.free > KERNEL_ROOM else UNTOUCHED}"
         )
     with progress("preparing", -(-taken // MB)) as step:
         done = 0

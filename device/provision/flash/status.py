@@ -73,7 +73,10 @@ def read_status(place: Path) -> Found:
     """Of an image, a card's device or a mounted boot partition. Raises MissingFile, BadInput, OSError."""
     raw = read_boot_files(place, (FILE,)).get(FILE)
     if raw is None:
-        raise BadInput(f"{place} has no {FILE} on its boot partition: no installation with --status was begun there")
+        raise BadInput(
+            f"{place} has no {FILE} on its boot partition: edgevision flash image did not make it, and no installation with "
+            "--status was begun there"
+        )
     try:
         value = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if [given.bundle, given.first_boot, given.setup].count(None) != 2:
         parser.error("give a bundle, or --first-boot DIR, or --setup")
-    root = given.root.absolute()
+    root = given.root.resolve()  # /. and // are this machine, too
     if root == Path("/") and os.geteuid() != 0:
         complain("installing takes root rights: sudo python3 install.pyz ...")
         return 1

@@ -25,10 +25,10 @@ def check_fits(manifest: Manifest) -> None:
     python = ".".join(map(str, sys.version_info[:2]))
     if manifest.python != python:
         wanted = f" ({SYSTEMS[manifest.python]})" if manifest.python in SYSTEMS else ""
-        raise Refused(
-            f"the bundle is for Python {manifest.python}{wanted}, and this machine has {python}; "
-            f"make one with: edgevision bundle --python {python}"
-        )
+        known = ", ".join(f"{version} ({name})" for version, name in SYSTEMS.items())
+        fits = f"make one with: edgevision bundle MODEL --python {python}"
+        remedy = fits if python in SYSTEMS else f"there are bundles for {known}"
+        raise Refused(f"the bundle is for Python {manifest.python}{wanted}, and this machine has {python}; {remedy}")
     arch = platform.machine()
     if manifest.arch != arch:
         raise Refused(f"the bundle is for {manifest.arch}, and this machine is {arch}")
