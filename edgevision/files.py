@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import CannotWrite, MissingFile, OutputExists
@@ -42,6 +43,12 @@ def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
         raise CannotWrite(
             f"cannot write {path}: no permission to write in {parent}; choose another place with {option}"
         )
+
+
+def refuse_source(output: Path, sources: Iterable[Path | None], what: str) -> None:
+    """What is read is never written, whatever it is called. ``what``: is made. Raises OutputExists."""
+    if output.exists() and any(output.samefile(one) for one in sources if one is not None and one.exists()):
+        raise OutputExists(f"{output} is what {what} is made of; give another name with -o")
 
 
 def write_bytes(path: Path, data: bytes, private: bool = False) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from edgevision.device.provision import own_wheel
+from edgevision.device.provision import keys, own_wheel
 from edgevision.device.provision.target import PYTHONS
 from edgevision.device.provision.wheelhouse import requirements
 
@@ -177,6 +177,18 @@ def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None
         assert match in said
         assert said.count("\n") == 1
     assert not (tmp_path / "b.tar.xz").exists()
+
+
+@needs_openssl
+def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
+    model, key = tmp_path / "model.tflite", tmp_path / "key.pem"
+    model.write_bytes(ready.path().read_bytes())
+    keys.new(key)
+    for output in (model, key):
+        before = output.read_bytes()
+        said = edgevision("bundle", model, "--sign", key, "-o", output, "--overwrite", code=1)
+        assert said == f"edgevision: error: {output} is what the bundle is made of; give another name with -o\n"
+        assert output.read_bytes() == before
 
 
 def test_help_tells_of_both() -> None:

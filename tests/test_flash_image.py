@@ -379,6 +379,13 @@ def test_outputs_that_are_refused(bench: Bench, tmp_path: Path) -> None:
     link.symlink_to(copy)
     for output in (copy, link):
         refused(bench.wish(output, image=copy, overwrite=True), "what the image is made of")
+    arguments = bench.arguments(bench.config)
+    before = bench.config.read_text()
+    assert "what the image is made of" in edgevision(*arguments, "--overwrite", code=1).stderr
+    assert bench.config.read_text() == before
+    public = tmp_path / "key.pub.pem"
+    public.write_text("a key")
+    refused(bench.wish(public, trust=(public,), overwrite=True), "what the image is made of")
     refused(bench.wish(Path("/dev/null"), overwrite=True), "is no file; make an image first")
     assert there.read_bytes() == b"mine"
     # A broken link is followed nowhere: the image takes its name.

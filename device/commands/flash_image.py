@@ -57,7 +57,8 @@ def image(
     from ..provision.flash import device_file
     from ..provision.flash.prepare import PrepareWish, prepare
 
-    wish = PrepareWish(image=system, bundle=bundle, config=device_file.read(config), output=output, **rest)
+    settings = device_file.read(config)
+    wish = PrepareWish(system, bundle, settings, output, config_file=config, **rest)
     made = prepare(wish, lambda text, total: bar(text, total, quiet))
     if as_json:
         click.echo(dump(_to_json(made)))

@@ -16,7 +16,7 @@ import click
 
 from edgevision import __version__, modelfile
 from edgevision.errors import BadInput
-from edgevision.files import require_absent, require_file, write_bytes
+from edgevision.files import refuse_source, require_absent, require_file, write_bytes
 
 from .. import run_config
 from ..commands.run import run as run_command
@@ -68,6 +68,7 @@ def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
     model.effective_card()
     name = wish.model.name.removesuffix(".tflite")
     path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
+    refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")
     require_absent(path, wish.overwrite)
     options = _options(wish)
     if wish.sign is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError
-from edgevision.files import refuse_pipe, require_absent, require_file
+from edgevision.files import refuse_pipe, refuse_source, require_absent, require_file
 
 from .. import keys
 from ..onboard.manifest import Manifest
@@ -45,6 +45,8 @@ class PrepareWish:
     trust: tuple[Path, ...] = ()
     """Public keys; the device takes bundles that were signed with one of them, and no others."""
     overwrite: bool = False
+    config_file: Path | None = None
+    """Where ``config`` was read, so that it is not what gets overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,7 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
 
 
 def _check_output(wish: PrepareWish) -> None:
-    """The source is never written, whatever it is called."""
-    if wish.output.exists() and any(wish.output.samefile(one) for one in (wish.image, wish.bundle) if one.exists()):
-        raise BadInput(f"{wish.output} is what the image is made of; give another name with -o")
+    refuse_source(wish.output, (wish.image, wish.bundle, wish.config_file, *wish.trust), "the image")
     if wish.output.exists() and not wish.output.is_file() and not wish.output.is_dir():
         raise BadInput(f"{wish.output} is no file; make an image first, then: edgevision flash write IMAGE --to DEVICE")
     require_absent(wish.output, wish.overwrite)

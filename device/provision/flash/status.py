@@ -19,7 +19,10 @@ STEPS = {
     "firstboot": ("taking over what the card brings", "prepare the card again: edgevision flash image"),
     "system": ("making the card's settings", "correct device.toml and prepare the card again"),
     "room": ("making room", "start the machine again; if it fails again, take another card"),
-    "check": ("looking at the bundle", "make the bundle again for this machine, or copy it again"),
+    "check": (
+        "looking at the bundle",
+        "make the bundle again for this machine; then prepare the card again, or start install.pyz again",
+    ),
     "unpack": ("unpacking the bundle", "make room on the card, or take a larger one"),
     "environment": ("installing the libraries", "make the bundle again; a wheel is missing or not for this system"),
     "prove": ("running the model's self-test", "convert the model again; if only this machine fails, keep this report"),
