@@ -274,7 +274,7 @@ def test_keys_are_pairs_and_private_ones_are_private(tmp_path: Path) -> None:
     assert "private" in said[0]
     assert "public" in said[1]
     assert said[0].split("sha256:")[1] == said[1].split("sha256:")[1]
-    assert "exists" in edgevision("keys", "new", private, code=1)
+    assert "exists, and a key is never replaced; give another name" in edgevision("keys", "new", private, code=1)
     assert "is no key" in edgevision("keys", "show", ready.path(), code=1)
 
 
@@ -291,8 +291,13 @@ def test_a_device_with_keys_takes_only_what_they_signed(wheels: Path, own: Path,
     assert "none of the keys" in edgevision("bundle", "verify", signed["other"], "--key", trusted, code=1)
     assert "not signed" in edgevision("bundle", "verify", bundle, "--key", trusted, code=1)
 
+    assert "is a private key" in edgevision("bundle", "verify", bundle, "--key", tmp_path / "mine.pem", code=1)
+
     root = tmp_path / "root"
     assert "not signed" in run_installer(bundle, root, "--trust", trusted, code=1)
+    for other in (tmp_path / "mine.pem", ready.path()):
+        said = run_installer(signed["mine"], root, "--trust", trusted, "--trust", other, code=1)
+        assert f"{other} is no public key (PEM)" in said
     assert not (root / "etc").exists()
     run_installer(signed["mine"], root, "--trust", trusted)
     before = os.readlink(root / "opt/edgevision/current")

@@ -14,6 +14,7 @@ from ..provision.target import ARCHES, PYTHONS, Target
 
 if TYPE_CHECKING:
     from ..provision.bundle import Made
+    from ..provision.onboard.reading import Checked
 
 
 class BundleGroup(click.Group):
@@ -91,13 +92,13 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
     from edgevision.files import require_file
     from edgevision.runs import dump
 
-    from ..provision.keys import fingerprint
+    from ..provision.keys import require_public
     from ..provision.onboard.packed import Refused
     from ..provision.onboard.reading import read
 
     require_file(file, "bundle")
     for key in keys:
-        fingerprint(key)
+        require_public(key)
     try:
         found = read(file, keys)
     except Refused as error:
@@ -114,18 +115,17 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
         more = {"bytes": found.bytes, "signed": found.signed, "signed_by": signed_by}
         click.echo(dump({"schema": "edgevision.bundle_check/1", "path": str(file), **fields, **more}))
         return
-    signed = (
-        f"signed by {found.signed_by}"
-        if found.signed_by
-        else "signed, not asked by whom"
-        if found.signed
-        else "not signed"
-    )
     click.echo(
         f"{file}: {manifest.id}, Python {manifest.python} on {manifest.arch}, {len(manifest.files)} files, "
-        f"{found.bytes / 1e6:.1f} MB; every file is as its manifest says; {signed}"
+        f"{found.bytes / 1e6:.1f} MB; every file is as its manifest says; {_signed(found)}"
     )
     click.echo("next, on the device: " + _install_line(file))
+
+
+def _signed(found: Checked) -> str:
+    if found.signed_by:
+        return f"signed by {found.signed_by}"
+    return "signed, not asked by whom" if found.signed else "not signed"
 
 
 def _install_line(file: Path) -> str:

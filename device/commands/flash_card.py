@@ -13,6 +13,7 @@ from edgevision.commands.options import PATH, quiet_option
 from edgevision.errors import CannotWrite
 
 from .flash_disk import allowed, confirm, disk_options, require_rights, this_host
+from .flash_image import sha256_option, trust_option
 from .flash_write import show_end
 
 if TYPE_CHECKING:
@@ -27,18 +28,8 @@ PHASES = {"unpacking": "unpack", "preparing": "inject"}
 @click.argument("system", type=PATH, metavar="OS.img[.xz]")
 @click.option("--bundle", type=PATH, required=True, metavar="FILE", help="What edgevision bundle made.")
 @click.option("--config", type=PATH, required=True, metavar="FILE", help="The device's settings, device.toml.")
-@click.option(
-    "--trust",
-    type=PATH,
-    multiple=True,
-    metavar="PUB",
-    help="A public key: the device takes only bundles that were signed with one of these; the bundle here must be, too.",
-)
-@click.option(
-    "--sha256",
-    metavar="HEX",
-    help="Of OS.img.xz as it was downloaded.  [default: what OS.img.xz.sha256 beside it says]",
-)
+@trust_option
+@sha256_option
 @disk_options
 @quiet_option
 def card(
@@ -61,6 +52,7 @@ def card(
     from ..provision.flash.choosing import Choice, choose
     from ..provision.flash.image_source import examine
     from ..provision.flash.prepare import PrepareWish, prepare
+    from ..provision.flash.scratch import scratch_folder
     from .flash_events import events
 
     with events(as_json, quiet) as said:
@@ -72,20 +64,24 @@ def card(
         require_rights(host, verdict.drive)
         confirm(verdict, f"{system}, prepared for {settings.hostname} with {bundle}", yes, expect_serial)
 
-        from ..provision.flash.scratch import scratch_folder
-
         with scratch_folder() as folder:
             output = folder / "card.img"
             wish = PrepareWish(system, bundle, settings, output, **rest)
-            try:
+            with _with_remedy():
                 prepare(wish, lambda text, total: _as_events(said, text, total))
-            except CannotWrite as error:
-                raise CannotWrite(f"{error}; TMPDIR names another folder for the image") from None
             made = examine(output)
             require_sound(made)
             known = Choice(to, choice.allowed, expect_serial, (*given, output), made.bytes)
             written = write_card(made, known, verdict.drive, host, said.report)
     show_end(written, said, as_json)
+
+
+@contextmanager
+def _with_remedy() -> Iterator[None]:
+    try:
+        yield
+    except CannotWrite as error:
+        raise CannotWrite(f"{error}; TMPDIR names another folder for the image") from None
 
 
 @contextmanager

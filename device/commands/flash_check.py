@@ -28,10 +28,10 @@ def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
 
     from ..provision.flash.check import check as look
     from ..provision.flash.check import started
-    from ..provision.keys import fingerprint
+    from ..provision.keys import require_public
 
     for key in keys:
-        fingerprint(key)
+        require_public(key)
     findings = look(place, keys)
     ok = all(one.ok for one in findings)
     if as_json:

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from ..provision.flash.prepare import Prepared
 
 
+trust_option = click.option(
+    "--trust",
+    type=PATH,
+    multiple=True,
+    metavar="PUB",
+    help="A public key: the device takes only bundles that were signed with one of these; the bundle here must be, too.",
+)
+sha256_option = click.option(
+    "--sha256",
+    metavar="HEX",
+    help="Of OS.img.xz as it was downloaded.  [default: what OS.img.xz.sha256 beside it says]",
+)
+
+
 @click.command("image")
 @click.argument("system", type=PATH, metavar="OS.img[.xz]")
 @click.option("--bundle", type=PATH, required=True, metavar="FILE", help="What edgevision bundle made.")
@@ -24,18 +38,8 @@ if TYPE_CHECKING:
     help="The device's settings, device.toml; edgevision flash config asks for them.",
 )
 @click.option("-o", "--output", type=PATH, required=True, metavar="FILE", help="The image to make.")
-@click.option(
-    "--trust",
-    type=PATH,
-    multiple=True,
-    metavar="PUB",
-    help="A public key: the device takes only bundles that were signed with one of these; the bundle here must be, too.",
-)
-@click.option(
-    "--sha256",
-    metavar="HEX",
-    help="Of OS.img.xz as it was downloaded.  [default: what OS.img.xz.sha256 beside it says]",
-)
+@trust_option
+@sha256_option
 @json_option
 @quiet_option
 @overwrite_option

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from edgevision.errors import BadInput, CannotWrite, EdgeVisionError, MissingDependency
+from edgevision.errors import BadInput, CannotWrite, EdgeVisionError, MissingDependency, OutputExists
 from edgevision.files import require_absent, require_file, write_bytes
 
 from .onboard.packed import Refused
@@ -26,7 +26,9 @@ def new(private: Path) -> Path:
     """Makes a pair: the private key, for nobody but its owner, and the public one beside it. Raises EdgeVisionError."""
     public = public_path(private)
     for path in (private, public):
-        require_absent(path, False)
+        if path.exists() and not path.is_dir():
+            raise OutputExists(f"{path} exists, and a key is never replaced; give another name")
+        require_absent(path, False, "FILE")
     key = _openssl("genpkey", "-algorithm", "ed25519")
     try:
         private.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +62,13 @@ def is_private(path: Path) -> bool:
     except BadInput:
         return False
     return True
+
+
+def require_public(path: Path) -> None:
+    """That a file is the half which is given away. Raises MissingFile, BadInput."""
+    fingerprint(path)
+    if is_private(path):
+        raise BadInput(f"{path} is a private key, which must never get on a device; give {public_path(path)}")
 
 
 def sign(message: bytes, private: Path) -> bytes:

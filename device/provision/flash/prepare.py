@@ -77,7 +77,9 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
     refuse_pipe(wish.image, "system image")
     _check_output(wish)
     wanted = wanted_sha256(wish.image, wish.sha256)
-    trust = [_public_key(path) for path in wish.trust]
+    for path in wish.trust:
+        keys.require_public(path)
+    trust = [path.read_bytes() for path in wish.trust]
     bundle = bundle_file.load(wish.bundle, wish.trust)
     if not is_packed(wish.image) and not wanted:
         with wish.image.open("rb") as source:  # what is wrong is said before gigabytes are copied
@@ -108,14 +110,6 @@ def _check_output(wish: PrepareWish) -> None:
     if wish.output.exists() and not wish.output.is_file() and not wish.output.is_dir():
         raise BadInput(f"{wish.output} is no file; make an image first, then: edgevision flash write IMAGE --to DEVICE")
     require_absent(wish.output, wish.overwrite)
-
-
-def _public_key(path: Path) -> bytes:
-    keys.fingerprint(path)
-    content = path.read_bytes()
-    if b"PRIVATE" in content:
-        raise BadInput(f"{path} is a private key, which must never get on a card; give {keys.public_path(path)}")
-    return content
 
 
 def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemImage:

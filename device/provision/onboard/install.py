@@ -18,9 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import signature
 from .machine import check_fits, check_room, run
 from .manifest import MANIFEST, MODEL, WHEELS, Manifest
 from .packed import Refused
+from .placing import sync_folder
 from .reading import Checked, read
 from .service import place_service
 from .status import Status
@@ -65,6 +67,8 @@ class Installed:
 
 def install(wish: Wish, status: Status) -> Installed:
     """Checks, builds, proves, switches. Raises Refused, OSError."""
+    for key in wish.trust:
+        signature.require_public(key)
     home = wish.root / HOME
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home):
@@ -134,11 +138,7 @@ def _switch(home: Path, release: Path) -> None:
     new.unlink(missing_ok=True)
     new.symlink_to(Path(RELEASES) / release.name)
     new.replace(home / CURRENT)
-    handle = os.open(home, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(home)
 
 
 def _trust(wish: Wish) -> None:

@@ -35,6 +35,14 @@ def signer(message: bytes, signature: bytes | None, keys: Sequence[Path]) -> Pat
     raise Refused(f"the bundle's signature was made with none of the keys that are trusted here ({named})")
 
 
+def require_public(key: Path) -> None:
+    """That it is a public key (PEM), before a device trusts it. Raises Refused, OSError."""
+    with key.open("rb") as stream:
+        private = b"PRIVATE" in stream.read(1 << 16)
+    if private or openssl("pkey", "-pubin", "-in", str(key), "-noout").returncode:
+        raise Refused(f"{key} is no public key (PEM); edgevision keys new makes such")
+
+
 def openssl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Runs it to its end. Raises Refused where there is none."""
     program = shutil.which("openssl")
