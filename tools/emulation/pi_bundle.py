@@ -34,12 +34,13 @@ def model(folder: Path) -> Path:
     return target
 
 
-def bundle(release: str, of: Path, folder: Path) -> Path:
-    """Packed anew each time, with libraries that were downloaded once. Raises CannotRun."""
+def bundle(release: str, of: Path, folder: Path, key: Path | None = None) -> Path:
+    """Packed anew each time, with libraries that were downloaded once; signed where there is a key. Raises CannotRun."""
     python = PYTHON[release]
     wheels = CACHE / "wheels" / f"pi-{python}"
     target = folder / f"{release}.tar.xz"
-    command = ("bundle", of, "--camera", "0", "--python", python, "--quiet", "-o", target, "--overwrite")
+    signed = () if key is None else ("--sign", key)
+    command = ("bundle", of, "--camera", "0", "--python", python, "--quiet", "-o", target, "--overwrite", *signed)
     if wheels.is_dir():
         try:
             edgevision(*command, "--wheels", wheels)

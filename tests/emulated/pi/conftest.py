@@ -21,6 +21,8 @@ HASH = "$6$edgevisiontests$P9Oqv0qQZlBI4wRJ5JdTkHbVXg3oQ2C1wJw4wXk8nM6m8yq8mIhUo
 PSK = "2d1c6a5f00b27a7e36b8a0e2d3ee54b0e3d1c1f1a55a3c9e8a2d8c4f5b6a7980"
 SSID = {"bookworm": "Shop floor; 2nd", "trixie": "Shop floor"}
 """On Trixie a name that cloud-init and netplan take, so that they are tried, too."""
+SIGNED = ("trixie",)
+"""The other one takes bundles that nobody signed."""
 DEVICE = f"""[device]
 hostname = "shelfcam-07"
 timezone = "Europe/Berlin"
@@ -88,8 +90,12 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     board = pi_root.prepare(release)
     (folder / "device.toml").write_text(DEVICE.replace("@SSID@", SSID[release]))
     image = folder / "prepared.img"
-    bundle = pi_bundle.bundle(release, pi_bundle.model(folder), folder)
-    settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image)
+    key, trust = None, ()
+    if release in SIGNED:
+        key, trust = folder / "key.pem", ("--trust", folder / "key.pub.pem")
+        pi_bundle.edgevision("keys", "new", key)
+    bundle = pi_bundle.bundle(release, pi_bundle.model(folder), folder, key)
+    settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image, *trust)
     said = pi_bundle.edgevision("flash", "image", system_image(release, board), *settings, "--quiet")
     say(f"{release}: {said.splitlines()[-2].split(': ')[-1]}")
     return Prepared(release, board, image, folder)

@@ -15,7 +15,7 @@ from tools.emulation.host import CannotRun
 from tools.emulation.pi_board import BOOT_AT, CARD_MB, boot_file
 from tools.emulation.pi_watch import Watch
 
-from .conftest import HASH, KEY, PSK, Finished, Prepared
+from .conftest import HASH, KEY, PSK, SIGNED, Finished, Prepared
 
 MB = 1 << 20
 STARTS = {"bookworm": 3, "trixie": 2}
@@ -52,6 +52,13 @@ def test_predictions_are_on_the_card(finished: Finished) -> None:
     assert summary["frames"] >= 10 and summary["errors"] == 0 and summary["stopped_by"] == "signal", summary
     assert "green" in finished.root.names(f"{STATE}/collect"), finished.root.ask(f"ls -l {STATE}/collect")
     assert any(name.endswith(".jpg") for name in finished.root.names(f"{STATE}/collect/green"))
+
+
+def test_the_device_checked_the_signature_and_keeps_the_key(finished: Finished) -> None:
+    log = boot_file(finished.card, "edgevision/setup.log").decode()
+    signed = finished.prepared.release in SIGNED
+    assert ("every file is as its manifest says, signed by key-1.pem" in log) is signed, log
+    assert finished.root.names("/etc/edgevision/keys") == ({"key-1.pem"} if signed else set())
 
 
 def test_settings_are_made(finished: Finished) -> None:
