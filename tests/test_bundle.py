@@ -183,7 +183,9 @@ def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None
 def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
     model, key = tmp_path / "model.tflite", tmp_path / "key.pem"
     model.write_bytes(ready.path().read_bytes())
-    keys.new(key)
+    public = keys.new(key)
+    # Before anything is downloaded.
+    assert "is a public key" in edgevision("bundle", model, "--sign", public, "--wheels", tmp_path / "none", code=1)
     for output in (model, key):
         before = output.read_bytes()
         said = edgevision("bundle", model, "--sign", key, "-o", output, "--overwrite", code=1)

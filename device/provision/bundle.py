@@ -72,7 +72,7 @@ def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
     require_absent(path, wish.overwrite)
     options = _options(wish)
     if wish.sign is not None:
-        keys.fingerprint(wish.sign)
+        keys.require_private(wish.sign)
     step()
     files = {
         MODEL: wish.model.read_bytes(),

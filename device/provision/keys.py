@@ -71,11 +71,16 @@ def require_public(path: Path) -> None:
         raise BadInput(f"{path} is a private key, which must never get on a device; give {public_path(path)}")
 
 
+def require_private(path: Path) -> None:
+    """That a file is the half that signs. Raises MissingFile, BadInput."""
+    fingerprint(path)
+    if not is_private(path):
+        raise BadInput(f"{path} is a public key; bundles are signed with the private one")
+
+
 def sign(message: bytes, private: Path) -> bytes:
     """64 bytes, always the same for the same message and key (RFC 8032). Raises MissingFile, BadInput."""
-    fingerprint(private)
-    if not is_private(private):
-        raise BadInput(f"{private} is a public key; bundles are signed with the private one")
+    require_private(private)
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(message)
         stream.flush()
