@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -165,6 +166,7 @@ def test_a_bundle_of_another_release(image: Path, tmp_path: Path) -> None:
     assert "another release, python than" in wrong(image)["bundle"]
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_signatures(made: dict[str, Path], tmp_path: Path) -> None:
     key = tmp_path / "mine.pem"
     public, foreign = keys.new(key), keys.new(tmp_path / "other.pem")

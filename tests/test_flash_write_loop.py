@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import raspios_image
@@ -18,6 +20,7 @@ from flash_setup import random_image
 
 MIB = 1 << 20
 CARD_BYTES = 832 * MIB
+PATIENCE_S = 300
 MORE_PHASES = ("wipe", "flush", "verify")
 """Each step of these is in test_flash_write_faults, too."""
 DEVICE = f"""[device]
@@ -41,6 +44,20 @@ def flash(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+@contextmanager
+def writing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """``flash write`` at its work, which is killed where it never ends."""
+    command = [sys.executable, "-m", "edgevision", "flash", "write", *map(str, arguments), "--json"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    watchdog = Timer(PATIENCE_S, child.kill)
+    watchdog.start()
+    try:
+        with child:
+            yield child
+    finally:
+        watchdog.cancel()
 
 
 @pytest.fixture
@@ -91,8 +108,7 @@ def test_an_image_is_written_and_read_back(card: tuple[str, Path], image: Path) 
 
 def test_a_reader_of_events_that_goes_away(card: tuple[str, Path], image: Path) -> None:
     device, file = card
-    command = [sys.executable, "-m", "edgevision", "flash", "write", str(image), *map(str, chosen(device, file))]
-    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+    with writing(image, *chosen(device, file)) as child:
         assert child.stdout
         child.stdout.close()
     assert child.returncode == 0
@@ -146,8 +162,7 @@ def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None
 def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) -> None:
     """Afterwards it is half-written; where the kill came before or after all that, untouched or whole."""
     device, file = card
-    command = [sys.executable, "-m", "edgevision", "flash", "write", str(image), *map(str, chosen(device, file))]
-    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+    with writing(image, *chosen(device, file)) as child:
         assert child.stdout
         for line in child.stdout:
             if json.loads(line)["phase"] == phase:
