@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Finished:
 
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
-def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     """An image as ``flash image`` makes it."""
     release = request.param
     folder = tmp_path_factory.mktemp(release)
@@ -98,11 +99,12 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = ("--bundle", bundle, "--config", folder / "device.toml", "-o", image, *trust)
     said = pi_bundle.edgevision("flash", "image", system_image(release, board), *settings, "--quiet")
     say(f"{release}: {said.splitlines()[-2].split(': ')[-1]}")
-    return Prepared(release, board, image, folder)
+    yield Prepared(release, board, image, folder)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def finished(prepared: Prepared) -> Iterator[Finished]:
+def finished(prepared: Prepared) -> Finished:
     """First start, restart, installation, some seconds of work, power button."""
     card = write_card(prepared.image, prepared.folder / "card.img")
     pi = prepared.pi(card, "whole")
@@ -125,6 +127,4 @@ def finished(prepared: Prepared) -> Iterator[Finished]:
         watch.tell("switched off by its button")
     finally:
         pi.close()
-    yield Finished(prepared, card, pi.starts, before, pi.log.read_text(errors="replace"))
-    for path in (card, *before.values()):
-        path.unlink()
+    return Finished(prepared, card, pi.starts, before, pi.log.read_text(errors="replace"))

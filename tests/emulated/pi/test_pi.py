@@ -111,6 +111,7 @@ def test_file_systems_are_whole(finished: Finished, tmp_path: Path) -> None:
     boot = tmp_path / "boot"
     boot.write_bytes(_boot_partition(finished.card))
     subprocess.run(["fsck.vfat", "-n", boot], check=True, capture_output=True)
+    boot.unlink()
     root = subprocess.run(
         ["e2fsck", "-fn", f"{finished.card}?offset={finished.root.offset}"], check=False, capture_output=True
     )
