@@ -15,6 +15,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -350,6 +351,12 @@ def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path:
     refused(bench.wish(output, bundle=tmp_path / "none"), "no such bundle")
     refused(bench.wish(output, bundle=bench.images["bookworm"]), "is no bundle: it is larger than any")
     refused(bench.wish(output, bundle=bench.config), "no .tar.xz")
+
+
+def test_the_bundle_takes_no_room_elsewhere(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders for temporary files are often small, and in memory."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    prepare(bench.wish(tmp_path / "out.img"))
 
 
 @needs_openssl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +12,7 @@ from edgevision.files import refuse_pipe, require_file
 
 from ..onboard.manifest import CONFIG, MAX_BYTES, Manifest
 from ..onboard.packed import Packed, Refused
-from ..onboard.reading import Checked, read
+from ..onboard.reading import Checked, read_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,7 @@ def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
 
 def check(content: bytes, keys: Sequence[Path] = ()) -> Checked:
     """As the device checks it. Raises Refused."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "bundle.tar.xz"
-        path.write_bytes(content)
-        return read(path, keys)
+    return read_stream(BytesIO(content), keys)
 
 
 def _one(content: bytes, name: str) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from . import signature
 from .manifest import MANIFEST, MAX_BYTES, MAX_MANIFEST, SIGNATURE, Entry, Manifest, check_name, parse
@@ -36,23 +37,28 @@ def read(path: Path, keys: Sequence[Path] = (), into: Path | None = None) -> Che
     ``into``. A refusal may leave files there: the folder is to be thrown away.
     """
     with path.open("rb") as stream:
-        packed = Packed(stream, MAX_BYTES + MAX_MANIFEST + SLACK)
-        raw = _small(packed, packed.next(), MANIFEST)
+        return read_stream(stream, keys, into)
+
+
+def read_stream(stream: BinaryIO, keys: Sequence[Path] = (), into: Path | None = None) -> Checked:
+    """The same of a stream at its start, which is read to its end."""
+    packed = Packed(stream, MAX_BYTES + MAX_MANIFEST + SLACK)
+    raw = _small(packed, packed.next(), MANIFEST)
+    following = packed.next()
+    seal = None
+    if following is not None and following[0] == SIGNATURE:
+        seal = _small(packed, following, SIGNATURE)
         following = packed.next()
-        seal = None
-        if following is not None and following[0] == SIGNATURE:
-            seal = _small(packed, following, SIGNATURE)
-            following = packed.next()
-        found = parse(raw)
-        signed_by = signature.signer(raw, seal, keys)
-        if into is not None:
-            (into / MANIFEST).write_bytes(raw)
-        for name, entry in found.files.items():
-            _file(packed, following, name, entry, into)
-            following = packed.next()
-        if following is not None:
-            raise Refused(f"{following[0]!r} is in the bundle a second time, or its manifest does not list it")
-    return Checked(found, seal is not None, signed_by, path.stat().st_size)
+    found = parse(raw)
+    signed_by = signature.signer(raw, seal, keys)
+    if into is not None:
+        (into / MANIFEST).write_bytes(raw)
+    for name, entry in found.files.items():
+        _file(packed, following, name, entry, into)
+        following = packed.next()
+    if following is not None:
+        raise Refused(f"{following[0]!r} is in the bundle a second time, or its manifest does not list it")
+    return Checked(found, seal is not None, signed_by, stream.tell())
 
 
 def _small(packed: Packed, header: tuple[str, int] | None, name: str) -> bytes:
