@@ -65,7 +65,8 @@ def drives(as_json: bool) -> None:
 def status(card: Path, as_json: bool) -> int:
     """Say how far the installation on CARD came: an image, a card's device, or its boot partition where it is mounted.
 
-    It reads what install.pyz --status /boot/firmware/edgevision/status.json left there. Exit status 3 where it is not done.
+    It reads what the first starts of a prepared card left there, or install.pyz --status
+    /boot/firmware/edgevision/status.json. Exit status 3 where it is not done.
     """
     from edgevision.runs import dump
     from edgevision.terminal import printable
