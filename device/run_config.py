@@ -131,7 +131,12 @@ def _to_file(value: Any, parameter: click.Parameter, folder: Path) -> Any:
 
 def is_path(value: Any, parameter: click.Parameter) -> bool:
     """Whether it is a file or folder by its form alone."""
-    return isinstance(parameter.type, click.Path) or (parameter.name in PLACES and not _KIND.fullmatch(str(value)))
+    return isinstance(parameter.type, click.Path) or (parameter.name in PLACES and names_file(str(value)))
+
+
+def names_file(spec: str) -> bool:
+    """Whether a camera or source is a path by its form: no number, no URL, no other kind such as test:."""
+    return not _KIND.fullmatch(spec)
 
 
 def _is_path(value: Any, parameter: click.Parameter) -> bool:

@@ -69,7 +69,10 @@ def test_the_service_reads_both_files_in_this_order() -> None:
         ({"source": "test:"}, BUNDLED.replace(b'"0"', b'"rtsp://cam/1"'), False),
     ],
 )
-def test_the_network_is_what_both_together_need(options: dict[str, Any], bundled: bytes, reaches: bool) -> None:
+def test_the_network_is_what_both_together_need(
+    options: dict[str, Any], bundled: bytes, reaches: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a folder that the service does not see: only what is a file by its form is looked for
     lines = made(bundled, **options)["service.conf"].decode().splitlines()
     assert ("IPAddressDeny=any" in lines) is not reaches
     assert ("RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6" in lines) is reaches

@@ -239,6 +239,6 @@ def unfit(name: str, value: Any) -> str | None:
         return f"{name} = {value} would end the service; take it out"
     if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
         return f"{name} = {value}: the service may write below {STATE} only; give, for one, {STATE / name}"
-    if name == "source" and not _URL.match(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
+    if name == "source" and run_config.names_file(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
         return f"source = {value}: the service does not see what is in somebody's home; move it to {STATE}"
     return None
