@@ -15,6 +15,8 @@ from typing import BinaryIO, NoReturn
 
 from edgevision.errors import CannotWrite
 
+from ..onboard.placing import sync_folder
+
 SUFFIX = ".edgevision-part"
 """Behind the name of what is being made."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -46,7 +48,8 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
                     part.replace(output)
             if sys.platform == "win32":  # a file that is open cannot be renamed there
                 part.replace(output)
-            _settle(output.parent)
+            with suppress(OSError):  # not every system can be told to
+                sync_folder(output.parent)
         except BaseException as error:
             with suppress(OSError):
                 part.unlink()
@@ -109,16 +112,6 @@ def _same(stream: BinaryIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _settle(folder: Path) -> None:
-    """Makes the renaming outlive a power cut, where folders can be told to."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

@@ -12,9 +12,7 @@ from edgevision.files import require_file
 
 from .boot import read_boot_files
 from .injection import IMAGE as IMAGE_JSON
-from .unpacked import OTHER_PACKED, XZ
-
-PACKED = {XZ: "xz", **OTHER_PACKED}
+from .unpacked import packed_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def examine(path: Path) -> Image:
     with path.open("rb") as stream:
         head = stream.read(512)
         size = stream.seek(0, 2)
-    packed = next((name for magic, name in PACKED.items() if head.startswith(magic)), None)
+    packed = packed_as(head)
     if packed:
         raise BadInput(f"{path} is packed ({packed}); unpack it first, or prepare it: edgevision flash image")
     if head[510:] != b"\x55\xaa":

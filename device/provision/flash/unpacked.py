@@ -22,8 +22,10 @@ MEMORY = 512 * 2**20
 """For unpacking; xz -9 takes 65 MiB."""
 LARGEST = 64 * 2**30
 """Bytes unpacked; no system's image has more, and a bomb has."""
-XZ = b"\xfd7zXZ\0"
-OTHER_PACKED = {
+XZ = "xz"
+"""The one that is unpacked here."""
+MAGIC = {
+    b"\xfd7zXZ\0": XZ,
     b"\x1f\x8b": "gzip",
     b"PK\3\4": "zip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -61,11 +63,15 @@ def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
 def is_packed(image: Path) -> bool:
     """Whether it is an .xz. Raises MissingFile, and BadInput where it is packed in another way."""
     with require_file(image, "system image").open("rb") as stream:
-        head = stream.read(len(XZ))
-    other = next((name for magic, name in OTHER_PACKED.items() if head.startswith(magic)), None)
-    if other:
-        raise BadInput(f"{image} is packed as {other}; unpack it first (.img and .img.xz are read as they are)")
-    return head == XZ
+        kind = packed_as(stream.read(max(map(len, MAGIC))))
+    if kind not in (None, XZ):
+        raise BadInput(f"{image} is packed as {kind}; unpack it first (.img and .img.xz are read as they are)")
+    return kind == XZ
+
+
+def packed_as(head: bytes) -> str | None:
+    """How a file that begins like this is packed; None: not at all, or in no known way."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
 def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: Wanted | None = None) -> int:
