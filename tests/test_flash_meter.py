@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
 from edgevision.device.provision.flash.meter import WINDOW_S, Meter
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 MB = 10**6
@@ -44,6 +45,7 @@ def test_each_phase_begins_anew() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, MB)), max_size=30))
+@example([(0.0, 0), (2e-306, 327)])
 def test_any_pace_gives_sane_figures(steps: list[tuple[float, int]]) -> None:
     now, done, total = 0.0, 0, 31 * MB
     clock = Meter(lambda: now)
@@ -52,3 +54,4 @@ def test_any_pace_gives_sane_figures(steps: list[tuple[float, int]]) -> None:
         told = clock.at("write", done, total)
         assert told.rate_mb_s is None or told.rate_mb_s > 0
         assert told.left_s is None or told.left_s > 0
+        assert told.rate_mb_s is None or math.isfinite(told.rate_mb_s)

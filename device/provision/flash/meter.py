@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 WINDOW_S = 15.0
 """The rate is that of the last so many seconds: cards slow down when their fast part is full."""
+LEAST_S = 1e-3
+"""Of less nothing can be told: two looks at the clock are not far enough apart for a rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,6 @@ class Meter:
         while len(self._seen) > 2 and self._seen[0][0] < now - WINDOW_S:
             self._seen.popleft()
         (first, before), (last, after) = self._seen[0], self._seen[-1]
-        rate = (after - before) / (last - first) if last > first and after > before else None
+        rate = (after - before) / (last - first) if last - first >= LEAST_S and after > before else None
         left = (total - done) / rate if rate else None
         return Progress(phase, done, total, rate / 1e6 if rate else None, left)
