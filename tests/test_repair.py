@@ -1,4 +1,4 @@
-"""Repair of int8 models: what it regains, what it must not touch, and that it undoes what does not help."""
+"""Repair of int8 models: what it gains, what it must not change, and that it undoes steps that do not help."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def result(network: Made) -> RepairResult:
 
 
 def answers(flatbuffer: bytes, pictures: Any) -> Any:
-    """The raw outputs on pictures given as bytes: (n, classes) uint8."""
+    """Return the raw outputs on uint8 images: (n, classes) uint8."""
     interpreter = open_interpreter(flatbuffer)
     found = np.stack([interpreter.infer(picture[np.newaxis])[0][0] for picture in pictures])
     interpreter.close()
@@ -81,8 +81,8 @@ def agreement(network: Made, flatbuffer: bytes) -> float:
     return float((answers(flatbuffer, OTHERS).argmax(1) == wanted).mean())
 
 
-def test_repair_regains_what_plain_quantization_loses(network: Made, result: RepairResult) -> None:
-    """On pictures that had no part in it."""
+def test_repair_regains_the_loss_of_plain_quantization(network: Made, result: RepairResult) -> None:
+    """Measured on images that the repair did not use."""
     before, after = agreement(network, network.plain), agreement(network, result.flatbuffer)
     assert before < 0.8
     assert after > before + 0.1
@@ -93,15 +93,15 @@ def test_repair_regains_what_plain_quantization_loses(network: Made, result: Rep
     assert result.note is None
 
 
-def test_more_effort_is_no_worse_where_it_chooses(network: Made, result: RepairResult) -> None:
+def test_repair_with_more_effort_is_not_worse_on_the_selection_set(network: Made, result: RepairResult) -> None:
     low, high = network.repaired("low"), network.repaired("high")
     assert [step.name for step in low.steps] == [step.name for step in result.steps[:2]]
     assert low.after is not None and result.after is not None and high.after is not None
     assert high.after.value <= result.after.value <= low.after.value
 
 
-def test_only_numbers_change(network: Made, result: RepairResult) -> None:
-    """Same operators, tensors, shapes, types and bytes in; still int8 throughout, and the input still exact."""
+def test_repair_changes_only_numbers(network: Made, result: RepairResult) -> None:
+    """Operators, tensors, shapes, types and the input stay the same; the model stays full int8 with an exact input."""
     before, after = read_graph(network.plain), verify(result.flatbuffer, RULE)
     assert [(o.name, o.version, o.inputs, o.outputs) for o in after.operators] == [
         (o.name, o.version, o.inputs, o.outputs) for o in before.operators
@@ -114,15 +114,15 @@ def test_only_numbers_change(network: Made, result: RepairResult) -> None:
     model = FlatModel(result.flatbuffer)
     for tensor in range(len(after.tensors)):
         if model.is_constant(tensor) and len(raw := model.constant(tensor).tobytes()) >= 32:
-            assert result.flatbuffer.index(raw) % 16 == 0, "the schema demands that constants are aligned"
+            assert result.flatbuffer.index(raw) % 16 == 0, "the schema requires aligned constants"
 
 
-def test_the_same_pictures_give_the_same_model(network: Made, result: RepairResult) -> None:
+def test_repair_is_deterministic(network: Made, result: RepairResult) -> None:
     assert network.repaired().flatbuffer == result.flatbuffer
 
 
-def test_what_does_not_help_is_undone(network: Made) -> None:
-    """White pictures say nothing of the others: what is learnt from them does harm, and the model stays as it was."""
+def test_repair_undoes_steps_that_do_not_help(network: Made) -> None:
+    """White images tell nothing about the others: every step fitted to them hurts, so the model stays unchanged."""
     white = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * 12
     exact = network.repaired("high")
     kept = repair(exact.flatbuffer, network.reference, network.model.normalize, white, CHOOSING, "high")
@@ -134,7 +134,7 @@ def test_what_does_not_help_is_undone(network: Made) -> None:
     assert kept.range_method == "minmax"
 
 
-def test_each_layer_is_named_with_its_error(network: Made, result: RepairResult) -> None:
+def test_result_lists_each_layer_with_its_error(network: Made, result: RepairResult) -> None:
     names = [layer.name for layer in network.model.keras.layers if layer.get_weights()]
     assert [layer.name for layer in result.layers] == names
     assert [layer.op for layer in result.layers][-1] == "FULLY_CONNECTED"
@@ -149,7 +149,7 @@ def test_each_layer_is_named_with_its_error(network: Made, result: RepairResult)
 
 
 @pytest.mark.parametrize("method", RANGE_METHODS[1:])
-def test_a_range_method_can_be_demanded(network: Made, method: str) -> None:
+def test_range_method_can_be_forced(network: Made, method: str) -> None:
     found = network.repaired("low", range_method=method)
     assert found.range_method == method
     assert ("biases",) == tuple(step.name for step in found.steps if not step.name.startswith("ranges"))
@@ -159,8 +159,8 @@ def test_a_range_method_can_be_demanded(network: Made, method: str) -> None:
     assert (min(scales) < 0.999) == (method != "minmax")
 
 
-def test_outliers_make_the_range_narrow() -> None:
-    """Pale pictures, and one with a glaring pixel: a percentile ignores it, and auto finds that this is better."""
+def test_auto_range_chooses_a_percentile_with_outliers() -> None:
+    """Pale images, one of them with a bright pixel: a percentile ignores it, and auto finds that this is better."""
     keras = backend.keras()
     keras.utils.set_random_seed(2)
     layers = keras.layers
@@ -177,8 +177,10 @@ def test_outliers_make_the_range_narrow() -> None:
     assert found.range_method != "minmax" and found.steps[0].kept
 
 
-def test_without_pictures_or_with_another_network(network: Made) -> None:
-    with pytest.raises(BadInput, match="needs pictures to learn from and others to choose by, not 0 and 16"):
+def test_repair_without_images_or_with_a_different_float_model(network: Made) -> None:
+    with pytest.raises(
+        BadInput, match="needs calibration and selection images, got 0 and 16; give it at least one of each"
+    ):
         network.repaired(calibration=[])
     keras = backend.keras()
     other = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
@@ -189,7 +191,7 @@ def test_without_pictures_or_with_another_network(network: Made) -> None:
 
 
 def strange() -> Any:
-    """Dilation, depth multipliers, branches, pooling of both kinds, a layer called twice, an odd size."""
+    """Return a model with dilation, depth multiplier, branches, both kinds of pooling, a shared layer and odd sizes."""
     keras = backend.keras()
     layers = keras.layers
     keras.utils.set_random_seed(5)
@@ -211,19 +213,19 @@ def strange() -> Any:
     return model
 
 
-def test_networks_of_many_operators() -> None:
+def test_repair_of_a_network_with_many_operators() -> None:
     one = made(strange())
     found = one.repaired("high")
     assert found.note is None
     assert found.before is not None and found.after is not None and found.after.value <= found.before.value
     verify(found.flatbuffer, RULE)
-    # A layer that is called twice has one set of weights for two inputs: it is left alone.
+    # A layer that is called twice has one set of weights for two inputs: it must stay unchanged.
     assert len(found.layers) >= 5
     assert [o.name for o in read_graph(found.flatbuffer).operators] == [o.name for o in read_graph(one.plain).operators]
 
 
-def test_gray_pictures_and_bare_scores() -> None:
-    """Without a softmax at the end the measure is the error itself."""
+def test_repair_with_gray_images_and_raw_scores() -> None:
+    """Without a softmax at the end, the distance is the relative error."""
     keras = backend.keras()
     layers = keras.layers
     keras.utils.set_random_seed(6)
@@ -236,8 +238,8 @@ def test_gray_pictures_and_bare_scores() -> None:
     assert found.before is not None and found.after is not None and found.after.value <= found.before.value
 
 
-def test_patches_are_what_a_layer_multiplies() -> None:
-    """Weights times the patches give the layer's own outputs, whatever its stride, padding and dilation."""
+def test_patches_reproduce_the_layer_outputs() -> None:
+    """Weights times patches give the layer's own outputs, for any stride, padding and dilation."""
     one = made(strange())
     pair = Pair(one.plain, one.reference)
     checked = []
@@ -251,7 +253,7 @@ def test_patches_are_what_a_layer_multiplies() -> None:
             found = np.clip(found, 0, layer.ceiling)
         run = tap(pair.reference, [layer.reference.outputs[0]])
         every = [run(one.model.normalize(p)[np.newaxis])[0].reshape(-1, found.shape[-1]) for p in CALIBRATION[:3]]
-        # Each patch's outputs are one of the places of the layer's output, picture by picture.
+        # The outputs of each patch are found at one position of the layer's output, image by image.
         for rows, outputs in zip(np.split(found, 3), every, strict=True):
             nearest = np.abs(rows[:, np.newaxis] - outputs[np.newaxis]).max(-1).min(1)
             assert nearest.max() < 1e-3 * max(1.0, np.abs(outputs).max())
@@ -261,8 +263,8 @@ def test_patches_are_what_a_layer_multiplies() -> None:
     assert {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"} == set(checked)
 
 
-def test_scaling_channels_leaves_the_float_model_as_it_is(network: Made) -> None:
-    """On the pictures it was made with; a larger value of another picture may meet the ceiling of ReLU6."""
+def test_equalization_keeps_the_float_model_outputs(network: Made) -> None:
+    """On the images used for it; a larger value of another image may reach the limit of ReLU6."""
     pair = Pair(network.plain, network.reference)
     names = equalize(pair, CALIBRATION, network.model.normalize)
     assert names
@@ -274,7 +276,7 @@ def test_scaling_channels_leaves_the_float_model_as_it_is(network: Made) -> None
         assert after(real)[0] == pytest.approx(before(real)[0], abs=1e-4)
 
 
-def test_rounding_minds_the_outputs_not_the_weights() -> None:
+def test_rounding_minimizes_output_error_not_weight_error() -> None:
     chance = np.random.default_rng(3)
     mixing = chance.normal(size=(12, 12))
     inputs = chance.normal(size=(4000, 12)) @ mixing + 0.5
@@ -296,7 +298,7 @@ def test_rounding_minds_the_outputs_not_the_weights() -> None:
     assert (chosen <= known).all()
 
 
-def test_a_step_must_be_better_beyond_chance() -> None:
+def test_score_is_better_only_beyond_the_standard_error() -> None:
     before = Score(np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, bool))
     same = np.ones(4, bool)
     assert Score(before.each - 0.1, same).better_than(before, errors=1.0)
@@ -306,8 +308,8 @@ def test_a_step_must_be_better_beyond_chance() -> None:
     assert not before.better_than(before)
 
 
-def test_the_judge_measures_before_the_softmax(network: Made) -> None:
-    """The divergence of the plain model's logits, computed here from both models' tensors."""
+def test_judge_measures_before_the_softmax(network: Made) -> None:
+    """The divergence of the plain model's logits is recomputed here from both models' tensors."""
     judge = Judge(network.reference, CHOOSING, network.model.normalize)
     assert judge.measure == "kl"
     score = judge.score(FlatModel(network.plain))
@@ -324,9 +326,9 @@ def test_the_judge_measures_before_the_softmax(network: Made) -> None:
 @pytest.mark.parametrize(
     ("weights", "known", "names"),
     [
-        # Keras 3 numbers the call of a layer; conv2d_1 is the name of another.
+        # Keras 3 numbers each call of a layer; conv2d_1 is also the name of another layer.
         (["m_1/conv2d_1/convolution", "m_1/conv2d_1_2/convolution"], {"conv2d", "conv2d_1"}, ["conv2d", "conv2d_1"]),
-        # Keras 2 does not, and names what was folded in first.
+        # Keras 2 does not, and puts the folded operations first.
         (
             ["m/c_relu/Relu6;m/c_bn/FusedBatchNormV3;m/c_1/Conv2D", "m/d/MatMul"],
             {"c_1", "c", "d", "c_relu"},
@@ -337,11 +339,11 @@ def test_the_judge_measures_before_the_softmax(network: Made) -> None:
         (["arith.constant"], {"c"}, ["arith.constant"]),
     ],
 )
-def test_layers_are_called_what_the_model_calls_them(weights: list[str], known: set[str], names: list[str]) -> None:
+def test_layer_names_match_the_keras_model(weights: list[str], known: set[str], names: list[str]) -> None:
     assert layer_names(weights, known) == names
 
 
-def test_a_step_that_fails_is_left_out(network: Made, result: RepairResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repair_skips_a_failing_step(network: Made, result: RepairResult, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any) -> None:
         raise RuntimeError("no such kernel\nand more")
 

@@ -1,10 +1,9 @@
-"""Scales up channels that use little of their tensor's range, so that fewer of them drown in the steps of eight bits.
+"""Channel equalization: scale up channels that use little of their tensor's range, so that they get more int8 steps.
 
-A channel of a layer is multiplied, and the weights that read it are divided, by the same factor: the float model says
-the same, the int8 model with finer steps. After M. Nagel and others, "Data-Free Quantization through Weight
-Equalization and Bias Correction" (2019); here for the sake of the activations, since weights have a scale for each
-channel anyway. A factor too large cuts off values of pictures not seen, so how much room to leave is chosen on pictures
-that did not set it.
+Each channel of a layer is multiplied by a factor, and the weights that read it are divided by the same factor: the
+float model is unchanged, and the int8 model gets finer steps. After M. Nagel et al., "Data-Free Quantization through
+Weight Equalization and Bias Correction" (2019). Here it serves the activations, since weights already have one scale
+per channel. Too large a factor clips values of unseen images, so the headroom is chosen on images that did not set it.
 """
 
 from __future__ import annotations
@@ -29,36 +28,37 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 ROOMS = (1.0, 1.2, 1.5, 2.0, 3.0, np.inf)
-"""What the largest value seen is multiplied by before a channel is scaled to fill the range; infinite: left alone."""
+"""Headroom factors to try: the channel is scaled so that its largest observed value times the factor fills the range.
+Infinity leaves the channel as it is."""
 PLACES = 64
-"""Of each picture and channel, at which the error is estimated."""
+"""Sampled positions per image and channel for the error estimate."""
 _THROUGH = frozenset({"PAD", "MAX_POOL_2D"})
-"""Operators that may lie between the two layers: channel by channel, and indifferent to scale."""
+"""Operators allowed between the two layers: they act per channel and commute with scaling."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Link:
-    """A layer, and the only one that reads it."""
+    """A layer and its only reader."""
 
     source: Layer
     reader: Layer
 
     @property
     def tensor(self) -> int:
-        """What the float source computes."""
+        """Index of the output tensor of the float source layer."""
         return int(self.source.reference.outputs[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """Of the tensor between: largest values (pictures, channels), and some values (pictures, places, channels)."""
+    """Values of the tensor between two layers: maxima (images, channels) and samples (images, positions, channels)."""
 
     largest: Array
     some: Array
 
 
 def equalize(pair: Pair, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> frozenset[str]:
-    """Rewrites weights and biases of both models; returns the names of the layers that were scaled."""
+    """Rewrite weights and biases of both models and return the names of the scaled layers."""
     links = list(_links(pair))
     changed: dict[str, Layer] = {}
     for link, seen in zip(links, _look(pair, links, pictures, normalize), strict=True):
@@ -92,7 +92,7 @@ def _only(readers: list[Any], model: FlatModel, tensor: int) -> bool:
 
 
 def _channelwise(pair: Pair, source: Layer, reader: Layer) -> bool:
-    """Whether the last axis of the reader's weights is the source's channels."""
+    """Return True if the last axis of the reader's weights matches the source's channels."""
     channels = pair.reference.shape(source.reference.outputs[0])[-1]
     return pair.reference.shape(reader.reference.inputs[1])[-1] == channels
 
@@ -116,7 +116,10 @@ def _look(
 
 
 def _factors(pair: Pair, link: _Link, seen: _Seen) -> Array:
-    """(channels,), 1 or more: those of the room that errs least on the half of the pictures that did not set it."""
+    """Return the channel factors, (channels,), each >= 1.
+
+    The headroom is the one with the smallest error on the half of the images that did not set the maxima.
+    """
     scale, zero_point = pair.int8.scale(link.source.int8.outputs[0])
     top = scale * (LARGEST - zero_point)
     weights = pair.reference.constant(link.reader.reference.inputs[1])
@@ -140,14 +143,14 @@ def _factors_for(largest: Array, top: float, room: float, link: _Link) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         factors = np.where(largest > 0, top / (largest * room), 1.0)
     factors = np.maximum(factors, 1.0)
-    # A depthwise reader's weights have a scale for each channel and lose nothing; others share one between channels.
+    # A depthwise reader has one weight scale per channel and loses nothing; other readers share a scale between channels.
     return factors if link.reader.depthwise else np.sqrt(factors)
 
 
 def _apply(pair: Pair, link: _Link, factors: Array) -> None:
     model, source, reader = pair.reference, link.source.reference, link.reader.reference
     weights = model.constant(source.inputs[1])
-    # Output channels are the last axis of depthwise weights and the first of others.
+    # The output channels are the last axis of depthwise weights and the first axis of all others.
     shape = (1, 1, 1, -1) if link.source.depthwise else (-1, *[1] * (weights.ndim - 1))
     model.set_constant(source.inputs[1], weights * factors.reshape(shape))
     model.set_constant(source.inputs[2], model.constant(source.inputs[2]) * factors)

@@ -1,4 +1,4 @@
-"""A .tflite whose constants and scales can be changed while its operator graph stays as it is."""
+"""A .tflite model with editable constants and scales; the operator graph stays fixed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """One step of the graph; tensors are numbers, -1 an optional one that is absent."""
+    """One operator of the graph; tensors are indices, -1 for an absent optional tensor."""
 
     name: str
-    """As in the schema: CONV_2D ..."""
+    """Operator name of the schema, such as CONV_2D."""
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
-    """The schema's options (stride, padding, activation ...), None where it has none."""
+    """Builtin options of the schema (stride, padding, activation ...), or None."""
     table: Any
-    """The schema's own record."""
+    """Operator record of the schema."""
 
 
 class FlatModel:
-    """The main graph of a flatbuffer; built by a converter, not read from a stranger's file."""
+    """The main graph of a flatbuffer that our own converter built; not for untrusted files."""
 
     def __init__(self, flatbuffer: bytes) -> None:
         self._model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
@@ -45,36 +45,36 @@ class FlatModel:
         self._unshare()
 
     def pack(self) -> bytes:
-        """The whole model as a flatbuffer."""
+        """Return the whole model as a flatbuffer."""
         return _pack(self._model)
 
     def name(self, tensor: int) -> str:
-        """What the converter calls a tensor."""
+        """Return the converter's name of a tensor."""
         name: bytes = self._graph.tensors[tensor].name or b""
         return name.decode("utf-8", "replace")
 
     def dtype(self, tensor: int) -> str:
-        """numpy's name of a tensor's type."""
+        """Return the numpy dtype name of a tensor."""
         number: int = self._graph.tensors[tensor].type
         return TYPES[number]
 
     def shape(self, tensor: int) -> tuple[int, ...]:
-        """Batch first."""
+        """Return the shape of a tensor, batch first."""
         shape = self._graph.tensors[tensor].shape
         return () if shape is None else tuple(int(n) for n in shape)
 
     def is_constant(self, tensor: int) -> bool:
-        """Whether a tensor is stored in the file rather than computed."""
+        """Return True if a tensor is stored in the file rather than computed."""
         data = self._buffer(tensor).data
         return data is not None and len(data) > 0
 
     def constant(self, tensor: int) -> Array:
-        """A stored tensor, as a copy."""
+        """Return a copy of a stored tensor."""
         data = np.asarray(self._buffer(tensor).data, np.uint8).tobytes()
         return np.frombuffer(data, self.dtype(tensor)).reshape(self.shape(tensor)).copy()
 
     def set_constant(self, tensor: int, values: Array) -> None:
-        """New content of the same shape; whole numbers are rounded to and kept within their type."""
+        """Replace a stored tensor by values of the same shape; integer types are rounded and clipped."""
         dtype = np.dtype(self.dtype(tensor))
         if dtype.kind in "iu":
             limits = np.iinfo(dtype)
@@ -83,39 +83,39 @@ class FlatModel:
         self._buffer(tensor).data = np.frombuffer(raw.tobytes(), np.uint8)
 
     def activations(self, operator: Operator) -> tuple[int, ...]:
-        """The computed inputs of an operator, each once."""
+        """Return the computed inputs of an operator, without duplicates."""
         return tuple(t for t in dict.fromkeys(operator.inputs) if t >= 0 and not self.is_constant(t))
 
     def scales(self, tensor: int) -> Array:
-        """float64, one or one a channel; empty where the tensor is not quantized."""
+        """Return the scales of a tensor, float64: one, or one per channel, or none if it is not quantized."""
         found = self._graph.tensors[tensor].quantization
         return np.asarray([] if found is None or found.scale is None else found.scale, np.float64)
 
     def scale(self, tensor: int) -> tuple[float, int]:
-        """Of a tensor quantized as a whole: real = scale * (stored - zero point)."""
+        """Return (scale, zero point) of a per-tensor quantized tensor: real = scale * (stored - zero point)."""
         return float(self.scales(tensor)[0]), int(self._graph.tensors[tensor].quantization.zeroPoint[0])
 
     def set_scales(self, tensor: int, scales: Array, zero_point: int = 0) -> None:
-        """As many as there are; all with the same zero point."""
+        """Set the scales of a tensor, all with the same zero point."""
         found = self._graph.tensors[tensor].quantization
         found.scale = np.asarray(scales, np.float32).reshape(-1)
         found.zeroPoint = np.full(len(found.scale), zero_point, np.int64)
 
     def real(self, tensor: int, stored: Array) -> Array:
-        """Stored values of a tensor as float32; those of a float model as they are."""
+        """Return stored values of a tensor dequantized to float32; values of a float tensor stay as they are."""
         if not len(self.scales(tensor)):
             return stored.astype(np.float32, copy=False)
         scale, zero_point = self.scale(tensor)
         return (stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
     def with_outputs(self, tensors: Sequence[int]) -> bytes:
-        """The same model with other tensors as its outputs, for looking inside."""
+        """Return the flatbuffer of this model with other tensors as its outputs, to read inner activations."""
         model, graph = copy.copy(self._model), copy.copy(self._graph)
         graph.outputs, model.subgraphs, model.signatureDefs = list(tensors), [graph], None
         return _pack(model)
 
     def single(self, operator: Operator) -> bytes:
-        """A model of one operator of this one: its inputs are ``activations``, its outputs the operator's."""
+        """Return a flatbuffer with this one operator; its inputs are ``activations``, its outputs the operator's."""
         model, graph = schema.ModelT(), schema.SubGraphT()
         model.version, model.subgraphs, model.buffers = self._model.version, [graph], [schema.BufferT()]
         model.operatorCodes = [self._model.operatorCodes[operator.table.opcodeIndex]]
@@ -150,7 +150,7 @@ class FlatModel:
         return moved
 
     def _unshare(self) -> None:
-        """Equal constants may lie in one buffer; a change of one must not change the other."""
+        """Give every constant a buffer of its own: equal constants may share one, and editing one must not edit both."""
         seen: set[int] = set()
         for number, tensor in enumerate(self._graph.tensors):
             if tensor.buffer in seen and self.is_constant(number):
@@ -160,7 +160,7 @@ class FlatModel:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
-    """Puts the content of every buffer at a multiple of 16 bytes, as the schema demands of it."""
+    """Flatbuffer builder that aligns the data of every buffer to 16 bytes, as the schema requires."""
 
     def CreateNumpyVector(self, x: Array) -> Any:
         if x.dtype == np.uint8:

@@ -1,4 +1,4 @@
-"""Where the int8 model departs from the float one: signal to noise of each layer's output."""
+"""Signal-to-noise ratio of each int8 layer against its float counterpart."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 PICTURES = 16
-"""Are enough for tenths of a decibel."""
+"""Images to measure on; enough for a precision of 0.1 dB."""
 
 
 def signal_to_noise(pair: Pair, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> list[float]:
-    """Decibels for each of ``pair.layers``: power of the float output over that of the int8 output's error.
+    """Return the signal-to-noise ratio of each of ``pair.layers``, in dB: float output power over int8 error power.
 
-    Each layer gets what the int8 layers before it computed, so errors add up along the way.
+    Each layer gets the output of the int8 layers before it, so errors accumulate.
     """
     ours = [layer.int8.outputs[0] for layer in pair.layers]
     run_int8, run_float = (

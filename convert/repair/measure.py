@@ -1,4 +1,4 @@
-"""How far an int8 model is from its float reference on pictures that were not used to make it."""
+"""Distance of an int8 model from its float reference, on images that were not used to make it."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 _PASSES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
-"""Operators between the answer and the model's output that change no value."""
+"""Operators between the activation and the model output that change no value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """One number a picture, smaller is better."""
+    """Distance per image; smaller is better."""
 
     each: Array
-    """(pictures,)"""
+    """Distance of each image, (images,)."""
     same: Array
-    """(pictures,), whether the best answer is the float model's."""
+    """True where int8 and float have the same top answer, (images,)."""
 
     @property
     def mean(self) -> float:
-        """Over the pictures."""
+        """Mean distance over the images."""
         return float(self.each.mean())
 
     def better_than(self, other: Score, errors: float = 0.0) -> bool:
-        """Whether it is smaller on average, by more than so many standard errors of the paired difference."""
+        """Return True if the mean is smaller by more than ``errors`` standard errors of the paired difference."""
         gain = other.each - self.each
         spread = float(gain.std(ddof=1)) / sqrt(len(gain)) if len(gain) > 1 else 0.0
         return bool(np.isfinite(self.each).all()) and float(gain.mean()) > errors * spread
 
 
 class Judge:
-    """Scores int8 models against one float model on the same pictures.
+    """Scorer of int8 models against one float model on a fixed set of images.
 
-    Before a softmax or a sigmoid: the Kullback-Leibler divergence of the int8 answer from the float one, in nats, from
-    the values before the activation (its 8-bit output hides what happens below 1/256). Elsewhere: the squared error
-    over the float output's own square. Several outputs add up.
+    For a softmax or sigmoid output, the distance is the Kullback-Leibler divergence of the int8 prediction from the
+    float one, in nats, computed from the values before the activation (the 8-bit output hides differences below
+    1/256). For any other output it is the squared error divided by the squared float output. Several outputs add up.
     """
 
     def __init__(self, float_: bytes, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> None:
@@ -61,11 +61,11 @@ class Judge:
 
     @property
     def measure(self) -> str:
-        """What ``Score`` counts: ``kl`` or ``relative_error``."""
+        """Name of the distance that ``score`` returns: ``kl`` or ``relative_error``."""
         return "relative_error" if set(self._kinds) == {"other"} else "kl"
 
     def score(self, model: FlatModel) -> Score:
-        """Of an int8 model that takes the pictures' bytes."""
+        """Score an int8 model that takes uint8 images."""
         tensors = answers(model)[1]
         run = tap(model, tensors)
         scores, same = [], []
@@ -78,19 +78,19 @@ class Judge:
 
 
 def _alike(wanted: Array, found: Array) -> bool:
-    if wanted.size == 1:  # before a sigmoid: yes or no
+    if wanted.size == 1:  # logit of a sigmoid: positive or negative
         return bool(np.all((wanted > 0) == (found > 0)))
     return bool(np.array_equal(wanted.argmax(-1), found.argmax(-1)))
 
 
 def answers(model: FlatModel) -> tuple[list[str], list[int]]:
-    """For each output: SOFTMAX, LOGISTIC or other, and the tensor that says most of it, before the activation."""
+    """Return, for each output, its kind (SOFTMAX, LOGISTIC or other) and the most informative tensor (the logits)."""
     found = [_answer(model, output) for output in model.outputs]
     return [kind for kind, _ in found], [tensor for _, tensor in found]
 
 
 def _answer(model: FlatModel, output: int) -> tuple[str, int]:
-    """What kind of answer an output is, and the tensor that says most of it."""
+    """Return the kind of an output and its most informative tensor."""
     tensor = output
     while True:
         producer = next((op for op in model.operators if tensor in op.outputs), None)
@@ -105,7 +105,7 @@ def _answer(model: FlatModel, output: int) -> tuple[str, int]:
 
 def _softmax_distance(wanted: Array, found: Array) -> float:
     log_wanted, log_found = _log_softmax(wanted), _log_softmax(found)
-    return float((np.exp(log_wanted) * (log_wanted - log_found)).sum(-1).mean())  # the mean is over pixels, if any
+    return float((np.exp(log_wanted) * (log_wanted - log_found)).sum(-1).mean())  # mean over pixels, if any
 
 
 def _log_softmax(values: Array) -> Array:

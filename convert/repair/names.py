@@ -1,4 +1,4 @@
-"""Which Keras layer an operator comes from, by the names that the converter gives its weights."""
+"""Keras layer names of operators, derived from the names that the converter gives their weights."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import re
 from collections.abc import Collection, Sequence
 
 _WORKS = re.compile("conv|depthwise|matmul", re.IGNORECASE)
-"""The end of the name of an operation with weights; folded into it are normalization and activation, named too."""
+"""Last part of the name of an operation with weights; folded normalization and activation are in the name too."""
 
 _NUMBERED = re.compile(r"(.+)_\d+$")
 
 
 def layer_names(weights: Sequence[str], known: Collection[str]) -> list[str]:
-    """``weights``: such as ``model_1/conv_dw_1_1/depthwise``; ``known``: the names of the model's layers, if known.
+    """Return the Keras layer name of each weight tensor.
 
-    Keras 3 adds a number to a layer's name when it is called, Keras 2 does not: where all names have a number
-    and are those of layers without it, it did. What fits no layer keeps the converter's name.
+    ``weights``: tensor names such as ``model_1/conv_dw_1_1/depthwise``; ``known``: layer names of the model, if known.
+    Keras 3 appends a number to a layer's name when the layer is called; Keras 2 does not. The number is stripped only
+    if that turns every name into a known layer. A name that matches no layer stays as the converter gave it.
     """
     paths = [_path(name) for name in weights]
     without = [[match[1] if (match := _NUMBERED.match(part)) else "" for part in path] for path in paths]

@@ -1,4 +1,4 @@
-"""The int8 model beside the float model it was made from, operator by operator."""
+"""An int8 model and its float model, matched operator by operator."""
 
 from __future__ import annotations
 
@@ -20,78 +20,81 @@ if TYPE_CHECKING:
 DEPTHWISE = "DEPTHWISE_CONV_2D"
 DENSE = "FULLY_CONNECTED"
 LAYERS = ("CONV_2D", DEPTHWISE, DENSE)
-"""Operators with weights and a bias that can be improved."""
+"""Operators with weights and a bias, which repair can improve."""
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
-"""Operators that only one of the two models has."""
+"""Operators that only one of the two models contains."""
 
 
 class CannotPair(Exception):
-    """The two graphs differ in more than their types; nothing can be compared."""
+    """The two graphs differ in more than their types and cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """An operator with weights and bias, on both sides."""
+    """An operator with weights and bias, in both models."""
 
     name: str
-    """The Keras layer's; two operators of one layer share it."""
+    """Name of the Keras layer; two operators of one layer share it."""
     int8: Operator
     reference: Operator
 
     @property
     def depthwise(self) -> bool:
-        """Whether each output channel reads one input channel only."""
+        """True if each output channel reads exactly one input channel."""
         return self.int8.name == DEPTHWISE
 
     @property
     def ceiling(self) -> float | None:
-        """The largest output its activation lets through (infinite for ReLU); None where it cuts nothing off."""
+        """Upper limit of the activation (infinity for ReLU), or None if the layer has no clipping activation."""
         return {1: np.inf, 3: 6.0}.get(int(self.reference.options.fusedActivationFunction))
 
 
 class Pair:
-    """Both models, and which operator of one is which of the other."""
+    """An int8 and a float model with their operators matched."""
 
     def __init__(self, int8: bytes, reference: bytes, known: Collection[str] = ()) -> None:
-        """``known``: names of the Keras model's layers. Raises CannotPair."""
+        """Match the operators of two flatbuffers.
+
+        ``known``: names of the Keras model's layers. Raises CannotPair if the graphs do not match.
+        """
         self._known = known
         self.int8, self.reference = FlatModel(int8), FlatModel(reference)
         ours, theirs = _computing(self.int8), _computing(self.reference)
         shapes = [[(op.name, model.shape(op.outputs[0])) for op in ops] for model, ops in self._sides(ours, theirs)]
         if shapes[0] != shapes[1]:
             raise CannotPair(
-                f"the int8 graph has {len(ours)} operators that do not match the {len(theirs)} of the float"
+                f"the {len(ours)} operators of the int8 graph do not match the {len(theirs)} of the float graph"
             )
         self.reference_of = dict(zip(ours, theirs, strict=True))
-        """The float operator of each int8 one; QUANTIZE has none."""
+        """Float operator of each int8 operator; QUANTIZE has none."""
         self.layers = self._layers()
-        """In the order in which they run."""
+        """Layers in execution order."""
 
     def layer_of(self, operator: Operator) -> Layer | None:
-        """The layer whose int8 operator this is."""
+        """Return the layer of an int8 operator, or None."""
         return next((layer for layer in self.layers if layer.int8 is operator), None)
 
     def weights(self, layer: Layer) -> Array:
-        """The float weights as (output channels, values that each multiplies): float64."""
+        """Return the float weights, float64, (output channels, values per channel)."""
         return rows(self.reference.constant(layer.reference.inputs[1]).astype(np.float64), layer)
 
     def stored_weights(self, layer: Layer) -> tuple[Array, Array]:
-        """The int8 weights as (output channels, values), and their scales: (output channels,) or one for all."""
+        """Return the int8 weights, (output channels, values), and their scales: (output channels,) or one for all."""
         stored = self.int8.constant(layer.int8.inputs[1]).astype(np.float64)
         return rows(stored, layer), self.int8.scales(layer.int8.inputs[1])
 
     def bias(self, layer: Layer) -> Array:
-        """The float bias: (output channels,), float64."""
+        """Return the float bias, float64, (output channels,)."""
         return self.reference.constant(layer.reference.inputs[2]).astype(np.float64)
 
     def write_weights(self, layer: Layer, stored: Array, scales: Array) -> None:
-        """New int8 weights, as ``stored_weights`` gives them. The bias has to be written next: its scale follows."""
+        """Write int8 weights in the form of ``stored_weights``. Call ``write_bias`` next: its scale depends on them."""
         shape = self.int8.shape(layer.int8.inputs[1])
         self.int8.set_constant(layer.int8.inputs[1], unrows(stored, shape, layer))
         self.int8.set_scales(layer.int8.inputs[1], scales)
 
     def write_bias(self, layer: Layer, real: Array) -> None:
-        """A bias in real units; stored with the input's scale times the weights', as the kernels demand."""
+        """Write a bias given in real units; it is stored at input scale times weight scale, as the kernels require."""
         source, weights, bias = layer.int8.inputs[:3]
         scales = self.int8.scale(source)[0] * self.int8.scales(weights)
         self.int8.set_scales(bias, scales)
@@ -107,26 +110,26 @@ class Pair:
         return tuple(Layer(name, *both) for name, both in zip(names, found, strict=True))
 
     def _improvable(self, op: Operator, other: Operator, used: Counter[int]) -> bool:
-        """Int8, with weights and a bias of its own (a layer that is called twice shares them)."""
+        """Return True for an int8 operator with weights and bias of its own (a layer called twice shares them)."""
         if op.name not in LAYERS or len(op.inputs) < 3 or min(op.inputs[:3]) < 0 or len(other.inputs) < 3:
             return False
         parameters = op.inputs[1:3]
         own = all(self.int8.is_constant(t) and used[t] == 1 for t in parameters)
         plain = own and self.int8.dtype(op.inputs[1]) == "int8" and self.reference.is_constant(other.inputs[2])
-        # A convolution in groups reads fewer channels than there are.
+        # A grouped convolution reads fewer channels than its input has.
         channels = self.int8.shape(op.inputs[0])[-1]
         return plain and (op.name != "CONV_2D" or self.int8.shape(op.inputs[1])[-1] == channels)
 
 
 def rows(weights: Array, layer: Layer) -> Array:
-    """Weights of a layer as (output channels, values that each multiplies)."""
+    """Return weights of a layer as (output channels, values per channel)."""
     if layer.depthwise:  # stored as (1, height, width, output channels)
         return weights.reshape(-1, weights.shape[-1]).T
     return weights.reshape(weights.shape[0], -1)  # (output channels, height, width, input channels)
 
 
 def unrows(values: Array, shape: tuple[int, ...], layer: Layer) -> Array:
-    """The inverse of ``rows``."""
+    """Invert ``rows``: return weights in their stored shape."""
     return (values.T if layer.depthwise else values).reshape(shape)
 
 

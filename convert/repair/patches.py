@@ -1,4 +1,4 @@
-"""What the outputs of a layer see of its input: patches at a few random places of every picture."""
+"""Input patches of a layer, sampled at a few random output positions of every image."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 PLACES = 32
-"""Of each picture; neighbours say much the same."""
+"""Sampled positions per image; neighboring positions are strongly correlated."""
 MAX_VALUES = 8_000_000
-"""Numbers in all samples of a layer and side; 32 MB."""
+"""Upper limit of values in all samples of one layer of one model; 32 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """The same places of both models, real values: (groups, samples, values), float32.
+    """Patches at the same positions of both models, dequantized: (groups, samples, values), float32.
 
-    A depthwise layer has one group for each output channel, others have one group in all; ``values`` is how many inputs
-    each output multiplies.
+    A depthwise layer has one group per output channel, any other layer a single group; ``values`` is the number of
+    inputs that each output multiplies.
     """
 
     int8: Array
@@ -34,7 +34,7 @@ class Patches:
 
 
 def sample(pair: Pair, layer: Layer, ours: Sequence[Array], theirs: Sequence[Array]) -> Patches:
-    """Patches of a layer's input, one array (1, ...) a picture; the same places every time."""
+    """Sample patches of a layer's inputs, given as one array (1, ...) per image; positions are deterministic."""
     kernel = pair.int8.shape(layer.int8.inputs[1])
     source = layer.int8.inputs[0]
     if layer.int8.name == DENSE:
@@ -52,7 +52,7 @@ def sample(pair: Pair, layer: Layer, ours: Sequence[Array], theirs: Sequence[Arr
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Where a convolution looks: (down, across) throughout."""
+    """Geometry of a convolution; all pairs are (vertical, horizontal)."""
 
     inputs: tuple[int, int]
     outputs: tuple[int, int]
@@ -60,11 +60,11 @@ class _Grid:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     before: tuple[int, int]
-    """Padding above and left."""
+    """Padding at the top and at the left."""
 
     @classmethod
     def of(cls, layer: Layer, shape: tuple[int, ...], kernel: tuple[int, ...]) -> _Grid:
-        """From the schema's options; TensorFlow's SAME padding puts the odd pixel below and right."""
+        """Build the grid from the schema's options; TensorFlow's SAME padding puts an odd pixel at the bottom right."""
         options = layer.int8.options
         stride = int(options.strideH), int(options.strideW)
         dilation = int(options.dilationHFactor), int(options.dilationWFactor)
@@ -82,11 +82,14 @@ class _Grid:
 
     @property
     def places(self) -> int:
-        """Outputs of one channel."""
+        """Number of output positions per channel."""
         return self.outputs[0] * self.outputs[1]
 
     def take(self, pictures: Sequence[Array], places: Array, outside: int) -> Array:
-        """Arrays (1, height, width, channels) to (samples, taps, channels); ``outside`` is what the padding holds."""
+        """Gather patches, (samples, taps, channels), from arrays (1, height, width, channels).
+
+        ``outside``: value of the padding.
+        """
         y, x = np.divmod(places, self.outputs[1])
         down, inside_y = self._line(y, 0)
         across, inside_x = self._line(x, 1)
@@ -103,7 +106,7 @@ class _Grid:
 
 
 def _grouped(found: Array, layer: Layer, kernel: tuple[int, ...]) -> Array:
-    """(samples, taps, input channels) to (groups, samples, values)."""
+    """Rearrange (samples, taps, input channels) to (groups, samples, values)."""
     if not layer.depthwise:
         return found.reshape(1, len(found), -1)
     by_channel = np.ascontiguousarray(found.transpose(2, 0, 1))

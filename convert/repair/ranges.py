@@ -1,4 +1,4 @@
-"""Activation ranges narrower than the smallest and largest value seen: finer steps for the price of a few cut peaks."""
+"""Activation ranges by percentile: narrower than minimum to maximum, with finer steps and a few clipped peaks."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 METHODS = {"p99.999": 0.99999, "p99.99": 0.9999}
-"""Share of the values that a range keeps at each end; the converter's own method is ``minmax``."""
+"""Quantile that a range keeps at each end, by method; the converter's own method is ``minmax``."""
 MINMAX = "minmax"
 AUTO = "auto"
-"""Whichever serves the choosing pictures best."""
+"""Use the method with the smallest distance on the selection set."""
 BINS = 4096
-"""16 for each step of the widest range."""
+"""Histogram bins: 16 per int8 step of the widest range."""
 VALUES = 1 << 16
-"""Of a tensor and picture that are counted, at random places: of 100 pictures, 65 lie beyond the highest percentile."""
+"""Values counted per tensor and image, at random positions: with 100 images, 65 lie beyond the highest percentile."""
 _OWN_RANGE = frozenset({*LAYERS, "ADD", "SUB", "MUL", "HARD_SWISH"})
-"""Operators whose output may have any range. Others hand on their input's, or have one of their own by definition."""
+"""Operators whose output may have any range. All others keep their input's range or have a fixed one."""
 _ANSWERS = frozenset({"SOFTMAX", "LOGISTIC"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Values of the tensors whose range may change."""
+    """Value histograms of the tensors whose range may change."""
 
     groups: tuple[tuple[int, ...], ...]
-    """int8 tensors that must have one range."""
+    """Groups of int8 tensors that must share one range."""
     counts: dict[int, Array]
-    """By tensor: histogram over its range in the int8 model, ``BINS`` bins."""
+    """Histogram of each tensor over its range in the int8 model, ``BINS`` bins."""
 
 
 def look(pair: Pair, pictures: Sequence[Pixels], normalize: Callable[[Pixels], Array]) -> Seen:
-    """Runs the float model on some pictures, one at a time."""
+    """Collect histograms by running the float model on the images, one at a time."""
     groups = _groups(pair)
     twins = {ours: theirs for op, other in pair.reference_of.items() for ours, theirs in _outputs(op, other)}
     tensors = [t for group in groups for t in group if t in twins]
@@ -63,7 +63,7 @@ def look(pair: Pair, pictures: Sequence[Pixels], normalize: Callable[[Pixels], A
 
 
 def narrow(pair: Pair, seen: Seen, kept: float) -> None:
-    """Writes new ranges into ``pair.int8``, and the biases that hang on them; ``kept`` as in ``METHODS``."""
+    """Write new ranges and the biases that depend on them into ``pair.int8``; ``kept`` is a quantile of ``METHODS``."""
     for group in seen.groups:
         found = [_percentiles(pair.int8, t, seen.counts[t], kept) for t in group if t in seen.counts]
         if not found:
@@ -100,17 +100,17 @@ def _outputs(op: Operator, other: Operator) -> Iterable[tuple[int, int]]:
 
 
 def _groups(pair: Pair) -> tuple[tuple[int, ...], ...]:
-    """Sets of tensors that share a range and may be given another one together."""
+    """Return the sets of tensors that share a range and can get a new one together."""
     model = pair.int8
     group = {t: {t} for op in model.operators for t in (*model.activations(op), *op.outputs)}
     fixed = {*model.inputs, *model.outputs}
     for op in model.operators:
         sources = model.activations(op)
         if op.name in _ANSWERS:
-            fixed.update(sources)  # the peak is the answer
+            fixed.update(sources)  # the peak value decides the prediction, so it must not be clipped
         if op.name in _OWN_RANGE:
             if _has_bias(model, op) and pair.layer_of(op) is None:
-                fixed.update(sources)  # nothing here rewrites that bias
+                fixed.update(sources)  # that bias depends on the input scale, and repair cannot rewrite it
             continue
         for target in op.outputs:
             alike = [t for t in sources if op.name != "QUANTIZE" and _same(model, t, target)]

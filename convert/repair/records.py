@@ -1,4 +1,4 @@
-"""What a repair did and what came of it."""
+"""Records of a repair: its steps, layer errors and result."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Effort = Literal["low", "normal", "high"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was tried."""
+    """One repair step."""
 
     name: str
     before: float
-    """Distance from the float model on the choosing pictures; smaller is better."""
+    """Distance from the float model on the selection set; smaller is better."""
     after: float
     measure: str
     """``kl`` (nats) or ``relative_error``."""
@@ -26,63 +26,63 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """How well a layer's output is kept."""
+    """Quantization error of one layer's output."""
 
     name: str
-    """The Keras layer's."""
+    """Name of the Keras layer."""
     op: str
     snr_db_before: float
-    """Decibels, on choosing pictures."""
+    """Signal-to-noise ratio in dB, on the selection set."""
     snr_db_after: float
     action: str
-    """What was done about it."""
+    """What the repair changed in the layer, or ``none``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """How far an int8 model is from float on the choosing pictures."""
+    """Distance of an int8 model from float on the selection set."""
 
     value: float
-    """In the unit of ``Step.measure``."""
+    """Mean distance, in the unit of ``Step.measure``."""
     same: int
-    """Pictures with the same best answer."""
+    """Number of images with the same top answer."""
     pictures: int
 
     def to_json(self) -> dict[str, Any]:
-        """As in the report."""
+        """Return the record as in the report."""
         return {"value": round(self.value, 6), "same": self.same, "pictures": self.pictures}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RepairResult:
-    """The better model, and how it came about."""
+    """The repaired model and the record of the repair."""
 
     flatbuffer: bytes
-    """Of the same operator graph as the one given."""
+    """Repaired model; its operator graph is that of the given one."""
     effort: Effort
     steps: tuple[Step, ...] = ()
     layers: tuple[LayerError, ...] = ()
-    """In the order in which they run."""
+    """Layers in execution order."""
     range_method: str = MINMAX
-    """``minmax``, or the percentile that was found better."""
+    """``minmax``, or the percentile that replaced it."""
     before: Distance | None = None
-    """Of the model as it was given."""
+    """Distance of the given model."""
     after: Distance | None = None
     note: str | None = None
-    """What could not be tried, and why."""
+    """Steps that could not be tried, and why."""
 
     @property
     def worst_layers(self) -> tuple[LayerError, ...]:
-        """The three that lose most after the repair, the worst first."""
+        """The three layers with the lowest signal-to-noise ratio after the repair, the worst first."""
         return tuple(sorted(self.layers, key=lambda layer: layer.snr_db_after)[:3])
 
     @property
     def kept(self) -> list[str]:
-        """Names of the steps that helped."""
+        """Names of the steps that were kept."""
         return [step.name for step in self.steps if step.kept]
 
     def to_json(self) -> dict[str, Any]:
-        """The field ``repair`` of the conversion's report."""
+        """Return the field ``repair`` of the conversion report."""
         steps = [
             {"name": s.name, "before": s.before, "after": s.after, "measure": s.measure, "kept": s.kept,
              "seconds": s.seconds} for s in self.steps
@@ -96,7 +96,7 @@ class RepairResult:
         }
 
     def layers_json(self) -> list[dict[str, Any]]:
-        """The field ``layers`` of the conversion's report."""
+        """Return the field ``layers`` of the conversion report."""
         return [
             {"name": e.name, "op": e.op, "snr_db_before": e.snr_db_before, "snr_db_after": e.snr_db_after,
              "action": e.action} for e in self.layers

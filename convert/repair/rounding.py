@@ -1,10 +1,11 @@
-"""Which whole numbers the weights of a layer become: those that change its outputs least, not those that are nearest.
+"""Weight rounding that minimizes the change of a layer's outputs instead of rounding each weight to nearest.
 
 All arrays have a leading axis of groups (see ``patches``); weights are (groups, rows, values), float64.
 
-Errors of rounding are passed on to weights not rounded yet, by the second-order rule of E. Frantar and others, "GPTQ"
-(2022), after B. Hassibi and D. Stork, "Optimal Brain Surgeon" (1993). Before that, weights are moved a little to undo
-what the layers in front got wrong: linear regression of the float outputs on the int8 inputs, held near the weights.
+Rounding errors are compensated in the weights that are not rounded yet, by the second-order update of E. Frantar et
+al., "GPTQ" (2022), after B. Hassibi and D. Stork, "Optimal Brain Surgeon" (1993). Before that, the weights are shifted
+slightly to compensate the errors of earlier layers: a ridge regression of the float outputs on the int8 inputs, which
+stays close to the original weights.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 LARGEST = 127
-"""Stored weights are -127..127, as the converter makes them."""
+"""Largest stored weight; weights are -127..127, as in the converter's output."""
 BLOCK = 64
-"""Columns that are rounded one by one before the rest is told."""
+"""Columns that are rounded one by one before their errors are applied to the remaining columns."""
 JITTER = 1e-3
-"""Of the mean variance: keeps inputs that never move from dividing by zero."""
+"""Diagonal term as a fraction of the mean variance; avoids division by zero for constant inputs."""
 
 
 def second_moments(inputs: Array, others: Array) -> Array:
-    """Mean products of two sets of centred samples: (groups, values, values), float64."""
-    # For many small products a multi-threaded BLAS waits longer for its threads than it computes.
+    """Return the mean products of two sets of centered samples: (groups, values, values), float64."""
+    # einsum for many small products: a multithreaded BLAS would wait for its threads longer than it computes.
     found = others[0].T @ inputs if len(inputs) == 1 else np.einsum("gnk,gnl->gkl", others, inputs)
     return np.asarray(found / inputs.shape[-2], np.float64)
 
 
 def shrunk(moments: Array, samples: int) -> Array:
-    """Covariances that few samples can't be trusted with, drawn towards no covariance."""
+    """Return moments with the off-diagonal part shrunk towards zero; the fewer samples, the stronger."""
     values = moments.shape[-1]
     share = values / (values + samples)
     kept: Array = (1 - share) * moments
@@ -42,9 +43,10 @@ def shrunk(moments: Array, samples: int) -> Array:
 
 
 def compensated(weights: Array, own: Array, cross: Array, ridge: float) -> Array:
-    """Weights that give the float outputs on int8 inputs, as far as a ridge lets them.
+    """Return weights that reproduce the float outputs from int8 inputs, by ridge regression.
 
-    ``own``: second moments of the int8 inputs; ``cross``: of float with int8; ``ridge``: in units of the variances.
+    ``own``: second moments of the int8 inputs; ``cross``: of float with int8 inputs; ``ridge``: in units of the
+    variances.
     """
     held = own + _diagonal(ridge * (_variances(own) + _mean_variance(own)))
     wanted = weights @ (cross - own)
@@ -52,14 +54,15 @@ def compensated(weights: Array, own: Array, cross: Array, ridge: float) -> Array
 
 
 def rounded(weights: Array, moments: Array, scales: Array) -> Array:
-    """Stored weights for given scales (groups, rows): the same shape as ``weights``, whole numbers."""
+    """Return the stored weights for given scales (groups, rows): integers in the shape of ``weights``."""
     return _rounded(weights, _factor(moments), scales)
 
 
 def rounded_with_scales(weights: Array, moments: Array, shares: Array) -> tuple[Array, Array]:
-    """Stored weights, and for each row that scale of several that gives the smallest error of its outputs.
+    """Return the stored weights and, for each row, the tried scale with the smallest output error.
 
-    ``shares``: of the scale at which the largest weight just fits; below 1 large weights are cut for finer steps.
+    ``shares``: scales to try, as fractions of the scale at which the largest weight just fits; below 1, large weights
+    are clipped in exchange for finer steps.
     """
     factor = _factor(moments)
     full = np.maximum(np.abs(weights).max(-1), 1e-12) / LARGEST
@@ -78,7 +81,7 @@ def rounded_with_scales(weights: Array, moments: Array, shares: Array) -> tuple[
 
 
 def _factor(moments: Array) -> Array:
-    """Upper triangular U with U^T U = the inverse: row i says how an error at i is best passed on."""
+    """Return the upper triangular U with U^T U = inverse(moments): row i tells how to compensate an error at i."""
     return np.swapaxes(np.linalg.cholesky(np.linalg.inv(moments)), -1, -2)
 
 

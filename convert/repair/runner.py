@@ -1,4 +1,4 @@
-"""Runs parts of a model on the runtime's own kernels, several inputs and outputs at a time."""
+"""Execution of parts of a model on the runtime's own kernels, with several inputs and outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """A flatbuffer, ready to run; ``outputs`` come in the order of the flatbuffer's."""
+    """A flatbuffer, ready to run; inputs and outputs are in the order of the flatbuffer."""
 
     def __init__(self, flatbuffer: bytes) -> None:
         self._raw = Interpreter(model_content=flatbuffer, num_threads=available_cpus())
@@ -27,7 +27,7 @@ class Runner:
         self._outputs = [int(detail["index"]) for detail in self._raw.get_output_details()]
 
     def __call__(self, *inputs: Array) -> list[Array]:
-        """Copies of the outputs."""
+        """Run the model and return copies of the outputs."""
         for tensor, value in zip(self._inputs, inputs, strict=True):
             self._raw.set_tensor(tensor, value)
         self._raw.invoke()
@@ -35,12 +35,12 @@ class Runner:
 
 
 def tap(model: FlatModel, tensors: Sequence[int]) -> Runner:
-    """The model from its input to the named tensors, inner ones too."""
+    """Return a runner that outputs the given tensors, which may be inner ones."""
     return Runner(model.with_outputs(tensors))
 
 
 def run_single(model: FlatModel, operator: Operator, inputs: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """One operator on many pictures. ``inputs``: per activation, one array a picture; so is the result per output."""
+    """Run one operator on many images. ``inputs``: for each activation, one array per image; the result likewise."""
     runner = Runner(model.single(operator))
     results = [runner(*picture) for picture in zip(*inputs, strict=True)]
     return [list(output) for output in zip(*results, strict=True)]

@@ -1,6 +1,6 @@
-"""Makes an int8 model answer more like its float reference: no labels, no other graph, only other numbers in it.
+"""Repair of an int8 model against its float reference: it changes numbers, never the graph, and needs no labels.
 
-Every step is measured on pictures that took no part in it, and undone where it does not help.
+Every step is measured on the selection set, which the step did not use, and undone if it does not help.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Normalize = Callable[[Pixels], npt.NDArray[Any]]
 
 QUICK = 24
-"""Calibration pictures for the bias correction that alternatives are compared with: unlike biases would hide them."""
+"""Calibration images for the quick bias correction before alternatives are compared: bias errors would hide the rest."""
 STEPS: dict[Effort, tuple[str, ...]] = {
     "low": ("ranges", "biases"),
     "normal": ("ranges", "biases", "rounding"),
@@ -40,9 +40,9 @@ STEPS: dict[Effort, tuple[str, ...]] = {
 
 TITLES = {
     "ranges": "Repair: activation ranges",
-    "biases": "Repair: biases",
-    "rounding": "Repair: rounding of weights",
-    "equalization": "Repair: scales of channels",
+    "biases": "Repair: bias correction",
+    "rounding": "Repair: weight rounding",
+    "equalization": "Repair: channel equalization",
 }
 
 
@@ -57,16 +57,16 @@ def repair(
     progress: Progress | None = None,
     names: Collection[str] = (),
 ) -> RepairResult:
-    """Improves an int8 flatbuffer step by step. Raises BadInput where there are no pictures.
+    """Improve an int8 flatbuffer step by step. Raises BadInput if a set of images is empty.
 
-    ``plain``: full int8 with a uint8 input and batch 1; ``reference``: the float flatbuffer of the same function.
-    ``normalize``: a picture's bytes as the float model takes them. ``calibration`` and ``choosing``: uint8 (height,
-    width, channels) as the model takes them, no picture in both. ``range_method``: one of ``RANGE_METHODS``.
-    ``names``: those of the Keras model's layers, to speak of them.
+    ``plain``: full int8 model with uint8 input and batch 1; ``reference``: float flatbuffer of the same function.
+    ``normalize``: converts a uint8 image to the float model's input. ``calibration`` and ``choosing`` (the selection
+    set): uint8 images (height, width, channels) in the model's input size, none in both sets. ``range_method``: one of
+    ``RANGE_METHODS``. ``names``: names of the Keras model's layers, used in the result.
     """
     if not len(calibration) or not len(choosing):
-        raise BadInput(f"repair needs pictures to learn from and others to choose by, not {len(calibration)} and "
-                       f"{len(choosing)}")  # fmt: skip
+        raise BadInput(f"repair needs calibration and selection images, got {len(calibration)} and "
+                       f"{len(choosing)}; give it at least one of each")  # fmt: skip
     with backend.quiet():
         try:
             before = Pair(plain, reference, names)
@@ -78,11 +78,11 @@ def repair(
 
 @dataclass(slots=True)
 class _Work:
-    """The models as they are now, and what was done to them."""
+    """State of a repair: the current models and the record of the steps."""
 
     int8: bytes
     reference: bytes
-    """The float model; equalization rewrites it without changing its answers."""
+    """Float model; equalization rewrites it without changing its predictions."""
     normalize: Normalize
     calibration: Sequence[Pixels]
     choosing: Sequence[Pixels]
@@ -90,10 +90,10 @@ class _Work:
     names: Collection[str]
     judge: Judge = field(init=False)
     start: bytes = field(init=False)
-    """The int8 model with its final ranges, before anything else was changed."""
+    """Int8 model with its final ranges and no other changes."""
     steps: list[Step] = field(default_factory=list)
     actions: dict[str, list[str]] = field(default_factory=dict)
-    """By layer."""
+    """Changes of each layer, by layer name."""
     range_method: str = MINMAX
     note: str | None = None
 
@@ -102,19 +102,19 @@ class _Work:
         self.start = self.int8
 
     def run(self, before: Pair, effort: Effort, progress: Progress) -> RepairResult:
-        """All steps of an effort. One that fails is left out, and the result says so: the model is good without it."""
+        """Run all steps of an effort. A step that fails is skipped and noted: the model is valid without it."""
         distance = self._distance(before)
         for name in STEPS[effort]:
             progress.stage(TITLES[name], None)
             try:
                 getattr(self, name)()
-            except (RuntimeError, ValueError) as error:  # of the runtime; of numpy's linear algebra
+            except (RuntimeError, ValueError) as error:  # from the runtime or numpy's linear algebra
                 self.note = f"{name} failed: {str(error).splitlines()[0]}" if str(error) else f"{name} failed"
         progress.stage("Measuring the layers", None)
         return self._result(before, distance, effort)
 
     def ranges(self) -> None:
-        """Activation ranges by percentile, where one is clearly better than the smallest and largest value."""
+        """Set percentile activation ranges if they are clearly better than minimum and maximum."""
         if self.wanted_range == MINMAX:
             return
         started = perf_counter()
@@ -135,15 +135,15 @@ class _Work:
             self.range_method = best
 
     def biases(self) -> None:
-        """Biases at which each layer is right on average."""
+        """Correct the biases so that each layer's mean error is zero."""
         self._tune("biases", "bias corrected", rounding=False)
 
     def rounding(self) -> None:
-        """Weights rounded so that the layer's outputs change least."""
-        self._tune("rounding", "weights rounded anew", rounding=True)
+        """Round the weights so that each layer's outputs change least."""
+        self._tune("rounding", "weights re-rounded", rounding=True)
 
     def equalization(self) -> None:
-        """Channels of small range scaled up, and biases and weights made anew for that."""
+        """Scale up channels with a small range, then round weights and correct biases again."""
         started = perf_counter()
         before = self.judge.score(self._pair().int8)
         pair = Pair(self.start, self.reference, self.names)
@@ -155,7 +155,7 @@ class _Work:
             self._note("channels scaled", scaled)
 
     def _result(self, before: Pair, distance: Distance, effort: Effort) -> RepairResult:
-        """With the errors of every layer before and after."""
+        """Build the result, with the errors of every layer before and after."""
         after = self._pair()
         decibels = [signal_to_noise(pair, self.choosing, self.normalize) for pair in (before, after)]
         layers = tuple(
@@ -180,7 +180,7 @@ class _Work:
             self._note(action, [layer.name for layer in pair.layers])
 
     def _quick(self, pair: Pair) -> Score:
-        """What the model is worth with biases roughly corrected; changes ``pair``."""
+        """Score the model after a rough bias correction. Changes ``pair``."""
         walk(pair, self.calibration[:QUICK], self.normalize, tuner(pair, rounding=False))
         return self.judge.score(pair.int8)
 

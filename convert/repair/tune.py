@@ -1,4 +1,4 @@
-"""Improves one layer of the int8 model: its bias, and its weights if asked."""
+"""Improvement of one layer of the int8 model: bias correction and, optionally, weight rounding."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 RIDGE = 5.0
-"""Of ``compensated``; 1 fits the calibration pictures more and others less, above 20 little is gained (measured)."""
+"""Ridge of ``compensated``. Measured: 1 overfits the calibration images; above 20 little is gained."""
 RIDGE_DEPTHWISE = 1.0
-"""Nine values for thousands of samples need less of it."""
+"""Ridge of depthwise layers: nine weights with thousands of samples need less."""
 MIN_SAMPLES = 4
-"""For each value, below which weights are not moved: dense layers see one sample a picture, and would learn it."""
+"""Samples per value below which weights are not shifted: a dense layer has one sample per image and would overfit."""
 MAX_VALUES = 2048
-"""That an output multiplies; above it rounding takes minutes and only the bias is corrected."""
+"""Inputs per output up to which weights are rounded; above, rounding takes minutes and only the bias is corrected."""
 SHARES = np.linspace(1.0, 0.86, 3)
-"""Of the full scale, to be tried."""
+"""Fractions of the full scale to try."""
 SHARES_DEPTHWISE = np.linspace(1.0, 0.6, 17)
-"""With nine weights the scale matters more, and costs less to try."""
+"""Fractions to try for depthwise layers: with nine weights the scale matters more, and a trial costs less."""
 BIAS_ROUNDS = 2
 
 Visit = Callable[[Layer, list["Array"], list["Array"]], None]
 
 
 def tuner(pair: Pair, *, rounding: bool) -> Visit:
-    """What ``walk`` calls at each layer."""
+    """Return the function that ``walk`` calls at each layer."""
 
     def visit(layer: Layer, ours: Sequence[Array], theirs: Sequence[Array]) -> None:
         patches = sample(pair, layer, ours, theirs)
@@ -59,13 +59,13 @@ def _round(pair: Pair, layer: Layer, patches: Patches) -> None:
         shares = SHARES_DEPTHWISE if layer.depthwise else SHARES
         stored, found = rounded_with_scales(weights, moments, shares)
         scales = found.reshape(-1)
-    else:  # one scale for the whole layer, as the converter chose it
+    else:  # one scale for the whole layer: keep the converter's
         stored = rounded(weights, moments, np.broadcast_to(scales, weights.shape[:-1]))
     pair.write_weights(layer, stored.reshape(-1, values), scales)
 
 
 def _correct_bias(pair: Pair, layer: Layer, patches: Patches) -> None:
-    """The bias at which the int8 layer's outputs are right on average: after the activation, where it has one."""
+    """Write the bias with zero mean output error, measured after the activation if there is one."""
     stored, scales = pair.stored_weights(layer)
     weights = _grouped(stored * np.broadcast_to(scales, len(stored))[:, np.newaxis], layer)
     bias = pair.bias(layer)
@@ -74,7 +74,7 @@ def _correct_bias(pair: Pair, layer: Layer, patches: Patches) -> None:
     correction = (wanted - found).mean(0)
     if layer.ceiling is not None:
         target = np.clip(wanted, 0, layer.ceiling)
-        for _ in range(BIAS_ROUNDS):  # Gauss-Newton: only outputs that are not cut off answer to the bias
+        for _ in range(BIAS_ROUNDS):  # Gauss-Newton: only unclipped outputs depend on the bias
             output = found + correction
             free = ((output > 0) & (output < layer.ceiling)).sum(0)
             missing = (target - np.clip(output, 0, layer.ceiling)).sum(0)
@@ -83,7 +83,7 @@ def _correct_bias(pair: Pair, layer: Layer, patches: Patches) -> None:
 
 
 def _outputs(patches: Array, weights: Array) -> Array:
-    """Without the bias: (samples, output channels), float64."""
+    """Return the outputs without the bias: (samples, output channels), float64."""
     small = weights.astype(np.float32)
     found = patches[0] @ small[0].T if len(small) == 1 else np.einsum("gnk,gk->ng", patches, small[:, 0])
     return np.asarray(found, np.float64)

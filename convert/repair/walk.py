@@ -1,4 +1,4 @@
-"""Runs both models side by side, operator by operator, on many pictures; what is changed on the way takes effect."""
+"""Layer-by-layer execution of both models on many images; changes to a layer affect the layers after it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Held = dict[int, list[Array]]
 
 MEMORY = 384_000_000
-"""Bytes that the activations of all pictures may take at once; fewer pictures are walked where they would not fit."""
+"""Memory limit in bytes for the activations of all images at once; fewer images are used if they do not fit."""
 
 
 def walk(
@@ -31,10 +31,10 @@ def walk(
     normalize: Callable[[Pixels], Array],
     visit: Callable[[Layer, list[Array], list[Array]], None],
 ) -> None:
-    """Calls ``visit(layer, int8 inputs, float inputs)`` at each layer in order, one array (1, ...) a picture.
+    """Call ``visit(layer, int8 inputs, float inputs)`` at each layer in order; inputs are one array (1, ...) per image.
 
-    The layer runs after the visit, with what the visit wrote into ``pair.int8``, so that its followers see the effect.
-    Only tensors that are still needed are held: the activations of one place in the graph, not of all.
+    The layer runs after the visit, with the changes that the visit made to ``pair.int8``, so that later layers see
+    their effect. Only tensors that are still needed are kept in memory.
     """
     kept = pictures[: pictures_that_fit(pair, len(pictures))]
     ours: Held = {pair.int8.inputs[0]: [picture[np.newaxis] for picture in kept]}
@@ -50,7 +50,7 @@ def walk(
 
 
 def pictures_that_fit(pair: Pair, count: int) -> int:
-    """How many of ``count`` pictures can be walked within ``MEMORY``; at least one."""
+    """Return how many of ``count`` images fit into ``MEMORY``, at least one."""
     largest = max(
         _bytes(pair.int8, (*op.inputs, *op.outputs)) + _bytes(pair.reference, (*twin.inputs, *twin.outputs))
         for op, twin in pair.reference_of.items()
