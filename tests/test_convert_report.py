@@ -35,7 +35,7 @@ DATA = Path(__file__).resolve().parent / "data"
 LABELS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "&amp; 'tis", "</style><b>")
 VOID = {"meta", "img", "br", "wbr"}
 SECTIONS = [
-    "Worth knowing", "Float and int8", "Disagreements", "Layers", "In other tools", "From picture to tensor", "Pictures",
+    "Worth knowing", "Float and int8", "Disagreements", "Layers", "Compatibility", "Preprocessing", "Images",
     "Activation ranges", "Operators", "How it was made",
 ]  # fmt: skip
 
@@ -142,15 +142,15 @@ def test_what_was_not_measured_is_said(report: ConvertReport) -> None:
     for words in (
         "not compared",
         "not known",
-        "the pictures have no labels",
+        "the images have no labels",
         "--effort none",
         "no labels",
-        "No report",
+        "No held-out set",
     ):
         assert words in said
     assert "Disagreements" not in found.headings
     dependent = replace(report, heldout=replace(report.heldout, independent=False))
-    assert "No independent report" in "".join(sound(page(dependent)).text)
+    assert "No independent held-out set" in "".join(sound(page(dependent)).text)
 
 
 def test_disagreements_are_shown_with_both_answers(report: ConvertReport) -> None:
@@ -185,7 +185,7 @@ def test_the_figures_beside_it(report: ConvertReport) -> None:
 def test_a_page_that_cannot_be_written_loses_nothing(report: ConvertReport, tmp_path: Path) -> None:
     found = write_page(replace(report, page_path=tmp_path))
     assert found.page_path is None
-    assert found.notes[-1].startswith(f"the page {tmp_path} could not be written: ")
+    assert found.notes[-1].startswith(f"cannot write the report page {tmp_path}: ")
     assert report.path.exists() and report.report_path.exists()
 
 
@@ -203,8 +203,8 @@ def test_ranges_come_from_the_quantization() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (Rule(32, 24), ("whole picture is squeezed into 32x24", "bytes they are, 0 to 255.")),
-        (Rule(32, 24, resize="crop", crop_fraction=0.875), ("part of the shape 32:24", "87.5 %")),
+        (Rule(32, 24), ("whole image is stretched to 32x24", "raw bytes, 0 to 255.")),
+        (Rule(32, 24, resize="crop", crop_fraction=0.875), ("32:24 rectangle", "87.5 %")),
         (Rule(9, 9, resize="crop", mean=(127.5,), std=(127.5,)), ("largest square", "(byte - 127.5) / 127.5")),
         (Rule(9, 9, resize="letterbox", fill=114, align="top_left"), ("upper left", "value 114")),
         (Rule(9, 9, channels=1, order="GRAY"), ("The gray value enters",)),

@@ -1,4 +1,4 @@
-"""NAME.report.html: a conversion on one page."""
+"""HTML report of a conversion, NAME.report.html."""
 
 from .page import page, page_path, write_page
 

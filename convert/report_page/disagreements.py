@@ -1,4 +1,4 @@
-"""The pictures on which float and int8 answer differently."""
+"""Report section with the images on which float and int8 disagree."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from ..disagreements import Disagreement
 from ..report import ConvertReport
 
 SMALL = 64
-"""Pixels; a smaller input is shown with its pixels as squares."""
+"""Input side in pixels below which images are shown enlarged with visible pixels."""
 
 
 LONG = 20
-"""Letters of a label beyond which one of its names is enough."""
+"""Label length in characters above which only the first of its names is shown."""
 
 
 def disagreements(report: ConvertReport) -> Html:
-    """Tiles, the surest first."""
+    """Return the section, the most confident disagreements first."""
     result = report.comparison
     if result.agreement is None:
         return html.NOTHING
     count = result.agreement.total - result.agreement.count
     if not result.disagreements:
-        return html.section("Disagreements", note=f"None on {result.agreement.total} pictures.")
+        return html.section("Disagreements", note=f"None in {result.agreement.total} images.")
     shown = len(result.disagreements)
-    which = f"All {count}" if shown == count else f"{shown} of {count}, those where both are surest"
-    note = f"{which}. The pictures are as the network saw them; scores are those of the model that gives the answer."
+    which = f"All {count}" if shown == count else f"{shown} of {count}, those where both models are most confident"
+    note = f"{which}. Images are shown as the network saw them; each score is that of the model that gave the answer."
     tiles = html.tiles(_tile(one, report) for one in result.disagreements)
     small = max(report.card.rule.width, report.card.rule.height) < SMALL
     return html.section("Disagreements", tiles, note=note, kind="small-pictures" if small else "")
@@ -37,7 +37,7 @@ def _tile(one: Disagreement, report: ConvertReport) -> Html:
     lines = [_answer(who, report.card.label(top), score, top in one.labels) for who, top, score in answers]
     if one.labels and not one.labels & {one.float_top, one.int8_top}:
         lines.append(
-            html.text("it is " + " or ".join(sorted({_short(report.card.label(index)) for index in one.labels})))
+            html.text("label: " + " or ".join(sorted({_short(report.card.label(index)) for index in one.labels})))
         )
     return html.tile(html.image(one.jpeg, "jpeg", one.path.name), lines, one.path.name)
 
@@ -48,5 +48,5 @@ def _answer(who: str, label: str, score: float, right: bool) -> Html:
 
 
 def _short(label: str) -> str:
-    """The first of several names, where a label lists them and is long."""
+    """Return the first name of a long label that lists several."""
     return label.partition(",")[0] if len(label) > LONG else label

@@ -1,4 +1,4 @@
-"""How well each layer is kept, before and after the repair, and what the repair tried."""
+"""Report section with the error of each layer before and after the repair, and the repair steps."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ..repair import LayerError, RepairResult
 from ..report import ConvertReport
 
 WORST = 8
-"""Layers that are named."""
+"""Number of worst layers to list by name."""
 
 
 def layers(report: ConvertReport) -> Html:
-    """A plot over all layers, the worst by name, and the steps."""
+    """Return the section: a plot of all layers, the worst layers by name, and the repair steps."""
     repair = report.repair
     if repair is None:
-        return html.section("Layers", note="Not looked at: the repair was turned off (--effort none).")
+        return html.section("Layers", note="Not measured: repair was turned off (--effort none).")
     if not repair.layers and not repair.steps:
-        return html.section("Layers", note=repair.note or "Nothing could be compared layer by layer.")
+        return html.section("Layers", note=repair.note or "The layers could not be compared.")
     parts = [_plot(repair), _worst(repair), _steps(repair)]
     note = (
-        "Signal to noise of each layer's output against float, in the order in which they run. "
-        "20 dB: the error is a tenth of the signal; 40 dB: a hundredth. Errors add up along the way."
+        "Signal-to-noise ratio of each layer's output against float, in execution order. "
+        "20 dB: the error is 10 % of the signal; 40 dB: 1 %. Errors accumulate from layer to layer."
     )
     return html.section("Layers", *parts, note=note if repair.layers else "")
 
@@ -31,8 +31,8 @@ def _plot(repair: RepairResult) -> Html:
     if not repair.layers:
         return html.NOTHING
     series = [
-        chart.Series("before the repair", [one.snr_db_before for one in repair.layers], "gray"),
-        chart.Series("after it", [one.snr_db_after for one in repair.layers], "blue"),
+        chart.Series("before repair", [one.snr_db_before for one in repair.layers], "gray"),
+        chart.Series("after repair", [one.snr_db_after for one in repair.layers], "blue"),
     ]
     worst = {id(one) for one in repair.worst_layers}
     return chart.lines(series, " dB", [n for n, one in enumerate(repair.layers) if id(one) in worst])
@@ -42,9 +42,9 @@ def _worst(repair: RepairResult) -> Html:
     if not repair.layers:
         return html.NOTHING
     ranked = sorted(repair.layers, key=lambda one: one.snr_db_after)[:WORST]
-    parts = [html.tag("h3", html.text("The weakest layers")), *map(_layer, ranked)]
+    parts = [html.tag("h3", html.text("Worst layers")), *map(_layer, ranked)]
     if len(repair.layers) > len(ranked):
-        head = ["layer", "before", "after", "<operator", "<what was done"]
+        head = ["layer", "before", "after", "<operator", "<repair"]
         rows = [[one.name, _db(one.snr_db_before), _db(one.snr_db_after), one.op, _done(one)] for one in repair.layers]
         parts.append(html.details(f"All {len(repair.layers)} layers", html.table(head, rows)))
     return html.join(parts)
@@ -55,7 +55,7 @@ def _layer(one: LayerError) -> Html:
 
 
 def _done(one: LayerError) -> str:
-    return one.action if one.action != "none" else "nothing was done"
+    return one.action if one.action != "none" else "unchanged"
 
 
 def _db(value: float) -> str:
@@ -72,8 +72,8 @@ def _steps(repair: RepairResult) -> Html:
         repair.steps[0].measure, repair.steps[0].measure
     )
     said = (
-        f"Effort {repair.effort}. Each step is measured on the choosing pictures, which it did not see "
-        f"({unit}; smaller is better), and kept only where it helps."
+        f"Effort {repair.effort}. Each step is measured on the selection set, which it did not use "
+        f"({unit}; smaller is better), and kept only if it helps."
     )
     table = html.table(["step", "before", "after", "<"], rows)
     return html.join([html.tag("h3", html.text("Repair")), html.paragraph(said), table])

@@ -1,4 +1,4 @@
-"""What MediaPipe, ML Kit, Android, the older runtime and the Edge TPU need to know."""
+"""Report section on compatibility with MediaPipe, ML Kit, Android, tflite-runtime and the Edge TPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..report import ConvertReport
 
 
 def other_tools(report: ConvertReport) -> Html:
-    """One line a tool, then what a program on Android has to feed and gets back."""
+    """Return the section: one line per tool, then the inputs and outputs for a program on Android."""
     found = report.compatibility
     named = [
         ("MediaPipe Tasks", found.mediapipe),
@@ -24,10 +24,10 @@ def other_tools(report: ConvertReport) -> Html:
     tools = html.tag("ul", html.join(_tool(name, verdict) for name, verdict in named), "tools")
     interface = html.table(["", ""], _interface(report), plain=True)
     note = (
-        "Judged from the file. MediaPipe: what version 1.2.2 was seen to take. ML Kit: its documented requirements. "
-        "tflite-runtime: the operators it knows."
+        "Checked from the file alone. MediaPipe: what version 1.2.2 accepted in tests. ML Kit: its documented "
+        "requirements. tflite-runtime: the operators it supports."
     )
-    return html.section("In other tools", tools, interface, note=note)
+    return html.section("Compatibility", tools, interface, note=note)
 
 
 def _tool(name: str, verdict: Verdict) -> Html:
@@ -40,11 +40,11 @@ def _edgetpu(report: ConvertReport) -> Verdict:
     found = readiness(report.graph)
     if not found.ready:
         return Verdict(False, "; ".join(found.reasons))
-    return Verdict(True, None, ("ready for the compiler; how much of it maps, only the compiler tells",))
+    return Verdict(True, None, ("ready for the compiler; only the compiler can tell how much of it maps",))
 
 
 def _interface(report: ConvertReport) -> list[list[str]]:
-    """What Android Studio shows of the file, for a program that feeds the interpreter itself."""
+    """Return the inputs and outputs as Android Studio shows them, for a program that calls the interpreter itself."""
     rows = [
         ["input", f"{_tensor(spec)}: {report.card.rule.order} bytes, 0 to 255"] for spec in report.graph.input_specs
     ]
@@ -62,7 +62,7 @@ def _tensor(spec: TensorSpec) -> str:
 def _meaning(number: int, spec: TensorSpec, report: ConvertReport) -> str:
     embedding = report.card.embedding
     what = "feature" if embedding is not None and embedding.output == number else "score"
-    each = "by which edgevision teach learns new classes" if what == "feature" else "one a class"
+    each = "used by edgevision teach to learn new classes" if what == "feature" else "one per class"
     if not spec.quantized:
         return f"{what}s, {each}"
     offset = f" - {spec.zero_point}" if spec.zero_point > 0 else f" + {-spec.zero_point}" if spec.zero_point else ""

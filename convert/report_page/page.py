@@ -1,4 +1,4 @@
-"""NAME.report.html: the whole story of a conversion on one page, with all pictures inside; readable on a phone."""
+"""NAME.report.html: a conversion on one self-contained page, with all images embedded; readable on a phone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .verdict import headline, worth_knowing
 
 
 def page(report: ConvertReport) -> str:
-    """The HTML text. What was not measured is said so, or left out."""
+    """Return the HTML text. Values that were not measured are marked as such or left out."""
     parts = [
         headline(report),
         worth_knowing(report),
@@ -37,17 +37,20 @@ def page(report: ConvertReport) -> str:
 
 
 def page_path(output: Path) -> Path:
-    """NAME.report.html beside NAME.tflite."""
+    """Return the path of the report: NAME.report.html beside NAME.tflite."""
     return output.with_name(f"{output.stem}.report.html")
 
 
 def write_page(report: ConvertReport) -> ConvertReport:
-    """Puts the page in place at once; the report again, without its page where that failed: the model is worth more."""
+    """Write the page atomically and return the report.
+
+    If writing fails, the report comes back without a page path and with a note: the model itself is valid.
+    """
     if report.page_path is None:
         return report
     try:
         files.write_text(report.page_path, page(report))
-    except Exception as error:  # whatever it is, model and figures are written and good
-        note = f"the page {report.page_path} could not be written: {error}"
+    except Exception as error:  # whatever the error, the model and the JSON report are already written
+        note = f"cannot write the report page {report.page_path}: {error}"
         return replace(report, page_path=None, notes=(*report.notes, note))
     return report

@@ -1,4 +1,4 @@
-"""The range of each activation, as its quantization has it."""
+"""Report section with the range of each activation, from its quantization parameters."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ STORED = ("int8", "uint8", "int16")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What one tensor can hold."""
+    """Range of real values that one quantized tensor can hold."""
 
     name: str
     operator: str
-    """That makes it; ``input`` where none does."""
+    """Operator that computes the tensor, or ``input``."""
     low: float
     high: float
     step: float
 
 
 def ranges(report: ConvertReport) -> Html:
-    """A plot in the order of computation, and the numbers folded away."""
+    """Return the section: a plot in execution order, and the numbers in a collapsed table."""
     found = activation_ranges(report.graph)
     if not found:
         return html.NOTHING
     rows = [[one.name, one.operator, f"{one.low:.4g}", f"{one.high:.4g}", f"{one.step:.3g}"] for one in found]
     table = html.table(["tensor", "<operator", "smallest", "largest", "step"], rows)
     note = (
-        "The real values that each activation can take, in the order of computation. "
-        "A range that is wide for what is in it leaves few steps for the rest."
+        "Range of real values of each activation, in execution order. "
+        "If a range is much wider than most of its values, few int8 steps are left for them."
     )
     plot = chart.spans([(one.low, one.high) for one in found], "")
     return html.section("Activation ranges", plot, html.details(f"All {len(found)} tensors", table), note=note)
 
 
 def activation_ranges(graph: Graph) -> list[Range]:
-    """Of all tensors that are computed, or fed."""
+    """Return the ranges of all quantized inputs and computed tensors."""
     made = [(n, "input") for n in graph.inputs] + [(n, op.name) for op in graph.operators for n in op.outputs]
     return [
         _range(graph.tensors[number].spec, operator)
@@ -60,5 +60,5 @@ def _range(spec: TensorSpec, operator: str) -> Range:
 
 
 def _short(name: str) -> str:
-    """A fused tensor has the names of all it was fused from; the last says what it is."""
+    """Return the last name of a fused tensor, which lists the names of all tensors fused into it."""
     return name.rstrip(";").split(";")[-1] or name

@@ -1,4 +1,4 @@
-"""Float against int8: accuracy, agreement, what was lost, and sizes."""
+"""Report section comparing float and int8: accuracy, agreement, accuracy drop and sizes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..report import ConvertReport
 from .verdict import points
 
 MIN_REACH = 5
-"""Percentage points at either end of the bar of the difference, at least."""
+"""Minimum half-width of the difference bar, in percentage points."""
 
 
 def scores(report: ConvertReport) -> Html:
-    """Bars with their intervals; all on the same pictures."""
+    """Return the section: bars with confidence intervals, all measured on the same images."""
     parts = [_shares(report), _drop(report), _distances(report), _sizes(report)]
-    return html.section("Float and int8", *parts, note="The light part of a bar is the 95 % interval.")
+    return html.section("Float and int8", *parts, note="The light part of a bar is the 95 % confidence interval.")
 
 
 def _shares(report: ConvertReport) -> Html:
@@ -27,12 +27,12 @@ def _shares(report: ConvertReport) -> Html:
     named = (
         ("float accuracy", result.float_accuracy),
         ("int8 accuracy", result.int8_accuracy),
-        ("same answer", result.agreement),
+        ("agreement", result.agreement),
     )
     bars = [chart.share_bar(name, one.value, one.low, one.high) for name, one in named if one is not None]
     if result.float_accuracy is None:
         bars.append(
-            html.paragraph("Accuracy is not known: the pictures have no labels. --report-on takes labelled ones.")
+            html.paragraph("Accuracy is not known: the images have no labels. Give labeled ones with --report-on.")
         )
     return html.join(bars)
 
@@ -58,11 +58,13 @@ def _distances(report: ConvertReport) -> Html:
         rows.append(
             [
                 "divergence",
-                f"{result.divergence:.4f} nats between the scores (Kullback-Leibler, the mean of all pictures)",
+                f"{result.divergence:.4f} nats between the scores (Kullback-Leibler, mean over all images)",
             ]
         )
     if result.pictures:
-        rows.append(["ties", f"{result.ties} of {result.pictures} pictures, where classes share the best int8 score"])
+        rows.append(
+            ["ties", f"{result.ties} of {result.pictures} images, where several classes share the top int8 score"]
+        )
     return html.table(["", ""], rows, plain=True) if rows else html.NOTHING
 
 
