@@ -1,4 +1,4 @@
-"""The records that flow through the loop: frames in, predictions out."""
+"""The records of the public API: frames and predictions."""
 
 from __future__ import annotations
 
@@ -18,54 +18,59 @@ Task = Literal["classification", "multilabel", "detection", "segmentation", "emb
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture on its way to the model."""
+    """One image from a camera or a file."""
 
     pixels: Pixels
-    """uint8, (height, width, 3), or (height, width) when ``order`` is GRAY."""
+    """Pixels as uint8, (height, width, 3), or (height, width) if ``order`` is GRAY."""
     order: Order = "RGB"
-    """Order of the channels in memory."""
+    """Order of the channels in memory: RGB, BGR or GRAY."""
     index: int = 0
-    """Counts from 0; a gap means that frames were dropped."""
+    """Number of the frame, from 0. A gap means that frames were dropped."""
     captured_at: float | None = None
-    """Monotonic seconds at the sensor where the camera tells it; None for files."""
+    """Capture time in seconds of the monotonic clock, at the sensor if the camera reports it; None for files."""
     source: str = ""
-    """Where it came from: the camera's spec, or the path of the file."""
+    """Origin of the frame: the camera's spec or the path of the file."""
     position_s: float | None = None
-    """Seconds from the start of a video; None elsewhere."""
+    """Position in a video in seconds; None for other sources."""
     reduced: int = 1
-    """The source delivered it at 1/reduced of its size, no finer than the model needs; boxes count in these pixels."""
+    """Divisor by which the source reduced the image (1, 2, 4 or 8) because the model needs no finer one. Boxes are in
+    the reduced pixels."""
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Height in pixels."""
         return int(self.pixels.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One answer of a classifier. Names may repeat within a model, indices do not."""
+    """A class that a classifier recognized."""
 
     index: int
+    """Index of the class; unique within a model."""
     name: str
+    """Name of the class. Several classes of a model may have the same name."""
     score: float
-    """0..1"""
+    """Score of the class, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One object found in a frame."""
+    """An object found in a frame."""
 
     index: int
+    """Index of the class; unique within a model."""
     name: str
+    """Name of the class."""
     score: float
-    """0..1"""
+    """Score of the object, 0..1."""
     box: tuple[float, float, float, float]
-    """x0, y0, x1, y1 in pixels of the original frame, clipped to it."""
+    """Corners x0, y0, x1, y1 in pixels of the original frame, clipped to the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +78,36 @@ class Region:
     """All pixels of one class in a segmented frame."""
 
     index: int
+    """Index of the class; unique within a model."""
     name: str
+    """Name of the class."""
     area: float
-    """0..1 of the frame."""
+    """Fraction of the frame that the class covers, 0..1."""
     pixels: int
-    """Pixels of the mask."""
+    """Number of mask pixels of the class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a model says of one frame."""
+    """A model's prediction for one frame. Only the fields of its task are filled."""
 
     task: Task
+    """Task of the model."""
     labels: tuple[Label, ...] = ()
-    """Best first; may be empty: nothing reached the threshold ("unknown")."""
+    """Recognized classes, best first; empty if none reached the threshold ("unknown")."""
     objects: tuple[Detection, ...] = ()
-    """Best first."""
+    """Detected objects, best first."""
     regions: tuple[Region, ...] = ()
-    """Largest first."""
+    """Segmented classes, largest first."""
     mask: Pixels | None = None
-    """Class index of each pixel, (height, width) over the whole frame at the model's resolution; 255: not seen."""
+    """Class index of each pixel, uint8 (height, width): the whole frame at the model's resolution. 255: outside the part
+    that the model saw."""
     embedding: tuple[float, ...] = ()
+    """Feature vector of an embedding model."""
     stages_ms: dict[str, float] = field(default_factory=dict)
-    """Milliseconds of prepare, infer and decode."""
+    """Time of the stages prepare, infer and decode in milliseconds."""
 
     @property
     def top(self) -> Label | None:
-        """The best label, or None for "unknown"."""
+        """The best label, or None if the frame is "unknown"."""
         return self.labels[0] if self.labels else None

@@ -1,81 +1,81 @@
-"""Everything that can go wrong by the user's input or machine; the command line turns each into one line.
+"""Exceptions for faults of the user's input or machine. The command line prints each as one line.
 
-Each error says what is wrong, what was given and what to do. It derives from ``EdgeVisionError`` and, where one fits,
-from the built-in exception a Python user would catch.
+Each message says what is wrong, what was given and what to do. Each class derives from ``EdgeVisionError`` and, where
+one fits, from the built-in exception that a Python user would catch.
 """
 
 from __future__ import annotations
 
 
 class EdgeVisionError(Exception):
-    """Base of all faults of input or environment."""
+    """Base class of all faults of the user's input or machine."""
 
     exit_code: int = 1
-    """Exit status of the command line (see the table in README.md)."""
+    """Exit status of the command line."""
 
 
 class BadInput(EdgeVisionError, ValueError):
-    """A value, file or folder that cannot be used."""
+    """A value, file or folder cannot be used."""
 
 
 class BadPicture(BadInput):
-    """A picture that is damaged, truncated or no picture at all."""
+    """An image file is damaged, truncated or not an image."""
 
 
 class BadModel(BadInput):
-    """A model file that is damaged, unsafe or not of a kind that can be used."""
+    """A model file is damaged, unsafe or not supported."""
 
 
 class MissingFile(EdgeVisionError, FileNotFoundError):
-    """A path that is not there."""
+    """A path does not exist."""
 
 
 class OutputExists(EdgeVisionError, FileExistsError):
-    """An output that would be overwritten."""
+    """An output file already exists and would be overwritten."""
 
 
 class CannotWrite(EdgeVisionError, OSError):
-    """An output that cannot be written: no permission, no space, no folder."""
+    """An output cannot be written: no permission, no space or no folder."""
 
 
 class MissingDependency(EdgeVisionError, ImportError):
-    """An optional library that a command needs."""
+    """A command needs an optional library that is not installed."""
 
 
 class UnknownName(EdgeVisionError, LookupError):
-    """A name that is not in a table of ours; the message lists the near ones."""
+    """A name is unknown; the message suggests similar ones."""
 
 
 class CameraError(EdgeVisionError, OSError):
-    """A camera or stream that cannot be opened."""
+    """A camera or stream cannot be opened."""
 
 
 class CameraLost(CameraError):
-    """A camera or stream that stopped delivering frames."""
+    """A camera or stream stopped delivering frames."""
 
 
 class CameraGone(CameraLost):
-    """A camera that is lost and cannot come back: nobody need wait for it."""
+    """A camera is lost and cannot come back, so that waiting for it is useless."""
 
 
 class EngineError(EdgeVisionError, RuntimeError):
-    """A runtime or accelerator that failed."""
+    """A runtime or accelerator failed."""
 
 
 class UsageError(EdgeVisionError):
-    """A command line that cannot be understood."""
+    """A command line is invalid."""
 
     exit_code = 2
 
 
 class GateNotMet(EdgeVisionError):
-    """A limit that the user set, or a self-test, was not met."""
+    """A limit set by the user, or a self-test, was not met."""
 
     exit_code = 3
 
 
 class FlashRefused(EdgeVisionError):
-    """A disk that must not be written, or cannot be told from one that must not."""
+    """A drive must not be written, or it cannot be told from one that must not."""
 
     exit_code = 10
 
@@ -87,25 +87,25 @@ class Cancelled(EdgeVisionError):
 
 
 class WriteFailed(EdgeVisionError, OSError):
-    """A card that could not be written to its end."""
+    """An SD card could not be written completely."""
 
     exit_code = 12
 
 
 class VerifyFailed(EdgeVisionError):
-    """A card that does not give back what was written."""
+    """An SD card does not contain what was written to it."""
 
     exit_code = 13
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says first; its kind where it says nothing."""
+    """Return the first line of a library's error message, or the name of its class if the message is empty."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint for a misspelt name: ``; did you mean 'x'?`` or the empty string."""
+    """Return a hint for a misspelled name, ``; did you mean 'x'?``, or an empty string."""
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, n=1)

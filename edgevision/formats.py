@@ -1,4 +1,4 @@
-"""What kind of picture some bytes are, from their first bytes alone: the file's name may say something else."""
+"""Image format detection from a file's content. The file name is not used, because it may be wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 READABLE = ("jpeg", "png", "webp", "bmp", "tiff")
-"""Kinds that ``pictures`` decodes."""
+"""Formats that can be decoded."""
 SUFFIX_KIND = {
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
@@ -29,16 +29,16 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_EXTRA = 258, 262, 338
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the content of a file says of itself."""
+    """The format of a file, read from its content."""
 
     kind: str
     """jpeg, png, webp, bmp, tiff, gif, heic, avif, text or unknown."""
     traits: tuple[str, ...] = ()
-    """Of gray, cmyk, alpha, 16 bit; empty for plain 8-bit colour."""
+    """Any of gray, cmyk, alpha and 16 bit; empty for plain 8-bit color."""
 
 
 def sniff(data: bytes) -> Format:
-    """The format of a file from its content; never raises, whatever the bytes."""
+    """Detect the format of a file from its content. Never raises, whatever the bytes."""
     kind = _kind(data)
     reader = {"jpeg": _jpeg, "png": _png, "webp": _webp, "tiff": _tiff}.get(kind)
     if reader is None:
@@ -46,11 +46,11 @@ def sniff(data: bytes) -> Format:
     try:
         return Format(kind, reader(data))
     except (struct.error, IndexError):
-        return Format(kind)  # cut short: the decoder says so in its own words
+        return Format(kind)  # truncated: the decoder reports it
 
 
 def expected_kind(name: str) -> str | None:
-    """The kind that a file's suffix promises; None for a suffix that promises nothing."""
+    """Return the format that a file's suffix stands for, or None for an unknown suffix."""
     return SUFFIX_KIND.get(PurePosixPath(name).suffix.lower())
 
 
@@ -78,7 +78,7 @@ def _is_text(start: bytes) -> bool:
 
 
 def _jpeg(data: bytes) -> tuple[str, ...]:
-    """Walks the segments to the frame header (ITU-T T.81, B.2): its number of components says gray, colour or CMYK."""
+    """Walk the segments to the frame header (ITU-T T.81, B.2), whose number of components tells gray, color and CMYK."""
     at = 2
     while data[at] == 0xFF:
         marker = data[at + 1]
@@ -94,7 +94,7 @@ def _jpeg(data: bytes) -> tuple[str, ...]:
 
 
 def _png(data: bytes) -> tuple[str, ...]:
-    """IHDR, and whether a tRNS chunk comes before the picture (PNG specification, 11.2 and 11.3)."""
+    """Read IHDR, and look for a tRNS chunk before the image data (PNG specification, 11.2 and 11.3)."""
     bits, color = data[24], data[25]
     alpha = color in (4, 6) or b"tRNS" in data[33 : max(33, data.find(b"IDAT", 33))]
     return _traits(gray=color in (0, 4), alpha=alpha, deep=bits == 16)
@@ -110,7 +110,7 @@ def _webp(data: bytes) -> tuple[str, ...]:
 
 
 def _tiff(data: bytes) -> tuple[str, ...]:
-    """The first directory's BitsPerSample, PhotometricInterpretation and ExtraSamples (TIFF 6.0, sections 2 and 8)."""
+    """Read BitsPerSample, PhotometricInterpretation and ExtraSamples of the first directory (TIFF 6.0, sections 2 and 8)."""
     order = "<" if data[:2] == b"II" else ">"
     start = struct.unpack_from(order + "I", data, 4)[0]
     found: dict[int, int] = {}

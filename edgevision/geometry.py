@@ -1,4 +1,4 @@
-"""Which part of a frame goes to which part of the model's input, and how often it is halved on the way."""
+"""Mapping between a frame and the model's input: which part goes where, and how often it is halved."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Which part of a frame goes to which part of the model's input."""
+    """The part of a frame that is used, and where it goes in the model's input."""
 
     source: tuple[int, int, int, int]
-    """x, y, width, height in pixels of the frame."""
+    """x, y, width and height of the used part, in frame pixels."""
     halvings: int
-    """How often ``source`` is halved before the bilinear resize; its size can be halved that often."""
+    """Number of times ``source`` is halved before the bilinear resize. Its width and height are divisible accordingly."""
     target: tuple[int, int, int, int]
-    """x, y, width, height in pixels of the model's input."""
+    """x, y, width and height of the destination, in pixels of the model's input."""
 
     def to_frame(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the model's input (pixels) as a point of the frame (pixels)."""
+        """Convert a point of the model's input to a point of the frame, both in pixels."""
         sx, sy, sw, sh = self.source
         tx, ty, tw, th = self.target
         return sx + (x - tx) * sw / tw, sy + (y - ty) * sh / th
@@ -28,7 +28,7 @@ class Geometry:
 
 @lru_cache(maxsize=64)
 def plan(width: int, height: int, rule: Rule) -> Geometry:
-    """Where the parts of a frame of this size go (pixels)."""
+    """Return the geometry for frames of a size given in pixels."""
     if rule.resize == "letterbox":
         source, target = (0, 0, width, height), _letterbox(width, height, rule)
     else:
@@ -41,7 +41,7 @@ def plan(width: int, height: int, rule: Rule) -> Geometry:
 
 
 def _crop(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
-    """The largest centred part of the input's shape, times the crop fraction."""
+    """Return the largest centered part with the input's aspect ratio, scaled by the crop fraction."""
     scale = min(width / rule.width, height / rule.height) * rule.crop_fraction
     w = min(width, max(1, int(rule.width * scale + 0.5)))
     h = min(height, max(1, int(rule.height * scale + 0.5)))
@@ -58,7 +58,7 @@ def _letterbox(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]
 
 
 def _trim(source: tuple[int, int, int, int], factor: int) -> tuple[int, int, int, int]:
-    """Leaves out the few edge pixels (less than one of the model's) that do not fill a block."""
+    """Drop the edge pixels that do not fill a block; they add up to less than one pixel of the model's input."""
     x, y, w, h = source
     rest_w, rest_h = w % factor, h % factor
     return x + rest_w // 2, y + rest_h // 2, w - rest_w, h - rest_h

@@ -1,4 +1,4 @@
-"""OpenCV's own log, which version 5 moved: off while we say in one line what it would say in many."""
+"""Control of OpenCV's log, which version 5 moved. It is off while this package reports faults in one line each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ SILENT = 0
 
 
 def silence() -> None:
-    """Turns it off for good."""
+    """Turn the log off permanently."""
     _log().setLogLevel(SILENT)
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Turns it off for a while."""
+    """Turn the log off inside a ``with`` block."""
     log = _log()
     level = log.getLogLevel()
     log.setLogLevel(SILENT)

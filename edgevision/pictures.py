@@ -1,4 +1,4 @@
-"""The only decoder of image files, on every side: upright, 8 bit, three channels, in OpenCV's order (BGR)."""
+"""Image decoding and encoding. All parts of the package decode images here: upright, 8-bit, three channels, BGR."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Read by OpenCV when it is first loaded: a few kilobytes of PNG must not ask for gigabytes of memory.
+# OpenCV reads this when it is first imported. It stops a PNG of a few kilobytes from claiming gigabytes of memory.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 
 import cv2
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .data import Pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-"""Of the files that ``find`` takes for pictures, in lower case."""
+"""File name suffixes, in lower case, that ``find`` treats as images."""
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -33,21 +33,22 @@ _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def read(path: Path) -> Frame:
-    """One picture file as a frame in BGR. Raises MissingFile, BadPicture."""
+    """Read an image file into a BGR frame. Raises MissingFile, BadPicture."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise MissingFile(f"no such picture: {path}") from None
+        raise MissingFile(f"image not found: {path}") from None
     except OSError as error:
         raise BadPicture(f"cannot read {path}: {error.strerror}") from None
     return decode(data, str(path))
 
 
 def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
-    """One encoded picture as a frame in BGR; ``source`` is named in errors. Raises BadPicture.
+    """Decode an encoded image into a BGR frame. Raises BadPicture.
 
-    EXIF orientation is applied, transparency is laid on white, 16 bit becomes 8, gray and CMYK become colour.
-    ``reduced``: 2, 4 or 8 decodes a JPEG to that fraction of its size (rounded up), in a fraction of the time.
+    EXIF orientation is applied, transparent pixels are blended with white, 16 bits become 8, and gray and CMYK become
+    color. ``source`` names the image in errors. ``reduced`` = 2, 4 or 8 decodes a JPEG at that fraction of its size
+    (rounded up), which is much faster; other formats ignore it.
     """
     reason = _damage(data)
     if reason:
@@ -55,12 +56,12 @@ def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
     is_jpeg = data.startswith(_JPEG_START)
     pixels = _decode_plain(data, _REDUCED[reduced]) if is_jpeg else _decode_any(data)
     if pixels is None:
-        raise BadPicture(f"{source}: not a picture, or a damaged one (JPEG, PNG, WebP, BMP and TIFF can be read)")
+        raise BadPicture(f"{source}: damaged or not an image; use JPEG, PNG, WebP, BMP or TIFF")
     return Frame(pixels, "BGR", source=source, reduced=reduced if is_jpeg else 1)
 
 
 def find(folder: Path) -> list[Path]:
-    """All picture files below a folder, by suffix, sorted; hidden files and folders are left out."""
+    """Return all image files below a folder, sorted. Files are chosen by suffix; hidden files and folders are skipped."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -71,12 +72,12 @@ def find(folder: Path) -> list[Path]:
 
 
 def encode_png(frame: Frame, effort: int = 9) -> bytes:
-    """A frame as PNG: exact. ``effort``: 0..9; 1 takes an eighth of the time of 9, for a file a little larger."""
+    """Encode a frame as PNG (lossless). ``effort``: 0..9; 1 is eight times faster than 9 and gives a slightly larger file."""
     return _encode(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, effort])
 
 
 def encode_jpeg(frame: Frame, quality: int = 90) -> bytes:
-    """A frame as JPEG; quality 1..100."""
+    """Encode a frame as JPEG with quality 1..100."""
     return _encode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
@@ -84,12 +85,12 @@ def _encode(suffix: str, frame: Frame, options: list[int]) -> bytes:
     pixels = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR) if frame.order == "RGB" else frame.pixels
     good, data = cv2.imencode(suffix, pixels, options)
     if not good:
-        raise BadPicture(f"{frame.source or 'a frame'} of {frame.width}x{frame.height} cannot be encoded as {suffix}")
+        raise BadPicture(f"cannot encode {frame.source or 'a frame'} ({frame.width}x{frame.height}) as {suffix}")
     return bytes(data)
 
 
 def _damage(data: bytes) -> str | None:
-    """What is wrong with a file that OpenCV would decode to a half-gray picture without a word."""
+    """Return what is wrong with a truncated file, which OpenCV would silently decode to a half-gray image."""
     if not data:
         return "the file is empty"
     if data.startswith(_JPEG_START) and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
@@ -108,7 +109,7 @@ def _decode_plain(data: bytes, mode: int = cv2.IMREAD_COLOR) -> Pixels | None:
 
 
 def _decode_any(data: bytes) -> Pixels | None:
-    """Formats that may hold alpha or 16 bit; others go through OpenCV's plain colour mode, which also reads EXIF."""
+    """Decode a format that may have alpha or 16 bits. Plain images use OpenCV's color mode, which also reads EXIF."""
     raw = _quietly(lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))  # noqa: TID251
     if raw is None:
         return None
@@ -133,7 +134,7 @@ def _as_color(raw: Pixels) -> Pixels:
 
 
 def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
-    """OpenCV raises, or warns on stderr, for damaged data; the caller says it in one line instead."""
+    """Call a decoder; return None on damaged data, where OpenCV raises or warns on stderr. The caller reports it."""
     with silenced():
         try:
             return call()

@@ -1,8 +1,8 @@
-"""From picture to tensor: the only code that crops, resizes, swaps and quantizes, in training and on the device alike.
+"""Conversion of frames to input tensors. Training and the device both crop, resize, reorder and quantize only here.
 
-Only operations that give the same bytes on every CPU are used: halving (the mean of 2x2 pixels, as often as it fits),
-then OpenCV's bit-exact bilinear. Plain bilinear skips pixels of a large frame; area reduction by any other factor costs
-more than a small model's inference (1280x720 to 224x224, one thread: 5x3 area 0.8 ms, halving 0.2 ms).
+Only operations that give the same bytes on every CPU are used: halving (the mean of 2x2 pixels, as often as possible),
+then OpenCV's bit-exact bilinear resize. Plain bilinear skips pixels of a large frame. Area reduction by any other factor
+takes longer than the inference of a small model (1280x720 to 224x224, one thread: 5x3 area 0.8 ms, halving 0.2 ms).
 """
 
 from __future__ import annotations
@@ -32,34 +32,37 @@ _memory = StepMemory()
 
 
 def prepare(frame: Frame, rule: Rule, spec: TensorSpec) -> Tensor:
-    """A frame as the model's input: (1, height, width, channels) in the type of ``spec``. Raises BadInput."""
+    """Convert a frame to the model's input: (1, height, width, channels) in the type of ``spec``. Raises BadInput."""
     return quantize(pixels(frame, rule), rule, spec)
 
 
 def pixels(frame: Frame, rule: Rule) -> Pixels:
-    """A frame cropped, resized and in the rule's channel order: uint8, (height, width, channels). Raises BadInput."""
+    """Crop, resize and reorder a frame to uint8 (height, width, channels), before normalization. Raises BadInput."""
     _check(frame)
     geometry = plan(frame.width, frame.height, rule)
     return _finished(_resized(frame.pixels, geometry), frame.order, geometry, rule)
 
 
 class Preparation:
-    """``prepare`` for the frames of one model: what is the same for all of them is worked out once."""
+    """Convert the frames of one model, as ``prepare`` does, and compute what they have in common only once."""
 
     def __init__(self, rule: Rule, spec: TensorSpec) -> None:
         self._rule, self._spec = rule, spec
         self._takes_bytes = takes_bytes(rule, spec)
         self._shape = (1, rule.height, rule.width, rule.channels)
         self._last: tuple[tuple[int, ...], Geometry] | None = None
-        """Shape of the last frame, and what was planned for it."""
+        """Shape of the last frame and its geometry."""
 
     def prepare(self, frame: Frame) -> Tensor:
-        """As the function of this name. Raises BadInput."""
+        """Convert a frame to the model's input, as the function ``prepare`` does. Raises BadInput."""
         geometry = self._planned(frame)
         return self._stored(_finished(_resized(frame.pixels, geometry), frame.order, geometry, self._rule))
 
     def write(self, frame: Frame, memory: Callable[[], Tensor]) -> None:
-        """The same into memory of the tensor's shape and type, which is asked for last and not held. Raises BadInput."""
+        """Write the converted frame into memory of the tensor's shape and type. Raises BadInput.
+
+        ``memory`` is called as late as possible, and no reference to its result is kept.
+        """
         geometry = self._planned(frame)
         resized = _resized(frame.pixels, geometry)
         there = memory()[0]
@@ -79,7 +82,7 @@ class Preparation:
 
 
 def quantize(picture: Pixels, rule: Rule, spec: TensorSpec) -> Tensor:
-    """Pixels as the model's input: raw bytes where its quantization is the rule's, else by a table of 256 entries."""
+    """Convert pixels to the model's input: as they are if its quantization equals the normalization, else by a table."""
     shape = (1, rule.height, rule.width, rule.channels)
     if takes_bytes(rule, spec):
         return picture.reshape(shape)
@@ -91,9 +94,9 @@ def quantize(picture: Pixels, rule: Rule, spec: TensorSpec) -> Tensor:
 
 
 def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
-    """Whether a picture's byte is already the stored value: scale * (byte - zero_point) is the rule's own line.
+    """Return whether pixel bytes are the stored values, because scale * (byte - zero_point) equals (byte - mean) / std.
 
-    The zero point is whole and the mean need not be, so half a step between them is the same model.
+    The zero point is an integer and the mean need not be one, so a difference of half a step is accepted.
     """
     if spec.dtype != "uint8":
         return False
@@ -103,7 +106,7 @@ def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
 
 
 def _resized(full: Pixels, geometry: Geometry) -> Pixels:
-    """The part that is wanted, in its new size; four channels where there were three and something was interpolated."""
+    """Crop and resize the used part. The result has four channels if the frame has three and was interpolated."""
     x, y, w, h = geometry.source
     part: Pixels = full[y : y + h, x : x + w]
     size = geometry.target[2:]
@@ -114,16 +117,16 @@ def _resized(full: Pixels, geometry: Geometry) -> Pixels:
     if (part.shape[1], part.shape[0]) == size:
         return part
     if part.ndim == 3:
-        # OpenCV's exact resize of four channels takes two thirds of the time of three, and gives the same bytes.
+        # OpenCV's exact resize takes two thirds of the time with four channels instead of three, and gives the same bytes.
         part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, next(blocks))
     resized: Pixels = cv2.resize(part, size, next(blocks), 0, 0, cv2.INTER_LINEAR_EXACT)  # noqa: TID251
     return resized
 
 
 def _finished(picture: Pixels, order: str, geometry: Geometry, rule: Rule, out: Pixels | None = None) -> Pixels:
-    """Resized pixels in the rule's channel order, with its border; in ``out`` where the last step can write there."""
+    """Reorder the channels of resized pixels and add the border. The last step writes to ``out`` if it can."""
     bordered = geometry.target[2:] != (rule.width, rule.height)
-    # Swapping what is left after the resize is free; swapping a full frame is not.
+    # Reordering after the resize costs almost nothing; reordering a full frame does not.
     small = _reordered(picture, order, rule.order, None if bordered else out)
     if bordered:
         small = _on_border(small, geometry, rule)
@@ -147,7 +150,7 @@ def _reordered(picture: Pixels, have: str, want: str, out: Pixels | None) -> Pix
 
 
 def _gray(picture: Pixels, have: str) -> Pixels:
-    """ITU-R BT.601 luma in whole numbers (OpenCV's own conversion is not promised to be equal on every CPU)."""
+    """Compute ITU-R BT.601 luma in integers. OpenCV does not guarantee the same result on every CPU."""
     wide = picture.astype(np.uint32)
     red, blue = (0, 2) if have == "RGB" else (2, 0)
     luma = wide[..., red] * 4899 + wide[..., 1] * 9617 + wide[..., blue] * 1868
@@ -164,14 +167,15 @@ def _on_border(small: Pixels, geometry: Geometry, rule: Rule) -> Pixels:
 
 @lru_cache(maxsize=16)
 def _table(mean: float, std: float, spec: TensorSpec) -> npt.NDArray[np.generic]:
-    """The stored value of each of the 256 bytes; ties round up, so that no level is lost to half-to-even rounding."""
+    """Return the stored value of each of the 256 bytes. Ties round up: half-to-even rounding would merge levels."""
     real = (np.arange(256, dtype=np.float64) - mean) / std
     if np.dtype(spec.dtype).kind == "f":
         return real.astype(spec.dtype)
     limits = np.iinfo(spec.dtype)
     if not spec.quantized:
         raise BadInput(
-            f"the model's input {spec.name} is {spec.dtype} without a scale: its preprocessing cannot be known"
+            f"the model's input {spec.name!r} is {spec.dtype} without a scale, so its normalization is unknown; "
+            "use a quantized or a float32 input"
         )
     stored = np.floor(real / spec.scale + spec.zero_point + 0.5)
     return np.clip(stored, limits.min, limits.max).astype(spec.dtype)
@@ -186,4 +190,4 @@ def _check(frame: Frame) -> None:
     good = len(shape) == 2 if frame.order == "GRAY" else len(shape) == 3 and shape[2] == 3
     if not good or dtype != BYTE or 0 in shape:
         expected = "(height, width)" if frame.order == "GRAY" else "(height, width, 3)"
-        raise BadInput(f"a {frame.order} frame must be uint8 {expected}, not {dtype} {shape}")
+        raise BadInput(f"a {frame.order} frame must be uint8 {expected}, got {dtype} {shape}")

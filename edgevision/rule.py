@@ -1,6 +1,6 @@
-"""The preprocessing rule: how a picture becomes the model's input.
+"""The preprocessing specification: how an image becomes the model's input.
 
-It travels in the model file and is never an option of ``run``.
+It is stored in the model file and is never an option of ``run``.
 """
 
 from __future__ import annotations
@@ -14,35 +14,44 @@ Resize = Literal["stretch", "crop", "letterbox"]
 Align = Literal["center", "top_left"]
 ModelOrder = Literal["RGB", "BGR", "GRAY"]
 INTERPOLATION = "area_linear_exact"
-"""Area reduction by halving, then bit-exact bilinear: the same bytes on every CPU. The only one there is."""
+"""The only interpolation: halving by area averaging, then bit-exact bilinear. It gives the same bytes on every CPU."""
 MAX_SIDE = 8192
-"""Larger inputs are a damaged file, not a model."""
+"""Largest input side in pixels. A larger value means that the file is corrupt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a picture becomes the model's input."""
+    """How an image becomes the model's input: size, cropping, channel order and normalization.
+
+    The model receives ``(pixel - mean) / std`` for pixels of 0..255.
+
+    Raises:
+        BadInput: A field is out of range, or the fields contradict each other.
+    """
 
     width: int
-    """Pixels of the model's input."""
+    """Width of the model's input in pixels."""
     height: int
-    """Pixels of the model's input."""
+    """Height of the model's input in pixels."""
     channels: int = 3
-    """1 (gray) or 3."""
+    """Number of channels: 1 (gray) or 3."""
     resize: Resize = "stretch"
-    """stretch: all of the picture; crop: the largest centred part of the right shape; letterbox: all, with a border."""
+    """``stretch`` uses the whole image and ignores its aspect ratio; ``crop`` uses the largest centered part with the
+    aspect ratio of the input; ``letterbox`` uses the whole image and adds a border."""
     crop_fraction: float = 1.0
-    """0..1, how much of the largest centred part ``crop`` keeps."""
+    """Fraction of the largest centered part that ``crop`` keeps, above 0, at most 1."""
     fill: int = 0
-    """0..255, the border of ``letterbox``."""
+    """Value of the ``letterbox`` border, 0..255."""
     align: Align = "center"
-    """Where ``letterbox`` puts the picture."""
+    """Position of the image in a ``letterbox``: ``center`` or ``top_left``."""
     interpolation: str = INTERPOLATION
+    """Interpolation of the resize; only one is supported."""
     order: ModelOrder = "RGB"
-    """What the model's input tensor holds."""
+    """Channel order of the model's input: RGB, BGR or GRAY."""
     mean: tuple[float, ...] = (0.0,)
-    """One value, or one a channel, in units of the 0..255 pixel: real = (pixel - mean) / std."""
+    """Mean to subtract, one value or one per channel, on the 0..255 scale of the pixels."""
     std: tuple[float, ...] = (1.0,)
+    """Divisor after the subtraction, one value or one per channel, on the same scale; above 0."""
 
     def __post_init__(self) -> None:
         _check(1 <= self.width <= MAX_SIDE and 1 <= self.height <= MAX_SIDE, "size", (self.width, self.height))
@@ -60,18 +69,18 @@ class Rule:
 
     @property
     def scalar(self) -> bool:
-        """Whether one mean and one std serve all channels (what an input's quantization can express)."""
+        """Whether all channels share one mean and one std, as the quantization of an input can express."""
         return len(set(self.mean)) == 1 and len(set(self.std)) == 1
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, in the order of the fields."""
+        """Return the fields as JSON values, in order."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: object) -> Rule:
-        """Reads what ``to_json`` wrote; unknown keys are ignored. Raises BadInput."""
+        """Create the specification from the values of ``to_json``. Unknown keys are ignored. Raises BadInput."""
         if not isinstance(value, dict):
-            raise BadInput(f"the preprocessing rule must be an object, not {type(value).__name__}")
+            raise BadInput(f"the preprocessing must be a JSON object, got {type(value).__name__}")
         known = {k: v for k, v in value.items() if k in cls.__dataclass_fields__}
         for key in ("mean", "std"):
             if key in known:
@@ -79,10 +88,10 @@ class Rule:
         try:
             return cls(**known)
         except TypeError as error:
-            raise BadInput(f"the preprocessing rule is incomplete or of the wrong type: {error}") from None
+            raise BadInput(f"the preprocessing is incomplete or has a value of the wrong type: {error}") from None
 
     def describe(self) -> str:
-        """One line for people: ``224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5``."""
+        """Return a one-line description: ``224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5``."""
         shape = f"{self.width}x{self.height} {self.order}"
         part = f" {self.crop_fraction:g}" if self.resize == "crop" else ""
         return f"{shape}, {self.resize}{part}, (pixel - {_short(self.mean)}) / {_short(self.std)}"
@@ -90,13 +99,13 @@ class Rule:
 
 def _check(good: bool, name: str, value: object) -> None:
     if not good:
-        raise BadInput(f"the preprocessing rule has a bad {name}: {value!r}")
+        raise BadInput(f"invalid preprocessing {name}: {value!r}")
 
 
 def _numbers(key: str, value: Any) -> tuple[float, ...]:
     items = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in items):
-        raise BadInput(f"the preprocessing rule has a bad {key}: {value!r}")
+        raise BadInput(f"invalid preprocessing {key}: {value!r}")
     return tuple(float(v) for v in items)
 
 

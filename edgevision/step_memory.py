@@ -1,4 +1,4 @@
-"""Memory for what one step of the preprocessing hands to the next, kept from frame to frame."""
+"""Buffers for the intermediate results of preprocessing, reused from frame to frame."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from .geometry import Geometry
 
 MAX_KEPT = 4_000_000
-"""Bytes of the largest block that is kept: a camera's frames are halved into less, and photos differ in size anyway."""
+"""Size in bytes of the largest block that is kept. Halved camera frames are smaller; photos vary in size anyway."""
 
 
 class StepMemory(local):
-    """Each thread's own: fresh pages would cost as much as the step.
+    """Buffers of one thread, kept because allocating fresh pages would take as long as the step itself.
 
-    Two stretches take turns, so that all steps of a frame together stay in as little of the cache as can be.
+    The steps alternate between two stretches of memory, so that a frame uses as little of the cache as possible.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,9 @@ class StepMemory(local):
         self._blocks: list[Pixels | None] = []
 
     def blocks(self, geometry: Geometry, channels: tuple[int, ...]) -> Sequence[Pixels | None]:
-        """For the result of each step; None: memory of its own, because it is large, or handed out.
+        """Return a buffer for the result of each step, or None if the step must allocate: it is large, or returned.
 
-        ``channels``: the end of the frame's shape, empty for a gray one.
+        ``channels`` is the last part of the frame's shape, empty for a gray frame.
         """
         if geometry is not self._geometry or channels != self._channels:
             shapes = _shapes(geometry, channels)
@@ -51,7 +51,7 @@ class StepMemory(local):
 
 
 def _shapes(geometry: Geometry, channels: tuple[int, ...]) -> list[tuple[int, ...] | None]:
-    """Of the results of halvings, of the change to four channels, of the last resize; None: it is handed out."""
+    """Return the shapes after each halving, the change to four channels and the resize; None if that result is returned."""
     w, h = geometry.source[2:]
     shapes: list[tuple[int, ...] | None] = [(h >> n, w >> n, *channels) for n in range(1, geometry.halvings + 1)]
     last_w, last_h = w >> geometry.halvings, h >> geometry.halvings

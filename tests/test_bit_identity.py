@@ -1,4 +1,4 @@
-"""A picture is the same bytes to training, calibration, evaluation and the device, by the doors each of them uses."""
+"""Training, calibration, evaluation and the device see the same bytes of an image, each through its own code path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from edgevision.scoring import score  # noqa: E402
 from edgevision.tensors import TensorSpec  # noqa: E402
 
 SIZES = ((97, 61), (33, 140), (301, 200), (64, 64), (17, 19))
-"""width, height: odd ones, smaller and larger than the input."""
+"""Width and height: odd sizes, smaller and larger than the input."""
 RULES = {
     "stretch": Rule(48, 32, mean=(127.5,), std=(127.5,)),
     "crop": Rule(32, 40, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
@@ -45,7 +45,7 @@ def encoded(pixels: np.ndarray, suffix: str) -> bytes:
 
 
 def turned(jpeg: bytes, orientation: int) -> bytes:
-    """With one EXIF field, Orientation (TIFF tag 0x0112)."""
+    """Add one EXIF field, Orientation (TIFF tag 0x0112), to a JPEG."""
     field = bytes([0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0])
     body = b"Exif\0\0" + b"II*\0" + bytes([8, 0, 0, 0, 1, 0]) + field + bytes(4)
     return jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
@@ -53,7 +53,7 @@ def turned(jpeg: bytes, orientation: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of every kind that a camera or a person may have, one class."""
+    """Create a folder with images of every kind that a camera or a user may have, all of one class."""
     root = tmp_path_factory.mktemp("pictures")
     chance = np.random.default_rng(11)
     files: dict[str, bytes] = {}
@@ -76,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Recorder:
-    """An engine that keeps what it is fed."""
+    """An engine that records its inputs."""
 
     def __init__(self, rule: Rule, floats: bool) -> None:
         shape = (1, rule.height, rule.width, rule.channels)
@@ -102,7 +102,7 @@ def model(rule: Rule, floats: bool) -> tuple[Model, Recorder]:
 
 
 def on_the_device(folder: Path, rule: Rule, floats: bool) -> np.ndarray:
-    """As the loop reads a folder and asks the model."""
+    """Return the inputs of a model when the loop reads a folder."""
     asked, engine = model(rule, floats)
     source = open_source(str(folder))
     for frame in source:
@@ -128,7 +128,7 @@ def items(folder: Path) -> Any:
 
 
 def in_training(folder: Path, rule: Rule, place: str, scratch: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes that are kept, and the real values that the network is fed."""
+    """Return the cached bytes and the real values that the network receives."""
     found = items(folder)
     kept = open_pixels(found, rule, place, scratch, lambda note: None)
     every = np.arange(len(found))
@@ -140,13 +140,13 @@ def in_training(folder: Path, rule: Rule, place: str, scratch: Path) -> tuple[np
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_one_picture_is_the_same_bytes_everywhere(folder: Path, name: str, tmp_path: Path) -> None:
+def test_image_gives_the_same_bytes_everywhere(folder: Path, name: str, tmp_path: Path) -> None:
     rule = RULES[name]
-    plain = replace(rule, mean=(0.0,), std=(1.0,))  # bytes, whatever the normalization
+    plain = replace(rule, mean=(0.0,), std=(1.0,))  # compare bytes, without normalization
     device = on_the_device(folder, plain, floats=False)
     assert device.dtype == np.uint8
     assert len(device) == len(items(folder)) == 23
-    assert len({one.tobytes() for one in device}) > 15  # a wrong decoder that gives always the same would show
+    assert len({one.tobytes() for one in device}) > 15  # a decoder that always returns the same image would fail here
     assert np.array_equal(device, in_evaluation(folder, plain, floats=False))
     assert np.array_equal(device, in_calibration(folder, rule))
     for place in ("memory", "disk", "none"):
@@ -154,25 +154,25 @@ def test_one_picture_is_the_same_bytes_everywhere(folder: Path, name: str, tmp_p
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_and_the_same_real_values(folder: Path, name: str, tmp_path: Path) -> None:
-    """What training feeds the network is, bit by bit, what a float model is fed on the device."""
+def test_image_gives_the_same_real_values_everywhere(folder: Path, name: str, tmp_path: Path) -> None:
+    """Training feeds the network the same values, bit for bit, as the device feeds a float model."""
     rule = RULES[name]
     device = on_the_device(folder, rule, floats=True)
     assert device.dtype == np.float32
     assert np.array_equal(device, in_evaluation(folder, rule, floats=True))
-    if rule.scalar:  # train knows no others
+    if rule.scalar:  # training supports no other normalization
         assert np.array_equal(device, in_training(folder, rule, "memory", tmp_path)[1])
 
 
-def test_a_quantized_input_takes_the_same_bytes(folder: Path) -> None:
-    """Mean and std of one number are the input's own quantization: the stored values are the picture's bytes."""
+def test_quantized_input_receives_the_same_bytes(folder: Path) -> None:
+    """A scalar mean and std equal the input's quantization, so the stored values are the bytes of the image."""
     for name in ("stretch", "crop", "letterbox", "gray"):
         rule = RULES[name]
         assert np.array_equal(on_the_device(folder, rule, floats=False), in_calibration(folder, rule))
 
 
-def test_the_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    """As ``evaluate`` opens a .keras file."""
+def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    """Use a .keras file as ``evaluate`` does."""
     from edgevision.convert import backend
     from edgevision.convert.keras_card import save_keras
     from edgevision.convert.scorer import KerasScorer

@@ -1,4 +1,4 @@
-"""The model card: what is written is read back, and damage is one line."""
+"""The model card: a written card is read back, and a damaged one gives a one-line error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CARD = ModelCard(
 )
 
 
-def test_card_survives_its_text() -> None:
+def test_card_survives_writing_and_reading() -> None:
     assert ModelCard.loads(CARD.dumps()) == CARD
     assert "host" not in CARD.to_json()
 
@@ -40,25 +40,25 @@ def test_unknown_keys_are_ignored() -> None:
         ({"task": "poetry"}, "unknown task"),
         ({"activation": "tanh"}, "unknown activation"),
         ({"rule": {"width": 4}}, "incomplete"),
-        ({"rule": 7}, "must be an object"),
+        ({"rule": 7}, "must be a JSON object"),
         ({"labels": [1, 2]}, "expected text"),
         ({"threshold": "high"}, "damaged"),
         ({"selftest": {"cases": [{}]}}, "damaged"),
     ],
 )
-def test_bad_cards_are_one_line(change: dict[str, object], said: str) -> None:
+def test_invalid_cards_give_a_one_line_error(change: dict[str, object], said: str) -> None:
     with pytest.raises(BadModel, match=said):
         ModelCard.loads(json.dumps({**CARD.to_json(), **change}))
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
-def test_numbers_that_are_none_are_refused(number: str) -> None:
+def test_nan_and_infinite_numbers_are_refused(number: str) -> None:
     text = CARD.dumps().replace('"threshold": 0.5', f'"threshold": {number}')
     with pytest.raises(BadModel, match=number):
         ModelCard.loads(text)
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
-def test_any_other_text_is_one_line(text: str | bytes) -> None:
+def test_any_other_text_gives_an_error(text: str | bytes) -> None:
     with pytest.raises(BadModel):
         ModelCard.loads(text)

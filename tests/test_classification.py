@@ -1,4 +1,4 @@
-"""From scores to labels: every kind of last layer, ties, thresholds."""
+"""Conversion of scores to labels: every kind of last layer, ties and thresholds."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def decode(
     return [(label.index, label.name, pytest.approx(label.score, abs=1e-4)) for label in found]
 
 
-def test_best_first_and_ties_by_lowest_index() -> None:
+def test_labels_are_best_first_and_ties_go_to_the_lowest_index() -> None:
     assert decode([0.1, 0.4, 0.4, 0.1]) == [(1, "b", 0.4), (2, "c", 0.4), (0, "a", 0.1)]
 
 
-def test_quantized_scores() -> None:
+def test_quantized_scores_are_scaled() -> None:
     assert decode([0, 128, 64, 64], QUANTIZED)[:1] == [(1, "b", 0.5)]
 
 
@@ -50,12 +50,12 @@ def test_logits_become_probabilities() -> None:
     assert found == [(1, "b", 0.6), (0, "a", 0.2), (2, "c", 0.2)]
 
 
-def test_multilabel_logits() -> None:
+def test_multilabel_logits_become_probabilities() -> None:
     assert decode([0.0, 1000.0, -1000.0, 0.0], activation="sigmoid_logits")[:1] == [(1, "b", 1.0)]
 
 
 @pytest.mark.parametrize(("value", "best"), [(0.9, "yes"), (0.2, "no")])
-def test_one_sigmoid_is_two_classes(value: float, best: str) -> None:
+def test_single_sigmoid_output_becomes_two_classes(value: float, best: str) -> None:
     spec = TensorSpec("out", (1, 1), "float32")
     both = card("sigmoid", ("no", "yes"))
     found = labels(np.array([[value]], np.float32), spec, both, 5, 0.0)
@@ -64,11 +64,11 @@ def test_one_sigmoid_is_two_classes(value: float, best: str) -> None:
     assert classification.classes(spec, "sigmoid") == 2
 
 
-def test_below_the_threshold_is_unknown() -> None:
+def test_no_label_below_the_threshold() -> None:
     assert decode([0.4, 0.3, 0.2, 0.1], threshold=0.5) == []
 
 
-def test_missing_labels_are_numbers() -> None:
+def test_missing_labels_are_replaced_by_class_numbers() -> None:
     found = labels(np.array([[0, 1, 0, 0]], np.float32), FLOAT, card(labels=()), 1, 0.0)
     assert found[0].name == "1"
 
@@ -84,7 +84,7 @@ def test_pooled_shape_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("kind", ["quant", "float"])
-def test_a_real_classifier_is_run_by_its_metadata(shared: Path, kind: str) -> None:
+def test_real_classifier_runs_with_its_metadata(shared: Path, kind: str) -> None:
     frame = pictures.read(shared / "data" / "pictures" / "cat.bmp")
     with open_model(shared / "models" / f"mobilenet_v1_0.25_224_{kind}_with_metadata.tflite", threads=1) as model:
         found = model.predict(frame)
@@ -100,7 +100,7 @@ def test_a_real_classifier_is_run_by_its_metadata(shared: Path, kind: str) -> No
     st.integers(1, 70),
     st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 1.0]),
 )
-def test_looked_up_scores_are_the_computed_ones(
+def test_score_table_equals_computed_scores(
     dtype: str, activation: str, stored: list[int], top: int, threshold: float
 ) -> None:
     values = np.array([stored], np.uint8).view(dtype)
@@ -112,6 +112,6 @@ def test_looked_up_scores_are_the_computed_ones(
 
 
 @given(st.lists(st.integers(-(2**15), 2**15 - 1), max_size=60), st.integers(0, 70))
-def test_leaders_are_the_first_of_a_stable_sort(values: list[int], count: int) -> None:
+def test_leaders_equal_the_first_of_a_stable_sort(values: list[int], count: int) -> None:
     found = list(classification.leaders(np.array(values, np.int16), count))
     assert found == [(i, values[i]) for i in sorted(range(len(values)), key=lambda i: -values[i])[:count]]

@@ -1,4 +1,4 @@
-"""The one decoder: upright, 8 bit, colour; damage is a clear line."""
+"""Image decoding: upright, 8-bit, color, and a clear error for damaged files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICTURE = Frame(COLORS, "RGB")
 
 
 def with_exif(jpeg: bytes, orientation: int) -> bytes:
-    """A JPEG with one EXIF field, Orientation (TIFF tag 0x0112)."""
+    """Add one EXIF field, Orientation (TIFF tag 0x0112), to a JPEG."""
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
@@ -35,11 +35,11 @@ def rgb(frame: Frame) -> np.ndarray:
     return frame.pixels[..., ::-1]
 
 
-def test_png_is_exact_and_round_trips() -> None:
+def test_png_round_trip_is_exact() -> None:
     assert np.array_equal(rgb(pictures.decode(pictures.encode_png(PICTURE), "x")), COLORS)
 
 
-def test_jpeg_is_close() -> None:
+def test_jpeg_round_trip_is_close() -> None:
     found = rgb(pictures.decode(pictures.encode_jpeg(PICTURE, 95), "x")).astype(int)
     assert abs(found[5, 5] - COLORS[5, 5]).max() < 12
 
@@ -47,10 +47,10 @@ def test_jpeg_is_close() -> None:
 def test_exif_rotation_is_applied() -> None:
     upright = rgb(pictures.decode(with_exif(pictures.encode_jpeg(PICTURE, 95), 6), "x"))
     assert upright.shape == (60, 40, 3)
-    assert abs(upright[5, 35].astype(int) - COLORS[5, 5]).max() < 15  # 6: turn a quarter to the right
+    assert abs(upright[5, 35].astype(int) - COLORS[5, 5]).max() < 15  # 6: rotate by 90 degrees to the right
 
 
-def test_transparency_is_laid_on_white() -> None:
+def test_transparency_is_blended_with_white() -> None:
     raw = np.dstack([COLORS[..., ::-1], np.full((40, 60), 255, np.uint8)])
     raw[:20, :, 3] = 0
     raw[20:, :30, 3] = 128
@@ -61,7 +61,7 @@ def test_transparency_is_laid_on_white() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_sixteen_bit_becomes_eight(channels: int) -> None:
+def test_16_bits_become_8(channels: int) -> None:
     wide = COLORS[..., ::-1].astype(np.uint16) * 257 if channels == 3 else COLORS[..., 0].astype(np.uint16) * 257
     found = rgb(pictures.decode(bytes(cv2.imencode(".png", wide)[1]), "x"))
     wanted = COLORS if channels == 3 else np.repeat(COLORS[..., :1], 3, axis=2)
@@ -91,7 +91,7 @@ def test_truncated_files_are_refused(suffix: str, share: float) -> None:
 @given(
     st.sampled_from(sorted(ENCODED)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6)
 )
-def test_damaged_files_are_a_picture_or_a_line(suffix: str, changes: list[tuple[float, int]]) -> None:
+def test_damaged_files_give_an_image_or_a_one_line_error(suffix: str, changes: list[tuple[float, int]]) -> None:
     data = bytearray(ENCODED[suffix])
     for place, value in changes:
         data[int(place * (len(data) - 1))] = value
@@ -103,18 +103,18 @@ def test_damaged_files_are_a_picture_or_a_line(suffix: str, changes: list[tuple[
         assert frame.pixels.dtype == np.uint8 and frame.pixels.ndim == 3
 
 
-def test_text_and_missing_files(tmp_path: Path) -> None:
+def test_text_and_missing_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "note.jpg"
-    text.write_text("not a picture")
-    with pytest.raises(BadPicture, match="not a picture"):
+    text.write_text("plain text")
+    with pytest.raises(BadPicture, match="damaged or not an image"):
         pictures.read(text)
-    with pytest.raises(MissingFile, match="no such picture"):
+    with pytest.raises(MissingFile, match="image not found"):
         pictures.read(tmp_path / "absent.png")
     with pytest.raises(BadPicture, match="cannot read"):
         pictures.read(tmp_path)
 
 
-def test_find_is_sorted_and_skips_hidden(tmp_path: Path) -> None:
+def test_find_sorts_and_skips_hidden_files(tmp_path: Path) -> None:
     for name in ("b/2.JPG", "a/1.png", "c.webp", ".hidden/3.png", "d.txt", "._x.jpg"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""From picture to tensor: geometry, channel order, exactness."""
+"""Conversion of images to tensors: geometry, channel order and exactness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgevision.tensors import TensorSpec
 BYTES = TensorSpec("in", (1, 32, 48, 3), "uint8", 1 / 127.5, 127)
 CENTRED = {"mean": (127.5,), "std": (127.5,)}
 GOLDEN = {
-    # sha256 of the prepared bytes of the picture below: equal on every CPU and with OpenCV 4.11 and 5
+    # sha256 of the preprocessed bytes of the image below: the same on every CPU and with OpenCV 4.11 and 5
     "stretch": "2e11a84877e6260993b4058b16922db2c963787d8531fa987302b44ff4d2cafa",
     "crop": "8419250f4b76da7f4eb0ab6b7735a91907aff18a8fc3de443edf3d2793a81c0f",
     "letterbox": "3e96f0db12f218a42ca4c685649b8b56ce8bf4ca780e37faeba2f53dc5784ebf",
@@ -28,7 +28,7 @@ GOLDEN = {
 
 
 def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
-    """Smooth colour with a sharp grid and some noise: every kind of content a resize may get wrong."""
+    """Draw smooth color with a sharp grid and some noise: all content that a resize may get wrong."""
     x, y = np.arange(width), np.arange(height)[:, None]
     planes = [(x * 5 + y * 3 * (c + 1)) % 256 for c in range(3)]
     noise = np.random.default_rng(seed).integers(0, 40, (height, width, 3))
@@ -71,7 +71,7 @@ def test_shape_and_channel_order(rule: Rule, width: int, height: int) -> None:
     assert np.array_equal(pixels(swapped, rule), made)
 
 
-def test_picture_of_the_right_size_is_untouched() -> None:
+def test_image_of_the_right_size_is_unchanged() -> None:
     rgb = picture(48, 32)
     for resize in ("stretch", "crop", "letterbox"):
         assert np.array_equal(pixels(Frame(rgb, "RGB"), Rule(48, 32, resize=resize)), rgb)
@@ -85,7 +85,7 @@ def test_reduction_is_the_mean_of_blocks(factor: int, rounding: float) -> None:
     assert np.abs(made.astype(float) - blocks).max() <= rounding
 
 
-def test_crop_keeps_the_centre() -> None:
+def test_crop_keeps_the_center() -> None:
     rgb = np.zeros((100, 200, 3), np.uint8)
     rgb[:, 50:150] = 255
     assert pixels(Frame(rgb, "RGB"), Rule(20, 20, resize="crop")).min() == 255
@@ -100,7 +100,7 @@ def test_letterbox_fills_the_border() -> None:
     assert (top[20:] == 9).all() and (top[:20] != 9).any()
 
 
-def test_gray_in_and_out() -> None:
+def test_gray_input_and_output() -> None:
     gray = picture(60, 40)[..., 0]
     color = pixels(Frame(gray, "GRAY"), Rule(30, 20))
     assert np.array_equal(color[..., 0], color[..., 2])
@@ -114,8 +114,8 @@ def test_gray_in_and_out() -> None:
 
 @pytest.mark.parametrize("order", ["RGB", "BGR", "GRAY"])
 @pytest.mark.parametrize("side", [24, 48, 96, 100, 230, 10])
-def test_a_result_outlives_the_next_frame(side: int, order: str) -> None:
-    """Memory is kept from frame to frame, none of it in what is handed out."""
+def test_result_survives_the_next_frame(side: int, order: str) -> None:
+    """Buffers are reused from frame to frame, but a returned result never lies in them."""
     rng = np.random.default_rng(side)
     shape = (side, side) if order == "GRAY" else (side, side, 3)
     frames = [Frame(rng.integers(0, 256, shape, np.uint8), order) for _ in range(3)]
@@ -131,7 +131,7 @@ def test_a_result_outlives_the_next_frame(side: int, order: str) -> None:
             np.testing.assert_array_equal(result, copy)
 
 
-def test_raw_bytes_where_the_quantization_is_the_rule() -> None:
+def test_bytes_are_unchanged_if_the_quantization_equals_the_normalization() -> None:
     rule = Rule(48, 32, **CENTRED)
     assert takes_bytes(rule, BYTES)
     rgb = picture(48, 32)
@@ -141,8 +141,8 @@ def test_raw_bytes_where_the_quantization_is_the_rule() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(rules, st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), min_size=1, max_size=4), st.booleans())
-def test_written_into_memory_it_is_the_same(rule: Rule, sizes: list[tuple[int, int]], raw: bool) -> None:
-    """Frame after frame of different sizes and orders, into the memory of the one before."""
+def test_writing_into_memory_gives_the_same_result(rule: Rule, sizes: list[tuple[int, int]], raw: bool) -> None:
+    """Frames of different sizes and channel orders are written into the same memory, one after the other."""
     shape = (1, rule.height, rule.width, 3)
     spec = TensorSpec("in", shape, "uint8") if raw else TensorSpec("in", shape, "int8", 1.0, -128)
     preparation, memory = Preparation(rule, spec), np.full(shape, 77, spec.dtype)
@@ -165,7 +165,7 @@ def test_table_is_within_half_a_step_of_the_formula(dtype: str) -> None:
     assert np.abs(quantize(rgb, rule, spec)[0] - stored).max() <= 0.5001
 
 
-def test_float_input_is_the_formula() -> None:
+def test_float_input_follows_the_formula() -> None:
     rgb = picture(48, 32)
     made = prepare(Frame(rgb, "RGB"), Rule(48, 32, **CENTRED), TensorSpec("in", (1, 32, 48, 3), "float32"))
     assert made.dtype == np.float32
@@ -173,7 +173,7 @@ def test_float_input_is_the_formula() -> None:
 
 
 @pytest.mark.parametrize("resize", GOLDEN)
-def test_bytes_are_the_same_everywhere(resize: str) -> None:
+def test_bytes_are_the_same_on_every_machine(resize: str) -> None:
     rule = Rule(48, 32, resize=resize, crop_fraction=0.875, fill=128)
     found = [
         pixels(Frame(picture(w, h), "RGB"), rule).tobytes() for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))
@@ -207,11 +207,11 @@ def test_wrong_arrays_are_refused(array: np.ndarray, order: str) -> None:
         {"order": "GRAY"},
     ],
 )
-def test_bad_rules_are_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(BadInput, match="preprocessing rule"):
+def test_invalid_preprocessing_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(BadInput, match="invalid preprocessing"):
         Rule(**{"width": 8, "height": 8, **bad})  # type: ignore[arg-type]
 
 
 @given(rules)
-def test_rule_survives_json(rule: Rule) -> None:
+def test_preprocessing_survives_json(rule: Rule) -> None:
     assert Rule.from_json({**rule.to_json(), "later_field": 1}) == rule
