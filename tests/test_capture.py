@@ -197,6 +197,6 @@ def test_command_from_end_to_end(tmp_path: Path) -> None:
     assert (pictures.read(photos[0]).width, pictures.read(photos[0]).height) == (48, 64)
     plain = CliRunner().invoke(command, arguments)
     assert "2 photos in" in plain.stdout
-    assert "the other things, each under its name" in plain.stdout
+    assert "capture at least one more class" in plain.stdout
     other = CliRunner().invoke(command, ["mug", *arguments[1:]])
     assert f"Next: edgevision train {out}/" in other.stdout

@@ -398,7 +398,7 @@ def test_an_engine_that_does_not_work_is_a_failed_check(tmp_path: Path) -> None:
 
 def test_an_engine_without_a_model_is_a_fault_of_usage() -> None:
     done = command("--engine", "cpu")
-    assert done.returncode == 2 and "--engine goes with a MODEL" in done.stderr and not done.stdout
+    assert done.returncode == 2 and "--engine needs a MODEL" in done.stderr and not done.stdout
 
 
 def test_a_model_that_fails_its_self_test_is_a_failed_check(tmp_path: Path) -> None:

@@ -646,4 +646,4 @@ def test_the_commands_that_are_named_can_be_pasted(bench: Bench, tmp_path: Path)
     output = tmp_path / "my card's.img"
     said = edgevision(*bench.arguments(output)).stdout
     following = said.rpartition("next: ")[2].partition(", then")[0]
-    assert "all is as it was made" in edgevision(*shlex.split(following)[1:]).stdout
+    assert "all files are unchanged" in edgevision(*shlex.split(following)[1:]).stdout

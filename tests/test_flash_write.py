@@ -31,9 +31,9 @@ def test_typing_the_model_or_the_size_writes_the_card(setup: Setup, answer: str)
     for told in (MODEL, SERIAL, "/dev/sdb", "0.0 GB (usb)", "not prepared", "will be lost"):
         assert told in said.err
     sha256 = hashlib.sha256(setup.image.read_bytes()).hexdigest()
-    assert "read back and equal" in said.out
+    assert "verified at" in said.out
     assert f"sha256 {sha256}\n" in said.out
-    assert "may be taken out" in said.out
+    assert "can be removed now" in said.out
 
 
 @pytest.mark.parametrize("answer", ["", "\n", "yes\n", "y\n", "/dev/sdb\n", f"{SERIAL}\n", "Generic\n", "32\n"])
@@ -62,7 +62,7 @@ def test_without_a_terminal_it_takes_the_serial_number(setup: Setup) -> None:
 def test_a_disk_without_a_serial_number_is_asked_for_at_a_terminal(setup: Setup) -> None:
     (setup.machine.root / "sys/devices/pci0/usb1/1-2/serial").unlink()
     setup.refused(setup.surely(), "has no serial number")
-    setup.refused(setup.write("--yes"), "this disk has none", "at a terminal")
+    setup.refused(setup.write("--yes"), "this drive has none", "in a terminal")
 
 
 def test_the_disk_must_be_named(setup: Setup, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,7 +259,7 @@ def test_without_the_rights_it_says_what_to_type(setup: Setup, monkeypatch: pyte
     setup.host.writable = False
     monkeypatch.setattr(sys, "argv", ["/venv/bin/edgevision", "flash", "write", "my card.img", "--to", "/dev/sdb"])
     said = setup.write(answer="0.0\n")
-    setup.refused(said, "type: sudo /venv/bin/edgevision flash write 'my card.img' --to /dev/sdb")
+    setup.refused(said, "run: sudo /venv/bin/edgevision flash write 'my card.img' --to /dev/sdb")
     assert "will be lost" not in said.err
 
 
@@ -269,7 +269,7 @@ def test_on_other_systems_it_points_to_an_image_writer(setup: Setup, monkeypatch
     monkeypatch.setattr(flash_write, "this_host", flash_disk.this_host)
     for name in ("darwin", "win32"):
         monkeypatch.setattr(sys, "platform", name)
-        setup.refused(setup.surely(), "Linux alone", "Raspberry Pi Imager", "no customisation")
+        setup.refused(setup.surely(), "on Linux only", "Raspberry Pi Imager", "without OS customization")
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_ctrl_c_says_what_is_left(setup: Setup, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(FakeMedium, "flush", flush)
     said = setup.surely()
     assert said.code == 130
-    assert "half-written" in said.err
+    assert "only partly written" in said.err
 
 
 def test_a_small_image_on_a_small_card(setup: Setup) -> None:

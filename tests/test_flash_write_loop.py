@@ -193,5 +193,5 @@ def test_from_the_system_to_the_card_in_one_go(
     phases = list(dict.fromkeys(json.loads(line)["phase"] for line in said.stdout.splitlines()))
     assert phases == ["unpack", "inject", "wipe", "write", "flush", "verify", "finish", "files", "done"]
     assert list(scratch.iterdir()) == []
-    assert "all is as it was made" in flash("check", device).stdout
+    assert "all files are unchanged" in flash("check", device).stdout
     assert "not begun" in flash("status", device, code=3).stdout

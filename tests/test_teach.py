@@ -337,7 +337,7 @@ def test_lessons_add_up_and_move(model: Path, plain: Path, tmp_path: Path) -> No
     listed = json.loads(told.stdout)
     assert [(one["name"], one["frames"]) for one in listed["classes"]] == [("yellow", 4)]
     assert listed["background_frames"] == 2
-    assert "would be forgotten" in one_line(teach("--import", moved, *there))
+    assert "would replace these taught classes" in one_line(teach("--import", moved, *there))
 
 
 def test_another_model_is_refused(model: Path, tmp_path: Path) -> None:
@@ -370,8 +370,8 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        ([], 2, "say what to teach"),
-        (["cup", "--list"], 2, "at once"),
+        ([], 2, "nothing to do"),
+        (["cup", "--list"], 2, "cannot be combined"),
         (["cup", "--camera", "0", "--source", "x"], 2, "not both"),
         (["red", "--source", "lessons"], 1, "has itself"),
         (["a\nb", "--source", "lessons"], 1, "printable"),

@@ -1,1 +1,1 @@
-"""Commands of the device side."""
+"""The command line of the device."""

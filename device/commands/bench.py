@@ -1,4 +1,4 @@
-"""``edgevision bench``: how fast a model is on this machine, and how sure that is."""
+"""``edgevision bench``: measure how fast models run on this machine, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEASURE = "measure"
 
 
 class BenchGroup(click.Group):
-    """``edgevision bench MODEL`` is ``edgevision bench measure MODEL``."""
+    """Command group that treats ``bench MODEL`` as ``bench measure MODEL``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
@@ -26,61 +26,66 @@ class BenchGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Those of ``measure``, which need not be named."""
+        """Show the options of ``measure``, the default sub-command, in the group's own help."""
         self.commands[MEASURE].format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
 
 @click.group(cls=BenchGroup, subcommand_metavar="[measure] MODEL... | COMMAND ...")
 def bench() -> None:
-    """Measure MODELs (.tflite) on this machine: time, start, memory, and whether the figures can be believed."""
+    """Measure latency, cold start and memory of MODELs (.tflite) on this machine, and check that the result is valid."""
 
 
 @bench.command(MEASURE)
 @click.argument("models", type=PATH, nargs=-1, metavar="MODEL...")
-@click.option("--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="What runs them.")
+@click.option(
+    "--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="Engines to run them on."
+)
 @click.option(
     "--threads",
     metavar="N,...",
-    help="CPU threads of the model, one or several.  [default: as many as there are cores]",
+    help="Numbers of CPU threads to measure, for example 1,2,4.  [default: the number of cores]",
 )
 @click.option(
     "--source",
     metavar="SPEC",
-    help="Measure the whole loop, too, on a video, a folder of pictures, a camera, or test:@fast (a drawn pattern).",
+    help="Also measure the whole loop on a video, a folder of images, a camera, or test:@fast (a generated pattern).",
 )
 @click.option(
     "--accuracy",
     type=PATH,
     metavar="PHOTOS",
-    help="Score the models, too, on labelled pictures, as edgevision evaluate does: accuracy against time.",
+    help="Also score the models on labelled photos, as edgevision evaluate does, to plot accuracy against latency.",
 )
 @click.option(
-    "--label-map", type=PATH, metavar="CSV", help="For --accuracy, name,label: what the model calls a folder or a file."
+    "--label-map",
+    type=PATH,
+    metavar="CSV",
+    help="For --accuracy: CSV (name,label) that maps folder or file names to the model's labels.",
 )
-@click.option("--profile", is_flag=True, help="Estimate the time of each operator, on the CPU.")
+@click.option("--profile", is_flag=True, help="Estimate the time of each operator (CPU only).")
 @click.option(
     "--seconds",
     type=click.FloatRange(1, 86_400),
     default=120.0,
     show_default=True,
-    help="Measure for so long at most, all models together.",
+    help="Time limit for all models together, in seconds.",
 )
 @click.option(
     "--precision",
     type=click.FloatRange(0.1, 50),
     default=5.0,
     show_default=True,
-    help="Go on until each median's 95 % interval is so narrow, in percent of the median.",
+    help="Stop when the 95 % confidence interval of every median is this narrow, in percent of the median.",
 )
 @seed_option
 @json_option
 @runs_option
 @quiet_option
 def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
-    """Measure MODELs together, in blocks that take turns. MEASURE may be left out.
+    """Measure MODELs together, in interleaved blocks. The word MEASURE is optional.
 
-    Exit code 3: the machine throttled, swapped, was busy, or differs from itself, so that the figures cannot be believed.
+    Exit code 3: the result is not valid, because the machine throttled, swapped, was busy, or did not repeat its own figures.
     """
     from edgevision.runs import new_run
 
@@ -101,12 +106,12 @@ def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
 
 @bench.command()
 @click.argument("files", type=PATH, nargs=-1, required=True, metavar="BENCH.json...")
-@click.option("--markdown", is_flag=True, help="Print a table for a README, and nothing else.")
+@click.option("--markdown", is_flag=True, help="Print only a Markdown table, for a README.")
 @seed_option
 @json_option
 @runs_option
 def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, runs: Path) -> None:
-    """Put the results of several bench.json files into one table and one page; ratios are to the first."""
+    """Compare the results of several bench.json files in one table and one page; ratios are relative to the first."""
     from edgevision.runs import dump, new_run
     from edgevision.terminal import printable, show
 
@@ -134,26 +139,40 @@ def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, r
 
 @bench.command()
 @click.option(
-    "--backbones", default="mobilenet_v2", show_default=True, metavar="NAME,...", help="As for edgevision train."
+    "--backbones",
+    default="mobilenet_v2",
+    show_default=True,
+    metavar="NAME,...",
+    help="Backbones, as in edgevision train.",
 )
-@click.option("--alphas", default="0.35,0.5,1.0", show_default=True, metavar="X,...", help="Widths.")
-@click.option("--sizes", default="96,160,224", show_default=True, metavar="N,...", help="Pixels of a side.")
-@click.option("--classes", type=click.IntRange(2, 10_000), default=10, show_default=True, help="What they tell apart.")
-@click.option("--models", type=PATH, metavar="FOLDER", help="Where the models are put.  [default: the run folder]")
+@click.option("--alphas", default="0.35,0.5,1.0", show_default=True, metavar="X,...", help="Width multipliers.")
+@click.option("--sizes", default="96,160,224", show_default=True, metavar="N,...", help="Input sizes, in pixels.")
+@click.option("--classes", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Number of classes.")
 @click.option(
-    "--models-only", is_flag=True, help="Make the models and measure nothing: for a board without TensorFlow."
+    "--models", type=PATH, metavar="FOLDER", help="Write the models to this folder.  [default: the run folder]"
 )
-@click.option("--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="What runs them.")
-@click.option("--threads", metavar="N,...", help="CPU threads.  [default: as many as there are cores]")
-@click.option("--seconds", type=click.FloatRange(1, 86_400), default=300.0, show_default=True, help="At most, for all.")
+@click.option(
+    "--models-only", is_flag=True, help="Make the models without measuring them, for a board without TensorFlow."
+)
+@click.option(
+    "--engine", "engines", default="cpu", show_default=True, metavar="NAME,...", help="Engines to run them on."
+)
+@click.option("--threads", metavar="N,...", help="Numbers of CPU threads.  [default: the number of cores]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    default=300.0,
+    show_default=True,
+    help="Time limit in seconds.",
+)
 @seed_option
 @json_option
 @runs_option
 @quiet_option
 def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
-    """Measure networks with random weights, to choose one for a board before anything is trained.
+    """Measure networks with random weights, to choose one for a board before training.
 
-    The bench.json is what edgevision train --fit-budget reads.
+    edgevision train --fit-budget reads the resulting bench.json.
     """
     from edgevision.runs import new_run
     from edgevision.terminal import bar as counted
@@ -172,7 +191,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
         run.outputs += [path.name for path in made]
         if values["models_only"]:
             click.echo(f"{len(made)} models: {folder.absolute()}")
-            click.echo("next: copy them to the board, and there: edgevision bench *.tflite")
+            click.echo("next: copy them to the board and run there: edgevision bench *.tflite")
             return 0
         request = _request(values | {"models": tuple(made), "precision": 5.0})
         with Opened(request) as opened, bar(quiet, len(made)) as step:
@@ -180,7 +199,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
         run.exit_code = 0 if found.valid else 3
         run.outputs += write(found, run.folder)
     budget = f"edgevision train PHOTOS/ --fit-budget 30ms@{shlex.quote(str(run.folder / 'bench.json'))}"
-    again = f"edgevision bench {shlex.quote(str(folder))}/*.tflite, when nothing else runs"
+    again = f"edgevision bench {shlex.quote(str(folder))}/*.tflite, while no other program is running"
     tell(found, run.folder, as_json, budget if found.valid else again)
     return run.exit_code
 
@@ -189,7 +208,7 @@ def _list(text: str, kind: Callable[[str], Any], option: str) -> list[Any]:
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no list of numbers with commas between", param_hint=option) from None
+        raise click.BadParameter(f"expected numbers separated by commas, got {text!r}", param_hint=option) from None
 
 
 def _request(values: dict[str, Any]) -> Request:
@@ -220,6 +239,6 @@ def _numbers(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts):
         raise click.BadParameter(
-            f"{text!r} is no list of numbers from 1 to 256; write, for one, 1,2,4", param_hint="--threads"
+            f"expected numbers from 1 to 256 separated by commas, such as 1,2,4, got {text!r}", param_hint="--threads"
         )
     return tuple(dict.fromkeys(map(int, parts)))

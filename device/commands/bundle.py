@@ -1,4 +1,4 @@
-"""``edgevision bundle MODEL``: everything a device needs, in one file; ``bundle verify FILE`` checks one."""
+"""``edgevision bundle``: pack everything a device needs into one file, and verify such a file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BundleGroup(click.Group):
-    """``bundle MODEL`` is ``bundle create MODEL``."""
+    """Command group that treats ``bundle MODEL`` as ``bundle create MODEL``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """What is no sub-command and no --help belongs to create."""
+        """Insert ``create`` unless the first argument is a sub-command or --help."""
         known = {*self.commands, *ctx.help_option_names}
         if not args or args[0] not in known:
             args = ["create", *args]
@@ -32,33 +32,37 @@ class BundleGroup(click.Group):
 def bundle() -> None:
     """Pack a model, its configuration and all libraries for a device into one file.
 
-    edgevision bundle MODEL is short for edgevision bundle create MODEL; its options: edgevision bundle create --help
+    edgevision bundle MODEL is short for edgevision bundle create MODEL; see edgevision bundle create --help for its options.
     """
 
 
 @bundle.command()
 @click.argument("model", type=PATH)
 @click.option(
-    "--config", type=PATH, metavar="FILE", help="Options of the loop, as edgevision run --save-config has them."
+    "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
 )
-@click.option("--camera", metavar="SPEC", help="As for edgevision run on the device.  [default: 0]")
+@click.option("--camera", metavar="SPEC", help="Camera of the device, as in edgevision run.  [default: 0]")
 @click.option(
     "--python",
     type=click.Choice(PYTHONS),
     default=PYTHONS[0],
     show_default=True,
-    help="Of the device: 3.11 is Raspberry Pi OS Bookworm, 3.13 is Trixie.",
+    help="Python version of the device: 3.11 for Raspberry Pi OS Bookworm, 3.13 for Trixie.",
 )
-@click.option("--arch", type=click.Choice(ARCHES), default=ARCHES[0], show_default=True, help="Of the device.")
-@click.option("--wheels", type=PATH, metavar="DIR", help="Take all libraries from this folder; nothing is downloaded.")
-@click.option("--wheel", type=PATH, metavar="FILE", help="edgevision's own wheel.  [default: what runs here]")
-@click.option("--sign", type=PATH, metavar="KEY", help="Sign with this private key of edgevision keys new.")
+@click.option(
+    "--arch", type=click.Choice(ARCHES), default=ARCHES[0], show_default=True, help="Architecture of the device."
+)
+@click.option("--wheels", type=PATH, metavar="DIR", help="Take all libraries from this folder and download nothing.")
+@click.option(
+    "--wheel", type=PATH, metavar="FILE", help="edgevision's own wheel.  [default: built from the installed one]"
+)
+@click.option("--sign", type=PATH, metavar="KEY", help="Sign with this private key, made by edgevision keys new.")
 @click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH.tar.xz]")
 @json_option
 @quiet_option
 @overwrite_option
 def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
-    """Make a bundle of MODEL: the same input gives the same bytes."""
+    """Make a bundle of MODEL. The same input always gives the same bytes."""
     from edgevision.runs import dump
     from edgevision.terminal import bar, note
 
@@ -68,9 +72,14 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
         done = iter(range(1, 5))
         made = make(Wish(target=Target(python, arch), **rest), lambda: step(next(done)))
     if made.bytes > BUDGET:
-        note(f"{made.bytes / 1e6:.1f} MB is more than the {BUDGET / 1e6:.0f} MB that surely fit on a card", quiet)
+        note(
+            f"the bundle has {made.bytes / 1e6:.1f} MB; more than {BUDGET / 1e6:.0f} MB may not fit on the boot partition",
+            quiet,
+        )
     if made.holds_password:
-        note("its run.toml holds the password of a camera: give the bundle to nobody who must not have it", quiet)
+        note(
+            "the bundle's run.toml contains a camera password; share the bundle only with people who may know it", quiet
+        )
     if as_json:
         click.echo(dump(_to_json(made)))
         return
@@ -83,11 +92,11 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
 @bundle.command()
 @click.argument("file", type=PATH)
 @click.option(
-    "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="It must be signed with one of these keys."
+    "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="Require a signature by one of these public keys."
 )
 @json_option
 def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
-    """Check every file of a bundle against its manifest, as the device does before it installs."""
+    """Check every file of a bundle against its manifest, as the device does before installing it."""
     from edgevision.errors import BadInput
     from edgevision.files import require_file
     from edgevision.runs import dump
@@ -117,7 +126,7 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
         return
     click.echo(
         f"{file}: {manifest.id}, Python {manifest.python} on {manifest.arch}, {len(manifest.files)} files, "
-        f"{found.bytes / 1e6:.1f} MB; every file is as its manifest says; {_signed(found)}"
+        f"{found.bytes / 1e6:.1f} MB; all files match the manifest; {_signed(found)}"
     )
     click.echo("next, on the device: " + _install_line(file))
 
@@ -125,7 +134,7 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
 def _signed(found: Checked) -> str:
     if found.signed_by:
         return f"signed by {found.signed_by}"
-    return "signed, not asked by whom" if found.signed else "not signed"
+    return "signed (signature not checked: no --key given)" if found.signed else "not signed"
 
 
 def _install_line(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""``edgevision cameras``: what can be used, and what to type for it."""
+"""``edgevision cameras``: list the usable cameras and how to select each one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edgevision.commands.options import json_option
 @click.command()
 @json_option
 def cameras(as_json: bool) -> None:
-    """List the cameras of this machine, as --camera numbers them.
+    """List the cameras of this machine with the numbers that --camera takes.
 
-    CSI cameras come first, then USB cameras. Each USB camera is opened for one frame. A number may change when something is
-    plugged in; the name beside it stays.
+    CSI cameras come first, then USB cameras. Each USB camera is opened for one frame. Numbers may change when a device is
+    plugged in; the name in the second column does not.
     """
     from edgevision.opencv_log import silenced
 
@@ -36,10 +36,10 @@ def cameras(as_json: bool) -> None:
     if found.cameras:
         show(table((">--camera", "or", "name", "through", "state", "offers"), map(row, found.cameras)))
     if found.others:
-        show(table(("no cameras", "name", "why"), found.others))
+        show(table(("not usable", "name", "why"), found.others))
     for hint in found.hints:
         note(hint)
     if found.cameras:
         click.echo(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.\nNext: edgevision run --camera 0")
     else:
-        click.echo("No camera found.\nNext: edgevision run --camera test:, a moving pattern that is always there")
+        click.echo("No camera found.\nNext: plug one in, or try a generated pattern: edgevision run --camera test:")

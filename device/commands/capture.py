@@ -1,4 +1,4 @@
-"""``edgevision capture``: labelled photos for training, from the camera that will be deployed."""
+"""``edgevision capture``: take labelled photos for training with the camera that will be deployed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("--camera", default="0", metavar="SPEC", help="As of edgevision run.  [default: 0]")
+@click.option("--camera", default="0", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
 @click.option("--count", type=click.IntRange(1), default=100, metavar="N", help="Photos to take.  [default: 100]")
 @click.option(
     "--every",
@@ -28,21 +28,23 @@ if TYPE_CHECKING:
     callback=finite,
     default=0.5,
     metavar="SECONDS",
-    help="Wait at least so long after each photo.  [default: 0.5]",
+    help="Shortest time between two photos.  [default: 0.5]",
 )
 @click.option(
-    "--out", type=PATH, default=Path("photos"), metavar="FOLDER", help="Photos go to FOLDER/NAME.  [default: photos]"
+    "--out", type=PATH, default=Path("photos"), metavar="FOLDER", help="Write photos to FOLDER/NAME.  [default: photos]"
 )
-@click.option("--size", type=Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
-@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Turn clockwise: 0, 90, 180 or 270.")
+@click.option(
+    "--size", type=Size(), metavar="WxH", help="Image size to request from the camera.  [default: the camera's own]"
+)
+@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Rotate clockwise by 0, 90, 180 or 270.")
 @click.option(
     "--flip",
     type=click.Choice(["none", "horizontal", "vertical", "both"]),
     default="none",
-    help="Mirror after turning.",
+    help="Mirror the image after rotating it.",
 )
-@click.option("--roi", type=Part(), metavar="X,Y,W,H", help="Keep this part of the turned picture alone.")
-@click.option("--keep-all", is_flag=True, help="Keep blurred photos too, and those like the one before.")
+@click.option("--roi", type=Part(), metavar="X,Y,W,H", help="Crop to this part of the rotated image.")
+@click.option("--keep-all", is_flag=True, help="Also keep blurred photos and photos similar to the previous one.")
 @json_option
 @quiet_option
 def capture(
@@ -50,8 +52,8 @@ def capture(
 ) -> None:
     """Take photos of NAME with the camera that will be deployed, into the folders that edgevision train reads.
 
-    Move the thing, or the camera, meanwhile: blurred photos and those like the one before are left out. Nothing is
-    overwritten; another run adds more.
+    Move the object or the camera meanwhile: blurred photos and photos similar to the previous one are skipped. Nothing is
+    overwritten; a second run adds photos.
     """
     from contextlib import closing
 
@@ -107,4 +109,4 @@ def _tell(captured: Captured, out: Path, seconds: float, as_json: bool) -> None:
     if len(classes) > 1:
         click.echo(f"Next: edgevision train {what}")
     else:
-        click.echo(f"Next: the other things, each under its name, then edgevision train {what}")
+        click.echo(f"Next: capture at least one more class under its own name, then run edgevision train {what}")

@@ -1,4 +1,4 @@
-"""``edgevision doctor [MODEL]``: what is installed and plugged in here, what to fix, and does the model compute right?"""
+"""``edgevision doctor``: check the installation, the hardware and, if given, a model, and report how to fix problems."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
-    """Say what is installed and plugged in, and what to fix; exit 3 if something needed is broken.
+    """Check what is installed and plugged in, and report what to fix. Exit code 3: something required is broken.
 
-    With MODEL, also run the self-test that a model file carries.
+    With MODEL, also run the self-test stored in the model file.
     """
     from edgevision.errors import GateNotMet
     from edgevision.files import require_file
@@ -31,10 +31,10 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
     from ..doctor.system import here
 
     if model is None and engine != "auto":
-        raise click.UsageError("--engine goes with a MODEL to run on it")
+        raise click.UsageError("--engine needs a MODEL to run; add one: edgevision doctor MODEL --engine NAME")
     if model is not None:
         require_file(model, "model")
-    with bar("looking", STEPS, quiet) as step:
+    with bar("checking", STEPS, quiet) as step:
         done = iter(range(1, STEPS + 1))
         sections = examine(here(), lambda: step(next(done)))
     if model is not None:
@@ -46,7 +46,7 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
 
 
 def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> Section:
-    """The self-test, where the libraries that it takes work: one that crashes would take this process down."""
+    """Run the self-test, unless a required library is broken: one that crashes would take this process down."""
     from ..doctor.check import Check, Section
     from ..doctor.packages import MODULES
 

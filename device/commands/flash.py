@@ -1,4 +1,4 @@
-"""``edgevision flash``: which disk is the card, and what can be learnt from it in another machine."""
+"""``edgevision flash``: the command group, with ``drives`` and ``status``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .flash_write import write
 
 @click.group()
 def flash() -> None:
-    """Make the card of a Raspberry Pi, or look at it, from another machine."""
+    """Prepare the SD card of a Raspberry Pi, or inspect one, on another machine."""
 
 
 @flash.command()
 @json_option
 def drives(as_json: bool) -> None:
-    """List the disks of this machine, and which of them could be a card; nothing is opened or changed."""
+    """List the drives of this machine and whether each may be an SD card. Nothing is opened or changed."""
     from dataclasses import asdict
 
     from edgevision.runs import dump
@@ -46,12 +46,12 @@ def drives(as_json: bool) -> None:
         click.echo(dump({"schema": "edgevision.drives/1", "drives": rows}))
         return
     if not found:
-        click.echo("no disks here")
+        click.echo("no drives found")
         return
     cells = []
     for one in found:
         drive = one.drive
-        said = "; ".join([*one.never, *map(str, one.doubts)]) or "could be a card"
+        said = "; ".join([*one.never, *map(str, one.doubts)]) or "may be an SD card"
         said += f"; mounted at {', '.join(one.mounted)}" if one.mounted else ""
         cells.append(
             (drive.device, f"{drive.bytes / 1e9:.1f}", drive.kind, drive.model or "?", drive.serial or "?", said)
@@ -63,10 +63,10 @@ def drives(as_json: bool) -> None:
 @click.argument("card", type=DEVICE)
 @json_option
 def status(card: Path, as_json: bool) -> int:
-    """Say how far the installation on CARD came: an image, a card's device, or its boot partition where it is mounted.
+    """Report how far the installation on CARD has got. CARD: an OS image, an SD card's device, or its mounted boot partition.
 
-    It reads what the first starts of a prepared card left there, or install.pyz --status
-    /boot/firmware/edgevision/status.json. Exit status 3 where it is not done.
+    The status was written by the first boots of a prepared SD card, or by install.pyz --status
+    /boot/firmware/edgevision/status.json. Exit code 3: the installation is not finished.
     """
     from edgevision.runs import dump
     from edgevision.terminal import printable

@@ -1,4 +1,4 @@
-"""``edgevision flash card``: from the system's image, a bundle and the settings to a card, in one go."""
+"""``edgevision flash card``: prepare an OS image and write it to an SD card in one step."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 MB = 1 << 20
 PHASES = {"unpacking": "unpack", "preparing": "inject"}
-"""Of ``prepare.Progress``, those that are counted in MB -> events."""
+"""Steps of the preparation that are counted in MB, and the phase each is reported as."""
 
 
 @click.command()
 @click.argument("system", type=PATH, metavar="OS.img[.xz]")
-@click.option("--bundle", type=PATH, required=True, metavar="FILE", help="What edgevision bundle made.")
-@click.option("--config", type=PATH, required=True, metavar="FILE", help="The device's settings, device.toml.")
+@click.option("--bundle", type=PATH, required=True, metavar="FILE", help="Bundle made by edgevision bundle.")
+@click.option("--config", type=PATH, required=True, metavar="FILE", help="Settings of the device (device.toml).")
 @trust_option
 @sha256_option
 @disk_options
@@ -43,9 +43,9 @@ def card(
     quiet: bool,
     **rest: Any,
 ) -> None:
-    """Prepare an image as flash image does, and write it as flash write does; the image is not kept.
+    """Prepare an OS image as flash image does, and write it to a drive as flash write does. The image is not kept.
 
-    The disk is asked about first. The image takes its size (about 3 GB) in TMPDIR, or else in /var/tmp, until the card is written.
+    Asks about the drive first. The image (about 3 GB) is kept in TMPDIR, or else in /var/tmp, until the SD card is written.
     """
     from ..provision.flash import device_file
     from ..provision.flash.card_writing import require_sound, write_card
@@ -81,7 +81,7 @@ def _with_remedy() -> Iterator[None]:
     try:
         yield
     except CannotWrite as error:
-        raise CannotWrite(f"{error}; TMPDIR names another folder for the image") from None
+        raise CannotWrite(f"{error}; set TMPDIR to put the image into another folder") from None
 
 
 @contextmanager

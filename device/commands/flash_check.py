@@ -1,4 +1,4 @@
-"""``edgevision flash check``: whether an image or a card is what ``flash image`` made."""
+"""``edgevision flash check``: verify an OS image or SD card made by ``flash image``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from edgevision.commands.options import DEVICE, PATH, json_option
 @click.command("check")
 @click.argument("place", type=DEVICE, metavar="IMAGE|CARD")
 @click.option(
-    "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="The bundle must be signed with one of these."
+    "--key",
+    "keys",
+    type=PATH,
+    multiple=True,
+    metavar="PUB",
+    help="Require the bundle to be signed with one of these keys.",
 )
 @json_option
 def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
-    """Check every file that flash image put on an image or a card, and whether it will start.
+    """Check every file that flash image put on an OS image or SD card, and whether the device will boot from it.
 
-    A card that has been started already is told as such: flash status then says how far it came. Exit status 3 where
-    something is wrong.
+    If the SD card was booted already, this is reported; flash status then shows how far the installation has got. Exit
+    code 3: something is wrong.
     """
     from edgevision.runs import dump
     from edgevision.terminal import printable
@@ -42,9 +47,9 @@ def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     for one in findings:
         click.echo(printable(f"{'ok' if one.ok else 'wrong':6}{one.name}: {one.found}"))
         if one.todo:
-            click.echo(printable(f"      {'next' if one.ok else 'what to do'}: {one.todo}"))
+            click.echo(printable(f"      {'next' if one.ok else 'to fix'}: {one.todo}"))
     if ok and not started(findings):
-        click.echo("all is as it was made")
+        click.echo("all files are unchanged")
         if place.is_file():
             click.echo(f"next: edgevision flash write {shlex.quote(str(place))} --to DEVICE")
     return 0 if ok else 3

@@ -1,4 +1,4 @@
-"""``edgevision flash config``: asks what a device is to be, and writes device.toml; or says what one says."""
+"""``edgevision flash config``: ask for a device's settings and write device.toml, or show such a file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ DEFAULT = Path("device.toml")
 
 
 @click.command()
-@click.option("-o", "--output", type=PATH, default=DEFAULT, show_default=True, help="Where the settings go.")
-@click.option("--check", "checked", type=PATH, metavar="FILE", help="Read FILE and show what it says; ask nothing.")
-@click.option("--example", is_flag=True, help="Print a file with every key, to be filled in; ask nothing.")
+@click.option("-o", "--output", type=PATH, default=DEFAULT, show_default=True, help="File to write.")
+@click.option(
+    "--check", "checked", type=PATH, metavar="FILE", help="Check FILE and show its settings instead of asking."
+)
+@click.option("--example", is_flag=True, help="Print a template with every key instead of asking.")
 @overwrite_option
 def config(output: Path, checked: Path | None, example: bool, overwrite: bool) -> None:
-    """Ask for the settings of one device and write them to device.toml, for nobody but you to read.
+    """Ask for the settings of one device and write them to device.toml, readable only by you.
 
-    Host name, user, SSH keys, Wi-Fi, language, camera. Passwords are not shown, and only their hashes are kept.
+    Covers host name, user, SSH keys, Wi-Fi, locale and camera. Passwords are not echoed, and only their hashes are stored.
     """
     if example:
         from ..provision.flash.device_text import dumps
@@ -46,7 +48,7 @@ def _show(path: Path) -> None:
     found = device_file.read(path)
     _table(found)
     if holds_secret(found) and path.stat().st_mode & 0o077:
-        note(f"others on this machine may read its secrets: chmod 600 {shlex.quote(str(path))}")
+        note(f"other users of this machine can read the secrets in this file; run: chmod 600 {shlex.quote(str(path))}")
 
 
 def _ask(output: Path, overwrite: bool) -> None:
@@ -60,7 +62,7 @@ def _ask(output: Path, overwrite: bool) -> None:
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise EdgeVisionError(
-            "this asks questions and needs a terminal; for a file to fill in: edgevision flash config --example > device.toml"
+            "no terminal to ask questions on; print a template to fill in: edgevision flash config --example > device.toml"
         )
     require_absent(output, overwrite)
     try:
@@ -74,7 +76,7 @@ def _ask(output: Path, overwrite: bool) -> None:
         raise click.Abort from None
     write_text(output, dumps(found), private=True)
     path = shlex.quote(str(output))
-    say(f"wrote {path}: only you may read it; cameras, thresholds and more can be set in it")
+    say(f"wrote {path}, readable only by you; edit it to set the camera, thresholds and more")
     say(f"next: edgevision flash image OS.img.xz --bundle BUNDLE.tar.xz --config {path} -o card.img")
 
 

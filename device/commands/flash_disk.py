@@ -1,4 +1,4 @@
-"""What ``flash write`` and ``flash card`` ask about the disk: its options, the rights, and the user's word."""
+"""What ``flash write`` and ``flash card`` share: the options for the drive, the permission check, the confirmation."""
 
 from __future__ import annotations
 
@@ -25,34 +25,44 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def disk_options(function: F) -> F:
-    """--to, --yes, --expect-serial, and an --allow-... for each doubt."""
+    """Add --to, --yes, --expect-serial, --json and one --allow-... option for each kind of doubt."""
     for doubt in reversed(DOUBTS):
         function = click.option(
-            doubt.permit, f"allow_{doubt.name}", is_flag=True, help=f"Also a disk that is doubtful: {doubt.text}."
+            doubt.permit,
+            f"allow_{doubt.name}",
+            is_flag=True,
+            help=f"Accept the drive despite this doubt: {doubt.text}.",
         )(function)
     function = click.option(
-        "--expect-serial", metavar="SERIAL", help="Only the disk with this serial number (flash drives shows it)."
+        "--expect-serial",
+        metavar="SERIAL",
+        help="Require the drive to have this serial number (shown by flash drives).",
     )(function)
-    function = click.option("--yes", is_flag=True, help="Do not ask; takes --expect-serial.")(function)
+    function = click.option("--yes", is_flag=True, help="Do not ask for confirmation; requires --expect-serial.")(
+        function
+    )
     function = click.option(
-        "--json", "as_json", is_flag=True, help="A line of JSON on stdout for each event; all else goes to stderr."
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one line of JSON on stdout for each event; everything else goes to stderr.",
     )(function)
     return click.option(
-        "--to", type=DEVICE, required=True, metavar="DEV", help="The whole disk to overwrite, like /dev/sdb."
+        "--to", type=DEVICE, required=True, metavar="DEV", help="Whole drive to overwrite, such as /dev/sdb."
     )(function)
 
 
 def allowed(options: dict[str, Any]) -> frozenset[str]:
-    """Takes the --allow-... out of a command's options; the names of the doubts that they allow."""
+    """Remove the --allow-... options from ``options`` and return the names of the doubts they allow."""
     return frozenset(doubt.name for doubt in DOUBTS if options.pop(f"allow_{doubt.name}"))
 
 
 def this_host() -> Host:
-    """Raises FlashRefused where cards cannot be written."""
+    """Return the host that writes to drives. Raises FlashRefused on a system where that is not supported."""
     if sys.platform != "linux":
         raise FlashRefused(
-            "cards are written on Linux alone; here, write the image that edgevision flash image made with Raspberry Pi "
-            "Imager: Use custom, and no customisation, which the image has already"
+            "edgevision can write SD cards on Linux only; write the image made by edgevision flash image with Raspberry Pi "
+            "Imager instead (Use custom, without OS customization: the image has its settings already)"
         )
     from ..provision.flash.linux_host import LinuxHost
 
@@ -60,21 +70,24 @@ def this_host() -> Host:
 
 
 def require_rights(host: Host, drive: Drive) -> None:
-    """Raises FlashRefused with what to type."""
+    """Require write permission for the drive. Raises FlashRefused with the command to run instead."""
     if not host.may_write(Path(drive.device)):
-        raise FlashRefused(f"only root may write to {drive.device}; type: {_as_root()}")
+        raise FlashRefused(f"only root may write to {drive.device}; run: {_as_root()}")
 
 
 def confirm(verdict: Verdict, what: str, yes: bool, serial: str | None) -> None:
-    """Shows the disk, and has its model or size typed. ``what``: is written to it. Raises FlashRefused, Cancelled."""
+    """Show the drive and make the user type its model or size.
+
+    ``what`` describes the data to be written. Raises FlashRefused or Cancelled.
+    """
     drive = verdict.drive
     _show(verdict, what)
     if yes and serial is None:
-        raise FlashRefused(f"--yes takes --expect-serial, so that it is surely this disk{_hint(drive)}")
+        raise FlashRefused(f"--yes requires --expect-serial SERIAL, to make sure it is this drive{_hint(drive)}")
     if yes:
         return
     if not sys.stdin.isatty():
-        raise FlashRefused(f"there is no terminal to ask at; give --yes and --expect-serial SERIAL{_hint(drive)}")
+        raise FlashRefused(f"no terminal to ask for confirmation; give --yes and --expect-serial SERIAL{_hint(drive)}")
     size = f"{drive.bytes / 1e9:.1f} GB"
     name = f"its model ({printable(drive.model)}) or its size ({size})" if drive.model else f"its size ({size})"
     click.echo(f"Everything on {drive.device} will be lost. To go on, type {name}: ", err=True, nl=False)
@@ -86,7 +99,7 @@ def confirm(verdict: Verdict, what: str, yes: bool, serial: str | None) -> None:
 
 
 def _as_root() -> str:
-    # With its path: root has another PATH.
+    # Absolute, because root has a different PATH.
     program = Path(sys.argv[0])
     known = [str(program.absolute())] if program.name == "edgevision" else [sys.executable, "-m", "edgevision"]
     return shlex.join(["sudo", *known, *sys.argv[1:]])
@@ -97,9 +110,9 @@ def _show(verdict: Verdict, what: str) -> None:
     rows = {
         "write": what,
         "to": f"{drive.device}, {drive.bytes / 1e9:.1f} GB ({drive.kind})",
-        "model": drive.model or "not told",
-        "serial": drive.serial or "not told",
-        "holds": ", ".join(drive.labels) or "no file system with a name",
+        "model": drive.model or "unknown",
+        "serial": drive.serial or "unknown",
+        "holds": ", ".join(drive.labels) or "no labelled file system",
     }
     if drive.mounts:
         rows["mounted"] = f"{', '.join(drive.mounts)} (will be unmounted)"
@@ -110,9 +123,7 @@ def _show(verdict: Verdict, what: str) -> None:
 
 
 def _hint(drive: Drive) -> str:
-    return (
-        f" (this one has {drive.serial})" if drive.serial else "; this disk has none, so type the command at a terminal"
-    )
+    return f" (it is {drive.serial})" if drive.serial else "; this drive has none, so run the command in a terminal"
 
 
 def _folded(text: str) -> str:

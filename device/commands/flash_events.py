@@ -1,4 +1,4 @@
-"""What ``flash write`` and ``flash card`` say while they work: bars for people, a JSON line an event for programs."""
+"""The progress of ``flash write`` and ``flash card``: bars for people, one JSON line per event for programs."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from ..provision.flash.writing import PHASES
 SCHEMA = "edgevision.flash_event/1"
 EVERY_S = 0.5
 TEXTS = {
-    "unpack": "unpacking the system",
+    "unpack": "unpacking the OS image",
     "inject": "adding the bundle and the settings",
     "check": "checking the image",
     "wipe": "removing the old partition table",
     "write": "writing",
-    "flush": "waiting for the card",
+    "flush": "flushing to the drive",
     "verify": "reading back",
     "finish": "writing the partition table",
-    "files": "reading its files",
+    "files": "checking the files",
 }
 
 
 class Events:
-    """Takes what ``writing.Report`` takes, and the end."""
+    """Receiver of the progress reports and of the final event."""
 
     def __init__(self, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.phase = ""
         self.meter = Meter(clock)
         self.show: Callable[[str, int, int], None] = lambda text, done, total: None
-        """Draws it."""
+        """Draws the progress bar."""
         self._as_json, self._clock = as_json, clock
         self._said = clock()
 
     def report(self, phase: str, done: int, total: int) -> None:
-        """A line where a phase begins and ends, and now and then between."""
+        """Emit an event at the start and end of each phase and every ``EVERY_S`` seconds between."""
         progress = self.meter.at(phase, done, total)
         self.show(TEXTS.get(phase, phase), done, total)
         now = self._clock()
@@ -57,7 +57,7 @@ class Events:
             self._line({key: round(value, 3) if isinstance(value, float) else value for key, value in fields})
 
     def end(self, phase: str, **more: Any) -> None:
-        """The last line: done or failed."""
+        """Emit the final event, with ``phase`` ``done`` or ``failed``."""
         self._line({"phase": phase, **more})
 
     def _line(self, fields: dict[str, Any]) -> None:
@@ -66,14 +66,17 @@ class Events:
         try:
             click.echo(dump({"schema": SCHEMA, **fields}))
         except BrokenPipeError:
-            # Whoever read this went away; the card is to be whole all the same.
+            # The reader has gone; the SD card must be finished all the same.
             self._as_json = False
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def events(as_json: bool, quiet: bool) -> Iterator[Events]:
-    """A program always gets a last line; a person is told what a break, by Ctrl-C or SIGTERM, leaves behind."""
+    """Yield the events of one command.
+
+    A program always gets a final event; a person learns what an interruption (Ctrl-C, SIGTERM) left behind.
+    """
     made = Events(as_json)
     try:
         with ended_by_signals(), bytes_bar(quiet) as made.show:
@@ -85,5 +88,5 @@ def events(as_json: bool, quiet: bool) -> Iterator[Events]:
         code = error.code if isinstance(error, SystemExit) else 130
         made.end("failed", exit_code=code, message="interrupted")
         if made.phase in PHASES:
-            note("the card is half-written now and starts nothing: write it again")
+            note("the drive is only partly written and will not boot; write it again")
         raise

@@ -1,4 +1,4 @@
-"""``edgevision flash image``: an image of Raspberry Pi OS that comes up as one's own device."""
+"""``edgevision flash image``: prepare a Raspberry Pi OS image with a device's settings and a bundle."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ trust_option = click.option(
     type=PATH,
     multiple=True,
     metavar="PUB",
-    help="A public key: the device takes only bundles that were signed with one of these; the bundle here must be, too.",
+    help="Public key; the device then installs only bundles signed with one of these keys, and this bundle must be signed too.",
 )
 sha256_option = click.option(
     "--sha256",
     metavar="HEX",
-    help="Of OS.img.xz as it was downloaded.  [default: what OS.img.xz.sha256 beside it says]",
+    help="Expected SHA-256 of the downloaded OS.img.xz.  [default: read from OS.img.xz.sha256 beside it]",
 )
 
 
 @click.command("image")
 @click.argument("system", type=PATH, metavar="OS.img[.xz]")
-@click.option("--bundle", type=PATH, required=True, metavar="FILE", help="What edgevision bundle made.")
+@click.option("--bundle", type=PATH, required=True, metavar="FILE", help="Bundle made by edgevision bundle.")
 @click.option(
     "--config",
     type=PATH,
     metavar="FILE",
-    help="The device's settings, device.toml; edgevision flash config asks for them.",
+    help="Settings of the device (device.toml); edgevision flash config makes this file.",
 )
-@click.option("-o", "--output", type=PATH, required=True, metavar="FILE", help="The image to make.")
+@click.option("-o", "--output", type=PATH, required=True, metavar="FILE", help="OS image to write.")
 @trust_option
 @sha256_option
 @json_option
@@ -46,18 +46,16 @@ sha256_option = click.option(
 def image(
     system: Path, bundle: Path, config: Path | None, output: Path, as_json: bool, quiet: bool, **rest: Any
 ) -> None:
-    """Prepare an image of Raspberry Pi OS: its first start sets the device up and installs the bundle.
+    """Prepare a Raspberry Pi OS image whose first boot sets up the device and installs the bundle.
 
-    OS.img.xz is what raspberrypi.com has for download, Bookworm or Trixie, 64 bit; it is only read. No root rights are needed.
+    OS.img.xz: 64-bit Raspberry Pi OS Bookworm or Trixie from raspberrypi.com; it is not changed. Needs no root.
     """
     from edgevision.errors import UsageError
     from edgevision.runs import dump
     from edgevision.terminal import bar
 
     if config is None:
-        raise UsageError(
-            "--config FILE is missing; edgevision flash config asks for the settings and writes device.toml"
-        )
+        raise UsageError("--config FILE is missing; make the file with: edgevision flash config")
     from ..provision.flash import device_file
     from ..provision.flash.prepare import PrepareWish, prepare
 
@@ -70,13 +68,13 @@ def image(
     _show(made)
     path = shlex.quote(str(made.path))
     click.echo(
-        f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB left on its boot partition"
+        f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB free on its boot partition"
     )
     click.echo(f"next: edgevision flash check {path}, then edgevision flash write {path} --to DEVICE")
 
 
 def _show(made: Prepared) -> None:
-    """What the card will be; no password, and nothing that was made of one."""
+    """Show what the device will be, without passwords or their hashes."""
     from edgevision.terminal import show, table
 
     config, system, manifest = made.config, made.system, made.manifest
@@ -86,20 +84,20 @@ def _show(made: Prepared) -> None:
     wifi = config.wifi
     rows = [
         ("host name", config.hostname),
-        ("user", f"{user.name}, logs in with {' or '.join(ways) or 'nothing: nobody can log in'}"),
+        ("user", f"{user.name}, logs in with {' or '.join(ways) or 'nothing (login is not possible)'}"),
         ("root rights", {"password": "with the password", "nopasswd": "without a password"}.get(user.sudo, "none")),
         ("Wi-Fi", f"{ssid(wifi.ssid)} ({wifi.security}, {config.country})" if wifi else "none"),
         ("release", manifest.id),
-        ("bundles", f"only signed with one of {made.trusted} keys" if made.trusted else "unsigned ones, too"),
+        ("bundles", f"only if signed with one of {made.trusted} keys" if made.trusted else "unsigned ones too"),
         ("system", f"{system.os_name}, Python {system.python}, {system.arch}"),
-        ("download", f"sha256 as {made.checked_by} says" if made.checked_by else "sha256 not checked: give --sha256"),
+        ("download", f"sha256 matches {made.checked_by}" if made.checked_by else "sha256 not checked (give --sha256)"),
         ("instance", made.instance),
     ]
     show(table(("", ""), rows))
 
 
 def ssid(raw: bytes) -> str:
-    """A network's name, of whatever bytes, for people."""
+    """Return a Wi-Fi network's name, which may be any bytes, as text."""
     return raw.decode("utf-8", "backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""``edgevision flash write``: an image to a card, byte by byte, read back."""
+"""``edgevision flash write``: write an OS image to an SD card and verify it by reading it back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.argument("image", type=PATH)
 @disk_options
 @click.option(
-    "--sha256", metavar="HEX", help="Of the image, checked beforehand.  [default: what IMAGE.sha256 beside it says]"
+    "--sha256",
+    metavar="HEX",
+    help="Expected SHA-256 of IMAGE, checked first.  [default: read from IMAGE.sha256 beside it]",
 )
 @quiet_option
 def write(
@@ -33,9 +35,10 @@ def write(
     quiet: bool,
     **rest: Any,
 ) -> None:
-    """Write IMAGE to the whole disk DEV, read all of it back, and only then give it its partition table.
+    """Write IMAGE to the whole drive DEV, verify it by reading it back, and write the partition table last.
 
-    Takes the right to write to DEV (root). Refused: disks that the system uses, and doubtful ones without the option for it.
+    Needs permission to write to DEV (root). Refuses drives used by the system, and doubtful ones unless an --allow option
+    permits them.
     """
     from ..provision.flash.card_writing import check_sha256, require_sound, write_card
     from ..provision.flash.choosing import Choice, choose
@@ -58,7 +61,7 @@ def write(
 
 
 def show_end(card: Card, said: Events, as_json: bool) -> None:
-    """The last line of both commands."""
+    """Report the result of ``flash write`` and ``flash card``."""
     device, written = card.drive.device, card.written
     seconds = said.meter.seconds
     said.end(
@@ -73,10 +76,9 @@ def show_end(card: Card, said: Events, as_json: bool) -> None:
     took = (seconds["write"] + seconds["flush"], seconds["verify"])
     rates = [f"{written.bytes / 1e6 / max(one, 1e-3):.0f} MB/s" for one in took]
     click.echo(
-        f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, read back and equal at {rates[1]}, "
-        f"sha256 {written.sha256}"
+        f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, verified at {rates[1]}, sha256 {written.sha256}"
     )
-    again = "" if card.partitions_known else "; to look at it here, take it out and put it in again"
-    click.echo(f"the card may be taken out{again}")
+    again = "" if card.partitions_known else "; to read it on this machine, remove and insert it again"
+    click.echo(f"the SD card can be removed now{again}")
     if card.prepared:
-        click.echo(f"next: start the Raspberry Pi with it; if it does not answer: edgevision flash status {device}")
+        click.echo(f"next: boot the Raspberry Pi from it; if it cannot be reached: edgevision flash status {device}")

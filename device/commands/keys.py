@@ -1,4 +1,4 @@
-"""``edgevision keys``: the pair that bundles are signed with and that devices ask for."""
+"""``edgevision keys``: make and show the key pairs that sign bundles."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from edgevision.commands.options import PATH
 
 @click.group()
 def keys() -> None:
-    """Make and show the Ed25519 keys that bundles are signed with."""
+    """Make and show Ed25519 keys that sign bundles."""
 
 
 @keys.command()
 @click.argument("file", type=PATH)
 def new(file: Path) -> None:
-    """Make a pair: FILE, the private key, for you alone, and FILE.pub.pem beside it, for devices."""
+    """Make a key pair: the private key FILE, readable only by you, and the public key FILE.pub.pem for devices."""
     from ..provision.keys import fingerprint
     from ..provision.keys import new as make
 
     public = make(file)
     click.echo(
-        f"wrote {file}: private; who has it can sign for all devices that trust it, so keep it, and keep it secret"
+        f"wrote {file}: private key; back it up and keep it secret: it can sign bundles for every device that trusts it"
     )
-    click.echo(f"wrote {public}: public, for devices; {fingerprint(public)}")
+    click.echo(f"wrote {public}: public key for devices, {fingerprint(public)}")
     click.echo(f"next: edgevision bundle MODEL.tflite --sign {shlex.quote(str(file))}")
 
 
 @keys.command()
 @click.argument("file", type=PATH)
 def show(file: Path) -> None:
-    """Show which pair a key belongs to; both halves have the same digits."""
+    """Show the fingerprint of a key; both keys of a pair have the same one."""
     from ..provision.keys import fingerprint, is_private
 
     digits = fingerprint(file)

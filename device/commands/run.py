@@ -1,4 +1,4 @@
-"""``edgevision run``: the live loop."""
+"""``edgevision run``: recognize what a camera, video or image shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., int]
 STARTED = time.monotonic()
-"""As near to the start of the command as this module can know."""
+"""The start of the command, in seconds of the monotonic clock, as early as this module can know it."""
 GROUPS = {
     "Source": ("camera", "source", "size", "fps", "rotate", "flip", "roi", "frozen"),
     "Answers": ("top", "threshold", "smooth", "on_motion", "masks"),
@@ -40,131 +40,136 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 @click.option(
     "--camera",
     metavar="SPEC",
-    help="A number as edgevision cameras lists them, usb:NAME, /dev/videoN, a URL, - (JPEGs on standard input; "
-    "raw:640x480:rgb24 for raw frames), or test: for a moving pattern.  [default: 0]",
+    help="Camera number from edgevision cameras, usb:NAME, /dev/videoN, a URL, - (JPEGs on standard input; "
+    "raw:640x480:rgb24 for raw frames), or test: (a generated pattern).  [default: 0]",
 )
 @click.option(
     "--source",
     metavar="SPEC",
-    help="A picture, a folder of pictures, a video file, a URL, test:, or - and raw:640x480:rgb24 as above: every frame.",
+    help="Read every frame of an image, a folder of images, a video file, a URL, test:, - or raw:640x480:rgb24 (see --camera).",
 )
-@click.option("--size", type=Size(), metavar="WxH", help="Pixels to ask the camera for.  [default: the camera's own]")
+@click.option(
+    "--size", type=Size(), metavar="WxH", help="Image size to request from the camera.  [default: the camera's own]"
+)
 @click.option(
     "--fps",
     type=click.FloatRange(0, 1000, min_open=True),
     callback=finite,
     metavar="N",
-    help="Frames a second, at most.  [default: as many as come]",
+    help="Process at most N frames per second.  [default: no limit]",
 )
-@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Turn clockwise: 0, 90, 180 or 270.")
+@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Rotate clockwise by 0, 90, 180 or 270.")
 @click.option(
     "--flip",
     type=click.Choice(["none", "horizontal", "vertical", "both"]),
     default="none",
     metavar="HOW",
-    help="Mirror after turning: horizontal, vertical or both.",
+    help="Mirror the image after rotating it: horizontal, vertical or both.",
 )
 @click.option(
     "--roi",
     type=Part(),
     metavar="X,Y,W,H",
-    help="Look at this part of the turned picture alone, each number 0 to 1: 0.25,0.25,0.5,0.5 is the middle.",
+    help="Crop to this part of the rotated image; each number is 0 to 1, so 0.25,0.25,0.5,0.5 is the middle.",
 )
 @click.option(
     "--frozen",
     type=click.FloatRange(0),
     callback=finite,
     metavar="SECONDS",
-    help="A live picture that does not change for so long is frozen, and the camera reopened; 0: never.",
+    help="Reopen the camera if its image has not changed for this long; 0: never.",
 )
 @click.option(
-    "--top", type=click.IntRange(1, 1000), default=5, metavar="N", help="Labels for each frame, at most.  [default: 5]"
+    "--top",
+    type=click.IntRange(1, 1000),
+    default=5,
+    metavar="N",
+    help="Report at most N labels per frame.  [default: 5]",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     callback=finite,
     metavar="SCORE",
-    help='Scores below it are "unknown", 0 to 1.  [default: the model\'s own]',
+    help='Report scores below this (0 to 1) as "unknown".  [default: the model\'s own]',
 )
 @click.option(
     "--smooth",
     type=click.IntRange(1, 1000),
     default=1,
     metavar="N",
-    help="Show labels by their mean score over N frames; events follow these means.  [default: 1]",
+    help="Average scores over N frames, for labels and events.  [default: 1]",
 )
-@_switch("--on-motion", help="Show the model a frame only when the picture moved, and every 10 s.")
-@_switch("--masks", help="With --json, write a segmenter's mask in run lengths.")
+@_switch("--on-motion", help="Run the model only when the image changes, and every 10 s.")
+@_switch("--masks", help="With --json, include segmentation masks as run lengths.")
 @engine_option("auto")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after so many frames.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N frames.")
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
     metavar="N",
-    help="CPU threads of the model.  [default: as many as there are cores]",
+    help="CPU threads for the model.  [default: the number of cores]",
 )
-@_switch("--json", "as_json", help="One JSON object a line on stdout; all else goes to stderr.")
+@_switch("--json", "as_json", help="Print one JSON object per line on stdout; everything else goes to stderr.")
 @_switch(
     "--events",
-    help="Put events on stdout, among the results: a label entered, left or changed, a camera is lost, ...",
+    help="Also print events on stdout: a label entered, left or changed, the camera was lost, ...",
 )
 @click.option(
     "--summary",
     type=PATH,
     metavar="FILE",
-    help="Write counts, times and memory of the whole run to this file, as JSON.",
+    help="Write counts, latencies and memory use of the run to this file, as JSON.",
 )
 @click.option(
     "--contact-sheet",
     type=PATH,
     metavar="FILE",
-    help="At the end, draw the frames that tell most on one .png or .jpg, with boxes, masks and labels.",
+    help="At the end, write one .png or .jpg that shows the most informative frames with boxes, masks and labels.",
 )
 @click.option(
     "--collect",
     type=PATH,
     metavar="FOLDER",
-    help="Keep pictures for the next training: where the model is unsure, and where a label came.",
+    help="Collect images for the next training: where the model is unsure, and where a label entered.",
 )
 @click.option(
     "--collect-quota",
     type=Bytes(),
     default="500MB",
     metavar="SIZE",
-    help="What they may take on the disk; the oldest go first.  [default: 500MB]",
+    help="Disk space for the collected images; the oldest are deleted first.  [default: 500MB]",
 )
 @click.option(
     "--state",
     type=PATH,
     metavar="FOLDER",
-    help="Where edgevision teach keeps what it taught.  [default: the device's state folder]",
+    help="Folder with the classes added by edgevision teach.  [default: the device's state folder]",
 )
 @click.option(
     "--runs",
     type=PATH,
     default=Path("runs"),
     metavar="FOLDER",
-    help="Without MODEL: where the newest convert-N/*.tflite is looked for; else a small model that comes along is taken.  "
-    "[default: runs]",
+    help="Without MODEL: use the newest convert-N/*.tflite in this folder, or else the bundled default model.  [default: runs]",
 )
 @overwrite_option
-@_switch("--quiet", help="No progress and no notes.")
+@_switch("--quiet", help="Print no progress and no notes.")
 @click.option(
     "--config",
     type=PATH,
     multiple=True,
     metavar="FILE",
-    help="Take options from this TOML file; of several the later ones win, and the command line wins over all. What a "
-    "file switches on, --no-events and the like switch off.",
+    help="Read options from this TOML file. Later files override earlier ones, and the command line overrides all files; "
+    "--no-events and the like switch off what a file switches on.",
 )
 @click.option("--save-config", type=PATH, metavar="FILE", help="Write these options to a TOML file instead of running.")
 @click.pass_context
 def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | None, **given: Any) -> int:
-    """Recognise what a camera, video, picture or folder shows.
+    """Recognize what a camera, video, image or folder shows.
 
-    MODEL is a .tflite that says how it is fed, as edgevision convert and edgevision card write it. SIGUSR1 makes a
-    running loop tell counts, times, memory and throttling on stderr.
+    MODEL is a .tflite with preprocessing metadata, as written by edgevision convert and edgevision card. On SIGUSR1 a
+    running loop prints counts, latencies, memory use and throttling on stderr.
     """
     if config:
         given |= _from_config(ctx, config, given)
@@ -174,7 +179,7 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
         return _save(ctx, given, save_config)
     quota = parse_bytes(given.pop("collect_quota"))
     assert quota is not None, "checked by the option"
-    # Until the loop begins nothing is thrown away, so looking for garbage would only slow down the start.
+    # Nothing becomes garbage before the loop starts, so collections would only slow down the start.
     gc.disable()
     try:
         from ..launch import launch
@@ -186,7 +191,7 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
 
 
 def _from_config(ctx: click.Context, paths: tuple[Path, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """What the files say and the command line does not."""
+    """Return the options that are set in the files and not on the command line."""
     from .. import run_config
 
     typed = {name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -208,7 +213,7 @@ def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
     text = run_config.dumps(ctx.command, {k: v for k, v in given.items() if v != defaults[k]}, path)
     secret = any("@" in (given[place] or "") for place in ("camera", "source"))
     if secret:
-        click.echo(f"note: {path} holds a password; nobody but you may read it", err=True)
+        click.echo(f"note: {path} contains a password; it is readable only by you", err=True)
     write_text(path, text, private=secret)
     click.echo(f"saved: {path}", err=True)
     click.echo(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
@@ -216,7 +221,7 @@ def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
 
 
 def _wanted(given: dict[str, Any]) -> Wanted:
-    """What is asked of the source; takes those options out."""
+    """Remove the options of the source from ``given`` and return them as a request."""
     from ..cameras.wanted import Wanted
 
     size, roi = given.pop("size"), given.pop("roi")

@@ -1,4 +1,4 @@
-"""``edgevision service``: the loop as a service of systemd, started with the machine and whenever it fails."""
+"""``edgevision service``: run the loop as a systemd service."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from edgevision.commands.options import PATH, json_option, overwrite_option
 
 @click.group()
 def service() -> None:
-    """Run the loop as a service: started with the machine, watched, and started again when it fails."""
+    """Run the loop as a systemd service: started at boot, supervised, and restarted when it fails."""
 
 
 @service.command()
 @click.argument("model", type=PATH, required=False)
-@click.option("--camera", metavar="SPEC", help="As for edgevision run.  [default: 0]")
+@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
 @click.option(
-    "--config", type=PATH, metavar="FILE", help="Options of the loop, as edgevision run --save-config writes."
+    "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
 )
-@click.option("--user", metavar="NAME", help="Run as this user.  [default: one that systemd makes for the service]")
+@click.option("--user", metavar="NAME", help="Run as this user.  [default: a dynamic user made by systemd]")
 @click.option(
-    "--python", type=PATH, metavar="FILE", help="The Python that edgevision is installed in.  [default: this]"
+    "--python", type=PATH, metavar="FILE", help="Python that edgevision is installed in.  [default: this one]"
 )
 @click.option(
     "--root",
     type=PATH,
     default=Path("/"),
     metavar="DIR",
-    help="Install into the root of another machine, an SD card's.",
+    help="Install into another machine's root file system, for example a mounted SD card.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the unit and change nothing.")
-@click.option("--no-start", is_flag=True, help="Install, and do not start it now.")
-@click.option("--runs", type=PATH, default=Path("runs"), help="Where the newest convert-N/*.tflite is looked for.")
+@click.option("--dry-run", is_flag=True, help="Print the unit file without changing anything.")
+@click.option("--no-start", is_flag=True, help="Install without starting.")
+@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
 @overwrite_option
 def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
-    """Install the service: the unit, /etc/edgevision/run.toml and a copy of MODEL beside it; then start it.
+    """Install and start the service: the unit file, /etc/edgevision/run.toml and a copy of MODEL beside it.
 
-    Without MODEL, --camera and --config an installed configuration stays as it is.
+    Without MODEL, --camera and --config, an existing configuration is kept.
     """
     from ..systemd.install import Wish, enable, prepare
     from ..systemd.manager import Manager, require_root, require_systemd
@@ -55,20 +55,20 @@ def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
     for path in made.write():
         click.echo(f"wrote {path}")
     if not here:
-        click.echo(f"wrote {enable(root)}: it starts with the machine")
+        click.echo(f"wrote {enable(root)}: the service starts at boot")
         return
     if no_start:
-        click.echo("installed, not started; start it: sudo systemctl enable --now edgevision")
+        click.echo("installed but not started; to start it: sudo systemctl enable --now edgevision")
         return
     Manager().start()
-    click.echo("started: the first frame was recognised, and it will start with the machine")
+    click.echo("started: the first frame was recognized; the service also starts at boot")
     click.echo("next: edgevision service status")
 
 
 @service.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Show how the service fares; exit status 3 where it does not run."""
+    """Show the status of the service. Exit code 3: it is not running."""
     from ..systemd.manager import Manager, require_systemd
     from ..systemd.status import NOT_ACTIVE
     from ..systemd.status import status as ask
@@ -85,10 +85,12 @@ def status(as_json: bool) -> int:
 
 
 @service.command()
-@click.option("--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="The last so many.")
-@click.option("--follow", "-f", is_flag=True, help="Go on, until Ctrl-C.")
+@click.option(
+    "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Number of lines to show."
+)
+@click.option("--follow", "-f", is_flag=True, help="Keep showing new lines until Ctrl-C.")
 def logs(lines: int, follow: bool) -> int:
-    """Show what the service wrote to the journal."""
+    """Show the service's journal."""
     import subprocess
 
     from ..systemd.manager import require_systemd
@@ -100,8 +102,8 @@ def logs(lines: int, follow: bool) -> int:
 
 
 @service.command()
-@click.option("--root", type=PATH, default=Path("/"), metavar="DIR", help="Of another machine.")
-@click.option("--purge", is_flag=True, help="Remove the configuration and the model, too. What was taught stays.")
+@click.option("--root", type=PATH, default=Path("/"), metavar="DIR", help="Root file system of another machine.")
+@click.option("--purge", is_flag=True, help="Also remove the configuration and the model; taught classes are kept.")
 def uninstall(root: Path, purge: bool) -> None:
     """Stop the service and remove it."""
     from ..systemd.install import remove
@@ -118,4 +120,4 @@ def uninstall(root: Path, purge: bool) -> None:
         Manager().reload()
     for path in gone:
         click.echo(f"removed {path}")
-    click.echo(f"what was taught and collected stays in {STATE}" if gone else "nothing was installed")
+    click.echo(f"taught classes and collected images are kept in {STATE}" if gone else "nothing was installed")

@@ -1,4 +1,4 @@
-"""``edgevision teach``: new classes on the device, from a few frames."""
+"""``edgevision teach``: add classes to a model on the device, from a few frames."""
 
 from __future__ import annotations
 
@@ -21,31 +21,40 @@ MAX_PICTURES = 200
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--model", type=PATH, help="A .tflite of edgevision convert --with-embedding.  [default: the newest]")
-@click.option("--camera", metavar="SPEC", help="Where to look, as for edgevision run.  [default: 0]")
-@click.option("--source", metavar="SPEC", help="Pictures to learn from: a folder, a picture, a video.")
 @click.option(
-    "--count", type=click.IntRange(1, MAX_PICTURES), help="Frames.  [default: 10 of a camera, all of a folder]"
+    "--model", type=PATH, help="A .tflite made by edgevision convert --with-embedding.  [default: the newest]"
+)
+@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
+@click.option("--source", metavar="SPEC", help="Learn from an image, a folder of images or a video instead.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, MAX_PICTURES),
+    help="Number of frames.  [default: 10 from a camera, all of a folder]",
 )
 @click.option(
-    "--every", "every_s", type=click.FloatRange(0, 60), default=0.5, show_default=True, help="Seconds between frames."
+    "--every",
+    "every_s",
+    type=click.FloatRange(0, 60),
+    default=0.5,
+    show_default=True,
+    help="Interval between frames, in seconds.",
 )
-@click.option("--background", is_flag=True, help="Learn what is none of it: the scene without the thing.")
-@click.option("--list", "listing", is_flag=True, help="Show what was taught to the model.")
-@click.option("--forget", metavar="NAME", help="Take a taught class away.")
-@click.option("--export", type=PATH, metavar="FILE", help="Write what was taught to a file.")
+@click.option("--background", is_flag=True, help="Learn the background: the scene without any taught object.")
+@click.option("--list", "listing", is_flag=True, help="List the classes taught to the model.")
+@click.option("--forget", metavar="NAME", help="Remove a taught class.")
+@click.option("--export", type=PATH, metavar="FILE", help="Write the taught classes to a file.")
 @click.option(
-    "--import", "import_", type=PATH, metavar="FILE", help="Take over such a file, in place of what is known."
+    "--import", "import_", type=PATH, metavar="FILE", help="Replace the taught classes by those of such a file."
 )
-@click.option("--state", type=PATH, metavar="DIR", help="Where taught classes are kept.  [default: the state folder]")
-@click.option("--runs", type=PATH, default=Path("runs"), help="Where the newest convert-N/*.tflite is looked for.")
+@click.option("--state", type=PATH, metavar="DIR", help="Folder of the taught classes.  [default: the state folder]")
+@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
 @json_option
 @overwrite_option
 @quiet_option
 def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, **rest: Any) -> None:
-    """Teach a model the class NAME on the device, from a few frames; edgevision run then knows it, too.
+    """Teach a model the class NAME on the device, from a few frames; edgevision run then recognizes it too.
 
-    Frames are added to those a class has; --overwrite learns it anew. The model file is not changed.
+    Frames are added to those of an existing class; --overwrite replaces them. The model file is not changed.
     """
     _refuse_mixture(name, rest)
     from edgevision.model import open_model
@@ -62,7 +71,7 @@ def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
         _list(teacher, rest["as_json"])
     elif rest["forget"] is not None:
         teacher.forget(rest["forget"])
-        click.echo(f"forgot {rest['forget']}; {teacher.model.path} still knows {_names(teacher)}")
+        click.echo(f"removed {rest['forget']}; classes taught to {teacher.model.path}: {_names(teacher)}")
     elif rest["export"] is not None:
         teacher.export(rest["export"], rest["overwrite"])
         click.echo(f"wrote {rest['export']}: {_names(teacher)}")
@@ -73,7 +82,7 @@ def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
 
 
 def _refuse_mixture(name: str | None, rest: dict[str, Any]) -> None:
-    """Exactly one thing to do. Raises UsageError."""
+    """Require exactly one action. Raises UsageError."""
     asked = [
         option
         for option, given in (
@@ -87,9 +96,11 @@ def _refuse_mixture(name: str | None, rest: dict[str, Any]) -> None:
         if given
     ]
     if not asked:
-        raise click.UsageError("say what to teach: edgevision teach NAME --camera 0 (or --list, --background ...)")
+        raise click.UsageError(
+            "nothing to do; name a class: edgevision teach NAME --camera 0 (or give --list, --background ...)"
+        )
     if len(asked) > 1:
-        raise click.UsageError(f"{' and '.join(asked)} are asked for at once; give one")
+        raise click.UsageError(f"{' and '.join(asked)} cannot be combined; give only one")
     if rest["camera"] is not None and rest["source"] is not None:
         raise click.UsageError("give --camera or --source, not both")
 
@@ -103,7 +114,7 @@ def _model_path(given: Path | None, runs: Path) -> Path:
         return require_file(given, "model")
     found = newest(runs, "convert-*/*.tflite")
     if found is None:
-        raise MissingFile(f"which model? none was converted into {runs}/ yet; give one: --model MODEL.tflite")
+        raise MissingFile(f"no model given and none found in {runs}/; give one with --model MODEL.tflite")
     return found
 
 
@@ -113,15 +124,15 @@ def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
     source = _open(teacher.model, rest["camera"], rest["source"])
     count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
     if source.live and not rest["quiet"]:
-        what = "keep it out of sight" if name is None else f"show {name} from several sides"
-        click.echo(f"{source.spec}: {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
+        what = "keep taught objects out of view" if name is None else f"show {name} from several sides"
+        click.echo(f"{source.spec}: taking {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
     with terminal.bar("frames", count, rest["quiet"]) as step:
         lesson = teacher.teach(name, source, count, rest["every_s"], rest["overwrite"], step)
     for note in lesson.notes:
         terminal.note(note, rest["quiet"])
     if source.live and teacher.overlay.background is None:
         terminal.note(
-            f"teach the scene without {name}, too, or everything that this camera sees may look like it: "
+            f"also teach the scene without {name}, or anything this camera sees may be taken for it: "
             "edgevision teach --background",
             rest["quiet"],
         )
@@ -140,7 +151,7 @@ def _tell(lesson: Lesson, teacher: Teacher) -> None:
         fit = lesson.fit
         more = "" if lesson.total == lesson.frames else f" ({lesson.total} in all)"
         click.echo(
-            f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, other things "
+            f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, to other classes "
             f"{fit.rival:.2f}; {teacher.path}"
         )
     click.echo(f"next: edgevision run {shlex.quote(str(teacher.model.path))} --camera 0")
@@ -169,27 +180,29 @@ def _list(teacher: Teacher, as_json: bool) -> None:
                      "background_frames": background})  # fmt: skip
         return
     if not overlay.classes:
-        click.echo(f"nothing was taught to {teacher.model.path} yet; teach it: edgevision teach NAME --camera 0")
+        click.echo(f"no class was taught to {teacher.model.path} yet; teach one: edgevision teach NAME --camera 0")
         return
     rows = [
         (one.name, str(len(one.vectors)), f"{fit.typical:.2f}", f"{fit.rival:.2f}", "yes" if fit.separable else "no")
         for one, fit in zip(overlay.classes, fits.values(), strict=True)
     ]
-    terminal.show(terminal.table(("class", ">frames", ">similarity", ">other things", "told apart"), rows))
-    click.echo(f"{len(rows)} taught to {teacher.model.path}, {background} frames of background: {teacher.path}")
+    terminal.show(terminal.table(("class", ">frames", ">similarity", ">to others", "separable"), rows))
+    click.echo(f"{len(rows)} classes taught to {teacher.model.path}, {background} background frames: {teacher.path}")
 
 
 def _import(teacher: Teacher, path: Path, overwrite: bool) -> None:
     from edgevision.errors import OutputExists
 
     if teacher.overlay.classes and not overwrite:
-        raise OutputExists(f"{_names(teacher)} would be forgotten; give --overwrite if that is meant")
+        raise OutputExists(
+            f"the import would replace these taught classes: {_names(teacher)}; give --overwrite to replace them"
+        )
     teacher.take_over(path)
-    click.echo(f"took over {_names(teacher)} from {path}")
+    click.echo(f"imported {_names(teacher)} from {path}")
 
 
 def _names(teacher: Teacher) -> str:
-    return ", ".join(teacher.overlay.names) or "no taught class"
+    return ", ".join(teacher.overlay.names) or "none"
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def service(machine: ServiceMachine) -> Iterator[Service]:
     said = machine.shell.run(
         f"{machine.edgevision} service install {machine.model} --camera {machine.camera}", timeout_s=1000
     )
-    assert "started: the first frame was recognised" in said
+    assert "started: the first frame was recognized" in said
     yield Service(machine)
     machine.shell.run(f"{machine.edgevision} service uninstall --purge")
     assert machine.shell.try_run("systemctl cat edgevision").returncode != 0
