@@ -1,4 +1,4 @@
-"""Cameras and other sources: what each delivers, what it drops, how it ends, what it says when it cannot be opened."""
+"""Cameras and other sources: frames delivered, frames dropped, ending, and error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgevision.errors import BadInput, BadPicture, CameraLost, MissingFile, Unk
 
 
 class HandClock:
-    """Time that passes only when somebody sleeps."""
+    """A clock that advances only while something sleeps."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -36,10 +36,10 @@ class HandClock:
 
 
 class GatedReader:
-    """Delivers a numbered frame each time it is let."""
+    """Delivers a numbered frame each time the gate is released."""
 
     spec = "gated"
-    description = "a camera under the test's control"
+    description = "a camera controlled by the test"
 
     def __init__(self, count: int | None = None, error: Exception | None = None) -> None:
         self.gate = threading.Semaphore(0)
@@ -63,7 +63,7 @@ class GatedReader:
 
 
 def video(path: Path, count: int, size: tuple[int, int] = (64, 48), fps: float = 25) -> Path:
-    """A film whose frames get brighter."""
+    """Write a video whose frames get brighter."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, size)
     assert writer.isOpened()
     for index in range(count):
@@ -84,10 +84,10 @@ def frames(source: object) -> list[Frame]:
     return found
 
 
-# --- how frames get from the reading thread to the loop
+# --- from the reading thread to the loop
 
 
-def test_newest_frame_wins_and_the_others_are_counted() -> None:
+def test_newest_frame_drops_and_counts_older_frames() -> None:
     reader = GatedReader(count=5)
     camera = NewestFrame(reader, timeout_s=30)
     stream = iter(camera)
@@ -105,13 +105,13 @@ def test_newest_frame_wins_and_the_others_are_counted() -> None:
     assert next(stream, None) is None
 
 
-def test_camera_that_hangs_is_lost() -> None:
+def test_hanging_camera_is_lost() -> None:
     camera = NewestFrame(GatedReader(), timeout_s=0.01)
-    with pytest.raises(CameraLost, match=r"gated delivered no frame for 0\.01 s"):
+    with pytest.raises(CameraLost, match=r"gated sent no frame for 0\.01 s"):
         next(iter(camera))
 
 
-def test_camera_that_fails_is_lost_after_its_last_frame_was_delivered() -> None:
+def test_failing_camera_is_lost_after_delivering_its_last_frame() -> None:
     reader = GatedReader(count=1, error=CameraLost("gone"))
     reader.gate.release(2)
     stream = iter(NewestFrame(reader, timeout_s=30))
@@ -139,20 +139,20 @@ def test_close_before_the_first_frame_frees_the_device() -> None:
     assert list(camera) == []
 
 
-def test_every_frame_drops_nothing_and_reads_no_further_than_its_depth() -> None:
+def test_every_frame_drops_nothing_and_reads_ahead_only_to_its_depth() -> None:
     reader = GatedReader(count=20)
     reader.gate.release(21)
     camera = EveryFrame(reader, depth=2)
     stream = iter(camera)
     assert next(stream).index == 0
-    for _ in range(4):  # the first, two that wait and one that waits for room
+    for _ in range(4):  # the first, two in the queue and one waiting for space
         reader.taken.acquire()
     assert not reader.taken.acquire(timeout=0.05)
     assert [frame.index for frame in stream] == list(range(1, 20))
     assert camera.dropped == 0
 
 
-def test_every_frame_can_be_closed_while_its_reader_waits() -> None:
+def test_every_frame_closes_while_its_reader_waits() -> None:
     reader = GatedReader(count=20)
     reader.gate.release(21)
     camera = EveryFrame(reader, depth=1)
@@ -164,7 +164,7 @@ def test_every_frame_can_be_closed_while_its_reader_waits() -> None:
 # --- test:
 
 
-def test_pattern_moves_and_is_paced_by_its_clock() -> None:
+def test_pattern_moves_at_the_rate_of_its_clock() -> None:
     hand = HandClock()
     reader = PatternReader("test:", 64, 48, 10.0, hand.clock())
     first, second, third = reader.read(), reader.read(), reader.read()
@@ -175,7 +175,7 @@ def test_pattern_moves_and_is_paced_by_its_clock() -> None:
     assert not np.array_equal(first.pixels, second.pixels)
 
 
-def test_pattern_read_late_does_not_catch_up() -> None:
+def test_late_read_of_the_pattern_does_not_catch_up() -> None:
     hand = HandClock()
     reader = PatternReader("test:", 64, 48, 10.0, hand.clock())
     reader.read()
@@ -206,7 +206,7 @@ def test_pattern_specs(spec: str, size: tuple[int, int], live: bool) -> None:
 
 
 @pytest.mark.parametrize("spec", ["test:wide", "test:0x0", "test:99999x10", "test:640x480@0", "test:640x480@9999"])
-def test_pattern_specs_that_make_no_sense(spec: str) -> None:
+def test_invalid_pattern_specs_are_rejected(spec: str) -> None:
     with pytest.raises(BadInput, match=spec):
         open_camera(spec)
 
@@ -223,7 +223,7 @@ def test_video_delivers_every_frame_with_its_position(tmp_path: Path) -> None:
     assert found[0].pixels.mean() < 10 < 230 < found[-1].pixels.mean()
 
 
-def test_video_keeps_its_colours(tmp_path: Path) -> None:
+def test_video_keeps_its_colors(tmp_path: Path) -> None:
     path = tmp_path / "blue.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
     writer.write(np.full((48, 64, 3), (255, 0, 0), np.uint8))
@@ -235,7 +235,7 @@ def test_video_keeps_its_colours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["film.avi", "film.mp4", "notes.txt", "film"])
 @pytest.mark.parametrize("data", [b"", b"hello, I am no film\n" * 200, bytes(range(256)) * 40])
-def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, name: str, data: bytes) -> None:
+def test_file_that_is_not_a_video_gives_a_one_line_error(tmp_path: Path, name: str, data: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(BadInput, match="as a video") as caught:
@@ -244,7 +244,7 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path: Path, name: str, data: b
     assert "\n" not in str(caught.value)
 
 
-def test_video_cut_off_in_the_middle_delivers_what_is_there(tmp_path: Path) -> None:
+def test_truncated_video_delivers_the_frames_it_has(tmp_path: Path) -> None:
     path = video(tmp_path / "film.avi", 40)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     *found, end = open_source(str(path))
@@ -255,7 +255,7 @@ def test_video_cut_off_in_the_middle_delivers_what_is_there(tmp_path: Path) -> N
     assert f"film.avi ends after {len(found)} of 40 frames" in end.message
 
 
-def test_folder_delivers_every_picture_in_order_and_an_error_for_a_bad_one(tmp_path: Path) -> None:
+def test_folder_delivers_images_in_order_and_an_error_for_a_bad_one(tmp_path: Path) -> None:
     names = ["b.png", "a/2.png", "a/1.png", "c.png"]
     for value, name in enumerate(names):
         picture(tmp_path / name, value * 50)
@@ -274,33 +274,33 @@ def test_folder_delivers_every_picture_in_order_and_an_error_for_a_bad_one(tmp_p
     assert camera.dropped == 0
 
 
-def test_pattern_names_pictures(tmp_path: Path) -> None:
+def test_glob_pattern_selects_images(tmp_path: Path) -> None:
     for value, name in enumerate(["b.png", "a/1.png", "a/2.png", "a/2.txt"]):
         picture(tmp_path / name, value * 50)
     found = frames(open_source(str(tmp_path / "**" / "*[12].*")))
     assert [Path(item.source).name for item in found] == ["1.png", "2.png"]
-    with pytest.raises(BadInput, match=r"no picture is named by '.*\.jpg'"):
+    with pytest.raises(BadInput, match=r"no image matches '.*\.jpg'"):
         open_source(str(tmp_path / "*.jpg"))
-    picture(tmp_path / "[1].png", 7)  # a file of this very name comes first
+    picture(tmp_path / "[1].png", 7)  # a file with exactly this name takes precedence
     (frame,) = frames(open_source(str(tmp_path / "[1].png")))
     assert frame.source.endswith("[1].png")
 
 
-def test_one_picture(tmp_path: Path) -> None:
+def test_single_image(tmp_path: Path) -> None:
     (frame,) = frames(open_source(str(picture(tmp_path / "one.png", 7))))
     assert (frame.width, frame.height, frame.source) == (12, 8, str(tmp_path / "one.png"))
 
 
-def test_one_damaged_picture_is_an_error(tmp_path: Path) -> None:
+def test_single_damaged_image_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "one.jpg"
     path.write_bytes(b"hello")
     with pytest.raises(BadPicture, match=r"one\.jpg"):
         open_source(str(path))
 
 
-def test_folder_without_pictures(tmp_path: Path) -> None:
+def test_folder_without_images_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(BadInput, match="no pictures in"):
+    with pytest.raises(BadInput, match="no images found in"):
         open_source(str(tmp_path))
 
 
@@ -313,7 +313,7 @@ def test_pipe_is_not_opened_as_a_video(tmp_path: Path) -> None:
 # --- what a user types
 
 
-def test_every_line_of_the_table_leads_to_a_function() -> None:
+def test_every_prefix_maps_to_a_function() -> None:
     from importlib import import_module
 
     for target in PREFIXES.values():
@@ -326,24 +326,24 @@ def test_every_line_of_the_table_leads_to_a_function() -> None:
     [
         ("absent.avi", MissingFile, "no such file or folder: absent.avi"),
         ("0", MissingFile, "--camera 0"),
-        ("http://", BadInput, "no complete URL"),
+        ("http://", BadInput, "the host is missing"),
         ("fake:boom", BadInput, "unknown step 'boom'"),
     ],
 )
-def test_sources_that_are_not_there(spec: str, error: type[Exception], said: str) -> None:
+def test_missing_sources_are_rejected(spec: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         open_source(spec)
 
 
-def test_cameras_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no such camera: 'tset:'.*did you mean 'test'"):
+def test_missing_cameras_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"unknown camera 'tset:'.*did you mean 'test'"):
         open_camera("tset:")
     path = video(tmp_path / "film.avi", 2)
     with pytest.raises(BadInput, match="--source"):
         open_camera(str(path))
 
 
-def test_file_named_like_a_spec_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_named_like_a_spec_is_opened_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "test:" / "one.png")
     assert len(frames(open_source("test:"))) == 1
@@ -352,7 +352,7 @@ def test_file_named_like_a_spec_is_a_file(tmp_path: Path, monkeypatch: pytest.Mo
 # --- the fake camera
 
 
-def test_fake_camera_does_what_its_script_says() -> None:
+def test_fake_camera_follows_its_script() -> None:
     hand = HandClock()
     camera = FakeCamera("ok*2,frozen,garbled,wrong_size,unreadable,slow,lost", size=(64, 48), clock=hand.clock())
     found = []
@@ -376,6 +376,6 @@ def test_fake_camera_opens_by_its_spec() -> None:
 
 
 @pytest.mark.parametrize("script", ["", "ok*", "ok*0", "ok*x", "ok,,ok", "okk"])
-def test_bad_scripts(script: str) -> None:
+def test_invalid_scripts_are_rejected(script: str) -> None:
     with pytest.raises(BadInput):
         FakeCamera(script)

@@ -1,4 +1,4 @@
-"""CSI cameras through picamera2, played by the test: what is asked for, what is read back, and what is made of it."""
+"""CSI cameras through a fake picamera2: what is requested, what is read back, and how it is used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Plug = Callable[[Machine], Machine]
 
 @pytest.fixture
 def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
-    """Makes ``import picamera2`` give a machine's cameras."""
+    """Return a function that makes ``import picamera2`` provide a machine's cameras."""
 
     def plug(machine: Machine) -> Machine:
         monkeypatch.setitem(sys.modules, "picamera2", machine.module())
@@ -54,7 +54,7 @@ def as_rgb(frame: Frame) -> np.ndarray:
 
 @pytest.mark.parametrize("padding", [0, 64])
 @pytest.mark.parametrize("name", ["RGB888", "BGR888", "XBGR8888", "XRGB8888", "NV12", "YUV420"])
-def test_colours_are_right_in_every_format_that_may_be_given(plug: Plug, name: str, padding: int) -> None:
+def test_colors_are_right_in_every_format_picamera2_may_grant(plug: Plug, name: str, padding: int) -> None:
     plug(Machine(format=name, padding=padding))
     frame, description = first(Wanted(width=64, height=48))
     assert (frame.width, frame.height) == (64, 48)
@@ -62,7 +62,7 @@ def test_colours_are_right_in_every_format_that_may_be_given(plug: Plug, name: s
     assert name in description
 
 
-def test_whole_field_of_view_is_asked_for(plug: Plug) -> None:
+def test_whole_field_of_view_is_requested(plug: Plug) -> None:
     machine = plug(Machine())
     frame, _ = first()
     assert (frame.width, frame.height) == (1280, 962)
@@ -70,7 +70,7 @@ def test_whole_field_of_view_is_asked_for(plug: Plug) -> None:
     assert machine.configured[-1]["controls"] == {"FrameRate": 30.0}
 
 
-def test_older_picamera2_without_sensor_modes(plug: Plug) -> None:
+def test_older_picamera2_without_sensor_modes_works(plug: Plug) -> None:
     machine = plug(Machine(refuses=("sensor",)))
     first(Wanted(fps=10))
     assert "sensor" not in machine.configured[-1]
@@ -80,7 +80,7 @@ def test_older_picamera2_without_sensor_modes(plug: Plug) -> None:
 RULE = Rule(96, 96)
 
 
-def test_scaled_stream_is_used_where_it_is_what_was_asked_for(plug: Plug) -> None:
+def test_lores_stream_is_used_if_granted_as_requested(plug: Plug) -> None:
     plug(Machine())
     frame, description = first(Wanted(width=640, height=480, rule=RULE))
     assert (frame.width, frame.height, frame.reduced) == (160, 120, 4)
@@ -96,14 +96,14 @@ def test_scaled_stream_is_used_where_it_is_what_was_asked_for(plug: Plug) -> Non
         Machine(refuses=("lores",)),
     ],
 )
-def test_whole_stream_is_used_where_the_scaled_one_is_something_else(plug: Plug, machine: Machine) -> None:
+def test_main_stream_is_used_if_the_lores_one_differs(plug: Plug, machine: Machine) -> None:
     plug(machine)
     frame, _ = first(Wanted(width=640, height=480, rule=RULE))
     assert (frame.width, frame.height, frame.reduced) == (640, 480, 1)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0.25, 0.25), (-5.0, 0.0), (3600.0, 0.0)])
-def test_capture_time_is_the_sensors_on_our_clock(plug: Plug, age: float, expected: float) -> None:
+def test_capture_time_is_the_sensor_timestamp_on_our_clock(plug: Plug, age: float, expected: float) -> None:
     plug(Machine(boottime_ahead_s=age))
     frame, _ = first(Wanted(width=64, height=48))
     assert frame.captured_at is not None
@@ -113,15 +113,15 @@ def test_capture_time_is_the_sensors_on_our_clock(plug: Plug, age: float, expect
 def test_every_request_is_released(plug: Plug) -> None:
     machine = plug(Machine(frames=5))
     source = open_picamera("picamera:0", SYSTEM, Wanted(width=64, height=48))
-    with pytest.raises(CameraLost, match="picamera:0 gives no more frames: timed out"):
+    with pytest.raises(CameraLost, match="picamera:0 stopped sending frames: timed out"):
         list(source)
     source.close()
     assert (machine.captured, machine.released, machine.closed) == (5, 5, 1)
 
 
-def test_request_whose_metadata_cannot_be_read_is_released_too(plug: Plug) -> None:
+def test_request_with_unreadable_metadata_is_released(plug: Plug) -> None:
     machine = plug(Machine(broken_metadata=True))
-    with pytest.raises(CameraError, match="cannot be read: no metadata"):
+    with pytest.raises(CameraError, match="sent an unreadable frame: no metadata"):
         open_picamera("picamera:0")
     assert (machine.captured, machine.released, machine.closed) == (1, 1, 1)
 
@@ -133,30 +133,30 @@ def test_request_whose_metadata_cannot_be_read_is_released_too(plug: Plug) -> No
         ("no tuning file\nand more", r"cannot open picamera:0 \(imx219\): no tuning file$"),
     ],
 )
-def test_camera_that_cannot_be_opened(plug: Plug, fault: str, said: str) -> None:
+def test_camera_that_cannot_be_opened_gives_the_cause(plug: Plug, fault: str, said: str) -> None:
     plug(Machine(fault=fault))
     with pytest.raises(CameraError, match=said):
         open_picamera("picamera:0")
 
 
-def test_camera_not_detected(plug: Plug) -> None:
+def test_undetected_camera_gives_a_hint_about_its_cable(plug: Plug) -> None:
     plug(Machine(cameras=[]))
     with pytest.raises(CameraError, match="ribbon cable"):
         open_picamera("picamera:0")
 
 
-def test_camera_by_its_identity(plug: Plug) -> None:
+def test_camera_opens_by_its_libcamera_id(plug: Plug) -> None:
     left, right = camera("imx219", "/base/i2c@1/imx219@10"), camera("imx708", "/base/i2c@2/imx708@1a")
     plug(Machine(cameras=[left, right]))
     source = open_picamera("picamera:/base/i2c@2/imx708@1a")
     assert source.spec == "picamera:1"
     assert "imx708" in str(getattr(source, "description", ""))
     source.close()
-    with pytest.raises(CameraError, match=r"there are picamera:0 \(imx219\), picamera:1 \(imx708\)"):
+    with pytest.raises(CameraError, match=r"available cameras: picamera:0 \(imx219\), picamera:1 \(imx708\)"):
         open_picamera("picamera:7")
 
 
-def test_lost_camera_is_found_again(plug: Plug) -> None:
+def test_lost_camera_reconnects(plug: Plug) -> None:
     machine = plug(Machine(frames=4))
     source = open_camera("picamera:0", wanted=Wanted(width=64, height=48, frozen_s=0))
     kinds = []
@@ -170,7 +170,7 @@ def test_lost_camera_is_found_again(plug: Plug) -> None:
     assert kinds[-2:] == ["camera_lost", "camera_back"]
 
 
-def test_picamera2_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picamera2_that_fails_to_import_gives_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def find_spec(self, name: str, *_: object) -> None:
             if name == "picamera2":
@@ -184,18 +184,18 @@ def test_picamera2_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2")
-def test_picamera2_that_is_not_installed() -> None:
+def test_missing_picamera2_gives_the_install_command() -> None:
     with pytest.raises(MissingDependency, match="apt install python3-picamera2"):
         open_camera("picamera:0")
 
 
-# --- numbers
+# --- camera numbers
 
 
-RAW_NODE = Node(Path("/dev/video0"), "unicam", "platform", "the raw data of a CSI camera, no pictures", "unicam")
+RAW_NODE = Node(Path("/dev/video0"), "unicam", "platform", "raw data of a CSI camera, not images", "unicam")
 
 
-def test_cameras_of_libcamera_come_first(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libcamera_cameras_are_numbered_first(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
     usb = camera("C920", "/base/soc/usb@7e980000-1.2:1.0-046d:0825")
     plug(Machine(cameras=[camera("imx219", "/base/i2c/imx219@10"), usb]))
     asked = []
@@ -207,7 +207,7 @@ def test_cameras_of_libcamera_come_first(plug: Plug, monkeypatch: pytest.MonkeyP
     assert asked == [0]
 
 
-def test_camera_zero_of_a_pi_is_not_its_raw_node(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_camera_zero_on_a_pi_is_not_the_raw_node(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(v4l2_opening, "nodes", lambda: [RAW_NODE])
     plug(Machine())
     source = open_camera("0", wanted=Wanted(width=64, height=48))
@@ -217,13 +217,11 @@ def test_camera_zero_of_a_pi_is_not_its_raw_node(plug: Plug, monkeypatch: pytest
 
 
 @pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="this machine has picamera2")
-def test_what_to_install_is_said_where_there_is_a_csi_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csi_camera_without_picamera2_gives_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpicam, "program", lambda: None)
     monkeypatch.setattr(v4l2_opening, "nodes", lambda: [RAW_NODE])
     monkeypatch.setattr(libcamera, "nodes", lambda: [RAW_NODE])
-    with pytest.raises(
-        CameraError, match=r"no usable camera 0.*unicam: the raw data of a CSI camera.*python3-picamera2"
-    ):
+    with pytest.raises(CameraError, match=r"camera 0 not found.*unicam: raw data of a CSI camera.*python3-picamera2"):
         open_camera("0")
 
 
@@ -267,7 +265,7 @@ time.sleep(60)
 
 @pytest.fixture
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Puts an executable rpicam-vid on the path; gives the file it notes its arguments in."""
+    """Return a function that puts an executable rpicam-vid on PATH and returns the log of its arguments."""
 
     def child(frames: int = 1000, fault: str = "", name: str = "rpicam-vid") -> Path:
         folder, log = tmp_path / "bin", tmp_path / "log"
@@ -282,7 +280,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
     return child
 
 
-def test_listing_of_rpicam() -> None:
+def test_camera_list_of_rpicam_is_parsed() -> None:
     first, second = rpicam.parse_list(LISTING)
     assert (first.number, first.name, first.spec, first.size) == (0, "imx219", "rpicam:0", (3280, 2464))
     assert first.identity == "/base/soc/i2c0mux/i2c@1/imx219@10"
@@ -299,7 +297,9 @@ def test_listing_of_rpicam() -> None:
         (Wanted(width=600, height=401), (600, 401), "--width 640 --height 402 --framerate 30"),
     ],
 )
-def test_frames_of_rpicam(child: Callable[..., Path], wanted: Wanted, size: tuple[int, int], asked: str) -> None:
+def test_rpicam_delivers_frames_of_the_requested_size(
+    child: Callable[..., Path], wanted: Wanted, size: tuple[int, int], asked: str
+) -> None:
     log = child(name="rpicam-vid")
     source = rpicam.open_rpicam("rpicam:0", SYSTEM, wanted)
     frame = next(iter(source))
@@ -313,7 +313,7 @@ def test_frames_of_rpicam(child: Callable[..., Path], wanted: Wanted, size: tupl
     assert arguments.startswith("--camera 0 --timeout 0 --nopreview --codec yuv420")
 
 
-def test_child_ends_when_the_camera_is_closed(child: Callable[..., Path]) -> None:
+def test_closing_the_camera_ends_the_child(child: Callable[..., Path]) -> None:
     child(frames=1)  # then it hangs
     with pytest.MonkeyPatch.context() as patch:
         started: list[subprocess.Popen[bytes]] = []
@@ -338,29 +338,32 @@ def test_child_ends_when_the_camera_is_closed(child: Callable[..., Path]) -> Non
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("ERROR: *** no cameras available ***", "rpicam-vid ended with status 255: no camera is connected"),
-        ("ERROR: *** failed to acquire camera /base: Device or resource busy ***", "another program uses the camera"),
+        ("ERROR: *** no cameras available ***", "rpicam-vid ended with status 255: no camera detected"),
+        (
+            "ERROR: *** failed to acquire camera /base: Device or resource busy ***",
+            "the camera is in use by another program",
+        ),
         ("INFO: nothing\nERROR: *** Camera frontend has timed out! ***\nINFO: bye", "Camera frontend has timed out"),
     ],
 )
-def test_what_the_child_says_becomes_one_line(child: Callable[..., Path], fault: str, said: str) -> None:
+def test_child_output_becomes_a_one_line_error(child: Callable[..., Path], fault: str, said: str) -> None:
     child(frames=0, fault=fault)
     with pytest.raises(CameraLost, match=said) as caught:
         rpicam.open_rpicam("rpicam:0")
     assert "\n" not in str(caught.value)
 
 
-def test_child_that_delivers_nothing_is_ended(child: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_without_frames_is_ended(child: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     child(frames=0)  # and then it hangs
     monkeypatch.setattr(rpicam, "FIRST_FRAME_S", 0.5)
-    with pytest.raises(CameraError, match=r"rpicam:0 delivered no frame within 0\.5 s"):
+    with pytest.raises(CameraError, match=r"rpicam:0 sent no frame within 0\.5 s"):
         rpicam.open_rpicam("rpicam:0")
 
 
-def test_older_name_of_the_program(child: Callable[..., Path]) -> None:
+def test_older_program_name_works(child: Callable[..., Path]) -> None:
     child(name="libcamera-vid")
     assert str(rpicam.program()).endswith("libcamera-vid")
-    with pytest.raises(CameraError, match=r"rpicam-vid sees rpicam:0 \(imx219\), rpicam:1 \(imx708_wide\)"):
+    with pytest.raises(CameraError, match=r"available cameras: rpicam:0 \(imx219\), rpicam:1 \(imx708_wide\)"):
         rpicam.open_rpicam("rpicam:9")
 
 
@@ -373,7 +376,7 @@ def test_rpicam_is_camera_zero_without_picamera2(child: Callable[..., Path]) -> 
     source.close()
 
 
-def test_listing_names_the_modes_of_a_sensor_that_rpicam_knows(plug: Plug, child: Callable[..., Path]) -> None:
+def test_listing_includes_sensor_modes_from_rpicam(plug: Plug, child: Callable[..., Path]) -> None:
     child()
     plug(Machine())
     (listed,) = look([]).cameras
@@ -381,7 +384,7 @@ def test_listing_names_the_modes_of_a_sensor_that_rpicam_knows(plug: Plug, child
     assert summary(listed) == "any size; sensor 640x480 at 206.65 frames/s, 1640x1232 at 41.85 frames/s"
 
 
-def test_rpicam_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_rpicam_gives_the_install_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CameraError, match="apt install rpicam-apps-lite"):
         open_camera("rpicam:0")

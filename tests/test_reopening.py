@@ -1,4 +1,4 @@
-"""Live sources that are lost, freeze, hang and come back: what is said, what is waited for, what is never passed on."""
+"""Live sources that are lost, freeze, hang and come back: events, waits, and frames that are withheld."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgevision.errors import CameraError, CameraGone, CameraLost, EdgeVisionErr
 
 
 class HandClock:
-    """Time that passes only when somebody waits, and remembers how long."""
+    """A clock that advances only during waits, and records them."""
 
     def __init__(self) -> None:
         self.now, self.waits = 100.0, list[float]()
@@ -35,9 +35,9 @@ class HandClock:
 
 
 class Played:
-    """A live source that plays a list: frames' first bytes, notices, exceptions."""
+    """A live source that plays a list of pixel values, unreadable items and exceptions."""
 
-    live, spec, description, dropped = True, "played", "a camera under the test's control", 0
+    live, spec, description, dropped = True, "played", "a camera controlled by the test", 0
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Played:
 
 
 def play(hand: HandClock, *lives: list[int | Unreadable | Exception] | Exception, **how: object) -> Reopening:
-    """A camera of several lives; an exception in the place of one: it cannot be opened then."""
+    """Return a camera that is opened once per life; an exception as a life means that opening fails."""
     sources = iter([life if isinstance(life, Exception) else Played(life, hand, **how) for life in lives])  # type: ignore[arg-type]
 
     def again() -> Played:
@@ -78,7 +78,7 @@ def play(hand: HandClock, *lives: list[int | Unreadable | Exception] | Exception
 
 
 def told(camera: Reopening) -> list[int | str]:
-    """Frames as their first byte, notices as their kind, until it ends or is gone."""
+    """Return frames as their first byte and events as their kind, until the end or CameraGone."""
     found: list[int | str] = []
     try:
         for item in camera:
@@ -97,7 +97,7 @@ def told(camera: Reopening) -> list[int | str]:
 LOST = CameraLost("unplugged")
 
 
-def test_lost_camera_comes_back_and_goes_on_counting() -> None:
+def test_lost_camera_comes_back_and_continues_counting() -> None:
     hand = HandClock()
     camera = play(
         hand, [1, 2, LOST], CameraError("not there"), CameraError("not there"), [3, Unreadable(1, "p", "no"), 4]
@@ -111,64 +111,64 @@ def test_lost_camera_comes_back_and_goes_on_counting() -> None:
     assert camera.reconnects == 1
 
 
-def test_waits_grow_to_the_longest_and_stay() -> None:
+def test_delays_grow_to_the_maximum_and_stay_there() -> None:
     hand = HandClock()
     camera = play(hand, [1, LOST], *[CameraError("not there")] * 9, [2])
     assert told(camera) == [1, "camera_lost", "camera_back", 2]
     assert tuple(hand.waits) == (*DELAYS_S, 30.0, 30.0, 30.0, 30.0)
 
 
-def test_camera_that_opens_and_delivers_nothing_is_not_back() -> None:
+def test_camera_that_opens_without_frames_is_not_back() -> None:
     hand = HandClock()
     camera = play(hand, [1, LOST], [LOST], [LOST], [2, 3])
     assert told(camera) == [1, "camera_lost", "camera_back", 2, 3]
     assert camera.reconnects == 1
 
 
-def test_camera_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
+def test_unsteady_camera_is_reopened_after_growing_delays() -> None:
     hand = HandClock()
     assert told(play(hand, [1, LOST], [2, LOST], [3, LOST], [4])).count("camera_lost") == 3
     assert hand.waits == [1, 2, 4]
 
 
-def test_camera_that_worked_for_long_is_not_waited_for_longer() -> None:
+def test_steady_camera_is_reopened_after_the_shortest_delay() -> None:
     hand = HandClock()
     steady: list[int | Unreadable | Exception] = [*range(2, 2 + int(STEADY_S) + 1), LOST]
     told(play(hand, [1, LOST], steady, [1]))
     assert hand.waits == [1, 1]
 
 
-def test_repeated_frames_of_a_sensor_are_not_passed_on_as_new() -> None:
+def test_repeated_frames_of_a_sensor_are_withheld() -> None:
     hand = HandClock()
     camera = play(hand, [1, 2, 2, 3, 3, 4])
     assert told(camera) == [1, 2, 3, 4]
     assert camera.dropped == 2
 
 
-def test_frozen_sensor_is_said_and_opened_again() -> None:
+def test_frozen_sensor_is_reported_and_reopened() -> None:
     hand = HandClock()
     camera = play(hand, [1, 2, 2, 2, 2, 2, 9], [3, 4])
     assert told(camera) == [1, 2, "camera_frozen", "camera_back", 3, 4]
     assert camera.reconnects == 1
 
 
-def test_scene_that_stands_still_is_believed_after_one_reopening_until_it_changes() -> None:
+def test_still_scene_is_accepted_after_one_reopening_until_it_changes() -> None:
     hand = HandClock()
     camera = play(hand, [1, 2, 2, 2, 2], [2, 2, 2, 2, 2, 2, 3, 3, 4])
     assert told(camera) == [1, 2, "camera_frozen", "camera_back", 2, 2, 2, 2, 2, 2, 3, 4]
 
 
-def test_stream_may_repeat_frames_until_they_are_frozen() -> None:
+def test_stream_may_repeat_frames_until_the_freeze_timeout() -> None:
     hand = HandClock()
     camera = play(hand, [1, 1, 2, 2, 2, 2], [3], may_repeat=True)
     assert told(camera) == [1, 1, 2, 2, 2, "camera_frozen", "camera_back", 3]
 
 
-def test_watching_for_frozen_frames_can_be_off() -> None:
+def test_freeze_detection_can_be_disabled() -> None:
     assert told(play(HandClock(), [1, *[2] * 50], frozen_s=0)) == [1, *[2] * 50]
 
 
-def test_frames_that_differ_in_one_byte_are_two() -> None:
+def test_frames_that_differ_in_one_byte_are_distinct() -> None:
     hand = HandClock()
     one, two = np.zeros((40, 8, 3), np.uint8), np.zeros((40, 8, 3), np.uint8)
     two[37, 5, 1] = 1
@@ -183,18 +183,18 @@ def test_frames_that_differ_in_one_byte_are_two() -> None:
     assert [item.index for item in camera if isinstance(item, Frame)] == [0, 1]
 
 
-def test_gone_for_good_is_not_waited_for() -> None:
+def test_camera_gone_for_good_is_not_reopened() -> None:
     hand = HandClock()
     assert told(play(hand, [1, CameraGone("for good")])) == [1, "gone"]
     assert hand.waits == []
 
 
 @pytest.mark.parametrize("error", [CameraError("busy"), EdgeVisionError("something else"), CameraLost("again")])
-def test_whatever_is_wrong_when_it_is_opened_again_is_tried_again(error: Exception) -> None:
+def test_any_error_while_reopening_is_retried(error: Exception) -> None:
     assert told(play(HandClock(), [1, LOST], error, [2])) == [1, "camera_lost", "camera_back", 2]
 
 
-def test_old_sources_are_closed() -> None:
+def test_replaced_sources_are_closed() -> None:
     hand = HandClock()
     lives = [Played([1, LOST], hand), Played([2, LOST], hand), Played([3], hand)]
     rest = iter(lives[1:])
@@ -205,11 +205,11 @@ def test_old_sources_are_closed() -> None:
     assert lives[2].closed == 1
 
 
-# --- nothing that is waited for keeps the loop from ending
+# --- no wait keeps the loop from ending
 
 
 def ends(camera: Reopening, when: threading.Event) -> list[object]:
-    """What came until ``close``, which another thread calls once ``when`` is set."""
+    """Return what arrived until ``close``, which another thread calls once ``when`` is set."""
     found: list[object] = []
     reader = threading.Thread(target=lambda: found.extend(camera), daemon=True)
     reader.start()
@@ -232,7 +232,7 @@ def test_close_ends_the_wait_between_attempts() -> None:
     assert [type(item) for item in ends(camera, waiting)] == [Frame, Notice]
 
 
-def test_close_ends_an_attempt_that_hangs_and_what_opens_too_late_is_closed() -> None:
+def test_close_ends_a_hanging_attempt_and_a_late_source_is_closed() -> None:
     hand = HandClock()
     trying, go_on, late = threading.Event(), threading.Event(), Played([2], hand)
     closed = threading.Event()
@@ -249,7 +249,7 @@ def test_close_ends_an_attempt_that_hangs_and_what_opens_too_late_is_closed() ->
     assert closed.wait(30)
 
 
-def test_opening_that_hangs_can_be_given_up() -> None:
+def test_hanging_open_can_be_abandoned() -> None:
     hang = threading.Event()
     opening: Opening[Played] = Opening(lambda: hang.wait(30) and None, "it")  # type: ignore[arg-type,return-value]
     with pytest.raises(TimeoutError):
@@ -258,15 +258,15 @@ def test_opening_that_hangs_can_be_given_up() -> None:
     hang.set()
 
 
-def test_opening_hands_on_what_went_wrong() -> None:
+def test_failed_open_raises_its_error() -> None:
     def fail() -> Played:
-        raise CameraError("no such camera")
+        raise CameraError("not there")
 
-    with pytest.raises(CameraError, match="no such camera"):
+    with pytest.raises(CameraError, match="not there"):
         Opening(fail, "it").wait()
 
 
-# --- the fakes' faults, through the door a user opens
+# --- faults of the fake camera, through the public function
 
 
 def kinds(spec: str, hand: HandClock) -> list[str]:
@@ -284,22 +284,22 @@ def kinds(spec: str, hand: HandClock) -> list[str]:
         ("ok,frozen*3,ok", ["Frame", "Frame"]),
     ],
 )
-def test_faults_of_the_fake_camera(script: str, expected: list[str]) -> None:
+def test_fake_camera_faults_are_handled(script: str, expected: list[str]) -> None:
     assert kinds(f"fake:{script}", HandClock()) == expected
 
 
-def test_fake_camera_that_freezes_is_opened_again_and_then_believed() -> None:
+def test_frozen_fake_camera_is_reopened_and_then_accepted() -> None:
     found = kinds("fake:ok*2,frozen*90,ok", HandClock())
     assert found[:4] == ["Frame", "Frame", "camera_frozen", "camera_back"]
     assert set(found[4:]) == {"Frame"}
 
 
-def test_lost_as_the_last_step_is_for_good() -> None:
+def test_lost_as_the_last_step_is_final() -> None:
     with pytest.raises(CameraGone, match="is lost, as scripted"):
         list(open_camera("fake:ok,lost", HandClock().clock))
 
 
-def test_fake_camera_by_itself_goes_on_with_its_script_when_opened_again() -> None:
+def test_reopened_fake_camera_continues_its_script() -> None:
     camera = FakeCamera("ok,lost,ok*2")
     with pytest.raises(CameraLost):
         list(camera)

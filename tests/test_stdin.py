@@ -1,4 +1,4 @@
-"""Frames on standard input: JPEGs however they are strung together, raw frames in every layout, and what is cut off."""
+"""Frames on standard input: JPEGs in any arrangement, raw frames in every layout, and truncated input."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ JPEGS = [jpeg(index) for index in range(4)]
 
 
 def with_thumbnail(data: bytes) -> bytes:
-    """A JPEG that carries another one, start and end included, in an application segment, as cameras write them."""
+    """Return a JPEG with a complete thumbnail JPEG in an application segment, as cameras write them."""
     inner = jpeg(9, (16, 16))
     return data[:2] + b"\xff\xe1" + (len(inner) + 2).to_bytes(2, "big") + inner + data[2:]
 
 
 def progressive() -> bytes:
-    """Several scans with tables between them."""
+    """Return a JPEG with several scans and tables between them."""
     pixels = cv2.imdecode(np.frombuffer(JPEGS[0], np.uint8), cv2.IMREAD_COLOR)  # noqa: TID251
     good, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2])
     assert good
@@ -57,7 +57,7 @@ def split(data: bytes, *cuts: int) -> list[bytes]:
 
 
 @given(st.lists(st.integers(0, sum(map(len, JPEGS)) + 200), max_size=6))
-def test_jpegs_are_found_however_the_bytes_arrive(cuts: list[int]) -> None:
+def test_jpegs_are_found_however_the_bytes_are_split(cuts: list[int]) -> None:
     head = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n"
     stream = b"".join(head + data + b"\r\n" for data in JPEGS)
     assert split(stream, *cuts) == JPEGS
@@ -70,7 +70,7 @@ def test_odd_jpegs_stay_whole(data: bytes) -> None:
     assert split(b"junk" + data + JPEGS[2], *range(1, 200, 7)) == [data, JPEGS[2]]
 
 
-def test_jpeg_cut_off_ends_where_the_next_one_begins() -> None:
+def test_truncated_jpeg_ends_where_the_next_one_begins() -> None:
     head = b"\r\n--frame\r\n\r\n"
     for cut in (len(JPEGS[0]) * 3 // 4, len(JPEGS[0]) - 40, len(JPEGS[0]) - 1):
         first, second = split(JPEGS[0][:cut] + head + JPEGS[1])
@@ -79,7 +79,7 @@ def test_jpeg_cut_off_ends_where_the_next_one_begins() -> None:
 
 
 @given(st.binary(max_size=400), st.integers(0, 400))
-def test_any_bytes_are_survived(data: bytes, cut: int) -> None:
+def test_splitter_accepts_any_bytes(data: bytes, cut: int) -> None:
     splitter = JpegSplitter()
     for part in (data[:cut], b"\xff\xd8\xff", data[cut:], b"\xff\xd8\xff\xda\x00\x02", data):
         assert all(one.startswith(b"\xff\xd8\xff") for one in splitter.feed(part))
@@ -91,12 +91,12 @@ def test_bytes_without_an_end_do_not_fill_the_memory() -> None:
     assert list(splitter.feed(JPEGS[0])) == [JPEGS[0]]
 
 
-# --- through the door
+# --- through the public function
 
 
 @contextmanager
 def piped(data: bytes, spec: str = "-", live: bool = False, wanted: Wanted = ANY) -> Iterator[object]:
-    """A source on a pipe into which a thread writes."""
+    """Open a source on a pipe that a thread writes to."""
     read_end, write_end = os.pipe()
 
     def write() -> None:
@@ -125,14 +125,14 @@ def test_every_jpeg_becomes_a_frame() -> None:
         assert item.captured_at is None
 
 
-def test_last_jpeg_cut_off_is_unreadable_not_gray() -> None:
+def test_truncated_last_jpeg_is_unreadable_not_gray() -> None:
     first, second = items(JPEGS[0] + JPEGS[1][:-60])
     assert isinstance(first, Frame)
     assert isinstance(second, Unreadable)
     assert "truncated" in second.message
 
 
-def test_damaged_jpeg_among_others_is_one_error() -> None:
+def test_damaged_jpeg_among_others_gives_one_error() -> None:
     broken = JPEGS[1][:2] + b"\xff\xc0\x00\x04ab" + b"\xff\xd9"
     assert [type(item) for item in items(JPEGS[0] + broken + JPEGS[2])] == [Frame, Unreadable, Frame]
 
@@ -143,35 +143,35 @@ def test_jpegs_are_decoded_no_larger_than_the_model_needs() -> None:
     assert [(item.width, item.height, item.reduced) for item in found] == [(160, 120, 4), (160, 120, 4), (160, 120, 2)]
 
 
-def test_size_of_a_jpeg() -> None:
+def test_jpeg_size_is_read_from_the_header() -> None:
     assert jpeg_size(with_thumbnail(jpeg(0, (40, 24)))) == (40, 24)
     assert jpeg_size(progressive()) == (64, 48)
     assert jpeg_size(JPEGS[0][:2]) is None
 
 
 @given(st.binary(max_size=200))
-def test_size_of_any_bytes(data: bytes) -> None:
+def test_jpeg_size_accepts_any_bytes(data: bytes) -> None:
     jpeg_size(b"\xff\xd8\xff" + data)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello\n"])
-def test_nothing_on_standard_input(data: bytes) -> None:
+def test_standard_input_without_a_jpeg_is_rejected(data: bytes) -> None:
     with pytest.raises(BadInput, match=r"standard input ended without a JPEG.*raw:640x480:rgb24"):
         items(data)
 
 
-def test_something_else_on_standard_input() -> None:
-    with pytest.raises(BadInput, match="there are no JPEGs on standard input"):
+def test_long_input_without_jpegs_is_rejected() -> None:
+    with pytest.raises(BadInput, match="no JPEG found on standard input"):
         items(bytes(6 << 20))
 
 
-def test_live_pipe_gives_frames_a_time() -> None:
+def test_frames_of_a_live_pipe_have_a_capture_time() -> None:
     with piped(JPEGS[0], live=True) as source:
         (frame,) = list(source)  # type: ignore[call-overload]
     assert frame.captured_at is not None
 
 
-def test_closing_ends_a_read_that_waits() -> None:
+def test_close_ends_a_waiting_read() -> None:
     read_end, write_end = os.pipe()
     source = open_stdin("-", descriptor=read_end)
     found: list[object] = []
@@ -190,7 +190,7 @@ def test_closing_ends_a_read_that_waits() -> None:
 
 @pytest.mark.parametrize("padding", [0, 32])
 @pytest.mark.parametrize("name", ["RGB888", "BGR888", "XBGR8888", "XRGB8888", "NV12", "YUV420"])
-def test_raw_layouts(name: str, padding: int) -> None:
+def test_raw_layouts_are_decoded(name: str, padding: int) -> None:
     depth = PACKED[name][0] if name in PACKED else 1
     where = layout(name, 32, 16, 32 * depth + padding)
     data = draw(name, 32, 16, where.stride)
@@ -202,7 +202,7 @@ def test_raw_layouts(name: str, padding: int) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*ALIASES, *PACKED}))
-def test_every_format_gives_a_picture_of_its_size(name: str) -> None:
+def test_every_format_gives_an_image_of_its_size(name: str) -> None:
     where = layout(name, 32, 16)
     picture, order = pixels(np.full(where.bytes, 128, np.uint8), where)
     assert picture.shape == ((16, 32) if order == "GRAY" else (16, 32, 3))
@@ -215,7 +215,7 @@ def test_raw_rgb_on_standard_input() -> None:
     assert all(np.array_equal(item.pixels, frame) for item, frame in zip(found, frames, strict=True))
 
 
-def test_raw_frame_cut_off_is_unreadable() -> None:
+def test_truncated_raw_frame_is_unreadable() -> None:
     first, second = items(bytes(8 * 6 + 5), "raw:8x6:gray")
     assert isinstance(first, Frame)
     assert first.order == "GRAY"
@@ -229,21 +229,21 @@ def test_raw_frame_cut_off_is_unreadable() -> None:
         ("raw:", "raw:WIDTHxHEIGHT:FORMAT"),
         ("raw:8x6", "raw:WIDTHxHEIGHT:FORMAT"),
         ("raw:8x6:rbg24", "did you mean 'rgb24'"),
-        ("raw:0x6:rgb24", "0x6 pixels"),
+        ("raw:0x6:rgb24", "invalid size 0x6"),
         ("raw:7x6:nv12", "even"),
         ("raw:123456789x6:nv12", "99999"),
     ],
 )
-def test_raw_specs_that_make_no_sense(spec: str, said: str) -> None:
+def test_invalid_raw_specs_are_rejected(spec: str, said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         items(b"", spec)
     assert "\n" not in str(caught.value)
 
 
-def test_keyboard_is_no_source() -> None:
+def test_terminal_is_rejected_as_standard_input() -> None:
     main, terminal = os.openpty()
     try:
-        with pytest.raises(BadInput, match="standard input is the keyboard"):
+        with pytest.raises(BadInput, match="standard input is a terminal"):
             open_stdin("-", descriptor=terminal)
     finally:
         os.close(main)

@@ -1,4 +1,4 @@
-"""V4L2 cameras, with the kernel and OpenCV's capture played by the test: which node is a camera, and which is not."""
+"""V4L2 cameras with a fake kernel and a fake OpenCV capture: which nodes are cameras, formats, numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CAPTURE, META, OUTPUT, M2M, DEVICE_CAPS = 0x1, 0x0080_0000, 0x2, 0x8000, 0x8000_
 
 
 class FakeCapture:
-    """Stands in for cv2.VideoCapture."""
+    """Fake cv2.VideoCapture."""
 
     def __init__(self, opened: bool = True, frames: int | None = None, hang: threading.Event | None = None) -> None:
         self.opened, self.frames, self.hang, self.released, self.stamp_ms = opened, frames, hang, False, 0.0
@@ -65,7 +65,7 @@ class FakeCapture:
 
 @pytest.fixture
 def hang() -> Iterator[threading.Event]:
-    """Reads wait for it; set at the end, so that no thread is left behind."""
+    """An event that reads wait for, set at the end so that no thread remains."""
     event = threading.Event()
     yield event
     event.set()
@@ -77,7 +77,7 @@ def capability(name: str, caps: int, whole: int | None = None) -> bytes:
 
 
 def machine(tmp_path: Path, answers: dict[str, bytes | OSError]) -> tuple[Path, Callable[[Path], bytes]]:
-    """A /sys/class/video4linux, and what the kernel says of each node."""
+    """Return a /sys/class/video4linux folder and a query function that answers for each node."""
     for name in answers:
         (tmp_path / name).mkdir()
         (tmp_path / name / "name").write_text(f"{name} of sysfs\n")
@@ -112,9 +112,12 @@ def test_only_capture_nodes_are_candidates(tmp_path: Path) -> None:
     assert (found[1].name, found[1].bus, found[4].name) == ("C920", "usb-1.2", "video5 of sysfs")
 
 
-def test_machine_without_video_devices(tmp_path: Path) -> None:
+def test_machine_without_video_devices_gives_an_error(tmp_path: Path) -> None:
     assert nodes(tmp_path / "absent") == []
-    with pytest.raises(CameraError, match="no usable camera 0; this machine has no video devices; --camera test:"):
+    with pytest.raises(
+        CameraError,
+        match="camera 0 not found: this machine has no video devices; to try without a camera, use --camera test:",
+    ):
         v4l2_opening.open_numbered(0, found=[])
 
 
@@ -122,10 +125,10 @@ def plug(captures: dict[str, FakeCapture]) -> tuple[list[Node], Callable[[str], 
     return [Node(Path(path), "cam " + path[-1], "usb", None) for path in captures], lambda path: captures[path]
 
 
-def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, hang: threading.Event) -> None:
+def test_numbers_count_only_nodes_that_deliver_frames(monkeypatch: pytest.MonkeyPatch, hang: threading.Event) -> None:
     monkeypatch.setattr(v4l2_opening, "FIRST_FRAME_S", 0.5)
     captures = {
-        "/dev/video0": FakeCapture(hang=hang),  # a Pi's raw sensor node
+        "/dev/video0": FakeCapture(hang=hang),  # like the raw sensor node of a Pi
         "/dev/video1": FakeCapture(opened=False),
         "/dev/video2": FakeCapture(frames=0),
         "/dev/video3": FakeCapture(),
@@ -141,15 +144,15 @@ def test_number_counts_only_nodes_that_deliver(monkeypatch: pytest.MonkeyPatch, 
     assert [captures[path].released for path in captures][1:] == [True] * 4
     with pytest.raises(CameraError) as caught:
         v4l2_opening.open_numbered(9, found=found, capture=capture)
-    assert "no usable camera 9" in str(caught.value)
-    assert "/dev/video0 (cam 0: opens but delivered no frame within 0.5 s)" in str(caught.value)
+    assert "camera 9 not found" in str(caught.value)
+    assert "/dev/video0 (cam 0: opens but sent no frame within 0.5 s)" in str(caught.value)
     assert "--camera test:" in str(caught.value)
 
 
-def test_camera_unplugged_is_lost() -> None:
+def test_unplugged_camera_is_lost() -> None:
     found, capture = plug({"/dev/video0": FakeCapture(frames=3)})
     stream = iter(v4l2_opening.open_numbered(0, found=found, capture=capture))
-    with pytest.raises(CameraLost, match="/dev/video0 delivers no more frames"):
+    with pytest.raises(CameraLost, match="/dev/video0 stopped sending frames"):
         for _ in range(4):
             next(stream)
 
@@ -157,14 +160,14 @@ def test_camera_unplugged_is_lost() -> None:
 @pytest.mark.parametrize(
     ("stamp_ms", "expected"), [(99_990.0, 99.99), (0.0, 100.0), (100_500.0, 100.0), (5_000.0, 100.0)]
 )
-def test_capture_time_is_the_drivers_where_it_is_on_our_clock(stamp_ms: float, expected: float) -> None:
+def test_capture_time_is_the_driver_timestamp_if_on_our_clock(stamp_ms: float, expected: float) -> None:
     capture = FakeCapture()
     capture.stamp_ms = stamp_ms
     reader = v4l2.V4L2Reader("/dev/video0", clock=Clock(monotonic=lambda: 100.0), capture=lambda _: capture)
     assert reader.read().captured_at == pytest.approx(expected)
 
 
-def test_damaged_frames_are_passed_over() -> None:
+def test_damaged_frames_are_skipped() -> None:
     capture = FakeCapture()
     answers = iter([(False, None), cv2.error("broken JPEG"), (True, None), (True, np.zeros((4, 8), np.uint16))] * 2)
 
@@ -185,7 +188,7 @@ def test_damaged_frames_are_passed_over() -> None:
 
 
 class Driver:
-    """Answers the kernel's questions about formats, as a webcam does."""
+    """Answers format queries like the driver of a webcam."""
 
     def __init__(self, formats: dict[str, dict[tuple[int, int], list[float]]], stepwise: bool = False) -> None:
         self.formats, self.stepwise = formats, stepwise
@@ -256,19 +259,19 @@ def test_best_format_is_chosen(wanted: Wanted, expected: tuple[str, int, int, fl
     assert (best.fourcc, best.width, best.height, best.rates_fps[0]) == expected
 
 
-def test_raw_format_where_mjpeg_does_not_give_the_rate() -> None:
+def test_raw_format_is_chosen_if_mjpeg_is_too_slow() -> None:
     driver = Driver({"MJPG": {(640, 480): [5]}, "YUYV": {(640, 480): [30]}})
     best = choose(formats(Path("/dev/video0"), driver), Wanted())
     assert best is not None
     assert best.fourcc == "YUYV"
 
 
-def test_nothing_is_chosen_where_nothing_can_be_decoded() -> None:
+def test_no_format_is_chosen_if_none_can_be_decoded() -> None:
     assert choose(formats(Path("/dev/video0"), Driver({"pRAA": {(640, 480): [30]}})), Wanted()) is None
     assert choose((), Wanted()) is None
 
 
-def test_camera_is_asked_and_what_it_gives_is_read_back() -> None:
+def test_granted_format_is_read_back_from_the_camera() -> None:
     class Stubborn(FakeCapture):
         def set(self, key: int, value: float) -> bool:
             return super().set(key, 480.0 if key == cv2.CAP_PROP_FRAME_HEIGHT else value)
@@ -277,11 +280,11 @@ def test_camera_is_asked_and_what_it_gives_is_read_back() -> None:
     offered = formats(Path("/dev/video0"), WEBCAM)
     wanted = Wanted(width=1280, height=720, fps=25)
     reader = v4l2.V4L2Reader("/dev/video0", "cam", capture=lambda _: capture, wanted=wanted, offered=offered)
-    assert reader.description == "cam, 1280x480 MJPG (it does not offer 1280x720) at 30 frames/s"
+    assert reader.description == "cam, 1280x480 MJPG (1280x720 is not available) at 30 frames/s"
     assert capture.values[cv2.CAP_PROP_CONVERT_RGB] == 0
 
 
-# --- JPEGs as they come
+# --- undecoded JPEGs
 
 
 def compressed(size: tuple[int, int] = (640, 480)) -> bytes:
@@ -290,7 +293,7 @@ def compressed(size: tuple[int, int] = (640, 480)) -> bytes:
 
 
 def webcam(buffers: list[bytes], size: tuple[int, int] = (640, 480)) -> FakeCapture:
-    """A camera that gives these buffers, then ends."""
+    """Return a camera that delivers these buffers, then ends."""
     capture = FakeCapture()
     capture.values |= {
         cv2.CAP_PROP_FRAME_WIDTH: float(size[0]),
@@ -307,7 +310,7 @@ def webcam(buffers: list[bytes], size: tuple[int, int] = (640, 480)) -> FakeCapt
     return capture
 
 
-def test_jpeg_buffers_are_decoded_whole_where_nothing_is_known_of_the_model() -> None:
+def test_jpeg_buffers_are_decoded_in_full_without_a_model() -> None:
     data = compressed()
     reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: webcam([data + bytes(100)]))
     frame = reader.read()
@@ -325,7 +328,7 @@ def test_jpeg_buffers_are_decoded_no_larger_than_the_model_needs() -> None:
     assert "decoded at 1/2 of its size" in reader.description
 
 
-def test_truncated_jpeg_is_no_picture_with_a_gray_rest() -> None:
+def test_truncated_jpeg_is_skipped_not_shown_partly_gray() -> None:
     data = compressed()
     reader = v4l2.V4L2Reader("/dev/video0", capture=lambda _: webcam([data[:-2000], data[: len(data) // 2], data]))
     frame = reader.read()
@@ -334,7 +337,7 @@ def test_truncated_jpeg_is_no_picture_with_a_gray_rest() -> None:
 
 
 @pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1), (1, -1, 1)])
-def test_bytes_come_in_the_shape_of_any_version_of_opencv(shape: tuple[int, ...]) -> None:
+def test_buffers_are_accepted_in_the_shape_of_any_opencv_version(shape: tuple[int, ...]) -> None:
     data, capture = compressed(), webcam([])
     capture.read = lambda: (True, np.frombuffer(data, np.uint8).reshape(shape))  # type: ignore[method-assign]
     frame = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture).read()
@@ -342,7 +345,7 @@ def test_bytes_come_in_the_shape_of_any_version_of_opencv(shape: tuple[int, ...]
 
 
 @pytest.mark.parametrize("stride", [64, 96])
-def test_red_and_blue_of_nv12_are_right_in_any_version_of_opencv(stride: int) -> None:
+def test_red_and_blue_of_nv12_are_right_in_any_opencv_version(stride: int) -> None:
     capture = webcam([draw("NV12", 64, 48, stride).tobytes()], (64, 48))
     capture.values[cv2.CAP_PROP_FOURCC] = float(int.from_bytes(b"NV12", "little"))
     frame = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture, wanted=Wanted(rule=Rule(8, 8))).read()
@@ -351,7 +354,7 @@ def test_red_and_blue_of_nv12_are_right_in_any_version_of_opencv(stride: int) ->
     assert np.abs(frame.pixels[4:, :, ::-1].astype(int) - COLOR_RGB).max() <= 3
 
 
-def test_frame_with_missing_bytes_is_passed_over() -> None:
+def test_frame_with_missing_bytes_is_skipped() -> None:
     whole = draw("NV12", 64, 48, 64).tobytes()
     capture = webcam([whole[:-500], whole], (64, 48))
     capture.values[cv2.CAP_PROP_FOURCC] = float(int.from_bytes(b"NV12", "little"))
@@ -359,7 +362,7 @@ def test_frame_with_missing_bytes_is_passed_over() -> None:
     assert (reader.read().index, reader.damaged) == (1, 1)
 
 
-def test_jpeg_without_huffman_tables_is_read_as_webcams_send_it() -> None:
+def test_jpeg_without_huffman_tables_is_decoded() -> None:
     data, bare, at = compressed(), bytearray(b"\xff\xd8"), 2
     while data[at + 1] != 0xDA:
         length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -376,7 +379,7 @@ def test_jpeg_without_huffman_tables_is_read_as_webcams_send_it() -> None:
     resize=st.sampled_from(["stretch", "crop", "letterbox"]),
     rotate=st.sampled_from([0, 90]),
 )
-def test_reduced_pictures_are_never_coarser_than_the_models_input(
+def test_reduced_images_are_never_coarser_than_the_model_input(
     width: int, height: int, side: int, resize: str, rotate: int
 ) -> None:
     rule = Rule(side, side, resize=resize)  # type: ignore[arg-type]
@@ -388,10 +391,10 @@ def test_reduced_pictures_are_never_coarser_than_the_models_input(
         assert geometry.source[3] >= geometry.target[3]
 
 
-# --- which camera is meant
+# --- camera specs
 
 
-def test_raw_and_processor_nodes_of_a_pi_are_no_cameras(tmp_path: Path) -> None:
+def test_raw_and_isp_nodes_of_a_pi_are_not_cameras(tmp_path: Path) -> None:
     def node(driver: bytes, caps: int) -> bytes:
         return struct.pack("16s32s32sIII12x", driver, driver, b"platform", 0, caps | DEVICE_CAPS, caps)
 
@@ -409,7 +412,7 @@ def test_raw_and_processor_nodes_of_a_pi_are_no_cameras(tmp_path: Path) -> None:
     assert [node.path.name for node in found if node.refusal is None] == ["video6"]
 
 
-def test_camera_is_known_by_the_link_that_stays(tmp_path: Path) -> None:
+def test_camera_spec_is_its_permanent_link(tmp_path: Path) -> None:
     (tmp_path / "sys").mkdir()
     sysfs, query = machine(
         tmp_path / "sys", {"video0": capability("C920", CAPTURE), "video2": capability("B", CAPTURE)}
@@ -430,42 +433,45 @@ def test_camera_in_use_keeps_its_number() -> None:
     captures = {"/dev/video0": FakeCapture(opened=False), "/dev/video1": FakeCapture()}
     found, capture = plug(captures)
     how = {"found": found, "capture": capture, "busy": lambda path: path.name == "video0"}
-    with pytest.raises(CameraError, match=r"camera 0, /dev/video0 \(cam 0\), is in use by another program"):
+    with pytest.raises(CameraError, match=r"camera 0 \(/dev/video0, cam 0\) is in use by another program"):
         v4l2_opening.open_numbered(0, **how)  # type: ignore[arg-type]
     camera = v4l2_opening.open_numbered(1, **how)  # type: ignore[arg-type]
     assert camera.spec == "/dev/video1"
     camera.close()
 
 
-def test_usb_camera_by_its_name(tmp_path: Path) -> None:
+def test_usb_camera_opens_by_part_of_its_name(tmp_path: Path) -> None:
     for name in ("usb-A_C920-video-index0", "usb-A_C920-video-index1", "usb-B_C270-video-index0"):
         (tmp_path / name).symlink_to("/dev/null")
     for spec, said in [
-        ("usb:C9999", "no camera is 'usb:C9999'; there are usb-A_C920-video-index0, usb-B_C270-video-index0"),
-        ("usb:usb-", "more than one camera is 'usb:usb-'"),
-        ("usb:", "no camera is 'usb:'"),
+        (
+            "usb:C9999",
+            "no camera matches 'usb:C9999': available cameras: usb-A_C920-video-index0, usb-B_C270-video-index0",
+        ),
+        ("usb:usb-", "more than one camera matches 'usb:usb-'"),
+        ("usb:", "no camera matches 'usb:'"),
     ]:
         with pytest.raises(CameraError, match=said):
             v4l2_opening.open_usb(spec, folder=tmp_path)
-    with pytest.raises(CameraError, match="C920-video-index0"):  # it is the one, and /dev/null is no camera
+    with pytest.raises(CameraError, match="C920-video-index0"):  # it matches, but /dev/null is not a camera
         v4l2_opening.open_usb("usb:C920", folder=tmp_path)
     with pytest.raises(CameraError, match="no USB camera is plugged in"):
         v4l2_opening.open_usb("usb:C920", folder=tmp_path / "absent")
 
 
 @pytest.mark.parametrize("spec", ["v4l2:", "v4l2:front"])
-def test_v4l2_specs_that_name_nothing(spec: str) -> None:
-    with pytest.raises(BadInput, match="write v4l2:0"):
+def test_v4l2_specs_without_a_device_are_rejected(spec: str) -> None:
+    with pytest.raises(BadInput, match="use v4l2:0"):
         open_camera(spec)
 
 
 # --- edgevision cameras
 
 
-def test_listing_counts_as_the_option_does(tmp_path: Path) -> None:
+def test_listing_numbers_match_the_camera_option(tmp_path: Path) -> None:
     captures = {f"/dev/video{n}": FakeCapture(opened=n != 1, frames=None if n else 0) for n in range(3)}
     found, capture = plug(captures)
-    raw = Node(Path("/dev/video9"), "unicam", "platform", "the raw data of a CSI camera, no pictures", "unicam")
+    raw = Node(Path("/dev/video9"), "unicam", "platform", "raw data of a CSI camera, not images", "unicam")
 
     def tried(candidates: list[Node]) -> Iterator[tuple[Node, v4l2.V4L2Reader | None, str]]:
         return v4l2_opening.try_nodes(candidates, capture=capture, busy=lambda path: path.name == "video1")
@@ -482,11 +488,11 @@ def test_listing_counts_as_the_option_does(tmp_path: Path) -> None:
     assert value["cameras"][1]["number"] == 1
 
 
-def test_what_a_camera_offers_fits_one_line() -> None:
+def test_camera_summary_is_one_line() -> None:
     camera = Listed(0, "usb:C920", "C920", "V4L2", "ready", formats(Path("/dev/video0"), WEBCAM))
     assert summary(camera) == "YUYV to 1280x720 at 10, MJPG to 1920x1080 at 30, H264 1920x1080 at 60"
 
 
-def test_literal_node_that_is_absent() -> None:
-    with pytest.raises(CameraError, match="no such camera: /dev/video987"):
+def test_absent_device_path_is_an_error() -> None:
+    with pytest.raises(CameraError, match="camera /dev/video987 not found"):
         open_camera("/dev/video987")

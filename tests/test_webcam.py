@@ -1,4 +1,4 @@
-"""The V4L2 back end with the real OpenCV, on a webcam played below it: the kernel's answers come from a preloaded library."""
+"""The V4L2 back end with the real OpenCV on a fake webcam: a preloaded library answers for the kernel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgevision.data import Frame
 HELPERS = Path(__file__).parent / "helpers"
 SHARED_MEMORY = Path("/dev/shm")
 RED = [254, 0, 0]
-"""What the YUYV of webcam.c is."""
+"""Color of the YUYV frames of webcam.c."""
 
 Play = Callable[..., dict[str, Any]]
 
@@ -40,7 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def play(library: Path) -> Iterator[Play]:
-    """Reads frames from the webcam in a child process; gives what came."""
+    """Return a function that reads frames from the webcam in a child process and returns its output."""
     with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
         device = Path(folder) / "video0"
         device.touch()
@@ -85,7 +85,7 @@ def near(rgb: list[int], expected: object) -> bool:
     return bool(np.abs(np.subtract(rgb, expected)).max() <= 4)
 
 
-def test_mjpeg_of_a_webcam(play: Play) -> None:
+def test_mjpeg_of_a_webcam_is_decoded(play: Play) -> None:
     found = play({f"MJPG-{n}": photo(n * 60) for n in range(4)}, count=5)
     assert found["name"] == "Test webcam"
     assert found["busy"] is False
@@ -99,14 +99,14 @@ def test_mjpeg_of_a_webcam(play: Play) -> None:
         assert 0 <= item["age"] < 60
 
 
-def test_mjpeg_decoded_no_larger_than_the_model_needs(play: Play) -> None:
+def test_mjpeg_is_decoded_no_larger_than_the_model_needs(play: Play) -> None:
     found = play({f"MJPG-{n}": photo(n * 60) for n in range(4)}, side=224)
     assert "decoded at 1/2 of its size" in found["description"]
     assert {(item["width"], item["height"], item["reduced"]) for item in found["items"]} == {(640, 360, 2)}
     assert all(near(item["rgb"], COLOR_RGB) for item in found["items"])
 
 
-def test_truncated_jpegs_are_passed_over(play: Play) -> None:
+def test_truncated_jpegs_are_skipped(play: Play) -> None:
     frames = {"MJPG-0": photo(0), "MJPG-1": photo(60)[:-3000], "MJPG-2": photo(120)}
     found = play(frames, "MJPG", count=4)
     indices = [item["index"] for item in found["items"]]
@@ -117,7 +117,7 @@ def test_truncated_jpegs_are_passed_over(play: Play) -> None:
 
 
 @pytest.mark.parametrize(("fourcc", "expected"), [("YUYV", RED), ("NV12", COLOR_RGB)])
-def test_raw_formats_of_a_webcam_have_their_colours(play: Play, fourcc: str, expected: object) -> None:
+def test_raw_formats_of_a_webcam_have_the_right_colors(play: Play, fourcc: str, expected: object) -> None:
     found = play({"NV12-0": draw("NV12", 640, 480, 640).tobytes()}, fourcc, "640x480")
     assert f"640x480 {fourcc}" in found["description"]
     assert all(near(item["rgb"], expected) for item in found["items"])

@@ -92,7 +92,7 @@ def test_every_question(desk: Desk) -> None:
     at.answers("Once more", WIFI)
     at.answers("Country that the device is in, for its radio [DE]", "")
     at.answers("Camera", "rstp://mia:geheim1@10.0.0.7/x")
-    at.sees("no such camera")
+    at.sees("unknown camera")
     at.answers("Camera", "rtsp://10.0.0.7/x")
     at.answers("Write device.toml? [Y/n]", "")
     assert at.leaves() == 0, at.shown

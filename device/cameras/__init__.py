@@ -1,1 +1,1 @@
-"""Cameras and other sources of frames, one back end per file."""
+"""Cameras and other frame sources, one back end per file."""

@@ -1,4 +1,4 @@
-"""Which frames are worth keeping as photos: not those blurred by motion, not the same view once more."""
+"""Selection of the frames worth keeping as photos: skips motion blur and views already kept."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 Reason = Literal["blurred", "alike"]
 BLURRED = 0.3
-"""Below this share of the sharpness that the camera mostly showed lately, a frame is blurred.
+"""Share of the camera's recent median sharpness below which a frame counts as blurred.
 
-On photos of all kinds a blur of 4 % of the width leaves 0.13 to 0.39 of the sharpness, one of 1 % leaves 0.45 to 0.64.
+Measured on varied photos: blur over 4 % of the width leaves 0.13 to 0.39 of the sharpness, over 1 % leaves 0.45 to 0.64.
 """
 LATELY = 60
-"""Frames: two seconds after a turn to something plainer, that is what the camera shows."""
+"""Number of recent frames in the median: two seconds after turning to a plainer scene, the median follows."""
 ENOUGH = 5
-"""Frames before which nothing is known of the camera's sharpness."""
+"""Number of frames needed before the camera's sharpness is known."""
 ALIKE = 6.0
-"""Gray levels: a view is another one when some part of it (a 32nd of its width) changed by more."""
+"""Gray levels by which some part of the view (a 32nd of its width) must change to count as a new view."""
 _PARTS = 32
 _SIDE = 512
 
@@ -39,7 +39,7 @@ class Choosing:
         self._view: npt.NDArray[np.float32] | None = None
 
     def refuse(self, frame: Frame) -> Reason | None:
-        """Why a frame is not worth keeping; None: keep it, and say so with ``kept``."""
+        """Return why a frame is not worth keeping, or None to keep it (then call ``kept``)."""
         gray = _gray(frame)
         sharp = sharpness(gray)
         self._sharpness.append(sharp)
@@ -52,17 +52,17 @@ class Choosing:
         return None
 
     def kept(self) -> None:
-        """The frame last asked about was kept."""
+        """Record that the frame last passed to ``refuse`` was kept."""
         self._kept = self._view
 
 
 def sharpness(gray: npt.NDArray[np.uint8]) -> float:
-    """The variance of the Laplacian over that of the picture itself, so that light and contrast count for little."""
+    """Return the variance of the Laplacian divided by the image variance, to discount light and contrast."""
     return float(cv2.Laplacian(gray, cv2.CV_32F).var()) / (float(gray.var()) + 1.0)
 
 
 def _gray(frame: Frame) -> npt.NDArray[np.uint8]:
-    """Every n-th pixel, so that a large frame costs no more than a small one."""
+    """Return a gray version from every n-th pixel, so that a large frame costs no more than a small one."""
     step = max(1, max(frame.width, frame.height) // _SIDE)
     part = np.ascontiguousarray(frame.pixels[::step, ::step])
     if frame.order == "GRAY":
@@ -72,7 +72,7 @@ def _gray(frame: Frame) -> npt.NDArray[np.uint8]:
 
 
 def _parts(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """The mean of each square part."""
+    """Return the mean of each square block."""
     side = max(1, gray.shape[1] // _PARTS)
     rows, columns = max(1, gray.shape[0] // side), max(1, gray.shape[1] // side)
     used = gray[: rows * side, : columns * side]

@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into JPEGs: one after the other, or with multipart headers or anything else between them.
+"""Splits a byte stream into JPEGs, which may be concatenated or separated by multipart headers or other bytes.
 
 Markers: ISO/IEC 10918-1, table B.1.
 """
@@ -9,32 +9,32 @@ from collections.abc import Iterator
 
 START = b"\xff\xd8\xff"
 MAX_BYTES = 64 * 1024 * 1024
-"""No JPEG of a camera is larger; bytes without a start or an end must not fill the memory."""
+"""Upper bound for one JPEG from a camera, so that bytes without a start or an end cannot fill the memory."""
 _BEGIN, _SCAN, _END = 0xD8, 0xDA, 0xD9
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers without a length: TEM, RST0 to RST7."""
+"""Markers without a length field: TEM, RST0 to RST7."""
 _LOWEST = 0xC0
-"""Below it there are no markers within compressed data; such a pair of bytes is damage, or an escaped 0xFF."""
+"""Lowest marker that can follow compressed data; a lower byte after 0xFF is damage or an escaped 0xFF."""
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""Start of frame, of every kind: what says the size."""
+"""Start-of-frame markers of every kind; their segment holds the image size."""
 
 
 class JpegSplitter:
-    """Fed with bytes as they come, gives JPEGs: whole, or cut off where another one begins.
+    """Takes bytes as they arrive and yields JPEGs, whole or truncated where the next one begins.
 
-    An end within a thumbnail (a segment's content) is no end.
+    End markers inside a thumbnail (segment content) are ignored.
     """
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._at = 0
-        """How far the JPEG at the start of what is held was looked at."""
+        """Position up to which the first held JPEG has been parsed."""
         self._in_scan = False
         self.skipped = 0
-        """Bytes so far that belong to no JPEG: headers, mostly."""
+        """Number of bytes so far that belong to no JPEG, mostly headers."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The JPEGs that end within these bytes."""
+        """Yield the JPEGs that are completed by these bytes."""
         self._held += data
         while self._find_start() and (end := self._find_end()) is not None:
             yield bytes(self._held[:end])
@@ -44,16 +44,16 @@ class JpegSplitter:
             self._drop(len(self._held))
 
     def rest(self) -> bytes:
-        """A JPEG that began and did not end; empty: none did."""
+        """Return a JPEG that began but did not end, or empty bytes."""
         return bytes(self._held) if self._held.startswith(START) else b""
 
     def _find_start(self) -> bool:
-        """Whether what is held begins with a JPEG; what stands before one is let go."""
+        """Drop everything before the first JPEG; return whether a start was found."""
         if self._at:
             return True
         start = self._held.find(START)
         if start < 0:
-            start = max(0, len(self._held) - len(START) + 1)  # a start may be cut in two
+            start = max(0, len(self._held) - len(START) + 1)  # the start marker may span two chunks
         self.skipped += start
         self._drop(start)
         if not self._held.startswith(START):
@@ -66,7 +66,7 @@ class JpegSplitter:
         self._at, self._in_scan = 0, False
 
     def _find_end(self) -> int | None:
-        """Where the first JPEG ends; None: not yet."""
+        """Return where the first JPEG ends, or None if its end has not arrived."""
         held = self._held
         while True:
             if self._in_scan and not self._skip_scan():
@@ -74,12 +74,12 @@ class JpegSplitter:
             if len(held) < self._at + 2:
                 return None
             marker = held[self._at + 1]
-            if held[self._at] != 0xFF:  # damage between segments: the decoder will say so
+            if held[self._at] != 0xFF:  # damage between segments: the decoder reports it
                 self._at = self._restart()
                 continue
             if marker == _END:
                 return self._at + 2
-            if marker == _BEGIN:  # another one begins: this one was cut off
+            if marker == _BEGIN:  # the next JPEG begins: this one was truncated
                 return self._at
             if marker == 0xFF:  # padding
                 self._at += 1
@@ -96,7 +96,7 @@ class JpegSplitter:
             self._in_scan = marker == _SCAN
 
     def _skip_scan(self) -> bool:
-        """Goes on to the next marker behind compressed data; False: it is not there yet."""
+        """Advance to the next marker after compressed data; return False if it has not arrived."""
         held = self._held
         while (found := held.find(b"\xff", self._at)) >= 0 and found + 1 < len(held):
             follower = held[found + 1]
@@ -113,7 +113,7 @@ class JpegSplitter:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height (pixels) that a JPEG's header says; None: it says none."""
+    """Return width and height (pixels) from a JPEG header, or None if it has none."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
         marker = data[at + 1]

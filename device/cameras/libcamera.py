@@ -1,4 +1,4 @@
-"""Which cameras libcamera knows: the CSI cameras of a Raspberry Pi, through picamera2 or, without it, rpicam-vid."""
+"""Cameras known to libcamera (the CSI cameras of a Raspberry Pi), through picamera2 or else rpicam-vid."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 PICAMERA_HINT = (
-    "a CSI camera needs python3-picamera2 (sudo apt install python3-picamera2, and a virtual environment made with "
+    "CSI cameras need python3-picamera2 (sudo apt install python3-picamera2, in a virtual environment created with "
     "--system-site-packages) or rpicam-vid (sudo apt install rpicam-apps-lite)"
 )
 
 
 NOT_DETECTED = (
-    "no CSI camera was detected: check its ribbon cable, and camera_auto_detect=1 in /boot/firmware/config.txt"
+    "no CSI camera detected: check the ribbon cable, and that /boot/firmware/config.txt has camera_auto_detect=1"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LibcameraCamera:
-    """One camera of libcamera."""
+    """A camera known to libcamera."""
 
     number: int
-    """As picamera2 or rpicam-vid counts."""
+    """Index in picamera2 or rpicam-vid."""
     name: str
-    """Of the sensor: imx219 ..."""
+    """Sensor name, such as imx219."""
     identity: str
-    """libcamera's name for it, which stays."""
+    """Permanent libcamera ID."""
     through: str
-    """picamera or rpicam: what opens it, and what its spec begins with."""
+    """picamera or rpicam: the back end that opens it, and the prefix of its spec."""
     modes: tuple[str, ...] = ()
-    """What the sensor can do, for people: ``640x480 at 206.65 frames/s`` ..."""
+    """Sensor modes for display, such as ``640x480 at 206.65 frames/s``."""
     size: tuple[int, int] | None = None
-    """Pixels of the whole sensor."""
+    """Full sensor size in pixels."""
 
     @property
     def spec(self) -> str:
-        """What a user types."""
+        """The camera spec that a user types."""
         return f"{self.through}:{self.number}"
 
     def open(self, clock: Clock, wanted: Wanted) -> Source:
-        """Raises CameraError."""
+        """Open this camera. Raises CameraError."""
         if self.through == "picamera":
             from .picamera import open_picamera
 
@@ -61,15 +61,15 @@ class LibcameraCamera:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What libcamera said."""
+    """Cameras that libcamera reported."""
 
     cameras: tuple[LibcameraCamera, ...]
     hint: str = ""
-    """What to install or mend, where there is reason to."""
+    """What to install or fix, if anything."""
 
 
 def survey(found: list[Node] | None = None) -> Survey:
-    """USB cameras are left out: V4L2 has them. ``found``: the V4L2 nodes, which tell whether there is a CSI camera."""
+    """List the CSI cameras; USB cameras are left to V4L2. ``found``: V4L2 nodes, which show whether there is a sensor."""
     found = nodes() if found is None else found
     reason = ""
     if find_spec("picamera2") is not None:

@@ -1,4 +1,4 @@
-"""All cameras of this machine, numbered as ``--camera`` counts them, and what keeps others from being used."""
+"""All cameras of this machine, numbered as for ``--camera``, and why other devices cannot be used."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from .v4l2_nodes import Node, nodes
 if TYPE_CHECKING:
     from .v4l2 import V4L2Reader
 
-VIDEO_HINT = "this user may not open cameras: sudo usermod -aG video $USER, then log in again"
+VIDEO_HINT = "no permission to open cameras: run sudo usermod -aG video $USER, then log in again"
 READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One camera that can be used."""
+    """A usable camera."""
 
     number: int
-    """What ``--camera`` takes."""
+    """Value for ``--camera``."""
     spec: str
-    """Names this camera whatever else is plugged in."""
+    """Spec that identifies this camera whatever else is plugged in."""
     name: str
     through: str
-    """picamera2, rpicam-vid or V4L2."""
+    """Back end: picamera2, rpicam-vid or V4L2."""
     state: str
     """ready, or in use by another program."""
     formats: tuple[Format, ...] = ()
     modes: tuple[str, ...] = ()
-    """Of a CSI sensor, for people; the image processor scales to any size."""
+    """Modes of a CSI sensor, for display; the image processor scales to any size."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain JSON values."""
         offered = [
             {"format": one.fourcc, "width": one.width, "height": one.height, "rates_fps": list(one.rates_fps)}
             for one in self.formats
@@ -55,16 +55,16 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What was found."""
+    """All devices that were found."""
 
     cameras: tuple[Listed, ...]
     others: tuple[tuple[str, str, str], ...]
-    """Nodes that are no cameras: path, name, why."""
+    """Nodes that are not cameras: path, name, reason."""
     hints: tuple[str, ...]
     """What to install or change."""
 
     def to_json(self) -> dict[str, Any]:
-        """``edgevision.cameras/1``."""
+        """Return the document ``edgevision.cameras/1``."""
         others = [{"path": path, "name": name, "reason": reason} for path, name, reason in self.others]
         cameras = [camera.to_json() for camera in self.cameras]
         return {"schema": "edgevision.cameras/1", "cameras": cameras, "others": others, "hints": list(self.hints)}
@@ -74,7 +74,7 @@ Tried = Iterator[tuple[Node, "V4L2Reader | None", str]]
 
 
 def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] = v4l2_opening.try_nodes) -> Listing:
-    """Asks libcamera and the kernel; every V4L2 camera is opened for one frame, as ``--camera N`` would."""
+    """Query libcamera and the kernel; open every V4L2 camera for one frame, as ``--camera N`` would."""
     found = nodes() if found is None else found
     seen = libcamera.survey(found)
     modes = _sensor_modes() if seen.cameras else {}
@@ -97,7 +97,7 @@ def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] =
 
 
 def _sensor_modes() -> dict[str, tuple[str, ...]]:
-    """By libcamera's name of the camera, where rpicam-vid is there to say it; picamera2 would have to start each mode."""
+    """Return modes by libcamera ID, as listed by rpicam-vid; picamera2 would have to start each mode."""
     if rpicam.program() is None:
         return {}
     try:
@@ -110,7 +110,7 @@ THROUGH = {"picamera": "picamera2", "rpicam": "rpicam-vid"}
 
 
 def summary(camera: Listed) -> str:
-    """What it offers, in one line: ``MJPG to 1920x1080 at 30, YUYV to 640x480 at 30``."""
+    """Summarize what a camera offers in one line: ``MJPG to 1920x1080 at 30, YUYV to 640x480 at 30``."""
     if camera.modes:
         return "any size; sensor " + ", ".join(dict.fromkeys(camera.modes))
     parts = []

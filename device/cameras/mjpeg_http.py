@@ -1,6 +1,6 @@
-"""Motion JPEG over HTTP, as many network cameras send it, read JPEG by JPEG.
+"""Motion JPEG over HTTP, as sent by many network cameras, read one JPEG at a time.
 
-FFMPEG would fill a picture that was cut off on the way with the rest of the one before; here it is noticed and left out.
+FFMPEG would complete a truncated image with the rest of the previous one; this reader detects and skips it.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _BAD = 10
-"""So many damaged pictures in a row, and it is no camera."""
+"""Number of consecutive damaged images after which the camera counts as lost."""
 _KINDS = ("multipart/x-mixed-replace", "multipart/mixed")
 
 
 class MjpegReader:
-    """Reads one stream, BGR."""
+    """Reads one stream as BGR frames."""
 
     def __init__(
         self, shown: str, connected: socket.socket, answer: http.client.HTTPResponse, wanted: Wanted, clock: Clock
     ) -> None:
-        """``shown``: the URL without its secrets. Raises CameraError when no picture comes."""
+        """Read a first image; ``shown``: the URL without secrets. Raises CameraError if no image arrives."""
         self.spec = shown
         self.damaged = 0
-        """Pictures that were cut off or broken on the way."""
+        """Number of images truncated or corrupted in transit."""
         self._socket, self._answer = connected, answer
         self._wanted, self._clock = wanted, clock
         self._splitter = JpegSplitter()
         self._waiting: deque[bytes] = deque()
         self._index = 0
         try:
-            first = self.read()  # itself not passed on: it is old when the loop begins
+            first = self.read()  # not passed on: it is stale by the time the loop starts
         except CameraLost as error:
             self.close()
             raise CameraError(f"cannot open {shown}: {error}") from None
@@ -56,7 +56,7 @@ class MjpegReader:
         self.description = f"Motion JPEG, {first.width * first.reduced}x{first.height * first.reduced}{scaled}"
 
     def read(self) -> Frame:
-        """The next frame; damaged ones are passed over. Raises CameraLost."""
+        """Return the next frame, skipping damaged ones. Raises CameraLost."""
         for _ in range(_BAD):
             data = self._next()
             try:
@@ -68,15 +68,15 @@ class MjpegReader:
             frame = replace(frame, index=self._index, captured_at=self._clock.monotonic(), source=self.spec)
             self._index += 1
             return frame
-        raise CameraLost(f"{self.spec} sends nothing but damaged pictures")
+        raise CameraLost(f"{self.spec} sent only damaged images")
 
     def interrupt(self) -> None:
-        """Ends a read that waits."""
+        """End a waiting read."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Hangs up."""
+        """Close the connection."""
         self.interrupt()
         self._answer.close()
         self._socket.close()
@@ -85,10 +85,10 @@ class MjpegReader:
         while not self._waiting:
             try:
                 data = self._answer.read1(_CHUNK)
-            except (OSError, http.client.HTTPException, ValueError):  # silent, hung up, closed by us
+            except (OSError, http.client.HTTPException, ValueError):  # timed out, closed by the server or by us
                 data = b""
             if not data:
-                raise CameraLost(f"{self.spec} ended after {self._index} frames, or went silent")
+                raise CameraLost(f"{self.spec} stopped sending after {self._index} frames")
             self._waiting.extend(self._splitter.feed(data))
         return self._waiting.popleft()
 
@@ -100,24 +100,26 @@ class MjpegReader:
 def open_mjpeg(
     url: str, shown: str, timeout_s: float, wanted: Wanted = ANY, clock: Clock = SYSTEM
 ) -> MjpegReader | None:
-    """A camera at an http or https URL; None: something else answers, which FFMPEG may know. Raises CameraError."""
+    """Open a camera at an HTTP(S) URL; return None if the answer is another format, for FFMPEG. Raises CameraError."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    assert parts.hostname is not None  # checked by whoever calls
+    assert parts.hostname is not None  # the caller checked it
     try:
         connection = kind(parts.hostname, parts.port, timeout=timeout_s)
         connection.request("GET", _target(parts), headers=_headers(parts))
-        connected = connection.sock  # the connection itself forgets it once the answer has no known end
+        connected = connection.sock  # the connection drops it for responses without a length
         answer = connection.getresponse()
     except TimeoutError:
-        raise CameraError(f"cannot open {shown}: nothing answers there within {timeout_s:g} s") from None
+        raise CameraError(
+            f"cannot open {shown}: no answer within {timeout_s:g} s; check the address and that the camera is on"
+        ) from None
     except (OSError, http.client.HTTPException, ValueError):
-        return None  # a certificate of its own, not quite HTTP ...
+        return None  # such as a self-signed certificate or malformed HTTP
     if answer.status == 200 and (answer.getheader("Content-Type") or "").lower().startswith(_KINDS):
         return MjpegReader(shown, connected, answer, wanted, clock)
     connection.close()
     if 400 <= answer.status < 600 and answer.status != 401:
-        raise CameraError(f"cannot open {shown}: the server answers {answer.status} {answer.reason}")
+        raise CameraError(f"cannot open {shown}: the server answered {answer.status} {answer.reason}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Live sources: the newest frame wins. A slow loop sees what is, not what was."""
+"""Live sources: keep only the newest frame, so that a slow loop works on current images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ..protocols import Reader
 
 TIMEOUT_S = 10.0
-"""A camera that delivers nothing for so long is lost."""
+"""Seconds without a frame after which a camera counts as lost."""
 SENSOR_FROZEN_S = 5.0
-"""A sensor has noise: the same bytes for so long are no picture of now."""
+"""Seconds of identical bytes after which a sensor counts as frozen: a working sensor always shows noise."""
 
 
 class NewestFrame(ThreadedCamera):
-    """Keeps one frame, the newest; counts those that nobody took."""
+    """Keeps only the newest frame and counts those that were not taken."""
 
     live = True
 
@@ -34,9 +34,11 @@ class NewestFrame(ThreadedCamera):
         may_repeat: bool = True,
         identity: str = "",
     ) -> None:
-        """``frozen_s``: a picture unchanged for so long is frozen; 0: never. ``may_repeat``: two equal frames may be two.
+        """Set up a live source.
 
-        ``identity``: a spec that opens this camera again wherever it is plugged in; empty: its own.
+        ``frozen_s``: seconds without change after which the image counts as frozen; 0 disables the check. ``may_repeat``:
+        equal frames can be distinct captures. ``identity``: spec that opens this camera again wherever it is plugged in;
+        empty: ``spec``.
         """
         super().__init__(reader, Handoff(1, newest_wins=True))
         self._timeout_s = timeout_s
@@ -46,11 +48,11 @@ class NewestFrame(ThreadedCamera):
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far; damaged ones too."""
+        """Number of frames captured but never delivered, damaged ones included."""
         return self._handoff.dropped + int(getattr(self._reader, "damaged", 0))
 
     def _next(self) -> Frame | Unreadable | None:
         try:
             return self._handoff.get(self._timeout_s)
         except TimeoutError:
-            raise CameraLost(f"{self.spec} delivered no frame for {self._timeout_s:g} s") from None
+            raise CameraLost(f"{self.spec} sent no frame for {self._timeout_s:g} s") from None

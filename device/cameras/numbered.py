@@ -1,6 +1,6 @@
-"""``--camera N``: the N-th usable camera, those of libcamera first, then the V4L2 nodes that really capture.
+"""``--camera N``: the N-th usable camera, libcamera cameras first, then V4L2 nodes that actually capture.
 
-On a Raspberry Pi with a CSI camera /dev/video0 is the sensor's raw data: it opens, and never gives a picture.
+On a Raspberry Pi with a CSI camera, /dev/video0 is raw sensor data: it opens but never delivers an image.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_numbered(number: int, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """Raises CameraError, which lists what there is."""
+    """Open camera N. Raises CameraError, which lists the available cameras."""
     seen = libcamera.survey()
     if number < len(seen.cameras):
         return seen.cameras[number].open(clock, wanted)
@@ -27,7 +27,7 @@ def open_numbered(number: int, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> S
     except CameraError as error:
         if seen.cameras:
             there = ", ".join(f"{camera.number} {camera.name}" for camera in seen.cameras)
-            raise CameraError(f"no usable camera {number}; the camera system has {there}; {error}") from None
+            raise CameraError(f"camera {number} not found: libcamera has {there}; {error}") from None
         if seen.hint:
             raise CameraError(f"{error}; {seen.hint}") from None
         raise

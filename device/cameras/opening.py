@@ -1,4 +1,4 @@
-"""Opening what may hang, on a thread of its own, so that whoever waits can give up at any moment."""
+"""Opens what may hang on a thread of its own, so that the caller can give up at any time."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Closable(Protocol):
-    """What can be opened can be closed."""
+    """Anything that can be closed after opening."""
 
     def close(self) -> None:
-        """Frees it."""
+        """Free it."""
 
 
 T = TypeVar("T", bound=Closable)
 
 
 class Opening(Generic[T]):
-    """One attempt, under way from the start. What opens when nobody waits any more is closed again."""
+    """One attempt to open something, started at once. If it succeeds after being abandoned, the result is closed."""
 
     def __init__(self, attempt: Callable[[], T], name: str) -> None:
         self._changed = Condition()
@@ -28,7 +28,7 @@ class Opening(Generic[T]):
         Thread(target=self._try, args=(attempt,), name=f"open {name}", daemon=True).start()
 
     def wait(self, timeout_s: float | None = None) -> T | None:
-        """What was opened; None: it was abandoned. Raises what the attempt raised, or TimeoutError and abandons it."""
+        """Return the result, or None if abandoned. Raises what the attempt raised; on TimeoutError it is abandoned."""
         try:
             return self._take(timeout_s)
         except (KeyboardInterrupt, TimeoutError):
@@ -36,7 +36,7 @@ class Opening(Generic[T]):
             raise
 
     def abandon(self) -> None:
-        """Nobody wants it any more: ``wait`` returns at once, on whatever thread."""
+        """Give up: ``wait`` returns at once, on any thread."""
         with self._changed:
             self._abandoned = True
             opened, self._opened = self._opened, None
@@ -60,7 +60,7 @@ class Opening(Generic[T]):
         opened, error = None, None
         try:
             opened = attempt()
-        except Exception as fault:  # raised again in ``wait``
+        except Exception as fault:  # re-raised in ``wait``
             error = fault
         with self._changed:
             if not self._abandoned:

@@ -1,4 +1,4 @@
-"""Fewer frames than come: a live camera that gives more than were asked for, or a video looked at now and then."""
+"""Rate limit: drops frames of a live camera that is faster than requested, or samples a video."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 _EARLY = 0.1
-"""Of the time between two live frames: a camera's clock is not that exact, and 30 of 30 frames must all pass."""
+"""Tolerance as a share of the frame period: camera clocks are inexact, and 30 of 30 frames must all pass."""
 _ROUNDED_S = 0.001
-"""Places in a video are whole milliseconds."""
+"""Tolerance in seconds for video positions, which are whole milliseconds."""
 
 
 class Paced(Wrapped):
-    """At most so many frames a second, by the time of capture or the place in the video; the others count as dropped."""
+    """Passes at most ``fps`` frames a second by capture time or video position; the others count as dropped."""
 
     def __init__(self, source: Source, fps: float) -> None:
         super().__init__(source)
@@ -31,11 +31,11 @@ class Paced(Wrapped):
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far."""
+        """Number of frames captured but never delivered."""
         return self._source.dropped + self._passed_over
 
     def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
-        """The source's items, less the frames that come too early."""
+        """Yield the source's items without the frames that come too early."""
         for item in self._source:
             if isinstance(item, Frame) and self._too_early(item):
                 self._passed_over += 1

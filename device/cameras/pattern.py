@@ -1,4 +1,4 @@
-"""``test:``: a moving pattern that is always there. To see the loop work before a camera is at hand."""
+"""``test:``: a moving test pattern that is always available, to try the loop without a camera."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RATES_FPS = (0.1, 1000.0)
 
 
 class PatternReader:
-    """Colour bars, a disc that runs around, a binary counter, in BGR; without a rate as fast as it is asked."""
+    """Color bars, a circling disc and a binary counter in BGR; without a rate, as fast as it is read."""
 
     def __init__(self, spec: str, width: int, height: int, fps: float | None, clock: Clock = SYSTEM) -> None:
         self.spec = spec
@@ -42,7 +42,7 @@ class PatternReader:
         self._due: float | None = None
 
     def read(self) -> Frame:
-        """The next picture, when it is due."""
+        """Return the next image when it is due."""
         captured_at = self._wait() if self._period_s else None
         pixels = self._background.copy()
         height, width = pixels.shape[:2]
@@ -55,10 +55,10 @@ class PatternReader:
         return frame
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""
 
     def _wait(self) -> float:
-        """Sleeps until the next frame is due; a reader that comes late starts a new count instead of catching up."""
+        """Sleep until the next frame is due; a late reader restarts the schedule instead of catching up."""
         assert self._period_s is not None
         now = self._clock.monotonic()
         if self._due is None or now > self._due + self._period_s:
@@ -70,27 +70,29 @@ class PatternReader:
 
 
 def open_pattern(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``test:``, ``test:1280x720``, ``test:1280x720@15``, ``test:@fast``. Raises BadInput."""
+    """Open ``test:``, ``test:1280x720``, ``test:1280x720@15`` or ``test:@fast``. Raises BadInput."""
     text = "test:@fast" if spec == "test:fast" else spec
     match = _SPEC.fullmatch(text)
     if match is None:
-        raise BadInput(f"cannot understand {spec!r}; write test: or test:fast or, for one, test:1280x720@15")
+        raise BadInput(
+            f"invalid test pattern {spec!r}; use test:, test:fast or a size and rate such as test:1280x720@15"
+        )
     default = wanted.size or (WIDTH, HEIGHT)
     width, height = int(match["width"] or default[0]), int(match["height"] or default[1])
     if width not in _SIDES or height not in _SIDES:
         raise BadInput(
-            f"{spec!r} asks for {width}x{height} pixels; each side must be {_SIDES.start} to {_SIDES.stop - 1}"
+            f"invalid size {width}x{height} in {spec!r}: each side must be {_SIDES.start} to {_SIDES.stop - 1} pixels"
         )
     if match["fps"] == "fast":
         return EveryFrame(PatternReader(spec, width, height, None, clock))
     fps = float(match["fps"] or wanted.fps or FPS)
     if not _RATES_FPS[0] <= fps <= _RATES_FPS[1]:
-        raise BadInput(f"{spec!r} asks for {fps:g} frames/s; it must be {_RATES_FPS[0]:g} to {_RATES_FPS[1]:g}")
+        raise BadInput(f"invalid rate {fps:g} in {spec!r}: it must be {_RATES_FPS[0]:g} to {_RATES_FPS[1]:g} frames/s")
     return NewestFrame(PatternReader(spec, width, height, fps, clock))
 
 
 def _count(pixels: Pixels, index: int) -> None:
-    """The frame's number as 16 bits along the lower edge: no two frames are alike, and a program can read it."""
+    """Draw the frame number as 16 bits along the bottom edge: every frame differs, and a program can read it."""
     height, width = pixels.shape[:2]
     side = max(1, min(width // 16, height // 12))
     for bit in range(16):

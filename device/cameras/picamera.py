@@ -1,7 +1,7 @@
-"""CSI cameras of a Raspberry Pi through picamera2, which comes from apt.
+"""CSI cameras of a Raspberry Pi through picamera2, installed by apt.
 
-What the camera system was asked for and what it gives are two things: format, size and row padding are read back. Its scaled
-second stream (lores) is used only where it shows the whole of the first one, in a format that needs no conversion.
+libcamera may not grant what was requested, so format, size and row stride are read back. Its scaled second stream
+(lores) is used only if it shows the whole field of the main stream in a format that needs no conversion.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 FORMAT = "RGB888"
-"""libcamera's name for B, G, R in memory: what OpenCV takes as it is."""
+"""libcamera's name for B, G, R byte order in memory, which OpenCV uses directly."""
 WIDTH = 1280
-"""Pixels, unless a size is wanted; the height follows the sensor's shape, so that its whole field of view is seen."""
+"""Default width in pixels; the height follows the sensor's aspect ratio to keep the whole field of view."""
 SIZE = (1280, 720)
-"""Where the sensor does not tell its size."""
+"""Default size in pixels if the sensor does not report its own."""
 FPS = 30.0
 FRAME_S = 10.0
-"""A camera that gives no frame for so long is lost: its cable, mostly."""
+"""Seconds without a frame after which a camera counts as lost, mostly through its cable."""
 _MOST_AGE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream as it was really configured."""
+    """A stream as it was actually configured."""
 
     name: str
     """main or lores."""
@@ -51,10 +51,10 @@ class Stream:
 
 
 class PicameraReader:
-    """Reads one camera, in the channel order it gives."""
+    """Reads one camera in its native channel order."""
 
     def __init__(self, camera: LibcameraCamera, wanted: Wanted = ANY, clock: Clock = SYSTEM) -> None:
-        """Raises CameraError when the camera is in use or cannot be configured."""
+        """Start the camera. Raises CameraError if it is in use or cannot be configured."""
         self.spec = camera.spec
         self._clock = clock
         self._index = 0
@@ -62,31 +62,31 @@ class PicameraReader:
         try:
             self._stream = _configure(self._camera, wanted, _size(self._camera, wanted))
             self._camera.start()
-            frame = self.read()  # proves that it delivers; itself old when the loop begins
+            frame = self.read()  # proves that it works; stale by the time the loop starts
         except (BadInput, CameraError):
             self.close()
             raise
         except Exception as error:
             self.close()
-            raise CameraError(f"{self.spec} ({camera.name}) cannot be started: {first_line(error)}") from None
+            raise CameraError(f"{self.spec} ({camera.name}) cannot start: {first_line(error)}") from None
         self._index = 0
         where = self._stream.layout
         text = f"{camera.name}, {where.width}x{where.height} {where.name} through picamera2"
         self.description = text + (" (scaled by the image processor)" if frame.reduced > 1 else "")
 
     def read(self) -> Frame:
-        """The next frame. Raises CameraLost."""
+        """Return the next frame. Raises CameraLost."""
         try:
             request = self._camera.capture_request(wait=FRAME_S)
         except Exception as error:
-            raise CameraLost(f"{self.spec} gives no more frames: {first_line(error)}") from None
+            raise CameraLost(f"{self.spec} stopped sending frames: {first_line(error)}") from None
         if request is None:
-            raise CameraLost(f"{self.spec} gives no more frames")
+            raise CameraLost(f"{self.spec} stopped sending frames")
         try:
-            data = request.make_buffer(self._stream.name)  # a copy: the buffer goes back to the camera
+            data = request.make_buffer(self._stream.name)  # a copy: the buffer returns to the camera
             stamp = request.get_metadata().get("SensorTimestamp")
         except Exception as error:
-            raise CameraLost(f"{self.spec} gave a frame that cannot be read: {first_line(error)}") from None
+            raise CameraLost(f"{self.spec} sent an unreadable frame: {first_line(error)}") from None
         finally:
             request.release()
         picture, order = pixels(np.asarray(data, np.uint8).reshape(-1), self._stream.layout)
@@ -95,19 +95,19 @@ class PicameraReader:
         return frame
 
     def interrupt(self) -> None:
-        """Ends a read that waits for a frame."""
+        """End a read that waits for a frame."""
         with suppress(Exception):
             self._camera.cancel_all_and_flush()
 
     def close(self) -> None:
-        """Frees the camera for others, whatever state it is in."""
+        """Free the camera, whatever state it is in."""
         self.interrupt()
         for step in (self._camera.stop, self._camera.close):
             with suppress(Exception):
                 step()
 
     def _captured_at(self, stamp: object) -> float:
-        """libcamera stamps frames in nanoseconds since boot, sleep included; ours do not count sleep."""
+        """Return the capture time. libcamera counts nanoseconds since boot including suspend; our clock excludes it."""
         now = self._clock.monotonic()
         if not isinstance(stamp, int) or stamp <= 0:
             return now
@@ -116,7 +116,7 @@ class PicameraReader:
 
 
 def cameras() -> tuple[LibcameraCamera, ...]:
-    """What picamera2 knows, in its order; USB cameras left out. Raises MissingDependency, CameraError."""
+    """List the cameras in picamera2's order, without USB cameras. Raises MissingDependency, CameraError."""
     picamera2 = _import()
     try:
         known = picamera2.Picamera2.global_camera_info()
@@ -130,26 +130,26 @@ def cameras() -> tuple[LibcameraCamera, ...]:
 
 
 def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``picamera:N``, or ``picamera:`` and libcamera's name of the camera. Raises CameraError, MissingDependency."""
+    """Open ``picamera:N`` or ``picamera:ID`` with a libcamera ID. Raises CameraError, MissingDependency."""
     name = spec.partition(":")[2]
     known = cameras()
     matches = [camera for camera in known if name in (str(camera.number), camera.identity)]
     if not matches:
         there = ", ".join(f"{camera.spec} ({camera.name})" for camera in known)
-        raise CameraError(f"no such camera: {spec!r}; " + (f"there are {there}" if there else NOT_DETECTED))
+        raise CameraError(f"camera {spec!r} not found: " + (f"available cameras: {there}" if there else NOT_DETECTED))
     reader = PicameraReader(matches[0], wanted, clock)
-    # A real camera has a path in the device tree; libcamera's virtual one shows a drawn picture, without noise.
+    # A real camera has a device tree path as its ID; libcamera's virtual camera draws its images, without noise.
     frozen_s = wanted.frozen_after(SENSOR_FROZEN_S if "/" in matches[0].identity else 0.0)
     return NewestFrame(reader, TIMEOUT_S + 1, frozen_s, may_repeat=False, identity=f"picamera:{matches[0].identity}")
 
 
 def _acquire(camera: LibcameraCamera) -> Any:
-    """Opens the camera and makes sure that it is the one that was meant. Raises CameraError."""
+    """Open the camera and verify that it is the intended one. Raises CameraError."""
     picamera2 = _import()
     try:
         opened = picamera2.Picamera2(camera.number)
     except Exception as error:
-        cause = first_line(error.__cause__ or error)  # the error itself only says that there was one
+        cause = first_line(error.__cause__ or error)  # the outer error carries no detail
         if "busy" in cause.lower() or "acquire" in cause.lower():
             raise CameraError(f"{camera.spec} ({camera.name}) is in use by another program") from None
         raise CameraError(f"cannot open {camera.spec} ({camera.name}): {cause}") from None
@@ -157,18 +157,20 @@ def _acquire(camera: LibcameraCamera) -> Any:
     if identity != camera.identity:
         with suppress(Exception):
             opened.close()
-        raise CameraError(f"{camera.spec} was to be {camera.identity} and is {identity}; plug nothing while it opens")
+        raise CameraError(
+            f"expected {camera.identity} as {camera.spec}, got {identity}: do not plug or unplug cameras while one is being opened"
+        )
     return opened
 
 
 def _configure(opened: Any, wanted: Wanted, size: tuple[int, int]) -> Stream:
-    """Tries the better configurations first; which stream to read. Raises BadInput for a format nobody knows."""
+    """Try configurations from best to simplest; return the stream to read. Raises BadInput for an unknown format."""
     factor = reduction(*size, wanted)
     main = {"size": size, "format": FORMAT}
     scaled = {"size": (size[0] // factor, size[1] // factor), "format": FORMAT}
     sensor = getattr(opened, "sensor_resolution", None)
     half = {"output_size": (sensor[0] // 2, sensor[1] // 2)} if sensor and sensor[0] // 2 >= size[0] else None
-    whole = {"sensor": half} if half else {}  # every second pixel of the whole sensor, instead of a cut-out
+    whole = {"sensor": half} if half else {}  # every second pixel of the whole sensor instead of a crop
     controls = {"FrameRate": wanted.fps or FPS}
     tries: list[dict[str, Any]] = [{"main": main, **whole}, {"main": main}]
     if factor > 1:
@@ -177,7 +179,7 @@ def _configure(opened: Any, wanted: Wanted, size: tuple[int, int]) -> Stream:
     for streams in tries:
         try:
             opened.configure(opened.create_video_configuration(controls=controls, **streams))
-        except Exception as error:  # an image processor that cannot do this; a picamera2 that does not know the word
+        except Exception as error:  # unsupported by this image processor or by this picamera2
             fault = error
             continue
         with suppress(Exception):
@@ -187,12 +189,12 @@ def _configure(opened: Any, wanted: Wanted, size: tuple[int, int]) -> Stream:
             return Stream("main", _layout(found["main"]))
         if (lores := _scaled_whole(found, scaled["size"])) is not None:
             return Stream("lores", lores, factor)
-    assert fault is not None  # the last try asks for no scaled stream, so that it ends in one or the other
-    raise CameraError(f"it accepts no configuration: {first_line(fault)}")
+    assert fault is not None  # the last try has no lores stream: it returned or failed
+    raise CameraError(f"the camera rejected every configuration: {first_line(fault)}")
 
 
 def _scaled_whole(found: dict[str, Any], size: object) -> Layout | None:
-    """The second stream, if it is what was asked for: plain pixels, of the first one's shape. None: it is not."""
+    """Return the layout of the lores stream if it has packed pixels and the main stream's shape, else None."""
     lores, main = found.get("lores"), found["main"]
     if not lores or lores["format"] not in PACKED or tuple(lores["size"]) != size:
         return None
@@ -216,19 +218,19 @@ def _size(opened: Any, wanted: Wanted) -> tuple[int, int]:
 
 
 def _import() -> Any:
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # each fault is said here, in one line
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # errors are reported here, in one line
     logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     try:
         import picamera2
     except ModuleNotFoundError as error:
         if error.name == "picamera2":
-            raise MissingDependency(f"picamera2 is not installed here; {PICAMERA_HINT}") from None
+            raise MissingDependency(f"picamera2 is not installed; {PICAMERA_HINT}") from None
         raise MissingDependency(
-            f"picamera2 needs {error.name}, which is missing here: sudo apt install --reinstall python3-picamera2"
+            f"picamera2 needs {error.name}, which is missing: run sudo apt install --reinstall python3-picamera2"
         ) from None
-    except Exception as error:  # numpy of another version, a libcamera of another system
+    except Exception as error:  # such as an incompatible numpy or libcamera
         raise MissingDependency(
-            f"picamera2 cannot be loaded ({first_line(error)}); it was built for the numpy of apt: in the virtual environment "
-            "of edgevision write pip uninstall numpy, or use rpicam-vid (sudo apt install rpicam-apps-lite)"
+            f"picamera2 cannot be loaded ({first_line(error)}): it was built for apt's numpy; in the virtual environment of "
+            "edgevision run pip uninstall numpy, or use rpicam-vid (sudo apt install rpicam-apps-lite)"
         ) from None
     return picamera2

@@ -1,4 +1,4 @@
-"""One picture, or every picture below a folder in sorted order; what cannot be read gets its line all the same."""
+"""Image files: one image, or all images in a folder in sorted order; unreadable ones are reported in place."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 class PictureReader:
-    """Decodes picture files one after the other, BGR."""
+    """Decodes image files one after the other as BGR frames."""
 
     def __init__(self, spec: str, paths: list[Path]) -> None:
         self.spec = spec
-        self.description = "1 picture" if len(paths) == 1 else f"{len(paths)} pictures"
+        self.description = "1 image" if len(paths) == 1 else f"{len(paths)} images"
         self._paths = paths
         self._index = 0
 
     def read(self) -> Frame | Unreadable | None:
-        """The next picture, or why there is none in its place; None after the last."""
+        """Return the next image, or why it cannot be read; None after the last."""
         if self._index >= len(self._paths):
             return None
         index, path = self._index, self._paths[self._index]
@@ -40,28 +40,28 @@ class PictureReader:
             return Unreadable(index, str(path), str(error))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""
 
 
 def open_folder(path: Path) -> Source:
-    """All pictures below a folder. Raises BadInput when there are none."""
+    """Open all images in a folder and its subfolders. Raises BadInput if there are none."""
     found = pictures.find(path)
     if not found:
         kinds = ", ".join(sorted(pictures.SUFFIXES))
-        raise BadInput(f"no pictures in {path} or below (looked for {kinds})")
+        raise BadInput(f"no images found in {path} or its subfolders (file types: {kinds})")
     return EveryFrame(PictureReader(str(path), found))
 
 
 def open_glob(pattern: str) -> Source:
-    """All pictures that a pattern such as ``photos/**/*.jpg`` names, in sorted order. Raises BadInput: there are none."""
+    """Open all images that match a pattern such as ``photos/**/*.jpg``, sorted. Raises BadInput if there are none."""
     paths = (Path(name) for name in glob.glob(pattern, recursive=True))
     found = sorted(path for path in paths if path.suffix.lower() in pictures.SUFFIXES and path.is_file())
     if not found:
-        raise BadInput(f"no picture is named by {pattern!r}, and no file or folder has this name")
+        raise BadInput(f"no image matches {pattern!r}, and no file or folder has this name")
     return EveryFrame(PictureReader(pattern, found))
 
 
 def open_picture(path: Path) -> Source:
-    """One picture file. Raises BadPicture."""
-    pictures.read(path)  # a single picture that is damaged is the user's error, not one line among many
+    """Open one image file. Raises BadPicture."""
+    pictures.read(path)  # a damaged single image is an error, not one report among many
     return EveryFrame(PictureReader(str(path), [path]))

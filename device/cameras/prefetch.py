@@ -1,4 +1,4 @@
-"""Files and folders: every frame is delivered, and the next ones are decoded while the model works."""
+"""Files and folders: every frame is delivered, and the next ones are decoded while the model runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from ..protocols import Reader
 
 DEPTH = 2
-"""Decoded frames that may wait; a 12-megapixel photo is 36 MB."""
+"""Maximum number of decoded frames waiting; a 12-megapixel photo is 36 MB."""
 
 
 class EveryFrame(ThreadedCamera):
-    """Drops nothing: the reading thread waits when the loop is the slower side."""
+    """Drops nothing: the reading thread waits if the loop is slower."""
 
     live = False
     dropped = 0

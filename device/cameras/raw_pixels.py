@@ -1,6 +1,6 @@
-"""Uncompressed frames as cameras and pipes write them, turned into pixels: byte orders, planes and row padding.
+"""Converts uncompressed frames from cameras and pipes to pixels: byte orders, planes and row padding.
 
-Names are libcamera's; some of them say the order of a little-endian word: its RGB888 lies in memory as B, G, R.
+Names are libcamera's; some give the order in a little-endian word: its RGB888 is B, G, R in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgevision.data import Order, Pixels
 
 PACKED: dict[str, tuple[int, Order, int | None]] = {
-    # name: bytes a pixel, the order of what comes out, the conversion to three bytes a pixel if one is needed
+    # name: bytes per pixel, channel order of the result, OpenCV conversion to three bytes per pixel if needed
     "RGB888": (3, "BGR", None),
     "BGR888": (3, "RGB", None),
     "XRGB8888": (4, "BGR", cv2.COLOR_BGRA2BGR),
@@ -34,7 +34,7 @@ PACKED: dict[str, tuple[int, Order, int | None]] = {
 THREE_PLANES = {"YUV420": cv2.COLOR_YUV2BGR_I420, "YVU420": cv2.COLOR_YUV2BGR_YV12}
 TWO_PLANES = {"NV12": cv2.COLOR_YUV2BGR_NV12, "NV21": cv2.COLOR_YUV2BGR_NV21}
 ALIASES = {
-    # as FFmpeg, GStreamer and V4L2 call them
+    # names used by FFmpeg, GStreamer and V4L2
     "rgb24": "BGR888", "rgb": "BGR888", "bgr24": "RGB888", "bgr": "RGB888", "rgba": "ABGR8888", "bgra": "ARGB8888",
     "rgb0": "XBGR8888", "bgr0": "XRGB8888", "gray": "R8", "gray8": "R8", "grey": "R8", "yuv420p": "YUV420", "i420": "YUV420",
     "yv12": "YVU420", "nv12": "NV12", "nv21": "NV21", "yuyv422": "YUYV", "yuy2": "YUYV", "yuyv": "YUYV", "uyvy422": "UYVY",
@@ -44,45 +44,45 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one frame lies in memory."""
+    """Memory layout of one frame."""
 
     name: str
-    """RGB888, YUV420, NV12 ..."""
+    """Format name, such as RGB888, YUV420 or NV12."""
     width: int
-    """Pixels."""
+    """Width in pixels."""
     height: int
     stride: int
-    """Bytes from one row to the next, of the first plane; chroma rows of three planes take half of it."""
+    """Bytes from one row to the next in the first plane; chroma rows of three-plane formats take half."""
 
     @property
     def bytes(self) -> int:
-        """Of one frame, its padding included."""
+        """Size of one frame in bytes, padding included."""
         if self.name in PACKED:
             return self.stride * self.height
         return self.stride * self.height * 3 // 2
 
 
 def layout(name: str, width: int, height: int, stride: int = 0) -> Layout:
-    """``stride`` 0: rows without padding. Raises BadInput for a format that cannot be turned into pixels."""
+    """Return the layout of a format; ``stride`` 0 means rows without padding. Raises BadInput if unsupported."""
     known = ALIASES.get(name.lower(), name)
     if known not in PACKED and known not in THREE_PLANES and known not in TWO_PLANES:
         names = sorted({*ALIASES, *PACKED, *THREE_PLANES, *TWO_PLANES})
-        raise BadInput(
-            f"cannot read raw frames of format {name!r}{nearest(name, names)}; the formats are {', '.join(names)}"
-        )
+        raise BadInput(f"unknown raw format {name!r}{nearest(name, names)}; supported formats: {', '.join(names)}")
     if width < 1 or height < 1 or (known not in PACKED and (width % 2 or height % 2)):
         raise BadInput(
-            f"a raw {name} frame cannot have {width}x{height} pixels"
-            + ("; both must be even" if width * height else "")
+            f"invalid size {width}x{height} for raw {name} frames"
+            + (": both sides must be even" if width * height else "")
         )
     least = width * (PACKED[known][0] if known in PACKED else 1)
     return Layout(known, width, height, max(stride, least))
 
 
 def pixels(data: npt.NDArray[np.uint8], where: Layout) -> tuple[Pixels, Order]:
-    """The picture in one frame's bytes, (bytes,), and its channel order. Raises BadInput when bytes are missing."""
+    """Return the image in one frame's bytes, uint8 (n,), and its channel order. Raises BadInput if bytes are missing."""
     if data.size < where.bytes:
-        raise BadInput(f"a {where.name} frame of {where.width}x{where.height} has {where.bytes} bytes, not {data.size}")
+        raise BadInput(
+            f"expected {where.bytes} bytes for a {where.name} frame of {where.width}x{where.height}, got {data.size}"
+        )
     if where.name in PACKED:
         return _packed(data, where)
     luma = data[: where.stride * where.height].reshape(where.height, where.stride)

@@ -1,4 +1,4 @@
-"""How far a JPEG may be scaled down while it is decoded: never below what the model looks at."""
+"""How far a JPEG may be scaled down during decoding: never below the resolution that the model uses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 FACTORS = (8, 4, 2)
-"""That a JPEG decoder offers: it leaves out the fine parts of each 8x8 block."""
+"""Scale factors that a JPEG decoder offers: it omits the high frequencies of each 8x8 block."""
 
 
 def reduction(width: int, height: int, wanted: Wanted) -> int:
-    """1, 2, 4 or 8: what to divide a picture of this size (pixels) by.
+    """Return 1, 2, 4 or 8: the factor by which an image of this size (pixels) may be divided.
 
-    The part that the model sees, after turning and cutting, keeps at least as many pixels as the model's input. 1
-    where nothing is known of the model.
+    The part that the model sees, after rotation and cropping, keeps at least as many pixels as the model's input.
+    Returns 1 if the model is not known.
     """
     rule = wanted.rule
     if rule is None:

@@ -1,4 +1,4 @@
-"""Live sources that come back: what is lost or frozen is said, waited for and opened again, until the loop ends."""
+"""Live sources that recover: a lost or frozen camera is reported and opened again until the loop ends."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Waited before each attempt to open it again; the last one goes on for ever."""
+"""Delays in seconds before successive attempts to reopen; the last one repeats."""
 STEADY_S = 60.0
-"""A camera that worked for so long starts with the shortest wait again; one that comes and goes does not."""
+"""Seconds of working after which the delays start over; a camera that comes and goes keeps its longer delays."""
 
 
 class Reopening:
-    """A live source and the way to open it again. Frames go on counting where they stopped."""
+    """A live source and a way to open it again. Frame numbers continue across reconnects."""
 
     live = True
 
     def __init__(self, first: Source, again: Callable[[], Source], clock: Clock = SYSTEM) -> None:
-        """``again``: opens the same camera, by a name that outlives its being plugged in elsewhere; may raise CameraError."""
+        """``again``: opens the same camera even if it is plugged in elsewhere; may raise CameraError."""
         self.spec = first.spec
         self.reconnects = 0
-        """How often it came back."""
+        """Number of times the source came back."""
         self._source = first
         self._again = again
         self._clock = clock
@@ -47,16 +47,16 @@ class Reopening:
 
     @property
     def description(self) -> str:
-        """What was found there, for people."""
+        """Description of the source for display."""
         return str(getattr(self._source, "description", ""))
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far; repeated ones too."""
+        """Number of frames captured but never delivered, repeated ones included."""
         return self._dropped + self._source.dropped
 
     def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
-        """Frames, with notices between them, until ``close`` or the source's own end. Raises CameraGone."""
+        """Yield frames and events until ``close`` or the source's own end. Raises CameraGone."""
         loss: Notice | None = None
         while not self._ended.is_set():
             try:
@@ -79,7 +79,7 @@ class Reopening:
                 return
 
     def close(self) -> None:
-        """Ends the iteration at once, whatever it waits for; from any thread."""
+        """End the iteration at once, whatever it waits for; callable from any thread."""
         self._ended.set()
         with self._lock:
             source, opening = self._source, self._opening
@@ -88,23 +88,23 @@ class Reopening:
         source.close()
 
     def _new(self, item: Frame | Unreadable | Notice) -> Iterator[Frame | Unreadable | Notice]:
-        """The item, unless it is an old frame in new clothes. Raises Frozen."""
+        """Yield the item unless it repeats the previous frame. Raises Frozen."""
         if isinstance(item, Frame):
             verdict = self._stillness.look(item, self._clock.monotonic())
             if verdict is Verdict.FROZEN:
-                raise Frozen(f"{self.spec} gives the same picture again and again")
+                raise Frozen(f"{self.spec} keeps sending the same image")
             if verdict is Verdict.REPEATED:
                 self._dropped += 1
                 return
         if not isinstance(item, Notice):
-            item = replace(item, index=self._offset + item.index, source=self.spec)  # one camera, whatever opened it
+            item = replace(item, index=self._offset + item.index, source=self.spec)  # one camera, however it was opened
             self._next_index = item.index + 1
         yield item
 
     def _found_again(self, loss: Notice) -> Notice:
         self.reconnects += 1
         self._steady_from = self._clock.monotonic()
-        return Notice("camera_back", f"{self.spec} delivers frames again; it was lost: {loss.detail}")
+        return Notice("camera_back", f"{self.spec} is sending frames again after: {loss.detail}")
 
     def _retire(self) -> None:
         self._dropped += self._source.dropped
@@ -112,7 +112,7 @@ class Reopening:
         self._source.close()
 
     def _reopen(self) -> bool:
-        """Tries until it opens; False: ``close`` came first."""
+        """Try until it opens; return False if ``close`` came first."""
         now = self._clock.monotonic()
         if self._steady_from is not None and now - self._steady_from >= STEADY_S:
             self._failures = 0
@@ -127,7 +127,7 @@ class Reopening:
             except CameraGone:
                 raise
             except EdgeVisionError:
-                continue  # was said once, when it was lost
+                continue  # reported once, when it was lost
 
     def _attempt(self) -> bool:
         with self._lock:
@@ -148,11 +148,11 @@ class Reopening:
 
 
 class Frozen(CameraLost):
-    """The camera delivers, but always the same."""
+    """The camera keeps delivering the same image."""
 
 
 def open_steadily(attempt: Callable[[], Source]) -> Source:
-    """Opens what may hang, so that Ctrl-C ends the wait at once. Raises what the attempt raises."""
+    """Open a source that may hang, so that Ctrl-C ends the wait at once. Raises what the attempt raises."""
     source = Opening(attempt, "camera").wait()
-    assert source is not None  # only ``abandon`` gives None
+    assert source is not None  # only ``abandon`` returns None
     return source

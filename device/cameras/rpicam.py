@@ -1,7 +1,7 @@
-"""CSI cameras through rpicam-vid, for a system without picamera2: raw frames from a child process.
+"""CSI cameras through rpicam-vid, for systems without picamera2: raw frames from a child process.
 
-The frames are YUV 4:2:0 as the image processor writes them. It pads rows to a multiple of 64 or 128 bytes without saying so;
-widths are therefore asked for in multiples of 128, which need no padding, and what is too much is cut off on both sides.
+Frames are YUV 4:2:0 as the image processor writes them. It pads rows to a multiple of 64 or 128 bytes without reporting
+it, so widths are requested in multiples of 128, which need no padding, and the excess is cropped on both sides.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
-"""The name today, and on Raspberry Pi OS Bullseye."""
+"""Current program name, and the one on Raspberry Pi OS Bullseye."""
 BLOCK = 128
-"""Widths in multiples of so many pixels have no padding, in luma and chroma."""
+"""Width multiple in pixels that needs no padding in luma or chroma."""
 SIZES = ((896, 672), (1152, 648))
-"""Pixels, for sensors of 4:3 and 16:9: the whole field of view, below the size from which the colours follow Rec. 709."""
+"""Sizes in pixels for 4:3 and 16:9 sensors: whole field of view, below the size from which colors use Rec. 709."""
 FPS = 30.0
 LIST_S = 15.0
 FIRST_FRAME_S = 10.0
@@ -48,12 +48,12 @@ _MODE = re.compile(r"(\d+)x(\d+) \[([\d.]+) fps")
 
 
 def program() -> str | None:
-    """Where rpicam-vid is, if it is installed."""
+    """Return the path of rpicam-vid if it is installed."""
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
 def cameras() -> tuple[LibcameraCamera, ...]:
-    """What rpicam-vid lists; USB cameras left out. Raises CameraError."""
+    """List the cameras of rpicam-vid, without USB cameras. Raises CameraError."""
     path = _require()
     try:
         done = subprocess.run(
@@ -71,7 +71,7 @@ def cameras() -> tuple[LibcameraCamera, ...]:
 
 
 def parse_list(text: str) -> tuple[LibcameraCamera, ...]:
-    """The output of ``rpicam-vid --list-cameras``."""
+    """Parse the output of ``rpicam-vid --list-cameras``."""
     found: list[LibcameraCamera] = []
     modes: list[str] = []
     heads = [(line, _LISTED.match(line)) for line in text.splitlines()]
@@ -87,10 +87,10 @@ def parse_list(text: str) -> tuple[LibcameraCamera, ...]:
 
 
 class RpicamReader:
-    """Reads the frames of one child process, BGR."""
+    """Reads the frames of one child process as BGR."""
 
     def __init__(self, camera: LibcameraCamera, path: str, wanted: Wanted = ANY, clock: Clock = SYSTEM) -> None:
-        """Raises CameraError when the child cannot be started."""
+        """Start the child process. Raises CameraError if it cannot be started."""
         self.spec = camera.spec
         self._clock = clock
         self._index = 0
@@ -105,7 +105,7 @@ class RpicamReader:
             self._child = subprocess.Popen(
                 command(path, camera.number, width, height, fps),
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env=_quiet(),
-                start_new_session=True,  # Ctrl-C is for us; a child that ended by it would look like a lost camera
+                start_new_session=True,  # Ctrl-C must not reach the child: its end would look like a lost camera
             )  # fmt: skip
         except OSError as error:
             raise CameraError(f"cannot start {path}: {error.strerror}") from None
@@ -116,7 +116,7 @@ class RpicamReader:
         self._listener.start()
 
     def read(self) -> Frame:
-        """The next frame. Raises CameraLost when the child ended."""
+        """Return the next frame. Raises CameraLost if the child ended."""
         view, filled = memoryview(self._buffer.data), 0
         while filled < len(view):
             count = self._output.readinto(view[filled:])  # type: ignore[attr-defined]
@@ -130,12 +130,12 @@ class RpicamReader:
         return frame
 
     def interrupt(self) -> None:
-        """Ends the child, and so a read that waits for it."""
+        """End the child, and with it a waiting read."""
         with suppress(ProcessLookupError):
             self._child.terminate()
 
     def close(self) -> None:
-        """Ends the child and waits for it."""
+        """End the child and wait for it."""
         self.interrupt()
         try:
             self._child.wait(_END_S)
@@ -152,7 +152,7 @@ class RpicamReader:
                     self._said.append(text)
 
     def _ending(self) -> str:
-        """How the child ended, in one line."""
+        """Describe in one line how the child ended."""
         try:
             code: int | None = self._child.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -165,31 +165,31 @@ class RpicamReader:
 
 
 def _gist(lines: list[str]) -> str:
-    """What a person needs of all that the child said."""
+    """Return the line of the child's output that explains the failure."""
     fault = next((line for line in reversed(lines) if "error" in line.lower() or "failed" in line.lower()), "")
     said = (fault or (lines[-1] if lines else "")).removeprefix("ERROR: ").strip("* ")
     if "no cameras available" in said.lower():
-        return "no camera is connected, or it was not detected"
+        return "no camera detected; check the ribbon cable"
     if "in use" in said or "busy" in said.lower():
-        return "another program uses the camera"
+        return "the camera is in use by another program"
     return said
 
 
 def command(path: str, number: int, width: int, height: int, fps: float) -> Sequence[str]:
-    """What is run: no window, no end, raw frames to stdout, each as soon as it is there."""
+    """Return the command line: no window, no time limit, raw frames to stdout, each flushed at once."""
     size = ["--width", str(width), "--height", str(height), "--framerate", f"{fps:g}"]
     how = ["--timeout", "0", "--nopreview", "--codec", "yuv420", *size, "--flush", "--output", "-"]
     return [path, "--camera", str(number), *how]
 
 
 def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``rpicam:N``, or ``rpicam:`` and libcamera's name of the camera. Raises CameraError, which says what there is."""
+    """Open ``rpicam:N`` or ``rpicam:ID`` with a libcamera ID. Raises CameraError, which lists the cameras."""
     path, name = _require(), spec.partition(":")[2]
     known = cameras()
     matches = [camera for camera in known if name in (str(camera.number), camera.identity)]
     if not matches:
-        there = ", ".join(f"{camera.spec} ({camera.name})" for camera in known) or "none: is the ribbon cable right?"
-        raise CameraError(f"no such camera: {spec!r}; rpicam-vid sees {there}")
+        there = ", ".join(f"{camera.spec} ({camera.name})" for camera in known) or "none; check the ribbon cable"
+        raise CameraError(f"camera {spec!r} not found: available cameras: {there}")
     camera = matches[0]
     reader = RpicamReader(camera, path, wanted, clock)
     _prove(reader)
@@ -198,7 +198,7 @@ def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
 
 
 def _prove(reader: RpicamReader) -> None:
-    """Waits for a first frame, which is old when the loop begins. Raises CameraError, and ends the child."""
+    """Wait for a first frame, stale by the time the loop starts. Raises CameraError and ends the child."""
     late = Timer(FIRST_FRAME_S, reader.interrupt)
     late.daemon = True
     late.start()
@@ -208,7 +208,7 @@ def _prove(reader: RpicamReader) -> None:
         reader.close()
         if late.finished.is_set() and isinstance(error, CameraLost):
             raise CameraError(
-                f"{reader.spec} delivered no frame within {FIRST_FRAME_S:g} s; is its cable right?"
+                f"{reader.spec} sent no frame within {FIRST_FRAME_S:g} s; check its ribbon cable"
             ) from None
         raise
     finally:
@@ -218,7 +218,7 @@ def _prove(reader: RpicamReader) -> None:
 def _require() -> str:
     path = program()
     if path is None:
-        raise CameraError("rpicam-vid is not installed; install it with: sudo apt install rpicam-apps-lite")
+        raise CameraError("rpicam-vid is not installed; run sudo apt install rpicam-apps-lite")
     return path
 
 
@@ -234,7 +234,7 @@ def _middle(picture: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """A frame then takes a few reads instead of twenty."""
+    """Enlarge the pipe buffer, so that a frame takes a few reads instead of twenty."""
     import fcntl
 
     with suppress(OSError):

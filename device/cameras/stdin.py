@@ -1,4 +1,4 @@
-"""Frames on standard input: JPEGs (``-``), or uncompressed frames of a known size (``raw:640x480:rgb24``)."""
+"""Frames on standard input: JPEGs (``-``) or uncompressed frames of a known size (``raw:640x480:rgb24``)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _RAW = re.compile(r"raw:(\d+)x(\d+):([A-Za-z0-9]+)")
 _CHUNK = 1 << 18
 _PATIENCE = 1 << 22
-"""So many bytes without the start of a JPEG, and it is no stream of JPEGs."""
+"""Number of bytes without a JPEG start after which the input is rejected."""
 _FOREVER_S = 1e7
-"""A live pipe may be silent for as long as whoever writes likes."""
-HOW = "pipe in JPEGs (one after the other, or multipart), or name what is piped in: raw:640x480:rgb24"
+"""Timeout of a live pipe in seconds: it may be silent for as long as the writer likes."""
+HOW = "pipe in JPEGs (concatenated or multipart), or give the raw format, such as raw:640x480:rgb24"
 
 
 class Pipe:
@@ -46,23 +46,23 @@ class Pipe:
         self._wake_read, self._wake_write = os.pipe()
 
     def read(self, count: int) -> bytes:
-        """At most so many bytes, at least one; empty at the end, or after ``interrupt``."""
+        """Return 1 to ``count`` bytes; empty at the end or after ``interrupt``."""
         ready, _, _ = select.select([self._descriptor, self._wake_read], [], [])
         return b"" if self._wake_read in ready else os.read(self._descriptor, count)
 
     def interrupt(self) -> None:
-        """Every read from now on ends."""
+        """End the current and all later reads."""
         os.write(self._wake_write, b"x")
 
     def close(self) -> None:
-        """Frees what woke the reads; the descriptor itself belongs to somebody else."""
+        """Free the wake-up pipe; the descriptor itself belongs to the caller."""
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
         self._wake_read = self._wake_write = -1
 
 
 class _PipeReader:
-    """What both kinds of frames have in common."""
+    """What both kinds of pipe readers share."""
 
     def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None]) -> None:
         self.spec = spec
@@ -72,12 +72,12 @@ class _PipeReader:
         self._closed = False
 
     def interrupt(self) -> None:
-        """Ends a read that waits."""
+        """End a waiting read."""
         if not self._closed:
             self._pipe.interrupt()
 
     def close(self) -> None:
-        """Frees the pipe's helpers."""
+        """Free the wake-up pipe."""
         if not self._closed:
             self._closed = True
             self._pipe.close()
@@ -88,7 +88,7 @@ class _PipeReader:
 
 
 class JpegPipeReader(_PipeReader):
-    """Decodes the JPEGs of a pipe, BGR."""
+    """Decodes the JPEGs of a pipe as BGR frames."""
 
     description = "JPEGs on standard input"
 
@@ -102,12 +102,12 @@ class JpegPipeReader(_PipeReader):
         self._ended = False
 
     def read(self) -> Frame | Unreadable | None:
-        """The next frame, or what is wrong with it. Raises BadInput when there are no JPEGs at all."""
+        """Return the next frame, or what is wrong with it. Raises BadInput if the input holds no JPEGs."""
         while not self._waiting and not self._ended:
             data = self._pipe.read(_CHUNK)
             self._waiting.extend(self._splitter.feed(data) if data else self._finish())
             if not self._waiting and not self._index and self._splitter.skipped > _PATIENCE:
-                raise BadInput(f"there are no JPEGs on standard input; {HOW}")
+                raise BadInput(f"no JPEG found on standard input; {HOW}")
         return self._decode(self._waiting.popleft()) if self._waiting else None
 
     def _finish(self) -> list[bytes]:
@@ -130,13 +130,13 @@ class JpegPipeReader(_PipeReader):
         size = jpeg_size(data)
         if size is not None and size != self._size:
             self._size = size
-            # A note in the picture may turn it by 90 degrees: what is right both ways is right.
+            # EXIF orientation may rotate the image by 90 degrees: use a factor that is right both ways.
             self._reduced = min(reduction(*size, self._wanted), reduction(*size[::-1], self._wanted))
         return self._reduced
 
 
 class RawPipeReader(_PipeReader):
-    """Cuts a pipe into uncompressed frames of one size."""
+    """Splits a pipe into uncompressed frames of one size."""
 
     def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None], where: Layout) -> None:
         super().__init__(spec, pipe, stamp)
@@ -144,7 +144,7 @@ class RawPipeReader(_PipeReader):
         self.description = f"raw frames of {where.bytes} bytes on standard input"
 
     def read(self) -> Frame | Unreadable | None:
-        """The next frame; one that is cut off at the end is unreadable."""
+        """Return the next frame; one truncated at the end is unreadable."""
         data = bytearray()
         while len(data) < self._layout.bytes:
             part = self._pipe.read(self._layout.bytes - len(data))
@@ -162,20 +162,20 @@ class RawPipeReader(_PipeReader):
         if count == 0:
             return None
         wrong = f"frame {self._index} on standard input has {count} of {self._layout.bytes} bytes"
-        return self._unreadable(f"{wrong}: it was cut off, or is not {self._layout.width}x{self._layout.height}")
+        return self._unreadable(f"{wrong}: truncated, or the size is not {self._layout.width}x{self._layout.height}")
 
 
 def open_stdin(
     spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY, live: bool = False, descriptor: int | None = None
 ) -> Source:
-    """``-`` or ``raw:WIDTHxHEIGHT:FORMAT``. Raises BadInput.
+    """Open ``-`` or ``raw:WIDTHxHEIGHT:FORMAT``. Raises BadInput.
 
-    ``live``: the newest frame wins and has a time; otherwise every frame is delivered, and the pipe waits.
+    ``live``: keep only the newest frame and stamp it with a time; otherwise deliver every frame and let the pipe wait.
     """
     if descriptor is None:
         descriptor = sys.stdin.fileno()
     if os.isatty(descriptor):
-        raise BadInput(f"standard input is the keyboard; {HOW}")
+        raise BadInput(f"standard input is a terminal; {HOW}")
     where = None if spec == "-" else _layout(spec)
     stamp = clock.monotonic if live else _no_time
     pipe = Pipe(descriptor)
@@ -186,10 +186,10 @@ def open_stdin(
 def _layout(spec: str) -> Layout:
     match = _RAW.fullmatch(spec)
     if match is None:
-        raise BadInput(f"cannot understand {spec!r}; write raw:WIDTHxHEIGHT:FORMAT, for one raw:640x480:rgb24")
+        raise BadInput(f"invalid raw format {spec!r}; use raw:WIDTHxHEIGHT:FORMAT, such as raw:640x480:rgb24")
     width, height, name = match.groups()
     if not 1 <= len(width) <= 5 or not 1 <= len(height) <= 5:
-        raise BadInput(f"{spec!r} asks for {width}x{height} pixels; a side has at most 99999")
+        raise BadInput(f"invalid size {width}x{height} in {spec!r}: each side must be 1 to 99999 pixels")
     return layout(name, int(width), int(height))
 
 

@@ -1,4 +1,4 @@
-"""Tells a frozen camera from a still scene: a sensor has noise, so two frames with the same bytes are one frame twice."""
+"""Tells a frozen camera from a still scene: a sensor has noise, so identical bytes mean the same frame twice."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """What a frame is, beside the one before it."""
+    """Relation of a frame to the one before it."""
 
     NEW = "new"
     REPEATED = "repeated"
-    """The same bytes, and a sensor would not give those twice: not passed on."""
+    """The same bytes, which a sensor would not produce twice: not passed on."""
     FROZEN = "frozen"
     """The same bytes for too long."""
 
 
 class Stillness:
-    """Watches the frames of one camera, also across its reopening.
+    """Compares consecutive frames of one camera, also across reconnects.
 
-    A camera that shows the very same picture after it was reopened is not frozen: what it looks at stands still (a
-    drawn picture, total darkness), and it is believed until the picture changes.
+    If a camera shows the same image after it was reopened, it is not frozen: its scene is static (a drawn image, total
+    darkness), and the check is suspended until the image changes.
     """
 
     def __init__(self, frozen_s: float, may_repeat: bool) -> None:
-        """``frozen_s``: 0 never freezes. ``may_repeat``: equal frames can be new ones, as in a compressed stream."""
+        """``frozen_s``: 0 disables the check. ``may_repeat``: equal frames can be new ones, as in a compressed stream."""
         self._frozen_s = frozen_s
         self._may_repeat = may_repeat
         self._last: Pixels | None = None
         self._since = 0.0
         self._suspected = False
-        """The camera was reopened because of this very picture."""
+        """Whether the camera was reopened because of this image."""
         self._believed = False
 
     def look(self, frame: Frame, now: float) -> Verdict:
-        """``now``: monotonic seconds."""
+        """Classify a frame; ``now``: monotonic seconds."""
         if not self._frozen_s:
             return Verdict.NEW
         if self._last is None or not _equal(self._last, frame.pixels):
@@ -58,5 +58,5 @@ class Stillness:
 def _equal(one: Pixels, other: Pixels) -> bool:
     if one.shape != other.shape:
         return False
-    middle = one.shape[0] // 2  # one row of two frames with noise nearly always differs
+    middle = one.shape[0] // 2  # with noise, one row nearly always differs: a cheap first check
     return np.array_equal(one[middle], other[middle]) and np.array_equal(one, other)

@@ -1,4 +1,4 @@
-"""Network cameras: MJPEG over HTTP by our own reader, RTSP and whatever else by FFMPEG. Passwords in a URL are never shown."""
+"""Network cameras: MJPEG over HTTP by our own reader, RTSP and others by FFMPEG. Hides passwords in URLs."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from ..protocols import Reader, Source
 
 TIMEOUT_S = 10.0
-"""For opening, and for each frame."""
+"""Timeout in seconds for opening and for each frame."""
 FROZEN_S = 60.0
-"""A compressed stream of a scene that stands still repeats its frames; not for so long."""
+"""Seconds: a compressed stream of a static scene repeats frames, but not for this long."""
 _SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
 
 
 class StreamReader:
-    """Decodes one stream, BGR."""
+    """Decodes one stream as BGR frames."""
 
     def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = TIMEOUT_S) -> None:
-        """Raises CameraError when nothing answers, or what answers holds no picture."""
+        """Open the stream. Raises CameraError if nothing answers, or the answer holds no video."""
         self.spec = shown(url)
         self._clock = clock
         self._index = 0
@@ -43,22 +43,22 @@ class StreamReader:
         if first is None:
             self._capture.release()
             raise CameraError(
-                f"cannot open {self.spec}: nothing answers there within {timeout_s:g} s, or what answers is no video stream"
+                f"cannot open {self.spec}: no answer within {timeout_s:g} s, or not a video stream; check the address and path"
             )
-        height, width = first.shape[:2]  # itself not passed on: it is old when the loop begins
+        height, width = first.shape[:2]  # not passed on: it is stale by the time the loop starts
         self.description = f"a stream, {width}x{height}"
 
     def read(self) -> Frame:
-        """The next frame. Raises CameraLost when the server is gone."""
+        """Return the next frame. Raises CameraLost if the server is gone."""
         pixels = self._decode()
         if pixels is None:
-            raise CameraLost(f"{self.spec} ended after {self._index} frames, or went silent")
+            raise CameraLost(f"{self.spec} stopped sending after {self._index} frames")
         frame = Frame(pixels, "BGR", self._index, self._clock.monotonic(), self.spec)
         self._index += 1
         return frame
 
     def close(self) -> None:
-        """Hangs up."""
+        """Close the stream."""
         self._capture.release()
 
     def _decode(self) -> Pixels | None:
@@ -67,13 +67,13 @@ class StreamReader:
 
 
 def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``http://``, ``https://``, ``rtsp://`` ... Raises BadInput, CameraError."""
+    """Open an ``http://``, ``https://`` or ``rtsp://`` URL. Raises BadInput, CameraError."""
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host:
-        raise BadInput(f"{shown(url)} is no complete URL; for one: rtsp://192.168.1.20:554/stream1")
+        raise BadInput(f"invalid URL {shown(url)}: the host is missing; example: rtsp://192.168.1.20:554/stream1")
     frozen_s = wanted.frozen_after(FROZEN_S)
     reader: Reader | None = None
     if urlsplit(url).scheme.lower() in ("http", "https"):
@@ -82,7 +82,7 @@ def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source
 
 
 def shown(url: str) -> str:
-    """The URL with ``***`` for user, password and what looks like a key in its query."""
+    """Return the URL with ``***`` in place of user, password and any key in the query."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -90,6 +90,6 @@ def shown(url: str) -> str:
     address = parts.netloc.rpartition("@")
     netloc = f"***@{address[2]}" if address[1] else parts.netloc
     path = parts.path
-    if not parts.netloc and "@" in path:  # user:password@host, without what belongs before it
+    if not parts.netloc and "@" in path:  # user:password@host without a scheme
         path = "***@" + path.rpartition("@")[2]
     return urlunsplit((parts.scheme, netloc, path, _SECRET.sub(r"\1***", parts.query), ""))

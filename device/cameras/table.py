@@ -1,4 +1,4 @@
-"""What a user types -> the back end that opens it. A new camera is one file and one line here."""
+"""Maps what a user types to the back end that opens it. A new camera is one file and one line here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 PREFIXES = {
-    # what stands before the colon: "module:function" below edgevision.device, called with spec, clock and what is wanted
+    # prefix before the colon: "module:function" below edgevision.device, called with spec, clock and request
     "test": "cameras.pattern:open_pattern",
     "fake": "fakes:open_fake",
     "raw": "cameras.stdin:open_stdin",
@@ -30,37 +30,65 @@ PREFIXES = {
     "rtsp": "cameras.stream:open_stream",
 }
 LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp"})
-"""What may be lost and come back."""
+"""Prefixes of sources that may be lost and come back."""
 UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
-"""What has the size it has."""
+"""Prefixes of sources whose size cannot be chosen."""
 
 
 def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``--camera``: a number, a /dev path, a prefix of PREFIXES, ``-``. Raises CameraError, BadInput, UnknownName."""
+    """Open a ``--camera`` spec: a number, a /dev path, a prefix of PREFIXES, or ``-``.
+
+    Args:
+        spec: The camera as typed by the user.
+        clock: Clock for timestamps and timeouts.
+        wanted: Requested size, rate and orientation.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        CameraError: The camera is missing, in use or delivers no frame.
+        BadInput: The spec or the request is invalid.
+        UnknownName: The spec is not a camera.
+    """
     return _as_wanted(_camera(spec, clock, wanted), wanted)
 
 
 def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
-    """``--source``: a picture, folder, pattern, video, URL, ``-``, ``test:``. Raises MissingFile, BadInput, CameraError."""
+    """Open a ``--source`` spec: an image, folder, glob pattern, video, URL, ``-`` or ``test:``.
+
+    Args:
+        spec: The source as typed by the user.
+        clock: Clock for timestamps and timeouts.
+        wanted: Requested size, rate and orientation.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        MissingFile: There is no such file or folder.
+        BadInput: The file cannot be used as a source, or the request is invalid.
+        CameraError: The camera is missing, in use or delivers no frame.
+    """
     return _as_wanted(_source(spec, clock, wanted), wanted)
 
 
 def check_camera(spec: str) -> str:
-    """A camera by its form, whether it is there or not. Raises UnknownName."""
+    """Check the form of a camera spec without opening it. Raises UnknownName."""
     if not _is_camera(spec):
         from .stream import shown
 
-        raise UnknownName(f"no such camera: {shown(spec)!r}; write a number, /dev/videoN, a URL, or test:{_hint(spec)}")
+        raise UnknownName(f"unknown camera {shown(spec)!r}; use a number, /dev/videoN, a URL or test:{_hint(spec)}")
     return spec
 
 
 def check_source(spec: str) -> str:
-    """A source by its form, whether it is there or not. Raises UnknownName."""
+    """Check the form of a source spec without opening it. Raises UnknownName."""
     if _prefix(spec) not in PREFIXES and not spec.startswith("/"):
         from .stream import shown
 
         raise UnknownName(
-            f"no such source: {shown(spec)!r}; write a URL, test:, or the whole path of a picture, folder or video"
+            f"unknown source {shown(spec)!r}; use a URL, test:, or the full path of an image, folder or video"
         )
     return spec
 
@@ -70,7 +98,7 @@ def _is_camera(spec: str) -> bool:
 
 
 def _as_wanted(source: Source, wanted: Wanted) -> Source:
-    """What the camera itself cannot do is done here."""
+    """Apply in software what the camera itself cannot do."""
     if wanted.fps is not None:
         from .paced import Paced
 
@@ -84,7 +112,7 @@ def _as_wanted(source: Source, wanted: Wanted) -> Source:
 
 def _refuse_size(spec: str, wanted: Wanted) -> None:
     if wanted.size is not None:
-        raise BadInput(f"{spec} has the size it has; --size can only be asked of a camera")
+        raise BadInput(f"--size cannot be used with {spec}, which has a fixed size; use it with a camera only")
 
 
 def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
@@ -94,7 +122,7 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
         _refuse_size(spec, wanted)
         return open_stdin(spec, clock, wanted, live=True)
     if not _is_camera(spec) and Path(spec).exists():
-        raise BadInput(f"{spec!r} is a file, not a camera; write --source {spec}")
+        raise BadInput(f"{spec!r} is a file, not a camera; use --source {spec}")
     return _steady(check_camera(spec), clock, wanted)
 
 
@@ -114,7 +142,7 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
             _refuse_size(spec, wanted)
             return open_glob(spec)
         raise MissingFile(
-            f"no such file or folder: {spec}" + (f"; for a camera write --camera {spec}" if spec.isdecimal() else "")
+            f"no such file or folder: {spec}" + (f"; for a camera use --camera {spec}" if spec.isdecimal() else "")
         )
     if str(path).startswith("/dev/video"):
         return _camera(spec, clock, wanted)
@@ -125,7 +153,7 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
 
 
 def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
-    """A live source is opened so that Ctrl-C ends the wait, and opened again when it is lost."""
+    """Open a source; a live one so that Ctrl-C ends the wait and so that it is reopened when lost."""
     if _prefix(spec) in UNSIZED:
         from .stream import shown
 
@@ -153,7 +181,7 @@ def _back_end(spec: str, clock: Clock, wanted: Wanted) -> Source:
 
 
 def _prefix(spec: str) -> str:
-    """What stands before the colon, or nothing."""
+    """Return the text before the colon, or an empty string."""
     prefix, colon, _ = spec.partition(":")
     return prefix.lower() if colon else ""
 
@@ -170,7 +198,7 @@ def _by_content(path: Path) -> Source:
 
         return open_picture(path)
     if not path.is_file():
-        raise BadInput(f"{path} is neither a file nor a folder; a source is a video, a picture, a folder or a URL")
+        raise BadInput(f"{path} is neither a file nor a folder; use a video, an image, a folder or a URL as source")
     from .video import open_video
 
     return open_video(path)

@@ -1,4 +1,4 @@
-"""What cameras that read on a thread of their own have in common."""
+"""Base class of cameras that read on a thread of their own."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ..protocols import Reader
 
 JOIN_S = 1.0
-"""How long ``close`` waits for a read that is under way; a read that hangs is left behind."""
+"""Seconds that ``close`` waits for the current read; a read that hangs is abandoned."""
 
 
 class ThreadedCamera:
-    """Runs a Reader on a thread, from the first look at the frames until ``close``."""
+    """Runs a Reader on a thread, from the first iteration until ``close``."""
 
     live: bool
 
@@ -31,16 +31,16 @@ class ThreadedCamera:
         self._thread: Thread | None = None
         self._closed = False
         self._lock = Lock()
-        """Held while the thread starts: ``close`` may come from a signal just then."""
+        """Held while the thread starts, because ``close`` may come from a signal at that moment."""
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
-        """Frames until the end, or until ``close`` from any thread."""
+        """Yield frames until the end, or until ``close`` from any thread."""
         self._start()
         while (item := self._next()) is not None:
             yield item
 
     def close(self) -> None:
-        """Ends the iteration, and the thread after its current read; the thread frees the device."""
+        """End the iteration, and the thread after its current read; the thread frees the device."""
         self._handoff.close()
         with self._lock:
             first, self._closed = not self._closed, True
@@ -70,6 +70,6 @@ class ThreadedCamera:
                     break
             self._handoff.end()
         except Exception as error:
-            self._handoff.end(error)  # raised again where the frames are taken
+            self._handoff.end(error)  # re-raised in the iterating thread
         finally:
             self._reader.close()

@@ -1,6 +1,6 @@
-"""Frames rotated, flipped and cut to a part: any source behind ``--rotate``, ``--flip`` and ``--roi``.
+"""Rotates, flips and crops the frames of any source, for ``--rotate``, ``--flip`` and ``--roi``.
 
-The model sees the turned part as the whole frame, so boxes, masks, width and height count in its pixels.
+The model sees the result as the whole frame, so boxes, masks, width and height are in its pixels.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 
 Roi = tuple[float, float, float, float]
 _STEPS = {0: (False, False, False), 90: (True, True, False), 180: (False, True, True), 270: (True, False, True)}
-"""Clockwise degrees -> transpose?, then mirror left and right?, then top and bottom?"""
+"""Clockwise degrees -> (transpose, mirror horizontally, mirror vertically), in this order."""
 
 
 class Turned(Wrapped):
-    """A source whose frames are turned. A part alone is a view of the frame, and costs nothing."""
+    """A source whose frames are transformed. A crop alone is a view of the frame and costs nothing."""
 
     def __init__(self, source: Source, wanted: Wanted) -> None:
         super().__init__(source)
         self._wanted = wanted
 
     def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
-        """The source's items, its frames turned."""
+        """Yield the source's items with transformed frames."""
         for item in self._source:
             yield replace(item, pixels=turn(item.pixels, self._wanted)) if isinstance(item, Frame) else item
 
 
 def turn(pixels: Pixels, wanted: Wanted) -> Pixels:
-    """The wanted part of a picture, the wanted way up: uint8, (height, width[, 3])."""
+    """Return the requested part of an image in the requested orientation: uint8 (height, width[, 3])."""
     transpose, mirror_x, mirror_y = steps(wanted)
     if wanted.roi is not None:
         x, y, w, h = _in_pixels(untwist(wanted.roi, transpose, mirror_x, mirror_y), pixels.shape[1], pixels.shape[0])
-        pixels = pixels[y : y + h, x : x + w]  # cut first: less is left to move
+        pixels = pixels[y : y + h, x : x + w]  # crop first: fewer pixels to move
     if transpose:
-        pixels = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)  # transposed and mirrored; fifteen times as fast as both
+        pixels = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)  # transpose and mirror in one, fifteen times as fast
         mirror_x = not mirror_x
     if mirror_x or mirror_y:
         pixels = cv2.flip(pixels, -1 if mirror_x and mirror_y else 1 if mirror_x else 0)
@@ -55,7 +55,7 @@ def turn(pixels: Pixels, wanted: Wanted) -> Pixels:
 
 
 def turned_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
-    """Width and height of what ``turn`` gives for a picture of this size (pixels)."""
+    """Return width and height of the result of ``turn`` for an image of this size (pixels)."""
     transpose, mirror_x, mirror_y = steps(wanted)
     if wanted.roi is not None:
         _, _, width, height = _in_pixels(untwist(wanted.roi, transpose, mirror_x, mirror_y), width, height)
@@ -63,7 +63,7 @@ def turned_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
 
 
 def steps(wanted: Wanted) -> tuple[bool, bool, bool]:
-    """Rotation and flip together: transpose?, then mirror left and right?, then top and bottom?"""
+    """Combine rotation and flip into (transpose, mirror horizontally, mirror vertically), in this order."""
     transpose, mirror_x, mirror_y = _STEPS[wanted.rotate]
     return (
         transpose,
@@ -73,7 +73,7 @@ def steps(wanted: Wanted) -> tuple[bool, bool, bool]:
 
 
 def untwist(roi: Roi, transpose: bool, mirror_x: bool, mirror_y: bool) -> Roi:
-    """Where a part of the turned picture lies in the picture as it came (both relative)."""
+    """Map a region of the transformed image back to the original image (both relative, 0..1)."""
     x, y, w, h = roi
     x = 1 - x - w if mirror_x else x
     y = 1 - y - h if mirror_y else y
@@ -81,7 +81,7 @@ def untwist(roi: Roi, transpose: bool, mirror_x: bool, mirror_y: bool) -> Roi:
 
 
 def _in_pixels(roi: Roi, width: int, height: int) -> tuple[int, int, int, int]:
-    """At least one pixel, within the picture."""
+    """Return the region in pixels: at least one pixel, within the image."""
     left, right = _span(roi[0], roi[2], width)
     top, bottom = _span(roi[1], roi[3], height)
     return left, top, right - left, bottom - top

@@ -1,7 +1,7 @@
 """USB and other V4L2 cameras through OpenCV.
 
-Where a camera sends JPEGs, they are taken as they come and decoded here: no larger than the model needs, and a damaged one
-is noticed instead of shown with a gray rest.
+If a camera sends JPEGs, they are taken undecoded and decoded here: no larger than the model needs, and with damaged ones
+detected instead of shown partly gray.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BAD_READS = 10
-"""So many in a row, and the camera is gone; USB cameras send a damaged frame now and then, mostly the first."""
+"""Consecutive failed reads after which a camera counts as lost; USB cameras send a damaged frame at times, mostly first."""
 _JPEGS = ("MJPG", "JPEG")
 _CONVERTED_HERE = ("NV12", "NV21")
-"""OpenCV before 4.11 swaps red and blue of these."""
+"""Formats of which OpenCV before 4.11 swaps red and blue."""
 Capture = Callable[[str], Any]
-"""Opens a node: a path -> cv2.VideoCapture."""
+"""Opens a node: path -> cv2.VideoCapture."""
 
 
 class V4L2Reader:
-    """Reads one node, BGR."""
+    """Reads one node as BGR frames."""
 
     def __init__(
         self,
@@ -48,17 +48,17 @@ class V4L2Reader:
         wanted: Wanted = ANY,
         offered: tuple[Format, ...] = (),
     ) -> None:
-        """``offered``: what the camera says it can do. Raises CameraError when the node cannot be opened."""
+        """Open the node; ``offered``: what the camera reports it can do. Raises CameraError."""
         self.spec = path
         self.damaged = 0
-        """Frames that broke on the wire."""
+        """Number of frames corrupted in transit."""
         self._wanted = wanted
         self._clock = clock
         self._index = 0
         self._capture = (capture or open_capture)(path)
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraError(f"cannot open {path}: it is no camera, or another program uses it")
+            raise CameraError(f"cannot open {path}: not a camera, or in use by another program")
         self._arrange(offered)
         self._size = int(self._get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._get(cv2.CAP_PROP_FRAME_HEIGHT))
         self._format = self._fourcc()
@@ -68,7 +68,7 @@ class V4L2Reader:
         self.description = ", ".join(filter(None, [name, self._describe(self._size)]))
 
     def read(self) -> Frame:
-        """The next frame; damaged ones are passed over. Raises CameraLost."""
+        """Return the next frame, skipping damaged ones. Raises CameraLost."""
         for _ in range(BAD_READS):
             frame = self._decode()
             now = self._clock.monotonic()
@@ -76,14 +76,14 @@ class V4L2Reader:
                 frame = replace(frame, index=self._index, captured_at=self._stamp(now), source=self.spec)
                 self._index += 1
                 return frame
-        raise CameraLost(f"{self.spec} delivers no more frames (unplugged?)")
+        raise CameraLost(f"{self.spec} stopped sending frames; check that it is plugged in")
 
     def close(self) -> None:
-        """Frees the device."""
+        """Free the device."""
         self._capture.release()
 
     def _arrange(self, offered: tuple[Format, ...]) -> None:
-        """Asks for the best of what is offered; the driver may give something else, which is then read back."""
+        """Request the best of what is offered; the driver may grant something else, which is read back."""
         best = choose(offered, self._wanted)
         size, fps = self._wanted.size, self._wanted.fps
         if best is not None:
@@ -99,12 +99,12 @@ class V4L2Reader:
         fps = self._get(cv2.CAP_PROP_FPS)
         text = f"{size[0]}x{size[1]}" + (f" {self._format}" if self._format else "")
         if self._wanted.size not in (None, size):
-            text += f" (it does not offer {self._wanted.width}x{self._wanted.height})"
+            text += f" ({self._wanted.width}x{self._wanted.height} is not available)"
         text += f" at {fps:.4g} frames/s" if fps > 0 else ""
         return text + (f", decoded at 1/{self._reduced} of its size" if self._reduced > 1 else "")
 
     def _decode(self) -> Frame | None:
-        """One frame, or None for what is none."""
+        """Return one frame, or None if the data is not one."""
         try:
             good, data = self._capture.read()
         except cv2.error:  # a JPEG that OpenCV could not decode
@@ -116,14 +116,14 @@ class V4L2Reader:
             return Frame(data, "BGR")
         if self._format not in (*_JPEGS, *_CONVERTED_HERE):
             return None
-        try:  # as bytes: a row, a column or a picture's shape, by the version of OpenCV
+        try:  # flat: a row, a column or an image shape, depending on the OpenCV version
             return self._as_frame(np.ascontiguousarray(data).reshape(-1))
         except BadInput:
             self._break()
             return None
 
     def _as_frame(self, data: npt.NDArray[np.uint8]) -> Frame:
-        """Raises BadInput for what is damaged or incomplete."""
+        """Convert raw data to a frame. Raises BadInput if it is damaged or incomplete."""
         if self._format in _JPEGS:
             return pictures.decode(data.tobytes(), self.spec, self._reduced)
         stride = data.size * 2 // (self._size[1] * 3)
@@ -134,7 +134,7 @@ class V4L2Reader:
         self._index += 1
 
     def _stamp(self, now: float) -> float:
-        """The driver's time of capture where it is on our clock (V4L2 says CLOCK_MONOTONIC for most), otherwise now."""
+        """Return the driver's capture time if it is on our clock (mostly CLOCK_MONOTONIC in V4L2), else ``now``."""
         stamp = self._get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp if now - 1.0 < stamp <= now else now
 
@@ -147,10 +147,10 @@ class V4L2Reader:
 
 
 def _code(fourcc: str) -> float:
-    """Four letters as OpenCV wants them."""
+    """Return four letters in OpenCV's encoding."""
     return float(int.from_bytes(fourcc.ljust(4).encode("ascii"), "little"))
 
 
 def open_capture(path: str) -> Any:
-    """OpenCV's door to a node."""
+    """Open a node with OpenCV."""
     return cv2.VideoCapture(path, cv2.CAP_V4L2)

@@ -1,4 +1,4 @@
-"""Which pixel formats, sizes and rates a V4L2 camera offers, and which of them to take."""
+"""Pixel formats, sizes and rates that a V4L2 camera offers, and the choice among them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 SIZE = (640, 480)
-"""Pixels, unless another size is wanted: every camera has it, and it is more than most models look at."""
+"""Default size in pixels: every camera has it, and it exceeds most models' input."""
 FPS = 30.0
 _ENUM_FMT, _ENUM_SIZES, _ENUM_RATES, _REQBUFS = 0xC0405602, 0xC02C564A, 0xC034564B, 0xC0145608
-"""Of linux/videodev2.h, for v4l2_fmtdesc, v4l2_frmsizeenum, v4l2_frmivalenum and v4l2_requestbuffers."""
+"""Requests of linux/videodev2.h, for v4l2_fmtdesc, v4l2_frmsizeenum, v4l2_frmivalenum and v4l2_requestbuffers."""
 _CAPTURE, _MMAP = 1, 1
 """V4L2_BUF_TYPE_VIDEO_CAPTURE, V4L2_MEMORY_MMAP."""
 _DISCRETE = 1
-"""V4L2_FRMSIZE_TYPE_DISCRETE, V4L2_FRMIVAL_TYPE_DISCRETE; others are a range."""
+"""V4L2_FRMSIZE_TYPE_DISCRETE, V4L2_FRMIVAL_TYPE_DISCRETE; other types are ranges."""
 _MOST = 256
-"""No driver lists more; one that never ends its list does not hang us."""
+"""Upper bound of entries per list, so that a driver that never ends its list does not hang us."""
 DECODABLE = ("MJPG", "JPEG", "YUYV", "UYVY", "YVYU", "NV12", "NV21", "YU12", "YV12", "BGR3", "RGB3", "GREY")
-"""What becomes a picture here, the better first. MJPEG gives the rate at any size over USB, and is decoded no larger than the
-model needs; a node that offers none of these delivers raw sensor data, or a film."""
+"""Formats that can be decoded here, best first. MJPEG gives full rate at any size over USB, and is decoded no larger than the
+model needs; a node that offers none of these delivers raw sensor data or compressed video."""
 Ioctl = Callable[[int, bytearray], None]
-"""Asks one open node: request, structure that is filled in. Raises OSError."""
+"""Queries one open node: request, structure to fill in. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,24 @@ class Format:
     """One pixel format at one size."""
 
     fourcc: str
-    """As the kernel writes it: MJPG, YUYV ..."""
+    """Kernel name of the format, such as MJPG or YUYV."""
     width: int
-    """Pixels; the largest, where any size up to it is offered."""
+    """Width in pixels; the largest, if any size up to it is offered."""
     height: int
     rates_fps: tuple[float, ...] = ()
-    """Frames a second, highest first; empty: not said."""
+    """Frames a second, highest first; empty: not reported."""
     any_size: bool = False
-    """Every size up to this one is offered, not this alone."""
+    """Whether every size up to this one is offered, not only this one."""
 
     def has(self, size: tuple[int, int]) -> bool:
-        """Whether pictures of this size can be had."""
+        """Return whether images of this size are available."""
         if self.any_size:
             return size[0] <= self.width and size[1] <= self.height
         return size == (self.width, self.height)
 
 
 def formats(path: Path, ioctl: Ioctl | None = None) -> tuple[Format, ...]:
-    """All that a camera offers; empty where it does not say."""
+    """Return all formats that a camera offers; empty if it does not report any."""
     if ioctl is not None:
         return tuple(_formats(ioctl))
     try:
@@ -69,13 +69,13 @@ def formats(path: Path, ioctl: Ioctl | None = None) -> tuple[Format, ...]:
 
 
 def is_busy(path: Path) -> bool:
-    """Whether another program captures from this node."""
+    """Return whether another program captures from this node."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:
         return error.errno == errno.EBUSY
     try:
-        for count in (1, 0):  # asks for a buffer, gives it back
+        for count in (1, 0):  # request a buffer, then free it
             fcntl.ioctl(handle, _REQBUFS, bytearray(struct.pack("3I8x", count, _CAPTURE, _MMAP)))
     except OSError as error:
         return error.errno == errno.EBUSY
@@ -85,7 +85,7 @@ def is_busy(path: Path) -> bool:
 
 
 def choose(offered: tuple[Format, ...], wanted: Wanted) -> Format | None:
-    """The format to ask for, with one rate: of the wanted size, or the next one to it; None: nothing is known."""
+    """Return the format to request, with one rate, in the requested or nearest size; None if nothing is known."""
     size, fps = wanted.size or SIZE, wanted.fps or FPS
     offered = tuple(one for one in offered if one.fourcc in DECODABLE)
     fitting = [one for one in offered if one.has(size)] or _nearest(offered, size)
@@ -125,7 +125,7 @@ def _sizes(ask: Ioctl, code: int, fourcc: str) -> Iterator[Format]:
 def _rates(ask: Ioctl, code: int, width: int, height: int) -> tuple[float, ...]:
     found = set()
     for answer in _listed(ask, _ENUM_RATES, lambda index: struct.pack("4I36x", index, code, width, height)):
-        # An interval in seconds as a fraction; of a range the shortest one, which comes first.
+        # An interval in seconds as a fraction; for a range the shortest, which comes first.
         above, below = struct.unpack_from("2I", answer, 20)
         if above and below:
             found.add(round(below / above, 3))
@@ -133,7 +133,7 @@ def _rates(ask: Ioctl, code: int, width: int, height: int) -> tuple[float, ...]:
 
 
 def _listed(ask: Ioctl, request: int, question: Callable[[int], bytes]) -> Iterator[bytearray]:
-    """Asks for entry 0, 1, 2 ... until the driver says that there are no more."""
+    """Query entries 0, 1, 2 ... until the driver reports the end."""
     with suppress(OSError):
         for index in range(_MOST):
             data = bytearray(question(index))

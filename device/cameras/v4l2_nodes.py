@@ -1,4 +1,4 @@
-"""Which /dev/video* nodes are cameras: asked of the kernel, without opening a stream."""
+"""Finds which /dev/video* nodes are cameras by querying the kernel, without opening a stream."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ _QUERYCAP = 0x80685600
 _CAPABILITY = struct.Struct("16s32s32sIII12x")
 """struct v4l2_capability: driver, card, bus_info, version, capabilities, device_caps."""
 _CAPTURE = 0x0000_0001
-"""V4L2_CAP_VIDEO_CAPTURE: single-planar, as every USB camera."""
+"""V4L2_CAP_VIDEO_CAPTURE: single-planar, as on every USB camera."""
 _CAPTURE_MPLANE = 0x0000_1000
 """V4L2_CAP_VIDEO_CAPTURE_MPLANE."""
 _MEM2MEM = 0x0000_8000 | 0x0000_4000
 """V4L2_CAP_VIDEO_M2M, V4L2_CAP_VIDEO_M2M_MPLANE: a codec, not a camera."""
 RAW_DRIVERS = {
-    # driver: what its capture nodes deliver; on a Raspberry Pi the pictures come from libcamera instead
-    "unicam": "the raw data of a CSI camera",
-    "rp1-cfe": "the raw data of a CSI camera",
-    "bcm2835-isp": "what the image processor is fed",
-    "pispbe": "what the image processor is fed",
+    # driver: what its capture nodes deliver; on a Raspberry Pi the images come from libcamera instead
+    "unicam": "raw data of a CSI camera",
+    "rp1-cfe": "raw data of a CSI camera",
+    "bcm2835-isp": "input of the image processor",
+    "pispbe": "input of the image processor",
 }
 SENSOR_DRIVERS = frozenset({"unicam", "rp1-cfe"})
-"""Of them, those that are only there when a CSI camera is connected."""
+"""The drivers that exist only while a CSI camera is connected."""
 _DEVICE_CAPS = 0x8000_0000
-"""Set when device_caps speaks of this node rather than of the whole device."""
+"""Set if device_caps describes this node rather than the whole device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One /dev/videoN."""
+    """A /dev/videoN node."""
 
     path: Path
     name: str
-    """What the driver calls it."""
+    """Name given by the driver."""
     bus: str
-    """Where it is plugged in."""
+    """Bus location."""
     refusal: str | None
-    """Why it is no camera; None: it may be one."""
+    """Why it is not a camera; None: it may be one."""
     driver: str = ""
     identity: str = ""
-    """A path that means this camera after it was plugged in again, too: in /dev/v4l/by-id, else by-path."""
+    """Path that still means this camera after replugging: in /dev/v4l/by-id, else by-path."""
 
     @property
     def spec(self) -> str:
-        """What opens this camera wherever it is plugged in."""
+        """Spec that opens this camera wherever it is plugged in."""
         folder, _, name = self.identity.rpartition("/")
         return f"usb:{name}" if folder.endswith("by-id") else self.identity or str(self.path)
 
 
 def nodes(sysfs: Path = SYSFS, dev: Path = Path("/dev"), query: Callable[[Path], bytes] | None = None) -> list[Node]:
-    """All video nodes of this machine, by number."""
+    """List all video nodes of this machine by number."""
     found = [entry for entry in sysfs.glob("video*") if entry.name[5:].isdecimal()] if sysfs.is_dir() else []
     found.sort(key=lambda entry: int(entry.name[5:]))
     names = _identities(dev)
@@ -64,7 +64,7 @@ def nodes(sysfs: Path = SYSFS, dev: Path = Path("/dev"), query: Callable[[Path],
 
 
 def _identities(dev: Path) -> dict[str, str]:
-    """/dev/videoN -> the link that means it for good; by-id before by-path."""
+    """Map /dev/videoN to its permanent link; by-id before by-path."""
     links = [link for kind in ("by-path", "by-id") for link in sorted((dev / "v4l" / kind).glob("*"))]
     return {str(link.resolve()): str(link) for link in links}
 
@@ -74,7 +74,7 @@ def _node(entry: Path, path: Path, query: Callable[[Path], bytes], identities: d
     try:
         driver, card, bus, _version, whole, own = _CAPABILITY.unpack(query(path))
     except PermissionError:
-        return Node(path, name, "", "no permission; sudo usermod -aG video $USER, then log in again")
+        return Node(path, name, "", "no permission; run sudo usermod -aG video $USER, then log in again")
     except OSError as error:
         return Node(path, name, "", (error.strerror or str(error)).lower())
     caps = own if whole & _DEVICE_CAPS else whole
@@ -84,18 +84,18 @@ def _node(entry: Path, path: Path, query: Callable[[Path], bytes], identities: d
 
 def _refusal(caps: int, driver: str) -> str | None:
     if driver in RAW_DRIVERS:
-        return f"{RAW_DRIVERS[driver]}, no pictures"
+        return f"{RAW_DRIVERS[driver]}, not images"
     if caps & _MEM2MEM:
         return "a codec, not a camera"
     if caps & _CAPTURE_MPLANE and not caps & _CAPTURE:
-        return "raw data in several planes, no pictures"
+        return "raw data in several planes, not images"
     if not caps & _CAPTURE:
-        return "does not capture pictures"
+        return "does not capture images"
     return None
 
 
 def _query(path: Path) -> bytes:
-    """What the driver says of a node. Raises OSError."""
+    """Return the driver's capability structure of a node. Raises OSError."""
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     try:
         answer = bytearray(_CAPABILITY.size)

@@ -1,4 +1,4 @@
-"""Video files through FFMPEG: every frame is delivered, with its place in the film."""
+"""Video files through FFMPEG: every frame is delivered, with its position."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 _HEAD = 4096
-"""Bytes that are looked at before FFMPEG is."""
+"""Number of bytes examined before FFMPEG gets the file."""
 
 
 class VideoReader:
-    """Decodes one file, BGR."""
+    """Decodes one file as BGR frames."""
 
     def __init__(self, path: Path) -> None:
-        """Raises BadInput for what is no video, or has no picture in it."""
+        """Open the file. Raises BadInput if it is not a video or holds no images."""
         self.spec = str(path)
         self._index = 0
         self._ended = False
@@ -36,13 +36,13 @@ class VideoReader:
         self._next = self._decode()
         if self._next is None:
             self._capture.release()
-            raise _refusal(path, "it is no video, or a damaged one")
+            raise _refusal(path, "not a video, or damaged")
         height, width = self._next[0].shape[:2]
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.description = f"a video, {width}x{height}" + (f" at {fps:.4g} frames/s" if fps > 0 else "")
 
     def read(self) -> Frame | Unreadable | None:
-        """The next frame; None at the end of the file, with a word in between if the file ends too early."""
+        """Return the next frame, None at the end; a file that ends early yields an Unreadable first."""
         found = self._next or self._decode()
         self._next = None
         if found is None:
@@ -53,18 +53,16 @@ class VideoReader:
         return frame
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._capture.release()
 
     def _end(self) -> Unreadable | None:
         promised = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        # A container without a count has it guessed from its length, a frame more or less.
+        # Without a count in the container it is estimated from the duration, a frame more or less.
         if self._ended or not 0 < self._index < promised * 0.98 - 2:
             return None
         self._ended = True
-        message = (
-            f"{self.spec} ends after {self._index} of {promised:.0f} frames: it was cut off, or its end is damaged"
-        )
+        message = f"{self.spec} ends after {self._index} of {promised:.0f} frames: truncated, or damaged at the end"
         return Unreadable(self._index, self.spec, message)
 
     def _decode(self) -> tuple[Pixels, float] | None:
@@ -77,12 +75,12 @@ class VideoReader:
 
 
 def open_video(path: Path) -> Source:
-    """A video file. Raises BadInput."""
+    """Open a video file. Raises BadInput."""
     return EveryFrame(VideoReader(path))
 
 
 def _no_video(path: Path) -> str | None:
-    """Why a file need not be tried. FFMPEG would draw a text file as a film of its letters."""
+    """Return why a file is not a video, if certain. FFMPEG would render a text file as a video of its characters."""
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if not head:
@@ -94,4 +92,4 @@ def _no_video(path: Path) -> str | None:
 
 
 def _refusal(path: Path, reason: str) -> BadInput:
-    return BadInput(f"cannot read {path} as a video: {reason}; a source is a video, a picture, a folder or a URL")
+    return BadInput(f"cannot read {path} as a video: {reason}; use a video, an image, a folder or a URL as source")

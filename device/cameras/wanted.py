@@ -1,4 +1,4 @@
-"""What the user asks of a source: size, rate, which way up, which part. ``ANY`` asks for nothing."""
+"""What the user requests of a source: size, rate, orientation, region. ``ANY`` requests nothing."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ MAX_SIDE = 16384
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Asked of a source when it is opened. The picture is rotated, then flipped, then cut to ``roi``."""
+    """Request made when a source is opened. The image is rotated, then flipped, then cropped to ``roi``."""
 
     width: int | None = None
-    """Pixels at the camera, before rotation; None: the camera's own. Given together with ``height``."""
+    """Pixels at the camera, before rotation; None: the camera's default. Given together with ``height``."""
     height: int | None = None
     fps: float | None = None
-    """Frames a second, at most; None: as many as come."""
+    """Maximum frames a second; None: as many as arrive."""
     rotate: Rotation = 0
     """Degrees clockwise."""
     flip: Flip = "none"
     roi: tuple[float, float, float, float] | None = None
-    """x, y, width, height of the part that is looked at, each 0..1 of the turned picture; None: all of it."""
+    """Region of interest as x, y, width, height, each 0..1 of the rotated and flipped image; None: all of it."""
     rule: Rule | None = None
-    """The model's: a source may then deliver frames scaled down, as long as they are no coarser than its input."""
+    """Preprocessing of the model: lets a source deliver scaled-down frames, no coarser than the model's input."""
     frozen_s: float | None = None
-    """A live picture that does not change for so many seconds is frozen; 0: never; None: what fits the camera."""
+    """Seconds without change after which a live image counts as frozen; 0: never; None: the camera's default."""
 
     def __post_init__(self) -> None:
-        """Raises BadInput."""
+        """Validate the request. Raises BadInput."""
         if (self.width is None) != (self.height is None):
-            raise BadInput("width and height of the camera's picture are given together or not at all")
+            raise BadInput("give both width and height of the camera image, or neither")
         if not all(side is None or 1 <= side <= MAX_SIDE for side in (self.width, self.height)):
-            raise BadInput(f"a picture of {self.width}x{self.height} pixels cannot be; each side is 1 to {MAX_SIDE}")
+            raise BadInput(f"invalid image size {self.width}x{self.height}: each side must be 1 to {MAX_SIDE} pixels")
         if self.fps is not None and not (isfinite(self.fps) and 0 < self.fps <= 1000):
-            raise BadInput(f"a camera cannot give {self.fps:g} frames/s; it must be more than 0, at most 1000")
+            raise BadInput(f"invalid camera rate {self.fps:g} frames/s: it must be above 0 and at most 1000")
         if self.rotate not in get_args(Rotation):
-            raise BadInput(f"cannot rotate by {self.rotate} degrees; it must be 0, 90, 180 or 270")
+            raise BadInput(f"invalid rotation {self.rotate}: it must be 0, 90, 180 or 270 degrees")
         if self.flip not in get_args(Flip):
-            raise BadInput(f"cannot flip {self.flip!r}; it must be none, horizontal, vertical or both")
+            raise BadInput(f"invalid flip {self.flip!r}: it must be none, horizontal, vertical or both")
         if self.frozen_s is not None and not (isfinite(self.frozen_s) and self.frozen_s >= 0):
-            raise BadInput(f"a picture cannot be frozen after {self.frozen_s:g} s; it must be 0 (never) or more")
+            raise BadInput(f"invalid freeze timeout {self.frozen_s:g} s: it must be 0 (never) or more")
         if self.roi is not None and not _inside(self.roi):
             raise BadInput(
-                f"the part {','.join(f'{value:g}' for value in self.roi)} is not within the picture; write x,y,width,height, "
-                "each 0 to 1; for the middle: 0.25,0.25,0.5,0.5"
+                f"invalid region {','.join(f'{value:g}' for value in self.roi)}: it must lie within the image; use "
+                "x,y,width,height, each 0 to 1, such as 0.25,0.25,0.5,0.5 for the middle"
             )
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height (pixels) at the camera, if asked for."""
+        """Requested width and height (pixels) at the camera, if any."""
         return None if self.width is None or self.height is None else (self.width, self.height)
 
     @property
     def turns(self) -> bool:
-        """Whether frames are changed on their way: rotated, flipped or cut."""
+        """Whether frames are rotated, flipped or cropped."""
         return self.rotate != 0 or self.flip != "none" or self.roi is not None
 
     def frozen_after(self, default_s: float) -> float:
-        """Seconds after which an unchanged picture is frozen, of a camera whose own are ``default_s``; 0: never."""
+        """Return the freeze timeout in seconds, ``default_s`` unless requested otherwise; 0: never."""
         return default_s if self.frozen_s is None else self.frozen_s
 
 

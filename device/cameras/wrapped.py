@@ -1,4 +1,4 @@
-"""What sources that stand before another source have in common."""
+"""Base class of sources that wrap another source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Wrapped:
-    """Passes on all that another source says of itself, and its items."""
+    """Passes on another source's attributes and items."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -22,23 +22,23 @@ class Wrapped:
 
     @property
     def description(self) -> str:
-        """What was found there, for people."""
+        """Description of the source for display."""
         return str(getattr(self._source, "description", ""))
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far."""
+        """Number of frames captured but never delivered."""
         return self._source.dropped
 
     @property
     def reconnects(self) -> int:
-        """How often it was lost and found again."""
+        """Number of times the source was lost and found again."""
         return int(getattr(self._source, "reconnects", 0))
 
     def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
-        """The items of the other source."""
+        """Yield the items of the wrapped source."""
         yield from self._source
 
     def close(self) -> None:
-        """Closes the other source."""
+        """Close the wrapped source."""
         self._source.close()

@@ -1,4 +1,4 @@
-"""Stands in for the picamera2 of apt, as its documentation describes it: what is asked for is adjusted, and read back."""
+"""Fake of apt's picamera2, following its documentation: requests are adjusted, and can be read back."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any
 import numpy as np
 
 COLOR_RGB = (200, 120, 40)
-"""What the camera sees, all over; its columns get darker to the right end by no more than noise."""
+"""Color of the whole scene; noise changes only the first pixel."""
 
 
 @dataclass
 class Machine:
-    """The cameras of a machine, and how its image processor adjusts what is asked for."""
+    """The cameras of a machine, and how its image processor adjusts requests."""
 
     cameras: list[dict[str, Any]] = field(
         default_factory=lambda: [camera("imx219", "/base/soc/i2c0mux/i2c@1/imx219@10")]
     )
     sensor_resolution: tuple[int, int] = (3280, 2464)
     format: str | None = None
-    """Given instead of what is asked for."""
+    """Format granted instead of the requested one."""
     lores_format: str | None = None
     lores_size: tuple[int, int] | None = None
     padding: int = 0
-    """Bytes at the end of each row."""
+    """Padding bytes at the end of each row."""
     refuses: tuple[str, ...] = ()
-    """Words of a configuration that it does not accept: lores, sensor."""
+    """Configuration keys that are rejected: lores, sensor."""
     fault: str = ""
     """Why no camera can be opened."""
     frames: int | None = None
-    """None: without end."""
+    """Number of frames to deliver; None: unlimited."""
     boottime_ahead_s: float = 0.0
     released: int = 0
     captured: int = 0
@@ -42,7 +42,7 @@ class Machine:
     broken_metadata: bool = False
 
     def module(self) -> types.ModuleType:
-        """To be put into sys.modules."""
+        """Return a module for sys.modules."""
         module = types.ModuleType("picamera2")
         machine = self
 
@@ -137,7 +137,7 @@ class _Request:
 
 
 def draw(name: str, width: int, height: int, stride: int, noise: int = 0) -> np.ndarray:
-    """The bytes of one frame in a format, padding filled with 255; the first pixel differs from frame to frame."""
+    """Return the bytes of one frame, padding filled with 255; the first pixel differs from frame to frame."""
     red, green, blue = COLOR_RGB
     if name in ("NV12", "YUV420"):
         luma = round(16 + (65.738 * red + 129.057 * green + 25.064 * blue) / 256)

@@ -1,4 +1,4 @@
-"""A camera that speaks RTSP over the loopback: JPEG over RTP (RFC 2326, RFC 2435), inside the RTSP connection."""
+"""An RTSP camera on the loopback: JPEG over RTP (RFC 2326, RFC 2435), inside the RTSP connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AV
 
 @contextmanager
 def rtsp_server(frames: int | None = None, port: int = 0) -> Iterator[int]:
-    """Serves so many frames to each client (None: until it hangs up), then hangs up; gives the port."""
+    """Serve ``frames`` frames to each client (None: until it disconnects), then disconnect; yield the port."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         threads: list[threading.Thread] = []
         clients: list[socket.socket] = []
@@ -96,7 +96,7 @@ def _play(client: socket.socket, frames: int | None) -> None:
 
 
 def _parts(index: int) -> tuple[bytes, bytes]:
-    """Quantization tables and compressed data of one frame; its first column says which one it is."""
+    """Return quantization tables and compressed data of one frame; the width of its left bar encodes the index."""
     pixels = np.full((SIZE[1], SIZE[0], 3), COLOR_BGR, np.uint8)
     pixels[:, : 8 + index % 24] = 255
     _, encoded = cv2.imencode(".jpg", pixels)

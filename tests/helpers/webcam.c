@@ -1,8 +1,8 @@
-/* A webcam for tests: loaded before a program (LD_PRELOAD), it answers the V4L2 calls on one path as a USB camera would.
+/* Fake webcam for tests: preloaded into a program (LD_PRELOAD), it answers V4L2 calls on one path like a USB camera.
  *
- * WEBCAM_DEVICE names the path. WEBCAM_FRAMES is a folder with one file a frame, MJPG-0 ... and NV12-0 ..., which are given in turn;
- * frames of YUYV are one colour. After WEBCAM_LIMIT frames in all (0: never) it is as if it had been unplugged.
- * Buffers are a file in memory, so mmap and select work by themselves.
+  * WEBCAM_DEVICE is that path. WEBCAM_FRAMES is a folder with one file per frame, MJPG-0 ... and NV12-0 ..., delivered in turn;
+  * YUYV frames have a single color. After WEBCAM_LIMIT frames in total (0: never) the camera behaves as if unplugged.
+  * Buffers are in a memory file, so mmap and select work unchanged.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-"""Run with the webcam of webcam.c loaded: reads frames through the whole V4L2 back end, prints what came as JSON.
+"""Reads frames through the whole V4L2 back end with webcam.c preloaded, and prints the result as JSON.
 
 webcam_child.py DEVICE FORMAT WIDTHxHEIGHT MODEL_SIDE COUNT
 """

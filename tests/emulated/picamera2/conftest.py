@@ -1,4 +1,4 @@
-"""Draws the pictures that the virtual camera shows, and puts the real picamera2 onto it, before anything looks for a camera."""
+"""Draws the images of the virtual camera and connects the real picamera2 to it before anything looks for a camera."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-PICTURES = Path("/tmp/pictures")  # as virtual.yaml names it, in a root of its own
+PICTURES = Path("/tmp/pictures")  # as in virtual.yaml, in a root file system of its own
 QUARTERS = {(0, 0): (255, 0, 0), (0, 1): (0, 255, 0), (1, 0): (0, 0, 255), (1, 1): (255, 255, 0)}
-"""Row and column of a quarter of the picture: its colour, RGB."""
+"""(row, column) of an image quarter -> its RGB color."""
 HEIGHT, WIDTH = 480, 640
 
 
@@ -21,7 +21,7 @@ def _draw() -> None:
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for (row, column), colour in QUARTERS.items():
         picture[row * 240 : row * 240 + 240, column * 320 : column * 320 + 320] = colour[::-1]
-    for step in range(4):  # a mark that moves, so that no frame is equal to the one before
+    for step in range(4):  # a moving mark, so that consecutive frames differ
         moved = picture.copy()
         moved[230:250, 100 * step : 100 * step + 60] = 128
         good, coded = cv2.imencode(".jpg", moved, [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -31,11 +31,11 @@ def _draw() -> None:
 
 _draw()
 
-import virtual_camera  # noqa: E402  # libcamera reads the pictures when it starts
+import virtual_camera  # noqa: E402  # libcamera reads the images when it starts
 
 
 class Ribbon:
-    """The cable between the camera and the board."""
+    """The cable between camera and board."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._pulled = False
@@ -45,7 +45,7 @@ class Ribbon:
 
         def delivers(found: Any, flushid: Any = None) -> None:
             if self._pulled:
-                found.cms.get_ready_requests()  # lost on the way, and never given back to the camera
+                found.cms.get_ready_requests()  # lost in transit, and never returned to the camera
             else:
                 deliver(found, flushid)
 
@@ -53,17 +53,17 @@ class Ribbon:
         patch.setattr(camera, "global_camera_info", staticmethod(lambda: [] if self._pulled else known()))
 
     def pull(self) -> None:
-        """Frames stop, and nobody sees a camera any more."""
+        """Stop the frames and hide the camera."""
         self._pulled = True
 
     def plug(self) -> None:
-        """A camera opened from now on delivers."""
+        """Let cameras opened from now on deliver frames."""
         self._pulled = False
 
 
 @pytest.fixture
 def ribbon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ribbon]:
-    """Whole at first."""
+    """An intact cable."""
     ribbon = Ribbon(monkeypatch)
     yield ribbon
     ribbon.plug()

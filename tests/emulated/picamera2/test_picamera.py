@@ -1,4 +1,4 @@
-"""Our ``picamera`` back end on the real picamera2 and libcamera: colours, buffers given back, restart, a camera that goes."""
+"""Our ``picamera`` back end on the real picamera2 and libcamera: colors, buffer release, restart, unplugging."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edgevision.device.protocols import Source
 
 SLACK = 12
-"""What JPEG and the brightness and colour planes (NV12) take from a full colour."""
+"""Color tolerance for JPEG and the chroma subsampling of NV12."""
 
 
 def _frames(source: Source, count: int) -> Iterator[Frame]:
@@ -45,48 +45,48 @@ def _assert_colours(frame: Frame) -> None:
 
 
 def _descriptors() -> int:
-    gc.collect()  # picamera2 leaves its pipes to the collector
+    gc.collect()  # picamera2 leaves its pipes to the garbage collector
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_colours_and_size_are_those_of_the_picture() -> None:
+def test_colors_and_size_match_the_image() -> None:
     with closing(open_camera("picamera:0")) as source:
         frame = next(_frames(source, 1))
     assert frame.pixels.shape == (HEIGHT, WIDTH, 3)
     _assert_colours(frame)
 
 
-def test_frames_are_stamped_at_the_camera_and_in_order() -> None:
+def test_frames_are_timestamped_by_the_camera_in_order() -> None:
     with closing(open_camera("picamera:0")) as source:
         frames = list(_frames(source, 30))
     stamps = [frame.captured_at for frame in frames]
     assert all(stamp is not None for stamp in stamps)
     assert all(later > earlier for earlier, later in pairwise(stamps))
     assert all(later.index > earlier.index for earlier, later in pairwise(frames))
-    assert len({frame.pixels.tobytes() for frame in frames[:8]}) > 1, "a stale frame was given as a new one"
+    assert len({frame.pixels.tobytes() for frame in frames[:8]}) > 1, "a stale frame was delivered as new"
 
 
-def test_no_request_is_kept_after_many_frames() -> None:
+def test_requests_are_released_over_many_frames() -> None:
     taken = virtual_camera.MemoryAllocator.taken
     with closing(open_camera("picamera:0")) as source:
         frames = _frames(source, 600)
         most = max(virtual_camera.MemoryAllocator.out for _ in frames)
     assert virtual_camera.MemoryAllocator.taken - taken >= 600
-    assert most <= 6, "requests pile up: the camera would starve"
+    assert most <= 6, "unreleased requests accumulate"
     assert virtual_camera.MemoryAllocator.out == 0
 
 
-def test_frames_stay_as_they_were_when_later_ones_come() -> None:
+def test_frames_are_unchanged_by_later_ones() -> None:
     with closing(open_camera("picamera:0")) as source:
         frames = _frames(source, 40)
         first = next(frames)
         before = first.pixels.copy()
         for _ in frames:
             pass
-    assert np.array_equal(first.pixels, before), "the frame still lies in the camera's own buffer"
+    assert np.array_equal(first.pixels, before), "the frame still shares the camera's buffer"
 
 
-def test_starts_again_after_it_was_stopped() -> None:
+def test_camera_restarts_after_a_stop() -> None:
     opened = []
     for _ in range(6):
         with closing(open_camera("picamera:0")) as source:
@@ -103,26 +103,26 @@ def test_close_without_a_frame_taken_frees_the_camera() -> None:
         assert next(_frames(source, 1)).index >= 0
 
 
-def test_a_camera_in_use_is_one_clear_line() -> None:
+def test_camera_in_use_gives_a_one_line_error() -> None:
     with closing(open_camera("picamera:0")), pytest.raises(CameraError, match="in use") as caught:
         open_camera("picamera:0")
     assert "\n" not in str(caught.value)
 
 
-def test_a_camera_that_is_not_there_names_those_that_are() -> None:
+def test_missing_camera_error_lists_available_ones() -> None:
     with pytest.raises(CameraError, match=r"picamera:0 \(Virtual picture\)") as caught:
         open_camera("picamera:7")
     assert "\n" not in str(caught.value)
 
 
-def test_turned_and_cut_as_wanted() -> None:
+def test_rotation_is_applied() -> None:
     with closing(open_camera("picamera:0", wanted=Wanted(rotate=180))) as source:
         frame = next(_frames(source, 1))
     turned = Frame(frame.pixels[::-1, ::-1], frame.order)
     _assert_colours(turned)
 
 
-def test_a_camera_that_goes_away_is_said_and_reopened(ribbon: Ribbon) -> None:
+def test_lost_camera_is_reported_and_reopened(ribbon: Ribbon) -> None:
     kinds: list[str] = []
     indices: list[int] = []
     with closing(open_camera("picamera:0")) as source:
@@ -143,10 +143,10 @@ def test_a_camera_that_goes_away_is_said_and_reopened(ribbon: Ribbon) -> None:
                         break
     assert kinds == ["camera_lost", "camera_back"]
     assert source.reconnects == 1
-    assert indices == sorted(set(indices)), "frames must go on counting where they stopped"
+    assert indices == sorted(set(indices)), "frame numbers must continue where they stopped"
 
 
-def test_without_a_camera_the_line_says_what_to_check(ribbon: Ribbon) -> None:
+def test_missing_camera_error_says_what_to_check(ribbon: Ribbon) -> None:
     ribbon.pull()
     with pytest.raises(CameraError, match="cable"):
         open_camera("picamera:0")

@@ -1,4 +1,4 @@
-"""``edgevision run --camera picamera:0`` as a user starts it, on the real picamera2."""
+"""``edgevision run --camera picamera:0`` as started by a user, on the real picamera2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-m", "virtual_camera", "edgevision"]
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, which tells red, green and blue, with its card."""
+    """Return the tiny model, which recognizes red, green and blue, with its model card."""
     folder = tmp_path_factory.mktemp("model")
     path, labels = folder / "tiny.tflite", folder / "labels.txt"
     labels.write_text("red\ngreen\nblue\n")
@@ -25,9 +25,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_run_recognises_what_the_camera_shows(model: Path) -> None:
+def test_run_recognizes_what_the_camera_shows(model: Path) -> None:
     command = [*COMMAND, "run", str(model), "--camera", "picamera:0", "--json", "--limit", "20"]
-    # The upper left quarter of the picture is red, and red is what the tiny model knows.
+    # The upper left quarter of the image is red, which the tiny model knows.
     done = subprocess.run(
         [*command, "--roi", "0.1,0.1,0.3,0.3"], capture_output=True, text=True, timeout=120, check=False
     )

@@ -1,4 +1,4 @@
-"""Boots the board once, with the working tree's edgevision and a model on it."""
+"""Boots the board once, with the working tree's edgevision and a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "/srv/model/colours.tflite"
 
 @pytest.fixture(scope="session")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """Up, with a camera, as ``python -m tools.emulation v4l2`` prepared it."""
+    """A running board with a camera, as prepared by ``python -m tools.emulation v4l2``."""
     files = {name: Path(os.environ[f"BOARD_{name}"]) for name in ("DISK", "KERNEL", "INITRD", "KEY", "LOG", "PROJECT")}
     board = Board(files["DISK"], files["KERNEL"], files["INITRD"], files["KEY"], files["LOG"])
     try:

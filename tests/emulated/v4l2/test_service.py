@@ -1,4 +1,4 @@
-"""The service on the emulated board, with its real V4L2 device: the tests of ``make test-service``."""
+"""The tests of ``make test-service`` on the emulated board, with its real V4L2 device."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from .conftest import MODEL
 
 @pytest.fixture(scope="module")
 def machine(board: Board) -> ServiceMachine:
-    """The board, where Python finds edgevision without anybody's environment, as pip would have it."""
+    """The board, with edgevision importable system-wide as after a pip installation."""
     board.run("printf '/opt/edgevision\\n/opt/newest\\n' > /usr/lib/python3/dist-packages/edgevision.pth")
     return ServiceMachine(board, "edgevision", MODEL, "0")

@@ -1,7 +1,7 @@
-"""Lets the real picamera2 run on libcamera's virtual camera, which lacks what every Pi has: raw modes, DMA
-memory, the status of a frame, a pace.
+"""Runs the real picamera2 on libcamera's virtual camera, which lacks what every Pi has: raw modes, DMA memory, frame
+status, and a frame rate.
 
-Importing this module puts that right; ``python -m virtual_camera MODULE ARGUMENTS...`` then runs a command as ``python -m``.
+Importing this module adds them; ``python -m virtual_camera MODULE ARGUMENTS...`` then runs a command as ``python -m``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FRAME_S = 1 / 60
 
 
 class MappedSync(Sync):
-    """Ordinary memory needs no cache flushed: hands out the mapping."""
+    """Returns the mapping: ordinary memory needs no cache flush."""
 
     def __init__(self, allocator: MemoryAllocator, buffer: Any, write: bool) -> None:
         self._map = allocator.mapped_buffers[buffer]
@@ -34,7 +34,7 @@ class MappedSync(Sync):
 
 
 class MemoryAllocator(Allocator):
-    """Buffers in anonymous memory instead of a DMA heap; counts the requests that are out."""
+    """Buffers in anonymous memory instead of a DMA heap; counts outstanding requests."""
 
     out = 0
     """Requests acquired and not released, in all cameras of the process."""
@@ -49,27 +49,27 @@ class MemoryAllocator(Allocator):
         self._files: list[int] = []
 
     def allocate(self, libcamera_config: Any, use_case: Any) -> None:
-        """One memory file per buffer, with a plane for the brightness and one for the colours (NV12)."""
+        """Create one memory file per buffer, with a luma and a chroma plane (NV12)."""
         self.close()
         for config in libcamera_config:
             self._buffers[config.stream] = [self._buffer(config) for _ in range(config.buffer_count)]
 
     def buffers(self, stream: Any) -> list[Any]:
-        """Of one stream."""
+        """Return the buffers of one stream."""
         return self._buffers[stream]
 
     def acquire(self, bufs: Any) -> None:
-        """A request comes out, at the pace of a camera: the virtual one would come as fast as it can copy."""
+        """Acquire a request at a camera's rate: the virtual camera would deliver as fast as it can copy."""
         time.sleep(FRAME_S)
         MemoryAllocator.out += 1
         MemoryAllocator.taken += 1
 
     def release(self, bufs: Any) -> None:
-        """A request went back."""
+        """Release a request."""
         MemoryAllocator.out -= 1
 
     def close(self) -> None:
-        """Our handles go; memory that somebody still looks at goes with its last reader."""
+        """Close our descriptors; memory still in use is freed with its last reader."""
         for descriptor in self._files:
             os.close(descriptor)
         self._files.clear()
@@ -77,7 +77,7 @@ class MemoryAllocator(Allocator):
         self._buffers.clear()
 
     def __del__(self) -> None:
-        self.close()  # as picamera2's own does: it forgets an allocator without closing it
+        self.close()  # like picamera2's own allocator: picamera2 drops it without closing
 
     def _buffer(self, config: Any) -> Any:
         descriptor = os.memfd_create("frame")
@@ -97,11 +97,11 @@ def _plane(descriptor: int, offset: int, length: int) -> Any:
 
 
 def _one_mode(camera: Any) -> list[dict[str, Any]]:
-    """The size in which the picture comes; picamera2 wants a mode to choose from."""
+    """Return the native image size as the only mode; picamera2 needs one to choose from."""
     return [{"format": "SRGGB8", "size": (640, 480)}]
 
 
-# The virtual camera of libcamera 0.4 never fills in a frame's status, so that it is whatever the memory held.
+# The virtual camera of libcamera 0.4 never sets a frame's status, so it is uninitialized memory.
 libcamera.FrameMetadata.status = property(lambda _: libcamera.FrameMetadata.Status.Success)
 picamera2.picamera2.DmaAllocator = MemoryAllocator
 picamera2.picamera2.Picamera2._get_raw_modes = _one_mode
