@@ -1,6 +1,6 @@
 """edgevision: from photos or a Keras model to a camera loop on a small board.
 
-The Python door is small: ``open_model(path)`` gives a model whose ``predict(rgb_array)`` answers with labels.
+The public API is small: ``open_model(path)`` returns a model, and its ``predict(rgb_array)`` returns a prediction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Model", "__version__", "open_model"]
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `import edgevision` and `edgevision --help` load neither numpy nor a runtime.
+    # Imported on first use, so that `import edgevision` and `edgevision --help` load neither numpy nor a runtime.
     if name in ("Model", "open_model"):
         return getattr(import_module("edgevision.model"), name)
     raise AttributeError(f"module 'edgevision' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""``python -m edgevision``: the same as the ``edgevision`` command."""
+"""Entry point of ``python -m edgevision``, which is the same as the ``edgevision`` command."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""The command line: a lazy table of commands and the one place where errors become lines and exit codes."""
+"""The command line: a table of commands imported on use, and the one place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -13,48 +13,60 @@ from . import __version__
 from .errors import EdgeVisionError, nearest
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    # name: ("module:command", the help line; held here so that --help imports no command)
-    "train": ("edgevision.convert.commands.train:train", "Make a classifier from a folder of photos, and score it."),
+    # name: ("module:command", help line); the help lines are here so that --help imports no command
+    "train": ("edgevision.convert.commands.train:train", "Train a classifier on a folder of photos and evaluate it."),
     "convert": (
         "edgevision.convert.commands.convert:convert",
-        "Quantize a Keras model to one self-describing int8 .tflite.",
+        "Quantize a Keras model to an int8 .tflite with labels and preprocessing inside.",
     ),
-    "evaluate": ("edgevision.commands.evaluate:evaluate", "Score a model on labelled pictures; compare two."),
-    "data": ("edgevision.commands.data:data", "Check a set of pictures: damaged files, copies, leaks, tiny classes."),
-    "inspect": ("edgevision.commands.inspect:inspect", "Show what is in a .tflite: card, tensors, operators, size."),
-    "card": ("edgevision.commands.card:card", "Give somebody else's .tflite its task, labels and preprocessing."),
-    "run": ("edgevision.device.commands.run:run", "Recognise what a camera, video, picture or folder shows."),
+    "evaluate": ("edgevision.commands.evaluate:evaluate", "Score a model on labelled images, or compare two models."),
+    "data": (
+        "edgevision.commands.data:data",
+        "Check a set of images: damaged files, duplicates, leaks, small classes.",
+    ),
+    "inspect": (
+        "edgevision.commands.inspect:inspect",
+        "Show what a .tflite contains: model card, tensors, operators, size.",
+    ),
+    "card": ("edgevision.commands.card:card", "Add a task, labels and preprocessing to any .tflite."),
+    "run": ("edgevision.device.commands.run:run", "Run a model on a camera, video, image or folder."),
     "cameras": (
         "edgevision.device.commands.cameras:cameras",
-        "List the cameras of this machine, and what to type for each.",
+        "List this machine's cameras and the name of each for --camera.",
     ),
     "capture": (
         "edgevision.device.commands.capture:capture",
-        "Take labelled photos with the camera that will be deployed.",
+        "Take labelled photos with the camera you will deploy.",
     ),
-    "teach": ("edgevision.device.commands.teach:teach", "Teach a model a new class on the device, from a few frames."),
+    "teach": ("edgevision.device.commands.teach:teach", "Teach a model a new class on the device from a few frames."),
     "service": (
         "edgevision.device.commands.service:service",
-        "Run the loop as a service of systemd; see how it fares.",
+        "Run the loop as a systemd service and show its status.",
     ),
-    "bundle": ("edgevision.device.commands.bundle:bundle", "Pack a model and all it needs on a device into one file."),
+    "bundle": (
+        "edgevision.device.commands.bundle:bundle",
+        "Pack a model and everything it needs on a device into one file.",
+    ),
     "flash": (
         "edgevision.device.commands.flash:flash",
-        "Make a Raspberry Pi's card; say how far its installation came.",
+        "Write an SD card for a Raspberry Pi, or read its installation status.",
     ),
-    "keys": ("edgevision.device.commands.keys:keys", "Make and show the keys that bundles are signed with."),
+    "keys": ("edgevision.device.commands.keys:keys", "Create and show the keys that sign bundles."),
     "doctor": (
         "edgevision.device.commands.doctor:doctor",
-        "Say what is installed and plugged in here, and what to fix.",
+        "Check what is installed and connected on this machine, and what to fix.",
     ),
     "bench": (
         "edgevision.device.commands.bench:bench",
-        "Measure models on this machine: time, start, memory; compare machines.",
+        "Measure latency, start-up and memory of models; compare machines.",
     ),
-    "demo": ("edgevision.convert.commands.demo:demo", "See the whole chain run on a small drawn picture set, offline."),
+    "demo": (
+        "edgevision.convert.commands.demo:demo",
+        "Run the whole pipeline on a small set of generated images, offline.",
+    ),
 }
 INSTALL = {
-    # A library that is missing: what to type.
+    # missing library: the command that installs it
     "tensorflow": "pip install 'edgevision[convert]'",
     "keras": "pip install 'edgevision[convert]'",
     "tf_keras": "pip install 'edgevision[convert]'",
@@ -67,7 +79,7 @@ INSTALL = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is used; names near a misspelt one are suggested."""
+    """A click group that imports a command on first use and suggests the nearest name for an unknown one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -103,7 +115,10 @@ def cli(ctx: click.Context) -> None:
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Runs one command and exits: 0 done, 1 input or environment, 2 usage, 3 gate not met, 10..13 cards, 130 Ctrl-C."""
+    """Run one command and exit with its status.
+
+    0 done, 1 input or environment, 2 usage, 3 limit not met, 10..13 flashing an SD card, 130 Ctrl-C.
+    """
     try:
         result: Any = cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
         _flush()
@@ -116,7 +131,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _debug()
         code = _fail("interrupted", 130)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing is wrong, but Python must not try to flush again.
+        # The reader of our output is gone (`| head`). That is no error, but Python must not flush again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except EdgeVisionError as error:
@@ -127,9 +142,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
         if root not in INSTALL:
             raise
         _debug()
-        code = _fail(f"{root} is not installed, and this command needs it; install it with: {INSTALL[root]}", 1)
+        code = _fail(f"{root} is not installed, but this command needs it; install it with: {INSTALL[root]}", 1)
     except OSError as error:
-        # Only what the machine says by name: no space, no permission, a path that is a folder ...
+        # Only errors of the operating system: no space, no permission, a path that is a folder ...
         if error.errno is None:
             raise
         _debug()
@@ -139,12 +154,12 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _one_line(error: click.ClickException) -> str:
-    """A click error with its nearest match, as one line."""
-    # A group without its command: newer versions of click answer with all of its help, which is no line.
+    """Return a click error, with its suggestions, as one line."""
+    # For a group without a command, newer versions of click return the whole help text instead of a message.
     missing = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
     text = "Missing command" if missing else " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        text += f"; {error.ctx.command_path} --help shows what there is"
+        text += f"; see {error.ctx.command_path} --help"
     return text
 
 
@@ -158,7 +173,7 @@ def _flush() -> None:
 
 
 def _debug() -> None:
-    """EDGEVISION_DEBUG=1 shows where an error came from."""
+    """Print the traceback of the current error if EDGEVISION_DEBUG=1."""
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         import traceback
 

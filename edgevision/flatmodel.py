@@ -1,4 +1,4 @@
-"""The few parts of a TFLite flatbuffer that are read at every start: its two ends, and where its metadata is."""
+"""The few parts of a TFLite flatbuffer that every start reads: inputs, outputs and the standard metadata."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .tflite_schema import (
 
 
 def open_flatbuffer(flatbuffer: bytes) -> Table:
-    """The root table of a model. Raises BadModel."""
+    """Return the root table of a model. Raises BadModel."""
     return root(flatbuffer, IDENTIFIER, "the model")
 
 
 def main_graph(model: Table) -> Table:
-    """The subgraph that is run. Raises BadModel."""
+    """Return the main subgraph of a model, the one that is run. Raises BadModel."""
     if model.count(Model.SUBGRAPHS) == 0:
-        raise BadModel("the model is empty: it has no graph")
+        raise BadModel("the model is empty: it contains no graph")
     return model.element(Model.SUBGRAPHS, 0)
 
 
 def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs, without a look at the rest. Raises BadModel."""
+    """Return the inputs and the outputs without reading the rest of the model. Raises BadModel."""
     graph = main_graph(model)
     found = [
         tuple(tensor_spec(graph.element(SubGraph.TENSORS, index)) for index in graph.integers(number, "i"))
@@ -41,7 +41,7 @@ def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
 
 
 def tensor_spec(table: Table) -> TensorSpec:
-    """A tensor; dimensions that are not fixed are -1."""
+    """Return the description of a tensor; dimensions that are not fixed are -1."""
     shape = table.integers(Tensor.SHAPE, "i")
     signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
     number = table.integer(Tensor.TYPE, "b")
@@ -57,7 +57,7 @@ def tensor_spec(table: Table) -> TensorSpec:
 
 
 def metadata_index(model: Table) -> int | None:
-    """Which buffer holds the standard metadata, None if none does."""
+    """Return the number of the buffer that holds the standard metadata, None if there is none."""
     for entry in model.tables(Model.METADATA):
         if entry.text(MetadataEntry.NAME) == METADATA_NAME:
             return entry.integer(MetadataEntry.BUFFER, "I")
@@ -65,13 +65,13 @@ def metadata_index(model: Table) -> int | None:
 
 
 def metadata_bytes(model: Table) -> bytes | None:
-    """The standard metadata as a flatbuffer of its own, None if there is none. Raises BadModel."""
+    """Return the standard metadata as a separate flatbuffer, None if there is none. Raises BadModel."""
     index = metadata_index(model)
     return None if index is None else bytes(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
 
 
 def _quantization(table: Table) -> tuple[float, int]:
-    """Scale and zero point of a tensor quantized as a whole, else zeros."""
+    """Return scale and zero point of a tensor quantized per tensor, else zeros."""
     if table.count(Quantization.SCALE) != 1:
         return 0.0, 0
     zeros = table.integers(Quantization.ZERO_POINT, "q") if table.count(Quantization.ZERO_POINT, 8) == 1 else (0,)

@@ -1,7 +1,7 @@
-"""A reader of FlatBuffers that trusts nothing: every offset is checked, every loop ends, all damage is a BadModel.
+"""A FlatBuffers reader for untrusted files: it checks every offset, every loop ends, and damage raises BadModel.
 
-Written after the public description of the FlatBuffers wire format: little endian; a table starts with a signed offset
-back to its vtable, which holds the position of each field; vectors and strings are a 32-bit count and the elements.
+Based on the public description of the FlatBuffers wire format: little endian; a table starts with a signed offset back
+to its vtable, which holds the position of each field; vectors and strings are a 32-bit count and the elements.
 """
 
 from __future__ import annotations
@@ -12,50 +12,50 @@ from dataclasses import dataclass
 from .errors import BadModel
 
 BUDGET = 400_000
-"""Tables, elements and pieces of text that may be read from one buffer. Real models need thousands; a damaged one may
-name the same table a billion times."""
+"""Maximum number of tables, elements and text pieces read from one buffer. Real models need thousands; a damaged one may
+refer to the same table a billion times."""
 WIDTHS = {"b": 1, "B": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
-"""Bytes of the scalars, by struct's letter."""
+"""Size of each scalar (bytes), by its letter in ``struct``."""
 
 
 @dataclass(slots=True)
 class Source:
-    """The bytes under all tables of one buffer, and what may still be read of them."""
+    """The bytes of one buffer, and how much of the budget is left."""
 
     data: memoryview
     what: str
-    """Named in errors: ``the model``, ``the metadata``."""
+    """What error messages call it: ``the model``, ``the metadata``."""
     left: int = BUDGET
 
     def unpack(self, letter: str, at: int) -> int | float:
-        """One scalar. Raises BadModel outside the buffer."""
+        """Return the scalar at ``at``. Raises BadModel outside the buffer."""
         if at < 0 or at + WIDTHS[letter] > len(self.data):
             raise self.damaged(at)
         value: int | float = struct.unpack_from("<" + letter, self.data, at)[0]
         return value
 
     def offset(self, at: int) -> int:
-        """Where the unsigned offset stored at ``at`` points. Raises BadModel outside the buffer."""
+        """Return where the unsigned offset stored at ``at`` points. Raises BadModel outside the buffer."""
         target = at + int(self.unpack("I", at))
         if target == at or target >= len(self.data):
             raise self.damaged(at)
         return target
 
     def spend(self, amount: int) -> None:
-        """Counts what is read. Raises BadModel when it is more than any real file holds."""
+        """Subtract ``amount`` from the budget. Raises BadModel if nothing is left."""
         self.left -= amount
         if self.left < 0:
-            raise BadModel(f"{self.what} is damaged: it refers to its parts more often than any real file does")
+            raise BadModel(f"{self.what} is damaged: it refers to its parts far more often than a real file")
 
     def damaged(self, at: int) -> BadModel:
-        """The error for an offset that leads nowhere."""
+        """Return the error for an offset that points outside the buffer."""
         return BadModel(
-            f"{self.what} is damaged or truncated: an offset at byte {at} of {len(self.data)} leads outside"
+            f"{self.what} is damaged or truncated: the offset at byte {at} of {len(self.data)} points outside"
         )
 
 
 class Table:
-    """One table. Fields are numbered from 0 in the order of the schema; one that is absent has its default."""
+    """One table. Fields are numbered from 0 in schema order; an absent field has its default value."""
 
     __slots__ = ("_at", "_fields", "_source", "_vtable")
 
@@ -71,82 +71,82 @@ class Table:
 
     @property
     def fields(self) -> tuple[int, ...]:
-        """The numbers of the fields that are there."""
+        """Numbers of the fields that are present."""
         return tuple(n for n in range(self._fields) if self._field(n))
 
     def position(self, number: int) -> int | None:
-        """Where a field's value lies in the buffer (bytes), None if it is absent."""
+        """Return the position of a field's value in the buffer (bytes), None if it is absent."""
         offset = self._field(number)
         return self._at + offset if offset else None
 
     def target(self, number: int) -> int | None:
-        """Where a field of type table, vector or string points (bytes), None if it is absent."""
+        """Return where a field of type table, vector or string points (bytes), None if it is absent."""
         position = self.position(number)
         return None if position is None else self._source.offset(position)
 
     def integer(self, number: int, letter: str, default: int = 0) -> int:
-        """A whole number; ``letter`` as in struct."""
+        """Return an integer field; ``letter`` as in ``struct``."""
         position = self.position(number)
         return default if position is None else int(self._source.unpack(letter, position))
 
     def real(self, number: int, default: float = 0.0) -> float:
-        """A 32-bit float."""
+        """Return a 32-bit float field."""
         position = self.position(number)
         return default if position is None else float(self._source.unpack("f", position))
 
     def table(self, number: int) -> Table | None:
-        """A table within this one."""
+        """Return a nested table, None if it is absent."""
         target = self.target(number)
         return None if target is None else Table(self._source, target)
 
     def union(self, number: int) -> tuple[int, Table | None]:
-        """A union whose type is the field ``number`` and whose value the next: (type, table)."""
+        """Return a union as (type, table); its type is the field ``number``, its value the next field."""
         return self.integer(number, "B"), self.table(number + 1)
 
     def text(self, number: int) -> str:
-        """A string; the empty one if it is absent."""
+        """Return a string field, empty if it is absent."""
         target = self.target(number)
         return "" if target is None else self._text(target)
 
     def raw(self, number: int) -> memoryview:
-        """A vector of bytes, not copied; empty if it is absent."""
+        """Return a vector of bytes without copying it, empty if it is absent."""
         return self._vector(number, 1)[1]
 
     def count(self, number: int, width: int = 4) -> int:
-        """How many elements a vector has; ``width`` in bytes of each."""
+        """Return the number of elements of a vector; ``width`` of each in bytes."""
         return self._vector(number, width)[0]
 
     def integers(self, number: int, letter: str) -> tuple[int, ...]:
-        """A vector of whole numbers."""
+        """Return a vector of integers."""
         count, view = self._vector(number, WIDTHS[letter])
         self._source.spend(1 + count)
         return struct.unpack(f"<{count}{letter}", view)
 
     def reals(self, number: int) -> tuple[float, ...]:
-        """A vector of 32-bit floats."""
+        """Return a vector of 32-bit floats."""
         count, view = self._vector(number, 4)
         self._source.spend(1 + count)
         return struct.unpack(f"<{count}f", view)
 
     def texts(self, number: int) -> tuple[str, ...]:
-        """A vector of strings."""
+        """Return a vector of strings."""
         return tuple(self._text(at) for at in self.targets(number))
 
     def tables(self, number: int) -> list[Table]:
-        """A vector of tables."""
+        """Return a vector of tables."""
         return [Table(self._source, at) for at in self.targets(number)]
 
     def element(self, number: int, index: int) -> Table:
-        """One table of a vector of tables. Raises BadModel where there is no such one."""
+        """Return one table of a vector of tables. Raises BadModel if the index is out of range."""
         count, _ = self._vector(number, 4)
         if not 0 <= index < count:
-            raise BadModel(f"{self._source.what} is damaged: it refers to number {index} of {count} parts")
+            raise BadModel(f"{self._source.what} is damaged: it refers to part {index} of {count}")
         target = self.target(number)
         assert target is not None
         return Table(self._source, self._source.offset(target + 4 + 4 * index))
 
     def targets(self, number: int) -> list[int]:
-        """Where each element of a vector of tables or strings lies in the buffer (bytes)."""
+        """Return the position of each element of a vector of tables or strings (bytes)."""
         count, _ = self._vector(number, 4)
         self._source.spend(1 + count)
         start = (self.target(number) or 0) + 4
@@ -158,7 +158,7 @@ class Table:
         return int(self._source.unpack("H", self._vtable + 4 + 2 * number))
 
     def _vector(self, number: int, width: int) -> tuple[int, memoryview]:
-        """(count, bytes of the elements)"""
+        """Return (count, bytes of the elements)."""
         target = self.target(number)
         if target is None:
             return 0, self._source.data[:0]
@@ -178,9 +178,9 @@ class Table:
 
 
 def root(data: bytes | memoryview, identifier: bytes, what: str) -> Table:
-    """The root table of a buffer whose file identifier (4 bytes) must be the given one. Raises BadModel."""
+    """Return the root table of a buffer. Raises BadModel if its file identifier (4 bytes) is not ``identifier``."""
     view = memoryview(data)
     if len(view) < 8 or view[4:8] != identifier:
-        raise BadModel(f"{what} is damaged: it lacks the identifier {identifier.decode()}")
+        raise BadModel(f"{what} is damaged: identifier {identifier.decode()} is missing")
     source = Source(view, what)
     return Table(source, source.offset(0))

@@ -1,4 +1,4 @@
-"""One door to the TFLite runtimes: LiteRT, tflite-runtime or TensorFlow's own, the first that is installed."""
+"""One interface to the TFLite runtimes: LiteRT, tflite-runtime or TensorFlow's, whichever is installed first."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from .data import Tensor
 
 RUNTIMES = {
-    # name shown: module; in the order they are tried
+    # displayed name: module, in the order in which they are tried
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
     "tensorflow": "tensorflow.lite.python.interpreter",
 }
 _DISTRIBUTIONS = {
-    # what pip calls them
+    # names on the package index
     "litert": ("ai-edge-litert",),
     "tflite-runtime": ("tflite-runtime",),
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
@@ -35,7 +35,7 @@ _DISTRIBUTIONS = {
 
 
 class DelegateRefused(EngineError):
-    """A delegate whose library cannot be loaded, or that finds no device it can use."""
+    """A delegate could not be used: its library does not load, or it finds no usable device."""
 
     def __init__(self, message: str, library_found: bool) -> None:
         super().__init__(message)
@@ -43,13 +43,13 @@ class DelegateRefused(EngineError):
 
 
 class Interpreter:
-    """A model, ready to run on the CPU, or on what a delegate drives."""
+    """A loaded model, ready to run on the CPU or on a delegate's device."""
 
     def __init__(self, raw: Any, runtime: str, threads: int, delegate: Any = None) -> None:
         self._raw = raw
-        self._delegate = delegate  # the runtime uses it and does not keep it
+        self._delegate = delegate  # the runtime uses it, but holds no reference to it
         self.runtime = runtime
-        """Name of the runtime."""
+        """Name of the runtime, a key of RUNTIMES."""
         self.threads = threads
         self.inputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_input_details())
         self.outputs: tuple[TensorSpec, ...] = tuple(_spec(d) for d in raw.get_output_details())
@@ -59,11 +59,11 @@ class Interpreter:
 
     @property
     def version(self) -> str:
-        """Of the runtime's distribution; looked up when asked, because reading it costs a start 10 ms and more."""
+        """Version of the runtime's distribution; looked up on access, since it takes 10 ms or more."""
         return _version(_DISTRIBUTIONS[self.runtime])
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
-        """Runs the model once; copies that the caller owns. Raises EngineError."""
+        """Run the model once and return copies of its outputs. Raises EngineError."""
         try:
             self._raw.set_tensor(self._input, tensor)
         except (RuntimeError, ValueError, AttributeError) as error:
@@ -71,30 +71,30 @@ class Interpreter:
         return self.infer_written()
 
     def input_memory(self) -> Tensor:
-        """Where the model reads its input, to be written and let go of: it does not run while somebody holds this.
+        """Return a view of the model's input. Drop it after writing: the runtime does not run while it is referenced.
 
         Raises EngineError after ``close``.
         """
         if self._raw is None:
-            raise EngineError("the model was closed")
+            raise EngineError("the model is closed; open it again")
         view: Tensor = self._open_input()
         return view
 
     def infer_written(self) -> list[Tensor]:
-        """As ``infer``, on what was written to ``input_memory``. Raises EngineError."""
+        """Run the model on what was written to ``input_memory``; otherwise like ``infer``. Raises EngineError."""
         try:
             self._raw.invoke()
-            # get_tensor copies: what it returns stays valid after the next run.
+            # get_tensor copies, so the result stays valid after the next run.
             return [self._raw.get_tensor(index) for index in self._outputs]
         except (RuntimeError, ValueError, AttributeError) as error:
             raise self._failed(error) from None
 
     def invoke(self) -> None:
-        """Computes once more on whatever the input holds, and copies nothing: the bare runtime, for benchmarks."""
+        """Run the model on whatever its input holds, without copying: the bare runtime, for benchmarks."""
         self._raw.invoke()
 
     def delegated_parts(self) -> list[tuple[frozenset[int], tuple[int, ...]]] | None:
-        """What each part reads and writes that a delegate took over, as numbers of tensors; None: the runtime does not tell."""
+        """Return the tensor numbers that each delegated part reads and writes; None if the runtime does not tell."""
         tell = getattr(self._raw, "_get_ops_details", None)
         if tell is None:
             return None
@@ -102,7 +102,7 @@ class Interpreter:
         return [(frozenset(map(int, one["inputs"])), tuple(map(int, one["outputs"]))) for one in parts]
 
     def close(self) -> None:
-        """Frees the model's memory, then the delegate; may be called twice."""
+        """Free the model's memory, then the delegate. Calling it twice is safe."""
         self._raw = self._open_input = None
         self._delegate = None
 
@@ -113,10 +113,10 @@ class Interpreter:
 def open_interpreter(
     model: bytes | Path, threads: int | None = None, delegate: tuple[str, Mapping[str, str]] | None = None
 ) -> Interpreter:
-    """Loads a .tflite, from its bytes or its path, onto the CPU. Raises EngineError, MissingDependency.
+    """Load a .tflite, given as bytes or path, onto the CPU. Raises EngineError, MissingDependency.
 
-    ``delegate``: the shared library of one that takes over the operators it knows, and its options. Raises
-    DelegateRefused where it cannot be had.
+    ``delegate``: a delegate's shared library and its options; it takes over the operators it supports. Raises
+    DelegateRefused if it cannot be used.
     """
     name, module = _runtime()
     source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
@@ -136,19 +136,19 @@ def open_interpreter(
 
 
 def describe_runtime() -> str:
-    """Name and version of the runtime that is used. Raises MissingDependency."""
+    """Return name and version of the runtime in use. Raises MissingDependency."""
     name, _ = _runtime()
     return f"{name} {_version(_DISTRIBUTIONS[name])}"
 
 
 def available_cpus() -> int:
-    """CPUs this process may use."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
 def _native_notes_off() -> Iterator[None]:
-    """The runtime's C++ side announces its XNNPACK delegate on stderr at each start; its errors come as exceptions."""
+    """Silence stderr: the C++ runtime announces its XNNPACK delegate there; its errors are raised as exceptions."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -170,16 +170,16 @@ def _runtime() -> tuple[str, Any]:
 
 
 def _load_delegate(module: Any, library: str, options: Mapping[str, str]) -> Any:
-    """Raises DelegateRefused."""
+    """Load a delegate. Raises DelegateRefused."""
     try:
         with _native_notes_off():
             return module.load_delegate(library, dict(options))
     except OSError as error:
         raise DelegateRefused(first_line(error), library_found=False) from None
     except (ValueError, RuntimeError) as error:
-        # The runtime's own first line only says which library it was.
+        # The first line only repeats the name of the library.
         said = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
-        raise DelegateRefused(said[0] if said else "it gave no reason", library_found=True) from None
+        raise DelegateRefused(said[0] if said else "no reason given", library_found=True) from None
 
 
 def _version(distributions: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Open a model file, ask it about pictures: the one way to a prediction, on the host and on the device."""
+"""Open a model file and run it on images, on the host and on the device."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from .imprint import Imprints
 
 TOP = 5
-"""Labels that ``predict`` gives at most, unless told otherwise. Objects and regions are not counted."""
+"""Default maximum number of labels that ``predict`` returns. Objects and regions are not limited."""
 
 
 class Model:
-    """A model file and the engine that runs it. A context manager."""
+    """A model file and the engine that runs it. Use it as a context manager, or call ``close``."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Model:
         self.card = card
         self.engine = engine
         self.sha256 = sha256
-        """Of the whole file."""
+        """SHA-256 of the whole file."""
         self.carded = carded
-        """False: the file has no card, and its rule comes from the standard metadata."""
+        """Whether the file has a model card; if not, the preprocessing comes from the standard metadata."""
         self.choice = choice
-        """Which engine was asked for and which one runs; None: an engine that the caller brought."""
+        """The requested engine and the one in use; None if the caller supplied the engine."""
         self.rule: Rule = card.rule
         self._preparation = Preparation(card.rule, engine.inputs[0])
         self._writable = _writable(engine, card.rule)
@@ -62,10 +62,19 @@ class Model:
     def predict(
         self, picture: Frame | npt.NDArray[np.uint8], top: int = TOP, threshold: float | None = None
     ) -> Prediction:
-        """What the model says of a frame, or of an RGB array, uint8 (height, width, 3), by its task.
+        """Return the model's prediction for one image.
 
-        At most ``top`` labels, or objects, of at least ``threshold`` (0..1; None: the model's own). Raises BadInput,
-        EngineError.
+        Args:
+            picture: a frame, or an RGB array, uint8 (height, width, 3); gray if (height, width).
+            top: maximum number of labels; objects and regions are not limited.
+            threshold: lowest score of a label or object, 0..1; None for the model's own.
+
+        Returns:
+            The prediction; the model's task decides which of its fields are filled.
+
+        Raises:
+            BadInput: the array is not an image, or the model returned unusable values.
+            EngineError: the runtime failed.
         """
         start = perf_counter()
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
@@ -87,17 +96,40 @@ class Model:
         return prediction
 
     def prepare(self, frame: Frame) -> Tensor:
-        """The input tensor for a frame, as ``predict`` makes it."""
+        """Return the input tensor for a frame, as ``predict`` prepares it."""
         return self._preparation.prepare(frame)
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
-        """The scores 0..1 of all classes of a classifier, (classes,). Raises BadInput for other models, EngineError."""
+        """Return a classifier's scores of all classes, (classes,), 0..1.
+
+        Args:
+            frame: the image.
+
+        Returns:
+            One score for each class, in the order of the labels.
+
+        Raises:
+            BadInput: the model is not a classifier.
+            EngineError: the runtime failed.
+        """
         if not isinstance(self._own_decoder, ClassificationDecoder):
-            raise BadInput(f"{self.path} is a {self.card.task} model; only a classifier gives every class a score")
+            raise BadInput(f"{self.path} is a {self.card.task} model; only classifiers return a score for every class")
         return self._own_decoder.scores(self.engine.infer(self.prepare(frame)))
 
     def embed(self, picture: Frame | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The vector of length 1 that the last layer judges by, (size,). Raises BadModel where there is none."""
+        """Return the feature vector before the last layer, (size,), of length 1.
+
+        Args:
+            picture: a frame, or an RGB array, uint8 (height, width, 3); gray if (height, width).
+
+        Returns:
+            The embedding. The dot product of two embeddings is the cosine similarity of the images.
+
+        Raises:
+            BadModel: the model has no embedding output.
+            BadInput: the array is not an image.
+            EngineError: the runtime failed.
+        """
         from .embedding import EmbeddingOutputReader
 
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
@@ -106,9 +138,9 @@ class Model:
             return reader.read(self.engine.infer(self.prepare(frame)))
 
     def know(self, imprints: Imprints | None) -> None:
-        """From now on ``predict`` answers with taught classes, too; None: with the model's own alone.
+        """Add taught classes to what ``predict`` returns; None removes them again.
 
-        Their indices begin where the model's own end. ``scores`` stays what it is. Raises BadModel, BadInput.
+        Their indices follow those of the model's own classes. ``scores`` is not affected. Raises BadModel, BadInput.
         """
         if imprints is None:
             self._decoder = self._own_decoder
@@ -119,7 +151,7 @@ class Model:
             self._decoder = TaughtDecoder(self._own_decoder, self.card, self.engine.outputs, imprints)
 
     def close(self) -> None:
-        """Frees the engine; may be called twice."""
+        """Free the engine. Calling it twice is safe."""
         self.engine.close()
 
     def __enter__(self) -> Model:
@@ -130,10 +162,23 @@ class Model:
 
 
 def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int | None = None) -> Model:
-    """Opens a .tflite that says how it is fed. Raises MissingFile, BadModel, UnknownName, EngineError, MissingDependency.
+    """Open a .tflite that has a model card or standard metadata with its preprocessing.
 
-    ``engine``: a name (``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``; see ``engines.table``), or something else that
-    runs it. ``threads`` of the CPU; None: as many as there are. A named engine never gives way to another.
+    Args:
+        path: the model file.
+        engine: a name (``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``) or an Engine object. Only ``auto`` falls back
+            to another engine.
+        threads: CPU threads; None for one per available CPU.
+
+    Returns:
+        The model, ready to predict. Close it, or use it as a context manager.
+
+    Raises:
+        MissingFile: the file does not exist.
+        BadModel: the file is damaged, or does not say how images are preprocessed.
+        UnknownName: no such engine.
+        EngineError: the engine cannot run the model.
+        MissingDependency: no TFLite runtime is installed.
     """
     file = modelfile.read(Path(path))
     card = file.card or file.effective_card()
@@ -144,14 +189,14 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
 
 
 def _writable(engine: Engine, rule: Rule) -> WritableEngine | None:
-    """The engine, if a prepared frame can be written right into its input."""
+    """Return the engine if a prepared frame can be written directly into its input, else None."""
     spec = engine.inputs[0]
     fits = spec.shape == (1, rule.height, rule.width, rule.channels)
     return engine if fits and isinstance(engine, WritableEngine) else None
 
 
 def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
-    """A user's array as a frame: RGB, or gray when it has two dimensions. Raises BadInput."""
+    """Return an array as a frame: RGB, or gray if it has two dimensions. Raises BadInput."""
     if not isinstance(picture, np.ndarray):
-        raise BadInput(f"predict takes a uint8 RGB array or a Frame, not {type(picture).__name__}")
+        raise BadInput(f"expected a uint8 RGB array or a Frame, got {type(picture).__name__}")
     return Frame(picture, "GRAY" if picture.ndim == 2 else "RGB")

@@ -1,4 +1,4 @@
-"""Opens and runs a model once in a child process, so that a file which crashes the runtime becomes one line."""
+"""Open and run a model once in a child process, so that a file that crashes the runtime becomes an error message."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pathlib import Path
 from .errors import BadModel
 
 TIMEOUT_S = 60.0
-"""A large model on a Pi opens and runs once in a few seconds."""
+"""Time limit, generous: a large model on a Raspberry Pi opens and runs once in a few seconds."""
 REFUSED = 3
-"""Exit status of a child that says why in its last line."""
+"""Exit status of a child that prints its reason as the last line."""
 
 
 def probe(path: Path, timeout_s: float = TIMEOUT_S) -> None:
-    """Raises BadModel when the model cannot be opened and run once on this machine."""
-    # -P: nothing is imported from the current folder.
+    """Raise BadModel if the model cannot be opened and run once on this machine."""
+    # -P: import nothing from the current folder.
     command = [sys.executable, "-P", "-m", "edgevision.probe", str(path.resolve())]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise BadModel(f"{path}: it did not finish one run within {timeout_s:g} s: damaged, or too slow here") from None
+        raise BadModel(
+            f"{path}: one run did not finish within {timeout_s:g} s; the file is damaged or too slow for this machine"
+        ) from None
     if done.returncode == 0:
         return
     lines = done.stderr.strip().splitlines()
@@ -30,11 +32,11 @@ def probe(path: Path, timeout_s: float = TIMEOUT_S) -> None:
     if done.returncode == REFUSED:
         raise BadModel(f"{path}: {reason}")
     how = _how(done.returncode, reason)
-    raise BadModel(f"{path}: it crashed the runtime ({how}); the file is damaged or was made to do harm")
+    raise BadModel(f"{path}: the model crashed the runtime ({how}); corrupt or malicious file")
 
 
 def run_once(path: Path) -> None:
-    """Opens a model file and runs it on an input of zeros; may take the whole process down."""
+    """Open a model file and run it on an input of zeros. A bad file may crash this process."""
     import numpy as np
 
     from . import modelfile
@@ -43,14 +45,14 @@ def run_once(path: Path) -> None:
     file = modelfile.read(path, strict=False)
     engine = start(file, threads=1)
     if len(engine.inputs) != 1:
-        raise BadModel(f"the model has {len(engine.inputs)} inputs; a picture goes into exactly one")
+        raise BadModel(f"expected exactly one image input, got {len(engine.inputs)}")
     spec = engine.inputs[0]
     engine.infer(np.zeros([max(1, n) for n in spec.shape], spec.dtype))
     engine.close()
 
 
 def _how(status: int, reason: str) -> str:
-    """What ended the child, in words."""
+    """Return what ended the child process: its reason, or the name of the signal."""
     if status >= 0:
         return reason
     try:

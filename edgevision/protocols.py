@@ -1,4 +1,4 @@
-"""What a camera, an engine and a sink must do; plain classes satisfy these."""
+"""Protocols of a camera, an engine and a sink; a class needs no base class to satisfy them."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ class Camera(Protocol):
     """A source of frames."""
 
     spec: str
-    """What was opened, as a user would type it."""
+    """The source, as a user types it."""
     live: bool
-    """True: the newest frame wins and others are dropped. False: every frame is delivered."""
+    """True: only the newest frame counts and older ones are dropped. False: every frame is delivered."""
 
     @property
     def dropped(self) -> int:
-        """Frames that were captured and never delivered, so far."""
+        """Number of frames captured but not delivered so far."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Blocks for each frame; ends at the end of a file; raises CameraLost when a live source is gone for good."""
+        """Yield frames, blocking for each; stop at the end of a file; raise CameraLost if a live source is gone."""
 
     def close(self) -> None:
-        """Frees the device; may be called twice, and from another thread to end the iteration."""
+        """Free the device. Safe to call twice, and from another thread to end the iteration."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Something that runs a model."""
+    """A back end that runs a model."""
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
-        """What goes in."""
+        """The model's inputs."""
 
     @property
     def outputs(self) -> Sequence[TensorSpec]:
-        """What comes out."""
+        """The model's outputs."""
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
-        """Runs the model once; returns copies that the caller owns, in the order of ``outputs``."""
+        """Run the model once and return copies of its outputs, in the order of ``outputs``."""
 
     def close(self) -> None:
-        """Frees the runtime; may be called twice."""
+        """Free the runtime. Calling it twice is safe."""
 
 
 @runtime_checkable
 class WritableEngine(Engine, Protocol):
-    """An engine whose input can be written where it is read, which spares a copy."""
+    """An engine whose input memory can be written directly, which saves a copy."""
 
     def input_memory(self) -> Tensor:
-        """The input tensor, to be written and let go of before the model runs."""
+        """Return a view of the input tensor. Drop it after writing, before the model runs."""
 
     def infer_written(self) -> list[Tensor]:
-        """As ``infer``, on what ``input_memory`` holds."""
+        """Run the model on what ``input_memory`` holds; otherwise like ``infer``."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Somewhere predictions go."""
+    """An output of the loop."""
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Writes one result at once; must not block the loop."""
+        """Write one result immediately, without blocking the loop."""
 
     def close(self) -> None:
-        """Flushes and frees; may be called twice."""
+        """Flush and free the output. Calling it twice is safe."""

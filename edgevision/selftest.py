@@ -1,4 +1,4 @@
-"""The self-test a model file carries: generated pictures, and what this machine must make of them."""
+"""Run the self-test stored in a model file: generated images with their expected input tensors and scores."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from .model import Model
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """How one case went."""
+    """Result of one case."""
 
     picture: str
     same_tensor: bool
-    """The prepared tensor is equal, byte for byte."""
+    """Whether the prepared input tensor is identical, byte for byte."""
     same_top: bool
     worst: float
-    """Largest difference of a score, 0..1."""
+    """Largest difference from an expected score, 0..1."""
     ok: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTestReport:
-    """How the whole self-test went."""
+    """Result of the whole self-test."""
 
     cases: tuple[CaseResult, ...]
     tolerance: float
 
     @property
     def ok(self) -> bool:
-        """Whether this machine computes what the converter measured."""
+        """Whether this machine reproduces the results of the converter."""
         return all(case.ok for case in self.cases)
 
     def describe(self) -> str:
-        """One line: what failed, or that nothing did."""
+        """Return one line that says what failed, or that everything passed."""
         bad = [case for case in self.cases if not case.ok]
         if not bad:
             worst = max(case.worst for case in self.cases)
             count = len(self.cases)
-            return f"{count} of {count} pictures as expected; scores within {worst:.3f} (allowed {self.tolerance:g})"
+            return f"{count} of {count} images as expected; scores within {worst:.3f} (allowed {self.tolerance:g})"
         reasons = sorted({_reason(case) for case in bad})
-        return f"{len(bad)} of {len(self.cases)} pictures differ: {', '.join(reasons)}"
+        return f"{len(bad)} of {len(self.cases)} images differ: {', '.join(reasons)}"
 
 
 def check(model: Model, files: Mapping[str, bytes] | None = None) -> SelfTestReport:
-    """Runs the self-test of a model's card; ``files``: the entries of its file, read again if None. Raises BadModel."""
+    """Run the self-test of a model's card; ``files``: the entries of its file, read again if None. Raises BadModel."""
     test = model.card.selftest
     if test is None or not test.cases:
-        raise BadModel(f"{model.path} carries no self-test; convert the model again, or use one that edgevision made")
+        raise BadModel(f"{model.path} has no self-test; convert the model with edgevision to get one")
     entries = modelfile.read(model.path).files if files is None else files
     return SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
 
 
 def tensor_sha256(tensor: np.ndarray) -> str:
-    """Of the bytes of a prepared tensor."""
+    """Return the SHA-256 of a tensor's bytes."""
     return hashlib.sha256(np.ascontiguousarray(tensor).tobytes()).hexdigest()
 
 
@@ -70,7 +70,9 @@ def _run(model: Model, entries: Mapping[str, bytes], case: SelfTestCase, toleran
     same_tensor = tensor_sha256(model.prepare(frame)) == case.tensor_sha256
     found = model.scores(frame)
     if max(case.indices, default=0) >= found.size or min(case.indices, default=0) < 0:
-        raise BadModel(f"{model.path}: the self-test speaks of class {max(case.indices)}, the model has {found.size}")
+        raise BadModel(
+            f"{model.path}: the self-test names class {max(case.indices)}, but the model has {found.size} classes"
+        )
     differences = [abs(float(found[i]) - score) for i, score in zip(case.indices, case.scores, strict=True)]
     worst = max(differences, default=1.0)
     same_top = int(np.argmax(found)) == case.top
@@ -81,12 +83,12 @@ def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> Frame:
     try:
         return pictures.decode(entries[name], name)
     except KeyError:
-        raise BadModel(f"{model.path}: the self-test picture {name} is missing from the file") from None
+        raise BadModel(f"{model.path}: the self-test image {name} is missing from the file") from None
     except BadPicture as error:
-        raise BadModel(f"{model.path}: the self-test picture is damaged: {error}") from None
+        raise BadModel(f"{model.path}: the self-test image is damaged: {error}") from None
 
 
 def _reason(case: CaseResult) -> str:
     if not case.same_tensor:
-        return "another input tensor (preprocessing differs)"
-    return "another answer" if not case.same_top else f"a score off by {case.worst:.2f}"
+        return "different input tensor (preprocessing differs)"
+    return "different top class" if not case.same_top else f"score off by {case.worst:.2f}"

@@ -1,4 +1,4 @@
-"""What is read of the public TFLite schema (version 3): positions of fields, names of types and operators."""
+"""The parts of the public TFLite schema (version 3) that are read: field positions, names of types and operators."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from enum import IntEnum
 
 IDENTIFIER = b"TFL3"
 METADATA_NAME = "TFLITE_METADATA"
-"""Name of the entry of Model.metadata that holds the standard metadata."""
+"""Name of the Model.metadata entry that holds the standard metadata."""
 COMPILED_OPERATOR = "edgetpu-custom-op"
-"""The one operator that the Edge TPU compiler puts in the place of all it could map."""
+"""The single operator with which the Edge TPU compiler replaces everything it mapped."""
 
 
 class Model(IntEnum):
-    """Fields of the root table, all there are."""
+    """All fields of the root table."""
 
     VERSION = 0
     OPERATOR_CODES = 1
@@ -65,7 +65,7 @@ class Operator(IntEnum):
 
 
 class OperatorCode(IntEnum):
-    """Fields of an operator code; the older builtin field holds 127 where the number needs more than a byte."""
+    """Fields of an operator code; the old builtin field is 127 if the number does not fit into it."""
 
     OLD_BUILTIN = 0
     CUSTOM = 1
@@ -74,7 +74,7 @@ class OperatorCode(IntEnum):
 
 
 class Buffer(IntEnum):
-    """Fields of a buffer; files above 2 GB keep data after the flatbuffer, at an offset."""
+    """Fields of a buffer; files over 2 GB store its data after the flatbuffer, at an offset."""
 
     DATA = 0
     OFFSET = 1
@@ -92,7 +92,7 @@ float32 float16 int32 uint8 int64 string bool int16 complex64 int8 float64 compl
 uint16 int4 bfloat16 int2 uint4 float8_e4m3fn float8_e5m2
 """
 TYPES = tuple(_TYPES.split())
-"""numpy's names of the tensor types where it has one, by number."""
+"""Names of the tensor types by number; numpy's name where it has the type."""
 
 TYPE_BITS = {
     **dict.fromkeys(("int2",), 2),
@@ -103,7 +103,7 @@ TYPE_BITS = {
     **dict.fromkeys(("int64", "uint64", "float64", "complex64"), 64),
     **dict.fromkeys(("complex128",), 128),
 }
-"""Bits of one element; strings, resources and variants have none."""
+"""Size of one element (bits); strings, resources and variants have none."""
 
 _OPERATORS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR

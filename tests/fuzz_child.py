@@ -1,8 +1,8 @@
-"""Opens many damaged copies of a model file in one process; a crash of this process is what the test looks for.
+"""Open many damaged copies of a model file in one process; the test looks for a crash of this process.
 
     python fuzz_child.py SOURCE FIRST LAST FOLDER
 
-Prints one JSON object: how many were refused with a clean line, how many still work, and what went wrong.
+Print one JSON object: how many copies were refused with a one-line error, how many still work, and what went wrong.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 CONVERTED_EVERY = 10
-"""Of the damaged Keras files that still load, one in so many is converted too."""
+"""One in this many damaged Keras files that still load is converted too."""
 
 
 def damaged(data: bytes, seed: int) -> bytes:
-    """A third cut short, the others with one to five bytes changed."""
+    """Return a damaged copy: a third are truncated, the others have one to five bytes changed."""
     chance = np.random.default_rng(seed)
     if seed % 3 == 0:
         return data[: int(chance.integers(0, len(data)))]
@@ -31,7 +31,7 @@ def damaged(data: bytes, seed: int) -> bytes:
 
 
 def open_tflite(path: Path, _: int) -> None:
-    """As ``run`` opens it, and one picture."""
+    """Open the file as ``run`` does and predict one image."""
     from edgevision import open_model
 
     with open_model(path) as model:
@@ -39,7 +39,7 @@ def open_tflite(path: Path, _: int) -> None:
 
 
 def open_keras(path: Path, seed: int) -> None:
-    """As ``convert`` opens it, one picture, and now and then the float model."""
+    """Open the file as ``convert`` does and run one image; convert every CONVERTED_EVERY-th to a float model."""
     from edgevision.convert.float_model import make_float_model
     from edgevision.convert.infer_rule import infer_rule
     from edgevision.convert.load import load
@@ -55,7 +55,7 @@ def open_keras(path: Path, seed: int) -> None:
 
 
 def main(source: Path, first: int, last: int, folder: Path) -> None:
-    """Tries all seeds from first up to last."""
+    """Try all seeds from first up to, but not including, last."""
     from edgevision.errors import EdgeVisionError
 
     data = source.read_bytes()
@@ -72,7 +72,7 @@ def main(source: Path, first: int, last: int, folder: Path) -> None:
         except EdgeVisionError as error:
             counts["refused"] += 1
             if "\n" in str(error):
-                wrong.append(f"seed {seed}: more than one line: {error}")
+                wrong.append(f"seed {seed}: message of more than one line: {error}")
         except Exception as error:
             wrong.append(f"seed {seed}: {type(error).__name__}: {error}"[:300])
     print(json.dumps({**counts, "wrong": wrong}))

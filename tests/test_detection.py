@@ -116,7 +116,7 @@ def test_a_bgr_frame_gives_the_same_objects(data: Path, tmp_path: Path) -> None:
 def test_only_classifiers_give_every_class_a_score(data: Path, tmp_path: Path) -> None:
     with (
         open_model(carded(data / "detector.tflite", tmp_path), threads=1) as model,
-        pytest.raises(BadInput, match="is a detection model; only a classifier"),
+        pytest.raises(BadInput, match="is a detection model; only classifiers"),
     ):
         model.scores(Frame(picture(8, 8)))
 

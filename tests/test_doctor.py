@@ -411,7 +411,7 @@ def test_a_model_that_fails_its_self_test_is_a_failed_check(tmp_path: Path) -> N
     card = file.card.with_(selftest=replace(file.card.selftest, cases=cases))
     modelfile.write(other, file.flatbuffer, card, file.files)
     done = command(str(other))
-    assert done.returncode == 3 and "another answer" in done.stdout and "self-test" in done.stderr
+    assert done.returncode == 3 and "different top class" in done.stdout and "self-test" in done.stderr
 
 
 def test_this_machine_is_described_without_a_fault() -> None:

@@ -1,4 +1,4 @@
-"""The flatbuffer reader: reads what the public library writes, and answers every damage with BadModel."""
+"""The flatbuffer reader reads what the public library writes, and raises BadModel for any damage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = b"TEST"
 
 
 def written() -> bytes:
-    """A table: 0 int32, 1 text, 2 ints, 3 floats, 4 texts, 5 tables with an int64, 6 and 7 a union, 8 a float."""
+    """Return a table: 0 int32, 1 text, 2 ints, 3 floats, 4 texts, 5 tables with an int64, 6 and 7 a union, 8 a float."""
     b = flatbuffers.Builder(64)
     text = b.CreateString("grün")
     texts = [b.CreateString(word) for word in ("a", "", "ccc")]
@@ -55,7 +55,7 @@ DATA = written()
 
 
 def read_all(data: bytes) -> list[object]:
-    """Every kind of field, as a reader of a schema would."""
+    """Read every kind of field, as a schema reader would."""
     table = root(data, NAME, "the test")
     kind, value = table.union(6)
     found: list[object] = [table.integer(0, "i"), table.text(1), table.integers(2, "i"), table.reals(3), table.texts(4)]
@@ -63,35 +63,35 @@ def read_all(data: bytes) -> list[object]:
     return [*found, table.integer(9, "i", 11), table.text(10), table.count(5), table.element(5, 1).integer(0, "q")]
 
 
-def test_reads_every_kind_of_field() -> None:
+def test_table_reads_every_kind_of_field() -> None:
     assert read_all(DATA) == [
         *(-7, "grün", (1, -2, 3), (0.5, -1.5), ("a", "", "ccc"), [-5, 2**40], 3, 2**40, 0.25),
         *(11, "", 2, 2**40),
     ]
 
 
-def test_fields_lists_what_is_there() -> None:
+def test_fields_lists_present_fields() -> None:
     assert root(DATA, NAME, "the test").fields == tuple(range(9))
 
 
-def test_truncation_is_damage() -> None:
-    # The last three bytes end a string and fill up to four: nothing is lost with them.
+def test_truncated_buffer_is_refused() -> None:
+    # The last three bytes only end a string and pad it to four bytes, so the buffer can do without them.
     for length in range(len(DATA) - 3):
         with pytest.raises(BadModel):
             read_all(DATA[:length])
 
 
-def test_another_identifier_is_refused() -> None:
-    with pytest.raises(BadModel, match="it lacks the identifier OTHR"):
+def test_wrong_identifier_is_refused() -> None:
+    with pytest.raises(BadModel, match="identifier OTHR is missing"):
         root(DATA, b"OTHR", "the test")
 
 
-def test_an_element_that_is_not_there() -> None:
-    with pytest.raises(BadModel, match="number 2 of 2"):
+def test_element_out_of_range_is_refused() -> None:
+    with pytest.raises(BadModel, match="part 2 of 2"):
         root(DATA, NAME, "the test").element(5, 2)
 
 
-def test_a_table_named_a_billion_times_ends() -> None:
+def test_table_referenced_a_billion_times_is_refused() -> None:
     b = flatbuffers.Builder(64)
     b.StartObject(1)
     at = b.EndObject()
@@ -102,14 +102,14 @@ def test_a_table_named_a_billion_times_ends() -> None:
         at = b.EndObject()
     b.Finish(at, NAME)
     top = root(bytes(b.Output()), NAME, "the test")
-    with pytest.raises(BadModel, match="more often than any real file"):
+    with pytest.raises(BadModel, match="more often than a real file"):
         for middle in top.tables(0):
             for low in middle.tables(0):
                 low.tables(0)
 
 
 @given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
-def test_a_changed_byte_is_read_or_refused(at: int, change: int) -> None:
+def test_changed_byte_is_read_or_refused(at: int, change: int) -> None:
     data = bytearray(DATA)
     data[at] ^= change
     try:
@@ -119,7 +119,7 @@ def test_a_changed_byte_is_read_or_refused(at: int, change: int) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 60))
-def test_noise_is_read_or_refused(noise: bytes, start: int) -> None:
+def test_random_bytes_are_read_or_refused(noise: bytes, start: int) -> None:
     try:
         read_all(struct.pack("<I", start) + NAME + noise)
     except BadModel as error:

@@ -1,7 +1,7 @@
-"""Damaged model files: a clean line or a model that works, never the end of the process.
+"""Damaged model files either raise a one-line error or still work; they never crash the process.
 
-2,000 truncations and byte changes of each kind among the slow tests, a sample by default; each batch in a process of its
-own, so that a crash shows as one.
+The slow tests try 2,000 truncations and byte changes of each format, the default run a sample. Each batch runs in its
+own process, so that a crash is seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ READY = Path(__file__).resolve().parent.parent / "edgevision" / "ready" / "every
 
 
 def run(source: Path, first: int, last: int, folder: Path) -> dict[str, Any]:
-    """What became of the damaged copies; the process that opened them has ended well."""
+    """Return the results of opening damaged copies in a child process, which must not crash."""
     line = [sys.executable, str(CHILD), str(source), str(first), str(last), str(folder)]
     done = subprocess.run(line, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, f"exit status {done.returncode} among seeds {first} to {last}: {done.stderr[-2000:]}"
@@ -34,19 +34,19 @@ def check(source: Path, count: int, folder: Path) -> None:
         counts = run(source, first, min(count, first + BATCH), folder)
         assert counts["wrong"] == []
         refused += counts.get("refused", 0)
-    assert refused > count / 3  # the third that is cut short, at the least
+    assert refused > count / 3  # at least the truncated third
 
 
 SIZES = [SAMPLE, pytest.param(ALL, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("count", SIZES)
-def test_a_tflite_of_ours(count: int, tmp_path: Path) -> None:
+def test_damaged_tflite_is_refused_or_works(count: int, tmp_path: Path) -> None:
     check(READY, count, tmp_path)
 
 
-def test_a_changed_graph_is_told_by_its_digest(tmp_path: Path) -> None:
-    """Nothing of a graph that is not the one that was converted ever reaches the runtime."""
+def test_changed_graph_is_refused_by_its_digest(tmp_path: Path) -> None:
+    """A graph that was changed after conversion never reaches the runtime."""
     from edgevision import modelfile, open_model
     from edgevision.errors import BadModel
 
@@ -62,7 +62,7 @@ def test_a_changed_graph_is_told_by_its_digest(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small models of Keras 2 and 3 in both formats."""
+    """Save small models of Keras 2 and 3 in both formats; return their folder."""
     pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
     from edgevision.convert import backend
 
@@ -81,20 +81,20 @@ def keras_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["keras3.h5", "keras3.keras"])
 @pytest.mark.parametrize("count", SIZES)
-def test_files_of_keras_3(keras_files: Path, count: int, name: str, tmp_path: Path) -> None:
+def test_damaged_keras_3_file_is_refused_or_works(keras_files: Path, count: int, name: str, tmp_path: Path) -> None:
     check(keras_files / name, count, tmp_path)
 
 
 @pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["keras2.h5", "keras2.keras"])
-def test_files_of_keras_2(keras_files: Path, name: str, tmp_path: Path) -> None:
+def test_damaged_keras_2_file_is_refused_or_works(keras_files: Path, name: str, tmp_path: Path) -> None:
     check(keras_files / name, 400, tmp_path)
 
 
 @pytest.mark.tensorflow
-def test_a_file_that_crashes_the_library_is_one_line(keras_files: Path, tmp_path: Path) -> None:
-    """The child that reads first is the one that ends; the next file is read by another."""
+def test_file_that_crashes_hdf5_is_a_one_line_error(keras_files: Path, tmp_path: Path) -> None:
+    """Only the child that reads the file dies; a new child reads the next file."""
     from edgevision.convert import h5_reader
     from edgevision.convert.scan import scan
 
@@ -105,7 +105,7 @@ def test_a_file_that_crashes_the_library_is_one_line(keras_files: Path, tmp_path
     assert h5_reader._reader is not None
     h5_reader._reader.kill()
     h5_reader._reader.wait()
-    assert scan(good).format == "h5"  # a child that died meanwhile is replaced
+    assert scan(good).format == "h5"  # a child that died in between is replaced
 
     process = subprocess.Popen([sys.executable, "-c", "import os; input(); os.abort()"], stdin=-1, stdout=-1)
     h5_reader._reader = process

@@ -107,7 +107,7 @@ def test_an_operator_the_edge_tpu_lacks_and_a_shape_that_is_not_fixed() -> None:
         (lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [999]), "tensor 999 of 11"),
         (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 77), "the code 77 of"),
         (lambda m: setattr(m.subgraphs[0].tensors[0], "buffer", 5000), "buffer 5000 of"),
-        (lambda m: setattr(m, "subgraphs", []), "it has no graph"),
+        (lambda m: setattr(m, "subgraphs", []), "it contains no graph"),
     ],
 )
 def test_a_graph_that_refers_to_nothing(change: Callable[[Any], None], said: str) -> None:
@@ -149,7 +149,7 @@ def test_the_probe_says_what_the_runtime_says(tmp_path: Path) -> None:
     [
         ("kill -SEGV $$", 60, r"crashed the runtime \(SIGSEGV\)"),
         ("echo 'terminate called' >&2; exit 134", 60, r"crashed the runtime \(terminate called\)"),
-        ("exec sleep 60", 0.2, "did not finish one run within 0.2 s"),
+        ("exec sleep 60", 0.2, "one run did not finish within 0.2 s"),
     ],
 )
 def test_a_crash_becomes_a_line(

@@ -1,4 +1,4 @@
-"""Open a model file and ask it: the Python door, and what it refuses."""
+"""The Python API: open a model file, predict, and refuse unusable input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tiny(data: Path) -> Path:
 
 
 def carded(tiny: Path, folder: Path, **changes: object) -> Path:
-    """A copy of the tiny model with a card of its own."""
+    """Write a copy of the tiny model with a model card and return its path."""
     file = modelfile.read(tiny)
     spec = file.inputs[0]
     rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
@@ -32,7 +32,7 @@ def carded(tiny: Path, folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_the_python_door(tiny: Path, tmp_path: Path) -> None:
+def test_predict_returns_labels_and_times(tiny: Path, tmp_path: Path) -> None:
     with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
         picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
         found = model.predict(picture)
@@ -47,12 +47,12 @@ def test_the_python_door(tiny: Path, tmp_path: Path) -> None:
     model.close()
 
 
-def test_the_threshold_of_the_card_is_used(tiny: Path, tmp_path: Path) -> None:
+def test_predict_uses_threshold_of_card(tiny: Path, tmp_path: Path) -> None:
     with edgevision.open_model(carded(tiny, tmp_path, threshold=1.0)) as model:
         assert model.predict(np.zeros((20, 20, 3), np.uint8)).labels == ()
 
 
-def test_outputs_are_copies(tiny: Path) -> None:
+def test_infer_returns_copies(tiny: Path) -> None:
     engine = open_interpreter(tiny.read_bytes(), threads=1)
     shape = engine.inputs[0].shape
     (first,) = engine.infer(np.zeros(shape, np.uint8))
@@ -61,8 +61,8 @@ def test_outputs_are_copies(tiny: Path) -> None:
     assert np.array_equal(first, kept)
 
 
-def test_answers_are_those_of_the_prepared_tensor(tiny: Path, tmp_path: Path) -> None:
-    """``predict`` writes right into the runtime's memory; ``infer`` copies a tensor there."""
+def test_predict_agrees_with_infer_on_prepared_tensor(tiny: Path, tmp_path: Path) -> None:
+    """``predict`` writes directly into the runtime's memory; ``infer`` copies a tensor there."""
     rng = np.random.default_rng(3)
     with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
         for size in ((40, 60), (300, 200), model.engine.inputs[0].shape[1:3]):
@@ -73,8 +73,8 @@ def test_answers_are_those_of_the_prepared_tensor(tiny: Path, tmp_path: Path) ->
             assert again == pytest.approx(dict(enumerate(model.engine.outputs[0].scale * expected[0])), abs=1e-5)
 
 
-def test_a_refused_frame_does_not_stop_the_runtime(tiny: Path, tmp_path: Path) -> None:
-    """The runtime does not run while somebody holds its memory, an exception's frames included."""
+def test_predict_works_after_a_refused_frame(tiny: Path, tmp_path: Path) -> None:
+    """The runtime does not run while its memory is referenced, even from the frames of an exception."""
     with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
         with pytest.raises(BadInput) as held:
             model.predict(np.zeros((20, 20, 4), np.uint8))
@@ -82,7 +82,7 @@ def test_a_refused_frame_does_not_stop_the_runtime(tiny: Path, tmp_path: Path) -
         assert held.value
 
 
-def test_a_closed_model_says_so(tiny: Path, tmp_path: Path) -> None:
+def test_closed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
     model = edgevision.open_model(carded(tiny, tmp_path), threads=1)
     model.close()
     with pytest.raises(EngineError, match="closed"):
@@ -90,24 +90,24 @@ def test_a_closed_model_says_so(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((20, 20, 3), np.float32), np.zeros((20, 20, 4), np.uint8)])
-def test_wrong_arrays_are_refused(tiny: Path, tmp_path: Path, wrong: np.ndarray) -> None:
+def test_predict_refuses_wrong_arrays(tiny: Path, tmp_path: Path, wrong: np.ndarray) -> None:
     with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="must be uint8"):
         model.predict(wrong)
 
 
-def test_what_is_no_picture_is_refused(tiny: Path, tmp_path: Path) -> None:
-    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="not str"):
+def test_predict_refuses_a_path(tiny: Path, tmp_path: Path) -> None:
+    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="got str"):
         model.predict("cat.jpg")  # type: ignore[arg-type]
 
 
-def test_a_file_without_a_rule_is_refused_with_the_remedy(tiny: Path, tmp_path: Path) -> None:
+def test_file_without_preprocessing_is_refused_with_the_remedy(tiny: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.tflite"
     bare.write_bytes(modelfile.read(tiny).flatbuffer if modelfile.read(tiny).metadata is None else tiny.read_bytes())
     with pytest.raises(BadModel, match="edgevision card"):
         edgevision.open_model(bare)
 
 
-def test_a_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
+def test_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
     path = carded(tiny, tmp_path)
     damaged = bytearray(path.read_bytes())
     damaged[len(modelfile.read(path).flatbuffer) // 2] ^= 0x55
@@ -116,12 +116,12 @@ def test_a_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
         edgevision.open_model(path)
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="no such model"):
         edgevision.open_model(tmp_path / "absent.tflite")
 
 
-def test_a_real_imagenet_classifier_sees_a_cat(shared: Path, tmp_path: Path) -> None:
+def test_real_imagenet_classifier_recognizes_a_cat(shared: Path, tmp_path: Path) -> None:
     source = shared / "models" / "mobilenet_v2_1.0_224_quant.tflite"
     file = modelfile.read(source)
     labels = modelfile.parse_labels((shared / "models" / "imagenet_labels_1001.txt").read_bytes(), "labels")
