@@ -99,14 +99,14 @@ def test_seeds_may_be_several_numbers(tmp_path: Path) -> None:
 
 
 def test_an_unknown_thing_is_named_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"cannot draw 'aple'; did you mean 'apple'\?; there are: apple, banana"):
+    with pytest.raises(UnknownName, match=r"cannot draw 'aple'; did you mean 'apple'\?; available: apple, banana"):
         draw_set(tmp_path, ["aple"], 1, seed=0)
 
 
 @pytest.mark.parametrize(
     ("classes", "per_class", "size", "message"),
     [
-        (["apple", "apple"], 1, 48, "named twice"),
+        (["apple", "apple"], 1, 48, "duplicate class"),
         (["apple"], 0, 48, "got 0 and 48"),
         (["apple"], 1, 8, "got 1 and 8"),
     ],

@@ -1,6 +1,6 @@
-"""Draws small picture sets, deterministically by seed: the whole chain can be seen without a camera or a download.
+"""Synthetic image sets, deterministic by seed: the demo needs no camera and no download.
 
-``draw_set`` makes class folders to learn from; ``draw_calibration_set`` made the repository's ``calibration_images/``.
+``draw_set`` draws class folders for training; ``draw_calibration_set`` drew the repository's ``calibration_images/``.
 """
 
 from .sets import draw_calibration_set, draw_set

@@ -1,4 +1,4 @@
-"""``python -m edgevision.convert.drawing FOLDER``: draws the set of ``calibration_images/rendered`` again."""
+"""``python -m edgevision.convert.drawing FOLDER``: redraw the image set of ``calibration_images/rendered``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ SEED = 0
 
 
 def main(arguments: list[str]) -> int:
-    """Draws into the one folder that is named; the exit status."""
+    """Draw the set into the given folder and return the exit status."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m edgevision.convert.drawing FOLDER", file=sys.stderr)
         return 2
     folder = Path(arguments[0])
     if folder.exists() and any(folder.iterdir()):
-        print(f"{folder} is not empty; name a new folder", file=sys.stderr)
+        print(f"{folder} is not empty; give a new or empty folder", file=sys.stderr)
         return 1
     written = draw_calibration_set(folder, COUNT, SEED)
     size = sum(path.stat().st_size for path in written)
-    print(f"{len(written)} pictures, {size / 1000:.0f} kB: {folder}")
+    print(f"{len(written)} images, {size / 1000:.0f} kB: {folder}")
     return 0
 
 

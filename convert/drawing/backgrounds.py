@@ -1,4 +1,4 @@
-"""What the things lie on: table tops and cloths, as functions of the place, alike at any resolution."""
+"""Background surfaces (table tops, cloths) as functions of the position, the same at any resolution."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .outlines import Canvas
 
 Random = np.random.Generator
 Field = npt.NDArray[np.float32]
-"""(height, width): one value per pixel."""
+"""One value per pixel, (height, width)."""
 
 
 def background(random: Random, width: int, height: int) -> Canvas:
-    """A random surface of this many pixels. The same state of ``random`` gives the same surface at any size."""
+    """Return a random surface of the given size. The same state of ``random`` gives the same surface at any size."""
     kind = SURFACES[int(random.integers(len(SURFACES)))]
     low, high = _pair(random)
     y = np.asarray((np.arange(height)[:, None] + 0.5) / height, np.float32)
@@ -25,7 +25,7 @@ def background(random: Random, width: int, height: int) -> Canvas:
 
 
 def _pair(random: Random) -> tuple[Field, Field]:
-    """Two shades of one muted colour, the darker first."""
+    """Return two shades of one muted color, the darker first."""
     base = random.uniform(70.0, 210.0) + random.uniform(-26.0, 26.0, 3)
     contrast = random.uniform(6.0, 36.0)
     return np.clip(base - contrast, 8, 247).astype(np.float32), np.clip(base + contrast, 8, 247).astype(np.float32)
@@ -86,7 +86,7 @@ SURFACES: tuple[Callable[[Random, Field, Field], Field], ...] = (
 
 
 def _waves(random: Random, x: Field, y: Field, count: int) -> Field:
-    """A smooth random field of about -1..1: plane waves of random direction, length and phase."""
+    """Return a smooth random field of about -1..1: a sum of plane waves of random direction, wavelength and phase."""
     total = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
     for _ in range(count):
         angle, turns, phase = random.uniform(0, 2 * np.pi), random.uniform(0.8, 4.0), random.uniform(0, 2 * np.pi)

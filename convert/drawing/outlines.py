@@ -1,4 +1,4 @@
-"""Closed outlines in unit coordinates (x right, y down, a thing fits the circle of radius 1), and how one is painted."""
+"""Closed outlines in unit coordinates (x right, y down, an object fits the unit circle), and how to paint them."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
-"""(n, 2): x, y of the corners of a closed outline."""
+"""Corners (x, y) of a closed outline, (n, 2)."""
 Canvas = npt.NDArray[np.float32]
-"""(height, width, 3): RGB, 0..255."""
+"""RGB image, 0..255, (height, width, 3)."""
 Colour = tuple[float, float, float]
-"""RGB, 0..255."""
+"""RGB color, 0..255."""
 SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """One evenly coloured piece of a thing."""
+    """One part of an object, in a single color."""
 
     outline: Points
     colour: Colour
     roundness: float = 0.25
-    """0..1, how much lighter the lit side is than the middle, and how much darker the other."""
+    """Shading, 0..1: how much the lit side is lighter and the opposite side darker than the middle."""
 
 
 def polar(radius: npt.NDArray[np.float64], centre: tuple[float, float] = (0.0, 0.0)) -> Points:
-    """The outline with these radii, evenly spaced by angle, from the right and clockwise on screen."""
+    """Return the outline with the given radii at evenly spaced angles, from the right, clockwise on screen."""
     angle = np.linspace(0.0, 2.0 * np.pi, len(radius), endpoint=False)
     return np.stack([centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)], axis=1)
 
 
 def ellipse(x: float, y: float, width: float, height: float, angle: float = 0.0, corners: int = 36) -> Points:
-    """An ellipse by its centre and half axes, turned by ``angle`` (radians)."""
+    """Return an ellipse with center (x, y) and half axes width and height, rotated by ``angle`` (radians)."""
     t = np.linspace(0.0, 2.0 * np.pi, corners, endpoint=False)
     return np.array([x, y]) + turned(np.stack([width * np.cos(t), height * np.sin(t)], axis=1), angle)
 
 
 def blade(length: float, width: float, angle: float, root: tuple[float, float]) -> Points:
-    """A leaf with two pointed ends: from ``root`` along ``angle`` (radians), ``width`` across at its widest."""
+    """Return a leaf with two pointed ends, from ``root`` along ``angle`` (radians); ``width`` is its maximum width."""
     t = np.linspace(0.0, 1.0, 12)
     half = 0.5 * width * np.sin(np.pi * t) ** 0.8
     upper, lower = np.stack([t * length, half], axis=1), np.stack([t * length, -half], axis=1)
@@ -48,7 +48,7 @@ def blade(length: float, width: float, angle: float, root: tuple[float, float]) 
 
 
 def band(path: Points, width: npt.NDArray[np.float64]) -> Points:
-    """The outline of a stroke along ``path`` with a width at each of its points."""
+    """Return the outline of a stroke along ``path`` with the given width at each point."""
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) * (0.5 * width[:, None])
@@ -58,19 +58,19 @@ def band(path: Points, width: npt.NDArray[np.float64]) -> Points:
 def arc(
     centre: tuple[float, float], radius: tuple[float, float], start: float, end: float, corners: int = 24
 ) -> Points:
-    """Points of an elliptic arc from ``start`` to ``end`` (radians)."""
+    """Return points of an elliptic arc from ``start`` to ``end`` (radians)."""
     t = np.linspace(start, end, corners)
     return np.stack([centre[0] + radius[0] * np.cos(t), centre[1] + radius[1] * np.sin(t)], axis=1)
 
 
 def turned(points: Points, angle: float) -> Points:
-    """Points turned about the origin by ``angle`` (radians, clockwise on screen)."""
+    """Return points rotated about the origin by ``angle`` (radians, clockwise on screen)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.asarray(points @ np.array([[c, s], [-s, c]]), np.float64)
 
 
 def fill(canvas: Canvas, outline: Points, colour: Colour, roundness: float = 0.0, light: float = 0.0) -> None:
-    """Paints the inside of an outline (pixels), lighter towards ``light`` (radians). Changes ``canvas``."""
+    """Paint the inside of an outline (pixels), lighter towards ``light`` (radians). Changes ``canvas``."""
     found = _mask(canvas, outline)
     if found is None:
         return
@@ -84,7 +84,7 @@ def fill(canvas: Canvas, outline: Points, colour: Colour, roundness: float = 0.0
 
 
 def shade(canvas: Canvas, outline: Points, strength: float, softness: float) -> None:
-    """Darkens the inside of an outline (pixels) by ``strength`` 0..1, soft by ``softness`` pixels. Changes ``canvas``."""
+    """Darken the inside of an outline (pixels) by ``strength``, 0..1, blurred by ``softness`` pixels. Changes ``canvas``."""
     found = _mask(canvas, outline, margin=int(3 * softness) + 1)
     if found is None:
         return
@@ -94,7 +94,10 @@ def shade(canvas: Canvas, outline: Points, strength: float, softness: float) -> 
 
 
 def _mask(canvas: Canvas, outline: Points, margin: int = 1) -> tuple[tuple[int, int], npt.NDArray[np.uint8]] | None:
-    """The top left corner (y, x) of an outline's box and its coverage there, 0..255; None outside the canvas."""
+    """Return the top left corner (y, x) of an outline's bounding box and the coverage in it, 0..255.
+
+    Returns None if the outline lies outside the canvas.
+    """
     height, width = canvas.shape[:2]
     x0, y0 = np.maximum(np.floor(outline.min(axis=0)).astype(int) - margin, 0)
     x1, y1 = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + margin + 1, (width, height))
@@ -107,7 +110,7 @@ def _mask(canvas: Canvas, outline: Points, margin: int = 1) -> tuple[tuple[int, 
 
 
 def _ramp(shape: tuple[int, ...], light: float) -> npt.NDArray[np.float32]:
-    """A slope over a box from -1 to +1, rising towards ``light``."""
+    """Return a linear ramp over a box, rising from about -1 to +1 towards ``light`` (radians)."""
     y = np.linspace(-1.0, 1.0, shape[0], dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, shape[1], dtype=np.float32)[None, :]
     return (x * np.float32(np.cos(light)) + y * np.float32(np.sin(light))) * np.float32(0.75)

@@ -1,4 +1,4 @@
-"""One picture: a thing on a surface, under some light, perhaps partly covered, as a small camera would see it."""
+"""Scenes: objects on a surface, lit, possibly partly covered, as a small camera would see them."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ if TYPE_CHECKING:
 
 Random = np.random.Generator
 ASPECT = 4.0 / 3.0
-"""Width over height of every picture."""
+"""Aspect ratio (width over height) of every image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a thing lies."""
+    """Position, size and orientation of an object."""
 
     x: float
-    """Centre, in picture heights from the left edge."""
+    """Center, in image heights from the left edge."""
     y: float
-    """Centre, in picture heights from the top edge."""
+    """Center, in image heights from the top edge."""
     radius: float
-    """Of the circle that holds the thing, in picture heights."""
+    """Radius of the enclosing circle, in image heights."""
     angle: float
-    """Radians, clockwise."""
+    """Rotation in radians, clockwise."""
     squeeze: float = 1.0
-    """0..1, height over width as seen from aside."""
+    """Vertical scale, 0..1: foreshortening when seen from the side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How the scene is lit and how the camera sees it."""
+    """Lighting of a scene and camera effects."""
 
     direction: float
-    """Radians; where the light comes from."""
+    """Direction of the light source in radians."""
     gain: float
-    """Brightness; 1 leaves it as it is."""
+    """Brightness factor; 1 leaves the image unchanged."""
     slope: float
-    """0..1, how unevenly the picture is lit."""
+    """Unevenness of the lighting, 0..1."""
     tint: Colour
-    """Factor of each channel, about 1."""
+    """Factor of each channel, close to 1."""
     blur: float
-    """Standard deviation, in thousandths of the picture's height."""
+    """Standard deviation of the blur, in thousandths of the image height."""
     noise: float
-    """Standard deviation of each channel, 0..255."""
+    """Standard deviation of the noise of each channel, in units of 0..255."""
 
 
 def random_pose(random: Random, largest: float = 0.48) -> Pose:
-    """Somewhere near the middle, any size, leaning any way."""
+    """Return a random pose near the center; ``largest`` is the largest radius."""
     radius = random.uniform(0.3, largest)
     room_x, room_y = ASPECT / 2 - 0.8 * radius, 0.5 - 0.8 * radius
     return Pose(
@@ -71,7 +71,7 @@ def random_pose(random: Random, largest: float = 0.48) -> Pose:
 
 
 def random_light(random: Random) -> Light:
-    """From dusk to bright, warm to cool, sharp to soft, clean to grainy."""
+    """Return a random light: dark to bright, warm to cool, sharp to blurred, clean to noisy."""
     warmth = random.uniform(-0.08, 0.08)
     return Light(
         direction=random.uniform(0.0, 2.0 * np.pi),
@@ -84,7 +84,7 @@ def random_light(random: Random) -> Light:
 
 
 def draw_picture(name: str, random: Random, width: int) -> Frame:
-    """A random picture of one thing, ``width`` x ``width / ASPECT`` pixels, RGB; a third of them partly covered."""
+    """Draw a random RGB image of one object, ``width`` x ``width / ASPECT`` pixels; about 30 % are partly covered."""
     canvas = background(random, width, round(width / ASPECT))
     light = random_light(random)
     pose = random_pose(random)
@@ -95,7 +95,7 @@ def draw_picture(name: str, random: Random, width: int) -> Frame:
 
 
 def draw_table(random: Random, width: int, height: int) -> Frame:
-    """A random picture of one to five things side by side and over each other, RGB."""
+    """Draw a random RGB image of one to five objects, side by side or overlapping."""
     canvas = background(random, width, height)
     light = random_light(random)
     aspect = width / height
@@ -108,7 +108,7 @@ def draw_table(random: Random, width: int, height: int) -> Frame:
 
 
 def place(canvas: Canvas, parts: Sequence[Part], pose: Pose, light: Light) -> None:
-    """Paints a thing and its shadow. Changes ``canvas``."""
+    """Paint an object and its shadow. Changes ``canvas``."""
     height = canvas.shape[0]
     away = -0.07 * pose.radius * height * np.array([np.cos(light.direction), np.sin(light.direction)])
     outlines = [_to_pixels(part.outline, pose, height) for part in parts]
@@ -119,7 +119,7 @@ def place(canvas: Canvas, parts: Sequence[Part], pose: Pose, light: Light) -> No
 
 
 def cover(canvas: Canvas, pose: Pose, random: Random) -> None:
-    """Hides up to a third of the thing behind a sheet that reaches to the border. Changes ``canvas``."""
+    """Hide up to a third of the object behind a sheet that extends to the border. Changes ``canvas``."""
     height = canvas.shape[0]
     angle = random.uniform(0.0, 2.0 * np.pi)
     distance = random.uniform(0.4, 0.9) * pose.radius
@@ -131,7 +131,7 @@ def cover(canvas: Canvas, pose: Pose, random: Random) -> None:
 
 
 def expose(canvas: Canvas, light: Light, random: Random) -> Pixels:
-    """What the camera makes of the scene: uneven light, tint, blur and noise; uint8 RGB."""
+    """Apply uneven light, tint, blur and noise to a scene and return it as uint8 RGB."""
     height, width = canvas.shape[:2]
     y = np.linspace(-1.0, 1.0, height, dtype=np.float32)[:, None]
     x = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, :]
@@ -145,6 +145,6 @@ def expose(canvas: Canvas, light: Light, random: Random) -> Pixels:
 
 
 def _to_pixels(outline: Points, pose: Pose, height: int) -> Points:
-    """Unit coordinates of a thing to pixels of the picture."""
+    """Convert unit coordinates of an object to image pixels."""
     lying = turned(outline, pose.angle) * (1.0, pose.squeeze)
     return (lying * pose.radius + (pose.x, pose.y)) * height

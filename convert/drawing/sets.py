@@ -1,4 +1,4 @@
-"""Whole folders of drawn pictures: one sub-folder per class for learning, and a mixed set for calibration."""
+"""Folders of drawn images: one subfolder per class for training, and a mixed set for calibration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .scene import draw_picture, draw_table
 from .things import THINGS
 
 CALIBRATION_SIZES = ((320, 240), (240, 320), (256, 256), (360, 202))
-"""width, height in pixels: as varied as the pictures of several cameras."""
+"""Image sizes (width, height) in pixels, varied as if from several cameras."""
 JPEG_QUALITY = 88
 CALIBRATION_JPEG_QUALITY = 80
 
@@ -29,9 +29,10 @@ def draw_set(
     size: int = 160,
     step: Callable[[], None] = lambda: None,
 ) -> list[Path]:
-    """Draws ``folder/CLASS/0000.jpg`` and so on, ``size`` pixels wide; calls ``step`` after each; the paths written.
+    """Draw ``folder/CLASS/0000.jpg`` and so on, ``size`` pixels wide, and return the paths written.
 
-    A picture depends on the seed, its class and its number only. Raises UnknownName, BadInput.
+    ``step`` is called after each image. An image depends only on the seed, its class and its number. Raises
+    UnknownName, BadInput.
     """
     _check(classes, per_class, size)
     written = []
@@ -45,7 +46,7 @@ def draw_set(
 
 
 def draw_calibration_set(folder: Path, count: int, seed: int) -> list[Path]:
-    """Draws ``count`` pictures of several things each, of several sizes, into ``folder``; the paths written."""
+    """Draw ``count`` images of several objects each, in several sizes, into ``folder`` and return the paths written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for number in range(count):
@@ -58,11 +59,13 @@ def draw_calibration_set(folder: Path, count: int, seed: int) -> list[Path]:
 def _check(classes: Sequence[str], per_class: int, size: int) -> None:
     for name in classes:
         if name not in THINGS:
-            raise UnknownName(f"cannot draw {name!r}{nearest(name, list(THINGS))}; there are: {', '.join(THINGS)}")
+            raise UnknownName(f"cannot draw {name!r}{nearest(name, list(THINGS))}; available: {', '.join(THINGS)}")
     if len(set(classes)) != len(classes):
-        raise BadInput(f"a class is named twice: {', '.join(classes)}")
+        raise BadInput(f"duplicate class in {', '.join(classes)}; give each class once")
     if per_class < 1 or size < 32:
-        raise BadInput(f"a set has at least 1 picture per class, 32 pixels wide; got {per_class} and {size}")
+        raise BadInput(
+            f"a set needs at least 1 image per class and a width of at least 32 pixels, got {per_class} and {size}"
+        )
 
 
 def _random(seed: int | Sequence[int], name: str, number: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""The things that the demo tells apart: each is drawn from a few parts, in typical but varying colour and shape."""
+"""Objects that the demo classifies, each drawn from a few parts in typical but varying color and shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEM: Colour = (96, 68, 42)
 
 
 def apple(random: Random) -> list[Part]:
-    """A round body with a dent where the stem sits, and a leaf."""
+    """Draw an apple: a round body with a dent at the stem, and a leaf."""
     skin = _tone(random, ((196, 32, 36), (214, 54, 44), (184, 40, 52), (156, 190, 58)), 16)
     angle = np.linspace(0.0, 2.0 * np.pi, 64, endpoint=False)
     top = np.exp(-((np.sin(angle) + 1.0) ** 2) * 30.0)
@@ -34,7 +34,7 @@ def apple(random: Random) -> list[Part]:
 
 
 def banana(random: Random) -> list[Part]:
-    """A tapered bow with dark ends and a lighter ridge."""
+    """Draw a banana: a tapered arc with dark ends and a lighter ridge."""
     peel = _tone(random, ((238, 204, 58), (226, 190, 60), (206, 206, 78)), 14)
     reach = random.uniform(0.95, 1.2)
     path = arc((0.0, -0.78), (1.0, 1.15), np.pi / 2 + reach, np.pi / 2 - reach)
@@ -48,7 +48,7 @@ def banana(random: Random) -> list[Part]:
 
 
 def carrot(random: Random) -> list[Part]:
-    """A long cone with rings and a tuft of green."""
+    """Draw a carrot: a long cone with rings and green leaves."""
     root = _tone(random, ((236, 122, 32), (224, 102, 36), (240, 142, 52)), 14)
     y = np.linspace(-0.42, 1.0, 20)
     t = (y + 0.42) / 1.42
@@ -68,7 +68,7 @@ def carrot(random: Random) -> list[Part]:
 
 
 def grapes(random: Random) -> list[Part]:
-    """A bunch of round berries, narrow at the bottom, under a stem."""
+    """Draw grapes: a bunch of round berries under a stem, narrow at the bottom."""
     skin = _tone(random, ((92, 52, 128), (118, 44, 98), (66, 56, 122)), 14)
     size = random.uniform(0.21, 0.25)
     parts = [Part(band(np.array([[0.0, -0.5], [0.05, -0.8], [0.18, -1.0]]), np.array([0.07, 0.07, 0.1])), STEM)]
@@ -83,7 +83,7 @@ def grapes(random: Random) -> list[Part]:
 
 
 def mug(random: Random) -> list[Part]:
-    """A cup with a handle, a rim and something dark in it."""
+    """Draw a mug: a cup with a handle, a rim and a dark drink."""
     glaze = _tone(random, ((58, 104, 176), (232, 230, 222), (62, 148, 150), (70, 128, 196)), 14)
     foot = random.uniform(0.44, 0.54)
     side = random.choice((-1.0, 1.0))
@@ -107,24 +107,24 @@ THINGS: dict[str, Callable[[Random], list[Part]]] = {
     "grapes": grapes,
     "mug": mug,
 }
-"""What can be drawn, by class name."""
+"""Drawing function of each class name."""
 
 
 def _tone(random: Random, choices: tuple[Colour, ...], spread: float) -> Colour:
-    """One of the colours, each channel varied by up to ``spread``."""
+    """Return one of the colors with each channel varied by up to ``spread``."""
     middle = np.array(choices[int(random.integers(len(choices)))])
     red, green, blue = np.clip(middle + random.uniform(-spread, spread, 3), 0.0, 255.0)
     return float(red), float(green), float(blue)
 
 
 def _mix(colour: Colour, amount: float) -> Colour:
-    """Towards white (amount > 0) or black (amount < 0)."""
+    """Mix a color with white (amount > 0) or black (amount < 0)."""
     goal = 255.0 if amount > 0 else 0.0
     red, green, blue = (c + abs(amount) * (goal - c) for c in colour)
     return red, green, blue
 
 
 def _shift(colour: Colour, by: float) -> Colour:
-    """All channels lighter or darker by the same step."""
+    """Shift all channels of a color by the same amount."""
     red, green, blue = (min(255.0, max(0.0, c + by)) for c in colour)
     return red, green, blue
