@@ -1,4 +1,4 @@
-"""``--contact-sheet``: which frames it keeps, and that boxes, masks and labels are where they belong."""
+"""``--contact-sheet``: which frames it keeps, and that boxes, masks and labels are at the right positions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOM = COLUMNS * ROWS
 
 
 @given(st.integers(2, 9), st.integers(0, 500))
-def test_what_is_kept_is_spread_evenly(size: int, count: int) -> None:
+def test_sampler_keeps_evenly_spaced_items(size: int, count: int) -> None:
     even: Even[int] = Even(size)
     for number in range(count):
         if even.wants():
@@ -43,12 +43,12 @@ def sees(name: int) -> Prediction:
 
 
 def sheet_of(path: Path) -> np.ndarray:
-    """Height, width, 3, in BGR."""
+    """Return the pixels of a sheet, (height, width, 3), BGR."""
     return pictures.read(path).pixels
 
 
 def tiles(path: Path) -> int:
-    """How many tiles there are: their middles are not of the paper's colour."""
+    """Count the tiles of a sheet: their centers differ from the background color."""
     drawn = sheet_of(path)
     step_x, step_y = TILE[0] + GAP, (drawn.shape[0] - GAP) // max(1, round(drawn.shape[0] / (TILE[1] + 36)))
     paper = drawn[2, 2]
@@ -58,8 +58,8 @@ def tiles(path: Path) -> int:
     return found
 
 
-def test_frames_where_the_answer_changes_come_before_the_others(tmp_path: Path) -> None:
-    """A visitor for one frame in a thousand is on the sheet."""
+def test_frames_with_a_changed_prediction_have_priority(tmp_path: Path) -> None:
+    """A visitor in one frame of a thousand is on the sheet."""
     path = tmp_path / "sheet.png"
     sheet = ContactSheet(path)
     for index in range(1000):
@@ -77,7 +77,7 @@ def test_frames_where_the_answer_changes_come_before_the_others(tmp_path: Path) 
     assert bright == 1
 
 
-def test_few_frames_are_all_there(tmp_path: Path) -> None:
+def test_sheet_contains_all_of_few_frames(tmp_path: Path) -> None:
     sheet = ContactSheet(tmp_path / "sheet.png")
     for index in range(3):
         sheet.write(frame(index), sees(0))
@@ -85,7 +85,7 @@ def test_few_frames_are_all_there(tmp_path: Path) -> None:
     assert tiles(tmp_path / "sheet.png") == 3
 
 
-def test_jpeg_and_png_and_nothing_else(tmp_path: Path) -> None:
+def test_sheet_format_is_jpeg_or_png_only(tmp_path: Path) -> None:
     sheet = ContactSheet(tmp_path / "sheet.JPG")
     sheet.write(frame(0), sees(0))
     sheet.close()
@@ -94,14 +94,14 @@ def test_jpeg_and_png_and_nothing_else(tmp_path: Path) -> None:
         ContactSheet(tmp_path / "sheet.gif")
 
 
-def test_no_frame_no_sheet(tmp_path: Path) -> None:
+def test_no_sheet_is_written_without_frames(tmp_path: Path) -> None:
     ContactSheet(tmp_path / "sheet.png").close()
     assert not (tmp_path / "sheet.png").exists()
 
 
 @pytest.mark.parametrize(("size", "scale"), [((1280, 720), 0.375), ((640, 480), 0.75), ((100, 80), 3.0)])
-def test_boxes_are_where_they_belong(tmp_path: Path, size: tuple[int, int], scale: float) -> None:
-    """The lower right quarter of the frame is the lower right quarter of its picture, which may be enlarged."""
+def test_boxes_are_at_the_right_position(tmp_path: Path, size: tuple[int, int], scale: float) -> None:
+    """A box in the lower right quarter of the frame is in the lower right quarter of its tile, which may be enlarged."""
     width, height = size
     box = (width * 0.5, height * 0.5, width * 0.9, height * 0.9)
     found = Prediction("detection", objects=(Detection(3, "", 0.9, box),))
@@ -125,7 +125,7 @@ def test_gray_frames_are_drawn(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_run_lengths_give_the_mask_back(data: st.DataObject) -> None:
+def test_run_lengths_restore_the_mask(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12))
     values = data.draw(st.lists(st.sampled_from([0, 0, 3, 255]), min_size=height * width, max_size=height * width))
     mask = np.array(values, np.uint8).reshape(height, width)

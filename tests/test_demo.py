@@ -1,4 +1,4 @@
-"""The demo: its parts one by one, and (slowly) the whole chain as a user runs it."""
+"""The demo: its parts one by one, and the whole chain as a user runs it (slow)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from edgevision.errors import CannotWrite, GateNotMet
 TINY = Plan(train=8, val=4, test=8, size=64, epochs=1, rounds=1, frames=2)
 
 
-def test_the_clip_shows_every_class_equally_often_and_says_which(tmp_path: Path) -> None:
+def test_video_shows_every_class_equally_often_and_labels_each_frame(tmp_path: Path) -> None:
     steps: list[int] = []
     clip = write_clip(tmp_path / "clip.avi", CLASSES, 0, rounds=2, frames=3, step=lambda: steps.append(1))
     assert Counter(clip.labels) == dict.fromkeys(CLASSES, 6)
@@ -41,13 +41,13 @@ def test_the_clip_shows_every_class_equally_often_and_says_which(tmp_path: Path)
         frames.append(found[1])
     assert len(frames) == len(clip.labels) == len(steps) == 30
     assert frames[0].shape == (360, 480, 3)
-    # Within a passage the thing moves over the same table; between two, everything changes.
+    # Within a passage the object moves over the same background; between two passages everything changes.
     within = np.abs(frames[0].astype(int) - frames[1]).mean()
     between = np.abs(frames[2].astype(int) - frames[3]).mean()
     assert 0 < within < between
 
 
-def test_the_clip_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+def test_video_is_deterministic_by_seed(tmp_path: Path) -> None:
     one = write_clip(tmp_path / "1.avi", CLASSES, (5, 3), rounds=1, frames=1)
     two = write_clip(tmp_path / "2.avi", CLASSES, (5, 3), rounds=1, frames=1)
     other = write_clip(tmp_path / "3.avi", CLASSES, (6, 3), rounds=1, frames=1)
@@ -55,14 +55,14 @@ def test_the_clip_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert one.path.read_bytes() == two.path.read_bytes() != other.path.read_bytes()
 
 
-def test_a_clip_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+def test_video_that_cannot_be_written_raises_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match="cannot write the video"):
         write_clip(tmp_path / "absent" / "clip.avi", CLASSES, 0, rounds=1, frames=1)
 
 
 @pytest.fixture
 def answers(tmp_path: Path) -> list[Answer]:
-    """Of the last picture of each class the model is wrong."""
+    """Return predictions that are wrong for the last image of each class only."""
     draw_set(tmp_path, ["apple", "mug"], 10, seed=0, size=64)
     found = []
     for name, wrong in (("apple", "mug"), ("mug", "apple")):
@@ -72,14 +72,14 @@ def answers(tmp_path: Path) -> list[Answer]:
     return found
 
 
-def test_the_contact_sheet_shows_mistakes_first(answers: list[Answer]) -> None:
+def test_contact_sheet_shows_mistakes_first(answers: list[Answer]) -> None:
     rows = choose(answers)
     assert [row[0].path.name for row in rows] == ["0009.jpg", "0009.jpg"]
     assert [[answer.right for answer in row] for row in rows] == [[False] + [True] * (COLUMNS - 1)] * 2
     assert [answer.path.name for answer in rows[0][1:]] == [f"{n:04d}.jpg" for n in range(COLUMNS - 1)]
 
 
-def test_the_contact_sheet_frames_right_in_green_and_wrong_in_red(answers: list[Answer], tmp_path: Path) -> None:
+def test_contact_sheet_frames_correct_in_green_and_wrong_in_red(answers: list[Answer], tmp_path: Path) -> None:
     sheet = tmp_path / "contact.png"
     write_contact_sheet(sheet, answers, "18 of 20 right")
     frame = pictures.read(sheet)
@@ -92,17 +92,17 @@ def test_the_contact_sheet_frames_right_in_green_and_wrong_in_red(answers: list[
 
 
 def _count(pixels: np.ndarray, colour: tuple[int, int, int]) -> int:
-    """Pixels of very nearly this colour, BGR."""
+    """Count the pixels of very nearly this color, BGR."""
     return int((np.abs(pixels.astype(int) - colour).max(axis=-1) <= 2).sum())
 
 
-def test_a_contact_sheet_with_few_pictures_leaves_gaps(answers: list[Answer], tmp_path: Path) -> None:
+def test_contact_sheet_with_few_images_leaves_gaps(answers: list[Answer], tmp_path: Path) -> None:
     write_contact_sheet(tmp_path / "few.png", answers[:3], "few")
     frame = pictures.read(tmp_path / "few.png")
     assert (frame.pixels[-40:, frame.width // 2 :] == 255).all()
 
 
-def test_a_loop_that_fails_is_one_clear_error(tmp_path: Path) -> None:
+def test_failing_loop_raises_one_clear_error(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.avi", CLASSES, 0, rounds=1, frames=1)
     with pytest.raises(LoopFailed, match=r"the loop on .*clip\.avi failed: .*absent\.tflite") as caught:
         run_loop(tmp_path / "absent.tflite", clip, tmp_path)
@@ -110,7 +110,7 @@ def test_a_loop_that_fails_is_one_clear_error(tmp_path: Path) -> None:
     assert not (tmp_path / "run.jsonl").exists()
 
 
-def test_pictures_reach_training_through_the_one_preprocessing(tmp_path: Path) -> None:
+def test_training_images_use_the_standard_preprocessing(tmp_path: Path) -> None:
     draw_set(tmp_path, ["apple", "mug"], 3, seed=0, size=64)
     found = read_folders(tmp_path, ["apple", "mug"])
     assert found.pixels.shape == (6, RULE.height, RULE.width, 3)
@@ -120,7 +120,7 @@ def test_pictures_reach_training_through_the_one_preprocessing(tmp_path: Path) -
 
 
 class _Steps(Watcher):
-    """Hears how a training goes."""
+    """Training observer that records the epochs."""
 
     def __init__(self) -> None:
         self.epochs: list[tuple[str, int]] = []
@@ -130,7 +130,7 @@ class _Steps(Watcher):
 
 
 @pytest.mark.tensorflow
-def test_training_starts_from_the_starter_and_saves_a_model_with_its_card(tmp_path: Path) -> None:
+def test_training_starts_from_the_starter_weights_and_saves_a_model_with_its_card(tmp_path: Path) -> None:
     names = ["banana", "grapes"]
     draw_set(tmp_path / "train", names, 48, seed=0, size=96)
     learn = read_folders(tmp_path / "train", names)
@@ -139,7 +139,7 @@ def test_training_starts_from_the_starter_and_saves_a_model_with_its_card(tmp_pa
     assert list(dict.fromkeys(phase for phase, _ in steps.epochs)) == ["head", "fine-tune"]
     assert len(trained.history) == len(steps.epochs)
     assert trained.val_accuracy > 0.9
-    # Below the blocks that are fine-tuned, all is as it was.
+    # Below the fine-tuned blocks the weights are unchanged.
     with np.load(starter.find().path, allow_pickle=False) as stored:
         first = trained.keras.get_layer("Conv1").get_weights()[0]
         np.testing.assert_array_equal(first, stored["Conv1/kernel"].astype("float32"))
@@ -164,7 +164,7 @@ def _same_after_loading(path: Path, network: object, pixels: np.ndarray) -> None
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_the_whole_chain_reaches_its_goal(tmp_path: Path) -> None:
+def test_whole_chain_reaches_the_accuracy_goal(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgevision", "demo", "--json", "--quiet", "--runs", "r"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=1800, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -187,10 +187,10 @@ def test_the_whole_chain_reaches_its_goal(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_a_missed_goal_is_written_down_and_said(tmp_path: Path) -> None:
+def test_missed_goal_is_recorded_and_reported(tmp_path: Path) -> None:
     report = run_demo(DemoOptions(runs=tmp_path, quiet=True, plan=TINY))
     assert not report.ok
-    with pytest.raises(GateNotMet, match=r"right on \d+\.\d % of the held-out pictures; the demo wants 97 %"):
+    with pytest.raises(GateNotMet, match=r"correct on \d+\.\d % of the held-out images, below the demo's goal of 97 %"):
         report.require_goal()
     assert json.loads((tmp_path / "demo-1" / "run.json").read_text())["exit_code"] == 3
     assert json.loads((tmp_path / "demo-1" / "report.json").read_text())["gate"]["met"] is False

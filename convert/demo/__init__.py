@@ -1,1 +1,1 @@
-"""The whole chain on a small drawn picture set: draw, train, convert, score, film, run the loop. Offline."""
+"""Offline demo of the whole toolchain on drawn images: draw, train, convert, evaluate, render a video, run the loop."""

@@ -1,4 +1,4 @@
-"""The demo from end to end, one stage after another, each told on stderr."""
+"""The demo from end to end, stage by stage; progress goes to stderr."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .report import DemoFiles, DemoReport
 from .training import NAME, RULE, Trained, read_folders, train
 
 SPLITS = ("train", "val", "test", "clip")
-"""Each is drawn from a random stream of its own."""
+"""Image sets; each is drawn from its own random stream."""
 
 
 class _Teller:
-    """Shows a bar while a stage runs, and one line when it is done."""
+    """Progress display: a bar while a stage runs, and one line when it is done."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
@@ -41,7 +41,7 @@ class _Teller:
 
     @contextmanager
     def stage(self, key: str, name: str, total: int | None = None) -> Iterator[Progress]:
-        """``key``: in the report; ``name``: for people; ``total``: steps, None if unknown."""
+        """Show and time a stage. ``key``: name in the report; ``name``: title; ``total``: steps, None if unknown."""
         started = perf_counter()
         with terminal_progress(self.quiet) as progress:
             progress.stage(name, total)
@@ -49,19 +49,19 @@ class _Teller:
         self.seconds[key] = round(perf_counter() - started, 2)
 
     def tell(self, key: str, text: str) -> None:
-        """What a finished stage came to."""
+        """Print the result of a finished stage."""
         if not self.quiet:
             click.echo(f"{text} ({self.seconds[key]:.0f} s)", err=True)
 
 
 def run_demo(options: DemoOptions) -> DemoReport:
-    """Makes ``runs/demo-N`` with everything in it. Raises CannotWrite, LoopFailed and what ``convert`` raises.
+    """Run the demo and write everything to ``runs/demo-N``. Raises CannotWrite, LoopFailed and the errors of ``convert``.
 
-    The report says whether the goal was met (``ok``); so does the exit code in run.json.
+    ``ok`` of the report and the exit code in run.json tell whether the accuracy goal was met.
     """
     started, teller = perf_counter(), _Teller(options.quiet)
     with teller.stage("load", "Loading TensorFlow"):
-        backend.tensorflow()  # first: if it is missing, that is said before anything is made
+        backend.tensorflow()  # first: if TensorFlow is missing, fail before writing anything
     run = runs.new_run(options.runs, "demo")
     with run:
         place = DemoFiles(run.folder)
@@ -77,49 +77,49 @@ def run_demo(options: DemoOptions) -> DemoReport:
         files.write_text(place.report, runs.dump(report.to_json()) + "\n")
         run.outputs += place.names()
     if not report.ok:
-        run.finish(GateNotMet.exit_code)  # all is written and can be looked at, but the goal was missed
+        run.finish(GateNotMet.exit_code)  # all files are written, but the goal was missed
     return report
 
 
 def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
     plan, total = options.plan, options.plan.pictures * len(CLASSES)
-    with teller.stage("draw", "Drawing pictures", total) as progress:
+    with teller.stage("draw", "Drawing images", total) as progress:
         step = _counter(progress)
         for split, number in (("train", plan.train), ("val", plan.val), ("test", plan.test)):
             draw_set(place.pictures / split, CLASSES, number, _seed(options, split), plan.size, step)
-    teller.tell("draw", f"Drew {total:,} pictures of {len(CLASSES)} things: {', '.join(CLASSES)}")
+    teller.tell("draw", f"Drew {total:,} images of {len(CLASSES)} classes: {', '.join(CLASSES)}")
 
 
 class _Epochs(Watcher):
-    """Shows a training on the demo's bar."""
+    """Training observer that shows progress on the demo's bar."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._batches = progress, 0
 
     @contextmanager
     def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """See ``Watcher``."""
+        """Show a stage of ``total`` steps; yield the function that takes the number of steps done."""
         self._progress.stage(text, total)
         yield self._progress.step
 
     def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """See ``Watcher``."""
+        """Show the start of an epoch."""
         self._batches = 0
         self._progress.stage(f"Training, {phase}, epoch {epoch} of {epochs}", steps)
 
     def step(self, loss: float, accuracy: float) -> None:
-        """See ``Watcher``."""
+        """Advance the bar by one batch."""
         self._batches += 1
         self._progress.step(self._batches)
 
 
 def _train(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Trained:
-    with teller.stage("read", "Reading the pictures"):
+    with teller.stage("read", "Reading the images"):
         learn, validate = (read_folders(place.pictures / split, CLASSES) for split in ("train", "val"))
     with teller.stage("train", "Preparing the network") as progress:
         trained = train(learn, validate, CLASSES, options.plan.epochs, options.seed, _Epochs(progress))
     accuracy = 100 * trained.val_accuracy
-    teller.tell("train", f"Trained {NAME} from the starter weights: {accuracy:.1f} % right on the validation pictures")
+    teller.tell("train", f"Trained {NAME} from the starter weights: {accuracy:.1f} % accuracy on the validation images")
     return trained
 
 
@@ -130,7 +130,7 @@ def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
         "data": {"drawn": True, "seed": options.seed, "train": plan.train * classes, "val": plan.val * classes},
         "epochs": len(trained.history),
         "val_accuracy": round(trained.val_accuracy, 6),
-        # Relative to the model's file: `edgevision convert model.keras` finds its pictures by it.
+        # Relative to the model file, so that `edgevision convert model.keras` finds the calibration images.
         "calibration": (place.pictures / "train").relative_to(place.folder).as_posix(),
     }
     card = ModelCard(
@@ -160,7 +160,7 @@ def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Convert
             progress,
         )
     sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
-    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} other pictures")
+    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
     return report
 
 
@@ -174,27 +174,27 @@ def _sheet(place: DemoFiles, teller: _Teller) -> None:
                 answers.append(Answer(path, name, opened.predict(pictures.read(path), top=1, threshold=0.0).labels[0]))
                 step()
         right = sum(answer.right for answer in answers)
-        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out pictures right"
+        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out images correct"
         write_contact_sheet(place.contact_sheet, answers, title)
 
 
 def _film(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Clip:
     plan = options.plan
-    with teller.stage("film", "Drawing the video", plan.clip_frames) as progress:
+    with teller.stage("film", "Rendering the video", plan.clip_frames) as progress:
         clip = write_clip(place.clip, CLASSES, _seed(options, "clip"), plan.rounds, plan.frames, _counter(progress))
-    teller.tell("film", f"Drew a video of {len(clip.labels)} frames")
+    teller.tell("film", f"Rendered a video of {len(clip.labels)} frames")
     return clip
 
 
 def _loop(place: DemoFiles, clip: Clip, teller: _Teller) -> LoopResult:
     with teller.stage("loop", "Running the loop on the video"):
         result = run_loop(place.tflite, clip, place.folder)
-    teller.tell("loop", f"Ran the loop on it: {result.accuracy.count} of {result.accuracy.total} frames right")
+    teller.tell("loop", f"Ran the loop on the video: {result.accuracy.count} of {result.accuracy.total} frames correct")
     return result
 
 
 def _counter(progress: Progress) -> Callable[[], None]:
-    """Tells the bar of one more step each time it is called."""
+    """Return a function that advances the bar by one step per call."""
     numbers = count(1)
     return lambda: progress.step(next(numbers))
 

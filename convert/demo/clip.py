@@ -1,4 +1,4 @@
-"""Draws the demo's video: one thing after another moves across a table."""
+"""The demo's video: one object after another moves across a table."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 480, 360
 FPS = 20.0
 CODEC = "MJPG"
-"""Motion JPEG: every OpenCV wheel writes and reads it."""
+"""Motion JPEG, which every OpenCV wheel can write and read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video and what each of its frames shows."""
+    """A video and the class shown in each frame."""
 
     path: Path
     labels: tuple[str, ...]
-    """Name of the class, by frame."""
+    """Class name of each frame."""
 
 
 def write_clip(
@@ -44,13 +44,18 @@ def write_clip(
     frames: int = 20,
     step: Callable[[], None] = lambda: None,
 ) -> Clip:
-    """Shows every class ``rounds`` times for ``frames`` frames; calls ``step`` after each. Raises CannotWrite."""
+    """Write a video that shows every class ``rounds`` times for ``frames`` frames each. Raises CannotWrite.
+
+    ``step`` is called after each frame.
+    """
     random = np.random.default_rng(seed)
     labels = []
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), FPS, (WIDTH, HEIGHT))
     try:
         if not writer.isOpened():
-            raise CannotWrite(f"cannot write the video {path}: OpenCV has no {CODEC} writer, or no permission there")
+            raise CannotWrite(
+                f"cannot write the video {path}: OpenCV has no {CODEC} writer, or the folder is not writable"
+            )
         for name in [name for _ in range(rounds) for name in random.permutation(list(classes)).tolist()]:
             for pixels in _passage(name, random, frames):
                 writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
@@ -62,7 +67,7 @@ def write_clip(
 
 
 def _passage(name: str, random: np.random.Generator, frames: int) -> Iterator[Pixels]:
-    """One thing on its way across a table of its own, RGB."""
+    """Yield RGB frames of one object moving across its own background."""
     table, light = background(random, WIDTH, HEIGHT), random_light(random)
     parts, first = THINGS[name](random), random_pose(random)
     for pose in _way(first, random, frames):
@@ -72,7 +77,7 @@ def _passage(name: str, random: np.random.Generator, frames: int) -> Iterator[Pi
 
 
 def _way(start: Pose, random: np.random.Generator, frames: int) -> list[Pose]:
-    """From one side to the other, nearly all of it in the picture, swaying and turning a little."""
+    """Return poses from one side to the other, with slight sway and rotation, nearly all of the object in view."""
     margin = 0.9 * start.radius
     ends = (margin, ASPECT - margin)
     left, right = ends if random.random() < 0.5 else ends[::-1]

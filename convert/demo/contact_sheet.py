@@ -1,4 +1,4 @@
-"""A picture for people: held-out pictures with what the model says of them, right in green and wrong in red."""
+"""Contact sheet of held-out images with the model's predictions, correct in green and wrong in red."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RIGHT, WRONG, INK = "#1a7f37", "#c62828", "#24292f"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said of one picture."""
+    """Prediction of the model for one image."""
 
     path: Path
     truth: str
@@ -31,12 +31,12 @@ class Answer:
 
     @property
     def right(self) -> bool:
-        """Whether the best label is the true one."""
+        """True if the top label is the true one."""
         return self.label.name == self.truth
 
 
 def write_contact_sheet(path: Path, answers: Sequence[Answer], title: str) -> None:
-    """One row per class, ``COLUMNS`` pictures each, mistakes first; every class has to have an answer."""
+    """Write a PNG with one row per class, up to ``COLUMNS`` images each, mistakes first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -55,7 +55,7 @@ def write_contact_sheet(path: Path, answers: Sequence[Answer], title: str) -> No
 
 
 def choose(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """For each class, in order of appearance, its mistakes and then as many others as there is room for."""
+    """Return, for each class in order of appearance, its mistakes first, then correct ones, ``COLUMNS`` at most."""
     classes = list(dict.fromkeys(answer.truth for answer in answers))
     return [sorted((a for a in answers if a.truth == name), key=lambda a: a.right)[:COLUMNS] for name in classes]
 

@@ -1,4 +1,4 @@
-"""Runs the real loop on the demo's video, in a process of its own as a user would, and scores what it said."""
+"""Run of the real loop on the demo's video, in its own process as a user would start it, and its score."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from edgevision.stats import Share, share
 from .clip import Clip
 
 TIMEOUT_S = 300.0
-"""A few hundred frames take a second or two; a loop that takes minutes has hung."""
+"""Time limit in seconds: a few hundred frames take a second or two, so a loop that takes minutes has hung."""
 
 
 class LoopFailed(EdgeVisionError, RuntimeError):
-    """The loop ended with an error, or with other frames than it was shown."""
+    """The loop ended with an error or did not report every frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopResult:
-    """What the loop made of the video."""
+    """Result of the loop on the video."""
 
     command: tuple[str, ...]
-    """As a user would type it."""
+    """Command line as a user would type it."""
     accuracy: Share
-    """Frames whose best label is what they show."""
+    """Share of frames whose top label is correct."""
     summary: dict[str, Any]
-    """The loop's own account, edgevision.run/1."""
+    """Summary written by the loop, ``edgevision.run/1``."""
 
 
 def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
-    """Runs ``edgevision run MODEL --source CLIP --json``; keeps its output in ``folder``. Raises LoopFailed."""
+    """Run ``edgevision run MODEL --source CLIP --json`` and keep its output in ``folder``. Raises LoopFailed."""
     summary = folder / "run-summary.json"
     arguments = ["run", str(model), "--source", str(clip.path), "--json", "--quiet", "--summary", str(summary)]
     try:
@@ -47,7 +47,7 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise LoopFailed(f"the loop on {clip.path} did not end within {TIMEOUT_S:.0f} s") from None
+        raise LoopFailed(f"the loop on {clip.path} did not finish within {TIMEOUT_S:.0f} s") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise LoopFailed(f"the loop on {clip.path} failed: {said[-1].removeprefix('edgevision: error: ')}")
@@ -60,11 +60,11 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
 
 
 def _score(output: str, clip: Clip) -> Share:
-    """Every frame of the video must have its line."""
+    """Return the share of correct frames. Raises LoopFailed if a frame is missing in the output."""
     lines = [json.loads(line) for line in output.splitlines()]
     answers = {line["index"]: line["labels"] for line in lines if line["type"] == "frame"}
     if sorted(answers) != list(range(len(clip.labels))):
-        raise LoopFailed(f"the loop answered {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
+        raise LoopFailed(f"the loop reported {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
     right = sum(bool(answers[i]) and answers[i][0]["name"] == name for i, name in enumerate(clip.labels))
     found = share(right, len(clip.labels))
     assert found is not None

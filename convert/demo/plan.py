@@ -1,4 +1,4 @@
-"""How large the demo is, and what it was asked for."""
+"""Options and sizes of the demo."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from pathlib import Path
 from ..drawing import THINGS
 
 GOAL = 0.97
-"""Of the int8 model on pictures it never saw, 0..1: below it the demo counts as failed."""
+"""Minimum accuracy, 0..1, of the int8 model on held-out images; below it the demo fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Numbers of pictures, epochs and frames. The usual ones keep the demo within two minutes on two cores."""
+    """Numbers of images, epochs and frames. With the defaults the demo takes less than two minutes on two cores."""
 
     train: int = 300
-    """Pictures of each class to learn from."""
+    """Training images per class."""
     val: int = 40
-    """Pictures of each class to watch the training with."""
+    """Validation images per class."""
     test: int = 60
-    """Pictures of each class that neither training nor conversion sees."""
+    """Held-out images per class, used neither in training nor in conversion."""
     size: int = 160
-    """Width of a picture in pixels."""
+    """Image width in pixels."""
     epochs: int = 5
-    """Of fine-tuning; the head's come before."""
+    """Epochs of fine-tuning; those of the head come before."""
     rounds: int = 2
-    """How often each class comes by in the video."""
+    """Number of appearances of each class in the video."""
     frames: int = 20
-    """Of the video, each time one comes by."""
+    """Video frames per appearance."""
 
     @property
     def pictures(self) -> int:
-        """Of each class, altogether."""
+        """Total number of images per class."""
         return self.train + self.val + self.test
 
     @property
     def clip_frames(self) -> int:
-        """Of the whole video."""
+        """Number of frames of the video."""
         return self.rounds * self.frames * len(CLASSES)
 
 
 CLASSES = tuple(THINGS)
-"""What the demo tells apart."""
+"""Class names of the demo."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the demo was asked for."""
+    """Options of a demo run."""
 
     runs: Path = Path("runs")
-    """Where the run folder is made."""
+    """Parent of the run folder."""
     seed: int = 0
-    """The same seed draws the same pictures and trains the same network."""
+    """Random seed: the same seed draws the same images and trains the same network."""
     quiet: bool = False
     plan: Plan = field(default_factory=Plan)

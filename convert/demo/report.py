@@ -1,4 +1,4 @@
-"""What the demo did and found, as the document ``edgevision.demo/1``."""
+"""Report of a demo, the JSON document ``edgevision.demo/1``."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ SCHEMA = "edgevision.demo/1"
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """What lies in the run folder."""
+    """Files of the run folder."""
 
     folder: Path
 
     @property
     def pictures(self) -> Path:
-        """train/, val/ and test/, a folder per class in each."""
+        """Image folder: train/, val/ and test/, each with one subfolder per class."""
         return self.folder / "pictures"
 
     @property
     def keras(self) -> Path:
-        """The float model."""
+        """Float model."""
         return self.folder / "model.keras"
 
     @property
     def tflite(self) -> Path:
-        """The int8 model."""
+        """Int8 model."""
         return self.folder / "model.tflite"
 
     @property
     def clip(self) -> Path:
-        """The video."""
+        """Video."""
         return self.folder / "clip.avi"
 
     @property
     def contact_sheet(self) -> Path:
-        """Held-out pictures with their answers."""
+        """Contact sheet of held-out images with their predictions."""
         return self.folder / "contact.png"
 
     @property
     def report(self) -> Path:
-        """This document."""
+        """JSON report."""
         return self.folder / "report.json"
 
     def names(self) -> list[str]:
-        """The files to look at, relative to the folder."""
+        """Return the names of the main output files, relative to the folder."""
         return [path.name for path in (self.keras, self.tflite, self.contact_sheet, self.clip, self.report)]
 
 
@@ -69,31 +69,31 @@ class DemoReport:
     conversion: ConvertReport
     loop: LoopResult
     seconds: dict[str, float]
-    """Of each stage, and ``total``."""
+    """Duration of each stage in seconds, and ``total``."""
     cpu_seconds: float
-    """Of this process and the loop's, user and system together."""
+    """CPU time of this process and the loop's, user and system together, in seconds."""
 
     @property
     def int8_accuracy(self) -> float:
-        """On the held-out pictures, 0..1."""
+        """Accuracy on the held-out images, 0..1."""
         found = self.conversion.comparison.int8_accuracy
         return found.value if found is not None else 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether the goal was reached."""
+        """True if the accuracy goal was met."""
         return self.int8_accuracy >= GOAL
 
     def require_goal(self) -> None:
-        """Raises GateNotMet, which is exit code 3, if the goal was missed."""
+        """Raise GateNotMet (exit code 3) if the accuracy goal was missed."""
         if not self.ok:
             raise GateNotMet(
-                f"the int8 model is right on {100 * self.int8_accuracy:.1f} % of the held-out pictures; "
-                f"the demo wants {100 * GOAL:.0f} %; try another --seed, and see {self.files.contact_sheet}"
+                f"the int8 model is correct on {100 * self.int8_accuracy:.1f} % of the held-out images, below the "
+                f"demo's goal of {100 * GOAL:.0f} %; check {self.files.contact_sheet} or try another --seed"
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The whole document; accuracies are of the held-out pictures, or of the video's frames."""
+        """Return the document; accuracies refer to the held-out images, or to the video's frames."""
         plan, converted = self.options.plan, self.conversion.to_json()
         return {
             "schema": SCHEMA,

@@ -1,4 +1,4 @@
-"""A finished demo for a person at a terminal."""
+"""Terminal summary of a finished demo."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .report import DemoReport
 
 
 def show(report: DemoReport) -> None:
-    """Prints the table, the paths, the result line and the next command on stdout."""
+    """Print the table, the paths, the result line and the next command on stdout."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in (f"{report.conversion.comparison.pictures} new pictures", "float", "int8"):
+    for name in (f"{report.conversion.comparison.pictures} held-out images", "float", "int8"):
         table.add_column(name, no_wrap=True)
     for row in rows(report):
         table.add_row(*row)
@@ -27,33 +27,33 @@ def show(report: DemoReport) -> None:
 
 
 def rows(report: DemoReport) -> list[tuple[str, str, str]]:
-    """Float beside int8, line by line."""
+    """Return the table rows: measure, float, int8."""
     conversion = report.conversion
     both = (conversion.comparison.float_accuracy, conversion.comparison.int8_accuracy)
     accuracy, interval = ([text(one) for one in both] for text in (_right, _interval))
     return [
-        ("right", accuracy[0], accuracy[1]),
-        ("95 % interval", interval[0], interval[1]),
-        ("size of the .tflite", _mb(conversion.float_bytes), _mb(conversion.int8_bytes)),
+        ("correct", accuracy[0], accuracy[1]),
+        ("95 % confidence interval", interval[0], interval[1]),
+        ("file size (.tflite)", _mb(conversion.float_bytes), _mb(conversion.int8_bytes)),
     ]
 
 
 def lines(report: DemoReport) -> list[str]:
-    """What came of it, where it is, and what to type next."""
+    """Return the lines with the results, the paths and the next command."""
     files, loop = report.files, report.loop
     rate = loop.summary["rate_fps"]
     speed = "" if rate is None else f", {rate:.0f} frames/s"
     agreement = report.conversion.comparison.agreement
-    alike = "not measured" if agreement is None else f"{agreement.count} of {agreement.total} answers are the same"
+    alike = "not measured" if agreement is None else f"{agreement.count} of {agreement.total} images: same top answer"
     return [
-        f"float, int8  {alike}",
-        f"the loop     {loop.accuracy.count} of {loop.accuracy.total} video frames right{speed}",
-        f"look at      {files.contact_sheet} and {files.clip}",
-        f"models       {files.keras} became {files.tflite}",
-        f"pictures     {files.pictures}",
-        f"all numbers  {files.report}",
+        f"agreement    {alike}",
+        f"loop         {loop.accuracy.count} of {loop.accuracy.total} video frames correct{speed}",
+        f"results      {files.contact_sheet} and {files.clip}",
+        f"models       {files.keras} -> {files.tflite}",
+        f"images       {files.pictures}",
+        f"report       {files.report}",
         "",
-        f"Recognises {', '.join(CLASSES)}: drawn, learned, quantized and run in {report.seconds['total']:.0f} s, "
+        f"Recognizes {', '.join(CLASSES)}: drawn, trained, quantized and run in {report.seconds['total']:.0f} s, "
         f"{files.folder}",
         f"Next: {shlex.join(loop.command)}",
     ]

@@ -1,4 +1,4 @@
-"""Trains the demo's network from the starter weights; knows nothing of what the pictures show or where they come from."""
+"""Training of the demo's network from the starter weights, independent of what the images show."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
 NAME = f"MobileNetV2 {starter.ALPHA}"
 RULE = CHOICE.rule("stretch")
-"""The whole picture, stretched; real values -1..1."""
+"""Preprocessing: the whole image, stretched; real values -1..1."""
 SETTINGS = Settings(
     weights=STARTER,
     head_epochs=8,
@@ -46,31 +46,31 @@ SETTINGS = Settings(
     copies=3,
     dropout=0.1,
 )
-"""What is not left to ``edgevision train``: more blocks and larger steps, as drawings are far from photos."""
+"""Settings that differ from ``edgevision train``: more blocks and a higher rate, since drawings differ from photos."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Pictures as the model will see them, and what they show."""
+    """Preprocessed images and their labels."""
 
     pixels: Pixels
-    """uint8, (n, height, width, channels), in the order of the rule."""
+    """Images, uint8, (n, height, width, channels), in the channel order of the preprocessing."""
     labels: npt.NDArray[np.int64]
-    """(n,), index of the class."""
+    """Class indices, (n,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """The network and how it got there."""
+    """A trained network and its training history."""
 
     keras: Any
     history: tuple[Epoch, ...]
     val_accuracy: float
-    """Of the epoch whose weights were kept, 0..1."""
+    """Validation accuracy of the epoch whose weights were kept, 0..1."""
 
 
 def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Prepared:
-    """Reads ``folder/CLASS/*`` by the one decoder and the one preprocessing. Raises BadPicture."""
+    """Read ``folder/CLASS/*`` with the standard decoder and preprocessing. Raises BadPicture."""
     found = [(index, path) for index, name in enumerate(classes) for path in pictures.find(folder / name)]
     pixels = np.stack([preprocess.pixels(pictures.read(path), rule) for _, path in found])
     return Prepared(pixels, np.array([index for index, _ in found], np.int64))
@@ -79,9 +79,9 @@ def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Pre
 def train(
     learn: Prepared, validate: Prepared, classes: Sequence[str], epochs: int, seed: int, watcher: Watcher
 ) -> Trained:
-    """Fits the head, then the top blocks for ``epochs``; the same seed and machine give the same network.
+    """Fit the head, then the top blocks for ``epochs`` epochs. Sets all seeds.
 
-    Sets all seeds. Raises BadInput, BadModel where the starter weights are not to be had.
+    The same seed and machine give the same network. Raises BadInput or BadModel if the starter weights are missing.
     """
     backend.keras().utils.set_random_seed(seed)
     settings = replace(SETTINGS, epochs=epochs, seed=seed)
