@@ -47,7 +47,7 @@ def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     for one in findings:
         click.echo(printable(f"{'ok' if one.ok else 'wrong':6}{one.name}: {one.found}"))
         if one.todo:
-            click.echo(printable(f"      {'next' if one.ok else 'to fix'}: {one.todo}"))
+            click.echo(printable(f"      {'next' if one.ok else 'what to do'}: {one.todo}"))
     if ok and not started(findings):
         click.echo("all files are unchanged")
         if place.is_file():

@@ -1,1 +1,1 @@
-"""What is installed, plugged in and allowed on this machine, and what to do about what is not: one file a subject."""
+"""Checks of what is installed, plugged in and permitted on this machine, with fixes; one module per subject."""

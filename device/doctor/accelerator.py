@@ -1,4 +1,4 @@
-"""The Edge TPU: is one plugged in, may it be opened, is its library there and does it load."""
+"""Checks of the Edge TPU: whether one is plugged in and may be opened, and whether its library loads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .system import System, how_it_ended
 
 TIMEOUT_S = 20.0
 SLOW_MBIT = 480
-"""USB 2; a model that does not fit into the accelerator's memory then runs several times slower."""
+"""Speed of USB 2 in Mbit/s, at which a model larger than the accelerator's memory runs several times slower."""
 LISTING = "edgevision.engines.edgetpu_listing"
 
 
 def checks(system: System) -> tuple[Check, ...]:
-    """One line for each that is plugged in, one for the library."""
+    """Return one check for each Edge TPU plugged in and one for the library."""
     found = plugged_in(system.root, system.may_use)
     devices = tuple(
         _device(tpu, f"Edge TPU {number}" if len(found) > 1 else "Edge TPU") for number, tpu in enumerate(found)
@@ -36,7 +36,7 @@ def _device(tpu: EdgeTpu, label: str) -> Check:
         return Check(label, False, f"{name}: no permission", expected="readable and writable", fix=permission(tpu))
     if tpu.mbit is not None and tpu.mbit <= SLOW_MBIT:
         slow = f"{name}; connected as USB 2 ({tpu.mbit} Mbit/s)"
-        return Check(label, False, slow, expected="USB 3", fix="plug it into a blue USB 3 port", needed=False)
+        return Check(label, False, slow, expected="USB 3", fix="plug it into a USB 3 port (blue)", needed=False)
     return Check(label, True, name)
 
 
@@ -50,13 +50,16 @@ def _library(system: System, found: tuple[EdgeTpu, ...]) -> Check:
         return _unusable(name, how_it_ended(answer, "loading it", TIMEOUT_S), bool(found))
     loaded = f"{name} {version}".strip()
     if usable > seen:
-        fix = "end other programs that use it; unplug it and plug it in again"
+        fix = "stop other programs that use it, then unplug it and plug it in again"
         return Check("libedgetpu", False, f"{loaded} sees {seen} of {usable}", expected="all of them", fix=fix)
     return Check("libedgetpu", True, loaded, needed=bool(found))
 
 
 def _unusable(name: str, why: str, wanted: bool) -> Check:
-    """Without an Edge TPU nobody misses the library; one that is there and does not load is worth a warning."""
+    """Return the check of a library that is missing or does not load.
+
+    Without an Edge TPU a missing library is fine; one that is installed and does not load still deserves a warning.
+    """
     absent = "cannot open shared object file" in why and f"{name}:" in why
     found = f"{name} is not installed" if absent else f"{name}: {why}"
     if absent and not wanted:

@@ -1,6 +1,6 @@
-"""Which cameras there are, and why one that is plugged in cannot be used: what ``edgevision cameras`` says, in a child.
+"""Checks of the cameras: which are usable, and why others are not.
 
-A camera system that crashes or hangs takes the child down, not the doctor.
+``edgevision cameras`` runs in a child process, so that a camera stack that crashes or hangs does not stop the doctor.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from .system import System, how_it_ended
 
 COMMAND = (sys.executable, "-P", "-m", "edgevision", "cameras", "--json")
 TIMEOUT_S = 60.0
-"""Each camera is opened for one frame; some take seconds to start."""
+"""Seconds for the child: each camera is opened for one frame, and some take seconds to start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cameras:
-    """What the child listed."""
+    """The cameras listed by the child process."""
 
     usable: tuple[str, ...] = ()
-    """For people: number, name and what opens it."""
+    """One line for each: number, name and driver."""
     forbidden: tuple[str, ...] = ()
-    """Nodes that this user may not open."""
+    """Device nodes that this user may not open."""
     csi: bool = False
-    """A CSI camera is plugged in, usable or not."""
+    """Whether a CSI camera is plugged in, usable or not."""
     lacking: str = ""
-    """What keeps CSI cameras from being used."""
+    """Why CSI cameras cannot be used; empty if they can."""
     problem: str = ""
-    """Why they could not be listed."""
+    """Why the cameras could not be listed; empty if they could."""
 
 
 def look(system: System) -> Cameras:
-    """Lists them in a child process."""
+    """List the cameras in a child process."""
     answer = system.child(COMMAND, TIMEOUT_S)
     try:
         return _cameras(json.loads(answer.out))
     except (ValueError, KeyError, TypeError):
-        return Cameras(problem=how_it_ended(answer, "listing them", TIMEOUT_S))
+        return Cameras(problem=how_it_ended(answer, "listing the cameras", TIMEOUT_S))
 
 
 def _cameras(listed: dict[str, Any]) -> Cameras:
@@ -61,11 +61,11 @@ def _one(camera: dict[str, Any]) -> str:
 
 
 def checks(found: Cameras, packages: Packages, system: System) -> tuple[Check, ...]:
-    """One line; a second where CSI cameras cannot be used, which matters if there is one."""
+    """Return the check of the cameras, and a second one if CSI cameras cannot be used, required if one is plugged in."""
     if not found.lacking:
         return (_listed(found, system),)
     absent = not packages.tried["picamera2"].problem
-    fix = INSTALL["picamera2"] if absent else "mend picamera2 as its lines above say"
+    fix = INSTALL["picamera2"] if absent else "fix picamera2 as shown above"
     lacking = Check("libcamera", False, found.lacking, expected="works", fix=fix, needed=found.csi)
     return _listed(found, system), lacking
 
@@ -84,5 +84,5 @@ def _listed(found: Cameras, system: System) -> Check:
             expected="readable and writable",
             fix=f"sudo usermod -aG video {system.user}, then log in again",
         )
-    fix = "plug one in; for a CSI camera look at its cable and at camera_auto_detect=1 in /boot/firmware/config.txt"
+    fix = "plug one in; for a CSI camera, check its cable and camera_auto_detect=1 in /boot/firmware/config.txt"
     return Check("cameras", None, "none found", fix=fix if system.raspberry_pi else None, needed=False)

@@ -1,4 +1,4 @@
-"""One line of the doctor's report."""
+"""The result of a check, and sections of checks."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, what was found, and what to do."""
+    """One check: its subject, what was found, and how to fix it."""
 
     name: str
     ok: bool | None
-    """None: it is not here, or cannot be told, and nothing depends on it."""
+    """Whether the check passed; None if it does not apply or cannot be determined, and nothing depends on it."""
     found: str
     expected: str | None = None
     fix: str | None = None
-    """A command, or one sentence."""
+    """A command or one sentence."""
     needed: bool = True
-    """Whether edgevision cannot do its work while this is not ok; False: only a warning."""
+    """Whether edgevision cannot work while this check fails; a failed check that is not needed is only a warning."""
 
     @property
     def broken(self) -> bool:
-        """Something that is needed does not work."""
+        """Whether something required does not work."""
         return self.ok is False and self.needed
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the check as JSON values."""
         return {name: getattr(self, name) for name in ("name", "ok", "found", "expected", "fix", "needed")}
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Checks of one subject."""
+    """The checks of one subject, under a title."""
 
     title: str
     checks: tuple[Check, ...]

@@ -1,4 +1,7 @@
-"""Pairs of packages that do not work together, named as a pair: the error of the one that fails never names the other."""
+"""Checks for pairs of packages that do not work together.
+
+The error of the package that fails never names the other one, so the pair gets a check of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,31 @@ from .system import System
 
 
 def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Check, ...]:
-    """One line for each pair that clashes; one that says so where none does.
+    """Return one check for each conflicting pair, or one passed check if there is none.
 
-    ``picamera_needed``: there is a camera that nothing else opens.
+    ``picamera_needed``: there is a camera that only picamera2 can open.
     """
     clashes = [check for rule in RULES for check in rule(found, system)]
     clashes += _old_picamera_new_numpy(found, system, picamera_needed)
-    return tuple(clashes) or (Check("versions", True, "no two packages are known to clash"),)
+    return tuple(clashes) or (Check("versions", True, "no known conflicts between packages"),)
 
 
 def _two_opencvs(found: Packages, _: System) -> Iterator[Check]:
-    """They overwrite each other's files."""
+    """Find several OpenCV packages, which overwrite each other's files."""
     there = [name for name in OPENCVS if name in found.versions]
     if len(there) > 1:
         yield Check(
             "OpenCV twice",
             False,
-            f"{' and '.join(f'{name} {found.versions[name]}' for name in there)} both own the folder cv2",
-            expected="one of them",
+            f"{' and '.join(f'{name} {found.versions[name]}' for name in there)} are both installed and share the folder cv2",
+            expected="only one of them",
             fix=f"pip uninstall -y {' '.join(there)} && pip install opencv-python-headless",
             needed=not found.tried["OpenCV"].works,
         )
 
 
 def _new_opencv_old_numpy(found: Packages, system: System) -> Iterator[Check]:
-    """Wheels of OpenCV 5 are built for numpy 2."""
+    """Find OpenCV 5, whose wheels are built for numpy 2, with numpy 1."""
     opencv = next((found.versions[name] for name in OPENCVS if name in found.versions), "")
     if _major(opencv) >= 5 and _numpy(found) == 1:
         yield Check(
@@ -48,7 +51,7 @@ def _new_opencv_old_numpy(found: Packages, system: System) -> Iterator[Check]:
 
 
 def _old_runtime_new_numpy(found: Packages, _: System) -> Iterator[Check]:
-    """tflite-runtime up to 2.14 is built for numpy 1."""
+    """Find tflite-runtime, which up to 2.14 is built for numpy 1, with numpy 2."""
     if "tflite-runtime" in found.versions and _numpy(found) >= 2:
         yield Check(
             "tflite-runtime and numpy",
@@ -61,7 +64,7 @@ def _old_runtime_new_numpy(found: Packages, _: System) -> Iterator[Check]:
 
 
 def _old_picamera_new_numpy(found: Packages, system: System, needed: bool) -> Iterator[Check]:
-    """The simplejpeg of Bookworm, which picamera2 imports, is built for numpy 1."""
+    """Find numpy 2 with Bookworm's picamera2, which imports a simplejpeg built for numpy 1."""
     problem = found.tried["picamera2"].problem
     about_numpy = "numpy.dtype size changed" in problem or "_ARRAY_API" in problem or "NumPy 1.x" in problem
     if _numpy(found) >= 2 and (about_numpy or (_bookworm(system) and problem)):

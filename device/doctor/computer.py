@@ -1,4 +1,4 @@
-"""Python, the width of its pointers, the system and the board."""
+"""Checks of Python, its pointer width, the operating system and the board."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .check import Check
 from .system import System
 
 PYTHONS = ((3, 11), (3, 13))
-"""The oldest and the newest that edgevision and its runtimes have packages for."""
+"""Oldest and newest Python version that edgevision and its runtimes have packages for."""
 SIXTY_FOUR = "a 64-bit Raspberry Pi OS (Imager: 'Raspberry Pi OS Lite (64-bit)')"
-BY_APT = "sudo apt install python3-numpy python3-opencv, and in a virtual environment made with --system-site-packages"
+BY_APT = "sudo apt install python3-numpy python3-opencv; then, in a virtual environment with --system-site-packages:"
 
 
 def checks(system: System) -> tuple[Check, ...]:
-    """Five lines."""
+    """Return the five checks."""
     return Check("edgevision", True, __version__), _python(system), _pointers(system), _system(system), _board(system)
 
 
@@ -37,18 +37,22 @@ def _pointers(system: System) -> Check:
         return Check(
             "pointers",
             False,
-            f"32 bit, processor {system.kernel}: no TFLite runtime is built for it",
+            f"32 bit, processor {system.kernel}: no TFLite runtime is available for it",
             expected="64 bit",
             fix="use a Raspberry Pi Zero 2 W, 3, 4 or 5",
         )
     wide = system.kernel in ("aarch64", "arm64", "x86_64")
-    kernel = f"under a 64-bit kernel ({system.kernel}): pip takes it for a 64-bit system" if wide else system.kernel
+    kernel = (
+        f"under a 64-bit kernel ({system.kernel}), which makes pip mistake it for a 64-bit system"
+        if wide
+        else system.kernel
+    )
     bookworm = system.release.get("VERSION_CODENAME") == "bookworm"
-    small = f", or stay: {BY_APT} pip install tflite-runtime" if bookworm else ""
+    small = f"; or keep this one: {BY_APT} pip install tflite-runtime" if bookworm else ""
     return Check(
         "pointers",
         False,
-        f"32 bit, {kernel}; pip has no LiteRT, numpy or OpenCV for it",
+        f"32 bit, {kernel}; PyPI has no LiteRT, numpy or OpenCV for it",
         expected="64 bit",
         fix=f"install {SIXTY_FOUR}{small}",
         needed=not bookworm,
@@ -64,6 +68,6 @@ def _system(system: System) -> Check:
 def _board(system: System) -> Check:
     cores = system.read("/proc/cpuinfo").count("processor\t")
     size = next((int(line.split()[1]) for line in system.read("/proc/meminfo").splitlines() if "MemTotal" in line), 0)
-    what = system.board or f"no Raspberry Pi ({system.kernel})"
+    what = system.board or f"not a Raspberry Pi ({system.kernel})"
     facts = [what, f"{cores} cores" if cores else "", f"{size * 1024 / 1e6:.0f} MB of memory" if size else ""]
     return Check("board", True if system.board else None, ", ".join(fact for fact in facts if fact))

@@ -1,4 +1,4 @@
-"""The report for a person: a mark, a name and what was found; under what is wrong, what to do."""
+"""The report on a terminal: a mark, the name and the result of each check, and the fix below a failed one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MARKS = {
     "warn": ("!", "!", "yellow"),
     "none": ("·", "-", "dim"),
 }
-"""Sign, the same in ASCII, style."""
+"""Kind of result -> symbol, ASCII symbol, style."""
 NAME_WIDTH = 18
 
 
 def show(sections: tuple[Section, ...], model: Path | None) -> None:
-    """Prints it all, and how it came out."""
+    """Print all checks and the overall result."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table
@@ -43,7 +43,7 @@ def show(sections: tuple[Section, ...], model: Path | None) -> None:
                 for row in _rows(check):
                     rows.add_row(*row)
             console.print(Padding(rows, (0, 0, 1, 2)))
-    # A table fills its lines up to the edge; a pipe wants them without.
+    # rich pads the lines of a table with spaces.
     lines = [*(line.rstrip() for line in painted.get().splitlines()), _outcome(sections, model)]
     encoding = sys.stdout.encoding or "ascii"
     print("\n".join(lines).encode(encoding, "replace").decode(encoding))
@@ -71,13 +71,13 @@ def _kind(check: Check) -> str:
 
 
 def _outcome(sections: tuple[Section, ...], model: Path | None) -> str:
-    """The result line, and the next command where there is one."""
+    """Return the result line and, if all is well, the next command."""
     checks = [check for section in sections for check in section.checks]
     broken = sum(check.broken for check in checks)
     warned = sum(check.ok is False for check in checks) - broken
     if broken:
         failed = f"{broken} of {len(checks)} checks failed"
-        return f"{failed}{_warnings(warned)}: follow the arrows, then run this again"
+        return f"{failed}{_warnings(warned)}: apply the fixes shown after the arrows, then run this again"
     what = "" if model is None else f" {shlex.quote(str(model))}"
     camera = any(check.name == "cameras" and check.ok for check in checks)
     return f"Ready to run{_warnings(warned)}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"

@@ -1,4 +1,4 @@
-"""Raspberry Pis for the tests of whatever asks a machine about itself: files of /proc, /sys and /dev, and answers."""
+"""Fake Raspberry Pis for tests: files of /proc, /sys and /dev, and the output of child processes."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ CAMERAS = "cameras"
 DISTRIBUTIONS = "distributions"
 LIBRARY = "libedgetpu.so.1"
 OPENCV = ("opencv-python-headless", "opencv")
-"""pip's and apt's."""
+"""Names of the distribution from PyPI and from apt."""
 NOW = 1_790_000_000.0
-"""September 2026."""
+"""A Unix time in September 2026."""
 
 
 @dataclass(frozen=True, slots=True)
 class FakeMachine:
-    """What one machine would say."""
+    """Everything that a fake machine reports about itself."""
 
     board: str
     release: Mapping[str, str]
     kernel: str
     python: tuple[int, int, int]
     versions: Mapping[str, str]
-    """Of the distributions; the libraries among them can be imported."""
+    """Versions of the installed distributions; the libraries among them can be imported."""
     cameras: Mapping[str, Any]
-    """As ``edgevision cameras --json`` lists them."""
+    """Output of ``edgevision cameras --json``."""
     osrelease: str
     memory_kb: int
     pointer_bits: int = 64
     throttled: int | None = 0
     temperature_mc: int = 48_212
-    """Thousandths of a degree Celsius."""
+    """Temperature in thousandths of a degree Celsius."""
     groups: frozenset[str] = frozenset({"pi", "video", "render", "plugdev"})
     devices: tuple[str, ...] = ("/dev/vcio", "/dev/dma_heap/linux,cma", "/dev/dri/renderD128", "/dev/media0")
     locked: frozenset[str] = frozenset()
-    """Those that the user may not open."""
+    """Devices that the user may not open."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """More files, by path."""
+    """Additional files: path -> content."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
-    """How a child ends that imports a module, loads a library or lists the cameras, where it does not end well."""
+    """Results of child processes that fail, by the module, library or command they are asked for."""
     disk: tuple[int, int] = (21_500_000_000, 31_000_000_000)
     synchronized: bool | None = True
     now: float = NOW
 
 
 def build(machine: FakeMachine, folder: Path) -> System:
-    """Writes the machine's files below a folder; the machine."""
+    """Write the machine's files below ``folder`` and return the machine."""
     release = "\n".join(f'{key}="{value}"' for key, value in machine.release.items())
     files = {
         "/proc/device-tree/model": machine.board + "\0",
@@ -88,7 +88,7 @@ def build(machine: FakeMachine, folder: Path) -> System:
 
 
 def _answer(machine: FakeMachine, command: Sequence[str]) -> Answer:
-    """What the child would print."""
+    """Return the result of a child process."""
     asked = _asked(command)
     if asked in machine.answers:
         return machine.answers[asked]
@@ -106,7 +106,7 @@ def _answer(machine: FakeMachine, command: Sequence[str]) -> Answer:
 
 
 def _asked(command: Sequence[str]) -> str:
-    """The module or library that a child is started for."""
+    """Return the module, library or command that a child process is started for."""
     if CAMERAS in command:
         return CAMERAS
     if len(command) > 4:
@@ -115,7 +115,7 @@ def _asked(command: Sequence[str]) -> str:
 
 
 def _listed(name: str, spec: str, through: str) -> dict[str, Any]:
-    """One camera, as ``edgevision cameras --json`` has it."""
+    """Return the output of ``edgevision cameras --json`` for one camera."""
     camera = {"number": 0, "spec": spec, "name": name, "through": through, "state": "ready", "formats": [], "modes": []}
     return {"schema": "edgevision.cameras/1", "cameras": [camera], "others": [], "hints": []}
 
@@ -135,7 +135,7 @@ PI_4 = FakeMachine(
     cameras=_listed("HD Pro Webcam C920", "usb:C920", "V4L2"),
     memory_kb=3_884_360,
 )
-"""Bookworm, 64 bit, a USB camera; all is well."""
+"""64-bit Bookworm with a USB camera, in order."""
 PI_5 = FakeMachine(
     board="Raspberry Pi 5 Model B Rev 1.0",
     release=_TRIXIE,
@@ -146,7 +146,7 @@ PI_5 = FakeMachine(
     cameras=_listed("imx708", "picamera:0", "picamera2"),
     memory_kb=8_245_488,
 )
-"""Trixie, a camera module 3; all is well."""
+"""Trixie with a Camera Module 3, in order."""
 PI_ZERO_2 = FakeMachine(
     board="Raspberry Pi Zero 2 W Rev 1.0",
     release={"PRETTY_NAME": "Raspbian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"},
@@ -158,7 +158,7 @@ PI_ZERO_2 = FakeMachine(
     cameras=_listed("imx219", "picamera:0", "picamera2"),
     memory_kb=437_896,
 )
-"""A 32-bit system on a 64-bit kernel, all libraries from apt and one wheel; it works."""
+"""A 32-bit system on a 64-bit kernel, with all libraries from apt but one wheel; it works."""
 PI_4_THROTTLED = replace(PI_4, throttled=0x50005, temperature_mc=84_277)
-"""Too weak a supply, and too hot."""
+"""A Pi 4 with a weak power supply that is also too hot."""
 MACHINES = {"pi4": PI_4, "pi5": PI_5, "pi-zero-2": PI_ZERO_2, "pi4-throttled": PI_4_THROTTLED}

@@ -1,4 +1,4 @@
-"""The libraries, each imported in a child process: one that crashes or hangs is a line, not the end of the doctor."""
+"""Checks of the libraries, each imported in a child process, so that one that crashes or hangs is only a failed check."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .check import Check
 from .system import Answer, System, how_it_ended
 
 TIMEOUT_S = 60.0
-"""A busy Pi Zero 2 imports the slowest of them in about 10 s."""
+"""Seconds for one import; a busy Pi Zero 2 imports the slowest library in about 10 s."""
 AT_ONCE = 2
-"""A small Pi has the memory for no more."""
-HIDDEN = "installed by apt, but hidden from this virtual environment"
+"""Imports at the same time; a small Pi has no memory for more."""
+HIDDEN = "installed by apt, but not visible in this virtual environment"
 _TRY = """
 import importlib, sys
 module = importlib.import_module(sys.argv[1])
@@ -23,7 +23,7 @@ version = getattr(module, "__version__", "") or getattr(sys.modules[sys.argv[1].
 print("imported", version)
 """
 MODULES = {
-    # name shown: module, what pip calls it
+    # name shown: module, names of the distribution
     "numpy": ("numpy", ("numpy",)),
     "OpenCV": ("cv2", ()),
     "LiteRT": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
@@ -31,9 +31,9 @@ MODULES = {
     "picamera2": ("picamera2", ("picamera2",)),
 }
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-"""All of them put their files into the one folder cv2."""
+"""Distributions that all install into the folder cv2."""
 VENV = "/usr/bin/python3 -m venv --system-site-packages .venv"
-"""apt's packages are for the system's own Python, and hidden from a virtual environment that does not ask for them."""
+"""apt's packages are for the system's Python, and visible only in a virtual environment with --system-site-packages."""
 INSTALL = {
     "numpy": "pip install numpy",
     "OpenCV": "pip install opencv-python-headless",
@@ -42,7 +42,7 @@ INSTALL = {
     "picamera2": f"sudo apt install python3-picamera2, then {VENV}",
 }
 INSTALL_32 = {"numpy": "sudo apt install python3-numpy", "OpenCV": "sudo apt install python3-opencv"}
-"""pip has none for a 32-bit system."""
+"""How to install what PyPI does not have for a 32-bit system."""
 _DISTRIBUTIONS = """
 import json
 from importlib import metadata
@@ -52,31 +52,31 @@ print(json.dumps({d.metadata["Name"].lower(): d.version for d in metadata.distri
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How the import of one library went."""
+    """The result of importing one library."""
 
     version: str | None
-    """None: it did not work; empty: it does not say."""
+    """Version of the library; None if the import failed, empty if the library does not state one."""
     problem: str = ""
-    """Why not; empty where it is not installed."""
+    """Why the import failed; empty if the library is not installed."""
 
     @property
     def works(self) -> bool:
-        """It was imported."""
+        """Whether the import succeeded."""
         return self.version is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """What is installed, and what of it works."""
+    """The libraries that are installed and whether they work."""
 
     tried: dict[str, Tried]
-    """By the names of ``MODULES``."""
+    """Results by the names of ``MODULES``."""
     versions: dict[str, str]
-    """Of all distributions that Python knows, by their names in lower case."""
+    """Versions of all installed distributions, by name in lower case."""
 
 
 def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
-    """Imports them all; ``step`` is called after each."""
+    """Import all libraries, calling ``step`` after each."""
 
     def one(module: str) -> Tried:
         tried = _tried(module, system.child([sys.executable, "-P", "-c", _TRY, module], TIMEOUT_S))
@@ -94,7 +94,7 @@ def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
 
 
 def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Check, ...]:
-    """One line for each; ``picamera_needed``: there is a camera that nothing else opens."""
+    """Return one check for each library. ``picamera_needed``: there is a camera that only picamera2 can open."""
     runtimes = ("LiteRT", "tflite-runtime")
     runs = any(found.tried[name].works for name in runtimes) or "tensorflow" in found.versions
     narrow = system.pointer_bits == 32
@@ -111,7 +111,7 @@ def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Chec
 
 
 def _with_hidden_picamera(found: Packages, system: System) -> Packages:
-    """picamera2 that apt installed and this Python does not see is another fault than none."""
+    """Mark picamera2 as hidden if apt installed it and this Python does not see it."""
     there = system.path("/usr/lib/python3/dist-packages/picamera2").is_dir()
     if found.tried["picamera2"] != Tried(None) or not there:
         return found
@@ -136,7 +136,7 @@ def _check(name: str, found: Packages, needed: bool, install: str) -> Check:
 
 
 def _mend(name: str, found: Packages) -> str:
-    """Where a pair of versions is to blame, the line about the pair says more."""
+    """Return how to fix a failed import; conflicting versions have a check of their own with a better fix."""
     problem = found.tried[name].problem
     if "libGL.so" in problem or "libgthread" in problem:
         return "pip uninstall -y opencv-python && pip install --force-reinstall opencv-python-headless"
@@ -166,7 +166,7 @@ def _versions(system: System) -> dict[str, str]:
 
 
 def _with_version(tried: Tried, known: dict[str, str], distributions: tuple[str, ...]) -> Tried:
-    """What pip calls the version, where the library itself does not say one."""
+    """Fill in the distribution's version if the library itself does not state one."""
     if tried.version != "":
         return tried
     return Tried(next((known[name] for name in distributions if name in known), ""))

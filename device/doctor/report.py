@@ -1,4 +1,4 @@
-"""All checks of a machine, by subject."""
+"""Run all checks of a machine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .check import Section
 from .system import System
 
 STEPS = len(packages.MODULES) + 2
-"""How often ``step`` is called."""
+"""Number of calls of ``step``."""
 
 
 def examine(system: System, step: Callable[[], None] = lambda: None) -> tuple[Section, ...]:
-    """Looks at everything; imports and drivers are tried in child processes. ``step`` is called as it goes on."""
+    """Run all checks and return them by subject, calling ``step`` on progress. Imports and drivers run in child processes."""
     seen = cameras.look(system)
     step()
     found = packages.look(system, step)

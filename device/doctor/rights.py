@@ -1,4 +1,4 @@
-"""What this user may open: the nodes of cameras and accelerators, and the groups that open them."""
+"""Checks of this user's permissions: device nodes of cameras and accelerators, and the groups that may open them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .check import Check
 from .system import System
 
 GROUPS = {
-    # group: what it opens below /dev, and what that is
+    # group: nodes below /dev, kind of device
     "video": (("video*",), "camera"),
     "render": (("dri/renderD*",), "graphics processor"),
     "plugdev": ((), "USB Edge TPU"),
 }
 CSI_NODES = ("media*", "dma_heap/*", "vcio")
-"""What libcamera and the firmware's tools open on a Raspberry Pi; elsewhere they belong to root, and nobody asks for them."""
+"""Nodes that libcamera and the firmware's tools open on a Raspberry Pi; elsewhere they belong to root and are not needed."""
 
 
 def checks(system: System) -> tuple[Check, ...]:
-    """One line for each group."""
+    """Return one check for each group."""
     return tuple(_group(system, name) for name in GROUPS)
 
 
@@ -28,22 +28,22 @@ def _group(system: System, name: str) -> Check:
     nodes, what = _nodes(system, name), GROUPS[name][1]
     label = f"group {name}"
     if not nodes:
-        member = f" ({system.user} is in it)" if name in system.groups else ""
+        member = f" ({system.user} is a member)" if name in system.groups else ""
         return Check(label, None, f"no {what} here{member}", needed=False)
     locked = [node for node in nodes if not system.may_use(node)]
     if not locked:
-        how = "is the superuser" if system.superuser else "is in it" if name in system.groups else "may without it"
-        return Check(label, True, f"{system.user} {how}: all {what} nodes can be opened ({len(nodes)})")
+        how = "is root" if system.superuser else "is a member" if name in system.groups else "does not need it"
+        return Check(label, True, f"{system.user} {how}: can open all {what} nodes ({len(nodes)})")
     shown = ", ".join(f"/{node.relative_to(system.root)}" for node in locked[:3]) + (" ..." if len(locked) > 3 else "")
     if name in system.groups:
         return Check(
-            label, False, f"{system.user} is in it, but may not open {shown}", fix=_udev(locked), needed=_needed(name)
+            label, False, f"{system.user} is a member but cannot open {shown}", fix=_udev(locked), needed=_needed(name)
         )
     later = system.user in _members(system, name)
     return Check(
         label,
         False,
-        f"{system.user} is {'in it only after the next log-in' if later else 'not in it'}: may not open {shown}",
+        f"{system.user} is {'a member only after the next login' if later else 'not a member'} and cannot open {shown}",
         expected="member",
         fix="log out and in again" if later else f"sudo usermod -aG {name} {system.user}, then log in again",
         needed=_needed(name),
@@ -51,7 +51,7 @@ def _group(system: System, name: str) -> Check:
 
 
 def _needed(name: str) -> bool:
-    """Nothing here draws by the graphics processor."""
+    """Return whether edgevision needs the group's devices; it does not use the graphics processor."""
     return name != "render"
 
 
@@ -63,7 +63,7 @@ def _nodes(system: System, name: str) -> list[Path]:
 
 
 def _members(system: System, name: str) -> list[str]:
-    """As /etc/group has it, for processes to come."""
+    """Return the members of a group in /etc/group, which applies to new logins."""
     for line in system.read("/etc/group").splitlines():
         fields = line.split(":")
         if fields[0] == name and len(fields) == 4:
@@ -72,4 +72,4 @@ def _members(system: System, name: str) -> list[str]:
 
 
 def _udev(locked: list[Path]) -> str:
-    return f"ls -l {locked[0]}; udev gives it to another group: sudo udevadm trigger, or start again"
+    return f"udev gave it to another group (ls -l {locked[0]}); run sudo udevadm trigger, or reboot"

@@ -1,4 +1,4 @@
-"""A model file on this machine: which engine opens it, how long one picture takes, and the self-test it carries."""
+"""Checks of a model file on this machine: the engine, the latency of one image, and the file's self-test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .check import Check, Section
 
 
 def section(path: Path, engine: str) -> Section:
-    """Opens the model and runs it on the pictures it carries. Raises BadInput for a file that is at fault itself."""
+    """Open the model, time it and run its self-test. Raises BadInput if the file itself is invalid."""
     try:
         with open_model(path, engine=engine) as model:
             return Section("Model", (_engine(model), _selftest(model)))
@@ -27,7 +27,7 @@ def section(path: Path, engine: str) -> Section:
 
 
 def _engine(model: Model) -> Check:
-    """Runs it once for the first time, which costs more, and once to see."""
+    """Run the model twice and report the second latency; the first run is slower."""
     gray = Frame(np.full((model.rule.height, model.rule.width, 3), 128, np.uint8), "RGB")
     model.predict(gray)
     start = perf_counter()
@@ -36,17 +36,17 @@ def _engine(model: Model) -> Check:
     choice = model.choice
     used = choice.used if choice else "?"
     runtime = " ".join(str(getattr(model.engine, name, "")) for name in ("runtime", "version")).strip()
-    reason = f"; not quicker, because {choice.fallback_reason}" if choice and choice.fallback_reason else ""
-    return Check("engine", True, f"{used}, {runtime}, {taken_ms:.1f} ms a picture{reason}")
+    reason = f"; not on an accelerator: {choice.fallback_reason}" if choice and choice.fallback_reason else ""
+    return Check("engine", True, f"{used}, {runtime}, {taken_ms:.1f} ms per image{reason}")
 
 
 def _selftest(model: Model) -> Check:
     if model.card.selftest is None or not model.card.selftest.cases:
-        return Check("self-test", None, "the file carries none; those of edgevision convert do", needed=False)
+        return Check("self-test", None, "the file has none; files made by edgevision convert do", needed=False)
     report = check(model)
-    fix = None if report.ok else "convert the model again; if it fails on this machine alone, keep this report"
+    fix = None if report.ok else "convert the model again; if only this machine fails, file an issue with this report"
     return Check("self-test", report.ok, report.describe(), expected="as converted", fix=fix)
 
 
 def _other(engine: str) -> str:
-    return "mend the engine as the lines above say" + ("" if engine == "auto" else ", or take --engine auto")
+    return "fix the engine as shown above" + ("" if engine == "auto" else ", or use --engine auto")

@@ -1,4 +1,4 @@
-"""The machine that is looked at: this one, or a fake with all its answers. Nothing else here asks the system anything."""
+"""The machine that is checked: this one or a fake. Only this module queries the system."""
 
 from __future__ import annotations
 
@@ -16,96 +16,96 @@ from pathlib import Path
 from ..throttling import Firmware
 
 TIME_ERROR = 5
-"""What adjtimex returns while the clock is not synchronized (adjtimex(2))."""
+"""Return value of adjtimex while the clock is not synchronized (adjtimex(2))."""
 _TIMEX_BYTES = 512
-"""More than struct timex has on any Linux; all zero asks and sets nothing."""
+"""More bytes than struct timex has on any Linux; all zero, it queries without setting anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a child process ended."""
+    """The result of a child process."""
 
     status: int | None
-    """None: it hung, or could not be started. Negative: ended by that signal."""
+    """Exit status; None if it hung or could not be started, negative if ended by that signal."""
     out: str = ""
     err: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """One machine, with the user who asks."""
+    """One machine, as seen by one user."""
 
     root: Path
-    """Where /proc, /sys, /etc and /dev are."""
+    """Folder that contains /proc, /sys, /etc and /dev."""
     python: tuple[int, int, int]
     pointer_bits: int
-    """Of this Python: 32 also on a 64-bit kernel, where the system is a 32-bit one."""
+    """Pointer width of this Python: 32 for a 32-bit system even on a 64-bit kernel."""
     kernel: str
-    """As uname says: aarch64, armv7l, x86_64 ..."""
+    """Machine name from uname: aarch64, armv7l, x86_64 ..."""
     user: str
     groups: frozenset[str]
-    """Names of the groups that this process has; those of a later usermod are not among them."""
+    """Groups of this process; groups added by a later usermod are not included."""
     superuser: bool
     child: Callable[[Sequence[str], float], Answer]
-    """Runs a command for at most so many seconds."""
+    """Run a command with a timeout in seconds."""
     may_use: Callable[[Path], bool]
-    """Whether this user may read and write a path."""
+    """Return whether this user may read and write a path."""
     disk: Callable[[Path], tuple[int, int]]
-    """Bytes free and in all where a path is."""
+    """Return the free and total bytes of the file system that contains a path."""
     synchronized: Callable[[], bool | None]
-    """Whether the clock follows a time server."""
+    """Return whether the clock is synchronized with a time server; None if unknown."""
     throttled: Callable[[], int | None]
-    """The firmware's bits, see ``device/throttling.py``."""
+    """Return the firmware's throttling bits (``device/system/throttling.py``); None if unknown."""
     now: Callable[[], float] = time.time
 
     def path(self, name: str) -> Path:
-        """An absolute path of the machine, here."""
+        """Return where an absolute path of the machine is on this one."""
         return self.root / name.lstrip("/")
 
     def read(self, name: str) -> str:
-        """The text of a file, without the zero byte that device trees end with; empty where there is none."""
+        """Return the text of a file, without the zero byte at the end of device tree values; empty if unreadable."""
         try:
             return self.path(name).read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
         except OSError:
             return ""
 
     def nodes(self, pattern: str) -> list[Path]:
-        """The files below /dev that match."""
+        """Return the files below /dev that match a pattern."""
         folder = self.path("/dev")
         return sorted(folder.glob(pattern)) if folder.is_dir() else []
 
     @property
     def board(self) -> str:
-        """What the device tree calls it; empty on machines without one."""
+        """The board's name in the device tree; empty on machines without one."""
         return self.read("/proc/device-tree/model")
 
     @property
     def release(self) -> dict[str, str]:
-        """/etc/os-release."""
+        """The key-value pairs of /etc/os-release."""
         pairs = (line.partition("=") for line in self.read("/etc/os-release").splitlines())
         return {key: value.strip("\"'") for key, separator, value in pairs if separator}
 
     @property
     def raspberry_pi(self) -> bool:
-        """Whether it is one."""
+        """Whether the machine is a Raspberry Pi."""
         return "raspberry pi" in self.board.lower()
 
 
 def how_it_ended(answer: Answer, doing: str, timeout_s: float) -> str:
-    """Why a child did not do what it was started for: its own last line, or what ended it while ``doing`` something."""
+    """Return why a child process failed: its last line on stderr, or what ended it while ``doing`` something."""
     if answer.status is None:
-        return f"{doing} does not end within {timeout_s:g} s"
+        return f"{doing} did not finish within {timeout_s:g} s"
     if answer.status < 0:
         try:
-            return f"{doing} crashes ({signal.Signals(-answer.status).name})"
+            return f"{doing} crashed ({signal.Signals(-answer.status).name})"
         except ValueError:
-            return f"{doing} crashes (signal {-answer.status})"
+            return f"{doing} crashed (signal {-answer.status})"
     lines = answer.err.strip().splitlines()
-    return lines[-1] if lines else f"{doing} fails (exit status {answer.status})"
+    return lines[-1] if lines else f"{doing} failed (exit status {answer.status})"
 
 
 def here() -> System:
-    """This machine."""
+    """Return this machine."""
     import getpass
 
     return System(
@@ -168,7 +168,7 @@ def _disk(path: Path) -> tuple[int, int]:
 
 
 def _synchronized() -> bool | None:
-    """The kernel knows, whichever program keeps the time."""
+    """Ask the kernel, which knows whichever program keeps the time."""
     import ctypes
 
     try:
