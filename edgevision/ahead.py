@@ -1,4 +1,4 @@
-"""Working ahead on a few threads, in order, without piling up results: reading pictures while a model runs."""
+"""Prefetching on a few threads, in order and with a bounded number of results, such as reading images while a model runs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Made = TypeVar("Made")
 
 
 def in_order(work: Callable[[Given], Made], given: Iterable[Given], threads: int, ahead: int = 0) -> Iterator[Made]:
-    """``work`` of each, in order; at most ``ahead`` (default: four a thread) results wait for the consumer.
+    """Yield ``work`` of each item in order. At most ``ahead`` results (default: four per thread) wait for the consumer.
 
-    An error of ``work`` is raised at its place. Leaving early, by Ctrl-C too, cancels what has not begun.
+    An exception of ``work`` is raised at its position. Leaving early, also by Ctrl-C, cancels work that has not started.
     """
     limit = ahead or 4 * threads
     waiting: deque[Future[Made]] = deque()

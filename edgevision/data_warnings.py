@@ -1,4 +1,4 @@
-"""The findings of a data check as lines for people: what to mend, and what is merely worth knowing."""
+"""The findings of a data check as text: warnings about problems to fix, and notes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from .dataset import Dataset, Skipped
 
 TINY = 20
-"""A class with fewer pictures is learnt by heart rather than understood."""
+"""A class with fewer images is memorized instead of generalized."""
 IMBALANCE = 10.0
-"""Times that the largest class may have the pictures of the smallest."""
+"""Largest accepted ratio between the largest and the smallest class."""
 SMALL_SIDE = 32
-"""Pixels; a smaller picture shows next to nothing."""
+"""Smallest accepted side in pixels; a smaller image shows almost nothing."""
 
 
 def find_warnings(
@@ -25,7 +25,7 @@ def find_warnings(
     duplicates: Sequence[Duplicates],
     still: int,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Warnings and notes. ``still``: pictures of scenes that fill a class."""
+    """Return the warnings and the notes. ``still``: number of images of one scene that makes up most of a class."""
     counts = Counter(label for picture in pictures for label in picture.item.labels)
     warnings = [
         *_bad(bad),
@@ -39,23 +39,23 @@ def find_warnings(
 
 
 def _bad(bad: Sequence[Skipped]) -> list[str]:
-    return [f"{_count(len(bad), 'file')} cannot be used and will be skipped"] if bad else []
+    return [f"{_count(len(bad), 'unusable file')} will be skipped"] if bad else []
 
 
 def _classes(dataset: Dataset, counts: Counter[str]) -> list[str]:
     lines = []
     if len(dataset.classes) == 1 and not dataset.multilabel:
-        lines.append(f"one class only, {dataset.classes[0]!r}: there is nothing to tell it apart from")
+        lines.append(f"only one class, {dataset.classes[0]!r}; a classifier needs two")
     empty = [name for name in dataset.classes if counts[name] == 0]
     if empty:
-        lines.append(f"no usable picture in {_names(empty)}")
+        lines.append(f"no usable images in {_names(empty)}")
     tiny = [f"{name} ({counts[name]})" for name in dataset.classes if 0 < counts[name] < TINY]
     if tiny:
-        lines.append(f"fewer than {TINY} pictures in {_names(tiny)}")
+        lines.append(f"fewer than {TINY} images in {_names(tiny)}")
     sizes = [counts[name] for name in dataset.classes if counts[name]]
     if len(sizes) > 1 and max(sizes) > IMBALANCE * min(sizes):
         large, small = (pick(counts, key=lambda name: (counts[name], name)) for pick in (max, min))
-        lines.append(f"unbalanced: {large} has {counts[large]} pictures, {small} {counts[small]}")
+        lines.append(f"unbalanced classes: {large} has {counts[large]} images, {small} has {counts[small]}")
     return lines
 
 
@@ -65,11 +65,11 @@ def _copies(duplicates: Sequence[Duplicates]) -> list[str]:
     if leaks:
         splits = "/".join(sorted({str(item.split) for d in leaks for item in d.items}))
         lines.append(
-            f"leak: {_count(_pictures(leaks), 'picture')} in {splits} are copies of each other, first {_first(leaks)}"
+            f"leak: {_count(_pictures(leaks), 'image')} in {splits} are duplicates of each other, such as {_first(leaks)}"
         )
     mixed = [d for d in duplicates if d.across == "class" or (d.across == "split" and _labels(d) > 1)]
     if mixed:
-        lines.append(f"{_count(_pictures(mixed), 'picture')} under different labels are copies, first {_first(mixed)}")
+        lines.append(f"{_count(_pictures(mixed), 'duplicate image')} with different labels, such as {_first(mixed)}")
     return lines
 
 
@@ -77,7 +77,8 @@ def _still(still: int) -> list[str]:
     if not still:
         return []
     return [
-        f"{still} pictures show one scene that fills a class, as a camera that never moves does: scores on such a set flatter"
+        f"{still} images show one scene that makes up most of a class (a camera that never moves?); "
+        "scores on this data will be too high"
     ]
 
 
@@ -86,22 +87,22 @@ def _misnamed(pictures: Sequence[Picture]) -> list[str]:
     if not wrong:
         return []
     first = f"{wrong[0].item.path} is {wrong[0].kind.upper()}"
-    return [f"{_count(len(wrong), 'file')} with a wrong suffix (read all the same), first {first}"]
+    return [f"{_count(len(wrong), 'file')} with a wrong suffix (read anyway), such as {first}"]
 
 
 def _blank(pictures: Sequence[Picture]) -> list[str]:
     flat = [picture.item.path for picture in pictures if picture.flat]
     small = [picture.item.path for picture in pictures if min(picture.width, picture.height) < SMALL_SIDE]
-    lines = [f"{_count(len(flat), 'picture')} of one plain colour, first {flat[0]}"] if flat else []
+    lines = [f"{_count(len(flat), 'image')} with one plain color, such as {flat[0]}"] if flat else []
     if small:
-        lines.append(f"{_count(len(small), 'picture')} smaller than {SMALL_SIDE} pixels, first {small[0]}")
+        lines.append(f"{_count(len(small), 'image')} smaller than {SMALL_SIDE} pixels, such as {small[0]}")
     return lines
 
 
 def _within(duplicates: Sequence[Duplicates]) -> list[str]:
     same = [d for d in duplicates if d.across == "none"]
     return (
-        [f"{_count(_pictures(same), 'picture')} with copies of the same label: kept on one side of a split"]
+        [f"{_count(_pictures(same), 'image')} with duplicates of the same label; a split keeps them in one part"]
         if same
         else []
     )
@@ -112,7 +113,7 @@ def _unusual(pictures: Sequence[Picture]) -> list[str]:
     if not traits:
         return []
     listed = ", ".join(f"{count} {trait}" for trait, count in traits.most_common())
-    return [f"not plain 8-bit colour, read as such: {listed}"]
+    return [f"converted to 8-bit color: {listed}"]
 
 
 def _pictures(duplicates: Iterable[Duplicates]) -> int:
@@ -124,7 +125,7 @@ def _labels(duplicates: Duplicates) -> int:
 
 
 def _first(duplicates: Sequence[Duplicates]) -> str:
-    """Two of the copies that differ in split or label, so that a reader sees the fault at once."""
+    """Return two duplicates that differ in split or label, so that the problem is visible at once."""
     one = duplicates[0].items[0]
     other = next(i for i in duplicates[0].items if (i.split, i.labels) != (one.split, one.labels))
     return f"{one.path} = {other.path}"

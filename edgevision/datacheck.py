@@ -1,4 +1,4 @@
-"""What is wrong with a set of labelled pictures: damaged files, copies, leaks between splits, tiny classes."""
+"""The data check: damaged files, duplicates, leaks between splits, small classes."""
 
 from __future__ import annotations
 
@@ -29,76 +29,79 @@ Across = Literal["split", "class", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was found in one good picture."""
+    """Facts about one usable image."""
 
     item: Item
     width: int
-    """Pixels, upright."""
+    """Width of the upright image in pixels."""
     height: int
+    """Height of the upright image in pixels."""
     bytes: int
+    """Size of the file in bytes."""
     sha256: str
+    """sha256 of the file."""
     kind: str
-    """jpeg, png, webp, bmp or tiff, by content."""
+    """Format by content: jpeg, png, webp, bmp or tiff."""
     traits: tuple[str, ...]
-    """Of gray, cmyk, alpha, 16 bit."""
+    """Any of gray, cmyk, alpha and 16 bit."""
     flat: bool
-    """All one colour."""
+    """Whether the image has one plain color."""
 
     @property
     def misnamed(self) -> bool:
-        """Whether the suffix promises another kind than the content is."""
+        """Whether the suffix does not fit the content."""
         return formats.expected_kind(self.item.path) != self.kind
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Pictures that are copies of each other."""
+    """Images that are duplicates of each other."""
 
     kind: Literal["exact", "near"]
-    """The same bytes, or the same picture scaled, saved again or mirrored."""
+    """exact: the same bytes; near: the same image scaled, saved again or mirrored."""
     items: tuple[Item, ...]
     across: Across
-    """split: some in another split than others (a leak); class: under different labels; none."""
+    """split: in different splits (a leak); class: with different labels; none: neither."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {"kind": self.kind, "paths": [item.path for item in self.items], "across": self.across}
 
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """All that a check found."""
+    """The result of a data check."""
 
     dataset: Dataset
     pictures: tuple[Picture, ...]
-    """The good ones, in the order of their paths."""
+    """Usable images, sorted by path."""
     bad: tuple[Skipped, ...]
-    """Files that cannot be used, and why."""
+    """Unusable files, each with the reason."""
     duplicates: tuple[Duplicates, ...]
     groups: Mapping[str, str]
-    """Path to the name of its group; a picture without copies is in none."""
+    """Group of each path that has duplicates; other paths are absent."""
     warnings: tuple[str, ...]
-    """What should be mended, one line each."""
+    """Problems that should be fixed, one line each."""
     notes: tuple[str, ...]
-    """What is worth knowing and needs no mending."""
+    """Remarks that need no fix, one line each."""
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """The pictures that can be used."""
+        """The usable images."""
         return tuple(picture.item for picture in self.pictures)
 
     @property
     def fingerprint(self) -> str:
-        """Of the usable pictures and their labels."""
+        """sha256 of the usable images and their labels."""
         return fingerprint((picture.sha256, picture.item.labels) for picture in self.pictures)
 
     def counts(self) -> dict[str, int]:
-        """Usable pictures per class."""
+        """Return the number of usable images per class."""
         found = Counter(label for item in self.items for label in item.labels)
         return {name: found[name] for name in self.dataset.classes}
 
     def to_json(self) -> dict[str, Any]:
-        """``edgevision.data_check/1``."""
+        """Return the report in the schema ``edgevision.data_check/1``."""
         return {
             "schema": SCHEMA,
             "path": str(self.dataset.path),
@@ -120,7 +123,7 @@ class DataReport:
 
 
 def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> DataReport:
-    """Reads and decodes every picture once; ``step`` hears how many are done. Raises BadInput where none is good."""
+    """Read and decode every image once. ``step`` receives the number done. Raises BadInput if no image is usable."""
     pictures: list[Picture] = []
     thumbs: list[npt.NDArray[np.uint8]] = []
     bad: list[Skipped] = list(dataset.skipped)
@@ -134,7 +137,7 @@ def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
         step(done)
     if not pictures:
         raise BadInput(
-            f"{dataset.path}: not one of {len(dataset.items)} pictures can be read: {bad[-1].path}: {bad[-1].reason}"
+            f"none of the {len(dataset.items)} images in {dataset.path} can be read: {bad[-1].path}: {bad[-1].reason}"
         )
     alike = find_alike([p.sha256 for p in pictures], np.stack(thumbs), [p.item.labels for p in pictures])
     duplicates = _duplicates(pictures, alike)
@@ -161,16 +164,16 @@ def _inspect(item: Item) -> tuple[Picture, npt.NDArray[np.uint8]] | Skipped:
 
 
 def _reason(said: str, kind: str) -> str:
-    """What the decoder said; where the content is of another kind altogether, that says more."""
+    """Return the decoder's message, or a better one if the content has an unsupported format."""
     if kind == "text":
-        return "text, not a picture"
+        return "a text file, not an image"
     if kind in formats.READABLE or kind == "unknown":
         return said
-    return f"a {kind.upper()} file under another name, which cannot be read; save it as JPEG or PNG"
+    return f"the content is {kind.upper()}, which is not supported; save it as JPEG or PNG"
 
 
 def _duplicates(pictures: list[Picture], alike: Alike) -> tuple[Duplicates, ...]:
-    """The groups as copies: one entry for each set of equal files, one for each set that only looks the same."""
+    """Convert groups to duplicates: one entry per set of equal files and one per set of similar images."""
     found: list[Duplicates] = []
     for group in alike.groups:
         by_bytes: dict[str, list[Item]] = {}
@@ -192,7 +195,7 @@ def _duplicate(kind: Literal["exact", "near"], items: list[Item]) -> Duplicates:
 
 
 def _sizes(pictures: tuple[Picture, ...]) -> dict[str, dict[str, float]]:
-    """Smallest, median and largest; pixels and bytes."""
+    """Return minimum, median and maximum of width and height in pixels and of the file size in bytes."""
     measured = {
         "width": [p.width for p in pictures],
         "height": [p.height for p in pictures],

@@ -1,4 +1,4 @@
-"""Labelled pictures from class folders, train/val/test folders, a CSV, or a zip of any of these."""
+"""Labeled images from class folders, train/val/test folders, a CSV file, or a zip of any of these."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
     from .data import Frame
 
 BACKGROUND = "_background"
-"""The class of pictures that show none of the others; index 0 where it is there."""
+"""The class of images that show none of the other classes; index 0 if present."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is left out, and why."""
+    """A skipped file and the reason."""
 
     path: str
     reason: str
 
     def to_json(self) -> dict[str, str]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {"path": self.path, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One labelled picture, not yet read."""
+    """One labeled image that is not read yet."""
 
     path: str
-    """Relative to the folder, the CSV's folder or the zip; with forward slashes."""
+    """Path relative to the folder, the CSV's folder or the zip, with forward slashes."""
     labels: tuple[str, ...]
-    """One; or any number, none too, in a multi-label set."""
+    """One label; in a multi-label set any number, including none."""
     split: str | None
-    """train, val or test where the source says so."""
+    """train, val or test if the source assigns a split, else None."""
     source: Source = field(repr=False, compare=False)
 
     def data(self) -> bytes:
-        """The encoded picture. Raises MissingFile, BadPicture."""
+        """Read the encoded image. Raises MissingFile, BadPicture."""
         return self.source.read(self.path)
 
     def read(self) -> Frame:
-        """The decoded picture, upright, in BGR. Raises MissingFile, BadPicture."""
+        """Read and decode the image, upright, in BGR. Raises MissingFile, BadPicture."""
         from .pictures import decode
 
         return decode(self.data(), self.path)
@@ -58,48 +58,48 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Labelled pictures, in the order of their paths."""
+    """A set of labeled images, sorted by path."""
 
     path: Path
-    """What was opened."""
+    """Folder, CSV or zip that was opened."""
     layout: str
-    """How the labels were found, for people: class folders, train/val/test folders, CSV ..."""
+    """Human-readable origin of the labels: class folders, train/val/test folders, CSV ..."""
     items: tuple[Item, ...]
     classes: tuple[str, ...]
-    """Sorted, ``_background`` first; without it where pictures have several labels."""
+    """Sorted class names, ``_background`` first. A multi-label set does not contain ``_background``."""
     multilabel: bool
     skipped: tuple[Skipped, ...] = ()
-    """Files that are no pictures by their names, and names without files."""
+    """Files that are unusable by their names, and listed names without a file."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how the source was read."""
+    """Remarks for the user about how the source was read."""
 
     @property
     def fingerprint(self) -> str:
-        """Of contents and labels, whatever the files are called. Reads every file."""
+        """sha256 of contents and labels, independent of file names. Computing it reads every file."""
         return fingerprint((hashlib.sha256(item.data()).hexdigest(), item.labels) for item in self.items)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that the source itself makes, of train, val and test."""
+        """The splits that the source assigns, in the order train, val, test."""
         present = {item.split for item in self.items}
         return tuple(name for name in ("train", "val", "test") if name in present)
 
     def counts(self) -> dict[str, int]:
-        """Pictures per class."""
+        """Return the number of images per class."""
         found = Counter(label for item in self.items for label in item.labels)
         return {name: found[name] for name in self.classes}
 
     def in_split(self, name: str) -> tuple[Item, ...]:
-        """The items of one of the source's own splits."""
+        """Return the items of one of the source's splits."""
         return tuple(item for item in self.items if item.split == name)
 
     def require_trainable(self) -> None:
-        """Refuses what no classifier can learn from. Raises BadInput: one class, a class with one picture."""
+        """Check that a classifier can learn from this set. Raises BadInput for one class, or a class with a single image."""
         if len(self.classes) < 2 and not self.multilabel:
             name = self.classes[0]
             raise BadInput(
-                f"{self.path} has one class only, {name!r}: there is nothing to tell it apart from; "
-                f"add a second sub-folder, for example {BACKGROUND} with pictures of none of it"
+                f"{self.path} has only one class, {name!r}, and a classifier needs two; "
+                f"add a second subfolder, for example {BACKGROUND} with images that do not show it"
             )
         learn = [item for item in self.items if item.split != "test"]
         found = Counter(label for item in learn for label in item.labels)
@@ -107,14 +107,14 @@ class Dataset:
         if small:
             names = ", ".join(f"{name!r} ({found[name]})" for name in small[:5]) + (" ..." if len(small) > 5 else "")
             raise BadInput(
-                f"{self.path}: a class needs at least two pictures to learn from, better fifty; too few in {names}"
+                f"{self.path} has too few images to train on in {names}; add images: at least 2 per class, better 50"
             )
 
 
 def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
-    """Finds the labelled pictures of a folder, a zip or a CSV; reads none of them. Raises MissingFile, BadInput.
+    """Find the labeled images of a folder, a zip or a CSV without reading them. Raises MissingFile, BadInput.
 
-    ``label_map``: a CSV of ``name,label`` that renames classes, or gives single files their labels.
+    ``label_map``: a CSV of ``name,label`` that renames classes or labels single files.
     """
     path = Path(path)
     names = labels_csv.read_label_map(label_map) if label_map else {}
@@ -131,7 +131,7 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
 
 
 def open_unlabelled(path: Path) -> tuple[Item, ...]:
-    """All pictures of a folder or zip, whatever its folders are called. Raises MissingFile, BadInput."""
+    """Return all images of a folder or zip, ignoring folder names. Raises MissingFile, BadInput."""
     source = open_source(path)
     rows = arrange(source.files, source.folders).rows
     if not rows:
@@ -140,13 +140,13 @@ def open_unlabelled(path: Path) -> tuple[Item, ...]:
 
 
 def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:
-    """One sha256 for a set of (sha256 of the file, labels), in any order and under any names."""
+    """Return one sha256 for a set of (sha256 of the file, labels), independent of order and file names."""
     lines = sorted(f"{digest} {labels_csv.SEPARATOR.join(sorted(labels))}\n" for digest, labels in pictures)
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _label_csv(source: Source) -> str | None:
-    """The CSV of path,label at the top of a folder or zip (or in the one folder of a zip), if there is just one."""
+    """Return the path,label CSV at the top of a folder or zip, or in a zip's only folder, if there is exactly one."""
     tops = {name.partition("/")[0] for name in source.files}
     depth = 1 if len(tops) == 1 and isinstance(source, ZipSource) else 0
     top = [n for n in source.files if n.count("/") <= depth and n.lower().endswith(".csv")]
@@ -155,15 +155,15 @@ def _label_csv(source: Source) -> str | None:
 
 
 def _finish(path: Path, source: Source, layout: Layout, names: dict[str, str]) -> Dataset:
-    """Renames the labels, decides whether there are several a picture, sorts."""
+    """Create the dataset: rename the labels, sort, and detect whether images have several labels."""
     rows = sorted((_renamed(row, names) for row in layout.rows), key=lambda row: row.path)
     multilabel = any(len(row.labels) > 1 for row in rows)
     skipped = [Skipped(*pair) for pair in layout.skipped]
     if multilabel:
         rows = [replace(row, labels=tuple(name for name in row.labels if name != BACKGROUND)) for row in rows]
-    if not multilabel or layout.name != "CSV":  # only a CSV can say that a picture shows nothing
+    if not multilabel or layout.name != "CSV":  # only a CSV can state that an image shows none of the classes
         skipped += [
-            Skipped(row.path, "nothing says what it shows: not in a class folder, no label")
+            Skipped(row.path, "no label: neither in a class folder nor labeled in a CSV")
             for row in rows
             if not row.labels
         ]
@@ -185,14 +185,14 @@ def _renamed(row: labels_csv.Row, names: dict[str, str]) -> labels_csv.Row:
 
 
 def _nothing(path: Path, source: Source, loose: int) -> str:
-    """Why there is not a single labelled picture."""
+    """Return the message for a source without a single labeled image."""
     if loose:
         return (
-            f"{path} has {loose} pictures, but nothing says what they show: make one sub-folder per class, "
-            "or name their labels in a CSV of path,label (or in a --label-map CSV of name,label)"
+            f"{path} has {loose} images but no labels; make one subfolder per class, "
+            "or give the labels in a CSV of path,label (or in a --label-map CSV of name,label)"
         )
     if not source.files:
-        return f"{path} is empty; it should have one sub-folder per class, with pictures in each"
+        return f"{path} is empty; make one subfolder per class and put images into each"
     endings = Counter(PurePosixPath(name).suffix.lower() or "without a suffix" for name in source.files)
     common = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(3))
-    return f"{path} holds no pictures (.jpg, .png, .webp, .bmp, .tif), only other files: {common}"
+    return f"{path} contains no images (.jpg, .png, .webp, .bmp, .tif), only other files: {common}"

@@ -1,7 +1,8 @@
-"""Which pictures of a set are copies: the same bytes, or the same picture scaled, saved again or mirrored.
+"""Search for duplicate images: the same bytes, or the same image scaled, saved again or mirrored.
 
-Pairs are found by bands: hashes that differ in at most seven bits agree in one of their eight bytes, so only pictures
-that share a byte at the same place are compared: ten thousand take a second, not fifty million comparisons.
+Candidates are found by bands: hashes that differ in at most seven bits agree in at least one of their eight bytes, so
+only images that share a byte at the same position are compared. Ten thousand images take one second instead of fifty
+million comparisons.
 """
 
 from __future__ import annotations
@@ -21,27 +22,28 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 FILLS = 0.5
-"""A group with a larger share of a class cannot be kept on one side of a split."""
+"""A group with a larger fraction of a class cannot be kept in one part of a split."""
 _RUN = 0.05
-"""Share of its class in each of the runs that such a group is cut into."""
+"""Size of the runs that such a group is cut into, as a fraction of its class."""
 _ROWS, _PAIRS = 64, 8192
-"""Compared at a time: bounds the memory of a set in which everything is alike."""
+"""Rows and pairs compared at a time, which limits the memory for a set of similar images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """The pictures of a set, grouped."""
+    """The groups of duplicates in a dataset."""
 
     groups: tuple[tuple[int, ...], ...]
-    """Indices of two or more pictures each, sorted; by their bytes or by their looks."""
+    """Sorted indices of two or more images that are equal or look alike, per group."""
     still: int = 0
-    """Pictures of one scene that fills a class, as a camera that never moves makes it: cut into runs of neighbours."""
+    """Number of images in scenes that make up most of a class, as from a camera that never moves. Such a group is cut into
+    runs of neighbors."""
 
 
 def find_alike(digests: Sequence[str], thumbs: phash.Thumbs, labels: Sequence[tuple[str, ...]]) -> Alike:
-    """Groups of the same or nearly the same pictures, which come in the order of their paths.
+    """Group equal and nearly equal images. The images must be sorted by path.
 
-    ``thumbs``: uint8 (n, 32, 32), one a picture; ``digests``: of their files.
+    ``digests``: sha256 of each file; ``thumbs``: one thumbnail per image, uint8 (n, 32, 32).
     """
     same = _same_bytes(digests)
     first = np.array([indices[0] for indices in same], np.int64)
@@ -69,13 +71,13 @@ def _same_bytes(digests: Sequence[str]) -> list[list[int]]:
 
 
 def _runs(members: Indices, size: int) -> list[Indices]:
-    """Neighbours in the order of their paths, which is time for a camera's files: only the ends of runs leak."""
+    """Cut a group into runs of neighbors by path, which is by time for a camera. Only the ends of runs can leak."""
     length = max(1, int(size * _RUN))
     return [members[start : start + length] for start in range(0, len(members), length)]
 
 
 class _Linker:
-    """Joins pictures that are alike, bucket by bucket; pairs that are joined already cost nothing."""
+    """Join similar images, bucket by bucket. Pairs that are already joined are not compared again."""
 
     def __init__(self, thumbs: phash.Thumbs) -> None:
         self._thumbs = thumbs
@@ -84,7 +86,7 @@ class _Linker:
         self._group = np.arange(len(thumbs))
 
     def run(self) -> Indices:
-        """A number for each picture, the same for those that are linked, directly or through others."""
+        """Return a group number per image, the same for images that are linked directly or through others."""
         hashes = phash.hashes(self._thumbs[self._clear])
         for mirrored in (False, True):
             others = phash.hashes(self._thumbs[self._clear], mirrored=True) if mirrored else hashes
@@ -97,7 +99,7 @@ class _Linker:
         return self._group
 
     def _join(self, left: Indices, right: Indices, mirrored: bool) -> None:
-        """Compares pairs whose hashes are near, some at a time, and joins the groups of those that are alike."""
+        """Compare pairs with similar hashes, some at a time, and join the groups of pairs that look alike."""
         while len(left):
             apart = self._group[left] != self._group[right]
             left, right = left[apart], right[apart]
@@ -108,7 +110,7 @@ class _Linker:
             left, right = left[_PAIRS:], right[_PAIRS:]
 
     def _alike(self, left: Indices, right: Indices, mirrored: bool) -> tuple[Indices, Indices]:
-        """Those of the pairs that look the same: first by 64 means each, then pixel by pixel."""
+        """Return the pairs that look alike, compared first by 64 means and then pixel by pixel."""
         turn = slice(None, None, -1 if mirrored else 1)
         rough = np.abs(self._parts[left] - self._parts[right][:, :, turn]).max(axis=(1, 2)) <= phash.MAX_DIFFERENCE
         left, right = left[rough], right[rough]
@@ -117,7 +119,7 @@ class _Linker:
 
 
 def _bands(hashes: phash.Hashes, others: phash.Hashes) -> Iterator[tuple[Indices, Indices]]:
-    """The positions that share one byte at one place, place by place."""
+    """Yield the indices whose hashes share one byte, position by position."""
     for place in range(8):
         left, right = (np.ascontiguousarray(h).view(np.uint8).reshape(-1, 8)[:, place] for h in (hashes, others))
         order_left, order_right = np.argsort(left, kind="stable"), np.argsort(right, kind="stable")

@@ -1,4 +1,4 @@
-"""Which class of a model a folder's name means: by its label as it is written, loosely written, or by its number."""
+"""Matching of folder names to a model's classes: by exact label, by loosely written label, or by class number."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from .errors import nearest
 
 @dataclass(frozen=True, slots=True)
 class LabelMatch:
-    """Names and the classes they mean."""
+    """The result of matching names to classes."""
 
     index: dict[str, int]
-    """Name to class index, for the names that mean exactly one."""
+    """Class index of each name that matches exactly one class."""
     unknown: tuple[str, ...]
-    """Names that are no label."""
+    """Names that match no class."""
     ambiguous: tuple[tuple[str, tuple[int, ...]], ...]
-    """Names that several classes share, and which: ImageNet has two cranes."""
+    """Names that match several classes, with their indices: ImageNet has two classes called crane."""
 
     def problems(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """One line for the unknown names and one for the ambiguous."""
+        """Return one line about all unknown names and one about each of the first ambiguous names."""
         lines = []
         if self.unknown:
             hint = nearest(self.unknown[0], list(labels))
             some = "; ".join(self.unknown[:10]) + (
                 f" and {len(self.unknown) - 10} more" if len(self.unknown) > 10 else ""
             )
-            lines.append(f"no labels of the model, left out: {some}{hint} (--label-map CSV of name,label translates)")
+            lines.append(f"skipped classes that are not labels of the model: {some}{hint} (map them with --label-map)")
         for name, indices in self.ambiguous[:5]:
             which = " and ".join(map(str, indices))
             lines.append(
-                f"{name!r} is the label of the classes {which}, left out: give the number in a --label-map CSV"
+                f"skipped {name!r}: it is the label of classes {which}; give the class number in a --label-map CSV"
             )
         return tuple(lines)
 
 
 def match_labels(names: Iterable[str], labels: Sequence[str], classes: int) -> LabelMatch:
-    """Finds the class of each name; ``labels`` may be empty: then only the numbers 0 to ``classes`` - 1 are known."""
+    """Find the class of each name. Without ``labels``, only the numbers 0 to ``classes`` - 1 match."""
     exact, loose = _by_name(labels), _by_name([fold(label) for label in labels])
     first = _by_name([fold(label.partition(",")[0]) for label in labels])  # "tench, Tinca tinca"
     found: dict[str, int] = {}
@@ -57,7 +57,7 @@ def match_labels(names: Iterable[str], labels: Sequence[str], classes: int) -> L
 
 
 def fold(name: str) -> str:
-    """A name in either case, with spaces, hyphens or underscores, composed or decomposed, as one."""
+    """Normalize a name: ignore case, Unicode composition, and spaces versus hyphens and underscores."""
     text = unicodedata.normalize("NFC", name).casefold()
     return " ".join(text.replace("_", " ").replace("-", " ").split())
 

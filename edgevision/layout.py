@@ -1,4 +1,4 @@
-"""How a tree of files says what its pictures show: one folder per class, within train/, val/ and test/ or without."""
+"""Labels from a folder tree: one folder per class, directly or inside train/, val/ and test/."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ SPLIT_FOLDERS = {
     "testing": "test",
 }
 UNSORTED = "_unsure"
-"""Folder in which ``edgevision run --collect`` puts pictures that a person has to name."""
+"""Folder in which ``edgevision run --collect`` puts images that a person has to sort."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the names of files and folders alone say."""
+    """The labels and splits that the names of files and folders give."""
 
     name: str
-    """class folders, train/val/test folders, loose pictures or CSV."""
+    """Kind of the layout: class folders, train/val/test folders, images without labels, or CSV."""
     rows: tuple[Row, ...]
-    """No label where no folder gives one."""
+    """The images; one outside of any class folder has no label."""
     skipped: tuple[tuple[str, str], ...] = ()
-    """Path and reason."""
+    """Skipped files, each with its path and the reason."""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Pile:
-    """Files sorted into what can be used and what cannot."""
+    """Usable images, skipped files and notes, collected step by step."""
 
     rows: list[Row] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -47,12 +47,12 @@ class _Pile:
 
 
 def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
-    """The layout of a folder or zip with these files and folders (relative, forward slashes)."""
+    """Return the layout of a folder or zip from its relative file and folder names with forward slashes."""
     pile = _Pile()
     pictures = _pictures(files, pile)
     base = _wrapper(pictures)
     if base:
-        pile.notes.append(f"the classes are the sub-folders of {base}")
+        pile.notes.append(f"the class folders are in {base}")
     inner = [name.removeprefix(base) for name in pictures]
     splits = _split_folders(inner)
     for path, name in zip(pictures, inner, strict=True):
@@ -61,12 +61,12 @@ def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
     if splits:
         layout = "/".join(name for name in ("train", "val", "test") if name in splits.values()) + " folders"
     else:
-        layout = "class folders" if any(row.labels for row in pile.rows) else "loose pictures"
+        layout = "class folders" if any(row.labels for row in pile.rows) else "images without labels"
     return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes))
 
 
 def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> Layout:
-    """The layout that a CSV states: those of its rows whose files are there; ``name``: of the CSV. Raises BadInput."""
+    """Return the layout of a CSV called ``name``. Rows whose file is missing are skipped. Raises BadInput."""
     base = name.rpartition("/")[0]
     first: dict[str, Row] = {}
     found: list[Row] = []
@@ -76,19 +76,19 @@ def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> 
             _refuse_contradiction(first[row.path], row, name)
             continue
         if row.split not in (None, "train", "val", "test"):
-            raise BadInput(f"{name}, line {row.line}: the split must be train, val or test; it is {row.split!r}")
+            raise BadInput(f"{name}, line {row.line}: the split must be train, val or test, got {row.split!r}")
         where = f"{base}/{row.path}" if base else row.path
         if has(where):
             found.append(replace(row, path=where))
         else:
-            missing.append((row.path, f"no such file (line {row.line} of {name})"))
+            missing.append((row.path, f"file not found (line {row.line} of {name})"))
     return Layout("CSV", tuple(found), tuple(missing), _missing_note(missing, len(first), name))
 
 
 def _refuse_contradiction(first: Row, row: Row, name: str) -> None:
     if first.labels != row.labels:
         where = f"{name}, line {row.line}: {row.path}"
-        raise BadInput(f"{where} has other labels than in line {first.line}; write several as a|b")
+        raise BadInput(f"{where} has different labels in line {first.line}; write several labels as a|b")
 
 
 def _missing_note(missing: list[tuple[str, str]], total: int, name: str) -> tuple[str, ...]:
@@ -96,27 +96,29 @@ def _missing_note(missing: list[tuple[str, str]], total: int, name: str) -> tupl
         return ()
     some = ", ".join(path for path, _ in missing[:3]) + (" ..." if len(missing) > 3 else "")
     if len(missing) == total:
-        raise BadInput(f"none of the {total} files that {name} names is there; paths are relative to the CSV: {some}")
-    return (f"{name} names {len(missing)} of {total} files that are not there, left out: {some}",)
+        raise BadInput(f"none of the {total} files in {name} was found: {some}; give paths relative to the CSV")
+    return (f"skipped {len(missing)} of {total} files in {name} because they were not found: {some}",)
 
 
 def _pictures(files: Iterable[str], pile: _Pile) -> list[str]:
-    """The names that can be pictures. Pictures of a kind that cannot be read are named, other files counted."""
+    """Return the names with an image suffix. Unsupported image formats are listed as skipped, other files are counted."""
     found, other = [], Counter[str]()
     for name in files:
         suffix = PurePosixPath(name).suffix.lower()
         kind = SUFFIX_KIND.get(suffix)
         if has_control(name) or not _encodable(name):
-            pile.skipped.append((ascii(name)[1:-1], "the file's name is not readable text; rename it"))
+            pile.skipped.append(
+                (ascii(name)[1:-1], "invalid file name (control characters or invalid UTF-8); rename the file")
+            )
         elif kind in READABLE:
             found.append(name)
         elif kind:
-            pile.skipped.append((name, f"{kind.upper()} pictures cannot be read; save it as JPEG or PNG"))
+            pile.skipped.append((name, f"{kind.upper()} images are not supported; save it as JPEG or PNG"))
         else:
             other[suffix or "no suffix"] += 1
     if other:
         common = ", ".join(suffix for suffix, _ in other.most_common(4))
-        pile.notes.append(f"ignored {other.total()} files that are no pictures by their names ({common})")
+        pile.notes.append(f"ignored {other.total()} files that are not images ({common})")
     return found
 
 
@@ -129,7 +131,7 @@ def _encodable(name: str) -> bool:
 
 
 def _wrapper(pictures: list[str]) -> str:
-    """``photos/`` where everything lies in folders of this one folder: what packing a folder into a zip gives."""
+    """Return the prefix, such as ``photos/``, if all class folders are inside one folder, as in a zipped folder."""
     tops = {name.partition("/")[0] for name in pictures}
     if len(tops) != 1 or any(top.lower() in SPLIT_FOLDERS for top in tops):
         return ""
@@ -141,9 +143,9 @@ def _wrapper(pictures: list[str]) -> str:
 
 
 def _split_folders(names: list[str]) -> dict[str, str]:
-    """Folders that are splits, and which; empty where ``train`` is just a class among others.
+    """Return the split folders and their splits; empty if ``train`` is a class among others.
 
-    A split holds class folders, a class holds pictures: that tells the railway from the training set.
+    A split folder contains class folders and a class folder contains images. This tells a training set from trains.
     """
     deep = dict.fromkeys(name.partition("/")[0] for name in names if name.count("/") > 1)
     found = {top: SPLIT_FOLDERS[top.lower()] for top in deep if top.lower() in SPLIT_FOLDERS}
@@ -155,17 +157,17 @@ def _place(path: str, name: str, splits: dict[str, str], pile: _Pile) -> None:
     top, _, rest = name.partition("/")
     split = splits.get(top)
     if splits and split is None:
-        pile.skipped.append((path, "outside of " + ", ".join(f"{folder}/" for folder in splits)))
+        pile.skipped.append((path, "outside " + ", ".join(f"{folder}/" for folder in splits)))
         return
     label, slash, _ = (rest if split else name).partition("/")
     if slash and label == UNSORTED:
-        pile.skipped.append((path, "not sorted yet: move it into the folder of its class"))
+        pile.skipped.append((path, "not sorted yet; move it into the folder of its class"))
         return
     pile.rows.append(Row(path, (label,) if slash else (), split))
 
 
 def _note_empty_classes(folders: Iterable[str], base: str, splits: dict[str, str], pile: _Pile) -> None:
-    """A sub-folder without a picture is no class; a user who made it for one must be told."""
+    """Add a note about subfolders without images: they do not become classes, although the user may expect it."""
     used = {label for row in pile.rows for label in row.labels}
     depth = 2 if splits else 1
     inner = [name.removeprefix(base) for name in folders if name.startswith(base)]
@@ -173,8 +175,7 @@ def _note_empty_classes(folders: Iterable[str], base: str, splits: dict[str, str
     empty = sorted(named - used - set(splits))
     if used and empty:
         pile.notes.append(
-            "no pictures in the folder "
+            "ignored class folders without images: "
             + ", ".join(repr(name) for name in empty[:5])
             + (" ..." if len(empty) > 5 else "")
-            + ": no class"
         )

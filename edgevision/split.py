@@ -1,4 +1,4 @@
-"""Train, val and test: stratified, the same for the same seed, copies on one side, and recorded as split.csv."""
+"""Train/val/test splits: stratified, reproducible for a seed, with duplicates in one part, recorded as split.csv."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ from .labels_csv import Row, format_rows, parse_rows, read_text
 NAMES = ("train", "val", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 FILE = "split.csv"
-"""Name of the record within a run folder."""
+"""Name of the recorded split in a run folder."""
 _FIRST = ("train", "test", "val")
-"""Who gets a picture first of a class that has too few for all: without test there is no score."""
+"""Order in which parts get images of a class that has too few for all. Test comes before val: it gives the score."""
 _NO_LABEL = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which picture is learnt from, which chooses the best weights, and which gives the score."""
+    """The part of each image: train to learn from, val to select the best weights, test to measure the score."""
 
     rows: tuple[Row, ...]
-    """In the order of their paths; without a split: left out, because a copy is on the other side."""
+    """The images, sorted by path. One without a split is left out, because a duplicate is in val or test."""
     notes: tuple[str, ...] = ()
-    """What a user should know of it."""
+    """Remarks for the user."""
 
     def counts(self) -> dict[str, int]:
-        """Pictures in train, val and test."""
+        """Return the number of images in train, val and test."""
         found = Counter(row.split for row in self.rows)
         return {name: found[name] for name in NAMES}
 
     def speaks_of(self, dataset: Dataset) -> bool:
-        """Whether at least one of its pictures is in the data."""
+        """Return whether at least one image of the split is in the dataset."""
         return not {row.path for row in self.rows}.isdisjoint(item.path for item in dataset.items)
 
     def select(self, dataset: Dataset, name: str) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-        """The items of ``train``, ``val``, ``test`` or ``all``, and the paths that the data lacks. Raises BadInput."""
+        """Return the items of ``train``, ``val``, ``test`` or ``all``, and the paths missing in the data. Raises BadInput."""
         wanted = [row.path for row in self.rows if row.split == name or (name == "all" and row.split)]
         present = {item.path: item for item in dataset.items}
         found = tuple(present[path] for path in wanted if path in present)
         if not wanted:
-            raise BadInput(f"the recorded split has no {name} pictures; it has {_listed(self.counts())}")
+            raise BadInput(f"the recorded split has no {name} images; it has {_listed(self.counts())}")
         if not found:
             raise BadInput(
-                f"{dataset.path} has none of the {len(wanted)} {name} pictures of the recorded split, first {wanted[0]}"
+                f"{dataset.path} has none of the {len(wanted)} {name} images of the recorded split, such as {wanted[0]}"
             )
         return found, tuple(path for path in wanted if path not in present)
 
     def write_csv(self, path: Path) -> None:
-        """Writes path,label,split,group. Raises CannotWrite."""
+        """Write a CSV of path,label,split,group. Raises CannotWrite."""
         write_text(path, format_rows(list(self.rows)))
 
     @classmethod
     def read_csv(cls, path: Path) -> Split:
-        """Reads what ``write_csv`` wrote. Raises MissingFile, BadInput."""
+        """Read a file written by ``write_csv``. Raises MissingFile, BadInput."""
         rows = parse_rows(read_text(path), str(path))
         wrong = next((row for row in rows if row.split not in (None, *NAMES)), None)
         if wrong is not None:
-            raise BadInput(f"{path}, line {wrong.line}: the split must be train, val or test; it is {wrong.split!r}")
+            raise BadInput(f"{path}, line {wrong.line}: the split must be train, val or test, got {wrong.split!r}")
         return cls(tuple(rows))
 
 
@@ -74,13 +74,14 @@ def split(
     fractions: tuple[float, float, float] = FRACTIONS,
     report: DataReport | None = None,
 ) -> Split:
-    """Splits the usable pictures of a set; ``report``: its data check, made here if None. Raises BadInput.
+    """Split the usable images of a dataset. Raises BadInput.
 
-    Splits that the source makes itself stay; those it lacks are carved from its train. Pictures of train or val that have
-    a copy in a given test (or val) are left out, so that the score is of pictures never seen.
+    Splits assigned by the source are kept; missing ones are taken from its train part. Images of train or val with a
+    duplicate in an assigned test (or val) part are left out, so that the score is measured on unseen images.
+    ``report`` is the data check of the dataset; it is run here if None.
     """
     if any(part < 0 for part in fractions) or abs(sum(fractions) - 1) > 1e-6 or not fractions[0]:
-        raise BadInput(f"the parts of a split must add up to 1, with something to train on; they are {fractions}")
+        raise BadInput(f"the fractions of a split must add up to 1 with train above 0, got {fractions}")
     report = report or check(dataset)
     given = {item.path: item.split for item in report.items if item.split not in (None, "train")}
     left_out = _leaking(report, given)
@@ -96,7 +97,7 @@ def split(
 
 
 def _leaking(report: DataReport, given: Mapping[str, str | None]) -> set[str]:
-    """Pictures for training or choosing that have a copy in a part that the source itself set aside."""
+    """Return the train and val images that have a duplicate in a higher part assigned by the source."""
     rank = {None: 0, "val": 1, "test": 2}
     highest: dict[str, int] = defaultdict(int)
     for path, group in report.groups.items():
@@ -105,7 +106,7 @@ def _leaking(report: DataReport, given: Mapping[str, str | None]) -> set[str]:
 
 
 def _units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
-    """Pictures that must stay together."""
+    """Group the images that must stay in one part."""
     found: dict[str, list[Item]] = {}
     for item in pool:
         found.setdefault(groups.get(item.path) or f"/{item.path}", []).append(item)
@@ -113,9 +114,9 @@ def _units(pool: Sequence[Item], groups: Mapping[str, str]) -> list[list[Item]]:
 
 
 def _assign(units: list[list[Item]], parts: Mapping[str, float], seed: int) -> dict[str, str]:
-    """Path to split: rare labels first, each unit to the part that lacks most of them.
+    """Return the split of each path: rare labels first, each unit goes to the part that needs it most.
 
-    After K. Sechidis, G. Tsoumakas, I. Vlahavas, 2011, On the Stratification of Multi-Label Data (ECML PKDD).
+    Source: K. Sechidis, G. Tsoumakas, I. Vlahavas, 2011, On the Stratification of Multi-Label Data (ECML PKDD).
     """
     labels = [Counter(label for item in unit for label in item.labels or (_NO_LABEL,)) for unit in units]
     holders: dict[str, list[int]] = defaultdict(list)
@@ -137,32 +138,32 @@ def _assign(units: list[list[Item]], parts: Mapping[str, float], seed: int) -> d
 
 
 def _wanted(pictures: int, units: int, parts: Mapping[str, float]) -> dict[str, float]:
-    """How many pictures of a label each part should get; at least one, while there are enough different ones."""
+    """Return how many images of a label each part should get: at least one, if there are enough distinct images."""
     served = [name for name in _FIRST if name in parts][:units]
     others = {name: max(1.0, parts[name] * pictures) if name in served else 0.0 for name in parts if name != "train"}
     return {name: others.get(name, pictures - sum(others.values())) for name in parts}
 
 
 def _draw(path: str, seed: int) -> bytes:
-    """A picture's place in the draw: the same on every machine and in every version of Python and numpy."""
+    """Return the sort key of an image. It is the same on every machine and in every version of Python and numpy."""
     return hashlib.sha256(f"{seed}:{path}".encode("utf-8", "surrogateescape")).digest()
 
 
 def _left_out_note(left_out: set[str]) -> tuple[str, ...]:
     if not left_out:
         return ()
-    return (f"{len(left_out)} pictures have a copy in a part set aside for the score: left out, first {min(left_out)}",)
+    return (f"left out {len(left_out)} images that have a duplicate in val or test, such as {min(left_out)}",)
 
 
 def _lacking(rows: Sequence[Row], dataset: Dataset, fractions: tuple[float, float, float]) -> tuple[str, ...]:
-    """Classes that a part has no picture of."""
+    """Return a note for each part that lacks classes."""
     lines = []
     for name, part in zip(NAMES, fractions, strict=True):
         present = {label for row in rows if row.split == name for label in row.labels}
         absent = [label for label in dataset.classes if label not in present]
         if absent and (part or present):
             some = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
-            lines.append(f"no {name} picture of {some}: too few different pictures")
+            lines.append(f"no {name} images of {some}: too few distinct images")
     return tuple(lines)
 
 

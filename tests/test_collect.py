@@ -274,7 +274,7 @@ def test_the_command_collects_and_train_reads_it(data: Path, tmp_path: Path) -> 
         (folder / name / "1.png").write_bytes(pictures.encode_png(frame(1)))
     found = open_dataset(folder)
     assert found.classes == ("blue", "red")
-    assert [one.reason for one in found.skipped] == ["not sorted yet: move it into the folder of its class"]
+    assert [one.reason for one in found.skipped] == ["not sorted yet; move it into the folder of its class"]
 
 
 def test_a_folder_that_cannot_be_is_one_line(data: Path, tmp_path: Path) -> None:

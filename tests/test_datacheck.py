@@ -1,4 +1,4 @@
-"""What is wrong with a set of pictures: damage, kinds, copies, leaks, sizes of classes, and the command that tells."""
+"""The data check: damaged files, formats, duplicates, leaks, class sizes, and the command that reports them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from edgevision.duplicates import find_alike
 from edgevision.errors import BadInput
 from edgevision.pictures import decode, encode_jpeg, encode_png
 
-other_program_resize = cv2.resize  # noqa: TID251  # copies are made by other programs
+other_program_resize = cv2.resize  # noqa: TID251  # duplicates are made by other programs
 
 
 def drawn(seed: int, width: int = 160, height: int = 120) -> np.ndarray:
-    """A picture unlike those of other seeds: soft colour, a few shapes, a little grain; RGB."""
+    """Draw an RGB image unlike those of other seeds: soft colors, a few shapes, a little grain."""
     rng = np.random.default_rng(seed)
     picture = other_program_resize(
         rng.integers(0, 256, (5, 6, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC
@@ -61,9 +61,9 @@ def classes(root: Path, count: int = 24, names: tuple[str, ...] = ("cat", "dog")
 
 
 def flat_cmyk(levels: list[tuple[int, int, int, int]]) -> bytes:
-    """A CMYK JPEG of 8x8 blocks side by side, each of one colour (cyan, magenta, yellow, black, 0 is no ink).
+    """Encode a CMYK JPEG of 8x8 blocks side by side, each of one color (cyan, magenta, yellow, black; 0 is no ink).
 
-    Baseline, Adobe's inverted values, DC coefficients alone with a quantizer of 8, one AC code: end of block.
+    Baseline, with Adobe's inverted values, only DC coefficients with a quantizer of 8, and one AC code: end of block.
     """
     counts, values = (0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0), bytes(range(12))
     codes, code, place = {}, 0, 0
@@ -105,7 +105,7 @@ def flat_cmyk(levels: list[tuple[int, int, int, int]]) -> bytes:
 
 
 def png(bits: int, color: int, channels: int, side: int = 40) -> bytes:
-    """A PNG written byte by byte: a ramp of ``bits`` 8 or 16, of PNG's colour type."""
+    """Write a PNG byte by byte: a ramp of 8 or 16 ``bits`` with the given PNG color type."""
     row = (
         np.tile(np.linspace(0, 2**bits - 1, side)[:, None], (1, channels))
         .astype(">u2" if bits == 16 else "u1")
@@ -133,7 +133,7 @@ ALPHA = np.dstack([drawn(2), GRAY])
 INKS = [(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0), (0, 0, 0, 255), (40, 80, 120, 60)] * 8
 
 
-def test_cmyk_jpeg_is_read_as_what_it_shows() -> None:
+def test_cmyk_jpeg_is_read_in_its_colors() -> None:
     row = decode(flat_cmyk(INKS), "x").pixels[4, 4::8][:6, ::-1].astype(int)
     wanted = [(255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0), (0, 0, 0)]
     assert np.abs(row[:5] - wanted).max() <= 3
@@ -164,13 +164,13 @@ def test_cmyk_jpeg_is_read_as_what_it_shows() -> None:
         (b"", "unknown", ()),
     ],
 )
-def test_kinds_and_traits(data: bytes, kind: str, traits: tuple[str, ...]) -> None:
+def test_formats_and_traits_are_detected(data: bytes, kind: str, traits: tuple[str, ...]) -> None:
     found = formats.sniff(data)
     assert (found.kind, found.traits) == (kind, traits)
 
 
 @given(st.sampled_from([jpeg(drawn(1, 20, 20)), png(16, 6, 4, 8), flat_cmyk(INKS), encoded(".tiff", GRAY)]), st.data())
-def test_sniffing_never_fails(data: bytes, draw: st.DataObject) -> None:
+def test_format_detection_never_fails(data: bytes, draw: st.DataObject) -> None:
     changed = bytearray(data[: draw.draw(st.integers(0, min(len(data), 300)))])
     for _ in range(draw.draw(st.integers(0, 6))):
         if changed:
@@ -178,7 +178,7 @@ def test_sniffing_never_fails(data: bytes, draw: st.DataObject) -> None:
     formats.sniff(bytes(changed))
 
 
-def test_a_clean_set_has_nothing_to_mend(tmp_path: Path) -> None:
+def test_clean_dataset_has_no_warnings(tmp_path: Path) -> None:
     report = look_at(classes(tmp_path))
     assert report.warnings == () and report.bad == () and report.duplicates == () and report.groups == {}
     assert report.counts() == {"cat": 24, "dog": 24}
@@ -186,7 +186,7 @@ def test_a_clean_set_has_nothing_to_mend(tmp_path: Path) -> None:
     assert report.to_json()["sizes"]["width"] == {"min": 160, "median": 160.0, "max": 160}
 
 
-def test_bad_files_are_listed_and_skipped(tmp_path: Path) -> None:
+def test_unusable_files_are_listed_and_skipped(tmp_path: Path) -> None:
     classes(tmp_path)
     put(tmp_path / "cat/cut.jpg", jpeg(drawn(1))[:900])
     put(tmp_path / "cat/empty.png", b"")
@@ -198,14 +198,14 @@ def test_bad_files_are_listed_and_skipped(tmp_path: Path) -> None:
     assert reasons == {
         "cat/cut.jpg": "the JPEG is truncated",
         "cat/empty.png": "the file is empty",
-        "cat/page.jpg": "text, not a picture",
-        "dog/phone.jpg": "a HEIC file under another name, which cannot be read; save it as JPEG or PNG",
-        "dog/still.gif": "GIF pictures cannot be read; save it as JPEG or PNG",
+        "cat/page.jpg": "a text file, not an image",
+        "dog/phone.jpg": "the content is HEIC, which is not supported; save it as JPEG or PNG",
+        "dog/still.gif": "GIF images are not supported; save it as JPEG or PNG",
     }
-    assert len(report.items) == 48 and "5 files cannot be used" in report.warnings[0]
+    assert len(report.items) == 48 and "5 unusable files" in report.warnings[0]
 
 
-def test_unusual_pictures_are_read_and_counted(tmp_path: Path) -> None:
+def test_special_formats_are_read_and_counted(tmp_path: Path) -> None:
     classes(tmp_path)
     put(tmp_path / "cat/ink.jpg", flat_cmyk(INKS))
     put(tmp_path / "cat/deep.png", png(16, 2, 3))
@@ -215,7 +215,7 @@ def test_unusual_pictures_are_read_and_counted(tmp_path: Path) -> None:
     assert report.bad == () and report.to_json()["traits"] == {"cmyk": 1, "16 bit": 1, "gray": 1, "alpha": 1}
 
 
-def test_wrong_suffix_is_told_and_read(tmp_path: Path) -> None:
+def test_wrong_suffix_is_reported_and_the_image_read(tmp_path: Path) -> None:
     classes(tmp_path)
     put(tmp_path / "cat/really.jpg", encode_png(Frame(drawn(77), "RGB")))
     report = look_at(tmp_path)
@@ -236,7 +236,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("way", COPIES)
-def test_near_copies_are_found(tmp_path: Path, way: str) -> None:
+def test_near_duplicates_are_found(tmp_path: Path, way: str) -> None:
     classes(tmp_path)
     for seed in (3, 1007):
         put(tmp_path / "cat" / f"copy{seed}.jpg", COPIES[way](drawn(seed)))
@@ -246,12 +246,10 @@ def test_near_copies_are_found(tmp_path: Path, way: str) -> None:
         ("near", ("cat/003.jpg", "cat/copy3.jpg"), "none"),
         ("near", ("cat/copy1007.jpg", "dog/007.jpg"), "class"),
     }
-    assert any(
-        "under different labels" in line and "cat/copy1007.jpg = dog/007.jpg" in line for line in report.warnings
-    )
+    assert any("with different labels" in line and "cat/copy1007.jpg = dog/007.jpg" in line for line in report.warnings)
 
 
-def test_leaks_across_splits(tmp_path: Path) -> None:
+def test_leaks_across_splits_are_reported(tmp_path: Path) -> None:
     classes(tmp_path / "train")
     classes(tmp_path / "test", 3, ("cat",))
     report = look_at(tmp_path)
@@ -259,10 +257,10 @@ def test_leaks_across_splits(tmp_path: Path) -> None:
         {"kind": "exact", "paths": [f"test/cat/{n:03}.jpg", f"train/cat/{n:03}.jpg"], "across": "split"}
         for n in range(3)
     ]
-    assert any(line.startswith("leak: 6 pictures in test/train") for line in report.warnings)
+    assert any(line.startswith("leak: 6 images in test/train") for line in report.warnings)
 
 
-def test_groups_hold_exact_and_near_copies_together(tmp_path: Path) -> None:
+def test_groups_join_exact_and_near_duplicates(tmp_path: Path) -> None:
     classes(tmp_path)
     put(tmp_path / "cat/a.jpg", jpeg(drawn(5)))
     put(tmp_path / "cat/b.jpg", COPIES["smaller"](drawn(5)))
@@ -271,29 +269,29 @@ def test_groups_hold_exact_and_near_copies_together(tmp_path: Path) -> None:
     assert set(report.groups) == {"cat/005.jpg", "cat/a.jpg", "cat/b.jpg"} and len(set(report.groups.values())) == 1
 
 
-def test_tiny_and_unbalanced_classes(tmp_path: Path) -> None:
+def test_small_and_unbalanced_classes_are_reported(tmp_path: Path) -> None:
     classes(tmp_path, 60, ("cat",))
     classes(tmp_path, 5, ("ant",))
     for n in range(5):
         put(tmp_path / "ant" / f"{n:03}.jpg", jpeg(drawn(5000 + n)))
     lines = look_at(tmp_path).warnings
-    assert lines == ("fewer than 20 pictures in ant (5)", "unbalanced: cat has 60 pictures, ant 5")
+    assert lines == ("fewer than 20 images in ant (5)", "unbalanced classes: cat has 60 images, ant has 5")
 
 
-def test_plain_and_tiny_pictures(tmp_path: Path) -> None:
+def test_plain_and_small_images_are_reported(tmp_path: Path) -> None:
     classes(tmp_path)
     for n in range(3):
         put(tmp_path / "cat" / f"plain{n}.png", encode_png(Frame(np.full((50, 50, 3), 40 + 60 * n, np.uint8), "RGB")))
     put(tmp_path / "dog/small.png", encode_png(Frame(drawn(5, 20, 30), "RGB")))
     report = look_at(tmp_path)
     assert report.warnings == (
-        "3 pictures of one plain colour, first cat/plain0.png",
-        "1 picture smaller than 32 pixels, first dog/small.png",
+        "3 images with one plain color, such as cat/plain0.png",
+        "1 image smaller than 32 pixels, such as dog/small.png",
     )
-    assert report.duplicates == ()  # nothing to compare in plain pictures
+    assert report.duplicates == ()  # plain images have nothing to compare
 
 
-def test_a_still_camera_does_not_make_one_group(tmp_path: Path) -> None:
+def test_still_camera_does_not_give_one_group(tmp_path: Path) -> None:
     scene = drawn(1)
     for n in range(60):
         grain = np.random.default_rng(n).normal(0, 3, scene.shape)
@@ -302,16 +300,16 @@ def test_a_still_camera_does_not_make_one_group(tmp_path: Path) -> None:
     for n in range(30):
         put(tmp_path / "other" / f"{n:03}.jpg", jpeg(drawn(900 + n)))
     report = look_at(tmp_path)
-    assert any(line.startswith("60 pictures show one scene") for line in report.warnings)
+    assert any(line.startswith("60 images show one scene") for line in report.warnings)
     assert max(len(d.items) for d in report.duplicates) <= 3
     neighbours = [[int(item.path[-7:-4]) for item in d.items] for d in report.duplicates]
     assert all(run == list(range(run[0], run[0] + len(run))) for run in neighbours)
 
 
-def test_no_good_picture_is_one_line(tmp_path: Path) -> None:
+def test_no_usable_image_gives_a_one_line_error(tmp_path: Path) -> None:
     for name in ("a", "b"):
         put(tmp_path / name / "1.jpg", b"text")
-    with pytest.raises(BadInput, match="not one of 2 pictures can be read"):
+    with pytest.raises(BadInput, match="none of the 2 images in"):
         look_at(tmp_path)
 
 
@@ -327,7 +325,7 @@ def brute_force(thumbs: np.ndarray) -> set[tuple[int, int]]:
     return found
 
 
-def test_search_by_bands_finds_what_comparing_all_finds() -> None:
+def test_search_by_bands_equals_comparing_all_pairs() -> None:
     rng = np.random.default_rng(0)
     base = [phash.thumbnail(Frame(drawn(n), "RGB")).astype(int) for n in range(40)]
     noisy = [b + rng.normal(0, s, b.shape) for b in base for s in (6, 14, 22, 30)]
@@ -342,7 +340,7 @@ def test_search_by_bands_finds_what_comparing_all_finds() -> None:
     assert all(group.get(a, -1) == group.get(b, -2) for a, b in pairs)
     reachable = {frozenset(pair) for pair in pairs}
     for members in {n: [i for i in group if group[i] == n] for n in set(group.values())}.values():
-        # Each group is connected by the pairs, and by nothing else.
+        # Each group is connected by the pairs and by nothing else.
         seen, todo = {members[0]}, [members[0]]
         while todo:
             one = todo.pop()
@@ -352,12 +350,12 @@ def test_search_by_bands_finds_what_comparing_all_finds() -> None:
         assert seen == set(members)
 
 
-def test_mirrored_hash_is_the_hash_of_the_mirrored_picture() -> None:
+def test_mirrored_hash_is_the_hash_of_the_mirrored_image() -> None:
     thumbs = np.stack([phash.thumbnail(Frame(drawn(n), "RGB")) for n in range(20)])
     assert np.array_equal(phash.hashes(thumbs, mirrored=True), phash.hashes(np.ascontiguousarray(thumbs[:, :, ::-1])))
 
 
-def test_parts_bound_the_differences() -> None:
+def test_block_means_bound_the_differences() -> None:
     rng = np.random.default_rng(3)
     left, right = rng.integers(0, 256, (2, 50, 32, 32), np.uint8)
     rough = np.abs(phash.parts(left) - phash.parts(right)).max(axis=(1, 2))
@@ -369,15 +367,15 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_command(tmp_path: Path) -> None:
+def test_command_reports_warnings_and_exits_with_3_if_strict(tmp_path: Path) -> None:
     classes(tmp_path / "p")
     assert run(str(tmp_path / "p"), "--strict").returncode == 0
     put(tmp_path / "p/cat/cut.jpg", jpeg(drawn(1))[:900])
     put(tmp_path / "p/dog/copy.jpg", jpeg(drawn(3)))
     shown = run(str(tmp_path / "p"))
     assert shown.returncode == 0 and shown.stderr == ""
-    assert "left out: cat/cut.jpg: the JPEG is truncated" in shown.stdout
-    assert "copies (exact, under different labels): cat/003.jpg, dog/copy.jpg" in shown.stdout
+    assert "skipped: cat/cut.jpg: the JPEG is truncated" in shown.stdout
+    assert "duplicates (exact, with different labels): cat/003.jpg, dog/copy.jpg" in shown.stdout
     assert shown.stdout.strip().splitlines()[-1] == f"next: edgevision train {tmp_path / 'p'}"
     strict = run(str(tmp_path / "p"), "--strict", "--json")
     assert strict.returncode == 3 and len(strict.stderr.strip().splitlines()) == 1
@@ -389,12 +387,12 @@ def test_command(tmp_path: Path) -> None:
     assert len(record["warnings"]) == 2
 
 
-def test_command_on_nothing_is_one_line(tmp_path: Path) -> None:
+def test_command_on_an_empty_folder_gives_a_one_line_error(tmp_path: Path) -> None:
     done = run(str(tmp_path))
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("edgevision: error: ") and len(done.stderr.strip().splitlines()) == 1
 
 
-def test_real_photos(shared: Path) -> None:
+def test_real_photos_have_no_warnings(shared: Path) -> None:
     report = look_at(shared / "data" / "cats_and_dogs")
     assert report.warnings == () and len(report.items) == 2500 and report.duplicates == ()

@@ -1,4 +1,4 @@
-"""Finding labelled pictures: folders, splits, CSVs, zips, and one clear line for each thing that is none of these."""
+"""Labeled images from folders, splits, CSVs and zips, and a clear one-line error for anything else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def listed(dataset: Dataset) -> list[tuple[str, tuple[str, ...], str | None]]:
 CLASSES = ("dog/1.jpg", "cat/2.png", "cat/deep/3.webp")
 
 
-def test_class_folders(tmp_path: Path) -> None:
+def test_class_folders_give_the_labels(tmp_path: Path) -> None:
     found = open_dataset(fill(tmp_path, *CLASSES, "cat/notes.txt", ".hidden/x.jpg", "cat/._y.jpg"))
     assert listed(found) == [
         ("cat/2.png", ("cat",), None),
@@ -55,10 +55,10 @@ def test_class_folders(tmp_path: Path) -> None:
     assert found.classes == ("cat", "dog") and not found.multilabel and found.layout == "class folders"
     assert found.counts() == {"cat": 2, "dog": 1}
     assert found.items[0].read().pixels.shape == (8, 8, 3)
-    assert any("1 files that are no pictures" in line and ".txt" in line for line in found.notes)
+    assert any("1 files that are not images" in line and ".txt" in line for line in found.notes)
 
 
-def test_background_comes_first(tmp_path: Path) -> None:
+def test_background_is_the_first_class(tmp_path: Path) -> None:
     assert open_dataset(fill(tmp_path, "Zebra/1.jpg", f"{BACKGROUND}/1.jpg", "ant/1.jpg")).classes == (
         BACKGROUND,
         "Zebra",
@@ -67,41 +67,41 @@ def test_background_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "testing"), ("train", "test")])
-def test_split_folders(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_split_folders_give_the_splits(tmp_path: Path, names: tuple[str, ...]) -> None:
     found = open_dataset(fill(tmp_path, *(f"{name}/{label}/1.jpg" for name in names for label in ("a", "b"))))
     assert found.classes == ("a", "b")
     assert found.splits == (("train", "val", "test") if len(names) == 3 else ("train", "test"))
     assert [item.labels for item in found.in_split("test")] == [("a",), ("b",)]
 
 
-def test_train_may_be_a_class(tmp_path: Path) -> None:
+def test_train_can_be_a_class(tmp_path: Path) -> None:
     found = open_dataset(fill(tmp_path, "car/1.jpg", "train/1.jpg", "test/1.jpg"))
     assert found.classes == ("car", "test", "train") and found.splits == ()
 
 
-def test_pictures_beside_the_splits_are_named(tmp_path: Path) -> None:
+def test_images_outside_the_split_folders_are_skipped(tmp_path: Path) -> None:
     found = open_dataset(fill(tmp_path, "train/a/1.jpg", "test/a/1.jpg", "spare/a/1.jpg"))
-    assert [(one.path, one.reason) for one in found.skipped] == [("spare/a/1.jpg", "outside of test/, train/")]
+    assert [(one.path, one.reason) for one in found.skipped] == [("spare/a/1.jpg", "outside test/, train/")]
 
 
-def test_a_loose_picture_does_not_make_a_class_of_a_split(tmp_path: Path) -> None:
+def test_image_directly_in_a_split_folder_is_skipped(tmp_path: Path) -> None:
     found = open_dataset(fill(tmp_path, "train/a/1.jpg", "train/loose.jpg", "test/a/1.jpg"))
     assert found.classes == ("a",) and [one.path for one in found.skipped] == ["train/loose.jpg"]
 
 
-def test_names_in_any_language(tmp_path: Path) -> None:
+def test_names_may_be_in_any_language(tmp_path: Path) -> None:
     found = open_dataset(fill(tmp_path, "猫\u3000科/写真 1.jpg", "Vögel/ä\u00a0b.jpg", "bad\nname/1.jpg"))
     assert found.classes == ("Vögel", "猫\u3000科")
     assert [one.path for one in found.skipped] == ["bad\\nname/1.jpg"]
 
 
-def test_empty_class_folder_is_told(tmp_path: Path) -> None:
+def test_empty_class_folder_is_reported(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.jpg", "b/1.jpg")
     (tmp_path / "birds").mkdir()
     assert any("'birds'" in line for line in open_dataset(tmp_path).notes)
 
 
-def test_csv_relative_to_itself(tmp_path: Path) -> None:
+def test_csv_paths_are_relative_to_the_csv(tmp_path: Path) -> None:
     fill(tmp_path, "pictures/1.jpg", "pictures/2.jpg")
     (tmp_path / "labels.csv").write_text(
         "\ufeffpath,label\r\n./pictures/1.jpg,cat\r\n\r\npictures\\2.jpg,dog\r\n", encoding="utf-8"
@@ -111,7 +111,7 @@ def test_csv_relative_to_itself(tmp_path: Path) -> None:
     assert found.items[0].read().width == 8
 
 
-def test_csv_without_header_and_with_columns_of_a_split(tmp_path: Path) -> None:
+def test_csv_without_a_header_and_with_split_columns(tmp_path: Path) -> None:
     fill(tmp_path, "1.jpg", "2.jpg")
     (tmp_path / "plain.csv").write_text("1.jpg,cat\n2.jpg,dog\n")
     assert open_dataset(tmp_path / "plain.csv").classes == ("cat", "dog")
@@ -119,7 +119,7 @@ def test_csv_without_header_and_with_columns_of_a_split(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "split.csv").splits == ("train", "test")
 
 
-def test_multilabel_csv(tmp_path: Path) -> None:
+def test_csv_with_several_labels_per_image(tmp_path: Path) -> None:
     fill(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
     (tmp_path / "m.csv").write_text(f"path,label\n1.jpg,cat|dog\n2.jpg,dog | dog\n3.jpg,\n4.jpg,{BACKGROUND}\n")
     found = open_dataset(tmp_path / "m.csv")
@@ -127,19 +127,21 @@ def test_multilabel_csv(tmp_path: Path) -> None:
     assert [item.labels for item in found.items] == [("cat", "dog"), ("dog",), (), ()]
 
 
-def test_csv_with_missing_files_lists_them(tmp_path: Path) -> None:
+def test_missing_files_of_a_csv_are_listed(tmp_path: Path) -> None:
     fill(tmp_path, "1.jpg")
     (tmp_path / "m.csv").write_text("path,label\n1.jpg,cat\ngone.jpg,dog\nlost.jpg,dog\n")
     found = open_dataset(tmp_path / "m.csv")
     assert [one.to_json() for one in found.skipped] == [
-        {"path": "gone.jpg", "reason": "no such file (line 3 of m.csv)"},
-        {"path": "lost.jpg", "reason": "no such file (line 4 of m.csv)"},
+        {"path": "gone.jpg", "reason": "file not found (line 3 of m.csv)"},
+        {"path": "lost.jpg", "reason": "file not found (line 4 of m.csv)"},
     ]
-    assert any("2 of 3 files that are not there, left out: gone.jpg, lost.jpg" in line for line in found.notes)
+    assert any(
+        "skipped 2 of 3 files in m.csv because they were not found: gone.jpg, lost.jpg" in line for line in found.notes
+    )
 
 
 @pytest.mark.parametrize("base", ["", "photos/"])
-def test_zip_of_each(tmp_path: Path, base: str) -> None:
+def test_zip_of_each_layout(tmp_path: Path, base: str) -> None:
     plain = open_dataset(pack(tmp_path / "c.zip", *(base + name for name in CLASSES), "__MACOSX/cat/._2.png"))
     assert plain.classes == ("cat", "dog") and len(plain.items) == 3
     assert plain.items[0].read().height == 8
@@ -153,7 +155,7 @@ def test_zip_of_each(tmp_path: Path, base: str) -> None:
     assert [one.path for one in table.skipped] == ["../x/2.jpg"]
 
 
-def test_fingerprint_is_of_contents_and_labels(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_contents_and_labels(tmp_path: Path) -> None:
     folder = open_dataset(fill(tmp_path / "f", "a/1.jpg", "b/2.jpg"))
     zipped = open_dataset(pack(tmp_path / "z.zip", "photos/a/8.jpg", "photos/b/9.jpg"))
     assert folder.fingerprint == zipped.fingerprint
@@ -162,12 +164,12 @@ def test_fingerprint_is_of_contents_and_labels(tmp_path: Path) -> None:
     assert open_dataset(tmp_path / "f").fingerprint != zipped.fingerprint
 
 
-def test_names_in_a_zip_never_mean_a_place_outside(tmp_path: Path) -> None:
+def test_zip_entries_cannot_lead_outside(tmp_path: Path) -> None:
     names = ("../a/1.jpg", "/b/1.jpg", "c\\..\\1.jpg", "d/1.jpg", "e/1.jpg", "f/../1.jpg")
     assert [item.path for item in open_dataset(pack(tmp_path / "z.zip", *names)).items] == ["d/1.jpg", "e/1.jpg"]
 
 
-def test_what_a_zip_unpacks_to_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpacked_size_of_a_zip_entry_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a/1.jpg", bytes(100_000))
         file.writestr("b/1.jpg", PNG)
@@ -178,7 +180,7 @@ def test_what_a_zip_unpacks_to_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     assert small.data() == PNG
 
 
-def test_encrypted_zip_entry_is_one_line(tmp_path: Path) -> None:
+def test_encrypted_zip_entry_is_refused(tmp_path: Path) -> None:
     data = bytearray(pack(tmp_path / "z.zip", "a/1.jpg", "b/1.jpg").read_bytes())
     at = data.find(b"PK\x01\x02")
     data[at + 8] |= 1  # the flag in the central directory
@@ -187,7 +189,7 @@ def test_encrypted_zip_entry_is_one_line(tmp_path: Path) -> None:
         open_dataset(tmp_path / "z.zip").items[0].data()
 
 
-def test_label_map_renames_classes_and_names_files(tmp_path: Path) -> None:
+def test_label_map_renames_classes_and_labels_files(tmp_path: Path) -> None:
     names = tmp_path / "map.csv"
     names.write_text("n01,tench\nn02/2.jpg,shark|fish\n")
     found = open_dataset(fill(tmp_path / "d", "n01/1.jpg", "n02/2.jpg"), names)
@@ -197,7 +199,7 @@ def test_label_map_renames_classes_and_names_files(tmp_path: Path) -> None:
     assert flat.classes == ("shark", "tench") and [one.path for one in flat.skipped] == ["3.jpg"]
 
 
-def test_unlabelled_pictures(tmp_path: Path) -> None:
+def test_unlabeled_images_are_found(tmp_path: Path) -> None:
     assert [item.path for item in open_unlabelled(fill(tmp_path, "1.jpg", "x/2.jpg"))] == ["1.jpg", "x/2.jpg"]
 
 
@@ -241,33 +243,33 @@ def damaged_zip(root: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (empty, "is empty; it should have one sub-folder per class"),
-        (text, "holds no pictures .* only other files: 3 .txt"),
-        (flat, "has 2 pictures, but nothing says what they show"),
+        (empty, "is empty; make one subfolder per class"),
+        (text, "contains no images .* only other files: 3 .txt"),
+        (flat, "has 2 images but no labels"),
         (csv(""), "l.csv is empty"),
         (csv("name;class\n1.jpg;cat\n"), "the first line must be path,label"),
-        (csv("path,label\n,cat\n"), "line 2: no path"),
-        (csv("path,label\na.jpg,cat\nb.jpg,cat\n"), "none of the 2 files that l.csv names is there.*a.jpg, b.jpg"),
-        (csv("path,label\n1.jpg,cat\n1.jpg,dog\n"), "line 3: 1.jpg has other labels than in line 2"),
-        (csv("path,label,split\n1.jpg,cat,holdout\n"), "line 2: the split must be train, val or test; it is 'holdout'"),
-        (csv("path,label\n1.jpg,\n"), "nothing says what they show"),
-        (csv('path,label\n"1\n.jpg",cat\n'), "a line break or another control character"),
-        (damaged_zip, "neither a folder, nor a zip, nor a CSV"),
-        (lambda root: root / "absent", "no such folder, zip or CSV of pictures"),
-        (lambda root: root / "absent.csv", "no such CSV"),
+        (csv("path,label\n,cat\n"), "line 2: the path is missing"),
+        (csv("path,label\na.jpg,cat\nb.jpg,cat\n"), "none of the 2 files in l.csv was found: a.jpg, b.jpg"),
+        (csv("path,label\n1.jpg,cat\n1.jpg,dog\n"), "line 3: 1.jpg has different labels in line 2"),
+        (csv("path,label,split\n1.jpg,cat,holdout\n"), "line 2: the split must be train, val or test, got 'holdout'"),
+        (csv("path,label\n1.jpg,\n"), "has 1 images but no labels"),
+        (csv('path,label\n"1\n.jpg",cat\n'), "line breaks and control characters are not allowed"),
+        (damaged_zip, "is not a folder, zip or CSV"),
+        (lambda root: root / "absent", "images not found: .*absent; give a folder, a zip or a CSV"),
+        (lambda root: root / "absent.csv", "CSV not found"),
     ],
 )
-def test_faults_are_one_line(tmp_path: Path, make: object, said: str) -> None:
+def test_faults_give_a_one_line_error(tmp_path: Path, make: object, said: str) -> None:
     with pytest.raises((BadInput, MissingFile), match=said) as caught:
         open_dataset(make(tmp_path))  # type: ignore[operator]
     assert "\n" not in str(caught.value)
 
 
-def test_what_cannot_be_learnt_from(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"one class only, 'cat'.*_background"):
+def test_datasets_that_cannot_be_trained_on_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"only one class, 'cat'.*_background"):
         open_dataset(fill(tmp_path / "one", "cat/1.jpg", "cat/2.jpg")).require_trainable()
     single = fill(tmp_path / "single", "cat/1.jpg", "cat/2.jpg", "dog/1.jpg")
-    with pytest.raises(BadInput, match=r"at least two pictures.*'dog' \(1\)"):
+    with pytest.raises(BadInput, match=r"too few images to train on in 'dog' \(1\); add images"):
         open_dataset(single).require_trainable()
     splits = fill(
         tmp_path / "splits", "train/a/1.jpg", "train/a/2.jpg", "train/b/1.jpg", "test/b/1.jpg", "test/a/1.jpg"
@@ -278,7 +280,7 @@ def test_what_cannot_be_learnt_from(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_rows_or_a_line(content: str) -> None:
+def test_any_text_gives_rows_or_a_one_line_error(content: str) -> None:
     for start in ("", "path,label\n"):
         try:
             rows = parse_rows(start + content, "x.csv")
@@ -301,7 +303,7 @@ cells = words.filter(lambda text: text == text.strip() and not text.startswith("
         )
     )
 )
-def test_rows_survive_a_file(rows: list[Row]) -> None:
+def test_rows_survive_writing_and_reading(rows: list[Row]) -> None:
     found = parse_rows(format_rows(rows), "x.csv")
     assert [(r.path, r.labels, r.split, r.group) for r in found] == [(r.path, r.labels, r.split, r.group) for r in rows]
 
@@ -314,7 +316,7 @@ with zipfile.ZipFile(ZIPPED, "w", zipfile.ZIP_DEFLATED) as _file:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8), st.floats(0, 1))
-def test_damaged_zips_are_a_line(
+def test_damaged_zips_give_a_one_line_error(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[float, int]], keep: float
 ) -> None:
     data = bytearray(ZIPPED.getvalue())

@@ -148,7 +148,7 @@ def test_names_that_are_no_labels_are_listed_and_left_out(tmp_path: Path) -> Non
         paint(tmp_path / name / "1.png", COLORS["none"])
     done = judged(ColorScorer(), tmp_path)
     assert len(done.items) == 13
-    assert "no labels of the model, left out: grren; purple; did you mean 'green'?" in done.notes[0]
+    assert "skipped classes that are not labels of the model: grren; purple; did you mean 'green'?" in done.notes[0]
     assert {one.path: one.reason for one in done.skipped} == {
         "grren": "no label of the model (1 pictures)",
         "purple": "no label of the model (1 pictures)",
@@ -164,7 +164,7 @@ def test_no_name_is_a_label(tmp_path: Path) -> None:
 
 def test_a_label_of_two_classes_needs_a_number(tmp_path: Path) -> None:
     done = judged(ColorScorer(("red", "green", "green")), photos(tmp_path))
-    assert any("'green' is the label of the classes 1 and 2" in line for line in done.notes) and len(done.items) == 5
+    assert any("skipped 'green': it is the label of classes 1 and 2" in line for line in done.notes) and len(done.items) == 5
     names = tmp_path / "names.csv"
     names.write_text("green,1\nblue,2\n")
     dataset = open_dataset(tmp_path, names)
@@ -438,10 +438,10 @@ def test_command_loads_no_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) ->
     ("args", "code", "said"),
     [
         (["absent.tflite", "p"], 1, "no such model or run folder: absent.tflite"),
-        (["tiny.tflite", "absent"], 1, "no such folder, zip or CSV of pictures: absent"),
+        (["tiny.tflite", "absent"], 1, "images not found: absent; give a folder, a zip or a CSV"),
         (["tiny.tflite", "p", "--split", "tset"], 2, "test"),
         (["tiny.tflite", "p", "--unrelated", "empty"], 1, "empty is empty"),
-        (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "no such CSV: absent.csv"),
+        (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "CSV not found: absent.csv"),
         (["tiny.tflite", "p", "--split-file", "empty"], 1, "empty has no split.csv"),
         (["tiny.tflite", "animals"], 1, "none of its classes is a label"),
         (["tiny.tflite", "p", "--threshold", "nan"], 2, "nan is no number"),

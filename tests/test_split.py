@@ -1,4 +1,4 @@
-"""Train, val and test: stratified, seeded, copies on one side, given parts untouched, recorded and read back."""
+"""Train/val/test splits: stratified, seeded, duplicates in one part, assigned parts kept, recorded and read back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def put(path: Path, seed: int, side: int = 48, jpeg: bool = False) -> None:
 
 
 class NoSource:
-    """Holds nothing: the split goes by names and by the report alone."""
+    """An empty source: a split uses only the names and the report."""
 
     path = Path("nowhere")
     files: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class NoSource:
         return False
 
     def read(self, name: str) -> bytes:
-        raise AssertionError("a split with a report reads no picture")
+        raise AssertionError("a split with a report reads no image")
 
 
 def report_of(labels: dict[str, tuple[str, ...]], groups: dict[str, str], given: dict[str, str]) -> DataReport:
@@ -66,7 +66,7 @@ def by_class(done: Split) -> dict[tuple[str, str | None], int]:
     return Counter((row.labels[0], row.split) for row in done.rows)
 
 
-def test_eighty_ten_ten_in_every_class() -> None:
+def test_every_class_is_split_80_10_10() -> None:
     report = made({"a": 200, "b": 50, "c": 10})
     assert by_class(split(report.dataset, report=report)) == {
         ("a", "train"): 160, ("a", "val"): 20, ("a", "test"): 20,
@@ -77,7 +77,7 @@ def test_eighty_ten_ten_in_every_class() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(3, 300), min_size=1), st.integers(0, 9))
-def test_shares_are_right_to_one_picture(counts: dict[str, int], seed: int) -> None:
+def test_fractions_are_exact_to_one_image(counts: dict[str, int], seed: int) -> None:
     report = made(counts)
     found = by_class(split(report.dataset, seed, report=report))
     for name, count in counts.items():
@@ -86,23 +86,23 @@ def test_shares_are_right_to_one_picture(counts: dict[str, int], seed: int) -> N
             assert abs(found[name, part] - max(1, share * count)) <= (1 if part != "train" else 2.5)
 
 
-def test_the_seed_decides() -> None:
+def test_split_depends_on_the_seed_only() -> None:
     report = made({"a": 100, "b": 100})
     first = parts(split(report.dataset, 1, report=report))
     assert first == parts(split(report.dataset, 1, report=report))
     assert first != parts(split(report.dataset, 2, report=report))
 
 
-def test_too_few_pictures_serve_train_and_test_first() -> None:
+def test_few_images_go_to_train_and_test_first() -> None:
     report = made({"a": 40, "b": 2})
     done = split(report.dataset, report=report)
     assert (by_class(done)["b", "train"], by_class(done)["b", "test"]) == (1, 1)
-    assert done.notes == ("no val picture of b: too few different pictures",)
+    assert done.notes == ("no val images of b: too few distinct images",)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=12, max_size=60), st.integers(0, 5), st.booleans())
-def test_copies_stay_together(sizes: list[int], seed: int, mixed: bool) -> None:
+def test_duplicates_stay_together(sizes: list[int], seed: int, mixed: bool) -> None:
     groups = {}
     labels = {}
     for number, size in enumerate(sizes):
@@ -121,7 +121,7 @@ def test_copies_stay_together(sizes: list[int], seed: int, mixed: bool) -> None:
     assert counts["train"] >= 0.5 * sum(sizes)
 
 
-def test_multilabel_shares() -> None:
+def test_multilabel_fractions_are_kept() -> None:
     rng = np.random.default_rng(0)
     chances = {"a": 0.6, "b": 0.3, "c": 0.1, "d": 0.02}
     labels = {f"{n:04}.png": tuple(name for name, p in chances.items() if rng.random() < p) for n in range(1500)}
@@ -134,7 +134,7 @@ def test_multilabel_shares() -> None:
             assert abs(inside[name] - share * count) <= max(2, 0.03 * count), (part, name)
 
 
-def test_given_test_is_untouched_and_val_is_carved_from_train() -> None:
+def test_assigned_test_is_kept_and_val_is_taken_from_train() -> None:
     given_parts = {f"{name}/{n:04}.png": "test" if n < 30 else "train" for name in "ab" for n in range(130)}
     report = made({"a": 130, "b": 130}, given=given_parts)
     done = split(report.dataset, report=report)
@@ -142,13 +142,13 @@ def test_given_test_is_untouched_and_val_is_carved_from_train() -> None:
     assert done.counts() == {"train": 180, "val": 20, "test": 60}
 
 
-def test_all_three_given_stay() -> None:
+def test_three_assigned_splits_are_kept() -> None:
     given_parts = {f"a/{n:04}.png": ("train", "val", "test")[n % 3] for n in range(30)}
     report = made({"a": 30}, given=given_parts)
     assert parts(split(report.dataset, report=report)) == given_parts
 
 
-def test_copies_of_a_given_test_are_left_out_of_the_rest() -> None:
+def test_duplicates_of_an_assigned_test_part_are_left_out() -> None:
     given_parts = {f"a/{n:04}.png": "train" if n < 80 else "val" if n < 90 else "test" for n in range(100)}
     groups = {
         "a/0000.png": "g1",
@@ -162,12 +162,10 @@ def test_copies_of_a_given_test_are_left_out_of_the_rest() -> None:
     done = split(report.dataset, report=report)
     changed = {path: name for path, name in parts(done).items() if name != given_parts[path]}
     assert changed == {"a/0000.png": None, "a/0085.png": None}
-    assert done.notes[0].startswith(
-        "2 pictures have a copy in a part set aside for the score: left out, first a/0000.png"
-    )
+    assert done.notes[0].startswith("left out 2 images that have a duplicate in val or test, such as a/0000.png")
 
 
-def test_other_fractions() -> None:
+def test_other_fractions_are_used_or_refused() -> None:
     report = made({"a": 100, "b": 100})
     assert split(report.dataset, fractions=(0.5, 0.25, 0.25), report=report).counts() == {
         "train": 100,
@@ -184,7 +182,7 @@ def test_other_fractions() -> None:
             split(report.dataset, fractions=wrong, report=report)
 
 
-def test_real_copies_on_one_side_and_the_record(tmp_path: Path) -> None:
+def test_duplicate_files_stay_together_and_the_split_is_recorded(tmp_path: Path) -> None:
     for number, name in enumerate("ab"):
         for n in range(30):
             put(tmp_path / name / f"{n:02}.png", 100 * number + n)
@@ -210,7 +208,7 @@ def test_real_copies_on_one_side_and_the_record(tmp_path: Path) -> None:
     assert len(again.select(dataset, "all")[0]) == 120
 
 
-def test_a_record_and_other_pictures(tmp_path: Path) -> None:
+def test_recorded_split_with_other_images(tmp_path: Path) -> None:
     for n in range(4):
         put(tmp_path / "p" / "a" / f"{n}.png", n)
     dataset = open_dataset(tmp_path / "p")
@@ -218,11 +216,11 @@ def test_a_record_and_other_pictures(tmp_path: Path) -> None:
     csv.write_text("path,label,split,group\na/0.png,a,test,\na/9.png,a,test,\na/1.png,a,train,\na/2.png,a,,g1\n")
     items, missing = Split.read_csv(csv).select(dataset, "test")
     assert [item.path for item in items] == ["a/0.png"] and missing == ("a/9.png",)
-    with pytest.raises(BadInput, match="no val pictures; it has 1 train, 0 val, 2 test"):
+    with pytest.raises(BadInput, match="no val images; it has 1 train, 0 val, 2 test"):
         Split.read_csv(csv).select(dataset, "val")
     csv.write_text("path,label,split,group\nz/0.png,a,test,\n")
-    with pytest.raises(BadInput, match="has none of the 1 test pictures"):
+    with pytest.raises(BadInput, match="has none of the 1 test images"):
         Split.read_csv(csv).select(dataset, "test")
     csv.write_text("path,label,split,group\nz/0.png,a,hidden,\n")
-    with pytest.raises(BadInput, match="line 2: the split must be train, val or test; it is 'hidden'"):
+    with pytest.raises(BadInput, match="line 2: the split must be train, val or test, got 'hidden'"):
         Split.read_csv(csv)

@@ -437,12 +437,12 @@ def _missing_files(folder: Path) -> Path:
     ("make", "said"),
     [
         (_empty, "is empty"),
-        (_one_class, "one class only, 'red'"),
-        (_one_picture, "at least two pictures .*'blue' \\(1\\)"),
-        (_text_files, "holds no pictures"),
-        (_text_as_pictures, "not one of 6 pictures can be read"),
+        (_one_class, "only one class, 'red'"),
+        (_one_picture, "too few images to train on in 'blue' \\(1\\)"),
+        (_text_files, "contains no images"),
+        (_text_as_pictures, "none of the 6 images in"),
         (_missing_files, "[0-9].jpg"),
-        (lambda folder: folder / "none", "no such folder"),
+        (lambda folder: folder / "none", "images not found"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_one_line(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:

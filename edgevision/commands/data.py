@@ -1,4 +1,4 @@
-"""``edgevision data check PHOTOS/``: what is wrong with a set of pictures, before anything is learnt from it."""
+"""``edgevision data check PHOTOS/``: find problems in a set of photos before training on it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ if TYPE_CHECKING:
     from ..datacheck import DataReport, Duplicates
 
 LISTED = 10
-"""Lines of each kind that people are shown; --json gives all."""
+"""Number of lines of each kind that are printed; --json lists all."""
 
 
 @click.group(no_args_is_help=False)
 def data() -> None:
-    """Look at a set of labelled pictures."""
+    """Check a set of labeled photos."""
 
 
 @data.command()
 @click.argument("photos", type=PATH)
-@click.option(
-    "--label-map", type=PATH, help="A CSV of name,label: other names for folders, or labels for single files."
-)
-@click.option("--strict", is_flag=True, help="Exit 3 if there is a file that cannot be used, or any other warning.")
+@click.option("--label-map", type=PATH, help="CSV of name,label that renames class folders or labels single files.")
+@click.option("--strict", is_flag=True, help="Exit with status 3 on any warning, such as an unusable file.")
 @json_option
 @quiet_option
 def check(photos: Path, label_map: Path | None, strict: bool, as_json: bool, quiet: bool) -> None:
-    """Count, measure and compare all pictures: damaged files, wrong suffixes, copies, leaks, tiny classes.
+    """Report damaged files, wrong suffixes, duplicates, leaks between splits and small classes.
 
-    PHOTOS: a folder with one sub-folder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
+    PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
     """
     from ..datacheck import check as look_at
     from ..dataset import open_dataset
@@ -55,7 +53,7 @@ def _show(report: DataReport, as_json: bool) -> None:
         return
     show(
         table(["", ""], _facts(report)),
-        table(["class", ">pictures"], [(n, str(c)) for n, c in report.counts().items()]),
+        table(["class", ">images"], [(n, str(c)) for n, c in report.counts().items()]),
     )
     for line in [*_bad(report), *_copies(report)]:
         click.echo(printable(line))
@@ -68,25 +66,25 @@ def _show(report: DataReport, as_json: bool) -> None:
 
 def _facts(report: DataReport) -> list[tuple[str, str]]:
     found = report.to_json()
-    several = ", several labels a picture" if report.dataset.multilabel else ""
+    several = ", several labels per image" if report.dataset.multilabel else ""
     facts = [
         ("source", f"{report.dataset.path} ({report.dataset.layout}{several})"),
-        ("pictures", f"{found['pictures']} in {len(report.dataset.classes)} classes, {len(report.bad)} left out"),
+        ("images", f"{found['pictures']} in {len(report.dataset.classes)} classes, {len(report.bad)} skipped"),
         ("sizes", _sizes(found["sizes"])),
         ("files", _list(found["kinds"])),
     ]
     if found["splits"]:
         facts.append(("splits", _list(found["splits"])))
     if found["traits"]:
-        facts.append(("not plain colour", _list(found["traits"])))
+        facts.append(("special formats", _list(found["traits"])))
     exact, near = (_copied([d for d in report.duplicates if d.kind == kind]) for kind in ("exact", "near"))
-    return [*facts, ("copies", f"{exact} equal files, {near} that look the same")]
+    return [*facts, ("duplicates", f"{exact} equal files, {near} similar images")]
 
 
 def _sizes(sizes: dict[str, dict[str, float]]) -> str:
     small, usual, large = (f"{sizes['width'][key]:.0f}x{sizes['height'][key]:.0f}" for key in ("min", "median", "max"))
     kilobytes = (f"{sizes['bytes'][key] / 1e3:.0f}" for key in ("min", "median", "max"))
-    return f"{small} to {large} pixels, typically {usual}; {' / '.join(kilobytes)} kB"
+    return f"{small} to {large} pixels, median {usual}; {' / '.join(kilobytes)} kB"
 
 
 def _list(counts: dict[str, int]) -> str:
@@ -98,33 +96,33 @@ def _copied(duplicates: list[Duplicates]) -> int:
 
 
 def _bad(report: DataReport) -> list[str]:
-    lines = [f"left out: {one.path}: {one.reason}" for one in report.bad[:LISTED]]
+    lines = [f"skipped: {one.path}: {one.reason}" for one in report.bad[:LISTED]]
     return lines + (
-        [f"left out: and {len(report.bad) - LISTED} more (--json lists all)"] if len(report.bad) > LISTED else []
+        [f"skipped: {len(report.bad) - LISTED} more (--json lists all)"] if len(report.bad) > LISTED else []
     )
 
 
 def _copies(report: DataReport) -> list[str]:
-    """Those that matter first: across splits, then across classes."""
+    """Return the duplicates as lines, the most serious first: across splits, then across classes."""
     ordered = sorted(report.duplicates, key=lambda one: ("split", "class", "none").index(one.across))
     lines = [_copy(one) for one in ordered[:LISTED]]
     return lines + (
-        [f"copies: and {len(ordered) - LISTED} more sets (--json lists all)"] if len(ordered) > LISTED else []
+        [f"duplicates: {len(ordered) - LISTED} more sets (--json lists all)"] if len(ordered) > LISTED else []
     )
 
 
 def _copy(one: Duplicates) -> str:
-    where = {"split": ", across splits", "class": ", under different labels", "none": ""}[one.across]
+    where = {"split": ", across splits", "class": ", with different labels", "none": ""}[one.across]
     paths = ", ".join(item.path for item in one.items[:4]) + (
         f" and {len(one.items) - 4} more" if len(one.items) > 4 else ""
     )
-    return f"copies ({one.kind}{where}): {paths}"
+    return f"duplicates ({one.kind}{where}): {paths}"
 
 
 def _verdict(report: DataReport) -> str:
     if not report.warnings:
-        return f"{report.dataset.path}: {len(report.pictures)} pictures, nothing to mend"
-    return f"{report.dataset.path}: {len(report.pictures)} pictures can be used; {len(report.warnings)} warnings above"
+        return f"{report.dataset.path}: {len(report.pictures)} images, no problems found"
+    return f"{report.dataset.path}: {len(report.pictures)} usable images, {len(report.warnings)} warnings (see above)"
 
 
 def _quoted(report: DataReport) -> str:
@@ -137,4 +135,4 @@ def _fail(report: DataReport) -> None:
     from ..errors import GateNotMet
 
     more = f" (and {len(report.warnings) - 1} more warnings)" if len(report.warnings) > 1 else ""
-    raise GateNotMet(f"{report.dataset.path}: {report.warnings[0]}{more}; --strict allows none")
+    raise GateNotMet(f"{report.dataset.path}: {report.warnings[0]}{more}; --strict allows no warnings")
