@@ -1,4 +1,4 @@
-"""What a service manager sees of the loop: ready, alive, stopping; and that it ends when told, whatever hangs."""
+"""Tests of the loop under a service manager: notifications (ready, watchdog, stopping), and stopping while something hangs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from edgevision import pictures
 from edgevision.data import Frame
 
 LATEST_END_S = 30.0
-"""Far over the two seconds promised: a busy machine must not fail a test, and a loop that hangs would hang for ever."""
+"""Seconds until the loop must have ended: far above the two promised, so that a busy machine does not fail the test."""
 
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
-    """The service manager's end of the socket, and what NOTIFY_SOCKET says."""
+    """The service manager's end of the socket and the value of NOTIFY_SOCKET."""
     name = str(tmp_path / "notify") if request.param == "path" else f"@edgevision-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         try:
@@ -40,7 +40,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[so
 
 
 def told(listener: socket.socket) -> list[str]:
-    """The lines of all datagrams that have come."""
+    """Return the lines of all datagrams received so far."""
     listener.setblocking(False)
     lines: list[str] = []
     while True:
@@ -50,10 +50,10 @@ def told(listener: socket.socket) -> list[str]:
             return lines
 
 
-# --- the protocol, with a clock in hand
+# --- the protocol, with a fake clock
 
 
-def test_nobody_listens() -> None:
+def test_no_notify_socket() -> None:
     assert from_environment({}) is None
     assert from_environment({"NOTIFY_SOCKET": ""}) is None
     assert from_environment({"NOTIFY_SOCKET": "relative"}) is None
@@ -76,12 +76,12 @@ def test_watchdog_interval(more: dict[str, str], expected: float | None) -> None
     assert service.watchdog_s == expected
 
 
-def test_ready_first_then_the_watchdog_in_time(manager: tuple[socket.socket, str]) -> None:
+def test_ready_is_sent_first_then_watchdog_in_time(manager: tuple[socket.socket, str]) -> None:
     listener, name = manager
     now = [100.0]
     service = Service(name, 8.0, Clock(monotonic=lambda: now[0]))
     service.say("camera_lost: gone\nfor now")
-    assert told(listener) == ["STATUS=camera_lost: gone for now"]  # not ready: nothing was recognised
+    assert told(listener) == ["STATUS=camera_lost: gone for now"]  # not ready: no prediction yet
     service.recognised(lambda: "1 frame")
     assert told(listener) == ["READY=1", "WATCHDOG=1", "STATUS=1 frame"]
     service.recognised(lambda: "2 frames")
@@ -89,7 +89,7 @@ def test_ready_first_then_the_watchdog_in_time(manager: tuple[socket.socket, str
     now[0] += 0.9
     service.recognised(lambda: "2 frames")
     assert told(listener) == []
-    now[0] += 0.1  # an eighth of the interval
+    now[0] += 0.1  # an eighth of the watchdog interval
     service.recognised(lambda: "3 frames")
     assert told(listener) == ["WATCHDOG=1"]
     now[0] += STATUS_S
@@ -99,7 +99,7 @@ def test_ready_first_then_the_watchdog_in_time(manager: tuple[socket.socket, str
     assert told(listener) == ["STOPPING=1"]
 
 
-def test_a_manager_that_went_away_harms_nobody(tmp_path: Path) -> None:
+def test_missing_manager_is_ignored(tmp_path: Path) -> None:
     service = Service(str(tmp_path / "nobody"), None)
     service.recognised(lambda: "1 frame")
     service.stopping()
@@ -112,7 +112,7 @@ def command(*args: object) -> list[str]:
     return [sys.executable, "-m", "edgevision", "run", *map(str, args)]
 
 
-def test_service_sees_the_whole_life(manager: tuple[socket.socket, str]) -> None:
+def test_notifications_of_a_whole_run(manager: tuple[socket.socket, str]) -> None:
     listener, name = manager
     environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
     environment.pop("WATCHDOG_PID", None)
@@ -129,8 +129,8 @@ def test_service_sees_the_whole_life(manager: tuple[socket.socket, str]) -> None
     assert lines[-1] == "STOPPING=1"
 
 
-def test_engine_that_never_answers_is_never_ready(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
-    """Pictures that cannot be read are no inference."""
+def test_run_without_predictions_is_never_ready(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    """Unreadable images do not count as predictions."""
     listener, name = manager
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
@@ -140,8 +140,8 @@ def test_engine_that_never_answers_is_never_ready(manager: tuple[socket.socket, 
     assert told(listener) == ["STOPPING=1"]
 
 
-def test_a_still_picture_does_not_starve_the_watchdog(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
-    """A corner of the test pattern where nothing moves: the model sees it often enough all the same."""
+def test_still_image_keeps_the_watchdog_alive(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    """In a corner of the test pattern where nothing moves, the model still runs often enough."""
     listener, name = manager
     environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "2000000"}
     environment.pop("WATCHDOG_PID", None)
@@ -152,12 +152,12 @@ def test_a_still_picture_does_not_starve_the_watchdog(manager: tuple[socket.sock
     subprocess.run(args, env=environment, capture_output=True, timeout=120, check=True)
     summary = json.loads(path.read_text())
     assert summary["still"] >= 40
-    assert summary["frames"] >= 3  # two seconds at the least, a look every half
+    assert summary["frames"] >= 3  # at least two seconds, one prediction every half second
     assert 3 <= told(listener).count("WATCHDOG=1") <= summary["frames"]
 
 
 class Hanging:
-    """A network camera on the loopback that sends so many pictures, then nothing, and never hangs up."""
+    """A network camera on loopback that sends ``count`` images, then nothing, and keeps the connection open."""
 
     def __init__(self, count: int) -> None:
         over, jpeg = threading.Event(), pictures.encode_jpeg(Frame(np.full((48, 64, 3), 90, np.uint8), "BGR"))
@@ -191,7 +191,7 @@ class Hanging:
 
 
 def end(child: subprocess.Popen[str]) -> float:
-    """Seconds from SIGTERM to the end."""
+    """Send SIGTERM and return the seconds until the process ended."""
     begun = time.monotonic()
     child.send_signal(signal.SIGTERM)
     child.wait(LATEST_END_S)
@@ -240,7 +240,7 @@ def test_sigterm_while_the_camera_is_reopened(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["stopped_by"] == "signal"
 
 
-def test_sigusr1_tells_how_it_goes() -> None:
+def test_sigusr1_prints_json_status() -> None:
     args = command("--camera", "test:", "--json", "--events")
     with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -264,7 +264,7 @@ def test_sigusr1_tells_how_it_goes() -> None:
     assert status["memory_mb"]["end"] > 10
 
 
-def test_sigusr1_in_words() -> None:
+def test_sigusr1_prints_text_status() -> None:
     with subprocess.Popen(
         command("--camera", "test:"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
@@ -281,14 +281,14 @@ def test_sigusr1_in_words() -> None:
 
 
 def until(condition: object) -> None:
-    """Waits for something to become true."""
+    """Wait until a condition is true."""
     assert callable(condition)
     deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it never came true"
+        assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.05)
 
 
 def quiet_for(path: Path, seconds: float) -> bool:
-    """Whether a file has not grown for so long: the camera hangs, and the loop waits for it."""
+    """Return whether a file has not grown for ``seconds``, which means that the loop waits for the camera."""
     return time.time() - path.stat().st_mtime > seconds

@@ -111,8 +111,8 @@ def test_systemd_reads_it_as_it_is_meant(reaches: bool, tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"limit": 5}, "limit = 5 would end the service"),
-        ({"summary": Path("/root/s.json")}, "the service may write below /var/lib/edgevision only"),
-        ({"source": "/home/me/film.mp4"}, "does not see what is in somebody's home"),
+        ({"summary": Path("/root/s.json")}, "the service can only write below /var/lib/edgevision"),
+        ({"source": "/home/me/film.mp4"}, "the service cannot read home directories"),
     ],
 )
 def test_what_no_service_can_do_is_refused_in_one_line(options: dict[str, Any], said: str) -> None:

@@ -1,4 +1,4 @@
-"""``edgevision service``: the unit as systemd judges it, what is installed where, and how a status reads."""
+"""Tests of ``edgevision service``: the unit file, the installation and the status."""
 
 from __future__ import annotations
 
@@ -52,45 +52,45 @@ def setting(text: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_systemd_has_nothing_to_say_of_the_unit(plan: UnitPlan, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(plan: UnitPlan, tmp_path: Path) -> None:
     done = analyze("verify", "--man=no", unit_file(tmp_path, plan))
-    # It looks at the units of this machine, too; only what it says of ours counts.
+    # It also verifies units of this machine; only messages about ours count.
     ours = [line for line in (done.stdout + done.stderr).splitlines() if "edgevision" in line]
     assert ours == []
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_the_exposure_is_small(plan: UnitPlan, tmp_path: Path) -> None:
+def test_security_exposure_is_low(plan: UnitPlan, tmp_path: Path) -> None:
     done = analyze("security", "--offline=true", unit_file(tmp_path, plan))
     if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
-        pytest.skip("this systemd-analyze cannot judge a file")
+        pytest.skip("this systemd-analyze cannot check a file")
     found = re.search(r"Overall exposure level for \S+ (\d+\.\d+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found[1]) <= MAX_EXPOSURE
 
 
-def test_a_wrong_unit_would_be_found(tmp_path: Path) -> None:
+def test_invalid_unit_is_detected(tmp_path: Path) -> None:
     path = unit_file(tmp_path, PLANS[0])
     path.write_text(path.read_text() + "\n[Service]\nWatchdogSecs=5\n")
     assert "WatchdogSecs" in analyze("verify", "--man=no", path).stderr
 
 
-def test_waiting_longer_after_each_failure_needs_a_newer_systemd() -> None:
+def test_restart_backoff_requires_newer_systemd() -> None:
     old, new = (unit_text(UnitPlan(PurePosixPath("/p"), systemd=version)) for version in (252, 257))
     assert setting(old, "RestartSteps") == []
     assert setting(new, "RestartMaxDelaySec") == ["300"]
     assert setting(old, "Restart") == setting(new, "Restart") == ["on-failure"]
 
 
-def test_only_what_needs_the_network_has_it() -> None:
+def test_network_is_denied_unless_needed() -> None:
     assert setting(unit_text(PLANS[0]), "IPAddressDeny") == ["any"]
     assert setting(unit_text(PLANS[1]), "IPAddressDeny") == []
     assert "AF_INET " in setting(unit_text(PLANS[1]), "RestrictAddressFamilies")[0] + " "
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=40))
-def test_paths_stay_one_word(name: str) -> None:
-    """Read back as systemd.syntax(7) and systemd.unit(5) have it."""
+def test_quoted_paths_are_one_argument(name: str) -> None:
+    """Parsed back according to systemd.syntax(7) and systemd.unit(5)."""
     path = PurePosixPath("/") / name.replace("/", "_")
     text = quoted(path)
     if text.startswith('"'):
@@ -101,7 +101,7 @@ def test_paths_stay_one_word(name: str) -> None:
     assert text.replace("%%", "%") == str(path)
 
 
-def test_what_the_service_cannot_see() -> None:
+def test_hidden_paths() -> None:
     assert [hidden(PurePosixPath(p)) for p in ("/home/pi/x", "/root", "/tmp/a", "/homes", "/opt/x")] == [
         True, True, True, False, False
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def test_what_the_service_cannot_see() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The root of another machine."""
+    """The root file system of another machine."""
     place = tmp_path / "root"
     (place / "etc").mkdir(parents=True)
     (place / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\nplugdev:x:46:\n")
@@ -134,10 +134,10 @@ def install(root: Path, **wish: object) -> str:
     return at(root, UNIT).read_text()
 
 
-def test_everything_is_put_in_place(root: Path) -> None:
+def test_install_writes_all_files(root: Path) -> None:
     text = install(root, model=ready.path(), camera="0")
     assert at(root, MODEL).read_bytes() == ready.path().read_bytes()
-    assert setting(text, "SupplementaryGroups") == ["video plugdev"], "render is no group there"
+    assert setting(text, "SupplementaryGroups") == ["video plugdev"], "the machine has no group render"
     assert setting(text, "RestartSteps"), "its systemd is 257"
     assert setting(text, "ExecStart") == [
         "/opt/edgevision/venv/bin/python -m edgevision run --config /etc/edgevision/run.toml --no-json --no-events"
@@ -148,8 +148,8 @@ def test_everything_is_put_in_place(root: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_the_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
-    """As the unit's own command line has it, but for where the root is."""
+def test_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
+    """With the unit's command line, except for the location of the root."""
     install(root, model=ready.path(), camera="fake:ok*3")
     command = [sys.executable, "-m", "edgevision", "run", "--config", at(root, CONFIG), "--no-json", "--no-events"]
     done = subprocess.run(
@@ -160,7 +160,7 @@ def test_the_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
     assert "source: fake:ok*3" in done.stderr
 
 
-def test_a_configuration_is_kept_amended_and_never_lost(root: Path, tmp_path: Path) -> None:
+def test_configuration_is_kept_or_amended_but_never_lost(root: Path, tmp_path: Path) -> None:
     given_file = tmp_path / "mine.toml"
     given_file.write_text(f'model = "{ready.path()}"\ncamera = 1\nsmooth = 5\n')
     install(root, config=given_file)
@@ -168,7 +168,7 @@ def test_a_configuration_is_kept_amended_and_never_lost(root: Path, tmp_path: Pa
     assert 'model = "model.tflite"' in text
     assert "smooth = 5" in text
     install(root)
-    assert at(root, CONFIG).read_text() == text, "nothing was asked, nothing changed"
+    assert at(root, CONFIG).read_text() == text, "without options nothing changes"
     with pytest.raises(OutputExists, match="--overwrite"):
         install(root, camera="2")
     install(root, camera="2", overwrite=True)
@@ -177,7 +177,7 @@ def test_a_configuration_is_kept_amended_and_never_lost(root: Path, tmp_path: Pa
     assert "smooth = 5" in changed
 
 
-def test_a_configuration_may_name_a_model_of_its_own_root(root: Path) -> None:
+def test_configuration_may_name_a_model_in_its_own_root(root: Path) -> None:
     install(root, model=ready.path())
     release = root / "opt" / "release" / "m.tflite"
     release.parent.mkdir(parents=True)
@@ -190,7 +190,7 @@ def test_a_configuration_may_name_a_model_of_its_own_root(root: Path) -> None:
         install(root)
 
 
-def test_the_network_is_open_for_a_camera_that_is_there(root: Path) -> None:
+def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
     assert setting(install(root, model=ready.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
     assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]
 
@@ -198,18 +198,16 @@ def test_the_network_is_open_for_a_camera_that_is_there(root: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('collect = "/home/pi/pictures"', "may write below /var/lib/edgevision only"),
-        ('collect = "relative"', "may write below"),
-        ('source = "/home/pi/film.avi"', "does not see"),
+        ('collect = "/home/pi/pictures"', "can only write below /var/lib/edgevision"),
+        ('collect = "relative"', "can only write below"),
+        ('source = "/home/pi/film.avi"', "cannot read home directories"),
         ("limit = 5", "would end the service"),
         ("colour = 5", "no option 'colour'"),
         ('model = "absent.tflite"', "no such model"),
         ("camera = ", "mine.toml"),
     ],
 )
-def test_what_could_not_work_is_said_before_anything_is_written(
-    root: Path, tmp_path: Path, line: str, said: str
-) -> None:
+def test_invalid_configuration_is_rejected_before_writing(root: Path, tmp_path: Path, line: str, said: str) -> None:
     given_file = tmp_path / "mine.toml"
     given_file.write_text(f"{line}\n")
     with pytest.raises(EdgeVisionError, match=re.escape(said)):
@@ -218,7 +216,7 @@ def test_what_could_not_work_is_said_before_anything_is_written(
     assert not at(root, UNIT).exists()
 
 
-def test_users_pythons_and_models_that_are_not_there(root: Path, tmp_path: Path) -> None:
+def test_missing_user_python_or_model_is_rejected(root: Path, tmp_path: Path) -> None:
     assert setting(install(root, model=ready.path(), user="cam"), "User") == ["cam"]
     with pytest.raises(BadInput, match="no user 'dave'"):
         install(root, user="dave")
@@ -231,7 +229,7 @@ def test_users_pythons_and_models_that_are_not_there(root: Path, tmp_path: Path)
         install(root, model=tmp_path / "bad.tflite", overwrite=True)
 
 
-def test_uninstall_leaves_what_it_did_not_make(root: Path) -> None:
+def test_uninstall_keeps_other_files(root: Path) -> None:
     install(root, model=ready.path())
     (at(root, CONFIG).parent / "notes.txt").write_text("mine")
     assert [path.name for path in remove(root, purge=False)] == [UNIT.name, UNIT.name]
@@ -245,7 +243,7 @@ def test_uninstall_leaves_what_it_did_not_make(root: Path) -> None:
 
 
 class FakeSystemd:
-    """Answers as a systemd would, and keeps what was asked."""
+    """Fake systemctl and journalctl that record their commands."""
 
     def __init__(self, shown: str = "", journal: str = "", fails: str = "") -> None:
         self.shown, self.journal, self.fails = shown, journal, fails
@@ -278,11 +276,11 @@ note: something else
 """
 
 
-def test_a_running_service_in_words_and_json() -> None:
+def test_status_of_a_running_service_as_text_and_json() -> None:
     found = status(Manager(FakeSystemd(RUNNING, JOURNAL)))
     lines = found.describe()
     assert lines[0] == "active (running) since 2025-11-21T04:40:00Z"
-    assert "it says: 29.8 frames/s, 1200 frames" in lines
+    assert "status: 29.8 frames/s, 1200 frames" in lines
     assert "memory: 98 MB" in lines
     assert "restarted 2 times by systemd" in lines
     assert "last event: left, 2026-11-21T04:00:09.000Z: cat after 7.8 s" in lines
@@ -293,9 +291,10 @@ def test_a_running_service_in_words_and_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "said"), [("watchdog", "it hung"), ("oom-kill", "more memory"), ("exit-code", "fault"), ("new", "new")]
+    ("result", "said"),
+    [("watchdog", "hung"), ("oom-kill", "memory limit"), ("exit-code", "ended with an error"), ("new", "new")],
 )
-def test_why_it_ended_is_said(result: str, said: str) -> None:
+def test_reason_of_the_last_failure_is_shown(result: str, said: str) -> None:
     shown = RUNNING.replace("Result=success", f"Result={result}").replace("ActiveState=active", "ActiveState=failed")
     found = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n")))
     lines = found.describe()
@@ -305,15 +304,15 @@ def test_why_it_ended_is_said(result: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "told"), [("activating", True), ("failed", True), ("inactive", False)])
-def test_one_that_starts_over_and_over_says_why(state: str, told: bool) -> None:
-    """Between two tries systemd knows of no fault: only the last line tells."""
+def test_restart_loop_shows_the_last_line(state: str, told: bool) -> None:
+    """Between two attempts systemd reports no failure, so only the last line explains it."""
     shown = RUNNING.replace("ActiveState=active", f"ActiveState={state}")
     lines = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n"))).describe()
     assert ("last line: edgevision: error: no camera" in lines) is told
-    assert not any(line.startswith("it says") for line in lines)
+    assert not any(line.startswith("status: ") for line in lines)
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_unknown_values_are_null() -> None:
     shown = (
         RUNNING.replace("98304000", "[not set]")
         .replace("@1763700000", "")
@@ -323,19 +322,19 @@ def test_what_is_not_known_is_null() -> None:
     assert (found.memory_mb, found.since, found.status, found.last_event) == (None, None, None, None)
     absent = status(Manager(FakeSystemd("LoadState=not-found\nActiveState=inactive\n")))
     assert not absent.installed
-    assert "install it" in absent.describe()[0]
+    assert "to install it" in absent.describe()[0]
 
 
-def test_a_service_that_does_not_start_says_why() -> None:
+def test_failed_start_shows_the_reason() -> None:
     fake = FakeSystemd(journal="edgevision: error: no camera is there\n", fails="restart")
-    with pytest.raises(EdgeVisionError, match="does not start: no camera is there; more: edgevision service logs"):
+    with pytest.raises(EdgeVisionError, match="did not start: no camera is there; see edgevision service logs"):
         Manager(fake).start()
     assert [command[1] for command in fake.asked if command[0] == "systemctl"] == ["daemon-reload", "enable", "restart"]
     with pytest.raises(EdgeVisionError, match="systemctl show failed: Job for"):
         Manager(FakeSystemd(fails="edgevision.service")).show()
 
 
-def test_without_systemd_or_rights_there_is_one_line(tmp_path: Path) -> None:
+def test_missing_systemd_or_root_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(MissingDependency, match="--root DIR"):
         require_systemd(tmp_path / "nothing")
     require_systemd(tmp_path)
@@ -349,7 +348,7 @@ def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_command_line(root: Path) -> None:
+def test_install_and_uninstall_commands(root: Path) -> None:
     shown = edgevision("install", ready.path(), "--root", root, "--dry-run")
     assert shown.returncode == 0, shown.stderr
     assert "[Service]" in shown.stdout
@@ -368,11 +367,11 @@ def test_the_command_line(root: Path) -> None:
     assert at(root, CONFIG).exists()
 
 
-@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs this machine")
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="this machine runs systemd")
 @pytest.mark.parametrize("verb", ["install", "status", "logs", "uninstall"])
-def test_a_machine_without_systemd_is_one_line(verb: str) -> None:
+def test_commands_without_systemd_fail_with_one_line(verb: str) -> None:
     done = edgevision(verb)
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert "systemd does not run this machine" in line
+    assert "this machine does not run systemd" in line

@@ -1,1 +1,1 @@
-"""The loop as a service of systemd: its unit, how it is installed and how it fares."""
+"""The loop as a systemd service: unit file, installation and status."""

@@ -1,4 +1,4 @@
-"""Puts the loop into a machine as a service, or into the root of another one: unit, configuration, model."""
+"""Install the service (unit file, configuration, model) on this machine or into another root file system."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .manager import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
 
 WRITTEN = ("summary", "contact_sheet", "collect", "state")
-"""Options of the loop that name what it writes."""
+"""Options that name outputs of the loop."""
 ENDS = ("limit",)
-"""Options that end the loop: it would be no service."""
+"""Options that end the loop, which a service must not do."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LIB = PurePosixPath("/usr/lib")
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
@@ -32,13 +32,13 @@ _LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asked for."""
+    """The arguments of ``edgevision service install``."""
 
     model: Path | None = None
-    """None: what the configuration names, else the newest converted one, else the one that comes along."""
+    """Model file; None: the one in the configuration, else the newest converted one, else the bundled default model."""
     camera: str | None = None
     config: Path | None = None
-    """A file of ``run --save-config``; None: the one that is installed, else all defaults."""
+    """File written by ``run --save-config``; None: the installed configuration, else the defaults."""
     user: str | None = None
     python: Path | None = None
     root: Path = Path("/")
@@ -48,17 +48,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """All files of a service, not yet written."""
+    """The files of a service, ready to be written."""
 
     unit: str
     config: str | None
-    """None: the one that is there stays."""
+    """Text of the configuration; None: keep the existing one."""
     model: Path | None
-    """The file to copy; None: it is where it belongs."""
+    """Model file to copy; None: it is in place already."""
     root: Path
 
     def write(self) -> list[Path]:
-        """Puts everything in place, the unit last; the paths. Raises CannotWrite."""
+        """Write all files, the unit last, and return their paths. Raises CannotWrite."""
         written = []
         if self.model is not None:
             written.append(place(self.root, MODEL))
@@ -67,7 +67,7 @@ class Installation:
             written.append(place(self.root, CONFIG))
             write_text(written[-1], self.config)
         for path in written:
-            path.chmod(0o644)  # the service is another user than the one who installs
+            path.chmod(0o644)  # the service runs as a different user
             path.parent.chmod(0o755)
         written.append(place(self.root, UNIT))
         write_text(written[-1], self.unit)
@@ -76,11 +76,13 @@ class Installation:
 
 
 def prepare(wish: Wish) -> Installation:
-    """Checks everything before anything is written. Raises EdgeVisionError."""
+    """Validate the request and return the files to write. Writes nothing. Raises EdgeVisionError."""
     config, copy = place(wish.root, CONFIG), place(wish.root, MODEL)
     keep = config.exists() and wish.config is None and wish.model is None and wish.camera is None
     if config.exists() and not keep and not wish.overwrite:
-        raise OutputExists(f"{config} exists; --overwrite changes it, and without MODEL and options it stays as it is")
+        raise OutputExists(
+            f"{config} exists; give --overwrite to change it, or leave out MODEL and the options to keep it"
+        )
     given = _options(wish)
     check_config(given, wish.config or config)
     model = _model(wish, given)
@@ -93,19 +95,19 @@ def prepare(wish: Wish) -> Installation:
         network=networked(given),
         systemd=_systemd_version(wish.root),
     )
-    # Both as they lie here: what is relative stays so, and right wherever the root is mounted.
+    # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
     text = None if keep else run_config.dumps(run_command, given | {"model": Path(os.path.relpath(copy))}, config)
     moved = keep or (copy.exists() and model.samefile(copy))
     return Installation(unit_text(plan), text, None if moved else model, wish.root)
 
 
 def place(root: Path, path: PurePosixPath) -> Path:
-    """Where a path of the device is, seen from here."""
+    """Return where an absolute path of the device is on this machine."""
     return root / path.relative_to("/")
 
 
 def enable(root: Path) -> Path:
-    """Lets the service start with the machine whose root this is, without its systemd. Raises CannotWrite."""
+    """Enable the service in a root file system without running its systemd. Return the link. Raises CannotWrite."""
     link = place(root, WANTED)
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +119,7 @@ def enable(root: Path) -> Path:
 
 
 def remove(root: Path, purge: bool) -> list[Path]:
-    """Takes the unit away, and with ``purge`` the configuration and the model; what was there. Raises CannotWrite."""
+    """Remove the unit and, with ``purge``, the configuration and the model. Return the removed paths. Raises CannotWrite."""
     wanted = [WANTED, UNIT, *((CONFIG, MODEL) if purge else ())]
     gone = []
     for path in (place(root, one) for one in wanted):
@@ -131,7 +133,7 @@ def remove(root: Path, purge: bool) -> list[Path]:
 
 
 def _options(wish: Wish) -> dict[str, Any]:
-    """The loop's options: of the file that was given, else of the installed one; the command line wins."""
+    """Return the loop's options from the given file or else the installed one, overridden by the command line."""
     installed = place(wish.root, CONFIG)
     source = wish.config or (installed if installed.exists() else None)
     found = {} if source is None else run_config.read(source, run_command, click.Context(run_command))
@@ -144,11 +146,11 @@ def _options(wish: Wish) -> dict[str, Any]:
 
 
 def _model(wish: Wish, given: dict[str, Any]) -> Path:
-    """The model's file, read once: one that cannot be opened is found here and not at the next start."""
+    """Return the model's path. Reads the file, so that an invalid one is rejected here and not at the next start."""
     from edgevision.runs import newest
 
     path = Path(given.get("model") or newest(wish.runs, "convert-*/*.tflite") or ready.path())
-    if path.is_absolute() and not path.exists():  # what an installed configuration names is seen from its own root
+    if path.is_absolute() and not path.exists():  # paths in an installed configuration are relative to its own root
         there = place(wish.root, PurePosixPath(path))
         path = there if there.exists() else path
     modelfile.read(require_file(path, "model")).effective_card()
@@ -156,7 +158,7 @@ def _model(wish: Wish, given: dict[str, Any]) -> Path:
 
 
 def _python(wish: Wish) -> PurePosixPath:
-    """The Python that has edgevision: this one, or that of another root."""
+    """Return the Python that edgevision is installed in: this one, or that of another root file system."""
     if wish.python is not None:
         python = PurePosixPath(wish.python)
     elif wish.root == Path("/"):
@@ -164,35 +166,35 @@ def _python(wish: Wish) -> PurePosixPath:
     else:
         python = PYTHON
     if not python.is_absolute():
-        raise UsageError(f"--python takes an absolute path on the device, not {wish.python}")
+        raise UsageError(f"--python must be an absolute path on the device, got {wish.python}")
     if wish.root == Path("/"):
         if not Path(python).exists():
-            raise BadInput(f"there is no Python at {python}")
+            raise BadInput(f"no Python found at {python}; give the path of an existing one with --python")
         require_package(str(python))
     return python
 
 
 def _visible(python: PurePosixPath, root: Path) -> tuple[PurePosixPath, ...]:
-    """Folders that the service would not see: of a virtual environment or a checkout in somebody's home."""
+    """Return the folders of edgevision and Python that the service could not see, such as one in a home directory."""
     if root != Path("/"):
         return (python.parent.parent,) if hidden(python) else ()
     here = Path(__file__).resolve()
     checkout = here.parents[2]  # device/systemd/install.py in a checkout; within site-packages it is below the prefix
     folders = {Path(sys.prefix), Path(sys.base_prefix), checkout}
-    # A link into or out of a home must work from both ends.
+    # Include both ends of links into or out of a home directory.
     found = sorted({PurePosixPath(path) for folder in folders for path in (folder, folder.resolve())})
     kept = [
         one for one in found if hidden(one) and not any(one != other and one.is_relative_to(other) for other in found)
     ]
     for one in kept:
         if not Path(one).stat().st_mode & 0o005 == 0o005:
-            raise BadInput(f"the service's user may not read {one}; let others: chmod o+rX {one}, or install in /opt")
+            raise BadInput(f"the service's user cannot read {one}; run chmod o+rX {one}, or install edgevision in /opt")
     return tuple(kept)
 
 
 def _user(wish: Wish) -> str | None:
     if wish.user is not None and wish.user not in _names(wish.root, "/etc/passwd"):
-        raise BadInput(f"there is no user {wish.user!r}; make one, or leave --user out: systemd then makes its own")
+        raise BadInput(f"no user {wish.user!r} on the device; create it, or leave out --user to let systemd make one")
     return wish.user
 
 
@@ -202,7 +204,7 @@ def _groups(root: Path) -> tuple[str, ...]:
 
 
 def _names(root: Path, file: str) -> set[str]:
-    """Of the users or groups of a machine."""
+    """Return the names in a machine's /etc/passwd or /etc/group."""
     try:
         text = place(root, PurePosixPath(file)).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -211,19 +213,19 @@ def _names(root: Path, file: str) -> set[str]:
 
 
 def _systemd_version(root: Path) -> int:
-    """By the name of its library, which needs nothing to be run; 252 (the oldest that is known to do) otherwise."""
+    """Return systemd's version from the name of its library, without running it; 252 (the oldest supported) if unknown."""
     names = [path.name for pattern in ("systemd", "*/systemd") for path in place(root, _LIB).glob(f"{pattern}/*.so")]
     found = [int(match[1]) for name in names if (match := _LIBRARY.fullmatch(name))]
     return max(found, default=252)
 
 
 def networked(given: Mapping[str, Any]) -> bool:
-    """Whether a loop with these options reaches other machines."""
+    """Return whether a loop with these options needs the network."""
     return any(_URL.match(str(value)) for value in given.values())
 
 
 def check_config(given: dict[str, Any], source: Path | None) -> None:
-    """Refuses what a service may not do. ``source``: the file, for the message. Raises BadInput."""
+    """Reject options that a service cannot use. ``source``: the configuration file, for the message. Raises BadInput."""
     for name, value in given.items():
         wrong = unfit(name, value)
         if wrong is not None:
@@ -231,14 +233,16 @@ def check_config(given: dict[str, Any], source: Path | None) -> None:
 
 
 def unfit(name: str, value: Any) -> str | None:
-    """What speaks against an option of the loop in a service: what the loop would write must be where the service may,
-    what it reads must not be hidden from it, and nothing may end it."""
+    """Return why the service cannot use an option, or None.
+
+    It can only write below its state folder, cannot read home directories, and must not end by itself.
+    """
     if value is None:
         return None
     if name in ENDS:
-        return f"{name} = {value} would end the service; take it out"
+        return f"{name} = {value} would end the service; remove it"
     if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
-        return f"{name} = {value}: the service may write below {STATE} only; give, for one, {STATE / name}"
+        return f"{name} = {value}: the service can only write below {STATE}; use a path such as {STATE / name}"
     if name == "source" and run_config.names_file(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
-        return f"source = {value}: the service does not see what is in somebody's home; move it to {STATE}"
+        return f"source = {value}: the service cannot read home directories or /tmp; move the file to {STATE}"
     return None

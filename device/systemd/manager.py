@@ -1,4 +1,4 @@
-"""Asks systemd and its journal, by their own commands."""
+"""Calls of systemctl and journalctl."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgevision.errors import EdgeVisionError, MissingDependency
 from .unit import NAME, UNIT
 
 TIMEOUT_S = 900.0
-"""Longer than any TimeoutStartSec: systemd has the first word on a start that hangs."""
+"""Seconds for a command, more than any TimeoutStartSec, so that systemd itself ends a start that hangs."""
 BOOTED = Path("/run/systemd/system")
-"""Present where systemd runs the machine (sd_booted(3))."""
+"""Folder that exists if the machine was booted with systemd (sd_booted(3))."""
 FIELDS = (
     "LoadState UnitFileState ActiveState SubState Result NRestarts StatusText MainPID MemoryCurrent "
     "ActiveEnterTimestamp InactiveEnterTimestamp ExecMainStatus"
@@ -28,7 +28,7 @@ Run = Callable[[Sequence[str]], "Answer"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command said."""
+    """The result of a command."""
 
     code: int
     text: str
@@ -36,48 +36,48 @@ class Answer:
 
 
 def run_command(command: Sequence[str]) -> Answer:
-    """Runs a command of the system. Raises MissingDependency, EdgeVisionError."""
+    """Run a system command. Raises MissingDependency if it is missing, EdgeVisionError if it hangs."""
     if shutil.which(command[0]) is None:
-        raise MissingDependency(f"{command[0]} is not there; this needs a machine that systemd runs")
+        raise MissingDependency(f"{command[0]} not found; services need a machine that runs systemd")
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise EdgeVisionError(f"{' '.join(command)} did not answer within {TIMEOUT_S:.0f} s") from None
+        raise EdgeVisionError(f"{' '.join(command)} did not finish within {TIMEOUT_S:.0f} s") from None
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
 class Manager:
-    """systemd, as far as it is about our unit."""
+    """systemd's control of the edgevision unit."""
 
     def __init__(self, run: Run = run_command) -> None:
         self._run = run
 
     def start(self) -> None:
-        """Enables and starts the service, anew if it runs; waits for its first answer. Raises EdgeVisionError."""
+        """Enable and start or restart the service, and wait for its first prediction. Raises EdgeVisionError."""
         self._must("systemctl", "daemon-reload")
         self._must("systemctl", "enable", "--quiet", UNIT.name)
         answer = self._run(("systemctl", "restart", UNIT.name))
         if answer.code != 0:
             last = self.messages(1)
             said = f": {last[-1].removeprefix('edgevision: error: ')}" if last else ""
-            raise EdgeVisionError(f"the service does not start{said}; more: edgevision service logs")
+            raise EdgeVisionError(f"the service did not start{said}; see edgevision service logs")
 
     def stop(self) -> None:
-        """Stops and disables the service; it may be absent."""
+        """Stop and disable the service, which may be absent."""
         self._run(("systemctl", "disable", "--now", "--quiet", UNIT.name))
 
     def reload(self) -> None:
-        """Lets systemd read unit files again."""
+        """Make systemd read the unit files again."""
         self._run(("systemctl", "daemon-reload"))
         self._run(("systemctl", "reset-failed", UNIT.name))
 
     def show(self) -> dict[str, str]:
-        """systemd's own names and values. Raises EdgeVisionError."""
+        """Return the unit's properties by systemd's names. Raises EdgeVisionError."""
         text = self._must("systemctl", "show", "--timestamp=unix", f"--property={','.join(FIELDS)}", UNIT.name)
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def messages(self, count: int) -> list[str]:
-        """The last lines that the loop itself wrote, oldest first; none where the journal keeps silent."""
+        """Return the last ``count`` lines written by the loop, oldest first; empty if the journal is not readable."""
         command = ("journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={count}", f"--identifier={NAME}")
         try:
             answer = self._run((*command, f"_SYSTEMD_UNIT={UNIT.name}"))
@@ -88,34 +88,34 @@ class Manager:
     def _must(self, *command: str) -> str:
         answer = self._run(command)
         if answer.code != 0:
-            reason = next(iter(answer.errors.strip().splitlines()), f"it ended with {answer.code}")
+            reason = next(iter(answer.errors.strip().splitlines()), f"exit status {answer.code}")
             raise EdgeVisionError(f"{' '.join(command[:2])} failed: {reason}")
         return answer.text
 
 
 def require_package(python: str, run: Run = run_command) -> None:
-    """Raises EdgeVisionError where a Python finds edgevision only with the help of somebody's environment."""
+    """Require that ``python`` finds edgevision with an empty environment. Raises EdgeVisionError."""
     answer = run(("env", "-i", "-C", "/", python, "-m", "edgevision", "--version"))
     if answer.code != 0:
-        said = answer.errors.strip().splitlines() or [f"it ended with {answer.code}"]
+        said = answer.errors.strip().splitlines() or [f"exit status {answer.code}"]
         raise EdgeVisionError(
-            f"{python} cannot run edgevision as a service would ({said[-1]}); install it there with pip"
+            f"{python} cannot run edgevision in a service ({said[-1]}); install edgevision for this Python with pip"
         )
 
 
 def require_systemd(booted: Path = BOOTED) -> None:
-    """Raises MissingDependency, in one line, where something else runs the machine."""
+    """Require a machine that was booted with systemd. Raises MissingDependency."""
     if not booted.is_dir():
         raise MissingDependency(
-            "systemd does not run this machine, so there can be no service here; --dry-run shows the unit, and --root "
-            "DIR installs it into another machine's root"
+            "this machine does not run systemd, which services need; use --dry-run to show the unit file, or --root DIR "
+            "to install into another machine's root file system"
         )
 
 
 def require_root(verb: str, user: int | None = None) -> None:
-    """Raises EdgeVisionError with the line to type."""
+    """Require root. Raises EdgeVisionError with the command to run instead."""
     if (os.geteuid() if user is None else user) != 0:
         command = (
             Path(sys.argv[0]).resolve() if sys.argv[0].endswith("edgevision") else f"{sys.executable} -m edgevision"
         )
-        raise EdgeVisionError(f"only the superuser may {verb} a service: sudo {command} service {verb} ...")
+        raise EdgeVisionError(f"only root may {verb} a service; run: sudo {command} service {verb} ...")

@@ -1,4 +1,4 @@
-"""How the service fares, in words and as ``edgevision.service/1``."""
+"""The status of the service, as text and as ``edgevision.service/1``."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from .manager import Manager
 
 SCHEMA = "edgevision.service/1"
 LOOKED_AT = 500
-"""Lines of the journal among which the last event is looked for."""
+"""Number of journal lines to search for the last event."""
 NOT_ACTIVE = 3
-"""Exit status of ``status``, as systemctl has it."""
+"""Exit code of ``status`` for a service that is not running, as in systemctl."""
 _EVENT = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z) (?P<event>[a-z_]+): (?P<detail>.*)")
 _RESULTS = {
-    "watchdog": "it hung, and the watchdog ended it",
-    "oom-kill": "it took more memory than it may",
-    "exit-code": "it ended with a fault",
-    "signal": "a signal ended it",
-    "core-dump": "it crashed",
-    "timeout": "it did not get ready, or did not stop, in time",
-    "resources": "systemd could not start it",
-    "protocol": "it ended before it was ready",
-    "start-limit-hit": "it failed too often",
+    "watchdog": "hung and was ended by the watchdog",
+    "oom-kill": "exceeded its memory limit",
+    "exit-code": "ended with an error",
+    "signal": "ended by a signal",
+    "core-dump": "crashed",
+    "timeout": "did not become ready, or did not stop, in time",
+    "resources": "could not be started by systemd",
+    "protocol": "ended before it was ready",
+    "start-limit-hit": "failed too often",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The last thing the loop told."""
+    """The last event reported by the loop."""
 
     time: str
     """RFC 3339, UTC."""
@@ -40,56 +40,56 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The service now. What is not known is None."""
+    """The current status of the service; unknown values are None."""
 
     installed: bool
     enabled: bool
     active: bool
     state: str
-    """systemd's own words: active (running)."""
+    """systemd's state, such as ``active (running)``."""
     since: str | None
-    """RFC 3339, UTC: when it became so."""
+    """Time of the last change of state, RFC 3339 in UTC."""
     restarts: int | None
-    """Since it was started on purpose."""
+    """Number of automatic restarts since the last manual start."""
     result: str
-    """Of the last end: success, exit-code, signal, watchdog, oom-kill, timeout ..."""
+    """systemd's result of the last run: success, exit-code, signal, watchdog, oom-kill, timeout ..."""
     pid: int | None
     memory_mb: float | None
     status: str | None
-    """What the loop says of itself: its rate."""
+    """Status text reported by the loop: its frame rate."""
     last_event: Event | None
     last_message: str | None
     """The last line in the journal."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the status as JSON values."""
         return {"schema": SCHEMA, **asdict(self)}
 
     def describe(self) -> list[str]:
-        """A few lines for people."""
+        """Return the status as lines of text."""
         if not self.installed:
-            return ["not installed; install it: sudo edgevision service install MODEL --camera 0"]
+            return ["not installed; to install it: sudo edgevision service install MODEL --camera 0"]
         since = f" since {self.since}" if self.since else ""
-        lines = [f"{self.state}{since}" + ("" if self.enabled else "; it will not start with the machine")]
+        lines = [f"{self.state}{since}" + ("" if self.enabled else "; not started at boot")]
         if self.active and self.status:
-            lines.append(f"it says: {self.status}")
+            lines.append(f"status: {self.status}")
         if self.memory_mb is not None:
             lines.append(f"memory: {self.memory_mb:.0f} MB")
         if self.restarts:
             lines.append(f"restarted {self.restarts} time{'s' if self.restarts > 1 else ''} by systemd")
         if self.result not in ("success", ""):
-            lines.append(f"its last end: {_RESULTS.get(self.result, self.result)}")
+            lines.append(f"last failure: {_RESULTS.get(self.result, self.result)}")
         if self.last_event is not None:
             event = self.last_event
             lines.append(f"last event: {event.event}, {event.time}: {event.detail}")
-        # systemd forgets the last result with each new try: one that starts may be one that starts over and over.
+        # systemd resets the result at each attempt, so a service that is starting may be in a restart loop.
         if not self.active and not self.state.startswith("inactive") and self.last_message:
             lines.append(f"last line: {self.last_message}")
         return lines
 
 
 def status(manager: Manager) -> Status:
-    """Asks systemd and the journal. Raises EdgeVisionError."""
+    """Query systemd and the journal. Raises EdgeVisionError."""
     shown = manager.show()
     active = shown.get("ActiveState", "") in ("active", "reloading")
     messages = manager.messages(LOOKED_AT)
@@ -118,7 +118,7 @@ def _last_event(messages: list[str]) -> Event | None:
 
 
 def _time(stamp: str) -> str | None:
-    """``@1763700000``, as systemctl has it with --timestamp=unix."""
+    """Parse a time such as ``@1763700000``, the output of systemctl --timestamp=unix."""
     seconds = _number(stamp.removeprefix("@"))
     return None if not seconds else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
@@ -128,6 +128,6 @@ def _number(text: str) -> int | None:
 
 
 def _megabytes(text: str) -> float | None:
-    """None where memory is not counted: the kernel of Raspberry Pi OS does that only when it is told to."""
+    """Convert bytes to MB; None if memory is not accounted, which Raspberry Pi OS's kernel does only if enabled."""
     count = _number(text)
     return None if count is None else round(count / 1e6, 1)

@@ -1,4 +1,4 @@
-"""The unit file: what the loop may do, what it may use, and what happens when it fails."""
+"""The unit file: permissions, resource limits and restart behavior of the loop."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ CONFIG = PurePosixPath("/etc/edgevision/run.toml")
 MODEL = CONFIG.parent / "model.tflite"
 STATE = PurePosixPath("/var/lib/edgevision")
 PYTHON = PurePosixPath("/opt/edgevision/venv/bin/python")
-"""Where an image or a bundle has it."""
+"""Python of an installed bundle."""
 GROUPS = ("video", "render", "plugdev", "apex")
-"""Who may open cameras, GPUs, a Coral on USB and one on PCIe. systemd refuses to start where one is missing."""
+"""Groups that may open cameras, GPUs, and Edge TPUs on USB and PCIe. systemd does not start a unit that names a missing one."""
 DEVICES = ("char-video4linux", "char-media", "char-dma_heap", "char-drm", "char-usb_device", "char-apex", "/dev/vcio")
-"""By class: a Coral on USB comes back under another number when it wakes. vcio tells of a weak power supply."""
+"""Devices by class, because a USB Edge TPU changes its number when it wakes; /dev/vcio reports a weak power supply."""
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
-"""The service sees nothing below these but what is bound into it."""
+"""Folders hidden from the service, except for paths bound into it."""
 STEPS_SINCE = 254
-"""systemd that can wait longer after each failure."""
+"""First systemd version that can increase the delay after each failure (RestartSteps)."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitPlan:
-    """What differs from machine to machine."""
+    """The parts of the unit that depend on the machine."""
 
     python: PurePosixPath
     config: PurePosixPath = CONFIG
     groups: tuple[str, ...] = ("video",)
-    """Those of GROUPS that exist."""
+    """The existing groups among GROUPS."""
     user: str | None = None
-    """None: systemd makes a user of its own for each run."""
+    """User name; None: a dynamic user made by systemd for each run."""
     visible: tuple[PurePosixPath, ...] = ()
-    """Folders below HIDDEN that Python and edgevision are in."""
+    """Folders of Python and edgevision that are below HIDDEN."""
     network: bool = False
-    """Whether the loop may reach and be reached by other machines."""
+    """Whether the loop may use the network."""
     systemd: int = 252
-    """Version."""
+    """Version of systemd."""
 
 
 def unit_text(plan: UnitPlan) -> str:
-    """The unit file for a plan."""
+    """Return the text of the unit file."""
     sections = {"Unit": _unit(plan), "Service": _service(plan), "Install": ["WantedBy=multi-user.target"]}
-    head = "# Written by edgevision service install; changes belong into: systemctl edit edgevision\n"
+    head = "# Written by edgevision service install; to change it, run: systemctl edit edgevision\n"
     return head + "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
 
 def drop_in_text(plan: UnitPlan, more: PurePosixPath) -> str:
-    """Makes an installed unit take options from a second file, too, and the network that both together ask for.
+    """Return a drop-in that adds a second configuration file and the network access that both files need.
 
-    An empty assignment takes back what the unit said (systemd.unit(5), systemd.exec(5), systemd.resource-control(5)).
+    An empty assignment resets the unit's value (systemd.unit(5), systemd.exec(5), systemd.resource-control(5)).
     """
     network = ["RestrictAddressFamilies=", "IPAddressDeny=", *_network(plan)]
     lines = ["[Service]", "ExecStart=", _exec_start(plan.python, plan.config, more), *network]
-    return "# What this device has of its own comes after what the unit says.\n" + "\n".join(lines) + "\n"
+    return "# Settings of this device, applied after those of the unit.\n" + "\n".join(lines) + "\n"
 
 
 def _unit(plan: UnitPlan) -> list[str]:
-    # Not after network-online.target: a camera needs no network, and a device may never have one.
+    # Not After=network-online.target: a camera needs no network, and a device may never have one.
     return [
-        "Description=edgevision: recognise what a camera sees",
+        "Description=edgevision: recognize what a camera sees",
         f"ConditionPathExists={plan.config}",
-        "# It never gives up: nobody is there to start it again.",
+        "# No limit on restarts: nobody is there to start it again.",
         "StartLimitIntervalSec=0",
     ]
 
@@ -105,7 +105,7 @@ def _process(plan: UnitPlan) -> list[str]:
 
 
 def _exec_start(python: PurePosixPath, *configs: PurePosixPath) -> str:
-    # What a file says of the output is for a terminal: here events go to the journal, and no line a frame.
+    # Output options in a file are for a terminal: here events go to the journal, without a line per frame.
     files = " ".join(f"--config {quoted(config)}" for config in configs)
     return f"ExecStart={quoted(python)} -m edgevision run {files} --no-json --no-events"
 
@@ -113,7 +113,7 @@ def _exec_start(python: PurePosixPath, *configs: PurePosixPath) -> str:
 def _failure(plan: UnitPlan) -> list[str]:
     backoff = ["RestartSteps=6", "RestartMaxDelaySec=300"] if plan.systemd >= STEPS_SINCE else []
     return [
-        "# READY=1 comes with the first answer, WATCHDOG=1 only after a frame was really recognised.",
+        "# READY=1 is sent with the first prediction, WATCHDOG=1 only after a frame was actually processed.",
         "TimeoutStartSec=120",
         "WatchdogSec=30",
         "TimeoutAbortSec=10",
@@ -121,7 +121,7 @@ def _failure(plan: UnitPlan) -> list[str]:
         "Restart=on-failure",
         "RestartSec=5",
         *backoff,
-        "# 2: options that contradict each other do not mend themselves.",
+        "# 2: a usage error does not go away by itself.",
         "RestartPreventExitStatus=2",
     ]
 
@@ -137,11 +137,11 @@ def _devices() -> list[str]:
 
 def _limits() -> list[str]:
     return [
-        "# Of all memory: a leak ends the loop, and not the machine.",
+        "# Share of all memory: a leak ends the loop and not the machine.",
         "MemoryMax=60%",
         "OOMScoreAdjust=300",
         "TasksMax=128",
-        "# A core dump would hold what the camera saw.",
+        "# A core dump would contain camera images.",
         "LimitCORE=0",
     ]
 
@@ -164,23 +164,23 @@ def _kernel() -> list[str]:
         "SystemCallArchitectures=native",
         "SystemCallFilter=@system-service",
         "SystemCallErrorNumber=EPERM",
-        # Not MemoryDenyWriteExecute: the runtime's kernels may be made at run time. Not PrivateDevices: cameras.
+        # Not MemoryDenyWriteExecute: the runtime may generate code. Not PrivateDevices: it would hide the cameras.
     ]
 
 
 def _network(plan: UnitPlan) -> list[str]:
-    # libcamera hears of cameras by AF_NETLINK.
+    # libcamera detects cameras through AF_NETLINK.
     if plan.network:
         return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6"]
     return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK", "IPAddressDeny=any"]
 
 
 def quoted(path: PurePosixPath) -> str:
-    """A path as systemd reads it: % is doubled, and quotes stand around what has blanks."""
+    """Quote a path for a unit file: double % and put quotes around a path with spaces or special characters."""
     text = str(path).replace("%", "%%")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if set(text) & set(" \t\"'\\;") else text
 
 
 def hidden(path: PurePosixPath, places: Sequence[str] = HIDDEN) -> bool:
-    """Whether the service would not see a path without help."""
+    """Return whether a path is hidden from the service."""
     return any(path.is_relative_to(place) for place in places)

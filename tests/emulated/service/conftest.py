@@ -1,4 +1,4 @@
-"""This machine's own systemd, a second time, with a model for the service."""
+"""A second instance of this machine's systemd, with a model for the service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .machine import ServiceMachine
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[ServiceMachine]:
-    """Up, with a model, and a camera that is always there."""
+    """A booted machine with a model and the test camera."""
     here = Here()
     try:
         try:
@@ -25,7 +25,7 @@ def machine() -> Iterator[ServiceMachine]:
         except CannotRun as error:
             if os.environ.get("ALLOW_SKIP") == "1":
                 pytest.skip(str(error))
-            pytest.fail(f"test-service: NOT RUN: {error}; ALLOW_SKIP=1 lets it pass")
+            pytest.fail(f"test-service: NOT RUN: {error}; set ALLOW_SKIP=1 to skip it")
         edgevision = f"{shlex.quote(sys.executable)} -m edgevision"
         here.run("printf 'red\\ngreen\\nblue\\n' > /tmp/labels.txt")
         bare = shlex.quote(str(REPO / "tests" / "data" / "tiny.tflite"))

@@ -1,4 +1,4 @@
-"""What the tests of the service need of a machine, whether it is a board or namespaces of this one."""
+"""The machine that the service tests run on: an emulated board, or namespaces of this machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 PATIENCE_S = 600
-"""How long anything may take: on an emulated board a start of Python and the runtime alone takes most of a minute."""
+"""Seconds that anything may take: on an emulated board, starting Python and the runtime alone takes most of a minute."""
 
 
 class Shell(Protocol):
-    """Runs shell lines as root."""
+    """A shell that runs commands as root."""
 
     def run(self, command: str, *, code: int = 0, timeout_s: float = ...) -> str: ...
 
@@ -23,53 +23,53 @@ class Shell(Protocol):
 
 @dataclass(frozen=True)
 class ServiceMachine:
-    """Where the service is tried, and with what."""
+    """A machine, with the command, model and camera to test."""
 
     shell: Shell
     edgevision: str
-    """The command."""
+    """The edgevision command."""
     model: str
     camera: str
 
 
 class Service:
-    """The installed service, as systemd and its own command tell of it."""
+    """The installed service, as reported by systemd and ``edgevision service``."""
 
     def __init__(self, machine: ServiceMachine) -> None:
         self.run, self.try_run = machine.shell.run, machine.shell.try_run
         self.edgevision = f"{machine.edgevision} service"
 
     def show(self, *names: str) -> list[str]:
-        """Values of systemd's properties, in the order of the names."""
+        """Return the values of systemd properties, in the order of ``names``."""
         text = self.run(f"systemctl show edgevision {' '.join(f'-p {name}' for name in names)}")
         values = dict(line.split("=", 1) for line in text.splitlines())
         return [values[name] for name in names]
 
     def pid(self) -> int:
-        """Of the loop; 0 while there is none."""
+        """Return the loop's process id, 0 if it is not running."""
         return int(self.show("MainPID")[0])
 
     def is_up(self) -> bool:
-        """Whether a frame was recognised since the last start."""
+        """Return whether the loop has made a prediction since its last start."""
         return self.show("ActiveState", "SubState") == ["active", "running"]
 
     def came_back(self, old: int) -> bool:
-        """Whether another process recognises frames."""
+        """Return whether a process other than ``old`` is up."""
         return self.is_up() and self.pid() not in (0, old)
 
     def journal(self) -> str:
-        """What the service and systemd wrote about it."""
+        """Return the journal of the unit."""
         return self.run("journalctl --no-pager -o cat -u edgevision")
 
     def status(self) -> dict[str, Any]:
-        """``service status --json``, whatever its exit status."""
+        """Return the output of ``service status --json``, ignoring the exit code."""
         found: dict[str, Any] = json.loads(self.try_run(f"{self.edgevision} status --json").stdout)
         return found
 
 
 def until(what: str, condition: Callable[[], bool]) -> None:
-    """Waits for something to become so."""
+    """Wait until a condition is true. ``what`` names it in the failure message."""
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < PATIENCE_S, f"waited in vain: {what}"
+        assert time.monotonic() - began < PATIENCE_S, f"timed out waiting for {what}"
         time.sleep(1)

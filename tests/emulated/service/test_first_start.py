@@ -1,4 +1,4 @@
-"""The first start of a prepared card on a real root, under a real systemd: this machine's, in namespaces and on a copy."""
+"""Tests of the first boot of a prepared SD card under a real systemd: this machine's, in namespaces and on a copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.emulation.host import CannotRun
 START = "systemd.run=/boot/firmware/edgevision/firstrun.sh"
 CARD = "/boot/firmware/edgevision"
 HELPER = """#!/bin/sh
-# A fake of package userconf-pi's helper. It renames, and its last command fails, since the services do not run yet.
+# A fake of the helper of package userconf-pi. It renames the account; its last command fails, as services do not run yet.
 echo "$*" > /tmp/asked
 old=$(getent passwd 1000 | cut -d: -f1)
 usermod -l "$1" "$old" && usermod -m -d "/home/$1" "$1" && groupmod -n "$1" "$old"
@@ -34,7 +34,7 @@ NotifyAccess=all
 Restart=on-failure
 RestartSec=1
 StandardError=journal
-# A fake of the loop: it fails once, as where a camera comes late, and then tells what it sees.
+# A fake of the loop: it fails once, as if the camera came late, and then reports its first answer.
 ExecStart=/bin/sh -c 'test -e /run/late || { touch /run/late; echo "edgevision: error: no camera" >&2; exit 1; }; \\
   echo "2026-11-21T08:26:08.760Z first_answer: tabby 0.81" >&2; systemd-notify --ready; exec sleep 600'
 """
@@ -49,7 +49,7 @@ ExecStart={CARD}/firstrun.sh
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Here]:
-    """Up, with a card in it, and a kernel's line as if that card had started it."""
+    """A booted machine with a prepared SD card and the kernel command line of its first boot."""
     found = Here()
     try:
         try:
@@ -57,7 +57,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
         except CannotRun as error:
             if os.environ.get("ALLOW_SKIP") == "1":
                 pytest.skip(str(error))
-            pytest.fail(f"test-service: NOT RUN: {error}; ALLOW_SKIP=1 lets it pass")
+            pytest.fail(f"test-service: NOT RUN: {error}; set ALLOW_SKIP=1 to skip it")
         bundle = installable(tmp_path / "b.tar.xz", unit=LOOP)
         put(found, prepare(tmp_path / "card", bundle=bundle).boot)
         found.run(f"echo root=x {START} > /tmp/line && mount --bind /tmp/line /proc/cmdline")
@@ -68,7 +68,7 @@ def here(tmp_path: Path) -> Iterator[Here]:
 
 
 def put(here: Here, boot: Path) -> None:
-    """The boot partition's files into the machine, which sees no folder of this one's."""
+    """Copy the boot partition's files into the machine, which cannot see folders of this one."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:xz") as archive:
         for name in ("cmdline.txt", "edgevision"):
@@ -80,12 +80,12 @@ def put(here: Here, boot: Path) -> None:
     here.run(f"base64 -d /tmp/packed | tar xJ -C /boot/firmware && chmod +x {CARD}/firstrun.sh")
 
 
-def test_the_systems_own_helper_renames_the_account(here: Here) -> None:
+def test_userconf_helper_renames_the_account(here: Here) -> None:
     here.run("mkdir -p /usr/lib/userconf-pi /etc/sudoers.d; getent group sudo || groupadd sudo")
     here.run(f"printf %s {shlex.quote(HELPER)} > /usr/lib/userconf-pi/userconf; chmod +x /usr/lib/userconf-pi/userconf")
     here.run(f"{CARD}/firstrun.sh")
     log = here.run(f"cat {CARD}/setup.log")
-    assert here.run("cat /tmp/asked") == "edge !\n", log  # the password's hash is on no command line
+    assert here.run("cat /tmp/asked") == "edge !\n", log  # the password hash never appears on a command line
     assert here.run("getent passwd 1000").startswith("edge:x:1000:")
     assert here.run("getent shadow edge").startswith(f"edge:{HASH}:")
     assert here.run("id -gn edge").strip() == "edge"
@@ -97,9 +97,11 @@ def test_the_systems_own_helper_renames_the_account(here: Here) -> None:
     assert '"state": "running"' in here.run(f"cat {CARD}/status.json")
 
 
-def test_the_second_start_comes_to_the_first_answer(here: Here) -> None:
+def test_second_boot_reaches_the_first_answer(here: Here) -> None:
     if here.run("python3 -c 'import sys; print(*sys.version_info[:2], sep=\".\")'").strip() != PYTHON:
-        pytest.skip("the bundle is for the Python that runs the tests, and this machine's own is another")
+        pytest.skip(
+            "the bundle is for the Python that runs the tests, and this machine's system Python has another version"
+        )
     here.run(f"{CARD}/firstrun.sh")
     here.run("systemctl daemon-reload && systemctl start edgevision-setup")
     end = time.monotonic() + 300
@@ -117,7 +119,7 @@ def test_the_second_start_comes_to_the_first_answer(here: Here) -> None:
     assert here.run("systemctl show -p Result --value edgevision-setup") == "success\n"
 
 
-def test_a_card_that_cannot_be_written_does_not_restart_for_ever(here: Here) -> None:
+def test_read_only_sd_card_does_not_cause_a_reboot_loop(here: Here) -> None:
     here.run(f"printf %s {shlex.quote(UNIT)} > /run/systemd/system/kernel-command-line.service")
     here.run("mount --bind /boot/firmware /boot/firmware && mount -o remount,bind,ro /boot/firmware")
     here.run("systemctl daemon-reload && systemctl start --no-block kernel-command-line.service")

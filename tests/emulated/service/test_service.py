@@ -1,4 +1,4 @@
-"""``edgevision service`` under a real systemd: started, killed, hung, out of memory, stopped, not startable."""
+"""Tests of ``edgevision service`` under a real systemd: started, killed, hung, out of memory, stopped, unable to start."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DROP_IN = "/etc/systemd/system/edgevision.service.d"
 
 @pytest.fixture(scope="module")
 def service(machine: ServiceMachine) -> Iterator[Service]:
-    """Installed, and started."""
-    # Emulation is slow to start; all else is as installed.
+    """The service, installed and started."""
+    # Starting is slow under emulation; everything else is as installed.
     machine.shell.run(f"mkdir -p {DROP_IN} && printf '[Service]\\nTimeoutStartSec=900\\n' > {DROP_IN}/slow.conf")
     said = machine.shell.run(
         f"{machine.edgevision} service install {machine.model} --camera {machine.camera}", timeout_s=1000
@@ -25,7 +25,7 @@ def service(machine: ServiceMachine) -> Iterator[Service]:
     assert machine.shell.try_run("systemctl cat edgevision").returncode != 0
 
 
-def test_it_runs_and_says_how_it_fares(service: Service) -> None:
+def test_service_runs_and_reports_its_status(service: Service) -> None:
     assert service.is_up()
     until("a rate", lambda: "frames/s" in (service.status()["status"] or ""))
     found = service.status()
@@ -34,10 +34,10 @@ def test_it_runs_and_says_how_it_fares(service: Service) -> None:
     assert found["since"] is not None
     words = service.run(f"{service.edgevision} status")
     assert words.startswith("active (running) since 20")
-    assert "it says: " in words
+    assert "\nstatus: " in words
 
 
-def test_it_may_do_little(service: Service) -> None:
+def test_service_has_few_permissions(service: Service) -> None:
     pid, run = service.pid(), service.run
     assert run(f"stat -c %u /proc/{pid}").strip() != "0"
     groups = run(f"sed -n 's/^Groups://p' /proc/{pid}/status").split()
@@ -50,7 +50,7 @@ def test_it_may_do_little(service: Service) -> None:
     assert float(exposure.split(":")[1].split()[0]) <= 2.5, exposure
 
 
-def test_a_killed_loop_comes_back(service: Service) -> None:
+def test_killed_loop_is_restarted(service: Service) -> None:
     old, restarts = service.pid(), int(service.show("NRestarts")[0])
     service.run(f"kill -KILL {old}")
     until("another process", lambda: service.came_back(old))
@@ -58,7 +58,7 @@ def test_a_killed_loop_comes_back(service: Service) -> None:
     assert "Failed with result 'signal'" in service.journal()
 
 
-def test_a_hung_loop_is_found_by_the_watchdog(service: Service) -> None:
+def test_watchdog_restarts_a_hung_loop(service: Service) -> None:
     old = service.pid()
     service.run(f"kill -STOP {old}")
     until("another process", lambda: service.came_back(old))
@@ -66,9 +66,9 @@ def test_a_hung_loop_is_found_by_the_watchdog(service: Service) -> None:
     assert "Failed with result 'watchdog'" in service.journal()
 
 
-def test_a_loop_that_takes_too_much_memory_ends_alone(service: Service) -> None:
+def test_loop_over_its_memory_limit_is_killed_alone(service: Service) -> None:
     old, before = service.pid(), ends(service)
-    # Less than it needs to start: this one is ended here, those after it by the kernel.
+    # Less than it needs to start: the running loop is killed here, the next ones by the kernel.
     service.run("systemctl set-property --runtime edgevision MemoryMax=16M")
     service.try_run(f"kill -KILL {old}")
     until("three ends", lambda: ends(service) >= before + 3)
@@ -78,11 +78,11 @@ def test_a_loop_that_takes_too_much_memory_ends_alone(service: Service) -> None:
 
 
 def ends(service: Service) -> int:
-    """How often it was killed; systemd hears of the kernel's reason under version 2 of cgroups alone."""
+    """Return how often the loop was killed; systemd learns of the kernel's reason only under cgroups v2."""
     return sum(service.journal().count(f"Failed with result '{one}'") for one in ("oom-kill", "signal"))
 
 
-def test_stopping_is_clean_and_lasts(service: Service) -> None:
+def test_stop_is_clean_and_permanent(service: Service) -> None:
     service.run("systemctl stop edgevision")
     assert service.show("ActiveState", "Result") == ["inactive", "success"]
     done = service.try_run(f"{service.edgevision} status")
@@ -91,7 +91,7 @@ def test_stopping_is_clean_and_lasts(service: Service) -> None:
     assert service.show("MainPID") == ["0"]
 
 
-def test_a_configuration_that_makes_no_sense_is_told(service: Service) -> None:
+def test_invalid_configuration_is_reported(service: Service) -> None:
     service.run("cp /etc/edgevision/run.toml /run/kept.toml && echo 'colour = 5' >> /etc/edgevision/run.toml")
     assert service.try_run("systemctl restart edgevision", timeout_s=1000).returncode != 0
     assert "no option 'colour'" in service.run(f"{service.edgevision} logs --lines 20")
