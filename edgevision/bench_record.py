@@ -1,4 +1,4 @@
-"""Reading bench.json: what other parts take from it, whoever wrote it."""
+"""Reader of bench.json, for the parts that use benchmark results. The file may come from anywhere, so it is checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BYTES = 200 * 10**6
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One bench.json."""
+    """The content of a bench.json."""
 
     path: Path
     machine: dict[str, Any]
@@ -28,32 +28,34 @@ class Record:
 
     @property
     def machine_name(self) -> str:
-        """For people."""
+        """Human-readable name of the measured machine."""
         machine = self.machine
         name = str(machine.get("board") or machine.get("cpu") or machine.get("arch") or "unknown machine")
         return f"{name}, emulated" if machine.get("emulated") else name
 
 
 def read(path: Path) -> Record:
-    """Raises MissingFile, BadInput."""
+    """Read a bench.json. Raises MissingFile, BadInput."""
     found = _document(path)
     name, _, version = str(found.get("schema", "")).rpartition("/")
     if name != NAME:
-        raise BadInput(f"{path} is no benchmark of edgevision: its schema is {found.get('schema')!r}, not {SCHEMA!r}")
+        raise BadInput(
+            f"{path} is not an edgevision benchmark: expected schema {SCHEMA!r}, got {found.get('schema')!r}"
+        )
     if version.partition(".")[0] != VERSION:
         raise BadInput(
-            f"{path} has the schema {found['schema']!r}, and this edgevision reads {SCHEMA!r}; "
-            "measure again, or use the edgevision that wrote it"
+            f"{path} has schema {found['schema']!r}, but this edgevision reads {SCHEMA!r}; "
+            "measure again, or use the version of edgevision that wrote it"
         )
     machine, results = found.get("machine"), found.get("results")
     if not isinstance(machine, dict) or not isinstance(results, list) or not all(map(_sound, results)):
-        raise BadInput(f"{path} is damaged: it lacks the machine or its results")
+        raise BadInput(f"{path} is damaged: the machine or its results are missing or invalid; measure again")
     method = found.get("method")
     return Record(path, machine, results, str(found.get("created")), method if isinstance(method, dict) else {})
 
 
 def blocks_ms(result: dict[str, Any], measure: str) -> list[float]:
-    """The medians of the blocks, from the samples; empty where the measure was not taken."""
+    """Return the median of each block, computed from the samples; empty if the measure is missing."""
     from statistics import median
 
     visits = (result.get("samples_ms") or {}).get(measure) or []
@@ -64,19 +66,19 @@ def blocks_ms(result: dict[str, Any], measure: str) -> list[float]:
 def _document(path: Path) -> dict[str, Any]:
     require_file(path, "benchmark")
     if path.stat().st_size > MAX_BYTES:
-        raise BadInput(f"{path} is no benchmark: it has {path.stat().st_size / 1e6:.0f} MB")
+        raise BadInput(f"{path} is not a benchmark: {path.stat().st_size / 1e6:.0f} MB is too large")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         why = str(error).splitlines()[0] if isinstance(error, ValueError) else "nested too deeply"
-        raise BadInput(f"{path} is no readable JSON: {why}") from None
+        raise BadInput(f"{path} is not valid JSON: {why}") from None
     if not isinstance(found, dict):
-        raise BadInput(f"{path} is no benchmark: it holds {type(found).__name__}, not an object")
+        raise BadInput(f"{path} is not a benchmark: expected a JSON object, got {type(found).__name__}")
     return found
 
 
 def _sound(result: object) -> bool:
-    """What every reader here relies on."""
+    """Return whether a result has all fields, of the right types, that the readers rely on."""
     if not isinstance(result, dict) or not isinstance(result.get("id"), str):
         return False
     if not isinstance(result.get("model"), dict) or not isinstance(result.get("predict_ms"), dict):

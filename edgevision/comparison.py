@@ -1,4 +1,4 @@
-"""Two models on the same pictures: how often they answer alike, and what changing from one to the other would change."""
+"""Comparison of two models on the same images: agreement, and change of accuracy from one to the other."""
 
 from __future__ import annotations
 
@@ -18,36 +18,40 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 LISTED = 100
-"""Disagreements that are kept, those first in which only one of the models is right."""
+"""Number of disagreements that are kept. Those where only one model is correct come first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One picture on which the models differ."""
+    """One image for which the models differ."""
 
     index: int
+    """Index of the image."""
     true: str
+    """True labels, separated by ``|``."""
     answers: tuple[str, str]
-    """Of the first model and of the other."""
+    """Predictions of the first and of the other model."""
     scores: tuple[float, float]
-    """How sure each was, 0..1."""
+    """Best scores of the two models, 0..1."""
     right: tuple[bool, bool]
+    """Whether each model is correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The other model against the first."""
+    """The other model compared with the first."""
 
     agreement: Share
-    """Same answer; of equal scores the lowest index counts as best."""
+    """Proportion of images with the same prediction. On ties the lowest index is the prediction."""
     change: Difference
-    """Accuracy of the other minus that of the first, paired, -1..1."""
+    """Accuracy of the other model minus that of the first, paired by image, -1..1."""
     kl: float | None
-    """Mean divergence of the other's scores from the first's, nats; None for several labels or other classes."""
+    """Mean KL divergence of the other's scores from the first's in nats; None for multi-label or different classes."""
     disagreements: tuple[Disagreement, ...]
+    """Images for which the models differ."""
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
-        """The fields that ``compare`` has beside the other model's measures."""
+        """Return the fields that ``compare`` has in addition to the other model's measures."""
         same, change = self.agreement, self.change
         return {
             "agreement": {
@@ -78,14 +82,14 @@ class Comparison:
 
 
 def compare(first: Judgement, other: Judgement) -> Comparison:
-    """Both judged on the same pictures, in the same order."""
+    """Compare the results of two models on the same images in the same order."""
     answers = (_answers(first), _answers(other))
-    if _same_classes(first, other):  # by number: names may repeat
+    if _same_classes(first, other):  # compare by index, because names may repeat
         alike = (first.predicted == other.predicted).all(axis=1)
     else:
         alike = np.array([a == b for a, b in zip(*answers, strict=True)])
     agreement = share(int(alike.sum()), len(alike))
-    assert agreement is not None, "there is at least one picture"
+    assert agreement is not None, "there is at least one image"
     a, b = first.right, other.right
     counts = (int((x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b)))
     return Comparison(

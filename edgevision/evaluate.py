@@ -1,4 +1,4 @@
-"""Scoring a model, or two on the same pictures: from labelled pictures to the record ``edgevision.evaluate/1``."""
+"""Evaluation of a model, or of two on the same images: from labeled images to the record ``edgevision.evaluate/1``."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ SCHEMA = "edgevision.evaluate/1"
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What a model is scored on."""
+    """The images that a model is evaluated on."""
 
     path: str
-    """What the user gave."""
+    """Path that the user gave."""
     items: tuple[Item, ...]
+    """The labeled images."""
     classes: tuple[str, ...]
-    """Of the whole set, sorted: names for a model that has none, if there are as many."""
+    """Sorted class names of the whole dataset. A model without labels takes them if their number fits."""
     split: str = "all"
-    """train, val, test or all."""
+    """Evaluated part: train, val, test or all."""
     skipped: tuple[Skipped, ...] = ()
-    """Left out before."""
+    """Files that were skipped before the evaluation."""
     unrelated: tuple[Item, ...] = ()
-    """Pictures that show none of the classes; their labels do not matter."""
+    """Negatives: images that show none of the classes. Their labels are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A model to be scored."""
+    """A model to evaluate."""
 
     scorer: Scorer
     facts: ModelFacts
@@ -49,13 +50,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What was found of one model."""
+    """The result of one model."""
 
     subject: Subject
     judgement: Judgement
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
-        """The fields of ``edgevision.evaluate/1`` that speak of the model."""
+        """Return the fields of ``edgevision.evaluate/1`` about this model."""
         card = self.subject.scorer.card
         return {
             "model": self.subject.facts.to_json(),
@@ -68,28 +69,34 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The record of one evaluation."""
+    """The result of an evaluation."""
 
     pictures: Pictures
+    """The images that were given."""
     items: tuple[Item, ...]
-    """The n pictures that count, in the order of the rows of all arrays."""
+    """The n evaluated images, in the order of the rows of all arrays."""
     skipped: tuple[Skipped, ...]
+    """Skipped files and labels, each with the reason."""
     fingerprint: str
-    """Of the n pictures and their labels."""
+    """sha256 of the n images and their labels."""
     verdict: Verdict
+    """Result of the model."""
     other: Verdict | None
+    """Result of the model it is compared with."""
     comparison: Comparison | None
+    """Difference between the two models."""
     notes: tuple[str, ...]
-    """What a user should know: labels that do not match, pictures left out."""
+    """Remarks for the user, such as labels that do not match and skipped images."""
     seconds: float
+    """Duration of the evaluation in seconds."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Of the n pictures."""
+        """Paths of the n images."""
         return tuple(item.path for item in self.items)
 
     def to_json(self) -> dict[str, Any]:
-        """``edgevision.evaluate/1``."""
+        """Return the record in the schema ``edgevision.evaluate/1``."""
         found = self.verdict.to_json(self.paths)
         data = {
             "path": self.pictures.path,
@@ -123,10 +130,23 @@ def evaluate(
     threshold: float | None = None,
     step: Callable[[int], None] = lambda done: None,
 ) -> Evaluation:
-    """Scores a model, and another one on the same pictures. Raises BadInput, BadModel, EngineError.
+    """Evaluate a model on labeled images, and optionally a second model on the same images.
 
-    ``threshold``: 0..1, from which a label counts (several labels a picture) or an answer to an unrelated picture is a
-    false alarm; None: the card's. ``step`` hears how many pictures are done.
+    Args:
+        subject: The model to evaluate.
+        pictures: The labeled images and the negatives.
+        other: A second model to compare with.
+        threshold: Score of 0..1 from which a label is assigned (multi-label models), and from which a prediction for a
+            negative is a false positive. None uses the threshold of the model card.
+        step: Called with the number of images done.
+
+    Returns:
+        All measures of the model, and of the second model with the differences between them.
+
+    Raises:
+        BadInput: The images cannot be read, or no label matches the model.
+        BadModel: The model is not a classifier, or its scores do not fit its labels.
+        EngineError: The engine failed.
     """
     started = perf_counter()
     subjects = [subject] if other is None else [subject, other]
@@ -155,5 +175,5 @@ def _verdict(
     subject: Subject, of: Classes, items: Sequence[Item], scores: Scores, strangers: Scores, limit: float | None
 ) -> Verdict:
     if scores.shape[1] != of.count:
-        raise BadModel(f"{subject.facts.path} gives {scores.shape[1]} scores, but has {of.count} labels")
+        raise BadModel(f"{subject.facts.path} returned {scores.shape[1]} scores, but has {of.count} labels")
     return Verdict(subject, judge(subject.scorer.card, of.labels, scores, of.flags(items), strangers, limit))

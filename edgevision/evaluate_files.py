@@ -1,4 +1,4 @@
-"""From what a user types to an evaluation in a run folder: models, pictures, splits and where the record goes."""
+"""Evaluation from command line options: open models and images, select the split, write the run folder."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from .split import Split
 from .truth import choose
 
 CONFUSION_PLOT = "edgevision.convert.plots:confusion"
-"""Called with the counts (classes, classes), the labels and the path of the PNG."""
+"""Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for; each field is an option of ``edgevision evaluate``."""
+    """An evaluation request; each field is an option of ``edgevision evaluate``."""
 
     model: Path
     photos: Path
     compare: Path | None = None
     split: str | None = None
-    """train, val, test or all; None: test where there is one, else all."""
+    """train, val, test or all; None: test if present, else all."""
     split_file: Path | None = None
     label_map: Path | None = None
     unrelated: Path | None = None
     threshold: float | None = None
     threads: int | None = None
     engine: str = "cpu"
-    """What runs a .tflite."""
+    """Engine that runs a .tflite."""
     limit: int | None = None
-    """Score at most so many pictures, the same ones each time."""
+    """Largest number of images to evaluate; the same images are drawn each time."""
     runs: Path = Path("runs")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """All that an evaluation needs, opened."""
+    """The opened models and the selected images of a request."""
 
     subject: Subject
     other: Subject | None
@@ -57,7 +57,7 @@ class Prepared:
 
 
 def prepare(request: Request) -> Prepared:
-    """Opens models and finds pictures; nothing is scored yet. Raises every error that a wrong path or option can cause."""
+    """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause."""
     located = locate(request.model)
     other = locate(request.compare) if request.compare else None
     dataset = open_dataset(request.photos, request.label_map)
@@ -74,14 +74,16 @@ def prepare(request: Request) -> Prepared:
     subject = _open(located, request)
     second = _open(other, request) if other else None
     _refuse_needless_engine(request, subject, second)
-    choose([subject, second] if second else [subject], pictures)  # a fault of the labels leaves no run folder behind
+    choose(
+        [subject, second] if second else [subject], pictures
+    )  # fails here on wrong labels, before a run folder is created
     return Prepared(subject, second, pictures, (*dataset.notes, *notes, *_fallbacks(subject, second)))
 
 
 def run(
     request: Request, prepared: Prepared, step: Callable[[int], None] = lambda done: None
 ) -> tuple[Evaluation, Run]:
-    """Scores and writes ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
+    """Evaluate and write ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
     with new_run(request.runs, "evaluate") as folder:
         done = evaluate(
             prepared.subject, prepared.pictures, other=prepared.other, threshold=request.threshold, step=step
@@ -99,26 +101,26 @@ def _open(located: Located, request: Request) -> Subject:
 
 
 def _refuse_needless_engine(request: Request, *subjects: Subject | None) -> None:
-    """Raises BadInput where an accelerator was named and no model is one that it could run."""
+    """Raise BadInput if an accelerator was requested but no model is a .tflite that it could run."""
     if request.engine not in ("auto", "cpu") and not any(s and s.facts.kind == "tflite" for s in subjects):
-        raise BadInput(f"--engine {request.engine} runs .tflite models alone; {request.model} is none")
+        raise BadInput(f"--engine {request.engine} runs only .tflite models, got {request.model}; leave --engine out")
 
 
 def _fallbacks(*subjects: Subject | None) -> list[str]:
-    """Why a model runs on another engine than hoped for."""
+    """Return why a model runs on a different engine than requested."""
     choices = [getattr(subject.scorer, "choice", None) for subject in subjects if subject]
-    return [f"on the CPU: {choice.fallback_reason}" for choice in choices if choice and choice.fallback_reason]
+    return [f"running on the CPU: {choice.fallback_reason}" for choice in choices if choice and choice.fallback_reason]
 
 
 def _choose(
     request: Request, dataset: Dataset, model: Located, other: Located | None
 ) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
-    """The pictures of the split that is asked for, by the record of a training or by the source's own folders."""
+    """Return the images of the requested split, from the split recorded by a training or from the source's folders."""
     record = _record(request.split_file) or model.split or (other.split if other else None)
     recorded = Split.read_csv(record) if record and request.split != ALL else None
     notes: list[str] = []
     if recorded and not (request.split or request.split_file) and not recorded.speaks_of(dataset):
-        notes.append(f"{dataset.path} is not what {record} speaks of: going by its own parts")
+        notes.append(f"ignoring {record}: it lists no image of {dataset.path}")
         recorded = None
     if request.split == ALL or (recorded is None and request.split is None and "test" not in dataset.splits):
         return dataset.items, ALL, tuple(notes)
@@ -126,31 +128,31 @@ def _choose(
     if recorded is None:
         return _own(dataset, name), name, tuple(notes)
     items, missing = recorded.select(dataset, name)
-    notes.append(f"scoring the {name} part of {record}: {len(items)} pictures")
+    notes.append(f"evaluating the {name} part of {record}: {len(items)} images")
     if missing:
-        notes.append(f"{len(missing)} pictures of {record} are not in {dataset.path}, first {missing[0]}")
+        notes.append(f"{len(missing)} images of {record} are not in {dataset.path}, such as {missing[0]}")
     return items, name, tuple(notes)
 
 
 def _record(given: Path | None) -> Path | None:
-    """The split.csv that is named, or that of the run folder that is named. Raises BadInput."""
+    """Return the given split.csv, or the one of the given run folder. Raises BadInput."""
     if given is None or not given.is_dir():
         return given
     if not (given / SPLIT_FILE).exists():
-        raise BadInput(f"{given} has no {SPLIT_FILE}: it is no run folder of a training")
+        raise BadInput(f"{given} has no {SPLIT_FILE}; give the run folder of a training or a CSV file")
     return given / SPLIT_FILE
 
 
 def _own(dataset: Dataset, name: str) -> tuple[Item, ...]:
     items = dataset.in_split(name)
     if not items:
-        parts = ", ".join(dataset.splits) or "none; give --split-file RUN or --split all"
-        raise BadInput(f"{dataset.path} has no {name} part; its parts: {parts}")
+        parts = ", ".join(dataset.splits) or "none; use --split-file RUN or --split all"
+        raise BadInput(f"{dataset.path} has no {name} part; available: {parts}")
     return items
 
 
 def _limited(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
-    """A draw that is the same each time, and for every model."""
+    """Draw at most ``limit`` images, the same each time and for every model."""
     if limit is None or limit >= len(items):
         return items
     drawn = sorted(items, key=lambda item: hashlib.sha256(item.path.encode("utf-8", "surrogateescape")).digest())
@@ -158,7 +160,7 @@ def _limited(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
 
 
 def _plot(done: Evaluation, folder: Run) -> tuple[str, ...]:
-    """confusion.png where matplotlib is installed; a note where it is not."""
+    """Draw confusion.png, or return a note if matplotlib is not installed."""
     judged = done.verdict.judgement
     if judged.multilabel:
         return ()
@@ -171,6 +173,6 @@ def _plot(done: Evaluation, folder: Run) -> tuple[str, ...]:
             folder.folder / "confusion.png",
         )
     except ImportError:
-        return ("no confusion.png: matplotlib is not installed (pip install 'edgevision[convert]')",)
+        return ("confusion.png was not drawn: matplotlib is not installed; run: pip install 'edgevision[convert]'",)
     folder.outputs.append("confusion.png")
     return ()

@@ -1,4 +1,4 @@
-"""An evaluation as tables for a person at a terminal."""
+"""Evaluation results as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ if TYPE_CHECKING:
     from .judgement import Judgement
 
 CONFUSION_CLASSES = 12
-"""Up to which number of classes the confusion matrix fits a terminal."""
+"""Largest number of classes for which the confusion matrix fits a terminal."""
 CLASSES = 20
-"""Rows of the table of classes; of more, those with the lowest F1."""
+"""Rows of the class table. With more classes, those with the lowest F1 are shown."""
 LISTED = 8
-"""Rows of wrong answers and of disagreements."""
+"""Rows of the tables of wrong predictions and of disagreements."""
 
 
 def tables(done: Evaluation) -> list[Table]:
-    """Summary, classes, confusion, the worst pictures and the comparison, as far as there is something to show."""
+    """Return the tables: summary, classes, confusion matrix, worst images and comparison, as far as they have rows."""
     judged = done.verdict.judgement
     found = [_summary(done), _classes(judged)]
     if not judged.multilabel and len(judged.confusion) <= CONFUSION_CLASSES:
         found.append(_confusion(judged))
     if judged.worst:
         rows = [(done.paths[w.index], w.true, w.predicted, f"{w.score:.2f}") for w in judged.worst[:LISTED]]
-        found.append(table(["picture", "true", "answer", ">score"], rows, "most confidently wrong"))
+        found.append(table(["image", "true", "predicted", ">score"], rows, "most confident wrong predictions"))
     if done.comparison is not None and done.comparison.disagreements:
         found.append(_disagreements(done))
     return found
 
 
 def result_line(done: Evaluation) -> str:
-    """One line: how many answers were right."""
+    """Return a line with the accuracy."""
     facts, part = done.verdict.subject.facts, done.pictures.split
     where = done.pictures.path if part == "all" else f"{done.pictures.path} ({part})"
-    return f"{facts.path} on {where}: {percent(done.verdict.judgement.accuracy)} right, {len(done.items)} pictures"
+    return f"{facts.path} on {where}: {percent(done.verdict.judgement.accuracy)} correct, {len(done.items)} images"
 
 
 def percent(value: Share) -> str:
-    """A share with its 95 % interval."""
-    return f"{100 * value.value:.1f} % (95 %: {100 * value.low:.1f} to {100 * value.high:.1f})"
+    """Format a proportion with its 95 % confidence interval."""
+    return f"{100 * value.value:.1f} % (95 % CI {100 * value.low:.1f} to {100 * value.high:.1f})"
 
 
 def _summary(done: Evaluation) -> Table:
-    """One column of figures a model."""
+    """Return the summary with one column per model."""
     verdicts = [done.verdict] + ([done.other] if done.other else [])
     columns = [_facts(one, done) for one in verdicts]
     rows = [
@@ -68,9 +68,9 @@ def _facts(one: Verdict, done: Evaluation) -> dict[str, str]:
     average = metrics.macro(judged.per_class)
     found = {
         "model": f"{model.path} ({model.kind}, {model.mode}, {model.bytes / 1e6:.1f} MB)",
-        "pictures": f"{len(done.items)}, {len(done.skipped)} left out",
-        "all labels right" if judged.multilabel else "right": percent(judged.accuracy),
-        "right among the best 5": _share(judged.top5),
+        "images": f"{len(done.items)}, {len(done.skipped)} skipped",
+        "exact-match accuracy" if judged.multilabel else "accuracy": percent(judged.accuracy),
+        "top-5 accuracy": _share(judged.top5),
         "macro precision": _share(average.precision),
         "macro recall": _share(average.recall),
         "macro F1": _share(average.f1),
@@ -78,14 +78,14 @@ def _facts(one: Verdict, done: Evaluation) -> dict[str, str]:
         "PR AUC": _area(judged, judged.pr_auc),
         "calibration error": _share(judged.ece),
         "threshold": _threshold(judged),
-        "false alarms": _alarms(judged),
+        "false positive rate": _alarms(judged),
         "ties": str(judged.ties),
     }
     return {name: value for name, value in found.items() if value}
 
 
 def _area(judged: Judgement, areas: tuple[float | None, ...]) -> str:
-    """Of a yes-or-no model that of the second class; of several labels the mean; nothing for many classes."""
+    """Format the area of the second class for two classes, the mean for multi-label, and nothing for more classes."""
     if judged.multilabel:
         known = [area for area in areas if area is not None]
         return f"{np.mean(known):.3f} (mean of {len(known)})" if known else ""
@@ -96,7 +96,7 @@ def _threshold(judged: Judgement) -> str:
     found = judged.threshold
     if found.suggested is None:
         return ""
-    effect = f"{_share(found.precision)} of answers right, {_share(found.recall)} of pictures answered right"
+    effect = f"precision {_share(found.precision)}, recall {_share(found.recall)}"
     return f"{found.suggested:.2f}: {effect} ({found.criterion})"
 
 
@@ -104,16 +104,16 @@ def _alarms(judged: Judgement) -> str:
     found = judged.false_alarms
     if found is None:
         return ""
-    limit = f"from a score of {found.threshold:.2f} ({found.threshold_from})"
-    return f"{percent(found.rate)} of {found.rate.total} unrelated pictures, {limit}"
+    limit = f"threshold {found.threshold:.2f} ({found.threshold_from})"
+    return f"{percent(found.rate)} of {found.rate.total} negatives, {limit}"
 
 
 def _changes(done: Evaluation) -> list[tuple[str, str]]:
     assert done.comparison is not None
     change = done.comparison.change
-    points = f"{100 * change.value:+.1f} points (95 %: {100 * change.low:+.1f} to {100 * change.high:+.1f})"
-    found = [("same answer", percent(done.comparison.agreement)), ("accuracy", points)]
-    return found if done.comparison.kl is None else [*found, ("divergence", f"{done.comparison.kl:.4f} nats")]
+    points = f"{100 * change.value:+.1f} points (95 % CI {100 * change.low:+.1f} to {100 * change.high:+.1f})"
+    found = [("agreement", percent(done.comparison.agreement)), ("accuracy change", points)]
+    return found if done.comparison.kl is None else [*found, ("KL divergence", f"{done.comparison.kl:.4f} nats")]
 
 
 def _classes(judged: Judgement) -> Table:
@@ -123,19 +123,19 @@ def _classes(judged: Judgement) -> Table:
     if len(shown) > CLASSES:
         shown = np.flatnonzero(one.support)
         order = np.argsort(one.f1[shown], kind="stable")
-        title = f"classes: the {CLASSES} of {len(shown)} with the lowest F1"
+        title = f"classes: {CLASSES} of {len(shown)}, lowest F1 first"
         shown = shown[order][:CLASSES]
     rows = [
         (judged.name(int(c)), str(one.support[c]), _share(one.precision[c]), _share(one.recall[c]), _share(one.f1[c]))
         for c in shown
     ]
-    return table(["class", ">pictures", ">precision", ">recall", ">F1"], rows, title)
+    return table(["class", ">images", ">precision", ">recall", ">F1"], rows, title)
 
 
 def _confusion(judged: Judgement) -> Table:
     names = [judged.name(index) for index in range(len(judged.confusion))]
     rows = [(name, *(str(n) if n else "." for n in row)) for name, row in zip(names, judged.confusion, strict=True)]
-    return table(["true \\ answer", *(f">{name}" for name in names)], rows, "confusion")
+    return table(["true \\ predicted", *(f">{name}" for name in names)], rows, "confusion matrix")
 
 
 def _disagreements(done: Evaluation) -> Table:
@@ -148,7 +148,7 @@ def _disagreements(done: Evaluation) -> Table:
         )
         for one in done.comparison.disagreements[:LISTED]
     ]
-    return table(["picture", "true", "answer", "the other's"], rows, "disagreements")
+    return table(["image", "true", "model", "other model"], rows, "disagreements")
 
 
 def _share(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""How often a model names a class where none is to be seen."""
+"""False positives: how often a model predicts a class for images that show none of its classes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarms:
-    """How often the model answers to pictures that show none of its classes."""
+    """The false positive rate of a model on negatives."""
 
     rate: Share
+    """Proportion of negatives for which the model predicts a class."""
     threshold: float
-    """From which score an answer counts."""
+    """Score from which a prediction counts, 0..1."""
     threshold_from: str
-    """given, card or suggested."""
+    """Origin of the threshold: given, card or suggested."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         rate = {"value": self.rate.value, "low": self.rate.low, "high": self.rate.high}
         counts = {"alarms": self.rate.count, "pictures": self.rate.total}
         return {**rate, **counts, "threshold": self.threshold, "threshold_from": self.threshold_from}
@@ -38,9 +39,9 @@ class FalseAlarms:
 def measure(
     strangers: Scores, background: int | None, choices: Sequence[tuple[str, float | None]]
 ) -> FalseAlarms | None:
-    """Of pictures that show no class, scores (m, classes); None of no pictures.
+    """Measure the false positive rate from the scores of negatives, (m, classes); return None without negatives.
 
-    ``choices``: thresholds and where they are from; the first that is not None counts.
+    ``choices``: origins and thresholds; the first threshold that is not None is used.
     """
     source, at = next(((name, value) for name, value in choices if value is not None), ("none", 0.0))
     rate = share(int(np.count_nonzero(answers(strangers, background) >= at)), len(strangers))
@@ -48,7 +49,7 @@ def measure(
 
 
 def answers(strangers: Scores, background: int | None) -> Scores:
-    """The best scores of pictures to which the model would name a class, (k,); to answer "background" is no alarm."""
+    """Return the best scores of negatives for which the model predicts a class other than background, (k,)."""
     if not len(strangers):
         return np.zeros(0, np.float32)
     best = strangers.max(axis=1)
@@ -57,5 +58,5 @@ def answers(strangers: Scores, background: int | None) -> Scores:
 
 
 def background_class(labels: Sequence[str]) -> int | None:
-    """The class that means none of the others, if a model has one."""
+    """Return the index of the background class, or None if the model has none."""
     return next((index for index, label in enumerate(labels) if fold(label) == "background"), None)

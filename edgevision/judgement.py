@@ -1,4 +1,4 @@
-"""How good a model's scores are, given the true labels: every measure of one model on one set of pictures."""
+"""Computation of all measures of one model on one set of images, from its scores and the true labels."""
 
 from __future__ import annotations
 
@@ -21,70 +21,73 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 WORST = 20
-"""Most confidently wrong pictures that are kept."""
+"""Number of most confident wrong predictions that are kept."""
 YES = 0.5
-"""A label's score from which it counts as given, where the card names no threshold."""
+"""Score from which a label is assigned if the model card has no threshold."""
 TOP5_FROM = 6
-"""Classes from which the five best answers mean something."""
+"""Number of classes from which top-5 accuracy is meaningful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One wrong answer."""
+    """One wrong prediction."""
 
     index: int
-    """Of the picture."""
+    """Index of the image."""
     true: str
+    """True labels, separated by ``|``."""
     predicted: str
-    """The label given; of several labels ``not X`` for one that was missed."""
+    """Predicted label; ``not X`` for a missed label of a multi-label model."""
     score: float
-    """How sure the model was of it, 0..1."""
+    """Confidence of the wrong prediction, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """All measures of one model."""
+    """All measures of one model on n images."""
 
     multilabel: bool
     labels: tuple[str, ...]
     scores: Scores
-    """(n, classes), 0..1."""
+    """Scores, 0..1, shape (n, classes)."""
     true: Flags
-    """(n, classes)"""
+    """True labels, shape (n, classes)."""
     predicted: Flags
-    """(n, classes): the best class, lowest index first; of several labels those from the threshold."""
+    """Predicted labels, shape (n, classes): the best class, on ties the lowest index; for a multi-label model all classes
+    whose score reaches the threshold."""
     accuracy: Share
-    """All labels of a picture right."""
+    """Proportion of images with all labels correct."""
     top5: float | None
-    """Share with the true class among the five best; None where that means nothing."""
+    """Proportion of images with the true class among the five best, 0..1; None with five classes or fewer."""
     per_class: metrics.ClassMeasures
     roc_auc: tuple[float | None, ...]
-    """Each class against the rest."""
+    """Area under the ROC curve of each class against the rest."""
     pr_auc: tuple[float | None, ...]
-    """Average precision, each class against the rest."""
+    """Average precision of each class against the rest."""
     confusion: npt.NDArray[np.int64]
-    """(classes, classes), rows true; of several labels (classes, 2, 2): [[tn, fp], [fn, tp]]."""
+    """Counts, shape (classes, classes), rows are true classes; multi-label: (classes, 2, 2), [[tn, fp], [fn, tp]]."""
     ece: float | None
     bins: tuple[metrics.Bin, ...]
     threshold: threshold.Threshold
     worst: tuple[Wrong, ...]
-    """Surest first."""
+    """Most confident wrong predictions, most confident first."""
     ties: int
+    """Number of images whose best score is shared by several classes."""
     false_alarms: false_alarms.FalseAlarms | None
-    """Of unrelated pictures, those of the background class and those without any label; None of none."""
+    """False positives on negatives, background images and images without a label; None if there are none of these."""
 
     @property
     def right(self) -> Flags:
-        """Whether all labels of a picture are right, (n,)."""
+        """Whether all labels of each image are correct, shape (n,)."""
         found: Flags = (self.true == self.predicted).all(axis=1)
         return found
 
     def name(self, index: int) -> str:
-        """The label of a class, or its number."""
+        """Return the label of a class, or its number if the model has no labels."""
         return self.labels[index] if index < len(self.labels) else str(index)
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
-        """The measures of ``edgevision.evaluate/1``; ``paths``: of the n pictures."""
+        """Return the measures of ``edgevision.evaluate/1``. ``paths``: paths of the n images."""
         value = self.accuracy
         method = "wilson 95 %, all labels of a picture right" if self.multilabel else "wilson 95 %"
         return {
@@ -127,8 +130,10 @@ class Judgement:
 def judge(
     card: ModelCard, labels: tuple[str, ...], scores: Scores, true: Flags, strangers: Scores, limit: float | None = None
 ) -> Judgement:
-    """Measures a model. ``scores``, ``true``: (n, classes), n at least 1; ``strangers``: scores (m, classes) of pictures
-    that show none of the classes; ``limit``: the user's threshold, 0..1.
+    """Compute all measures of a model.
+
+    ``scores`` and ``true``: (n, classes) with n of at least 1; ``strangers``: scores of negatives, (m, classes);
+    ``limit``: threshold given by the user, 0..1.
     """
     multilabel = card.task == "multilabel"
     yes = limit if limit is not None else card.threshold if card.threshold is not None else YES
@@ -144,7 +149,7 @@ def judge(
     strangers = np.concatenate([strangers.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]])
     choices = (("given", limit), ("card", card.threshold), ("suggested", advice.suggested))
     accuracy = share(int(right.sum()), len(right))
-    assert accuracy is not None, "there is at least one picture"
+    assert accuracy is not None, "there is at least one image"
     return Judgement(
         multilabel=multilabel,
         labels=labels,
@@ -189,7 +194,7 @@ def _top5(scores: Scores, true: Flags, multilabel: bool) -> float | None:
 def _worst(
     labels: tuple[str, ...], scores: Scores, true: Flags, predicted: Flags, multilabel: bool
 ) -> tuple[Wrong, ...]:
-    """Of each wrong picture the surest wrong answer: a label given, or (of several) one not given."""
+    """Return the most confident error of each wrong image: an assigned label or, for multi-label, a missed one."""
     sure = np.where(predicted & ~true, scores, -1.0)
     if multilabel:
         sure = np.where(true & ~predicted, 1.0 - scores, sure)

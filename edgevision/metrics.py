@@ -1,4 +1,4 @@
-"""The measures of a classifier, in plain numpy: from scores and true labels to numbers, nothing else."""
+"""Metrics of a classifier in plain numpy, from scores and true labels."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 FLOOR = 1.0 / 512
-"""Half a step of an 8-bit score: below it a divergence would be one of noise."""
+"""Half a step of an 8-bit score. Below it, a divergence would measure only noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassMeasures:
-    """Precision, recall and F1, each (classes,), 0..1; NaN where there is nothing to divide by."""
+    """Precision, recall and F1 per class, 0..1, shape (classes,); NaN if the denominator is 0."""
 
     precision: Doubles
-    """Right among the answers of this class; NaN for a class that was never answered."""
+    """Proportion of the predictions of this class that are correct; NaN for a class that was never predicted."""
     recall: Doubles
-    """Found among the pictures of this class; NaN for a class without pictures."""
+    """Proportion of the images of this class that were predicted; NaN for a class without images."""
     f1: Doubles
-    """2 tp / (2 tp + fp + fn); NaN for a class that neither has pictures nor was answered."""
+    """2 tp / (2 tp + fp + fn); NaN for a class that has no images and was never predicted."""
     support: Indices
-    """Pictures of the class."""
+    """Number of images of the class."""
     answered: Indices
-    """Answers of the class."""
+    """Number of predictions of the class."""
     found: Indices
-    """Right answers of the class."""
+    """Number of correct predictions of the class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """Precision, recall and F1 as one number each, 0..1; None of no pictures."""
+    """Averaged precision, recall and F1, 0..1; None without images."""
 
     precision: float | None
     recall: float | None
     f1: float | None
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
@@ -58,28 +58,28 @@ class Bin:
     high: float
     count: int
     confidence: float | None
-    """Mean score within the bin; None of an empty one."""
+    """Mean score in the bin; None for an empty bin."""
     accuracy: float | None
-    """Share that was right."""
+    """Proportion of correct predictions in the bin."""
 
     def to_json(self) -> dict[str, float | int | None]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {name: getattr(self, name) for name in ("low", "high", "count", "confidence", "accuracy")}
 
 
 def confusion(true: Indices, predicted: Indices, classes: int) -> Indices:
-    """Counts (classes, classes): a row is a true class, a column an answer."""
+    """Return the confusion matrix, shape (classes, classes); rows are true classes, columns are predictions."""
     return np.bincount(true * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def multilabel_confusion(true: Flags, predicted: Flags) -> Indices:
-    """Counts (classes, 2, 2), per class [[tn, fp], [fn, tp]]; both inputs (n, classes)."""
+    """Return the confusion per class, [[tn, fp], [fn, tp]], shape (classes, 2, 2); both inputs are (n, classes)."""
     cells = [(~true & ~predicted), (~true & predicted), (true & ~predicted), (true & predicted)]
     return np.stack([cell.sum(axis=0) for cell in cells], axis=-1).reshape(-1, 2, 2)
 
 
 def in_top(scores: Floats, true: Indices, count: int) -> Flags:
-    """Whether the true class is among the ``count`` best, (n,); of equal scores the lowest index is the better."""
+    """Return whether the true class is among the ``count`` best, shape (n,). On ties the lowest index is better."""
     own = scores[np.arange(len(true)), true][:, None]
     before = np.arange(scores.shape[1])[None] < true[:, None]
     better = (scores > own) | ((scores == own) & before)
@@ -88,12 +88,12 @@ def in_top(scores: Floats, true: Indices, count: int) -> Flags:
 
 
 def ties(scores: Floats) -> int:
-    """Pictures whose best score is shared by several classes."""
+    """Return the number of images whose best score is shared by several classes."""
     return int(np.count_nonzero((scores == scores.max(axis=1, keepdims=True)).sum(axis=1) > 1))
 
 
 def per_class(matrix: Indices) -> ClassMeasures:
-    """Of a confusion matrix (classes, classes), or of several labels' (classes, 2, 2)."""
+    """Compute the measures per class from a confusion matrix (classes, classes) or, for multi-label, (classes, 2, 2)."""
     if matrix.ndim == 3:
         found, support, answered = matrix[:, 1, 1], matrix[:, 1].sum(axis=1), matrix[:, :, 1].sum(axis=1)
     else:
@@ -104,17 +104,17 @@ def per_class(matrix: Indices) -> ClassMeasures:
 
 
 def macro(measures: ClassMeasures) -> Averages:
-    """The mean over the classes that have pictures; a precision of a class never answered counts as 0."""
+    """Return the mean over the classes with images. The precision of a class that was never predicted counts as 0."""
     return _averages(measures, (measures.support > 0).astype(np.float64))
 
 
 def weighted(measures: ClassMeasures) -> Averages:
-    """The mean over the classes, each as often as it has pictures; a precision of a class never answered counts as 0."""
+    """Return the mean weighted by images per class. The precision of a class that was never predicted counts as 0."""
     return _averages(measures, measures.support.astype(np.float64))
 
 
 def micro(measures: ClassMeasures) -> Averages:
-    """Of all answers together; with one label a picture all three are the accuracy."""
+    """Return the measures over all predictions together. With one label per image, all three equal the accuracy."""
     found, support, answered = (int(v.sum()) for v in (measures.found, measures.support, measures.answered))
     precision = found / answered if answered else None
     recall = found / support if support else None
@@ -122,9 +122,9 @@ def micro(measures: ClassMeasures) -> Averages:
 
 
 def roc_auc(positive: Flags, scores: Floats) -> float | None:
-    """The chance that a positive has the higher score than a negative, ties half; None without both kinds.
+    """Return the probability that a positive scores higher than a negative (ties count half); None without both kinds.
 
-    By ranks: H. B. Mann and D. R. Whitney, 1947; equal scores share their mean rank.
+    Computed from ranks (H. B. Mann and D. R. Whitney, 1947); equal scores share their mean rank.
     """
     many, few = int(np.count_nonzero(positive)), int(np.count_nonzero(~positive))
     if not many or not few:
@@ -135,9 +135,9 @@ def roc_auc(positive: Flags, scores: Floats) -> float | None:
 
 
 def average_precision(positive: Flags, scores: Floats) -> float | None:
-    """The area under the precision-recall steps, sum of (R_k - R_k-1) P_k; None without positives.
+    """Return the area under the precision-recall steps, the sum of (R_k - R_k-1) P_k; None without positives.
 
-    Equal scores are one step, whatever the order of the pictures.
+    Equal scores form one step, so the order of the images does not matter.
     """
     if not positive.any():
         return None
@@ -146,22 +146,22 @@ def average_precision(positive: Flags, scores: Floats) -> float | None:
 
 
 def precision_recall_curve(positive: Flags, scores: Floats) -> tuple[Doubles, Doubles, Doubles]:
-    """Precision and recall at each threshold, and the thresholds, highest first: "at least this score is a yes"."""
+    """Return precision and recall at each threshold, and the thresholds, highest first. Scores at a threshold are positive."""
     thresholds, right, answered = _steps(positive, scores)
     return _ratio(right, answered), _ratio(right, np.array(max(1, int(positive.sum())))), thresholds
 
 
 def roc_curve(positive: Flags, scores: Floats) -> tuple[Doubles, Doubles, Doubles]:
-    """False and true positive rate at each threshold, and the thresholds, highest first."""
+    """Return the false and true positive rates at each threshold, and the thresholds, highest first."""
     thresholds, right, answered = _steps(positive, scores)
     negatives, positives = (np.array(max(1, int(np.count_nonzero(v)))) for v in (~positive, positive))
     return _ratio(answered - right, negatives), _ratio(right, positives), thresholds
 
 
 def calibration(confidence: Floats, right: Flags, bins: int = 15) -> tuple[float | None, tuple[Bin, ...]]:
-    """Expected calibration error, 0..1, over equally wide bins, and the bins; None of no pictures.
+    """Return the expected calibration error, 0..1, over bins of equal width, and the bins. The error is None without images.
 
-    M. P. Naeini, G. F. Cooper, M. Hauskrecht, 2015; C. Guo et al., 2017 (bins open below, closed above).
+    Sources: M. P. Naeini, G. F. Cooper, M. Hauskrecht, 2015; C. Guo et al., 2017 (bins open below, closed above).
     """
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -178,9 +178,9 @@ def calibration(confidence: Floats, right: Flags, bins: int = 15) -> tuple[float
 
 
 def divergence(wanted: Floats, got: Floats) -> Doubles:
-    """Kullback-Leibler, nats, of ``got`` from ``wanted``, picture by picture (n,); both (n, classes) distributions.
+    """Return the Kullback-Leibler divergence of ``got`` from ``wanted`` per image, in nats, shape (n,).
 
-    All classes that neither side can tell from zero (below ``FLOOR``) are put together.
+    Both are distributions of shape (n, classes). Classes that are below ``FLOOR`` in both are merged into one.
     """
     telling = (wanted >= FLOOR) | (got >= FLOOR)
     p, q = (_with_rest(side, telling) for side in (wanted, got))
@@ -196,7 +196,7 @@ def _with_rest(scores: Floats, telling: Flags) -> Doubles:
 
 
 def _steps(positive: Flags, scores: Floats) -> tuple[Doubles, Indices, Indices]:
-    """The different scores, highest first, and how many positives and pictures reach each."""
+    """Return the distinct scores, highest first, and how many positives and how many images reach each."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], len(ordered) > 0))

@@ -1,4 +1,4 @@
-"""Opening whatever can give scores: a .tflite without TensorFlow, a Keras file with it, the run folder of either."""
+"""Opening of models that return class scores: .tflite files (without TensorFlow), Keras files, and run folders."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ KINDS = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
 
 
 class Scorer(Protocol):
-    """A model that gives every class a score. ``edgevision.model.Model`` is one."""
+    """A model that returns a score per class, such as ``edgevision.Model``."""
 
     card: ModelCard
     sha256: str
-    """Of the model file."""
+    """sha256 of the model file."""
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
-        """The scores 0..1 of all classes, (classes,)."""
+        """Return the scores of all classes, 0..1, shape (classes,)."""
 
 
 class BatchScorer(Scorer, Protocol):
-    """One that is quicker with several pictures at once."""
+    """A scorer that is faster on several images at once."""
 
     def scores_batch(self, frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
-        """The scores 0..1 of all classes, (frames, classes)."""
+        """Return the scores of all classes, 0..1, shape (frames, classes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A model file and the record of how its pictures were split, where there is one."""
+    """A model file, and the recorded split of its training images if there is one."""
 
     path: Path
     split: Path | None
@@ -51,39 +51,39 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Which model was scored."""
+    """Facts about an evaluated model."""
 
     path: str
     sha256: str
     kind: str
     """tflite, keras, h5 or savedmodel."""
     mode: str
-    """int8 or float; what the weights and activations are computed in."""
+    """Arithmetic of the model: int8 or float."""
     bytes: int
     engine: str | None = None
-    """What ran a .tflite."""
+    """Engine that ran a .tflite."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {name: getattr(self, name) for name in ("path", "sha256", "kind", "mode", "bytes", "engine")}
 
 
 def locate(path: Path) -> Located:
-    """The model of a run folder, or the file itself; with the split.csv beside it. Raises MissingFile, BadModel."""
+    """Find the model of a run folder, or a model file, and the split.csv next to it. Raises MissingFile, BadModel."""
     if not path.exists():
-        raise MissingFile(f"no such model or run folder: {path}")
+        raise MissingFile(f"model or run folder not found: {path}")
     if path.is_dir() and not (path / "saved_model.pb").exists():
         kept = path / "model.keras"
         models = [kept] if kept.exists() else sorted(path.glob("*.tflite"))
         if len(models) != 1:
-            raise BadModel(f"{path} is no run folder with one model (model.keras, or one .tflite); name the model file")
+            raise BadModel(f"{path} is not a run folder with a model.keras or exactly one .tflite; give the model file")
         path = models[0]
     split = path.parent / SPLIT_FILE
     return Located(path, split if split.exists() else None)
 
 
 def open_scorer(path: Path, threads: int | None = None, engine: str = "cpu") -> Scorer:
-    """Opens a model file by its kind; ``engine`` runs a .tflite. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
+    """Open a model file; ``engine`` runs a .tflite. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
     if kind_of(path) == "tflite":
         from .model import open_model
 
@@ -94,7 +94,7 @@ def open_scorer(path: Path, threads: int | None = None, engine: str = "cpu") -> 
 
 
 def facts(path: Path, scorer: Scorer) -> ModelFacts:
-    """What a record says of a scored model."""
+    """Collect the facts about an evaluated model."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     choice = getattr(scorer, "choice", None)
@@ -102,12 +102,12 @@ def facts(path: Path, scorer: Scorer) -> ModelFacts:
 
 
 def kind_of(path: Path) -> str:
-    """tflite, keras, h5 or savedmodel, by the name. Raises BadModel."""
+    """Return the kind of a model by its name: tflite, keras, h5 or savedmodel. Raises BadModel."""
     if path.is_dir():
         return "savedmodel"
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise BadModel(f"{path} is no model that can be scored; give a .tflite, .keras or .h5 file, or a run folder")
+        raise BadModel(f"{path} is not a supported model; give a .tflite, .keras or .h5 file, or a run folder")
     return kind
 
 

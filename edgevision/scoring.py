@@ -1,4 +1,4 @@
-"""Running models over labelled pictures: each is read and decoded once, ahead of the models, and all see the same frame."""
+"""Running models on labeled images. Each image is read and decoded once, ahead of time, and all models see that frame."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 BATCH = 16
 BATCH_PIXELS = 40_000_000
-"""A batch ends here even if it has fewer pictures: they are decoded in full."""
+"""Total number of pixels at which a batch ends early, because images are decoded at full size."""
 READERS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What models said of pictures."""
+    """The scores of models for a set of images."""
 
     items: tuple[Item, ...]
-    """The n pictures that could be read."""
+    """The n images that could be read."""
     scores: tuple[Scores, ...]
-    """One array (n, classes) per model; 0..1."""
+    """Scores of each model, 0..1, shape (n, classes)."""
     digests: tuple[str, ...]
     """sha256 of each file."""
     skipped: tuple[Skipped, ...]
 
     @property
     def fingerprint(self) -> str:
-        """Of the pictures and their labels."""
+        """sha256 of the images and their labels."""
         return fingerprint((digest, item.labels) for digest, item in zip(self.digests, self.items, strict=True))
 
 
@@ -53,7 +53,7 @@ class _Read:
 
 
 def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int], None] = lambda done: None) -> Scored:
-    """Scores every picture with every model; ``step`` hears how many are done. Raises BadInput, BadModel, EngineError."""
+    """Run every model on every image. ``step`` receives the number done. Raises BadInput, BadModel, EngineError."""
     kept: list[Item] = []
     digests: list[str] = []
     skipped: list[Skipped] = []
@@ -65,7 +65,7 @@ def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int]
         digests += [one.digest for one in batch]
         step(len(kept) + len(skipped))
     if items and not kept:
-        raise BadInput(f"not one of {len(items)} pictures can be read: {skipped[0].path}: {skipped[0].reason}")
+        raise BadInput(f"none of the {len(items)} images can be read: {skipped[0].path}: {skipped[0].reason}")
     arrays = tuple(np.concatenate(rows) if rows else np.zeros((0, 0), np.float32) for rows in found)
     return Scored(tuple(kept), arrays, tuple(digests), tuple(skipped))
 
@@ -100,7 +100,5 @@ def _run(scorer: Scorer, frames: list[Frame]) -> Scores:
     scores = np.asarray(made, np.float32)
     broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     if len(broken):
-        raise BadModel(
-            f"the model {scorer.card.name!r} answers {frames[broken[0]].source} with scores that are no numbers"
-        )
+        raise BadModel(f"the model {scorer.card.name!r} returned NaN or infinite scores for {frames[broken[0]].source}")
     return scores

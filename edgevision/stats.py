@@ -1,4 +1,4 @@
-"""Intervals for shares of pictures: how far a score measured on a few hundred of them can be trusted."""
+"""Confidence intervals of proportions, which show how far a score measured on a few hundred images can be trusted."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from math import sqrt
 
 Z_95 = 1.959963984540054
-"""Quantile of the normal distribution for a two-sided interval of 95 %."""
+"""Quantile of the normal distribution for a two-sided 95 % confidence interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A measured share with its 95 % interval; all 0..1."""
+    """A measured proportion with its 95 % confidence interval, all 0..1."""
 
     value: float
     low: float
     high: float
     count: int
-    """How many of the pictures."""
+    """Number of images that count."""
     total: int
+    """Number of all images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference of two shares measured on the same pictures, with its 95 % interval; all -1..1."""
+    """A difference of two proportions measured on the same images, with its 95 % confidence interval, all -1..1."""
 
     value: float
     low: float
@@ -31,7 +32,7 @@ class Difference:
 
 
 def share(count: int, total: int) -> Share | None:
-    """``count`` of ``total`` with its Wilson interval; None of no pictures."""
+    """Return ``count`` of ``total`` with its Wilson interval, or None if ``total`` is 0."""
     if total == 0:
         return None
     low, high = wilson(count, total)
@@ -39,12 +40,12 @@ def share(count: int, total: int) -> Share | None:
 
 
 def wilson(count: int, total: int, z: float = Z_95) -> tuple[float, float]:
-    """The score interval of a share, 0..1 (E. B. Wilson, 1927, J. Am. Stat. Assoc. 22, 209-212).
+    """Return the Wilson score interval of a proportion, 0..1 (E. B. Wilson, 1927, J. Am. Stat. Assoc. 22, 209-212).
 
-    It keeps its promise for small numbers and near 0 and 1, where value +- z * error does not.
+    Its coverage is right for small numbers and near 0 and 1, where that of value +- z * error is not.
     """
     if not 0 <= count <= total or total < 1:
-        raise ValueError(f"{count} of {total} is no share")
+        raise ValueError(f"{count} of {total} is not a proportion")
     p, n = count / total, float(total)
     middle = p + z * z / (2 * n)
     half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -55,14 +56,16 @@ def wilson(count: int, total: int, z: float = Z_95) -> tuple[float, float]:
 
 
 def paired_difference(both: int, first_only: int, second_only: int, neither: int, z: float = Z_95) -> Difference:
-    """How much larger the second share is than the first, on the same pictures: (second_only - first_only) / total.
+    """Return the second proportion minus the first on the same images: (second_only - first_only) / total.
 
-    R. G. Newcombe, 1998, Statistics in Medicine 17, 2635-2650, method 10: the two Wilson intervals put together, with
-    the correlation of the pairs.
+    Source: R. G. Newcombe, 1998, Statistics in Medicine 17, 2635-2650, method 10. It combines the two Wilson intervals
+    with the correlation of the pairs.
     """
     n = both + first_only + second_only + neither
     if n < 1 or min(both, first_only, second_only, neither) < 0:
-        raise ValueError(f"no pairs: {(both, first_only, second_only, neither)}")
+        raise ValueError(
+            f"the counts of pairs must be 0 or more and not all 0, got {(both, first_only, second_only, neither)}"
+        )
     p1, p2 = (both + first_only) / n, (both + second_only) / n
     low1, high1 = wilson(both + first_only, n, z)
     low2, high2 = wilson(both + second_only, n, z)
@@ -76,7 +79,7 @@ def _joined(a: float, b: float, r: float) -> float:
 
 
 def _correlation(both: int, first_only: int, second_only: int, neither: int) -> float:
-    """The phi coefficient of the pairs, with Newcombe's continuity correction."""
+    """Return the phi coefficient of the pairs, with Newcombe's continuity correction."""
     n = both + first_only + second_only + neither
     rows = (both + first_only) * (second_only + neither) * (both + second_only) * (first_only + neither)
     if rows == 0:

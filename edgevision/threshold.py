@@ -1,4 +1,4 @@
-"""The score below which an answer is better not given: suggested from pictures whose labels are known."""
+"""Suggestion of a score threshold, below which a model should give no prediction, from labeled images."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 PRECISION = 0.95
-"""Share of right answers that a threshold should give."""
+"""Precision that a threshold should reach."""
 ENOUGH = 0.5
-"""Share of the right answers that it must leave."""
+"""Fraction of the correct predictions that a threshold must keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A suggested threshold and what it does to the pictures it was found on; all 0..1."""
+    """A suggested threshold and its effect on the images it was computed from, all 0..1."""
 
     suggested: float | None
-    """None: no threshold helps."""
+    """Suggested threshold; None without images or labels."""
     criterion: str
-    """For people: by what it was chosen."""
+    """Human-readable reason for the threshold."""
     precision: float | None
-    """Right among the answers given."""
+    """Proportion of the predictions given that are correct."""
     recall: float | None
-    """Right answers given, among all pictures (all labels, where there are several)."""
+    """Proportion of all images (multi-label: of all labels) that get a correct prediction."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         return {
             "suggested": self.suggested,
             "criterion": self.criterion,
@@ -45,14 +45,15 @@ class Threshold:
 
 
 def for_answers(best: Floats, right: Flags, strangers: Floats) -> Threshold:
-    """For one label a picture: the lowest threshold at which enough of the answers given are right.
+    """Suggest a threshold for one label per image: the lowest one that reaches the target precision.
 
-    ``best``, ``right``: (n,) the best score of each picture, and whether it is of the true class; ``strangers``: (m,) the
-    best scores of pictures that show none of the classes: an answer to them is wrong. Enough is ``PRECISION``, or half of
-    the wrong answers less, if that is more. If that would cost most of the right answers, the best F1 instead.
+    ``best``, ``right``: best score of each image and whether it belongs to the true class, (n,); ``strangers``: best
+    scores of negatives, (m,), for which any prediction is wrong. The target is ``PRECISION``, or the precision with half
+    as many wrong predictions, whichever is higher. If it would cost most of the correct predictions, the threshold with
+    the best F1 is suggested.
     """
     if not len(best):
-        return Threshold(None, "no pictures", None, None)
+        return Threshold(None, "no images", None, None)
     scores = np.concatenate([best, strangers])
     good = np.concatenate([right, np.zeros(len(strangers), bool)])
     precision, kept, thresholds = metrics.precision_recall_curve(good, scores)
@@ -60,18 +61,18 @@ def for_answers(best: Floats, right: Flags, strangers: Floats) -> Threshold:
     target = max(PRECISION, 1 - (1 - float(precision[-1])) / 2)
     enough = np.flatnonzero((precision >= target) & (kept >= ENOUGH))
     if len(enough):
-        at, criterion = int(enough[-1]), f"lowest with at least {100 * target:.1f} % of the answers right"
+        at, criterion = int(enough[-1]), f"lowest with a precision of at least {100 * target:.1f} %"
     else:
         f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
         at, criterion = (
             int(np.argmax(f1)),
-            f"best F1: {100 * target:.1f} % right answers would cost more than half of them",
+            f"best F1: a precision of {100 * target:.1f} % would cost more than half of the correct predictions",
         )
     return Threshold(float(thresholds[at]), criterion, float(precision[at]), float(recall[at]))
 
 
 def for_labels(scores: Floats, true: Flags) -> Threshold:
-    """For several labels a picture: the one threshold with the best F1 over all labels; both (n, classes)."""
+    """Suggest a threshold for several labels per image: the one with the best F1 over all labels; both (n, classes)."""
     if not true.any():
         return Threshold(None, "no labels", None, None)
     precision, recall, thresholds = metrics.precision_recall_curve(true.ravel(), scores.ravel())

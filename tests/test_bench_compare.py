@@ -62,10 +62,10 @@ def test_a_table_for_people_says_what_is_not_valid(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "no readable JSON"),
-        ("[]", "no benchmark"),
-        ("[" * 100_000, "no readable JSON: nested too deeply"),
-        ('{"schema": "edgevision.run/1"}', "no benchmark of edgevision: its schema is 'edgevision.run/1'"),
+        ("{", "is not valid JSON"),
+        ("[]", "is not a benchmark"),
+        ("[" * 100_000, "is not valid JSON: nested too deeply"),
+        ('{"schema": "edgevision.run/1"}', "expected schema 'edgevision.bench/1', got 'edgevision.run/1'"),
         ('{"schema": "edgevision.bench/2"}', "this edgevision reads 'edgevision.bench/1'"),
         ('{"schema": "edgevision.bench/1", "machine": {}, "results": [{"id": "a"}]}', "damaged"),
         ('{"schema": "edgevision.bench/1", "machine": {}, "results": []}', "holds no results"),

@@ -1,4 +1,4 @@
-"""Scoring models on labelled pictures: the record, the labels, the splits, two models at once, and the command."""
+"""Evaluation of models on labeled images: the record, labels, splits, two models at once, and the command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLORS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230), "
 
 
 class ColorScorer:
-    """Tells the colour of a picture by its mean: the score of a class is the share of its channel."""
+    """Classifies an image by its mean color: the score of a class is the proportion of its channel."""
 
     sha256 = "0" * 64
 
@@ -43,14 +43,14 @@ class ColorScorer:
 
 
 class Batches(ColorScorer):
-    """The same, many at once."""
+    """The same, on several images at once."""
 
     def scores_batch(self, frames: Sequence[Frame]) -> np.ndarray:
         return np.stack([self.scores(frame) for frame in frames])
 
 
 class Turned(ColorScorer):
-    """Takes what is mostly green for blue, unless it is pure."""
+    """Confuses green with blue, unless the green is pure."""
 
     def scores(self, frame: Frame) -> np.ndarray:
         found = super().scores(frame)
@@ -58,14 +58,14 @@ class Turned(ColorScorer):
 
 
 def paint(path: Path, *colors: tuple[int, int, int]) -> None:
-    """Stripes of these colours."""
+    """Write an image with stripes of these colors."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.concatenate([np.full((24, 12, 3), color, np.uint8) for color in colors], axis=1)
     path.write_bytes(encode_png(Frame(pixels, "RGB")))
 
 
 def photos(root: Path, each: int = 4) -> Path:
-    """Class folders of colours; one green picture lies in red/."""
+    """Create class folders of colors, with one green image in red/."""
     for name in RGB:
         for n in range(each):
             paint(root / name / f"{n}.png", *[tuple(min(255, max(0, c + n)) for c in COLORS[name])])  # type: ignore[list-item]
@@ -92,7 +92,7 @@ KEYS = {
 }  # fmt: skip
 
 
-def test_the_record(tmp_path: Path) -> None:
+def test_record_has_all_fields(tmp_path: Path) -> None:
     (photos(tmp_path) / "blue" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     done = judged(ColorScorer(), tmp_path)
     record = json.loads(json.dumps(done.to_json(), allow_nan=False))
@@ -115,7 +115,7 @@ def test_the_record(tmp_path: Path) -> None:
     red, green, _ = record["per_class"]
     assert (red["index"], red["name"], red["support"], red["precision"], red["recall"]) == (0, "red", 5, 1.0, 0.8)
     assert (green["precision"], green["recall"], green["f1"]) == (0.8, 1.0, pytest.approx(8 / 9))
-    assert red["roc_auc"] == pytest.approx(33 / 40)  # two of the 40 pairs are ties
+    assert red["roc_auc"] == pytest.approx(33 / 40)  # 2 of the 40 pairs are ties
     assert record["micro"]["f1"] == pytest.approx(12 / 13)
     assert record["worst"] == [
         {"path": "red/wrong.png", "true": "red", "predicted": "green", "score": pytest.approx(230 / 270)}
@@ -125,11 +125,11 @@ def test_the_record(tmp_path: Path) -> None:
     assert record["false_alarms"] is None
 
 
-def test_fingerprint_is_that_of_the_data(tmp_path: Path) -> None:
+def test_fingerprint_equals_that_of_the_dataset(tmp_path: Path) -> None:
     assert judged(ColorScorer(), photos(tmp_path)).fingerprint == open_dataset(tmp_path).fingerprint
 
 
-def test_progress_and_batches(tmp_path: Path) -> None:
+def test_progress_is_reported_and_batches_give_the_same_scores(tmp_path: Path) -> None:
     root = photos(tmp_path, 20)
     steps: list[int] = []
     one, many = judged(ColorScorer(), root, step=steps.append), judged(Batches(), root)
@@ -142,7 +142,7 @@ def test_labels_are_matched_loosely(tmp_path: Path, labels: tuple[str, ...]) -> 
     assert judged(ColorScorer(labels), photos(tmp_path)).verdict.judgement.accuracy.count == 12
 
 
-def test_names_that_are_no_labels_are_listed_and_left_out(tmp_path: Path) -> None:
+def test_unknown_classes_are_listed_and_skipped(tmp_path: Path) -> None:
     photos(tmp_path)
     for name in ("grren", "purple"):
         paint(tmp_path / name / "1.png", COLORS["none"])
@@ -150,21 +150,24 @@ def test_names_that_are_no_labels_are_listed_and_left_out(tmp_path: Path) -> Non
     assert len(done.items) == 13
     assert "skipped classes that are not labels of the model: grren; purple; did you mean 'green'?" in done.notes[0]
     assert {one.path: one.reason for one in done.skipped} == {
-        "grren": "no label of the model (1 pictures)",
-        "purple": "no label of the model (1 pictures)",
+        "grren": "not a label of the model (1 images)",
+        "purple": "not a label of the model (1 images)",
     }
 
 
-def test_no_name_is_a_label(tmp_path: Path) -> None:
+def test_dataset_without_a_known_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        BadInput, match=r"none of its classes is a label of stub.tflite: it has blue, green, red; the model has x, y, z"
+        BadInput, match=r"is a label of stub.tflite: the data has blue, green, red, the model has x, y, z; map names"
     ):
         judged(ColorScorer(("x", "y", "z")), photos(tmp_path))
 
 
-def test_a_label_of_two_classes_needs_a_number(tmp_path: Path) -> None:
+def test_ambiguous_label_needs_a_class_number(tmp_path: Path) -> None:
     done = judged(ColorScorer(("red", "green", "green")), photos(tmp_path))
-    assert any("skipped 'green': it is the label of classes 1 and 2" in line for line in done.notes) and len(done.items) == 5
+    assert (
+        any("skipped 'green': it is the label of classes 1 and 2" in line for line in done.notes)
+        and len(done.items) == 5
+    )
     names = tmp_path / "names.csv"
     names.write_text("green,1\nblue,2\n")
     dataset = open_dataset(tmp_path, names)
@@ -172,21 +175,21 @@ def test_a_label_of_two_classes_needs_a_number(tmp_path: Path) -> None:
     assert numbered.verdict.judgement.accuracy.count == 12
 
 
-def test_a_model_without_labels_takes_the_names_in_order(tmp_path: Path) -> None:
+def test_model_without_labels_takes_the_class_names_in_alphabetical_order(tmp_path: Path) -> None:
     root = photos(tmp_path)
     done = judged(ColorScorer(()), root)
     assert done.verdict.judgement.labels == ("blue", "green", "red")
     assert "alphabetical order" in done.notes[0]
-    assert done.verdict.judgement.accuracy.count == 4  # red and blue are the other way round in this model
+    assert done.verdict.judgement.accuracy.count == 4  # red and blue are swapped in this model
 
 
-def test_a_model_without_labels_takes_those_of_the_other(tmp_path: Path) -> None:
+def test_model_without_labels_takes_those_of_the_other_model(tmp_path: Path) -> None:
     done = judged(ColorScorer(()), photos(tmp_path), ColorScorer())
-    assert done.verdict.judgement.labels == RGB and "taking the 3 of the other model" in done.notes[0]
+    assert done.verdict.judgement.labels == RGB and "using the 3 labels of the other model" in done.notes[0]
     assert done.comparison is not None and done.comparison.agreement.value == 1.0 and done.comparison.kl == 0.0
 
 
-def test_two_classes_and_their_areas(tmp_path: Path) -> None:
+def test_two_classes_have_roc_areas(tmp_path: Path) -> None:
     class Reddish(ColorScorer):
         def scores(self, frame: Frame) -> np.ndarray:
             red = super().scores(frame)[0]
@@ -200,7 +203,7 @@ def test_two_classes_and_their_areas(tmp_path: Path) -> None:
     assert done.verdict.judgement.accuracy.value == 1.0
 
 
-def test_several_labels_a_picture(tmp_path: Path) -> None:
+def test_several_labels_per_image(tmp_path: Path) -> None:
     paint(tmp_path / "1.png", COLORS["red"], COLORS["green"])
     paint(tmp_path / "2.png", (255, 255, 0), COLORS["blue"])
     paint(tmp_path / "3.png", COLORS["none"])
@@ -222,11 +225,11 @@ def test_several_labels_a_picture(tmp_path: Path) -> None:
     assert record["false_alarms"]["alarms"] == 1 and record["false_alarms"]["pictures"] == 1
     stricter = judged(ColorScorer(task="multilabel", activation="sigmoid"), tmp_path / "l.csv", threshold=0.6)
     assert not stricter.verdict.judgement.predicted[2].any()
-    with pytest.raises(BadInput, match=r"may have several labels, but stub.tflite gives one answer"):
+    with pytest.raises(BadInput, match=r"have several labels, but stub.tflite predicts one label per image"):
         judged(ColorScorer(), tmp_path / "l.csv")
 
 
-def test_false_alarms_on_unrelated_pictures(tmp_path: Path) -> None:
+def test_false_positives_on_negatives(tmp_path: Path) -> None:
     root = photos(tmp_path / "p")
     for n, share in enumerate((0.4, 0.5, 0.6, 0.9)):
         rest = int(255 * (1 - share) / 2)
@@ -241,7 +244,7 @@ def test_false_alarms_on_unrelated_pictures(tmp_path: Path) -> None:
     assert free.to_json()["data"]["pictures"] == 13
 
 
-def test_background_pictures_of_a_model_that_has_no_such_class(tmp_path: Path) -> None:
+def test_background_images_are_negatives_for_a_model_without_background(tmp_path: Path) -> None:
     photos(tmp_path)
     paint(tmp_path / BACKGROUND / "1.png", COLORS["none"])
     done = judged(ColorScorer(), tmp_path)
@@ -249,7 +252,7 @@ def test_background_pictures_of_a_model_that_has_no_such_class(tmp_path: Path) -
     assert done.verdict.judgement.false_alarms is not None and done.verdict.judgement.false_alarms.rate.total == 1
 
 
-def test_answering_background_is_no_alarm(tmp_path: Path) -> None:
+def test_predicting_background_is_not_a_false_positive(tmp_path: Path) -> None:
     photos(tmp_path)
     (tmp_path / "blue").rename(tmp_path / BACKGROUND)
     paint(tmp_path / BACKGROUND / "greenish.png", (20, 140, 60))
@@ -263,7 +266,7 @@ def test_answering_background_is_no_alarm(tmp_path: Path) -> None:
     assert low is not None and (low.rate.count, low.rate.total) == (1, 5)
 
 
-def test_two_models_on_the_same_pictures(tmp_path: Path) -> None:
+def test_two_models_are_compared_on_the_same_images(tmp_path: Path) -> None:
     root = photos(tmp_path)
     for n in range(3):
         paint(root / "green" / f"dull{n}.png", (60 + n, 150, 40))
@@ -285,7 +288,7 @@ def test_two_models_on_the_same_pictures(tmp_path: Path) -> None:
     assert itself.disagreements == ()
 
 
-def test_models_with_labels_in_another_order_agree_by_name(tmp_path: Path) -> None:
+def test_models_with_a_different_label_order_agree_by_name(tmp_path: Path) -> None:
     class Backwards(ColorScorer):
         def scores(self, frame: Frame) -> np.ndarray:
             return super().scores(frame)[::-1].copy()
@@ -294,21 +297,21 @@ def test_models_with_labels_in_another_order_agree_by_name(tmp_path: Path) -> No
     assert found is not None and found.agreement.value == 1.0 and found.kl is None
 
 
-def test_scores_that_are_no_numbers(tmp_path: Path) -> None:
+def test_nan_scores_are_refused(tmp_path: Path) -> None:
     class Broken(ColorScorer):
         def scores(self, frame: Frame) -> np.ndarray:
             return np.array([np.nan, 0, 1], np.float32)
 
-    with pytest.raises(BadModel, match=r"'stub' answers blue/0.png with scores that are no numbers"):
+    with pytest.raises(BadModel, match=r"'stub' returned NaN or infinite scores for blue/0.png"):
         judged(Broken(), photos(tmp_path))
 
 
-def test_a_detector_cannot_be_scored(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match="is a detection model; evaluate scores classifiers"):
+def test_detector_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="is a detection model; evaluate supports only classifiers"):
         judged(ColorScorer(task="detection", activation="none"), photos(tmp_path))
 
 
-# From here on with a real model file: red, green or blue by hand-set weights.
+# The tests below use a real model file with hand-set weights for red, green and blue.
 
 
 @pytest.fixture
@@ -326,7 +329,7 @@ def chosen(tmp_path: Path, model: Path, source: Path, **options: object) -> tupl
     return [item.path for item in found.pictures.items], found.pictures.split, found.notes
 
 
-def test_a_real_model_and_its_run_folder(tiny: Path, tmp_path: Path) -> None:
+def test_real_model_writes_a_run_folder(tiny: Path, tmp_path: Path) -> None:
     request = Request(tiny, photos(tmp_path / "p"), threads=1, runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
     assert done.verdict.judgement.accuracy.count == 12 and folder.folder.name == "evaluate-1"
@@ -338,27 +341,27 @@ def test_a_real_model_and_its_run_folder(tiny: Path, tmp_path: Path) -> None:
     assert set(about["outputs"]) == {path.name for path in folder.folder.iterdir()} - {"run.json"}
 
 
-def test_without_matplotlib_a_note_takes_the_place_of_the_plot(
+def test_missing_matplotlib_gives_a_note_instead_of_the_plot(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgevision.evaluate_files.CONFUSION_PLOT", "edgevision.convert.no_such_module:confusion")
     request = Request(tiny, photos(tmp_path / "p"), runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
-    assert folder.outputs == ["metrics.json"] and "no confusion.png" in done.notes[-1]
+    assert folder.outputs == ["metrics.json"] and "confusion.png was not drawn" in done.notes[-1]
 
 
-def test_the_part_that_is_scored(tiny: Path, tmp_path: Path) -> None:
+def test_evaluated_part_is_test_or_the_one_requested(tiny: Path, tmp_path: Path) -> None:
     for part in ("train", "val", "test"):
         photos(tmp_path / "p" / part, 1)
     paths, split, _ = chosen(tmp_path, tiny, tmp_path / "p")
     assert split == "test" and len(paths) == 4 and all(path.startswith("test/") for path in paths)
     assert len(chosen(tmp_path, tiny, tmp_path / "p", split="all")[0]) == 12
     assert all(path.startswith("val/") for path in chosen(tmp_path, tiny, tmp_path / "p", split="val")[0])
-    with pytest.raises(BadInput, match="has no test part; its parts: none"):
+    with pytest.raises(BadInput, match="has no test part; available: none"):
         chosen(tmp_path, tiny, photos(tmp_path / "flat"), split="test")
 
 
-def test_the_recorded_split_of_a_run_is_used(tiny: Path, tmp_path: Path) -> None:
+def test_recorded_split_of_a_run_is_used(tiny: Path, tmp_path: Path) -> None:
     root = photos(tmp_path / "p")
     folder = tmp_path / "train-7"
     folder.mkdir()
@@ -368,7 +371,7 @@ def test_the_recorded_split_of_a_run_is_used(tiny: Path, tmp_path: Path) -> None
     )
     paths, split, notes = chosen(tmp_path, folder, root)
     assert (paths, split) == (["red/0.png"], "test")
-    assert "scoring the test part" in notes[0] and "1 pictures of" in notes[1] and "gone.png" in notes[1]
+    assert "evaluating the test part" in notes[0] and "1 images of" in notes[1] and "gone.png" in notes[1]
     assert chosen(tmp_path, folder / "tiny.tflite", root, split="train")[0] == ["blue/1.png"]
     assert len(chosen(tmp_path, folder, root, split="all")[0]) == 13
     other = tmp_path / "other.tflite"
@@ -378,26 +381,26 @@ def test_the_recorded_split_of_a_run_is_used(tiny: Path, tmp_path: Path) -> None
     elsewhere = tmp_path / "new"
     paint(elsewhere / "red" / "new.png", COLORS["red"])
     paths, split, notes = chosen(tmp_path, folder, elsewhere)
-    assert (paths, split) == (["red/new.png"], "all") and "is not what" in notes[0]
+    assert (paths, split) == (["red/new.png"], "all") and "it lists no image of" in notes[0]
     parted = tmp_path / "parted"
     for part in ("train", "test"):
         paint(parted / part / "red" / "1.png", COLORS["red"])
     assert chosen(tmp_path, folder, parted)[:2] == (["test/red/1.png"], "test")
 
 
-def test_limit_draws_the_same_pictures_each_time(tiny: Path, tmp_path: Path) -> None:
+def test_limit_draws_the_same_images_each_time(tiny: Path, tmp_path: Path) -> None:
     root = photos(tmp_path / "p")
     first = chosen(tmp_path, tiny, root, limit=5)[0]
     assert len(first) == 5 and first == chosen(tmp_path, tiny, root, limit=5)[0]
 
 
-def test_what_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(MissingFile, match="no such model or run folder"):
+def test_unsupported_models_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="model or run folder not found"):
         locate(tmp_path / "absent")
-    with pytest.raises(BadModel, match="is no run folder with one model"):
+    with pytest.raises(BadModel, match="is not a run folder"):
         locate(tmp_path)
     (tmp_path / "x.onnx").write_bytes(b"x")
-    with pytest.raises(BadModel, match="is no model that can be scored"):
+    with pytest.raises(BadModel, match="is not a supported model"):
         prepare(Request(tmp_path / "x.onnx", photos(tmp_path / "p")))
 
 
@@ -406,22 +409,22 @@ def command(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
 
 
-def test_command(tiny: Path, tmp_path: Path) -> None:
+def test_command_prints_results_and_writes_the_record(tiny: Path, tmp_path: Path) -> None:
     photos(tmp_path / "p")
     shown = command(str(tiny), "p", "--compare", str(tiny), "--runs", "r", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.strip().splitlines()
-    assert lines[-3] == f"{tiny} on p: 92.3 % (95 %: 66.7 to 98.6) right, 13 pictures"
+    assert lines[-3] == f"{tiny} on p: 92.3 % (95 % CI 66.7 to 98.6) correct, 13 images"
     assert lines[-2] == str(tmp_path / "r" / "evaluate-1")
     assert lines[-1] == f"next: edgevision run {tiny} --camera 0"
-    for words in ("most confidently wrong", "red/wrong.png", "confusion", "100.0 % (95 %:", "+0.0 points"):
+    for words in ("most confident wrong", "red/wrong.png", "confusion matrix", "100.0 % (95 % CI", "+0.0 points"):
         assert words in shown.stdout
     told = command(str(tiny), "p", "--json", "--limit", "6", cwd=tmp_path)
     assert json.loads(told.stdout)["data"]["pictures"] == 6
     assert (tmp_path / "runs" / "evaluate-1" / "metrics.json").exists()
 
 
-def test_command_loads_no_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) -> None:
+def test_command_does_not_load_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) -> None:
     photos(tmp_path / "p")
     code = (
         "import sys\nfrom edgevision.cli import main\n"
@@ -437,18 +440,18 @@ def test_command_loads_no_tensorflow_for_a_tflite(tiny: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
-        (["absent.tflite", "p"], 1, "no such model or run folder: absent.tflite"),
+        (["absent.tflite", "p"], 1, "model or run folder not found: absent.tflite"),
         (["tiny.tflite", "absent"], 1, "images not found: absent; give a folder, a zip or a CSV"),
         (["tiny.tflite", "p", "--split", "tset"], 2, "test"),
         (["tiny.tflite", "p", "--unrelated", "empty"], 1, "empty is empty"),
         (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "CSV not found: absent.csv"),
         (["tiny.tflite", "p", "--split-file", "empty"], 1, "empty has no split.csv"),
-        (["tiny.tflite", "animals"], 1, "none of its classes is a label"),
-        (["tiny.tflite", "p", "--threshold", "nan"], 2, "nan is no number"),
+        (["tiny.tflite", "animals"], 1, "no class of animals is a label of tiny.tflite"),
+        (["tiny.tflite", "p", "--threshold", "nan"], 2, "nan is not a number"),
         (["tiny.tflite"], 2, "Missing argument 'PHOTOS'"),
     ],
 )
-def test_faults_are_one_line_and_leave_no_run_folder(
+def test_faults_give_a_one_line_error_and_no_run_folder(
     tiny: Path, tmp_path: Path, args: list[str], code: int, said: str
 ) -> None:
     photos(tmp_path / "p", 1)
@@ -460,7 +463,7 @@ def test_faults_are_one_line_and_leave_no_run_folder(
     assert not (tmp_path / "runs").exists()
 
 
-def test_real_model_on_real_photos(shared: Path, tmp_path: Path) -> None:
+def test_real_model_reaches_its_accuracy_on_real_photos(shared: Path, tmp_path: Path) -> None:
     model = shared / "models" / "mobilenet_v1_0.25_224_quant_with_metadata.tflite"
     folder = shared / "data" / "imagenet_sample"
     rows = [f"{path},{int(path.name[:4]) + 1}\n" for path in sorted(folder.glob("*.jpg"))]

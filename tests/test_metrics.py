@@ -1,4 +1,4 @@
-"""The measures against their definitions, spelled out in plain loops."""
+"""Metrics compared with their definitions, written as plain loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevision import metrics, threshold
 
 CLASSES = 4
 some_answers = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(0, CLASSES - 1)), min_size=1, max_size=40)
-# Few different scores, so that ties are common.
+# Few distinct scores, so that ties are common.
 scored = st.lists(st.tuples(st.booleans(), st.integers(0, 8).map(lambda n: n / 8)), min_size=1, max_size=40)
 
 
@@ -26,7 +26,7 @@ def ratio(part: float, whole: float) -> float:
 
 
 @given(some_answers)
-def test_per_class_by_counting(pairs: list[tuple[int, int]]) -> None:
+def test_per_class_measures_equal_counting(pairs: list[tuple[int, int]]) -> None:
     true, predicted = (np.array(side) for side in zip(*pairs, strict=True))
     matrix = metrics.confusion(true, predicted, CLASSES)
     found = metrics.per_class(matrix)
@@ -41,7 +41,7 @@ def test_per_class_by_counting(pairs: list[tuple[int, int]]) -> None:
 
 
 @given(some_answers)
-def test_averages_by_hand(pairs: list[tuple[int, int]]) -> None:
+def test_averages_equal_their_definitions(pairs: list[tuple[int, int]]) -> None:
     true, predicted = (np.array(side) for side in zip(*pairs, strict=True))
     one = metrics.per_class(metrics.confusion(true, predicted, CLASSES))
     present = [c for c in range(CLASSES) if one.support[c]]
@@ -55,7 +55,7 @@ def test_averages_by_hand(pairs: list[tuple[int, int]]) -> None:
 
 
 @given(st.lists(st.tuples(*(st.booleans() for _ in range(6))), min_size=1, max_size=20))
-def test_multilabel_by_counting(rows: list[tuple[bool, ...]]) -> None:
+def test_multilabel_measures_equal_counting(rows: list[tuple[bool, ...]]) -> None:
     both = np.array(rows, bool)
     true, predicted = both[:, :3], both[:, 3:]
     matrix = metrics.multilabel_confusion(true, predicted)
@@ -73,7 +73,7 @@ def test_multilabel_by_counting(rows: list[tuple[bool, ...]]) -> None:
 
 
 @given(scored)
-def test_roc_auc_is_the_chance_that_a_positive_scores_higher(pairs: list[tuple[bool, float]]) -> None:
+def test_roc_auc_is_the_probability_that_a_positive_scores_higher(pairs: list[tuple[bool, float]]) -> None:
     positive, scores = arrays(pairs)
     yes, no = scores[positive], scores[~positive]
     found = metrics.roc_auc(positive, scores)
@@ -88,7 +88,7 @@ def test_roc_auc_is_the_chance_that_a_positive_scores_higher(pairs: list[tuple[b
 
 
 @given(scored)
-def test_average_precision_by_its_sum(pairs: list[tuple[bool, float]]) -> None:
+def test_average_precision_equals_its_sum(pairs: list[tuple[bool, float]]) -> None:
     positive, scores = arrays(pairs)
     if not positive.any():
         assert metrics.average_precision(positive, scores) is None
@@ -102,8 +102,8 @@ def test_average_precision_by_its_sum(pairs: list[tuple[bool, float]]) -> None:
     assert metrics.average_precision(positive, scores) == pytest.approx(total)
 
 
-def test_published_examples() -> None:
-    """Worked examples of the two areas that textbooks and other libraries give."""
+def test_areas_match_published_examples() -> None:
+    """Worked examples of both areas from textbooks and other libraries."""
     positive, scores = np.array([False, False, True, True]), np.array([0.1, 0.4, 0.35, 0.8])
     assert metrics.roc_auc(positive, scores) == pytest.approx(0.75)
     assert metrics.average_precision(positive, scores) == pytest.approx(0.8333333)
@@ -112,7 +112,7 @@ def test_published_examples() -> None:
 
 
 @given(scored, st.randoms())
-def test_areas_do_not_depend_on_the_order_of_ties(pairs: list[tuple[bool, float]], random: object) -> None:
+def test_areas_are_independent_of_the_order_of_ties(pairs: list[tuple[bool, float]], random: object) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     for measure in (metrics.roc_auc, metrics.average_precision):
@@ -120,7 +120,7 @@ def test_areas_do_not_depend_on_the_order_of_ties(pairs: list[tuple[bool, float]
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=60), st.integers(1, 20))
-def test_calibration_by_bins(pairs: list[tuple[bool, float]], bins: int) -> None:
+def test_calibration_error_equals_its_sum_over_bins(pairs: list[tuple[bool, float]], bins: int) -> None:
     right, confidence = np.array([r for r, _ in pairs], bool), np.array([c for _, c in pairs])
     found, made = metrics.calibration(confidence, right, bins)
     assert len(made) == bins and sum(one.count for one in made) == len(pairs)
@@ -145,27 +145,27 @@ def test_calibration_by_bins(pairs: list[tuple[bool, float]], bins: int) -> None
     ),
     st.integers(1, 6),
 )
-def test_top_k_and_ties(rows: list[tuple[int, list[int]]], count: int) -> None:
+def test_top_k_and_ties_equal_sorting(rows: list[tuple[int, list[int]]], count: int) -> None:
     true, scores = np.array([t for t, _ in rows]), np.array([s for _, s in rows], np.float32)
     best = [sorted(range(6), key=lambda c: (-row[c], c))[:count] for _, row in rows]
     assert metrics.in_top(scores, true, count).tolist() == [t in b for (t, _), b in zip(rows, best, strict=True)]
     assert metrics.ties(scores) == sum(row.count(max(row)) > 1 for _, row in rows)
 
 
-def test_divergence() -> None:
+def test_divergence_ignores_noise_and_stays_finite() -> None:
     wanted, got = np.array([[0.5, 0.5, 0.0], [0.7, 0.2, 0.1]]), np.array([[0.25, 0.75, 0.0], [0.7, 0.2, 0.1]])
     found = metrics.divergence(wanted, got)
     assert found[0] == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(2 / 3), abs=1e-3)
     assert found[1] == 0.0
     noise = np.array([[0.999, 0.0005, 0.0005]])
-    assert metrics.divergence(noise, np.array([[0.999, 0.001, 0.0]]))[0] == 0.0  # neither tells these from zero
+    assert metrics.divergence(noise, np.array([[0.999, 0.001, 0.0]]))[0] == 0.0  # both are below the noise floor
     sure_and_wrong = metrics.divergence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
     assert 5 < sure_and_wrong[0] < 7 and np.isfinite(sure_and_wrong).all()
 
 
 @settings(max_examples=150)
 @given(scored, st.lists(st.integers(0, 8).map(lambda n: n / 8), max_size=8))
-def test_threshold_for_answers_keeps_its_promise(pairs: list[tuple[bool, float]], strange: list[float]) -> None:
+def test_threshold_reaches_its_criterion(pairs: list[tuple[bool, float]], strange: list[float]) -> None:
     right, best = arrays(pairs)
     strangers = np.array(strange, np.float32)
     found = threshold.for_answers(best, right, strangers)
@@ -199,7 +199,7 @@ def test_threshold_for_answers_keeps_its_promise(pairs: list[tuple[bool, float]]
         assert found.criterion.startswith("best F1") and f1[found.suggested] == pytest.approx(max(f1.values()))
 
 
-def test_threshold_when_all_is_right_or_wrong() -> None:
+def test_threshold_if_all_predictions_are_correct_or_wrong() -> None:
     scores = np.array([0.9, 0.6, 0.7], np.float32)
     every = threshold.for_answers(scores, np.ones(3, bool), np.zeros(0, np.float32))
     assert every.suggested == pytest.approx(0.6) and (every.precision, every.recall) == (1.0, 1.0)

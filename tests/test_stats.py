@@ -1,4 +1,4 @@
-"""Intervals keep their promise: they hold the truth about 95 times in 100, and match published values."""
+"""Confidence intervals: their coverage is about 95 %, and they match published values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edgevision.stats import paired_difference, share, wilson
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_matches_published_values(count: int, total: int, low: float, high: float) -> None:
-    """The examples of Newcombe, 1998, Statistics in Medicine 17, 857-872, table I, method 3."""
+    """Examples of Newcombe, 1998, Statistics in Medicine 17, 857-872, table I, method 3."""
     assert wilson(count, total) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_lies_within_0_and_1_around_the_share(pair: tuple[int, int]) -> None:
+def test_wilson_contains_the_proportion_and_stays_within_0_and_1(pair: tuple[int, int]) -> None:
     count, total = pair
     low, high = wilson(count, total)
     assert 0.0 <= low <= count / total <= high <= 1.0
@@ -28,7 +28,7 @@ def test_wilson_lies_within_0_and_1_around_the_share(pair: tuple[int, int]) -> N
     assert mirrored == pytest.approx((1 - high, 1 - low))
 
 
-def test_share_of_nothing_is_unknown() -> None:
+def test_proportion_of_nothing_is_none() -> None:
     assert share(0, 0) is None
     with pytest.raises(ValueError, match="5 of 3"):
         wilson(5, 3)
@@ -43,15 +43,15 @@ def test_paired_difference_is_antisymmetric(table: tuple[int, int, int, int]) ->
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low))
 
 
-def test_agreeing_pairs_narrow_the_interval() -> None:
-    """90 % right on both sides: knowing that it is the same 90 % says more than two separate scores."""
+def test_agreeing_pairs_give_a_narrower_interval() -> None:
+    """Two models of 90 % accuracy: the interval is narrower if both are correct on the same images."""
     same = paired_difference(both=180, first_only=0, second_only=0, neither=20)
     mixed = paired_difference(both=162, first_only=18, second_only=18, neither=2)
     assert same.high - same.low < 0.5 * (mixed.high - mixed.low)
 
 
 @pytest.mark.parametrize("cells", [(0.80, 0.08, 0.03, 0.09), (0.5, 0.2, 0.1, 0.2), (0.93, 0.01, 0.02, 0.04)])
-def test_paired_interval_holds_the_truth_95_times_in_100(cells: tuple[float, float, float, float]) -> None:
+def test_paired_interval_has_a_coverage_of_95_percent(cells: tuple[float, float, float, float]) -> None:
     drawn = np.random.default_rng(1).multinomial(200, cells, size=4000)
     truth = cells[2] - cells[1]
     intervals = [paired_difference(*(int(n) for n in row)) for row in drawn]

@@ -1,4 +1,4 @@
-"""``edgevision evaluate MODEL|RUN PHOTOS/``: how good a model is, and how much two differ."""
+"""``edgevision evaluate MODEL|RUN PHOTOS/``: measure the accuracy of a model, or compare two models."""
 
 from __future__ import annotations
 
@@ -15,49 +15,54 @@ if TYPE_CHECKING:
 
 
 def _number(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
-    """Range types let NaN through."""
+    """Refuse NaN, which click's range types accept."""
     if value is not None and value != value:
-        raise click.BadParameter("nan is no number", param=parameter)
+        raise click.BadParameter("nan is not a number", param=parameter)
     return value
 
 
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("photos", type=PATH)
-@click.option("--compare", type=PATH, metavar="MODEL|RUN", help="Another model, on the same pictures.")
+@click.option("--compare", type=PATH, metavar="MODEL|RUN", help="Second model to compare with on the same images.")
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test", "all"]),
-    help="Which part is scored; default: test where there is one, else all.",
+    help="Part to evaluate; default: test if present, else all.",
 )
 @click.option(
-    "--split-file", type=PATH, metavar="CSV|RUN", help="The split.csv of a training; default: the one beside the model."
+    "--split-file",
+    type=PATH,
+    metavar="CSV|RUN",
+    help="split.csv of a training, or its run folder; default: the one next to the model.",
 )
-@click.option("--label-map", type=PATH, metavar="CSV", help="name,label: what the model calls a folder or a file.")
+@click.option(
+    "--label-map", type=PATH, metavar="CSV", help="CSV of name,label: the model's label for a folder or a file."
+)
 @click.option(
     "--unrelated",
     type=PATH,
     metavar="DIR",
-    help="Pictures that show none of the classes: how often is there an answer?",
+    help="Images that show none of the classes, to measure false positives.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     callback=_number,
-    help="Score from which an answer counts; default: the model's own.",
+    help="Score (0 to 1) from which a prediction counts; default: the model's threshold.",
 )
-@click.option(
-    "--threads", type=click.IntRange(1, 256), help="CPU threads of a .tflite; default: as many as there are cores."
-)
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads for a .tflite; default: one per core.")
 @engine_option("cpu")
-@click.option("--limit", type=click.IntRange(1), help="Score at most so many pictures, the same each time.")
+@click.option(
+    "--limit", type=click.IntRange(1), help="Evaluate at most this many images; the same images are drawn each time."
+)
 @json_option
 @runs_option
 @quiet_option
 def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Score MODEL (.tflite, .keras, .h5, or the run folder of a training) on labelled PHOTOS.
+    """Evaluate MODEL (.tflite, .keras, .h5, or the run folder of a training) on labeled PHOTOS.
 
-    PHOTOS: a folder with one sub-folder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
+    PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
     """
     from ..evaluate_files import Request, prepare, run
     from ..terminal import bar
@@ -65,7 +70,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
     request = Request(**values)
     prepared = prepare(request)
     total = len(prepared.pictures.items) + len(prepared.pictures.unrelated)
-    with bar("scoring", total, quiet) as step:
+    with bar("evaluating", total, quiet) as step:
         done, folder = run(request, prepared, step)
     _show(request, done, folder, as_json, quiet)
 
