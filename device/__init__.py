@@ -1,1 +1,1 @@
-"""The device side: cameras, the loop and its outputs. Never loads TensorFlow."""
+"""The device side: cameras, the loop and its outputs. Never imports TensorFlow."""

@@ -1,4 +1,4 @@
-"""Labelled photos from the camera that will be deployed, in the folders that training reads."""
+"""Captures labelled photos with the deployment camera, in the folder layout that training reads."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from .protocols import Source
 
 QUALITY = 95
-"""Of the JPEGs, 1..100: what the camera itself lost is enough."""
+"""JPEG quality, 1..100: high, because the camera itself already loses detail."""
 QUIET_S = 10.0
-"""Without a new photo for so long, the user is told why."""
+"""Seconds without a new photo after which the user is told why."""
 
 
 @dataclass(slots=True)
 class Captured:
-    """What became of the frames."""
+    """The saved photos and the number of frames left out."""
 
     folder: Path
     files: list[Path] = field(default_factory=list)
@@ -36,18 +36,18 @@ class Captured:
     damaged: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """``edgevision.capture/1``."""
+        """Return the document ``edgevision.capture/1``."""
         skipped = {"blurred": self.blurred, "alike": self.alike, "damaged": self.damaged}
         files = [str(path) for path in self.files]
         return {"schema": "edgevision.capture/1", "folder": str(self.folder), "files": files, "skipped": skipped}
 
     def describe(self) -> str:
-        """What was left out, for people."""
+        """Return what was left out, for display."""
         parts = [
             f"{count} {what}"
             for count, what in (
                 (self.blurred, "blurred"),
-                (self.alike, "like the one before"),
+                (self.alike, "like an earlier one"),
                 (self.damaged, "damaged"),
             )
             if count
@@ -56,7 +56,7 @@ class Captured:
 
 
 def class_folder(out: Path, name: str) -> Path:
-    """Where the photos of a class go. Raises BadInput for a name that is no folder's."""
+    """Return the folder for photos of a class. Raises BadInput if the name cannot be a folder."""
     if (
         not name.strip()
         or name != name.strip()
@@ -64,12 +64,14 @@ def class_folder(out: Path, name: str) -> Path:
         or not name.isprintable()
         or {"/", "\\"} & set(name)
     ):
-        raise BadInput(f"{name!r} cannot be the name of a class: it becomes a folder; write, for one, coffee-mug")
+        raise BadInput(f"invalid class name {name!r}: it becomes a folder name; use a name such as coffee-mug")
     if len(name.encode()) > 200:
-        raise BadInput(f"the name of a class has at most 200 bytes, not {len(name.encode())}")
+        raise BadInput(f"class name too long: {len(name.encode())} bytes; use at most 200")
     folder = out / name
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{folder} is a file; photos of a class need a folder")
+        raise BadInput(
+            f"{folder} is a file, but photos of a class need a folder; choose another class name or output folder"
+        )
     return folder
 
 
@@ -84,7 +86,7 @@ def capture(
     progress: Callable[[int], None] = lambda _: None,
     clock: Clock = SYSTEM,
 ) -> None:
-    """Fills ``captured`` until it holds ``count`` photos, or the source ends. Raises CannotWrite, CameraError."""
+    """Add photos to ``captured`` until it has ``count``, or the source ends. Raises CannotWrite, CameraError."""
     choosing = Choosing()
     number = next_number(captured.folder)
     due = told = clock.monotonic()
@@ -103,13 +105,13 @@ def capture(
             due, told = now + every_s, now
         if now - told >= QUIET_S:
             told = now
-            tell(f"nothing new for {QUIET_S:g} s ({captured.describe()}); move the thing or the camera")
+            tell(f"nothing new for {QUIET_S:g} s ({captured.describe()}); move the object or the camera")
         if len(captured.files) >= count:
             return
 
 
 def next_number(folder: Path) -> int:
-    """One more than the highest there, so that nothing is overwritten."""
+    """Return one more than the highest number in the folder, so that nothing is overwritten."""
     pattern = re.compile(re.escape(folder.name) + r"-(\d+)\.jpg")
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return max((int(match[1]) for name in names if (match := pattern.fullmatch(name))), default=0) + 1
@@ -127,7 +129,7 @@ def _keep(frame: Frame, choosing: Choosing, captured: Captured, keep_all: bool) 
 
 
 def _write(path: Path, frame: Frame) -> Path:
-    """Never over another file; half a file does not stay. Raises CannotWrite."""
+    """Write a new file; never replaces a file or leaves a partial one. Raises CannotWrite."""
     data = pictures.encode_jpeg(frame, QUALITY)
     made = False
     try:

@@ -1,4 +1,4 @@
-"""Time, handed in: the loop and its cameras never ask the machine themselves, so that tests need not wait."""
+"""Injectable time: the loop and its cameras never read the system clock directly, so tests need not wait."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from threading import Event
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where seconds come from, and how they are waited for."""
+    """Time sources and wait functions."""
 
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that never jump, from any start."""
+    """Returns monotonic seconds from an arbitrary start."""
     wall: Callable[[], float] = time.time
-    """Seconds since 1970, UTC."""
+    """Returns seconds since 1970, UTC."""
     sleep: Callable[[float], None] = time.sleep
-    """Waits for so many seconds."""
+    """Sleeps for a number of seconds."""
     wait: Callable[[Event, float], bool] = Event.wait
-    """Waits for so many seconds or until the event is set; whether it is."""
+    """Waits for a number of seconds or until the event is set; returns whether it is set."""
 
 
 SYSTEM = Clock()
-"""The machine's own time."""
+"""The system clock."""
 
 
 def rfc3339(wall_s: float) -> str:
-    """Seconds since 1970 as ``2026-01-31T12:00:00.000Z``."""
+    """Format seconds since 1970 as ``2026-01-31T12:00:00.000Z``."""
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

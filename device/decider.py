@@ -1,4 +1,4 @@
-"""What the loop says over time: answers averaged over frames, and events where something came or went."""
+"""Temporal filter of the loop: averages predictions over frames and reports labels that come and go."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from edgevision.decisions import Change, Decision, Decisions
 
 CANDIDATES = 32
-"""Labels a frame that are averaged: what is not among a classifier's best 32 has a score under 1/32, and counts as 0."""
+"""Labels averaged per frame: beyond a classifier's best 32, scores are below 1/32 and count as 0."""
 BACKGROUND = "background"
-"""The name of what is left over: it neither comes nor goes."""
+"""Name of the remaining area in segmentation; it causes no events."""
 
 
 class Decider:
-    """Asks the model for more than is shown, so that averages and hysteresis see scores below the threshold."""
+    """Filters predictions; asks the model for more labels than are shown, since averages and hysteresis need low scores."""
 
     def __init__(
         self, task: Task, *, smooth: int = 1, threshold: float | None = None, own: float | None = None, top: int = 5
     ) -> None:
-        """``threshold``: 0..1, as the user said; ``own``: the model's. ``top``: labels shown at most. Raises BadInput."""
+        """``threshold``: 0..1, set by the user; ``own``: the model's; ``top``: maximum labels shown. Raises BadInput."""
         self._task = task
         self._smooth = smooth
         self._top = top
@@ -29,13 +29,13 @@ class Decider:
         self._decisions: Decisions | None = None
         self._last: Prediction | None = None
         self._told: tuple[Change, ...] | None = None
-        """What ``show`` already found for ``changes``."""
-        # A segmenter's threshold makes its mask: it is passed on as it is.
+        """Changes already found by ``show``, for ``changes``."""
+        # A segmentation model applies the threshold to its mask, so it is passed on unchanged.
         self.ask_threshold = threshold if task == "segmentation" else self._lowest()
         self.ask_top = max(top, CANDIDATES) if smooth > 1 or task == "multilabel" else top
 
     def show(self, frame: Frame, prediction: Prediction) -> Prediction:
-        """What is shown for a frame. To be followed by ``changes``, which need not be known before it is shown."""
+        """Return the prediction to show; call ``changes`` afterwards, which need not be known before it is shown."""
         labels = prediction.labels
         if self._smooth > 1:
             decision = self._decide(frame, prediction)
@@ -47,16 +47,16 @@ class Decider:
         )
 
     def changes(self, frame: Frame, prediction: Prediction) -> tuple[Change, ...]:
-        """What came or went with a frame that was shown; ``prediction`` as the model gave it."""
+        """Return what came or went with a frame already shown; ``prediction``: as returned by the model."""
         told, self._told = self._told, None
         return self._decide(frame, prediction).changes if told is None else told
 
     def still(self, frame: Frame) -> tuple[Change, ...]:
-        """What the answer before means for a frame that shows no change: an average may only now be complete."""
+        """Return changes for a frame without motion: an average of the previous prediction may only now be complete."""
         return () if self._last is None else self._decide(frame, self._last).changes
 
     def end(self, index: int, at: float | None) -> tuple[Change, ...]:
-        """All that is there leaves: at the end, or where the camera was lost."""
+        """Report everything present as left: at the end, or when the camera was lost."""
         self._last = None
         return () if self._decisions is None else self._decisions.end(index, at)
 
@@ -69,12 +69,15 @@ class Decider:
         return self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
 
     def _begin(self) -> Decisions:
-        from edgevision.decisions import Decisions, policy_for  # late: the first answer does not wait for it
+        from edgevision.decisions import (
+            Decisions,
+            policy_for,
+        )  # imported late: the first prediction does not wait for it
 
         return Decisions(policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown))
 
     def _lowest(self) -> float | None:
-        """The score from which the model is asked; None: its own threshold."""
+        """Return the score threshold to request from the model; None: the model's own."""
         if self._smooth > 1:
             return 0.0
         if self._shown is None:
@@ -87,7 +90,7 @@ class Decider:
 
 
 def _shown(task: Task, threshold: float | None, own: float | None) -> float | None:
-    """The score from which an answer is shown; None: all are."""
+    """Return the score from which a label or object is shown; None: all are."""
     if task == "segmentation":
         return None
     if threshold is not None or own is not None:

@@ -1,4 +1,4 @@
-"""The end of ``edgevision run``: what was counted, the summary file, the exit status, the next command."""
+"""The end of ``edgevision run``: counts, the summary file, the exit status and the suggested next command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note: Callable[[str], None]) -> int:
-    """Tells how the run was, writes the summary if asked; the exit status. Raises EdgeVisionError if it failed."""
+    """Report how the run went, write the summary if requested, return the exit status. Raises EdgeVisionError on failure."""
     for line in summary.describe():
         note(line)
     if options.summary is not None:
@@ -37,9 +37,9 @@ def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note
 
 
 def _refuse_loss(summary: RunSummary) -> None:
-    """A run that ended by itself and left nothing, or lost results, did not do what was asked."""
+    """Raise if a run ended by itself without results, or lost results."""
     if summary.frames == 0 and summary.errors:
-        raise BadInput(f"nothing in {summary.source} could be recognised: {summary.errors} errors, listed above")
+        raise BadInput(f"no frame of {summary.source} could be processed: {summary.errors} errors, listed above")
     for sink in summary.sinks:
         if sink.errors:
             raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")

@@ -1,6 +1,6 @@
-"""A camera and an engine with scripted faults: to test a loop, or an alarm behind it, without waiting for a real fault.
+"""A fake camera and engine with scripted faults, to test a loop or an alarm without waiting for a real fault.
 
-A script is steps with commas between them, each may be repeated: ``ok*30,slow,frozen*5,lost``.
+A script is a comma-separated list of steps, each optionally repeated: ``ok*30,slow,frozen*5,lost``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from edgevision.tensors import TensorSpec
 
 CAMERA_STEPS = ("ok", "slow", "frozen", "garbled", "wrong_size", "unreadable", "lost")
-"""slow: SLOW_S late; frozen: the pixels of the frame before, as new; garbled: noise in the lower half; wrong_size: half
-as wide and high; unreadable: damage in the place of a frame; lost: CameraLost, for good where no step follows."""
+"""slow: SLOW_S late; frozen: the previous pixels again as new; garbled: noise in the lower half; wrong_size: half the
+width and height; unreadable: an error in place of a frame; lost: CameraLost, final if it is the last step."""
 ENGINE_STEPS = ("ok", "slow", "error")
 """slow: SLOW_S late; error: EngineError."""
 SLOW_S = 1.0
@@ -38,22 +38,24 @@ _MAX_REPEAT = 1_000_000
 
 
 def parse_script(text: str, steps: Sequence[str]) -> list[str]:
-    """``ok*2,lost`` -> ["ok", "ok", "lost"]. Raises BadInput."""
+    """Parse ``ok*2,lost`` into ["ok", "ok", "lost"]. Raises BadInput."""
     found: list[str] = []
     for part in text.split(","):
         name, star, count = (piece.strip() for piece in part.partition("*"))
         if name not in steps:
             raise BadInput(
-                f"unknown step {name!r} in the script{nearest(name, list(steps))}; the steps are {', '.join(steps)}"
+                f"unknown script step {name!r}{nearest(name, list(steps))}; available steps: {', '.join(steps)}"
             )
         if star and not (count.isdecimal() and 1 <= int(count) <= _MAX_REPEAT):
-            raise BadInput(f"cannot repeat {name!r} {count!r} times; write, for one, {name}*30")
+            raise BadInput(
+                f"invalid repeat count {count!r} of step {name!r}: use 1 to {_MAX_REPEAT}, such as {name}*30"
+            )
         found.extend([name] * (int(count) if star else 1))
     return found
 
 
 class FakeCamera:
-    """Delivers one item for each step of its script, in step, then ends. Nothing is dropped."""
+    """Delivers one item per step of its script, then ends. Drops nothing."""
 
     dropped = 0
     frozen_s = 1.0
@@ -68,7 +70,7 @@ class FakeCamera:
         fps: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``size``: (width, height). ``fps``: the pace; None: as fast as it is asked. Raises BadInput."""
+        """``size``: (width, height). ``fps``: frames a second; None: as fast as it is read. Raises BadInput."""
         self.spec = f"fake:{script}"
         self.live = live
         self.description = "a fake camera with scripted faults"
@@ -79,18 +81,18 @@ class FakeCamera:
         self._last: Frame | None = None
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
-        """Frames as the script says. Raises CameraLost at ``lost``."""
+        """Yield frames as scripted. Raises CameraLost at ``lost``."""
         index = 0
         while self._steps and not self.closed:
             yield self._item(index, self._steps.popleft())
             index += 1
 
     def close(self) -> None:
-        """Ends the iteration."""
+        """End the iteration."""
         self.closed = True
 
     def again(self) -> FakeCamera:
-        """The same camera, opened once more: its script goes on after the loss."""
+        """Return the same camera reopened: its script continues after the loss."""
         found = copy(self)
         found.closed = False
         return found
@@ -114,7 +116,7 @@ class FakeCamera:
 
 
 class FakeEngine:
-    """Answers without a model. The last step of its script goes on for ever."""
+    """Returns outputs without a model. The last step of its script repeats forever."""
 
     def __init__(
         self,
@@ -124,7 +126,7 @@ class FakeEngine:
         answer: Callable[[Tensor], list[Tensor]] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``answer``: input tensor -> output tensors; None: one class after the other gets the full score."""
+        """``answer``: input tensor -> output tensors; None: each class in turn gets the maximum score."""
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.runtime, self.version, self.threads = "fake", "0", 1
@@ -136,7 +138,7 @@ class FakeEngine:
         self._clock = clock
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
-        """An answer, or EngineError, as the script says."""
+        """Return outputs, or raise EngineError, as scripted."""
         step = next(self._steps)
         self.calls += 1
         if step == "slow":
@@ -146,7 +148,7 @@ class FakeEngine:
         return self._answer(tensor)
 
     def close(self) -> None:
-        """Remembers that it was closed."""
+        """Record that it was closed."""
         self.closed = True
 
     def _in_turn(self, _: Tensor) -> list[Tensor]:
@@ -160,19 +162,19 @@ class FakeEngine:
 
 
 class FakeFirmware:
-    """Throttling bits as a Raspberry Pi's firmware gives them: one after the other, the last one for ever."""
+    """Throttling bits as from the firmware of a Raspberry Pi, in turn; the last value repeats forever."""
 
     def __init__(self, *bits: int | None) -> None:
-        """``bits``: see ``throttling``; 0x50005 is a weak supply now and since the start. None: nothing tells."""
+        """``bits``: see ``throttling``; 0x50005 is under-voltage now and since boot; None: not available."""
         self._bits = chain(bits, repeat(bits[-1]))
 
     def __call__(self) -> int | None:
-        """The next bits."""
+        """Return the next bits."""
         return next(self._bits)
 
 
 def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Reopening:
-    """``fake:ok*30,lost,ok*30``: a live camera of 30 frames a second with scripted faults. Raises BadInput."""
+    """Open ``fake:ok*30,lost,ok*30``: a live camera at 30 frames a second with scripted faults. Raises BadInput."""
     camera = FakeCamera(spec.partition(":")[2] or "ok", fps=wanted.fps or 30.0, clock=clock, size=wanted.size or SIZE)
     return Reopening(camera, camera.again, clock)
 

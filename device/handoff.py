@@ -1,4 +1,4 @@
-"""A short queue between two threads that ends cleanly: either the oldest item gives way, or the giver waits."""
+"""A short queue between two threads that ends cleanly; when full, it drops the oldest item or makes ``put`` wait."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class Handoff(Generic[T]):
-    """At most ``size`` items on their way from one thread to another."""
+    """Holds at most ``size`` items in transit from one thread to another."""
 
     def __init__(self, size: int, newest_wins: bool) -> None:
-        """``newest_wins``: a full queue drops its oldest item and counts it; otherwise ``put`` waits for room."""
+        """``newest_wins``: a full queue drops and counts its oldest item; otherwise ``put`` waits for space."""
         self._size = size
         self._newest_wins = newest_wins
         self._items: deque[T] = deque()
@@ -22,10 +22,10 @@ class Handoff(Generic[T]):
         self._closed = False
         self._error: Exception | None = None
         self.dropped = 0
-        """Items that gave way."""
+        """Number of items dropped."""
 
     def put(self, item: T, timeout: float | None = None) -> bool:
-        """Gives one item; False when nobody takes it: closed, or still full after ``timeout`` seconds."""
+        """Add an item; return False if closed, or still full after ``timeout`` seconds."""
         with self._changed:
             if self._newest_wins and len(self._items) >= self._size:
                 self._items.popleft()
@@ -39,7 +39,7 @@ class Handoff(Generic[T]):
             return True
 
     def get(self, timeout: float | None = None) -> T | None:
-        """Takes the oldest item; None at the end. Raises TimeoutError, or what the giver failed with."""
+        """Take the oldest item; None at the end. Raises TimeoutError, or the error passed to ``end``."""
         with self._changed:
             if not self._changed.wait_for(lambda: bool(self._items) or self._ended or self._closed, timeout):
                 raise TimeoutError
@@ -52,14 +52,14 @@ class Handoff(Generic[T]):
             return None
 
     def end(self, error: Exception | None = None) -> None:
-        """No more will be put; what is queued is still delivered, then ``error`` is raised."""
+        """Accept no more items; queued ones are still delivered, then ``error`` is raised."""
         with self._changed:
             self._ended = True
             self._error = error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Both sides stop at once; what is queued is forgotten."""
+        """Stop both sides at once and discard queued items."""
         with self._changed:
             self._closed = True
             self._items.clear()

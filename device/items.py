@@ -1,4 +1,4 @@
-"""What flows through the loop beside frames: pictures that cannot be read, notices of the source, and events."""
+"""What flows through the loop besides frames: unreadable images, events of the source, and events."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """In the place of a frame that could not be read or recognised, so that every picture gets its line."""
+    """Takes the place of a frame that could not be read or processed, so that every image has an output line."""
 
     index: int
-    """Counts with the frames."""
+    """Frame number, in one sequence with the frames."""
     source: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a source says of itself, in order with its frames; the loop makes an event of it."""
+    """Reported by a source in sequence with its frames; the loop turns it into an event."""
 
     kind: str
     """camera_lost, camera_back or camera_frozen."""
@@ -30,19 +30,19 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the loop, or that came or went in what it sees."""
+    """Something that happened in the loop, or a change in what it sees."""
 
     kind: str
-    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled, first_answer; of labels entered, left, changed."""
+    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled, first_answer; for labels entered, left, changed."""
     time: str
-    """RFC 3339, UTC; of labels that of the frame."""
+    """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None
-    """Of the frame, or of the last one before it; None: there was none yet."""
+    """Index of the frame, or of the last one before the event; None: no frame yet."""
     detail: str
     label: Label | None = None
-    """What entered or left, or took the place of ``before``."""
+    """Label that entered, left, or replaced ``before``."""
     before: Label | None = None
     duration_s: float | None = None
-    """How long what left, or gave way, was there."""
+    """Seconds that the label which left or was replaced had been present."""
     position_s: float | None = None
-    """Of the frame in a video."""
+    """Position of the frame in a video, in seconds."""

@@ -1,4 +1,4 @@
-"""Everything around the loop of ``edgevision run``: opens what was named, chooses the output, says how it ended."""
+"""Sets up and runs the loop of ``edgevision run``: opens model, camera and outputs, and reports the end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def launch(options: Options, started: float | None = None) -> int:
-    """Runs the loop as the options say; the exit status. Raises EdgeVisionError for whatever went wrong."""
+    """Run the loop and return the exit status. Raises EdgeVisionError on any failure."""
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
@@ -47,13 +47,13 @@ def launch(options: Options, started: float | None = None) -> int:
         ended_by_signals(stop),
         open_model(_model_path(options), engine=options.engine, threads=options.threads) as model,
     ):
-        # The camera last: what it captures while a model is loaded would be old when the loop begins.
+        # Open the camera last: frames captured while a model loads would be stale when the loop starts.
         camera = _open(options, model, stop)
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, stop.exit_code)
         summary = _run(options, model, camera, stop, note, Measures(SYSTEM, started))
-        from .ending import report  # late, as all that the first prediction need not wait for
+        from .ending import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, report(options, model, summary, stop, note))
 
@@ -61,7 +61,7 @@ def launch(options: Options, started: float | None = None) -> int:
 def _run(
     options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: Measures
 ) -> RunSummary:
-    """The loop with all that goes along with it; closes the camera, whatever happens."""
+    """Run the loop with everything around it; always closes the camera."""
     try:
         taught = _know_taught(options, model)
         _say_what_runs(options, model, camera, note)
@@ -73,7 +73,7 @@ def _run(
     except BaseException:
         camera.close()
         raise
-    gc.freeze()  # what is there now stays: the loop's own garbage is found without looking through it
+    gc.freeze()  # exempt existing objects: collections then only scan the loop's own garbage
     gc.enable()
     with told_on_request(measures, options.as_json):
         return run(
@@ -86,13 +86,13 @@ def _run(
             decider=decider,
             gate=gate,
             service=service,
-            # Pictures have no time between them; and who wants quiet hears of faults alone.
+            # Single images have no time between them; and with --quiet only errors are reported.
             tell_changes=options.events or not (options.quiet or is_pictures(camera)),
         )
 
 
 def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
-    """The names of what was taught to this model on this device; from now on it knows them."""
+    """Load the classes taught to this model on this device, and return their names."""
     from .state import state_folder, taught_file
 
     folder = state_folder(options.state)
@@ -104,17 +104,17 @@ def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
 
 
 def _model_path(options: Options) -> Path:
-    """What was asked for, else the newest converted one, else the one that comes along."""
+    """Return the requested model, else the newest converted one, else the bundled default model."""
     if options.model is not None:
         return require_file(options.model, "model")
     from edgevision.runs import newest
 
-    return newest(options.runs, "convert-*/*.tflite") or require_file(ready.path(), "model that comes along")
+    return newest(options.runs, "convert-*/*.tflite") or require_file(ready.path(), "bundled default model")
 
 
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
-    """The camera or source; None where somebody asked for the end before it was open: a driver may hang for ever."""
-    # Collected photos are for training, perhaps of a larger network: then no camera may decode fewer pixels.
+    """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
+    # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
     wanted = replace(options.wanted, rule=model.rule if options.collect is None else None)
 
     def attempt() -> Source:
@@ -130,7 +130,7 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
 
 
 def _leave(stop: Stop, code: int) -> int:
-    """The exit status; at once where a camera hangs in its driver: Python would wait for it, or crash in it."""
+    """Return the exit status; exit at once if a camera hangs in its driver: Python would wait for it, or crash in it."""
     if not stop.wait(0.0):
         with suppress(OSError):
             sys.stdout.flush()
@@ -152,7 +152,7 @@ def _decider(options: Options, model: Model) -> Decider:
 
 
 def _gate(options: Options, service: Service | None) -> MotionGate | None:
-    """The watchdog is fed after real inference alone, so that must happen often enough."""
+    """The watchdog is fed only after real inference, so that must happen often enough."""
     if not options.on_motion:
         return None
     from .motion import LOOK_AGAIN_S, MotionGate
@@ -169,17 +169,17 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     where = f"{runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {runtime}"
     note(f"model: {model.path} ({model.card.name}, {labels}), {where}, {threads} threads")
     if choice.fallback_reason:
-        note(f"note: on the CPU, because {choice.fallback_reason}")
+        note(f"note: running on the CPU because {choice.fallback_reason}")
     if not model.carded:
         size = f"{model.rule.width}x{model.rule.height}"
-        note(f"note: {model.path} has no card; as MediaPipe does, the whole picture is stretched to {size}")
+        note(f"note: {model.path} has no model card; the whole image is stretched to {size}, as in MediaPipe")
     note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
     if options.model is None and model.path == ready.path():
         note(f"note: {ready.describe(model.card)}; for your own things: edgevision train PHOTOS/")
 
 
 def _tame_opencv() -> None:
-    """OpenCV and FFMPEG would write warnings of their own to stderr; here each fault is said once, in one line."""
+    """Silence OpenCV and FFMPEG, whose warnings go to stderr: here each error is reported once, in one line."""
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         return
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
@@ -193,4 +193,4 @@ def _note(text: str) -> None:
 
 
 def _quiet(_: str) -> None:
-    """Says nothing."""
+    """Print nothing."""

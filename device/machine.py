@@ -1,4 +1,4 @@
-"""What the machine says of this process and of itself; None where it does not say."""
+"""Facts about this process and machine; None if not available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 def memory_mb(proc: Path = PROC) -> float | None:
-    """Resident memory of this process now, in 10^6 bytes."""
+    """Return the current resident memory of this process in 10^6 bytes."""
     text = _read(proc / "statm").split()
     if len(text) < 2 or not text[1].isdecimal():
         return None
@@ -18,7 +18,7 @@ def memory_mb(proc: Path = PROC) -> float | None:
 
 
 def peak_memory_mb(proc: Path = PROC) -> float | None:
-    """The largest resident memory this process ever had, in 10^6 bytes."""
+    """Return the peak resident memory of this process in 10^6 bytes."""
     for line in _read(proc / "status").splitlines():
         name, _, value = line.partition(":")
         if name == "VmHWM":
@@ -27,7 +27,7 @@ def peak_memory_mb(proc: Path = PROC) -> float | None:
 
 
 def temperature_c(sensor: Path = THERMAL) -> float | None:
-    """Of the processor, in degrees Celsius."""
+    """Return the processor temperature in degrees Celsius."""
     text = _read(sensor).strip()
     return round(int(text) / 1000, 1) if text.lstrip("-").isdecimal() else None
 

@@ -1,4 +1,4 @@
-"""Counts and times of one run, while it runs: what the display, SIGUSR1, the service manager and the summary show."""
+"""Run statistics, collected live: shown by the display, SIGUSR1, the service manager and the summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Measures:
-    """Filled by the loop; asked by anybody, from any thread."""
+    """Written by the loop; readable from any thread."""
 
     def __init__(
         self,
@@ -26,8 +26,8 @@ class Measures:
         started: float | None = None,
         firmware: Callable[[], int | None] | None = None,
     ) -> None:
-        """``started``: clock.monotonic() at the start of the command. ``firmware``: gives the bits of
-        ``throttling``; None: this machine's own."""
+        """``started``: clock.monotonic() at the start of the command. ``firmware``: returns the bits of ``throttling``;
+        None: those of this machine."""
         self._clock = clock
         self._firmware = firmware
         self._watch: Watch | None = None
@@ -45,11 +45,11 @@ class Measures:
 
     @property
     def items(self) -> int:
-        """Frames and pictures taken from the source, whatever became of them."""
+        """Number of frames and images taken from the source, whatever became of them."""
         return self.frames + self.errors + self.still
 
     def recognised(self, frame: Frame, prediction: Prediction, read_ms: float, done: float) -> None:
-        """One frame; the prediction learns what only the loop knows: read, and the write of the frame before."""
+        """Record one frame; adds the loop's own stages to the prediction: read, and write of the frame before."""
         self.frames += 1
         if self.first_ms is None:
             self.first_ms = (done - self.started) * 1e3
@@ -62,30 +62,30 @@ class Measures:
             self.ages.add((done - frame.captured_at) * 1e3)
 
     def written(self, took_ms: float) -> None:
-        """One result was handed to all outputs."""
+        """Record that one result was passed to all outputs."""
         self.write_ms = took_ms
         self.stages["write"].add(took_ms)
 
     def looked_for_motion(self, took_ms: float) -> None:
-        """One frame was compared with the last one that the model saw."""
+        """Record one motion check of a frame."""
         self.stages.setdefault("motion", Percentiles()).add(took_ms)
 
     def look(self) -> tuple[str, ...]:
-        """What has begun to slow the machine down; asked by the loop alone."""
+        """Return what has begun to slow the machine down; called by the loop only."""
         if self._watch is None:
-            from .throttling import Watch  # late: the first prediction does not wait for it
+            from .throttling import Watch  # imported late: the first prediction does not wait for it
 
             self._watch = Watch(self._clock, self._firmware)
         return self._watch.look()
 
     @property
     def throttled_so_far(self) -> list[str] | None:
-        """All that slowed the machine down at some time; None where nothing tells."""
+        """Everything that slowed the machine down during the run; None if not available."""
         return None if self._watch is None else self._watch.seen
 
     def snapshot(self) -> Snapshot:
-        """All of it, now."""
-        from .snapshot import Snapshot  # late, too
+        """Return all values as of now."""
+        from .snapshot import Snapshot  # imported late, as above
 
         seconds = self._clock.monotonic() - self.begun
         return Snapshot(

@@ -1,4 +1,4 @@
-"""Whether a picture moved: a cheap look before the model's expensive one (``--on-motion``)."""
+"""Motion gate: a cheap check whether the image changed, before the expensive model (``--on-motion``)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     Cells = npt.NDArray[np.float32]
 
 COLUMNS, ROWS = 32, 18
-"""The picture is judged by the mean grey of so many cells; each is averaged over up to SAMPLES x SAMPLES pixels."""
+"""Grid of cells whose mean gray is compared; each is averaged over up to SAMPLES x SAMPLES pixels."""
 SAMPLES = 8
 LEVEL = 8.0
-"""Of 255: a cell has changed when its mean grey differs by more."""
+"""Gray levels (of 255) by which a cell's mean must differ to count as changed."""
 SHARE = 0.005
-"""Of the cells: the picture moved when at least so many changed (3 of 576: a hand across a room)."""
+"""Share of cells that must change to count as motion (3 of 576: a hand across a room)."""
 LOOK_AGAIN_S = 10.0
-"""A live picture goes to the model at least so often, moved or not: what creeps is seen, too, and the engine proves
-that it lives."""
+"""Maximum seconds between model runs on a live image, even without motion, so that slow changes are seen and the engine
+proves that it is alive."""
 
 
 class MotionGate:
     """Compares each frame with the last one that the model saw, so that slow movement adds up until it counts.
 
-    While nothing moved, the model's last answer stands: what is seen now differs from what it saw by less than SHARE.
+    Without motion the last prediction stands: the current image differs from the one seen by less than SHARE.
     """
 
     def __init__(self, look_again_s: float = LOOK_AGAIN_S, clock: Clock = SYSTEM) -> None:
@@ -40,7 +40,7 @@ class MotionGate:
         self._seen_at = 0.0
 
     def moved(self, frame: Frame) -> bool:
-        """Whether the model is to see this frame. The first one always; one of another size, too."""
+        """Return whether the model should see this frame; always for the first, and for one of another size."""
         now = self._now(frame)
         cells = grey_cells(frame)
         seen = self._seen
@@ -52,30 +52,30 @@ class MotionGate:
         return True
 
     def forget(self) -> None:
-        """The next frame goes to the model: the camera was lost, or the model failed on the last one."""
+        """Send the next frame to the model: the camera was lost, or the model failed on the last frame."""
         self._seen = None
 
     def _now(self, frame: Frame) -> float:
-        """Of a file its own time, so that a fast machine judges it like a slow one."""
+        """Return the time; for a file its own, so that the result does not depend on the machine's speed."""
         if frame.captured_at is None:
             return frame.position_s or 0.0
         return self._clock.monotonic()
 
 
 def grey_cells(frame: Frame) -> Cells:
-    """Mean grey of each cell, 0..255, (ROWS, COLUMNS) or fewer for a tiny frame; green stands for grey."""
+    """Return the mean gray of each cell, 0..255, (ROWS, COLUMNS) or fewer for a tiny frame; green stands for gray."""
     plane = frame.pixels if frame.order == "GRAY" else frame.pixels[..., 1]
     return _means(_thin(plane))
 
 
 def _thin(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Every n-th pixel across and down, so that COLUMNS x ROWS cells of SAMPLES x SAMPLES are left."""
+    """Subsample so that about SAMPLES x SAMPLES pixels remain per cell."""
     down, across = (max(1, side // (cells * SAMPLES)) for side, cells in zip(plane.shape, (ROWS, COLUMNS), strict=True))
     return plane[down // 2 :: down, across // 2 :: across]
 
 
 def _means(plane: npt.NDArray[np.uint8]) -> Cells:
-    """The means of a grid of cells; sums along one axis, then the other, are exact in 32 bits."""
+    """Return the means of a grid of cells; sums along one axis, then the other, are exact in 32 bits."""
     rows, columns = (min(side, cells) for side, cells in zip(plane.shape, (ROWS, COLUMNS), strict=True))
     edges_y, edges_x = (np.arange(n) * side // n for n, side in ((rows, plane.shape[0]), (columns, plane.shape[1])))
     sums = np.add.reduceat(np.add.reduceat(plane, edges_y, axis=0, dtype=np.uint32), edges_x, axis=1)

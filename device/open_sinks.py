@@ -1,4 +1,4 @@
-"""Where the results of a run go, as its options say."""
+"""Opens the outputs of a run according to its options."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_DISPLAY_ROWS = 10
 def open_sinks(
     options: Options, model: Model, camera: Source, stop: Stop, measures: Measures, note: Callable[[str], None]
 ) -> list[Sink]:
-    """All that the options ask for, the one for results first. ``note``: takes what is said beside the results."""
+    """Open all requested outputs, the one for results first. ``note``: receives messages apart from the results."""
     sinks = [_main_sink(options, model, camera, stop, measures, note)]
     if options.contact_sheet is not None:
         from .sinks.contact import ContactSheet
@@ -45,7 +45,7 @@ def open_sinks(
 def _main_sink(
     options: Options, model: Model, camera: Source, stop: Stop, measures: Measures, note: Callable[[str], None]
 ) -> Sink:
-    """JSON lines when asked, a display on a terminal; plain lines elsewhere, and for pictures: those must stay."""
+    """Return JSON lines on request, else a display on a terminal, else text lines; images always get lasting lines."""
     if _can_paint() and not options.as_json and not options.quiet and not is_pictures(camera):
         from .sinks.live import LiveDisplay
 
@@ -64,7 +64,7 @@ def _main_sink(
 
 
 def _beside(stop: Stop) -> Callable[[str], None]:
-    """Lines to stderr that are dropped where nobody reads them: the loop waits for results alone."""
+    """Return a writer to stderr that drops lines nobody reads: the loop waits only for results."""
     lines = LineWriter(sys.stderr.fileno(), lossless=False, stopping=stop)
 
     def tell(line: str) -> None:
@@ -79,7 +79,7 @@ def _can_paint() -> bool:
 
 
 def is_pictures(camera: Source) -> bool:
-    """Whether a source is single pictures, with no time between them."""
+    """Return whether a source is single images, without time between them."""
     from edgevision.pictures import SUFFIXES
 
     return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIXES)

@@ -1,4 +1,4 @@
-"""What one run of the loop was asked for: the command line and the configuration file together."""
+"""Options of one run of the loop, from the command line and the configuration file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options of ``edgevision run``; its help says what each does."""
+    """Options of ``edgevision run``; its help describes each."""
 
     model: Path | None = None
     """None: the newest converted one."""
@@ -30,14 +30,14 @@ class Options:
     threads: int | None = None
     as_json: bool = False
     events: bool = False
-    """Events go to stdout, among the results."""
+    """Whether events go to stdout, among the results."""
     quiet: bool = False
     summary: Path | None = None
     contact_sheet: Path | None = None
     collect: Path | None = None
     collect_quota: int = 500_000_000
-    """Bytes."""
+    """Maximum bytes of collected photos."""
     state: Path | None = None
-    """None: the device's own state folder."""
+    """None: the default state folder."""
     overwrite: bool = False
     runs: Path = Path("runs")

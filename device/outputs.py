@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class OutputClosed(Exception):
-    """The reader of our output went away (``| head``): nothing is wrong, but there is nobody left to write to."""
+    """The reader of our output disconnected (``| head``): not an error, but there is nobody left to write to."""
 
 
 class _Guarded:
-    """One sink with its counts."""
+    """A sink with its counts."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
@@ -32,7 +32,7 @@ class _Guarded:
         self.errors = 0
         self.down = False
         self.message: str | None = None
-        # See Reporter: both are optional.
+        # Both are optional, see Reporter.
         self.on_error: Callable[[Unreadable], None] | None = getattr(sink, "error", None)
         self.on_event: Callable[[Event], None] | None = getattr(sink, "event", None)
 
@@ -44,7 +44,7 @@ class _Guarded:
 
 
 class Outputs:
-    """Hands every result to every sink."""
+    """Passes every result to every sink."""
 
     def __init__(self, sinks: Sequence[Sink], clock: Clock) -> None:
         self._guarded = [_Guarded(sink) for sink in sinks]
@@ -52,7 +52,7 @@ class Outputs:
         self._index: int | None = None
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """One frame's result, to all. Raises OutputClosed."""
+        """Write one frame's result to all sinks. Raises OutputClosed."""
         self._index = frame.index
         for one in self._guarded:
             if self._try(one, one.sink.write, frame, prediction):
@@ -60,18 +60,18 @@ class Outputs:
                 self._up(one)
 
     def error(self, error: Unreadable) -> None:
-        """What stands in a frame's place. Raises OutputClosed."""
+        """Report an item that takes a frame's place. Raises OutputClosed."""
         self._index = error.index
         for one in self._guarded:
             if one.on_error is not None:
                 self._try(one, one.on_error, error)
 
     def event(self, kind: str, detail: str) -> None:
-        """Something that happened to the loop. Raises OutputClosed."""
+        """Report something that happened in the loop. Raises OutputClosed."""
         self._tell(Event(kind, rfc3339(self._clock.wall()), self._index, detail))
 
     def change(self, change: Change, live: bool) -> None:
-        """A label came or went. ``live``: the change's time is that of the capture. Raises OutputClosed."""
+        """Report a label that came or went; ``live``: its time is the capture time. Raises OutputClosed."""
         age_s = self._clock.monotonic() - change.at if live and change.at is not None else 0.0
         self._tell(
             Event(
@@ -92,13 +92,13 @@ class Outputs:
                 self._try(one, one.on_event, event)
 
     def close(self) -> None:
-        """Closes all, the last first; failures are counted like those of write."""
+        """Close all sinks, the last first; failures are counted as for ``write``."""
         for one in reversed(self._guarded):
             with suppress(OutputClosed):
                 self._try(one, one.sink.close)
 
     def counts(self) -> tuple[SinkCount, ...]:
-        """How each fared."""
+        """Return the counts of each sink."""
         return tuple(one.count() for one in self._guarded)
 
     def _try(self, one: _Guarded, call: Callable[..., None], *args: Any) -> bool:
@@ -106,7 +106,7 @@ class Outputs:
             call(*args)
         except OutputClosed:
             raise
-        except Exception as error:  # whatever a sink does, the loop goes on
+        except Exception as error:  # no failure of a sink may stop the loop
             self._failed(one, error)
             return False
         return True
@@ -125,7 +125,7 @@ class Outputs:
 
 
 def _detail(change: Change) -> str:
-    """``cat 0.81``, ``cat -> dog 0.77 after 3.2 s``; what left has no score any more."""
+    """Format ``cat 0.81`` or ``cat -> dog 0.77 after 3.2 s``; a label that left has no score."""
     score = "" if change.kind == "left" else f" {change.label.score:.2f}"
     duration = "" if change.duration_s is None else f" after {change.duration_s:.1f} s"
     return f"{change.describe()}{score}{duration}"

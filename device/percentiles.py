@@ -1,4 +1,4 @@
-"""Percentiles of an endless stream of durations in bounded memory."""
+"""Percentiles of an unbounded stream of durations in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 _STEP = math.log(1.02)
-"""Each bucket is 2 % wide, so a percentile is at most 1 % off."""
+"""Log width of a bucket: 2 %, so a percentile is at most 1 % off."""
 _FLOOR_MS = 1e-4
 
 
@@ -20,7 +20,7 @@ class Percentiles:
         self.max_ms = 0.0
 
     def add(self, value_ms: float) -> None:
-        """One duration; negative ones count as none."""
+        """Add one duration; negative values count as 0."""
         value_ms = max(0.0, value_ms)
         self._counts[round(math.log(max(value_ms, _FLOOR_MS)) / _STEP)] += 1
         self.count += 1
@@ -28,7 +28,7 @@ class Percentiles:
         self._low_ms = min(self._low_ms, value_ms)
 
     def at(self, fraction: float) -> float | None:
-        """The nearest-rank percentile in milliseconds, within 1 %; None when nothing was added."""
+        """Return the nearest-rank percentile in milliseconds, within 1 %; None if nothing was added."""
         rank = max(1, math.ceil(fraction * self.count))
         for bucket in sorted(self._counts):
             rank -= self._counts[bucket]
@@ -37,7 +37,7 @@ class Percentiles:
         return None
 
     def to_json(self) -> dict[str, float | None]:
-        """``{p50, p95, p99, max}`` in milliseconds."""
+        """Return ``{p50, p95, p99, max}`` in milliseconds."""
         found = {
             "p50": self.at(0.5),
             "p95": self.at(0.95),

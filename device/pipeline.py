@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from .summary import Ending, RunSummary
 
 MAX_ENGINE_ERRORS = 10
-"""So many frames in a row on which the engine fails: it will not come back by itself."""
+"""Consecutive engine failures after which the loop gives up: the engine will not recover by itself."""
 CLOSE_S = 0.5
-"""How long a camera is waited for that must be closed because somebody asked for the end."""
+"""Seconds to wait for a camera to close after a stop request."""
 
 
 def run(
@@ -48,12 +48,28 @@ def run(
     service: Service | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
-    """Shows each frame to the model and hands its answer to the sinks, until the end, ``limit`` or ``stop``.
+    """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
 
-    ``limit`` counts frames, still ones too, and unreadable pictures. ``decider``: averages and tells what came and
-    went (``tell_changes``); asked instead of ``top`` and ``threshold``. ``gate``: frames without motion are not shown
-    to the model.
-    Closes camera and sinks, not the model. A lost camera or a failing engine is told in the summary, not raised.
+    Closes the camera and the sinks, but not the model. A lost camera or a failing engine is reported in the summary and
+    not raised.
+
+    Args:
+        camera: The source of frames.
+        model: The open model.
+        sinks: The outputs, each of which receives every result.
+        limit: Maximum number of items, counting frames without motion and unreadable images; None: no limit.
+        top: Maximum number of labels per frame, unless there is a ``decider``.
+        threshold: Minimum score, 0..1, unless there is a ``decider``; None: the model's own.
+        clock: Clock for all timing.
+        stop: Ends the loop when requested.
+        measures: Run statistics to fill.
+        decider: Temporal filter: averages predictions and reports what came and went.
+        gate: Motion gate: frames without motion are not passed to the model.
+        service: Service manager to notify.
+        tell_changes: Whether to report labels that come and go as events.
+
+    Returns:
+        The summary of the run.
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or Measures(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
@@ -67,7 +83,7 @@ def run(
 
 
 class _Loop:
-    """The state of one run beside its counts: what was seen last, and failures in a row."""
+    """State of one run besides its statistics: the last frame, and consecutive failures."""
 
     decider: Decider | None = None
     gate: MotionGate | None = None
@@ -82,7 +98,7 @@ class _Loop:
         self.camera, self.model, self.outputs = camera, model, outputs
         self.clock, self.stop, self.measures = clock, stop, measures
         self.last: tuple[int, float | None] | None = None
-        """Index and time (seconds) of the last frame that was answered."""
+        """Index and time (seconds) of the last frame with a prediction."""
         self.engine_errors = 0
         self.last_error = ""
         measures.dropped = lambda: camera.dropped
@@ -90,7 +106,7 @@ class _Loop:
         measures.sinks = outputs.counts
 
     def spin(self, limit: int | None) -> tuple[Ending, str | None]:
-        """Why the loop ended, and what went wrong if something did."""
+        """Run the loop; return why it ended, and the error message if there was one."""
         try:
             for item, read_ms in self.items():
                 if isinstance(item, Notice):
@@ -101,7 +117,7 @@ class _Loop:
                     self.recognise(item, read_ms)
                 if self.engine_errors >= MAX_ENGINE_ERRORS:
                     times = f"the engine failed on {self.engine_errors} frames in a row"
-                    return "error", f"{times}; the last time: {self.last_error}"
+                    return "error", f"{times}; last error: {self.last_error}"
                 if self.stop():
                     break
                 if limit is not None and self.measures.items >= limit:
@@ -117,7 +133,7 @@ class _Loop:
         return ("signal" if self.stop() else "end"), None
 
     def items(self) -> Iterator[tuple[Frame | Unreadable | Notice, float]]:
-        """Frames with the milliseconds the loop waited for each."""
+        """Yield items with the milliseconds that the loop waited for each."""
         frames = iter(self.camera)
         while True:
             asked = self.clock.monotonic()
@@ -127,7 +143,7 @@ class _Loop:
             yield item, (self.clock.monotonic() - asked) * 1e3
 
     def is_still(self, frame: Frame) -> bool:
-        """Whether a frame need not be shown to the model; if so, it counts as answered like the one before."""
+        """Return whether a frame shows no motion; it then counts as having the previous prediction."""
         if self.gate is None:
             return False
         asked = self.clock.monotonic()
@@ -140,7 +156,7 @@ class _Loop:
         return not moved
 
     def recognise(self, frame: Frame, read_ms: float) -> None:
-        """One frame: the model's answer to the sinks, or its failure."""
+        """Predict one frame and pass the result, or the failure, to the sinks."""
         try:
             prediction = self.model.predict(frame, self.top, self.threshold)
         except (EngineError, BadInput) as error:
@@ -161,23 +177,23 @@ class _Loop:
         self.look_around()
 
     def answered(self, frame: Frame) -> None:
-        """Remembers when, not the pixels: a camera may want those back."""
+        """Record the frame's time, not its pixels: a camera may reuse those."""
         self.last = (frame.index, frame.position_s if frame.captured_at is None else frame.captured_at)
 
     def write(self, frame: Frame, prediction: Prediction, since: float) -> None:
-        """The result to all sinks."""
+        """Write the result to all sinks."""
         self.outputs.write(frame, prediction)
         self.measures.written((self.clock.monotonic() - since) * 1e3)
 
     def tell_first(self, shown: Prediction) -> None:
-        """A service writes no line a frame: its first answer is an event, before systemd hears that it is ready."""
+        """Report a service's first prediction as an event, before systemd is told that it is ready."""
         if self.service is not None and not self.service.ready:
             from .sinks.plain import describe
 
             self.outputs.event("first_answer", describe(shown))
 
     def look_around(self) -> None:
-        """After a frame was really inferred: the watchdog is fed, and the machine asked how it is."""
+        """Check the machine and feed the watchdog after a real inference."""
         for name in self.measures.look():
             from .throttling import ADVICE
 
@@ -186,7 +202,7 @@ class _Loop:
             self.service.recognised(lambda: self.measures.snapshot().describe()[0])
 
     def noticed(self, notice: Notice) -> None:
-        """The source says something of itself; what was there may be gone when it comes back."""
+        """Report an event of the source; what was present may be gone when the source comes back."""
         self.outputs.event(notice.kind, notice.detail)
         if self.service is not None:
             self.service.say(f"{notice.kind}: {notice.detail}")
@@ -195,22 +211,22 @@ class _Loop:
         self.all_left()
 
     def all_left(self) -> None:
-        """All that is there leaves, as of the last frame."""
+        """Report everything present as left, as of the last frame."""
         if self.decider is not None and self.last is not None:
             self.tell(self.decider.end(*self.last))
 
     def tell(self, changes: tuple[Change, ...]) -> None:
-        """What came and went."""
+        """Report what came and went."""
         for change in changes if self.tell_changes else ():
             self.outputs.change(change, self.camera.live)
 
     def failed(self, error: Unreadable) -> None:
-        """One item without a prediction."""
+        """Count and report an item without a prediction."""
         self.measures.errors += 1
         self.outputs.error(error)
 
     def end(self) -> None:
-        """Everything is written before the camera is closed: that may take a while, or for ever."""
+        """Finish all output before closing the camera, which may take a while or forever."""
         if self.service is not None:
             self.service.stopping()
         with suppress(OutputClosed):
@@ -221,11 +237,15 @@ class _Loop:
         self.stop.wait(CLOSE_S)
 
     def summary(self, ending: Ending, message: str | None) -> RunSummary:
-        """The whole run."""
+        """Return the summary of the whole run."""
         from dataclasses import fields
 
         from .snapshot import Snapshot
-        from .summary import RunSummary, engine_facts, model_facts  # late: the first prediction does not wait for it
+        from .summary import (
+            RunSummary,
+            engine_facts,
+            model_facts,
+        )  # imported late: the first prediction does not wait for it
 
         snapshot = self.measures.snapshot()
         values = {field.name: getattr(snapshot, field.name) for field in fields(Snapshot)}

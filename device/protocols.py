@@ -1,4 +1,4 @@
-"""What the parts of the loop must do for each other; plain classes satisfy these. Imported by type checkers alone."""
+"""Protocols between the parts of the loop; plain classes satisfy them. Imported only by type checkers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .items import Event, Notice, Unreadable
 
 
 class Source(Protocol):
-    """What the loop reads from: a Camera of ``edgevision.protocols`` whose items may also be unreadable or notices.
+    """What the loop reads from: a Camera of ``edgevision.protocols`` whose items may also be unreadable, or events.
 
-    One that reopens what was lost also counts it in ``reconnects``.
+    A source that reopens a lost camera counts this in ``reconnects``.
     """
 
     spec: str
@@ -28,36 +28,35 @@ class Source(Protocol):
 
 
 class Reader(Protocol):
-    """One back end: reads item after item, on a thread that a camera class runs.
+    """A back end: reads item after item on a thread run by a camera class.
 
-    One that can end its own read has ``interrupt()``, called from another thread; one that passes over broken frames counts
-    them in ``damaged``.
+    Optional: ``interrupt()`` ends a read from another thread; ``damaged`` counts broken frames that were skipped.
     """
 
     spec: str
-    """As a user would type it; secrets left out."""
+    """Spec as typed by a user, without secrets."""
     description: str
-    """What was found there, for people: name, size, rate."""
+    """Description for display: name, size, rate."""
 
     def read(self) -> Frame | Unreadable | None:
-        """Blocks for the next item; None at the end. Raises CameraLost when it is gone for good."""
+        """Block until the next item; None at the end. Raises CameraLost if the device is gone."""
 
     def close(self) -> None:
-        """Frees the device or file; called on the thread that reads, and may be called twice."""
+        """Free the device or file; called on the reading thread, possibly twice."""
 
 
 class Predictor(Protocol):
-    """What the loop asks about a frame: an open model."""
+    """What the loop needs of an open model."""
 
     def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
-        """At most ``top`` labels of at least ``threshold``. Raises EngineError, BadInput."""
+        """Return at most ``top`` labels with scores of at least ``threshold``. Raises EngineError, BadInput."""
 
 
 class Reporter(Protocol):
-    """A sink that also wants to hear of unreadable pictures and of events; a sink may have either method, or none."""
+    """A sink that also receives unreadable images and events; both methods are optional."""
 
     def error(self, error: Unreadable) -> None:
-        """One picture that has no prediction."""
+        """Report an image without a prediction."""
 
     def event(self, event: Event) -> None:
-        """Something that happened to the loop."""
+        """Report an event of the loop."""

@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify(3)): ready, alive, what is seen, stopping. Nothing where no systemd listens."""
+"""Notifications to systemd (sd_notify(3)): ready, alive, status, stopping. None if no systemd listens."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 STATUS_S = 5.0
 FEEDS = 8
-"""The motion gate looks four times in an interval: each of those looks feeds."""
+"""Watchdog notifications per interval at most; the motion gate runs the model four times per interval, and each counts."""
 
 
 class Service:
-    """READY=1 after the first real prediction; WATCHDOG=1 only after a frame was really inferred."""
+    """Sends READY=1 after the first real prediction, and WATCHDOG=1 only after real inference."""
 
     def __init__(self, address: str, watchdog_s: float | None, clock: Clock = SYSTEM) -> None:
-        """``address``: a path, or ``@name`` for an abstract socket. ``watchdog_s``: silence that systemd bears."""
+        """``address``: a path, or ``@name`` for an abstract socket. ``watchdog_s``: the watchdog timeout of systemd."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog_s = watchdog_s
         self._clock = clock
@@ -31,11 +31,11 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Whether systemd was told that the first answer is there."""
+        """Whether systemd was told that the first prediction is done."""
         return self._ready
 
     def recognised(self, status: Callable[[], str]) -> None:
-        """A frame was inferred: feeds the watchdog, at most FEEDS times in its interval, and shows how it goes."""
+        """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line."""
         now = self._clock.monotonic()
         lines = [] if self._ready else ["READY=1"]
         self._ready = True
@@ -49,15 +49,15 @@ class Service:
             self._send("\n".join(lines))
 
     def say(self, status: str) -> None:
-        """Shows one line in ``systemctl status``, now."""
+        """Show one line in ``systemctl status`` now."""
         self._send(f"STATUS={_one_line(status)}")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Report that the end has begun."""
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:
-        """One datagram; a systemd that does not take it must not hold up the loop."""
+        """Send one datagram; if systemd does not take it, the loop must not wait."""
         import socket
 
         with suppress(OSError):
@@ -68,7 +68,7 @@ class Service:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, clock: Clock = SYSTEM) -> Service | None:
-    """The service manager that started this process; None when nobody listens."""
+    """Return the service manager that started this process; None if there is none."""
     address = environment.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")) or len(address) < 2:
         return None

@@ -1,4 +1,4 @@
-"""What a run of the loop is like, at some moment: for programs, and in a few lines for people."""
+"""State of a run at one moment, for programs and as a few lines for display."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Spread = dict[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class SinkCount:
-    """How one output fared."""
+    """Counts of one output."""
 
     spec: str
     written: int
@@ -22,41 +22,41 @@ class SinkCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Counts and times so far. Unknown is None."""
+    """Counts and times so far. Unknown values are None."""
 
     frames: int
-    """Recognised."""
+    """Frames with a prediction."""
     still: int
-    """Not shown to the model, because nothing had moved (``--on-motion``)."""
+    """Frames not passed to the model for lack of motion (``--on-motion``)."""
     dropped: int
-    """Captured, but given up for a newer one."""
+    """Frames captured but replaced by a newer one."""
     errors: int
-    """Pictures that could not be read, and frames the engine failed on."""
+    """Unreadable images, and frames on which the engine failed."""
     reconnects: int
     seconds: float
-    """Since the start of the loop."""
+    """Seconds since the start of the loop."""
     rate_fps: float | None
-    """Recognised frames a second, on the mean."""
+    """Mean predictions per second."""
     first_prediction_ms: float | None
-    """From the start of the command."""
+    """Milliseconds from the start of the command."""
     stages_ms: dict[str, Spread]
-    """read (waiting for the frame), prepare, infer, decode, write (handing it to all outputs), with ``--on-motion``
-    motion (looking for it)."""
+    """read (waiting for the frame), prepare, infer, decode, write (passing the result to all outputs), and with
+    ``--on-motion`` motion (the motion check)."""
     age_ms: Spread
-    """From the capture of a frame to its prediction; live sources only."""
+    """Milliseconds from the capture of a frame to its prediction; live sources only."""
     memory_mb: dict[str, float | None]
-    """start, end (now, while it runs), peak."""
+    """start, end (now, during the run), peak."""
     temperature_c: float | None
     throttled: list[str] | None
-    """What slows the machine down now; of a whole run, what did at some time."""
+    """What slows the machine down now; in a summary, what did at any time."""
     sinks: tuple[SinkCount, ...]
 
     def describe(self) -> list[str]:
-        """Lines for people: counts, stages, machine, troubled outputs."""
+        """Return lines for display: counts, stages, machine, failing outputs."""
         lines = [self._counts()]
         stages = [f"{name} {_three(spread)}" for name, spread in self.stages_ms.items() if spread["p50"] is not None]
         if stages:
-            lines.append(f"ms a frame, p50/p95/p99: {', '.join(stages)}" + self._age())
+            lines.append(f"ms per frame, p50/p95/p99: {', '.join(stages)}" + self._age())
         troubled = [sink for sink in self.sinks if sink.errors or sink.dropped]
         outputs = [f"output {sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped" for sink in troubled]
         return [*lines, *self._machine(), *outputs]
@@ -76,7 +76,7 @@ class Snapshot:
         start, end, peak = (self.memory_mb[key] for key in ("start", "end", "peak"))
         parts = []
         if end is not None:
-            parts.append(f"memory {start or 0:.0f} MB at the start, {end:.0f} now, {peak or end:.0f} at most")
+            parts.append(f"memory {start or 0:.0f} MB at start, {end:.0f} now, {peak or end:.0f} peak")
         if self.temperature_c is not None:
             parts.append(f"{self.temperature_c:.0f} °C")
         if self.throttled is not None:
@@ -85,12 +85,12 @@ class Snapshot:
 
 
 def count(number: int, noun: str) -> str:
-    """``1 error``, ``2 errors``."""
+    """Format ``1 error`` or ``2 errors``."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def ms(value: float | None) -> str:
-    """Milliseconds with as many digits as matter."""
+    """Format milliseconds with as many digits as matter."""
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}" if value >= 0.095 else f"{value:.2f}"

@@ -1,6 +1,6 @@
-"""The stages of the loop, in the order in which a frame passes them."""
+"""The stages of the loop, in processing order."""
 
 from __future__ import annotations
 
 STAGES = ("read", "prepare", "infer", "decode", "write")
-"""read: the loop's wait for the frame; write: handing the result to all outputs."""
+"""read: waiting for the frame; write: passing the result to all outputs."""

@@ -1,4 +1,4 @@
-"""Where a device keeps what outlives a run: the folder for state, chosen as systemd and the XDG rules have it."""
+"""The folder for state that outlives a run, chosen by the rules of systemd and XDG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SYSTEM_FOLDER = Path("/var/lib/edgevision")
 def state_folder(
     given: Path | None = None, environment: Mapping[str, str] = os.environ, user: int | None = None
 ) -> Path:
-    """``given``; else what systemd assigns; of root the system's; else $XDG_STATE_HOME/edgevision. Need not exist."""
+    """Return ``given``, else systemd's folder, else the system's for root, else $XDG_STATE_HOME/edgevision. May not exist."""
     if given is not None:
         return given
     assigned = environment.get("STATE_DIRECTORY", "").partition(":")[0]
@@ -26,5 +26,5 @@ def state_folder(
 
 
 def taught_file(sha256: str, folder: Path) -> Path:
-    """What was taught to the model with this sha256."""
+    """Return the file with the classes taught to the model with this SHA-256."""
     return folder / "taught" / f"{sha256}.json"

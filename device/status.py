@@ -1,4 +1,4 @@
-"""SIGUSR1: a running loop tells how it fares, at once, even while it waits for its camera."""
+"""SIGUSR1: a running loop reports its status at once, even while it waits for its camera."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def told_on_request(measures: Measures, as_json: bool, descriptor: int = 2) -> Iterator[None]:
-    """While inside, each SIGUSR1 writes one JSON line, or a few lines for people, to stderr."""
+    """While active, each SIGUSR1 writes the status to stderr, as one JSON line or a few lines of text."""
 
     def tell(_: int, __: FrameType | None) -> None:
-        # Straight to the descriptor: the signal may have come while Python's own stream was being written.
+        # Write directly to the descriptor: the signal may interrupt a write to Python's own stream.
         with suppress(OSError):
             os.write(descriptor, status_text(measures, as_json).encode())
 
@@ -31,7 +31,7 @@ def told_on_request(measures: Measures, as_json: bool, descriptor: int = 2) -> I
 
 
 def status_text(measures: Measures, as_json: bool) -> str:
-    """Counts and times so far; ``edgevision.status/1`` for programs."""
+    """Return counts and times so far; for programs as ``edgevision.status/1``."""
     snapshot = measures.snapshot()
     if not as_json:
         return "\n".join(f"status: {line}" for line in snapshot.describe()) + "\n"

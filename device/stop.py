@@ -1,4 +1,4 @@
-"""Ending the loop from outside: Ctrl-C, SIGTERM, or another thread."""
+"""Stopping the loop from outside: Ctrl-C, SIGTERM, or another thread."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from types import FrameType
 
 
 class Stop:
-    """Whether, and by which signal, the loop was asked to end."""
+    """Whether, and by which signal, the loop was asked to stop."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        """None: nobody asked, or no signal did."""
+        """None: not asked, or not by a signal."""
         self._requested = False
         self._actions: list[Callable[[], None]] = []
         self._threads: list[threading.Thread] = []
 
     def __call__(self) -> bool:
-        """True once somebody asked."""
+        """Return whether a stop was requested."""
         return self._requested
 
     @property
@@ -29,11 +29,11 @@ class Stop:
         return 130 if self.signal == signal.SIGINT else 0
 
     def on_request(self, action: Callable[[], None]) -> None:
-        """``action`` is called, on a thread of its own, when somebody asks: to wake what waits."""
+        """Register an action to run on a thread of its own when a stop is requested, to wake what waits."""
         self._actions.append(action)
 
     def request(self, by: signal.Signals | None = None) -> None:
-        """Asks the loop to end after the frame in hand. Safe within a signal handler: takes no lock."""
+        """Ask the loop to stop after the current frame. Safe in a signal handler: takes no lock."""
         self._requested = True
         self.signal = self.signal or by
         actions, self._actions = self._actions, []
@@ -43,7 +43,7 @@ class Stop:
             self._threads.append(thread)
 
     def wait(self, seconds: float) -> bool:
-        """Gives the actions so much time in all; whether they are through."""
+        """Wait up to ``seconds`` for the stop actions; return True if all finished."""
         for thread in self._threads:
             thread.join(seconds)
             seconds = 0.0 if thread.is_alive() else seconds
@@ -52,7 +52,7 @@ class Stop:
 
 @contextmanager
 def ended_by_signals(stop: Stop) -> Iterator[None]:
-    """While inside: SIGINT and SIGTERM ask politely; a second SIGINT raises KeyboardInterrupt."""
+    """While active, SIGINT and SIGTERM request a stop; a second SIGINT raises KeyboardInterrupt."""
 
     def ask(number: int, _: FrameType | None) -> None:
         if stop() and number == signal.SIGINT:

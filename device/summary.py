@@ -1,4 +1,4 @@
-"""What a run of the loop was like: edgevision.run/1 for programs, a few lines for people."""
+"""Summary of a run of the loop: edgevision.run/1 for programs, a few lines for display."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .snapshot import Snapshot
 SCHEMA = "edgevision.run/1"
 Ending = Literal["end", "limit", "signal", "error"]
 FIRST = ("model", "source", "engine")
-"""Keys that stand at the top of the file."""
+"""Keys at the top of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary(Snapshot):
-    """The whole run. Unknown is None."""
+    """The whole run. Unknown values are None."""
 
     model: dict[str, Any]
     """path, name, sha256, task."""
@@ -24,21 +24,21 @@ class RunSummary(Snapshot):
     """requested, used, runtime, version, threads, fallback_reason."""
     stopped_by: Ending
     message: str | None = None
-    """What went wrong, when an error ended it."""
+    """Error message, if an error ended the run."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, ``schema`` first."""
+        """Return plain JSON values, ``schema`` first."""
         values = asdict(self)
         return {"schema": SCHEMA, **{key: values[key] for key in FIRST}, **values}
 
     def describe(self) -> list[str]:
-        """Lines for people: as any snapshot's, and why it ended."""
+        """Return the lines of the snapshot, and why the run ended."""
         first, *others = Snapshot.describe(self)
         return [f"{first} (stopped by: {self.stopped_by})", *others]
 
 
 def model_facts(model: object) -> dict[str, Any]:
-    """Which model ran; a stand-in without a file gives nulls."""
+    """Return which model ran; a stand-in without a file gives nulls."""
     card = getattr(model, "card", None)
     path = getattr(model, "path", None)
     return {
@@ -50,7 +50,7 @@ def model_facts(model: object) -> dict[str, Any]:
 
 
 def engine_facts(model: object) -> dict[str, Any]:
-    """What ran it; unknown is None."""
+    """Return the engine that ran the model; unknown values are None."""
     engine, choice = getattr(model, "engine", None), getattr(model, "choice", None)
     facts = {key: getattr(choice, key, None) for key in ("requested", "used", "fallback_reason")}
     return facts | {key: getattr(engine, key, None) for key in ("runtime", "version", "threads")}

@@ -1,6 +1,6 @@
-"""Whether a Raspberry Pi runs slower than it could: the firmware's bits for a weak supply and for heat.
+"""Throttling of a Raspberry Pi: the firmware's bits for under-voltage and heat.
 
-Bits 0-3 hold now, bits 16-19 have held since the start (Raspberry Pi documentation, vcgencmd get_throttled).
+Bits 0-3 hold now, bits 16-19 have occurred since boot (Raspberry Pi documentation, vcgencmd get_throttled).
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from .clock import SYSTEM, Clock
 
 PLATFORM = Path("/sys/devices/platform")
 FIRMWARE = "soc*/soc*:firmware/get_throttled"
-"""Below PLATFORM: soc/soc:firmware up to the Pi 4; the Pi 5 has an address in both names."""
+"""Path below PLATFORM: soc/soc:firmware up to the Pi 4; on the Pi 5 both names contain an address."""
 VCGENCMD = Path("/usr/bin/vcgencmd")
 TIMEOUT_S = 1.0
 NAMES = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
-"""Of the bits 0 to 3, and of 16 to 19."""
+"""Names of bits 0 to 3, and of 16 to 19."""
 SINCE_START = 16
 LOOK_S = 5.0
-"""The firmware is asked so often; what is shorter is still seen: the bits from 16 on remember it."""
+"""Seconds between queries; shorter events are still seen, since bits 16 and up record them."""
 ADVICE = {
-    "under_voltage": "the power supply or its cable is too weak",
-    "frequency_capped": "the processor's frequency is capped",
-    "throttled": "the processor is slowed down",
-    "soft_temperature_limit": "the processor is hot: it needs air or a heat sink",
+    "under_voltage": "the power supply or its cable is too weak; use a stronger one",
+    "frequency_capped": "the CPU frequency is capped",
+    "throttled": "the CPU is throttled",
+    "soft_temperature_limit": "the CPU is hot; improve airflow or add a heat sink",
 }
 
 
 class Firmware:
-    """Asks the firmware: by its file, else by vcgencmd; on another machine it is not asked twice."""
+    """Queries the firmware by its file or by vcgencmd; on other machines it is not queried twice."""
 
     def __init__(self, platform: Path = PLATFORM, command: Path = VCGENCMD) -> None:
         self._file = next(iter(sorted(platform.glob(FIRMWARE))), None)
@@ -37,7 +37,7 @@ class Firmware:
         self._absent = False
 
     def __call__(self) -> int | None:
-        """The bits; None where nothing tells."""
+        """Return the bits; None if not available."""
         if self._absent:
             return None
         text = self._text()
@@ -66,10 +66,10 @@ class Firmware:
 
 
 class Watch:
-    """What slows the machine down during one run."""
+    """Tracks what slows the machine down during one run."""
 
     def __init__(self, clock: Clock = SYSTEM, firmware: Callable[[], int | None] | None = None) -> None:
-        """``firmware``: gives the bits; None: this machine's own."""
+        """``firmware``: returns the bits; None: those of this machine."""
         self._clock = clock
         self._firmware = firmware or Firmware()
         self._due = float("-inf")
@@ -77,7 +77,7 @@ class Watch:
         self._seen: tuple[str, ...] = ()
 
     def look(self) -> tuple[str, ...]:
-        """What has begun since the last look; nothing when it is not yet time to look."""
+        """Return what began since the last query; nothing if the next one is not due yet."""
         time = self._clock.monotonic()
         if time < self._due:
             return ()
@@ -89,27 +89,27 @@ class Watch:
 
     @property
     def holding(self) -> list[str] | None:
-        """What held at the last look; None where nothing tells."""
+        """What held at the last query; None if not available."""
         return None if self._bits is None else list(now(self._bits))
 
     @property
     def seen(self) -> list[str] | None:
-        """All that held at some time of this run; None where nothing tells."""
+        """Everything that held at any time during the run; None if not available."""
         return None if self._bits is None else list(self._seen)
 
 
 def now(bits: int) -> tuple[str, ...]:
-    """What holds now."""
+    """Return the names of what holds now."""
     return tuple(name for bit, name in enumerate(NAMES) if bits >> bit & 1)
 
 
 def since_start(bits: int) -> tuple[str, ...]:
-    """What has held at some time since the machine started."""
+    """Return the names of what has occurred since boot."""
     return now(bits >> SINCE_START)
 
 
 def _begun(before: int | None, bits: int) -> tuple[str, ...]:
-    """At the first look what holds; later what did not hold before, or held for a moment in between."""
+    """Return what holds at the first query; later, what began, or occurred briefly in between."""
     if before is None:
         return now(bits)
     begun = [name for name in now(bits) if name not in now(before)]
@@ -119,7 +119,7 @@ def _begun(before: int | None, bits: int) -> tuple[str, ...]:
 
 
 def _number(text: str) -> int | None:
-    """The file writes hexadecimal digits, the command 0x before them."""
+    """Parse hexadecimal digits; the command prefixes 0x, the file does not."""
     try:
         return int(text, 16)
     except ValueError:

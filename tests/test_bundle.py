@@ -150,7 +150,7 @@ def test_requirements_are_those_of_a_64_bit_device() -> None:
     [
         ("limit = 5\n", "would end the service"),
         ('summary = "/home/me/s.json"\n', "may write below /var/lib/edgevision"),
-        ("\nthreshhold = 0.5\n", "run.toml:2: no option 'threshhold'; did you mean 'threshold'"),
+        ("\nthreshhold = 0.5\n", "run.toml:2: unknown option 'threshhold'; did you mean 'threshold'"),
         ('camera = "0"\nsource = "rtsp://x/"\n', "camera or source, not both"),
     ],
 )

@@ -327,7 +327,7 @@ def test_every_prefix_maps_to_a_function() -> None:
         ("absent.avi", MissingFile, "no such file or folder: absent.avi"),
         ("0", MissingFile, "--camera 0"),
         ("http://", BadInput, "the host is missing"),
-        ("fake:boom", BadInput, "unknown step 'boom'"),
+        ("fake:boom", BadInput, "unknown script step 'boom'"),
     ],
 )
 def test_missing_sources_are_rejected(spec: str, error: type[Exception], said: str) -> None:

@@ -1,4 +1,4 @@
-"""``edgevision capture``: photos land where training reads them, none is overwritten, blurred and equal ones are left out."""
+"""``edgevision capture``: photos go where training reads them, nothing is overwritten, blurred and repeated views are skipped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Item = Frame | Unreadable | Notice
 
 
 def view(seed: int, noise: int = 0, size: tuple[int, int] = (160, 120)) -> Frame:
-    """Something sharp; another seed is another view, ``noise`` is a sensor's."""
+    """Return a sharp image; each seed is another view, and ``noise`` seeds the sensor noise."""
     blocks = np.random.default_rng(seed).integers(0, 256, (size[1] // 8, size[0] // 8, 3), np.uint8)
     pixels = np.repeat(np.repeat(blocks, 8, 0), 8, 1).astype(int)
     pixels += np.random.default_rng(noise).integers(-2, 3, pixels.shape)
@@ -37,7 +37,7 @@ def blurred(frame: Frame) -> Frame:
 
 
 class Camera:
-    """Gives a list of items, one each ``step_s`` of the test's clock."""
+    """Yields a list of items, one per ``step_s`` of the test's clock."""
 
     spec, dropped = "list", 0
 
@@ -61,7 +61,7 @@ def take(tmp_path: Path, items: list[Item], count: int = 100, every_s: float = 0
     return captured
 
 
-def test_photos_are_numbered_jpegs_of_the_class(tmp_path: Path) -> None:
+def test_photos_are_numbered_jpegs_in_the_class_folder(tmp_path: Path) -> None:
     captured = take(tmp_path, [view(seed) for seed in range(5)], count=3)
     assert [path.name for path in captured.files] == ["mug-00001.jpg", "mug-00002.jpg", "mug-00003.jpg"]
     assert pictures.find(tmp_path) == captured.files
@@ -73,7 +73,7 @@ def test_photos_are_numbered_jpegs_of_the_class(tmp_path: Path) -> None:
     )
 
 
-def test_another_run_adds_and_overwrites_nothing(tmp_path: Path) -> None:
+def test_second_run_adds_photos_and_overwrites_nothing(tmp_path: Path) -> None:
     take(tmp_path, [view(1), view(2)])
     before = {path: path.read_bytes() for path in (tmp_path / "mug").iterdir()}
     (tmp_path / "mug" / "mug-00007.jpg").write_bytes(b"mine")
@@ -84,60 +84,60 @@ def test_another_run_adds_and_overwrites_nothing(tmp_path: Path) -> None:
     assert next_number(tmp_path / "absent") == 1
 
 
-def test_same_view_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_repeated_view_is_skipped_and_counted(tmp_path: Path) -> None:
     captured = take(tmp_path, [view(1), view(1, noise=1), view(1, noise=2), view(2), view(1)])
     assert (len(captured.files), captured.alike) == (3, 2)
 
 
-def test_small_thing_that_moved_is_another_view(tmp_path: Path) -> None:
+def test_small_moved_object_makes_a_new_view(tmp_path: Path) -> None:
     moved = view(1)
     moved.pixels[40:56, 40:56] = 0
     assert len(take(tmp_path, [view(1), moved]).files) == 2
 
 
-def test_blurred_photos_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_blurred_photos_are_skipped_and_counted(tmp_path: Path) -> None:
     items = [view(seed) if seed % 3 else blurred(view(seed)) for seed in range(9, 39)]
     captured = take(tmp_path, [view(seed) for seed in range(8)] + items)
     assert captured.blurred == 10
     assert len(captured.files) == 28
 
 
-def test_turn_to_something_plainer_is_soon_accepted(tmp_path: Path) -> None:
+def test_plainer_scene_is_soon_accepted(tmp_path: Path) -> None:
     plain = [blurred(view(seed)) for seed in range(100)]
     captured = take(tmp_path, [view(seed) for seed in range(20)] + plain)
     assert 0 < captured.blurred < 60
     assert len(captured.files) > 60
 
 
-def test_light_does_not_count_as_sharpness() -> None:
+def test_brightness_does_not_affect_sharpness() -> None:
     gray = cv2.cvtColor(view(1).pixels, cv2.COLOR_BGR2GRAY)
     assert sharpness(gray // 4) == pytest.approx(sharpness(gray), rel=0.2)
 
 
-def test_everything_can_be_kept(tmp_path: Path) -> None:
+def test_keep_all_keeps_every_frame(tmp_path: Path) -> None:
     assert len(take(tmp_path, [view(1)] * 4, keep_all=True).files) == 4
 
 
-def test_live_photos_are_taken_at_least_so_far_apart(tmp_path: Path) -> None:
+def test_live_photos_are_at_least_the_interval_apart(tmp_path: Path) -> None:
     captured = take(tmp_path, [view(seed) for seed in range(10)], every_s=2.5)
     assert len(captured.files) == 4  # at 1, 4, 7 and 10 s
 
 
-def test_notices_and_damaged_frames_do_not_end_it(tmp_path: Path) -> None:
+def test_camera_events_and_damaged_frames_do_not_end_the_capture(tmp_path: Path) -> None:
     told: list[str] = []
     items: list[Item] = [view(1), Notice("camera_lost", "it is gone"), Unreadable(1, "c", "broken"), view(2)]
     captured = take(tmp_path, items, tell=told.append)
     assert (len(captured.files), captured.damaged, told) == (2, 1, ["it is gone"])
 
 
-def test_user_is_told_why_nothing_comes(tmp_path: Path) -> None:
+def test_user_is_told_why_no_photo_is_taken(tmp_path: Path) -> None:
     told: list[str] = []
     take(tmp_path, [view(1)] * 25, tell=told.append)
     assert len(told) == 2
-    assert "9 like the one before" in told[0] or "10 like the one before" in told[0]
+    assert "9 like an earlier one" in told[0] or "10 like an earlier one" in told[0]
 
 
-def test_colour_order_and_gray_frames(tmp_path: Path) -> None:
+def test_color_order_and_gray_frames(tmp_path: Path) -> None:
     red = np.zeros((48, 64, 3), np.uint8)
     red[..., 0] = 255
     captured = take(tmp_path, [Frame(red, "RGB"), Frame(np.full((48, 64), 9, np.uint8), "GRAY")])
@@ -146,7 +146,7 @@ def test_colour_order_and_gray_frames(tmp_path: Path) -> None:
     assert len(captured.files) == 2
 
 
-def test_frames_of_another_size_are_another_view() -> None:
+def test_frame_of_another_size_is_a_new_view() -> None:
     choosing = Choosing()
     assert choosing.refuse(view(1)) is None
     choosing.kept()
@@ -154,7 +154,7 @@ def test_frames_of_another_size_are_another_view() -> None:
     assert choosing.refuse(Frame(np.zeros((1, 1, 3), np.uint8), "BGR")) is None
 
 
-def test_full_disk_is_one_line_and_leaves_no_half_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_gives_a_one_line_error_and_no_partial_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.open
 
     class Full:
@@ -178,13 +178,13 @@ def test_full_disk_is_one_line_and_leaves_no_half_photo(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("name", ["", " ", "a/b", "..", ".hidden", "a\nb", " mug", "x" * 300, "a\\b"])
-def test_names_that_are_no_folders(tmp_path: Path, name: str) -> None:
+def test_names_that_cannot_be_folders_are_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput) as caught:
         class_folder(tmp_path, name)
     assert "\n" not in str(caught.value)
 
 
-def test_command_from_end_to_end(tmp_path: Path) -> None:
+def test_capture_command_end_to_end(tmp_path: Path) -> None:
     out = str(tmp_path / "photos")
     arguments = ["Café", "--camera", "test:64x48@1000", "--count", "2", "--every", "0", "--rotate", "90", "--out", out]
     done = CliRunner().invoke(command, [*arguments, "--json"])

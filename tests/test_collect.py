@@ -1,4 +1,4 @@
-"""``run --collect``: which pictures are kept, how many, where, and that the loop never waits for them."""
+"""``run --collect``: which images are kept, how many and where, and that the loop never waits for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOMY = 10**12
 
 
 def frame(seed: int, at: float | None = None, index: int | None = None) -> Frame:
-    """A picture unlike those of other seeds."""
+    """Return an image unlike those of other seeds."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     big = np.kron(small, np.ones((10, 10, 1), np.uint8)).astype(np.uint8)
     return Frame(big, "RGB", index=seed if index is None else index, captured_at=at)
@@ -67,11 +67,11 @@ def came(name: str, index: int, kind: str = "entered") -> Event:
         (Prediction("embedding", (Label(0, "a", 0.55),)), None, True),
     ],
 )
-def test_what_is_unsure(prediction: Prediction, threshold: float | None, unsure: bool) -> None:
+def test_unsure_predictions_are_recognized(prediction: Prediction, threshold: float | None, unsure: bool) -> None:
     assert is_unsure(prediction, threshold) is unsure
 
 
-def test_a_flickering_scene_is_kept_now_and_then() -> None:
+def test_flickering_scene_is_kept_at_a_limited_rate() -> None:
     pace = Pace(every_s=5, burst=20, refill_s=60)
     a_day = sum(pace.allows(second / 2) for second in range(2 * 24 * 3600))
     assert a_day <= 20 + 24 * 60
@@ -82,7 +82,7 @@ def test_a_flickering_scene_is_kept_now_and_then() -> None:
 
 
 @given(st.lists(st.floats(0, 1e5), max_size=60))
-def test_two_pictures_are_never_nearer_than_asked(times: list[float]) -> None:
+def test_two_images_are_never_closer_than_the_interval(times: list[float]) -> None:
     pace, kept = Pace(), []
     for at in sorted(times):
         if pace.allows(at):
@@ -90,13 +90,13 @@ def test_two_pictures_are_never_nearer_than_asked(times: list[float]) -> None:
     assert all(b - a >= pace.every_s for a, b in itertools.pairwise(kept))
 
 
-def test_a_film_that_begins_again_is_not_waited_for() -> None:
+def test_restarted_video_resets_the_rate_limit() -> None:
     pace = Pace()
     assert pace.allows(1000.0)
     assert pace.allows(0.0)
 
 
-def test_the_same_picture_is_kept_once() -> None:
+def test_same_image_is_kept_once() -> None:
     novelty = Novelty(size=2)
     assert novelty.is_new(frame(1))
     noisy = frame(1)
@@ -104,15 +104,15 @@ def test_the_same_picture_is_kept_once() -> None:
     assert not novelty.is_new(Frame(np.clip(noisy.pixels + noise, 0, 255).astype(np.uint8), "RGB"))
     assert novelty.is_new(frame(2))
     assert novelty.is_new(frame(3))
-    assert novelty.is_new(frame(1)), "only the last ones are remembered"
-    assert not novelty.is_new(Frame(np.full((40, 40, 3), 7, np.uint8), "RGB")), "a blank picture teaches nothing"
+    assert novelty.is_new(frame(1)), "only the last images are remembered"
+    assert not novelty.is_new(Frame(np.full((40, 40, 3), 7, np.uint8), "RGB")), "a blank image is useless for training"
 
 
 def kept(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_oldest_go_first_and_only_ours(tmp_path: Path) -> None:
+def test_oldest_collected_images_are_deleted_first(tmp_path: Path) -> None:
     theirs = tmp_path / "cat" / "mine.jpg"
     theirs.parent.mkdir()
     theirs.write_bytes(b"x" * 5000)
@@ -124,22 +124,22 @@ def test_the_oldest_go_first_and_only_ours(tmp_path: Path) -> None:
     assert all(OURS.fullmatch(path.name) for path in paths)
 
 
-def test_an_earlier_run_counts_and_a_moved_picture_does_not(tmp_path: Path) -> None:
+def test_quota_includes_earlier_runs_but_not_moved_images(tmp_path: Path) -> None:
     first = Store(tmp_path, 300, free=lambda _: ROOMY)
     paths = [first.add("cat", b"j" * 100, 1.75e9) for _ in range(3)]
     paths[0].rename(tmp_path / "cat" / "sorted.jpg")
     second = Store(tmp_path, 300, free=lambda _: ROOMY)
     assert second.bytes == 200
-    # A clock that went back changes nothing: the running number says what is oldest.
+    # A clock set back changes nothing: the running number decides what is oldest.
     newest = [second.add("cat", b"j" * 100, 0.0) for _ in range(2)]
     assert [path.exists() for path in (*paths, *newest)] == [False, False, True, True, True]
     assert (tmp_path / "cat" / "sorted.jpg").exists()
 
 
-def test_a_full_disk_and_a_small_quota_are_said(tmp_path: Path) -> None:
-    with pytest.raises(CannotWrite, match="MB are free"):
+def test_full_disk_and_small_quota_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match="MB free on the disk"):
         Store(tmp_path, 300, free=lambda _: 1000).add("cat", b"j", 0.0)
-    with pytest.raises(CannotWrite, match="may hold 300"):
+    with pytest.raises(CannotWrite, match="quota of 300"):
         Store(tmp_path, 300, free=lambda _: ROOMY).add("cat", b"j" * 301, 0.0)
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite, match="cannot collect"):
@@ -148,7 +148,7 @@ def test_a_full_disk_and_a_small_quota_are_said(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=300))
-def test_labels_make_safe_folders(label: str) -> None:
+def test_labels_become_safe_folder_names(label: str) -> None:
     name = folder_name(label)
     assert name
     assert not set(name) & set('/\\\0\n:*?"<>|')
@@ -167,7 +167,7 @@ def test_unsure_and_changed_frames_are_kept_by_label(tmp_path: Path) -> None:
         elif index == 2:
             collector.event(came("a/b", 2, "changed"))
         elif index == 3:
-            collector.event(came("cat", 2))  # of a frame that is no longer at hand
+            collector.event(came("cat", 2))  # its frame is no longer available
             collector.event(came("dog", 3, "left"))
             collector.event(Event("throttled", "", 3, "hot"))
     collector.close()
@@ -178,7 +178,7 @@ def test_unsure_and_changed_frames_are_kept_by_label(tmp_path: Path) -> None:
     assert np.abs(found.pixels[..., ::-1].astype(int) - frame(0).pixels).mean() < 10
 
 
-def test_an_unsure_frame_is_not_kept_under_a_label_too(tmp_path: Path) -> None:
+def test_unsure_frame_is_not_also_kept_under_a_label(tmp_path: Path) -> None:
     collector = Collector(Store(tmp_path, ROOMY, free=lambda _: ROOMY), None)
     collector.write(frame(1), answer(0.5, 0.45))
     collector.event(came("cat", 1))
@@ -187,7 +187,7 @@ def test_an_unsure_frame_is_not_kept_under_a_label_too(tmp_path: Path) -> None:
 
 
 class StuckStore(Store):
-    """A disk that does not answer until it is told to."""
+    """A disk that blocks until released."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, ROOMY, free=lambda _: ROOMY)
@@ -198,35 +198,35 @@ class StuckStore(Store):
         return super().add(label, jpeg, wall_s)
 
 
-def test_a_stuck_disk_never_holds_the_loop_up(tmp_path: Path) -> None:
+def test_blocked_disk_never_blocks_the_loop(tmp_path: Path) -> None:
     store = StuckStore(tmp_path)
     collector = Collector(store, None)
     for index in range(50):
-        collector.write(frame(index), answer(0.5, 0.4))  # would wait for ever here
+        collector.write(frame(index), answer(0.5, 0.4))  # would block forever here
     assert collector.dropped >= 40
     store.go.set()
     collector.close()
     assert 1 <= collector.written <= 10
 
 
-def test_a_full_disk_is_told_until_there_is_room(tmp_path: Path) -> None:
+def test_full_disk_is_reported_until_there_is_space(tmp_path: Path) -> None:
     free = [0]
     collector = Collector(Store(tmp_path, ROOMY, free=lambda _: free[0]), None)
 
     def tried(first: int, wanted: type[Exception] | None) -> None:
-        """Offers pictures until the thread has come to the wanted end with one."""
+        """Offer images until the writing thread has failed with ``wanted``, or succeeded if None."""
         for index in range(first, first + 2000):
             try:
                 collector.write(frame(index), answer(0.5, 0.4))
             except CannotWrite as error:
                 if wanted is not None:
-                    assert "MB are free" in str(error)
+                    assert "MB free on the disk" in str(error)
                     return
             else:
                 if wanted is None and collector.written:
                     return
             threading.Event().wait(0.005)
-        pytest.fail("the writing thread never came so far")
+        pytest.fail("the writing thread did not reach the expected state")
 
     tried(0, CannotWrite)
     free[0] = ROOMY
@@ -239,16 +239,16 @@ def test_a_full_disk_is_told_until_there_is_room(tmp_path: Path) -> None:
     ("text", "size"),
     [("500MB", 500_000_000), ("2GB", 2_000_000_000), ("1.5 MB", 1_500_000), ("10kb", 10_000), ("7", 7), ("7B", 7)],
 )
-def test_sizes(text: str, size: int) -> None:
+def test_byte_sizes_are_parsed(text: str, size: int) -> None:
     assert parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-5MB", "5XB", "0", "0.1", "nan", "1e9", "5MBB", "9" * 40])
-def test_no_sizes(text: str) -> None:
+def test_invalid_byte_sizes_are_rejected(text: str) -> None:
     assert parse_bytes(text) is None
 
 
-def test_the_command_collects_and_train_reads_it(data: Path, tmp_path: Path) -> None:
+def test_run_collects_images_that_train_can_read(data: Path, tmp_path: Path) -> None:
     file = modelfile.read(data / "tiny.tflite")
     spec = file.inputs[0]
     rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
@@ -266,7 +266,7 @@ def test_the_command_collects_and_train_reads_it(data: Path, tmp_path: Path) -> 
     assert {name.split("/")[0] for name in kept(folder)} == {"_unsure"}
     (sink,) = (one for one in json.loads(summary.read_text())["sinks"] if one["spec"].startswith("collect"))
     assert sink["written"] == len(kept(folder))
-    # What nobody has named yet is no class.
+    # Images that nobody has sorted yet do not form a class.
     with pytest.raises(BadInput):
         open_dataset(folder)
     for name in ("red", "blue"):
@@ -277,19 +277,19 @@ def test_the_command_collects_and_train_reads_it(data: Path, tmp_path: Path) -> 
     assert [one.reason for one in found.skipped] == ["not sorted yet; move it into the folder of its class"]
 
 
-def test_a_folder_that_cannot_be_is_one_line(data: Path, tmp_path: Path) -> None:
+def test_unusable_collect_folder_gives_a_one_line_error(data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     args = ["run", "--camera", "test:", "--limit", "2", "--collect", str(tmp_path / "file" / "x")]
     done = subprocess.run(
         [sys.executable, "-m", "edgevision", *args], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 1
-    assert "cannot collect pictures in" in done.stderr.splitlines()[-1]
+    assert "cannot collect images in" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_collected_photos_have_the_pixels_of_the_camera(data: Path, tmp_path: Path) -> None:
-    """A live JPEG stream is else decoded no larger than this small model needs."""
+def test_collected_photos_have_the_full_camera_resolution(data: Path, tmp_path: Path) -> None:
+    """Without --collect, a live JPEG stream would be decoded no larger than this small model needs."""
     file = modelfile.read(data / "tiny.tflite")
     spec = file.inputs[0]
     rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))

@@ -1,4 +1,4 @@
-"""Averages, thresholds and events in the loop: what is asked of the model, what is shown, what is told."""
+"""Averages, thresholds and events in the loop: what is requested of the model, shown and reported."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ def frame(index: int, live: bool = True) -> Frame:
 
 
 def scores(*values: float) -> Prediction:
-    """A classifier's answer, best first."""
+    """Return a classification, best label first."""
     labels = sorted((Label(n, NAMES[n], value) for n, value in enumerate(values)), key=lambda label: -label.score)
     return Prediction("classification", tuple(labels))
 
 
 def update(decider: Decider, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
-    """What is shown, and what came or went."""
+    """Return what is shown, and what came or went."""
     return decider.show(frame, prediction), decider.changes(frame, prediction)
 
 
 def shown(decider: Decider, *answers: Prediction) -> list[list[tuple[str, float]]]:
-    """The labels shown for each answer."""
+    """Return the labels shown for each prediction."""
     return [
         [(label.name, label.score) for label in update(decider, frame(n), answer)[0].labels]
         for n, answer in enumerate(answers)
     ]
 
 
-# --- what is asked
+# --- what is requested
 
 
-def test_without_any_threshold_all_is_asked_and_shown() -> None:
+def test_without_a_threshold_all_labels_are_requested_and_shown() -> None:
     decider = Decider("classification")
     assert (decider.ask_top, decider.ask_threshold) == (5, None)
     assert shown(decider, scores(0.4, 0.3, 0.01)) == [[("cat", 0.4), ("dog", 0.3), ("owl", 0.01)]]
 
 
-def test_hysteresis_needs_scores_below_the_threshold() -> None:
+def test_hysteresis_requests_scores_below_the_threshold() -> None:
     decider = Decider("classification", threshold=0.5)
     assert decider.ask_threshold == pytest.approx(0.4)
     changes = [update(decider, frame(n), scores(s, 0.1))[1] for n, s in enumerate((0.6, 0.45, 0.55, 0.3))]
@@ -61,17 +61,17 @@ def test_hysteresis_needs_scores_below_the_threshold() -> None:
     ]  # fmt: skip
 
 
-def test_what_is_asked_for_hysteresis_is_not_shown() -> None:
+def test_scores_requested_for_hysteresis_are_not_shown() -> None:
     decider = Decider("classification", threshold=0.5)
     assert shown(decider, scores(0.6, 0.1), scores(0.45, 0.42)) == [[("cat", 0.6)], []]
 
 
-def test_the_models_own_threshold_holds_where_the_user_gives_none() -> None:
+def test_model_threshold_applies_without_a_user_threshold() -> None:
     assert shown(Decider("classification", own=0.5), scores(0.6, 0.4)) == [[("cat", 0.6)]]
     assert shown(Decider("classification", own=0.5, threshold=0.3), scores(0.6, 0.4)) == [[("cat", 0.6), ("dog", 0.4)]]
 
 
-def test_averages_need_all_scores() -> None:
+def test_averages_request_all_scores() -> None:
     decider = Decider("classification", smooth=3, threshold=0.5, top=2)
     assert (decider.ask_top, decider.ask_threshold) == (CANDIDATES, 0.0)
     assert Decider("classification", smooth=3, top=100).ask_top == 100
@@ -80,28 +80,28 @@ def test_averages_need_all_scores() -> None:
 # --- what is shown
 
 
-def test_labels_are_means() -> None:
+def test_shown_scores_are_averages() -> None:
     decider = Decider("classification", smooth=2, threshold=0.3, top=1)
     answers = (scores(0.9, 0.1), scores(0.1, 0.9), scores(0.1, 0.7), scores(0.1, 0.1))
     assert shown(decider, *answers) == [[("cat", 0.9)], [("cat", 0.5)], [("dog", 0.8)], [("dog", 0.4)]]
 
 
-def test_objects_stay_those_of_the_frame() -> None:
-    """A box has no mean; averages are for the events alone."""
+def test_objects_are_those_of_the_current_frame() -> None:
+    """A box has no average; averages only affect events."""
     boxes = tuple(Detection(n, NAMES[n], score, (0, 0, 9, 9)) for n, score in enumerate((0.8, 0.45, 0.1)))
     decider = Decider("detection", smooth=2)
     assert decider.ask_threshold == 0.0
     first, changes = update(decider, frame(0), Prediction("detection", objects=boxes))
-    assert [found.name for found in first.objects] == ["cat"]  # 0.5 where nobody says otherwise
+    assert [found.name for found in first.objects] == ["cat"]  # 0.5 by default
     assert changes == ()
     _, changes = update(decider, frame(1), Prediction("detection", objects=boxes))
     assert [(c.kind, c.label.name) for c in changes] == [("entered", "cat")]
 
 
-def test_background_of_a_segmenter_neither_comes_nor_goes() -> None:
+def test_segmentation_background_causes_no_events() -> None:
     regions = (Region(0, "background", 0.8, 800), Region(1, "cat", 0.2, 200))
     decider = Decider("segmentation", threshold=0.7)
-    assert decider.ask_threshold == 0.7  # it makes the mask
+    assert decider.ask_threshold == 0.7  # the model applies it to the mask
     prediction, changes = update(decider, frame(0), Prediction("segmentation", regions=regions))
     assert prediction.regions == regions
     assert [(c.kind, c.label.name) for c in changes] == [("entered", "cat")]
@@ -111,7 +111,7 @@ def test_background_of_a_segmenter_neither_comes_nor_goes() -> None:
 
 
 class Scripted:
-    """A source of frames, ten a second by the test's clock, with notices; may be lost at the end."""
+    """A source of frames at ten a second of the test's clock, with events; may be lost at the end."""
 
     spec, dropped = "scripted", 0
 
@@ -128,7 +128,7 @@ class Scripted:
 
 
 class Answers:
-    """Gives one answer after the other."""
+    """A model that returns given predictions in turn."""
 
     def __init__(self, *answers: Prediction) -> None:
         self.answers = iter(answers)
@@ -140,7 +140,7 @@ class Answers:
 
 
 class Notes:
-    """Remembers in which order frames and events came."""
+    """A sink that records the order of frames and events."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -160,7 +160,7 @@ class Notes:
 CLOCK = Clock(monotonic=lambda: 5.0, wall=lambda: 1000.0)
 
 
-def test_events_follow_their_frame_and_tell_how_long() -> None:
+def test_events_follow_their_frame_and_have_durations() -> None:
     notes = Notes()
     model = Answers(scores(0.9, 0.1), scores(0.2, 0.8), scores(0.1, 0.1))
     source = Scripted([frame(n) for n in range(3)])
@@ -171,12 +171,12 @@ def test_events_follow_their_frame_and_tell_how_long() -> None:
     assert (changed.index, changed.detail, changed.duration_s) == (1, "cat -> dog 0.80 after 0.1 s", 0.1)
     assert (changed.label, changed.before) == (Label(1, "dog", 0.8), Label(0, "cat", 0.2))
     assert (left.detail, left.duration_s) == ("dog after 0.1 s", 0.1)
-    # Captured 4.9 s before the clock's now, which is 1000 s after 1970.
+    # Captured 4.9 s before the clock's time, which is 1000 s after 1970.
     assert changed.time == "1970-01-01T00:16:35.100Z"
     assert changed.position_s is None
 
 
-def test_events_of_a_film_have_its_time() -> None:
+def test_events_of_a_video_have_its_position() -> None:
     notes = Notes()
     source = Scripted([frame(n, live=False) for n in range(2)], live=False)
     run(source, Answers(scores(0.9), scores(0.1)), [notes], clock=CLOCK, decider=Decider("classification"))
@@ -185,7 +185,7 @@ def test_events_of_a_film_have_its_time() -> None:
 
 
 @pytest.mark.parametrize("kind", ["camera_lost", "camera_frozen"])
-def test_what_is_there_leaves_when_the_camera_is_lost(kind: str) -> None:
+def test_labels_leave_when_the_camera_is_lost(kind: str) -> None:
     notes = Notes()
     source = Scripted([frame(0), frame(3), Notice(kind, "x"), Notice("camera_back", "x"), frame(9)])
     model = Answers(*[scores(0.9)] * 3)
@@ -197,7 +197,7 @@ def test_what_is_there_leaves_when_the_camera_is_lost(kind: str) -> None:
     assert durations == [0.3, 0.0]
 
 
-def test_what_is_there_leaves_at_the_end_and_when_the_camera_is_gone_for_good() -> None:
+def test_labels_leave_at_the_end_and_when_the_camera_is_gone() -> None:
     notes = Notes()
     summary = run(
         Scripted([frame(0), frame(2)], lost=True),
@@ -209,13 +209,13 @@ def test_what_is_there_leaves_at_the_end_and_when_the_camera_is_gone_for_good() 
     assert (summary.stopped_by, notes.lines[-2:]) == ("error", ["camera_lost", "left"])
 
 
-def test_the_model_is_asked_as_the_decider_says() -> None:
+def test_model_gets_the_top_and_threshold_of_the_decider() -> None:
     model = Answers(scores(0.9))
     run(Scripted([frame(0)]), model, [], top=1, decider=Decider("classification", smooth=2, top=3))
     assert model.asked == [(CANDIDATES, 0.0)]
 
 
-def test_changes_can_be_kept_quiet() -> None:
+def test_change_events_can_be_disabled() -> None:
     notes = Notes()
     run(Scripted([frame(0)]), Answers(scores(0.9)), [notes], decider=Decider("classification"), tell_changes=False)
     assert notes.lines == ["frame 0"]

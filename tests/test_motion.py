@@ -1,4 +1,4 @@
-"""``--on-motion``: what moves is looked at, what stands still is counted, noise is neither, and nothing is forgotten."""
+"""``--on-motion``: moving frames are processed, still ones counted, noise ignored, and events kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edgevision.errors import EngineError
 
 
 def scene(seed: int = 0, size: tuple[int, int] = (640, 480), noise: float = 0.0) -> np.ndarray:
-    """A smooth picture with the noise of a sensor (standard deviation in grey levels)."""
+    """Return a smooth image with sensor noise (standard deviation in gray levels)."""
     width, height = size
     y, x = np.mgrid[0:height, 0:width]
     smooth = 90 + 60 * np.sin(x / 60) + 40 * np.cos(y / 45)
@@ -32,7 +32,7 @@ def film(pixels: np.ndarray, at_s: float, index: int = 0) -> Frame:
     return Frame(pixels, "BGR", index, None, "film.avi", at_s)
 
 
-def test_the_first_frame_and_one_of_another_size_are_looked_at() -> None:
+def test_first_frame_and_one_of_another_size_pass() -> None:
     gate = MotionGate()
     assert gate.moved(film(scene(), 0.0))
     assert not gate.moved(film(scene(), 0.1))
@@ -41,14 +41,14 @@ def test_the_first_frame_and_one_of_another_size_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("noise", [2.0, 8.0, 15.0])
-def test_noise_of_a_sensor_is_no_motion(noise: float) -> None:
+def test_sensor_noise_is_not_motion(noise: float) -> None:
     gate = MotionGate()
     moved = [gate.moved(film(scene(seed, noise=noise), seed / 100)) for seed in range(20)]
     assert moved == [True] + [False] * 19
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (320, 240), (64, 48)])
-def test_something_that_comes_in_is_motion(size: tuple[int, int]) -> None:
+def test_new_object_is_motion(size: tuple[int, int]) -> None:
     gate = MotionGate()
     gate.moved(film(scene(1, size, 5.0), 0.0))
     pixels = scene(2, size, 5.0)
@@ -58,7 +58,7 @@ def test_something_that_comes_in_is_motion(size: tuple[int, int]) -> None:
 
 
 def test_slow_movement_adds_up() -> None:
-    """Each step changes less than counts, but the last frame the model saw stays the one compared with."""
+    """Each step is below the limit, but frames are compared with the last one that the model saw."""
     gate = MotionGate(look_again_s=1e9)
     plain = np.full((480, 640, 3), 100, np.uint8)
     moved = [gate.moved(film(plain + step, step)) for step in range(30)]
@@ -66,7 +66,7 @@ def test_slow_movement_adds_up() -> None:
     assert LEVEL == 8.0
 
 
-def test_a_small_picture_and_gray_ones() -> None:
+def test_cells_of_tiny_and_gray_images() -> None:
     assert grey_cells(Frame(np.zeros((3, 2), np.uint8), "GRAY")).shape == (3, 2)
     gray, colour = scene()[..., 1], scene()
     assert np.array_equal(grey_cells(Frame(gray, "GRAY")), grey_cells(Frame(colour, "RGB")))
@@ -79,7 +79,7 @@ def test_cells_are_means(height: int, width: int, level: int) -> None:
     assert (cells == level).all()
 
 
-def test_it_looks_again_now_and_then() -> None:
+def test_still_frames_pass_at_the_interval() -> None:
     now = [0.0]
     gate = MotionGate(4.0, Clock(monotonic=lambda: now[0]))
     looked = []
@@ -89,7 +89,7 @@ def test_it_looks_again_now_and_then() -> None:
     assert [n for n, one in enumerate(looked) if one] == [0, 4, 8]
 
 
-def test_a_film_is_judged_by_its_own_time() -> None:
+def test_video_interval_uses_its_own_time() -> None:
     gate = MotionGate(clock=Clock(monotonic=lambda: 0.0))
     times = (0.0, 5.0, LOOK_AGAIN_S, 12.0)
     assert [gate.moved(film(scene(), at)) for at in times] == [True, False, True, False]
@@ -99,7 +99,7 @@ def test_a_film_is_judged_by_its_own_time() -> None:
 
 
 class Still:
-    """A film of so many equal frames, ten a second."""
+    """A video of ``frames`` equal frames at ten a second."""
 
     spec, live, dropped = "film.avi", False, 0
 
@@ -115,7 +115,7 @@ class Still:
 
 
 class Cat:
-    """Sees a cat; fails when told."""
+    """A model that sees a cat, after failing ``fails`` times."""
 
     def __init__(self, fails: int = 0) -> None:
         self.calls, self.fails = 0, fails
@@ -128,7 +128,7 @@ class Cat:
 
 
 class Notes:
-    """Remembers frames and events."""
+    """A sink that records frames and events."""
 
     def __init__(self) -> None:
         self.frames: list[int] = []
@@ -144,7 +144,7 @@ class Notes:
         pass
 
 
-def test_still_frames_are_counted_and_not_recognised() -> None:
+def test_still_frames_are_counted_but_not_processed() -> None:
     model, notes = Cat(), Notes()
     summary = run(Still(30), model, [notes], gate=MotionGate())
     assert (model.calls, summary.frames, summary.still, notes.frames) == (1, 1, 29, [0])
@@ -157,20 +157,20 @@ def test_limit_counts_still_frames() -> None:
     assert (summary.frames, summary.still, summary.stopped_by) == (1, 6, "limit")
 
 
-def test_an_average_is_completed_by_still_frames() -> None:
-    """The answer of a frame stands for those that look like it: a label enters though the model saw one frame alone."""
+def test_still_frames_complete_an_average() -> None:
+    """A prediction stands for the still frames that follow: a label enters though the model saw only one frame."""
     notes = Notes()
     run(Still(20), Cat(), [notes], gate=MotionGate(), decider=Decider("classification", smooth=5))
     assert notes.events == [("entered", 4, None), ("left", 19, 1.5)]
 
 
-def test_a_frame_that_the_engine_failed_on_is_not_taken_as_seen() -> None:
+def test_frame_on_which_the_engine_failed_does_not_count_as_seen() -> None:
     model, notes = Cat(fails=3), Notes()
     summary = run(Still(10), model, [notes], gate=MotionGate())
     assert (summary.errors, notes.frames, summary.still) == (3, [3], 6)
 
 
-def test_all_frames_of_the_moving_pattern_need_not_be_seen() -> None:
+def test_moving_pattern_may_have_still_frames() -> None:
     summary = run(FakeCamera("ok*20,lost"), Cat(), [], gate=MotionGate(), measures=Measures())
     assert summary.frames + summary.still == 20
     assert summary.frames >= 2

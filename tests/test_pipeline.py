@@ -1,4 +1,4 @@
-"""The loop, with the shipped fakes and a clock in the test's hand: what it survives, what it counts, how it ends."""
+"""The loop with the built-in fakes and a test clock: faults, statistics, and how it ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from edgevision.rule import Rule
 
 
 class HandClock:
-    """Time that passes only when somebody sleeps."""
+    """A clock that advances only while something sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -43,7 +43,7 @@ class HandClock:
 
 
 class StubModel:
-    """Answers at once, or as told: takes ``infer_s`` by the test's clock."""
+    """A model that answers at once, or takes ``infer_s`` of the test's clock."""
 
     def __init__(self, hand: HandClock | None = None, infer_s: float = 0.0) -> None:
         self.hand, self.infer_s, self.seen = hand, infer_s, 0
@@ -59,7 +59,7 @@ class StubModel:
 
 
 class Notebook:
-    """A sink that remembers all, and fails when told."""
+    """A sink that records everything, and fails on request."""
 
     spec = "notebook"
 
@@ -86,7 +86,7 @@ class Notebook:
         self.closed += 1
 
 
-# --- a run from end to end
+# --- a whole run
 
 
 def test_every_frame_reaches_every_sink() -> None:
@@ -105,7 +105,7 @@ def test_limit_counts_frames_and_errors() -> None:
     assert (summary.frames, summary.errors, summary.stopped_by) == (3, 1, "limit")
 
 
-def test_times_are_those_of_the_clock() -> None:
+def test_times_come_from_the_clock() -> None:
     hand = HandClock()
     notes = Notebook()
     camera = FakeCamera("slow*4", clock=hand.clock)  # each frame comes a second late
@@ -127,7 +127,7 @@ def test_times_are_those_of_the_clock() -> None:
 # --- faults
 
 
-def test_unreadable_frames_are_reported_in_their_place() -> None:
+def test_unreadable_frames_are_reported_in_place() -> None:
     notes = Notebook()
     summary = run(FakeCamera("ok,unreadable*3,ok"), StubModel(), [notes])
     assert [error.index for error in notes.errors] == [1, 2, 3]
@@ -135,12 +135,12 @@ def test_unreadable_frames_are_reported_in_their_place() -> None:
     assert (summary.frames, summary.errors, summary.stopped_by) == (2, 3, "end")
 
 
-def test_many_unreadable_pictures_do_not_end_the_loop() -> None:
+def test_many_unreadable_images_do_not_end_the_loop() -> None:
     summary = run(FakeCamera("unreadable*100,ok"), StubModel(), [])
     assert (summary.frames, summary.errors, summary.stopped_by) == (1, 100, "end")
 
 
-def test_odd_frames_are_no_trouble() -> None:
+def test_unusual_frames_cause_no_errors() -> None:
     summary = run(FakeCamera("ok,frozen*2,garbled,wrong_size,ok"), StubModel(), [])
     assert (summary.frames, summary.errors) == (6, 0)
 
@@ -155,7 +155,7 @@ def test_lost_camera_is_an_event_and_an_error() -> None:
 
 
 def fake_model(data: Path, folder: Path, script: str) -> Model:
-    """The tiny model with an engine that fails as scripted."""
+    """Return the tiny model with an engine that fails as scripted."""
     file = modelfile.read(data / "tiny.tflite")
     path = folder / "tiny.tflite"
     spec = file.inputs[0]
@@ -165,7 +165,7 @@ def fake_model(data: Path, folder: Path, script: str) -> Model:
     return open_model(path, engine=FakeEngine(file.inputs, file.outputs, script))
 
 
-def test_engine_errors_are_reported_and_the_loop_goes_on(data: Path, tmp_path: Path) -> None:
+def test_engine_errors_are_reported_and_the_loop_continues(data: Path, tmp_path: Path) -> None:
     notes = Notebook()
     with fake_model(data, tmp_path, "ok,error,ok") as model:
         summary = run(FakeCamera("ok*5"), model, [notes])
@@ -177,20 +177,20 @@ def test_engine_errors_are_reported_and_the_loop_goes_on(data: Path, tmp_path: P
     assert summary.engine["runtime"] == "fake"
 
 
-def test_engine_that_fails_for_good_ends_the_loop(data: Path, tmp_path: Path) -> None:
+def test_permanently_failing_engine_ends_the_loop(data: Path, tmp_path: Path) -> None:
     with fake_model(data, tmp_path, "ok,error") as model:
         summary = run(FakeCamera("ok*100"), model, [])
     assert (summary.frames, summary.errors, summary.stopped_by) == (1, MAX_ENGINE_ERRORS, "error")
     assert f"failed on {MAX_ENGINE_ERRORS} frames in a row" in str(summary.message)
 
 
-def test_failing_engine_on_few_pictures_ends_at_the_end(data: Path, tmp_path: Path) -> None:
+def test_failing_engine_on_few_images_runs_to_the_end(data: Path, tmp_path: Path) -> None:
     with fake_model(data, tmp_path, "error") as model:
         summary = run(FakeCamera("ok*3", live=False), model, [])
     assert (summary.frames, summary.errors, summary.stopped_by) == (0, 3, "end")
 
 
-def test_a_bug_of_ours_stays_visible() -> None:
+def test_internal_bug_is_raised() -> None:
     class Broken(StubModel):
         def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
             raise KeyError("a bug")
@@ -205,7 +205,7 @@ def test_a_bug_of_ours_stays_visible() -> None:
 # --- sinks
 
 
-def test_failing_sink_is_counted_and_reported_once_and_harms_nobody() -> None:
+def test_failing_sink_is_counted_and_reported_once_without_affecting_others() -> None:
     bad = Notebook(lambda index: OSError(28, "No space left on device") if 2 <= index < 5 else None)
     good = Notebook()
     summary = run(FakeCamera("ok*8"), StubModel(), [bad, good])
@@ -217,7 +217,7 @@ def test_failing_sink_is_counted_and_reported_once_and_harms_nobody() -> None:
     full = "[Errno 28] No space left on device"
     assert counts[0] == {"spec": "notebook", "written": 5, "dropped": 0, "errors": 3, "message": full}
     assert counts[1] == {"spec": "notebook", "written": 8, "dropped": 0, "errors": 0, "message": None}
-    assert [e.kind for e in bad.events] == ["sink_down", "sink_up"]  # it may be able to say so itself
+    assert [e.kind for e in bad.events] == ["sink_down", "sink_up"]  # it may be able to report this itself
 
 
 def test_sink_that_fails_to_close_is_counted() -> None:
@@ -232,7 +232,7 @@ def test_sink_that_fails_to_close_is_counted() -> None:
     assert good.closed == 1
 
 
-def test_output_that_nobody_reads_ends_the_loop_cleanly() -> None:
+def test_closed_output_ends_the_loop_cleanly() -> None:
     summary = run(FakeCamera("ok*9"), StubModel(), [Notebook(lambda index: OutputClosed() if index == 3 else None)])
     assert (summary.frames, summary.stopped_by, summary.message) == (4, "end", None)
 
@@ -265,7 +265,7 @@ def test_slow_sink_does_not_stall_the_loop() -> None:
     assert slow.closed == 1
 
 
-def test_queued_sink_reports_what_its_thread_met() -> None:
+def test_queued_sink_reports_errors_of_its_thread() -> None:
     failed = threading.Event()
 
     def fail(index: int) -> Exception | None:
@@ -286,10 +286,10 @@ def test_queued_sink_reports_what_its_thread_met() -> None:
     assert "broker down" in good.events[0].detail
 
 
-# --- ending it
+# --- stopping
 
 
-def test_stop_ends_after_the_frame_in_hand() -> None:
+def test_stop_ends_after_the_current_frame() -> None:
     stop = Stop()
 
     class Stopping(StubModel):
@@ -305,7 +305,7 @@ def test_stop_ends_after_the_frame_in_hand() -> None:
     assert stop.signal == signal.SIGTERM
 
 
-def test_stop_wakes_a_loop_that_waits_for_its_camera() -> None:
+def test_stop_wakes_a_loop_waiting_for_its_camera() -> None:
     class Silent:
         """Delivers nothing until it is closed."""
 
@@ -326,7 +326,7 @@ def test_stop_wakes_a_loop_that_waits_for_its_camera() -> None:
     assert run(Silent(), StubModel(), [], stop=stop).stopped_by == "signal"
 
 
-def test_camera_that_breaks_because_it_was_closed_is_not_lost() -> None:
+def test_camera_error_caused_by_closing_is_not_a_loss() -> None:
     stop = Stop()
 
     class Breaking(FakeCamera):
@@ -339,7 +339,7 @@ def test_camera_that_breaks_because_it_was_closed_is_not_lost() -> None:
     assert (summary.stopped_by, summary.message) == ("signal", None)
 
 
-def test_signals_ask_first_and_interrupt_then() -> None:
+def test_first_signal_asks_and_second_interrupts() -> None:
     stop = Stop()
     before = signal.getsignal(signal.SIGINT)
     with ended_by_signals(stop):
@@ -354,7 +354,7 @@ def test_signals_ask_first_and_interrupt_then() -> None:
 # --- the parts
 
 
-def test_summary_speaks_the_contract() -> None:
+def test_summary_has_the_documented_fields() -> None:
     value = run(FakeCamera("ok*3"), StubModel(), [Notebook()]).to_json()
     assert value["schema"] == "edgevision.run/1"
     assert set(value["model"]) == {"path", "name", "sha256", "task"}
@@ -369,7 +369,7 @@ def test_summary_speaks_the_contract() -> None:
     assert value["source"] == "fake:ok*3"
 
 
-def test_summary_lines_for_people() -> None:
+def test_summary_text_lines() -> None:
     lines = run(FakeCamera("ok,unreadable,ok"), StubModel(), []).describe()
     assert lines[0].startswith("2 frames in ")
     assert "1 error (stopped by: end)" in lines[0]
@@ -389,7 +389,7 @@ def test_percentiles_are_within_one_percent(values: list[float]) -> None:
     assert spread.to_json()["max"] == pytest.approx(max(values), abs=1e-3)
 
 
-def test_percentiles_need_little_memory() -> None:
+def test_percentiles_use_bounded_memory() -> None:
     spread = Percentiles()
     for value in np.random.default_rng(0).lognormal(2, 3, 20_000):
         spread.add(float(value))
@@ -397,14 +397,14 @@ def test_percentiles_need_little_memory() -> None:
     assert spread.count == 20_000
 
 
-def test_percentiles_of_nothing_are_unknown() -> None:
+def test_percentiles_without_values_are_none() -> None:
     assert set(Percentiles().to_json().values()) == {None}
     zero = Percentiles()
     zero.add(-1.0)
     assert zero.at(0.5) == 0.0
 
 
-def test_memory_is_that_of_this_process(tmp_path: Path) -> None:
+def test_memory_of_this_process_is_read(tmp_path: Path) -> None:
     now, peak = machine.memory_mb(), machine.peak_memory_mb()
     assert now is not None
     assert peak is not None
@@ -413,14 +413,14 @@ def test_memory_is_that_of_this_process(tmp_path: Path) -> None:
     assert machine.peak_memory_mb(tmp_path) is None
 
 
-def test_temperature(tmp_path: Path) -> None:
+def test_temperature_is_read(tmp_path: Path) -> None:
     sensor = tmp_path / "temp"
     assert machine.temperature_c(sensor) is None
     sensor.write_text("48312\n")
     assert machine.temperature_c(sensor) == 48.3
 
 
-def test_handoff_hands_over_in_order_and_ends() -> None:
+def test_handoff_delivers_in_order_and_ends() -> None:
     queue: Handoff[int] = Handoff(3, newest_wins=True)
     for number in range(5):
         assert queue.put(number)
@@ -431,7 +431,7 @@ def test_handoff_hands_over_in_order_and_ends() -> None:
     assert queue.dropped == 2
 
 
-def test_handoff_that_waits() -> None:
+def test_lossless_handoff_waits_until_closed() -> None:
     queue: Handoff[int] = Handoff(1, newest_wins=False)
     assert queue.put(1)
     assert not queue.put(2, timeout=0.01)
@@ -442,7 +442,7 @@ def test_handoff_that_waits() -> None:
     assert queue.get() is None
 
 
-def test_rfc3339() -> None:
+def test_rfc3339_format() -> None:
     assert rfc3339(0.0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_700_000_000.25) == "2023-11-14T22:13:20.250Z"
 

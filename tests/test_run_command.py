@@ -236,7 +236,7 @@ def test_nothing_readable_is_exit_1(model: Path, tmp_path: Path) -> None:
     done = run(model, "--source", tmp_path, "--json")
     assert done.returncode == 1
     assert [line["type"] for line in records(done.stdout)] == ["error", "error"]
-    assert "nothing in" in done.stderr.splitlines()[-1]
+    assert "no frame of" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -381,4 +381,4 @@ def test_real_model_on_real_pictures(shared: Path) -> None:
     assert done.returncode == 0, done.stderr
     (line,) = records(done.stdout)
     assert "cat" in top(line)
-    assert "has no card" in done.stderr
+    assert "has no model card" in done.stderr

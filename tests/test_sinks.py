@@ -1,4 +1,4 @@
-"""What the outputs write: JSON lines by the contract, plain lines, the display; and readers that are slow or gone."""
+"""Outputs: JSON lines, text lines, the display, and readers that are slow or gone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ERROR = Unreadable(3, "bad.jpg", "bad.jpg: the JPEG is truncated")
 
 
 class Lines(list[str]):
-    """Stands in for a LineWriter."""
+    """Fake LineWriter."""
 
     dropped = 4
 
@@ -49,12 +49,12 @@ class Lines(list[str]):
 # --- JSON lines
 
 
-def test_frame_of_a_camera() -> None:
+def test_json_record_of_a_camera_frame() -> None:
     assert frame_record(LIVE, CATS, dropped=2, clock=CLOCK) == {
         "type": "frame",
         "index": 7,
         "source": "/dev/video0",
-        "time": "2023-11-14T22:13:19.875Z",  # when it was captured
+        "time": "2023-11-14T22:13:19.875Z",  # capture time
         "captured_at": 50.0,
         "position_s": None,
         "width": 640,
@@ -67,7 +67,7 @@ def test_frame_of_a_camera() -> None:
     }
 
 
-def test_frame_of_a_film() -> None:
+def test_json_record_of_a_video_frame() -> None:
     record = frame_record(FILM, NOTHING, dropped=0, clock=CLOCK)
     assert (record["captured_at"], record["age_ms"], record["position_s"]) == (None, None, 0.28)
     assert record["time"] == "2023-11-14T22:13:20.000Z"
@@ -108,10 +108,10 @@ def test_json_lines_are_one_object_each() -> None:
     assert sink.dropped == 4
 
 
-# --- plain lines
+# --- text lines
 
 
-def test_plain_lines() -> None:
+def test_text_lines() -> None:
     out, notes, events = Lines(), Lines(), Lines()
     sink = PlainLines(out, notes, events, CLOCK)  # type: ignore[arg-type]
     sink.write(LIVE, CATS)
@@ -132,7 +132,7 @@ def test_plain_lines() -> None:
     assert events == ["2023-11-14T22:13:20.000Z camera_lost: /dev/video0 is gone"]
 
 
-def test_names_cannot_command_the_terminal() -> None:
+def test_names_cannot_control_the_terminal() -> None:
     out = Lines()
     sink = PlainLines(out, out, out, CLOCK)  # type: ignore[arg-type]
     sink.write(Frame(PIXELS, source="a\nb.jpg"), Prediction("classification", (Label(0, "\x1b[2Jcat", 0.5),)))
@@ -158,7 +158,7 @@ def test_lines_arrive_whole_and_in_order() -> None:
     assert lines.dropped == 0
 
 
-def test_slow_reader_of_a_live_source_loses_lines_and_never_blocks() -> None:
+def test_slow_reader_of_a_live_source_loses_lines_without_blocking() -> None:
     reader, writer = os.pipe()
     lines = LineWriter(writer, lossless=False, stopping=lambda: False)
     for number in range(3000):
@@ -171,19 +171,19 @@ def test_slow_reader_of_a_live_source_loses_lines_and_never_blocks() -> None:
             received += os.read(reader, 65536)
     assert all(len(line.split()[1]) == 100 for line in received.decode().splitlines()[:-1])
     dropped = lines.dropped
-    lines("after")  # the reader took what there was: it goes on
+    lines("after")  # the reader caught up: writing continues
     assert lines.dropped == dropped
     lines.close()
     os.close(writer)
     assert os.fdopen(reader, "rb").read().endswith(b"\nafter\n")
 
 
-def test_lossless_writer_gives_up_when_it_is_stopped() -> None:
+def test_lossless_writer_stops_waiting_when_stopped() -> None:
     reader, writer = os.pipe()
     stop = threading.Event()
     lines = LineWriter(writer, lossless=True, stopping=stop.is_set)
     threading.Timer(0.05, stop.set).start()
-    for _ in range(3000):  # nobody reads: without the stop this would wait for ever
+    for _ in range(3000):  # nobody reads: without the stop this would block forever
         lines("x" * 100)
     assert lines.dropped > 0
     os.close(reader)
@@ -191,7 +191,7 @@ def test_lossless_writer_gives_up_when_it_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("lossless", [True, False])
-def test_reader_that_is_gone(lossless: bool) -> None:
+def test_closed_reader_raises_output_closed(lossless: bool) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     lines = LineWriter(writer, lossless=lossless, stopping=lambda: False)
@@ -246,7 +246,7 @@ def test_display_shows_labels_rates_and_times() -> None:
         "640x480",
         "25.0 frames/s",
         "5 dropped",
-        "slowed down: under_voltage, throttled",
+        "throttled: under_voltage, throttled",
     ):
         assert part in text
     head, half, *_ = (line for line in text.splitlines() if line.startswith(("  ms", "  p50")))
@@ -254,19 +254,19 @@ def test_display_shows_labels_rates_and_times() -> None:
         "read": "1.0", "prepare": "0.5", "infer": "4.0", "decode": "0.2", "age": "20.0",
     }  # fmt: skip
     first, second = (line for line in text.splitlines() if "tabby" in line or "tiger" in line)
-    assert first.count("█") == 19  # 0.81 of 24, and a part of one
+    assert first.count("█") == 19  # 0.81 of 24, plus a partial block
     assert second.count("█") == 2
     height = len(text.splitlines())
     display.write(FILM, NOTHING)
     text = painted(display)
     assert "unknown" in text
     assert "at 0.3 s" in text
-    assert len(text.splitlines()) == height  # it does not jump
+    assert len(text.splitlines()) == height  # the display does not jump
     display.write(LIVE, CATS)
     display.event(EVENT)
     text = painted(display)
-    assert "no new picture: camera_lost: /dev/video0 is gone" in text
-    assert "tabby" not in text  # it may not be there any more
+    assert "no new image: camera_lost: /dev/video0 is gone" in text
+    assert "tabby" not in text  # it may be gone
     assert len(text.splitlines()) == height
     display.write(LIVE, CATS)
     assert "tabby" in painted(display)
@@ -302,5 +302,5 @@ def test_display_survives_hostile_names() -> None:
         (Prediction("detection"), "unknown"),
     ],
 )
-def test_other_tasks_have_lines_too(prediction: Prediction, said: str) -> None:
+def test_text_of_other_tasks(prediction: Prediction, said: str) -> None:
     assert describe(prediction) == said

@@ -1,4 +1,4 @@
-"""Classes taught on the device: the second output, the scores beside the model's own, the overlay, the command."""
+"""Classes taught on the device: the second output, scores beside the model's own, the file, the command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ YELLOW = (250, 240, 20)
 
 
 def picture(colour: tuple[int, int, int], seed: int = 0) -> np.ndarray:
-    """A colour with some noise: no frame is like another, and none is blank."""
+    """Return an image of one color with noise: no two frames are alike, and none is blank."""
     noise = np.random.default_rng(seed).integers(-40, 41, (40, 60, 3))
     return np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
 
@@ -46,7 +46,7 @@ def save(folder: Path, name: str, colour: tuple[int, int, int], count: int) -> P
 
 @pytest.fixture(scope="module")
 def plain(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, which tells red, green and blue."""
+    """The tiny model, which recognizes red, green and blue."""
     file = modelfile.read(data / "tiny.tflite")
     path = tmp_path_factory.mktemp("plain") / "colours.tflite"
     modelfile.write(path, file.flatbuffer, card(file))
@@ -55,7 +55,7 @@ def plain(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with its four features as a second output, and vectors of red, green and blue pictures."""
+    """The same with its four features as a second output, and vectors of red, green and blue images."""
     file = modelfile.read(data / "tiny.tflite")
     made = add_embedding(file.flatbuffer)
     known = card(file)
@@ -84,7 +84,7 @@ def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
 # ------------------------------------------------------------------------------------------------- the second output
 
 
-def test_scores_stay_what_they_are(model: Path, plain: Path) -> None:
+def test_second_output_does_not_change_scores(model: Path, plain: Path) -> None:
     with open_model(plain, threads=1) as without, open_model(model, threads=1) as with_:
         assert [spec.shape for spec in with_.engine.outputs] == [(1, 3), (1, 1, 1, 4)]
         assert with_.engine.outputs[1].dtype == "int8"
@@ -96,17 +96,17 @@ def test_scores_stay_what_they_are(model: Path, plain: Path) -> None:
             assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_a_model_without_features_says_how_to_get_them(plain: Path) -> None:
+def test_model_without_an_embedding_names_the_option_to_add_it(plain: Path) -> None:
     with open_model(plain, threads=1) as opened, pytest.raises(BadModel, match="--with-embedding"):
         opened.embed(picture(YELLOW))
 
 
-def test_a_network_without_a_last_layer_is_refused(data: Path) -> None:
+def test_network_without_a_last_layer_is_rejected(data: Path) -> None:
     with pytest.raises(BadModel, match="--with-embedding"):
         add_embedding(modelfile.read(data / "embedder.tflite").flatbuffer)
 
 
-def test_the_card_keeps_where_the_features_are(model: Path) -> None:
+def test_model_card_records_the_embedding_output(model: Path) -> None:
     known = modelfile.read(model).card
     assert known is not None
     assert known.embedding is not None
@@ -117,14 +117,14 @@ def test_the_card_keeps_where_the_features_are(model: Path) -> None:
 @pytest.mark.parametrize(
     "value", [{"output": 0, "tensor": "t", "size": 4}, {"output": 1, "tensor": "t", "size": 0}, {"output": 1}, 7]
 )
-def test_damaged_cards_are_refused(model: Path, value: object) -> None:
+def test_damaged_model_cards_are_rejected(model: Path, value: object) -> None:
     known = modelfile.read(model).card
     assert known is not None
     with pytest.raises(BadModel, match="damaged"):
         ModelCard.loads(json.dumps({**known.to_json(), "embedding": value}))
 
 
-def test_a_card_of_another_graph_is_refused(plain: Path, model: Path, tmp_path: Path) -> None:
+def test_model_card_of_another_graph_is_rejected(plain: Path, model: Path, tmp_path: Path) -> None:
     file = modelfile.read(plain)
     assert file.card is not None
     path = tmp_path / "wrong.tflite"
@@ -133,7 +133,7 @@ def test_a_card_of_another_graph_is_refused(plain: Path, model: Path, tmp_path: 
         opened.embed(picture(YELLOW))
 
 
-def test_damaged_references_are_refused(model: Path) -> None:
+def test_damaged_references_are_rejected(model: Path) -> None:
     with open_model(model, threads=1) as opened:
         reader = embedding.EmbeddingOutputReader(opened.card, opened.engine.outputs)
         assert reader.references({}).shape == (0, 4)
@@ -152,7 +152,7 @@ def around(direction: list[float], count: int, seed: int) -> np.ndarray:
 OTHERS = np.concatenate([around([1, 0, 0.3], 20, 1), around([0, 1, 0.3], 20, 2)])
 
 
-def test_what_is_near_is_taught_and_what_is_not_stays_as_it_was() -> None:
+def test_near_vectors_match_the_taught_class_and_others_are_unchanged() -> None:
     imprints = Imprints([TaughtClass(0, "new", around([0, 0, 1], 10, 3))], OTHERS)
     own = np.array([0.7, 0.3], np.float32)
     near = combine(own, imprints.evidence(around([0, 0, 1], 1, 9)[0]), True)
@@ -163,19 +163,19 @@ def test_what_is_near_is_taught_and_what_is_not_stays_as_it_was() -> None:
     assert imprints.fits[0].separable
 
 
-def test_what_cannot_be_told_apart_is_said() -> None:
+def test_inseparable_class_is_reported() -> None:
     imprints = Imprints([TaughtClass(0, "same", around([1, 0, 0.3], 10, 3))], OTHERS[:20])
     assert not imprints.fits[0].separable
 
 
-def test_frames_that_are_all_alike_do_not_make_the_class_narrow() -> None:
+def test_identical_frames_do_not_narrow_the_class() -> None:
     one = around([0, 0, 1], 1, 3)
     seen_once, seen_often = (Imprints([TaughtClass(0, "x", np.repeat(one, n, 0))], OTHERS).fits[0] for n in (1, 10))
     assert seen_often.middle == pytest.approx(seen_once.middle, abs=1e-5)
     assert seen_often.middle < seen_often.rival + 0.2
 
 
-def test_two_taught_classes_are_told_from_each_other() -> None:
+def test_two_taught_classes_are_distinguished() -> None:
     classes = [TaughtClass(0, "a", around([0, 0, 1], 5, 3)), TaughtClass(1, "b", around([0, -1, 0], 5, 4))]
     imprints = Imprints(classes, OTHERS)
     for number, direction in enumerate(([0, 0, 1], [0, -1, 0])):
@@ -186,13 +186,13 @@ def test_two_taught_classes_are_told_from_each_other() -> None:
     arrays(np.float32, 4, elements=st.floats(0, 1, width=32)),
     arrays(np.float64, 3, elements=st.floats(-20, 20)),
 )
-def test_scores_share_one_whole(own: np.ndarray, evidence: np.ndarray) -> None:
+def test_combined_scores_sum_to_one(own: np.ndarray, evidence: np.ndarray) -> None:
     total = max(float(own.sum()), 1e-6)
     found = combine(own / total, evidence, True)
     assert ((found >= 0) & (found <= 1)).all()
     if own.sum() > 1e-3:
         assert found.sum() == pytest.approx(1.0, abs=1e-3)
-    # The model's own keep their order and proportions.
+    # The model's own scores keep their order and proportions.
     assert found[:4] * (1 + np.exp(evidence).sum()) == pytest.approx(own / total, abs=1e-3)
     each = combine(own, evidence, False)
     assert each[:4] == pytest.approx(own)
@@ -205,7 +205,7 @@ VECTORS = around([0, 0, 1], 3, 5)
 EMPTY = Overlay("ab" * 32, 3)
 
 
-def test_an_overlay_survives_its_text(tmp_path: Path) -> None:
+def test_taught_classes_survive_saving_and_loading(tmp_path: Path) -> None:
     overlay = EMPTY.teach("cup", VECTORS).teach("Übertasse", VECTORS[:1]).teach_background(VECTORS)
     overlay.save(tmp_path / "deep" / "x.json")
     found = load(tmp_path / "deep" / "x.json")
@@ -216,7 +216,7 @@ def test_an_overlay_survives_its_text(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["x.json"]
 
 
-def test_numbers_are_given_once() -> None:
+def test_class_numbers_are_never_reused() -> None:
     overlay = EMPTY.teach("a", VECTORS).teach("b", VECTORS).forget("a").teach("c", VECTORS).teach("b", VECTORS)
     assert [(one.name, one.number, len(one.vectors)) for one in overlay.classes] == [("b", 1, 6), ("c", 2, 3)]
     assert len(overlay.teach("b", VECTORS[:1], anew=True).classes[0].vectors) == 1
@@ -224,8 +224,8 @@ def test_numbers_are_given_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 101, " cup"])
-def test_names_that_fit_no_line_are_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="named by"):
+def test_names_that_do_not_fit_a_line_are_rejected(name: str) -> None:
+    with pytest.raises(BadInput, match="invalid class name"):
         EMPTY.teach(name, VECTORS)
 
 
@@ -260,7 +260,7 @@ def frame(values: list[float]) -> str:
         {"background": [3]},
     ],
 )
-def test_damaged_overlays_are_one_line(change: dict[str, object]) -> None:
+def test_damaged_file_gives_a_one_line_error(change: dict[str, object]) -> None:
     with pytest.raises(BadInput) as raised:
         Overlay.loads(json.dumps({**valid(), **change}), "taught.json")
     assert "taught.json" in str(raised.value)
@@ -275,18 +275,18 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(valid())), JSON)
-def test_any_value_anywhere_is_taken_or_refused(key: str, value: object) -> None:
+def test_any_value_is_accepted_or_rejected(key: str, value: object) -> None:
     with contextlib.suppress(BadInput):
         Overlay.loads(json.dumps({**valid(), key: value}), "x")
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused(data: bytes) -> None:
+def test_any_bytes_are_rejected(data: bytes) -> None:
     with pytest.raises(BadInput):
         Overlay.loads(data, "x")
 
 
-def test_where_the_state_is() -> None:
+def test_state_folder_follows_systemd_and_xdg() -> None:
     assert state_folder(Path("x"), {}) == Path("x")
     assert state_folder(None, {"STATE_DIRECTORY": "/s/a:/s/b"}, user=5) == Path("/s/a")
     assert state_folder(None, {}, user=0) == Path("/var/lib/edgevision")
@@ -299,7 +299,7 @@ def test_where_the_state_is() -> None:
 # ----------------------------------------------------------------------------------------------------------- command
 
 
-def test_taught_recognised_listed_forgotten(model: Path, tmp_path: Path) -> None:
+def test_class_is_taught_recognized_listed_and_forgotten(model: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     lessons, shown = save(tmp_path, "lessons", YELLOW, 5), save(tmp_path, "shown", YELLOW, 8)
     done = teach("yellow", "--model", model, "--source", lessons, "--state", state, "--json")
@@ -321,7 +321,7 @@ def test_taught_recognised_listed_forgotten(model: Path, tmp_path: Path) -> None
     assert "taught:" not in again.stderr
 
 
-def test_lessons_add_up_and_move(model: Path, plain: Path, tmp_path: Path) -> None:
+def test_lessons_accumulate_and_can_be_exported(model: Path, plain: Path, tmp_path: Path) -> None:
     lessons, moved = save(tmp_path, "lessons", YELLOW, 4), tmp_path / "moved.json"
     options = ("--model", model, "--state", tmp_path / "a")
     for total in (4, 8):
@@ -340,7 +340,7 @@ def test_lessons_add_up_and_move(model: Path, plain: Path, tmp_path: Path) -> No
     assert "would replace these taught classes" in one_line(teach("--import", moved, *there))
 
 
-def test_another_model_is_refused(model: Path, tmp_path: Path) -> None:
+def test_classes_of_another_model_are_rejected(model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tflite"
     file = modelfile.read(model)
     assert file.card is not None
@@ -351,12 +351,14 @@ def test_another_model_is_refused(model: Path, tmp_path: Path) -> None:
     teach("--export", tmp_path / "x.json", "--model", model, "--state", tmp_path)
     said = one_line(teach("--import", tmp_path / "x.json", "--model", other, "--state", tmp_path))
     assert "another model" in said
-    # A file put where that of the other model is looked for is refused by run, too.
+    # ``run`` also rejects such a file in the place of the other model's.
     place = taught_file(modelfile.read(other).sha256, tmp_path)
     place.write_bytes((tmp_path / "x.json").read_bytes())
     assert "another model" in one_line(edgevision("run", other, "--source", lessons, "--state", tmp_path))
     place.write_text("{}")
-    assert "no taught classes" in one_line(edgevision("run", other, "--source", lessons, "--state", tmp_path))
+    assert "not a file of taught classes" in one_line(
+        edgevision("run", other, "--source", lessons, "--state", tmp_path)
+    )
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -373,9 +375,9 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         ([], 2, "nothing to do"),
         (["cup", "--list"], 2, "cannot be combined"),
         (["cup", "--camera", "0", "--source", "x"], 2, "not both"),
-        (["red", "--source", "lessons"], 1, "has itself"),
+        (["red", "--source", "lessons"], 1, "already a class"),
         (["a\nb", "--source", "lessons"], 1, "printable"),
-        (["cup", "--source", "blank"], 1, "one colour"),
+        (["cup", "--source", "blank"], 1, "uniform in color"),
         (["cup", "--source", "nowhere"], 1, "no such file"),
         (["cup", "--camera", "fake:lost", "--quiet"], 1, "lost"),
         (["--forget", "cup"], 1, "nothing is taught"),
@@ -384,7 +386,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["cup", "--count", "0"], 2, "--count"),
     ],
 )
-def test_faults_are_one_line(model: Path, tmp_path: Path, args: list[str], code: int, said: str) -> None:
+def test_errors_are_one_line(model: Path, tmp_path: Path, args: list[str], code: int, said: str) -> None:
     save(tmp_path, "lessons", YELLOW, 2)
     (tmp_path / "blank").mkdir()
     (tmp_path / "blank" / "0.png").write_bytes(pictures.encode_png(Frame(np.full((9, 9, 3), 80, np.uint8), "RGB")))
@@ -395,12 +397,12 @@ def test_faults_are_one_line(model: Path, tmp_path: Path, args: list[str], code:
     assert not (tmp_path / "state").exists()
 
 
-def test_a_model_without_features_cannot_be_taught(plain: Path, tmp_path: Path) -> None:
+def test_model_without_an_embedding_cannot_be_taught(plain: Path, tmp_path: Path) -> None:
     said = one_line(teach("cup", "--model", plain, "--camera", "test:", "--state", tmp_path))
     assert "convert --with-embedding" in said
 
 
-def test_an_embedding_model_answers_with_what_it_was_taught(data: Path, tmp_path: Path) -> None:
+def test_embedding_model_predicts_taught_classes(data: Path, tmp_path: Path) -> None:
     from edgevision import give_card
 
     path = tmp_path / "embedder.tflite"

@@ -1,4 +1,4 @@
-"""A Raspberry Pi that is slowed down: what its firmware says, when the loop tells of it, and what the summary keeps."""
+"""Throttling of a Raspberry Pi: firmware bits, events of the loop, and the summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgevision.data import Frame, Prediction
 NOWHERE = Path("/nonexistent/vcgencmd")
 
 
-def test_bits() -> None:
+def test_bits_are_decoded() -> None:
     assert now(0x0) == since_start(0x0) == ()
     assert now(0x50005) == ("under_voltage", "throttled")
     assert since_start(0x50005) == ("under_voltage", "throttled")
@@ -28,7 +28,7 @@ def test_bits() -> None:
 
 
 def platform(folder: Path, text: str, soc: str = "soc") -> Path:
-    """The part of /sys that a Raspberry Pi has."""
+    """Create the part of /sys that a Raspberry Pi has."""
     firmware = folder / soc / f"{soc}:firmware"
     firmware.mkdir(parents=True)
     (firmware / "get_throttled").write_text(text)
@@ -37,7 +37,7 @@ def platform(folder: Path, text: str, soc: str = "soc") -> Path:
 
 @pytest.mark.parametrize("soc", ["soc", "soc@107c000000"])
 @pytest.mark.parametrize(("text", "bits"), [("0\n", 0), ("50005\n", 0x50005), ("", None), ("no such\n", None)])
-def test_the_file_of_the_firmware(tmp_path: Path, text: str, bits: int | None, soc: str) -> None:
+def test_firmware_file_is_read(tmp_path: Path, text: str, bits: int | None, soc: str) -> None:
     assert Firmware(platform(tmp_path, text, soc), NOWHERE)() == bits
 
 
@@ -48,60 +48,60 @@ def vcgencmd(folder: Path, text: str) -> Path:
     return command
 
 
-def test_the_command_where_there_is_no_file(tmp_path: Path) -> None:
+def test_vcgencmd_is_used_without_a_file(tmp_path: Path) -> None:
     command = vcgencmd(tmp_path, '#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50000\n')
     assert Firmware(tmp_path, command)() == 0x50000
 
 
-def test_another_machine_is_asked_once(tmp_path: Path) -> None:
+def test_other_machines_are_queried_once(tmp_path: Path) -> None:
     firmware = Firmware(tmp_path, tmp_path / "vcgencmd")
     assert firmware() is None
     vcgencmd(tmp_path, "#!/bin/sh\necho throttled=0x5\n")
     assert firmware() is None
 
 
-def test_a_command_that_fails_is_no_answer(tmp_path: Path) -> None:
+def test_failing_command_gives_none(tmp_path: Path) -> None:
     assert Firmware(tmp_path, vcgencmd(tmp_path, "not a program"))() is None
     assert Firmware(tmp_path, vcgencmd(tmp_path, "#!/bin/sh\nexit 255\n"))() is None
 
 
 class Hand:
-    """Time that the test moves."""
+    """A clock moved by the test."""
 
     def __init__(self) -> None:
         self.now = 50.0
         self.clock = Clock(monotonic=lambda: self.now)
 
 
-def test_each_trouble_is_told_when_it_begins_even_if_it_was_short() -> None:
+def test_each_condition_is_reported_when_it_begins_even_if_brief() -> None:
     hand = Hand()
     watch = Watch(hand.clock, FakeFirmware(0x0, 0x50005, 0x50005, 0x50000, 0xD0000, 0xD0001))
     assert (watch.holding, watch.seen) == (None, None)
     told = []
     for _ in range(6):
         told.append(watch.look())
-        assert watch.look() == ()  # not yet time to look
+        assert watch.look() == ()  # next query not due yet
         hand.now += LOOK_S
     assert told == [
         (),
         ("under_voltage", "throttled"),
         (),
         (),
-        ("soft_temperature_limit",),  # over before it was looked at: the firmware remembers
-        ("under_voltage",),  # once more
+        ("soft_temperature_limit",),  # over before the query, but recorded by the firmware
+        ("under_voltage",),  # again
     ]
     assert watch.holding == ["under_voltage"]
     assert watch.seen == ["under_voltage", "throttled", "soft_temperature_limit"]
 
 
-def test_what_held_before_the_run_is_none_of_it() -> None:
+def test_conditions_before_the_run_are_not_reported() -> None:
     watch = Watch(Hand().clock, FakeFirmware(0x50000))
     assert watch.look() == ()
     assert watch.seen == []
 
 
 class Film:
-    """Frames with six seconds between them."""
+    """A video with six seconds between frames."""
 
     spec, live, dropped = "film", False, 0
 
@@ -118,14 +118,14 @@ class Film:
 
 
 class Silent:
-    """A model that sees nothing."""
+    """A model that recognizes nothing."""
 
     def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         return Prediction("classification")
 
 
 class Notes:
-    """Remembers events."""
+    """A sink that records events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -140,7 +140,7 @@ class Notes:
         pass
 
 
-def test_the_loop_tells_and_the_summary_keeps_it() -> None:
+def test_loop_reports_throttling_and_summary_keeps_it() -> None:
     hand, notes = Hand(), Notes()
     measures = Measures(hand.clock, firmware=FakeFirmware(0x0, 0x0, 0x10001, 0x10000))
     summary = run(Film(hand, 5), Silent(), [notes], clock=hand.clock, measures=measures)
@@ -151,7 +151,7 @@ def test_the_loop_tells_and_the_summary_keeps_it() -> None:
     assert "throttled: under_voltage" in "\n".join(summary.describe())
 
 
-def test_unknown_is_null() -> None:
+def test_unknown_throttling_is_none() -> None:
     hand = Hand()
     measures = Measures(hand.clock, firmware=FakeFirmware(None))
     assert run(Film(hand, 2), Silent(), [], clock=hand.clock, measures=measures).throttled is None

@@ -1,1 +1,1 @@
-"""Keeps what the next training should see: pictures the model was unsure of, and those where something changed."""
+"""Collects images for the next training: those the model was unsure of, and those where something changed."""

@@ -1,4 +1,4 @@
-"""Which frames are worth keeping, and how many of them: pure, its only clock is the time of the frames."""
+"""Selection of frames to collect and their rate; deterministic, based on the frames' own time."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from edgevision.data import Frame, Prediction
 
 SURE = 0.6
-"""A best score below it is doubtful, and one less than LEAD above the next."""
+"""A prediction is unsure if its best score is below this, or less than LEAD above the next."""
 LEAD = 0.2
 NEAR = 0.1
-"""Of independent scores: so near above the threshold is doubtful."""
+"""Margin above the threshold within which an independent score is unsure."""
 
 
 def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
-    """Whether a person should look; ``threshold``: 0..1, from which an answer is shown, None: all are."""
+    """Return whether a person should review the frame; ``threshold``: 0..1, minimum score shown, None: all are."""
     scores = sorted((label.score for label in prediction.labels), reverse=True)
     if prediction.task == "classification":
         if not scores or scores[0] < max(SURE, (threshold or 0.0) + NEAR):
             return True
         return len(scores) > 1 and scores[0] - scores[1] < LEAD
-    if prediction.task == "embedding":  # of taught classes; what is none of them has the rest of the score
+    if prediction.task == "embedding":  # scores of taught classes; none of them gets the remainder
         return any(abs(score - 0.5) < LEAD for score in scores)
     if prediction.task == "detection":
         scores = [found.score for found in prediction.objects]
     elif prediction.task == "segmentation":
-        return False  # a share of the frame says nothing of how sure it is
+        return False  # an area says nothing about confidence
     limit = 0.5 if threshold is None else threshold
     return any(score < limit + NEAR for score in scores)
 
 
 @dataclass(slots=True)
 class Pace:
-    """So many pictures at once, then one every ``refill_s``; never two within ``every_s``. Pictures without a time pass."""
+    """Token bucket: ``burst`` images, then one every ``refill_s``, never two within ``every_s``; untimed images pass."""
 
     every_s: float = 5.0
     burst: int = 20
@@ -49,10 +49,10 @@ class Pace:
     _kept: float | None = field(init=False, default=None)
 
     def allows(self, at: float | None) -> bool:
-        """Whether one more may be kept now; counts it. ``at``: seconds, None for pictures."""
+        """Return whether one more may be kept now, and count it; ``at``: seconds, None for single images."""
         if at is None:
             return True
-        if self._last is None or at < self._last:  # the first, or a film that begins again
+        if self._last is None or at < self._last:  # the first frame, or a restarted video
             self._tokens, self._kept = float(self.burst), None
         else:
             self._tokens = min(float(self.burst), self._tokens + (at - self._last) / self.refill_s)
@@ -65,13 +65,13 @@ class Pace:
 
 
 class Novelty:
-    """Remembers small copies of the last pictures of a folder."""
+    """Remembers thumbnails of the last images of a folder."""
 
     def __init__(self, size: int = 16) -> None:
         self._known: deque[phash.Thumbs] = deque(maxlen=size)
 
     def is_new(self, frame: Frame) -> bool:
-        """Whether it looks unlike all of them, and shows anything at all; remembers it if so."""
+        """Return whether the image differs from all remembered ones and is not blank; remember it if so."""
         thumb = phash.thumbnail(frame)
         if phash.is_flat(thumb[np.newaxis])[0]:
             return False

@@ -1,4 +1,4 @@
-"""The sink of ``run --collect``: chooses on the loop's thread, which costs nothing, and writes on one of its own."""
+"""The sink of ``run --collect``: selects on the loop's thread at no cost, and writes on a thread of its own."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from ..items import Event
 
 WAITING = 4
-"""Pictures that may wait to be written; each holds its pixels."""
+"""Maximum number of images waiting to be written; each holds its pixels."""
 CLOSE_S = 2.0
 QUALITY = 90
 CAME = ("entered", "changed")
 
 
 class Collector:
-    """Keeps unsure and changed frames in a store."""
+    """Stores unsure frames and frames where something changed."""
 
     def __init__(self, store: Store, threshold: float | None, clock: Clock = SYSTEM) -> None:
-        """``threshold``: 0..1, from which an answer is shown; None: all are."""
+        """``threshold``: 0..1, minimum score shown; None: all are."""
         self.spec = f"collect {store.folder}"
         self.store = store
         self._threshold = threshold
@@ -39,7 +39,7 @@ class Collector:
         self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._novelties: defaultdict[str, Novelty] = defaultdict(Novelty)
         self._last: Frame | None = None
-        """The frame that events to come speak of; None once it was given away."""
+        """The frame that upcoming events refer to; None once it was queued."""
         self._queue: Handoff[tuple[str, Frame]] = Handoff(WAITING, newest_wins=True)
         self._error: Exception | None = None
         self._written = 0
@@ -48,36 +48,38 @@ class Collector:
 
     @property
     def written(self) -> int:
-        """Pictures that were kept in this run, also those that newer ones have pushed out since."""
+        """Number of images kept in this run, including those since replaced by newer ones."""
         return self._written
 
     @property
     def dropped(self) -> int:
-        """Chosen pictures that a slow disk left no room for."""
+        """Number of selected images dropped because the disk was too slow."""
         return self._queue.dropped
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Looks at one answer. Raises what the last picture that was written failed with."""
+        """Examine one prediction. Raises the error of the last image write, if it failed."""
         self._last = frame
         if is_unsure(prediction, self._threshold):
             self._offer(UNSORTED)
         if self._error is not None:
-            raise self._error.with_traceback(None)  # for every frame until one is kept: its traceback must not grow
+            raise self._error.with_traceback(
+                None
+            )  # raised for every frame until a write succeeds: keep the traceback short
 
     def event(self, event: Event) -> None:
-        """A label that came: the frame it came with is kept under its name."""
+        """Keep the frame in which a label appeared, under its name."""
         of_last = self._last is not None and self._last.index == event.index
         if event.kind in CAME and event.label is not None and of_last:
             self._offer(event.label.name)
 
     def close(self) -> None:
-        """Waits up to CLOSE_S for what is queued; a disk that hangs is left behind."""
+        """Wait up to CLOSE_S for queued images; a disk that hangs is abandoned."""
         self._queue.end()
         self._thread.join(CLOSE_S)
         self._queue.close()
 
     def _offer(self, label: str) -> None:
-        """Gives the last frame away, unless there were enough of this label."""
+        """Queue the last frame, unless there were enough of this label."""
         assert self._last is not None
         if self._paces[label].allows(time_of(self._last)):
             self._queue.put((label, self._last))
@@ -88,7 +90,7 @@ class Collector:
             try:
                 self._keep(*pair)
             except Exception as error:
-                self._error = error  # raised on the loop's thread by the next write
+                self._error = error  # re-raised on the loop's thread by the next write
 
     def _keep(self, label: str, frame: Frame) -> None:
         if self._novelties[label].is_new(frame):

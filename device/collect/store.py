@@ -1,4 +1,4 @@
-"""A folder of pictures by label that never grows beyond its quota: the oldest go first, and only our own."""
+"""A folder of images by label with a quota: the oldest are deleted first, and only files written here."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from edgevision.errors import CannotWrite
 from edgevision.files import write_bytes
 
 OURS = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.jpg")
-"""Names of the pictures that were kept here: a running number, which outlives a wrong clock, and the time, UTC."""
+"""File names of collected images: a running number, which is immune to a wrong clock, and the UTC time."""
 LEAST_FREE = 50_000_000
-"""Bytes that are left to the rest of the machine."""
+"""Bytes left free for the rest of the machine."""
 MAX_NAME = 100
 
 
 class Store:
-    """Pictures in DIR/LABEL/."""
+    """Images in DIR/LABEL/."""
 
     def __init__(
         self, folder: Path, quota: int, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
     ) -> None:
-        """``quota``: bytes of our pictures, those of earlier runs too. Raises CannotWrite."""
+        """``quota``: bytes of collected images, including earlier runs. Raises CannotWrite."""
         self.folder, self.quota = folder, quota
         self._free = free
         try:
@@ -34,20 +34,20 @@ class Store:
             found = sorted((int(m[1]), p) for p in folder.glob("*/*.jpg") if (m := OURS.fullmatch(p.name)))
             self._kept = deque((path, path.stat().st_size) for _, path in found)
         except OSError as error:
-            raise CannotWrite(f"cannot collect pictures in {folder}: {error.strerror or error}") from None
+            raise CannotWrite(f"cannot collect images in {folder}: {error.strerror or error}") from None
         self._number = found[-1][0] + 1 if found else 1
         self.bytes = sum(size for _, size in self._kept)
-        """Of the pictures that are kept now."""
+        """Total bytes of the images kept now."""
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def add(self, label: str, jpeg: bytes, wall_s: float) -> Path:
-        """Keeps one picture; ``wall_s``: seconds since 1970. Raises CannotWrite, also where the disk is nearly full."""
+        """Store one image; ``wall_s``: seconds since 1970. Raises CannotWrite, also if the disk is nearly full."""
         self._make_room(len(jpeg))
         if self._free(self.folder) < LEAST_FREE + len(jpeg):
             raise CannotWrite(
-                f"no picture is kept: less than {LEAST_FREE / 1e6:.0f} MB are free where {self.folder} is; make room"
+                f"image not saved: less than {LEAST_FREE / 1e6:.0f} MB free on the disk of {self.folder}; free some space"
             )
         time = datetime.fromtimestamp(wall_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         path = self.folder / folder_name(label) / f"{self._number:06d}-{time}.jpg"
@@ -59,16 +59,18 @@ class Store:
 
     def _make_room(self, size: int) -> None:
         if size > self.quota:
-            raise CannotWrite(f"one picture has {size} bytes, and {self.folder} may hold {self.quota} in all")
+            raise CannotWrite(
+                f"image not saved: its {size} bytes exceed the quota of {self.quota} bytes for {self.folder}; raise the quota"
+            )
         while self._kept and self.bytes + size > self.quota:
             path, freed = self._kept.popleft()
-            # Somebody who sorts the pictures may have moved it: then it is not ours to delete any more.
+            # Whoever sorts the images may have moved it: then it is no longer ours to delete.
             with suppress(FileNotFoundError):
                 path.unlink()
             self.bytes -= freed
 
 
 def folder_name(label: str) -> str:
-    """A label as the name of a folder: no path, not hidden, of bearable length."""
+    """Return a label as a folder name: no path, not hidden, of limited length."""
     plain = "".join(letter if letter.isprintable() and letter not in '/\\:*?"<>|' else "_" for letter in label)
     return plain.strip(" .")[:MAX_NAME].strip(" .") or "unnamed"

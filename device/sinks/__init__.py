@@ -1,1 +1,1 @@
-"""Where predictions go, one kind per file."""
+"""Outputs for predictions, one kind per file."""

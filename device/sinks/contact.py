@@ -1,4 +1,4 @@
-"""The frames that tell most, drawn on one picture at the end of a run (``--contact-sheet``)."""
+"""The most informative frames, drawn as one contact sheet at the end of a run (``--contact-sheet``)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 COLUMNS, ROWS = 4, 4
 TILE = (480, 360)
-"""Width and height (pixels) that a frame has to fit."""
+"""Maximum width and height (pixels) of a frame on the sheet."""
 GAP = 12
 LETTERS = 17
-"""Height (pixels) of the letters of a caption."""
+"""Height (pixels) of caption letters."""
 LINES = 3
-"""Labels on a tile, at most."""
+"""Maximum number of labels on a tile."""
 LOWEST = 0.05
-"""The score below which a label is not worth a line."""
+"""Score below which a label is not shown."""
 ENCODERS: dict[str, Callable[[Frame], bytes]] = {
-    # A service manager may wait for the end with a stop watch: no effort for the last percent of size.
+    # A service manager may time the shutdown: spend no effort on the last percent of size.
     ".png": partial(pictures.encode_png, effort=1),
     ".jpg": pictures.encode_jpeg,
     ".jpeg": pictures.encode_jpeg,
@@ -46,7 +46,7 @@ PAPER = (24, 26, 30)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """One frame, drawn when it came, so that little is left to do at the end."""
+    """One frame, drawn on arrival, so that little remains to do at the end."""
 
     index: int
     pixels: Pixels
@@ -55,14 +55,14 @@ class Tile:
 
 
 class ContactSheet:
-    """Keeps a few frames, made small: those where the answer is another than before, else some spread over the run."""
+    """Keeps a few reduced frames: those with a new answer, filled up with others spread over the run."""
 
     spec = "contact sheet"
 
     def __init__(self, path: Path) -> None:
         """``path``: .png or .jpg. Raises BadInput."""
         if path.suffix.lower() not in ENCODERS:
-            raise BadInput(f"a contact sheet is a {' or '.join(ENCODERS)} file, not {path.name!r}")
+            raise BadInput(f"invalid contact sheet name {path.name!r}: use a {' or '.join(ENCODERS)} file")
         self._path = path
         self._telling: Even[Tile] = Even(COLUMNS * ROWS)
         self._others: Even[Tile] = Even(COLUMNS * ROWS)
@@ -70,7 +70,7 @@ class ContactSheet:
         self._closed = False
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Looks at one frame; only one that is kept costs more than that."""
+        """Examine one frame; only frames that are kept cost more than that."""
         names = frozenset(_said(prediction))
         sample = self._others if names == self._last else self._telling
         self._last = names
@@ -78,7 +78,7 @@ class ContactSheet:
             sample.keep(_tile(frame, prediction))
 
     def close(self) -> None:
-        """Draws the sheet; nothing where no frame came."""
+        """Draw the sheet; nothing if there were no frames."""
         if self._closed:
             return
         self._closed = True
@@ -87,7 +87,7 @@ class ContactSheet:
             write_bytes(self._path, ENCODERS[self._path.suffix.lower()](Frame(_sheet(tiles), "RGB")))
 
     def _chosen(self) -> list[Tile]:
-        """All telling ones, and as many others as there is room for; in the order in which they came."""
+        """Return all frames with a new answer and as many others as fit, in order of arrival."""
         telling = self._telling.kept()
         others = self._others.kept()
         room = COLUMNS * ROWS - len(telling)
@@ -96,24 +96,24 @@ class ContactSheet:
 
 
 def _said(prediction: Prediction) -> list[int]:
-    """The classes an answer is about: of a classifier the best one alone."""
+    """Return the classes of a prediction; of a classification only the best one."""
     if prediction.labels:
         return [prediction.labels[0].index] if prediction.task != "multilabel" else [x.index for x in prediction.labels]
     return [index for index, found in evidence(prediction).items() if found.score >= LOWEST]
 
 
 def _tile(frame: Frame, prediction: Prediction) -> Tile:
-    """Made small first: letters keep their size, and drawing costs little."""
+    """Scale down first: letters keep their size, and drawing costs little."""
     small = _fit(frame)
     ratio_x, ratio_y = small.width / frame.width, small.height / frame.height
     objects = tuple(_scaled(found, ratio_x, ratio_y) for found in prediction.objects)
     labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
     drawn = annotate(small, replace(prediction, objects=objects, labels=labels))
-    return Tile(frame.index, _fit(drawn).pixels, _caption(frame))  # a very small frame was enlarged to draw on it
+    return Tile(frame.index, _fit(drawn).pixels, _caption(frame))  # a very small frame is enlarged for drawing
 
 
 def _fit(frame: Frame) -> Frame:
-    """In RGB, not larger than a tile."""
+    """Return the frame as RGB, scaled to fit a tile."""
     scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
     width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
     return replace(frame, pixels=pixels(frame, Rule(width, height)).copy(), order="RGB")
@@ -125,7 +125,7 @@ def _scaled(found: Detection, ratio_x: float, ratio_y: float) -> Detection:
 
 
 def _sheet(tiles: list[Tile]) -> Pixels:
-    """All tiles in a grid, row by row, each with its caption below."""
+    """Draw all tiles in a grid, row by row, each with its caption below."""
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     step_x, step_y = TILE[0] + GAP, TILE[1] + round(1.4 * LETTERS) + GAP
@@ -138,13 +138,13 @@ def _sheet(tiles: list[Tile]) -> Pixels:
 
 
 def _paste(sheet: Pixels, drawn: Pixels, x: int, y: int) -> None:
-    """Not wider than a tile."""
+    """Copy onto the sheet, cropped to the width of a tile."""
     part = drawn[:, : TILE[0]]
     sheet[y : y + part.shape[0], x : x + part.shape[1]] = part
 
 
 def _caption(frame: Frame) -> str:
-    """The place in a film, the name of a picture, or the number of a camera's frame."""
+    """Return the position in a video, the name of an image file, or the number of a camera frame."""
     if frame.position_s is not None:
         return f"{frame.position_s:.2f} s"
     return f"frame {frame.index}" if frame.captured_at is not None else Path(frame.source).name

@@ -1,4 +1,4 @@
-"""A few things out of many, spread evenly over all that came, without knowing how many will come."""
+"""Keeps a few items spread evenly over a stream of unknown length."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ T = TypeVar("T")
 
 
 class Even(Generic[T]):
-    """Keeps every n-th thing; n doubles, and every second one kept is given up, whenever there is no more room."""
+    """Keeps every n-th item; when full, drops every second one kept and doubles n."""
 
     def __init__(self, size: int) -> None:
-        """``size``: how many are kept at most, 2 or more."""
+        """``size``: maximum number kept, 2 or more."""
         self._size = size
         self._every = 1
         self._seen = 0
         self._kept: list[T] = []
 
     def wants(self) -> bool:
-        """Counts one thing; whether it is to be kept."""
+        """Count one item; return whether to keep it."""
         self._seen += 1
         return (self._seen - 1) % self._every == 0
 
     def keep(self, thing: T) -> None:
-        """The thing that ``wants`` was just true for."""
+        """Keep the item for which ``wants`` just returned True."""
         if len(self._kept) >= self._size:
             self._kept = self._kept[::2]
             self._every *= 2
@@ -32,5 +32,5 @@ class Even(Generic[T]):
         self._kept.append(thing)
 
     def kept(self) -> list[T]:
-        """In the order in which they came."""
+        """Return the kept items in order of arrival."""
         return list(self._kept)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JsonLines:
-    """Writes frames and errors to one place, events there or to another."""
+    """Writes frames and errors to one output, events to the same or another."""
 
     spec = "json"
 
@@ -30,7 +30,7 @@ class JsonLines:
         masks: bool = False,
         still: Callable[[], int] | None = None,
     ) -> None:
-        """``camera_dropped`` and ``still`` are asked for the frames dropped, and those without motion, so far."""
+        """``camera_dropped`` and ``still`` return the number of frames dropped, and without motion, so far."""
         self._lines = lines
         self._event_lines = event_lines
         self._camera_dropped = camera_dropped
@@ -40,11 +40,11 @@ class JsonLines:
 
     @property
     def dropped(self) -> int:
-        """Lines that a reader was too slow for."""
+        """Number of lines dropped because the reader was too slow."""
         return self._lines.dropped
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """One frame."""
+        """Write one frame."""
         record = frame_record(frame, prediction, self._camera_dropped(), self._clock)
         if self._still is not None:
             record["still"] = self._still()
@@ -53,7 +53,7 @@ class JsonLines:
         self._lines(_dump(record))
 
     def error(self, error: Unreadable) -> None:
-        """One error, in the place of its frame."""
+        """Write one error in place of its frame."""
         time = rfc3339(self._clock.wall())
         self._lines(
             _dump(
@@ -62,7 +62,7 @@ class JsonLines:
         )
 
     def event(self, event: Event) -> None:
-        """One event."""
+        """Write one event."""
         record: dict[str, Any] = {
             "type": "event",
             "event": event.kind,
@@ -77,14 +77,14 @@ class JsonLines:
         self._event_lines(_dump(record))
 
     def close(self) -> None:
-        """Waits for what is queued."""
+        """Wait for queued output."""
         self._lines.close()
 
 
 def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Clock = SYSTEM) -> dict[str, Any]:
-    """The object of one frame.
+    """Return the JSON object of one frame.
 
-    ``time``: when it was captured (live), or now. ``stages_ms.write``: that of the frame before, null for the first.
+    ``time``: the capture time (live), else now. ``stages_ms.write``: that of the previous frame, null for the first.
     """
     age_s = None if frame.captured_at is None else clock.monotonic() - frame.captured_at
     record = {
@@ -124,7 +124,7 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
 
 
 def run_lengths(mask: Pixels) -> dict[str, Any]:
-    """A mask as class, run, class, run ... along its rows from the top; 255 is what the model was not shown."""
+    """Encode a mask as class, run, class, run ... row by row from the top; 255 is the area the model did not see."""
     import numpy as np
 
     flat = mask.reshape(-1)

@@ -1,4 +1,4 @@
-"""Lines to a file descriptor that may block: a pipe, a terminal, a socket."""
+"""Writes lines to a file descriptor that may block: a pipe, a terminal, a socket."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from ..outputs import OutputClosed
 
 POLL_S = 0.1
 CLOSE_S = 1.0
-"""How long the rest of a line is waited for at the end of a live source, or after a signal."""
+"""Seconds to wait for the rest of a line at the end of a live source, or after a signal."""
 _PIECE = 4096
-"""PIPE_BUF: so many bytes never block once the descriptor says that it takes some."""
+"""PIPE_BUF: this many bytes never block once the descriptor is writable."""
 
 
 class LineWriter:
-    """Writes each line at once, and asks before whether that would block.
+    """Writes each line at once, checking first whether that would block.
 
-    For files nothing is lost: a slow reader slows the loop down. For live sources a line that would block is dropped
-    and counted. No thread: on a small board waking one costs more than the write.
+    For files nothing is lost: a slow reader slows the loop. For live sources, a line that would block is dropped and
+    counted. Uses no thread: on a small board waking one costs more than the write.
     """
 
     def __init__(self, descriptor: int, lossless: bool, stopping: Callable[[], bool]) -> None:
-        """``stopping``: asked while waiting; once true, nothing is waited for any more."""
+        """``stopping``: polled while waiting; once it returns True, waiting ends."""
         self._descriptor = descriptor
         self._lossless = lossless
         self._stopping = stopping
         self._rest = b""
-        """Of a line that did not fit."""
+        """Rest of a line that was written in part."""
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self.dropped = 0
 
     def __call__(self, line: str) -> None:
-        """Writes one line, without its line feed. Raises OutputClosed, OSError."""
+        """Write one line, without its line feed. Raises OutputClosed, OSError."""
         if self._rest and not self._flush(self._patience()):
             self.dropped += 1
             return
@@ -43,16 +43,16 @@ class LineWriter:
         self._flush(self._patience())
 
     def close(self) -> None:
-        """Waits for the rest: to the end for files, at most CLOSE_S else."""
+        """Wait for the rest: without limit for files, otherwise at most CLOSE_S."""
         if not self._flush(self._patience()):
             self._flush(CLOSE_S)
 
     def _patience(self) -> float | None:
-        """Seconds to wait; None: until somebody stops us."""
+        """Return the seconds to wait; None: until stopped."""
         return None if self._lossless else 0.0
 
     def _flush(self, wait_s: float | None) -> bool:
-        """Whether all is written."""
+        """Return whether everything is written."""
         deadline = None if wait_s is None else time.monotonic() + wait_s
         while self._rest:
             late = self._stopping() if deadline is None else time.monotonic() >= deadline
@@ -66,7 +66,7 @@ class LineWriter:
         try:
             written = os.write(self._descriptor, self._rest[:_PIECE])
         except BlockingIOError:
-            return  # a descriptor that somebody made non-blocking: ask it again
+            return  # a descriptor set non-blocking elsewhere: poll again
         except BrokenPipeError:
             self._rest = b""
             raise OutputClosed from None

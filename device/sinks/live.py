@@ -1,4 +1,4 @@
-"""A display for people on a terminal: what is seen now, how sure, how fast."""
+"""A terminal display: what is seen now, with scores and speed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 REPAINTS_PER_S = 10
 COUNT_S = 1.0
-"""Times and counts are put together so often: sorting them costs more than painting."""
+"""Seconds between updates of times and counts: sorting them costs more than painting."""
 LOSSES = ("camera_lost", "camera_frozen")
 _BAR = 24
 _NAME = 32
 _COLUMN = 9
 _SMOOTH = 0.1
-"""Share of the newest frame in the rate shown."""
+"""Weight of the newest frame in the displayed rate."""
 
 
 class LiveDisplay:
-    """Remembers the newest result; another thread paints it, so a slow terminal never holds up the loop."""
+    """Stores the newest result; another thread paints it, so a slow terminal never blocks the loop."""
 
     spec = "display"
 
@@ -45,7 +45,7 @@ class LiveDisplay:
         stream: TextIO | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``rows``: labels shown at most. ``snapshot``: asked for counts and times so far."""
+        """``rows``: maximum labels shown. ``snapshot``: returns counts and times so far."""
         self._title = printable(title)
         self._rows = rows
         self._snapshot = snapshot
@@ -53,7 +53,7 @@ class LiveDisplay:
         self._newest: tuple[Frame, Prediction, float] | None = None
         self._counted: tuple[Snapshot, float] | None = None
         self._lost: str | None = None
-        """Why there is no new picture."""
+        """Why there is no new image."""
         self._period_s: float | None = None
         self._console = Console(file=stream, highlight=False)
         self._live = Live(
@@ -66,7 +66,7 @@ class LiveDisplay:
         self._live.start()
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Takes note of one frame."""
+        """Store one frame."""
         now = self._clock.monotonic()
         if self._newest is not None:
             self._period_s = _mix(self._period_s, now - self._newest[2])
@@ -74,21 +74,21 @@ class LiveDisplay:
         self._lost = None
 
     def error(self, error: Unreadable) -> None:
-        """Printed above the display."""
+        """Print an error above the display."""
         self._console.print(f"error: {printable(error.message)}", style="red", markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
-        """Printed above the display; what was seen before a camera was lost is not shown any more."""
+        """Print an event above the display; after a camera loss the previous labels are hidden."""
         if event.kind in LOSSES:
             self._lost = f"{event.kind}: {event.detail}"
         self._console.print(event_line(event), style="yellow", markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Paints the last state and leaves it on the screen."""
+        """Paint the last state and leave it on the screen."""
         self._live.stop()
 
     def render(self) -> Group:
-        """The display as it is now."""
+        """Return the current display."""
         head = Text(self._title, style="bold", no_wrap=True, overflow="ellipsis")
         if self._newest is None:
             return Group(head, Text("waiting for the first frame ..."))
@@ -97,16 +97,16 @@ class LiveDisplay:
         return Group(head, *self._bars(prediction), self._status(frame, counted), *_times(counted), _machine(counted))
 
     def _count(self) -> Snapshot:
-        """Counts and times, at most COUNT_S old."""
+        """Return counts and times, at most COUNT_S old."""
         now = self._clock.monotonic()
         if self._counted is None or now - self._counted[1] >= COUNT_S:
             self._counted = (self._snapshot(), now)
         return self._counted[0]
 
     def _bars(self, prediction: Prediction) -> list[Text]:
-        """Always as many rows, so that the display does not jump; objects and regions by their best score or share."""
+        """Return a fixed number of rows, so that the display does not jump; objects and regions by best score or area."""
         if self._lost is not None:
-            lost = Text(f"  no new picture: {printable(self._lost)}", "bold red", no_wrap=True, overflow="ellipsis")
+            lost = Text(f"  no new image: {printable(self._lost)}", "bold red", no_wrap=True, overflow="ellipsis")
             return [lost] + [Text("")] * (self._rows - 1)
         found = sorted(evidence(prediction).values(), key=lambda label: -label.score)
         rows = [_bar(printable(label.name), label.score, first=place == 0) for place, label in enumerate(found)]
@@ -133,7 +133,7 @@ class LiveDisplay:
 
 
 def _times(counted: Snapshot) -> list[Text]:
-    """Half, 95 and 99 of 100 frames took no longer than this."""
+    """Return rows with p50, p95 and p99 latency of each stage."""
     spreads = {**counted.stages_ms, "age": counted.age_ms}
     columns = {name: spread for name, spread in spreads.items() if spread["p50"] is not None}
     rows = [f"  {'ms':<4}" + "".join(f"{name:>{_COLUMN}}" for name in columns)]
@@ -150,13 +150,13 @@ def _machine(counted: Snapshot) -> Text:
     if counted.temperature_c is not None:
         text.append(f"{counted.temperature_c:.0f} °C · ")
     if counted.throttled:
-        text.append(f"slowed down: {', '.join(counted.throttled)}", style="bold red not dim")
+        text.append(f"throttled: {', '.join(counted.throttled)}", style="bold red not dim")
         text.append(" · ")
     for sink in counted.sinks:
         if sink.errors or sink.dropped:
             text.append(f"{sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped", style="red not dim")
             text.append(" · ")
-    return text.append("Ctrl-C ends")
+    return text.append("press Ctrl-C to stop")
 
 
 def _bar(name: str, score: float, first: bool) -> Text:

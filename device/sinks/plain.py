@@ -1,4 +1,4 @@
-"""One plain line for each frame: for pipes and logs, and for pictures on a terminal."""
+"""One text line per frame: for pipes and logs, and for images on a terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from ..items import Event, Unreadable
 
 UNKNOWN = "unknown"
-"""Said when no label reaches the threshold."""
+"""Shown if no label reaches the threshold."""
 
 
 class PlainLines:
-    """``TIME SOURCE: label score; label score``; TIME is UTC for cameras, the place in a video, absent for pictures."""
+    """Writes ``TIME SOURCE: label score; ...``; TIME is UTC for cameras, the position in a video, absent for images."""
 
     spec = "text"
 
@@ -32,23 +32,23 @@ class PlainLines:
 
     @property
     def dropped(self) -> int:
-        """Lines that a reader was too slow for."""
+        """Number of lines dropped because the reader was too slow."""
         return self._lines.dropped
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """One frame."""
+        """Write one frame."""
         self._lines(f"{self._when(frame)}{printable(frame.source)}: {describe(prediction)}")
 
     def error(self, error: Unreadable) -> None:
-        """One error, beside the results."""
+        """Write one error apart from the results."""
         self._notes(f"error: {printable(error.message)}")
 
     def event(self, event: Event) -> None:
-        """One event."""
+        """Write one event."""
         self._event_lines(event_line(event))
 
     def close(self) -> None:
-        """Waits for what is queued."""
+        """Wait for queued output."""
         self._lines.close()
 
     def _when(self, frame: Frame) -> str:
@@ -58,15 +58,15 @@ class PlainLines:
 
 
 def event_line(event: Event) -> str:
-    """``2026-01-31T12:00:00.000Z entered: cat 0.81``; in a video its place in the film, as results have it."""
+    """Format ``2026-01-31T12:00:00.000Z entered: cat 0.81``; in a video with its position, as in result lines."""
     when = event.time if event.position_s is None else f"{event.position_s:.3f} s"
     return f"{when} {event.kind}: {printable(event.detail)}"
 
 
 def describe(prediction: Prediction) -> str:
-    """``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``. Names hold commas; what rounds to 0.00 is left out.
+    """Format ``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``; separated by ";" because names contain commas.
 
-    Objects have their box behind the score, regions their share of the frame.
+    Scores that round to 0.00 are omitted. Objects are followed by their box, regions by their share of the frame.
     """
     if prediction.objects:
         return "; ".join(
@@ -83,5 +83,5 @@ def describe(prediction: Prediction) -> str:
 
 
 def printable(text: str) -> str:
-    """One line, without what a terminal would obey: names come from files that others made."""
+    """Replace control characters, so that untrusted names cannot control the terminal or break the line."""
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,4 +1,4 @@
-"""Makes any sink safe for the loop: one that blocks (a broker, a network disk) writes on a thread of its own."""
+"""Makes any sink safe for the loop: one that may block (a broker, a network drive) writes on a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from edgevision.protocols import Sink
 
 SIZE = 2
-"""Results that may wait; each holds its frame's pixels."""
+"""Maximum number of results waiting; each holds its frame's pixels."""
 CLOSE_S = 1.0
-"""How long ``close`` waits for results that are still queued."""
+"""Seconds that ``close`` waits for queued results."""
 
 
 class Queued:
-    """A sink behind a short queue: when it is too slow, the oldest waiting results are dropped and counted."""
+    """A sink behind a short queue: if it is too slow, the oldest waiting results are dropped and counted."""
 
     def __init__(self, sink: Sink) -> None:
         self.spec = str(getattr(sink, "spec", type(sink).__name__))
@@ -30,16 +30,16 @@ class Queued:
 
     @property
     def dropped(self) -> int:
-        """Results that were never written."""
+        """Number of results never written."""
         return self._queue.dropped
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Queues one result. Raises what the last written one failed with."""
+        """Queue one result. Raises the error of the last write, if it failed."""
         self._queue.put((frame, prediction))
         self._raise()
 
     def close(self) -> None:
-        """Waits CLOSE_S for what is queued, then closes the sink; one that hangs is left behind."""
+        """Wait up to CLOSE_S for queued results, then close the sink; one that hangs is abandoned."""
         self._queue.end()
         self._thread.join(CLOSE_S)
         self._queue.close()
@@ -47,7 +47,7 @@ class Queued:
 
     def _raise(self) -> None:
         if self._error is not None:
-            raise self._error.with_traceback(None)  # perhaps for every frame: its traceback must not grow
+            raise self._error.with_traceback(None)  # may be raised for every frame: keep the traceback short
 
     def _work(self) -> None:
         while (pair := self._queue.get()) is not None:
@@ -55,7 +55,7 @@ class Queued:
                 self._sink.write(*pair)
                 self._error = None
             except Exception as error:
-                self._error = error  # raised on the loop's thread by the next write
+                self._error = error  # re-raised on the loop's thread by the next write
         try:
             self._sink.close()
         except Exception as error:

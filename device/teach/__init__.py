@@ -1,1 +1,1 @@
-"""Classes that a device learns on its own, kept in its state folder and never in a model."""
+"""Classes taught on the device, kept in its state folder and never in a model."""

@@ -1,4 +1,4 @@
-"""Takes some frames of what is to be learned from a camera, a video or a folder, and what a model makes of them."""
+"""Takes frames of a class from a camera, a video or a folder, and their embeddings."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Taken:
-    """What came of looking."""
+    """Vectors of the usable frames, and what was left out."""
 
     vectors: list[Vectors] = field(default_factory=list)
     blank: int = 0
-    """Frames that show nothing: nearly one colour all over."""
+    """Number of blank frames: nearly uniform in color."""
     unreadable: list[str] = field(default_factory=list)
 
 
 def take(
     source: Source, model: Model, count: int, every_s: float, step: Callable[[int], None] = lambda done: None
 ) -> Taken:
-    """Up to ``count`` vectors, of frames at least ``every_s`` seconds apart where frames have a time.
+    """Return up to ``count`` vectors, of frames at least ``every_s`` seconds apart if frames have a time.
 
-    ``step`` hears how many there are. Closes the source. Raises CameraLost, BadModel, EngineError.
+    ``step``: called with the number so far. Closes the source. Raises CameraLost, BadModel, EngineError.
     """
     taken = Taken()
     after: float | None = None

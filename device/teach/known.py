@@ -1,4 +1,4 @@
-"""A model that knows what was taught to it: the overlay of the state folder put onto an open model."""
+"""Applies taught classes from the state folder to an open model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def know_taught(model: Model, folder: Path) -> tuple[str, ...]:
-    """Lets the model answer with what was taught to it; the names, none where nothing was. Raises BadInput, BadModel."""
+    """Add the taught classes to the model; return their names, if any. Raises BadInput, BadModel."""
     path = taught_file(model.sha256, folder)
     if not path.exists():
         return ()
@@ -28,22 +28,22 @@ def know_taught(model: Model, folder: Path) -> tuple[str, ...]:
 
 
 def load_for(model: Model, path: Path) -> Overlay:
-    """An overlay, refused where it is of another model. Raises MissingFile, BadInput, BadModel."""
+    """Load the taught classes of this model. Raises MissingFile, BadModel, BadInput if they belong to another model."""
     overlay = load(path)
     if overlay.model_sha256 != model.sha256:
         raise BadInput(
-            f"{path} was taught to another model (sha256 {overlay.model_sha256[:12]}..., {model.path} has "
-            f"{model.sha256[:12]}...); vectors of one mean nothing to the other: teach it anew"
+            f"{path} was taught to another model (expected sha256 {model.sha256[:12]}... of {model.path}, got "
+            f"{overlay.model_sha256[:12]}...); vectors cannot be used with another model: teach the classes again"
         )
     with modelfile.about(model.path):
         size = EmbeddingOutputReader(model.card, model.engine.outputs).size
     if overlay.size != size:
-        raise BadInput(f"{path} is damaged: its vectors have {overlay.size} values, those of {model.path} {size}")
+        raise BadInput(f"{path} is damaged: expected vectors of {size} values for {model.path}, got {overlay.size}")
     return overlay
 
 
 def references(model: Model) -> Vectors:
-    """Vectors of other pictures that travel in the model file, (n, size); n may be 0. Raises BadModel."""
+    """Return the reference vectors of other images from the model file, (n, size); n may be 0. Raises BadModel."""
     files = modelfile.read(model.path, strict=False).files
     with modelfile.about(model.path):
         return EmbeddingOutputReader(model.card, model.engine.outputs).references(files)

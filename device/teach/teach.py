@@ -1,4 +1,4 @@
-"""``edgevision teach``: a new class from a few frames, and the care of what was taught before."""
+"""``edgevision teach``: teaches a new class from a few frames, and manages taught classes."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 FEW = 3
-"""Frames below which a class is hardly known (measured: docs/teach.md)."""
+"""Number of frames below which a class is unreliable (measured: docs/teach.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """How a class stands after a lesson."""
+    """State of a class after a lesson."""
 
     name: str | None
     """None: the background."""
     frames: int
-    """In this lesson."""
+    """Number of frames in this lesson."""
     total: int
-    """Of the class, with those from before."""
+    """Total number of frames of the class."""
     fit: Fit | None
-    """How well it can be told from other things; None of the background."""
+    """How well it is separated from other things; None for the background."""
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain JSON values."""
         fit = self.fit
         return {
             "name": self.name,
@@ -55,10 +55,10 @@ class Lesson:
 
 
 class Teacher:
-    """The overlay of one open model."""
+    """Manages the taught classes of one open model."""
 
     def __init__(self, model: Model, folder: Path) -> None:
-        """``folder``: for state. Raises BadModel where the model gives no embedding, BadInput for a damaged overlay."""
+        """``folder``: state folder. Raises BadModel if the model has no embedding, BadInput for a damaged file."""
         self.model = model
         self.path = taught_file(model.sha256, folder)
         self._references = references(model)
@@ -68,7 +68,7 @@ class Teacher:
     def teach(
         self, name: str | None, source: Source, count: int, every_s: float, anew: bool, step: Callable[[int], None]
     ) -> Lesson:
-        """Takes frames and saves what they are taught to; None: the background. Closes the source. Raises BadInput."""
+        """Take frames, add them to a class and save; ``name`` None: the background. Closes the source. Raises BadInput."""
         try:
             self._refuse_own(name)
         except BadInput:
@@ -76,35 +76,35 @@ class Teacher:
             raise
         taken = take(source, self.model, count, every_s, step)
         if not taken.vectors:
-            raise BadInput(f"nothing to learn from in {source.spec}: {_why_nothing(taken)}")
+            raise BadInput(f"no usable frames in {source.spec}: {_why_nothing(taken)}")
         vectors = np.stack(taken.vectors)
         known = self.overlay
         self._save(known.teach_background(vectors, anew) if name is None else known.teach(name, vectors, anew))
         return self._lesson(name, taken)
 
     def forget(self, name: str) -> None:
-        """Raises UnknownName."""
+        """Remove a class. Raises UnknownName."""
         known = list(self.overlay.names)
         if name not in known:
             said = f"; taught: {', '.join(known)}" if known else "; nothing is taught"
-            raise UnknownName(f"no class {name!r} was taught to {self.model.path}{nearest(name, known) or said}")
+            raise UnknownName(f"unknown class {name!r} of {self.model.path}{nearest(name, known) or said}")
         self._save(self.overlay.forget(name))
 
     def export(self, path: Path, overwrite: bool) -> None:
-        """Writes a copy of the overlay. Raises BadInput where nothing is taught, OutputExists, CannotWrite."""
+        """Write a copy of the taught classes. Raises BadInput if nothing is taught, OutputExists, CannotWrite."""
         if not self.overlay.classes:
-            raise BadInput(f"nothing was taught to {self.model.path} yet")
+            raise BadInput(f"no classes to export: nothing was taught to {self.model.path} yet")
         require_absent(path, overwrite)
         self.overlay.save(path)
 
     def take_over(self, path: Path) -> tuple[str, ...]:
-        """Replaces the overlay by one that was exported; its names. Raises MissingFile, BadInput."""
+        """Replace the taught classes by an exported file; return their names. Raises MissingFile, BadInput."""
         overlay = load_for(self.model, path)
         self._save(overlay)
         return overlay.names
 
     def fits(self) -> dict[str, Fit]:
-        """How well each taught class can be told from other things."""
+        """Return how well each taught class is separated from other things."""
         imprints = self.overlay.imprints(self._references)
         return {} if imprints is None else dict(zip(self.overlay.names, imprints.fits, strict=True))
 
@@ -116,28 +116,28 @@ class Teacher:
         if name is None:
             return
         if checked_name(name) in self.model.card.labels:
-            raise BadInput(f"{name!r} is a class that {self.model.path} has itself; choose another name")
+            raise BadInput(f"{name!r} is already a class of {self.model.path}; choose another name")
 
     def _lesson(self, name: str | None, taken: Taken) -> Lesson:
         notes = list(taken.unreadable[:3])
         if taken.blank:
-            notes.append(f"{taken.blank} frames left out: nearly one colour all over")
+            notes.append(f"{taken.blank} frames left out: nearly uniform in color")
         if name is None:
             background = self.overlay.background
             return Lesson(None, len(taken.vectors), 0 if background is None else len(background), None, tuple(notes))
         (known,) = (one for one in self.overlay.classes if one.name == name)
         total, fit = len(known.vectors), self.fits()[name]
         if total < FEW:
-            notes.append(f"{total} is few: with 10 frames from different sides it will be known far better")
+            notes.append(f"only {total} frames: recognition improves much with 10 frames from different sides")
         if not fit.separable:
             notes.append(
-                f"{name!r} looks much like other things (similarity {fit.typical:.2f}, theirs {fit.rival:.2f}): hold it "
-                "closer, from several sides"
+                f"{name!r} looks much like other things (similarity {fit.typical:.2f}, theirs {fit.rival:.2f}): show it closer, "
+                "from several sides"
             )
         return Lesson(name, len(taken.vectors), total, fit, tuple(notes))
 
 
 def _why_nothing(taken: Taken) -> str:
     if taken.unreadable:
-        return f"{len(taken.unreadable)} pictures cannot be read, the first: {taken.unreadable[0]}"
-    return f"{taken.blank} frames are nearly one colour all over" if taken.blank else "it gave no frames"
+        return f"{len(taken.unreadable)} unreadable images, first: {taken.unreadable[0]}"
+    return f"{taken.blank} frames are nearly uniform in color" if taken.blank else "it has no frames"

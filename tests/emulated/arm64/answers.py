@@ -1,4 +1,4 @@
-"""Prints the scores that models give pictures: python answers.py PICTURES MODEL..."""
+"""Prints the scores of models for images: python answers.py IMAGES MODEL..."""
 
 from __future__ import annotations
 

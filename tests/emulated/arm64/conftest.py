@@ -1,4 +1,4 @@
-"""The userland in each of its sets of packages, and what the tests look at in it."""
+"""The userland with each of its package sets, and the files that the tests use in it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test runs once in each set."""
+    """Run each test once per package set."""
     if "userland" in metafunc.fixturenames:
         metafunc.parametrize("userland", os.environ["EMULATED_SETS"].split(), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def userland(request: pytest.FixtureRequest) -> Userland:
-    """As ``python -m tools.emulation arm64`` made it."""
+    """The userland created by ``python -m tools.emulation arm64``."""
     before = tuple(os.environ["EMULATED_COMMAND"].split("\n"))
     return Userland(Path(os.environ["EMULATED_ROOT"]), before, request.param)
 
 
 @pytest.fixture(scope="session")
 def place() -> Path:
-    """A folder that host and root share, with a model, labelled photos and a film in it."""
+    """A folder shared by host and root, with a model, labelled photos and a video."""
     place = Path(os.environ["EMULATED_ROOT"]) / "tmp" / "place"
     place.mkdir(exist_ok=True)
     shutil.copy2(REPO / "edgevision" / "ready" / "everyday.tflite", place / "model.tflite")

@@ -1,4 +1,4 @@
-"""Prints the sha256 of what ``prepare`` makes of drawn pictures, by many rules: python prepared_digests.py"""
+"""Prints the SHA-256 of ``prepare`` results for drawn images and many preprocessings: python prepared_digests.py"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevision.rule import Rule
 from edgevision.tensors import TensorSpec
 
 FRAMES = ((1280, 720), (1920, 1080), (641, 479), (333, 517), (224, 224), (97, 31), (3, 5))
-"""Width and height in pixels; odd ones, and smaller than the model's input."""
+"""Width and height in pixels, including odd ones and ones smaller than the model's input."""
 INPUTS = ((224, 224), (96, 128), (129, 65))
 FITS = (
     {"resize": "stretch"},
@@ -30,12 +30,12 @@ NUMBERS = (
     ("int8", 0.0186584, -14, (127.5,), (127.5,)),
     ("float32", 0.0, 0, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 )
-"""Type, scale and zero point of the input, mean and std of the rule."""
+"""Type, scale and zero point of the input; mean and std of the preprocessing."""
 
 
 @lru_cache(1)
 def picture(width: int, height: int) -> np.ndarray:
-    """Edges, ramps and noise, made of integers alone: the same everywhere."""
+    """Draw edges, ramps and noise with integers only, so that the result is the same everywhere."""
     x = np.arange(width, dtype=np.uint64)[None, :, None]
     y = np.arange(height, dtype=np.uint64)[:, None, None]
     channel = np.arange(3, dtype=np.uint64)[None, None, :]
@@ -46,7 +46,7 @@ def picture(width: int, height: int) -> np.ndarray:
 
 
 def digests() -> Iterator[tuple[str, str]]:
-    """Name of the case, sha256 of the tensor."""
+    """Yield the name of each case and the SHA-256 of its tensor."""
     for frame, size, fit, number in itertools.product(FRAMES, INPUTS, FITS, NUMBERS):
         dtype, scale, zero, mean, std = number
         rule = Rule(*size, mean=mean, std=std, **fit)

@@ -1,4 +1,4 @@
-"""A benchmark in the arm64 userland: it works, and says that this is no board."""
+"""A benchmark in the arm64 userland: it works, and reports that the machine is emulated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from .userland import Userland
 
 
-def test_a_benchmark_says_that_the_machine_is_emulated(userland: Userland, place: Path) -> None:
+def test_benchmark_reports_that_the_machine_is_emulated(userland: Userland, place: Path) -> None:
     runs = place / f"runs-{userland.name}"
     code = (
         "import sys\nfrom edgevision.cli import main\n"

@@ -1,4 +1,4 @@
-"""A bundle for Raspberry Pi OS Bookworm, with its real libraries, installed in the userland; the loop runs from it."""
+"""Installs a bundle for Raspberry Pi OS Bookworm, with its real libraries, in the userland and runs the loop from it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .userland import Userland
 
 @pytest.fixture
 def bare() -> Userland:
-    """The userland with none of the sets of packages: a bundle brings all it needs."""
+    """The userland without any package set: a bundle contains all it needs."""
     return Userland(Path(os.environ["EMULATED_ROOT"]), tuple(os.environ["EMULATED_COMMAND"].split("\n")), "none")
 
 
 @pytest.fixture
 def folder(bare: Userland) -> Iterator[Path]:
-    """Shared by host and root; gone afterwards."""
+    """A temporary folder shared by host and root."""
     folder = bare.folder / "bundle"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -33,7 +33,7 @@ def folder(bare: Userland) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_a_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: Path) -> None:
+def test_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: Path) -> None:
     bundle = folder / "everyday.tar.xz"
     make = [sys.executable, "-m", "edgevision", "bundle", ready.path(), "--camera", "test:", "-o", bundle]
     subprocess.run(make, check=True, capture_output=True)
@@ -42,7 +42,7 @@ def test_a_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder:
     options = ("--root", f"{inside}/root", "--status", f"{inside}/status.json")
     bare.run(f"{inside}/install.pyz", f"{inside}/everyday.tar.xz", *options)
     assert json.loads((folder / "status.json").read_text())["state"] == "ok"
-    # In the root itself: the link and the environment's Python are right only there.
+    # In the root itself: the symlink and the environment's Python are only valid there.
     release = f"{inside}/root/opt/edgevision/current"
     python = f"{release}/venv/bin/python"
     command = [python, "-I", "-m", "edgevision", "run", "--config", f"{release}/run.toml", "--limit", "3", "--json"]

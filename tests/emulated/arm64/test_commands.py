@@ -1,4 +1,4 @@
-"""The commands that a device gets work in the arm64 userland: run, evaluate, inspect, cameras, doctor."""
+"""The device commands work in the arm64 userland: run, evaluate, inspect, cameras, doctor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .userland import Userland
 
 
 def _model(place: Path, userland: Userland) -> str:
-    """The tiny model with a card, written by the userland's own edgevision."""
+    """Return the tiny model with a model card, written by the userland's own edgevision."""
     path = place / f"colours-{userland.name}.tflite"
     if not path.exists():
         card = ("card", userland.inside(place / "bare.tflite"), "--resize", "stretch", "--labels")
@@ -25,7 +25,7 @@ def test_run_on_a_folder(userland: Userland, place: Path) -> None:
     assert {frame["labels"][0]["name"] for frame in frames} == {"green"}
 
 
-def test_run_on_a_film_with_a_summary(userland: Userland, place: Path) -> None:
+def test_run_on_a_video_with_a_summary(userland: Userland, place: Path) -> None:
     summary = place / f"summary-{userland.name}.json"
     film = userland.inside(place / "film.avi")
     command = ("run", _model(place, userland), "--source", film, "--json", "--summary", userland.inside(summary))
@@ -47,22 +47,22 @@ def test_evaluate(userland: Userland, place: Path) -> None:
     assert (said["accuracy"]["correct"], said["accuracy"]["total"]) == (12, 12)
 
 
-def test_inspect_says_that_it_runs_here(userland: Userland, place: Path) -> None:
+def test_inspect_reports_that_the_model_runs_here(userland: Userland, place: Path) -> None:
     said = userland.json("inspect", _model(place, userland))
     assert said["runs_here"]["ok"], said["runs_here"]
 
 
-def test_cameras_where_there_is_none(userland: Userland) -> None:
+def test_cameras_without_a_camera(userland: Userland) -> None:
     done = userland.edgevision("cameras", "--json")
     assert json.loads(done.stdout)["schema"].startswith("edgevision.cameras/")
 
 
-def test_a_fault_is_one_line(userland: Userland) -> None:
+def test_error_is_one_line(userland: Userland) -> None:
     done = userland.edgevision("run", "/nowhere.tflite", "--camera", "test:", code=1)
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_doctor_sees_the_machine(userland: Userland) -> None:
+def test_doctor_recognizes_the_machine(userland: Userland) -> None:
     said = {check["name"]: check for check in json.loads(userland.edgevision("doctor", "--json").stdout)["checks"]}
     assert "arm" in said["board"]["found"].lower() or "aarch64" in said["board"]["found"]
     wanted = "tflite-runtime" if userland.name == "tflite-runtime" else "LiteRT"

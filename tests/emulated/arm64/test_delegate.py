@@ -1,4 +1,4 @@
-"""The Edge TPU's way on arm64: the fake of libedgetpu, built for it, claims and runs the compiled operator."""
+"""The Edge TPU path on arm64: a fake libedgetpu built for it claims and runs the compiled operator."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ except EngineError as error:
 """
 
 
-def test_a_delegate_runs_the_compiled_operator(userland: Userland) -> None:
+def test_delegate_runs_the_compiled_operator(userland: Userland) -> None:
     if shutil.which(COMPILER) is None:
         pytest.skip(
             f"no {COMPILER} to build the fake of libedgetpu: apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross"

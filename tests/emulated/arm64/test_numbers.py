@@ -1,4 +1,4 @@
-"""arm64 computes what x86 computes: the same tensors to the byte, the same answers, scores within the stated tolerance."""
+"""arm64 computes the same as x86: identical tensors, the same top answers, scores within the stated tolerance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REAL = (
     ("mobilenet_v1_0.25_224_quant_with_metadata.tflite", 0.12),
     ("mobilenet_v1_0.25_224_float_with_metadata.tflite", 0.01),
 )
-"""Models with standard metadata, and how far a score may be off: kernels round int8 differently, float hardly at all."""
+"""Models with standard metadata, and their score tolerance: kernels round int8 differently, float hardly at all."""
 
 
 @lru_cache
@@ -31,16 +31,16 @@ def _on_host(*command: str) -> str:
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True, timeout=600).stdout
 
 
-def test_prepared_tensors_are_equal_to_the_byte(userland: Userland) -> None:
+def test_prepared_tensors_are_identical(userland: Userland) -> None:
     expected = json.loads(_on_host(str(HERE / "prepared_digests.py")))
     found = json.loads(userland.run(f"{INSIDE}/prepared_digests.py").stdout)
     assert len(expected) == 252
-    assert len(set(expected.values())) > 200, "the cases must differ, else they prove nothing"
+    assert len(set(expected.values())) > 200, "the cases must differ to be meaningful"
     different = [case for case in expected if expected[case] != found[case]]
     assert not different, f"{len(different)} of {len(expected)} differ: {different[:5]}"
 
 
-def test_answers_are_those_of_the_host(userland: Userland, place: Path) -> None:
+def test_predictions_match_the_host(userland: Userland, place: Path) -> None:
     model = place / "model.tflite"
     test = modelfile.read(model).card.selftest
     assert test is not None
@@ -51,7 +51,7 @@ def test_answers_are_those_of_the_host(userland: Userland, place: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "tolerance"), REAL)
-def test_answers_of_real_networks_on_photos(
+def test_predictions_of_real_networks_on_photos_match_the_host(
     userland: Userland, place: Path, shared: Path, name: str, tolerance: float
 ) -> None:
     photos = place / "real"
@@ -64,13 +64,13 @@ def test_answers_of_real_networks_on_photos(
     assert _compare(expected, found, tolerance) >= 2
 
 
-def test_the_model_passes_its_self_test(userland: Userland, place: Path) -> None:
+def test_model_passes_its_self_test(userland: Userland, place: Path) -> None:
     said = userland.json("doctor", userland.inside(place / "model.tflite"))
     check = next(check for check in said["checks"] if check["name"] == "self-test")
     assert check["ok"], check
 
 
-def test_a_model_that_computes_something_else_fails_its_self_test(userland: Userland, place: Path) -> None:
+def test_model_with_other_results_fails_its_self_test(userland: Userland, place: Path) -> None:
     sick = place / "sick.tflite"
     whole = modelfile.read(place / "model.tflite")
     assert whole.card.selftest is not None
@@ -80,7 +80,7 @@ def test_a_model_that_computes_something_else_fails_its_self_test(userland: User
 
 
 def _write_with_other_answers(path: Path, whole: Any) -> None:
-    """The same file, whose card expects another top answer of each picture."""
+    """Write the same file with a model card that expects another top answer for each image."""
     from dataclasses import replace
 
     card = whole.card
@@ -91,7 +91,7 @@ def _write_with_other_answers(path: Path, whole: Any) -> None:
 
 
 def _compare(expected: Any, found: Any, tolerance: float) -> int:
-    """How many pictures had a top answer that leads by more than kernels may move it; all scores are held together."""
+    """Compare all scores; return how many images had a top answer that leads by more than kernels may change it."""
     clear = 0
     for model, pictures in expected.items():
         assert pictures.keys() == found[model].keys()
@@ -102,5 +102,5 @@ def _compare(expected: Any, found: Any, tolerance: float) -> int:
             first, second = np.sort(host)[::-1][:2]
             if first - second > 2 * tolerance:
                 clear += 1
-                assert host.argmax() == device.argmax(), f"{model}, {picture}: another answer"
+                assert host.argmax() == device.argmax(), f"{model}, {picture}: another top answer"
     return clear

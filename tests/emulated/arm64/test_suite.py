@@ -1,4 +1,4 @@
-"""The project's own tests of what runs on a device, inside the userland."""
+"""The project's own tests of device code, run inside the userland."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from .userland import Userland
 
 REPO = Path(__file__).resolve().parents[3]
 FILES = ("preprocess", "pictures", "model")
-"""Tests that stand on the machine: its arithmetic, its decoders, its runtime. Quick under emulation.
+"""Tests that depend on the machine: its arithmetic, decoders and runtime. Fast under emulation.
 
-The runtime comes last: tflite-runtime, once loaded, makes its process round the smallest floats to zero, and then
-hypothesis refuses to draw floats.
+The runtime comes last: once loaded, tflite-runtime makes its process flush denormals to zero, and hypothesis then
+refuses to generate floats.
 """
 
 
-def test_the_tests_of_the_runtime_pass_here(userland: Userland) -> None:
+def test_device_tests_pass_in_the_userland(userland: Userland) -> None:
     files = [f"/repo/tests/test_{name}.py" for name in FILES]
     options = ("-q", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml", "--rootdir", "/repo")
     done = userland.run("-m", "pytest", *options, *files)

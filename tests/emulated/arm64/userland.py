@@ -1,4 +1,4 @@
-"""An arm64 userland with one set of packages: starts commands in it, and shares a folder with them."""
+"""An arm64 userland with one package set: runs commands in it and shares a folder with it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Userland:
 
     root: Path
     before: tuple[str, ...]
-    """What enters the root, before each command."""
+    """Command prefix that enters the root."""
     name: str
-    """Of the set: newest, bookworm, tflite-runtime."""
+    """Name of the package set: newest, bookworm, tflite-runtime."""
 
     @property
     def folder(self) -> Path:
-        """The root's /tmp, as the host sees it."""
+        """The root's /tmp, as seen by the host."""
         return self.root / "tmp"
 
     def inside(self, path: Path) -> str:
-        """A path below the root, as programs in it see it."""
+        """Return a path below the root as seen inside it."""
         return f"/{path.relative_to(self.root)}"
 
     def run(self, *arguments: str, code: int = 0, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
-        """Runs the root's Python with these arguments; the exit status must be ``code``."""
+        """Run the root's Python with these arguments and check its exit status."""
         environment = {
             "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ["PATH"],
             "HOME": "/tmp",
@@ -55,11 +55,11 @@ class Userland:
         return done
 
     def edgevision(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """The command line, as a user gives it."""
+        """Run the edgevision command line."""
         done = self.run("-m", "edgevision", *arguments, code=code)
         assert "Traceback" not in done.stderr
         return done
 
     def json(self, *arguments: str) -> Any:
-        """What a command says with --json."""
+        """Return the --json output of a command."""
         return json.loads(self.edgevision(*arguments, "--json").stdout)
