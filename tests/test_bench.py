@@ -1,4 +1,4 @@
-"""Benchmarks: what is measured and in which order, when it is enough, and when it must not be believed."""
+"""Tests of benchmarks: order of measurement, stopping rule, statistics and validity."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SOON = "--seconds=1"
 
 @dataclass
 class Time:
-    """A clock that only moves when somebody works."""
+    """A clock that advances only while a subject runs."""
 
     now_s: float = 0.0
 
@@ -46,7 +46,7 @@ class Time:
 
 @dataclass
 class Scripted:
-    """Takes as long as ``seconds`` says, by the time and by how often it was asked."""
+    """A subject whose runs take ``seconds(now, count)``."""
 
     id: str
     time: Time
@@ -69,7 +69,7 @@ class Scripted:
 
 
 def machine(tmp_path: Path, fake: FakeMachine = PI_4, **files: str) -> System:
-    """A Pi that computes for nobody else, with more files where they are given (dots for slashes)."""
+    """Return an idle Pi, with additional files in /proc."""
     more = {f"/proc/{name}": text for name, text in files.items()}
     quiet = {"/proc/stat": "cpu 0 0 0 0 0 0 0 0 0 0\n", "/proc/loadavg": "0.10 0.20 0.30 1/100 999\n"}
     return build(replace(fake, files={**quiet, **more}), tmp_path)
@@ -80,7 +80,7 @@ def session(system: System, *subjects: Scripted, plan: Plan = PLAN) -> Session:
     return Measuring(subjects, plan, Watcher(system), Energy(system), time.stopwatch).session()
 
 
-def test_a_distribution_holds_what_was_measured() -> None:
+def test_distribution_statistics() -> None:
     values = [float(v) for v in range(1, 101)] + [10_000.0]
     found = distribution(values, [49.0, 50.0, 51.0, 52.0, 53.0, 54.0])
     assert found is not None
@@ -92,7 +92,7 @@ def test_a_distribution_holds_what_was_measured() -> None:
     assert distribution([], []) is None
 
 
-def test_the_interval_of_a_median_keeps_its_promise() -> None:
+def test_median_interval_has_its_coverage() -> None:
     rng = random.Random(1)
     held = 0
     for _ in range(400):
@@ -104,7 +104,7 @@ def test_the_interval_of_a_median_keeps_its_promise() -> None:
     assert interval_width([2.0] * 9) == 0.0
 
 
-def test_ratios_are_found_again_and_repeat_with_their_seed() -> None:
+def test_ratios_are_correct_and_reproducible() -> None:
     rng = np.random.default_rng(3)
     drift = np.linspace(1, 3, 40)
     a, b = 2.0 * drift * rng.normal(1, 0.02, 40), drift * rng.normal(1, 0.02, 40)
@@ -117,13 +117,13 @@ def test_ratios_are_found_again_and_repeat_with_their_seed() -> None:
     assert loose.high - loose.low > found.high - found.low
 
 
-def test_steady_means_that_two_windows_agree() -> None:
+def test_steady_if_two_windows_agree() -> None:
     assert not is_steady([1.0] * 19)
     assert is_steady([9.0] * 5 + [1.0] * 20)
     assert not is_steady([2.0] * 10 + [1.0] * 10)
 
 
-def test_it_is_enough_when_every_median_is_known_well() -> None:
+def test_stopping_rule() -> None:
     plan = Plan(precision=0.05, least_blocks=12, least_s=10.0, most_s=100.0)
     sharp, vague = [1.0] * 12, [1.0, 2.0] * 6
     assert plan.enough([sharp, sharp], 20.0)
@@ -135,7 +135,7 @@ def test_it_is_enough_when_every_median_is_known_well() -> None:
     assert plan.runs(5.0) == plan.least_runs
 
 
-def test_each_block_goes_there_and_back_in_an_order_of_its_own(tmp_path: Path) -> None:
+def test_each_block_runs_a_random_order_and_its_reverse(tmp_path: Path) -> None:
     time, log = Time(), list[str]()
     names = "abcde"
     subjects = [Scripted(name, time, lambda *_: 0.01, ("predict",), log) for name in names]
@@ -145,8 +145,8 @@ def test_each_block_goes_there_and_back_in_an_order_of_its_own(tmp_path: Path) -
     assert len({tuple(block) for block in blocks}) > 1
 
 
-def test_what_drifts_hits_all_alike(tmp_path: Path) -> None:
-    """A machine that gets steadily slower: the same model twice is equal, and one twice as slow is twice as slow."""
+def test_drift_affects_all_equally(tmp_path: Path) -> None:
+    """On a machine that slows down steadily, ratios of equal and of half-as-fast models are still correct."""
     time = Time()
     slower: Callable[[float, int], float] = lambda now, _: 0.001 * (1 + now / 20)  # noqa: E731
     twice: Callable[[float, int], float] = lambda now, _: 0.002 * (1 + now / 20)  # noqa: E731
@@ -160,7 +160,7 @@ def test_what_drifts_hits_all_alike(tmp_path: Path) -> None:
     assert differs(of_itself(found.measured["a"].samples["predict"], 0), "predict") is None
 
 
-def test_noise_is_equal_to_itself_and_a_bias_is_not(tmp_path: Path) -> None:
+def test_noise_is_repeatable_and_bias_is_not(tmp_path: Path) -> None:
     rng = random.Random(7)
     noisy = Scripted("noisy", Time(), lambda *_: 0.01 * rng.lognormvariate(0, 0.2))
     found = session(machine(tmp_path), noisy)
@@ -171,10 +171,10 @@ def test_noise_is_equal_to_itself_and_a_bias_is_not(tmp_path: Path) -> None:
     samples.medians_ms = [10.0 if n % 4 in (1, 2) else 12.0 for n in range(len(samples.medians_ms))]
     reason = differs(of_itself(samples, 0, among=20), "predict")
     assert reason is not None
-    assert "differs from itself" in reason
+    assert "not repeatable" in reason
 
 
-def test_warm_up_is_no_part_of_the_figures(tmp_path: Path) -> None:
+def test_warm_up_is_excluded(tmp_path: Path) -> None:
     subject = Scripted("cold", Time(), lambda _, count: 0.1 if count <= 5 else 0.01, ("predict",))
     measured = session(machine(tmp_path), subject).measured["cold"]
     assert measured.warmup_runs >= 20
@@ -185,12 +185,12 @@ def test_warm_up_is_no_part_of_the_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bits", "when"),
     [
-        ([0x4] * 3 + [0] * 500, "before it began"),  # slowed down before, and no more
+        ([0x4] * 3 + [0] * 500, "before the measurement"),  # throttled before, not during
         ([0] * 6 + [0x50005] + [0x50000] * 500, "from"),
-        ([0] * 6 + [0x40000] * 500, "from"),  # for a moment between two looks
+        ([0] * 6 + [0x40000] * 500, "from"),  # for a moment between two readings
     ],
 )
-def test_throttling_before_and_during_a_run_makes_it_invalid(tmp_path: Path, bits: list[int], when: str) -> None:
+def test_throttling_before_or_during_is_invalid(tmp_path: Path, bits: list[int], when: str) -> None:
     answers = iter(bits)
     system = replace(machine(tmp_path), throttled=lambda: next(answers))
     found = session(system, Scripted("a", Time(), lambda *_: 0.01))
@@ -199,7 +199,7 @@ def test_throttling_before_and_during_a_run_makes_it_invalid(tmp_path: Path, bit
     assert when in reason
 
 
-def test_throttling_at_the_end_makes_it_invalid(tmp_path: Path) -> None:
+def test_throttling_at_the_end_is_invalid(tmp_path: Path) -> None:
     subject = Scripted("a", Time(), lambda *_: 0.01)
     end_s = 3.0
     system = replace(machine(tmp_path), throttled=lambda: 0x8 if subject.time.now_s > end_s else 0)
@@ -208,17 +208,17 @@ def test_throttling_at_the_end_makes_it_invalid(tmp_path: Path) -> None:
     assert "soft temperature limit" in reason
 
 
-def test_throttling_of_last_week_does_not_matter(tmp_path: Path) -> None:
+def test_old_throttling_is_ignored(tmp_path: Path) -> None:
     system = replace(machine(tmp_path), throttled=lambda: 0x50000)
     assert of_machine(session(system, Scripted("a", Time(), lambda *_: 0.01)), 1, 4) == []
 
 
-def test_swapping_and_others_that_compute_make_it_invalid(tmp_path: Path) -> None:
+def test_swapping_and_busy_programs_are_invalid(tmp_path: Path) -> None:
     system = machine(tmp_path, vmstat="pswpin 0\npswpout 0\n", stat="cpu 0 0 0 0 0 0 0 0\n")
     subject = Scripted("a", Time(), lambda *_: 0.01)
 
     def work(now: float, count: int) -> float:
-        """All four cores are busy, and pages move."""
+        """Keep all four cores busy and swap pages."""
         (tmp_path / "proc/vmstat").write_text(f"pswpin {count}\npswpout {count}\n")
         (tmp_path / "proc/stat").write_text(f"cpu {int(400 * (now + 0.01))} 0 0 0 0 0 0 0\n")
         return 0.01
@@ -228,10 +228,10 @@ def test_swapping_and_others_that_compute_make_it_invalid(tmp_path: Path) -> Non
     swapping, busy = of_machine(found, 2, 4)
     assert swapping.startswith("swapping")
     assert "3.0 of 4 cores" in busy
-    assert of_machine(found, 1, 4) == [swapping], "one thread has a core to itself"
+    assert of_machine(found, 1, 4) == [swapping], "one core is left for one thread"
 
 
-def test_nothing_is_held_against_a_machine_that_tells_nothing(tmp_path: Path) -> None:
+def test_machine_that_reports_nothing_is_valid(tmp_path: Path) -> None:
     system = replace(machine(tmp_path), throttled=lambda: None)
     for name in ("proc/stat", "proc/loadavg", "sys/class/thermal/thermal_zone0/temp"):
         (tmp_path / name).unlink()
@@ -241,7 +241,7 @@ def test_nothing_is_held_against_a_machine_that_tells_nothing(tmp_path: Path) ->
     assert [state[name] for name in ("temperature_c", "frequency_mhz", "throttled", "load")] == [None] * 4
 
 
-def test_state_is_read_from_sys(tmp_path: Path) -> None:
+def test_machine_state_is_read_from_sys(tmp_path: Path) -> None:
     system = machine(tmp_path)
     for core, khz in enumerate((600_000, 1_800_000)):
         folder = tmp_path / f"sys/devices/system/cpu/cpu{core}/cpufreq"
@@ -251,7 +251,7 @@ def test_state_is_read_from_sys(tmp_path: Path) -> None:
     assert (state.frequency_mhz, state.temperature_c, state.load, state.throttled) == (1800.0, 48.2, 0.1, ())
 
 
-def test_the_machine_is_described(tmp_path: Path) -> None:
+def test_machine_description(tmp_path: Path) -> None:
     cpuinfo = "".join(f"processor\t: {n}\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n\n" for n in range(4))
     fake = replace(PI_4, memory_kb=4_000_000)
     system = machine(tmp_path, fake, cpuinfo=cpuinfo)
@@ -265,7 +265,7 @@ def test_the_machine_is_described(tmp_path: Path) -> None:
     assert small.arch == "aarch64, 32-bit system"
 
 
-def test_an_emulated_machine_says_so(tmp_path: Path) -> None:
+def test_emulated_machine_is_detected(tmp_path: Path) -> None:
     x86 = machine(tmp_path / "user", cpuinfo="processor\t: 0\nvendor_id\t: GenuineIntel\n")
     assert "qemu on an x86 machine" in str(emulated(x86))
     whole = machine(tmp_path / "whole", replace(PI_4, board="linux,dummy-virt"))
@@ -273,7 +273,7 @@ def test_an_emulated_machine_says_so(tmp_path: Path) -> None:
     assert describe(x86, {}, []).name.endswith("emulated")
 
 
-def test_energy_is_told_where_the_board_can(tmp_path: Path) -> None:
+def test_energy_is_measured_if_the_board_reports_it(tmp_path: Path) -> None:
     silent = machine(tmp_path / "pi4")
     assert used_j(Energy(silent).read(), Energy(silent).read(), 1.0) is None
 
@@ -292,7 +292,7 @@ def test_energy_is_told_where_the_board_can(tmp_path: Path) -> None:
         file.write_text(text)
         readings.append(Energy(counter).read())
     assert used_j(readings[0], readings[1], 9.0) == pytest.approx(2.5)
-    assert used_j(readings[1], readings[2], 9.0) is None, "the counter began anew"
+    assert used_j(readings[1], readings[2], 9.0) is None, "the counter was reset"
 
 
 def run(*arguments: str) -> int:
@@ -301,7 +301,7 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_the_command_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = str(ready.path())
     code = run(model, model, "--threads", "1", SOON, "--source", "test:@fast", "--runs", str(tmp_path), "--json")
     out = json.loads(capsys.readouterr().out)
@@ -323,10 +323,10 @@ def test_the_command_measures_and_writes(tmp_path: Path, capsys: pytest.CaptureF
     assert (record["exit_code"], record["outputs"]) == (code, ["bench.json", "bench.html"])
     page = Page((tmp_path / "bench-1/bench.html").read_text())
     assert page.open == []
-    assert {"Times", "Distribution", "Over time", "Where the time goes", "The machine"} <= set(page.headlines)
+    assert {"Latency", "Distribution", "Over time", "Where the time goes", "Machine"} <= set(page.headlines)
 
 
-def test_accuracy_stands_beside_the_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_accuracy_is_reported_with_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = open_model(ready.path()).card.labels[:2]
     translation = tmp_path / "names.csv"
     translation.write_text(f"name,label\nthe second,{second}\n")
@@ -341,13 +341,13 @@ def test_accuracy_stands_beside_the_times(tmp_path: Path, capsys: pytest.Capture
     assert found["accuracy"]["total"] == 6
     assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
     page = Page((tmp_path / "bench-1/bench.html").read_text())
-    assert "Accuracy and speed" in page.headlines
+    assert "Accuracy and latency" in page.headlines
     assert run(str(ready.path()), "--accuracy", str(tmp_path / "absent"), "--runs", str(tmp_path)) == 1
     assert not (tmp_path / "bench-2").exists()
 
 
 class Page(HTMLParser):
-    """A page that was read to its end."""
+    """A parsed HTML page: unclosed tags and headlines."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -361,7 +361,7 @@ class Page(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
-        """Closed at once."""
+        """Ignore self-closing tags."""
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -379,12 +379,12 @@ class Page(HTMLParser):
         (("MODEL", "--threads", "0"), 2, "expected numbers from 1 to 256"),
         (("MODEL", "--engine", "cpo"), 2, "did you mean 'cpu'?"),
         (("MODEL", "--source", "absent.mp4"), 1, "no such file or folder: absent.mp4"),
-        (("MODEL", "--source", "-"), 1, "standard input only once"),
-        (("MODEL", "--label-map", "PICTURE"), 1, "give that, too"),
-        (("MODEL", "--source", "PICTURE"), 1, "ends too early: frames recognised: 1"),
+        (("MODEL", "--source", "-"), 1, "--source cannot be standard input"),
+        (("MODEL", "--label-map", "PICTURE"), 1, "--label-map needs --accuracy"),
+        (("MODEL", "--source", "PICTURE"), 1, "is too short: got 1 frames"),
     ],
 )
-def test_what_cannot_be_measured_is_one_line(
+def test_invalid_requests_fail_with_one_line(
     arguments: tuple[str, ...], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "one.png"
@@ -397,7 +397,7 @@ def test_what_cannot_be_measured_is_one_line(
     assert said in lines[0]
 
 
-def test_medians_of_blocks_are_those_of_their_visits(tmp_path: Path) -> None:
+def test_block_medians_are_the_mean_of_both_visits(tmp_path: Path) -> None:
     found = session(machine(tmp_path), Scripted("a", Time(), lambda _, count: 0.01 + 0.001 * (count % 5)))
     samples = found.measured["a"].samples["predict"]
     assert len(samples.visits_ms) == 2 * found.blocks

@@ -1,4 +1,4 @@
-"""Comparing benchmarks: ratios, tables for people and READMEs, and files that are none."""
+"""Tests of ``bench compare``: ratios, tables, pages and invalid files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
-def test_ratios_are_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ratios_are_relative_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = file(tmp_path / "a.json", result("v1", 10.0, drift=0.02), result("v2", 20.0, drift=0.02))
     other = file(tmp_path / "b.json", result("v1", 5.0), machine={"board": "Raspberry Pi 5"})
     assert run(one, other, "--json", "--runs", tmp_path / "runs") == 0
@@ -32,13 +32,13 @@ def test_ratios_are_to_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (found["schema"], found["against"]) == ("edgevision.bench_comparison/1", "v1")
     ratios = [row["ratio"] for row in found["rows"]]
     assert ratios[0]["value"] == 1.0
-    assert (ratios[1]["low"], ratios[1]["high"]) == (pytest.approx(2.0), pytest.approx(2.0)), "in pairs: drift cancels"
+    assert (ratios[1]["low"], ratios[1]["high"]) == (pytest.approx(2.0), pytest.approx(2.0)), "paired, so drift cancels"
     assert ratios[2]["low"] < ratios[2]["value"] < ratios[2]["high"] < 0.5
     page = (tmp_path / "runs/bench-1/compare.html").read_text()
     assert "Raspberry Pi 5" in page
 
 
-def test_a_table_for_a_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_markdown_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = file(tmp_path / "a.json", result("v|1", 10.0, 0.87), result("v2", 20.0, 0.9))
     assert run(one, "--markdown") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -50,7 +50,7 @@ def test_a_table_for_a_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_table_for_people_says_what_is_not_valid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_terminal_table_marks_invalid_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = result("v2", 20.0) | {"valid": False, "invalid": ["throttled: <b>hot</b>"]}
     assert run(file(tmp_path / "a.json", result("v1", 10.0), bad), "--runs", tmp_path) == 0
     out = capsys.readouterr().out
@@ -68,11 +68,11 @@ def test_a_table_for_people_says_what_is_not_valid(tmp_path: Path, capsys: pytes
         ('{"schema": "edgevision.run/1"}', "expected schema 'edgevision.bench/1', got 'edgevision.run/1'"),
         ('{"schema": "edgevision.bench/2"}', "this edgevision reads 'edgevision.bench/1'"),
         ('{"schema": "edgevision.bench/1", "machine": {}, "results": [{"id": "a"}]}', "damaged"),
-        ('{"schema": "edgevision.bench/1", "machine": {}, "results": []}', "holds no results"),
+        ('{"schema": "edgevision.bench/1", "machine": {}, "results": []}', "contains no results"),
         (None, "no such benchmark"),
     ],
 )
-def test_what_is_no_benchmark_is_one_line(
+def test_invalid_files_fail_with_one_line(
     text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "bench.json"
@@ -84,7 +84,7 @@ def test_what_is_no_benchmark_is_one_line(
     assert said in lines[0]
 
 
-def test_a_later_minor_version_and_unknown_keys_are_read(tmp_path: Path) -> None:
+def test_newer_minor_version_and_unknown_keys_are_accepted(tmp_path: Path) -> None:
     path = file(tmp_path / "a.json", result("v1", 1.0) | {"news": 1}, schema="edgevision.bench/1.4")
     assert read(path).results[0]["id"] == "v1"
 
@@ -100,7 +100,7 @@ _VALUES = st.recursive(
                          "memory_mb", "cold_start_ms", "valid", "invalid"]),
     value=_VALUES,
 )  # fmt: skip
-def test_damaged_results_are_refused_or_shown(
+def test_damaged_results_are_rejected_or_shown(
     key: str, value: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
@@ -114,7 +114,7 @@ def test_damaged_results_are_refused_or_shown(
     write_page(found, folder / "page.html")
 
 
-def test_the_front_is_what_nothing_beats() -> None:
+def test_pareto_front() -> None:
     fast, slow, best, worse = (
         Point("fast", 1, 0.7),
         Point("slow", 4, 0.7),

@@ -1,4 +1,4 @@
-"""The profile: cut models compute what the whole would have, and times of operators are found again."""
+"""Tests of ``--profile``: truncated models are correct, and operator times are recovered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRAPH = FILE.graph()
 
 
 @pytest.mark.parametrize("count", [1, 2, len(GRAPH.operators) // 2, len(GRAPH.operators) - 1, len(GRAPH.operators)])
-def test_a_cut_model_ends_where_it_should(count: int) -> None:
+def test_truncated_model_ends_after_its_last_operator(count: int) -> None:
     part = cut(FILE.flatbuffer, GRAPH, count)
     graph = read_graph(part)
     assert graph.operators == GRAPH.operators[:count]
@@ -42,7 +42,7 @@ def test_a_cut_model_ends_where_it_should(count: int) -> None:
     assert [output.shape for output in outputs] == shapes
 
 
-def test_the_last_cut_answers_as_the_whole_model() -> None:
+def test_longest_truncated_model_equals_the_whole_model() -> None:
     tensor = np.random.default_rng(0).integers(0, 256, GRAPH.input_specs[0].shape, np.uint8)
     whole = open_interpreter(FILE.flatbuffer, 1).infer(tensor)
     last = open_interpreter(cut(FILE.flatbuffer, GRAPH, len(GRAPH.operators)), 1).infer(tensor)
@@ -50,14 +50,14 @@ def test_the_last_cut_answers_as_the_whole_model() -> None:
 
 
 @pytest.mark.parametrize("count", [0, len(GRAPH.operators) + 1])
-def test_there_is_nothing_to_cut_elsewhere(count: int) -> None:
+def test_truncation_outside_the_graph_is_rejected(count: int) -> None:
     with pytest.raises(BadModel, match="cannot be cut"):
         cut(FILE.flatbuffer, GRAPH, count)
 
 
 @dataclass
 class Timed:
-    """A part whose last operator decides how long it takes."""
+    """A truncated model whose length determines its run time."""
 
     now: list[float]
     seconds: float
@@ -69,10 +69,10 @@ class Timed:
         self.now[0] += self.seconds
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
-def test_times_of_operators_are_found_again() -> None:
+def test_operator_times_are_recovered() -> None:
     costs = [0.001 * (1 + number % 7) for number in range(len(GRAPH.operators))]
     now = [0.0]
 
@@ -87,7 +87,7 @@ def test_times_of_operators_are_found_again() -> None:
     assert found.operators[3].name == GRAPH.operators[3].name
 
 
-def test_where_operators_run_is_told_by_what_the_parts_read_and_write() -> None:
+def test_delegated_operators_are_found_from_tensors() -> None:
     count = len(GRAPH.operators)
     first, last = GRAPH.operators[4], GRAPH.operators[10]
     reads = frozenset(n for n in range(len(GRAPH.tensors)) if GRAPH.tensors[n].parameter_bytes) | {first.outputs[0]}
@@ -101,7 +101,7 @@ def test_where_operators_run_is_told_by_what_the_parts_read_and_write() -> None:
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30))
-def test_fitted_times_never_fall_and_keep_their_mean(values: list[float]) -> None:
+def test_fitted_times_never_decrease_and_keep_their_sum(values: list[float]) -> None:
     found = rising(values)
     assert all(a <= b + 1e-9 for a, b in pairwise(found))
     assert sum(found) == pytest.approx(sum(values))
@@ -109,19 +109,19 @@ def test_fitted_times_never_fall_and_keep_their_mean(values: list[float]) -> Non
         assert found == pytest.approx(values)
 
 
-def test_the_command_shows_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_shows_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench", str(ready.path()), "--profile", "--seconds", "1", "--threads", "1", "--runs", str(tmp_path)])
     out = capsys.readouterr().out
-    assert "Estimated from the model cut after each operator" in out.replace("\n", " ").replace("  ", " ")
+    assert "Estimated by truncating the model after each operator" in out.replace("\n", " ").replace("  ", " ")
     (result,) = json.loads((tmp_path / "bench-1/bench.json").read_text())["results"]
     found = result["profile"]
     assert found["estimate"] is True
     assert [one["name"] for one in found["operators"]] == [one.name for one in GRAPH.operators]
-    assert found["operators"][0]["runs_in"] in ("not run", "unknown")  # it flips a bit of each byte
+    assert found["operators"][0]["runs_in"] in ("not run", "unknown")  # it only flips one bit of each byte
     assert {one["runs_in"] for one in found["operators"][1:]} <= {"XNNPACK", "built-in", "unknown"}
     assert "Operators of everyday cpu 1T" in (tmp_path / "bench-1/bench.html").read_text()
     with pytest.raises(SystemExit) as ended:
         main(["bench", str(ready.path()), "--profile", "--engine", "edgetpu"])
     assert ended.value.code == 1
-    assert "only the CPU runs those" in capsys.readouterr().err
+    assert "works on the CPU only" in capsys.readouterr().err

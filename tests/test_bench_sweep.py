@@ -1,4 +1,4 @@
-"""Choosing a network before training: models with random weights, and the largest that fits a budget."""
+"""Tests of ``bench sweep`` (models with random weights) and of ``train --fit-budget``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def board(tmp_path: Path) -> Path:
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(("budget", "alpha", "size"), [("30ms", 0.5, 160), ("0.1s", 1.0, 224), ("5.1 ms", 0.35, 96)])
-def test_the_largest_that_fits_is_proposed(board: Path, budget: str, alpha: float, size: int) -> None:
+def test_largest_network_within_the_budget_is_proposed(board: Path, budget: str, alpha: float, size: int) -> None:
     from edgevision.convert.train.fit_budget import propose
 
     found = propose(f"{budget}@{board}")
@@ -52,7 +52,7 @@ def test_the_largest_that_fits_is_proposed(board: Path, budget: str, alpha: floa
         ("1ms@BOARD", 1, "the quickest, mobilenet_v2 0.35 96, takes 5.00 ms"),
     ],
 )
-def test_a_budget_that_cannot_be_kept_is_one_line(
+def test_impossible_budget_fails_with_one_line(
     option: str, code: int, said: str, board: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -64,7 +64,7 @@ def test_a_budget_that_cannot_be_kept_is_one_line(
 
 
 @pytest.mark.tensorflow
-def test_a_budget_chooses_the_network_alone(board: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_budget_excludes_network_options(board: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["train", str(tmp_path), "--fit-budget", f"30ms@{board}", "--alpha", "1.0"])
     assert ended.value.code == 2
@@ -77,14 +77,14 @@ def test_a_budget_chooses_the_network_alone(board: Path, tmp_path: Path, capsys:
     assert "absent" in said
 
 
-def test_every_combination_is_asked_for_once() -> None:
+def test_combinations_are_unique() -> None:
     assert sweep.networks(["mobilenet_v2", "cnn"], [0.35, 1.0], [96, 64]) == [
         "mobilenet_v2:0.35:96", "mobilenet_v2:0.35:64", "mobilenet_v2:1:96", "mobilenet_v2:1:64", "cnn:1:96", "cnn:1:64",
     ]  # fmt: skip
 
 
 @pytest.mark.tensorflow
-def test_networks_with_random_weights_can_be_run(tmp_path: Path) -> None:
+def test_networks_with_random_weights_run(tmp_path: Path) -> None:
     done: list[int] = []
     found = sweep.make(["cnn:1:32", "mobilenet_v2:0.35:32"], 7, tmp_path, done.append)
     assert done == [1, 2]
@@ -100,19 +100,19 @@ def test_networks_with_random_weights_can_be_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"), [("mobilenet_v2:1:100", "multiples of 32"), ("mobilnet:1:96", "did you mean")]
 )
-def test_a_network_that_cannot_be_is_one_line(spec: str, said: str, tmp_path: Path) -> None:
+def test_invalid_network_is_rejected(spec: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=said):
         sweep.make([spec], 2, tmp_path)
 
 
-def test_without_tensorflow_the_way_round_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "MAKER", "edgevision.no_such_room")
+def test_missing_tensorflow_names_the_alternative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "MAKER", "edgevision.no_such_module")
     with pytest.raises(MissingDependency, match="--models-only"):
         sweep.make(["cnn:1:32"], 2, tmp_path)
 
 
 @pytest.mark.tensorflow
-def test_models_alone_are_made_for_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_only_for_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--backbones", "cnn", "--sizes", "32", "--models-only", "--models", str(tmp_path / "models")]
     with pytest.raises(SystemExit) as ended:
         main(["bench", "sweep", *options, "--runs", str(tmp_path)])

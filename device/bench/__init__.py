@@ -1,1 +1,1 @@
-"""Benchmarks on the device that can be believed and compared: how fast a model is here, and why."""
+"""Benchmarks of models on this machine: measurement, validity, results and reports."""

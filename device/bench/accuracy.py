@@ -1,4 +1,4 @@
-"""``--accuracy PHOTOS``: how often the measured models are right, by the same code as ``edgevision evaluate``."""
+"""``--accuracy PHOTOS``: top-1 accuracy of the measured models, computed by the same code as ``edgevision evaluate``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from edgevision.evaluate_files import Prepared, Request, prepare
 from .subject import Combination
 
 Key = tuple[Path, str]
-"""A model and an engine: more threads give the same answers."""
+"""Model and engine; the number of threads does not change the accuracy."""
 
 
 class Accuracies:
-    """Models opened for scoring, before anything is measured, so that a fault of the labels costs no time."""
+    """Models opened for scoring before the measurement, so that a problem with the labels shows up at once."""
 
     def __init__(self, combinations: Sequence[Combination], photos: Path, label_map: Path | None = None) -> None:
-        """Raises what ``edgevision evaluate`` does for these models and pictures; BadInput for several labels a picture."""
+        """Open the models and images. Raises the errors of ``edgevision evaluate``, and BadInput for other tasks."""
         self._prepared: dict[Key, Prepared] = {}
         for one in combinations:
             key = (one.path, one.engine)
@@ -28,16 +28,18 @@ class Accuracies:
                 continue
             found = prepare(Request(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads))
             if found.subject.scorer.card.task != "classification":
-                raise BadInput(f"{one.path} is a {found.subject.scorer.card.task} model; top-1 is of classifiers")
+                raise BadInput(
+                    f"{one.path} is a {found.subject.scorer.card.task} model; --accuracy needs classification models"
+                )
             self._prepared[key] = found
 
     @property
     def pictures(self) -> Pictures:
-        """What all are scored on."""
+        """The images that all models are scored on."""
         return next(iter(self._prepared.values())).pictures
 
     def score(self, tell: Callable[[str, float], None]) -> dict[Key, dict[str, Any]]:
-        """Top-1 with its interval, for each."""
+        """Return the top-1 accuracy of each model with its confidence interval."""
         found: dict[Key, dict[str, Any]] = {}
         for number, (key, prepared) in enumerate(self._prepared.items()):
             tell("scoring", number / len(self._prepared))

@@ -1,4 +1,4 @@
-"""``edgevision bench MODEL...``: every combination opened, started cold, measured together, judged."""
+"""``edgevision bench MODEL...``: open every combination, measure cold starts, measure all together, check validity."""
 
 from __future__ import annotations
 
@@ -29,42 +29,44 @@ from .validity import SELF_CONFIDENCE
 
 COLD_STARTS = 3
 CI = (
-    "95 %: medians by order statistics of the blocks' medians; ratios by drawing the blocks 2000 times; "
-    f"results against themselves {SELF_CONFIDENCE:.0%}, all together"
+    "95 %: medians by order statistics of the block medians, ratios by bootstrap over blocks (2000 samples); "
+    f"each result against itself: {SELF_CONFIDENCE:.0%} for all results together"
 )
 Tell = Callable[[str, float], None]
-"""Hears what is done now, and the share 0..1 of it that is done."""
+"""Progress callback: the current step and the finished share of it, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be measured."""
+    """The models and options of a benchmark."""
 
     models: tuple[Path, ...]
     engines: tuple[str, ...]
     threads: tuple[int, ...]
     source: str | None = None
     accuracy: Path | None = None
-    """Labelled pictures to score the models on."""
+    """Folder of labelled images to score the models on."""
     label_map: Path | None = None
-    """A CSV that translates their labels into the models'."""
+    """CSV that maps the labels of the images to those of the models."""
     profile: bool = False
-    """Whether the time of each operator is estimated."""
+    """Whether to estimate the time of each operator."""
     plan: Plan = field(default_factory=Plan)
 
     @property
     def combinations(self) -> list[Combination]:
-        """All of them. Raises BadInput without a model, MissingFile."""
+        """All combinations of model, engine and threads. Raises BadInput without a model, MissingFile."""
         if not self.models:
-            raise BadInput("no model to measure; name one or more: edgevision bench model.tflite")
+            raise BadInput("no model to measure; give one or more: edgevision bench MODEL.tflite")
         for path in self.models:
             require_file(path, "model")
         if self.source is not None and (self.source == "-" or self.source.startswith("raw:")):
-            raise BadInput("the source is opened for each block, and standard input only once; give a file or a camera")
+            raise BadInput(
+                "--source cannot be standard input, because it is opened again for each block; give a file or a camera"
+            )
         if self.label_map is not None and self.accuracy is None:
-            raise BadInput("--label-map translates the labels of --accuracy PHOTOS; give that, too")
+            raise BadInput("--label-map needs --accuracy PHOTOS, whose labels it maps; add that option")
         if self.profile and not {"cpu", "auto"} & set(self.engines):
-            raise BadInput("--profile cuts models into parts, and only the CPU runs those; add cpu to --engine")
+            raise BadInput("--profile works on the CPU only; add cpu to --engine")
         return [
             Combination(path, engine, threads, self.source)
             for path in self.models
@@ -75,22 +77,22 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What was found."""
+    """The result of a benchmark."""
 
     machine: Machine
     results: tuple[Result, ...]
     ratios: tuple[Named, ...]
     document: dict[str, Any]
-    """edgevision.bench/1."""
+    """The bench.json (``edgevision.bench/1``)."""
 
     @property
     def valid(self) -> bool:
-        """Whether every result can be believed."""
+        """Whether every result is valid."""
         return not any(result.invalid for result in self.results)
 
 
 class Opened:
-    """A request whose models, source and pictures were all found and opened. A context manager."""
+    """A request with its models, source and images opened. A context manager."""
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class Opened:
         stopwatch: Stopwatch = SYSTEM,
         installed: Mapping[str, str] | None = None,
     ) -> None:
-        """Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
+        """Open everything. Raises BadInput, BadModel, EngineError, CameraError, MissingFile."""
         self._request, self._stopwatch, self._system = request, stopwatch, system or here()
         self._combinations = request.combinations
         self._accuracies = _accuracies(self._combinations, request)
@@ -119,7 +121,7 @@ class Opened:
         self._open.close()
 
     def measure(self, tell: Tell = lambda what, share: None) -> Bench:
-        """All of it in one session. Raises EngineError, BadInput for a source that ends too early."""
+        """Measure everything in one session. Raises EngineError, and BadInput if the source ends too early."""
         plan, system = self._request.plan, self._system
         starts = _cold_starts(system, self._combinations, tell)
         measuring = Measuring(self._subjects, plan, Watcher(system), Energy(system), self._stopwatch)
@@ -138,7 +140,7 @@ class Opened:
         return [replace(result, accuracy=scores[key]) for result, key in zip(results, keys, strict=True)]
 
     def _profiled(self, results: list[Result], tell: Tell) -> list[Result]:
-        """On the CPU alone, and each model once for a number of threads."""
+        """Add profiles to the results on the CPU; each model is profiled once per number of threads."""
         if not self._request.profile:
             return results
         from .profile import profile
@@ -156,7 +158,7 @@ class Opened:
 
 
 def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combination]]:
-    """With how often its id has come: the same model may be measured twice, to see what the machine can tell apart."""
+    """Number combinations with the same id: a model may be measured twice, to see the machine's own variation."""
     seen: Counter[str] = Counter()
     found = []
     for combination in combinations:
@@ -166,7 +168,7 @@ def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combinatio
 
 
 def _cold_starts(system: System, combinations: Sequence[Combination], tell: Tell) -> list[ColdStart]:
-    """Several of each, in turn, so that what drifts hits all alike."""
+    """Measure several cold starts of each combination, interleaved, so that drift affects all equally."""
     found: list[list[ColdStart]] = [[] for _ in combinations]
     for turn in range(COLD_STARTS):
         for number, combination in enumerate(combinations):
@@ -181,7 +183,7 @@ def _accuracies(combinations: Sequence[Combination], request: Request) -> Accura
 
 
 def _delegates(engines: Sequence[str]) -> list[str]:
-    """XNNPACK is part of the runtimes and takes over what it can of a model on the CPU."""
+    """Return the delegates in use. XNNPACK is part of the runtimes and runs the operators it supports on the CPU."""
     from edgevision.engines.libedgetpu import library
 
     asked = any(engine.partition(":")[0] in ("auto", "edgetpu") for engine in engines)

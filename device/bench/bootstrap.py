@@ -1,4 +1,4 @@
-"""Ratios with intervals, by drawing the measured blocks again and again (B. Efron, 1979, Annals of Statistics 7, 1-26)."""
+"""Ratios with bootstrap confidence intervals over blocks (B. Efron, 1979, Annals of Statistics 7, 1-26)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 2000
+"""Number of bootstrap samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times as long one takes as the other."""
+    """A ratio of two durations with its confidence interval."""
 
     value: float
     low: float
     high: float
 
     def holds(self, value: float) -> bool:
-        """Whether the interval contains a value."""
+        """Return whether the interval contains a value."""
         return self.low <= value <= self.high
 
 
 def paired_ratio(a: Sequence[float], b: Sequence[float], seed: int, confidence: float = 0.95) -> Ratio:
-    """The median of the blocks' ratios a / b, measured side by side block by block; the blocks are drawn."""
+    """Return the median of the ratios a / b of blocks measured side by side, resampling the pairs."""
     ratios = np.asarray(a, np.float64) / np.asarray(b, np.float64)
     rng = np.random.default_rng(seed)
     drawn = np.median(ratios[rng.integers(0, len(ratios), (DRAWS, len(ratios)))], axis=1)
@@ -32,7 +33,7 @@ def paired_ratio(a: Sequence[float], b: Sequence[float], seed: int, confidence: 
 
 
 def unpaired_ratio(a: Sequence[float], b: Sequence[float], seed: int, confidence: float = 0.95) -> Ratio:
-    """The ratio of two medians of blocks that have nothing to do with each other; each side's blocks are drawn."""
+    """Return the ratio of the medians of two independent sets of blocks, resampling each set."""
     rng = np.random.default_rng(seed)
     medians = []
     for side in (np.asarray(a, np.float64), np.asarray(b, np.float64)):

@@ -1,4 +1,4 @@
-"""From nothing to the first answer: a new process imports, opens the model and answers, and says what it took."""
+"""Cold start: time and memory that a new process needs to import, open the model and make its first prediction."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edgevision.errors import EngineError
 from ..doctor.system import System, how_it_ended
 
 TIMEOUT_S = 300.0
-"""A large model on a Pi Zero 2 under load."""
+"""Seconds for one cold start, enough for a large model on a Pi Zero 2 under load."""
 AFTER_FIRST = 10
-"""Further answers, until the memory in use has reached its peak."""
+"""Further predictions, until memory use has reached its peak."""
 CHILD = """
 import json, sys, time
 start = time.perf_counter()
@@ -45,27 +45,27 @@ print(json.dumps({"ms": {name: 1e3 * value for name, value in ms.items()}, "memo
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """Medians over several new processes. The files lie in the page cache: it is the process that is cold."""
+    """Medians over several new processes. The files are in the page cache; only the process is cold."""
 
     ms: dict[str, float]
-    """import, open, first, and total; Python's own start is not in them."""
+    """Milliseconds of import, open, first prediction, and their total, without the start of Python itself."""
     memory_mb: dict[str, float | None]
-    """Resident: before_load, after_load, peak."""
+    """Resident memory in MB: before_load, after_load, peak."""
 
 
 def cold_start(system: System, path: Path, engine: str, threads: int) -> ColdStart:
-    """One new process. Raises EngineError."""
+    """Measure one cold start in a new process. Raises EngineError."""
     settings = (str(path.resolve()), engine, str(threads), str(AFTER_FIRST))
     answer = system.child((sys.executable, "-P", "-c", CHILD, *settings), TIMEOUT_S)
     if answer.status != 0:
-        raise EngineError(f"{path}: {how_it_ended(answer, 'a new process that opens it', TIMEOUT_S)}")
+        raise EngineError(f"{path}: {how_it_ended(answer, 'opening it in a new process', TIMEOUT_S)}")
     found: dict[str, Any] = json.loads(answer.out.strip().splitlines()[-1])
     ms = {name: float(value) for name, value in found["ms"].items()}
     return ColdStart(ms | {"total": sum(ms.values())}, found["memory_mb"])
 
 
 def middle(starts: list[ColdStart]) -> ColdStart:
-    """The median of each figure."""
+    """Return the median of each figure."""
     ms = {name: round(statistics.median(start.ms[name] for start in starts), 3) for name in starts[0].ms}
     memory: dict[str, float | None] = {}
     for name in starts[0].memory_mb:

@@ -1,4 +1,4 @@
-"""``edgevision bench compare``: results of several sessions, machines and models in one table, each against the first."""
+"""``edgevision bench compare``: compare the results of several bench.json files with the first result."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from .bootstrap import Ratio, paired_ratio, unpaired_ratio
 
 SCHEMA = "edgevision.bench_comparison/1"
 LEAST_BLOCKS = 2
+"""Fewest blocks for a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One result and how it stands to the first."""
+    """One result and its ratio to the first."""
 
     record: Record
     result: dict[str, Any]
     ratio: Ratio | None
-    """How many times as long as the first; None: too few blocks were measured to say."""
+    """Duration relative to the first result; None if too few blocks were measured."""
 
     @property
     def name(self) -> str:
-        """Model, engine, threads."""
+        """Model, engine and threads."""
         return str(self.result["id"])
 
     @property
     def valid(self) -> bool:
-        """Whether the figures can be believed."""
+        """Whether the result is valid."""
         return self.result.get("valid") is True
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         ratio = self.ratio and {"value": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high}
         figures = {
             name: self.result.get(name) for name in ("predict_ms", "invoke_ms", "loop_ms", "rate_fps", "accuracy")
@@ -48,18 +49,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All results, in the order of the files."""
+    """All results in the order of the files."""
 
     rows: tuple[Row, ...]
     seed: int
 
     @property
     def one_machine(self) -> bool:
-        """Whether all were measured on one."""
+        """Whether all results are from one machine."""
         return len({row.record.machine_name for row in self.rows}) == 1
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the fields as JSON values."""
         rows = [row.to_json() for row in self.rows]
         return {
             "schema": SCHEMA,
@@ -71,18 +72,18 @@ class Comparison:
 
 
 def compare(paths: Sequence[Path], seed: int = 0) -> Comparison:
-    """Reads bench.json files. Raises MissingFile, BadInput."""
+    """Read bench.json files and compare their results. Raises MissingFile, BadInput."""
     records = [read(path) for path in paths]
     found = [(record, result) for record in records for result in record.results]
     if not found:
-        raise BadInput(f"{paths[0]} holds no results")
+        raise BadInput(f"{paths[0]} contains no results; measure again with edgevision bench")
     first = found[0]
     rows = [Row(record, result, _ratio((record, result), first, seed)) for record, result in found]
     return Comparison(tuple(rows), seed)
 
 
 def _ratio(one: tuple[Record, dict[str, Any]], first: tuple[Record, dict[str, Any]], seed: int) -> Ratio | None:
-    """Block by block where both were measured in one session, else each by itself."""
+    """Pair the blocks if both results are from one session; otherwise treat them as independent."""
     a, b = blocks_ms(one[1], "predict"), blocks_ms(first[1], "predict")
     if min(len(a), len(b)) < LEAST_BLOCKS:
         return None

@@ -1,4 +1,4 @@
-"""A comparison for a terminal, for a README, and as a page."""
+"""A comparison as terminal table, Markdown and HTML page."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .table import UNKNOWN, accuracy, ms, told
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEAD = ("model, engine, threads", "machine", ">predict ms", ">95 %", ">p95", ">of the first", ">loop/s", ">start ms",
+HEAD = ("model, engine, threads", "machine", ">predict ms", ">95 % CI", ">p95", ">ratio to first", ">loop/s", ">start ms",
         ">peak MB", ">top-1", "valid")  # fmt: skip
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """For a terminal."""
+    """Return the comparison as a terminal table."""
     return table(*_table(comparison))
 
 
 def markdown(comparison: Comparison) -> str:
-    """A table for a README, and what it was measured on."""
+    """Return a Markdown table and the description of each machine."""
     heads, rows = _table(comparison)
     head = [name.removeprefix(">") for name in heads]
     rule = ["---:" if name.startswith(">") else "---" for name in heads]
@@ -37,23 +37,23 @@ def markdown(comparison: Comparison) -> str:
 
 
 def write_page(comparison: Comparison, path: Path) -> None:
-    """Raises CannotWrite."""
+    """Write the comparison as an HTML page. Raises CannotWrite."""
     first, rows = comparison.rows[0], comparison.rows
     machines = ", ".join(dict.fromkeys(row.record.machine_name for row in rows))
-    below = html.paragraph(f"Ratios are to {first.name} on {first.record.machine_name}", "sub")
+    below = html.paragraph(f"Ratios are relative to {first.name} on {first.record.machine_name}", "sub")
     parts = [
-        html.header(machines, "Benchmarks compared", below),
+        html.header(machines, "Benchmark comparison", below),
         _doubts(comparison),
-        html.section("Times", _bars(comparison), note="Medians of predict in milliseconds, with 95 % intervals."),
-        html.section("All figures", _figures(comparison)),
+        html.section("Latency", _bars(comparison), note="Median of predict in ms with its 95 % confidence interval."),
+        html.section("All results", _figures(comparison)),
         pareto_section([row.result for row in rows]),
         html.section("Machines", *(html.paragraph(line) for line in _machines(comparison))),
     ]
-    write_text(path, html.page("Benchmarks compared", parts))
+    write_text(path, html.page("Benchmark comparison", parts))
 
 
 def _table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells, without what nobody knows, and without the machine where there is but one."""
+    """Return headings and cells, without unknown columns and without the machine if there is only one."""
     kept = [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
     rows = [_cells(row) for row in comparison.rows]
     return told([HEAD[n] for n in kept], [[row[n] for n in kept] for row in rows])
@@ -65,14 +65,14 @@ def _figures(comparison: Comparison) -> Html:
 
 
 def _doubts(comparison: Comparison) -> Html:
-    """Each reason once, with all that it is said of."""
+    """List each reason for an invalid result once, with the results it applies to."""
     about: dict[str, list[str]] = {}
     for row in comparison.rows:
         where = "" if comparison.one_machine else f" on {row.record.machine_name}"
         for why in row.result.get("invalid") or ():
             about.setdefault(why, []).append(row.name + where)
     lines = [("warn", f"{', '.join(names)}: not valid: {why}") for why, names in about.items()]
-    return html.section("Can it be believed?", html.findings(lines)) if lines else html.NOTHING
+    return html.section("Validity", html.findings(lines)) if lines else html.NOTHING
 
 
 def _cells(row: Row) -> list[str]:
@@ -121,5 +121,5 @@ def _machines(comparison: Comparison) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """A bar would end the cell, and angles would be HTML."""
+    """Escape characters that would end a Markdown cell or start HTML."""
     return printable(text).replace("|", "\\|").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""The state of the machine while it is measured: heat, frequency, throttling, load, swapping and what others compute."""
+"""The machine's state during a measurement: temperature, frequency, throttling, load, swapping and other programs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ FREQUENCIES = "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One look; None where the machine does not say."""
+    """The state at one moment; None if the machine does not report a value."""
 
     at_s: float
-    """Since the measuring began; negative before it."""
+    """Seconds since the measurement started; negative before it."""
     temperature_c: float | None
     frequency_mhz: float | None
-    """Of the fastest core."""
+    """Frequency of the fastest core."""
     throttled: tuple[str, ...] | None
-    """What slows the machine down: names of ``device/throttling.py``."""
+    """Active kinds of throttling, by the names in ``device/system/throttling.py``."""
     load: float | None
-    """Processes that run or want to, in the mean of a minute."""
+    """Load average over one minute."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the state as JSON values."""
         return {
             "at_s": round(self.at_s, 3),
             "temperature_c": self.temperature_c,
@@ -41,24 +41,24 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the kernel counts since it started; None where it does not say."""
+    """Kernel counters since boot; None if not reported."""
 
     swapped_pages: int | None
-    """In and out."""
+    """Pages swapped in and out."""
     busy_s: float | None
-    """All cores together computed so long, for whomever; time taken by a hypervisor counts."""
+    """CPU seconds of all cores and programs, including time stolen by a hypervisor."""
     firmware_bits: int | None
 
 
 class Watcher:
-    """Looks at one machine."""
+    """Reads the state and counters of one machine."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._bits: int | None = None
 
     def look(self, at_s: float) -> State:
-        """The state now; what began and ended since the look before is part of it."""
+        """Return the current state, including throttling that began and ended since the previous call."""
         before, self._bits = self._bits, self._system.throttled()
         return State(
             at_s,
@@ -69,22 +69,22 @@ class Watcher:
         )
 
     def counters(self) -> Counters:
-        """The kernel's counters now."""
+        """Return the kernel's current counters."""
         return Counters(_swapped(self._system), _busy(self._system), self._system.throttled())
 
 
 def frequency_mhz(system: System) -> float | None:
-    """Of the fastest core now."""
+    """Return the current frequency of the fastest core; None if unknown."""
     found = [file.read_text().strip() for file in system.root.glob(FREQUENCIES)]
     numbers = [int(text) / 1000 for text in found if text.isdecimal()]
-    if not numbers:  # x86 without cpufreq: a virtual machine, most often
+    if not numbers:  # x86 without cpufreq, usually a virtual machine
         lines = system.read("/proc/cpuinfo").splitlines()
         numbers = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
     return round(max(numbers), 1) if numbers else None
 
 
 def _slowing(before: int | None, bits: int) -> tuple[str, ...]:
-    """What holds now, and what held for a moment since the look before."""
+    """Return the throttling that is active now or was active for a moment since the previous call."""
     passed = () if before is None else tuple(name for name in since_start(bits) if name not in since_start(before))
     return tuple(dict.fromkeys(now(bits) + passed))
 
@@ -101,7 +101,7 @@ def _swapped(system: System) -> int | None:
 
 
 def _busy(system: System) -> float | None:
-    """All that is neither idle nor waiting for a disk (proc(5), /proc/stat)."""
+    """Return the time that is neither idle nor I/O wait (proc(5), /proc/stat)."""
     words = system.read("/proc/stat").split("\n", 1)[0].split()
     if not words or words[0] != "cpu":
         return None

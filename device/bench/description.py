@@ -1,4 +1,4 @@
-"""The machine that was measured, as others need it to repeat the figures or to know why theirs differ."""
+"""Description of the machine that was measured, needed to reproduce or compare the results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RUNTIMES = ("ai-edge-litert", "tflite-runtime", "tensorflow", "numpy", "opencv-p
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine; None where it does not say."""
+    """The measured machine; None for values it does not report."""
 
     board: str | None
     cpu: str | None
@@ -45,31 +45,31 @@ class Machine:
     cores: int | None
     governor: str | None
     frequency_mhz: dict[str, float | None]
-    """min, max, now."""
+    """Frequency in MHz: min, max, now."""
     memory_mb: int | None
     swap_mb: int | None
     os: str | None
     kernel: str | None
     python: str
     runtimes: dict[str, str]
-    """Distributions and their versions."""
+    """Versions of the installed distributions."""
     delegates: list[str] = field(default_factory=list)
     emulated: str | None = None
-    """How; None: it seems to be real."""
+    """How the machine is emulated; None if it appears to be real."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the description as JSON values."""
         return asdict(self)
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The board's or processor's name."""
         known = self.board or self.cpu or self.arch
         return f"{known}, emulated" if self.emulated else known
 
 
 def describe(system: System, versions: Mapping[str, str], delegates: list[str]) -> Machine:
-    """``versions``: installed distributions. ``delegates``: what may take over operators here."""
+    """Describe a machine. ``versions``: of the installed distributions. ``delegates``: available here."""
     memory = _sizes(system)
     return Machine(
         board=system.board or system.read("/sys/class/dmi/id/product_name") or None,
@@ -90,7 +90,7 @@ def describe(system: System, versions: Mapping[str, str], delegates: list[str]) 
 
 
 def _cpu(system: System) -> str | None:
-    """Its name: x86 says it, Arm says numbers."""
+    """Return the processor's name, which x86 reports; Arm reports only numbers."""
     pairs = [line.partition(":") for line in system.read("/proc/cpuinfo").splitlines()]
     said = {key.strip(): value.strip() for key, _, value in reversed(pairs) if value.strip()}
     if "CPU part" in said and said.get("CPU implementer") == "0x41":
@@ -99,7 +99,7 @@ def _cpu(system: System) -> str | None:
 
 
 def _sizes(system: System) -> dict[str, int]:
-    """MB of /proc/meminfo, by name."""
+    """Return the values of /proc/meminfo in MB."""
     words = [line.split() for line in system.read("/proc/meminfo").splitlines()]
     return {row[0].rstrip(":"): round(int(row[1]) * 1024 / 1e6) for row in words if len(row) > 1 and row[1].isdecimal()}
 

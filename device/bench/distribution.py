@@ -1,4 +1,4 @@
-"""What a set of measured durations says: quantiles, how sure the median is, what lies far out."""
+"""Statistics of measured durations: quantiles, confidence interval of the median, outliers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 CONFIDENCE = 0.95
 FAR_OUT = 3.0
-"""Interquartile ranges beyond the quartiles (J. W. Tukey, 1977, Exploratory Data Analysis: "far out")."""
+"""Interquartile ranges beyond the quartiles that make an outlier (J. W. Tukey, 1977, Exploratory Data Analysis)."""
 DIGITS = 5
-"""Of milliseconds in records: ten nanoseconds."""
+"""Decimal places of milliseconds in JSON: ten nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Durations in milliseconds. Nothing is left out: what lies far out is counted, and part of all figures."""
+    """Statistics of durations in milliseconds. Outliers are counted and included in all figures."""
 
     n: int
     mean: float
     std: float
-    """Of the sample; 0 of one."""
+    """Sample standard deviation; 0 for a single value."""
     min: float
     p50: float
     p90: float
@@ -31,17 +31,17 @@ class Distribution:
     p99: float
     p50_low: float
     p50_high: float
-    """The 95 % interval of the median, from the medians of the blocks."""
+    """With ``p50_low``: 95 % confidence interval of the median, from the block medians."""
     outliers: int
-    """How many lie more than three interquartile ranges beyond the quartiles."""
+    """Number of values more than three interquartile ranges beyond the quartiles."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the statistics as JSON values."""
         return {key: value if isinstance(value, int) else round(value, DIGITS) for key, value in asdict(self).items()}
 
 
 def distribution(values_ms: Sequence[float], block_medians_ms: Sequence[float]) -> Distribution | None:
-    """Of all values, and of the medians of the blocks they were measured in; None of nothing."""
+    """Compute the statistics from all values and the medians of their blocks; None if there are no values."""
     if not len(values_ms):
         return None
     values = np.asarray(values_ms, np.float64)
@@ -57,10 +57,10 @@ def distribution(values_ms: Sequence[float], block_medians_ms: Sequence[float]) 
 
 
 def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The interval of a median by order statistics, which asks nothing of the shape of the distribution.
+    """Return the distribution-free confidence interval of a median, by order statistics.
 
-    The k-th smallest and the k-th largest enclose the median with a probability of 1 - 2 P(B < k), B binomial (n, 1/2)
-    (H. A. David and H. N. Nagaraja, 2003, Order Statistics, section 7.1). Fewer than six values: the two ends.
+    The k-th smallest and the k-th largest value enclose the median with probability 1 - 2 P(B < k), B binomial (n, 1/2)
+    (H. A. David and H. N. Nagaraja, 2003, Order Statistics, section 7.1). For fewer than six values: minimum and maximum.
     """
     ordered = sorted(values)
     n = len(ordered)
@@ -75,7 +75,7 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
 
 
 def interval_width(values: Sequence[float]) -> float:
-    """Of the median's interval, as a share of the median; infinite for fewer than six values."""
+    """Return the width of the median's confidence interval relative to the median; infinite for fewer than six values."""
     if len(values) < 6:
         return float("inf")
     low, high = median_interval(values)

@@ -1,4 +1,4 @@
-"""Whether the processor is a program: figures of an emulated machine say nothing about the real one."""
+"""Detection of emulated machines, whose timings say nothing about real ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..doctor.system import System
 ARM = ("aarch64", "arm64", "armv6l", "armv7l", "armv8l")
 X86_ONLY = "/sys/devices/system/cpu/cpu0/microcode"
 VIRT_BOARD = "linux,dummy-virt"
-"""What QEMU's machine "virt" calls itself in its device tree; it stands for no board that can be bought."""
+"""Name of QEMU's machine "virt" in its device tree; it corresponds to no real board."""
 
 
 def emulated(system: System) -> str | None:
-    """How, for people; None: nothing speaks for it."""
+    """Return how the machine is emulated, as text; None if there is no sign of it."""
     if system.kernel in ARM:
         if system.path(X86_ONLY).exists() or "vendor_id" in system.read("/proc/cpuinfo"):
             return f"an {system.kernel} userland under qemu on an x86 machine"
@@ -26,7 +26,7 @@ def emulated(system: System) -> str | None:
 
 
 def _qemu_runs_us(root: Path) -> bool:
-    """qemu-user shows /proc/self/exe as the program it runs, but not the other names of the same file."""
+    """Detect qemu-user, which fakes /proc/self/exe but not other names of the same file."""
     try:
         return "qemu" in os.readlink(root / "proc/thread-self/exe")
     except OSError:
@@ -34,6 +34,6 @@ def _qemu_runs_us(root: Path) -> bool:
 
 
 def _firmware_says_qemu(system: System) -> bool:
-    """QEMU without hardware virtualization: the processor has a name that no real one has."""
+    """Detect QEMU without hardware virtualization by its processor name, which no real processor has."""
     names = [line for line in system.read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
     return any("QEMU TCG" in line or "QEMU Virtual CPU" in line for line in names)

@@ -1,4 +1,4 @@
-"""What the board uses, where it can tell: an energy counter, a power sensor, or a Raspberry Pi 5's power chip."""
+"""Energy use of the board, from an energy counter, a power sensor, or a Raspberry Pi 5's power chip."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ..doctor.system import System
 
 COUNTERS = "sys/class/powercap/intel-rapl:[0-9]*/energy_uj"
-"""Of whole packages; their parts have two numbers."""
+"""Energy counters of processor packages; those of their parts have two numbers in the name."""
 _PACKAGE = re.compile(r"intel-rapl:\d+")
 SENSORS = "sys/class/hwmon/hwmon*/power1_input"
-"""Microwatts of the whole board, on boards with such a chip."""
+"""Power sensors, in microwatts for the whole board."""
 PI_5 = "Raspberry Pi 5"
 PMIC = ("vcgencmd", "pmic_read_adc")
 _RAIL = re.compile(r"^\s*(\w+)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]", re.MULTILINE)
@@ -20,22 +20,22 @@ TIMEOUT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look; at most one of the two is known."""
+    """One reading; at most one of the two values is known."""
 
     joules: float | None = None
-    """Since some start."""
+    """Energy since an arbitrary start."""
     watts: float | None = None
 
 
 class Energy:
-    """Asks one machine; one that cannot tell is not asked twice."""
+    """Reads one machine's energy; a machine that reports none is not asked again."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._silent = False
 
     def read(self) -> Reading:
-        """What is known now."""
+        """Return the current reading."""
         if self._silent:
             return Reading()
         found = self._counter() or self._sensor() or self._power_chip() or Reading()
@@ -54,7 +54,7 @@ class Energy:
         return None if number is None else Reading(watts=number / 1e6)
 
     def _power_chip(self) -> Reading | None:
-        """A Pi 5 tells current and voltage of each rail, not what its supply loses."""
+        """Read a Pi 5, which reports current and voltage of each rail, without the losses of its supply."""
         if PI_5 not in self._system.board:
             return None
         rails = _RAIL.findall(self._system.child(PMIC, TIMEOUT_S).out)
@@ -69,9 +69,9 @@ class Energy:
 
 
 def used_j(before: Reading, after: Reading, seconds: float) -> float | None:
-    """Joules between two looks; of a sensor, the mean of both times the seconds. None where it is not told."""
+    """Return the joules used between two readings, from a power sensor as mean power times seconds; None if unknown."""
     if before.joules is not None and after.joules is not None:
-        return after.joules - before.joules if after.joules >= before.joules else None  # the counter began anew
+        return after.joules - before.joules if after.joules >= before.joules else None  # the counter was reset
     if before.watts is not None and after.watts is not None:
         return (before.watts + after.watts) / 2 * seconds
     return None

@@ -1,4 +1,4 @@
-"""From one measured session to results: whether each can be believed, and how it stands to the first."""
+"""Turn a measured session into results: validity of each, and ratios to the first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .validity import differs, of_itself, of_machine
 def judged(
     subjects: Sequence[ModelSubject], starts: Sequence[ColdStart], session: Session, seed: int, cores: int | None
 ) -> tuple[list[Result], list[Named]]:
-    """In the order of the subjects; ratios of each with itself, and of the others with the first."""
+    """Return the results in the order of the subjects, and the ratios of each to itself and to the first."""
     results, ratios = [], []
     for subject, start in zip(subjects, starts, strict=True):
         measured = session.measured[subject.id]
@@ -46,7 +46,7 @@ def _result(subject: ModelSubject, start: ColdStart, session: Session, invalid: 
 
 
 def _against_first(session: Session, seed: int) -> list[Named]:
-    """How many times as long each takes as the first, block by block."""
+    """Return the ratio of each result to the first, paired by block."""
     (name, first), *others = session.measured.items()
     return [
         Named(other, name, f"{measure}_ms", paired_ratio(samples.blocks_ms, first.samples[measure].blocks_ms, seed))
@@ -72,7 +72,7 @@ def _model_facts(subject: ModelSubject) -> dict[str, Any]:
 
 
 def _network(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Which network it is, where its training wrote that down."""
+    """Return the network's name and size, if the training recorded them."""
     found = (training or {}).get("backbone")
     if not isinstance(found, dict):
         return None

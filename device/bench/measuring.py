@@ -1,4 +1,4 @@
-"""The measurement: blocks in which every combination is visited twice, in random order and then in the reverse."""
+"""The measurement: blocks that visit every combination twice, in random order and then in reverse."""
 
 from __future__ import annotations
 
@@ -13,73 +13,73 @@ from .steady import WARMUP_S, WINDOW, Plan, is_steady
 from .subject import SYSTEM, Measure, Stopwatch, Subject
 
 ORDER = (
-    "each block visits all combinations in random order and then in the reverse order, so that what drifts hits all "
-    "alike; each visit runs the measures in random order"
+    "each block visits all combinations in random order and then in reverse order, so that drift affects all equally; "
+    "each visit runs its measures in random order"
 )
 
 
 @dataclass(slots=True)
 class Samples:
-    """One measure of one combination. The visits 2n and 2n + 1 are those of block n."""
+    """The values of one measure of one combination. Visits 2n and 2n + 1 form block n."""
 
     visits_ms: list[list[float]] = field(default_factory=list)
     at_s: list[float] = field(default_factory=list)
-    """When each visit ended, since the measuring began."""
+    """End of each visit, in seconds since the measurement started."""
     medians_ms: list[float] = field(default_factory=list)
-    """Of each visit."""
+    """Median of each visit."""
 
     def add(self, taken_s: list[float], at_s: float) -> None:
-        """One more visit."""
+        """Add a visit."""
         self.visits_ms.append([1e3 * seconds for seconds in taken_s])
         self.at_s.append(at_s)
         self.medians_ms.append(1e3 * statistics.median(taken_s))
 
     @property
     def all_ms(self) -> list[float]:
-        """Every value, in the order in which they were taken."""
+        """All values in the order of measurement."""
         return [value for visit in self.visits_ms for value in visit]
 
     @property
     def blocks_ms(self) -> list[float]:
-        """The mean of both visits' medians, block by block."""
+        """For each block, the mean of the medians of its two visits."""
         return [(first + second) / 2 for first, second in self.pairs_ms]
 
     @property
     def pairs_ms(self) -> list[tuple[float, float]]:
-        """The medians of the first and the second visit of each block."""
+        """For each block, the medians of its first and second visit."""
         return list(zip(self.medians_ms[::2], self.medians_ms[1::2], strict=True))
 
 
 @dataclass(slots=True)
 class Measured:
-    """One combination."""
+    """The measurements of one combination."""
 
     samples: dict[Measure, Samples]
     warmup_runs: int = 0
     cpu_s: float = 0.0
     predict_s: float = 0.0
-    """Both over all visits of ``predict``."""
+    """Wall time, and in ``cpu_s`` CPU time, over all visits of ``predict``."""
     energy_j: float | None = None
     energy_runs: int = 0
 
 
 @dataclass(slots=True)
 class Session:
-    """One whole measurement."""
+    """A complete measurement."""
 
     measured: dict[str, Measured]
-    """By the subject's id."""
+    """Measurements by the subject's id."""
     states: list[State]
     before: Counters
     after: Counters
     seconds: float
     own_cpu_s: float
-    """What this process computed meanwhile."""
+    """CPU seconds of this process during the measurement."""
     blocks: int
 
 
 class Measuring:
-    """Runs one session. ``subjects`` have ids of their own."""
+    """Runs one session. The ids of ``subjects`` are unique."""
 
     def __init__(
         self, subjects: Sequence[Subject], plan: Plan, watcher: Watcher, energy: Energy, stopwatch: Stopwatch = SYSTEM
@@ -92,7 +92,7 @@ class Measuring:
         self._begun_s = 0.0
 
     def session(self, step: Callable[[float], None] = lambda share: None) -> Session:
-        """Warms up and measures; ``step`` hears the share 0..1 of the longest time that has passed."""
+        """Warm up and measure. ``step`` gets the elapsed share, 0 to 1, of the time limit."""
         begun = self._clock.wall_s()
         states = [self._watcher.look(0.0)]
         for subject in self._subjects:

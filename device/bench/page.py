@@ -1,4 +1,4 @@
-"""bench.html: a benchmark as one page, for people who were not there."""
+"""bench.html: the report of a benchmark as an HTML page."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ STEPS = np.concatenate([np.linspace(0, 0.9, 37), np.linspace(0.9, 0.99, 37)])
 
 
 def write_page(document: Mapping[str, Any], path: Path) -> None:
-    """Raises CannotWrite."""
+    """Write the page of a bench.json. Raises CannotWrite."""
     write_text(path, build(document))
 
 
 def build(document: Mapping[str, Any]) -> str:
-    """The page of a bench.json."""
+    """Return the page of a bench.json as HTML."""
     results = document["results"]
     parts = [_header(document), _findings(results), _times(results), _distribution(results), _over_time(results)]
     parts += [
@@ -43,18 +43,18 @@ def _header(document: Mapping[str, Any]) -> Html:
     machine = document["machine"]
     where = machine.get("board") or machine.get("cpu") or machine.get("arch")
     first = document["results"][0]
-    unit = "ms a picture"
-    below = html.paragraph(f"{first['id']}: the median of predict, from a 1280x720 frame to the answer", "sub")
-    return html.header(str(where), "How fast is it here?", html.score(ms(first["predict_ms"]["p50"]), unit), below)
+    unit = "ms per image"
+    below = html.paragraph(f"{first['id']}: median of predict, from a 1280x720 frame to the prediction", "sub")
+    return html.header(str(where), "Latency on this machine", html.score(ms(first["predict_ms"]["p50"]), unit), below)
 
 
 def _findings(results: Sequence[Mapping[str, Any]]) -> Html:
     lines = list(dict.fromkeys(("warn", f"not valid: {reason}") for one in results for reason in one["invalid"]))
-    return html.section("Can it be believed?", html.findings(lines)) if lines else html.NOTHING
+    return html.section("Validity", html.findings(lines)) if lines else html.NOTHING
 
 
 def _times(results: Sequence[Mapping[str, Any]]) -> Html:
-    head = ("", "p50", "95 %", "p90", "p95", "p99", "invoke", "loop/s", "first 10 s", "after", "peak MB", "<top-1")
+    head = ("", "p50", "95 % CI", "p90", "p95", "p99", "invoke", "loop/s", "first 10 s", "later", "peak MB", "<top-1")
     rows = []
     for one in results:
         d, invoke = one["predict_ms"], one.get("invoke_ms")
@@ -65,8 +65,8 @@ def _times(results: Sequence[Mapping[str, Any]]) -> Html:
             ms(invoke["p50"] if invoke else None), f"{rate:.1f}" if rate else "-", ms(early["p50"] if early else None),
             ms(late["p50"] if late else None), str((one.get("memory_mb") or {}).get("peak") or "-"), accuracy(one),
         ])  # fmt: skip
-    note = "Milliseconds of predict; invoke is the bare runtime, loop the rate with source, answers and all."
-    return html.section("Times", page_table(head, rows), note=note)
+    note = "Milliseconds of predict. invoke: the runtime alone; loop/s: frames per second of the whole loop with its source."
+    return html.section("Latency", page_table(head, rows), note=note)
 
 
 def _distribution(results: Sequence[Mapping[str, Any]]) -> Html:
@@ -77,10 +77,10 @@ def _distribution(results: Sequence[Mapping[str, Any]]) -> Html:
         points = [(float(x), 100 * float(q)) for x, q in zip(np.quantile(values, STEPS), STEPS, strict=True)]
         curves.append(Curve(one["id"], points, number))
     note = (
-        "How many of all runs were at least so fast; the steeper, the more alike they are. Of the slowest hundredth the next "
-        f"plot shows the extremes. {outliers} runs lie far out; they count in all figures."
+        "Share of runs that took at most this long; the steeper the curve, the more uniform the runs. The next plot shows the "
+        f"extremes of the slowest 1 %. {outliers} runs are outliers; they are included in all figures."
     )
-    return html.section("Distribution", plot(curves, "ms", "% of the runs"), note=note)
+    return html.section("Distribution", plot(curves, "ms", "% of runs"), note=note)
 
 
 def _over_time(results: Sequence[Mapping[str, Any]]) -> Html:
@@ -91,7 +91,7 @@ def _over_time(results: Sequence[Mapping[str, Any]]) -> Html:
         slowest = [(at, max(visit)) for at, visit in zip(times, visits, strict=True)]
         curves += [Curve(one["id"], middle, number), Curve("", slowest, number, dots=True, listed=False)]
     below = [_state(results[0]["state"], name, unit) for name, unit in STATES]
-    note = "Lines are the medians of visits, dots the slowest run of each. " + state_line(results[0]["state"])
+    note = "Lines: median of each visit. Dots: its slowest run. " + state_line(results[0]["state"])
     return html.section("Over time", plot(curves, "s", "ms"), *below, note=note)
 
 
@@ -99,7 +99,7 @@ STATES = (("temperature_c", "°C"), ("frequency_mhz", "MHz"), ("load", "load"))
 
 
 def _state(state: Sequence[Mapping[str, Any]], name: str, unit: str) -> Html:
-    """One curve; nothing where the machine does not tell."""
+    """Plot one value of the machine's state; nothing if the machine does not report it."""
     points = [(max(0.0, one["at_s"]), one[name]) for one in state if one.get(name) is not None]
     return plot([Curve(name.partition("_")[0], points)], "s", unit) if points else html.NOTHING
 
@@ -117,18 +117,18 @@ def _stages(results: Sequence[Mapping[str, Any]]) -> Html:
 
 def _machine(document: Mapping[str, Any]) -> Html:
     rows = [(name, _told(value)) for name, value in document["machine"].items()]
-    return html.section("The machine", html.table(("", ""), rows, plain=True))
+    return html.section("Machine", html.table(("", ""), rows, plain=True))
 
 
 def _method(document: Mapping[str, Any]) -> Html:
     rows = [(name.replace("_", " "), _told(value)) for name, value in document["method"].items()]
     command = " ".join(document["argv"])
-    return html.section("How it was measured", html.table(("", ""), [*rows, ("command", command)], plain=True))
+    return html.section("Method", html.table(("", ""), [*rows, ("command", command)], plain=True))
 
 
 def _told(value: object) -> str:
     if value is None:
-        return "not told"
+        return "unknown"
     if isinstance(value, dict):
         return ", ".join(f"{key} {one}" for key, one in value.items() if one is not None)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

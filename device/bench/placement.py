@@ -1,4 +1,4 @@
-"""Which operators a delegate took over: what its part reads and writes tells which operators lie between."""
+"""Operators that run in a delegate, found from the tensors that the delegate's parts read and write."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from edgevision.graph import Graph
 
 Part = tuple[frozenset[int], tuple[int, ...]]
-"""What a delegate's part reads, and what it writes: numbers of tensors."""
+"""Indices of the tensors that a delegate's part reads and writes."""
 
 
 def delegated(graph: Graph, parts: Sequence[Part]) -> frozenset[int]:
-    """Numbers of the operators that lie in one of the parts."""
+    """Return the indices of the operators that are in one of the parts."""
     makers = {tensor: number for number, one in enumerate(graph.operators) for tensor in one.outputs}
     found: set[int] = set()
     for reads, writes in parts:

@@ -1,4 +1,4 @@
-"""A model cut short: the same flatbuffer, but its graph ends after so many operators."""
+"""Truncated models: the same flatbuffer with a graph that ends after a given number of operators."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ALIGNED = 4
 
 
 def cut(flatbuffer: bytes, graph: Graph, count: int) -> bytes:
-    """The model of the first ``count`` operators, whose outputs are all that the others would have gone on with.
+    """Return the model of the first ``count`` operators. Its outputs are all tensors that the other operators would read.
 
-    Nothing is moved: the vector of operators is shortened where it lies, and a new vector of outputs is put behind all.
+    Nothing is moved: the vector of operators is shortened in place, and a new vector of outputs is appended.
     Raises BadModel for a graph without operators or outputs.
     """
     model = open_flatbuffer(flatbuffer)
@@ -30,13 +30,13 @@ def cut(flatbuffer: bytes, graph: Graph, count: int) -> bytes:
     alive = open_ends(graph, count)
     made += struct.pack(f"<I{len(alive)}i", len(alive), *alive)
     signatures = model.target(Model.SIGNATURE_DEFS)
-    if signatures is not None:  # they name the outputs that are no more
+    if signatures is not None:  # they name outputs that no longer exist
         struct.pack_into("<I", made, signatures, 0)
     return bytes(made)
 
 
 def open_ends(graph: Graph, count: int) -> list[int]:
-    """Tensors that the first ``count`` operators make and that others, or the user, would have read."""
+    """Return the tensors made by the first ``count`` operators that the other operators or the caller would read."""
     made = {tensor for one in graph.operators[:count] for tensor in one.outputs}
     wanted = {tensor for one in graph.operators[count:] for tensor in one.inputs} | set(graph.outputs)
     return sorted(made & wanted) or list(graph.operators[count - 1].outputs)

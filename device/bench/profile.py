@@ -1,4 +1,4 @@
-"""``--profile``: time per operator, estimated from models that are cut after each of them."""
+"""``--profile``: time per operator, estimated from models truncated after each operator."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from edgevision.data import Tensor
 
 METHOD = (
-    "an estimate: the model is cut after each operator, and an operator's time is that of the model that ends with it "
-    "less that of the model before; what the runtime fuses across a cut, and writing out what the cut lays bare, is counted "
-    "where it shows"
+    "an estimate: the model is truncated after each operator, and the time of an operator is the difference between the model "
+    "that ends with it and the one before; effects of truncation, such as lost fusion and extra outputs, are included"
 )
 NOT_RUN = "not run"
 ROUNDS = 5
@@ -39,45 +38,45 @@ MOST_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class OperatorTime:
-    """One operator."""
+    """The estimated time of one operator."""
 
     index: int
     name: str
     shape: list[int]
-    """Of its first output."""
+    """Shape of the first output."""
     ms: float
-    """Never negative: where a longer cut was quicker, both are pooled, and the later one takes none."""
+    """Never negative: if a longer truncated model was faster, both are pooled and the later operator gets 0."""
     share: float
-    """Of the sum, 0..1."""
+    """Share of the sum, 0 to 1."""
     runs_in: str
-    """XNNPACK, or the runtime's own kernels (built-in); not run (``engines/sign_change``); or unknown."""
+    """XNNPACK, built-in (the runtime's own kernels), not run (``engines/uint8_input``) or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A whole model."""
+    """The profile of a model."""
 
     method: str
     rounds: int
     whole_ms: float
     sum_ms: float
-    """Of all operators; ``whole_ms`` was measured by itself."""
+    """Sum over all operators; ``whole_ms`` is measured independently."""
     noise_ms: float
-    """How far two rounds of the same cut lie apart, in the median."""
+    """Median difference between two rounds of the same truncated model."""
     operators: list[OperatorTime]
 
     @property
     def sum_over_whole(self) -> float:
-        """How good the estimate is: 1 would be perfect."""
+        """Quality of the estimate; 1 is perfect."""
         return self.sum_ms / self.whole_ms
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the profile as JSON values."""
         return {**asdict(self), "estimate": True, "sum_over_whole": round(self.sum_over_whole, 4)}
 
 
 class Runs(Protocol):
-    """An open model that can be run."""
+    """An open model."""
 
     def infer(self, tensor: Tensor) -> list[Tensor]: ...
 
@@ -91,13 +90,13 @@ Open = Callable[[bytes], Runs]
 
 def profile(path: Path, threads: int, stopwatch: Stopwatch = SYSTEM, step: Callable[[float], None] = lambda share: None,
             open_part: Open | None = None) -> Profile:  # fmt: skip
-    """Of a model file on the CPU. Raises BadModel for one with control flow, EngineError."""
+    """Profile a model file on the CPU. Raises BadModel for a model with control flow, EngineError."""
     file = modelfile.read(path)
     if subgraph_count(file.flatbuffer) != 1:
-        raise BadModel(f"{path} has several graphs (loops or conditions), and cannot be cut after each operator")
+        raise BadModel(f"{path} cannot be profiled: it has several graphs (loops or conditions)")
     graph = file.graph()
     if any(size < 1 for size in graph.input_specs[0].shape):
-        raise BadModel(f"{path} has an input without a fixed size, and cannot be cut after each operator")
+        raise BadModel(f"{path} cannot be profiled: its input has no fixed size")
     placed = _placed(graph, file.flatbuffer, threads) if open_part is None else ["unknown"] * len(graph.operators)
     opened = open_part or (lambda part: open_interpreter(part, threads))
     rounds = _rounds(file.flatbuffer, graph, opened, stopwatch, step)
@@ -107,7 +106,7 @@ def profile(path: Path, threads: int, stopwatch: Stopwatch = SYSTEM, step: Calla
 def _rounds(
     flatbuffer: bytes, graph: Graph, opened: Open, stopwatch: Stopwatch, step: Callable[[float], None]
 ) -> list[list[float]]:
-    """Seconds of each cut, and of the untouched model as the last, round by round; in an order of its own in each."""
+    """Return for each round the seconds of each truncated model and, last, of the whole one; each round is shuffled."""
     spec = graph.input_specs[0]
     tensor: Tensor = np.full(spec.shape, 100 if spec.dtype == "uint8" else 0, spec.dtype)
     whole = len(graph.operators) + 1
@@ -125,7 +124,7 @@ def _rounds(
 
 
 def _seconds(part: Runs, tensor: Tensor, stopwatch: Stopwatch) -> float:
-    """The quickest of some runs, after two that warm up: what slows a run down is never the model."""
+    """Return the fastest of several runs after two warm-up runs; slower runs are disturbed by other programs."""
     try:
         part.infer(tensor)
         part.invoke()
@@ -140,7 +139,7 @@ def _seconds(part: Runs, tensor: Tensor, stopwatch: Stopwatch) -> float:
 
 
 def _estimated(graph: Graph, rounds: Sequence[Sequence[float]], placed: Sequence[str]) -> Profile:
-    """From the quickest of the rounds for each cut."""
+    """Estimate the profile from the fastest round of each truncated model."""
     *cuts_ms, whole_ms = (1e3 * min(each) for each in zip(*rounds, strict=True))
     apart = [1e3 * abs(a - b) for a, b in zip(rounds[-1], rounds[-2], strict=True)]
     fitted = rising(cuts_ms)
@@ -155,9 +154,9 @@ def _estimated(graph: Graph, rounds: Sequence[Sequence[float]], placed: Sequence
 
 
 def rising(values: Sequence[float]) -> list[float]:
-    """The nearest values that never fall (least squares), since one more operator cannot take less than none.
+    """Return the least-squares fit that never decreases, since no operator can take negative time.
 
-    Neighbours that fall are pooled (M. Ayer et al., 1955, Annals of Mathematical Statistics 26, 641-647).
+    Decreasing neighbors are pooled (M. Ayer et al., 1955, Annals of Mathematical Statistics 26, 641-647).
     """
     pools: list[tuple[float, int]] = []
     for value in values:
@@ -170,7 +169,7 @@ def rising(values: Sequence[float]) -> list[float]:
 
 
 def _placed(graph: Graph, flatbuffer: bytes, threads: int) -> list[str]:
-    """Where each operator of the whole model runs, as far as the runtime tells."""
+    """Return where each operator of the whole model runs, as far as the runtime reports it."""
     whole: Interpreter = open_interpreter(flatbuffer, threads)
     try:
         parts = whole.delegated_parts()

@@ -1,4 +1,4 @@
-"""A profile for people: the operators that take longest, and kinds of operators."""
+"""Tables of a profile: the slowest operators, and totals by kind of operator."""
 
 from __future__ import annotations
 
@@ -16,21 +16,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MOST = 15
+"""Largest number of operators shown."""
 
 
 def note(profile: Mapping[str, Any]) -> str:
-    """What the figures are worth."""
+    """Return a note on the accuracy of the estimate."""
     left_out = any(one["runs_in"] == NOT_RUN for one in profile["operators"])
-    told = f" What is {NOT_RUN} is done while the input is written, in a fraction of that time." if left_out else ""
+    told = (
+        f" The operator that is {NOT_RUN} is replaced by a much faster step while the input is written."
+        if left_out
+        else ""
+    )
     return (
-        f"Estimated from the model cut after each operator. The sum of all is {ms(profile['sum_ms'])} ms, the whole model "
-        f"takes {ms(profile['whole_ms'])} ms ({profile['sum_over_whole']:.2f} times); two rounds of the same cut lie "
-        f"{ms(profile['noise_ms'])} ms apart, and what is less is noise.{told}"
+        f"Estimated by truncating the model after each operator. All operators add up to {ms(profile['sum_ms'])} ms; the whole "
+        f"model takes {ms(profile['whole_ms'])} ms (ratio {profile['sum_over_whole']:.2f}). Differences below "
+        f"{ms(profile['noise_ms'])} ms are noise.{told}"
     )
 
 
 def rows(profile: Mapping[str, Any], most: int = MOST) -> list[Sequence[str]]:
-    """The operators that take longest."""
+    """Return the rows of the slowest operators."""
     found = sorted(profile["operators"], key=lambda one: -one["ms"])[:most]
     return [
         (f"{one['index']} {one['name']}", "x".join(map(str, one["shape"])), ms(one["ms"]), f"{100 * one['share']:.1f} %",
@@ -40,7 +45,7 @@ def rows(profile: Mapping[str, Any], most: int = MOST) -> list[Sequence[str]]:
 
 
 def kinds(profile: Mapping[str, Any]) -> list[Sequence[str]]:
-    """Kinds of operators by where they run: name, number, ms, share, runs in; longest first."""
+    """Return totals by kind of operator and where it runs, slowest first: name, count, ms, share, runs in."""
     groups: dict[tuple[str, str], list[float]] = {}
     for one in profile["operators"]:
         groups.setdefault((one["name"], one["runs_in"]), []).append(one["ms"])
@@ -52,7 +57,7 @@ def kinds(profile: Mapping[str, Any]) -> list[Sequence[str]]:
 
 
 def profile_tables(results: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """For a terminal; nothing where no profile was made."""
+    """Return terminal tables of the results that have a profile."""
     heads = ("operator", ">output", ">ms", ">share", "runs in")
     return [
         table(heads, rows(one["profile"]), title=f"Operators of {one['id']}\n{note(one['profile'])}")
@@ -62,12 +67,12 @@ def profile_tables(results: Sequence[Mapping[str, Any]]) -> list[Table]:
 
 
 def profile_sections(results: Sequence[Mapping[str, Any]]) -> list[Html]:
-    """For a page."""
+    """Return page sections of the results that have a profile."""
     found = []
     for one in results:
         if not one.get("profile"):
             continue
-        by_kind = html.table(("", "number", "ms", "share", "<runs in"), kinds(one["profile"]))
+        by_kind = html.table(("", "count", "ms", "share", "<runs in"), kinds(one["profile"]))
         longest = [(name, *times, where, shape) for name, shape, *times, where in rows(one["profile"])]
         every = html.table(("", "ms", "share", "<runs in", "output"), longest)
         found.append(html.section(f"Operators of {one['id']}", by_kind, every, note=note(one["profile"])))

@@ -1,4 +1,4 @@
-"""The bar of a benchmark: what is done now, and how much of it."""
+"""The progress bar of a benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(quiet: bool, count: int) -> Iterator[Callable[[str, float], None]]:
-    """Takes what is done and the share 0..1; nothing where stderr is no terminal. ``count``: of combinations."""
+    """Yield a function that shows the current step and its finished share, 0 to 1; a no-op unless stderr is a terminal.
+
+    ``count``: the number of combinations.
+    """
     if quiet or not sys.stderr.isatty():
         yield lambda what, share: None
         return
@@ -20,5 +23,5 @@ def bar(quiet: bool, count: int) -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
         task = progress.add_task("opening", total=1.0)
         models = f"{count} model{'s' if count > 1 else ''}"
-        # Drawn by hand between blocks: a thread that redraws would take time from the model.
+        # Redrawn only between blocks: a refresh thread would take time from the model.
         yield lambda what, share: progress.update(task, description=f"{what} ({models})", completed=share, refresh=True)

@@ -1,4 +1,4 @@
-"""What a benchmark found: edgevision.bench/1."""
+"""The results of a benchmark, and bench.json (``edgevision.bench/1``)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .distribution import DIGITS, Distribution, distribution
 from .measuring import Measured, Samples
 
 SETTLING_S = 10.0
-"""What comes before is told apart: a board is cool then, and its clock at its highest."""
+"""Seconds at the start that are reported separately: a board is still cool then, and its clock at the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A ratio of two results, or of one with itself."""
+    """A ratio of two results, or of one to itself."""
 
     a: str
     b: str
@@ -27,14 +27,14 @@ class Named:
     ratio: Ratio
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the ratio as JSON values."""
         value, low, high = (round(x, DIGITS) for x in (self.ratio.value, self.ratio.low, self.ratio.high))
         return {"a": self.a, "b": self.b, "measure": self.measure, "value": value, "low": low, "high": high}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One combination of a model, an engine and a number of threads."""
+    """The result of one combination of model, engine and number of threads."""
 
     id: str
     model: dict[str, Any]
@@ -47,7 +47,7 @@ class Result:
     memory_mb: dict[str, float | None]
     measured: Measured
     stages_ms: dict[str, list[float]]
-    """Of every ``predict``: prepare, infer, decode."""
+    """Milliseconds of prepare, infer and decode of every ``predict``."""
     state: list[dict[str, Any]]
     invalid: list[str]
     accuracy: dict[str, Any] | None = None
@@ -59,7 +59,7 @@ class Result:
         object.__setattr__(self, "distributions", found)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as ``docs/formats.md`` lists them."""
+        """Return the result as JSON values (``docs/formats.md``)."""
         samples = self.measured.samples
         times = {f"{name}_ms": _json(self.distributions.get(name)) for name in ("invoke", "predict", "loop")}
         return {
@@ -91,7 +91,7 @@ class Result:
         }
 
     def _cpu_percent(self) -> float | None:
-        """Of one core, while it predicts."""
+        """CPU use during ``predict``, in percent of one core."""
         wall_s = self.measured.predict_s
         return round(100 * self.measured.cpu_s / wall_s, 1) if wall_s > 0 else None
 
@@ -102,7 +102,7 @@ class Result:
 
 def document(created: str, argv: Sequence[str], machine: dict[str, Any], method: dict[str, Any],
              results: Sequence[Result], ratios: Sequence[Named]) -> dict[str, Any]:  # fmt: skip
-    """The whole bench.json."""
+    """Return the bench.json."""
     return {
         "schema": SCHEMA,
         "created": created,
@@ -119,7 +119,7 @@ def _of(samples: Samples) -> Distribution | None:
 
 
 def _part(samples: Samples, first: bool) -> Distribution | None:
-    """The visits that ended in the first 10 s of the measuring, or those after; None where there is none."""
+    """Return the statistics of the visits in the first ``SETTLING_S`` seconds, or of those after; None if there are none."""
     chosen = [n for n, at in enumerate(samples.at_s) if (at <= SETTLING_S) == first]
     values = [value for n in chosen for value in samples.visits_ms[n]]
     return distribution(values, [samples.medians_ms[n] for n in chosen])

@@ -1,4 +1,4 @@
-"""What is measured: one model on one engine with so many threads, and the three things asked of it."""
+"""The subject of a measurement: a model on an engine, with three measures."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Measure = Literal["invoke", "predict", "loop"]
 MEASURES: tuple[Measure, ...] = ("invoke", "predict", "loop")
 FRAME_SIZE = (1280, 720)
 LEAST_FRAMES = 10
-"""A source must have more; the first interval holds its opening and is left out."""
+"""Fewest frames of a source, plus one: the first interval includes opening it and is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopwatch:
-    """Where times come from."""
+    """The clocks of a measurement."""
 
     wall_s: Callable[[], float] = time.perf_counter
     cpu_s: Callable[[], float] = time.process_time
-    """Of all threads of this process."""
+    """CPU time of all threads of this process."""
 
 
 SYSTEM = Stopwatch()
@@ -38,7 +38,7 @@ SYSTEM = Stopwatch()
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """What distinguishes one result from another."""
+    """A combination of model, engine, threads and source."""
 
     path: Path
     engine: str
@@ -47,28 +47,28 @@ class Combination:
 
     @property
     def id(self) -> str:
-        """Short, for tables and plots."""
+        """Short name for tables and plots."""
         return f"{self.path.stem} {self.engine} {self.threads}T"
 
 
 class Subject(Protocol):
-    """Something that is measured."""
+    """Something to measure."""
 
     id: str
     measures: tuple[Measure, ...]
 
     def run(self, measure: Measure, count: int) -> list[float]:
-        """Does it so many times; seconds of each."""
+        """Run a measure ``count`` times and return the seconds of each run."""
 
     def stages(self) -> dict[str, list[float]]:
-        """Milliseconds of prepare, infer and decode of every ``predict`` so far."""
+        """Return the milliseconds of prepare, infer and decode of every ``predict`` so far."""
 
 
 class ModelSubject:
-    """An open model."""
+    """An open model to measure."""
 
     def __init__(self, combination: Combination, number: int, stopwatch: Stopwatch = SYSTEM) -> None:
-        """``number``: tells one from another of the same id. Raises what ``open_model`` does, and BadInput, CameraError."""
+        """Open the model. ``number`` distinguishes equal ids. Raises the errors of ``open_model``, BadInput, CameraError."""
         self.combination = combination
         self.id = combination.id if number == 1 else f"{combination.id} #{number}"
         self.measures = MEASURES if combination.source else MEASURES[:2]
@@ -79,7 +79,7 @@ class ModelSubject:
         self._tensor = self.model.prepare(self._frame)
 
     def run(self, measure: Measure, count: int) -> list[float]:
-        """See ``Subject``. The loop reads at most ``count`` frames and has one interval less."""
+        """Run a measure. The loop measures intervals between frames: of ``count`` frames, one less."""
         if measure == "loop":
             return self._loop(count)
         if measure == "predict":
@@ -90,11 +90,11 @@ class ModelSubject:
         return self._timed(invoke, count)
 
     def stages(self) -> dict[str, list[float]]:
-        """See ``Subject``."""
+        """Return the milliseconds of each stage of every ``predict`` so far."""
         return self._stages
 
     def close(self) -> None:
-        """Frees the model."""
+        """Close the model."""
         self.model.close()
 
     def _timed(self, call: Callable[[], object], count: int) -> list[float]:
@@ -120,14 +120,14 @@ class ModelSubject:
         if len(times.at_s) < LEAST_FRAMES:
             why = f" ({summary.message})" if summary.message else ""
             raise BadInput(
-                f"{self.combination.source} ends too early: frames recognised: {len(times.at_s)}{why}, and a "
-                f"measurement of the loop needs {LEAST_FRAMES}; give a longer video, a folder of pictures, or test:@fast"
+                f"{self.combination.source} is too short: got {len(times.at_s)} frames{why}, "
+                f"need at least {LEAST_FRAMES}; give a longer video, a folder of images, or test:@fast"
             )
         return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]
 
 
 class _Times:
-    """A sink that keeps when each result came."""
+    """A sink that records the time of each result."""
 
     def __init__(self, wall_s: Callable[[], float]) -> None:
         self._wall_s = wall_s
@@ -137,11 +137,11 @@ class _Times:
         self.at_s.append(self._wall_s())
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 def _first_frame(source: str | None) -> Frame:
-    """Of the source, with pixels of its own; without one a drawn picture of 1280x720."""
+    """Return a copy of the source's first frame, or a generated 1280x720 image without a source."""
     if source is None:
         return PatternReader("test:", *FRAME_SIZE, None).read()
     from ..cameras.table import open_source
@@ -151,7 +151,7 @@ def _first_frame(source: str | None) -> Frame:
         frames: Iterator[object] = iter(opened)
         found = next((item for item in frames if isinstance(item, Frame)), None)
         if found is None:
-            raise BadInput(f"{source} ends before its first frame that can be read")
+            raise BadInput(f"{source} has no readable frame; give another source")
         return replace(found, pixels=found.pixels.copy())
     finally:
         opened.close()

@@ -1,4 +1,4 @@
-"""``edgevision bench sweep``: networks with random weights, made in a child process that may use TensorFlow."""
+"""``edgevision bench sweep``: networks with random weights, built in a child process that uses TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edgevision.errors import BadInput, MissingDependency
 
 MAKER = "edgevision.convert.sweep_models"
 REFUSED = 3
-"""Its exit status where its last line says why."""
+"""Exit status of the child if its last line on stderr is the error message."""
 
 
 def networks(backbones: Sequence[str], alphas: Sequence[float], sizes: Sequence[int]) -> list[str]:
-    """Every combination, as the maker reads it. A CNN has no width."""
+    """Return every combination as an argument for the child process. A CNN has no width multiplier."""
     every = [
         f"{name}:{1.0 if name == 'cnn' else alpha:g}:{size}" for name in backbones for alpha in alphas for size in sizes
     ]
@@ -25,7 +25,10 @@ def networks(backbones: Sequence[str], alphas: Sequence[float], sizes: Sequence[
 def make(
     specs: Sequence[str], classes: int, folder: Path, step: Callable[[int], None] = lambda done: None
 ) -> list[Path]:
-    """The models in a folder. Raises BadInput for one that cannot be, MissingDependency without the convert extra."""
+    """Build models in ``folder`` and return their paths.
+
+    Raises BadInput for an invalid network, MissingDependency without the convert extra.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-P", "-m", MAKER, str(folder.resolve()), str(classes), *specs]
     found: list[Path] = []
@@ -45,7 +48,7 @@ def make(
         raise BadInput(reason)
     if "No module named" in reason:
         raise MissingDependency(
-            "networks are built by TensorFlow, which is not installed here: pip install 'edgevision[convert]'; or make them "
-            "on another machine with --models-only, copy them, and measure them here: edgevision bench *.tflite"
+            "building networks needs TensorFlow, which is not installed; run pip install 'edgevision[convert]', or build them "
+            "on another machine with --models-only, copy them here and run edgevision bench *.tflite"
         )
-    raise BadInput(f"the networks cannot be made: {reason}")
+    raise BadInput(f"could not build the networks: {reason}")

@@ -1,4 +1,4 @@
-"""A benchmark for people at a terminal."""
+"""The tables and lines of a benchmark for the terminal."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ UNKNOWN = "-"
 
 
 def times_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """How fast; milliseconds."""
-    heads = ("model, engine, threads", ">predict p50", ">95 %", ">p90", ">p95", ">p99", ">min", ">mean ± std", ">invoke",
+    """Return the table of latencies in milliseconds."""
+    heads = ("model, engine, threads", ">predict p50", ">95 % CI", ">p90", ">p95", ">p99", ">min", ">mean ± std", ">invoke",
              ">loop/s", "")  # fmt: skip
-    return table(*told(heads, [_times_row(result) for result in results]), title="Milliseconds")
+    return table(*told(heads, [_times_row(result) for result in results]), title="Latency (ms)")
 
 
 def costs_table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """What it takes beside time."""
+    """Return the table of cold start, memory, energy and accuracy."""
     heads = ("model, engine, threads", ">import", ">open", ">first", ">loaded MB", ">peak MB", ">file MB", ">CPU",
              ">J/frame", ">top-1")  # fmt: skip
     return table(*told(heads, [_costs_row(result) for result in results]), title="Cold start (ms), memory, energy")
 
 
 def machine_lines(machine: Machine) -> list[str]:
-    """Two lines."""
+    """Return lines that describe the machine."""
     frequency = machine.frequency_mhz.get("max") or machine.frequency_mhz.get("now")
     facts = [
         machine.name,
@@ -46,31 +46,31 @@ def machine_lines(machine: Machine) -> list[str]:
                 *(f"{name} {version}" for name, version in machine.runtimes.items() if name != "tensorflow")]  # fmt: skip
     lines = [", ".join(fact for fact in facts if fact), ", ".join(fact for fact in software if fact)]
     if machine.emulated:
-        lines.append(f"emulated: {machine.emulated}; these figures say nothing about a real board")
+        lines.append(f"emulated: {machine.emulated}; the results say nothing about a real board")
     return lines
 
 
 def state_line(state: Sequence[Mapping[str, Any]]) -> str:
-    """Temperature, frequency and load from before to after."""
+    """Return temperature, frequency and load before, during and after the measurement."""
     parts = []
     for name, unit in (("temperature_c", " °C"), ("frequency_mhz", " MHz"), ("load", "")):
         known = [one[name] for one in state if one.get(name) is not None]
         if known:
             label = name.partition("_")[0]
-            parts.append(f"{label} {known[0]:g} before, {max(known):g} at most, {known[-1]:g}{unit} after")
+            parts.append(f"{label} {known[0]:g} before, {max(known):g} max, {known[-1]:g}{unit} after")
     return "; ".join(parts)
 
 
 def ratio_lines(ratios: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each as a sentence; of a result against itself only in a row of their own."""
+    """Return one sentence for each ratio of two results, and one line for all ratios of a result to itself."""
     lines = [
-        f"{one['a']} takes {one['value']:.2f} times as long as {one['b']} ({one['low']:.2f} to {one['high']:.2f}) "
-        f"for {one['measure'].removesuffix('_ms')}"
+        f"{one['measure'].removesuffix('_ms')}: {one['a']} takes {one['value']:.2f} times as long as {one['b']} "
+        f"(95 % CI {one['low']:.2f} to {one['high']:.2f})"
         for one in ratios
         if one["a"] != one["b"]
     ]
     same = [f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in ratios if one["a"] == one["b"]]
-    return [*lines, f"each against itself, measured alternately: {', '.join(same)}"]
+    return [*lines, f"repeatability (ratio of each model to itself, about 1.0): {', '.join(same)}"]
 
 
 def _times_row(result: Mapping[str, Any]) -> list[str]:
@@ -103,7 +103,7 @@ def _costs_row(result: Mapping[str, Any]) -> list[str]:
 
 
 def accuracy(result: Mapping[str, Any]) -> str:
-    """Top-1 with its interval."""
+    """Return the top-1 accuracy with its confidence interval."""
     found = result.get("accuracy")
     if not found:
         return UNKNOWN
@@ -111,18 +111,18 @@ def accuracy(result: Mapping[str, Any]) -> str:
 
 
 def page_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
-    """For a page, without what nobody knows."""
+    """Return an HTML table without unknown columns."""
     return html.table(*told(head, rows))
 
 
 def told(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """Without the columns in which nothing is known, or nothing stands."""
+    """Drop columns in which every cell is unknown or empty."""
     kept = [n for n in range(len(head)) if any(row[n] not in (UNKNOWN, "") for row in rows)]
     return [head[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def ms(value: float | None) -> str:
-    """Three figures, more from a hundred on."""
+    """Format milliseconds with three significant digits, or as a whole number from 100 on."""
     if value is None:
         return UNKNOWN
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""A finished benchmark: its files, and what a person or a program is told."""
+"""The report of a finished benchmark: its files and the terminal or JSON output."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .table import costs_table, machine_lines, ms, ratio_lines, state_line, time
 
 
 def write(found: Bench, folder: Path) -> list[str]:
-    """bench.json and bench.html; their names. Raises CannotWrite."""
+    """Write bench.json and bench.html and return their names. Raises CannotWrite."""
     write_text(folder / "bench.json", dump(found.document) + "\n")
     write_page(found.document, folder / "bench.html")
     return ["bench.json", "bench.html"]
 
 
 def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
-    """For programs or for people."""
+    """Print the results as JSON or as text."""
     if as_json:
         click.echo(dump(found.document))
         return
@@ -47,4 +47,4 @@ def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
 def _result_line(found: Bench, first: Mapping[str, Any]) -> str:
     median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
     verdict = "" if found.valid else ", NOT VALID"
-    return f"{first['id']}: predict {median} ms (95 of 100 within {p95} ms) on {found.machine.name}{verdict}"
+    return f"{first['id']}: predict p50 {median} ms, p95 {p95} ms on {found.machine.name}{verdict}"

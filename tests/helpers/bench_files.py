@@ -8,7 +8,7 @@ from typing import Any
 
 
 def result(name: str, base_ms: float, accuracy: float | None = None, drift: float = 0.0) -> dict[str, Any]:
-    """One with twenty blocks of two visits."""
+    """Return a result with twenty blocks of two visits."""
     visits = [[base_ms * (1 + drift * n) * f for f in (0.99, 1.0, 1.02)] for n in range(40)]
     times = {"n": 120, "mean": base_ms, "std": 0.1, "min": base_ms * 0.99, "outliers": 0}
     times |= dict.fromkeys(("p50", "p50_low", "p50_high"), base_ms) | dict.fromkeys(
