@@ -69,10 +69,7 @@ class Decider:
         return self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
 
     def _begin(self) -> Decisions:
-        from edgevision.decisions import (
-            Decisions,
-            policy_for,
-        )  # imported late: the first prediction does not wait for it
+        from edgevision.decisions import Decisions, policy_for  # late: the first prediction does not wait for it
 
         return Decisions(policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown))
 

@@ -1,4 +1,4 @@
-"""What flows through the loop besides frames: unreadable images, events of the source, and events."""
+"""What flows through the loop besides frames: unreadable images, source events and loop events."""
 
 from __future__ import annotations
 

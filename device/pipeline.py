@@ -241,11 +241,7 @@ class _Loop:
         from dataclasses import fields
 
         from .snapshot import Snapshot
-        from .summary import (
-            RunSummary,
-            engine_facts,
-            model_facts,
-        )  # imported late: the first prediction does not wait for it
+        from .summary import RunSummary, engine_facts, model_facts  # late: the first prediction does not wait for it
 
         snapshot = self.measures.snapshot()
         values = {field.name: getattr(snapshot, field.name) for field in fields(Snapshot)}

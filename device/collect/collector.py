@@ -62,9 +62,8 @@ class Collector:
         if is_unsure(prediction, self._threshold):
             self._offer(UNSORTED)
         if self._error is not None:
-            raise self._error.with_traceback(
-                None
-            )  # raised for every frame until a write succeeds: keep the traceback short
+            # Raised for every frame until a write succeeds: keep the traceback short.
+            raise self._error.with_traceback(None)
 
     def event(self, event: Event) -> None:
         """Keep the frame in which a label appeared, under its name."""
