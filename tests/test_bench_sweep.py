@@ -46,10 +46,10 @@ def test_largest_network_within_the_budget_is_proposed(board: Path, budget: str,
 @pytest.mark.parametrize(
     ("option", "code", "said"),
     [
-        ("30ms", 1, "is no budget; write, for one, 30ms@board.json"),
-        ("0ms@BOARD", 1, "is no budget"),
+        ("30ms", 1, "is not a latency budget; use the form 30ms@board.json"),
+        ("0ms@BOARD", 1, "is not a latency budget"),
         ("30ms@absent.json", 1, "no such benchmark: absent.json"),
-        ("1ms@BOARD", 1, "the quickest, mobilenet_v2 0.35 96, takes 5.00 ms"),
+        ("1ms@BOARD", 1, "the fastest, mobilenet_v2 0.35 96, has a p95 latency of 5.00 ms"),
     ],
 )
 def test_impossible_budget_fails_with_one_line(
@@ -73,7 +73,7 @@ def test_budget_excludes_network_options(board: Path, tmp_path: Path, capsys: py
         main(["train", str(tmp_path / "absent"), "--fit-budget", f"30ms@{board}", "--weights", "none"])
     said = capsys.readouterr().err
     assert ended.value.code == 1
-    assert "note: mobilenet_v2 0.5, 160 px: 95 of 100 within 20.0 ms" in said
+    assert "note: mobilenet_v2 0.5, 160 px: p95 latency 20.0 ms" in said
     assert "absent" in said
 
 

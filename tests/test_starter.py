@@ -142,7 +142,7 @@ def test_auto_takes_the_starter_elsewhere_and_says_so(monkeypatch: pytest.Monkey
     (line,) = said
     assert "starter" in line
     assert "no answer within 3 seconds" in line
-    assert "expect more mistakes" in line
+    assert "expect a lower accuracy" in line
 
 
 def test_auto_keeps_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_auto_keeps_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("settings", [Settings(backbone="mobilenet"), Settings(alpha=0.5)])
 def test_auto_without_any_weights_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BadInput, match=r"cannot be had \(no answer within 3 seconds\).*--weights none") as caught:
+    with pytest.raises(BadInput, match=r"are not available \(no answer within 3 seconds\).*--weights none") as caught:
         _decide(settings, monkeypatch, None)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Training from the outside: real small models in seconds, their run folders, interruptions and faults."""
+"""Training end to end: small real models in seconds, their run folders, interruptions and errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLORS = {"blue": (200, 60, 30), "green": (40, 190, 40), "red": (40, 50, 210), "
 
 
 def _picture(name: str, number: int, side: int = 40) -> np.ndarray:
-    """A disc of a colour on noise."""
+    """Draw a colored disc on noise."""
     random = np.random.default_rng([number, sum(name.encode())])
     canvas = random.integers(60, 190, (side, side + number % 7, 3), np.uint8)
     center = tuple(int(n) for n in random.integers(12, side - 12, 2))
@@ -45,7 +45,7 @@ def _picture(name: str, number: int, side: int = 40) -> np.ndarray:
 
 
 def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
-    """Class folders of drawn pictures."""
+    """Write class folders of drawn images."""
     for name in classes:
         (folder / name).mkdir(parents=True)
         for number in range(count):
@@ -54,7 +54,7 @@ def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
 
 
 def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, resume: Path | None = None) -> Any:
-    """One training through the public door."""
+    """Run one training through the API."""
     from edgevision.convert.train.training import TrainRequest, train
     from edgevision.convert.train.watcher import Watcher
 
@@ -62,7 +62,7 @@ def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None
 
 
 def noting() -> Any:
-    """A watcher that keeps the notes."""
+    """Return a training observer that records the notes."""
     from edgevision.convert.train.watcher import Watcher
 
     class Noting(Watcher):
@@ -77,13 +77,13 @@ def noting() -> Any:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes that colour tells apart."""
+    """Return image folders of two classes that differ in color."""
     return make_photos(tmp_path_factory.mktemp("photos") / "two", ("blue", "red"), 30)
 
 
 @pytest.fixture(scope="module")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One training that the tests below look at."""
+    """Return one finished training that several tests inspect."""
     return run(photos, tmp_path_factory.mktemp("runs"), replace(TINY, h5=True, tensorboard=True))
 
 
@@ -92,7 +92,7 @@ def _history(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_the_run_folder_is_complete(trained: Any) -> None:
+def test_run_folder_is_complete(trained: Any) -> None:
     names = {path.name for path in trained.folder.iterdir()}
     assert trained.folder.name == "train-1"
     assert names >= {
@@ -106,21 +106,21 @@ def test_the_run_folder_is_complete(trained: Any) -> None:
     assert set(record["outputs"]) == {n for n in names if (trained.folder / n).is_file()} - {"run.json"}
 
 
-def test_it_learns(trained: Any) -> None:
+def test_training_learns(trained: Any) -> None:
     assert trained.evaluation.verdict.judgement.accuracy.value >= 0.8
     rows = _history(trained.folder)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
 
 
-def test_history_has_the_promised_columns(trained: Any) -> None:
+def test_history_has_the_documented_columns(trained: Any) -> None:
     header = (trained.folder / "history.csv").read_text().splitlines()[0]
     assert header.startswith("epoch,phase,seconds,lr,loss,accuracy,val_loss,val_accuracy")
     assert {row["phase"] for row in _history(trained.folder)} == {"scratch"}
     assert all("flip horizontal" in row["applied"] for row in _history(trained.folder))
 
 
-def test_model_and_card(trained: Any) -> None:
+def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
     from edgevision.convert.scan import scan
 
     for name in ("model.keras", "model.h5"):
@@ -135,8 +135,8 @@ def test_model_and_card(trained: Any) -> None:
     assert json.loads((trained.folder / "model.card.json").read_text())["schema"] == "edgevision.card/1"
 
 
-def test_metrics_are_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
-    """By the record of the run, and with the .h5 instead of the .keras."""
+def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
+    """For the run folder and for its .h5 model."""
     from edgevision.evaluate_files import Request, prepare
     from edgevision.evaluate_files import run as evaluate
 
@@ -152,23 +152,23 @@ def test_metrics_are_those_of_evaluate_on_the_test_split(trained: Any, tmp_path:
             assert again[key] == metrics[key]
 
 
-def test_the_split_has_every_picture_once(trained: Any) -> None:
+def test_split_lists_every_image_once(trained: Any) -> None:
     with (trained.folder / "split.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len({row["path"] for row in rows}) == len(rows) == 60
     assert {row["split"] for row in rows} == {"train", "val", "test"}
 
 
-def test_the_report_is_one_page(trained: Any) -> None:
+def test_report_is_one_self_contained_page(trained: Any) -> None:
     text = (trained.folder / "report.html").read_text()
     assert text.count("data:image/png;base64,") >= 3
     assert 'src="http' not in text and "href=" not in text
     assert 'name="viewport"' in text
-    assert "test pictures right" in text
+    assert "test images correct" in text
 
 
-def test_the_config_repeats_the_training(trained: Any, tmp_path: Path) -> None:
-    """And the same seed gives the same model twice."""
+def test_config_reproduces_the_training(trained: Any, tmp_path: Path) -> None:
+    """The same seed gives the same model twice."""
     from edgevision.convert.train import config_file
 
     values, named = config_file.read(trained.folder / "config.toml")
@@ -185,7 +185,7 @@ def test_tensorboard_logs_are_written(trained: Any) -> None:
     assert list((trained.folder / "tensorboard").rglob("events.out.tfevents.*"))
 
 
-def test_a_finished_run_is_not_resumed(trained: Any) -> None:
+def test_finished_run_cannot_be_resumed(trained: Any) -> None:
     from edgevision.convert.train.training import resumed
 
     with pytest.raises(BadInput, match="is finished"):
@@ -199,7 +199,7 @@ def _weights(model: Path) -> list[bytes]:
 
 
 class _Power:
-    """Cuts the power in a step of an epoch."""
+    """Interruption of a training in a given step of an epoch."""
 
     def __init__(self, epoch: int, step: int) -> None:
         self.left = step
@@ -243,17 +243,17 @@ def _resume(folder: Path) -> Any:
 
 @pytest.fixture
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint after each epoch, however short."""
+    """Write a checkpoint after each epoch, however short."""
     from edgevision.convert.train import loop
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_an_interrupted_training_ends_the_same(
+def test_interrupted_training_gives_the_same_model(
     trained: Any, tmp_path: Path, epoch: int, every_epoch: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bit by bit, whether or not there was a checkpoint already."""
+    """Bit for bit, with or without an existing checkpoint."""
     folder = _interrupt(trained.photos, tmp_path, TINY, epoch, capsys)
     assert (folder / "checkpoint.npz").exists() == (epoch > 1)
     again = _resume(folder)
@@ -262,7 +262,7 @@ def test_an_interrupted_training_ends_the_same(
     assert len(_history(folder)) == len(_history(trained.folder))
 
 
-def test_a_run_is_not_resumed_on_other_pictures(
+def test_run_cannot_be_resumed_with_changed_images(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = shutil.copytree(photos, tmp_path / "photos")
@@ -272,19 +272,19 @@ def test_a_run_is_not_resumed_on_other_pictures(
         _resume(folder)
 
 
-def test_a_damaged_checkpoint_is_one_line(
+def test_damaged_checkpoint_raises_one_line(
     photos: Path, tmp_path: Path, every_epoch: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = _interrupt(photos, tmp_path, TINY, 3, capsys)
     whole = (folder / "checkpoint.npz").read_bytes()
     (folder / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadInput, match=r"is damaged .*remove it to train this run again"):
+    with pytest.raises(BadInput, match=r"is damaged .*delete it to restart this run"):
         _resume(folder)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that passes for pretrained weights."""
+    """Return a file that serves as pretrained weights."""
     from edgevision.convert.backbones import Choice, build
 
     path = tmp_path_factory.mktemp("base") / "base.h5"
@@ -294,13 +294,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def two_phases(base: Path) -> Settings:
-    """A short training that begins with a frozen base."""
+    """Return settings of a short training that starts with a frozen base."""
     return Settings(
         backbone="mobilenet", weights=str(base), image_size=32, head_epochs=2, epochs=3, fine_tune_blocks=2, copies=2
     )
 
 
-def test_two_phases_from_weights_of_a_file(
+def test_two_phase_training_from_a_weights_file(
     photos: Path,
     tmp_path: Path,
     base: Path,
@@ -308,7 +308,7 @@ def test_two_phases_from_weights_of_a_file(
     every_epoch: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The frozen part stays as it was, the rest learns; an interruption in the second phase changes nothing."""
+    """The frozen part stays unchanged, the rest is trained; an interruption in the second phase changes nothing."""
     whole = run(photos, tmp_path / "whole", two_phases)
     rows = _history(whole.folder)
     assert [row["phase"] for row in rows] == ["head", "head", "fine-tune", "fine-tune", "fine-tune"]
@@ -318,11 +318,11 @@ def test_two_phases_from_weights_of_a_file(
     _frozen_stayed(base, whole.model)
 
 
-def test_the_second_phase_can_augment_anew(photos: Path, tmp_path: Path, base: Path, two_phases: Settings) -> None:
+def test_second_phase_with_live_augmentation(photos: Path, tmp_path: Path, base: Path, two_phases: Settings) -> None:
     done = run(photos, tmp_path, replace(two_phases, features="live"))
     rows = _history(done.folder)
     assert ["once; no augmentation" in row["applied"] for row in rows] == [True, True, False, False, False]
-    assert all("augmented anew in each epoch" in row["applied"] for row in rows[2:])
+    assert all("augmented differently in each epoch" in row["applied"] for row in rows[2:])
     _frozen_stayed(base, done.model)
 
 
@@ -338,7 +338,7 @@ def _frozen_stayed(weights: Path, model: Path) -> None:
     assert "scores" in after
 
 
-def test_several_labels_a_picture(tmp_path: Path) -> None:
+def test_training_with_several_labels_per_image(tmp_path: Path) -> None:
     kinds = ("red", "green", "blue+red", "red+green", "white+blue")
     folder = make_photos(tmp_path / "photos", kinds, 24)
     rows = [f"{kind}/{n:03d}.png,{kind.replace('+', '|')}" for kind in kinds for n in range(24)]
@@ -347,19 +347,19 @@ def test_several_labels_a_picture(tmp_path: Path) -> None:
     watcher = noting()
     done = run(table, tmp_path / "runs", TINY, watcher)
     assert done.learning.goal.kind == "multilabel"
-    assert any("any number of them" in line for line in watcher.notes)
+    assert any("any number of labels per image" in line for line in watcher.notes)
     metrics = json.loads((done.folder / "metrics.json").read_text())
     assert metrics["task"] == "multilabel"
     assert metrics["labels"] == ["blue", "green", "red", "white"]
     assert np.array(metrics["confusion"]).shape == (4, 2, 2)
 
 
-def test_many_classes_from_a_zip_with_its_own_split(tmp_path: Path) -> None:
-    """train/ and test/ are given; val is carved from train, and test is left as it is."""
+def test_training_on_a_zip_with_its_own_split(tmp_path: Path) -> None:
+    """train/ and test/ are given; val is taken from train, and test stays as it is."""
     made = make_photos(tmp_path / "photos" / "train", ("blue", "green", "red"), 20)
     make_photos(made.parent / "test", ("blue", "green", "red"), 24)
     for path in (made.parent / "test").rglob("0[01]*.png"):
-        path.unlink()  # the same pictures as in train
+        path.unlink()  # same images as in train
     archive = tmp_path / "photos.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for path in sorted(made.parent.rglob("*.png")):
@@ -372,7 +372,7 @@ def test_many_classes_from_a_zip_with_its_own_split(tmp_path: Path) -> None:
     assert np.array(json.loads((done.folder / "metrics.json").read_text())["confusion"]).sum() == 12
 
 
-def test_bad_files_among_good_ones_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None:
+def test_bad_images_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(photos, tmp_path / "photos")
     good = cv2.imencode(".jpg", _picture("red", 900, 64))[1].tobytes()
     (copy / "red" / "cut.jpg").write_bytes(good[: len(good) // 2])
@@ -445,13 +445,15 @@ def _missing_files(folder: Path) -> Path:
         (lambda folder: folder / "none", "images not found"),
     ],
 )
-def test_what_cannot_be_learnt_from_is_one_line(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
+def test_unusable_photos_raise_one_line(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
     with pytest.raises(EdgeVisionError, match=said) as caught:
         run(make(tmp_path / "photos"), tmp_path / "runs")
     assert "\n" not in str(caught.value)
 
 
-def test_several_machines_are_refused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_on_several_machines_is_rejected(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(
         "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}})
     )
@@ -459,7 +461,7 @@ def test_several_machines_are_refused(photos: Path, tmp_path: Path, monkeypatch:
         run(photos, tmp_path)
 
 
-def test_half_precision_saves_a_full_one(photos: Path, tmp_path: Path) -> None:
+def test_mixed_precision_training_saves_a_float32_model(photos: Path, tmp_path: Path) -> None:
     import keras
 
     done = run(photos, tmp_path, replace(TINY, precision="mixed", epochs=2))

@@ -1,4 +1,4 @@
-"""The parts of a training on their own: what is to be learnt, which epoch is kept, what is said of overfitting."""
+"""Parts of a training: head and loss, early stopping, overfitting, schedule and temperature."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from edgevision.convert.train.selection import ENOUGH, Selection
 ROW = history.Epoch(1, "scratch", 1.0, 1e-3, 0.5, 0.8, 0.6, 0.75, "no augmentation")
 
 
-def test_two_classes_are_one_number() -> None:
+def test_two_classes_have_one_output() -> None:
     goal = goal_of(("cat", "dog"), False)
     assert (goal.kind, goal.outputs, goal.task, goal.activation) == ("binary", 1, "classification", "sigmoid")
     assert goal.targets([("dog",), ("cat",)]).tolist() == [[1.0], [0.0]]
 
 
-def test_many_classes_and_many_labels() -> None:
+def test_heads_for_many_classes_and_for_many_labels() -> None:
     many = goal_of(("a", "b", "c"), False)
     assert (many.outputs, many.activation) == (3, "softmax")
     assert many.targets([("c",)]).tolist() == [[0.0, 0.0, 1.0]]
@@ -45,7 +45,7 @@ def test_measure_is_the_mean_cross_entropy(multilabel: bool) -> None:
     assert np.isfinite(losses).all() and losses[1] > 100
 
 
-def test_rare_classes_count_more_where_it_matters() -> None:
+def test_rare_classes_are_weighted_higher_if_imbalanced() -> None:
     goal = goal_of(("a", "b", "c"), False)
     even = goal.targets([("a",)] * 6 + [("b",)] * 4 + [("c",)] * 5)
     assert goal.picture_weights(even, "auto").tolist() == [1.0] * 15
@@ -58,7 +58,7 @@ def test_rare_classes_count_more_where_it_matters() -> None:
     assert goal.picture_weights(even, "balanced").max() > 1.0
 
 
-def test_rare_labels_count_more() -> None:
+def test_rare_labels_are_weighted_higher() -> None:
     goal = goal_of(("a", "b"), True)
     targets = goal.targets([("a",)] * 8 + [("a", "b")])
     assert goal.positive_weights(targets, "auto").tolist() == [1.0, pytest.approx(8**0.5)]
@@ -67,7 +67,7 @@ def test_rare_labels_count_more() -> None:
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(("classes", "multilabel"), [(2, False), (3, False), (3, True)])
-def test_the_loss_learnt_is_the_loss_measured(classes: int, multilabel: bool) -> None:
+def test_training_loss_equals_the_measured_loss(classes: int, multilabel: bool) -> None:
     goal = goal_of(tuple("abc"[:classes]), multilabel)
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (5, goal.outputs)).astype(np.float32)
@@ -94,7 +94,7 @@ def test_later_weights_are_kept_unless_clearly_worse() -> None:
 
 
 @pytest.mark.parametrize("pictures", [0, 10, ENOUGH - 1])
-def test_a_handful_of_pictures_cannot_choose(pictures: int) -> None:
+def test_last_epoch_is_kept_with_few_validation_images(pictures: int) -> None:
     selection = Selection()
     assert [selection.judge(np.full(pictures, loss), n) for n, loss in enumerate((0.5, 0.1, 0.9), 1)] == [
         True,
@@ -104,7 +104,7 @@ def test_a_handful_of_pictures_cannot_choose(pictures: int) -> None:
     assert (selection.epoch, selection.waited) == (3, 0)
 
 
-def test_overfitting_is_named_when_it_is_there() -> None:
+def test_overfitting_is_reported_only_if_present() -> None:
     rows = [
         replace(ROW, epoch=n, accuracy=a, val_accuracy=v, val_loss=x)
         for n, a, v, x in [(1, 0.7, 0.7, 0.6), (2, 0.99, 0.8, 0.9)]
@@ -114,16 +114,16 @@ def test_overfitting_is_named_when_it_is_there() -> None:
     assert (
         "overfits" in found.describe()
         and "19.0 points" in found.describe()
-        and "1.5 times its best (epoch 1)" in found.describe()
+        and "1.5 times its best value (epoch 1)" in found.describe()
     )
-    assert history.overfitting(rows, 6, kept=1).found is False  # type: ignore[union-attr]  # six pictures show nothing
+    assert history.overfitting(rows, 6, kept=1).found is False  # type: ignore[union-attr]  # six images prove nothing
     fine = history.overfitting([ROW], 200, kept=1)
-    assert fine is not None and not fine.found and "5.0 points behind" in fine.describe()
+    assert fine is not None and not fine.found and "5.0 points below" in fine.describe()
     assert history.overfitting([replace(ROW, val_loss=None, val_accuracy=None)], 0, kept=1) is None
     assert history.overfitting([], 0, kept=0) is None
 
 
-def test_history_survives_and_unknown_is_empty() -> None:
+def test_history_survives_a_round_trip_with_unknown_values_empty() -> None:
     rows = [ROW, replace(ROW, epoch=2, val_loss=None, val_accuracy=None, applied='flip "x", noise')]
     assert history.from_json(history.to_json(rows)) == rows
     lines = history.dumps(rows).splitlines()
@@ -132,7 +132,7 @@ def test_history_survives_and_unknown_is_empty() -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_rate_rises_and_falls() -> None:
+def test_learning_rate_warms_up_and_decays() -> None:
     from edgevision.convert.train.schedule import FLOOR, Schedule
 
     rates = [float(Schedule(0.01, 8, 10).keras()(step)) for step in range(80)]
@@ -146,7 +146,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_the_temperature_undoes_what_was_done_to_the_scores(classes: int) -> None:
+def test_temperature_recovers_the_scale_of_the_logits(classes: int) -> None:
     from edgevision.convert.train.temperature import HIGH, LOW, best_temperature
 
     goal = goal_of(tuple("abcd"[:classes]), False)

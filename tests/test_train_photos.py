@@ -1,4 +1,4 @@
-"""Training on real photos with real weights: minutes, so among the slow tests. What is promised is checked here."""
+"""Training on real photos with real weights; takes minutes, so slow tests. Checks the documented accuracies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ V1, V2 = "mobilenet_v1_0.25_224_imagenet.h5", "mobilenet_v2_1.0_224_imagenet.h5"
 
 @pytest.fixture(scope="module")
 def photos(shared: Path) -> Path:
-    """2,000 photos to learn from and 500 to be tested with."""
+    """Return the folder of 2,000 training and 500 test photos."""
     return shared / "data" / "cats_and_dogs"
 
 
@@ -36,14 +36,14 @@ def _accuracy(result: TrainResult) -> float:
     return result.evaluation.verdict.judgement.accuracy.value
 
 
-def test_mobilenet_v2_is_not_below_its_floor(photos: Path, shared: Path, tmp_path: Path) -> None:
+def test_mobilenet_v2_reaches_its_minimum_accuracy(photos: Path, shared: Path, tmp_path: Path) -> None:
     result = _train(photos, tmp_path, weights=str(shared / "models" / V2))
     assert result.learning.counts() == {"train": 1800, "val": 200, "test": 500}
     assert _accuracy(result) >= 0.98
 
 
-def test_the_small_mobilenet_v1_and_its_int8_twin(photos: Path, shared: Path, tmp_path: Path) -> None:
-    """95 % at least, and int8 within a point of it."""
+def test_small_mobilenet_v1_and_its_int8_model_reach_their_accuracy(photos: Path, shared: Path, tmp_path: Path) -> None:
+    """At least 95 %, with int8 within one percentage point."""
     from edgevision.convert.convert import ConvertOptions, convert
 
     from edgevision.evaluate_files import Request, prepare, run
@@ -57,8 +57,8 @@ def test_the_small_mobilenet_v1_and_its_int8_twin(photos: Path, shared: Path, tm
     assert abs(done.comparison.change.value) <= 0.01
 
 
-def test_fifty_photos_a_class_are_ahead_of_a_linear_head(photos: Path, shared: Path) -> None:
-    """Three draws of fifty, scored together on the same photos as the floor."""
+def test_training_on_fifty_photos_per_class_beats_a_linear_head(photos: Path, shared: Path) -> None:
+    """Three draws of fifty photos, scored together on the same photos as the baseline."""
     program = Path(__file__).resolve().parent.parent / "benchmarks" / "train_floor.py"
     command = [sys.executable, str(program), str(photos), "--weights", str(shared / "models" / V1), "--few-only"]
     command += ["--backbone", "mobilenet", "--train", "--seeds", "3"]
@@ -68,7 +68,7 @@ def test_fifty_photos_a_class_are_ahead_of_a_linear_head(photos: Path, shared: P
     assert float(found.group(1)) > 0
 
 
-def test_a_small_cnn_from_scratch_learns_and_overfits(photos: Path, tmp_path: Path) -> None:
+def test_small_cnn_from_scratch_learns_and_reports_overfitting(photos: Path, tmp_path: Path) -> None:
     result = _train(photos, tmp_path, backbone="cnn", image_size=64, weights="none", augment="none")
     assert _accuracy(result) >= 0.72
     assert "The network overfits" in (result.folder / "report.html").read_text()
@@ -81,7 +81,7 @@ def _start(photos: Path, runs: Path, weights: Path) -> subprocess.Popen[str]:
 
 
 def _few(photos: Path, folder: Path) -> Path:
-    """A hundred photos of each class."""
+    """Link a hundred photos of each class into a folder."""
     for name in ("cats", "dogs"):
         (folder / name).mkdir(parents=True)
         for path in sorted((photos / "train" / name).iterdir())[:100]:
@@ -96,7 +96,7 @@ def _weights(folder: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_killed_in_mid_epoch_and_resumed_is_the_same(
+def test_resumed_training_equals_an_uninterrupted_one(
     photos: Path, shared: Path, tmp_path: Path, how: signal.Signals, code: int
 ) -> None:
     few, weights = _few(photos, tmp_path / "few"), shared / "models" / V1
@@ -114,7 +114,7 @@ def test_killed_in_mid_epoch_and_resumed_is_the_same(
     assert cut.returncode == code
     folder = tmp_path / "cut" / "train-1"
     if how == signal.SIGINT:
-        assert f"go on with: edgevision train --resume {folder}" in rest
+        assert f"to continue, run: edgevision train --resume {folder}" in rest
     again = subprocess.run(
         [sys.executable, "-m", "edgevision", "train", "--resume", str(folder)], timeout=600, check=False
     )
@@ -123,8 +123,8 @@ def test_killed_in_mid_epoch_and_resumed_is_the_same(
         np.testing.assert_array_equal(one, other)
 
 
-def test_several_gpus_share_the_work(photos: Path, tmp_path: Path) -> None:
-    """Two virtual devices in the place of two GPUs."""
+def test_training_uses_several_gpus(photos: Path, tmp_path: Path) -> None:
+    """Two virtual CPU devices stand in for two GPUs."""
     code = f"""
 import tensorflow as tf
 from pathlib import Path

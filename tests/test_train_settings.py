@@ -1,4 +1,4 @@
-"""Settings of a training: one table for options and config.toml, and messages that name file, line and the near name."""
+"""Training settings: one table for options and config.toml, and messages with file, line and the nearest name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _written(tmp_path: Path, settings: Settings, old: str = "", new: str = "") -
     return path
 
 
-def test_defaults_survive_the_file(tmp_path: Path) -> None:
+def test_defaults_survive_a_round_trip_through_the_file(tmp_path: Path) -> None:
     values, photos = config_file.read(_written(tmp_path, Settings()))
     assert Settings(**values) == Settings()
     assert photos == "photos"
@@ -52,7 +52,9 @@ def _settings(draw: st.DrawFn) -> Settings:
 
 
 @given(settings=_settings())
-def test_any_settings_survive_the_file(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_settings_survive_a_round_trip_through_the_file(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(config_file.dumps(settings, None), encoding="utf-8")
     values, photos = config_file.read(path)
@@ -61,7 +63,7 @@ def test_any_settings_survive_the_file(settings: Settings, tmp_path_factory: pyt
 
 
 @given(text=st.text(max_size=200))
-def test_any_file_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_file_is_read_or_rejected_with_its_path(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(text, encoding="utf-8", errors="replace")
     try:
@@ -78,13 +80,13 @@ def test_any_file_is_read_or_refused(text: str, tmp_path_factory: pytest.TempPat
         ("dropout = 0.2", "dropuot = 0.2", "no setting 'dropuot' in [model]; did you mean 'dropout'?"),
         ("[model]", "[modle]", "no section [modle]; did you mean 'model'?"),
         ("seed = 0", "seed = -1", "seed must be a whole number from 0 to"),
-        ("seed = 0", "seed = true", "not True"),
+        ("seed = 0", "seed = true", "got True"),
         ('cache = "auto"', 'cache = "memroy"', "did you mean 'memory'?"),
         ("strict = false", "alpha = 1.0", "no setting 'alpha' in [data]; it belongs in [model]"),
         ("cnn_filters = [32, 64, 128]", "cnn_filters = [0]", "whole numbers from 1 to 4096"),
     ],
 )
-def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
     path = _written(tmp_path, Settings(), old, new)
     line = path.read_text().splitlines().index(next(row for row in path.read_text().splitlines() if new in row)) + 1
     with pytest.raises(BadInput) as caught:
@@ -93,7 +95,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, sai
     assert said in str(caught.value)
 
 
-def test_broken_toml_and_no_file(tmp_path: Path) -> None:
+def test_broken_or_missing_toml_file_raises(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[model\nbackbone = 3")
     with pytest.raises(BadInput, match=r"config\.toml:1: "):
@@ -105,7 +107,7 @@ def test_broken_toml_and_no_file(tmp_path: Path) -> None:
         config_file.read(tmp_path / "none.toml")
 
 
-def test_every_setting_is_an_option_with_help() -> None:
+def test_every_setting_has_an_option_with_help() -> None:
     shown = CliRunner().invoke(train, ["--help"]).output
     for name, option in OPTIONS.items():
         assert f"--{name.replace('_', '-')}" in shown
@@ -123,20 +125,20 @@ def test_every_setting_is_an_option_with_help() -> None:
         (["x", "--batchsize", "3"], "--batch-size"),
     ],
 )
-def test_options_are_checked_alike(arguments: list[str], said: str) -> None:
+def test_options_are_validated_like_the_file(arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(train, arguments)
     assert done.exit_code == 2
     assert said in " ".join(done.output.split())
 
 
-def test_single_switches_win_over_the_preset() -> None:
+def test_individual_augment_settings_override_the_preset() -> None:
     settings = Settings(augment="light", rotation=0.0, noise=0.1)
     assert settings.augmentation == replace(PRESETS["light"], rotation=0.0, noise=0.1)
     assert not Settings(augment="none").augmentation
     assert Settings(augment="none", flip="both").augmentation == Augmentation(flip="both")
 
 
-def test_numbers_of_the_command_line_are_those_of_the_file() -> None:
+def test_checked_converts_values_to_the_stored_types() -> None:
     assert checked("epochs", "auto") is None
     assert checked("rate", 1) == 1.0
     assert checked("cnn_filters", [8, 16]) == (8, 16)

@@ -1,1 +1,1 @@
-"""Training a classifier: settings, two phases, a state that survives an interruption, and the report."""
+"""Training of a classifier: settings, phases, checkpoints and the report."""

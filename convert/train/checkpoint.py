@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, in one file that is replaced as a whole."""
+"""Checkpoint: the state of a training between two epochs, in one file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ LOWEST = "lowest"
 
 @dataclass(slots=True)
 class State:
-    """Where a training stands, after whole epochs."""
+    """State of a training after a whole number of epochs."""
 
     phase: int = 0
     epoch: int = 0
-    """The next one of this phase."""
+    """Index of the next epoch of this phase, from 0."""
     selection: Selection = field(default_factory=Selection)
     history: list[history.Epoch] = field(default_factory=list)
     weights: Arrays = field(default_factory=list)
-    """Of the whole network."""
+    """Weights of the whole network."""
     kept_weights: Arrays = field(default_factory=list)
-    """Of the network as it was in the selected epoch."""
+    """Weights of the network in the selected epoch."""
     optimizer: Arrays = field(default_factory=list)
-    """Of the phase; empty at its start."""
+    """Optimizer variables of the phase; empty at its start."""
     finished: bool = False
-    """Nothing more is to be trained."""
+    """True if all phases are done."""
     temperature: float | None = None
-    """By which the logits were divided; None: they were left as they are."""
+    """Temperature that the logits were divided by, or None if they were not scaled."""
     origin: str | None = None
-    """sha256 of the file that the first weights came from."""
+    """sha256 of the file with the initial weights."""
 
 
 def write(folder: Path, state: State) -> None:
-    """Replaces the checkpoint of a run folder. Raises CannotWrite."""
+    """Replace the checkpoint of a run folder. Raises CannotWrite."""
     record = {
         "schema": SCHEMA,
         "phase": state.phase,
@@ -74,7 +74,7 @@ def write(folder: Path, state: State) -> None:
 
 
 def read(folder: Path) -> State | None:
-    """The checkpoint of a run folder; None when it has none yet. Raises BadInput for a damaged one."""
+    """Return the checkpoint of a run folder, or None if there is none yet. Raises BadInput if it is damaged."""
     path = folder / FILE
     if not path.exists():
         return None
@@ -82,7 +82,7 @@ def read(folder: Path) -> State | None:
         with np.load(path, allow_pickle=False) as file:
             record = json.loads(file["record"].tobytes())
             if record["schema"] != SCHEMA:
-                raise BadInput(f"{path} was written by another version ({record['schema']}); train anew")
+                raise BadInput(f"{path} was written by another version ({record['schema']}); start a new training")
             lowest = file.get(LOWEST)
             groups = {name: [file[f"{name}_{i}"] for i in range(count)] for name, count in record["groups"].items()}
         return State(
@@ -98,7 +98,7 @@ def read(folder: Path) -> State | None:
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"{path} is damaged ({error}); remove it to train this run again from its start") from None
+        raise BadInput(f"{path} is damaged ({error}); delete it to restart this run from the beginning") from None
 
 
 _GROUPS = ("weights", "kept_weights", "optimizer")

@@ -1,4 +1,4 @@
-"""config.toml: every setting of a training, written to the run folder and taken back by --config."""
+"""config.toml: all settings of a training, written to the run folder and read by --config."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edgevision.errors import BadInput, nearest
 from .settings import AUTO, OPTIONS, SECTIONS, Settings, checked, describe
 
 PHOTOS = "photos"
-"""The one key that is no setting: which pictures were used."""
-HEADER = "# Every setting of a training. Use it again: edgevision train PHOTOS --config config.toml\n"
+"""The only key that is not a setting: the path of the training images."""
+HEADER = "# All settings of a training. To repeat it: edgevision train PHOTOS --config config.toml\n"
 
 
 def dumps(settings: Settings, photos: str | None = None) -> str:
-    """The text of config.toml."""
+    """Return the text of config.toml."""
     lines = [HEADER]
     for section in SECTIONS:
         lines.append(f"[{section}]")
@@ -30,15 +30,15 @@ def dumps(settings: Settings, photos: str | None = None) -> str:
 
 
 def read(path: Path) -> tuple[dict[str, Any], str | None]:
-    """The settings that a file names, checked, and its photos. Raises MissingFile, BadInput with file and line."""
+    """Return the validated settings of a file and its photos. Raises MissingFile, or BadInput with file and line."""
     file = toml_file.read(path, "the config.toml of a run folder")
     found: dict[str, Any] = {}
     for section, table in file.values.items():
         if section not in SECTIONS:
             hint = nearest(section, list(SECTIONS))
-            raise BadInput(f"{file.where(section)}: no section [{section}]{hint}; there are {', '.join(SECTIONS)}")
+            raise BadInput(f"{file.where(section)}: no section [{section}]{hint}; available: {', '.join(SECTIONS)}")
         if not isinstance(table, dict):
-            raise BadInput(f"{file.where(section)}: {section} must be a section: [{section}]")
+            raise BadInput(f"{file.where(section)}: {section} must be a section, written [{section}]")
         for name, value in table.items():
             found[name] = _setting(file.where(section, name), section, name, value)
     return found, found.pop(PHOTOS, None)
@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[dict[str, Any], str | None]:
 def _setting(where: str, section: str, name: str, value: Any) -> Any:
     if section == "data" and name == PHOTOS:
         if not isinstance(value, str):
-            raise BadInput(f"{where}: {PHOTOS} must be a path, not {value!r}")
+            raise BadInput(f"{where}: {PHOTOS} must be a path, got {value!r}")
         return value
     known = [n for n, option in OPTIONS.items() if option.section == section]
     if name not in known:

@@ -1,4 +1,4 @@
-"""What the frozen part of a network makes of the pictures, computed once over several augmented copies."""
+"""Features of the frozen part of a network, computed once over several augmented copies of the images."""
 
 from __future__ import annotations
 
@@ -20,48 +20,51 @@ if TYPE_CHECKING:
 
 BATCH = 50
 COPY_STREAM = 7001
-"""Keeps the random numbers of the copies apart from those of the epochs."""
+"""Seed component that separates the random numbers of the copies from those of the epochs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Two views of the same pictures."""
+    """Features of the same images at two depths of the network."""
 
     maps: Array
-    """(copies, n, h, w, c) float16, where the upper part of the network begins; empty when it is not trained."""
+    """Input of the upper part of the network, (copies, n, h, w, c) float16; empty if that part is not trained."""
     pooled: Array
-    """(copies, n, features) float32, where the head begins."""
+    """Input of the head, (copies, n, features) float32."""
     targets: Array
-    """(n, outputs)"""
+    """Targets, (n, outputs)."""
     weights: Array
-    """(n,)"""
+    """Sample weights, (n,)."""
 
     @property
     def copies(self) -> int:
-        """Copies of each picture; the first one is unchanged."""
+        """Number of copies of each image; the first one is not augmented."""
         return len(self.pooled)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extractor:
-    """The frozen part of a network, folded and compiled."""
+    """The frozen part of a network, batch norm folded and compiled."""
 
     lower: Any
     upper: Any
-    """Up to the pooled features."""
+    """Function from the map to the pooled features."""
     augment: Any
-    """The augmentation layers, for their random generators."""
+    """Augmentation layers, kept to reseed their random generators."""
     augmented: Any
-    """The same as a compiled function."""
+    """Augmentation as a compiled function."""
     map_shape: tuple[int, ...]
-    """Empty: maps are not kept."""
+    """Shape of one map; empty if maps are not kept."""
     width: int
-    """Of the pooled features."""
+    """Number of pooled features."""
 
     def compute(
         self, examples: Examples, copies: int, seed: int, progress: Callable[[int], None] = lambda done: None
     ) -> Features:
-        """Copy 0 is made of the pictures as they are, the others of augmented ones; ``progress`` hears how many are done."""
+        """Compute the features: copy 0 from the original images, the others from augmented ones.
+
+        ``progress`` is called with the number of images done.
+        """
         n = len(examples)
         maps = (
             np.empty((copies, n, *self.map_shape), np.float16) if self.map_shape else np.empty((copies, 0), np.float16)
@@ -88,7 +91,7 @@ class Extractor:
 
 
 def extractor(network: Network, augmentation: Augmentation, top_blocks: int, keep_maps: bool) -> Extractor:
-    """Compiles the frozen part; the upper ``top_blocks`` blocks apart, so that they can be trained on ``maps``."""
+    """Compile the frozen part, split below the top ``top_blocks`` blocks so that these can be trained on ``maps``."""
     keras = backend.keras()
     lower, upper = network.cut(top_blocks) if top_blocks else (network.backbone, None)
     begin = keras.Input(lower.output.shape[1:]) if upper is None else upper.input

@@ -1,4 +1,4 @@
-"""Decides what ``--weights auto`` means on this machine, once, before anything else of a training."""
+"""Resolution of ``--weights auto`` on this machine, once, at the start of a training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from .watcher import Watcher
 
 
 def decide(settings: Settings, watcher: Watcher) -> Settings:
-    """The settings with ``auto`` replaced: ImageNet where it can be had, else the starter; says which, and what it costs.
+    """Return the settings with ``auto`` replaced: ImageNet weights if available, otherwise the starter weights.
 
-    Raises BadInput where neither is there for the chosen network.
+    Reports the choice of the starter weights and its cost to the user. Raises BadInput if neither is available for the
+    chosen network.
     """
     if settings.weights != AUTO:
         return settings
     if settings.backbone == CNN:
-        watcher.note("weights: random, as there are no others for cnn")
+        watcher.note("weights: random, because no pretrained weights exist for cnn")
         return replace(settings, weights=NONE)
     wanted = replace(settings, weights=IMAGENET)
     choice = choose(wanted)
@@ -31,12 +32,12 @@ def decide(settings: Settings, watcher: Watcher) -> Settings:
         return wanted
     if not starter.fits(settings.backbone, settings.alpha):
         raise BadInput(
-            f"the ImageNet weights of {choice.describe()} cannot be had ({problem}), and the starter weights are for "
-            f"{starter.BACKBONE} {starter.ALPHA:g} only; leave out --backbone and --alpha (for --fit-budget: "
-            f"bench sweep --alphas {starter.ALPHA:g}), or give --weights none"
+            f"the ImageNet weights of {choice.describe()} are not available ({problem}), and the starter weights exist "
+            f"only for {starter.BACKBONE} {starter.ALPHA:g}; leave out --backbone and --alpha (for --fit-budget, use "
+            f"bench sweep --alphas {starter.ALPHA:g}), or pass --weights none"
         )
     watcher.note(
-        f"weights: {starter.find().describe()}, since the ImageNet weights of {choice.describe()} cannot be had "
-        f"({problem}); expect more mistakes than with those, at a fraction of the work"
+        f"weights: {starter.find().describe()}, because the ImageNet weights of {choice.describe()} are not available "
+        f"({problem}); expect a lower accuracy, at a fraction of the compute"
     )
     return replace(settings, weights=STARTER)

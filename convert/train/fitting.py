@@ -1,4 +1,4 @@
-"""From first weights to the best ones: features of the frozen part, then the phases, resumable between any two epochs."""
+"""Fitting of a network: features of the frozen part, then the phases, resumable between any two epochs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .watcher import Watcher
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Views:
-    """What the frozen part made of the pictures."""
+    """Frozen features of the training and validation images."""
 
     train: Features
     val: Features
 
 
 def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, watcher: Watcher) -> None:
-    """Runs all phases that are left; afterwards the network has the kept weights, and ``state`` tells the story."""
+    """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
     builders = _phases(network, plan, sets, watcher)
     for number, build in enumerate(builders):
         if state.phase == number:
@@ -40,7 +40,7 @@ def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, 
 
 
 def _phases(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> list[Callable[[State], Phase]]:
-    """How each phase is made; what they share is computed by the first that needs it."""
+    """Return a builder for each phase; shared features are computed by the first phase that needs them."""
     if plan.scratch:
         return [lambda state: live_phase(network, plan, sets.train, sets.val, scratch=True)]
     kept: list[_Views] = []
@@ -65,7 +65,7 @@ def _phases(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> list[
 
 
 def _compute(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> _Views:
-    """Runs the frozen part over all copies, with the weights that the network began with."""
+    """Run the frozen part with the initial weights over all copies."""
     keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
     frozen = extractor(network, plan.augmentation, plan.fine_tune_blocks, keep_maps)
     total = plan.copies * len(sets.train) + len(sets.val)

@@ -1,4 +1,4 @@
-"""What is to be learnt: the head that the labels ask for, its targets, its loss, and how often it is right."""
+"""Classification head for the given labels: outputs, targets, loss and accuracy."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
 
 Kind = Literal["binary", "multiclass", "multilabel"]
 IMBALANCE = 2.0
-"""From this ratio of the largest to the smallest class on, ``auto`` weighs classes."""
+"""Ratio of the largest to the smallest class from which ``auto`` uses class weights."""
 MAX_WEIGHT = 10.0
-"""A handful of pictures must not drown the rest, whatever the ratio."""
+"""Upper limit of a class weight, so that a handful of images cannot dominate the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The classes and the kind of answer."""
+    """Classes and kind of a classification."""
 
     kind: Kind
     classes: tuple[str, ...]
 
     @property
     def outputs(self) -> int:
-        """Numbers that the network ends in: one for yes or no."""
+        """Number of outputs of the network; 1 for binary."""
         return 1 if self.kind == "binary" else len(self.classes)
 
     @property
     def task(self) -> Task:
-        """As the card names it."""
+        """Task name in the model card."""
         return "multilabel" if self.kind == "multilabel" else "classification"
 
     @property
     def activation(self) -> str:
-        """Of the last layer."""
+        """Activation of the last layer."""
         return "softmax" if self.kind == "multiclass" else "sigmoid"
 
     def describe(self) -> str:
-        """For people."""
+        """Return a one-line description."""
         names = ", ".join(self.classes[:4]) + (" ..." if len(self.classes) > 4 else "")
         return {
             "binary": f"two classes ({names}): one sigmoid output, the score of {self.classes[-1]!r}",
-            "multiclass": f"{len(self.classes)} classes ({names}): softmax, one of them",
-            "multilabel": f"{len(self.classes)} labels ({names}): one sigmoid each, any number of them",
+            "multiclass": f"{len(self.classes)} classes ({names}): softmax, one class per image",
+            "multilabel": f"{len(self.classes)} labels ({names}): one sigmoid each, any number of labels per image",
         }[self.kind]
 
     def targets(self, labels: Sequence[tuple[str, ...]]) -> Floats:
-        """(n, outputs) of 0 and 1."""
+        """Return the targets, (n, outputs) of 0 and 1."""
         place = {name: index for index, name in enumerate(self.classes)}
         wide = np.zeros((len(labels), len(self.classes)), np.float32)
         for row, names in enumerate(labels):
@@ -65,7 +65,7 @@ class Goal:
         return wide[:, 1:] if self.kind == "binary" else wide
 
     def picture_weights(self, targets: Floats, policy: str) -> Floats:
-        """(n,) how much each picture counts, 1 on average; for a multi-label goal see ``positive_weights``."""
+        """Return the sample weights, (n,), 1 on average; for multi-label see ``positive_weights``."""
         even = np.ones(len(targets), np.float32)
         if self.kind == "multilabel" or policy == "none" or not len(targets):
             return even
@@ -79,17 +79,17 @@ class Goal:
         return np.asarray(weights / weights.mean(), np.float32)
 
     def positive_weights(self, targets: Floats, policy: str) -> Floats:
-        """(outputs,) how much more a present label counts than an absent one; ones unless multi-label."""
+        """Return the weights of present against absent labels, (outputs,); all ones unless multi-label."""
         ones = np.ones(self.outputs, np.float32)
         if self.kind != "multilabel" or policy == "none" or not len(targets):
             return ones
         present = targets.sum(0)
         ratio = (len(targets) - present) / np.maximum(present, 1)
-        # The square root: the full ratio would call rare labels far too often.
+        # Square root: with the full ratio, rare labels would be predicted far too often.
         return np.asarray(np.clip(np.sqrt(ratio), 1.0, MAX_WEIGHT), np.float32)
 
     def loss(self, smoothing: float, positive: Floats) -> Any:
-        """A Keras loss of (targets, logits), one value a picture."""
+        """Return a Keras loss function of (targets, logits), one value per image."""
         tf = backend.tensorflow()
         outputs = self.outputs
         many = self.kind == "multiclass"
@@ -105,7 +105,7 @@ class Goal:
         return each
 
     def accuracy(self) -> Any:
-        """A Keras metric of (targets, logits): whether a picture was answered right, with all its labels."""
+        """Return a Keras metric of (targets, logits): 1 if all labels of an image are correct, else 0."""
         tf = backend.tensorflow()
         many = self.kind == "multiclass"
 
@@ -119,7 +119,7 @@ class Goal:
     def measure(
         self, targets: Floats, logits: Floats, smoothing: float = 0.0
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """Of each picture its cross-entropy, as it is learnt but unweighted, and whether it was answered right; (n,) each."""
+        """Return the cross-entropy of each image, as in the loss but unweighted, and whether it is correct; (n,) each."""
         z, t = logits.astype(np.float64), targets.astype(np.float64)
         if self.kind == "multiclass":
             smooth = t * (1.0 - smoothing) + smoothing / self.outputs
@@ -131,7 +131,7 @@ class Goal:
 
 
 def goal_of(classes: tuple[str, ...], multilabel: bool) -> Goal:
-    """The goal that some labels ask for."""
+    """Return the head configuration for a set of classes."""
     if multilabel:
         return Goal("multilabel", classes)
     return Goal("binary" if len(classes) == 2 else "multiclass", classes)

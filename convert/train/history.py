@@ -1,4 +1,4 @@
-"""history.csv: one line per epoch, and what it says about overfitting."""
+"""history.csv: one line per epoch, and the overfitting it shows."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 OVERFIT_POINTS = 10.0
-"""Points by which the training pictures may be better than the validation pictures before it is named."""
+"""Gap in percentage points between training and validation accuracy above which overfitting is reported."""
 ENOUGH = 50
-"""Validation pictures from which a risen loss means something."""
+"""Number of validation images from which a rise of the loss is meaningful."""
 OVERFIT_LOSS = 1.25
-"""Times its best value to which the validation loss may rise."""
+"""Ratio of the last validation loss to its best value from which overfitting is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of history.csv. Losses and accuracies of training are with dropout and augmentation, as the epoch ran."""
+    """One line of history.csv. Training loss and accuracy are measured during the epoch, with dropout and augmentation."""
 
     epoch: int
-    """Counted from 1, over all phases."""
+    """Number of the epoch, from 1, over all phases."""
     phase: str
-    """head, fine-tune or scratch."""
+    """Name of the phase: head, fine-tune or scratch."""
     seconds: float
     lr: float
     loss: float
     accuracy: float
-    """0..1"""
+    """Training accuracy, 0..1."""
     val_loss: float | None
     val_accuracy: float | None
     applied: str
-    """What was really done to the pictures of this epoch."""
+    """Augmentation that was actually applied in this epoch."""
 
 
 def dumps(history: list[Epoch]) -> str:
-    """The text of history.csv; unknown is empty."""
+    """Return the text of history.csv; unknown values are empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(f.name for f in fields(Epoch))
@@ -47,47 +47,48 @@ def dumps(history: list[Epoch]) -> str:
 
 
 def to_json(history: list[Epoch]) -> list[dict[str, Any]]:
-    """Plain values, for the checkpoint."""
+    """Return the history as plain values, for the checkpoint."""
     return [asdict(row) for row in history]
 
 
 def from_json(rows: list[dict[str, Any]]) -> list[Epoch]:
-    """Reads what ``to_json`` made."""
+    """Return the history from the output of ``to_json``."""
     return [Epoch(**row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """How far the training pictures are ahead of pictures that were not trained on."""
+    """Gap between training and validation results."""
 
     gap_points: float
-    """Training minus validation accuracy at the last epoch, in percentage points."""
+    """Training minus validation accuracy in the last epoch, in percentage points."""
     loss_rise: float
-    """Validation loss of the last epoch over its best."""
+    """Validation loss of the last epoch divided by its best value."""
     best_epoch: int
     kept_epoch: int
     found: bool
 
     def describe(self) -> str:
-        """One or two sentences for people."""
+        """Return one or two sentences for the user."""
         if not self.found:
-            ahead = f"{self.gap_points:.1f} points behind" if self.gap_points > 0.05 else "not behind"
-            return f"No overfitting to speak of: at the end validation is {ahead} training."
-        text = (
-            f"The network overfits: at the end it is {self.gap_points:.1f} points better on the pictures it trained on"
-        )
+            ahead = f"{self.gap_points:.1f} points below" if self.gap_points > 0.05 else "not below"
+            return f"No notable overfitting: the final validation accuracy is {ahead} the training accuracy."
+        text = f"The network overfits: its final accuracy is {self.gap_points:.1f} points higher on the training images"
         if self.loss_rise >= OVERFIT_LOSS:
             text += (
-                f", and the validation loss has risen to {self.loss_rise:.1f} times its best (epoch {self.best_epoch})"
+                f", and the validation loss rose to {self.loss_rise:.1f} times its best value (epoch {self.best_epoch})"
             )
         return (
             text
-            + f". The weights of epoch {self.kept_epoch} are kept. More pictures, --augment strong or pretrained weights help."
+            + f". The weights of epoch {self.kept_epoch} are kept. More images, --augment strong or pretrained weights help."
         )
 
 
 def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitting | None:
-    """What the last phase shows; ``validated``: number of validation pictures; ``kept``: epoch. None without validation."""
+    """Return the overfitting in the last phase, or None without validation.
+
+    ``validated``: number of validation images; ``kept``: epoch whose weights are kept.
+    """
     rows = [row for row in history if row.phase == history[-1].phase] if history else []
     losses = [row.val_loss for row in rows if row.val_loss is not None]
     if not losses or rows[-1].val_accuracy is None or rows[-1].val_loss is None:
@@ -96,7 +97,7 @@ def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitt
     rise = rows[-1].val_loss / max(min(losses), 1e-9)
     best = min((row for row in history if row.val_loss is not None), key=lambda row: row.val_loss or 0.0)
     share = rows[-1].val_accuracy
-    # A gap within two standard errors of a few validation pictures is chance.
+    # With few validation images, a gap within two standard errors may be chance.
     least = max(OVERFIT_POINTS, 200 * math.sqrt(share * (1 - share) / max(1, validated)))
     found = gap > least or (rise >= OVERFIT_LOSS and gap > least / 2 and validated >= ENOUGH)
     return Overfitting(gap, rise, best.epoch, kept, found)

@@ -1,4 +1,4 @@
-"""The pictures a training works with: checked, split, and turned into examples."""
+"""The images of a training: checked, split, and turned into examples."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .settings import Settings
 from .watcher import Watcher
 
 DATA_FILE = "data.json"
-"""The data check, within the run folder."""
+"""File name of the data check in the run folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """Who is learnt from, who validates, and who gives the score."""
+    """Training, validation and test images of a training."""
 
     dataset: Dataset
     goal: Goal
@@ -40,18 +40,18 @@ class Learning:
     test: tuple[Item, ...]
     skipped: tuple[Skipped, ...]
     fingerprint: str
-    """Of all usable pictures and their labels."""
+    """Fingerprint of all usable images and their labels."""
     warnings: tuple[str, ...]
-    """Of the data check: what should be mended."""
+    """Warnings of the data check: problems that should be fixed."""
 
     def counts(self) -> dict[str, int]:
-        """Pictures of each part."""
+        """Return the number of images of each split."""
         return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets:
-    """The prepared pictures of a training."""
+    """Preprocessed images of a training."""
 
     pixels: PixelSource
     train: Examples
@@ -59,27 +59,27 @@ class Sets:
 
 
 def open_photos(photos: Path, settings: Settings) -> Dataset:
-    """The labelled pictures, none of them read yet. Raises MissingFile, BadInput."""
+    """Open the labeled images without reading them yet. Raises MissingFile, BadInput."""
     dataset = open_dataset(photos, Path(settings.label_map) if settings.label_map else None)
     dataset.require_trainable()
     return dataset
 
 
 def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher) -> Learning:
-    """Checks and splits the pictures and records both in the run folder; what is recorded already is taken from there.
+    """Check and split the images and record both in the run folder; existing records are reused.
 
-    Raises BadInput, GateNotMet where ``strict`` forbids what was found.
+    Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
     """
     if (folder / SPLIT_FILE).exists() and (folder / DATA_FILE).exists():
         return _recorded(dataset, folder)
-    with watcher.stage("Checking pictures", len(dataset.items)) as step:
+    with watcher.stage("Checking images", len(dataset.items)) as step:
         report = datacheck.check(dataset, step)
     for line in (*report.warnings, *report.notes):
         watcher.note(line)
     for one in report.bad[:5]:
-        watcher.note(f"left out: {one.path}: {one.reason}")
+        watcher.note(f"skipped {one.path}: {one.reason}")
     if settings.strict and report.warnings:
-        raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows none")
+        raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows no warnings")
     replace(dataset, items=report.items).require_trainable()
     parts = split(dataset, settings.seed, report=report)
     for line in parts.notes:
@@ -90,10 +90,10 @@ def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher
 
 
 def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, watcher: Watcher) -> Sets:
-    """Decodes and resizes the pictures of train and val, once where they can be kept."""
+    """Decode and resize the training and validation images, only once if they can be cached."""
     items = (*learning.train, *learning.val)
     place = Path(settings.cache_dir) if settings.cache_dir else folder
-    with watcher.stage("Preparing pictures", len(items)) as step:
+    with watcher.stage("Preparing images", len(items)) as step:
         pixels = open_pixels(items, rule, settings.cache, place, watcher.note, step)
     goal, n = learning.goal, len(learning.train)
     targets = goal.targets([item.labels for item in items])
@@ -108,13 +108,13 @@ def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, 
 
 
 def _recorded(dataset: Dataset, folder: Path) -> Learning:
-    """What an interrupted run had found. Raises BadInput if the pictures have changed since."""
+    """Return the recorded check and split of an interrupted run. Raises BadInput if the images have changed."""
     record: dict[str, Any] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
     bad = {one["path"] for one in record["bad"]}
     usable = [item for item in dataset.items if item.path not in bad]
     if fingerprint(_digests(usable)) != record["fingerprint"]:
         raise BadInput(
-            f"{dataset.path} has changed since {folder} was begun; train anew: edgevision train {dataset.path}"
+            f"{dataset.path} has changed since {folder} was started; start a new training: edgevision train {dataset.path}"
         )
     skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
     parts = Split.read_csv(folder / SPLIT_FILE)

@@ -1,4 +1,4 @@
-"""Epoch after epoch: learn, validate, remember the best weights, leave a checkpoint."""
+"""The epoch loop: train, validate, keep the best weights, write checkpoints."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from .selection import Losses
 
 EPOCH_STREAM = 7002
-"""Keeps the random numbers of the epochs apart from those of the copies."""
+"""Seed component that separates the random numbers of the epochs from those of the copies."""
 CHECKPOINT_SECONDS = 5.0
-"""Epochs that take a fraction of a second are not worth a checkpoint each: they are quickly done again."""
+"""Minimum time between checkpoints in seconds: epochs of a fraction of a second are quickly repeated."""
 
 
 @dataclass(slots=True)
 class Keeper:
-    """Writes the state of the training, not more often than is useful."""
+    """Checkpoint writer that limits how often it writes."""
 
     write: Callable[[State], None]
     clock: Callable[[], float] = time.monotonic
     last: float = -math.inf
 
     def keep(self, state: State, now: bool = False) -> None:
-        """Writes it if some time has passed, or at once."""
+        """Write the state if enough time has passed, or at once if ``now``."""
         if now or self.clock() - self.last >= CHECKPOINT_SECONDS:
             self.write(state)
             self.last = self.clock()
@@ -53,7 +53,10 @@ def run_phase(
     keeper: Keeper,
     watcher: Watcher,
 ) -> None:
-    """Runs what is left of a phase; ``targets``: of the validation pictures, (n, outputs). Changes ``state``."""
+    """Run the rest of a phase. Changes ``state``.
+
+    ``targets``: targets of the validation images, (n, outputs).
+    """
     _restore(phase, network, state)
     while state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience:
         row, losses = _epoch(phase, network, targets, state, seed, watcher)
@@ -66,7 +69,7 @@ def run_phase(
         watcher.end(row, keep)
         state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
-    # The next phase goes on from the kept weights, with an optimizer of its own.
+    # The next phase starts from the kept weights with a new optimizer.
     if state.kept_weights:
         network.assign(state.kept_weights)
     state.weights, state.optimizer = network.values(), []
@@ -77,9 +80,9 @@ def run_phase(
 def _epoch(
     phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: Watcher
 ) -> tuple[Epoch, Losses]:
-    """One epoch; its line of history and the losses of the validation pictures, (n,)."""
+    """Run one epoch; return its line of history and the losses of the validation images, (n,)."""
     started = time.monotonic()
-    # All that is random depends on the seed and the number of the epoch alone: an interrupted run repeats it exactly.
+    # All randomness depends only on the seed and the epoch number, so that a resumed run repeats the epoch exactly.
     reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
     random = np.random.default_rng([seed, EPOCH_STREAM, state.phase, state.epoch])
     watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.schedule.steps)
@@ -111,7 +114,7 @@ def _restore(phase: Phase, network: Network, state: State) -> None:
 
 
 def _reporter(watcher: Watcher) -> Any:
-    """Hands Keras' running figures on."""
+    """Return a Keras callback that forwards loss and accuracy after each batch."""
 
     def step(batch: int, logs: Any) -> None:
         watcher.step(float(logs["loss"]), float(logs["accuracy"]))

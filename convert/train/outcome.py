@@ -1,4 +1,4 @@
-"""What a training leaves in its run folder: the model with its card, its scores, plots and the report."""
+"""Output files of a training: the model with its card, metrics, plots and the report."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
 
 
 def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, watcher: Watcher) -> None:
-    """Says what is about to happen."""
+    """Report the planned training to the user."""
     counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
     watcher.note(learning.goal.describe())
-    watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; pictures: {counts}")
+    watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; images: {counts}")
     if resize == "crop":
-        watcher.note("of each picture the middle square is used; --resize stretch keeps the sides")
+        watcher.note("only the central square of each image is used; to use the whole image, pass --resize stretch")
     row = plan.choice.row
     if row.warning and not plan.choice.minimalistic:
         watcher.note(row.warning)
     if len(learning.val) < ENOUGH:
-        few = f"only {len(learning.val)} pictures" if learning.val else "no pictures"
-        watcher.note(f"{few} to validate with, too few to choose by: the weights of the last epoch are kept")
+        few = f"only {len(learning.val)} validation images" if learning.val else "no validation images"
+        watcher.note(f"{few}, too few to choose the best epoch: the weights of the last epoch are kept")
 
 
 def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:
-    """The card that the model carries; no path of this machine is in it."""
+    """Return the model card; it contains no local paths."""
     choice = plan.choice
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
@@ -84,7 +84,7 @@ def make_card(network: Network, plan: Plan, learning: Learning, state: State, se
 
 
 def write_model(folder: Path, network: Network, card: ModelCard, settings: Settings) -> Path:
-    """model.keras, labels.txt, and model.h5 if asked for. Raises CannotWrite."""
+    """Write model.keras, labels.txt and, if requested, model.h5. Raises CannotWrite."""
     deployed = _in_float32(network, settings)
     path = folder / MODEL_FILE
     with backend.quiet():
@@ -96,7 +96,7 @@ def write_model(folder: Path, network: Network, card: ModelCard, settings: Setti
 
 
 def save_h5(model: Any, card: ModelCard, path: Path) -> None:
-    """The model as .h5, its card as the root attribute ``edgevision_card`` and beside it as NAME.card.json."""
+    """Save the model as .h5 with its card in the root attribute ``edgevision_card`` and in NAME.card.json beside it."""
     import h5py
 
     part = path.with_name(f".{path.stem}.part.h5")
@@ -108,9 +108,9 @@ def save_h5(model: Any, card: ModelCard, path: Path) -> None:
 
 
 def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Evaluation | None:
-    """Scores the saved file on the test pictures, which the training never saw."""
+    """Evaluate the saved model on the test images, which were not used in training; None if there are none."""
     if not learning.test:
-        watcher.note("no pictures are left to test with: the model has no score")
+        watcher.note("no test images: the accuracy of the model is not known; add images or a test/ folder")
         return None
     scorer = open_scorer(model)
     pictures = Pictures(str(photos), learning.test, learning.dataset.classes, "test", learning.skipped)
@@ -119,7 +119,7 @@ def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Ev
 
 
 def write_reports(result: TrainResult, watcher: Watcher) -> None:
-    """metrics.json, the plots and report.html."""
+    """Write metrics.json, the plots and report.html."""
     folder, evaluation = result.folder, result.evaluation
     if result.history:
         plots.curves(result.history, result.kept, folder / CURVES_FILE)
@@ -136,7 +136,7 @@ def write_reports(result: TrainResult, watcher: Watcher) -> None:
 
 
 def _in_float32(network: Network, settings: Settings) -> Any:
-    """The deployed network; one that was trained in half precision is built again in full."""
+    """Return the deployed network, rebuilt in float32 if it was trained in mixed precision."""
     keras = backend.keras()
     policy = keras.config.dtype_policy()
     if policy.name == "float32":

@@ -1,4 +1,4 @@
-"""What happens in each phase of a training: which model learns, on what, how fast, and how it is checked."""
+"""Training phases: model, data, learning rate and validation of each."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ EVALUATE_BATCH = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phase:
-    """One phase, ready to run."""
+    """A training phase, ready to run."""
 
     name: str
     model: Any
-    """Compiled: batches -> logits."""
+    """Compiled Keras model from batches to logits."""
     schedule: Schedule
     patience: int
     data: Callable[[np.random.Generator], Any]
-    """A tf.data.Dataset of one epoch, in an order drawn from the generator."""
+    """Function that returns the tf.data.Dataset of one epoch, in an order drawn from the generator."""
     validate: Callable[[], npt.NDArray[np.float32]]
-    """Logits of the validation pictures, (n, outputs)."""
+    """Function that returns the logits of the validation images, (n, outputs)."""
     smoothing: float
-    """Of the targets, in training and validation alike."""
+    """Label smoothing, in training and validation."""
     applied: str
-    """For history.csv."""
+    """Description of the augmentation for history.csv."""
 
 
 def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
-    """Only the last layer learns, on features that were computed once."""
+    """Return the phase that trains only the last layer, on precomputed features."""
     keras, tf = backend.keras(), backend.tensorflow()
     inputs = keras.Input((train.pooled.shape[-1],))
     model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
@@ -64,7 +64,7 @@ def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> 
 
 
 def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
-    """The top blocks learn, on what the frozen blocks below made of each copy; batch norm keeps its statistics."""
+    """Return the phase that trains the top blocks on precomputed maps of each copy; batch norm statistics are frozen."""
     keras, tf = backend.keras(), backend.tensorflow()
     from ..inference_layers import InferenceMode
 
@@ -102,14 +102,14 @@ def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Fe
 
 
 def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -> tuple[Indices, Indices]:
-    """Numbers of copies and pictures in random order: of every picture ``each`` different copies."""
+    """Return indices of copies and of images in random order, with ``each`` different copies of every image."""
     copy = random.permuted(np.tile(np.arange(copies), (pictures, 1)), axis=1)[:, :each]
     order = random.permutation(pictures * each)
     return copy.ravel()[order], np.repeat(np.arange(pictures), each)[order]
 
 
 def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:
-    """The network learns on pictures that are augmented anew in each epoch: the top blocks, or all from scratch."""
+    """Return the phase that trains on images augmented differently in each epoch: the top blocks, or all from scratch."""
     keras = backend.keras()
     from ..inference_layers import InferenceMode
 
@@ -120,7 +120,7 @@ def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scr
     else:
         lower, upper = network.cut(plan.fine_tune_blocks)
         lower.trainable = False
-        # Batch norm in inference mode: a small set's own statistics would be noise.
+        # Batch norm in inference mode: the statistics of a small set would be noise.
         features = InferenceMode(upper)(InferenceMode(lower)(x))
     model = keras.Model(inputs, network.apply_head(features))
     schedule = Schedule(plan.rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
@@ -137,10 +137,10 @@ def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scr
 def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targets: npt.NDArray[np.float32]) -> None:
     keras = backend.keras()
     optimizer = keras.optimizers.AdamW(schedule.keras(), weight_decay=plan.weight_decay)
-    # Only kernels are pulled towards 0.
+    # Weight decay applies to kernels only.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     positive = network.goal.positive_weights(targets, plan.class_weights)
-    # XLA makes convolutions many times slower on a CPU.
+    # No XLA: it makes convolutions many times slower on a CPU.
     model.compile(
         optimizer,
         network.goal.loss(plan.label_smoothing, positive),

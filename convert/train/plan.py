@@ -1,4 +1,4 @@
-"""Settings made definite: every ``auto`` replaced by what the pictures and the machine ask for."""
+"""Training plan: the settings with every ``auto`` resolved by the data and the machine."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .network import Network
 from .settings import Settings
 
 PASSES = 10_000
-"""Pictures, copies included, that go once through the frozen part: a minute for a MobileNetV2 on two idle cores."""
+"""Limit of images, with copies, for one pass through the frozen part: a minute for a MobileNetV2 on two idle cores."""
 MAPS_BYTES = 1_200_000_000
-"""What the frozen part made of all copies may take in memory."""
+"""Memory limit in bytes for the maps of all copies."""
 EPOCH_PICTURES = 1024
-"""An epoch of fine-tuning on kept features has at least so many: of a small set it sees several copies of each picture."""
+"""Minimum images per epoch of fine-tuning on kept maps: with a small set, an epoch has several copies of each image."""
 HEAD_BATCH = 64
 HEAD_STEPS = 1200
-"""Steps of HEAD_BATCH features in which a last layer learns what there is to learn."""
+"""Steps of HEAD_BATCH features after which the last layer has converged."""
 MAX_COPIES = 24
-"""More copies of one picture teach little."""
+"""Upper limit of copies per image; more add little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a training will be done."""
+    """Resolved parameters of a training."""
 
     choice: Choice
     weights: str
@@ -47,7 +47,7 @@ class Plan:
     patience: int
     class_weights: str
     once: bool
-    """Whether the frozen part runs once, over ``copies``, or anew in each epoch."""
+    """True if the frozen part runs once over all ``copies``, False if it runs again in each epoch."""
     copies: int
     augmentation: Augmentation
     mixed: bool
@@ -55,29 +55,29 @@ class Plan:
 
     @property
     def scratch(self) -> bool:
-        """Whether the whole network learns from random weights."""
+        """True if the whole network is trained from random weights."""
         return self.weights == NONE
 
     @property
     def applied(self) -> Augmentation:
-        """What is really done to training pictures in some phase; nothing where features are computed of one copy."""
+        """Augmentation that is actually applied; none if features are computed once from a single copy."""
         return Augmentation() if self.once and self.copies == 1 else self.augmentation
 
     def applied_once(self, copies: int) -> str:
-        """For history.csv, where features were computed once."""
+        """Describe the augmentation for history.csv if features are computed once."""
         if copies == 1:
             return "features computed once; no augmentation"
         return f"features computed once over {copies} copies (1 unchanged); {self.augmentation.describe()}"
 
     def applied_live(self) -> str:
-        """For history.csv, where pictures are augmented anew in each epoch."""
+        """Describe the augmentation for history.csv if images are augmented in each epoch."""
         if not self.augmentation:
             return "no augmentation"
-        return f"augmented anew in each epoch; {self.augmentation.describe()}"
+        return f"augmented differently in each epoch; {self.augmentation.describe()}"
 
 
 def choose(settings: Settings) -> Choice:
-    """The network that some settings ask for. Raises UnknownName, BadModel, MissingFile."""
+    """Return the network for some settings. Raises UnknownName, BadModel, MissingFile."""
     row = find(settings.backbone)
     alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
     size = settings.image_size or (starter.IMAGE_SIZE if settings.weights == STARTER else row.image_size)
@@ -85,7 +85,7 @@ def choose(settings: Settings) -> Choice:
 
 
 def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) -> Plan:
-    """The plan for a training set of some pictures. The same for the same set, however much memory happens to be free."""
+    """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
     scratch = settings.weights == NONE
     blocks = 0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks)
@@ -119,7 +119,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
 
 
 def settled(settings: Settings, plan: Plan) -> Settings:
-    """The settings with the plan's numbers in the place of ``auto``: what config.toml records."""
+    """Return the settings with ``auto`` replaced by the plan's values, for config.toml."""
     augmentation = {name: getattr(plan.augmentation, name) for name in plan.augmentation.__dataclass_fields__}
     return replace(
         settings,
@@ -138,7 +138,7 @@ def settled(settings: Settings, plan: Plan) -> Settings:
 
 
 def _head_epochs(features: int) -> int:
-    """As many as the last layer needs steps, whatever the size of the set."""
+    """Return the epochs that give the last layer HEAD_STEPS steps, whatever the size of the set (8 to 60)."""
     return max(8, min(60, round(HEAD_STEPS * HEAD_BATCH / max(1, features))))
 
 
@@ -147,7 +147,7 @@ def _or(value: Any, otherwise: Any) -> Any:
 
 
 def _alpha_of(settings: Settings) -> float:
-    """The width of the starter, or of a weights file that fits the backbone, else 1."""
+    """Return the alpha of the starter weights, or of a weights file that matches the backbone, otherwise 1."""
     if settings.weights == STARTER:
         return starter.ALPHA
     if settings.weights in NAMES:
@@ -155,5 +155,5 @@ def _alpha_of(settings: Settings) -> float:
     try:
         guess = recognise(weight_files.read(Path(settings.weights)))
     except EdgeVisionError:
-        return 1.0  # said later, where the weights are loaded
+        return 1.0  # reported later, when the weights are loaded
     return guess[1] if guess and guess[0] == settings.backbone else 1.0

@@ -1,4 +1,4 @@
-"""report.html: the whole story of a training on one page, with all pictures inside; readable on a phone."""
+"""report.html: a training on one self-contained page, with all images embedded; readable on a phone."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from .training import TrainResult
 
 MAX_CLASSES = 60
-"""Rows of the table of classes; of more, those with the lowest F1."""
+"""Maximum rows of the class table; with more classes, those with the lowest F1 are shown."""
 
 
 def page(result: TrainResult) -> str:
-    """The HTML text."""
+    """Return the HTML text."""
     title = f"{result.plan.choice.backbone} - edgevision train"
     return html.page(title, [_headline(result), _findings(result), *_pictures(result), _details(result)])
 
 
 def _pictures(result: TrainResult) -> list[Html]:
-    matrix = "Rows: what it is. Columns: what the model says."
-    samples = "Left as they are, then as they were learnt from."
+    matrix = "Rows: true class. Columns: predicted class."
+    samples = "Left: the original image; right: augmented versions used in training."
     return [
         _classes(result.evaluation),
-        _picture(result.folder / "curves.png", "Learning", "Loss and accuracy of each epoch."),
-        _picture(result.folder / "confusion.png", "Confusion", matrix, _few(result)),
+        _picture(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch."),
+        _picture(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result)),
         _worst(result),
-        _picture(result.folder / "samples.png", "Training pictures", samples),
+        _picture(result.folder / "samples.png", "Training images", samples),
     ]
 
 
@@ -50,18 +50,18 @@ def _headline(result: TrainResult) -> Html:
 
 def _score(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
-        return html.join([html.score("not tested"), html.paragraph("there were no pictures left to test with", "sub")])
+        return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
     one = evaluation.verdict.judgement.accuracy
     said = (
-        f"of {one.total} test pictures right, none of them seen in training; "
-        f"95 % interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
+        f"of {one.total} test images correct, none of them used in training; "
+        f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
     )
     number = html.score(f"{100 * one.value:.1f}", "%")
     return html.join([number, html.paragraph(said, "sub"), html.interval(one.value, one.low, one.high), html.scale()])
 
 
 def _findings(result: TrainResult) -> Html:
-    """What a person should know before trusting the model."""
+    """Return the section with warnings and hints for using the model."""
     lines: list[tuple[str, str]] = []
     seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None:
@@ -69,14 +69,16 @@ def _findings(result: TrainResult) -> Html:
     if result.evaluation is not None:
         judged = result.evaluation.verdict.judgement
         if judged.accuracy.high - judged.accuracy.low > 0.1:
-            lines.append(("warn", "Few test pictures: the score is only a rough one. More pictures make it sharper."))
+            lines.append(
+                ("warn", "Few test images: the accuracy is only a rough estimate. More images make it precise.")
+            )
         found = judged.threshold
         if found.suggested is not None and found.precision is not None and found.recall is not None:
             lines.append(
                 (
                     "info",
-                    f"Below a score of {found.suggested:.2f} the model had better say nothing: then {_share(found.precision)} of "
-                    f"its answers are right, and {_share(found.recall)} of all pictures get a right one.",
+                    f"Suggested threshold: {found.suggested:.2f}. Above it, {_share(found.precision)} of the predictions "
+                    f"are correct, and {_share(found.recall)} of all images get a correct one.",
                 )
             )
     lines += [("warn", line) for line in result.learning.warnings]
@@ -92,24 +94,26 @@ def _classes(evaluation: Evaluation | None) -> Html:
     title = "Classes"
     if len(order) > MAX_CLASSES:
         order = sorted(order, key=lambda i: 2.0 if math.isnan(one.f1[i]) else float(one.f1[i]))[:MAX_CLASSES]
-        title = f"The {MAX_CLASSES} weakest of {len(one.support)} classes"
+        title = f"The {MAX_CLASSES} worst of {len(one.support)} classes"
     rows = [
         [judged.name(i), str(int(one.support[i])), *(_share(float(m[i])) for m in (one.precision, one.recall, one.f1))]
         for i in order
     ]
-    head = ["class", "pictures", "precision", "recall", "F1"]
-    note = "Precision: of its answers, how many are right. Recall: of the pictures, how many it finds."
+    head = ["class", "images", "precision", "recall", "F1"]
+    note = (
+        "Precision: share of the predictions of a class that are correct. Recall: share of its images that are found."
+    )
     return html.section(title, html.table(head, rows), note=note)
 
 
 def _worst(result: TrainResult) -> Html:
-    """The most confidently wrong test pictures, as tiles that flow with the width of the page."""
+    """Return the section with the most confidently wrong test images."""
     if result.evaluation is None:
         return html.NOTHING
     tiles = worst_tiles(result.evaluation, result.plan.choice.rule(result.settings.resize))
     if not tiles:
-        return html.section("Mistakes", note="None on the test pictures.")
-    note = "Test pictures, the surest mistakes first, as the network saw them. One that lies in the wrong folder shows up here."
+        return html.section("Mistakes", note="None on the test images.")
+    note = "Test images as the network saw them, the most confident mistakes first. Mislabeled images show up here."
     return html.section("Most confidently wrong", html.tiles(_tile(path, tile) for path, tile in tiles), note=note)
 
 
@@ -123,25 +127,27 @@ def _details(result: TrainResult) -> Html:
     counts = ", ".join(f"{n} {name}" for name, n in learning.counts().items())
     rows = [
         ["network", plan.choice.describe()],
-        ["first weights", result.origin],
-        ["answer", learning.goal.describe()],
-        ["pictures", counts],
-        ["left out", f"{len(learning.skipped)} files"],
+        ["initial weights", result.origin],
+        ["output", learning.goal.describe()],
+        ["images", counts],
+        ["skipped", f"{len(learning.skipped)} files"],
         ["input", plan.choice.rule(result.settings.resize).describe()],
         *([phase, text] for phase, text in _phases(result)),
-        ["kept", f"the weights of epoch {result.kept} of {len(result.history)}"],
+        ["weights kept", f"epoch {result.kept} of {len(result.history)}"],
         ["scores", _scores(result)],
         ["seed", str(plan.seed)],
         ["versions", ", ".join(f"{name} {version}" for name, version in runs.versions().items())],
     ]
-    files = "config.toml repeats this training; split.csv says which picture was in which part; history.csv has every epoch."
+    files = (
+        "config.toml repeats this training; split.csv lists the images of each split; history.csv lists every epoch."
+    )
     return html.section("How it was made", html.table(["", ""], rows, plain=True), html.paragraph(files))
 
 
 def _scores(result: TrainResult) -> str:
     if result.temperature is None:
-        return "as learnt: too few validation pictures to calibrate with"
-    return f"calibrated on the validation pictures (temperature {result.temperature:.2f})"
+        return "not calibrated: too few validation images"
+    return f"calibrated on the validation images (temperature {result.temperature:.2f})"
 
 
 def _phases(result: TrainResult) -> list[tuple[str, str]]:
@@ -154,7 +160,7 @@ def _phases(result: TrainResult) -> list[tuple[str, str]]:
 
 
 def _few(result: TrainResult) -> bool:
-    """Whether a confusion matrix would look silly over the whole width."""
+    """Return True if the confusion matrix is too small for the full page width."""
     return len(result.learning.goal.classes) <= 4
 
 

@@ -1,4 +1,4 @@
-"""The learning rate of each step."""
+"""Learning rate schedule."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from .. import backend
 
 FLOOR = 0.02
-"""Of the full rate: where a cosine ends, so that the last epoch still learns."""
+"""Final learning rate of the cosine as a fraction of the full rate, so that the last epoch still learns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Learning rates of a phase: up in a straight line, then along a cosine or straight on."""
+    """Learning rate of a phase: linear warmup, then cosine decay or constant."""
 
     rate: float
     epochs: int
     steps: int
-    """Of an epoch."""
+    """Steps per epoch."""
     shape: str = "cosine"
-    """cosine or constant."""
+    """Shape after the warmup: cosine or constant."""
     warmup_epochs: float = 1.0
-    """Adam's first steps are as long as its rate allows, whatever the gradient: without a warm-up they undo pretraining."""
+    """Warmup in epochs. Adam's first steps have full length whatever the gradient; without warmup they undo pretraining."""
 
     def keras(self) -> Any:
-        """As Keras takes it, by the number of steps done."""
+        """Return the Keras schedule, a function of the step."""
         warmup = min(self.warmup_epochs, self.epochs / 4) * self.steps
         return backend.keras().optimizers.schedules.CosineDecay(
             initial_learning_rate=self.rate / 50,

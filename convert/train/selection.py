@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept, and when it is time to stop."""
+"""Early stopping: which epoch's weights to keep, and when to stop."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ if TYPE_CHECKING:
 
 
 ENOUGH = 40
-"""Validation pictures from which their word counts.
+"""Minimum number of validation images for choosing an epoch.
 
-Measured on five draws of a hundred photos: ten of them chose worse weights than the last epoch's in three, never better.
+Measured on five draws of a hundred photos: ten validation images chose worse weights than the last epoch's in three of
+the draws, and never better ones.
 """
 
 
 @dataclass(slots=True)
 class Selection:
-    """The latest weights that are not clearly worse than the best ones.
+    """Selection of the latest epoch that is not clearly worse than the best one.
 
-    Not clearly: within one standard error of the paired difference, picture by picture (after the one-standard-error rule
-    of L. Breiman et al., 1984, Classification and Regression Trees, 3.4.3). The learning rate falls towards the end of a
-    phase, so later weights are the better ones unless ``ENOUGH`` validation pictures say otherwise.
+    Not clearly worse: within one standard error of the paired difference over the images (after the one-standard-error
+    rule of L. Breiman et al., 1984, Classification and Regression Trees, 3.4.3). The learning rate falls towards the end
+    of a phase, so later weights are better unless at least ``ENOUGH`` validation images show otherwise.
     """
 
     lowest: Losses | None = None
-    """(n,) losses of the validation pictures in the epoch with the lowest mean."""
+    """Losses of the validation images in the epoch with the lowest mean, (n,)."""
     epoch: int = 0
-    """Whose weights are kept; counted from 1 over all phases, 0: none yet."""
+    """Epoch whose weights are kept, from 1 over all phases; 0 if none yet."""
     waited: int = 0
-    """Epochs of this phase since then."""
+    """Epochs of this phase since the kept one."""
 
     def judge(self, losses: Losses, epoch: int) -> bool:
-        """Takes in an epoch, by the losses of its validation pictures; says whether its weights are to be kept.
+        """Take in the validation losses of an epoch and return True if its weights are to be kept.
 
-        With too few of them every epoch is kept: the last one wins.
+        With too few validation images every epoch is kept, so the last one wins.
         """
         keep = True
         if self.lowest is not None and len(losses) >= ENOUGH:

@@ -1,4 +1,4 @@
-"""Every setting of a training, once: its section in config.toml, its option, its range and its help."""
+"""Training settings, each declared once: section in config.toml, option, range and help."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from edgevision.rule import Resize
 from ..augment import FLIPS, PRESETS, Augmentation
 
 AUTO = "auto"
-"""What stands for "choose by the data" in options and files; None in ``Settings``."""
+"""Value in options and files for "choose by the data"; None in ``Settings``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How one setting is given."""
+    """Declaration of one setting."""
 
     section: str
-    """Of config.toml."""
+    """Section of config.toml."""
     kind: str
-    """int, float, flag, choice, text or ints."""
+    """Type: int, float, flag, choice, text or ints."""
     help: str
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
     auto: bool = False
-    """Whether ``auto`` is allowed."""
+    """True if ``auto`` is allowed."""
 
 
 def _option(default: Any, section: str, kind: str, help: str, **more: Any) -> Any:
@@ -40,7 +40,7 @@ _AMOUNT = {"low": 0.0, "high": 0.9, "auto": True}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked for; None is ``auto``."""
+    """Settings of a training; None means ``auto``."""
 
     backbone: str = _option(
         "mobilenet_v2", "model", "choice", "Network to train.",
@@ -50,90 +50,98 @@ class Settings:
         None,
         "model",
         "float",
-        "Width of the network; auto: that of the starter or of a weights file, else 1.",
+        "Width multiplier of the network; auto: that of the starter weights or the weights file, otherwise 1.",
         low=0.1,
         high=2.0,
         auto=True,
     )
     image_size: int | None = _option(
-        None, "model", "int", "Pixels of a side of the input; auto: the backbone's own.", low=8, high=1024, auto=True
+        None,
+        "model",
+        "int",
+        "Side of the square input in pixels; auto: the backbone's default.",
+        low=8,
+        high=1024,
+        auto=True,
     )
     minimalistic: bool = _option(
-        True, "model", "flag", "MobileNetV3 without hard-swish and squeeze blocks, which int8 hardware runs badly."
+        True, "model", "flag", "Use MobileNetV3 without hard-swish and squeeze blocks, which are slow on int8 hardware."
     )
     weights: str = _option(
         "auto",
         "model",
         "text",
-        "First weights: auto (imagenet where it can be had, else starter), imagenet, starter, none, or a .h5 or .keras file.",
+        "Initial weights: auto (imagenet if available, otherwise starter), imagenet, starter, none, or a .h5 or .keras file.",
     )
     resize: Resize = _option(
         "crop",
         "model",
         "choice",
-        "How a picture becomes a square: its middle (crop), squeezed (stretch keeps the sides), or with a border.",
+        "How to make images square: crop to the center, stretch the whole image, or letterbox it with a border.",
         choices=("crop", "stretch", "letterbox"),
     )
-    dropout: float = _option(
-        0.2, "model", "float", "Share of features left out at random before the last layer.", low=0.0, high=0.9
-    )
+    dropout: float = _option(0.2, "model", "float", "Dropout rate before the last layer.", low=0.0, high=0.9)
     cnn_filters: tuple[int, ...] = _option(
-        (32, 64, 128), "model", "ints", "cnn: filters of each block of convolution and pooling."
+        (32, 64, 128), "model", "ints", "Filters of each convolution block (cnn only)."
     )
-    cnn_dense: int = _option(128, "model", "int", "cnn: units of the dense layer.", low=1, high=8192)
+    cnn_dense: int = _option(128, "model", "int", "Units of the dense layer (cnn only).", low=1, high=8192)
 
     head_epochs: int | None = _option(
-        None, "training", "int", "Epochs of the first phase: only the last layer learns.", low=0, high=10_000, auto=True
+        None,
+        "training",
+        "int",
+        "Epochs of the first phase, which trains only the last layer.",
+        low=0,
+        high=10_000,
+        auto=True,
     )
     epochs: int | None = _option(
-        None, "training", "int", "Epochs of the second phase (the top blocks learn too), or of all from scratch.",
+        None, "training", "int", "Epochs of the second phase, which also trains the top blocks, or of training from scratch.",
         low=0, high=10_000, auto=True,
     )  # fmt: skip
     fine_tune_blocks: int | None = _option(
         None,
         "training",
         "int",
-        "Blocks from the top that learn in the second phase; 0: none.",
+        "Number of top blocks to train in the second phase; 0: none.",
         low=0,
         high=100,
         auto=True,
     )
-    batch_size: int | None = _option(None, "training", "int", "Pictures per step.", low=1, high=4096, auto=True)
+    batch_size: int | None = _option(None, "training", "int", "Images per training step.", low=1, high=4096, auto=True)
     head_rate: float = _option(1e-3, "training", "float", "Learning rate of the first phase.", **_RATE)
     rate: float | None = _option(
-        None, "training", "float", "Learning rate of the second phase, or from scratch.", **_RATE, auto=True
+        None, "training", "float", "Learning rate of the second phase, or of training from scratch.", **_RATE, auto=True
     )
     schedule: str = _option(
-        "cosine", "training", "choice", "How the learning rate changes over a phase.", choices=("cosine", "constant")
+        "cosine", "training", "choice", "Learning rate schedule of each phase.", choices=("cosine", "constant")
     )
-    weight_decay: float = _option(
-        1e-4, "training", "float", "Pull of the kernels towards 0 (AdamW).", low=0.0, high=1.0
-    )
+    weight_decay: float = _option(1e-4, "training", "float", "Weight decay of the kernels (AdamW).", low=0.0, high=1.0)
     label_smoothing: float = _option(
-        0.1, "training", "float", "Share of each target given to all classes.", low=0.0, high=0.9
+        0.1, "training", "float", "Share of each target that is spread over all classes.", low=0.0, high=0.9
     )
     patience: int | None = _option(
         None,
         "training",
         "int",
-        "Epochs without a better validation loss before a phase ends.",
+        "Epochs without an improved validation loss after which a phase stops.",
         low=1,
         high=10_000,
         auto=True,
     )
     class_weights: str = _option(
-        "auto", "training", "choice", "Let rare classes count more; auto: where one has twice the pictures of another.",
+        "auto", "training", "choice", "Weight rare classes higher; auto: if one class has twice as many images as another.",
         choices=("auto", "balanced", "none"),
     )  # fmt: skip
     features: str = _option(
-        "auto", "training", "choice", "What the frozen part computes: once, over augmented copies, or anew in each epoch.",
+        "auto", "training", "choice", "Compute the frozen features once over augmented copies, or live in each epoch.",
         choices=("auto", "once", "live"),
     )  # fmt: skip
     copies: int | None = _option(
         None,
         "training",
         "int",
-        "features once: copies of each picture, the first one unchanged.",
+        "Copies of each image with features once; the first one is not augmented.",
         low=1,
         high=1000,
         auto=True,
@@ -142,41 +150,61 @@ class Settings:
         "auto",
         "training",
         "choice",
-        "Arithmetic; auto: mixed on a GPU that gains by it.",
+        "Arithmetic precision; auto: mixed on a GPU, otherwise float32.",
         choices=("auto", "float32", "mixed"),
     )
     seed: int = _option(
-        0, "training", "int", "The same seed gives the same result on the same machine.", low=0, high=2**31 - 1
+        0,
+        "training",
+        "int",
+        "Random seed; the same seed gives the same result on the same machine.",
+        low=0,
+        high=2**31 - 1,
     )
 
     augment: str = _option(
-        "light", "augment", "choice", "How far training pictures are changed.", choices=tuple(PRESETS)
+        "light", "augment", "choice", "Strength of the augmentation of training images.", choices=tuple(PRESETS)
     )
     flip: str | None = _option(
-        None, "augment", "choice", "Mirror images; auto: as --augment says.", choices=FLIPS, auto=True
+        None, "augment", "choice", "Mirror images; auto: as set by --augment.", choices=FLIPS, auto=True
     )
     rotation: float | None = _option(
-        None, "augment", "float", "Degrees to either side.", low=0.0, high=180.0, auto=True
+        None, "augment", "float", "Largest rotation in degrees, to either side.", low=0.0, high=180.0, auto=True
     )
-    zoom: float | None = _option(None, "augment", "float", "Share by which the view shrinks or grows.", **_AMOUNT)
-    translation: float | None = _option(None, "augment", "float", "Share of the side to shift by.", **_AMOUNT)
-    brightness: float | None = _option(None, "augment", "float", "Share of the range, up or down.", **_AMOUNT)
-    contrast: float | None = _option(None, "augment", "float", "Proportion by which it grows or shrinks.", **_AMOUNT)
-    noise: float | None = _option(None, "augment", "float", "Share of the range.", **_AMOUNT)
+    zoom: float | None = _option(
+        None, "augment", "float", "Largest zoom in or out, as a share of the image size.", **_AMOUNT
+    )
+    translation: float | None = _option(
+        None, "augment", "float", "Largest shift, as a share of the image size.", **_AMOUNT
+    )
+    brightness: float | None = _option(
+        None, "augment", "float", "Largest brightness change, as a share of the range.", **_AMOUNT
+    )
+    contrast: float | None = _option(None, "augment", "float", "Largest relative contrast change.", **_AMOUNT)
+    noise: float | None = _option(
+        None, "augment", "float", "Standard deviation of the noise, as a share of the range.", **_AMOUNT
+    )
 
-    label_map: str | None = _option(None, "data", "text", "CSV of name,label that renames classes.", auto=True)
-    strict: bool = _option(False, "data", "flag", "Stop at the first bad picture instead of leaving it out.")
+    label_map: str | None = _option(
+        None, "data", "text", "CSV file with lines name,label that renames classes.", auto=True
+    )
+    strict: bool = _option(
+        False,
+        "data",
+        "flag",
+        "Stop on any warning of the data check, such as an unreadable image.",
+    )
     cache: str = _option(
-        "auto", "data", "choice", "Where prepared pictures are kept.", choices=("auto", "memory", "disk", "none")
+        "auto", "data", "choice", "Where to cache preprocessed images.", choices=("auto", "memory", "disk", "none")
     )
     cache_dir: str | None = _option(None, "data", "text", "Folder for --cache disk; auto: the run folder.", auto=True)
 
-    h5: bool = _option(False, "output", "flag", "Write model.h5 too.")
+    h5: bool = _option(False, "output", "flag", "Also write model.h5.")
     tensorboard: bool = _option(False, "output", "flag", "Write TensorBoard logs to the run folder.")
 
     @property
     def augmentation(self) -> Augmentation:
-        """The preset with the single switches on top."""
+        """Augmentation: the preset with individual settings applied on top."""
         preset = PRESETS[self.augment]
         given = {f.name: getattr(self, f.name) for f in fields(Augmentation)}
         return Augmentation(**{k: getattr(preset, k) if v is None else v for k, v in given.items()})
@@ -187,30 +215,30 @@ OPTIONS: dict[str, Option] = {f.name: f.metadata["option"] for f in fields(Setti
 
 
 def default(name: str) -> Any:
-    """Of a setting, by its name."""
+    """Return the default of a setting."""
     found: Field[Any] = next(f for f in fields(Settings) if f.name == name)
     return found.default
 
 
 def checked(name: str, value: Any) -> Any:
-    """A value from a file or an option, as ``Settings`` keeps it. Raises BadInput."""
+    """Validate a value from a file or an option and return it as stored in ``Settings``. Raises BadInput."""
     option = OPTIONS[name]
     if option.auto and (value is None or value == AUTO):
         return None
     if not _is_of(option.kind, value):
-        raise BadInput(f"{name} must be {describe(option)}, not {value!r}")
+        raise BadInput(f"{name} must be {describe(option)}, got {value!r}")
     if option.kind == "ints":
         return _whole_numbers(name, value)
     if option.kind == "choice" and value not in option.choices:
-        raise BadInput(f"{name} must be {describe(option)}, not {value!r}{nearest(value, list(option.choices))}")
+        raise BadInput(f"{name} must be {describe(option)}, got {value!r}{nearest(value, list(option.choices))}")
     if option.low is not None and option.high is not None and not option.low <= value <= option.high:
-        raise BadInput(f"{name} must be {describe(option)}, not {value!r}")
+        raise BadInput(f"{name} must be {describe(option)}, got {value!r}")
     return float(value) if option.kind == "float" else value
 
 
 def describe(option: Option) -> str:
-    """What values a setting takes, for people."""
-    words = {"int": "a whole number", "float": "a number", "flag": "true or false", "text": "a text"}
+    """Describe the allowed values of a setting, such as ``a number from 0 to 1 or 'auto'``."""
+    words = {"int": "a whole number", "float": "a number", "flag": "true or false", "text": "text"}
     text = {"choice": "one of " + ", ".join(option.choices), "ints": "a list of whole numbers"}.get(option.kind, "")
     text = text or words[option.kind]
     if option.low is not None and option.high is not None:
@@ -228,5 +256,5 @@ def _is_of(kind: str, value: Any) -> bool:
 def _whole_numbers(name: str, values: Any) -> tuple[int, ...]:
     good = [isinstance(v, int) and not isinstance(v, bool) and 1 <= v <= 4096 for v in values]
     if not values or len(values) > 8 or not all(good):
-        raise BadInput(f"{name} must be one to eight whole numbers from 1 to 4096, not {list(values)}")
+        raise BadInput(f"{name} must be one to eight whole numbers from 1 to 4096, got {list(values)}")
     return tuple(values)

@@ -1,4 +1,4 @@
-"""Contact sheets: what augmentation makes of the training pictures, and what the model got most wrong."""
+"""Contact sheets: augmented training images, and the most confidently wrong test images."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 4, 5
 WORST, WORST_COLUMNS = 16, 4
 WORST_SIDE = 200
-"""Pixels at which a wrong picture is shown, whatever the network takes."""
+"""Side in pixels at which a wrong image is shown, whatever the input size of the network."""
 
 
 def write_samples(examples: Examples, labels: list[str], augmentation: Augmentation, seed: int, path: Path) -> None:
-    """One training picture a row: as it is, then as the network may see it. ``labels``: of each example, for people."""
+    """Write a PNG with one training image per row: the original, then augmented versions.
+
+    ``labels``: caption of each example.
+    """
     model = augmenter(augmentation, examples.rule)
     reseed(model, seed)
     tiles: list[Tile] = []
@@ -39,24 +42,24 @@ def write_samples(examples: Examples, labels: list[str], augmentation: Augmentat
 
 
 def worst_tiles(evaluation: Evaluation, rule: Rule) -> list[tuple[str, Tile]]:
-    """The most confidently wrong test pictures, as the network saw them: path and picture."""
+    """Return path and tile of the most confidently wrong test images, as the network saw them."""
     shown = replace(rule, width=WORST_SIDE, height=WORST_SIDE)
     tiles = []
     for wrong in evaluation.verdict.judgement.worst[:WORST]:
         item = evaluation.items[wrong.index]
-        caption = f"{wrong.true},\ntaken for {wrong.predicted} {100 * wrong.score:.0f} %"
+        caption = f"{wrong.true},\npredicted {wrong.predicted} {100 * wrong.score:.0f} %"
         tiles.append((item.path, Tile(pixels(item.read(), shown), caption, good=False)))
     return tiles
 
 
 def write_worst(evaluation: Evaluation, rule: Rule, path: Path) -> None:
-    """The most confidently wrong test pictures as one PNG; nothing where there are none."""
+    """Write the most confidently wrong test images as one PNG, or nothing if there are none."""
     tiles = [tile for _, tile in worst_tiles(evaluation, rule)]
     contact_sheet(tiles, min(WORST_COLUMNS, max(2, len(tiles))), path)
 
 
 def _spread(labels: list[str], count: int) -> list[int]:
-    """Places of some pictures, of as many different labels as there are."""
+    """Return the indices of up to ``count`` images, spread over as many labels as possible."""
     by_label: dict[str, list[int]] = {}
     for index, label in enumerate(labels):
         by_label.setdefault(label, []).append(index)
@@ -69,6 +72,6 @@ def _spread(labels: list[str], count: int) -> list[int]:
 
 
 def _bytes(real: np.ndarray, rule: Rule) -> Pixels:
-    """Real values of a picture as bytes again."""
+    """Convert real values of an image back to uint8."""
     value = real * rule.std[0] + rule.mean[0]
     return np.clip(np.rint(value), 0, 255).astype(np.uint8)

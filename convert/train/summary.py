@@ -1,4 +1,4 @@
-"""What ``edgevision train`` prints at its end: a small table, the result line, the folder, the next command."""
+"""Terminal summary of ``edgevision train``: a table, the result line, the run folder and the next command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show(result: TrainResult) -> None:
-    """Prints the result for people."""
+    """Print the result on stdout."""
     terminal.show(terminal.table(["", ""], _facts(result)), *(tables(result.evaluation) if result.evaluation else ()))
     print(f"{result.model}: {_verdict(result)}")
     print(result.folder.absolute())
@@ -25,13 +25,13 @@ def _facts(result: TrainResult) -> list[tuple[str, str]]:
     return [
         ("network", f"{result.plan.choice.describe()}, {result.origin}"),
         ("classes", result.learning.goal.describe()),
-        ("pictures", counts),
+        ("images", counts),
         ("report", str(result.folder / "report.html")),
     ]
 
 
 def _verdict(result: TrainResult) -> str:
     if result.evaluation is None:
-        return "trained; there were no pictures to test it with"
+        return "trained, not tested: no test images were available"
     value = result.evaluation.verdict.judgement.accuracy
-    return f"{percent(value)} of {value.total} test pictures right"
+    return f"{percent(value)} of {value.total} test images correct"

@@ -1,4 +1,4 @@
-"""Scores that mean what they say: one number, found on the validation pictures, scales the logits of the last layer."""
+"""Temperature scaling: one factor, fitted on the validation images, calibrates the scores."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 LOW, HIGH = 0.4, 3.0
-"""What a temperature may be: a set that is answered without a mistake would ask for 0."""
+"""Limits of the temperature: without a limit, a validation set without mistakes would give 0."""
 STEPS = 60
 
 
 def calibrate(network: Network, val: Examples) -> float:
-    """Divides the weights of the last layer by the best temperature and returns it; no answer changes, only its score.
+    """Divide the weights of the last layer by the best temperature and return it; only scores change, not predictions.
 
     C. Guo et al., 2017, On Calibration of Modern Neural Networks (arXiv:1706.04599), section 4.2.
     """
@@ -38,7 +38,7 @@ def calibrate(network: Network, val: Examples) -> float:
 
 
 def best_temperature(goal: Goal, targets: Floats, logits: Floats) -> float:
-    """The divisor of the logits, LOW..HIGH, at which the cross-entropy is lowest: by golden sections of its logarithm."""
+    """Return the divisor of the logits, LOW..HIGH, with the lowest cross-entropy, by golden-section search in the log."""
     golden = (np.sqrt(5) - 1) / 2
 
     def loss(log: float) -> float:

@@ -1,4 +1,4 @@
-"""TensorBoard's view of a training: the figures of history.csv as event files."""
+"""TensorBoard logs of a training: the values of history.csv as event files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = "tensorboard"
 
 
 class TensorBoardWatcher(Watcher):
-    """Writes each epoch's figures, and hands everything on to another watcher."""
+    """Training observer that logs the values of each epoch and forwards all events to another observer."""
 
     def __init__(self, folder: Path, inner: Watcher) -> None:
         self._inner = inner
@@ -23,31 +23,31 @@ class TensorBoardWatcher(Watcher):
         self._writer: Any = self._tf.summary.create_file_writer(str(folder / FOLDER))
 
     def note(self, text: str) -> None:
-        """See ``Watcher``."""
+        """Forward a note."""
         self._inner.note(text)
 
     @contextmanager
     def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """See ``Watcher``."""
+        """Forward a stage."""
         with self._inner.stage(text, total) as step:
             yield step
 
     def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """See ``Watcher``."""
+        """Forward the start of an epoch."""
         self._inner.begin(phase, epoch, epochs, steps)
 
     def step(self, loss: float, accuracy: float) -> None:
-        """See ``Watcher``."""
+        """Forward a step."""
         self._inner.step(loss, accuracy)
 
     def end(self, row: Epoch, kept: bool) -> None:
-        """See ``Watcher``."""
+        """Log the values of an epoch and forward it."""
         names = ("lr", "loss", "accuracy", "val_loss", "val_accuracy")
         values = [(name, getattr(row, name)) for name in names if getattr(row, name) is not None]
         summary = self._tf.compat.v1.Summary()
         for name, value in values:
             summary.value.add(tag=name, simple_value=value)
-        # tf.summary.scalar would need the tensorboard package, which only the reader of the files has to have.
+        # tf.summary.scalar needs the tensorboard package, which only whoever views the logs should have to install.
         with self._writer.as_default():
             self._tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=row.epoch)
         self._writer.flush()

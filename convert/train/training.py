@@ -1,4 +1,4 @@
-"""The whole of ``edgevision train``: from a folder of photos to a run folder with a model, its scores and a report."""
+"""``edgevision train``: from a folder of photos to a run folder with a model, metrics and a report."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ CONFIG_FILE, HISTORY_FILE = "config.toml", "history.csv"
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
-    """What to train on, and how."""
+    """Request for a training: photos, settings and run folder."""
 
     photos: Path
     settings: Settings
     runs: Path = Path("runs")
     resume: Path | None = None
-    """The folder of an interrupted run; photos and settings are those it was begun with (see ``resumed``)."""
+    """Folder of an interrupted run to resume; photos and settings must be those of that run (see ``resumed``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainResult:
-    """What a training made."""
+    """Result of a training."""
 
     folder: Path
     model: Path
@@ -55,17 +55,17 @@ class TrainResult:
     plan: Plan
     learning: Learning
     origin: str
-    """Where the first weights came from, for people."""
+    """Description of the initial weights."""
     history: tuple[history.Epoch, ...]
     kept: int
-    """The epoch whose weights the model has, counted from 1; 0: none was run."""
+    """Epoch whose weights the model has, from 1; 0 if no epoch was run."""
     temperature: float | None
-    """By which the logits were divided so that scores mean what they say; None: they were left as they are."""
+    """Temperature that the logits were divided by to calibrate the scores, or None if they were not scaled."""
     evaluation: Evaluation | None
-    """On the test pictures; None where there were none."""
+    """Evaluation on the test images, or None if there were none."""
 
     def to_json(self) -> dict[str, Any]:
-        """``edgevision.train/1``."""
+        """Return the result as the JSON document ``edgevision.train/1``."""
         return {
             "schema": SCHEMA,
             "folder": str(self.folder),
@@ -79,7 +79,19 @@ class TrainResult:
 
 
 def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
-    """Trains a classifier. Raises EdgeVisionError of many kinds; most of them before anything is written."""
+    """Train a classifier on a folder of photos and write a run folder.
+
+    Args:
+        request: Photos, settings and the parent of the run folder.
+        watcher: Observer that receives notes and progress.
+
+    Returns:
+        The result with the paths, the history and the evaluation on the test images.
+
+    Raises:
+        EdgeVisionError: A setting, a photo set or a weights file is unusable; most errors occur before anything is
+            written.
+    """
     settings = decide(request.settings, watcher)
     request = replace(request, settings=settings)
     dataset = open_photos(request.photos, settings)
@@ -99,25 +111,23 @@ def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
 
 
 def resumed(folder: Path) -> tuple[Path, Settings]:
-    """Photos and settings of an interrupted run. Raises MissingFile, BadInput."""
+    """Return photos and settings of an interrupted run. Raises MissingFile, BadInput."""
     if not folder.is_dir() or not (folder / CONFIG_FILE).exists():
         raise BadInput(
-            f"{folder} is no run folder of train: it has no {CONFIG_FILE}; --resume takes one like runs/train-1"
+            f"{folder} is not a run folder of train ({CONFIG_FILE} is missing); pass one such as runs/train-1 to --resume"
         )
     if _is_finished(folder):
-        raise BadInput(
-            f"{folder} is finished, there is nothing to resume; its report is {folder / outcome.REPORT_FILE}"
-        )
+        raise BadInput(f"{folder} is finished and cannot be resumed; its report is {folder / outcome.REPORT_FILE}")
     values, photos = config_file.read(folder / CONFIG_FILE)
     if photos is None:
-        raise BadInput(f'{folder / CONFIG_FILE} does not say which photos were used; add photos = "PATH" to its [data]')
+        raise BadInput(f'{folder / CONFIG_FILE} does not name the photos; add photos = "PATH" to its section [data]')
     return Path(photos), Settings(**values)
 
 
 def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, settings: Settings, watcher: Watcher) -> State:
     state = checkpoint.read(folder) or State(origin=network.origin.sha256)
     if state.origin != network.origin.sha256:
-        raise BadInput(f"the weights {plan.weights} have changed since {folder} was begun; train anew")
+        raise BadInput(f"the weights {plan.weights} have changed since {folder} was started; start a new training")
     if state.finished:
         network.assign(state.kept_weights or state.weights)
         return state
@@ -148,7 +158,7 @@ def _finish(
     request: TrainRequest,
     watcher: Watcher,
 ) -> TrainResult:
-    """Writes the model, scores it on pictures it never saw, and reports."""
+    """Write the model, evaluate it on the test images and write the reports."""
     folder, settings = run.folder, request.settings
     card = outcome.make_card(network, plan, learning, state, settings)
     model = outcome.write_model(folder, network, card, settings)
@@ -199,24 +209,24 @@ def _is_finished(folder: Path) -> bool:
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Says how to go on after Ctrl-C."""
+    """Print how to resume after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
         import sys
 
-        print(f"interrupted; go on with: edgevision train --resume {folder}", file=sys.stderr)
+        print(f"interrupted; to continue, run: edgevision train --resume {folder}", file=sys.stderr)
         raise
 
 
 @contextmanager
 def _machine(settings: Settings) -> Iterator[int]:
-    """Sets up TensorFlow for this machine; yields the number of GPUs. Raises BadInput for a cluster."""
+    """Set up TensorFlow for this machine and yield the number of GPUs. Raises BadInput for a cluster."""
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     if sum(len(tasks) for tasks in cluster.values()) > 1:
         raise BadInput(
-            "TF_CONFIG names several machines, and training over several does not work: fit of Keras 3 fails under "
-            "MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"
+            "TF_CONFIG names several machines, but training on several machines is not supported: fit of Keras 3 fails "
+            "under MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"
         )
     tf, keras = backend.tensorflow(), backend.keras()
     gpus = len(tf.config.list_physical_devices("GPU"))

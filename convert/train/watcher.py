@@ -1,4 +1,4 @@
-"""Whoever wants to see how a training goes: a bar per epoch on a terminal, a line per epoch elsewhere, or nothing."""
+"""Training observers: a progress bar per epoch on a terminal, a line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from .history import Epoch
 
 
 class Watcher:
-    """Sees everything and says nothing."""
+    """Training observer that ignores all events; base class of the others."""
 
     def note(self, text: str) -> None:
-        """Something the user should know."""
+        """Receive a note for the user."""
 
     @contextmanager
     def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """A piece of work of ``total`` steps; the function takes how many are done."""
+        """Enter a stage of ``total`` steps; yield the function that takes the number of steps done."""
         yield lambda done: None
 
     def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """An epoch begins; ``epoch`` is counted from 1 within its phase."""
+        """Receive the start of an epoch; ``epoch`` is counted from 1 within its phase."""
 
     def step(self, loss: float, accuracy: float) -> None:
-        """A batch was learnt; both are means over the epoch so far."""
+        """Receive the end of a batch; both values are means over the epoch so far."""
 
     def end(self, row: Epoch, kept: bool) -> None:
-        """An epoch is over; ``kept``: its weights are the ones to keep so far."""
+        """Receive the end of an epoch; ``kept``: its weights are the ones to keep so far."""
 
 
 class TerminalWatcher(Watcher):
-    """Writes to stderr."""
+    """Training observer that writes to stderr."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -42,17 +42,17 @@ class TerminalWatcher(Watcher):
         self._live = sys.stderr.isatty()
 
     def note(self, text: str) -> None:
-        """See ``Watcher``."""
+        """Print a note."""
         terminal.note(text)
 
     @contextmanager
     def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """See ``Watcher``."""
+        """Show a stage with a progress bar."""
         with terminal.bar(text, total) as step:
             yield step
 
     def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """See ``Watcher``."""
+        """Show the bar of an epoch, on a terminal only."""
         if not self._live:
             return
         from rich.console import Console
@@ -65,24 +65,24 @@ class TerminalWatcher(Watcher):
         self._task = self._bar.add_task(f"{phase} {epoch}/{epochs}", total=steps, loss=0.0, accuracy=0.0)
 
     def step(self, loss: float, accuracy: float) -> None:
-        """See ``Watcher``."""
+        """Advance the bar and show loss and accuracy."""
         if self._bar is not None:
             self._bar.update(self._task, advance=1, loss=loss, accuracy=accuracy)
 
     def end(self, row: Epoch, kept: bool) -> None:
-        """See ``Watcher``."""
+        """Print the line of an epoch."""
         self.close()
         print(_line(row, kept), file=sys.stderr)
 
     def close(self) -> None:
-        """Takes a bar that is shown away."""
+        """Remove the bar if one is shown."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
 
 def _line(row: Epoch, kept: bool) -> str:
-    """``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  kept``"""
+    """Format an epoch: ``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  kept``."""
     text = f"epoch {row.epoch:3d}  {row.phase:9s} {row.seconds:6.1f} s  loss {row.loss:.4f}  accuracy {100 * row.accuracy:.1f} %"
     if row.val_loss is not None and row.val_accuracy is not None:
         text += f"  val {row.val_loss:.4f}  {100 * row.val_accuracy:.1f} %"
