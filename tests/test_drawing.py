@@ -1,4 +1,4 @@
-"""Drawn picture sets: the same for the same seed, balanced, all different, telling; and the committed calibration set."""
+"""Synthetic image sets: deterministic, balanced, distinct and separable; and the committed calibration set."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_same_seed_draws_the_same_files(drawn: Path, tmp_path: Path) -> None:
+def test_set_is_deterministic_by_seed(drawn: Path, tmp_path: Path) -> None:
     draw_set(tmp_path, list(THINGS), 24, seed=7, size=96)
     assert _digests(tmp_path) == _digests(drawn)
 
 
-def test_another_seed_draws_no_file_again(drawn: Path, tmp_path: Path) -> None:
+def test_another_seed_draws_different_files(drawn: Path, tmp_path: Path) -> None:
     draw_set(tmp_path, list(THINGS), 24, seed=8, size=96)
     assert not set(_digests(tmp_path).values()) & set(_digests(drawn).values())
 
 
-def test_a_picture_depends_on_its_class_and_number_only(drawn: Path, tmp_path: Path) -> None:
+def test_image_depends_only_on_its_class_and_number(drawn: Path, tmp_path: Path) -> None:
     draw_set(tmp_path, ["mug", "apple"], 3, seed=7, size=96)
     every = _digests(drawn)
     few = _digests(tmp_path)
@@ -52,21 +52,21 @@ def test_a_picture_depends_on_its_class_and_number_only(drawn: Path, tmp_path: P
     assert few.items() <= every.items()
 
 
-def test_classes_are_balanced_and_pictures_distinct(drawn: Path) -> None:
+def test_classes_are_balanced_and_images_distinct(drawn: Path) -> None:
     found = _digests(drawn)
     assert Counter(name.partition("/")[0] for name in found) == dict.fromkeys(THINGS, 24)
     assert len(set(found.values())) == len(found)
 
 
-def test_pictures_have_the_size_asked_for_and_content(drawn: Path) -> None:
+def test_images_have_the_requested_size_and_content(drawn: Path) -> None:
     for path in pictures.find(drawn):
         frame = pictures.read(path)
         assert (frame.width, frame.height) == (96, 72)
         assert frame.pixels.reshape(-1, 3).std(axis=0).max() > MIN_DEVIATION
 
 
-def test_things_can_be_told_apart_by_their_colours(drawn: Path, tmp_path: Path) -> None:
-    """A nearest neighbour in plain colour histograms is right more often than not; guessing is right one time in five."""
+def test_classes_differ_in_their_colors(drawn: Path, tmp_path: Path) -> None:
+    """A nearest neighbor in color histograms is correct more often than not; guessing is correct one time in five."""
     draw_set(tmp_path, list(THINGS), 8, seed=99, size=96)
     known = [(path.parent.name, _histogram(path)) for path in pictures.find(drawn)]
     asked = [(path.parent.name, _histogram(path)) for path in pictures.find(tmp_path)]
@@ -78,7 +78,7 @@ def test_things_can_be_told_apart_by_their_colours(drawn: Path, tmp_path: Path) 
 
 
 def _histogram(path: Path) -> np.ndarray:
-    """Of the coarse colours of the saturated pixels, which are mostly the thing's."""
+    """Return a coarse color histogram of the saturated pixels, which mostly belong to the object."""
     pixels = pictures.read(path).pixels.reshape(-1, 3).astype(int)
     vivid = pixels[np.ptp(pixels, axis=1) > 60]
     cells = (vivid // 52) @ (1, 5, 25)
@@ -86,19 +86,19 @@ def _histogram(path: Path) -> np.ndarray:
     return counts / max(1.0, counts.sum())
 
 
-def test_every_picture_is_counted(tmp_path: Path) -> None:
+def test_step_is_called_for_every_image(tmp_path: Path) -> None:
     steps = []
     written = draw_set(tmp_path, ["apple", "mug"], 2, seed=0, size=48, step=lambda: steps.append(1))
     assert len(steps) == len(written) == 4
 
 
-def test_seeds_may_be_several_numbers(tmp_path: Path) -> None:
+def test_seed_may_be_a_sequence_of_numbers(tmp_path: Path) -> None:
     for a, b in permutations((1, 2)):
         draw_set(tmp_path / f"{a}{b}", ["apple"], 1, seed=(a, b), size=48)
     assert _digests(tmp_path / "12") != _digests(tmp_path / "21")
 
 
-def test_an_unknown_thing_is_named_with_what_there_is(tmp_path: Path) -> None:
+def test_unknown_class_is_rejected_with_the_available_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match=r"cannot draw 'aple'; did you mean 'apple'\?; available: apple, banana"):
         draw_set(tmp_path, ["aple"], 1, seed=0)
 
@@ -111,15 +111,13 @@ def test_an_unknown_thing_is_named_with_what_there_is(tmp_path: Path) -> None:
         (["apple"], 1, 8, "got 1 and 8"),
     ],
 )
-def test_sets_without_sense_are_refused(
-    tmp_path: Path, classes: list[str], per_class: int, size: int, message: str
-) -> None:
+def test_invalid_sets_are_rejected(tmp_path: Path, classes: list[str], per_class: int, size: int, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         draw_set(tmp_path, classes, per_class, seed=0, size=size)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_calibration_set_varies_in_size_and_is_reproducible(tmp_path: Path) -> None:
+def test_calibration_set_varies_in_size_and_is_reproducible(tmp_path: Path) -> None:
     for name in ("a", "b"):
         draw_calibration_set(tmp_path / name, 8, seed=3)
     assert _digests(tmp_path / "a") == _digests(tmp_path / "b")
@@ -127,14 +125,14 @@ def test_the_calibration_set_varies_in_size_and_is_reproducible(tmp_path: Path) 
     assert len({(frame.width, frame.height) for frame in frames}) == 4
 
 
-def test_the_committed_set_is_the_one_that_is_recognised() -> None:
+def test_committed_set_is_recognized_by_its_fingerprint() -> None:
     digests = _digests(RENDERED).values()
     found = fingerprint(digests)
     assert RENDERED_SETS == {found: len(digests)}
     assert found in (ROOT / "calibration_images" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_committed_set_is_small_whole_and_varied() -> None:
+def test_committed_set_is_small_complete_and_varied() -> None:
     found = pictures.find(RENDERED)
     assert len(found) >= 3 * MIN_COUNT
     assert sum(path.stat().st_size for path in found) < 600_000
@@ -143,7 +141,7 @@ def test_the_committed_set_is_small_whole_and_varied() -> None:
     assert np.ptp([frame.pixels.mean() for frame in frames]) > 60
 
 
-def test_drawing_the_committed_set_again_leaves_a_full_folder_alone(
+def test_redrawing_the_committed_set_keeps_a_nonempty_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"mine")
