@@ -1,7 +1,7 @@
-"""The zip archive at the end of a model file: every size checked when read, always the same bytes when written.
+"""Read and write the zip archive at the end of a model file: sizes are checked, and output is reproducible.
 
-Nothing is ever extracted to a disk; an entry's name is only a key. Entries are stored, not packed: MediaPipe and
-Android open no others. Written after the public description of the zip format.
+Nothing is extracted to disk; an entry's name is only a key. Entries are stored uncompressed, since MediaPipe and Android
+open no others. Based on the public description of the zip format.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from .errors import BadModel
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 256 * 2**20
-"""Of all entries together, unpacked."""
+"""Limit for all entries together, uncompressed."""
 END = struct.Struct("<4s4H2IH")
-"""Signature, disk numbers (2), entries (2), size and offset of the directory, length of the comment."""
+"""Signature, disk numbers (2), entries (2), size and offset of the directory, comment length."""
 ENTRY = struct.Struct("<4s6H3I5H2I")
-"""Signature, version made by and needed, flags, method, time, date, crc, packed and full size, lengths of name, extra
+"""Signature, version made by and needed, flags, method, time, date, CRC, compressed and full size, lengths of name, extra
 field and comment, disk, attributes (2), offset of the local header."""
 LOCAL = struct.Struct("<4s5H3I2H")
-"""Signature, version, flags, method, time, date, crc, packed and full size, lengths of name and extra field."""
+"""Signature, version, flags, method, time, date, CRC, compressed and full size, lengths of name and extra field."""
 END_SIGN, ENTRY_SIGN, LOCAL_SIGN = b"PK\x05\x06", b"PK\x01\x02", b"PK\x03\x04"
 STORED, DEFLATED = 0, 8
 ENCRYPTED, UTF8 = 0x1, 0x800
@@ -29,27 +29,27 @@ VERSION = 20
 MADE_BY_UNIX = 3 << 8 | VERSION
 FILE_MODE = 0o100644 << 16
 FIXED_DATE = 1 << 5 | 1
-"""1 January 1980: equal inputs give equal bytes."""
+"""1 January 1980; a fixed date makes the output reproducible."""
 
 
 def split(data: bytes) -> tuple[int, dict[str, bytes]]:
-    """Where the archive starts (the length of ``data`` if it has none) and its entries. Raises BadModel."""
+    """Return where the archive starts (the length of ``data`` if it has none) and its entries. Raises BadModel."""
     end_at = _find_end(data)
     if end_at is None:
         return len(data), {}
     _, _, _, _, count, size, offset, _ = END.unpack_from(data, end_at)
     if count > MAX_ENTRIES:
-        raise BadModel(f"the archive at the end of the model has {count} entries; at most {MAX_ENTRIES} make sense")
+        raise BadModel(f"the archive at the end of the model has {count} entries; at most {MAX_ENTRIES} are allowed")
     directory_at = end_at - size
-    # Where something was put before a finished archive, all its offsets are too small by the same amount.
+    # If something was put before a finished archive, all its offsets are too small by the same amount.
     shift = directory_at - offset
     if shift < 0:
-        raise _damaged("its directory lies outside")
+        raise _damaged("its directory is outside the file")
     return _entries(data, directory_at, end_at, count, shift)
 
 
 def pack(entries: Mapping[str, bytes], start: int) -> bytes:
-    """An archive to be put after ``start`` bytes: entries in the order given, offsets valid for the whole file."""
+    """Return an archive to append after ``start`` bytes: entries in the given order, offsets for the whole file."""
     body, directory = bytearray(), bytearray()
     for name, content in entries.items():
         raw = name.encode()
@@ -62,11 +62,11 @@ def pack(entries: Mapping[str, bytes], start: int) -> bytes:
 
 
 def _find_end(data: bytes) -> int | None:
-    """Where the archive's end record is, None if there is no archive."""
+    """Return the position of the archive's end record, None if there is no archive."""
     at = len(data)
     lowest = max(0, len(data) - END.size - 0xFFFF)
     while (at := data.rfind(END_SIGN, lowest, at)) >= 0:
-        # Weights may hold these four bytes by chance: the record must end with the file and follow its directory.
+        # Weights may contain these four bytes by chance, so the record must end the file and follow its directory.
         if at + END.size <= len(data):
             _, disk, first_disk, here, count, size, _, comment = END.unpack_from(data, at)
             fits = at + END.size + comment == len(data) and 0 <= at - size and disk == first_disk == 0 and here == count
@@ -76,23 +76,23 @@ def _find_end(data: bytes) -> int | None:
 
 
 def _entries(data: bytes, at: int, end: int, count: int, shift: int) -> tuple[int, dict[str, bytes]]:
-    """Follows the directory from ``at`` to ``end``."""
+    """Read the directory from ``at`` to ``end``; return where the first entry starts, and all entries."""
     found: dict[str, bytes] = {}
     start, left = at, MAX_BYTES
     for _ in range(count):
         if at + ENTRY.size > end or data[at : at + 4] != ENTRY_SIGN:
-            raise _damaged("its directory is cut off")
+            raise _damaged("its directory is truncated")
         values = ENTRY.unpack_from(data, at)
         flags, method, crc, packed, full, name_len, extra, comment, offset = (*values[3:5], *values[7:13], values[16])
         name = data[at + ENTRY.size : at + ENTRY.size + name_len].decode("utf-8", "replace")
         at += ENTRY.size + name_len + extra + comment
         left -= full
         if left < 0:
-            raise BadModel(f"the archive at the end of the model holds more than {MAX_BYTES // 2**20} MB")
+            raise BadModel(f"the archive at the end of the model is larger than {MAX_BYTES // 2**20} MB")
         if name in found:
-            raise _damaged(f"it has two entries {name!r}")
+            raise _damaged(f"it has two entries named {name!r}")
         if flags & ENCRYPTED:
-            raise BadModel(f"the entry {name!r} at the end of the model is encrypted; store it plainly")
+            raise BadModel(f"archive entry {name!r} at the end of the model is encrypted; store it unencrypted")
         found[name] = _content(data, offset + shift, name, method, packed, full, crc)
         start = min(start, offset + shift)
     return start, found
@@ -100,24 +100,26 @@ def _entries(data: bytes, at: int, end: int, count: int, shift: int) -> tuple[in
 
 def _content(data: bytes, at: int, name: str, method: int, packed: int, full: int, crc: int) -> bytes:
     if at + LOCAL.size > len(data) or data[at : at + 4] != LOCAL_SIGN:
-        raise _damaged(f"the entry {name!r} is not where the directory says")
+        raise _damaged(f"entry {name!r} is not where the directory says")
     *_, name_len, extra = LOCAL.unpack_from(data, at)
     begin = at + LOCAL.size + name_len + extra
     raw = data[begin : begin + packed]
     content = raw if method == STORED else _inflate(raw, full, method, name)
     if len(raw) != packed or len(content) != full or zlib.crc32(content) != crc:
-        raise _damaged(f"the entry {name!r} does not match its checksum")
+        raise _damaged(f"entry {name!r} does not match its size or checksum")
     return content
 
 
 def _inflate(raw: bytes, full: int, method: int, name: str) -> bytes:
     if method != DEFLATED:
-        raise BadModel(f"the entry {name!r} at the end of the model is packed by method {method}; store it plainly")
+        raise BadModel(
+            f"archive entry {name!r} at the end of the model uses compression method {method}; store it uncompressed"
+        )
     try:
-        # One byte more than promised shows a lie without unpacking all of it.
+        # One byte more than declared exposes a wrong size without decompressing everything.
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, full + 1)
     except zlib.error:
-        raise _damaged(f"the entry {name!r} cannot be unpacked") from None
+        raise _damaged(f"entry {name!r} cannot be decompressed") from None
 
 
 def _damaged(how: str) -> BadModel:

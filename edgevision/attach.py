@@ -1,9 +1,9 @@
-"""Gives a model its metadata without touching a byte of it: a new head is put before the old flatbuffer.
+"""Add metadata to a model without changing its bytes, by writing a new head before the old flatbuffer.
 
-Offsets in a flatbuffer are relative and lead forward, so the old bytes, moved as a whole, stay valid. The head holds
-a new root table and new lists of buffers and of metadata entries, which lead to the old parts and to the one new
-buffer. So alignment, fields newer than this program and the compiled part of an Edge TPU model stay as they are, which
-reading all into objects and writing them again does not promise; and the old model can be had back byte for byte.
+Offsets in a flatbuffer are relative and point forward, so the old bytes stay valid when moved as a whole. The head holds
+a new root table and new lists of buffers and metadata entries, which point to the old parts and to the one new buffer.
+This keeps alignment, fields of newer schemas and the compiled part of an Edge TPU model as they are, which parsing and
+rewriting the whole model would not guarantee; and the old model can be restored byte for byte.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from .flatread import Table
 from .tflite_schema import IDENTIFIER, METADATA_NAME, Buffer, MetadataEntry, Model, Operator, SubGraph
 
 ALIGN = 64
-"""The head is a multiple of this (bytes), so that the old parts keep their alignment."""
+"""The head's size is a multiple of this (bytes), so that the old parts keep their alignment."""
 DATA_ALIGN = 16
-"""What the schema asks of a buffer's data (bytes)."""
+"""Alignment of a buffer's data that the schema requires (bytes)."""
 MAX_BYTES = 2**31 - 1
-"""Largest flatbuffer."""
+"""Size of the largest possible flatbuffer (bytes)."""
 
 
 def with_metadata(flatbuffer: bytes, metadata: bytes) -> bytes:
-    """The model with this metadata in the place of what it had. Raises BadModel."""
+    """Return the model with its metadata replaced. Raises BadModel."""
     flatbuffer = without_metadata(flatbuffer)
     model = open_flatbuffer(flatbuffer)
     _refuse_what_cannot_move(model)
     if len(flatbuffer) + len(metadata) + 2**20 > MAX_BYTES:
-        raise BadModel("the model is too large (2 GB) to carry metadata")
+        raise BadModel("the model is too large for metadata: a flatbuffer holds at most 2 GB")
     return _head(model, metadata) + flatbuffer
 
 
 def without_metadata(flatbuffer: bytes) -> bytes:
-    """The model as it was before ``with_metadata``; any other comes back as it is."""
+    """Return the model as it was before ``with_metadata``; any other model is returned unchanged."""
     model = open_flatbuffer(flatbuffer)
     index = metadata_index(model)
     buffer = None if index is None else model.element(Model.BUFFERS, index)
     at = None if buffer is None else buffer.target(Buffer.DATA)
     if buffer is None or at is None:
         return flatbuffer
-    # The data is the last thing of a head. Whether it is one is proved by making it again.
+    # The metadata is the last part of a head. Building the head again proves that these bytes are one of ours.
     data = bytes(buffer.raw(Buffer.DATA))
     start = _round_up(at + 4 + len(data), ALIGN)
     inner = flatbuffer[start:]
@@ -54,25 +54,25 @@ def without_metadata(flatbuffer: bytes) -> bytes:
 
 def _refuse_what_cannot_move(model: Table) -> None:
     if any(number >= len(Model) for number in model.fields):
-        raise BadModel("the model is of a newer file format than this version can give metadata to; update edgevision")
+        raise BadModel("the model's file format is too new for this version to add metadata; update edgevision")
     operators = [o for graph in model.tables(Model.SUBGRAPHS) for o in graph.tables(SubGraph.OPERATORS)]
     offsets = [b.integer(Buffer.OFFSET, "Q") for b in model.tables(Model.BUFFERS)]
     offsets += [o.integer(Operator.LARGE_CUSTOM_OPTIONS_OFFSET, "Q") for o in operators]
     if any(offset > 1 for offset in offsets):
         raise BadModel(
-            "the model keeps weights outside its flatbuffer (the form for over 2 GB): it cannot carry metadata"
+            "the model stores weights outside its flatbuffer (the format for over 2 GB), so metadata cannot be added"
         )
 
 
 class _Head:
-    """Bytes written front to back; offsets to the old part are filled in when the head's size is known."""
+    """Bytes written front to back; offsets to the old part are filled in once the head's size is known."""
 
     def __init__(self) -> None:
         self.data = bytearray(struct.pack("<I4s", 0, IDENTIFIER))
         self._to_old: list[tuple[int, int]] = []
 
     def pad(self, align: int, before: int = 0) -> None:
-        """Zeros, until what comes ``before`` bytes later is aligned."""
+        """Append zeros until the position ``before`` bytes further on is aligned."""
         self.data += bytes(-(len(self.data) + before) % align)
 
     def put(self, packed: bytes) -> int:
@@ -81,7 +81,7 @@ class _Head:
         return at
 
     def table(self, present: Sequence[bool]) -> tuple[int, list[int]]:
-        """A table whose fields all take 4 bytes: (its position, the position of each field)."""
+        """Append a table of 4-byte fields; return (its position, the position of each field)."""
         places = [4 + 4 * sum(present[:n]) for n in range(len(present))]
         entries = [place if there else 0 for place, there in zip(places, present, strict=True)]
         size = 4 + 4 * sum(present)
@@ -92,7 +92,7 @@ class _Head:
         return at, [at + place for place in places]
 
     def vector(self, count: int) -> tuple[int, list[int]]:
-        """A vector of offsets: (its position, the position of each element)."""
+        """Append a vector of offsets; return (its position, the position of each element)."""
         at = self.put(struct.pack("<I", count) + bytes(4 * count))
         return at, [at + 4 + 4 * n for n in range(count)]
 
@@ -103,7 +103,7 @@ class _Head:
         self.store(at, target - at)
 
     def refer_old(self, at: int, target: int) -> None:
-        """An offset to a position of the old part."""
+        """Record an offset to a position in the old part."""
         self._to_old.append((at, target))
 
     def finish(self) -> bytes:
@@ -114,7 +114,7 @@ class _Head:
 
 
 def _head(model: Table, metadata: bytes) -> bytes:
-    """What to put before the flatbuffer whose root table is ``model``."""
+    """Return the bytes to put before the flatbuffer whose root table is ``model``."""
     head = _Head()
     places = _root(head, model)
     old_buffers = model.targets(Model.BUFFERS)
@@ -132,7 +132,7 @@ def _head(model: Table, metadata: bytes) -> bytes:
 
 
 def _root(head: _Head, model: Table) -> list[int]:
-    """The new root table, all as in the old one but the two lists; the positions of its fields."""
+    """Append the new root table, a copy of the old one except for the two lists; return its field positions."""
     present = [n in (*model.fields, Model.BUFFERS, Model.METADATA) for n in Model]
     at, places = head.table(present)
     head.refer(0, at)
@@ -147,7 +147,7 @@ def _root(head: _Head, model: Table) -> list[int]:
 
 
 def _entries(head: _Head, model: Table, index: int) -> tuple[int, list[int]]:
-    """The list of metadata entries, ours last: (its position, the positions of our entry's two fields)."""
+    """Append the metadata entries, ours last; return (position of the list, positions of our entry's two fields)."""
     kept = [
         at
         for at, entry in zip(model.targets(Model.METADATA), model.tables(Model.METADATA), strict=True)
@@ -163,7 +163,7 @@ def _entries(head: _Head, model: Table, index: int) -> tuple[int, list[int]]:
 
 
 def _named_buffer(head: _Head, entry: list[int], buffer_element: int, metadata: bytes) -> None:
-    """The name of our entry, and the buffer with the metadata as the last thing of the head."""
+    """Append the name of our entry, then the buffer with the metadata as the last part of the head."""
     name = METADATA_NAME.encode()
     head.refer(entry[MetadataEntry.NAME], head.put(struct.pack("<I", len(name)) + name + b"\0"))
     head.pad(4)

@@ -1,4 +1,4 @@
-"""The model card: what a model file says of itself, as the JSON entry ``edgevision.json``."""
+"""The model card, the entry ``edgevision.json`` in a model file: task, labels, preprocessing, records."""
 
 from __future__ import annotations
 
@@ -13,83 +13,83 @@ from .rule import Rule
 
 SCHEMA = "edgevision.card/1"
 ENTRY = "edgevision.json"
-"""Name of the card within the model file."""
+"""Name of the model card in the model file's archive."""
 LABELS = "labels.txt"
-"""Name of the labels within the model file, one a line."""
+"""Name of the labels in the model file's archive, one label per line."""
 Activation = str
-"""What the last tensor holds: ``softmax``, ``sigmoid``, ``logits`` (softmax to come), ``sigmoid_logits``, ``none``."""
+"""Content of the last tensor: ``softmax``, ``sigmoid``, ``logits`` (before a softmax), ``sigmoid_logits``, ``none``."""
 ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
 MAX_LABELS = 100_000
 MAX_OUTPUTS = 64
 MAX_EMBEDDING = 16_384
-"""Values of an embedding: more are no pooled features but a whole feature map."""
+"""Largest size of an embedding; a larger output is an unpooled feature map."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTestCase:
-    """One generated picture and what the model must answer to it."""
+    """One generated image with its expected result."""
 
     picture: str
     """Name of a PNG entry in the model file."""
     tensor_sha256: str
-    """Of the prepared input tensor; must be equal on every machine."""
+    """SHA-256 of the prepared input tensor, which must be equal on every machine."""
     top: int
-    """Index of the best answer."""
+    """Index of the top class."""
     scores: tuple[float, ...]
-    """The best scores, 0..1, best first."""
+    """The highest scores, 0..1, best first."""
     indices: tuple[int, ...]
-    """Whose scores they are."""
+    """The classes of these scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Proof that a machine computes what the converter measured."""
+    """Expected results that show whether a machine computes what the converter measured."""
 
     cases: tuple[SelfTestCase, ...]
     tolerance: float
-    """Largest allowed difference of a score: kernels differ between CPUs."""
+    """Largest allowed difference of a score, 0..1; above 0 because kernels differ between CPUs."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingOutput:
-    """Where a classifier also gives the vector that its last layer judges by."""
+    """The extra output of a classifier that holds the feature vector before the last layer."""
 
     output: int
-    """Which of the model's outputs."""
+    """Number of the model output."""
     tensor: str
-    """What the converter calls it."""
+    """The converter's name for it."""
     size: int
-    """Values of the vector."""
+    """Length of the vector."""
 
     def __post_init__(self) -> None:
         if not 0 < self.output < MAX_OUTPUTS or not 0 < self.size <= MAX_EMBEDDING:
-            raise ValueError(f"output {self.output} with {self.size} values is no embedding beside the scores")
+            raise ValueError(f"output {self.output} with {self.size} values cannot be an embedding beside the scores")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model file says of itself. The records of training and conversion are JSON objects without host paths."""
+    """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 
     name: str
     task: Task
     rule: Rule
     labels: tuple[str, ...] = ()
-    """Index = position."""
+    """Class names, in the order of the class indices."""
     activation: Activation = "softmax"
     threshold: float | None = None
-    """0..1, a score below it is "unknown"; None: nobody measured one."""
+    """Lowest score that is not "unknown", 0..1; None if none was measured."""
     flatbuffer_sha256: str | None = None
-    """Of the bytes before the appended archive."""
+    """SHA-256 of the bytes before the appended archive."""
     source_sha256: str | None = None
-    """Of the model this one was made from."""
+    """SHA-256 of the model that this one was made from."""
     selftest: SelfTest | None = None
     embedding: EmbeddingOutput | None = None
-    """None: the scores are all that the model gives (or, of the task embedding, the vector is)."""
+    """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
     training: dict[str, Any] | None = None
     quantization: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     created: str | None = None
-    """RFC 3339, UTC."""
+    """Creation time, RFC 3339, UTC."""
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -97,18 +97,18 @@ class ModelCard:
         if self.activation not in ACTIVATIONS:
             raise BadModel(f"the card has an unknown activation: {self.activation!r}")
         if len(self.labels) > MAX_LABELS:
-            raise BadModel(f"the card has {len(self.labels)} labels; at most {MAX_LABELS} make sense")
+            raise BadModel(f"the card has {len(self.labels)} labels; at most {MAX_LABELS} are allowed")
 
     def with_(self, **changes: Any) -> ModelCard:
-        """A copy with some fields replaced."""
+        """Return a copy with some fields replaced."""
         return replace(self, **changes)
 
     def label(self, index: int) -> str:
-        """The name of a class, or its number where the card has none."""
+        """Return the name of a class, or its index as text if the card has no name for it."""
         return self.labels[index] if 0 <= index < len(self.labels) else str(index)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, ``schema`` first."""
+        """Return the card as JSON values, ``schema`` first."""
         test = self.selftest
         return {
             "schema": SCHEMA,
@@ -131,21 +131,21 @@ class ModelCard:
         }
 
     def dumps(self) -> str:
-        """The JSON text of the card."""
+        """Return the card as JSON text."""
         return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
 
     @classmethod
     def loads(cls, text: str | bytes) -> ModelCard:
-        """Reads what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
+        """Parse what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
         try:
             value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
-            raise BadModel(f"the card is no JSON: {error}") from None
+            raise BadModel(f"the card is not valid JSON: {error}") from None
         if not isinstance(value, dict):
-            raise BadModel("the card is no JSON object")
+            raise BadModel("the card is not a JSON object")
         schema = str(value.get("schema"))
         if schema != SCHEMA:
-            raise BadModel(f"the card has the schema {schema!r}; this version reads {SCHEMA!r}; update edgevision")
+            raise BadModel(f"the card has schema {schema!r}, but this version reads {SCHEMA!r}; update edgevision")
         try:
             return _from_json(value)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -204,13 +204,13 @@ def _embedding(value: dict[str, Any] | None) -> EmbeddingOutput | None:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"it has the number {name}")
+    raise ValueError(f"it contains the number {name}")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not isfinite(value):
-        raise ValueError(f"it has the number {text}")
+        raise ValueError(f"it contains the number {text}")
     return value
 
 

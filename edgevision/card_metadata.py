@@ -1,4 +1,4 @@
-"""From the card to the standard metadata: so a file of ours opens in MediaPipe Tasks, ML Kit and Android Studio."""
+"""Make standard metadata from a model card, so that our files open in MediaPipe Tasks, ML Kit and Android Studio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEDIAPIPE_NAMES = {"boxes": "location", "classes": "category", "scores": "score"
 COLOR: dict[str, ColorSpace | None] = {
     "RGB": "RGB",
     "GRAY": "GRAY",
-    # The format has no name for BGR; "unknown" keeps other tools from feeding RGB without a word.
+    # The format has no name for BGR; "unknown" keeps other tools from silently feeding RGB.
     "BGR": None,
 }
 
@@ -30,10 +30,10 @@ def metadata_for(
     files: frozenset[str],
     operator_outputs: tuple[int | None, ...] = (),
 ) -> Metadata:
-    """The standard metadata of a card. What ``base`` says beyond it is kept, but for files not in ``files``.
+    """Return the standard metadata of a card. Other content of ``base`` is kept, except for files not in ``files``.
 
-    ``operator_outputs``: of a detector, as ``detection_operator.result_outputs`` gives them. Raises BadModel for a
-    detector whose outputs do not show what they hold.
+    ``operator_outputs``: which outputs hold a detector's results, if its last operator tells. Raises BadModel if a
+    detector's outputs cannot be identified.
     """
     base = base or Metadata()
     known = _fill(base.outputs, len(outputs))
@@ -47,7 +47,7 @@ def metadata_for(
     return replace(
         base,
         name=card.name,
-        description=base.description or f"{card.task.capitalize()} of pictures, {card.rule.describe()}",
+        description=base.description or f"{card.task.capitalize()} of images, {card.rule.describe()}",
         inputs=(_input(card.rule, inputs[0], _fill(base.inputs, 1)[0]),),
         outputs=tuple(described),
         files=_others(base.files, files),
@@ -55,24 +55,24 @@ def metadata_for(
 
 
 def replaced_files(base: Metadata | None) -> set[str]:
-    """Files of labels that the card's own labels make needless."""
+    """Return the label files that the card's labels replace."""
     every = [f for t in base.outputs for f in t.files] + list(base.files) if base else []
     return {f.name for f in every if f.type in LABEL_KINDS}
 
 
 def _fill(known: tuple[TensorMetadata, ...], count: int) -> tuple[TensorMetadata, ...]:
-    """What is known, if it is about as many tensors as the model has."""
+    """Return the known tensor metadata if it fits the model's number of tensors, else empty ones."""
     return known if len(known) == count else tuple(TensorMetadata() for _ in range(count))
 
 
 def _input(rule: Rule, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
-    # Of uint8 inputs, readers expect the range of the bytes; of others, that of the normalized values.
+    # Readers expect the range of the bytes for uint8 inputs, and that of the normalized values for others.
     pairs = [(0.0, 1.0)] if spec.dtype == "uint8" else _pairs(rule)
     others = tuple(unit for unit in old.units if unit.kind != "normalization")
     return replace(
         old,
         name=old.name or "image",
-        description=old.description or f"A picture, {rule.describe()}",
+        description=old.description or f"An image, {rule.describe()}",
         content="image",
         color_space=COLOR[rule.order],
         units=(ProcessUnit("normalization", mean=rule.mean, std=rule.std), *others),
@@ -89,25 +89,25 @@ def _pairs(rule: Rule) -> list[tuple[float, float]]:
 
 
 def _output(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
-    """The first output, which all but detectors have their answer in."""
+    """Describe the first output, which holds the result of every task but detection."""
     described = _labelled(card, old, "axis_labels")
     return _scores(card, spec, described) if card.task in ("classification", "multilabel") else described
 
 
 def _other_output(card: ModelCard, number: int, old: TensorMetadata) -> TensorMetadata:
-    """One behind a classifier's scores."""
+    """Describe an output after a classifier's scores."""
     if card.embedding is None or card.embedding.output != number:
         return old
-    description = old.description or "Features before the last layer; their cosine is the similarity of pictures"
+    description = old.description or "Features before the last layer; their cosine is the similarity of images"
     return replace(old, name=old.name or "embedding", description=description, content="feature")
 
 
 def _detector_output(card: ModelCard, where: DetectionOutputs, number: int, old: TensorMetadata) -> TensorMetadata:
-    """One of a detector's outputs."""
+    """Describe one of a detector's outputs."""
     role = next((role for role in ROLES if getattr(where, role) == number), None)
     if role is None:
         return old
-    # MediaPipe finds the outputs by these names, and takes the usual order where they have others.
+    # MediaPipe finds the outputs by these names; with other names it assumes the usual order.
     usual = (where.boxes, where.classes, where.scores, where.count) == (0, 1, 2, 3)
     old = replace(old, name=old.name if old.name and usual else MEDIAPIPE_NAMES[role])
     if role == "count":
@@ -120,7 +120,7 @@ def _detector_output(card: ModelCard, where: DetectionOutputs, number: int, old:
 
 
 def _in_order(known: list[TensorMetadata], where: DetectionOutputs) -> list[TensorMetadata]:
-    """What is known of a detector's outputs, each at its place, where it was written for another order of them."""
+    """Reorder the known metadata of a detector's outputs if it was written for a different order."""
     said = roles_by_metadata(known)
     now = {role: getattr(where, role) for role in said}
     if said == now:
@@ -133,8 +133,8 @@ def _in_order(known: list[TensorMetadata], where: DetectionOutputs) -> list[Tens
 
 
 def _labelled(card: ModelCard, old: TensorMetadata, kind: str) -> TensorMetadata:
-    """With the card's labels, of an axis or of the values."""
-    label_file = AssociatedFile(LABELS, kind, "Names of the classes, one a line")
+    """Add the card's label file, as axis labels or value labels."""
+    label_file = AssociatedFile(LABELS, kind, "Names of the classes, one per line")
     return replace(old, files=(label_file, *old.files)) if card.labels else old
 
 
@@ -144,12 +144,12 @@ def _thresholded(card: ModelCard, old: TensorMetadata) -> tuple[ProcessUnit, ...
 
 
 def _scores(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
-    """The one output of a classifier."""
+    """Describe a classifier's scores."""
     probabilities = card.activation in ("softmax", "sigmoid")
     return replace(
         old,
         name=old.name or ("probability" if probabilities else "score"),
-        description=old.description or f"One {'probability' if probabilities else 'score'} a class, {spec.dtype}",
+        description=old.description or f"One {'probability' if probabilities else 'score'} per class, {spec.dtype}",
         content=old.content or "feature",
         units=_thresholded(card, old),
         min=(0.0,) if probabilities else (),
@@ -158,5 +158,5 @@ def _scores(card: ModelCard, spec: TensorSpec, old: TensorMetadata) -> TensorMet
 
 
 def _others(known: tuple[AssociatedFile, ...], files: frozenset[str]) -> tuple[AssociatedFile, ...]:
-    """Associated files that are still in the archive, but for labels, which the card replaces."""
+    """Return the associated files that are still in the archive, except labels, which the card replaces."""
     return tuple(f for f in known if f.name in files and f.type not in LABEL_KINDS)

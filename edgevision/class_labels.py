@@ -1,4 +1,4 @@
-"""How many classes a detector or segmenter tells apart, and a list of labels as it numbers them."""
+"""The number of classes of a detector or segmenter, and its labels in the model's numbering."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .graph import Graph, GraphOperator
 from .tasks.segmentation import mask_kind
 
 PLACEHOLDERS = ("???", "n/a", "background", "unlabeled", "none", "")
-"""What lists of labels have, in small letters, in the place of a class that a detector does not number."""
+"""Labels, in lower case, that lists use for a class that a detector does not number."""
 PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
-"""Operators that leave values what they are."""
+"""Operators that do not change the values."""
 
 
 def count_classes(flatbuffer: bytes, graph: Graph, task: Task) -> int | None:
-    """Classes by what the graph shows; None where it does not, and for other tasks. Raises BadModel."""
+    """Return the number of classes that the graph shows; None if it does not, and for other tasks. Raises BadModel."""
     if task == "detection":
         return class_count(flatbuffer)
     if task != "segmentation" or not graph.outputs:
@@ -33,7 +33,7 @@ def count_classes(flatbuffer: bytes, graph: Graph, task: Task) -> int | None:
 
 
 def fit_labels(labels: tuple[str, ...], classes: int | None, task: Task) -> tuple[str, ...]:
-    """Labels as a model numbers its classes: without a remark below them, without a first one that is no class."""
+    """Return labels in the model's numbering: without trailing notes and without a leading placeholder."""
     if classes is None:
         return labels
     if len(labels) > classes and not labels[classes]:
@@ -44,15 +44,15 @@ def fit_labels(labels: tuple[str, ...], classes: int | None, task: Task) -> tupl
 
 
 def refuse_count(labels: Sequence[str], classes: int | None) -> None:
-    """Raises BadInput where a list of labels is not of a model with so many classes."""
+    """Raise BadInput if the number of labels does not fit the model's number of classes."""
     if labels and classes is not None and len(labels) != classes:
-        raise BadInput(f"there are {len(labels)} labels, but the model has {classes} classes; give one label a class")
+        raise BadInput(f"got {len(labels)} labels, but the model has {classes} classes; give one label per class")
 
 
 def producer(graph: Graph) -> GraphOperator | None:
-    """The operator that makes what the first output holds, None for a graph without."""
+    """Return the operator that computes the first output's values, None if there is none."""
     operator = graph.producer(graph.outputs[0]) if graph.outputs else None
-    for _ in graph.operators:  # not "while": the operators of a damaged file may lead in a circle
+    for _ in graph.operators:  # not "while": the operators of a damaged file may form a cycle
         if operator is not None and operator.name in PASSING and operator.inputs:
             operator = graph.producer(operator.inputs[0])
     return operator

@@ -1,7 +1,7 @@
-"""Whether other tools take a model file as it is: judged from the file alone, nothing is run.
+"""Check whether other tools accept a model file as it is, from the file alone, without running anything.
 
-MediaPipe Tasks: what version 1.2.2 was seen to take and refuse. ML Kit: its documented requirements for custom models,
-which are those of MediaPipe's ImageClassifier. tflite-runtime 2.14: the operators it was asked for.
+MediaPipe Tasks: what version 1.2.2 accepted and refused in tests. ML Kit: its documented requirements for custom models,
+which are those of MediaPipe's ImageClassifier. tflite-runtime 2.14: the operators that it reports.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ MEDIAPIPE_TASKS: dict[Task, str] = {
     "embedding": "ImageEmbedder",
 }
 OUTPUT_TYPES: dict[Task, tuple[str, ...]] = {"segmentation": ("uint8", "int8", "float32")}
-"""Of all other tasks: uint8 and float32."""
+"""Accepted output types by task; uint8 and float32 for all other tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one tool makes of a file."""
+    """Whether one tool accepts a file."""
 
     ok: bool
     reason: str | None
-    """Why it is refused; None where it is taken."""
+    """Why the tool refuses the file; None if it accepts it."""
     notes: tuple[str, ...] = ()
-    """What is different there from here, where it is taken."""
+    """How an accepted file behaves differently there."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the result as JSON values."""
         return {"ok": self.ok, "reason": self.reason, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True, slots=True)
 class Compatibility:
-    """What each tool makes of a file."""
+    """Whether each tool accepts a file."""
 
     mediapipe: Verdict
     mlkit: Verdict
     tflite_runtime: Verdict
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the results as JSON values."""
         return {name: getattr(self, name).to_json() for name in ("mediapipe", "mlkit", "tflite_runtime")}
 
 
 def judge(file: ModelFile) -> Compatibility:
-    """Judges a file. Raises BadModel for a damaged graph."""
+    """Check a file against all tools. Raises BadModel for a damaged graph."""
     graph = file.graph()
     task = file.card.task if file.card is not None else guess_task(graph)
     return Compatibility(_mediapipe(file, graph, task), _mlkit(file, graph, task), _tflite_runtime(graph))
@@ -68,21 +68,21 @@ def judge(file: ModelFile) -> Compatibility:
 
 def _mediapipe(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
     if task is None:
-        return Verdict(False, "its outputs do not show what it is for")
+        return Verdict(False, "the task cannot be inferred from the model's outputs")
     reasons = [*_operators(graph), *_input(file), *_output(file, task)]
     return _verdict(reasons, (f"opens as {MEDIAPIPE_TASKS[task]}", *_differences(file, task)))
 
 
 def _mlkit(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
     if task not in ("classification", "multilabel"):
-        what = "this model's outputs show no class scores" if task is None else f"this one is for {task}"
-        return Verdict(False, f"it takes classifiers only, and {what}")
+        what = "the model's outputs are not class scores" if task is None else f"this model is for {task}"
+        return Verdict(False, f"only classifiers are supported, but {what}")
     return _verdict([*_operators(graph), *_input(file), *_output(file, task)], tuple(_differences(file, task)))
 
 
 def _tflite_runtime(graph: Graph) -> Verdict:
     unknown = unknown_operators(graph)
-    reasons = [f"version 2.14 lacks {', '.join(unknown)}"] if unknown else []
+    reasons = [f"version 2.14 does not support {', '.join(unknown)}"] if unknown else []
     return _verdict(reasons, ("needs Python 3.11 or older and numpy 1",))
 
 
@@ -94,33 +94,33 @@ def _operators(graph: Graph) -> Iterator[str]:
     foreign = {op.name for op in graph.operators if op.custom and op.name != DETECTION_OPERATOR}
     foreign |= {op.name for op in graph.operators if not op.custom and op.name not in OPERATORS}
     if foreign:
-        yield f"it does not have the operator {', '.join(sorted(foreign))}"
+        yield f"unsupported operator: {', '.join(sorted(foreign))}"
 
 
 def _input(file: ModelFile) -> Iterator[str]:
     if len(file.inputs) != 1:
-        yield f"it feeds one picture, and this model has {len(file.inputs)} inputs"
+        yield f"expected exactly one image input, got {len(file.inputs)}"
         return
     spec = file.inputs[0]
     if spec.dtype not in ("uint8", "float32"):
-        yield f"it refuses {spec.dtype} inputs; convert with a uint8 input"
+        yield f"{spec.dtype} inputs are not supported; convert with a uint8 input"
     if len(spec.shape) != 4 or spec.shape[0] not in (1, -1):
-        yield f"it feeds one picture at a time, and the input has the shape {list(spec.shape)}"
+        yield f"expected an input for one image at a time, got shape {list(spec.shape)}"
     elif spec.shape[3] != 3:
-        yield f"it feeds RGB, and the input has {spec.shape[3]} channel{'s' if spec.shape[3] != 1 else ''}"
+        yield f"expected an RGB input, got {spec.shape[3]} channel{'s' if spec.shape[3] != 1 else ''}"
     else:
         yield from _colours(file)
     if spec.dtype == "float32":
         yield from _normalization(file)
     elif spec.dtype == "uint8" and file.card is not None and not takes_bytes(file.card.rule, spec):
-        yield "it feeds the picture's bytes as they are, and this model's rule makes other values of them"
+        yield "image bytes go into the input unchanged there, but this model's preprocessing scales them"
 
 
 def _colours(file: ModelFile) -> Iterator[str]:
     found = file.metadata.inputs[0] if file.metadata is not None and file.metadata.inputs else None
     if found is not None and found.content == "image" and found.color_space != "RGB":
-        order = file.card.rule.order if file.card is not None else "another colour space"
-        yield f"it feeds RGB; this model takes {order}"
+        order = file.card.rule.order if file.card is not None else "another color space"
+        yield f"expected an RGB input, but this model takes {order}"
 
 
 def _normalization(file: ModelFile) -> Iterator[str]:
@@ -128,14 +128,14 @@ def _normalization(file: ModelFile) -> Iterator[str]:
     if unit is None:
         yield "a float input needs a normalization in the metadata"
     elif len(set(unit.mean)) > 1 or len(set(unit.std)) > 1:
-        yield "it takes one mean and std for all channels; this model has its own for each"
+        yield "expected one mean and std for all channels, but this model has one per channel"
 
 
 def _output(file: ModelFile, task: Task) -> Iterator[str]:
     types = OUTPUT_TYPES.get(task, ("uint8", "float32"))
     for spec in file.outputs:
         if spec.dtype not in types:
-            yield f"it refuses {spec.dtype} outputs of {task}"
+            yield f"{spec.dtype} outputs are not supported for {task}"
     if task == "detection" and file.metadata is None:
         yield "a detector's outputs need metadata"
     if task in ("classification", "multilabel"):
@@ -143,13 +143,13 @@ def _output(file: ModelFile, task: Task) -> Iterator[str]:
 
 
 def _scores(file: ModelFile) -> Iterator[str]:
-    """A classifier's output must be one list, with one label a value or none at all."""
+    """Check that a classifier has one list of scores, with one label per score or no labels at all."""
     if len(file.outputs) != 1:
-        yield f"it takes one list of scores, and this model has {len(file.outputs)} outputs"
+        yield f"expected exactly one output with scores, got {len(file.outputs)} outputs"
         return
     shape = file.outputs[0].shape
     if len(shape) not in (2, 4) or any(n != 1 for n in shape[1:-1]):
-        yield f"it wants scores as [1, classes], not {list(shape)}"
+        yield f"expected scores of shape [1, classes], got {list(shape)}"
         return
     try:
         labels = len(file.labels)
@@ -157,16 +157,16 @@ def _scores(file: ModelFile) -> Iterator[str]:
         yield str(error).removeprefix(f"{file.path}: ")
         return
     if labels not in (0, shape[-1]):
-        single = "; a model with one output for yes and no needs two" if (shape[-1], labels) == (1, 2) else ""
-        yield f"it wants one label a score, and there are {labels} labels for {shape[-1]}{single}"
+        single = "; a binary classifier needs two scores instead of one" if (shape[-1], labels) == (1, 2) else ""
+        yield f"expected one label per score, got {labels} labels for {shape[-1]}{single}"
 
 
 def _differences(file: ModelFile, task: Task) -> Iterator[str]:
-    """What a file that is taken does otherwise there than here."""
+    """Say how an accepted file behaves differently there."""
     if file.card is not None and file.card.rule.resize != "stretch":
-        yield f"it stretches the whole picture; this model's rule is {file.card.rule.resize}"
+        yield f"stretches the whole image, while this model's preprocessing uses {file.card.rule.resize}"
     if task in ("classification", "multilabel"):
         if not file.labels:
-            yield "it shows numbers: there are no labels in the file"
+            yield "returns class numbers, because the file has no labels"
         if file.card is not None and file.card.activation in ("logits", "sigmoid_logits"):
-            yield "its scores are the raw outputs, not 0 to 1"
+            yield "returns raw outputs as scores, not 0 to 1"

@@ -1,7 +1,7 @@
-"""From answers frame by frame to what is there for a while: scores averaged over time, and events with durations.
+"""Smooth predictions over time: average scores over frames, and make events with durations.
 
-Pure: the only clock is the time of the frames. A label enters where its mean score reaches the threshold and leaves
-where it falls below a lower one (hysteresis), so that a score that wavers around the threshold makes no events.
+The only clock is the time of the frames. A label enters when its mean score reaches the threshold and leaves when it
+falls below a lower one (hysteresis), so that a score that wavers around the threshold makes no events.
 """
 
 from __future__ import annotations
@@ -16,67 +16,67 @@ from .errors import BadInput
 Kind = Literal["entered", "left", "changed"]
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_AREA = 0.01
-"""Of a segmenter the share of the frame stands in the place of a score."""
+"""Default threshold of a segmenter, as a share of the frame, which it uses instead of a score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When something counts as seen."""
+    """When a label counts as present."""
 
     exclusive: bool
-    """True: at most one label at a time (a classifier). False: each label for itself."""
+    """True: at most one label at a time (classifiers). False: each label is independent."""
     smooth: int = 1
-    """Frames that a score is averaged over, at least 1."""
+    """Number of frames that scores are averaged over, at least 1."""
     threshold: float = DEFAULT_THRESHOLD
-    """0..1, a mean score of at least this enters; lower ones are unknown."""
+    """Lowest mean score, 0..1, with which a label enters; lower ones are unknown."""
     hysteresis: float = 0.1
-    """0..1, how far below the threshold a label leaves, and by how much a label must lead to replace another."""
+    """How far below the threshold a label leaves, and by how much a label must lead to replace another, 0..1."""
 
     def __post_init__(self) -> None:
         if self.smooth < 1:
-            raise BadInput(f"scores are averaged over at least 1 frame, not {self.smooth}")
+            raise BadInput(f"the number of frames to average scores over must be at least 1, got {self.smooth}")
         for name, value in (("threshold", self.threshold), ("hysteresis", self.hysteresis)):
             if not 0.0 <= value <= 1.0:
-                raise BadInput(f"the {name} is a score from 0 to 1, not {value:g}")
+                raise BadInput(f"the {name} must be between 0 and 1, got {value:g}")
 
     @property
     def release(self) -> float:
-        """A mean score below this leaves: never under half the threshold, or a low threshold would hold for ever."""
+        """Mean score below which a label leaves; at least half the threshold, else a low threshold would never end."""
         return max(self.threshold - self.hysteresis, self.threshold / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something came, went or gave way to another."""
+    """An event: a label entered, left, or replaced another."""
 
     kind: Kind
     label: Label
-    """What came (entered, changed) or went (left), with its mean score."""
+    """The label that entered (entered, changed) or left (left), with its mean score."""
     before: Label | None
-    """What gave way; only of ``changed``."""
+    """The replaced label; only of ``changed``."""
     index: int
-    """Of the frame."""
+    """Index of the frame."""
     at: float | None
-    """Seconds, as the frame tells them; None for pictures."""
+    """Time of the frame (s); None for image files."""
     duration_s: float | None
-    """How long what went, or gave way, was there; None for ``entered`` and where frames have no time."""
+    """How long the label that left or was replaced was present (s); None for ``entered`` and for frames without time."""
 
     def describe(self) -> str:
-        """``cat``, or ``cat -> dog``."""
+        """Return ``cat``, or ``cat -> dog`` if a label was replaced."""
         return self.label.name if self.before is None else f"{self.before.name} -> {self.label.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be said after a frame."""
+    """The smoothed result after a frame."""
 
     labels: tuple[Label, ...]
-    """With mean scores of at least the threshold, best first; empty: unknown."""
+    """Labels whose mean score reaches the threshold, best first; empty means unknown."""
     present: tuple[Label, ...]
-    """What has entered and not left, in the order in which it came."""
+    """Labels that have entered and not left, in the order in which they entered."""
     changes: tuple[Change, ...]
     means: tuple[Label, ...] = ()
-    """All labels of the frames averaged over, with mean scores, best first; below the threshold, too."""
+    """All labels of the averaged frames with mean scores, best first, including those below the threshold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class _Stay:
 
 
 class Decisions:
-    """Remembers the scores of the last frames and what is there.
+    """Keeps the scores of the last frames and the labels that are present.
 
-    Scores that a prediction leaves out count as 0: ask the model with a threshold of 0 where ``smooth`` is over 1.
+    Scores missing from a prediction count as 0, so predict with a threshold of 0 if ``smooth`` is over 1.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -98,11 +98,11 @@ class Decisions:
 
     @property
     def release(self) -> float:
-        """The mean score below which a label leaves."""
+        """Mean score below which a label leaves."""
         return self._policy.release
 
     def update(self, prediction: Prediction, index: int, at: float | None) -> Decision:
-        """Takes the answer to one frame. Nothing enters before ``smooth`` frames were seen."""
+        """Add the prediction for one frame. No label enters before ``smooth`` frames were seen."""
         self._window.append(evidence(prediction))
         means = self._means()
         changes: list[Change] = []
@@ -115,7 +115,7 @@ class Decisions:
         return Decision(labels, tuple(stay.label for stay in kept.values()), tuple(changes), tuple(best))
 
     def end(self, index: int, at: float | None) -> tuple[Change, ...]:
-        """Everything leaves: at the end of a run, or where the camera was lost. The scores so far are forgotten."""
+        """Make every label leave, at the end of a run or when the camera is lost, and forget the scores."""
         changes = tuple(self._left(stay.label, index, at) for stay in list(self._stays.values()))
         self._window.clear()
         return changes
@@ -129,7 +129,7 @@ class Decisions:
         }
 
     def _one(self, means: dict[int, Label], index: int, at: float | None) -> list[Change]:
-        """At most one label at a time."""
+        """Return the changes if there is at most one label at a time."""
         best = min(means.values(), key=lambda label: (-label.score, label.index), default=None)
         challenger = best if best is not None and self._enters(best) else None
         stay = next(iter(self._stays.values()), None)
@@ -147,7 +147,7 @@ class Decisions:
         return []
 
     def _each(self, means: dict[int, Label], index: int, at: float | None) -> list[Change]:
-        """Every label for itself: those that leave first, then those that enter, best first."""
+        """Return the changes of independent labels: first those that leave, then those that enter, best first."""
         now = [means.get(i, replace(stay.label, score=0.0)) for i, stay in self._stays.items()]
         gone = [self._left(label, index, at) for label in now if self._leaves(label)]
         new = [label for i, label in means.items() if i not in self._stays and self._enters(label)]
@@ -171,7 +171,7 @@ class Decisions:
 
 
 def policy_for(task: Task, smooth: int = 1, threshold: float | None = None) -> Policy:
-    """The policy that suits a task; ``threshold``: 0..1, None for the task's own. Raises BadInput."""
+    """Return the policy for a task; ``threshold``: 0..1, None for the task's default. Raises BadInput."""
     if task == "segmentation":
         limit = DEFAULT_AREA if threshold is None else threshold
         return Policy(exclusive=False, smooth=smooth, threshold=limit, hysteresis=limit / 2)
@@ -180,7 +180,7 @@ def policy_for(task: Task, smooth: int = 1, threshold: float | None = None) -> P
 
 
 def evidence(prediction: Prediction) -> dict[int, Label]:
-    """How sure an answer is of each class: its score, the best of its objects, or of a mask its share of the frame."""
+    """Return the evidence for each class: its score, its best object's score, or its share of the frame in a mask."""
     found = [*prediction.labels, *(Label(o.index, o.name, o.score) for o in prediction.objects)]
     found += [Label(region.index, region.name, region.area) for region in prediction.regions]
     best: dict[int, Label] = {}
@@ -191,5 +191,5 @@ def evidence(prediction: Prediction) -> dict[int, Label]:
 
 
 def time_of(frame: Frame) -> float | None:
-    """Seconds at which a frame was captured, or its place in a video; None for pictures."""
+    """Return when a frame was captured, or its position in a video (s); None for image files."""
     return frame.position_s if frame.captured_at is None else frame.captured_at

@@ -1,4 +1,4 @@
-"""The operator that ends most detectors: which outputs of a model hold its results, and how many classes it knows."""
+"""The operator at the end of most detectors: which model outputs hold its results, and its number of classes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .tflite_schema import Model, Operator, OperatorCode, SubGraph
 
 DETECTION_OPERATOR = "TFLite_Detection_PostProcess"
 MAX_CLASSES = 1_000_000
-"""A larger number is damage."""
+"""Upper limit of a plausible class count; a larger number means a damaged file."""
 
 
 def result_outputs(flatbuffer: bytes) -> tuple[int | None, ...]:
-    """Which outputs of the model (0, 1 ...) hold the operator's boxes, classes, scores and count, in this order.
+    """Return which model outputs (0, 1 ...) hold the operator's boxes, classes, scores and count, in this order.
 
-    None for a result that is no output of the model; empty where the model has no such operator. Raises BadModel.
+    None for a result that is not a model output; empty if the model has no such operator. Raises BadModel.
     """
     model = open_flatbuffer(flatbuffer)
     operator = _operator(model)
@@ -28,7 +28,7 @@ def result_outputs(flatbuffer: bytes) -> tuple[int | None, ...]:
 
 
 def class_count(flatbuffer: bytes) -> int | None:
-    """How many classes the operator tells apart, "background" not counted; None where that is not said."""
+    """Return the operator's number of classes, without "background"; None if the model does not say."""
     operator = _operator(open_flatbuffer(flatbuffer))
     if operator is None:
         return None
@@ -43,7 +43,7 @@ def class_count(flatbuffer: bytes) -> int | None:
         ArithmeticError,
         AssertionError,
         struct.error,
-    ):  # all that damage leads to there
+    ):  # every error that a damaged file causes there
         return None
     return count if 0 < count < MAX_CLASSES else None
 

@@ -1,4 +1,4 @@
-"""Draws what a model says onto the picture it says it of: boxes, masks and labels that can be read at any size."""
+"""Draw predictions onto images: boxes, masks and labels that are readable at any size."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from .data import Pixels
 
 SMALLEST = 240
-"""A picture whose shorter side has fewer pixels is enlarged by a whole factor, so that letters fit on it."""
+"""Images with a shorter side below this (pixels) are enlarged by an integer factor, so that text fits."""
 LONGEST = 4096
-"""No picture is enlarged beyond this (pixels of its longer side)."""
+"""Largest longer side of an enlarged image (pixels)."""
 MASK_OPACITY = 0.45
 SMALLEST_LETTERS = 12
-"""Pixels; smaller ones cannot be read."""
+"""Smallest readable text (pixels)."""
 MAX_LINES = 8
-"""Lines of text at most, where they stand in a list."""
+"""Maximum number of lines in a list of labels."""
 UNKNOWN_PAPER = (96, 96, 96)
 BACKGROUND = "background"
-"""Name of a class that is not coloured: it is what is left over."""
+"""Name of the class that is not colored."""
 GOLDEN = 0.618034
-"""Share of the colour circle between one class and the next: no two near indices look alike."""
+"""Hue difference between consecutive classes, as a share of the color circle, so that neighbors look different."""
 
 
 def annotate(frame: Frame, prediction: Prediction) -> Frame:
-    """A copy of a frame with the answer drawn on it, in RGB or BGR as the frame was; a gray one becomes RGB.
+    """Return a copy of a frame with the prediction drawn on it, in the frame's RGB or BGR; gray becomes RGB.
 
-    Lines and letters grow with the picture. One under SMALLEST pixels is returned enlarged by a whole factor.
+    Lines and text scale with the image. An image under SMALLEST pixels is enlarged by an integer factor.
     """
     canvas, factor = _canvas(frame)
     pen = _Pen(canvas, bgr=frame.order == "BGR")
@@ -52,25 +52,25 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
 
 
 def colour(index: int) -> Colour:
-    """The colour of a class, red, green, blue: always the same, bright, and unlike that of its neighbours."""
+    """Return the color of a class (red, green, blue): fixed, bright, and different from that of its neighbors."""
     red, green, blue = colorsys.hsv_to_rgb((0.58 + index * GOLDEN) % 1.0, 0.75, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 class _Pen:
-    """A canvas, the sizes that fit it, and where labels already stand."""
+    """A canvas, its line and text sizes, and the areas taken by labels."""
 
     def __init__(self, canvas: Pixels, bgr: bool) -> None:
         self.canvas, self.bgr = canvas, bgr
         self.height, self.width = canvas.shape[:2]
-        # Between the shorter side and the mean of both: a panorama has room for letters only along its shorter side.
+        # Between the shorter side and the mean of both, since a panorama has little space for text.
         extent = min((self.width * self.height) ** 0.5, 1.5 * min(self.width, self.height))
         self.letters = max(SMALLEST_LETTERS, round(extent / 32))
         self.stroke = max(1, round(extent / 260))
         self.taken: list[tuple[int, int, int, int]] = []
 
     def mask(self, mask: Pixels, uncoloured: frozenset[int]) -> None:
-        """Colours each class; edges between classes are drawn in full colour."""
+        """Color each class; edges between classes are opaque."""
         table = np.array([self._order(colour(i)) for i in range(UNSEEN + 1)], np.float32)
         full = stretch(mask, self.width, self.height)
         plain = np.isin(full, [*uncoloured, UNSEEN])
@@ -79,13 +79,13 @@ class _Pen:
         np.copyto(self.canvas, np.rint(mixed).astype(np.uint8), where=~plain[..., np.newaxis])
 
     def box(self, found: Detection, factor: int) -> None:
-        """A frame of the class's colour within a dark one, to be seen on any ground."""
+        """Draw a box in the class's color with a dark outline, visible on any background."""
         x0, y0, x1, y1 = self._corners(found, factor)
         for ink, width in (((0, 0, 0), self.stroke + 2), (colour(found.index), self.stroke)):
             cv2.rectangle(self.canvas, (x0, y0), (x1, y1), self._order(ink), width, cv2.LINE_8)
 
     def box_label(self, found: Detection, factor: int) -> None:
-        """Above the box, else inside it at the top, else below: the first place that is in the picture and free."""
+        """Label a box above it, else inside it at the top or bottom, else below: the first free place in the image."""
         x0, y0, _, y1 = self._corners(found, factor)
         text = self._fit(found.name, f" {found.score:.2f}", colour(found.index))
         h, w = text.shape[:2]
@@ -96,7 +96,7 @@ class _Pen:
         self._paste(text, x, y)
 
     def lines(self, lines: list[tuple[str, str, Colour]]) -> None:
-        """A list in the upper left corner, as long as there is room."""
+        """Draw a list in the upper left corner, as far as it fits."""
         y = 0
         for name, value, paper in lines[:MAX_LINES]:
             drawn = self._fit(name, value, paper)
@@ -106,7 +106,7 @@ class _Pen:
             y += drawn.shape[0]
 
     def _fit(self, name: str, value: str, paper: Colour) -> Pixels:
-        """A label that is not wider than the picture: smaller letters, and less of the name where they are smallest."""
+        """Render a label that fits the image's width: with smaller text, then with a shortened name."""
         size = self.letters
         drawn = label(name + value, size, paper)
         if drawn.shape[1] > self.width:
@@ -135,7 +135,7 @@ class _Pen:
 
 
 def _canvas(frame: Frame) -> tuple[Pixels, int]:
-    """A copy to draw on, (height, width, 3), and by how much it is enlarged."""
+    """Return a copy to draw on, (height, width, 3), and its enlargement factor."""
     pixels = np.repeat(frame.pixels[..., np.newaxis], 3, axis=2) if frame.order == "GRAY" else frame.pixels
     short, long = sorted((frame.width, frame.height))
     factor = max(1, min(-(-SMALLEST // short), LONGEST // long))
@@ -144,7 +144,7 @@ def _canvas(frame: Frame) -> tuple[Pixels, int]:
 
 
 def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
-    """Name, value and colour of what has no place of its own in the picture."""
+    """Return name, value and color of the labels without a position in the image."""
     if prediction.task in ("classification", "multilabel"):
         found = [(item.name, f" {item.score:.2f}", colour(item.index)) for item in prediction.labels]
         return found or [("unknown", "", UNKNOWN_PAPER)]
@@ -153,7 +153,7 @@ def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
 
 
 def _edges(mask: Pixels, width: int) -> npt.NDArray[np.bool_]:
-    """Where a class meets another one, ``width`` pixels to each side."""
+    """Return where classes meet, widened to ``width`` pixels."""
     found = np.zeros(mask.shape, np.uint8)
     found[:, 1:] |= mask[:, 1:] != mask[:, :-1]
     found[1:] |= mask[1:] != mask[:-1]

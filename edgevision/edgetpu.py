@@ -1,6 +1,6 @@
-"""Whether a model is fit for the Edge TPU compiler: judged from the graph alone, since the compiler is not at hand.
+"""Check whether the Edge TPU compiler can map a model, from its graph alone, since the compiler may not be available.
 
-After the list of supported operations and the model requirements in the public Coral documentation.
+Based on the supported operations and model requirements in the public Coral documentation.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM
 """
 SUPPORTED = frozenset(_SUPPORTED.split())
 EIGHT_BIT = frozenset({"int8", "uint8", "int32"})
-"""int32: biases."""
+"""Tensor types that the Edge TPU supports; int32 holds biases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What the Edge TPU makes of a model."""
+    """Whether a model is ready for the Edge TPU."""
 
     compiled: bool
-    """It went through the compiler already and cannot run without an Edge TPU."""
+    """Whether the model is compiled already, so that it cannot run without an Edge TPU."""
     ready: bool
-    """All of it should map; the last step of a detector is meant to stay on the CPU."""
+    """Whether all operators should map; a detector's last operator always stays on the CPU."""
     reasons: tuple[str, ...]
     """Why it is not ready."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``mapped`` is unknown, since only the compiler tells it."""
+        """Return the result as JSON values; ``mapped`` is null, since only the compiler knows it."""
         return {"compiled": self.compiled, "ready": self.ready, "reasons": list(self.reasons), "mapped": None}
 
 
 def readiness(graph: Graph, subgraphs: int = 1) -> Readiness:
-    """Judges a graph; ``subgraphs``: how many the model has."""
+    """Check a graph; ``subgraphs``: number of graphs in the model."""
     if any(op.name == COMPILED_OPERATOR for op in graph.operators):
         return Readiness(compiled=True, ready=True, reasons=())
     reasons = [*_shapes(graph), *_types(graph), *_operators(graph)]
     if subgraphs > 1:
-        reasons.append(f"it has {subgraphs} graphs (loops or conditions); the compiler takes one")
+        reasons.append(f"the model has {subgraphs} graphs (loops or conditions), but the compiler supports only one")
     return Readiness(compiled=False, ready=not reasons, reasons=tuple(reasons))
 
 
@@ -55,11 +55,11 @@ def _shapes(graph: Graph) -> list[str]:
     if found:
         return [f"the input {found[0].name} has no fixed shape: {list(found[0].shape)}"]
     batches = [s.shape[0] for s in graph.input_specs if s.shape and s.shape[0] != 1]
-    return [f"the input takes {batches[0]} pictures at once; the compiler wants 1"] if batches else []
+    return [f"the input has a batch size of {batches[0]}, but the compiler requires 1"] if batches else []
 
 
 def _types(graph: Graph) -> list[str]:
-    """Everything must be 8 bit, but what a detector's last step makes on the CPU."""
+    """Check that all tensors are 8 bit, except the results of a detector's last operator, which runs on the CPU."""
     on_cpu = {n for op in graph.operators if op.name == DETECTION_OPERATOR for n in op.outputs}
     other = [t.spec for n, t in enumerate(graph.tensors) if t.spec.dtype not in EIGHT_BIT and n not in on_cpu]
     counts = Counter(spec.dtype for spec in other)
@@ -72,9 +72,10 @@ def _types(graph: Graph) -> list[str]:
 def _operators(graph: Graph) -> list[str]:
     counts = Counter(op.name for op in graph.operators if op.name not in SUPPORTED and op.name != DETECTION_OPERATOR)
     reasons = [
-        f"{name} ({count}x) is not supported: it and all after it run on the CPU" for name, count in counts.items()
+        f"{name} ({count}x) is not supported: it and all later operators run on the CPU"
+        for name, count in counts.items()
     ]
     dense = [op for op in graph.operators if op.name == "FULLY_CONNECTED"]
     if any(graph.tensors[n].per_channel for op in dense for n in op.inputs):
-        reasons.append("FULLY_CONNECTED has weights quantized per channel; the compiler wants them per tensor")
+        reasons.append("FULLY_CONNECTED has weights quantized per channel, but the compiler requires per tensor")
     return reasons

@@ -1,4 +1,4 @@
-"""A card for somebody else's model: from its standard metadata, and from what its graph shows."""
+"""Make a model card for a file without one, from its standard metadata and its graph."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 
 def card_from_metadata(file: ModelFile) -> ModelCard:
-    """The card of a file that has standard metadata but no card of ours. Raises BadInput where it lacks something."""
+    """Return a card for a file that has standard metadata but no card. Raises BadInput if something is missing."""
     metadata = file.metadata
     if metadata is None:
-        raise BadModel(f"it has no card and no metadata that say how it is fed; {mend(file)}")
+        raise BadModel(f"the file has neither a model card nor metadata, so its preprocessing is unknown; {mend(file)}")
     graph = file.graph()
     task = guess_task(graph)
     if task is None:
-        raise BadModel(f"its outputs do not show what the model is for; {mend(file)}")
+        raise BadModel(f"the task cannot be inferred from the model's outputs; {mend(file)}")
     return ModelCard(
         name=metadata.name or file.path.stem,
         task=task,
@@ -44,7 +44,7 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
 
 
 def guess_task(graph: Graph) -> Task | None:
-    """What a graph is for, by its last operator and the shapes of its outputs; None where they do not show it."""
+    """Infer the task from the graph's last operator and output shapes; None if they do not show it."""
     if any(op.name == DETECTION_OPERATOR for op in graph.operators):
         return "detection"
     if len(graph.outputs) != 1:
@@ -53,14 +53,14 @@ def guess_task(graph: Graph) -> Task | None:
     sizes = spec.shape[1:]
     if sizes and all(n == 1 for n in sizes[:-1]):
         return "classification"
-    # Two dimensions are a mask only where they hold classes; as scores they may be a list of boxes.
+    # A two-dimensional output is a mask only if it holds classes; scores of this shape may be a list of boxes.
     if len(sizes) in (2, 3) and min(sizes[:2]) > 1 and (len(sizes) == 3 or mask_kind(spec) == "classes"):
         return "segmentation"
     return None
 
 
 def guess_activation(graph: Graph, task: Task) -> str:
-    """What the last tensor holds: by the operator that makes it; of a compiled model, by the range it can express."""
+    """Infer the activation from the last operator, or for a compiled model from the output's range."""
     operator = producer(graph)
     if task == "segmentation" and mask_kind(graph.output_specs[0]) == "plane":
         return "sigmoid" if operator is not None and operator.name == "LOGISTIC" else "sigmoid_logits"
@@ -70,13 +70,13 @@ def guess_activation(graph: Graph, task: Task) -> str:
         return ACTIVATION_OF[operator.name]
     if operator is not None and operator.name == COMPILED_OPERATOR and _is_proportion(graph.output_specs[0]):
         return "softmax"
-    # Classes that do not exclude each other, or a single one, know no softmax.
+    # Softmax makes no sense for a single class, or for classes that do not exclude each other.
     alone = all(n == 1 for n in graph.output_specs[0].shape)
     return "sigmoid_logits" if task == "multilabel" or alone else "logits"
 
 
 def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
-    """The mean and std with which a uint8 input takes a picture's own bytes; None for other types of input.
+    """Return the mean and std with which a uint8 input takes an image's bytes unchanged; None for other inputs.
 
     real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale (a 32-bit float
     has seven digits, so 127.5 stays 127.5).
@@ -87,27 +87,27 @@ def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
 
 
 def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
-    """Width, height and channels of the one input (1, height, width, channels). Raises BadModel."""
+    """Return width, height and channels of the only input (1, height, width, channels). Raises BadModel."""
     if len(inputs) != 1:
-        raise BadModel(f"the model has {len(inputs)} inputs; a picture goes into exactly one")
+        raise BadModel(f"expected exactly one image input, got {len(inputs)}")
     shape = inputs[0].shape
     if len(shape) != 4 or shape[0] not in (1, -1):
-        raise BadModel(f"the input has the shape {list(shape)}; a picture needs [1, height, width, channels]")
+        raise BadModel(f"expected an image input of shape [1, height, width, channels], got {list(shape)}")
     if min(shape[1:]) < 1:
         raise BadModel(f"the input has no fixed shape: {list(shape)}; convert the model with a fixed size")
     if shape[3] not in (1, 3):
-        raise BadModel(f"the input has {shape[3]} channels; a picture has 1 or 3")
+        raise BadModel(f"expected an image input with 1 or 3 channels, got {shape[3]}")
     return shape[2], shape[1], shape[3]
 
 
 def mend(file: ModelFile) -> str:
-    """The line that gives a file its card."""
+    """Return the command that adds a card to a file."""
     options = "--task ... --resize ... --mean ... --std ... --labels ..."
-    return f"write it in: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
+    return f"add a model card: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
 
 
 def _rule(file: ModelFile, metadata: Metadata) -> Rule:
-    """Stretched, as other tools that read this metadata do."""
+    """Return the preprocessing; it stretches the image, as other tools that read this metadata do."""
     width, height, channels = picture_size(file.inputs)
     mean, std = _normalization(file, metadata)
     order: ModelOrder = "GRAY" if channels == 1 else "RGB"
@@ -115,13 +115,13 @@ def _rule(file: ModelFile, metadata: Metadata) -> Rule:
 
 
 def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    # Tools that read this metadata feed a uint8 input with the picture's bytes, whatever normalization is there.
+    # Tools that read this metadata pass the image's bytes to a uint8 input, whatever the normalization says.
     raw = raw_normalization(file.inputs[0])
     if raw is not None:
         return (raw[0],), (raw[1],)
     unit = metadata.inputs[0].normalization if metadata.inputs else None
     if unit is None:
-        raise BadModel(f"its metadata has no normalization that says how it is fed; {mend(file)}")
+        raise BadModel(f"the metadata has no normalization (mean and std) of the input; {mend(file)}")
     return _shortest(unit.mean), _shortest(unit.std)
 
 
@@ -136,6 +136,6 @@ def _threshold(metadata: Metadata) -> float | None:
 
 
 def _is_proportion(spec: TensorSpec) -> bool:
-    """Whether a quantized output can hold 0..1 and nothing else."""
+    """Return whether a quantized output covers exactly 0..1."""
     low = {"uint8": 0, "int8": -128}.get(spec.dtype)
     return low is not None and spec.zero_point == low and abs(spec.scale - 1 / 256) < 1e-4

@@ -1,4 +1,4 @@
-"""Gives a model file a new card: from what its user says, else from what the file and its graph say."""
+"""Add a model card to a file, from the user's settings, else from the file's metadata and graph."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ from .tensors import TensorSpec
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user says of a model; None: as the file has it."""
+    """The user's settings for a model; None keeps what the file has."""
 
     task: Task | None = None
     labels: Path | None = None
-    """A text file, one label a line."""
+    """Text file with one label per line."""
     resize: Resize | None = None
     crop_fraction: float | None = None
-    """0..1, only with ``crop``."""
+    """Kept share of the image, 0..1; only with ``crop``."""
     mean: tuple[float, ...] | None = None
-    """In units of the 0..255 pixel, one or one a channel."""
+    """In pixel units 0..255, one value or one per channel; ``std`` likewise."""
     std: tuple[float, ...] | None = None
     order: ModelOrder | None = None
     activation: str | None = None
     name: str | None = None
     threshold: float | None = None
-    """0..1"""
+    """Lowest score that is not "unknown", 0..1."""
     edgetpu: Path | None = None
-    """What the Edge TPU compiler made of this model; goes into the file."""
+    """This model as compiled for the Edge TPU; it is stored inside the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A new card, and the file it belongs to."""
+    """A new card and the file it belongs to."""
 
     file: ModelFile
     card: ModelCard
     compiled: bool
-    """The model runs only where an Edge TPU is."""
+    """Whether the model is compiled and runs only on an Edge TPU."""
     edgetpu: bytes | None = None
-    """The flatbuffer of the compiled model that goes into the file, too."""
+    """Flatbuffer of the compiled model to store inside the file."""
 
 
 def new_card(path: Path, wish: Wish) -> Given:
-    """Makes the card; nothing is written. Raises MissingFile, BadModel, BadInput, UsageError."""
+    """Make the card without writing anything. Raises MissingFile, BadModel, BadInput, UsageError."""
     file = modelfile.read(path, strict=False)
     graph = file.graph()
     known = _known(file)
     task = wish.task or (known.task if known else guess_task(graph))
     if task is None:
-        raise UsageError(f"the outputs of {path} do not show what the model is for; say it with --task")
+        raise UsageError(f"cannot infer the task of {path} from its outputs; set it with --task")
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
@@ -84,10 +84,10 @@ def new_card(path: Path, wish: Wish) -> Given:
 
 
 def write(given: Given, out: Path, overwrite: bool = False) -> None:
-    """Writes the file with its new card. Raises OutputExists, CannotWrite, BadModel for a model that does not run."""
+    """Write the file with its new card. Raises OutputExists, CannotWrite, and BadModel if the model does not run."""
     require_absent(out, overwrite)
     if not given.compiled:
-        # From now on the card vouches for the content, and the file is opened without another look.
+        # From now on the card guarantees the content, and the file is opened without a probe.
         probe(given.file.path)
     entries = {name: content for name, content in given.file.files.items() if name not in _pictures(given)}
     if given.edgetpu is not None:
@@ -96,7 +96,7 @@ def write(given: Given, out: Path, overwrite: bool = False) -> None:
 
 
 def _known(file: ModelFile) -> ModelCard | None:
-    """The card that the file has or that its metadata gives, if it can be trusted."""
+    """Return the file's card, or one made from its metadata; None if there is none that can be trusted."""
     if file.card_problem is not None:
         return None
     try:
@@ -110,8 +110,8 @@ def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
         width, height, channels = picture_size(file.inputs)
     resize = wish.resize or (known.resize if known else None)
     if resize is None:
-        said = f"nothing in {file.path} says how a picture is fitted in"
-        raise UsageError(f"{said}; say it with --resize: stretch, crop, letterbox")
+        said = f"{file.path} does not say how images are resized"
+        raise UsageError(f"{said}; set it with --resize: stretch, crop, letterbox")
     mean, std = _normalization(file.inputs[0], wish, known)
     base = known or Rule(width, height, channels, order="GRAY" if channels == 1 else "RGB")
     crop_fraction = _crop_fraction(wish, resize, known)
@@ -121,30 +121,28 @@ def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
 
 def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
     if wish.crop_fraction is not None and resize != "crop":
-        raise UsageError(f"--crop-fraction goes with --resize crop, not with {resize}")
+        raise UsageError(f"--crop-fraction requires --resize crop, got --resize {resize}")
     if wish.crop_fraction is not None:
         return wish.crop_fraction
     return known.crop_fraction if known is not None and resize == "crop" else 1.0
 
 
 def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std: as said, as known, else as the quantization of a uint8 input implies."""
+    """Return mean and std: the user's, else the file's, else those that a uint8 input's quantization implies."""
     raw = raw_normalization(spec)
     default = (known.mean, known.std) if known else ((raw[0],), (raw[1],)) if raw else (None, None)
     mean, std = wish.mean or default[0], wish.std or default[1]
     if mean is None or std is None:
         raise UsageError(
-            f"the input is {spec.dtype}; say with --mean and --std how pixels are fed: (pixel - mean) / std"
+            f"the normalization of the {spec.dtype} input is unknown; set --mean and --std: (pixel - mean) / std"
         )
     if not spec.quantized and not spec.dtype.startswith("float") and (mean, std) != ((0.0,), (1.0,)):
-        raise BadInput(
-            f"the input is {spec.dtype} without a scale: it takes bytes as they are, without --mean and --std"
-        )
+        raise BadInput(f"the {spec.dtype} input has no scale and takes image bytes unchanged; omit --mean and --std")
     return mean, std
 
 
 def _labels(file: ModelFile, graph: Graph, task: Task, wish: Wish, known: ModelCard | None) -> tuple[str, ...]:
-    """As said, else as known; in the model's own numbering."""
+    """Return the user's labels, else the file's, in the model's numbering."""
     if wish.labels is None:
         return known.labels if known else ()
     with modelfile.about(file.path):
@@ -162,23 +160,23 @@ def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | No
 
 
 def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:
-    """The self-test, unless what it measured was changed."""
+    """Return the self-test, unless a change affects what it measures."""
     same = known is not None and (known.rule, known.activation, known.task) == (card.rule, card.activation, card.task)
     return known.selftest if known is not None and same else None
 
 
 def _pictures(given: Given) -> set[str]:
-    """The pictures of a self-test that the new card does not keep."""
+    """Return the images of the old self-test if the new card drops it."""
     old = given.file.card.selftest if given.file.card else None
     return {case.picture for case in old.cases} if old and given.card.selftest is None else set()
 
 
 def _compiled(file: ModelFile, path: Path | None) -> bytes | None:
-    """The compiled model. Raises MissingFile, BadModel, BadInput."""
+    """Read the compiled model. Raises MissingFile, BadModel, BadInput."""
     if path is None:
         return None
     if is_compiled(file.flatbuffer):
-        raise BadInput(f"{file.path} is a compiled model itself; give the ordinary one, and this one with --edgetpu")
+        raise BadInput(f"{file.path} is already compiled; give the ordinary model, and the compiled one with --edgetpu")
     part = modelfile.read(path, strict=False).flatbuffer
     refuse_stranger(part, file, str(path))
     return part

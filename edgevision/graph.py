@@ -1,4 +1,4 @@
-"""What a model consists of: its tensors and operators, and whether all of it is int8. Read without a runtime."""
+"""Tensors and operators of a TFLite model, and whether all of it is int8. Reading them needs no runtime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .tflite_schema import (
 )
 
 INT8_TYPES = frozenset({"int8", "int32"})
-"""int32 holds biases and shapes."""
+"""Types of an all-int8 model; int32 holds biases and shapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class GraphTensor:
 
     spec: TensorSpec
     per_channel: bool
-    """Whether it has a scale for each channel (``spec.scale`` is 0 then)."""
+    """Whether it has one scale per channel (``spec.scale`` is 0 then)."""
     parameter_bytes: int
-    """Size of its constant content; 0 where it is computed."""
+    """Size of its constant data; 0 if it is computed."""
 
     @property
     def elements(self) -> int:
-        """How many values it holds."""
+        """Number of values in the tensor."""
         return prod(self.spec.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class GraphOperator:
-    """One step of a graph. Tensors are numbers into ``Graph.tensors``; an optional one that is absent is left out."""
+    """One operator of a graph. Tensors are indices into ``Graph.tensors``; absent optional tensors are left out."""
 
     name: str
-    """As in the schema, e.g. CONV_2D; of a custom operator, its code."""
+    """Name in the schema, e.g. CONV_2D; the code of a custom operator."""
     version: int
     custom: bool
     inputs: tuple[int, ...]
@@ -57,18 +57,18 @@ class GraphOperator:
 
 @dataclass(frozen=True, slots=True)
 class OperatorCount:
-    """How often an operator occurs."""
+    """How often an operator occurs in a graph."""
 
     name: str
     version: int
     count: int
     int8: bool
-    """Whether all of them work on int8 values (a QUANTIZE at a uint8 end counts as such)."""
+    """Whether all of them work on int8 values (QUANTIZE at a uint8 input or output counts as such)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One subgraph. Models with control flow have several."""
+    """One subgraph. A model with control flow has several."""
 
     tensors: tuple[GraphTensor, ...]
     operators: tuple[GraphOperator, ...]
@@ -77,22 +77,22 @@ class Graph:
 
     @property
     def all_int8(self) -> bool:
-        """Whether every tensor is int8 or int32; the inputs and outputs may be uint8."""
+        """Whether every tensor is int8 or int32; inputs and outputs may be uint8."""
         return all(self.is_int8(n) for n in range(len(self.tensors)))
 
     def is_int8(self, tensor: int) -> bool:
-        """Whether a tensor is int8 or int32, or a uint8 input or output."""
+        """Return whether a tensor is int8 or int32, or a uint8 input or output."""
         dtype = self.tensors[tensor].spec.dtype
         return dtype in INT8_TYPES or (dtype == "uint8" and tensor in self.inputs + self.outputs)
 
     def counts(self) -> list[OperatorCount]:
-        """The operators, most frequent first."""
+        """Return the operators with their counts, most frequent first."""
         times = Counter((op.name, op.version) for op in self.operators)
         other = {(op.name, op.version) for op in self.operators if not all(map(self.is_int8, op.inputs + op.outputs))}
         return [OperatorCount(*key, count, key not in other) for key, count in times.most_common()]
 
     def producer(self, tensor: int) -> GraphOperator | None:
-        """The operator whose output a tensor is, None for an input or a constant."""
+        """Return the operator that outputs a tensor, None for an input or a constant."""
         return next((op for op in self.operators if tensor in op.outputs), None)
 
     @property
@@ -107,7 +107,7 @@ class Graph:
 
 
 def read_graph(flatbuffer: bytes) -> Graph:
-    """The whole main graph of a model; other subgraphs are looked at by ``subgraph_count``. Raises BadModel."""
+    """Return the main graph of a model, without its other subgraphs. Raises BadModel."""
     model = open_flatbuffer(flatbuffer)
     codes = [_code(c) for c in model.tables(Model.OPERATOR_CODES)]
     sizes = [b.count(Buffer.DATA, 1) for b in model.tables(Model.BUFFERS)]
@@ -119,12 +119,12 @@ def read_graph(flatbuffer: bytes) -> Graph:
 
 
 def subgraph_count(flatbuffer: bytes) -> int:
-    """1 for a plain model, more where loops or conditions are in it."""
+    """Return the number of subgraphs: 1 for a plain model, more if it has loops or conditions."""
     return open_flatbuffer(flatbuffer).count(Model.SUBGRAPHS)
 
 
 def tensors_json(graph: Graph) -> dict[str, Any]:
-    """Plain values: how many tensors, of which types, the parameters, and the two ends."""
+    """Return a JSON summary of the tensors: count, types, parameters, inputs and outputs."""
     constants = [t for t in graph.tensors if t.parameter_bytes]
     return {
         "count": len(graph.tensors),
@@ -137,12 +137,12 @@ def tensors_json(graph: Graph) -> dict[str, Any]:
 
 
 def operators_json(graph: Graph) -> list[dict[str, Any]]:
-    """Plain values: name, version, count, int8."""
+    """Return the operators as JSON: name, version, count, int8."""
     return [{"name": c.name, "version": c.version, "count": c.count, "int8": c.int8} for c in graph.counts()]
 
 
 def spec_json(spec: TensorSpec) -> dict[str, Any]:
-    """Plain values; scale and zero point are null where the tensor is not quantized as a whole."""
+    """Return a tensor as JSON; scale and zero point are null unless it is quantized per tensor."""
     return {
         "name": spec.name,
         "shape": list(spec.shape),
@@ -157,17 +157,15 @@ def _tensor(table: Table, buffer_sizes: list[int]) -> GraphTensor:
     quantization = table.table(Tensor.QUANTIZATION)
     buffer = table.integer(Tensor.BUFFER, "I")
     if buffer >= len(buffer_sizes):
-        raise BadModel(
-            f"the model is damaged: the tensor {spec.name!r} refers to buffer {buffer} of {len(buffer_sizes)}"
-        )
-    # A known type whose size does not fit would be read beyond its end by a careless runtime; that is the probe's work.
+        raise BadModel(f"the model is damaged: tensor {spec.name!r} refers to buffer {buffer} of {len(buffer_sizes)}")
+    # Whether the size fits the type is not checked here: a runtime that reads beyond the end is caught by the probe.
     size = buffer_sizes[buffer] if spec.dtype in TYPE_BITS else 0
     per_channel = quantization is not None and quantization.count(Quantization.SCALE) > 1
     return GraphTensor(spec, per_channel, size)
 
 
 def _code(table: Table) -> tuple[str, int, bool]:
-    """Name, version, whether it is custom."""
+    """Return (name, version, whether it is custom)."""
     number = max(table.integer(OperatorCode.OLD_BUILTIN, "b"), table.integer(OperatorCode.BUILTIN, "i"))
     name = OPERATORS[number] if 0 <= number < len(OPERATORS) else f"OPERATOR_{number}"
     version = table.integer(OperatorCode.VERSION, "i", 1)
@@ -177,14 +175,14 @@ def _code(table: Table) -> tuple[str, int, bool]:
 def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: int) -> GraphOperator:
     index = table.integer(Operator.CODE, "I")
     if index >= len(codes):
-        raise BadModel(f"the model is damaged: an operator has the code {index} of {len(codes)}")
+        raise BadModel(f"the model is damaged: an operator refers to operator code {index} of {len(codes)}")
     return GraphOperator(
         *codes[index], _indexes(table, Operator.INPUTS, tensors), _indexes(table, Operator.OUTPUTS, tensors)
     )
 
 
 def _indexes(table: Table, number: int, tensors: int) -> tuple[int, ...]:
-    """Numbers of tensors; -1 stands for an optional one that is absent."""
+    """Return tensor indices; -1, an absent optional tensor, is left out."""
     return tuple(_checked(n, tensors) for n in table.integers(number, "i") if n != -1)
 
 

@@ -1,4 +1,4 @@
-"""What is in a model file, as one report: ``edgevision inspect`` shows it to a person or prints it as JSON."""
+"""The report on a model file that ``edgevision inspect`` shows as tables or prints as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ SCHEMA = "edgevision.inspect/1"
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """The report ``edgevision.inspect/1`` of any .tflite, as plain values. Raises MissingFile, BadModel."""
+    """Report what a .tflite contains, without running it in this process.
+
+    Args:
+        path: any .tflite, with or without a model card.
+
+    Returns:
+        The report ``edgevision.inspect/1`` as JSON values.
+
+    Raises:
+        MissingFile: the file does not exist.
+        BadModel: the file is damaged or not a TFLite model.
+    """
     file = modelfile.read(path, strict=False)
     metadata, graph = file.metadata, file.graph()
     subgraphs = subgraph_count(file.flatbuffer)
@@ -45,7 +56,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def notes(file: ModelFile) -> list[str]:
-    """What its user should know: how the file is opened here, and what is wrong with it."""
+    """Return notes for the user: how the file is opened, and what is wrong with it."""
     if file.card_problem is not None:
         return [f"the card cannot be trusted: {file.card_problem}"]
     if file.card is not None:
@@ -55,11 +66,11 @@ def notes(file: ModelFile) -> list[str]:
     except BadModel as error:
         text = str(error).removeprefix(f"{file.path}: ")
         return [text if mend(file) in text else f"{text}; {mend(file)}"]
-    return [f"it has no card; by its standard metadata it is run as: {card.task}, {card.rule.describe()}"]
+    return [f"no model card; its standard metadata is used instead: {card.task}, {card.rule.describe()}"]
 
 
 def _opens_as(file: ModelFile) -> dict[str, Any] | None:
-    """Task and rule with which the file is opened, and where they come from; None where it is refused."""
+    """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
     try:
         card = file.effective_card() if file.card_problem is None else None
     except BadModel:
@@ -80,7 +91,7 @@ def _runs_here(file: ModelFile) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for numbers that JSON has no words for: a file from elsewhere may hold any."""
+    """Replace NaN and infinite numbers, which a file may contain, by None, since JSON cannot express them."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Text on a coloured label, for drawing on pictures: OpenCV 5's own font where it is there, its line font elsewhere."""
+"""Render text labels for images, in OpenCV 5's built-in font if available, else in OpenCV's line font."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 """Red, green, blue, 0..255."""
 WEIGHT = 600
-"""Semibold: thin strokes vanish when a picture is made smaller."""
+"""Semibold, since thin strokes vanish when an image is scaled down."""
 LINE_FONT = cv2.FONT_HERSHEY_DUPLEX
 LINE_FONT_UNIT = 30.0
-"""Size (pixels) of the line font at the scale 1, to look as large as the other."""
+"""Size of the line font at scale 1 (pixels), chosen to look as large as the built-in font."""
 MAX_LETTERS = 80
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
 @lru_cache(maxsize=512)
 def label(text: str, size: int, paper: Colour) -> Pixels:
-    """A line of text on ``paper``, RGB, (about 1.4 * size, as wide as needed, 3); do not write into it.
+    """Return a line of text on the color ``paper`` as RGB, (about 1.4 * size, width of the text, 3).
 
-    ``size``: of the letters, in pixels. The ink is black or white, whichever stands out.
+    ``size``: text size in pixels. The text is black or white, whichever contrasts more. The array is cached: do not
+    write into it.
     """
     text = _one_line(text)
     margin, height, baseline = max(2, size // 3), round(1.4 * size), round(1.05 * size)
     width = _width(text, size) + 2 * margin
-    # OpenCV 5 breaks a line at the right edge; the spare letter's width keeps it in one.
+    # OpenCV 5 wraps text at the right edge; the width of one more letter prevents that.
     canvas = np.full((height, width + size, 3), paper, np.uint8)
     _draw(canvas, text, (margin, baseline), ink_on(paper), size)
     return np.ascontiguousarray(canvas[:, :width])
 
 
 def ink_on(paper: Colour) -> Colour:
-    """Black or white, by the luma (ITU-R BT.601) of what is below."""
+    """Return black or white, by the luma (ITU-R BT.601) of the background."""
     return BLACK if 299 * paper[0] + 587 * paper[1] + 114 * paper[2] > 127_500 else WHITE
 
 
@@ -61,7 +62,7 @@ def _draw(canvas: Pixels, text: str, origin: tuple[int, int], ink: Colour, size:
 
 @lru_cache(maxsize=1)
 def _font() -> Any:
-    """OpenCV 5's built-in font, which knows most scripts; None in OpenCV 4."""
+    """Return OpenCV 5's built-in font, which covers most scripts; None in OpenCV 4."""
     return cv2.FontFace("sans") if hasattr(cv2, "FontFace") else None
 
 
@@ -70,12 +71,12 @@ def _stroke(size: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    """Names come from files that others made: one line, nothing invisible, not longer than a picture is wide."""
+    """Make a name from an untrusted file printable, single-line and at most MAX_LETTERS long."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text)
     return clean if len(clean) <= MAX_LETTERS else clean[: MAX_LETTERS - 3] + "..."
 
 
 def _ascii(text: str) -> str:
-    """The line font has no other letters: accents are left out, other scripts become question marks."""
+    """Reduce text to ASCII, all that the line font has: without accents, other scripts as question marks."""
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return plain.encode("ascii", "replace").decode("ascii")

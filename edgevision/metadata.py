@@ -1,4 +1,4 @@
-"""The standard TFLite metadata (schema 1.5.0), as far as pictures need it: what other tools read from a model file."""
+"""The standard TFLite metadata (schema 1.5.0) that other tools read, as far as image models use it."""
 
 from __future__ import annotations
 
@@ -18,76 +18,77 @@ UNITS = ("", "normalization", "score_calibration", "score_threshold")
 TRANSFORMATIONS = ("identity", "log", "inverse_logistic")
 BOX_TYPES = ("", "boundaries", "upper_left", "center")
 PARSER_VERSION = "1.0.0"
-"""What a reader must at least know to understand what is written here."""
+"""Lowest metadata parser version that can read what we write."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssociatedFile:
-    """A file in the appended archive."""
+    """A file in the archive appended to the model."""
 
     name: str
     type: str = ""
-    """One of FILE_TYPES; empty where it is not said."""
+    """One of FILE_TYPES; empty if not specified."""
     description: str = ""
     locale: str = ""
-    """Of labels: ``en``, ``de`` ...; empty for the default ones."""
+    """Language of labels: ``en``, ``de`` ...; empty for the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessUnit:
-    """A step before or after the model."""
+    """A processing step before or after the model."""
 
     kind: str
-    """One of UNITS; empty for the kinds that concern text."""
+    """One of UNITS; empty for the kinds that process text."""
     mean: tuple[float, ...] = ()
-    """normalization: one value or one a channel, real = (pixel - mean) / std."""
+    """Of a normalization, one value or one per channel: real = (pixel - mean) / std."""
     std: tuple[float, ...] = ()
     transformation: str = "identity"
-    """score_calibration: one of TRANSFORMATIONS."""
+    """Of a score_calibration, one of TRANSFORMATIONS."""
     default_score: float = 0.0
     threshold: float = 0.0
-    """score_threshold: lower scores are dropped."""
+    """Of a score_threshold: lower scores are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """How a tensor holds bounding boxes."""
+    """Layout of bounding boxes in a tensor."""
 
     index: tuple[int, ...] = ()
-    """Where left, top, right, bottom (or the like) stand; empty: in the default order."""
+    """Positions of left, top, right, bottom (or the equivalents of ``type``); empty for the default order."""
     type: str = "boundaries"
     pixels: bool = False
-    """False: proportions 0..1 of the picture."""
+    """Unit of the coordinates: pixels, or proportions 0..1 of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorMetadata:
-    """One input or output."""
+    """Metadata of one input or output."""
 
     name: str = ""
     description: str = ""
     content: str = ""
-    """One of CONTENTS; empty where it is not said."""
+    """One of CONTENTS; empty if not specified."""
     color_space: ColorSpace | None = None
-    """Of a picture."""
+    """Color space of an image."""
     box: Box | None = None
     range: tuple[int, int] | None = None
-    """Which dimensions the content spans: first, last."""
+    """First and last dimension that the content spans."""
     units: tuple[ProcessUnit, ...] = ()
     min: tuple[float, ...] = ()
-    """Smallest value, one or one a channel."""
+    """Smallest value, one or one per channel."""
     max: tuple[float, ...] = ()
+    """Largest value, one or one per channel."""
     files: tuple[AssociatedFile, ...] = ()
 
     @property
     def normalization(self) -> ProcessUnit | None:
-        """How pixels become the tensor's real values, if that is said."""
+        """The normalization of pixels to real values, None if there is none."""
         return next((u for u in self.units if u.kind == "normalization" and u.mean and u.std), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Outputs that belong together, as a detector's boxes, classes and scores."""
+    """Outputs that belong together, such as a detector's boxes, classes and scores."""
 
     name: str
     tensors: tuple[str, ...]
@@ -95,7 +96,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a model file says to any tool."""
+    """The standard metadata of a model file."""
 
     name: str = ""
     description: str = ""
@@ -106,11 +107,11 @@ class Metadata:
     inputs: tuple[TensorMetadata, ...] = ()
     outputs: tuple[TensorMetadata, ...] = ()
     files: tuple[AssociatedFile, ...] = ()
-    """Of the model as a whole."""
+    """Associated files of the model as a whole."""
     output_groups: tuple[Group, ...] = ()
 
     def label_file(self) -> str | None:
-        """The associated file with the names of the classes: of an axis, else of values; the default locale first."""
+        """Return the associated file with the class names: axis labels before value labels, default locale first."""
         every = [f for t in self.outputs for f in t.files] + list(self.files)
         for kind in ("axis_labels", "value_labels"):
             found = sorted((f for f in every if f.type == kind), key=lambda f: (f.locale != "", f.locale != "en"))
@@ -132,7 +133,7 @@ class _Tensor(IntEnum):
 
 
 def parse(data: bytes | memoryview) -> Metadata:
-    """Reads the standard metadata. Only the first subgraph counts. Raises BadModel."""
+    """Parse the standard metadata; only the first subgraph is read. Raises BadModel."""
     model = root(data, IDENTIFIER, "the model's metadata")
     subgraphs = model.tables(_Model.SUBGRAPHS)
     graph = subgraphs[0] if subgraphs else None
@@ -151,7 +152,7 @@ def parse(data: bytes | memoryview) -> Metadata:
 
 
 def build(metadata: Metadata) -> bytes:
-    """The metadata as a flatbuffer; ``parse`` reads it back."""
+    """Return the metadata as a flatbuffer, which ``parse`` reads."""
     from .metadata_writer import build as write
 
     return write(metadata)
@@ -211,5 +212,5 @@ def _groups(graph: Table | None) -> tuple[Group, ...]:
 
 
 def _named(names: tuple[T, ...], number: int, otherwise: T) -> T:
-    """The name for a number of an enumeration; newer files may hold numbers that are not known here."""
+    """Return the name of an enumeration value, or ``otherwise`` for a value of a newer schema."""
     return names[number] if 0 <= number < len(names) else otherwise

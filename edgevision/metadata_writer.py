@@ -1,4 +1,4 @@
-"""Writes the standard TFLite metadata. Field numbers are the positions in the public schema, as in ``metadata``."""
+"""Write the standard TFLite metadata. Field numbers are positions in the public schema, as in the parser."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .metadata import (
 )
 
 Scalar = tuple[str, float]
-"""(the builder's name of the type, value)"""
+"""(type name in the builder's methods, value)"""
 Fields = dict[int, "int | Scalar"]
-"""Number of a field -> where the builder put its value, or a scalar. 0: absent."""
+"""Field number -> the builder's offset of its value, or a scalar. 0: absent."""
 
 
 def build(metadata: Metadata) -> bytes:
-    """The metadata as a flatbuffer with the identifier M001."""
+    """Return the metadata as a flatbuffer with the identifier M001."""
     b = Builder(1024)
     graph = _table(b, 9, {
         2: _vector(b, metadata.inputs, _tensor),
@@ -110,7 +110,7 @@ def _group(b: Builder, group: Group) -> int:
 
 
 def _table(b: Builder, size: int, fields: Fields) -> int:
-    """A table with ``size`` possible fields; scalars that are 0 are the schema's default and are left out."""
+    """Write a table with ``size`` possible fields; scalars of 0 are the schema's default and are left out."""
     b.StartObject(size)
     for number, value in fields.items():
         if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""The model file: a TFLite flatbuffer with standard metadata, then an archive with the card, labels and self-test."""
+"""Model files: a TFLite flatbuffer with standard metadata, then an archive with model card, labels and self-test."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .metadata import Metadata
 
-# What only files without a card and the writing of files need is imported where it is used: each start counts.
+# Modules needed only for files without a card, or for writing, are imported where they are used, to keep start-up fast.
 
 MAX_BYTES = 2**31 + archive.MAX_BYTES
-"""Of a whole file: the largest flatbuffer, and an archive."""
+"""Limit of a whole file: the largest flatbuffer and an archive."""
 MAX_LABEL_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFile:
-    """A model file that was read; nothing of it was run."""
+    """A model file, read but not run."""
 
     path: Path
     flatbuffer: bytes
     """The model itself, without the archive."""
     card: ModelCard | None
-    """None: a file from elsewhere."""
+    """The model card; None for a file that edgevision did not write."""
     card_problem: str | None
-    """Why the card cannot be trusted; always None unless the file was read with ``strict=False``."""
+    """Why the card cannot be trusted; None, unless the file was read with ``strict=False``."""
     metadata_bytes: bytes | None
-    """The standard metadata, as a flatbuffer of its own."""
+    """The standard metadata as a separate flatbuffer."""
     files: Mapping[str, bytes]
-    """Entries of the archive, the card too."""
+    """Entries of the archive, including the card."""
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     sha256: str
-    """Of the whole file."""
+    """SHA-256 of the whole file."""
     file_bytes: int
-    """Size of the whole file."""
+    """Size of the whole file (bytes)."""
 
     @property
     def metadata(self) -> Metadata | None:
-        """The standard metadata, None if there is none. Raises BadModel."""
+        """The parsed standard metadata, None if there is none. Raises BadModel."""
         if self.metadata_bytes is None:
             return None
         from .metadata import parse
@@ -62,7 +62,7 @@ class ModelFile:
             return parse(self.metadata_bytes)
 
     def graph(self) -> Graph:
-        """All tensors and operators. Raises BadModel."""
+        """Return all tensors and operators. Raises BadModel."""
         from .graph import read_graph
 
         with about(self.path):
@@ -70,7 +70,7 @@ class ModelFile:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The card's labels, else those that the standard metadata names; empty if there are none. Raises BadModel."""
+        """Labels of the card, else of the standard metadata; empty if there are none. Raises BadModel."""
         if self.card is not None:
             return self.card.labels
         standard = self.metadata
@@ -79,11 +79,11 @@ class ModelFile:
             return ()
         with about(self.path):
             if name not in self.files:
-                raise BadModel(f"the labels {name!r} that its metadata names are missing from its archive")
+                raise BadModel(f"the label file {name!r} named in its metadata is missing from its archive")
             return parse_labels(self.files[name], name)
 
     def effective_card(self) -> ModelCard:
-        """The card, or one made from the standard metadata. Raises BadModel where there is neither."""
+        """Return the card, or one made from the standard metadata. Raises BadModel if there is neither."""
         if self.card is not None:
             return self.card
         from .foreign import card_from_metadata
@@ -94,7 +94,7 @@ class ModelFile:
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """Faults of a model's content become a BadModel that says which file it is."""
+    """Raise errors about a model's content as BadModel with the name of the file."""
     try:
         yield
     except BadInput as error:
@@ -103,14 +103,23 @@ def about(path: Path) -> Iterator[None]:
 
 
 def read(path: Path, *, strict: bool = True) -> ModelFile:
-    """Reads and checks a model file without a runtime. Raises MissingFile, BadModel.
+    """Read and check a model file; this needs no runtime.
 
-    ``strict=False`` gives a file whose card is damaged or of another model, too, with ``card_problem`` set.
+    Args:
+        path: the .tflite file.
+        strict: refuse a file whose card is damaged or belongs to another model; if False, set ``card_problem`` instead.
+
+    Returns:
+        The file's card, metadata, archive entries, inputs and outputs.
+
+    Raises:
+        MissingFile: the file does not exist.
+        BadModel: the file is damaged or not a TFLite model.
     """
     require_file(path, "model")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise BadModel(f"{path} has {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f}")
+        raise BadModel(f"{path} is too large: {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f} GB")
     data = path.read_bytes()
     _refuse_other_formats(path, data)
     with about(path):
@@ -118,9 +127,9 @@ def read(path: Path, *, strict: bool = True) -> ModelFile:
 
 
 def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> bytes:
-    """A whole model file: equal inputs give equal bytes. Raises BadModel where the card does not fit the model.
+    """Return a complete model file; equal inputs give equal bytes. Raises BadModel if the card does not fit the model.
 
-    ``files``: more entries of the archive, such as the self-test's pictures. Card and labels are added here.
+    ``files``: additional archive entries, such as the images of the self-test. Card and labels are added here.
     """
     from . import attach, metadata
     from .card_metadata import metadata_for, replaced_files
@@ -143,18 +152,18 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
 
 
 def write(path: Path, flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> None:
-    """Builds a model file and puts it in place at once. Raises BadModel, CannotWrite."""
+    """Build a model file and write it atomically. Raises BadModel, CannotWrite."""
     write_bytes(path, build(flatbuffer, card, files))
 
 
 def parse_labels(data: bytes, what: str) -> tuple[str, ...]:
-    """Labels, one a line, UTF-8; empty lines at the end do not count. Raises BadModel."""
+    """Return labels from UTF-8 text, one per line; empty lines at the end are ignored. Raises BadModel."""
     if len(data) > MAX_LABEL_BYTES:
-        raise BadModel(f"{what} is no list of labels: it has {len(data) / 1e6:.0f} MB")
+        raise BadModel(f"{what} is not a list of labels: it has {len(data) / 1e6:.0f} MB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadModel(f"{what} is no list of labels: it is not UTF-8 text") from None
+        raise BadModel(f"{what} is not a list of labels: it is not UTF-8 text") from None
     lines = [line.strip() for line in text.split("\n")]
     while lines and not lines[-1]:
         lines.pop()
@@ -162,21 +171,21 @@ def parse_labels(data: bytes, what: str) -> tuple[str, ...]:
 
 
 def dump_labels(labels: tuple[str, ...]) -> bytes:
-    """The text that ``parse_labels`` reads. Raises BadModel for a label with a line break in it."""
+    """Return the text that ``parse_labels`` reads. Raises BadModel for a label that contains a line break."""
     broken = [label for label in labels if "\n" in label or "\r" in label]
     if broken:
-        raise BadModel(f"a label must be one line: {broken[0]!r}")
+        raise BadModel(f"a label must be a single line, got {broken[0]!r}")
     return ("\n".join(labels) + "\n").encode()
 
 
 def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
-    """Raises BadModel where a card speaks of another model."""
+    """Raise BadModel if a card does not fit the model's inputs and outputs."""
     if len(inputs) != 1:
-        raise BadModel(f"the model has {len(inputs)} inputs; a picture goes into exactly one")
+        raise BadModel(f"expected exactly one image input, got {len(inputs)}")
     rule, shape = card.rule, inputs[0].shape
     if len(shape) != 4 or shape[0] not in (1, -1) or shape[1:] != (rule.height, rule.width, rule.channels):
         asked = (1, rule.height, rule.width, rule.channels)
-        raise BadModel(f"the model's input has the shape {list(shape)}, but the preprocessing makes {list(asked)}")
+        raise BadModel(f"the model's input has shape {list(shape)}, but the preprocessing makes {list(asked)}")
     if card.task in ("classification", "multilabel") and card.labels:
         from .tasks.classification import classes
 
@@ -187,9 +196,7 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
 
 def _refuse_count(card: ModelCard, count: int) -> None:
     if len(card.labels) != count:
-        raise BadModel(
-            f"there are {len(card.labels)} labels, but the model has {count} classes; give one label a class"
-        )
+        raise BadModel(f"got {len(card.labels)} labels, but the model has {count} classes; give one label per class")
 
 
 def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
@@ -209,7 +216,7 @@ def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
 
 
 def _card(files: Mapping[str, bytes], digest: str) -> tuple[ModelCard | None, str | None]:
-    """The card and what is wrong with it."""
+    """Return the card, and why it cannot be trusted."""
     if ENTRY not in files:
         return None, None
     try:
@@ -223,7 +230,7 @@ def _card(files: Mapping[str, bytes], digest: str) -> tuple[ModelCard | None, st
 
 
 def _refuse_cut_off(model: Table, standard: bytes | None, files: Mapping[str, bytes]) -> None:
-    """Finds a file that lost its end, where no card vouches for the content. Raises BadModel."""
+    """Raise BadModel for a truncated file; only needed without a card, which has a digest of the content."""
     for buffer in model.tables(Model.BUFFERS):
         buffer.raw(Buffer.DATA)
     if standard is None or files:
@@ -232,11 +239,11 @@ def _refuse_cut_off(model: Table, standard: bytes | None, files: Mapping[str, by
 
     name = parse(standard).label_file()
     if name is not None:
-        raise BadModel(f"it is cut off: the archive with {name!r} that should be at its end is missing; copy it again")
+        raise BadModel(f"the file is truncated: the archive with {name!r} is missing at its end; copy the file again")
 
 
 def _refuse_other_formats(path: Path, data: bytes) -> None:
-    """One line for each thing that is mistaken for a .tflite. Raises BadModel."""
+    """Raise BadModel for a file that is not a .tflite, with a hint for each format that is confused with it."""
     if not data:
         raise BadModel(f"{path} is empty")
     if data[4:8] == IDENTIFIER:
@@ -247,5 +254,5 @@ def _refuse_other_formats(path: Path, data: bytes) -> None:
         raise BadModel(
             f"{path} is a .keras file or another zip, not a .tflite; convert it first: edgevision convert {path}"
         )
-    kind = "" if b"\0" in data[:4096] else " (it looks like text)"
-    raise BadModel(f"{path} is no TFLite model{kind}: it lacks the identifier TFL3")
+    kind = "" if b"\0" in data[:4096] else "; it looks like text"
+    raise BadModel(f"{path} is not a TFLite model (identifier TFL3 is missing{kind})")

@@ -1,6 +1,6 @@
-"""The builtin operators of tflite-runtime 2.14, the last there is and the only one for 32-bit Raspberry Pi OS.
+"""Built-in operators of tflite-runtime 2.14, its last release and the only one for 32-bit Raspberry Pi OS.
 
-Asked of the runtime itself by tools/operator_versions.py: it looks an operator's version up before anything else.
+tools/operator_versions.py reads them from the runtime, which checks an operator's version before anything else.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def _parse(text: str) -> dict[str, int]:
 
 
 TFLITE_RUNTIME = _parse(_TABLE)
-"""Highest version known, by name. All begin at 1, but BROADCAST_TO, whose version 1 was withdrawn."""
+"""Highest supported version by operator. Versions start at 1, except for BROADCAST_TO, whose version 1 was withdrawn."""
 CUSTOM = frozenset({DETECTION_OPERATOR})
-"""Operators of no schema that come with the runtime."""
+"""Custom operators included in the runtime."""
 
 
 def unknown_operators(graph: Graph) -> list[str]:
-    """The operators of a model that tflite-runtime 2.14 does not know, each with what it does know."""
+    """Return a model's operators that tflite-runtime 2.14 lacks, with the supported version if there is one."""
     return [text for op in graph.counts() if (text := _missing(op.name, op.version)) is not None]
 
 
@@ -54,4 +54,4 @@ def _missing(name: str, version: int) -> str | None:
     highest = TFLITE_RUNTIME.get(name)
     if highest is None:
         return name
-    return f"{name} version {version} (it knows {highest})" if version > highest else None
+    return f"{name} version {version} (only up to {highest})" if version > highest else None

@@ -75,7 +75,7 @@ def test_missing_labels_are_replaced_by_class_numbers() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 20, 4), (1, -1), (1, 7, 7, 21)])
 def test_other_outputs_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(BadModel, match="no list of class scores"):
+    with pytest.raises(BadModel, match="not a list of class scores"):
         classification.classes(TensorSpec("out", shape, "float32"), "softmax")
 
 

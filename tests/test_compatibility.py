@@ -50,7 +50,7 @@ MEDIAPIPE: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "no metadata": (lambda: TINY, None),
     "crop": (lambda: modelfile.build(TINY, CARD.with_(rule=Rule(16, 16, resize="crop", mean=(127.0,), std=(127.5,)))), None),
     "bgr": (lambda: modelfile.build(TINY, CARD.with_(rule=Rule(16, 16, order="BGR", mean=(127.0,), std=(127.5,)))), "BGR"),
-    "int8 output": (lambda: modelfile.build(changed(int8_end), CARD), "refuses int8 outputs"),
+    "int8 output": (lambda: modelfile.build(changed(int8_end), CARD), "int8 outputs are not supported"),
     "two labels": (lambda: relabelled(b"a\nb\n"), "2 labels for 3"),
 }  # fmt: skip
 """How a file is made, and why MediaPipe refuses it."""
@@ -74,18 +74,23 @@ def test_what_mediapipe_and_ml_kit_take(name: str, tmp_path: Path) -> None:
 
 def test_what_is_different_there_is_noted(tmp_path: Path) -> None:
     notes = judged(MEDIAPIPE["crop"][0](), tmp_path).mediapipe.notes
-    assert notes == ("opens as ImageClassifier", "it stretches the whole picture; this model's rule is crop")
+    assert notes == (
+        "opens as ImageClassifier",
+        "stretches the whole image, while this model's preprocessing uses crop",
+    )
     logits = judged(modelfile.build(TINY, CARD.with_(activation="logits", labels=())), tmp_path).mlkit.notes
     assert len(logits) == 2 and "no labels" in logits[0] and "raw outputs" in logits[1]
     # A rule that its input's quantization does not stand for: other tools would feed other values.
     other = judged(modelfile.build(TINY, CARD.with_(rule=Rule(16, 16))), tmp_path).mediapipe
-    assert not other.ok and "bytes as they are" in str(other.reason)
+    assert not other.ok and "go into the input unchanged" in str(other.reason)
 
 
 def test_other_tasks(tmp_path: Path) -> None:
     found = judged(modelfile.build(TINY, CARD.with_(task="embedding", labels=(), activation="none")), tmp_path)
     assert found.mediapipe.ok and found.mediapipe.notes == ("opens as ImageEmbedder",)
-    assert not found.mlkit.ok and found.mlkit.reason == "it takes classifiers only, and this one is for embedding"
+    assert (
+        not found.mlkit.ok and found.mlkit.reason == "only classifiers are supported, but this model is for embedding"
+    )
     segmenter = judged((DATA / "segmenter.tflite").read_bytes(), tmp_path)
     assert "int64 outputs" in str(segmenter.mediapipe.reason)
     detector = judged((DATA / "detector.tflite").read_bytes(), tmp_path)
@@ -95,7 +100,7 @@ def test_other_tasks(tmp_path: Path) -> None:
 def test_an_operator_that_the_old_runtime_lacks_is_named(tmp_path: Path) -> None:
     found = judged(changed(new_operator), tmp_path).tflite_runtime
     name = modelfile.read(tmp_path / "m.tflite").graph().operators[0].name
-    assert found.reason == f"version 2.14 lacks {name} version 99 (it knows {TFLITE_RUNTIME[name]})"
+    assert found.reason == f"version 2.14 does not support {name} version 99 (only up to {TFLITE_RUNTIME[name]})"
     assert found.to_json() == {"ok": False, "reason": found.reason, "notes": []}
     assert not CUSTOM & set(TFLITE_RUNTIME)
 

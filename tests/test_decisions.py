@@ -131,10 +131,10 @@ def test_a_threshold_of_zero_does_not_keep_labels_for_ever() -> None:
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"smooth": 0}, "at least 1 frame, not 0"),
-        ({"threshold": 1.5}, "threshold is a score from 0 to 1, not 1.5"),
-        ({"hysteresis": -0.1}, "hysteresis is a score from 0 to 1, not -0.1"),
-        ({"threshold": float("nan")}, "threshold is a score"),
+        ({"smooth": 0}, "must be at least 1, got 0"),
+        ({"threshold": 1.5}, "threshold must be between 0 and 1, got 1.5"),
+        ({"hysteresis": -0.1}, "hysteresis must be between 0 and 1, got -0.1"),
+        ({"threshold": float("nan")}, "threshold must be"),
     ],
 )
 def test_wrong_policies_are_one_line(wish: dict[str, float], said: str) -> None:

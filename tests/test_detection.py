@@ -174,7 +174,7 @@ def test_a_box_of_other_values_is_refused(index: tuple[int, ...]) -> None:
     places = TensorMetadata("location", content="box", box=Box(index=index))
     specs = [TensorSpec(f"out{n}", (1, 10), "float32") for n in range(3)]
     described = Metadata(outputs=(places, TensorMetadata("category"), TensorMetadata("score")))
-    with pytest.raises(BadModel, match="numbers the four values of a box"):
+    with pytest.raises(BadModel, match="order of 0, 1, 2 and 3 for the box values"):
         find_outputs(specs, OutputFacts(described))
 
 
@@ -188,13 +188,13 @@ def _found(described: tuple[TensorMetadata, ...]) -> DetectionOutputs | None:
 
 @pytest.mark.parametrize("names", [("a", "b", "c", "d"), ("boxes", "boxes2", "scores", "classes"), ("scores",)])
 def test_outputs_that_do_not_show_what_they_hold_are_refused(names: tuple[str, ...]) -> None:
-    with pytest.raises(BadModel, match="do not show which holds boxes, classes and scores"):
+    with pytest.raises(BadModel, match="cannot tell which outputs hold boxes, classes and scores"):
         find_outputs([TensorSpec(name, (1, 10), "float32") for name in names], OutputFacts())
 
 
 def test_a_classifier_is_no_detector(data: Path) -> None:
     wish = give_card.Wish(task="detection", resize="stretch")
-    with pytest.raises(BadModel, match=r"tiny\.tflite: its outputs do not show"):
+    with pytest.raises(BadModel, match=r"tiny\.tflite: cannot tell which outputs"):
         give_card.new_card(data / "tiny.tflite", wish)
 
 
@@ -270,7 +270,7 @@ def test_classes_beyond_the_labels_are_numbers() -> None:
 
 
 def test_outputs_that_do_not_belong_together_are_refused() -> None:
-    with pytest.raises(BadModel, match="do not belong together"):
+    with pytest.raises(BadModel, match="do not fit together"):
         decode([[0, 0, 1, 1]], [7, 8], [0.9, 0.8], 2, Rule(8, 8), (8, 8))
 
 
@@ -341,8 +341,8 @@ def test_a_classifier_is_calibrated_too(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("1,2\n", "line 1: a score calibration has"),
-        ("1,2,3\n1,x,3\n", "line 2: .* not '1,x,3'"),
+        ("1,2\n", "line 1: expected scale"),
+        ("1,2,3\n1,x,3\n", "line 2: .* got '1,x,3'"),
         ("-1,2,3\n", "scale \\(at least 0\\)"),
         ("1,2,nan\n", "line 1"),
         ("1,2,3,4,5\n", "line 1"),
@@ -356,7 +356,7 @@ def test_a_damaged_calibration_is_one_line(data: Path, tmp_path: Path, lines: st
 def test_a_missing_calibration_is_one_line() -> None:
     unit, file = ProcessUnit("score_calibration"), AssociatedFile("gone.csv", "score_calibration")
     described = Metadata(outputs=(TensorMetadata(units=(unit,), files=(file,)),))
-    with pytest.raises(BadModel, match=r"'gone\.csv' that its metadata names is missing"):
+    with pytest.raises(BadModel, match=r"'gone\.csv' named in its metadata is missing"):
         calibration.find(described, {})
 
 

@@ -392,7 +392,7 @@ def test_broken_engine_is_a_failed_check(tmp_path: Path) -> None:
 
     done = command(str(ready.path()), "--engine", "edgetpu", "--json")
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert done.returncode == 3 and "no part compiled" in checks["engine"]["found"]
+    assert done.returncode == 3 and "no model compiled" in checks["engine"]["found"]
     assert "self-test" not in checks
 
 

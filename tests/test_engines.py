@@ -113,9 +113,9 @@ def test_names(name: str) -> None:
     ("name", "said"),
     [
         ("edgetup", "did you mean 'edgetpu'?"),
-        ("hailo", "there are auto, edgetpu, cpu"),
-        ("", "there are auto"),
-        ("cpu:0", "it can be named: cpu"),
+        ("hailo", "use one of: auto, edgetpu, cpu"),
+        ("", "use one of: auto"),
+        ("cpu:0", "use one of: cpu"),
         ("auto:0", "did you mean 'auto'?"),
         ("edgetpu:", "edgetpu:usb:N"),
         ("edgetpu:usb:x", "edgetpu:usb:N"),
@@ -146,7 +146,7 @@ def test_a_model_without_a_compiled_part_runs_on_the_cpu(data: Path, tmp_path: P
     path = carded(data / "tiny.tflite", tmp_path / "m.tflite")
     with edgevision.open_model(path, engine="auto") as model:
         assert model.choice == Choice("auto", "cpu", None)
-    with pytest.raises(EngineError, match="no part compiled for the Edge TPU"):
+    with pytest.raises(EngineError, match="no model compiled for the Edge TPU"):
         edgevision.open_model(path, engine="edgetpu")
 
 
@@ -194,11 +194,11 @@ def test_closing_gives_the_device_back(bare: Path, fake: Callable[[str], Path]) 
 
 
 BROKEN = {
-    "refuse": "Edge TPU is plugged in",
+    "refuse": "Edge TPU found",
     "crash": "driver crashed (SIGSEGV)",
     "crash-invoke": "driver crashed (SIGSEGV)",
-    "hang": "no answer within 2 s",
-    "mismatch": "were not made for each other",
+    "hang": "no response within 2 s",
+    "mismatch": "are incompatible",
     "fail-invoke": "USB transfer error",
 }
 
@@ -256,7 +256,7 @@ def test_a_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path,
     size = other.inputs[0].shape
     rule = Rule(size[2], size[1], mean=(0.0,), std=(1.0,))
     modelfile.write(wrong, other.flatbuffer, ModelCard("s", "segmentation", rule), {"edgetpu.tflite": compiled})
-    with pytest.raises(BadModel, match="compiled from another model"):
+    with pytest.raises(BadModel, match="was not compiled from"):
         edgevision.open_model(wrong, engine="edgetpu")
     plain = (data / "tiny.tflite").read_bytes()
     inside = carded(data / "tiny.tflite", tmp_path / "plain.tflite", {"edgetpu.tflite": plain})
@@ -311,8 +311,8 @@ def test_card_puts_the_compiled_model_into_the_ordinary_one(
     assert again.returncode == 0 and compiled_part(modelfile.read(tmp_path / "again.tflite")) == compiled.read_bytes()
     for model, part, said in (
         (ordinary, ordinary, "was not made by the Edge TPU compiler"),
-        (data / "embedder.tflite", compiled, "compiled from another model"),
-        (compiled, compiled, "is a compiled model itself"),
+        (data / "embedder.tflite", compiled, "was not compiled from"),
+        (compiled, compiled, "is already compiled"),
     ):
         wish = ["--task", "classification", "--resize", "stretch", "--edgetpu", str(part), "-o", "no.tflite"]
         done = command("card", str(model), *wish, folder=tmp_path)
@@ -424,7 +424,7 @@ def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
     mine, locked = plugged_in(tmp_path, lambda _: True), plugged_in(tmp_path, lambda _: False)
     assert "usermod -aG plugdev" in explain(REFUSED, "", locked) and str(node) in explain(REFUSED, "", locked)
     assert "no PCIe Edge TPU" in explain(REFUSED, "pci:0", mine)
-    assert "no Edge TPU number 1" in explain(REFUSED, "usb:1", mine)
+    assert "Edge TPU 1 not found" in explain(REFUSED, "usb:1", mine)
     assert "Failed to open the device" in explain(REFUSED, "0", mine)
     (tmp_path / "dev/apex_0").touch()
     assert "usermod -aG apex" in explain(REFUSED, "pci", plugged_in(tmp_path, lambda _: False))
@@ -432,7 +432,7 @@ def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
 
 def test_a_trial_that_could_not_start_is_no_crash_of_the_driver() -> None:
     said = explain(Failure("start", "No module named 'edgevision'"), "", ())
-    assert said == "the Edge TPU could not be tried: No module named 'edgevision'"
+    assert said == "the trial of the Edge TPU could not start: No module named 'edgevision'"
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_a_trial_that_could_not_start_is_no_crash_of_the_driver() -> None:
             "sudo apt install libedgetpu1-std",
         ),
         ("libusb-1.0.so.0: cannot open shared object file: No such file or directory", "sudo apt install libusb-1.0-0"),
-        ("libedgetpu.so.1: wrong ELF class: ELFCLASS64", "another kind of processor"),
+        ("libedgetpu.so.1: wrong ELF class: ELFCLASS64", "a different processor architecture"),
         ("/lib/libc.so.6: version `GLIBC_2.36' not found (required by libedgetpu.so.1)", "a newer system"),
         ("something new", "cannot be loaded: something new"),
     ],
@@ -505,7 +505,7 @@ def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, f
     done = command(*base, folder=tmp_path)
     assert done.returncode == 0 and "on the CPU, because libedgetpu and the TFLite runtime" in done.stderr
     engine = json.loads((tmp_path / "s.json").read_text())["engine"]
-    assert engine["used"] == "cpu" and "not made for each other" in engine["fallback_reason"]
+    assert engine["used"] == "cpu" and "are incompatible" in engine["fallback_reason"]
     for model, name in ((both, "edgetpu:usb:0"), (bare, "auto"), (bare, "cpu")):
         done = command("run", str(model), "--engine", name, "--source", str(photo), folder=tmp_path)
         assert done.returncode == 1 and done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, done.stderr

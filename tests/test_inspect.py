@@ -98,14 +98,14 @@ def test_an_operator_the_edge_tpu_lacks_and_a_shape_that_is_not_fixed() -> None:
         model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].shapeSignature = [-1, 16, 16, 3]
 
     found = readiness(read_graph(changed(change)), subgraphs=2)
-    assert [reason.split(" ")[0] for reason in found.reasons] == ["the", "LOG_SOFTMAX", "it"]
+    assert [reason.split(" ")[0] for reason in found.reasons] == ["the", "LOG_SOFTMAX", "the"]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [999]), "tensor 999 of 11"),
-        (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 77), "the code 77 of"),
+        (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 77), "operator code 77 of"),
         (lambda m: setattr(m.subgraphs[0].tensors[0], "buffer", 5000), "buffer 5000 of"),
         (lambda m: setattr(m, "subgraphs", []), "it contains no graph"),
     ],
@@ -185,7 +185,7 @@ def test_the_report_of_a_file_with_a_card(tmp_path: Path) -> None:
     assert report["card"]["labels"] == ["red", "green", "blue"]
     assert report["opens_as"]["from"] == "card"
     assert report["opens_as"]["rule"]["crop_fraction"] == 0.875
-    assert report["compatibility"]["mediapipe"]["reason"] == "it feeds RGB; this model takes BGR"
+    assert report["compatibility"]["mediapipe"]["reason"] == "expected an RGB input, but this model takes BGR"
     assert report["notes"] == []
     assert [f["name"] for f in report["files"]] == ["edgevision.json", "labels.txt"]
 
@@ -194,7 +194,7 @@ def test_the_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path = put(tmp_path, modelfile.build(BARE, CARD))
     code, out, _ = command(capsys, "inspect", str(path))
     assert code == 0
-    for part in ("red | green | blue", "16x16 RGB, stretch, (pixel - 127) / 127.5", "CONV_2D", "ready to be compiled"):
+    for part in ("red | green | blue", "16x16 RGB, stretch, (pixel - 127) / 127.5", "CONV_2D", "ready to compile"):
         assert part in out
     assert out.splitlines()[-2:] == [f"{path}: all int8, runs here", f"next: edgevision run {path} --camera 0"]
 

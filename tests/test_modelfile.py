@@ -168,7 +168,7 @@ def test_a_card_of_another_model(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"this is no model\n" * 9, "it looks like text"),
-        (bytes(range(256)), "lacks the identifier TFL3"),
+        (bytes(range(256)), "identifier TFL3 is missing"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "edgevision convert"),
         (b"PK\x03\x04" + bytes(99), "edgevision convert"),
         (BARE[:8], "damaged"),
@@ -218,7 +218,7 @@ def test_an_archive_whose_offsets_count_from_its_own_start(tmp_path: Path) -> No
 
 
 def test_an_archive_that_is_cut_off(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match=r"cut off: the archive with 'names\.txt'"):
+    with pytest.raises(BadModel, match=r"truncated: the archive with 'names\.txt'"):
         modelfile.read(put(tmp_path, only_standard({})))
 
 
@@ -231,10 +231,10 @@ def test_weights_that_look_like_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([("a", b"1", 0), ("a", b"2", 0)], "two entries 'a'"),
+        ([("a", b"1", 0), ("a", b"2", 0)], "two entries named 'a'"),
         ([(str(n), b"", 0) for n in range(1001)], "1001 entries"),
-        ([("a", bytes(300 * 2**20), zipfile.ZIP_DEFLATED)], "more than 256 MB"),
-        ([("a", bytes(99), zipfile.ZIP_LZMA)], "packed by method 14"),
+        ([("a", bytes(300 * 2**20), zipfile.ZIP_DEFLATED)], "larger than 256 MB"),
+        ([("a", bytes(99), zipfile.ZIP_LZMA)], "compression method 14"),
     ],
 )
 def test_archives_that_are_refused(tmp_path: Path, entries: list[tuple[str, bytes, int]], said: str) -> None:
@@ -252,19 +252,19 @@ def test_an_entry_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as target:
         target.writestr("a", bytes(50_000_000))
     data = path.read_bytes().replace((50_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
-    with pytest.raises(BadModel, match="does not match its checksum"):
+    with pytest.raises(BadModel, match="does not match its size or checksum"):
         modelfile.read(put(tmp_path, data))
 
 
 def test_an_encrypted_entry(tmp_path: Path) -> None:
     data = bytearray(BARE + archive.pack({"a": b"secret"}, len(BARE)))
     data[data.index(archive.ENTRY_SIGN) + 8] |= archive.ENCRYPTED
-    with pytest.raises(BadModel, match="is encrypted; store it plainly"):
+    with pytest.raises(BadModel, match="is encrypted; store it unencrypted"):
         modelfile.read(put(tmp_path, bytes(data)))
 
 
 def test_neither_card_nor_metadata(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match=r"write it in: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
+    with pytest.raises(BadModel, match=r"add a model card: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
         modelfile.read(put(tmp_path, BARE)).effective_card()
 
 
@@ -274,7 +274,7 @@ def test_neither_card_nor_metadata(tmp_path: Path) -> None:
         (CARD.with_(labels=("one", "two")), "2 labels, but the model has 3 classes"),
         (CARD.with_(rule=Rule(width=32, height=16)), r"shape \[1, 16, 16, 3\], .* makes \[1, 16, 32, 3\]"),
         (CARD.with_(rule=Rule(width=16, height=16, channels=1, order="GRAY")), r"makes \[1, 16, 16, 1\]"),
-        (CARD.with_(labels=("a\nb", "c", "d")), "must be one line"),
+        (CARD.with_(labels=("a\nb", "c", "d")), "must be a single line"),
     ],
 )
 def test_a_card_that_does_not_fit_is_not_written(tmp_path: Path, card: ModelCard, said: str) -> None:

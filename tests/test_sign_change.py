@@ -77,7 +77,7 @@ def test_another_quantization_is_left_alone(change: str) -> None:
 
 @pytest.mark.parametrize("wrong", [np.zeros(TINY.inputs[0].shape, np.int8), np.zeros((1, 2, 2, 3), np.uint8)])
 def test_other_tensors_are_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(EngineError, match="takes uint8"):
+    with pytest.raises(EngineError, match="expected an input of uint8"):
         start(TINY, 1).infer(wrong)
 
 

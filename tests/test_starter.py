@@ -183,7 +183,7 @@ def test_the_model_that_comes_along_says_how_good_it_is() -> None:
     assert card.quantization is not None
     found = card.quantization["int8"]["accuracy"]
     text = ready.describe(card)
-    assert f"right on {found['correct']} of {found['total']}" in text
+    assert f"correct on {found['correct']} of {found['total']}" in text
     assert all(label in text for label in card.labels)
 
 
@@ -193,5 +193,5 @@ def test_run_without_a_model_takes_it_and_says_which_one(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["frame", "frame"]
     (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]
-    assert "the model that comes along tells" in note
-    assert "small test pictures" in note
+    assert "the bundled default model recognizes" in note
+    assert "small test images" in note

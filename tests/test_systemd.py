@@ -225,7 +225,7 @@ def test_missing_user_python_or_model_is_rejected(root: Path, tmp_path: Path) ->
     with pytest.raises(MissingFile):
         install(root, model=tmp_path / "none.tflite", overwrite=True)
     (tmp_path / "bad.tflite").write_bytes(b"hello")
-    with pytest.raises(BadInput, match="no TFLite model"):
+    with pytest.raises(BadInput, match="not a TFLite model"):
         install(root, model=tmp_path / "bad.tflite", overwrite=True)
 
 

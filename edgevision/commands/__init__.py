@@ -1,1 +1,1 @@
-"""Commands that need only the core."""
+"""Commands that need only the core package."""

@@ -1,4 +1,4 @@
-"""A command with many options: its help has headings, and what can be switched on can be switched off."""
+"""Click command whose help groups the options under headings, and options that can be switched on and off."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import click
 
 
 class Switch(click.Option):
-    """``--name`` and ``--no-name``; help shows the first alone. Where a file switches it on, the command line can
-    switch it off again."""
+    """The options ``--name`` and ``--no-name``; the help shows only the first.
+
+    The second switches off on the command line what a settings file has switched on.
+    """
 
     def __init__(self, declarations: list[str], **settings: Any) -> None:
         names = [f"{name}/--no-{name[2:]}" if name.startswith("--") else name for name in declarations]
         super().__init__(names, default=False, **settings)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Without ``--no-name``: one line of the command's help speaks of all of them."""
+        """Return the help entry without ``--no-name``, which one line of the command's help explains for all."""
         return self.opts[0], self.help or ""
 
 
 class GroupedCommand(click.Command):
-    """Shows its options under headings, in the order of ``groups``: heading -> names of parameters."""
+    """Command that lists its options under headings; ``groups`` maps each heading to its parameter names."""
 
     groups: dict[str, tuple[str, ...]]
 
@@ -30,9 +32,9 @@ class GroupedCommand(click.Command):
         self.groups = groups
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One section for each heading; what no heading names comes last."""
+        """Write one section per heading; parameters without a heading come last."""
         parameters = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
-        # click's own --help has another name in each version.
+        # The name of click's own --help parameter depends on click's version.
         named = {_name(parameter): parameter.get_help_record(ctx) for parameter in parameters}
         records = {name: record for name, record in named.items() if record is not None}
         for heading, names in self.groups.items():

@@ -1,4 +1,4 @@
-"""``edgevision inspect MODEL``: what is in a .tflite."""
+"""``edgevision inspect MODEL``: show what a .tflite contains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("model", type=PATH)
 @json_option
 def inspect(model: Path, as_json: bool) -> None:
-    """Show what is in a .tflite: card, tensors, operators, size, Edge TPU readiness, whether it runs here."""
+    """Show what a .tflite contains: model card, tensors, operators, size, Edge TPU readiness, whether it runs here."""
     from ..inspection import inspect as report_on
     from ..runs import dump
 
@@ -32,7 +32,7 @@ def inspect(model: Path, as_json: bool) -> None:
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
 
-    # A name from the file must be neither markup for rich nor a command for the terminal.
+    # Names from the file must not act as rich markup or as terminal control sequences.
     console = Console(highlight=False, markup=False, emoji=False)
     for table in (_summary(report), _ends(report), _operators(report)):
         console.print(table)
@@ -55,21 +55,19 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     card, metadata, tensors = report["card"], report["metadata"], report["tensors"]
     facts = [
         ("file", f"{size(report['bytes'])}, sha256 {report['sha256'][:16]}"),
-        ("contains", ", ".join(f["name"] for f in report["files"]) or "the model only"),
+        ("contains", ", ".join(f["name"] for f in report["files"]) or "only the model"),
         ("weights", f"{tensors['parameters']:,} parameters, {size(tensors['parameter_bytes'])}"),
         ("tensors", ", ".join(f"{count} {dtype}" for dtype, count in tensors["by_type"].items())),
     ]
     if metadata is not None:
-        facts.append(
-            ("metadata", ", ".join(v for v in (metadata["name"], metadata["author"]) if v) or "without a name")
-        )
+        facts.append(("metadata", ", ".join(v for v in (metadata["name"], metadata["author"]) if v) or "unnamed"))
     if card is not None:
         facts += [
             ("card", f"{card['name']}: {card['task']}, {card['activation']}"),
             ("labels", _labels(card["labels"])),
         ]
         facts += [("preprocessing", Rule.from_json(card["rule"]).describe())]
-        facts += [("self-test", f"{len(card['selftest']['cases'])} pictures" if card["selftest"] else "none")]
+        facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
 
 
@@ -88,8 +86,8 @@ def _labels(labels: list[str]) -> str:
 
 def _edgetpu(found: dict[str, Any]) -> str:
     if found["compiled"]:
-        return "compiled: runs only where an Edge TPU is"
-    return "ready to be compiled" if found["ready"] else "not ready: " + "; ".join(found["reasons"])
+        return "compiled; runs only on an Edge TPU"
+    return "ready to compile" if found["ready"] else "not ready: " + "; ".join(found["reasons"])
 
 
 def _ends(report: dict[str, Any]) -> Table:
@@ -129,14 +127,14 @@ def _verdict(report: dict[str, Any]) -> str:
 
 
 def _numbers(report: dict[str, Any]) -> str:
-    """What the model computes with, in words."""
+    """Describe the model's number types."""
     types = set(report["tensors"]["by_type"])
     if report["edgetpu"]["compiled"]:
         return "compiled for the Edge TPU"
     if report["all_int8"]:
         return "all int8"
     if "int8" in types or "uint8" in types:
-        return "8 bit with float parts" if "float32" in types else "8 bit, but not all int8"
+        return "8 bit, with float parts" if "float32" in types else "8 bit, but not all int8"
     return "not quantized"
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
-"""Any path; whether it is there is checked where it is used, with a message that helps."""
+"""Any path; whether it exists is checked where it is used, with a better message than click's."""
 DEVICE = click.Path(path_type=Path, readable=False)
-"""A path that perhaps only root may read; that is checked where it is used, too."""
+"""A path that only root may be able to read; this is checked where it is used."""
 
 
 def json_option(function: F) -> F:
-    """--json: a program reads the result from stdout; all else goes to stderr."""
+    """Add --json: the result as JSON on stdout, everything else on stderr."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout; all else goes to stderr."
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout, everything else on stderr."
     )(function)
 
 
 def quiet_option(function: F) -> F:
-    """--quiet: no progress."""
-    return click.option("--quiet", is_flag=True, help="No progress and no notes.")(function)
+    """Add --quiet: no progress and no notes."""
+    return click.option("--quiet", is_flag=True, help="Show no progress and no notes.")(function)
 
 
 def overwrite_option(function: F) -> F:
-    """--overwrite: an existing output may be replaced."""
-    return click.option("--overwrite", is_flag=True, help="Replace an output that exists.")(function)
+    """Add --overwrite: replace existing outputs."""
+    return click.option("--overwrite", is_flag=True, help="Replace existing output.")(function)
 
 
 def runs_option(function: F) -> F:
-    """--runs DIR: where numbered run folders are made."""
+    """Add --runs DIR: the folder for numbered run folders."""
     return click.option(
-        "--runs", type=PATH, default=Path("runs"), show_default=True, help="Where numbered run folders are made."
+        "--runs", type=PATH, default=Path("runs"), show_default=True, help="Folder for the numbered run folders."
     )(function)
 
 
 def engine_option(default: str) -> Callable[[F], F]:
-    """--engine: what runs the model; a misspelt name is a fault of usage."""
+    """Add --engine; an unknown name is a usage error."""
     return click.option(
         "--engine",
         default=default,
         show_default=True,
         metavar="NAME",
         callback=_engine,
-        help="What runs a .tflite: auto, cpu, edgetpu; one of several: edgetpu:N, edgetpu:usb:N, edgetpu:pci:N. "
-        "Only auto gives way to the CPU.",
+        help="Engine that runs a .tflite: auto, cpu, edgetpu, or a certain device: edgetpu:N, edgetpu:usb:N, "
+        "edgetpu:pci:N. Only auto falls back to the CPU.",
     )
 
 
@@ -64,11 +64,11 @@ def _engine(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 
 def seed_option(function: F) -> F:
-    """--seed N: the same seed gives the same result."""
+    """Add --seed N, the random seed."""
     return click.option(
         "--seed",
         type=click.IntRange(0, 2**31 - 1),
         default=0,
         show_default=True,
-        help="The same seed gives the same result.",
+        help="Random seed; the same seed gives the same result.",
     )(function)

@@ -1,1 +1,1 @@
-"""What can run a model: one file for each back end, and the table that names them."""
+"""Engines that run a model: one module per back end, and their registry."""

@@ -1,4 +1,4 @@
-"""The record of which engine was asked for and which one runs."""
+"""Record of the requested engine and the one in use."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ..errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which engine runs a model, and why that one."""
+    """The engine that runs a model, and why it was chosen."""
 
     requested: str = "cpu"
-    """As the user typed it."""
+    """The engine as the user typed it."""
     used: str = "cpu"
-    """The name in the table, with the device where one was named."""
+    """Name of the engine in use, with the device if one was named."""
     fallback_reason: str | None = None
-    """Why ``auto`` did not take a quicker one, where that is worth knowing."""
+    """Why ``auto`` did not use a faster engine, if the user should know."""
 
 
 class Unsuited(EngineError):
-    """An engine that has nothing to run in this file; with ``auto``, no fault."""
+    """The engine has nothing to run in this file; with ``auto``, this is not an error."""
 
     def __init__(self, message: str, notable: bool) -> None:
         super().__init__(message)
         self.notable = notable
-        """Whether ``auto`` should tell the user that it took another one."""
+        """Whether ``auto`` should tell the user that it used another engine."""

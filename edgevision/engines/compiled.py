@@ -1,4 +1,4 @@
-"""Where the model that the Edge TPU compiler made is: inside the ordinary file, or a file of its own."""
+"""Find the model compiled for the Edge TPU: stored inside an ordinary model file, or a file of its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ..tensors import TensorSpec
 
 ENTRY = "edgetpu.tflite"
-"""The associated file of an ordinary model that holds the compiled one."""
+"""Archive entry of an ordinary model file that holds the compiled model."""
 NOT_ON_CPU = "is compiled for the Edge TPU and cannot run on the CPU; use the ordinary .tflite it was compiled from"
 
 
 def compiled_part(file: ModelFile) -> bytes | None:
-    """The flatbuffer for the Edge TPU, None if the file holds none. Raises BadModel where it cannot be used."""
+    """Return the flatbuffer for the Edge TPU, None if the file has none. Raises BadModel if it cannot be used."""
     if is_compiled(file.flatbuffer):
         return file.flatbuffer
     part = file.files.get(ENTRY)
@@ -29,16 +29,16 @@ def compiled_part(file: ModelFile) -> bytes | None:
 
 
 def refuse_stranger(part: bytes, file: ModelFile, what: str) -> None:
-    """Raises BadModel where a flatbuffer, called ``what``, cannot be what the compiler made of a model."""
+    """Raise BadModel if a flatbuffer, called ``what`` in the message, was not compiled from this model."""
     if not is_compiled(part):
         raise BadModel(f"{what} was not made by the Edge TPU compiler: it has no {COMPILED_OPERATOR}")
     if [_shape(specs) for specs in ends(open_flatbuffer(part))] != [_shape(file.inputs), _shape(file.outputs)]:
-        raise BadModel(f"{what} was compiled from another model than {file.path}: inputs or outputs differ")
+        raise BadModel(f"{what} was not compiled from {file.path}: inputs or outputs differ")
 
 
 def is_compiled(flatbuffer: bytes) -> bool:
-    """Whether the Edge TPU compiler made it. Raises BadModel where it is damaged."""
-    # Looking for the name is quicker than following the tables, and nearly always enough.
+    """Return whether the Edge TPU compiler made a flatbuffer. Raises BadModel if it is damaged."""
+    # Searching for the name is faster than reading the tables, and nearly always enough.
     if COMPILED_OPERATOR.encode() not in flatbuffer:
         return False
     codes = open_flatbuffer(flatbuffer).tables(Model.OPERATOR_CODES)
@@ -46,5 +46,5 @@ def is_compiled(flatbuffer: bytes) -> bool:
 
 
 def _shape(specs: tuple[TensorSpec, ...]) -> list[tuple[object, ...]]:
-    """What must agree for one model to stand in for another."""
+    """Return what must be equal for one model to replace another."""
     return [(spec.shape, spec.dtype, spec.scale, spec.zero_point) for spec in specs]

@@ -1,4 +1,4 @@
-"""The CPU: whatever TFLite runtime is installed."""
+"""The CPU engine, which uses the installed TFLite runtime."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> Engine:
-    """Opens a model file on the CPU. Raises EngineError, MissingDependency, BadModel.
+    """Open a model file on the CPU. Raises EngineError, MissingDependency, BadModel.
 
-    A file whose card vouches for its content opens directly; any other is tried in a child process first.
+    A file with a model card, which has a digest of the content, opens directly; others are probed in a child process.
     """
     if is_compiled(file.flatbuffer):
         raise Unsuited(f"{file.path} {NOT_ON_CPU}", notable=True)
@@ -29,7 +29,7 @@ def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> 
 
 
 def start(file: ModelFile, threads: int | None = None) -> Engine:
-    """The model as the CPU runs it, without a trial. Raises EngineError, MissingDependency, BadModel."""
+    """Open a model on the CPU without a probe. Raises EngineError, MissingDependency, BadModel."""
     signed = without_sign_change(file.flatbuffer)
     if signed is None:
         return open_interpreter(file.flatbuffer, threads)

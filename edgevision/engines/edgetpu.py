@@ -1,4 +1,4 @@
-"""The Edge TPU, through libedgetpu's delegate alone; tried in a child process before it may touch this one."""
+"""The Edge TPU engine, through libedgetpu's delegate; a child process tries it before this process does."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from ..modelfile import ModelFile
 
 RETRY_AFTER_S = (1.0, 2.0)
-"""A USB accelerator that the child just let go of leaves the bus and comes back."""
+"""Pauses before further attempts (s): a USB accelerator reconnects to the bus after the child has released it."""
 
 
 def open_edgetpu(file: ModelFile, device: str = "", threads: int | None = None) -> Interpreter:
-    """Opens the compiled part of a model file on an Edge TPU. Raises EngineError, MissingDependency, BadModel.
+    """Open the compiled part of a model file on an Edge TPU. Raises EngineError, MissingDependency, BadModel.
 
-    ``device``: ``N``, ``usb``, ``usb:N``, ``pci``, ``pci:N``; empty: any. ``threads`` are for what runs on the CPU.
+    ``device``: ``N``, ``usb``, ``usb:N``, ``pci``, ``pci:N``; empty for any. ``threads``: for operators on the CPU.
     """
     compiled = compiled_part(file)
     if compiled is None:
         from .edgetpu_devices import plugged_in
 
         raise Unsuited(
-            f"{file.path} has no part compiled for the Edge TPU ({ENTRY})",
+            f"{file.path} contains no model compiled for the Edge TPU ({ENTRY})",
             notable=any(tpu.usable for tpu in plugged_in()),
         )
     from .edgetpu_trial import trial
@@ -41,9 +41,9 @@ def open_edgetpu(file: ModelFile, device: str = "", threads: int | None = None) 
 def open_delegated(
     compiled: bytes, device: str, threads: int | None, pauses: Sequence[float] | None = None
 ) -> Interpreter:
-    """Opens a compiled flatbuffer in this process, which a broken driver may take down. Raises EngineError.
+    """Open a compiled flatbuffer in this process, which a broken driver may crash. Raises EngineError.
 
-    ``pauses``: seconds before each further attempt at a device that is refused.
+    ``pauses``: pause before each further attempt if the device is refused (s).
     """
     left = list(RETRY_AFTER_S if pauses is None else pauses)
     while True:
@@ -51,5 +51,5 @@ def open_delegated(
             return open_interpreter(compiled, threads, (library(), options(device)))
         except DelegateRefused as error:
             if not left:
-                raise EngineError(f"the Edge TPU was refused: {error}") from None
+                raise EngineError(f"the Edge TPU cannot be opened: {error}") from None
             time.sleep(left.pop(0))

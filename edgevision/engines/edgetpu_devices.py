@@ -1,4 +1,4 @@
-"""Which Edge TPUs are plugged in, by what the kernel says in /sys and /dev; nothing is opened."""
+"""List the connected Edge TPUs from /sys and /dev, without opening them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from pathlib import Path
 from typing import Literal
 
 USB_IDS = {
-    "1a6e:089a": "Global Unichip: as it is plugged in, before its first use",
-    "18d1:9302": "Google: once the runtime has loaded its firmware",
+    "1a6e:089a": "Global Unichip: after plugging in, before first use",
+    "18d1:9302": "Google: after the runtime has loaded the firmware",
 }
-"""The one USB accelerator shows up under two names."""
+"""The two USB ids of the USB Accelerator."""
 PCI_ID = ("0x1ac1", "0x089a")
-"""Vendor and device of the M.2, Mini PCIe and built-in ones."""
+"""PCI vendor and device id of the M.2, Mini PCIe and built-in modules."""
 Bus = Literal["usb", "pci"]
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeTpu:
-    """One that is plugged in."""
+    """A connected Edge TPU."""
 
     bus: Bus
     name: str
-    """For people: the USB id, or the node of the PCIe driver."""
+    """Displayed name: the USB id, or the PCIe driver's device node."""
     node: Path | None
-    """What must be readable and writable to use it; None: a PCIe one whose driver is not loaded."""
+    """Device node that must be readable and writable; None for PCIe without a loaded driver."""
     usable: bool
     """Whether this user may open it."""
     mbit: int | None = None
-    """How fast its USB port talks to it: 480 is USB 2, 5000 USB 3."""
+    """Speed of the USB connection (Mbit/s): 480 for USB 2, 5000 for USB 3."""
 
 
 def plugged_in(
     root: Path = Path("/"), may_use: Callable[[Path], bool] = lambda node: os.access(node, os.R_OK | os.W_OK)
 ) -> tuple[EdgeTpu, ...]:
-    """All of them, USB first. ``root``: where /sys and /dev are."""
+    """Return all connected Edge TPUs, USB first. ``root``: folder that contains sys and dev."""
     return (*_usb(root, may_use), *_pci(root, may_use))
 
 

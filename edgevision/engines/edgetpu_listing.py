@@ -1,4 +1,4 @@
-"""Asks libedgetpu, as a process of its own, for its version and for the devices it sees: python -m ... LIBRARY"""
+"""Ask libedgetpu for its version and devices, in a separate process: python -m ... LIBRARY"""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import sys
 from typing import Any
 
 BUSES = {0: "pci", 1: "usb"}
-"""edgetpu_device_type of the C interface (edgetpu_c.h)."""
+"""Values of edgetpu_device_type in the C API (edgetpu_c.h)."""
 
 
 class _Device(ctypes.Structure):
-    """struct edgetpu_device."""
+    """struct edgetpu_device of the C API."""
 
     _fields_ = (("type", ctypes.c_int), ("path", ctypes.c_char_p))
 
 
 def listing(name: str) -> dict[str, Any]:
-    """``version``, empty where the library does not say it, and ``devices``: their buses. Raises OSError."""
+    """Return ``version``, empty if unknown, and ``devices``, the bus of each. Raises OSError."""
     return {"version": version(name), "devices": devices(name)}
 
 
 def version(name: str) -> str:
-    """What the library says of itself. Raises OSError where it cannot be loaded."""
+    """Return the library's version, empty if it has none. Raises OSError if it cannot be loaded."""
     library = ctypes.CDLL(name)
     try:
         library.edgetpu_version.restype = ctypes.c_char_p
@@ -33,7 +33,7 @@ def version(name: str) -> str:
 
 
 def devices(name: str) -> list[str]:
-    """The bus of each device that the library sees: usb, pci. Raises OSError where it cannot be loaded."""
+    """Return the bus of each device that the library finds: usb, pci. Raises OSError if it cannot be loaded."""
     library = ctypes.CDLL(name)
     try:
         library.edgetpu_list_devices.restype = ctypes.POINTER(_Device)

@@ -1,4 +1,4 @@
-"""Why an Edge TPU could not be used, and what to do: from how the trial ended and what is plugged in."""
+"""Explain why an Edge TPU could not be used and what to do, from the failed trial and the connected devices."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from .edgetpu_trial import Failure
 from .libedgetpu import LIBRARY, library
 
 INSTALL = "sudo apt install libedgetpu1-std (package source: coral.ai/docs/accelerator/get-started)"
-REPLUG = "unplug it and plug it in again, into a USB 3 port that gives 900 mA"
-PLUGDEV = "sudo usermod -aG plugdev $USER, then log in and plug it in again (the udev rule comes with libedgetpu1-std)"
+REPLUG = "unplug it and plug it in again, into a USB 3 port that supplies 900 mA"
+PLUGDEV = (
+    "sudo usermod -aG plugdev $USER, then log in again and plug it in again (libedgetpu1-std installs the udev rule)"
+)
 APEX = (
     "sudo groupadd -f apex; sudo usermod -aG apex $USER; "
     """echo 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"' | sudo tee /etc/udev/rules.d/65-apex.rules; then restart"""
@@ -20,27 +22,30 @@ BUILD = "install a libedgetpu built for that version (source: github.com/google-
 
 
 def explain(failure: Failure, device: str, found: tuple[EdgeTpu, ...] | None = None) -> str:
-    """One line: what went wrong, and what to do. ``found``: what is plugged in; None: looked up."""
+    """Return one line: what went wrong and what to do. ``found``: the connected devices; None to look them up."""
     if failure.stage == "library":
         return _library(failure.message)
     if failure.stage == "device":
         return _device(failure.message, device, plugged_in() if found is None else found)
     if failure.stage == "hang":
-        return f"the Edge TPU gives {failure.message}; {REPLUG}, and end other programs that use it"
+        return f"the Edge TPU gave {failure.message}; {REPLUG}, and close other programs that use it"
     if failure.stage == "crash":
         return f"the Edge TPU's driver crashed ({failure.message}); {_pair(failure)}"
     if failure.stage == "start":
-        return f"the Edge TPU could not be tried: {failure.message}"
+        return f"the trial of the Edge TPU could not start: {failure.message}"
     if "Unsupported data type in custom op handler" in failure.message or "unresolved custom op" in failure.message:
-        return f"libedgetpu and the TFLite runtime were not made for each other: {failure.message}; {_pair(failure)}"
+        return f"libedgetpu and the TFLite runtime are incompatible: {failure.message}; {_pair(failure)}"
     if "requires runtime version" in failure.message:
-        return f"the model was compiled for a newer libedgetpu: {failure.message}; update libedgetpu, or compile it with -m"
+        return (
+            f"the model was compiled for a newer libedgetpu: {failure.message}; "
+            "update libedgetpu, or compile the model with -m"
+        )
     what = "run on" if failure.stage == "run" else "load onto"
     return f"the model does not {what} the Edge TPU: {failure.message}; {REPLUG}"
 
 
 def permission(tpu: EdgeTpu) -> str:
-    """What lets this user open one that is plugged in."""
+    """Return what to do so that this user may open a connected Edge TPU."""
     if tpu.node is None:
         return DRIVER
     return PLUGDEV if tpu.bus == "usb" else APEX
@@ -53,9 +58,9 @@ def _library(message: str) -> str:
     if missing and missing[1].startswith("libusb"):
         return f"{library()} needs {missing[1]}, which is not installed; sudo apt install libusb-1.0-0"
     if "ELFCLASS" in message or "wrong ELF" in message:
-        return f"{library()} was built for another kind of processor than this Python: {message}; {INSTALL}"
+        return f"{library()} was built for a different processor architecture than this Python: {message}; {INSTALL}"
     if "GLIBC" in message:
-        return f"{library()} was built for a newer system: {message}; install the one made for this release"
+        return f"{library()} was built for a newer system: {message}; install the version for this release"
     return f"{library()} cannot be loaded: {message}"
 
 
@@ -65,20 +70,20 @@ def _device(message: str, device: str, found: tuple[EdgeTpu, ...]) -> str:
     if not fitting:
         kind = {"usb": "USB ", "pci": "PCIe "}.get(bus, "")
         looked = f"looked for the USB ids {' and '.join(USB_IDS)} and for /dev/apex_*"
-        return f"no {kind}Edge TPU is plugged in ({looked}); the library says: {message}"
+        return f"no {kind}Edge TPU found ({looked}); libedgetpu reports: {message}"
     if number and int(number) >= len(fitting):
         there = ", ".join(tpu.name for tpu in fitting)
-        return f"there is no Edge TPU number {number}: counted from 0, there are {len(fitting)} ({there})"
+        return f"Edge TPU {number} not found: counted from 0, there are {len(fitting)} ({there})"
     tpu = fitting[int(number) if number else 0]
     if tpu.node is None:
         return f"{tpu.name} has no driver; {DRIVER}"
     if not tpu.usable:
         return f"no permission to use the Edge TPU {tpu.name} at {tpu.node}; {permission(tpu)}"
-    return f"the Edge TPU {tpu.name} was refused: {message}; end other programs that use it, or {REPLUG}"
+    return f"the Edge TPU {tpu.name} cannot be opened: {message}; close other programs that use it, or {REPLUG}"
 
 
 def _pair(failure: Failure) -> str:
-    """The two that must fit."""
+    """Return the advice to install a libedgetpu that fits the runtime."""
     ours = failure.runtime or "the TFLite runtime"
     theirs = f"{library()} ({failure.library})" if failure.library else library()
     return f"{theirs} must be built for {ours}: {BUILD}"

@@ -1,4 +1,4 @@
-"""Runs a compiled model once in a child process, so that a driver that crashes or hangs becomes one line."""
+"""Run a compiled model once in a child process, so that a driver that crashes or hangs becomes an error message."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from typing import Literal
 from ..errors import EngineError
 
 TIMEOUT_S = 40.0
-"""A slow Pi imports the runtime in 3 s; a USB accelerator loads its firmware in 4 s."""
+"""Time limit; a slow Raspberry Pi imports the runtime in 3 s, and a USB accelerator loads its firmware in 4 s."""
 _MARK = b"edgevision: "
-"""Stands before each line of the child that is meant for its parent."""
+"""Prefix of the child's output lines that are meant for its parent."""
 Stage = Literal["library", "device", "model", "run", "crash", "hang", "start"]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where the trial ended, and in whose words."""
+    """The stage at which the trial failed, and the error message."""
 
     stage: Stage
     message: str
     runtime: str = ""
-    """Name and version of the TFLite runtime, where it came that far."""
+    """Name and version of the TFLite runtime; empty if the trial did not get that far."""
     library: str = ""
-    """What libedgetpu says of its own version."""
+    """Version that libedgetpu reports."""
 
 
 def trial(path: Path, device: str, timeout_s: float | None = None) -> None:
-    """Opens the compiled part of a model file and runs it once. Raises EngineError with the reason and what to do."""
+    """Open the compiled part of a model file and run it once. Raises EngineError with the reason and what to do."""
     failure = attempt(path, device, TIMEOUT_S if timeout_s is None else timeout_s)
     if failure is not None:
         from .edgetpu_reasons import explain
@@ -43,22 +43,22 @@ def trial(path: Path, device: str, timeout_s: float | None = None) -> None:
 
 
 def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
-    """How the trial in the child went; None: well."""
-    # -P: nothing is imported from the current folder.
+    """Run the trial in a child process; return its failure, None if it succeeded."""
+    # -P: import nothing from the current folder.
     command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), device]
     pipe = subprocess.PIPE
-    # A session of its own: Ctrl-C is for us, and must not look like a driver that failed.
+    # In its own session, so that Ctrl-C reaches only us and does not look like a driver failure.
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True)
     try:
         said, complaints = child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        return Failure("hang", f"no answer within {timeout_s:g} s", **_facts(_abandon(child)))
+        return Failure("hang", f"no response within {timeout_s:g} s", **_facts(_abandon(child)))
     except BaseException:
         _abandon(child)
         raise
     facts = _facts(said)
     if facts.get("stage") == "done":
-        return None  # even if the driver crashed when the process ended
+        return None  # even if the driver crashed at exit
     if "stage" in facts:
         return Failure(**facts)  # type: ignore[arg-type]
     stage: Stage = "crash" if child.returncode < 0 else "start"
@@ -66,7 +66,7 @@ def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
 
 
 def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
-    """The trial itself; may take the process down, or never come back. ``say`` is told each fact when it is known."""
+    """Run the trial in this process, which may crash or hang; pass each fact to ``say`` as soon as it is known."""
     import numpy as np
 
     from .. import interpreter, modelfile
@@ -95,12 +95,12 @@ def run_once(path: Path, device: str, say: Callable[..., None]) -> None:
 
 
 def _reason(error: EngineError) -> str:
-    """The runtime's own words; it strings its messages together without a space."""
+    """Return the runtime's first message; it joins its messages without a space."""
     return (str(error).partition(": ")[2] or str(error)).partition("Node number")[0].rstrip(". ")
 
 
 def _facts(said: bytes) -> dict[str, str]:
-    """What the child told, all lines of JSON together; a driver may have written lines of its own between them."""
+    """Return the facts from all JSON lines of the child; a driver may have written other lines between them."""
     facts: dict[str, str] = {}
     for line in said.splitlines():
         with suppress(ValueError):
@@ -109,7 +109,7 @@ def _facts(said: bytes) -> dict[str, str]:
 
 
 def _abandon(child: subprocess.Popen[bytes]) -> bytes:
-    """Ends a child that hangs; what it told before. One that waits inside the kernel is left behind."""
+    """Kill a child that hangs and return its output. A child that is stuck in the kernel is left behind."""
     child.kill()
     try:
         return child.communicate(timeout=2)[0]
@@ -118,7 +118,7 @@ def _abandon(child: subprocess.Popen[bytes]) -> bytes:
 
 
 def _end(status: int, complaints: bytes) -> str:
-    """What ended the child, in words."""
+    """Return what ended the child process: the name of the signal, or its last message."""
     if status < 0:
         try:
             return signal.Signals(-status).name

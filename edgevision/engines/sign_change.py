@@ -1,8 +1,8 @@
-"""Models that begin by changing bytes from unsigned to signed: run without that operator, which is done while writing.
+"""Run models that first convert uint8 to int8 without that operator; the conversion happens on the input memory.
 
-A model converted for uint8 pictures is int8 inside, and its first operator, QUANTIZE, takes 128 from each byte. The
-runtime's own kernel for that takes a fifth of the time of a small network; flipping the top bit gives the same bytes and
-takes a thirtieth of it.
+A model converted for uint8 images is int8 inside, and its first operator, QUANTIZE, subtracts 128 from each byte. The
+runtime's kernel for that takes a fifth of a small network's time; flipping the top bit gives the same bytes in a
+thirtieth of the time.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ HALF = 128
 
 
 def without_sign_change(flatbuffer: bytes) -> bytes | None:
-    """The same model from its second operator on; None where the first is none that flips the top bit. Raises BadModel.
+    """Return the model from its second operator on; None if the first one does not flip the top bit. Raises BadModel.
 
-    Nothing is moved: the vector of operators begins one later, and the input is the tensor that the first one made.
+    Nothing is moved: the vector of operators starts one later, and the input becomes the first operator's output.
     """
     model = open_flatbuffer(flatbuffer)
     graph = main_graph(model)
@@ -44,20 +44,20 @@ def without_sign_change(flatbuffer: bytes) -> bytes | None:
     )
     if signed is None or inputs is None or field is None or operators is None:
         return None
-    # A vector is its count and then the elements; each tells where it points to from where it lies.
+    # A vector is its count, then its elements, which are offsets from their own positions.
     words = {
         inputs + 4: signed,
         field: operators + 4 - field,
         operators + 4: graph.count(SubGraph.OPERATORS) - 1,
     }
     signatures = model.target(Model.SIGNATURE_DEFS)
-    if signatures is not None:  # they name the input that is no more
+    if signatures is not None:  # they name the input that no longer exists
         words[signatures] = 0
     return _replaced(flatbuffer, words)
 
 
 def _signed_input(model: Table, graph: Table) -> int | None:
-    """The number of the tensor that the first operator makes of the input by flipping the top bit of each byte."""
+    """Return the tensor that the first operator makes by flipping the input's top bits; None if it does something else."""
     inputs, operators = graph.integers(SubGraph.INPUTS, "i"), graph.tables(SubGraph.OPERATORS)
     if model.count(Model.SUBGRAPHS) != 1 or len(inputs) != 1 or len(operators) < 2:
         return None
@@ -75,7 +75,7 @@ def _signed_input(model: Table, graph: Table) -> int | None:
 
 
 def _flips(before: TensorSpec, after: TensorSpec) -> bool:
-    """Whether the one is the other with its top bit flipped: same scale, zero points 128 apart."""
+    """Return whether two tensors differ only in the top bit: same scale, zero points 128 apart."""
     return (
         (before.dtype, after.dtype) == ("uint8", "int8")
         and before.shape == after.shape
@@ -87,7 +87,7 @@ def _flips(before: TensorSpec, after: TensorSpec) -> bool:
 
 
 def _replaced(flatbuffer: bytes, words: Mapping[int, int]) -> bytes:
-    """With other 32-bit words at these positions; copied once."""
+    """Return a copy with other 32-bit words at these positions; copies only once."""
     view, at = memoryview(flatbuffer), 0
     parts: list[bytes | memoryview] = []
     for position, word in sorted(words.items()):
@@ -97,43 +97,43 @@ def _replaced(flatbuffer: bytes, words: Mapping[int, int]) -> bytes:
 
 
 class SignChange:
-    """The engine for such a model: takes what the whole model takes, and flips the top bits."""
+    """Engine for such a model: takes the whole model's input and flips the top bits."""
 
     def __init__(self, signed: Interpreter, whole: TensorSpec) -> None:
-        """``whole``: the input of the whole model."""
+        """Wrap the shortened model; ``whole``: the input of the whole model."""
         self._signed = signed
         self.inputs, self.outputs = (whole,), signed.outputs
         self.runtime, self.threads = signed.runtime, signed.threads
 
     @property
     def version(self) -> str:
-        """Of the runtime's distribution."""
+        """Version of the runtime's distribution."""
         return self._signed.version
 
     def infer(self, tensor: Tensor) -> list[Tensor]:
-        """Runs the model once; copies that the caller owns. Raises EngineError."""
+        """Run the model once and return copies of its outputs. Raises EngineError."""
         if tensor.dtype != np.uint8 or tensor.shape != self.inputs[0].shape:
-            raise EngineError(f"the model takes uint8 {self.inputs[0].shape}, not {tensor.dtype} {tensor.shape}")
+            raise EngineError(f"expected an input of uint8 {self.inputs[0].shape}, got {tensor.dtype} {tensor.shape}")
         self.input_memory()[...] = tensor
         return self.infer_written()
 
     def input_memory(self) -> Tensor:
-        """Where the model reads its input, as unsigned bytes; see ``Interpreter``. Raises EngineError after ``close``."""
+        """Return a uint8 view of the model's input; see ``Interpreter``. Raises EngineError after ``close``."""
         return self._signed.input_memory().view(np.uint8)
 
     def infer_written(self) -> list[Tensor]:
-        """As ``infer``, on what was written to ``input_memory``. Raises EngineError."""
+        """Run the model on what was written to ``input_memory``; otherwise like ``infer``. Raises EngineError."""
         self._flip()
         return self._signed.infer_written()
 
     def invoke(self) -> None:
-        """Computes once more on whatever the input holds, and copies nothing, for benchmarks."""
+        """Run the model on whatever its input holds, without copying; for benchmarks."""
         self._signed.invoke()
 
     def close(self) -> None:
-        """Frees the model's memory; may be called twice."""
+        """Free the model's memory. Calling it twice is safe."""
         self._signed.close()
 
     def _flip(self) -> None:
-        memory = self.input_memory()  # let go of on return: the runtime does not run while somebody holds it
+        memory = self.input_memory()  # dropped on return: the runtime does not run while it is referenced
         np.bitwise_xor(memory, TOP_BIT, out=memory)

@@ -1,4 +1,4 @@
-"""What a user types -> the engine that runs the model. A new engine is one file and one line here."""
+"""Registry of the engines by name. A new engine needs one module and one line here."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class BackEnd:
-    """One engine."""
+    """One engine in the registry."""
 
     target: str
-    """module:function of this package; called with the ModelFile, the device and the number of threads."""
+    """module:function in this package, called with the ModelFile, the device and the number of threads."""
     forms: tuple[str, ...] = ()
-    """How a device may be named after the engine's name, N being a number."""
+    """Allowed device names after the engine's name; N is a number."""
 
     def accepts(self, device: str) -> bool:
-        """Whether a device can be named so."""
+        """Return whether this is a valid device name."""
         return not device or any(re.fullmatch(form.replace("N", r"\d{1,3}"), device) for form in self.forms)
 
 
 ENGINES = {
-    # in the order in which auto tries them; the last one always has something to run
+    # in the order in which auto tries them; the last one can run every ordinary model
     "edgetpu": BackEnd("edgetpu:open_edgetpu", ("N", "usb", "usb:N", "pci", "pci:N")),
     "cpu": BackEnd("cpu:open_cpu"),
 }
 
 
 def check_name(spec: str) -> str:
-    """An engine as it is typed: ``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0`` ... Raises UnknownName."""
+    """Check an engine's name: ``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0`` ... Raises UnknownName."""
     name, _, device = spec.partition(":")
     if spec == AUTO:
         return spec
     if name not in ENGINES:
         known = [AUTO, *ENGINES]
-        raise UnknownName(f"no such engine: {spec!r}{nearest(name, known) or '; there are ' + ', '.join(known)}")
+        raise UnknownName(f"no such engine: {spec!r}{nearest(name, known) or '; use one of: ' + ', '.join(known)}")
     if spec.endswith(":") or not ENGINES[name].accepts(device):
         forms = " ".join([name, *(f"{name}:{form}" for form in ENGINES[name].forms)])
-        raise UnknownName(f"no such device of the engine {name}: {spec!r}; it can be named: {forms}")
+        raise UnknownName(f"no such device of engine {name}: {spec!r}; use one of: {forms}")
     return spec
 
 
 def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple[Engine, Choice]:
-    """Opens a model file on the engine that is named, or with ``auto`` on the best that works.
+    """Open a model file on the named engine, or with ``auto`` on the fastest that works.
 
-    A named engine never gives way to another. Raises UnknownName, EngineError, MissingDependency, BadModel.
+    Only ``auto`` falls back to another engine. Raises UnknownName, EngineError, MissingDependency, BadModel.
     """
     check_name(spec)
     if spec != AUTO:
@@ -67,7 +67,7 @@ def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple
             return _open(name, file, threads), Choice(AUTO, name)
         except Unsuited as error:
             reason = str(error) if error.notable else reason
-        except (EngineError, BadModel) as error:  # the part for an accelerator may be wrong in a good file
+        except (EngineError, BadModel) as error:  # only the part for the accelerator may be bad
             reason = str(error)
     try:
         return _open(last, file, threads), Choice(AUTO, last, reason)

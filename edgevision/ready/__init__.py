@@ -1,4 +1,4 @@
-"""The model that comes along: a few everyday things, for a first look through a camera; see docs/starter.md."""
+"""The bundled default model: a few everyday things, for a first try with a camera; see docs/starter.md."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 def path() -> Path:
-    """``everyday.tflite``; ``tools/everyday.py`` makes it."""
+    """Return the path of the default model, made by ``tools/everyday.py``."""
     return Path(__file__).resolve().parent / "everyday.tflite"
 
 
 def describe(card: ModelCard) -> str:
-    """What it knows and how often it is right, for people; ``card``: its own."""
-    text = f"the model that comes along tells {', '.join(card.labels)}"
+    """Return one line with the default model's labels and accuracy; ``card``: its model card."""
+    text = f"the bundled default model recognizes {', '.join(card.labels)}"
     try:
         found = (card.quantization or {})["int8"]["accuracy"]
         low, high = 100 * found["low"], 100 * found["high"]
-        text += f"; right on {found['correct']} of {found['total']} small test pictures ({low:.0f} to {high:.0f} %)"
-    except (KeyError, TypeError):  # a card need not say
+        text += f"; correct on {found['correct']} of {found['total']} small test images ({low:.0f} to {high:.0f} %)"
+    except (KeyError, TypeError):  # the card may have no accuracy
         pass
     return text

@@ -1,1 +1,1 @@
-"""From output tensors to answers, one file per task."""
+"""Postprocessing: turn output tensors into predictions, one module per task."""

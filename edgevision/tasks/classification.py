@@ -1,4 +1,4 @@
-"""From a classifier's output tensor to labels: multi-class, binary and multi-label, from probabilities or logits."""
+"""Turn a classifier's output into labels: multi-class, binary and multi-label, from probabilities or logits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 FEW = 10
-"""Up to so many are looked for one by one, which is quicker than to sort."""
+"""Up to this number, finding the largest values one by one is faster than sorting."""
 TAKEN = np.iinfo(np.int32).min
-"""Less than any value that an output stores."""
+"""Marks values already found; lower than any stored value."""
 
 
 class ClassificationDecoder:
-    """Outputs of one classifier as labels."""
+    """Decodes the output of one classifier into labels."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
         self._card, self._spec = card, outputs[0]
@@ -39,14 +39,14 @@ class ClassificationDecoder:
         self._bytes = None if self._calibration else ByteScores.of(self._spec, card)
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
-        """At most ``top`` labels of at least ``threshold``, best first."""
+        """Return at most ``top`` labels with scores of at least ``threshold``, best first."""
         limit = self._threshold if threshold is None else threshold
         if self._bytes is not None:
             return Prediction(self._card.task, self._bytes.best(outputs[0], top, limit))
         return Prediction(self._card.task, best(self._scores(outputs), self._card, top, limit))
 
     def scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
-        """The scores 0..1 of all classes, (classes,)."""
+        """Return the scores of all classes, (classes,), 0..1."""
         return np.clip(self._scores(outputs), 0.0, 1.0) if self._calibration else self._scores(outputs)
 
     def _scores(self, outputs: Sequence[Tensor]) -> npt.NDArray[np.float32]:
@@ -55,9 +55,9 @@ class ClassificationDecoder:
 
 
 class ByteScores:
-    """``best`` of a classifier whose output has 8 bits: the score of each of the 256 values is looked up, not computed.
+    """Finds the best labels of an 8-bit output with a table of the 256 possible scores instead of computing them.
 
-    Nothing is done for the classes that are not answered, and the answers are the same to the last bit.
+    Classes that are not returned cost nothing, and the result is the same to the last bit.
     """
 
     def __init__(self, spec: TensorSpec, card: ModelCard) -> None:
@@ -65,19 +65,19 @@ class ByteScores:
         values = np.arange(limits.min, limits.max + 1).astype(spec.dtype)
         self._card, self._least = card, int(limits.min)
         self._exact: list[float] = scores(values, spec, card.activation).tolist()
-        """By value, from the least one; what the threshold is compared with."""
+        """Exact scores by stored value, from the lowest; the threshold is compared with these."""
         self._shown = [_unit(score) for score in self._exact]
 
     @classmethod
     def of(cls, spec: TensorSpec, card: ModelCard) -> ByteScores | None:
-        """None where a score is not a matter of its own value alone."""
+        """Return the table for an output, None if a score depends on more than its own stored value."""
         several = math.prod(spec.shape[1:]) > 1
         plain = card.activation in ("softmax", "sigmoid", "none")
         return cls(spec, card) if spec.quantized and spec.dtype in ("uint8", "int8") and several and plain else None
 
     def best(self, output: Tensor, top: int, threshold: float) -> tuple[Label, ...]:
-        """As the function of this name."""
-        limit = float(np.float32(threshold))  # as precise as the scores are
+        """Return the best labels, like the function ``best``."""
+        limit = float(np.float32(threshold))  # in the precision of the scores
         exact, shown, least, name = self._exact, self._shown, self._least, self._card.label
         found = []
         for index, stored in leaders(output.reshape(-1), top):
@@ -88,7 +88,7 @@ class ByteScores:
 
 
 def leaders(values: npt.NDArray[Any], count: int) -> Iterator[tuple[int, int]]:
-    """Index and value of the largest whole numbers of at most 16 bits, (n,), largest first, equal ones by lowest index."""
+    """Yield index and value of the largest integers (at most 16 bits), largest first, ties by lowest index."""
     left = values.astype(np.int32)
     if count > FEW:
         for index in np.argsort(-left, kind="stable")[:count].tolist():
@@ -101,28 +101,28 @@ def leaders(values: npt.NDArray[Any], count: int) -> Iterator[tuple[int, int]]:
 
 
 def scores(output: Tensor, spec: TensorSpec, activation: str) -> npt.NDArray[np.float32]:
-    """The scores 0..1 of all classes, (classes,). One sigmoid output stands for two classes: not, and yes."""
+    """Return the scores of all classes, (classes,), 0..1. A single sigmoid output becomes two classes: no and yes."""
     flat: npt.NDArray[Any] = dequantize(output, spec).reshape(-1)
     if activation == "logits":
         flat = _softmax(flat)
     elif activation == "sigmoid_logits":
-        flat = 1.0 / (1.0 + np.exp(-np.clip(flat, -80.0, 80.0)))  # beyond 80 float32 is 0 or 1
+        flat = 1.0 / (1.0 + np.exp(-np.clip(flat, -80.0, 80.0)))  # beyond 80, a float32 sigmoid is 0 or 1
     if flat.size == 1 and activation in ("sigmoid", "sigmoid_logits"):
         flat = np.array([1.0 - flat[0], flat[0]])
     return flat.astype(np.float32)
 
 
 def best(found: npt.NDArray[np.float32], card: ModelCard, top: int, threshold: float) -> tuple[Label, ...]:
-    """The best of all scores (classes,) as labels, best first, at least ``threshold``; equal ones by lowest index."""
+    """Return the best scores of (classes,) as labels of at least ``threshold``, best first, ties by lowest index."""
     order = np.argsort(-found, kind="stable")[:top]
     return tuple(Label(int(i), card.label(int(i)), _unit(float(found[i]))) for i in order if found[i] >= threshold)
 
 
 def classes(spec: TensorSpec, activation: str) -> int:
-    """How many labels the output asks for. Raises BadModel for an output that is no list of scores."""
+    """Return the number of labels an output needs. Raises BadModel if it is not a list of scores."""
     sizes = [n for n in spec.shape[1:] if n != 1]
     if len(spec.shape) < 1 or len(sizes) > 1 or any(n < 1 for n in spec.shape[1:]):
-        raise BadModel(f"the output {spec.name} of shape {spec.shape} is no list of class scores")
+        raise BadModel(f"the output {spec.name} of shape {spec.shape} is not a list of class scores")
     count = sizes[0] if sizes else 1
     return 2 if count == 1 and activation in ("sigmoid", "sigmoid_logits") else count
 
@@ -134,5 +134,5 @@ def _softmax(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def _unit(score: float) -> float:
-    """A quantized score may step just outside 0..1."""
+    """Limit a score to 0..1, since a quantized one may be slightly outside, and round it."""
     return round(min(1.0, max(0.0, score)), 6)

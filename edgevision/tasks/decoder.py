@@ -1,4 +1,4 @@
-"""The door from output tensors to an answer: one decoder a task, chosen by the model's card, never by an option."""
+"""The decoder interface, from output tensors to a prediction; the model card's task chooses the decoder."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ DECODERS: dict[Task, str] = {
     "segmentation": "segmentation:SegmentationDecoder",
     "embedding": "embedding:EmbeddingDecoder",
 }
-"""Task -> module of this folder and class in it."""
+"""Module in this package and class, by task."""
 
 
 class Decoder(Protocol):
-    """Turns the outputs of one run into an answer."""
+    """Turns the outputs of one inference into a prediction."""
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
-        """The answer, without times. Raises BadModel for outputs that no such model can give.
+        """Return the prediction, without stage times. Raises BadModel for outputs that do not fit the task.
 
-        ``size``: width and height of the frame (pixels). ``top``: labels at most. ``threshold``: 0..1; None: the
-        model's own.
+        ``size``: width and height of the frame (pixels). ``top``: maximum number of labels. ``threshold``: lowest score,
+        0..1; None for the model's own.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFacts:
-    """What a model file says of its outputs beyond its card."""
+    """What a model file says about its outputs beyond its card."""
 
     metadata: Metadata | None = None
     """The standard metadata."""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Entries of the archive, which the metadata names."""
+    """Entries of the archive, which the metadata refers to."""
     operator_outputs: tuple[int | None, ...] = ()
-    """Which outputs hold boxes, classes, scores and count, by the operator that makes them; empty: not known."""
+    """Outputs with boxes, classes, scores and count, as the operator that makes them tells; empty if unknown."""
 
 
 def open_decoder(card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts | None = None) -> Decoder:
-    """The decoder for a card's task. Raises BadModel where the outputs are not those of such a model."""
+    """Return the decoder for a card's task. Raises BadModel if the outputs do not fit the task."""
     module, _, name = DECODERS[card.task].partition(":")
     decoder: Decoder = getattr(import_module(f".{module}", __package__), name)(card, outputs, facts or OutputFacts())
     return decoder
 
 
 def read_facts(file: ModelFile, task: Task) -> OutputFacts:
-    """What a decoder for this task may ask about a file. Raises BadModel."""
+    """Read from a file what a decoder for this task needs. Raises BadModel."""
     if task == "detection":
         from ..detection_operator import result_outputs
 
         return OutputFacts(file.metadata, file.files, result_outputs(file.flatbuffer))
-    # All that the metadata says of other outputs and the card does not is in associated files that we did not write.
+    # For other tasks, all that the metadata says beyond the card is in associated files that we did not write.
     others = any(name not in (ENTRY, LABELS) and not name.endswith((".png", ".tflite", ".bin")) for name in file.files)
     return OutputFacts(file.metadata, file.files) if others else OutputFacts()

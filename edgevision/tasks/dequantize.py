@@ -1,4 +1,4 @@
-"""From the values that a quantized tensor stores to the real ones they stand for."""
+"""Dequantize stored values to real values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
-    """Real values in the shape of ``output``: scale * (stored - zero_point); others only change their type."""
+    """Return real values in the shape of ``output``: scale * (stored - zero_point); unquantized values only as float."""
     if not spec.quantized:
         return output.astype(np.float32)
     return (output.astype(np.float32) - spec.zero_point) * np.float32(spec.scale)

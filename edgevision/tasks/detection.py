@@ -1,4 +1,4 @@
-"""From a detector's output tensors to objects: boxes in pixels of the frame, clipped to it, best first."""
+"""Turn a detector's outputs into objects: boxes in pixels of the frame, clipped to it, best first."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     Values = npt.NDArray[np.float32]
 
 DEFAULT_THRESHOLD = 0.5
-"""Used where neither the user nor the model says: a detector fills its list of boxes down to scores that say nothing."""
+"""Threshold if neither the user nor the model sets one; detectors fill their list with boxes of meaningless scores."""
 
 
 class DetectionDecoder:
-    """Outputs of one detector as objects. The number of labels does not limit them: ``top`` is for classifiers."""
+    """Decodes the outputs of one detector into objects; ``top`` does not limit them, it is for classifiers."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
         self._card, self._specs = card, tuple(outputs)
@@ -38,13 +38,13 @@ class DetectionDecoder:
         self._calibration = calibration.find(facts.metadata, facts.files)
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
-        """Objects of at least ``threshold``, best first; equal scores in the model's own order."""
+        """Return the objects with scores of at least ``threshold``, best first, ties in the model's order."""
         limit = self._threshold if threshold is None else threshold
         boxes, classes, scores = self._read(outputs)
         geometry = plan(*size, self._card.rule)
         found: list[Detection] = []
         for n in np.argsort(-scores, kind="stable"):
-            if not scores[n] >= limit:  # also where it is no number
+            if not scores[n] >= limit:  # also skips NaN
                 continue
             box = _on_frame(boxes[n], geometry, size)
             if box is not None and np.isfinite(classes[n]) and classes[n] >= 0:
@@ -54,14 +54,14 @@ class DetectionDecoder:
         return Prediction("detection", objects=tuple(found))
 
     def _read(self, outputs: Sequence[Tensor]) -> tuple[Values, Values, Values]:
-        """Boxes (n, 4) in pixels of the model's input, classes (n,), scores (n,)."""
+        """Return boxes (n, 4) in pixels of the model's input, classes (n,), scores (n,)."""
         where, rule = self._where, self._card.rule
         boxes, classes, scores = (
             dequantize(outputs[n], self._specs[n]) for n in (where.boxes, where.classes, where.scores)
         )
         if boxes.size != 4 * scores.size or classes.size != scores.size:
             shapes = ", ".join(str(list(part.shape)) for part in (boxes, classes, scores))
-            raise BadModel(f"boxes, classes and scores of the shapes {shapes} do not belong together")
+            raise BadModel(f"boxes, classes and scores have shapes that do not fit together: {shapes}")
         count = scores.size if where.count is None else self._count(outputs[where.count], where.count, scores.size)
         boxes, classes, scores = boxes.reshape(-1, 4)[:count], classes.reshape(-1)[:count], scores.reshape(-1)[:count]
         if self._calibration is not None:
@@ -74,7 +74,7 @@ class DetectionDecoder:
 
 
 def _on_frame(box: Values, geometry: Geometry, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """A box of the model's input in pixels of the frame, clipped; None where nothing of it is in the frame."""
+    """Convert a box from the model's input to pixels of the frame, clipped; None if it is outside the frame."""
     if not np.isfinite(box).all():
         return None
     left, top = geometry.to_frame(float(box[0]), float(box[1]))

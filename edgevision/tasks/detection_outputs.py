@@ -1,6 +1,6 @@
-"""Which output of a detector holds what, and how its boxes are written: two orders of the outputs are common.
+"""Find which output of a detector holds what, and its box layout; two orders of the outputs are common.
 
-The operator that makes the results knows for certain. Without it the standard metadata is asked, then names and shapes.
+The operator that makes the results tells for certain. Without it, the standard metadata is used, then names and shapes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .decoder import OutputFacts
 
 OPERATOR_BOX = Box(index=(1, 0, 3, 2))
-"""How TFLite_Detection_PostProcess writes a box: top, left, bottom, right, as proportions of the input."""
+"""Box layout of TFLite_Detection_PostProcess: top, left, bottom, right, as proportions of the input."""
 ROLES = ("boxes", "classes", "scores", "count")
 NAMES = {
     "boxes": ("location", "box"),
@@ -29,29 +29,29 @@ NAMES = {
     "scores": ("score", "probabilit", "confidence"),
     "count": ("number", "num_", "count"),
 }
-"""Parts of the names that exporters give."""
+"""Parts of the output names that exporters use, by role."""
 NUMBERED = {
     "TFLite_Detection_PostProcess": ("boxes", "classes", "scores", "count"),
     "StatefulPartitionedCall": ("count", "scores", "classes", "boxes"),
 }
-"""Exporters that only number the results, as in NAME:2; the first may lack its number."""
+"""Roles by number for exporters that only number the outputs, as in NAME:2; the first may have no number."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionOutputs:
-    """Numbers of the outputs."""
+    """Which output holds what, by number."""
 
     boxes: int
     classes: int
     scores: int
     count: int | None
-    """None: every box counts."""
+    """Output with the number of valid boxes; None if all are valid."""
     box: Box = OPERATOR_BOX
-    """How a box is written."""
+    """Layout of a box."""
 
 
 def find_outputs(outputs: Sequence[TensorSpec], facts: OutputFacts) -> DetectionOutputs:
-    """Which output holds what. Raises BadModel where nothing tells."""
+    """Find which output holds what. Raises BadModel if they cannot be identified."""
     known = facts.operator_outputs
     if len(known) == len(ROLES) and all(n is not None and n < len(outputs) for n in known[:3]):
         boxes, classes, scores, count = known
@@ -65,13 +65,13 @@ def find_outputs(outputs: Sequence[TensorSpec], facts: OutputFacts) -> Detection
             return DetectionOutputs(*found, _checked(box or OPERATOR_BOX))
     shown = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in outputs)
     raise BadModel(
-        f"its outputs do not show which holds boxes, classes and scores ({shown}); "
-        "detectors that end in TFLite_Detection_PostProcess can be run"
+        f"cannot tell which outputs hold boxes, classes and scores ({shown}); "
+        "use a detector that ends in TFLite_Detection_PostProcess"
     )
 
 
 def roles_by_metadata(described: Sequence[TensorMetadata]) -> dict[str, int]:
-    """Which of the described tensors holds what, as far as contents, labels and names tell."""
+    """Return which tensor holds what, as far as its content type, labels and name tell."""
     roles = _by_name([tensor.name for tensor in described])
     for number, tensor in enumerate(described):
         if tensor.content == "box":
@@ -82,7 +82,7 @@ def roles_by_metadata(described: Sequence[TensorMetadata]) -> dict[str, int]:
 
 
 def corners(values: npt.NDArray[np.float32], box: Box, width: int, height: int) -> npt.NDArray[np.float32]:
-    """Boxes as (n, 4): left, top, right, bottom in pixels of the model's input, of this width and height."""
+    """Convert boxes to (n, 4): left, top, right, bottom in pixels of the model's input of this width and height."""
     ordered = values[:, list(box.index)] if box.index else values
     if box.type == "upper_left":
         ordered = np.hstack([ordered[:, :2], ordered[:, :2] + ordered[:, 2:]])
@@ -93,7 +93,7 @@ def corners(values: npt.NDArray[np.float32], box: Box, width: int, height: int) 
 
 def _checked(box: Box) -> Box:
     if box.index and sorted(box.index) != [0, 1, 2, 3]:
-        raise BadModel(f"its metadata numbers the four values of a box {list(box.index)}; they are 0, 1, 2 and 3")
+        raise BadModel(f"expected an order of 0, 1, 2 and 3 for the box values in its metadata, got {list(box.index)}")
     return box
 
 
@@ -115,7 +115,7 @@ def _by_number(outputs: Sequence[TensorSpec]) -> dict[str, int]:
 
 
 def _by_name(names: Sequence[str]) -> dict[str, int]:
-    """Only where each name speaks of one thing, and each thing has one name."""
+    """Return the roles by name, if every name fits exactly one role and no role twice; else nothing."""
     found: dict[str, int] = {}
     for number, name in enumerate(names):
         roles = [role for role in ROLES if any(part in name.lower() for part in NAMES[role])]

@@ -1,4 +1,4 @@
-"""From a segmenter's output tensor to a class mask over the frame and the share of each class."""
+"""Turn a segmenter's output into a class mask over the frame and the share of each class."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
     from ..data import Pixels, Tensor
 
 UNSEEN = 255
-"""In a mask: a pixel of the frame that the model was not shown, because its rule crops."""
+"""Mask value of a pixel that the model did not see, because its preprocessing crops."""
 MAX_CLASSES = 255
-"""The mask has a byte a pixel."""
+"""Maximum number of classes, since the mask has one byte per pixel."""
 FOREGROUND = 0.5
-"""A single plane of scores is foreground from here on, where neither the user nor the model says."""
+"""Threshold for a single plane of scores if neither the user nor the model sets one."""
 
 
 class SegmentationDecoder:
-    """The output of one segmenter as mask and regions.
+    """Decodes the output of one segmenter into a mask and regions.
 
-    (1, height, width[, 1]) whole numbers are classes: the graph ends in an argmax. (1, height, width, classes) are
-    scores: the best one wins, the lowest index among equals. A single plane of scores is two classes: not, and yes.
+    (1, height, width[, 1]) integers are classes, from a graph that ends in an argmax. (1, height, width, classes) are
+    scores; the best one wins, ties go to the lowest index. A single plane of scores means two classes: no and yes.
     """
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
         self._card, self._spec = card, outputs[0]
         self._kind = mask_kind(self._spec)
         if self._kind == "plane" and card.labels and len(card.labels) != 2:
-            raise BadModel(f"there are {len(card.labels)} labels, but one plane of scores is 2 classes: not, and yes")
+            raise BadModel(f"expected 2 labels (no, yes) for a single plane of scores, got {len(card.labels)}")
         self._threshold = FOREGROUND if card.threshold is None else card.threshold
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
-        """The mask and the regions in it, largest first. ``threshold`` is for a single plane of scores."""
+        """Return the mask and its regions, largest first. ``threshold`` applies to a single plane of scores."""
         classes = self._classes(outputs[0], self._threshold if threshold is None else threshold)
         mask = over_frame(classes, self._card.rule, size)
         return Prediction("segmentation", regions=self._regions(mask), mask=mask)
 
     def _classes(self, output: Tensor, threshold: float) -> Pixels:
-        """The class of each pixel of the output, (height, width)."""
+        """Return the class of each pixel of the output, (height, width)."""
         if self._kind == "scores":
-            # Stored values are in the order of the real ones.
+            # Stored values have the same order as the real ones.
             return np.asarray(output[0].argmax(axis=-1), np.uint8)
         plane = output.reshape(output.shape[1:3])
         if self._kind == "plane":
@@ -60,7 +60,7 @@ class SegmentationDecoder:
             return np.asarray(values >= threshold, np.uint8)
         low, high = int(plane.min()), int(plane.max())
         if low < 0 or high >= MAX_CLASSES:
-            raise BadModel(f"a segmenter's classes are 0 to {MAX_CLASSES - 1}, but it gave {low} to {high}")
+            raise BadModel(f"expected a segmenter's classes to be 0 to {MAX_CLASSES - 1}, got {low} to {high}")
         return plane.astype(np.uint8)
 
     def _regions(self, mask: Pixels) -> tuple[Region, ...]:
@@ -71,10 +71,10 @@ class SegmentationDecoder:
 
 
 def over_frame(classes: Pixels, rule: Rule, size: tuple[int, int]) -> Pixels:
-    """A mask over the model's input as one over the whole frame.
+    """Convert a mask over the model's input to one over the whole frame.
 
-    Its resolution stays the model's: the border of a letterbox is cut off; where the model saw only a part of the
-    frame, the rest is UNSEEN (and the mask no finer than the frame). ``size``: width and height of the frame (pixels).
+    It keeps the model's resolution. The border of a letterbox is removed; if the model saw only a part of the frame, the
+    rest is UNSEEN, and the mask is no finer than the frame. ``size``: width and height of the frame (pixels).
     """
     geometry = plan(*size, rule)
     x, y, w, h = geometry.target
@@ -91,7 +91,7 @@ def over_frame(classes: Pixels, rule: Rule, size: tuple[int, int]) -> Pixels:
 
 
 def stretch(mask: Pixels, width: int, height: int) -> Pixels:
-    """A mask in another size, by the nearest pixel: classes cannot be mixed."""
+    """Resize a mask by the nearest pixel, since classes cannot be interpolated."""
     rows = (2 * np.arange(height) + 1) * mask.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * mask.shape[1] // (2 * width)
     resized: Pixels = mask[rows[:, np.newaxis], columns]
@@ -99,19 +99,21 @@ def stretch(mask: Pixels, width: int, height: int) -> Pixels:
 
 
 def _span(start: int, length: int, whole: int, pixels: int) -> slice:
-    """The part of ``pixels`` that stands for ``start`` .. ``start + length`` of ``whole``; never empty."""
+    """Scale the range ``start`` .. ``start + length`` of ``whole`` to ``pixels``; never empty."""
     first = min(round(start * pixels / whole), pixels - 1)
     return slice(first, max(first + 1, round((start + length) * pixels / whole)))
 
 
 def mask_kind(spec: TensorSpec) -> str:
-    """classes, scores or plane. Raises BadModel for an output that is no mask."""
+    """Return the kind of mask: classes, scores or plane. Raises BadModel if the output is not a mask."""
     shape = spec.shape[1:]
     channels = shape[2] if len(shape) == 3 else 1
     if len(shape) not in (2, 3) or channels < 1 or spec.shape[0] not in (1, -1):
-        raise BadModel(f"the output {spec.name} of shape {list(spec.shape)} is no mask [1, height, width(, classes)]")
+        raise BadModel(
+            f"expected the output {spec.name} to be a mask [1, height, width(, classes)], got {list(spec.shape)}"
+        )
     if channels > MAX_CLASSES:
-        raise BadModel(f"the output {spec.name} has {channels} classes; a mask holds at most {MAX_CLASSES}")
+        raise BadModel(f"the output {spec.name} has {channels} classes; a mask supports at most {MAX_CLASSES}")
     if channels > 1:
         return "scores"
     return "plane" if spec.quantized or spec.dtype.startswith("float") else "classes"

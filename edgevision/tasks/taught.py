@@ -1,4 +1,4 @@
-"""A model's own answers and those of classes that were taught on the device, in one ranking."""
+"""Rank a model's own classes and the classes taught on the device together."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class TaughtDecoder:
-    """Answers as the model's own decoder does, with taught classes among the labels.
+    """Adds taught classes to the labels of the model's own decoder.
 
-    Their indices begin where the model's own end, and stay what they are when another taught class is forgotten.
+    Their indices follow those of the model's own classes, and do not change when another taught class is forgotten.
     """
 
     def __init__(self, own: Decoder, card: ModelCard, outputs: Sequence[TensorSpec], imprints: Imprints) -> None:
-        """Raises BadInput for a task without labels, BadModel where the model gives no embedding."""
+        """Raise BadInput for a task without labels, BadModel if the model has no embedding."""
         if not isinstance(own, ClassificationDecoder) and card.task != "embedding":
-            raise BadInput(f"classes can be taught to a classifier or an embedding model, not to one for {card.task}")
+            raise BadInput(f"only a classifier or an embedding model can learn new classes, got a {card.task} model")
         self._own, self._card, self._imprints = own, card, imprints
         self._reader = EmbeddingOutputReader(card, outputs)
         self._threshold = card.threshold or 0.0
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
-        """At most ``top`` labels of at least ``threshold``, best first; equal ones by lowest index."""
+        """Return at most ``top`` labels with scores of at least ``threshold``, best first, ties by lowest index."""
         limit = self._threshold if threshold is None else threshold
         own = self._own.scores(outputs) if isinstance(self._own, ClassificationDecoder) else np.zeros(0, np.float32)
         evidence = self._imprints.evidence(self._reader.read(outputs))
