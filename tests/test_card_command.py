@@ -1,4 +1,4 @@
-"""``edgevision card``: a foreign .tflite gets its task, labels and preprocessing; wrong wishes are one clear line."""
+"""``edgevision card`` adds task, labels and preprocessing to any .tflite; wrong options are a one-line error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEST = SelfTest((SelfTestCase("selftest/0.png", "00", 1, (1.0,), (1,)),), 0.1)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with the tiny model and its labels."""
+    """Return a working folder with the tiny model and its labels."""
     monkeypatch.chdir(tmp_path)
     Path("tiny.tflite").write_bytes(TINY.read_bytes())
     Path("labels.txt").write_text("red\ngreen\nblue\n", encoding="utf-8")
@@ -33,9 +33,7 @@ def command(capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, st
     return int(ended.value.code or 0), said.out, said.err
 
 
-def test_a_bare_model_gets_what_is_said_and_what_its_quantization_says(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bare_model_gets_card_from_options_and_quantization(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = "card tiny.tflite --labels labels.txt --resize crop --crop-fraction 0.875 --threshold 0.4 -o out.tflite"
     code, out, err = command(capsys, line)
     assert (code, err) == (0, "")
@@ -49,7 +47,7 @@ def test_a_bare_model_gets_what_is_said_and_what_its_quantization_says(
     assert str(folder) not in card.dumps()
 
 
-def test_the_copy_predicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_written_copy_predicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import numpy as np
 
     from edgevision import open_model
@@ -62,7 +60,7 @@ def test_the_copy_predicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
             assert top.name == name
 
 
-def test_show_prints_the_card_and_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_card_and_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = set(folder.iterdir())
     code, out, _ = command(capsys, "card tiny.tflite --resize letterbox --mean 1,2,3 --std 4 --order BGR --show")
     assert code == 0
@@ -71,7 +69,7 @@ def test_show_prints_the_card_and_writes_nothing(folder: Path, capsys: pytest.Ca
     assert set(folder.iterdir()) == before
 
 
-def test_a_second_card_changes_only_what_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_card_changes_only_given_options(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = OURS.with_(selftest=TEST, training={"pictures": 5}, source_sha256="ab")
     modelfile.write(Path("ours.tflite"), TINY.read_bytes(), card, {"selftest/0.png": b"x", "edgetpu.tflite": b"y"})
     assert command(capsys, "card ours.tflite --name new --threshold 0.5 -o ours.tflite --overwrite")[0] == 0
@@ -82,7 +80,7 @@ def test_a_second_card_changes_only_what_is_said(folder: Path, capsys: pytest.Ca
     assert "selftest/0.png" in file.files
 
 
-def test_a_self_test_goes_when_the_rule_changes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_self_test_is_dropped_when_preprocessing_changes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {"selftest/0.png": b"x", "edgetpu.tflite": b"y"}
     modelfile.write(Path("ours.tflite"), TINY.read_bytes(), OURS.with_(selftest=TEST), files)
     assert command(capsys, "card ours.tflite --resize crop -o out.tflite")[0] == 0
@@ -120,7 +118,9 @@ def test_a_self_test_goes_when_the_rule_changes(folder: Path, capsys: pytest.Cap
         ("card tiny.tflite --resize stretch -o .", 1, "it is a folder"),
     ],
 )
-def test_wrong_wishes(folder: Path, capsys: pytest.CaptureFixture[str], line: str, code: int, said: str) -> None:
+def test_wrong_options_are_one_line_errors(
+    folder: Path, capsys: pytest.CaptureFixture[str], line: str, code: int, said: str
+) -> None:
     Path("short.txt").write_text("one\ntwo\n", encoding="utf-8")
     ended, out, err = command(capsys, line)
     assert (ended, out) == (code, "")
@@ -130,7 +130,7 @@ def test_wrong_wishes(folder: Path, capsys: pytest.CaptureFixture[str], line: st
     assert Path("tiny.tflite").read_bytes() == TINY.read_bytes()
 
 
-def test_a_compiled_model_is_named_as_such(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_of_compiled_model_warns(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
     code, out, err = command(capsys, f"card {source} --resize crop --crop-fraction 0.875 -o tpu.tflite")
     assert code == 0
@@ -139,7 +139,7 @@ def test_a_compiled_model_is_named_as_such(shared: Path, folder: Path, capsys: p
     assert modelfile.read(Path("tpu.tflite")).flatbuffer.endswith(modelfile.read(source).flatbuffer)
 
 
-def test_real_metadata_fills_the_card(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_is_filled_from_real_metadata(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = shared / "models"
     source = models / "mobilenet_v1_0.25_224_float_with_metadata.tflite"
     labels = models / "imagenet_labels_1001.txt"
@@ -155,7 +155,7 @@ def test_real_metadata_fills_the_card(shared: Path, folder: Path, capsys: pytest
     assert set(new.files) == {"edgevision.json", "labels.txt"}
 
 
-def test_a_segmenter_without_metadata(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_segmenter_without_metadata_gets_a_card(shared: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = shared / "models" / "deeplabv3_mnv2_dm05_pascal_quant.tflite"
     code, out, _ = command(capsys, f"card {source} --resize stretch -o s.tflite")
     assert code == 0

@@ -1,4 +1,4 @@
-"""What is said of MediaPipe, ML Kit and tflite-runtime: judged quickly, and held against the tools themselves (slow)."""
+"""Compatibility with MediaPipe, ML Kit and tflite-runtime: quick checks, and a comparison with the tools (slow)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CARD = ModelCard("colours", "classification", RULE, ("red", "green", "blue"))
 
 
 def int8_end(model: Any) -> None:
-    """Without the last step, from int8 to uint8."""
+    """Remove the last operator, which converts int8 to uint8."""
     graph = model.subgraphs[0]
     last = graph.operators.pop()
     graph.outputs = list(last.inputs)
 
 
 def relabelled(labels: bytes) -> bytes:
-    """Standard metadata without a card, and another list of labels."""
+    """Return a file with standard metadata, without a card, and with other labels."""
     data = modelfile.build(TINY, CARD)
     flatbuffer = data[: archive.split(data)[0]]
     return flatbuffer + archive.pack({"labels.txt": labels}, len(flatbuffer))
@@ -53,7 +53,7 @@ MEDIAPIPE: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "int8 output": (lambda: modelfile.build(changed(int8_end), CARD), "int8 outputs are not supported"),
     "two labels": (lambda: relabelled(b"a\nb\n"), "2 labels for 3"),
 }  # fmt: skip
-"""How a file is made, and why MediaPipe refuses it."""
+"""For each file: how to make it, and why MediaPipe refuses it (None if it accepts it)."""
 
 
 def judged(data: bytes, folder: Path) -> Compatibility:
@@ -63,7 +63,7 @@ def judged(data: bytes, folder: Path) -> Compatibility:
 
 
 @pytest.mark.parametrize("name", MEDIAPIPE)
-def test_what_mediapipe_and_ml_kit_take(name: str, tmp_path: Path) -> None:
+def test_mediapipe_and_ml_kit_compatibility(name: str, tmp_path: Path) -> None:
     make, reason = MEDIAPIPE[name]
     found = judged(make(), tmp_path)
     for verdict in (found.mediapipe, found.mlkit):
@@ -72,7 +72,7 @@ def test_what_mediapipe_and_ml_kit_take(name: str, tmp_path: Path) -> None:
     assert found.tflite_runtime.ok
 
 
-def test_what_is_different_there_is_noted(tmp_path: Path) -> None:
+def test_differences_are_noted(tmp_path: Path) -> None:
     notes = judged(MEDIAPIPE["crop"][0](), tmp_path).mediapipe.notes
     assert notes == (
         "opens as ImageClassifier",
@@ -80,12 +80,12 @@ def test_what_is_different_there_is_noted(tmp_path: Path) -> None:
     )
     logits = judged(modelfile.build(TINY, CARD.with_(activation="logits", labels=())), tmp_path).mlkit.notes
     assert len(logits) == 2 and "no labels" in logits[0] and "raw outputs" in logits[1]
-    # A rule that its input's quantization does not stand for: other tools would feed other values.
+    # The preprocessing does not match the input's quantization, so other tools would feed different values.
     other = judged(modelfile.build(TINY, CARD.with_(rule=Rule(16, 16))), tmp_path).mediapipe
     assert not other.ok and "go into the input unchanged" in str(other.reason)
 
 
-def test_other_tasks(tmp_path: Path) -> None:
+def test_compatibility_of_other_tasks(tmp_path: Path) -> None:
     found = judged(modelfile.build(TINY, CARD.with_(task="embedding", labels=(), activation="none")), tmp_path)
     assert found.mediapipe.ok and found.mediapipe.notes == ("opens as ImageEmbedder",)
     assert (
@@ -97,7 +97,7 @@ def test_other_tasks(tmp_path: Path) -> None:
     assert "need metadata" in str(detector.mediapipe.reason) and detector.tflite_runtime.ok
 
 
-def test_an_operator_that_the_old_runtime_lacks_is_named(tmp_path: Path) -> None:
+def test_unsupported_operator_version_is_named(tmp_path: Path) -> None:
     found = judged(changed(new_operator), tmp_path).tflite_runtime
     name = modelfile.read(tmp_path / "m.tflite").graph().operators[0].name
     assert found.reason == f"version 2.14 does not support {name} version 99 (only up to {TFLITE_RUNTIME[name]})"
@@ -107,10 +107,10 @@ def test_an_operator_that_the_old_runtime_lacks_is_named(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MEDIAPIPE)
-def test_mediapipe_itself_agrees(name: str, tmp_path: Path) -> None:
+def test_mediapipe_agrees(name: str, tmp_path: Path) -> None:
     python = ROOT / ".cache" / "envs" / "mediapipe" / "bin" / "python"
     if not python.exists():
-        pytest.skip("no environment with MediaPipe; make one: make env-mediapipe")
+        pytest.skip("no environment with MediaPipe; create it with: make env-mediapipe")
     make, reason = MEDIAPIPE[name]
     (tmp_path / "m.tflite").write_bytes(make())
     (tmp_path / "p.png").write_bytes(pictures.encode_png(Frame(np.full((16, 16, 3), 90, np.uint8))))
@@ -125,10 +125,10 @@ def test_mediapipe_itself_agrees(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_table_of_operators_is_what_the_runtime_says() -> None:
+def test_operator_table_matches_the_runtime() -> None:
     python = ROOT / ".cache" / "envs" / "tflite-runtime" / "bin" / "python"
     if not python.exists():
-        pytest.skip("no environment with tflite-runtime; make one: make env-tflite-runtime")
+        pytest.skip("no environment with tflite-runtime; create it with: make env-tflite-runtime")
     command = [str(python), str(ROOT / "tools" / "operator_versions.py")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment)

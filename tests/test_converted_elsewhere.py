@@ -1,6 +1,6 @@
-"""What convert makes of real networks runs in other tools as it does here: MediaPipe Tasks and tflite-runtime 2.14.
+"""Converted real networks give the same results in MediaPipe Tasks and tflite-runtime 2.14 as here.
 
-Needs `make env-mediapipe env-tflite-runtime`, and the real models and photos.
+Requires `make env-mediapipe env-tflite-runtime`, and the real models and photos.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
 
 def environment(name: str) -> str:
-    """The Python of an environment of its own."""
+    """Return the Python of a separate environment."""
     python = ENVIRONMENTS / name / "bin" / "python"
     if not python.exists():
-        pytest.skip(f"no environment for {name}; make one: make env-{name}")
+        pytest.skip(f"no environment for {name}; create it with: make env-{name}")
     return str(python)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def converted(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real network as its user converts it: repaired, with labels."""
+    """Convert a real network as a user would: with repair and labels."""
     output = tmp_path_factory.mktemp("converted") / "m.tflite"
     models = shared / "models"
     options = ["--labels", models / "imagenet_labels_1001.txt", "--calibration", shared / "data" / "imagenet_sample"]
@@ -55,12 +55,12 @@ def photos(shared: Path, count: int) -> list[Path]:
 
 
 def scores(model: Interpreter, pixels: np.ndarray) -> np.ndarray:
-    """The stored scores for a picture's bytes."""
+    """Return the stored scores for an image's bytes."""
     return np.asarray(model.infer(pixels[np.newaxis])[0]).reshape(-1)
 
 
-def test_mediapipe_gives_the_same_answers(converted: Path, shared: Path, tmp_path: Path) -> None:
-    """On pictures of the model's size: MediaPipe's own resize is another one. Equal best scores may come in any order."""
+def test_mediapipe_gives_same_top_class(converted: Path, shared: Path, tmp_path: Path) -> None:
+    """The images have the model's size, since MediaPipe resizes differently. Ties may come in any order."""
     python = environment("mediapipe")
     file = modelfile.read(converted)
     assert file.card is not None
@@ -74,12 +74,12 @@ def test_mediapipe_gives_the_same_answers(converted: Path, shared: Path, tmp_pat
     theirs = [json.loads(line)[0] for line in done.stdout.splitlines() if line.startswith("[")]
     model = open_interpreter(file.flatbuffer)
     same = sum(_agree(scores(model, pixels), top, file.card.labels) for pixels, top in zip(cut, theirs, strict=True))
-    print(f"{converted.parent.name}: {same} of {COUNT} same top answer in MediaPipe")
+    print(f"{converted.parent.name}: {same} of {COUNT} images with the same top class in MediaPipe")
     assert same == COUNT
 
 
-def test_a_yes_or_no_network_opens_in_mediapipe(tmp_path: Path) -> None:
-    """What `train` makes of two classes ends in one sigmoid; MediaPipe wants one score a label."""
+def test_binary_classifier_opens_in_mediapipe(tmp_path: Path) -> None:
+    """`train` ends a two-class network in one sigmoid, but MediaPipe requires one score per label."""
     from edgevision.convert import backend
     from edgevision.convert.convert import ConvertOptions, convert
 
@@ -123,8 +123,8 @@ def _agree(stored: np.ndarray, top: dict[str, Any], labels: tuple[str, ...]) -> 
     )
 
 
-def test_tflite_runtime_runs_it_as_litert_does(converted: Path, shared: Path) -> None:
-    """With numpy 1. Kernels round differently: nearly all answers are the same (measured: 93 to 99 of 100)."""
+def test_tflite_runtime_gives_nearly_same_top_class_as_litert(converted: Path, shared: Path) -> None:
+    """Runs with numpy 1. Kernels round differently, so only nearly all top classes agree (measured: 93 to 99 of 100)."""
     python = environment("tflite-runtime")
     paths = photos(shared, 100)
     command = [python, str(HERE / "tflite_runtime_child.py"), str(converted), *map(str, paths)]
@@ -136,5 +136,5 @@ def test_tflite_runtime_runs_it_as_litert_does(converted: Path, shared: Path) ->
     with open_model(converted) as model:
         ours = [model.predict(pictures.read(path)).top for path in paths]
     same = sum(top is not None and top.index == found[0] for top, found in zip(ours, theirs["answers"], strict=True))
-    print(f"{converted.parent.name}: {same} of 100 same answer in tflite-runtime; self-test: {theirs['said']}")
+    print(f"{converted.parent.name}: {same} of 100 same top class in tflite-runtime; self-test: {theirs['said']}")
     assert same >= 80

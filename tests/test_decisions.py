@@ -1,4 +1,4 @@
-"""Decisions over time: averaged scores, hysteresis, and events with durations, from frames with any or no clock."""
+"""Temporal smoothing: averaged scores, hysteresis, and events with durations, for frames with and without time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("cat", "dog", "owl")
 
 
 def answer(*scores: float) -> Prediction:
-    """A classifier's scores of cat, dog and owl."""
+    """Return a prediction with scores of cat, dog and owl."""
     return Prediction("multilabel", tuple(Label(n, NAMES[n], score) for n, score in enumerate(scores)))
 
 
@@ -26,11 +26,11 @@ def play(decisions: Decisions, answers: list[Prediction], fps: float = 10.0) -> 
 
 
 def told(decided: list[Decision]) -> list[tuple[int, str, str, float | None]]:
-    """Frame, kind, what, duration."""
+    """Return the events as (frame, kind, description, duration)."""
     return [(c.index, c.kind, c.describe(), c.duration_s) for decision in decided for c in decision.changes]
 
 
-def test_one_label_comes_gives_way_and_goes() -> None:
+def test_exclusive_label_enters_changes_and_leaves() -> None:
     scores = [(0.2, 0.1), (0.9, 0.1), (0.8, 0.2), (0.1, 0.9), (0.1, 0.8), (0.1, 0.2)]
     decided = play(Decisions(Policy(exclusive=True)), [answer(*s) for s in scores])
     assert told(decided) == [
@@ -45,7 +45,7 @@ def test_one_label_comes_gives_way_and_goes() -> None:
     assert (change.label.name, change.label.score, change.before, change.at) == ("dog", 0.9, Label(0, "cat", 0.1), 0.3)
 
 
-def test_several_labels_come_and_go_for_themselves() -> None:
+def test_independent_labels_enter_and_leave() -> None:
     scores = [(0.9, 0.0), (0.9, 0.7), (0.0, 0.7), (0.0, 0.0)]
     decided = play(Decisions(Policy(exclusive=False)), [answer(*s) for s in scores])
     assert told(decided) == [
@@ -58,7 +58,7 @@ def test_several_labels_come_and_go_for_themselves() -> None:
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_a_score_that_wavers_around_the_threshold_makes_one_event(exclusive: bool) -> None:
+def test_score_wavering_around_threshold_makes_one_event(exclusive: bool) -> None:
     answers = [answer(0.52 if n % 2 else 0.44) for n in range(50)]
     assert told(play(Decisions(Policy(exclusive, threshold=0.5, hysteresis=0.1)), answers)) == [
         (1, "entered", "cat", None)
@@ -66,22 +66,22 @@ def test_a_score_that_wavers_around_the_threshold_makes_one_event(exclusive: boo
     assert len(told(play(Decisions(Policy(exclusive, threshold=0.5, hysteresis=0.0)), answers))) == 49
 
 
-def test_two_labels_that_take_turns_by_a_little_make_no_changes() -> None:
+def test_labels_alternating_by_a_small_margin_make_no_changes() -> None:
     answers = [answer(0.6, 0.55) if n % 2 else answer(0.55, 0.6) for n in range(20)]
     assert told(play(Decisions(Policy(exclusive=True)), answers)) == [(0, "entered", "dog", None)]
 
 
-def test_one_wrong_frame_is_averaged_away() -> None:
+def test_single_wrong_frame_is_averaged_out() -> None:
     answers = [answer(0.95, 0.0)] * 10 + [answer(0.0, 0.95)] + [answer(0.95, 0.0)] * 10
     decided = play(Decisions(Policy(exclusive=True, smooth=5)), answers)
-    # Nothing is decided before five frames were seen.
+    # No label enters before five frames were seen.
     assert told(decided) == [(4, "entered", "cat", None)]
     assert all(d.labels[0].name == "cat" for d in decided)
     assert decided[10].labels[0].score == pytest.approx(0.95 * 4 / 5)
     assert [d.present for d in decided[:4]] == [()] * 4
 
 
-def test_the_end_tells_what_was_still_there_and_forgets() -> None:
+def test_end_makes_labels_leave_and_forgets_scores() -> None:
     decisions = Decisions(Policy(exclusive=False, smooth=2))
     play(decisions, [answer(0.9, 0.8)] * 3)
     ended = decisions.end(2, 5.0)
@@ -91,37 +91,37 @@ def test_the_end_tells_what_was_still_there_and_forgets() -> None:
     assert [c.kind for c in decisions.update(answer(0.9), 4, 6.1).changes] == ["entered"]
 
 
-def test_pictures_have_no_time_and_no_durations() -> None:
+def test_image_files_have_no_time_and_no_durations() -> None:
     decisions = Decisions(Policy(exclusive=False))
     changes = [decisions.update(answer(score), n, None).changes for n, score in enumerate((0.9, 0.0))]
     assert [(c.kind, c.at, c.duration_s) for (c,) in changes] == [("entered", None, None), ("left", None, None)]
 
 
-def test_a_clock_that_runs_backwards_gives_no_negative_duration() -> None:
+def test_backward_clock_gives_no_negative_duration() -> None:
     decisions = Decisions(Policy(exclusive=False))
     decisions.update(answer(0.9), 0, 100.0)
     assert decisions.update(answer(0.0), 1, 50.0).changes[0].duration_s == 0.0
 
 
-def test_the_evidence_of_each_task() -> None:
+def test_evidence_of_each_task() -> None:
     box = (0.0, 0.0, 1.0, 1.0)
     objects = (Detection(1, "cat", 0.9, box), Detection(2, "dog", 0.4, box), Detection(1, "cat", 0.6, box))
     assert evidence(Prediction("detection", objects=objects)) == {1: Label(1, "cat", 0.9), 2: Label(2, "dog", 0.4)}
     regions = (Region(0, "background", 0.8, 80), Region(3, "bird", 0.2, 20))
     assert evidence(Prediction("segmentation", regions=regions))[3] == Label(3, "bird", 0.2)
-    # The same name may be two classes.
+    # Two classes may have the same name.
     cranes = Prediction("classification", (Label(134, "crane", 0.6), Label(517, "crane", 0.3)))
     assert list(evidence(cranes)) == [134, 517]
 
 
-def test_the_policy_of_each_task() -> None:
+def test_policy_of_each_task() -> None:
     assert policy_for("classification", smooth=3) == Policy(exclusive=True, smooth=3, threshold=0.5)
     assert policy_for("detection", threshold=0.3) == Policy(exclusive=False, threshold=0.3)
     small = policy_for("segmentation")
     assert (small.exclusive, small.threshold, small.release) == (False, 0.01, 0.005)
 
 
-def test_a_threshold_of_zero_does_not_keep_labels_for_ever() -> None:
+def test_zero_threshold_does_not_keep_labels_forever() -> None:
     decided = play(
         Decisions(policy_for("multilabel", threshold=0.0)), [answer(0.1), answer(0.0), Prediction("multilabel")]
     )
@@ -137,12 +137,12 @@ def test_a_threshold_of_zero_does_not_keep_labels_for_ever() -> None:
         ({"threshold": float("nan")}, "threshold must be"),
     ],
 )
-def test_wrong_policies_are_one_line(wish: dict[str, float], said: str) -> None:
+def test_invalid_policy_is_refused(wish: dict[str, float], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         Policy(exclusive=True, **wish)  # type: ignore[arg-type]
 
 
-def test_the_time_of_a_frame() -> None:
+def test_time_of_frame() -> None:
     pixels = np.zeros((2, 2, 3), np.uint8)
     assert time_of(Frame(pixels, captured_at=5.0, position_s=1.0)) == 5.0
     assert time_of(Frame(pixels, position_s=1.0)) == 1.0
@@ -160,7 +160,7 @@ POLICIES = st.builds(
 
 
 @given(POLICIES, SCORES)
-def test_events_always_tell_the_story_of_what_is_present(policy: Policy, scores: list[tuple[float, ...]]) -> None:
+def test_events_are_consistent_with_present_labels(policy: Policy, scores: list[tuple[float, ...]]) -> None:
     decisions, there = Decisions(policy), set()
     decided = play(decisions, [answer(*s) for s in scores])
     for n, decision in enumerate(decided):
@@ -181,7 +181,7 @@ def test_events_always_tell_the_story_of_what_is_present(policy: Policy, scores:
 
 
 def _follow(there: set[int], change: Change) -> None:
-    """An event is only told of what can happen."""
+    """Apply an event to the set of present labels, and check that it is possible."""
     if change.kind == "left":
         assert change.duration_s is not None
         there.remove(change.label.index)
@@ -194,10 +194,10 @@ def _follow(there: set[int], change: Change) -> None:
 
 
 @given(SCORES, st.floats(0.01, 1))
-def test_without_smoothing_and_hysteresis_presence_is_the_threshold(
+def test_presence_without_smoothing_and_hysteresis_follows_threshold(
     scores: list[tuple[float, ...]], threshold: float
 ) -> None:
-    # Scores are told with six digits; one that only rounding lifts over the threshold would be another question.
+    # Mean scores are rounded to six digits; a score that only rounding lifts over the threshold is not tested here.
     scores = [tuple(round(s, 3) for s in row) for row in scores]
     policy = Policy(exclusive=False, threshold=round(threshold, 3), hysteresis=0.0)
     for row, decision in zip(scores, play(Decisions(policy), [answer(*s) for s in scores]), strict=True):
@@ -205,7 +205,7 @@ def test_without_smoothing_and_hysteresis_presence_is_the_threshold(
 
 
 @given(POLICIES, st.tuples(*[st.floats(0, 1)] * 3), st.integers(1, 20))
-def test_a_still_scene_makes_no_second_event(policy: Policy, scores: tuple[float, ...], frames: int) -> None:
+def test_still_scene_makes_no_second_event(policy: Policy, scores: tuple[float, ...], frames: int) -> None:
     decided = play(Decisions(policy), [answer(*scores)] * frames)
     assert sum(1 for d in decided if d.changes) <= 1
     assert all(c.kind == "entered" for d in decided for c in d.changes)

@@ -1,4 +1,4 @@
-"""From a detector's outputs to objects in the frame: both orders of the outputs, every resize, calibration, labels."""
+"""The detection decoder: both orders of the outputs, every resize, score calibration, labels."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from edgevision.tensors import TensorSpec
 RED = (255, 0, 0)
 LABELS = ("red", "green", "blue")
 ORDERS = ("detector", "detector_other_order")
-"""Files of tests/data: outputs as boxes, classes, scores, count; and as scores, boxes, count, classes."""
+"""Files in tests/data: outputs as boxes, classes, scores, count; and as scores, boxes, count, classes."""
 SSD = "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite"
 FOUR = ("boxes", (1, 10, 4)), ("classes", (1, 10)), ("scores", (1, 10)), ("count", (1,))
 
 
 def carded(source: Path, folder: Path, resize: Resize = "stretch", labels: str = "red\ngreen\nblue\n") -> Path:
-    """A copy with a card."""
+    """Write a copy with a model card; return its path."""
     names, path = folder / "names.txt", folder / f"{source.stem}_{resize}.tflite"
     names.write_text(labels, encoding="utf-8")
     give_card.write(give_card.new_card(source, give_card.Wish(labels=names, resize=resize)), path)
@@ -45,7 +45,7 @@ def carded(source: Path, folder: Path, resize: Resize = "stretch", labels: str =
 
 
 def picture(width: int, height: int, *blocks: tuple[tuple[int, int, int, int], tuple[int, int, int]]) -> np.ndarray:
-    """A black picture with coloured blocks at x0, y0, x1, y1."""
+    """Return a black image with colored blocks at x0, y0, x1, y1."""
     pixels = np.zeros((height, width, 3), np.uint8)
     for (x0, y0, x1, y1), colour in blocks:
         pixels[y0:y1, x0:x1] = colour
@@ -61,7 +61,7 @@ def decode(
     size: tuple[int, int],
     threshold: float | None = 0.0,
 ) -> tuple[Detection, ...]:
-    """Through the decoder alone, outputs in the usual order."""
+    """Decode outputs in the usual order, without a model."""
     outputs = [np.array(v, np.float32)[np.newaxis] for v in (boxes, classes, scores)] + [np.array([count], np.float32)]
     specs = [TensorSpec(name, shape, "float32") for name, shape in FOUR]
     card = ModelCard("test", "detection", rule, LABELS, "none")
@@ -72,7 +72,7 @@ def decode(
     )
 
 
-# The whole way, on small graphs whose answers are known: a coloured pixel of the input is an object.
+# Complete predictions with small graphs whose results are known: a colored pixel of the input is an object.
 
 
 @pytest.mark.parametrize("name", ORDERS)
@@ -80,10 +80,10 @@ def decode(
     ("resize", "block"),
     [("stretch", (32, 16, 48, 24)), ("crop", (40, 8, 48, 16)), ("letterbox", (32, 16, 48, 32))],
 )
-def test_boxes_come_back_in_pixels_of_the_frame(
+def test_boxes_are_in_pixels_of_the_frame(
     data: Path, tmp_path: Path, name: str, resize: Resize, block: tuple[int, int, int, int]
 ) -> None:
-    # One pixel of the 8x8 input stands for 16x8, 8x8 (of the middle) or 16x16 pixels of this frame.
+    # One pixel of the 8x8 input corresponds to 16x8, 8x8 (of the middle) or 16x16 pixels of this frame.
     with open_model(carded(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
         found = model.predict(picture(128, 64, (block, RED)))
     assert found.task == "detection"
@@ -93,19 +93,19 @@ def test_boxes_come_back_in_pixels_of_the_frame(
 
 
 @pytest.mark.parametrize("name", ORDERS)
-def test_best_first_above_the_threshold_and_not_limited_by_top(data: Path, tmp_path: Path, name: str) -> None:
+def test_objects_above_threshold_are_sorted_and_not_limited_by_top(data: Path, tmp_path: Path, name: str) -> None:
     blocks = [((16 * n, 8 * n, 16 * n + 16, 8 * n + 8), (0, 40 * n, 0)) for n in range(1, 7)]
     with open_model(carded(data / f"{name}.tflite", tmp_path), threads=1) as model:
         frame = picture(128, 64, *blocks)
         every = model.predict(frame, top=1, threshold=0.1).objects
         assert [round(o.score * 255) for o in every] == [240, 200, 160, 120, 80, 40]
         assert {o.name for o in every} == {"green"}
-        # Neither the user nor the card names a threshold: a detector's own is 0.5.
+        # Neither the user nor the card sets a threshold, so the detector's default of 0.5 applies.
         assert [round(o.score * 255) for o in model.predict(frame).objects] == [240, 200, 160]
         assert model.predict(frame, threshold=1.0).objects == ()
 
 
-def test_a_bgr_frame_gives_the_same_objects(data: Path, tmp_path: Path) -> None:
+def test_bgr_frame_gives_same_objects(data: Path, tmp_path: Path) -> None:
     pixels = picture(128, 64, ((32, 16, 48, 24), (0, 0, 255)))
     with open_model(carded(data / "detector.tflite", tmp_path), threads=1) as model:
         swapped = Frame(np.ascontiguousarray(pixels[..., ::-1]), "BGR")
@@ -113,7 +113,7 @@ def test_a_bgr_frame_gives_the_same_objects(data: Path, tmp_path: Path) -> None:
         assert model.predict(pixels).objects[0].name == "blue"
 
 
-def test_only_classifiers_give_every_class_a_score(data: Path, tmp_path: Path) -> None:
+def test_scores_of_a_detector_are_refused(data: Path, tmp_path: Path) -> None:
     with (
         open_model(carded(data / "detector.tflite", tmp_path), threads=1) as model,
         pytest.raises(BadInput, match="is a detection model; only classifiers"),
@@ -125,7 +125,7 @@ def test_only_classifiers_give_every_class_a_score(data: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("name", "where"), [(ORDERS[0], (0, 1, 2, 3)), (ORDERS[1], (1, 3, 0, 2))])
-def test_the_operator_tells_the_order_and_the_number_of_classes(data: Path, name: str, where: tuple[int, ...]) -> None:
+def test_operator_gives_order_and_number_of_classes(data: Path, name: str, where: tuple[int, ...]) -> None:
     flatbuffer = (data / f"{name}.tflite").read_bytes()
     assert result_outputs(flatbuffer) == where
     assert class_count(flatbuffer) == 3
@@ -143,15 +143,13 @@ def test_the_operator_tells_the_order_and_the_number_of_classes(data: Path, name
         (("boxes", "scores", "labels"), (0, 2, 1, None)),
     ],
 )
-def test_without_the_operator_the_names_of_the_tensors_tell(
-    names: tuple[str, ...], where: tuple[int, int, int, int | None]
-) -> None:
+def test_order_is_found_by_tensor_names(names: tuple[str, ...], where: tuple[int, int, int, int | None]) -> None:
     shapes = {where[0]: (1, 10, 4), where[3]: (1,)}
     specs = [TensorSpec(name, shapes.get(n, (1, 10)), "float32") for n, name in enumerate(names)]
     assert find_outputs(specs, OutputFacts()) == DetectionOutputs(*where)
 
 
-def test_metadata_tells_the_order_and_how_a_box_is_written() -> None:
+def test_order_and_box_layout_are_found_by_metadata() -> None:
     box = Box(index=(0, 1, 2, 3), type="center", pixels=True)
     described = (
         TensorMetadata("confidence"),
@@ -159,7 +157,7 @@ def test_metadata_tells_the_order_and_how_a_box_is_written() -> None:
         TensorMetadata("places", content="box", box=box),
         TensorMetadata("count"),
     )
-    # A name that speaks of no role leaves the rest to what the metadata says besides; here two roles have none.
+    # With a name that fits no role, only the other metadata counts, which gives just two roles here.
     assert _found(described) is None
     described = (
         TensorMetadata("score"),
@@ -170,7 +168,7 @@ def test_metadata_tells_the_order_and_how_a_box_is_written() -> None:
 
 
 @pytest.mark.parametrize("index", [(0, 1, 2, 4), (0, 0, 1, 2), (0, 1)])
-def test_a_box_of_other_values_is_refused(index: tuple[int, ...]) -> None:
+def test_invalid_box_layout_is_refused(index: tuple[int, ...]) -> None:
     places = TensorMetadata("location", content="box", box=Box(index=index))
     specs = [TensorSpec(f"out{n}", (1, 10), "float32") for n in range(3)]
     described = Metadata(outputs=(places, TensorMetadata("category"), TensorMetadata("score")))
@@ -187,12 +185,12 @@ def _found(described: tuple[TensorMetadata, ...]) -> DetectionOutputs | None:
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c", "d"), ("boxes", "boxes2", "scores", "classes"), ("scores",)])
-def test_outputs_that_do_not_show_what_they_hold_are_refused(names: tuple[str, ...]) -> None:
+def test_unidentified_outputs_are_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(BadModel, match="cannot tell which outputs hold boxes, classes and scores"):
         find_outputs([TensorSpec(name, (1, 10), "float32") for name in names], OutputFacts())
 
 
-def test_a_classifier_is_no_detector(data: Path) -> None:
+def test_classifier_is_refused_as_detector(data: Path) -> None:
     wish = give_card.Wish(task="detection", resize="stretch")
     with pytest.raises(BadModel, match=r"tiny\.tflite: cannot tell which outputs"):
         give_card.new_card(data / "tiny.tflite", wish)
@@ -208,12 +206,12 @@ def test_a_classifier_is_no_detector(data: Path) -> None:
         (Box(index=(1, 0, 3, 2), type="center", pixels=True), (20.0, 20.0, 20.0, 20.0)),
     ],
 )
-def test_every_way_to_write_a_box(box: Box, values: tuple[float, ...]) -> None:
+def test_every_box_layout_is_converted(box: Box, values: tuple[float, ...]) -> None:
     found = corners(np.array([values], np.float32), box, 100, 50)
     assert found[0] == pytest.approx((10.0, 10.0, 30.0, 30.0))
 
 
-# Any values: what comes out is always in the frame, sorted, and can be written as JSON.
+# For any values, the objects are in the frame, sorted, and valid JSON.
 
 RULES = st.builds(
     Rule,
@@ -241,14 +239,14 @@ def test_any_values_give_objects_in_the_frame(
 
 
 @given(RULES, SIZES, st.tuples(*[st.floats(0, 1)] * 4))
-def test_a_box_survives_the_way_into_the_input_and_back(
+def test_box_survives_mapping_to_the_input_and_back(
     rule: Rule, size: tuple[int, int], part: tuple[float, float, float, float]
 ) -> None:
     geometry = plan(*size, rule)
     (sx, sy, sw, sh), (tx, ty, tw, th) = geometry.source, geometry.target
     (u0, u1), (v0, v1) = sorted(part[:2]), sorted(part[2:])
     box = (sx + u0 * sw, sy + v0 * sh, sx + u1 * sw, sy + v1 * sh)
-    # Written as the operator does: top, left, bottom, right as proportions of the input.
+    # In the operator's layout: top, left, bottom, right as proportions of the input.
     written = ((ty + v0 * th) / rule.height, (tx + u0 * tw) / rule.width, (ty + v1 * th) / rule.height)
     found = decode([[*written, (tx + u1 * tw) / rule.width]], [1], [0.9], 1, rule, size)
     tolerance = 0.002 + 1e-5 * max(size)
@@ -256,20 +254,20 @@ def test_a_box_survives_the_way_into_the_input_and_back(
         assert found[0].box == pytest.approx(box, abs=tolerance)
 
 
-def test_what_is_beyond_the_count_or_outside_the_frame_is_no_object() -> None:
+def test_boxes_beyond_the_count_or_outside_the_frame_are_ignored() -> None:
     rule = Rule(100, 100, resize="letterbox")
     boxes = [[0.4, 0.1, 0.6, 0.2], [0.0, 0.1, 0.2, 0.2], [0.4, 0.5, 0.6, 0.6]]
-    # The frame fills the middle half of the input: the second box lies in the border above it.
+    # The frame fills the middle half of the input; the second box is in the border above it.
     found = decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], 2, rule, (200, 100))
     assert [(o.name, o.box) for o in found] == [("red", pytest.approx((20, 30, 40, 70)))]
     assert decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], float("nan"), rule, (200, 100)) == ()
 
 
-def test_classes_beyond_the_labels_are_numbers() -> None:
+def test_class_beyond_labels_is_named_by_number() -> None:
     assert decode([[0, 0, 1, 1]], [7], [0.9], 1, Rule(8, 8), (8, 8))[0].name == "7"
 
 
-def test_outputs_that_do_not_belong_together_are_refused() -> None:
+def test_outputs_of_different_lengths_are_refused() -> None:
     with pytest.raises(BadModel, match="do not fit together"):
         decode([[0, 0, 1, 1]], [7, 8], [0.9, 0.8], 2, Rule(8, 8), (8, 8))
 
@@ -278,12 +276,12 @@ def test_outputs_that_do_not_belong_together_are_refused() -> None:
 
 
 @pytest.mark.parametrize("first", ["???", "background"])
-def test_a_first_label_that_is_no_class_is_left_out(data: Path, tmp_path: Path, first: str) -> None:
+def test_leading_placeholder_label_is_dropped(data: Path, tmp_path: Path, first: str) -> None:
     path = carded(data / "detector.tflite", tmp_path, labels=f"{first}\nred\ngreen\nblue\n")
     assert modelfile.read(path).labels == LABELS
 
 
-def test_placeholders_between_the_labels_keep_their_place(data: Path, tmp_path: Path) -> None:
+def test_placeholders_between_labels_are_kept(data: Path, tmp_path: Path) -> None:
     path = carded(data / "detector.tflite", tmp_path, labels="???\n???\nblue\n")
     assert modelfile.read(path).labels == ("???", "???", "blue")
 
@@ -294,11 +292,11 @@ def test_labels_of_another_detector_are_refused(data: Path, tmp_path: Path, labe
         carded(data / "detector.tflite", tmp_path, labels=labels)
 
 
-# Score calibration, as the standard metadata describes it.
+# Score calibration as defined by the standard metadata.
 
 
 def calibrated(source: Path, folder: Path, output: int, lines: str, transformation: str = "identity") -> Path:
-    """A copy whose standard metadata has a calibration of one output."""
+    """Write a copy with a score calibration of one output in its standard metadata; return its path."""
     unit = ProcessUnit("score_calibration", transformation=transformation, default_score=-1.0)
     count = len(modelfile.read(source).outputs)
     outputs = [TensorMetadata() for _ in range(count)]
@@ -318,10 +316,10 @@ def calibrated(source: Path, folder: Path, output: int, lines: str, transformati
         ("inverse_logistic", lambda x: np.log(x / (1 - x))),
     ],
 )
-def test_scores_are_calibrated(
+def test_detector_scores_are_calibrated(
     data: Path, tmp_path: Path, transformation: str, transformed: Callable[[float], float]
 ) -> None:
-    # Red is calibrated, green only from 0.9 on, blue not at all: the default score is negative, "never".
+    # Red is calibrated, green only from 0.9, blue not at all: a negative default score means "never".
     source = calibrated(data / "detector.tflite", tmp_path, 2, "0.8,2.0,0.5\n1,1,0,0.9\n\n", transformation)
     blocks = [((0, 0, 16, 8), (204, 0, 0)), ((32, 16, 48, 24), (0, 204, 0)), ((64, 32, 80, 40), (0, 0, 204))]
     with open_model(carded(source, tmp_path), threads=1) as model:
@@ -330,7 +328,7 @@ def test_scores_are_calibrated(
     assert found.score == pytest.approx(0.8 / (1 + np.exp(-(2.0 * transformed(0.8) + 0.5))), abs=1e-4)
 
 
-def test_a_classifier_is_calibrated_too(data: Path, tmp_path: Path) -> None:
+def test_classifier_scores_are_calibrated(data: Path, tmp_path: Path) -> None:
     source = calibrated(data / "tiny.tflite", tmp_path, 0, "0.5,0,0\n1,0,0\n")
     with open_model(carded(source, tmp_path), threads=1) as model:
         found = model.predict(picture(16, 16, ((0, 0, 16, 16), RED)))
@@ -348,12 +346,12 @@ def test_a_classifier_is_calibrated_too(data: Path, tmp_path: Path) -> None:
         ("1,2,3,4,5\n", "line 1"),
     ],
 )
-def test_a_damaged_calibration_is_one_line(data: Path, tmp_path: Path, lines: str, said: str) -> None:
+def test_damaged_calibration_is_a_one_line_error(data: Path, tmp_path: Path, lines: str, said: str) -> None:
     with pytest.raises(BadModel, match=f"calibrated.tflite: calibration.csv, {said}" if said[0] == "l" else said):
         carded(calibrated(data / "detector.tflite", tmp_path, 2, lines), tmp_path)
 
 
-def test_a_missing_calibration_is_one_line() -> None:
+def test_missing_calibration_is_refused() -> None:
     unit, file = ProcessUnit("score_calibration"), AssociatedFile("gone.csv", "score_calibration")
     described = Metadata(outputs=(TensorMetadata(units=(unit,), files=(file,)),))
     with pytest.raises(BadModel, match=r"'gone\.csv' named in its metadata is missing"):
@@ -361,7 +359,7 @@ def test_a_missing_calibration_is_one_line() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_a_calibration_or_refused(content: bytes) -> None:
+def test_random_bytes_are_a_calibration_or_refused(content: bytes) -> None:
     try:
         sigmoids = calibration.parse(content, "x.csv")
     except BadModel:
@@ -377,7 +375,7 @@ def test_any_bytes_are_a_calibration_or_refused(content: bytes) -> None:
 
 
 def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    """Intersection over union of two boxes."""
+    """Return the intersection over union of two boxes."""
     across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0.0, across) * max(0.0, down)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
@@ -385,7 +383,7 @@ def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
 
 
 def other_order(source: Path, target: Path) -> Path:
-    """The same model with outputs ordered and named as newer exporters do, its metadata left as it was."""
+    """Write the model with outputs ordered and named as by newer exporters, but with its old metadata."""
     flatbuffers = pytest.importorskip("flatbuffers")
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     file = modelfile.read(source)
@@ -401,7 +399,7 @@ def other_order(source: Path, target: Path) -> Path:
     return target
 
 
-def test_the_cat_is_found_without_more_ado(shared: Path) -> None:
+def test_run_finds_the_cat_with_a_real_detector(shared: Path) -> None:
     source, model = shared / "data" / "pictures" / "cat.bmp", shared / "models" / SSD
     command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", str(source), "--json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
@@ -413,7 +411,7 @@ def test_the_cat_is_found_without_more_ado(shared: Path) -> None:
     assert overlap(best["box"], (29, 39, 377, 347)) >= 0.8
 
 
-def test_the_real_detector_in_the_other_order(shared: Path, tmp_path: Path) -> None:
+def test_real_detector_gives_same_objects_in_other_order(shared: Path, tmp_path: Path) -> None:
     frame = pictures.read(shared / "data" / "pictures" / "cat.bmp")
     source = other_order(shared / "models" / SSD, tmp_path / "other.tflite")
     labels = (shared / "models" / "coco_labels.txt").read_text(encoding="utf-8")
@@ -423,7 +421,7 @@ def test_the_real_detector_in_the_other_order(shared: Path, tmp_path: Path) -> N
             found.append(model.predict(frame, threshold=0.2).objects)
     assert len(found[0]) > 3
     assert found[0] == found[1] == found[2]
-    # The metadata that is written with the card names the outputs as they are, not as the old one did.
+    # The metadata written with the card describes the actual outputs, unlike the old metadata.
     described = modelfile.read(tmp_path / "other_stretch.tflite").metadata
     assert described is not None
     assert [t.name for t in described.outputs] == ["score", "location", "number of detections", "category"]

@@ -1,4 +1,4 @@
-"""What is said of a model without running it, the probe that runs it once, and ``edgevision inspect``."""
+"""Reports on a model without running it, the probe that runs it once, and ``edgevision inspect``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, s
     return int(ended.value.code or 0), said.out, said.err
 
 
-def test_the_graph_of_the_tiny_model() -> None:
+def test_graph_of_tiny_model_is_read() -> None:
     graph = read_graph(BARE)
     assert [(c.name, c.count, c.int8) for c in graph.counts()] == [
         ("QUANTIZE", 2, True),
@@ -60,7 +60,7 @@ def test_the_graph_of_the_tiny_model() -> None:
     assert readiness(graph).ready
 
 
-def test_the_graph_is_what_the_public_schema_says(shared: Path) -> None:
+def test_graph_agrees_with_public_schema(shared: Path) -> None:
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     for path in sorted((shared / "models").glob("*.tflite")):
@@ -78,7 +78,7 @@ def test_the_graph_is_what_the_public_schema_says(shared: Path) -> None:
         assert [op.outputs for op in ours.operators] == [tuple(o.outputs) for o in main_graph.operators]
 
 
-def test_a_float_tensor_is_not_all_int8_and_not_ready() -> None:
+def test_float_tensor_is_not_all_int8_and_not_ready() -> None:
     def make_float(model: Any) -> None:
         model.subgraphs[0].tensors[-2].type = 0
 
@@ -90,7 +90,7 @@ def test_a_float_tensor_is_not_all_int8_and_not_ready() -> None:
     assert "1 of 11 tensors are not 8 bit (1 float32)" in found.reasons[0]
 
 
-def test_an_operator_the_edge_tpu_lacks_and_a_shape_that_is_not_fixed() -> None:
+def test_unsupported_operator_and_dynamic_shape_are_not_ready() -> None:
     def change(model: Any) -> None:
         for code in model.operatorCodes:
             if code.builtinCode == 25:  # SOFTMAX becomes LOG_SOFTMAX
@@ -110,14 +110,14 @@ def test_an_operator_the_edge_tpu_lacks_and_a_shape_that_is_not_fixed() -> None:
         (lambda m: setattr(m, "subgraphs", []), "it contains no graph"),
     ],
 )
-def test_a_graph_that_refers_to_nothing(change: Callable[[Any], None], said: str) -> None:
+def test_graph_with_invalid_references_is_refused(change: Callable[[Any], None], said: str) -> None:
     with pytest.raises(BadModel, match=said):
         read_graph(changed(change))
 
 
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_damage_is_reported_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_model_is_reported_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(BARE)
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -129,11 +129,11 @@ def test_damage_is_reported_or_refused(tmp_path: Path, data: st.DataObject) -> N
             assert "\n" not in str(error)
 
 
-def test_the_probe_lets_a_good_model_pass() -> None:
+def test_probe_accepts_good_model() -> None:
     probe.probe(TINY)
 
 
-def test_the_probe_says_what_the_runtime_says(tmp_path: Path) -> None:
+def test_probe_reports_error_of_runtime(tmp_path: Path) -> None:
     def custom(model: Any) -> None:
         model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 32
         model.operatorCodes[0].customCode = "no-such-thing"
@@ -152,7 +152,7 @@ def test_the_probe_says_what_the_runtime_says(tmp_path: Path) -> None:
         ("exec sleep 60", 0.2, "one run did not finish within 0.2 s"),
     ],
 )
-def test_a_crash_becomes_a_line(
+def test_probe_reports_crash_as_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, timeout_s: float, said: str
 ) -> None:
     interpreter = tmp_path / "python"
@@ -163,7 +163,7 @@ def test_a_crash_becomes_a_line(
         probe.probe(TINY, timeout_s)
 
 
-def test_the_report_of_a_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = command(capsys, "inspect", str(TINY), "--json")
     assert (code, err) == (0, "")
     report = json.loads(out)
@@ -178,7 +178,7 @@ def test_the_report_of_a_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"edgevision card {TINY} --task ..." in report["notes"][0]
 
 
-def test_the_report_of_a_file_with_a_card(tmp_path: Path) -> None:
+def test_report_on_file_with_card(tmp_path: Path) -> None:
     rule = Rule(16, 16, resize="crop", crop_fraction=0.875, order="BGR", mean=(127.0,), std=(127.5,))
     path = put(tmp_path, modelfile.build(BARE, CARD.with_(rule=rule)))
     report = inspection.inspect(path)
@@ -190,7 +190,7 @@ def test_the_report_of_a_file_with_a_card(tmp_path: Path) -> None:
     assert [f["name"] for f in report["files"]] == ["edgevision.json", "labels.txt"]
 
 
-def test_the_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_prints_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = put(tmp_path, modelfile.build(BARE, CARD))
     code, out, _ = command(capsys, "inspect", str(path))
     assert code == 0
@@ -199,7 +199,7 @@ def test_the_tables_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert out.splitlines()[-2:] == [f"{path}: all int8, runs here", f"next: edgevision run {path} --camera 0"]
 
 
-def test_a_changed_model_is_shown_but_not_trusted(tmp_path: Path) -> None:
+def test_changed_model_is_shown_but_not_trusted(tmp_path: Path) -> None:
     data = bytearray(modelfile.build(BARE, CARD))
     at = data.index(b"TFL3", 100) + 2000
     data[at] ^= 1
@@ -209,7 +209,9 @@ def test_a_changed_model_is_shown_but_not_trusted(tmp_path: Path) -> None:
     assert "changed after its card was written" in report["notes"][0]
 
 
-def test_names_from_a_file_are_neither_markup_nor_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_from_file_are_neither_markup_nor_escape_sequences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = ("[red]", "[/]", "\x1b[2Jblue :cat:")
     path = put(tmp_path, modelfile.build(BARE, CARD.with_(name="[/nothing]", labels=labels)))
     code, out, _ = command(capsys, "inspect", str(path))
@@ -227,7 +229,7 @@ def test_names_from_a_file_are_neither_markup_nor_commands(tmp_path: Path, capsy
         ("coco_ssd_mobilenet_v1_1.0_quant_with_metadata", True, "8 bit", "detection"),
     ],
 )
-def test_real_models(
+def test_reports_on_real_models(
     shared: Path, capsys: pytest.CaptureFixture[str], name: str, runs: bool, numbers: str, task: str
 ) -> None:
     path = shared / "models" / f"{name}.tflite"

@@ -1,4 +1,4 @@
-"""A file of ours opens in MediaPipe Tasks with its labels and gives the same answers: `make env-mediapipe` first."""
+"""Our model files open in MediaPipe Tasks with labels and give the same results; requires `make env-mediapipe`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def mediapipe() -> Path:
-    """The Python of the environment that has MediaPipe."""
+    """Return the Python of the environment with MediaPipe."""
     if not PYTHON.exists():
-        pytest.skip("no environment with MediaPipe; make one: make env-mediapipe")
+        pytest.skip("no environment with MediaPipe; create it with: make env-mediapipe")
     return PYTHON
 
 
 def carded(source: Path, folder: Path, labels: Path, **wish: Any) -> Path:
-    """A copy with a card and standard metadata."""
+    """Write a copy with a model card and standard metadata; return its path."""
     path = folder / "carded.tflite"
     give_card.write(give_card.new_card(source, give_card.Wish(labels=labels, resize="stretch", **wish)), path)
     return path
 
 
 def answers(python: Path, model: Path, files: list[Path]) -> list[list[dict[str, Any]]]:
-    """What MediaPipe says of each picture, best first."""
+    """Return MediaPipe's labels for each image, best first."""
     command = [str(python), str(HERE / "mediapipe_child.py"), str(model), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,7 @@ def answers(python: Path, model: Path, files: list[Path]) -> list[list[dict[str,
 
 
 def same_answer(ours: Prediction, theirs: list[dict[str, Any]]) -> None:
-    """Same label and score at the top; equal scores may come in any order."""
+    """Check that the top label and score are the same; ties may come in any order."""
     top = ours.top
     assert top is not None
     tied = [label for label in ours.labels if label.score == top.score]
@@ -53,7 +53,7 @@ def same_answer(ours: Prediction, theirs: list[dict[str, Any]]) -> None:
     assert theirs[0]["score"] == pytest.approx(top.score, abs=1e-4)
 
 
-def test_the_tiny_model(mediapipe: Path, tmp_path: Path) -> None:
+def test_tiny_model_gives_same_results(mediapipe: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\n", encoding="utf-8")
     model = carded(HERE / "data" / "tiny.tflite", tmp_path, labels)
@@ -67,10 +67,10 @@ def test_the_tiny_model(mediapipe: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2_1.0_224_quant", "mobilenet_v1_0.25_224_float_with_metadata"])
-def test_real_models(shared: Path, mediapipe: Path, tmp_path: Path, name: str) -> None:
+def test_real_models_give_same_results(shared: Path, mediapipe: Path, tmp_path: Path, name: str) -> None:
     labels = shared / "models" / "imagenet_labels_1001.txt"
     model = carded(shared / "models" / f"{name}.tflite", tmp_path, labels)
-    # MediaPipe's own resize is another one: pictures that have the model's size already show the rest alone.
+    # MediaPipe resizes differently, so the images already have the model's size.
     rule = Rule(width=224, height=224, resize="stretch")
     files = sorted((shared / "data" / "imagenet_sample").glob("*.jpg"))[::25]
     frames = [Frame(preprocess.pixels(pictures.read(path), rule), "RGB") for path in files]
@@ -82,7 +82,7 @@ def test_real_models(shared: Path, mediapipe: Path, tmp_path: Path, name: str) -
 
 
 def written(frames: list[Frame], folder: Path) -> list[Path]:
-    """The frames as PNG files."""
+    """Write the frames as PNG files; return their paths."""
     files = [folder / f"{number}.png" for number in range(len(frames))]
     for path, frame in zip(files, frames, strict=True):
         path.write_bytes(pictures.encode_png(frame))

@@ -1,6 +1,6 @@
-"""A detector of ours opens in MediaPipe Tasks and gives the same objects, in either order of the outputs: slow.
+"""Our detectors open in MediaPipe Tasks and give the same objects, with the outputs in either order (slow).
 
-Calibrated scores are the same too. `make env-mediapipe` makes the environment.
+Calibrated scores are the same, too. Requires `make env-mediapipe`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parent / ".cache" / "envs" / "mediapipe" / "bin" / "python"
 THRESHOLD = 0.2
 SCORES_AT = {"detector": 2, "detector_other_order": 0}
-"""Number of the output with the scores."""
+"""Number of the output with the scores, by model."""
 CALIBRATION = b"0.8,2.0,0.5\n1,1,0,0.9\n\n"
 
 pytestmark = pytest.mark.slow
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def mediapipe() -> Path:
-    """The Python of the environment that has MediaPipe."""
+    """Return the Python of the environment with MediaPipe."""
     if not PYTHON.exists():
-        pytest.skip("no environment with MediaPipe; make one: make env-mediapipe")
+        pytest.skip("no environment with MediaPipe; create it with: make env-mediapipe")
     return PYTHON
 
 
 def carded(source: Path, folder: Path) -> Path:
-    """A copy with a card and standard metadata."""
+    """Write a copy with a model card and standard metadata; return its path."""
     labels, path = folder / "labels.txt", folder / "carded.tflite"
     labels.write_text("red\ngreen\nblue\n", encoding="utf-8")
     give_card.write(give_card.new_card(source, give_card.Wish(labels=labels, resize="stretch")), path)
@@ -44,7 +44,7 @@ def carded(source: Path, folder: Path) -> Path:
 
 
 def answers(python: Path, model: Path, picture: Path) -> list[dict[str, Any]]:
-    """What MediaPipe finds, best first."""
+    """Return MediaPipe's objects, best first."""
     command = [str(python), str(HERE / "mediapipe_detector_child.py"), str(model), str(THRESHOLD), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -54,7 +54,7 @@ def answers(python: Path, model: Path, picture: Path) -> list[dict[str, Any]]:
 
 
 def calibrated(source: Path, folder: Path, output: int) -> Path:
-    """A copy whose scores have a calibration in the standard metadata."""
+    """Write a copy with a score calibration in its standard metadata; return its path."""
     unit = ProcessUnit("score_calibration", transformation="log", default_score=-1.0)
     outputs = [TensorMetadata() for _ in modelfile.read(source).outputs]
     outputs[output] = TensorMetadata(units=(unit,), files=(AssociatedFile("calibration.csv", "score_calibration"),))
@@ -66,7 +66,9 @@ def calibrated(source: Path, folder: Path, output: int) -> Path:
 
 @pytest.mark.parametrize("name", list(SCORES_AT))
 @pytest.mark.parametrize("with_calibration", [False, True])
-def test_the_same_objects(mediapipe: Path, data: Path, tmp_path: Path, name: str, with_calibration: bool) -> None:
+def test_small_detectors_give_same_objects(
+    mediapipe: Path, data: Path, tmp_path: Path, name: str, with_calibration: bool
+) -> None:
     source = data / f"{name}.tflite"
     if with_calibration:
         source = calibrated(source, tmp_path, SCORES_AT[name])
@@ -84,7 +86,7 @@ def test_the_same_objects(mediapipe: Path, data: Path, tmp_path: Path, name: str
     assert [o["score"] for o in theirs] == [pytest.approx(o.score, abs=1e-5) for o in found]
 
 
-def test_the_real_detector_with_a_card(mediapipe: Path, shared: Path, tmp_path: Path) -> None:
+def test_real_detector_gives_nearly_same_object(mediapipe: Path, shared: Path, tmp_path: Path) -> None:
     picture = shared / "data" / "pictures" / "cat_720p.jpg"
     source, labels = shared / "models" / "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite", shared / "models"
     path = tmp_path / "carded.tflite"
@@ -93,6 +95,6 @@ def test_the_real_detector_with_a_card(mediapipe: Path, shared: Path, tmp_path: 
     with open_model(path, threads=1) as ours:
         best = ours.predict(pictures.read(picture)).objects[0]
     assert theirs["name"] == best.name == "cat"
-    # It resizes without antialiasing: about as good, not equal.
+    # MediaPipe resizes without antialiasing, so the results are close but not equal.
     assert theirs["score"] == pytest.approx(best.score, abs=0.05)
     assert theirs["box"] == pytest.approx(best.box, abs=40)

@@ -1,4 +1,4 @@
-"""The standard metadata: what is written is read back, real files are understood, damage is one BadModel."""
+"""Standard metadata: what is written can be read back, real files are understood, damage raises BadModel."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EXAMPLE = Metadata(
 
 
 @given(METADATA)
-def test_what_is_written_is_read(value: Metadata) -> None:
+def test_parse_reads_what_build_writes(value: Metadata) -> None:
     assert metadata.parse(metadata.build(value)) == value
 
 
@@ -65,7 +65,7 @@ def test_equal_metadata_gives_equal_bytes() -> None:
 
 
 @given(st.data())
-def test_damage_is_read_or_refused(data: st.DataObject) -> None:
+def test_damaged_metadata_is_read_or_refused(data: st.DataObject) -> None:
     raw = bytearray(metadata.build(EXAMPLE))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -75,7 +75,7 @@ def test_damage_is_read_or_refused(data: st.DataObject) -> None:
         assert "metadata is damaged" in str(error)
 
 
-def test_labels_of_an_axis_come_before_those_of_values_and_the_default_language_first() -> None:
+def test_label_file_prefers_axis_labels_and_default_locale() -> None:
     def file(name: str, kind: str, locale: str = "") -> AssociatedFile:
         return AssociatedFile(name, kind, locale=locale)
 
@@ -98,7 +98,9 @@ def test_labels_of_an_axis_come_before_those_of_values_and_the_default_language_
         ("coco_ssd_mobilenet_v1_1.0_quant_with_metadata", "Coco SSD MobileNetV1", ((127.5,), (127.5,)), 90),
     ],
 )
-def test_real_files(shared: Path, name: str, model: str, units: tuple[object, object], labels: int) -> None:
+def test_real_metadata_is_parsed(
+    shared: Path, name: str, model: str, units: tuple[object, object], labels: int
+) -> None:
     file = modelfile.read(shared / "models" / f"{name}.tflite")
     assert file.metadata is not None
     assert file.metadata.name == model
@@ -110,7 +112,7 @@ def test_real_files(shared: Path, name: str, model: str, units: tuple[object, ob
     assert metadata.parse(metadata.build(file.metadata)) == file.metadata
 
 
-def test_a_detectors_boxes(shared: Path) -> None:
+def test_box_layout_of_real_detector_is_parsed(shared: Path) -> None:
     file = modelfile.read(shared / "models" / "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite")
     assert file.metadata is not None
     assert file.metadata.outputs[0].box == Box((1, 0, 3, 2), "boundaries", pixels=False)

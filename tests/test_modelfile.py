@@ -1,4 +1,4 @@
-"""The model file: what is built is read and opens everywhere, and every way of being wrong is one clear line."""
+"""Model files: what is built can be read and opens in other tools, and every defect is a one-line error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def put(folder: Path, data: bytes, name: str = "m.tflite") -> Path:
 
 
 def only_standard(files: dict[str, bytes], **changes: object) -> bytes:
-    """A file as other tools make it: standard metadata and an archive, no card."""
+    """Return a file as other tools make it: standard metadata and an archive, but no model card."""
     unit = ProcessUnit("normalization", mean=(127.5,), std=(127.5,))
     output = TensorMetadata("probability", files=(AssociatedFile("names.txt", "axis_labels"),))
     values = {"name": "theirs", "inputs": (TensorMetadata(units=(unit,)),), "outputs": (output,)} | changes
@@ -49,7 +49,7 @@ def only_standard(files: dict[str, bytes], **changes: object) -> bytes:
     return flatbuffer + (archive.pack(files, len(flatbuffer)) if files else b"")
 
 
-def test_what_is_built_is_read(tmp_path: Path) -> None:
+def test_built_file_can_be_read(tmp_path: Path) -> None:
     file = modelfile.read(put(tmp_path, BUILT))
     assert file.card is not None
     assert file.card.with_(flatbuffer_sha256=None) == CARD
@@ -68,7 +68,7 @@ def test_equal_inputs_give_equal_bytes() -> None:
     assert modelfile.build(BARE, CARD, dict(reversed(EXTRA.items()))) == BUILT
 
 
-def test_zipfile_opens_it_and_finds_plain_entries(tmp_path: Path) -> None:
+def test_zipfile_reads_archive_with_stored_entries(tmp_path: Path) -> None:
     with zipfile.ZipFile(put(tmp_path, BUILT)) as found:
         assert found.testzip() is None
         assert found.namelist() == [ENTRY, "labels.txt", "a.bin", "selftest/1.png"]
@@ -77,14 +77,14 @@ def test_zipfile_opens_it_and_finds_plain_entries(tmp_path: Path) -> None:
         assert found.infolist()[0].header_offset == len(modelfile.read(tmp_path / "m.tflite").flatbuffer)
 
 
-def test_the_model_computes_what_it_did(tmp_path: Path) -> None:
+def test_built_model_computes_the_same(tmp_path: Path) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 3), np.uint8)
     answers = [open_interpreter(m, 1).infer(picture)[0] for m in (BARE, BUILT, put(tmp_path, BUILT))]
     assert np.array_equal(answers[0], answers[1])
     assert np.array_equal(answers[0], answers[2])
 
 
-def test_the_public_schema_sees_one_more_buffer() -> None:
+def test_public_schema_reads_one_more_buffer() -> None:
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     old, new = (schema.ModelT.InitFromPackedBuf(data, 0) for data in (BARE, BUILT))
     assert len(new.buffers) == len(old.buffers) + 1
@@ -96,7 +96,7 @@ def test_the_public_schema_sees_one_more_buffer() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_real_models_keep_every_byte(shared: Path, name: str) -> None:
+def test_metadata_keeps_every_byte_of_real_models(shared: Path, name: str) -> None:
     file = modelfile.read(shared / "models" / f"{name}.tflite")
     first, second = (metadata.build(Metadata(name=n)) for n in ("first", "the second, longer"))
     once = attach.with_metadata(file.flatbuffer, first)
@@ -110,14 +110,14 @@ def test_real_models_keep_every_byte(shared: Path, name: str) -> None:
         assert np.array_equal(a, b)
 
 
-def test_building_twice_adds_nothing(tmp_path: Path) -> None:
+def test_building_twice_gives_same_file(tmp_path: Path) -> None:
     file = modelfile.read(put(tmp_path, BUILT))
     assert modelfile.build(file.flatbuffer, CARD, file.files) == BUILT
 
 
 @given(at=st.integers(0, len(BUILT) - 1), change=st.integers(1, 255))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_no_changed_byte_goes_unseen(tmp_path: Path, at: int, change: int) -> None:
+def test_changed_byte_is_detected(tmp_path: Path, at: int, change: int) -> None:
     data = bytearray(BUILT)
     data[at] ^= change
     path = put(tmp_path, bytes(data))
@@ -128,13 +128,13 @@ def test_no_changed_byte_goes_unseen(tmp_path: Path, at: int, change: int) -> No
         assert str(error).startswith(str(path))
         assert "\n" not in str(error)
     else:
-        # What a zip says twice, or dates and modes, may differ; a trusted model and its card may not.
+        # Redundant fields of the zip, dates and modes may differ, but not a trusted model and its card.
         assert file.card is None or (file.flatbuffer == model and file.card.with_(flatbuffer_sha256=None) == CARD)
 
 
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_damage_without_a_card_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_file_without_card_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(only_standard({"names.txt": b"red\ngreen\nblue\n"}))
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -145,13 +145,13 @@ def test_damage_without_a_card_is_read_or_refused(tmp_path: Path, data: st.DataO
         assert str(error).startswith(str(path))
 
 
-def test_every_truncation_is_seen(tmp_path: Path) -> None:
+def test_every_truncation_is_detected(tmp_path: Path) -> None:
     for length in [0, 1, 7, 8, 50, *range(100, len(BUILT), 97), len(BUILT) - 1]:
         with pytest.raises(BadModel):
             modelfile.read(put(tmp_path, BUILT[:length]))
 
 
-def test_a_card_of_another_model(tmp_path: Path) -> None:
+def test_card_of_another_model_is_refused(tmp_path: Path) -> None:
     file = modelfile.read(put(tmp_path, BUILT))
     other = bytearray(file.flatbuffer)
     other[-200] ^= 1
@@ -167,7 +167,7 @@ def test_a_card_of_another_model(tmp_path: Path) -> None:
     ("data", "said"),
     [
         (b"", "is empty"),
-        (b"this is no model\n" * 9, "it looks like text"),
+        (b"this is not a model\n" * 9, "it looks like text"),
         (bytes(range(256)), "identifier TFL3 is missing"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "edgevision convert"),
         (b"PK\x03\x04" + bytes(99), "edgevision convert"),
@@ -176,38 +176,38 @@ def test_a_card_of_another_model(tmp_path: Path) -> None:
         (b"\x08\0\0\0TFL3" + bytes(64), "damaged"),
     ],
 )
-def test_what_is_no_model(tmp_path: Path, data: bytes, said: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, data: bytes, said: str) -> None:
     path = put(tmp_path, data)
     with pytest.raises(BadModel, match=said) as caught:
         modelfile.read(path)
     assert str(path) in str(caught.value)
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="no such model"):
         modelfile.read(tmp_path / "absent.tflite")
     with pytest.raises(MissingFile, match="is a folder"):
         modelfile.read(tmp_path)
 
 
-def test_a_file_with_standard_metadata_only(tmp_path: Path) -> None:
+def test_file_with_standard_metadata_gets_a_card(tmp_path: Path) -> None:
     file = modelfile.read(put(tmp_path, only_standard({"names.txt": b"\xef\xbb\xbfred\r\ngreen\r\nblue\r\n\r\n"})))
     assert file.card is None
     card = file.effective_card()
     assert card.labels == ("red", "green", "blue")
     assert (card.name, card.task, card.activation) == ("theirs", "classification", "softmax")
-    # Bytes go into a uint8 input as they are: its quantization is (pixel - 127) * scale.
+    # A uint8 input takes bytes unchanged: its quantization is (pixel - 127) * scale.
     assert (card.rule.resize, card.rule.mean, card.rule.std) == ("stretch", (127.0,), (127.5,))
 
 
-def test_deflated_archives_of_others_are_read(tmp_path: Path) -> None:
+def test_deflated_archive_is_read(tmp_path: Path) -> None:
     path = put(tmp_path, only_standard({}))
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as target:
         target.writestr("names.txt", "red\ngreen\nblue\n")
     assert modelfile.read(path).labels == ("red", "green", "blue")
 
 
-def test_an_archive_whose_offsets_count_from_its_own_start(tmp_path: Path) -> None:
+def test_archive_with_offsets_from_its_own_start_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as target:
         target.writestr("names.txt", "red\ngreen\nblue\n")
@@ -217,13 +217,13 @@ def test_an_archive_whose_offsets_count_from_its_own_start(tmp_path: Path) -> No
     assert file.flatbuffer == model
 
 
-def test_an_archive_that_is_cut_off(tmp_path: Path) -> None:
+def test_missing_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"truncated: the archive with 'names\.txt'"):
         modelfile.read(put(tmp_path, only_standard({})))
 
 
-def test_weights_that_look_like_an_archive(tmp_path: Path) -> None:
-    # An end record of an archive with one entry, but no directory before it.
+def test_weights_that_look_like_an_archive_are_ignored(tmp_path: Path) -> None:
+    # The end record of an archive with one entry, but without a directory before it.
     end = archive.END.pack(archive.END_SIGN, 0, 0, 1, 1, 46, 0, 0)
     assert modelfile.read(put(tmp_path, BARE + bytes(64) + end)).files == {}
 
@@ -237,7 +237,7 @@ def test_weights_that_look_like_an_archive(tmp_path: Path) -> None:
         ([("a", bytes(99), zipfile.ZIP_LZMA)], "compression method 14"),
     ],
 )
-def test_archives_that_are_refused(tmp_path: Path, entries: list[tuple[str, bytes, int]], said: str) -> None:
+def test_bad_archive_is_refused(tmp_path: Path, entries: list[tuple[str, bytes, int]], said: str) -> None:
     path = put(tmp_path, BARE)
     with zipfile.ZipFile(path, "a") as target, pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *_, **__: None)
@@ -247,7 +247,7 @@ def test_archives_that_are_refused(tmp_path: Path, entries: list[tuple[str, byte
         modelfile.read(path)
 
 
-def test_an_entry_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
+def test_entry_larger_than_declared_is_refused(tmp_path: Path) -> None:
     path = put(tmp_path, BARE)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as target:
         target.writestr("a", bytes(50_000_000))
@@ -256,14 +256,14 @@ def test_an_entry_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
         modelfile.read(put(tmp_path, data))
 
 
-def test_an_encrypted_entry(tmp_path: Path) -> None:
+def test_encrypted_entry_is_refused(tmp_path: Path) -> None:
     data = bytearray(BARE + archive.pack({"a": b"secret"}, len(BARE)))
     data[data.index(archive.ENTRY_SIGN) + 8] |= archive.ENCRYPTED
     with pytest.raises(BadModel, match="is encrypted; store it unencrypted"):
         modelfile.read(put(tmp_path, bytes(data)))
 
 
-def test_neither_card_nor_metadata(tmp_path: Path) -> None:
+def test_file_without_card_and_metadata_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"add a model card: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
         modelfile.read(put(tmp_path, BARE)).effective_card()
 
@@ -277,20 +277,20 @@ def test_neither_card_nor_metadata(tmp_path: Path) -> None:
         (CARD.with_(labels=("a\nb", "c", "d")), "must be a single line"),
     ],
 )
-def test_a_card_that_does_not_fit_is_not_written(tmp_path: Path, card: ModelCard, said: str) -> None:
+def test_card_that_does_not_fit_is_not_written(tmp_path: Path, card: ModelCard, said: str) -> None:
     with pytest.raises(BadModel, match=said):
         modelfile.write(tmp_path / "m.tflite", BARE, card)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_card(tmp_path: Path) -> None:
+def test_damaged_card_is_refused(tmp_path: Path) -> None:
     path = put(tmp_path, BARE + archive.pack({ENTRY: b'{"schema": "edgevision.card/9"}'}, len(BARE)))
     with pytest.raises(BadModel, match=r"edgevision.card/9.*update edgevision"):
         modelfile.read(path)
     assert modelfile.read(path, strict=False).card is None
 
 
-def test_reading_is_light(tmp_path: Path) -> None:
+def test_reading_imports_no_heavy_modules(tmp_path: Path) -> None:
     path = put(tmp_path, BUILT)
     code = (
         "import sys; from pathlib import Path; from edgevision import modelfile; "

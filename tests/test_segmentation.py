@@ -1,4 +1,4 @@
-"""From a segmenter's output to a mask over the frame: argmax in the graph or here, every resize, labels, real photos."""
+"""The segmentation decoder: argmax in the graph or here, every resize, labels, real photos."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from edgevision.tensors import TensorSpec
 
 NAMES = ("red", "green", "blue")
 SEGMENTERS = ("segmenter", "segmenter_scores")
-"""Files of tests/data: argmax in the graph, and scores for each class."""
+"""Files in tests/data: argmax in the graph, and scores for each class."""
 DEEPLAB = "deeplabv3_mnv2_dm05_pascal_quant.tflite"
 
-# Outlines drawn by hand on the photos, in their pixels.
+# Outlines in the photos, drawn by hand, in pixels.
 BIRD = (
     "36,108 60,103 70,90 82,82 100,79 120,82 140,92 155,103 160,112 166,117 180,117 200,122 220,130 245,141 270,152 "
     "290,160 310,170 340,180 380,182 420,188 450,195 470,202 484,212 482,223 455,222 420,216 380,210 345,206 335,203 "
@@ -53,7 +53,7 @@ HORSE = (
 
 
 def carded(source: Path, folder: Path, resize: Resize, labels: str = "red\ngreen\nblue\n") -> Path:
-    """A copy with a card."""
+    """Write a copy with a model card; return its path."""
     names, path = folder / "names.txt", folder / "carded.tflite"
     names.write_text(labels, encoding="utf-8")
     wish = give_card.Wish(task="segmentation", labels=names, resize=resize)
@@ -62,7 +62,7 @@ def carded(source: Path, folder: Path, resize: Resize, labels: str = "red\ngreen
 
 
 def striped(width: int, height: int) -> np.ndarray:
-    """Red, green and blue from left to right: a quarter, a half, a quarter."""
+    """Return an image that is red, green and blue from left to right: a quarter, a half, a quarter."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, : width // 4, 0] = pixels[:, width // 4 : 3 * width // 4, 1] = pixels[:, 3 * width // 4 :, 2] = 255
     return pixels
@@ -73,13 +73,13 @@ def striped(width: int, height: int) -> np.ndarray:
     ("resize", "shape", "shares"),
     [
         ("stretch", (16, 16), {"green": 0.5, "red": 0.25, "blue": 0.25}),
-        # The border of the letterbox is no part of the frame.
+        # The border of the letterbox is not part of the frame.
         ("letterbox", (8, 16), {"green": 0.5, "red": 0.25, "blue": 0.25}),
-        # The middle square of a frame that is twice as wide as high shows the green half only.
+        # The middle square of a frame that is twice as wide as high shows only the green half.
         ("crop", (16, 32), {"green": 0.5}),
     ],
 )
-def test_mask_and_regions_are_of_the_frame(
+def test_mask_and_regions_cover_the_frame(
     data: Path, tmp_path: Path, name: str, resize: Resize, shape: tuple[int, int], shares: dict[str, float]
 ) -> None:
     with open_model(carded(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
@@ -107,7 +107,7 @@ def card(activation: str = "none", labels: tuple[str, ...] = ()) -> ModelCard:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
-def test_quantized_scores_and_ties_by_the_lowest_class(dtype: str) -> None:
+def test_ties_of_quantized_scores_go_to_lowest_class(dtype: str) -> None:
     spec = TensorSpec("out", (1, 2, 2, 3), dtype, 0.1, 3)
     output = np.array([[[[5, 5, 1], [0, 9, 9]], [[1, 2, 3], [7, 7, 7]]]], dtype)
     assert decode(output, spec, card()).mask.tolist() == [[0, 1], [2, 0]]
@@ -121,7 +121,7 @@ def test_quantized_scores_and_ties_by_the_lowest_class(dtype: str) -> None:
         ("sigmoid", TensorSpec("out", (1, 2, 2, 1), "uint8", 1 / 256, 0), [127, 128, 255, 0]),
     ],
 )
-def test_a_single_plane_is_two_classes(activation: str, spec: TensorSpec, values: list[float]) -> None:
+def test_single_plane_has_two_classes(activation: str, spec: TensorSpec, values: list[float]) -> None:
     output = np.array(values, spec.dtype).reshape(spec.shape)
     found = decode(output, spec, card(activation, ("nothing", "road")))
     assert found.mask.tolist() == [[0, 1], [1, 0]]
@@ -132,12 +132,12 @@ def test_a_single_plane_is_two_classes(activation: str, spec: TensorSpec, values
 
 
 @pytest.mark.parametrize("shape", [(1, 10), (2, 8, 8, 3), (1, 8, 8, 256), (1, 2, 8, 8, 3)])
-def test_other_outputs_are_refused(shape: tuple[int, ...]) -> None:
+def test_output_of_other_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadModel, match=r"to be a mask|256 classes; a mask supports at most 255"):
         open_decoder(card(), [TensorSpec("out", shape, "float32")])
 
 
-def test_classes_that_no_mask_can_hold_are_refused() -> None:
+def test_classes_out_of_range_are_refused() -> None:
     spec = TensorSpec("out", (1, 1, 2), "int64")
     with pytest.raises(BadModel, match="got 3 to 255"):
         decode(np.array([[[3, 255]]]), spec, card())
@@ -159,7 +159,7 @@ RULES = st.builds(
     st.tuples(st.integers(1, 600), st.integers(1, 600)),
     arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.integers(0, 20)),
 )
-def test_a_mask_always_covers_the_frame(rule: Rule, size: tuple[int, int], classes: np.ndarray) -> None:
+def test_any_mask_covers_the_frame(rule: Rule, size: tuple[int, int], classes: np.ndarray) -> None:
     mask = over_frame(classes, rule, size)
     assert min(mask.shape) >= 1
     seen = mask[mask != UNSEEN]
@@ -167,7 +167,7 @@ def test_a_mask_always_covers_the_frame(rule: Rule, size: tuple[int, int], class
     assert set(seen.tolist()) <= set(classes.reshape(-1).tolist())
     if rule.resize != "crop":
         assert seen.size == mask.size
-        # At the model's own resolution.
+        # The mask keeps the model's resolution.
         assert mask.shape[0] <= classes.shape[0]
         assert mask.shape[1] <= classes.shape[1]
     else:
@@ -178,7 +178,7 @@ def test_a_mask_always_covers_the_frame(rule: Rule, size: tuple[int, int], class
 
 
 @given(arrays(np.uint8, (3, 5)), st.integers(1, 6))
-def test_stretching_by_a_whole_factor_repeats_pixels(mask: np.ndarray, factor: int) -> None:
+def test_stretch_by_integer_factor_repeats_pixels(mask: np.ndarray, factor: int) -> None:
     stretched = stretch(mask, 5 * factor, 3 * factor)
     assert np.array_equal(stretched, mask.repeat(factor, axis=0).repeat(factor, axis=1))
     assert np.array_equal(stretch(stretched, 5, 3), mask)
@@ -188,8 +188,8 @@ def test_stretching_by_a_whole_factor_repeats_pixels(mask: np.ndarray, factor: i
 
 
 @pytest.mark.parametrize("name", SEGMENTERS)
-def test_a_remark_below_the_labels_is_none(data: Path, tmp_path: Path, name: str) -> None:
-    path = carded(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\nblue\n\nand a remark\nof two lines\n")
+def test_note_below_labels_is_ignored(data: Path, tmp_path: Path, name: str) -> None:
+    path = carded(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\nblue\n\nand a note\nof two lines\n")
     assert modelfile.read(path).labels == NAMES
 
 
@@ -200,7 +200,7 @@ def test_labels_of_another_model_are_refused(data: Path, tmp_path: Path, name: s
 
 
 @given(st.lists(st.text(max_size=4), max_size=8).map(tuple), st.integers(1, 6))
-def test_labels_are_only_shortened_where_an_empty_line_says_so(labels: tuple[str, ...], classes: int) -> None:
+def test_labels_are_only_shortened_at_an_empty_line(labels: tuple[str, ...], classes: int) -> None:
     found = fit_labels(labels, classes, "segmentation")
     assert found == labels[: len(found)]
     assert len(found) in (len(labels), classes)
@@ -211,7 +211,7 @@ def test_labels_are_only_shortened_where_an_empty_line_says_so(labels: tuple[str
 
 
 def filled(shape: tuple[int, int], *outlines: str) -> np.ndarray:
-    """Outlines as a mask of 0 and 1."""
+    """Return the area inside the outlines as a mask of 0 and 1."""
     mask = np.zeros(shape, np.uint8)
     for outline in outlines:
         points = [[int(v) for v in point.split(",")] for point in outline.split()]
@@ -220,13 +220,13 @@ def filled(shape: tuple[int, int], *outlines: str) -> np.ndarray:
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two masks."""
+    """Return the intersection over union of two masks."""
     return float(np.count_nonzero(a & b) / np.count_nonzero(a | b))
 
 
 @pytest.fixture
 def deeplab(shared: Path, tmp_path: Path) -> Path:
-    """The real segmenter with a card, by the command line."""
+    """Return the real segmenter with a model card, made with the command line."""
     models, out = shared / "models", tmp_path / "deeplab.tflite"
     line = ["card", str(models / DEEPLAB), "--task", "segmentation", "--resize", "stretch"]
     line += ["--labels", str(models / "pascal_voc_segmentation_labels.txt"), "-o", str(out)]
@@ -236,7 +236,7 @@ def deeplab(shared: Path, tmp_path: Path) -> Path:
     return out
 
 
-def test_real_photos_are_segmented(shared: Path, deeplab: Path) -> None:
+def test_real_photos_are_segmented_well(shared: Path, deeplab: Path) -> None:
     folder = shared / "data" / "pictures"
     riders = filled((257, 257), *PEOPLE)
     expected = {

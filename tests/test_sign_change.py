@@ -1,4 +1,4 @@
-"""Models whose first operator flips the top bit of each byte are run without it, and answer the same."""
+"""Models whose first operator flips the top bit of each byte run without it and give the same results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TINY = modelfile.read(DATA / "tiny.tflite")
 
 
 @pytest.mark.parametrize("path", [DATA / "tiny.tflite", ready.path()], ids=["tiny", "everyday"])
-def test_answers_are_those_of_the_whole_model(path: Path) -> None:
+def test_results_are_those_of_the_whole_model(path: Path) -> None:
     file = modelfile.read(path)
     whole, engine = open_interpreter(file.flatbuffer, 1), start(file, 1)
     assert isinstance(engine, SignChange) and isinstance(engine, WritableEngine)
@@ -35,14 +35,14 @@ def test_answers_are_those_of_the_whole_model(path: Path) -> None:
     every_byte = np.resize(np.arange(256, dtype=np.uint8), shape)
     for tensor in (every_byte, *(rng.integers(0, 256, shape, np.uint8) for _ in range(8))):
         expected = whole.infer(tensor)
-        for _ in range(2):  # the input is flipped where it lies: a second run must not find it flipped
+        for _ in range(2):  # the input is flipped in place, so a second run must not see it flipped
             for a, b in zip(engine.infer(tensor), expected, strict=True):
                 assert np.array_equal(a, b)
         engine.input_memory()[...] = tensor
         assert np.array_equal(engine.infer_written()[0], expected[0])
 
 
-def test_only_the_first_operator_is_gone() -> None:
+def test_only_first_operator_is_removed() -> None:
     short = without_sign_change(TINY.flatbuffer)
     assert short is not None and len(short) == len(TINY.flatbuffer)
     graph, whole = read_graph(short), TINY.graph()
@@ -52,13 +52,13 @@ def test_only_the_first_operator_is_gone() -> None:
 
 
 @pytest.mark.parametrize("name", ["detector", "segmenter", "embedder", "tiny_edgetpu"])
-def test_other_models_are_left_alone(name: str) -> None:
+def test_other_models_are_not_changed(name: str) -> None:
     assert without_sign_change((DATA / f"{name}.tflite").read_bytes()) is None
 
 
 @pytest.mark.parametrize("change", ["scale", "zero_point"])
-def test_another_quantization_is_left_alone(change: str) -> None:
-    """Then the operator computes, and a flipped bit would be something else."""
+def test_other_quantization_is_not_changed(change: str) -> None:
+    """With another scale or zero point, the operator does more than flip the top bit."""
     data = bytearray(TINY.flatbuffer)
     graph = main_graph(open_flatbuffer(bytes(data)))
     (made,) = TINY.graph().operators[0].outputs
@@ -76,14 +76,14 @@ def test_another_quantization_is_left_alone(change: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(TINY.inputs[0].shape, np.int8), np.zeros((1, 2, 2, 3), np.uint8)])
-def test_other_tensors_are_refused(wrong: np.ndarray) -> None:
+def test_input_of_other_type_or_shape_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(EngineError, match="expected an input of uint8"):
         start(TINY, 1).infer(wrong)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(TINY.flatbuffer) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_damage_is_refused_or_left_alone(places: list[tuple[int, int]]) -> None:
+def test_damaged_model_is_refused_or_not_changed(places: list[tuple[int, int]]) -> None:
     data = bytearray(TINY.flatbuffer)
     for at, value in places:
         data[at] = value
