@@ -1,1 +1,1 @@
-"""The host side: Keras models in, int8 .tflite out. Needs the ``convert`` extra (TensorFlow)."""
+"""The host side: trains models and converts Keras models to int8 .tflite. Needs the ``convert`` extra (TensorFlow)."""

@@ -1,4 +1,4 @@
-"""Float against int8 on the same pictures: how often they answer alike, and what that costs in right answers."""
+"""Comparison of the float and int8 models on the same images: agreement and loss of accuracy."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 CHECKED = 8
-"""Pictures on which the float .tflite, which is quick and small, must answer as Keras itself does."""
+"""Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
 MAX_DIFFERENCE = 1e-3
-"""Of a score between Keras and the float .tflite (measured: 1e-5)."""
+"""Largest allowed score difference between Keras and the float .tflite (measured: 1e-5)."""
 STRETCHED = 100
-"""Pictures that are also judged stretched, as other tools show them to the model."""
+"""Number of images that are also scored stretched, as other tools feed them to the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was measured on the held-out pictures; None where nothing could be."""
+    """Measurements on the held-out images; None where there was nothing to measure."""
 
     pictures: int
     agreement: Share | None
-    """Same best answer; of equal scores the lowest index counts as best, on both sides."""
+    """Share of images with the same top class; between equal scores the lowest index wins, in both models."""
     ties: int
-    """Pictures whose best int8 score is shared by several classes."""
+    """Number of images whose best int8 score is shared by several classes."""
     divergence: float | None
-    """Mean Kullback-Leibler divergence of the int8 scores from the float ones, in nats; None for several labels."""
+    """Mean Kullback-Leibler divergence of the int8 scores from the float scores, in nats; None for multi-label models."""
     float_accuracy: Share | None
     int8_accuracy: Share | None
     drop: Difference | None
-    """float minus int8 accuracy, on the same pictures, 0..1."""
+    """Float minus int8 accuracy on the same images, 0..1."""
     skipped: tuple[Skipped, ...]
     disagreements: tuple[Disagreement, ...] = ()
-    """The surest of them."""
+    """The disagreements in which both models are most confident."""
     stretched: Share | None = None
-    """Same int8 answer when the picture is stretched to the input, on the first pictures; None where that is the rule."""
+    """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
 
 
 def compare(
@@ -67,7 +67,10 @@ def compare(
     heldout: HeldOut,
     step: Callable[[int], None] = lambda done: None,
 ) -> Comparison:
-    """Runs both models over the held-out pictures; ``step`` hears how many are done. Raises BadModel, EngineError."""
+    """Run both models on the held-out images and compare their scores.
+
+    ``step`` is called with the number of images done. Raises BadModel, EngineError.
+    """
     skipped: list[Skipped] = []
     kept: list[Judged] = []
     tops: list[tuple[int, int]] = []
@@ -86,27 +89,31 @@ def compare(
         surest.consider(judged.path, judged.labels, picture, wanted, got)
         stretched.consider(frame, got)
         step(len(kept) + len(skipped))
-    # The scores of several independent labels are no distribution.
+    # The scores of a multi-label model are not a probability distribution.
     mean = divergence / len(kept) if kept and card.task == "classification" else None
     found = _summary(kept, tops, ties, mean, skipped)
     return replace(found, disagreements=tuple(surest.kept), stretched=share(stretched.same, stretched.total))
 
 
 def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:
-    """The scores 0..1 of all classes for prepared pixels (height, width, channels), by the device's own code."""
+    """Return the scores 0..1 of all classes for preprocessed pixels (height, width, channels).
+
+    Uses the same code as the device.
+    """
     tensor = quantize(picture, card.rule, interpreter.inputs[0])
     return classification.scores(interpreter.infer(tensor)[0], interpreter.outputs[0], card.activation)
 
 
 def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) -> None:
-    """The float .tflite stands for the Keras model only where the two agree. Raises BadModel."""
+    """Check that the float .tflite matches the Keras model on one image. Raises BadModel if it does not."""
     output = model.outputs(picture[np.newaxis])
     spec = TensorSpec("scores", output.shape, "float32")
     difference = float(np.abs(classification.scores(output, spec, card.activation) - wanted).max())
-    if not difference <= MAX_DIFFERENCE:  # also where it is no number
+    if not difference <= MAX_DIFFERENCE:  # also true for NaN
         raise BadModel(
-            f"the converted model answers unlike the Keras model (a score is off by {difference:.3g}), "
-            "before any quantization: an operator of it cannot be converted faithfully"
+            "the float TFLite model does not match the Keras model "
+            f"(largest score difference {difference:.3g}, before quantization): "
+            "TensorFlow Lite converts one of its operators incorrectly"
         )
 
 
@@ -121,7 +128,7 @@ def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[Judged, Fr
 
 
 class _Stretched:
-    """How often the answer stays the same where a tool stretches the whole picture whatever the rule says."""
+    """Counts how often the top class stays the same if a tool ignores the preprocessing and stretches the image."""
 
     def __init__(self, model: Interpreter, card: ModelCard) -> None:
         self._model, self._card = model, card
@@ -129,7 +136,7 @@ class _Stretched:
         self.same = self.total = 0
 
     def consider(self, frame: Frame, by_rule: Scores) -> None:
-        """Judges one picture, up to STRETCHED; ``by_rule``: its scores when prepared by the rule."""
+        """Score one image stretched, up to STRETCHED images; ``by_rule``: its scores with the model's preprocessing."""
         if self._card.rule.resize == "stretch" or self.total == STRETCHED:
             return
         found = scores_of(self._model, pixels(frame, self._rule), self._card)
@@ -147,7 +154,7 @@ def _summary(
     counts = {pair: rights.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
     drop = None
     if rights:
-        # The drop is float minus int8, so the int8 model is the first of the two.
+        # The drop is float minus int8, so the int8 model comes first.
         drop = paired_difference(counts[True, True], counts[False, True], counts[True, False], counts[False, False])
     return Comparison(
         pictures=len(kept),

@@ -1,4 +1,4 @@
-"""The architectures of keras.applications, told by the names of their layers, and what their ImageNet weights expect."""
+"""The keras.applications architectures: their characteristic layer names and the preprocessing of their ImageNet weights."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from edgevision.rule import ModelOrder
 IMAGENET_CLASSES = (1000, 1001)
 """1001: with a background class at index 0."""
 CROP_FRACTION = 0.875
-"""Of the largest centred square; how the published ImageNet scores of these networks were measured."""
+"""Share of the largest centered square; the published ImageNet scores of these networks were measured with it."""
 Where = Literal["outside", "inside"]
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One family of networks."""
+    """A family of networks."""
 
     name: str
     backbone: frozenset[str]
-    """Layers that only this family has, all together."""
+    """Names of layers that together occur only in this family."""
     top: str
-    """The layer that gives the ImageNet scores."""
+    """Name of the layer that outputs the ImageNet scores."""
     normalization: Where = "outside"
-    """inside: the network takes 0..255 and rescales by layers of its own."""
+    """inside: the network takes 0..255 and rescales in its own layers."""
     order: ModelOrder = "RGB"
     mean: tuple[float, ...] = (127.5,)
-    """In units of the 0..255 pixel, in the network's own channel order."""
+    """On the 0..255 pixel scale, in the network's channel order."""
     std: tuple[float, ...] = (127.5,)
 
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
-"""Blue, green, red: mean of ImageNet; keras.applications calls this mode "caffe"."""
+"""ImageNet mean in the order blue, green, red; keras.applications calls this mode "caffe"."""
 TORCH_MEAN = (123.675, 116.28, 103.53)
 TORCH_STD = (58.395, 57.12, 57.375)
-"""Red, green, blue: mean and deviation of ImageNet, times 255; keras.applications calls this mode "torch"."""
+"""ImageNet mean and standard deviation in the order red, green, blue, times 255; keras.applications calls this mode "torch"."""
 
 ARCHITECTURES = (
     Architecture("MobileNet", frozenset({"conv1", "conv_dw_1", "conv_pw_13"}), "predictions"),
@@ -76,13 +76,13 @@ ARCHITECTURES = (
 
 
 def recognise(layer_names: frozenset[str]) -> Architecture | None:
-    """The family whose backbone these layers contain, or None."""
+    """Return the family whose backbone these layers contain, or None."""
     found = _with_current(layer_names)
     return next((a for a in ARCHITECTURES if a.backbone <= found), None)
 
 
 def current_name(layer_name: str) -> str:
-    """Keras 2's MobileNetV3 says Conv/BatchNorm where Keras 3 says conv_bn."""
+    """Return the Keras 3 name of a layer; Keras 2's MobileNetV3 writes Conv/BatchNorm where Keras 3 writes conv_bn."""
     return layer_name.replace("/BatchNorm", "_bn").replace("/", "_").lower()
 
 
@@ -92,9 +92,9 @@ def _with_current(layer_names: frozenset[str]) -> frozenset[str]:
 
 
 def is_imagenet(architecture: Architecture, own_layers: frozenset[str], classes: int) -> bool:
-    """Whether the whole network is the published one, its own top included: then its input is known.
+    """Return whether the whole network is the published one, including its top; its preprocessing is then known.
 
-    A backbone under another head was trained again by somebody, who may have fed it otherwise.
+    A backbone under another head was trained again, possibly with other preprocessing.
     """
     own_layers = _with_current(own_layers)
     complete = architecture.backbone <= own_layers and architecture.top in own_layers

@@ -1,4 +1,4 @@
-"""Random changes to training pictures, as Keras layers: geometry in one interpolation, then light, then noise."""
+"""Random augmentation of training images as Keras layers: geometry in one interpolation, then color, then noise."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ FLIPS = ("none", "horizontal", "vertical", "both")
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a training picture may be changed; each amount is drawn anew for each picture."""
+    """Limits of the random changes; each amount is drawn for each image."""
 
     flip: str = "none"
-    """One of FLIPS; with a chance of one half for each direction."""
+    """One of FLIPS; each direction with probability 0.5."""
     rotation: float = 0.0
-    """Degrees, to either side."""
+    """Degrees, in either direction."""
     zoom: float = 0.0
-    """0..0.9, share by which the field of view shrinks or grows."""
+    """0..0.9, proportion by which the field of view shrinks or grows."""
     translation: float = 0.0
-    """0..0.9 of the side, in either direction."""
+    """0..0.9 of the side length, in either direction."""
     brightness: float = 0.0
     """0..1 of the full range, up or down."""
     contrast: float = 0.0
-    """0..1, proportion by which the distance to the mean grows or shrinks."""
+    """0..1, proportion by which the distance from the mean grows or shrinks."""
     noise: float = 0.0
-    """0..1 of the full range: standard deviation of the noise, drawn for each value."""
+    """Standard deviation of the noise, 0..1 of the full range; drawn for each value."""
 
     def __bool__(self) -> bool:
         return self != Augmentation()
 
     def describe(self) -> str:
-        """For people: ``flip horizontal, rotation 10, zoom 0.2`` or ``none``."""
+        """Return a readable summary: ``flip horizontal, rotation 10, zoom 0.2`` or ``none``."""
         parts = [f"flip {self.flip}"] if self.flip != "none" else []
         parts += [f"{f.name} {getattr(self, f.name):g}" for f in fields(self)[1:] if getattr(self, f.name)]
         return ", ".join(parts) or "none"
@@ -51,9 +51,9 @@ PRESETS = {
 
 
 def augmenter(augmentation: Augmentation, rule: Rule) -> Any:
-    """A Keras model (batch, height, width, channels) -> the same, in the real values that the network takes.
+    """Return a Keras model that augments images (batch, height, width, channels), in the network's normalized values.
 
-    It changes pictures only when called with ``training=True``.
+    It changes images only when called with ``training=True``.
     """
     keras = backend.keras()
     from .augment_layers import ClippedNoise, RandomWarp
@@ -70,12 +70,12 @@ def augmenter(augmentation: Augmentation, rule: Rule) -> Any:
     if a.noise:
         layers.append(ClippedNoise(a.noise * (high - low), low, high))
     if len(layers) == 1:
-        layers.append(keras.layers.Identity())  # Keras does not run a Sequential of an Input alone
+        layers.append(keras.layers.Identity())  # Keras cannot run a Sequential that has only an Input
     return keras.Sequential(layers, name="augment")
 
 
 def reseed(model: Any, *numbers: int) -> None:
-    """Sets every random generator of a Keras model, so that what follows depends on these numbers alone."""
+    """Seed every random generator of a Keras model, so that its output depends on these numbers only."""
     keras = backend.keras()
     for index, layer in enumerate(model._flatten_layers(include_self=False)):
         for generator in (getattr(layer, "seed_generator", None), getattr(layer, "generator", None)):
@@ -84,7 +84,7 @@ def reseed(model: Any, *numbers: int) -> None:
 
 
 def _words(*numbers: int) -> list[int]:
-    """Two 32-bit words that differ for different numbers."""
+    """Return two 32-bit words derived from the numbers."""
     import numpy as np
 
     return [int(word) for word in np.random.SeedSequence(list(numbers)).generate_state(2, np.uint32)]

@@ -1,4 +1,4 @@
-"""The two augmentation layers that Keras does not have; loading this module loads TensorFlow."""
+"""The two augmentation layers that Keras lacks; importing this module loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 
 from . import backend
 
-tf: Any = backend.tensorflow()  # sets up the environment before Keras is loaded
+tf: Any = backend.tensorflow()  # sets up the environment before Keras is imported
 import keras  # noqa: E402
 
 
 class RandomWarp(keras.layers.Layer):  # type: ignore[misc]
-    """Flip, rotation, zoom and translation of each picture as one affine transform; active in training only.
+    """Random flip, rotation, zoom and translation as one affine transform; active in training only.
 
-    Keras' own four layers would interpolate three times: blurred pictures, in three times the time. What the
-    transform uncovers is filled by reflection.
+    Keras' own four layers interpolate three times, which blurs the image and takes three times as long. Uncovered
+    areas are filled by reflection.
     """
 
     def __init__(self, flip: str, rotation: float, zoom: float, translation: float) -> None:
-        """``rotation`` in degrees; ``zoom`` and ``translation`` as proportions; see ``Augmentation``."""
+        """Set the limits: ``rotation`` in degrees, ``zoom`` and ``translation`` as proportions (see ``Augmentation``)."""
         super().__init__(name="random_warp")
         self.flip, self.rotation, self.zoom, self.translation = flip, rotation, zoom, translation
         self.seed_generator = keras.random.SeedGenerator(0)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """(batch, height, width, channels) -> the same shape."""
+        """Warp a batch (batch, height, width, channels); the shape stays the same."""
         if not training:
             return inputs
         height, width = inputs.shape[1], inputs.shape[2]
@@ -41,9 +41,9 @@ class RandomWarp(keras.layers.Layer):  # type: ignore[misc]
         return tf.cast(warped, inputs.dtype)
 
     def transforms(self, u: Any, width: float, height: float) -> Any:
-        """(batch, 8): where in the input each output pixel comes from, about the centre of the picture.
+        """Return the transforms (batch, 8) that map output pixels to input pixels, about the center of the image.
 
-        ``u``: (batch, 6), uniform in -1..1: angle, zoom, shift across, shift down, mirror across, mirror down.
+        ``u``: (batch, 6), uniform in -1..1: angle, zoom, horizontal and vertical shift, horizontal and vertical mirror.
         """
         angle = u[:, 0] * (self.rotation * math.pi / 180.0)
         scale = 1.0 + u[:, 1] * self.zoom
@@ -59,14 +59,14 @@ class RandomWarp(keras.layers.Layer):  # type: ignore[misc]
 
 
 class ClippedNoise(keras.layers.GaussianNoise):  # type: ignore[misc]
-    """Gaussian noise that stays within the range a picture can have."""
+    """Gaussian noise, clipped to the valid range of an image."""
 
     def __init__(self, stddev: float, low: float, high: float) -> None:
         super().__init__(stddev, name="clipped_noise")
         self.low, self.high = low, high
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Any shape; active in training only."""
+        """Add the noise, in training only; any shape."""
         if not training:
             return inputs
         return keras.ops.clip(super().call(inputs, training=True), self.low, self.high)

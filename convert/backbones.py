@@ -1,4 +1,4 @@
-"""The networks that can be trained, one row each, and how one is built without its top."""
+"""Table of the trainable backbones, and a builder for them without their top."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from . import backend
 
 CNN = "cnn"
 MIN_SIDE = 32
-"""Pixels: keras.applications' networks halve five times."""
+"""Smallest side in pixels: the keras.applications networks halve it five times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """One family of networks."""
+    """A family of networks."""
 
     name: str
     builder: str
-    """Name of its function in keras.applications; empty for the small CNN of our own."""
+    """Name of its function in keras.applications; empty for the built-in small CNN."""
     mean: float
     std: float
-    """real = (pixel - mean) / std. All are built without rescaling layers, so that the device feeds plain bytes."""
+    """real = (pixel - mean) / std. All are built without rescaling layers, so that the device can feed plain bytes."""
     image_size: int
-    """Pixels of a side, unless told otherwise."""
+    """Default side of the input in pixels."""
     alphas: tuple[float, ...] = ()
-    """Width multipliers for which ImageNet weights are published."""
+    """Width multipliers with published ImageNet weights."""
     sizes: tuple[int, ...] = ()
-    """Sides for which ImageNet weights are published."""
+    """Sides in pixels with published ImageNet weights."""
     weights_file: Callable[[float, int, bool], str] | None = None
-    """(alpha, size, minimalistic) -> the file's name in the Keras cache and on its server."""
+    """Function (alpha, size, minimalistic) -> file name in the Keras cache and on its server."""
     block: str = ""
-    """Pattern of a layer's name whose groups say to which block it belongs; fine-tuning begins at a block."""
+    """Regular expression for layer names whose groups identify the block; fine-tuning starts at a block boundary."""
     fine_tune_blocks: int = 0
-    """Blocks from the top that are fine-tuned unless told otherwise."""
+    """Default number of blocks to fine-tune, counted from the top."""
     warning: str = ""
-    """What its user should know before it is too late."""
+    """Warning shown before training starts."""
 
 
 def _v1_file(alpha: float, size: int, _: bool) -> str:
@@ -61,8 +61,8 @@ def _v3_file(kind: str) -> Callable[[float, int, bool], str]:
 
 
 V3_WARNING = (
-    "MobileNetV3's hard-swish and squeeze blocks are slow in int8 and not supported on an Edge TPU; "
-    "--minimalistic leaves them out"
+    "the hard-swish and squeeze blocks of MobileNetV3 are slow in int8 and not supported by the Edge TPU; "
+    "use --minimalistic to leave them out"
 )
 _V3_BLOCK = r"(expanded_conv)_(?:(\d+)_)?"
 BACKBONES: dict[str, Backbone] = {
@@ -91,32 +91,32 @@ BACKBONES: dict[str, Backbone] = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A network, fully chosen."""
+    """A backbone with all its parameters."""
 
     backbone: str
     image_size: int
-    """Pixels of a side."""
+    """Side of the input in pixels."""
     alpha: float = 1.0
-    """Width multiplier; not for ``cnn``."""
+    """Width multiplier; unused by ``cnn``."""
     minimalistic: bool = True
-    """MobileNetV3 only: plain ReLU, no squeeze blocks."""
+    """MobileNetV3 only: plain ReLU and no squeeze blocks."""
     cnn_filters: tuple[int, ...] = (32, 64, 128)
-    """Filters of each conv-pool block of ``cnn``."""
+    """Number of filters of each conv-pool block of ``cnn``."""
     cnn_dense: int = 128
-    """Units of the dense layer of ``cnn``."""
+    """Number of units of the dense layer of ``cnn``."""
 
     @property
     def row(self) -> Backbone:
-        """Its row of the table."""
+        """The row of BACKBONES."""
         return find(self.backbone)
 
     def rule(self, resize: Resize) -> Rule:
-        """How pictures are prepared for it."""
+        """Return the preprocessing for this network."""
         row = self.row
         return Rule(self.image_size, self.image_size, resize=resize, mean=(row.mean,), std=(row.std,))
 
     def describe(self) -> str:
-        """For people: ``mobilenet_v2 1.0, 224x224``."""
+        """Return a readable summary: ``mobilenet_v2 1.0, 224x224``."""
         size = f"{self.image_size}x{self.image_size}"
         if self.backbone == CNN:
             blocks = "-".join(str(n) for n in self.cnn_filters)
@@ -126,17 +126,17 @@ class Choice:
 
 
 def find(name: str) -> Backbone:
-    """A row by its name. Raises UnknownName."""
+    """Return a backbone by name. Raises UnknownName."""
     if name not in BACKBONES:
         known = list(BACKBONES)
-        raise UnknownName(f"no backbone {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+        raise UnknownName(f"unknown backbone {name!r}{nearest(name, known)}; available: {', '.join(known)}")
     return BACKBONES[name]
 
 
 def build(choice: Choice) -> Any:
-    """The network without its top: a functional Keras model from real pictures to its last feature map.
+    """Build a backbone without its top: a functional Keras model from normalized images to the last feature map.
 
-    Weights are random. Raises BadInput for a size that it cannot have.
+    The weights are random. Raises BadInput for an unsupported input size.
     """
     _check(choice)
     keras = backend.keras()
@@ -151,11 +151,11 @@ def build(choice: Choice) -> Any:
             input_shape=(side, side, 3), alpha=choice.alpha, include_top=False, weights=None, **options
         )
     except ValueError as error:
-        raise BadInput(f"{choice.describe()} cannot be built: {str(error).splitlines()[0]}") from None
+        raise BadInput(f"cannot build {choice.describe()}: {str(error).splitlines()[0]}") from None
 
 
 def blocks(model: Any, row: Backbone) -> list[str]:
-    """Names of the layers that end a block, in order: where a network may be cut in two."""
+    """Return the names of the layers that end a block, in order: the places where the network can be split."""
     ends: dict[tuple[str | None, ...], str] = {}
     for layer in model.layers:
         match = re.match(row.block, layer.name) if row.block else None
@@ -165,7 +165,7 @@ def blocks(model: Any, row: Backbone) -> list[str]:
 
 
 def _cnn(choice: Choice) -> Any:
-    """Convolution and pooling in turn, then a dense layer: what textbooks begin with."""
+    """Build a textbook CNN: alternating convolution and pooling, then a dense layer."""
     keras = backend.keras()
     x = inputs = keras.Input((choice.image_size, choice.image_size, 3))
     for number, filters in enumerate(choice.cnn_filters, 1):
@@ -182,11 +182,11 @@ def _check(choice: Choice) -> None:
         least = 2 ** len(choice.cnn_filters)
         if side < least:
             raise BadInput(
-                f"{side} px can be halved fewer than {len(choice.cnn_filters)} times; "
-                f"give --image-size {least} or more, or fewer --cnn-filters"
+                f"image size {side} is too small for {len(choice.cnn_filters)} pooling layers; "
+                f"use --image-size {least} or more, or fewer --cnn-filters"
             )
     elif side < MIN_SIDE or side % MIN_SIDE:
         near = max(MIN_SIDE, round(side / MIN_SIDE) * MIN_SIDE)
         raise BadInput(
-            f"{choice.backbone} takes sides that are multiples of {MIN_SIDE}, not {side}; try --image-size {near}"
+            f"image size {side} is invalid: {choice.backbone} needs a multiple of {MIN_SIDE}; try --image-size {near}"
         )

@@ -1,4 +1,4 @@
-"""TensorFlow and Keras, loaded once and quietly; the only place that imports them."""
+"""Loader of TensorFlow and Keras: once, without their log output; the only module that imports them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from collections.abc import Iterator
 from typing import Any
 
 NOISE = ("WARNING:", "INFO:", "I0000", "W0000", "E0000", "fully_quantize:", "To enable the following")
-"""Beginnings of native lines that say nothing about the user's model."""
+"""Prefixes of native log lines that are unrelated to the user's model."""
 
 
 class NativeLog:
-    """What native code wrote to the process's error stream."""
+    """Output of native code on the process's stderr."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def reason(self) -> str:
-        """The last line that says something, or nothing."""
+        """Return the last line that is not noise, or an empty string."""
         lines = [line.strip() for line in self.text.splitlines()]
         telling = [line for line in lines if line and not line.startswith(NOISE)]
         return telling[-1][:300] if telling else ""
 
 
 def tensorflow() -> Any:
-    """The tensorflow module. Raises ModuleNotFoundError, which the command line answers with what to install."""
+    """Return the tensorflow module.
+
+    Raises ModuleNotFoundError; the command line then prints what to install.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
     with quiet():
-        # Keras imports the backend named above; the two share every variable from here on.
+        # Keras imports the back end named above; from here on both share every variable.
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -47,7 +50,7 @@ def tensorflow() -> Any:
 
 
 def keras() -> Any:
-    """The keras module, on TensorFlow."""
+    """Return the keras module with the TensorFlow back end."""
     tensorflow()
     import keras as module
 
@@ -55,7 +58,7 @@ def keras() -> Any:
 
 
 def tf_keras() -> Any:
-    """Keras 2 as it lives on, in the same process as Keras 3. Raises ModuleNotFoundError."""
+    """Return tf_keras, the maintained Keras 2, in the same process as Keras 3. Raises ModuleNotFoundError."""
     tensorflow()
     with quiet():
         import tf_keras as module
@@ -65,12 +68,12 @@ def tf_keras() -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[NativeLog]:
-    """Keeps what native code and Python warnings write to stderr out of the terminal; it can be read afterwards."""
+    """Capture stderr output of native code and Python warnings; the text can be read afterwards."""
     log = NativeLog()
     sys.stderr.flush()
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr at all: nothing to keep quiet
+    except OSError:  # stderr is closed: nothing to capture
         yield log
         return
     with tempfile.TemporaryFile() as file, warnings.catch_warnings():

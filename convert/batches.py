@@ -1,4 +1,4 @@
-"""From prepared pictures to batches for training: real values, exactly those the device computes with."""
+"""Training batches of preprocessed images, with exactly the normalized values that the device computes with."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Pictures with what is to be learnt of them."""
+    """Images with their targets and weights."""
 
     pixels: PixelSource
     rule: Rule
     indices: Indices
-    """(n,) numbers within ``pixels``."""
+    """(n,) image numbers within ``pixels``."""
     targets: Floats
     """(n, outputs)"""
     weights: Floats
-    """(n,) how much each counts."""
+    """(n,) weight of each example in the loss."""
 
     def __len__(self) -> int:
         return len(self.indices)
 
 
 def real_values(pixels: npt.NDArray[np.uint8], rule: Rule) -> Floats:
-    """(n, height, width, channels) bytes as the float32 values ``preprocess.prepare`` gives: (pixel - mean) / std."""
+    """Normalize bytes (n, height, width, channels) to float32, (pixel - mean) / std, as the preprocessing does."""
     return np.take(_table(rule), pixels)
 
 
 def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
-    """A tf.data.Dataset of (pictures float32 (b, h, w, c), targets (b, outputs), weights (b,)), made ahead.
+    """Return a prefetching tf.data.Dataset of (images float32 (b, h, w, c), targets (b, outputs), weights (b,)).
 
-    ``order``: positions within ``examples``; None: as they are.
+    ``order``: positions within ``examples``; None keeps their order.
     """
     tf = backend.tensorflow()
     rule = examples.rule
@@ -62,7 +62,7 @@ def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
 
 
 def pictures(examples: Examples, size: int) -> Iterator[Floats]:
-    """The pictures alone, in order, in batches of real values."""
+    """Yield the images only, in order, in batches of normalized values."""
     for start in range(0, len(examples), size):
         yield real_values(examples.pixels.rows(examples.indices[start : start + size]), examples.rule)
 
@@ -76,7 +76,7 @@ def _generate(examples: Examples, size: int, order: Indices | None) -> Iterator[
 
 
 def _table(rule: Rule) -> Floats:
-    """The real value of each of the 256 bytes, by the core's own arithmetic."""
+    """Return the normalized value of each of the 256 byte values, computed by the preprocessing itself."""
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
     line = replace(rule, width=256, height=1, channels=1, order="GRAY")
     return np.asarray(quantize(ramp, line, TensorSpec("input", (1, 1, 256, 1), "float32")), np.float32).reshape(256)

@@ -1,7 +1,7 @@
-"""Chooses the pictures whose activations set the int8 ranges, and says which ones they were.
+"""Selection and record of the calibration images, whose activations set the int8 ranges.
 
-What is chosen decides how good the model gets: pictures like those the camera will see. Anything else does harm, so
-nothing is ever made up in their place.
+Accuracy depends on this choice: the images must resemble what the camera will see. Other images lower the accuracy, so
+none are ever generated as a substitute.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from edgevision.data import Pixels
 
 COUNT = 100
-"""More did not help (measured on four networks, 10 to 500 pictures)."""
+"""Default number of images; more did not help (measured on four networks, 10 to 500 images)."""
 MIN_COUNT = 10
-"""Distinct pictures; fewer leave the ranges to chance."""
+"""Smallest number of distinct images; with fewer, the ranges are unreliable."""
 MIN_DEVIATION = 2.0
-"""Of the pixels of a picture, 0..255: less is a lens cap or a blank page, which sets no range."""
+"""Smallest standard deviation of an image's pixels (0..255); below it, the image is blank, such as a lens cap, and useless."""
 DEFAULT_FOLDER = Path("calibration_images")
 CHOOSING_SHARE = 0.2
-"""Of the calibration pictures, how many choose between ways to quantize instead."""
+"""Share of the calibration images that form the selection set, which chooses between repairs."""
 RENDERED_SETS = {"052685b165cf0a1de39bb7d5c97183dd88b1f7085c7a23b707139091c4a246d1": 40}
-"""Drawn sets, made for the demo and the tests: fingerprint of the folder and number of its pictures."""
+"""Synthetic image sets of the demo and the tests: fingerprint of the folder -> number of its images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture file, known by its content."""
+    """An image file, identified by its content."""
 
     path: Path
     sha256: str
@@ -44,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A picture that is left out, and why."""
+    """An image that is left out, and the reason."""
 
     path: Path
     reason: str
@@ -52,35 +52,35 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
-    """The pictures that make the model, and the others of the folder. No picture is in two of them."""
+    """The images that make the model, and the other images of the folder. The sets are disjoint."""
 
     folder: Path
     chosen: tuple[Picture, ...]
-    """These calibrate."""
+    """Images for calibration."""
     others: tuple[Path, ...]
-    """Not looked at yet; a copy of a chosen picture may be among them."""
+    """Files not examined yet; they may include copies of the chosen images."""
     skipped: tuple[Skipped, ...]
     rendered: bool
-    """Whether these are drawn pictures, which fit no camera."""
+    """Whether the images are synthetic and so resemble no camera's."""
     choosing: tuple[Picture, ...] = ()
-    """These say which way of quantizing is better (``set_aside``)."""
+    """The selection set, which chooses between repairs (see ``set_aside``)."""
 
     @property
     def fingerprint(self) -> str:
-        """Which pictures calibrate, whatever their names and order."""
+        """Identifier of the calibration images, independent of their names and order."""
         return fingerprint(picture.sha256 for picture in self.chosen)
 
     @property
     def used(self) -> frozenset[str]:
-        """sha256 of all pictures that had a part in making the model."""
+        """sha256 of every image used to make the model."""
         return frozenset(picture.sha256 for picture in (*self.chosen, *self.choosing))
 
 
 def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
-    """``count`` distinct pictures of a folder, spread evenly over its sub-folders. Raises MissingFile, BadInput.
+    """Choose ``count`` distinct images of a folder, spread evenly over its subfolders. Raises MissingFile, BadInput.
 
-    The same folder and seed give the same pictures. Damaged and blank pictures are skipped and listed. A drawn set is
-    used only where there is nothing else.
+    The same folder and seed give the same images. Corrupt and blank images are skipped and listed. Synthetic images are
+    used only if the folder has nothing else.
     """
     every = _find(folder)
     rendered = _rendered(every, folder)
@@ -99,7 +99,7 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
 
 
 def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
-    """The same pictures, a fifth of them, drawn at random, no longer calibrating but ``choosing``."""
+    """Return the same images with a random fifth moved to the selection set."""
     count = max(1, round(CHOOSING_SHARE * len(calibration.chosen)))
     drawn = set(random.Random(seed).sample(range(len(calibration.chosen)), count))
     by_number = list(enumerate(calibration.chosen))
@@ -111,9 +111,9 @@ def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
 
 
 def find_folder(given: Path | None, model: Path, card: ModelCard | None) -> Path:
-    """The folder to take pictures from: the one given, else what the card names, else ./calibration_images.
+    """Return the calibration folder: the given one, else the one named by the model card, else ./calibration_images.
 
-    Raises BadInput where there is none with photos in it.
+    Raises BadInput if none of them has photos.
     """
     if given is not None:
         return given
@@ -125,41 +125,41 @@ def find_folder(given: Path | None, model: Path, card: ModelCard | None) -> Path
         if len(found) > len(_rendered(found, DEFAULT_FOLDER)):
             return DEFAULT_FOLDER
     raise BadInput(
-        "no pictures to calibrate with: give --calibration FOLDER with about 100 photos like those the camera will see "
-        f"(or put them into ./{DEFAULT_FOLDER}/)"
+        "no calibration images: give --calibration FOLDER with about 100 photos like those the camera will see, "
+        f"or put them into ./{DEFAULT_FOLDER}/"
     )
 
 
 def fingerprint(digests: Iterable[str]) -> str:
-    """sha256 over the sorted sha256 of the files: which set it is, whatever the names."""
+    """Return the sha256 over the sorted sha256 of the files, which identifies the set whatever the file names."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file's content. Raises BadPicture."""
+    """Return the sha256 of a file. Raises BadPicture if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise BadPicture(f"{path}: cannot be read: {error.strerror}") from None
+        raise BadPicture(f"{path}: cannot read the file: {error.strerror}") from None
 
 
 def _find(folder: Path) -> list[Path]:
     if not folder.exists():
-        raise MissingFile(f"no such folder of calibration pictures: {folder}")
+        raise MissingFile(f"calibration folder not found: {folder}")
     if not folder.is_dir():
-        raise BadInput(f"--calibration takes a folder of pictures, and {folder} is a file")
+        raise BadInput(f"--calibration needs a folder of images, but {folder} is a file")
     found = pictures.find(folder)
     if not found:
         raise BadInput(
-            f"{folder} holds no pictures ({', '.join(sorted(pictures.SUFFIXES))}); "
-            "put about 100 photos like those the camera will see into it"
+            f"no images in {folder} (supported: {', '.join(sorted(pictures.SUFFIXES))}); "
+            "add about 100 photos like those the camera will see"
         )
     return found
 
 
 def _spread(found: Sequence[Path], folder: Path, chance: random.Random) -> Iterator[Path]:
-    """One picture of each sub-folder in turn, each sub-folder in random order."""
+    """Yield one image of each subfolder in turn; each subfolder is in random order."""
     groups: dict[Path, list[Path]] = {}
     for path in found:
         groups.setdefault(path.relative_to(folder).parent, []).append(path)
@@ -171,7 +171,7 @@ def _spread(found: Sequence[Path], folder: Path, chance: random.Random) -> Itera
 
 
 def _take(order: Iterable[Path], count: int) -> tuple[list[Picture], list[Skipped], set[Path]]:
-    """The first ``count`` good ones; what was skipped on the way; all that was looked at."""
+    """Return the first ``count`` usable images, the images skipped before them, and all files examined."""
     chosen: list[Picture] = []
     skipped: list[Skipped] = []
     seen: set[Path] = set()
@@ -183,11 +183,11 @@ def _take(order: Iterable[Path], count: int) -> tuple[list[Picture], list[Skippe
         try:
             digest = file_sha256(path)
             if digest in hashes:
-                skipped.append(Skipped(path, "a copy of another picture"))
+                skipped.append(Skipped(path, "duplicate of another image"))
                 continue
             hashes.add(digest)
             if is_blank(pictures.read(path).pixels):
-                skipped.append(Skipped(path, "shows nothing: nearly one colour all over"))
+                skipped.append(Skipped(path, "blank: almost a single color"))
                 continue
         except BadPicture as error:
             skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
@@ -197,8 +197,8 @@ def _take(order: Iterable[Path], count: int) -> tuple[list[Picture], list[Skippe
 
 
 def is_blank(pixels: Pixels) -> bool:
-    """Whether a picture has no content: every channel nearly constant."""
-    step = max(1, min(pixels.shape[:2]) // 256)  # a sample of the pixels says as much as all of them
+    """Return whether an image is blank: every channel is nearly constant."""
+    step = max(1, min(pixels.shape[:2]) // 256)  # a sample of the pixels is enough
     sample = pixels[::step, ::step].reshape(-1, pixels.shape[2] if pixels.ndim == 3 else 1)
     return bool(sample.std(axis=0).max() < MIN_DEVIATION)
 
@@ -207,13 +207,13 @@ def _too_few(folder: Path, found: int, chosen: Sequence[Picture], skipped: Seque
     reasons = "".join(f"; {s.path.name}: {s.reason}" for s in skipped[:2])
     more = f" and {len(skipped) - 2} more" if len(skipped) > 2 else ""
     return (
-        f"{folder} has {len(chosen)} usable, distinct pictures of {found}{reasons}{more}; "
-        f"at least {MIN_COUNT} are needed, and about {COUNT} are good"
+        f"too few calibration images: {folder} has {len(chosen)} usable, distinct images among {found}{reasons}{more}; "
+        f"at least {MIN_COUNT} are required, about {COUNT} recommended"
     )
 
 
 def _rendered(found: Sequence[Path], folder: Path) -> frozenset[Path]:
-    """The pictures below any folder that holds one of the drawn sets."""
+    """Return the images below any folder that holds one of the synthetic sets."""
     below: dict[Path, list[Path]] = {}
     for path in found:
         for parent in path.parents:
@@ -222,14 +222,14 @@ def _rendered(found: Sequence[Path], folder: Path) -> frozenset[Path]:
                 break
     known: set[Path] = set()
     for paths in below.values():
-        # Only folders of the right size are hashed: the sets are small, photo collections are not.
+        # Hash only folders with the right number of images: the sets are small, photo collections are not.
         if len(paths) in RENDERED_SETS.values() and fingerprint(file_sha256(p) for p in paths) in RENDERED_SETS:
             known.update(paths)
     return frozenset(known)
 
 
 def _named_by(card: ModelCard | None, model: Path) -> Path | None:
-    """The folder that the card of the Keras file names, relative to that file."""
+    """Return the folder named by the card of the Keras file, relative to that file; None if it does not exist."""
     named = (card.training or {}).get("calibration") if card is not None else None
     if not isinstance(named, str) or Path(named).is_absolute():
         return None

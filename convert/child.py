@@ -1,6 +1,6 @@
-"""A model file tried in a child process first: a library that crashes on it becomes one line.
+"""Child process that tries to load a model file first, so that a crashing library becomes a one-line error.
 
-The child is this Python running a module of ours with the path as its argument; nothing goes through a shell.
+The child is this Python running one of our modules with the path as its argument; no shell is involved.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from typing import IO
 from edgevision.errors import BadModel, EdgeVisionError
 
 TIMEOUT_S = 300.0
-"""A large network on a busy machine loads in a minute."""
+"""Time limit in seconds; a large network on a busy machine loads in a minute."""
 REFUSED = 3
-"""Exit status of a child that says why in its last line."""
+"""Exit status of a child whose last stderr line states the reason."""
 MAX_MEMORY = 16 << 30
-"""Bytes of address space a child may take; TensorFlow reserves several, and a file that claims more is damaged."""
+"""Limit of the child's address space in bytes; TensorFlow reserves several GiB, and a file that needs more is corrupt."""
 
 
 class Child:
-    """A child process that tries a file."""
+    """A child process that tries to load a file."""
 
     def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes], path: Path) -> None:
         self._process, self._said, self._path = process, said, path
 
     def require(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Waits for the child. Raises BadModel unless it ended well."""
+        """Wait for the child to exit. Raises BadModel unless it succeeded."""
         try:
             status = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise BadModel(
-                f"{self._path}: it was not read within {timeout_s:g} s: damaged, or made to do harm"
+                f"{self._path}: loading took longer than {timeout_s:g} s; corrupt or malicious file"
             ) from None
         if status == 0:
             return
@@ -46,15 +46,13 @@ class Child:
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         if status == REFUSED and lines:
             raise BadModel(lines[-1])
-        raise BadModel(
-            f"{self._path}: it crashed the library that reads it ({how(status)}); damaged, or made to do harm"
-        )
+        raise BadModel(f"{self._path}: the library that loads it crashed ({how(status)}); corrupt or malicious file")
 
 
 @contextmanager
 def started(module: str, path: Path) -> Iterator[Child]:
-    """Starts ``python -m module path``, to be waited for when its answer is needed; ended on leaving."""
-    # -P: nothing is imported from the current folder.
+    """Start ``python -m module path`` and yield it; wait for it with ``require``. It is killed on exit if still running."""
+    # -P keeps the current folder out of the import path.
     command = [sys.executable, "-P", "-m", module, str(path)]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
@@ -67,7 +65,7 @@ def started(module: str, path: Path) -> Iterator[Child]:
 
 
 def run(work: Callable[[str], None], path: str) -> None:
-    """In the child: does the work within bounds and leaves, saying why in one line where it is refused."""
+    """Do the work in the child under resource limits, then exit; a failure is reported in one line on stderr."""
     within_bounds()
     message = None
     try:
@@ -76,21 +74,21 @@ def run(work: Callable[[str], None], path: str) -> None:
         message = str(error)
     except Exception as error:
         lines = str(error).strip().splitlines()
-        message = f"{path}: it cannot be read: {lines[0][:300] if lines else type(error).__name__}"
+        message = f"{path}: cannot load the file: {lines[0][:300] if lines else type(error).__name__}"
     if message is not None:
         print(message, file=sys.stderr, flush=True)
-    os._exit(0 if message is None else REFUSED)  # a damaged file may have left threads that never end
+    os._exit(0 if message is None else REFUSED)  # a corrupt file may leave threads that never end
 
 
 def within_bounds() -> None:
-    """Limits this process's memory; no core is dumped."""
+    """Limit the memory of this process and disable core dumps."""
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def how(status: int) -> str:
-    """What ended a child, in words."""
+    """Describe how a child ended: signal name or exit status."""
     try:
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""The whole conversion: a Keras model and some photos in, one self-describing int8 .tflite and a report out."""
+"""The whole conversion: from a Keras model and photos to one self-describing int8 .tflite and a report."""
 
 from __future__ import annotations
 
@@ -29,20 +29,30 @@ __all__ = ["ConvertOptions", "convert", "report_path"]
 
 
 def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport:
-    """Converts a model and measures what that cost. Raises EdgeVisionError of many kinds before anything is written.
+    """Convert a Keras model to int8 and measure the loss of accuracy.
 
-    What was made is written and returned even where it loses more than ``max_drop`` (``report.gate``).
+    Writes NAME.tflite, NAME.report.json and NAME.report.html. The model is written and returned even if it exceeds
+    ``options.max_drop``; ``report.gate`` tells.
 
-    Writes NAME.tflite, NAME.report.json and NAME.report.html; what exists is refused before any work is done, unless ``overwrite``.
+    Args:
+        options: The model, the images and the settings of the conversion.
+        progress: Receives the stages and steps; None for no progress output.
+
+    Returns:
+        The report with the paths of the written files and all measurements.
+
+    Raises:
+        EdgeVisionError: The model or the images are unsuitable, or an output file exists and ``options.overwrite`` is
+            False. It is raised before anything is written.
     """
     stages = Stages(progress or NoProgress())
     name = _name(options)
     if options.output is not None:
         _require_outputs_absent(options.output, options.overwrite)
-    with stages.stage("scan", "Looking into the model"):
+    with stages.stage("scan", "Scanning the model"):
         found = scan(options.model, options.load)
         folder = find_folder(options.calibration, options.model, found.card)
-    with stages.stage("pictures", "Choosing calibration pictures"):
+    with stages.stage("pictures", "Selecting calibration images"):
         calibration = _calibration(folder, options)
     run = None if options.output is not None else runs.new_run(options.runs, "convert")
     with run or nullcontext():
@@ -60,7 +70,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
 def _calibration(folder: Path, options: ConvertOptions) -> CalibrationSet:
     if options.effort == "none" and options.range_method not in ("auto", MINMAX):
-        raise UsageError(f"--range {options.range_method} is part of the repair; give --effort low or more")
+        raise UsageError(f"--range {options.range_method} needs the repair; use --effort low or higher")
     found = choose(folder, options.calibration_count, options.seed)
     return found if options.effort == "none" else set_aside(found, options.seed)
 
@@ -73,7 +83,7 @@ def _write(
     options: ConvertOptions,
     stages: Stages,
 ) -> ConvertReport:
-    with stages.stage("write", "Writing"):
+    with stages.stage("write", "Writing the files"):
         flatbuffer, card, extra = _contents(network, made, calibration, options.with_embedding)
         modelfile.write(output, flatbuffer, card, extra)
         _check_selftest(output)
@@ -108,7 +118,7 @@ def _write(
 def _contents(
     network: Network, made: Int8Model, calibration: CalibrationSet, with_embedding: bool
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
-    """The flatbuffer, its card, and the other entries of the file."""
+    """Return the flatbuffer, its model card, and the other entries of the file."""
     card = _finished_card(network, made, calibration)
     if not with_embedding:
         return made.flatbuffer, card, made.selftest.files
@@ -127,12 +137,12 @@ def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSe
 
 
 def report_path(output: Path) -> Path:
-    """NAME.report.json beside NAME.tflite."""
+    """Return the path NAME.report.json next to NAME.tflite."""
     return output.with_name(f"{output.stem}.report.json")
 
 
 def _check_selftest(path: Path) -> None:
-    """The file as it lies on disk must pass its own test here. Raises EngineError."""
+    """Run the self-test of the written file on this machine. Raises EngineError if it fails."""
     with backend.quiet(), open_model(path) as model:
         found = selftest.check(model)
     if not found.ok:
@@ -141,10 +151,10 @@ def _check_selftest(path: Path) -> None:
 
 def _name(options: ConvertOptions) -> str:
     if options.output is not None and options.output.suffix != ".tflite":
-        raise UsageError(f"-o takes the name of a .tflite, not {str(options.output)!r}")
+        raise UsageError(f"invalid --output {str(options.output)!r}: the file name must end in .tflite")
     name = options.name or (options.output.stem if options.output else options.model.stem)
     if not name.strip() or "/" in name or "\\" in name or name.startswith("."):
-        raise UsageError(f"--name must be a plain name, not {name!r}")
+        raise UsageError(f"invalid --name {name!r}: use a plain name without slashes or a leading dot")
     return name
 
 

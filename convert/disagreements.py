@@ -1,4 +1,4 @@
-"""The pictures on which float and int8 answer differently, kept small: what a person wants to look at."""
+"""The images on which float and int8 disagree most clearly, kept small for a person to look at."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 SHOWN = 24
-"""Pictures kept, whatever the number of disagreements."""
+"""Maximum number of images kept."""
 QUALITY = 85
-"""Of the JPEGs; a picture of 224x224 has about 12 kB."""
+"""JPEG quality; an image of 224x224 takes about 12 kB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disagreement:
-    """One picture with two answers. Scores are 0..1."""
+    """An image whose top class differs between float and int8. Scores are 0..1."""
 
     path: Path
     jpeg: bytes
-    """As the network saw it."""
+    """The image as the network received it."""
     labels: frozenset[int]
-    """What it shows; empty: unknown."""
+    """True class indices; empty if unknown."""
     float_top: int
     int8_top: int
     float_scores: tuple[float, float]
-    """The float model's for its own answer and for the int8 model's."""
+    """Float scores of the float top class and of the int8 top class."""
     int8_scores: tuple[float, float]
-    """The int8 model's for the float model's answer and for its own."""
+    """Int8 scores of the float top class and of the int8 top class."""
 
     @property
     def sureness(self) -> float:
-        """0..1, the smaller of the two leads: where both are sure of different things, something is wrong."""
+        """Smaller of the two models' leads, 0..1; if both are confident but disagree, something is wrong."""
         return min(self.float_scores[0] - self.float_scores[1], self.int8_scores[1] - self.int8_scores[0])
 
 
 @dataclass(slots=True)
 class Surest:
-    """Collects disagreements, the surest first, SHOWN at most."""
+    """Collector of the disagreements with the most confident models, most confident first, SHOWN at most."""
 
     rule: Rule
     kept: list[Disagreement] = field(default_factory=list)
 
     def consider(self, path: Path, labels: frozenset[int], picture: Pixels, wanted: Scores, got: Scores) -> None:
-        """Keeps the picture (height, width, channels) if the two answers differ and few others are surer."""
+        """Keep an image (height, width, channels) if the top classes differ and it ranks among the first SHOWN."""
         first, second = int(np.argmax(wanted)), int(np.argmax(got))
         if first == second:
             return

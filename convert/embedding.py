@@ -1,7 +1,7 @@
-"""The pooled features as a second output of an int8 model, so that a device can learn new classes by them.
+"""Adds the pooled features as a second output of an int8 model, so that a device can learn new classes from them.
 
-Nothing is converted anew: the input of the last layer becomes an output of the finished graph, and its scores stay what
-they were, bit for bit.
+Nothing is converted again: the input of the last layer becomes an output of the finished graph. The scores do not
+change by a single bit.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from edgevision.data import Pixels
 
 PASSING = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC", "QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE")
-"""Operators between the last layer and the output that have no weights."""
+"""Operators without weights that may follow the last layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WithEmbedding:
-    """A model that gives its features, too."""
+    """A model with its features as a second output."""
 
     flatbuffer: bytes
     output: EmbeddingOutput
 
 
 def add_embedding(flatbuffer: bytes) -> WithEmbedding:
-    """Makes the input of a classifier's last layer its second output. Raises BadModel where that is no vector."""
+    """Make the input of a classifier's last layer its second output. Raises BadModel if that is not a vector."""
     model = FlatModel(flatbuffer)
     tensor = _features(model)
     shape = model.shape(tensor)
     size = shape[-1]
     if size > MAX_EMBEDDING:
         raise BadModel(
-            f"--with-embedding: the last layer reads {size:,} values, a whole feature map; "
-            "put a GlobalAveragePooling2D before it and train again"
+            f"--with-embedding: the last layer reads a whole feature map ({size:,} values); "
+            "add GlobalAveragePooling2D before it and train again"
         )
     output = EmbeddingOutput(1, model.name(tensor), size)
     return WithEmbedding(model.with_outputs([model.outputs[0], tensor]), output)
@@ -56,7 +56,7 @@ def add_embedding(flatbuffer: bytes) -> WithEmbedding:
 def give_embedding(
     flatbuffer: bytes, card: ModelCard, calibration: CalibrationSet
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
-    """The model with its second output, its card, and the entries of the file that go with them. Raises BadModel."""
+    """Return the model with its second output, its card, and the additional entries of the file. Raises BadModel."""
     made = add_embedding(flatbuffer)
     found = (pixels(pictures.read(picture.path), card.rule) for picture in (*calibration.chosen, *calibration.choosing))
     vectors = references(made.flatbuffer, made.output, card.rule, found)
@@ -64,9 +64,9 @@ def give_embedding(
 
 
 def references(flatbuffer: bytes, output: EmbeddingOutput, rule: Rule, prepared: Iterable[Pixels]) -> bytes:
-    """What the model makes of up to MAX_REFERENCES prepared pictures (height, width, channels), vector after vector.
+    """Return the concatenated feature vectors of up to MAX_REFERENCES preprocessed images (height, width, channels).
 
-    A device that is taught a new class needs pictures of other things to know how near is near. Raises EngineError.
+    A device that learns a new class compares its distances with those of other objects. Raises EngineError.
     """
     rows = []
     with backend.quiet():
@@ -79,7 +79,7 @@ def references(flatbuffer: bytes, output: EmbeddingOutput, rule: Rule, prepared:
 
 
 def _features(model: FlatModel) -> int:
-    """The tensor that the last operator with weights judges by. Raises BadModel."""
+    """Return the input tensor of the last operator with weights. Raises BadModel."""
     tensor = model.outputs[0]
     for _ in model.operators:
         found = next((op for op in model.operators if tensor in op.outputs), None)
@@ -92,13 +92,13 @@ def _features(model: FlatModel) -> int:
             return source
         if found.name not in PASSING:
             raise BadModel(
-                f"--with-embedding: the scores come out of {found.name} and not of a dense layer over pooled features; "
-                "this network has no vector that new classes could be learned by"
+                f"--with-embedding: the scores come from {found.name}, expected a dense layer over pooled features; "
+                "this network has no feature vector to learn new classes from"
             )
         tensor = source
-    raise BadModel("--with-embedding: this network has no layer of features before its scores")
+    raise BadModel("--with-embedding: this network has no feature layer before its scores")
 
 
 def _is_vector(shape: tuple[int, ...]) -> bool:
-    """One picture, one place, any number of values."""
+    """Return whether a shape holds one vector: all dimensions but the last are 1."""
     return len(shape) >= 2 and all(n == 1 for n in shape[:-1])

@@ -1,4 +1,4 @@
-"""What the first layers of a serialized model do to pixels: whether they prove that it takes bytes, which can be cut off."""
+"""What the first layers of a serialized model do to pixels: do they prove a byte input, and can they be removed?"""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from . import layers
 from .config_numbers import numbers
 
 RAW_STD = 10.0
-"""A layer that divides by more than this, in steps of the pixel, is fed bytes: no one divides 0..1 by ten, nor moves it by ten."""
+"""A layer that divides or shifts its input by more than this takes bytes: nobody divides 0..1 by ten or shifts it by ten."""
 NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "ZeroPadding2D")
-"""Layers and operators that move pixels or channels about and leave their values."""
+"""Layers and operators that rearrange pixels or channels without changing their values."""
 
 
 def first_layers(model: Mapping[str, Any]) -> list[layers.Node]:
-    """The layers a picture meets before the first fork, without those that do nothing at inference."""
+    """Return the layers from the input to the first branch, without those that are inactive at inference."""
     return [node for node in layers.head(model) if not node.passive]
 
 
 def proves_bytes(entry: list[layers.Node]) -> str | None:
-    """Which first layers prove that the model takes bytes 0..255; None if none do."""
+    """Name the first layers that prove that the model takes bytes 0..255; None if none do."""
     step = 1.0
     used: list[layers.Node] = []
     for node in entry:
@@ -44,9 +44,9 @@ def _what(used: list[layers.Node]) -> str:
 
 
 def scale_and_offset(node: layers.Node) -> tuple[float, float] | None:
-    """The scale of a layer or operator that is one line for each channel, and the offset that moves the most.
+    """Return the largest scale and the largest offset (by magnitude) of a layer or operator that is affine per channel.
 
-    Of several scales the largest: what they prove of it holds for all channels.
+    A proof with the largest scale holds for all channels. None for other layers.
     """
     if node.kind == "Rescaling":
         scales, offsets = numbers(node.config.get("scale")), numbers(node.config.get("offset", 0.0))
@@ -61,7 +61,7 @@ def scale_and_offset(node: layers.Node) -> tuple[float, float] | None:
 
 
 def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]:
-    """Scales and offsets of an operator with a number, or one for each channel; nothing for any other operator."""
+    """Return the scales and offsets of an arithmetic operator with one constant, or one per channel; else empty lists."""
     if kind in ("TrueDivide", "Divide"):
         return [1.0 / v for v in values if v], [0.0]
     if kind == "Multiply":
@@ -70,14 +70,14 @@ def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]
 
 
 def _divisor(node: layers.Node) -> float:
-    """The smallest number by which a Normalization layer divides; 0 for any other layer."""
+    """Return the smallest divisor of a Normalization layer; 0 for other layers."""
     if node.kind == "Normalization":
         return min((v**0.5 for v in numbers(node.config.get("variance")) if v > 0), default=0.0)
     return 0.0
 
 
 def rescaling(entry: list[layers.Node]) -> layers.Node | None:
-    """A Rescaling layer that comes first and can be cut off: one positive scale for all channels."""
+    """Return the first layer if it is a removable Rescaling layer (one positive scale for all channels), else None."""
     if not entry or entry[0].kind != "Rescaling":
         return None
     scale, offset = entry[0].config.get("scale"), entry[0].config.get("offset", 0.0)

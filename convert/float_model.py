@@ -1,4 +1,4 @@
-"""The Keras model as the device will see it: bytes of pixels in, scores out, in floating point."""
+"""The floating-point model as the device will see it: pixel bytes in, scores out."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatModel:
-    """What is quantized, and what the quantized model is compared with."""
+    """The model to quantize, which is also the reference for the quantized one."""
 
     keras: Any
     rule: Rule
-    """How a picture becomes its input; scalar mean and std, RGB or gray, always."""
+    """Its preprocessing; always with scalar mean and std, and RGB or gray."""
     matrix: npt.NDArray[np.float32] | None
-    """(3, 3), from the input's channels to the network's, and ``offset``: a 1x1 convolution before the network."""
+    """(3, 3), maps input channels to network channels; with ``offset`` it is a 1x1 convolution before the network."""
     offset: npt.NDArray[np.float32] | None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """height, width, channels of the input."""
+        """Height, width and channels of the input."""
         return self.rule.height, self.rule.width, self.rule.channels
 
     def concrete(self) -> Any:
-        """A TensorFlow function of one picture, float32 (1, height, width, channels), without a free dimension."""
+        """Return a TensorFlow function of one image, float32 (1, height, width, channels), with a static shape."""
         tf = backend.tensorflow()
         spec = tf.TensorSpec((1, *self.shape), tf.float32, name="image")
         return tf.function(self.call, autograph=False, input_signature=[spec]).get_concrete_function()
 
     def call(self, real: Any) -> Any:
-        """Normalized pictures (TensorFlow tensor) to the network's output (TensorFlow tensor)."""
+        """Run the network on normalized images; both are TensorFlow tensors."""
         tf = backend.tensorflow()
         if self.matrix is not None:
             kernel = tf.constant(self.matrix[np.newaxis, np.newaxis])
@@ -51,20 +51,21 @@ class FloatModel:
         return self.keras(real, training=False)
 
     def normalize(self, pixels: Pixels) -> npt.NDArray[np.float32]:
-        """Bytes as the real values that the input's quantization stands for."""
+        """Convert bytes to the normalized values that the quantized input represents."""
         return _real(pixels, self.rule)
 
     def outputs(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        """What the network says of uint8 pictures (n, height, width, channels): (n, outputs)."""
+        """Return the network's outputs (n, outputs) for uint8 images (n, height, width, channels)."""
         tf = backend.tensorflow()
         return np.asarray(self.call(tf.constant(self.normalize(batch))), dtype=np.float32)
 
 
 def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
-    """The model with its normalization moved into the input's quantization as far as one scale can express it.
+    """Move the normalization of a model into the quantization of its input, as far as a single scale can express it.
 
-    The rest (a mean and std per channel, the order BGR) becomes a 1x1 convolution at the input. So does nothing at all
-    where the network begins by moving channels about: it keeps the input's range apart from theirs. Raises BadModel.
+    The rest (mean and std per channel, BGR order) becomes a 1x1 convolution at the input. If the network starts by
+    rearranging channels, an identity convolution is added, which separates the int8 range of the input from theirs.
+    Raises BadModel.
     """
     model = loaded.keras
     if inferred.cut is not None:
@@ -77,12 +78,12 @@ def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
 
 
 def _fits_one_scale(rule: Rule) -> bool:
-    # A mean outside 0..255 would leave zero outside the input's range, which quantization then stretches to zero.
+    # With a mean outside 0..255, the input range excludes zero and quantization would extend it to include zero.
     return rule.scalar and rule.order != "BGR" and 0.0 <= rule.mean[0] <= 255.0
 
 
 def _input_convolution(rule: Rule) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(pixel - mean) / std per channel of the network, from RGB (or gray) bytes."""
+    """Return matrix and offset that compute (pixel - mean) / std per network channel from RGB or gray bytes."""
     mean = np.broadcast_to(np.asarray(rule.mean), rule.channels)
     std = np.broadcast_to(np.asarray(rule.std), rule.channels)
     reads = range(rule.channels - 1, -1, -1) if rule.order == "BGR" else range(rule.channels)
@@ -93,7 +94,7 @@ def _input_convolution(rule: Rule) -> tuple[npt.NDArray[np.float32], npt.NDArray
 
 
 def _without_rescaling(loaded: LoadedModel, inferred: InferredRule) -> Any:
-    """Neutralises the Rescaling layer: times 1 plus 0 is dropped from the converted graph."""
+    """Set the Rescaling layer to scale 1 and offset 0, which the converter drops from the graph."""
     assert inferred.cut is not None
     layer = loaded.keras
     for name in inferred.cut.path:
@@ -106,8 +107,8 @@ def _without_rescaling(loaded: LoadedModel, inferred: InferredRule) -> Any:
     after = np.asarray(loaded.keras(real, training=False))
     if not np.allclose(before, after, rtol=1e-3, atol=1e-4):
         raise BadModel(
-            f"{loaded.scan.path}: cutting off the Rescaling layer {layer.name!r} changes the model's answers; "
-            "build it without that layer and give --mean and --std"
+            f"{loaded.scan.path}: removing the Rescaling layer {layer.name!r} changes the model's scores; "
+            "build the model without that layer and give --mean and --std"
         )
     return loaded.keras
 

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it: the same function, in half the time on a CPU."""
+"""Folding of batch normalization into the preceding convolution: the same function in half the CPU time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import backend
 
 
 def folded(model: Any) -> Any:
-    """A copy of a functional Keras model for inference only; its weights are its own."""
+    """Return a copy of a functional Keras model with folded batch normalization, for inference only; weights are copied."""
     keras = backend.keras()
     from .inference_layers import Passing
 
@@ -33,7 +33,7 @@ def folded(model: Any) -> Any:
 
 
 def _pairs(model: Any, keras: Any) -> dict[str, Any]:
-    """Name of each convolution whose only consumer is a batch normalisation -> that layer."""
+    """Map the name of each convolution whose only consumer is a batch normalization to that layer."""
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     within = {id(layer) for layer in model.layers}
     found = {}
@@ -49,7 +49,10 @@ def _pairs(model: Any, keras: Any) -> dict[str, Any]:
 
 
 def _arrays(layer: Any, norm: Any | None, keras: Any) -> list[Any]:
-    """kernel' = kernel * s and bias' = beta + (bias - mean) * s, where s = gamma / sqrt(variance + epsilon)."""
+    """Return the folded weights of a layer.
+
+    kernel' = kernel * s and bias' = beta + (bias - mean) * s, where s = gamma / sqrt(variance + epsilon).
+    """
     arrays = layer.get_weights()
     if norm is None:
         return list(arrays)

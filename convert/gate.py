@@ -1,4 +1,4 @@
-"""Whether int8 lost more accuracy than the user allows, and what can still be done about it."""
+"""Check of the int8 accuracy loss against the user's limit, with suggestions when it is exceeded."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ Measure = Literal["accuracy", "changed_answers"]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A limit and what was measured; all but the limit in percentage points, with the 95 % interval."""
+    """The limit and the measured loss with its 95 % confidence interval, all in percentage points."""
 
     max_drop_points: float
     measure: Measure
-    """``changed_answers`` where nothing is known of which answers are right: no more can be lost than changes."""
+    """``changed_answers`` if the images have no labels: the accuracy loss cannot exceed the share of changed answers."""
     value: float | None
-    """None: nothing could be measured."""
+    """None if nothing could be measured."""
     low: float | None
     high: float | None
     pictures: int
     remedies: tuple[str, ...]
-    """What the user can still do."""
+    """Suggestions for the user."""
 
     @property
     def met(self) -> bool:
-        """Whether the value measured is within the limit; what could not be measured is not."""
+        """Whether the measured value is within the limit; False if nothing could be measured."""
         return self.value is not None and self.value <= self.max_drop_points
 
     def message(self) -> str:
-        """Why it is not met, in one line."""
+        """Return a one-line message that explains why the limit is not met."""
         limit = f"--max-drop allows {self.max_drop_points:g}"
         advice = "; ".join(self.remedies)
         if self.value is None or self.low is None or self.high is None:
-            return f"the loss is not known, and {limit} points: {advice}"
-        what = "points of top-1 accuracy are lost" if self.measure == "accuracy" else "points of the answers change"
-        measured = f"{self.value:.1f} {what} (95 %: {self.low:.1f} to {self.high:.1f}, {self.pictures} pictures)"
-        doubt = "" if self.low > self.max_drop_points else ", too few pictures to be sure"
-        unlabelled = "" if self.measure == "accuracy" else ", judged without labels"
-        return f"{measured}, and {limit}{unlabelled}{doubt}; what is left: {advice}"
+            return f"the accuracy loss could not be measured ({limit} points); try: {advice}"
+        what = "points of top-1 accuracy lost" if self.measure == "accuracy" else "points of the answers changed"
+        measured = f"{self.value:.1f} {what} (95 %: {self.low:.1f} to {self.high:.1f}, {self.pictures} images)"
+        doubt = "" if self.low > self.max_drop_points else ", too few images to be certain"
+        unlabelled = "" if self.measure == "accuracy" else ", measured without labels"
+        return f"{measured}, but {limit}{unlabelled}{doubt}; try: {advice}"
 
     def to_json(self) -> dict[str, Any]:
-        """The field ``gate`` of the conversion's report."""
+        """Return the ``gate`` field of the conversion report."""
         return {
             "max_drop_points": self.max_drop_points,
             "measure": self.measure,
@@ -61,7 +61,7 @@ class Gate:
 
 
 def judge(result: Comparison, calibration: CalibrationSet, options: ConvertOptions) -> Gate | None:
-    """None where the user set no limit."""
+    """Compare the measured loss with the user's limit; None if no limit is set."""
     if options.max_drop is None:
         return None
     measure, found = _measured(result)
@@ -84,13 +84,13 @@ def _measured(result: Comparison) -> tuple[Measure, Difference | None]:
 def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOptions) -> tuple[str, ...]:
     found = []
     if measure == "changed_answers":
-        found.append("--report-on with labelled pictures, which tells what the changes cost")
+        found.append("--report-on with labeled images, to measure the accuracy loss itself")
     if options.effort != "high":
         found.append("--effort high")
     if calibration.rendered and options.warn_rendered:
-        found.append("--calibration with photos instead of drawn pictures")
+        found.append("--calibration with photos instead of synthetic images")
     elif len(calibration.chosen) + len(calibration.choosing) < COUNT:
-        found.append(f"--calibration with about {COUNT} pictures")
+        found.append(f"--calibration with about {COUNT} photos")
     found.append("a wider network (a larger alpha), or one trained with ReLU6 and batch normalization")
     return tuple(found)
 

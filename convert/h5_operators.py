@@ -1,6 +1,7 @@
-"""Loads a Keras 3 ``.h5`` with operators (``x + 3``, as in MobileNetV3), which Keras writes and then takes for layers.
+"""Loader of Keras 3 ``.h5`` files with operators (``x + 3``, as in MobileNetV3), which Keras writes but cannot read.
 
-In a ``.keras`` each operator says which module it is from, and so is known; here that is added before Keras reads it.
+Keras mistakes these operators for layers, because an ``.h5`` does not record their modules as a ``.keras`` does. The
+modules are added before Keras reads the configuration.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from .allowlist import is_operator
 from .scan import Scan
 
 MODULES = ("numpy", "nn", "core", "image", "math")
-"""Of ``keras.src.ops``, where Keras keeps the classes of its operators."""
+"""Submodules of ``keras.src.ops`` that define the operator classes."""
 
 
 def has_operators(config: object) -> bool:
-    """Whether any layer of a serialized model, nested ones included, is an operator without a module."""
+    """Return whether any layer of a serialized model, including nested ones, is an operator without a module."""
     stack = [config]
     while stack:
         value = stack.pop()
@@ -32,7 +33,7 @@ def has_operators(config: object) -> bool:
 
 
 def load(found: Scan) -> Any:
-    """The model of a scanned file, its weights too; never compiled. Raises whatever Keras raises."""
+    """Load a scanned file with its weights, without compiling. Raises whatever Keras raises."""
     keras = backend.keras()
     config = with_modules(found.config)
     kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
@@ -42,7 +43,7 @@ def load(found: Scan) -> Any:
 
 
 def with_modules(config: Any) -> Any:
-    """A copy of a serialized model whose operators say where they are from."""
+    """Return a copy of a serialized model with the module of each operator."""
     if isinstance(config, list):
         return [with_modules(value) for value in config]
     if not isinstance(config, dict):

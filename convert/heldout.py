@@ -1,4 +1,4 @@
-"""The pictures a conversion is judged on: none of those that made the model, with labels where they are known."""
+"""The held-out set: images that a conversion is evaluated on and that did not help make the model, labeled if possible."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from edgevision.label_match import fold
 from .calibrate import CalibrationSet, Skipped, file_sha256, fingerprint
 
 MAX_COUNT = 400
-"""Of the calibration folder's other pictures; a share of 400 is known to within five points or better."""
+"""Maximum number of the calibration folder's other images; a proportion of 400 is accurate to five points or better."""
 
-USED = "makes the model, or is a copy of another picture"
-"""Why a labelled picture is left out that is otherwise good."""
+USED = "used to make the model, or a duplicate of another image"
+"""Reason for leaving out a labeled image that is otherwise good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One picture and what it shows."""
+    """An image and its true classes."""
 
     path: Path
     sha256: str
     labels: frozenset[int]
-    """Class indices; empty: unknown. A name that two classes share stands for both."""
+    """True class indices; empty if unknown. A name shared by two classes gives both indices."""
     item: Item | None = None
-    """Where it comes from, if not from a plain file."""
+    """Source of the image if it is not a plain file."""
 
     def read(self) -> Frame:
-        """The decoded picture. Raises MissingFile, BadPicture."""
+        """Return the decoded image. Raises MissingFile, BadPicture."""
         return self.item.read() if self.item is not None else pictures.read(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """The pictures a conversion is judged on."""
+    """The images that a conversion is evaluated on."""
 
     path: Path
     pictures: tuple[Judged, ...]
     skipped: tuple[Skipped, ...]
     independent: bool = True
-    """False: these chose between ways to quantize, because no others are left."""
+    """False if this is the selection set, because no other images are left."""
 
     @property
     def labelled(self) -> int:
-        """How many of them have a label."""
+        """Number of images with a label."""
         return sum(bool(picture.labels) for picture in self.pictures)
 
     @property
     def fingerprint(self) -> str:
-        """Which pictures they are, whatever their names and order."""
+        """Identifier of the images, independent of their names and order."""
         return fingerprint(picture.sha256 for picture in self.pictures)
 
 
 def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0, count: int = MAX_COUNT) -> HeldOut:
-    """At most ``count`` of the calibration folder's other pictures, drawn at random; folder names may label them.
+    """Return up to ``count`` random other images of the calibration folder, labeled by folder names where they match.
 
-    Where none are left, the pictures that chose, which flatter the model a little.
+    If none are left, return the selection set, whose results are slightly optimistic.
     """
     order = list(calibration.others)
     random.Random(seed).shuffle(order)
@@ -89,7 +89,7 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
 
 
 def labelled(path: Path, card: ModelCard, classes: int, calibration: CalibrationSet) -> HeldOut:
-    """All pictures of a CSV, folder or zip of labelled ones, but for those that calibrated. Raises BadInput."""
+    """Return the images of a labeled CSV, folder or zip that did not help make the model. Raises BadInput."""
     data = open_dataset(path)
     known = _indices(card.labels) | {str(n): frozenset({n}) for n in range(classes)}
     items = data.in_split("test") or data.items
@@ -105,7 +105,9 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
         every = frozenset().union(*(known[fold(name)] for name in item.labels))
         found.append(Judged(Path(item.path), digest, every, item))
     if not found:
-        raise BadInput(f"{path}: no picture is left to report on; all of them calibrated the model, or are damaged")
+        raise BadInput(
+            f"{path}: no images left to evaluate: all were used to make the model or are corrupt; give other images"
+        )
     return HeldOut(path, tuple(found), tuple(skipped))
 
 
@@ -127,13 +129,13 @@ def _check_labels(data: Dataset, items: Sequence[Item], known: dict[str, frozens
     unknown = sorted({name for item in items for name in item.labels if fold(name) not in known})
     if unknown:
         raise BadInput(
-            f"{path}: the model has no class {unknown[0]!r}; labels must be its label names or class numbers "
-            f"({len(unknown)} of {len(data.classes)} classes do not match)"
+            f"{path}: unknown class {unknown[0]!r} ({len(unknown)} of {len(data.classes)} classes do not match); "
+            "use the label names or class numbers of the model"
         )
 
 
 def _folder_label(path: Path, root: Path, known: dict[str, frozenset[int]]) -> frozenset[int]:
-    """The class that the nearest folder above a picture is named after."""
+    """Return the class that the nearest parent folder of an image is named after."""
     for parent in path.relative_to(root).parents:
         found = known.get(fold(parent.name))
         if found:

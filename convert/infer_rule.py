@@ -1,4 +1,4 @@
-"""How pictures must be prepared for a Keras model: read from its layers, its card or the options, never guessed."""
+"""Inference of a Keras model's preprocessing from its layers, its model card or the options, without guessing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .first_layers import NEUTRAL, first_layers, proves_bytes, rescaling, scale_
 
 @dataclass(frozen=True, slots=True)
 class RuleOptions:
-    """What the user said; None: nothing."""
+    """Preprocessing options given by the user; None if not given."""
 
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -28,16 +28,16 @@ class RuleOptions:
 
 @dataclass(frozen=True, slots=True)
 class InferredRule:
-    """The rule for a model, and where it came from."""
+    """The preprocessing of a model and its origin."""
 
     rule: Rule
-    """What the model's input expects once ``cut`` is cut off."""
+    """Preprocessing for the model's input once ``cut`` is removed."""
     source: str
-    """For people: where normalization and geometry came from."""
+    """Origin of normalization and geometry, as readable text."""
     cut: layers.Node | None = None
-    """A Rescaling layer at the input that the rule replaces."""
+    """A Rescaling layer at the input that the preprocessing replaces."""
     moves: bool = False
-    """Whether the first layers move channels or pixels about, and share their int8 range with the input."""
+    """Whether the first layers rearrange channels or pixels and thus share their int8 range with the input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def infer_rule(
     card: ModelCard | None = None,
     options: RuleOptions | None = None,
 ) -> InferredRule:
-    """The rule of a serialized model with an input of ``shape`` (height, width, channels). Raises BadModel, BadInput.
+    """Infer the preprocessing of a serialized model with an input of ``shape`` (height, width, channels).
 
-    Options win over the card, the card over the layers, the layers over the architecture. What nothing proves is refused.
+    Options take precedence over the model card, the card over the layers, the layers over the architecture. Raises
+    BadModel if none of them determines the normalization, BadInput if the options are contradictory.
     """
     given = options or RuleOptions()
     family = recognise(layers.names(model))
@@ -92,7 +93,7 @@ def _normalization(
     card: ModelCard | None,
     options: RuleOptions,
 ) -> _Normalization:
-    """What the model's own input expects, its first layers still in place."""
+    """Return the normalization for the model's own input, with its first layers in place."""
     inside = proves_bytes(entry)
     if options.mean is not None or options.std is not None:
         return _from_options(options, inside)
@@ -101,7 +102,7 @@ def _normalization(
     if inside is not None:
         return _Normalization((0.0,), (1.0,), "RGB", inside)
     if published is not None and published.normalization == "outside":
-        source = f"keras.applications {published.name}, complete with its ImageNet top"
+        source = f"keras.applications {published.name} with its ImageNet top"
         return _Normalization(published.mean, published.std, published.order, source)
     raise BadModel(_unproven(entry, family))
 
@@ -110,28 +111,28 @@ def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
     mean, std = options.mean or (0.0,), options.std or (1.0,)
     if inside is not None and (set(mean), set(std)) != ({0.0}, {1.0}):
         raise BadInput(
-            f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; leave the two options out"
+            f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; omit both options"
         )
     return _Normalization(mean, std, "RGB", "--mean and --std")
 
 
 def _from_card(card: ModelCard, inside: str | None) -> _Normalization:
-    """The card of a Keras file speaks of that model's own input."""
+    """Return the normalization of the card in a Keras file, which describes the model's own input."""
     rule = card.rule
     if inside is not None and (set(rule.mean), set(rule.std)) != ({0.0}, {1.0}):
         raise BadModel(
-            f"the card says {rule.describe()}, but the model takes 0..255 and has {inside}: "
-            "one of the two is wrong; give --mean 0 --std 1 if it is the card"
+            f"the model card expects {rule.describe()}, but the model takes 0..255 and has {inside}: "
+            "one of them is wrong; if it is the card, give --mean 0 --std 1"
         )
-    return _Normalization(rule.mean, rule.std, rule.order, "the model's card")
+    return _Normalization(rule.mean, rule.std, rule.order, "the model card")
 
 
 def _through(cut: layers.Node, normal: _Normalization) -> _Normalization:
-    """The normalization that also does the work of a Rescaling layer: scale * (pixel - mean) / std + offset."""
+    """Return the normalization that includes a Rescaling layer: scale * (pixel - mean) / std + offset."""
     line = scale_and_offset(cut)
     assert line is not None
     scale, offset = line
-    # Twelve digits: 1 / 127.5 as a binary fraction must come back as 127.5.
+    # Twelve digits, so that 1 / 127.5 in binary floating point becomes 127.5 again.
     mean = tuple(float(f"{m - offset * s / scale:.12g}") for m, s in _pairs(normal))
     std = tuple(float(f"{s / scale:.12g}") for _, s in _pairs(normal))
     return replace(normal, mean=mean, std=std)
@@ -147,19 +148,19 @@ def _pairs(normal: _Normalization) -> list[tuple[float, float]]:
 def _geometry(
     published: Architecture | None, card: ModelCard | None, options: RuleOptions
 ) -> tuple[dict[str, Any], str]:
-    """The fields of the rule that say which part of a picture is used, and where they came from."""
+    """Return the preprocessing fields for cropping and resizing, and their origin."""
     if options.resize is not None or options.crop_fraction is not None:
         resize = options.resize or "crop"
         fraction = options.crop_fraction if options.crop_fraction is not None else 1.0
         if resize != "crop" and fraction != 1.0:
-            raise BadInput(f"--crop-fraction {fraction:g} needs --resize crop, not {resize}")
+            raise BadInput(f"--crop-fraction {fraction:g} requires --resize crop, got --resize {resize}")
         return {"resize": resize, "crop_fraction": fraction}, "the options"
     if card is not None:
         names = ("resize", "crop_fraction", "fill", "align")
-        return {name: getattr(card.rule, name) for name in names}, "the model's card"
+        return {name: getattr(card.rule, name) for name in names}, "the model card"
     if published is not None:
         return {"resize": "crop", "crop_fraction": CROP_FRACTION}, f"keras.applications {published.name}"
-    return {"resize": "stretch"}, "the default of Keras' own picture loaders (--resize changes it)"
+    return {"resize": "stretch"}, "the default of Keras image loaders (change it with --resize)"
 
 
 def _own_names(model: Mapping[str, Any]) -> frozenset[str]:
@@ -167,12 +168,14 @@ def _own_names(model: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _unproven(entry: list[layers.Node], family: Architecture | None) -> str:
-    said = "nothing in the model says how its pictures were normalized"
+    said = "cannot determine how the model's images must be normalized"
     if entry and entry[0].kind == "Rescaling":
-        said = f"the Rescaling layer {entry[0].name!r} does not take bytes 0..255, so pictures are scaled before it as well"
-    hint = "--mean 0 --std 255 for 0..1, --mean 127.5 --std 127.5 for -1..1, --mean 0 --std 1 for plain bytes"
+        said = (
+            f"the Rescaling layer {entry[0].name!r} does not take bytes 0..255, so images must also be scaled before it"
+        )
+    hint = "give --mean 0 --std 255 for 0..1, --mean 127.5 --std 127.5 for -1..1, --mean 0 --std 1 for plain bytes"
     if family is not None and family.normalization == "outside":
         mean, std = (",".join(f"{v:g}" for v in values) for values in (family.mean, family.std))
         order = " --order BGR" if family.order == "BGR" else ""
-        hint = f"its {family.name} backbone usually takes --mean {mean} --std {std}{order}"
-    return f"{said}; say it: {hint}"
+        hint = f"its {family.name} backbone usually needs --mean {mean} --std {std}{order}"
+    return f"{said}; {hint}"

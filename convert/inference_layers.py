@@ -1,4 +1,4 @@
-"""Two Keras layers that keep part of a network as it is in inference; loading this module loads TensorFlow."""
+"""Two Keras layers for parts of a network that stay in inference mode; importing this module loads TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from . import backend
 
-backend.tensorflow()  # sets up the environment before Keras is loaded
+backend.tensorflow()  # sets up the environment before Keras is imported
 import keras  # noqa: E402
 
 
 class InferenceMode(keras.layers.Layer):  # type: ignore[misc]
-    """Calls a model as in inference, whatever it is called for itself; its weights can still be trained.
+    """Layer that always runs a model in inference mode, even in training; its weights stay trainable.
 
-    Calling ``model(x, training=False)`` within a functional model does not do this in Keras 3.15: ``fit`` overrides it.
+    In Keras 3.15, ``model(x, training=False)`` within a functional model is not enough: ``fit`` overrides it.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -21,17 +21,17 @@ class InferenceMode(keras.layers.Layer):  # type: ignore[misc]
         self.inner = inner
 
     def call(self, inputs: Any) -> Any:
-        """What the model makes of its input."""
+        """Run the model in inference mode."""
         return self.inner(inputs, training=False)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Of the model."""
+        """Return the output shape of the model."""
         return self.inner.compute_output_shape(input_shape)
 
 
 class Passing(keras.layers.Layer):  # type: ignore[misc]
-    """Hands on what it gets; unlike Keras' Identity it takes the mask that batch normalisation is called with."""
+    """Identity layer that, unlike Keras' own, accepts the mask that batch normalization is called with."""
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        """The input."""
+        """Return the input."""
         return inputs

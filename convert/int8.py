@@ -1,4 +1,4 @@
-"""From a float network to an int8 model and the proof of what it is worth: quantized, repaired, compared, self-tested."""
+"""From a float network to a measured int8 model: quantize, repair, compare with float, generate the self-test."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .verify import verify
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Int8Model:
-    """An int8 model and its proof."""
+    """An int8 model and its measurements."""
 
     flatbuffer: bytes
     float_bytes: int
-    """Size of the same model as a float .tflite."""
+    """Size in bytes of the same model as a float .tflite."""
     repair: RepairResult | None
-    """None: not asked for."""
+    """None if no repair was requested."""
     heldout: HeldOut
     comparison: Comparison
     selftest: GeneratedSelfTest
@@ -41,25 +41,28 @@ class Int8Model:
 def make_int8(
     network: Network, calibration: CalibrationSet, heldout: HeldOut, options: ConvertOptions, stages: Stages
 ) -> Int8Model:
-    """The held-out pictures are looked at once, when nothing is left to be decided. Raises BadModel, EngineError."""
+    """Quantize, repair and measure a network. Raises BadModel, EngineError.
+
+    The held-out images are used only once, after all decisions are made.
+    """
     model, card = network.model, network.card
     with stages.stage("float", "Converting to float"):
         plain = to_float(model)
         if options.with_embedding:
-            add_embedding(plain)  # what cannot be given is said before the long work
+            add_embedding(plain)  # fails before the long work if it is impossible
     repaired, flatbuffer = _quantized(network, plain, calibration, options, stages)
     with backend.quiet():
         float_model, int8_model = open_interpreter(plain), open_interpreter(flatbuffer)
     with closing(float_model), closing(int8_model):
         with stages.stage("compare", "Comparing float and int8", len(heldout.pictures)):
             comparison = compare(model, float_model, int8_model, card, heldout, stages.step)
-        with stages.stage("selftest", "Making the self-test", TRIALS):
+        with stages.stage("selftest", "Generating the self-test", TRIALS):
             test = make_selftest(int8_model, card.rule, card.activation, options.seed, stages.step)
     return Int8Model(flatbuffer, len(plain), repaired, heldout, comparison, test)
 
 
 def held_out(network: Network, calibration: CalibrationSet, options: ConvertOptions) -> HeldOut:
-    """The pictures to report on: those of ``--report-on``, else what is left of the calibration folder."""
+    """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
     if options.report_on is not None:
         return labelled(options.report_on, network.card, network.loaded.outputs, calibration)
     return remaining(calibration, network.card.labels, options.seed)
@@ -69,7 +72,7 @@ def _quantized(
     network: Network, plain: bytes, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
 ) -> tuple[RepairResult | None, bytes]:
     model, rule = network.model, network.card.rule
-    with stages.stage("prepare", "Preparing calibration pictures", len(calibration.chosen)):
+    with stages.stage("prepare", "Preprocessing calibration images", len(calibration.chosen)):
         chosen = prepare_all(calibration.chosen, rule, stages.step)
     with stages.stage("int8", "Quantizing to int8", len(chosen)):
         flatbuffer = to_int8(model, lambda: stages.counted(chosen))
@@ -94,7 +97,7 @@ def _quantized(
 
 
 def _layer_names(keras_model: Any) -> Iterator[str]:
-    """Of the layers, those of models within the model too; a plain function has none."""
+    """Yield the layer names of a model, including nested models; a plain function has none."""
     for layer in getattr(keras_model, "layers", ()):
         yield layer.name
         yield from _layer_names(layer)

@@ -1,4 +1,4 @@
-"""Saves a Keras model with its card inside, as the zip entry ``edgevision.json`` of the ``.keras`` archive."""
+"""Saves a Keras model with its model card, as the zip entry ``edgevision.json`` of the ``.keras`` archive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from edgevision.card import ENTRY, ModelCard
 from edgevision.errors import CannotWrite
 
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest a zip can say: the same model and card give the same entry."""
+"""Earliest date of the zip format; a fixed date makes the entry reproducible."""
 
 
 def save_keras(model: Any, card: ModelCard, path: Path) -> None:
-    """Writes the model and its card aside, then renames; replaces a file that is there. Raises CannotWrite."""
+    """Write a model and its card atomically (temporary file, then rename); replaces an existing file.
+
+    Raises CannotWrite.
+    """
     part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The names of a model's classes: a text file, one name a line."""
+"""Class names of a model, from a text file with one name per line or from its model card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgevision.modelfile import parse_labels
 
 
 def read_labels(path: Path, classes: int) -> tuple[str, ...]:
-    """One label a line, UTF-8; as many as the model has classes. Raises MissingFile, BadInput."""
+    """Read a UTF-8 label file with one label per line. Raises MissingFile, and BadInput unless it has ``classes`` labels."""
     require_file(path, "label file")
     labels = parse_labels(path.read_bytes(), str(path))
     if len(labels) != classes:
@@ -20,20 +20,20 @@ def read_labels(path: Path, classes: int) -> tuple[str, ...]:
 
 
 def labels_for(path: Path | None, card: ModelCard | None, classes: int) -> tuple[tuple[str, ...], str]:
-    """The labels and where they came from: the file, else the card of the Keras file, else none. Raises BadInput."""
+    """Return the labels and their origin: the file, else the card of the Keras file, else none. Raises BadInput."""
     if path is not None:
         return read_labels(path, classes), path.name
     if card is not None and card.labels:
         if len(card.labels) != classes:
-            raise BadInput(f"the model's card has {len(card.labels)} labels, but the model has {classes} classes")
-        return card.labels, "the model's card"
-    return (), "none: classes are shown by number"
+            raise BadInput(f"the model card has {len(card.labels)} labels, but the model has {classes} classes")
+        return card.labels, "the model card"
+    return (), "none; classes are numbered"
 
 
 def _wrong_count(path: Path, found: int, classes: int) -> str:
     hint = ""
     if (found, classes) == (1000, 1001):
-        hint = "; this model has a background class at index 0: add a line 'background' at the top"
+        hint = "; the model has a background class at index 0: add a first line 'background'"
     elif (found, classes) == (1001, 1000):
-        hint = "; this model has no background class: leave the first line out"
-    return f"{path} has {found} labels, but the model has {classes} classes; give one line a class{hint}"
+        hint = "; the model has no background class: remove the first line"
+    return f"{path} has {found} labels, but the model has {classes} classes; use one line per class{hint}"

@@ -1,7 +1,6 @@
-"""Reads a serialized Keras architecture: which layers a picture meets first, and what comes last.
+"""Layer graph of a serialized Keras model: its first layers, its last layers, its operators.
 
-Works on the config as it lies in the file, for functional and sequential models, nested ones included, so that nothing
-has to be loaded for it.
+Reads the configuration as stored in the file, for functional, sequential and nested models, without loading the model.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 MODELS = ("Functional", "Sequential", "Model")
 AUGMENTATION = ("Random", "AugMix", "AutoContrast", "CutMix", "MixUp", "Solarization", "Equalization")
-"""Beginnings of the names of layers that do nothing at inference."""
+"""Prefixes of the class names of layers that are inactive at inference."""
 PASSIVE = (
     "InputLayer",
     "Identity",
@@ -23,7 +22,7 @@ PASSIVE = (
     "GaussianDropout",
     "AlphaDropout",
 )
-"""Layers that pass their input on at inference."""
+"""Layers that return their input unchanged at inference."""
 OPERATORS = {
     "math.truediv": "TrueDivide", "math.divide": "TrueDivide", "__operators__.truediv": "TrueDivide", "RealDiv": "TrueDivide",
     "math.subtract": "Subtract", "__operators__.sub": "Subtract", "Sub": "Subtract",
@@ -31,58 +30,58 @@ OPERATORS = {
     "math.multiply": "Multiply", "__operators__.mul": "Multiply", "Mul": "Multiply",
     "__operators__.getitem": "GetItem", "cast": "Cast", "nn.softmax": "Softmax", "math.sigmoid": "Sigmoid", "nn.sigmoid": "Sigmoid",
 }  # fmt: skip
-"""TensorFlow functions and operators -> the Keras 3 operators that compute the same."""
+"""TensorFlow functions and operators -> equivalent Keras 3 operators."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One layer or operator of a model."""
+    """A layer or operator of a model."""
 
     path: tuple[str, ...]
-    """Names from the outermost nested model down to the layer."""
+    """Names from the outermost nested model to the layer."""
     kind: str
-    """The class name."""
+    """Class name."""
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
-    """Names of the layers it reads, within the same model."""
+    """Names of its input layers, within the same model."""
     calls: int
-    """How often it is used; more than once: it is shared."""
+    """Number of uses; more than one if the layer is shared."""
     arguments: tuple[Any, ...] = ()
-    """Plain numbers given beside the tensors, lists spread: what an operator such as Subtract takes away."""
+    """Numeric arguments besides the tensors, lists flattened: for Subtract, the numbers to subtract."""
 
     @property
     def name(self) -> str:
-        """The layer's own name."""
+        """Name of the layer."""
         return self.path[-1]
 
     @property
     def passive(self) -> bool:
-        """Whether its input comes out unchanged at inference."""
+        """Whether it returns its input unchanged at inference."""
         linear = self.kind == "Activation" and _function(self.config.get("activation")) == "linear"
         return self.kind in PASSIVE or self.kind.startswith(AUGMENTATION) or linear
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """One model: its layers in the order of the file."""
+    """A model: its layers in file order."""
 
     nodes: tuple[Node, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
     def node(self, name: str) -> Node | None:
-        """The layer of this name."""
+        """Return the layer with this name, or None."""
         return next((n for n in self.nodes if n.name == name), None)
 
     def consumers(self, name: str) -> list[Node]:
-        """The layers that read this one."""
+        """Return the layers that read this layer."""
         return [n for n in self.nodes if name in n.inputs]
 
 
 def graph(model: Mapping[str, Any], path: tuple[str, ...] = ()) -> Graph:
-    """The layers of a serialized model (an object with ``class_name`` and ``config``)."""
+    """Return the graph of a serialized model (an object with ``class_name`` and ``config``)."""
     config = model.get("config")
-    if isinstance(config, list):  # a Sequential of the very first Keras versions
+    if isinstance(config, list):  # a Sequential of the earliest Keras versions
         config = {"layers": config}
     if not isinstance(config, Mapping):
         return Graph((), (), ())
@@ -94,17 +93,17 @@ def graph(model: Mapping[str, Any], path: tuple[str, ...] = ()) -> Graph:
 
 
 def head(model: Mapping[str, Any]) -> Iterator[Node]:
-    """What a picture meets, in order, from the input to the first fork; nested models are entered."""
+    """Yield the layers from the input to the first branch, including those of nested models."""
     yield from _walk_head(graph(model))
 
 
 def tail(model: Mapping[str, Any]) -> Iterator[Node]:
-    """From the output backwards to the first layer with several inputs; nested models are entered."""
+    """Yield the layers from the output back to the first one with several inputs, including those of nested models."""
     yield from _walk_tail(graph(model))
 
 
 def names(model: Mapping[str, Any]) -> frozenset[str]:
-    """The names of all layers, nested ones included."""
+    """Return the names of all layers, including nested ones."""
     found: set[str] = set()
     graphs = [graph(model)]
     while graphs:
@@ -116,7 +115,7 @@ def names(model: Mapping[str, Any]) -> frozenset[str]:
 
 
 def final_activation(model: Mapping[str, Any]) -> str:
-    """What the last layer applies: softmax, sigmoid, linear, or another function's name."""
+    """Return the activation of the last layer: softmax, sigmoid, linear, or another function's name."""
     for node in tail(model):
         if node.kind in ("Softmax", "Sigmoid"):
             return node.kind.lower()
@@ -144,7 +143,7 @@ def _walk_head(found: Graph) -> Iterator[Node]:
 
 
 def _rejoined(found: Graph, readers: list[Node]) -> list[Node]:
-    """The one layer that puts single channels together again, in another order; nothing for other forks."""
+    """Return the one layer that stacks separated channels again in another order; empty for other branches."""
     if len(readers) < 2 or any(node.kind != "GetItem" for node in readers):
         return []
     after = {node.name: node for reader in readers for node in found.consumers(reader.name)}
@@ -194,7 +193,7 @@ def _node(entry: Mapping[str, Any], path: tuple[str, ...]) -> Node:
 
 
 def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:
-    """Sorts the arguments of one call into tensors (by the name of the layer they come from) and plain values."""
+    """Split the arguments of a call into tensors (as names of their layers) and plain numbers."""
     if isinstance(value, Mapping):
         if value.get("class_name") == "__keras_tensor__":
             inputs.append(str(value["config"]["keras_history"][0]))
@@ -217,12 +216,12 @@ def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:
 
 
 def _is_legacy_tensor(value: list[Any]) -> bool:
-    """Keras 2 wrote ``[layer, node, tensor, arguments]``."""
+    """Return whether a list is a Keras 2 tensor reference ``[layer, node, tensor, arguments]``."""
     return len(value) in (3, 4) and isinstance(value[0], str) and all(type(v) is int for v in value[1:3])
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """Layer names in ``["a", 0, 0]``, ``[["a", 0, 0], ...]`` or ``{"key": ["a", 0, 0]}``."""
+    """Return the layer names in ``["a", 0, 0]``, ``[["a", 0, 0], ...]`` or ``{"key": ["a", 0, 0]}``."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if not isinstance(value, list) or not value:
@@ -242,7 +241,7 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 
 def _function(value: object) -> str | None:
-    """The name of an activation, plain or serialized."""
+    """Return the name of a plain or serialized activation."""
     if isinstance(value, Mapping):
         inner = value.get("config")
         return inner if isinstance(inner, str) else str(value.get("class_name", "")).lower()

@@ -1,4 +1,4 @@
-"""What the user says of a model file that the file itself does not say."""
+"""Loading options: what the user specifies about a model file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How a model file is opened; None: what the file says."""
+    """How to open a model file; None means as the file specifies."""
 
     allow_code: bool = False
-    """Run the Python code of Lambda layers: only for files whose maker is trusted."""
+    """Whether to run the Python code of Lambda layers; only for files from a trusted source."""
     image_size: int | None = None
-    """Pixels of a side, for a model that takes pictures of any size, and for one built here."""
+    """Side of the input in pixels, for models that take images of any size and for weights-only files."""
     architecture: str | None = None
-    """The network whose weights a weights-only file holds."""
+    """Architecture of a weights-only file."""
     alpha: float | None = None
-    """Its width multiplier."""
+    """Width multiplier of that architecture."""
     classes: int | None = None
-    """Its number of outputs."""
+    """Number of outputs of that architecture."""
 
 
 ONLY_WHAT_THE_FILE_SAYS = LoadOptions()

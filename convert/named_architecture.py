@@ -1,4 +1,4 @@
-"""Builds a network of keras.applications by its name, and fills it from a file that holds weights only."""
+"""Builds a keras.applications network by name and loads a weights-only file into it."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ BUILDERS = {
 """Names for ``--architecture`` -> functions of keras.applications."""
 WITH_ALPHA = ("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 SIZE = 224
-"""Pixels of a side unless told otherwise."""
+"""Default side of the input in pixels."""
 Arrays = weight_files.Arrays
 Head = Literal["pooling", "nested", "published"]
 HEADS: tuple[Head, ...] = ("pooling", "nested", "published")
 
 
 def load(found: Scan) -> Any:
-    """The network that ``found.options`` names, with the file's weights: a Keras model. Raises BadModel, BadInput.
+    """Return the Keras model named by ``found.options`` with the weights of the file. Raises BadModel, BadInput.
 
-    Arrays are matched by the names of their layers and by shape. Beside the published network with its own top, the
-    usual transfer model is tried: global average pooling and one dense layer.
+    Arrays are matched by layer name and shape. Besides the published network with its own top, the usual transfer model
+    is tried: global average pooling and one dense layer.
     """
     options = found.options
     assert options.architecture is not None
     if options.architecture not in BUILDERS:
         known = list(BUILDERS)
         hint = nearest(options.architecture, known)
-        raise UnknownName(f"no architecture {options.architecture!r}{hint}; there are {', '.join(known)}")
+        raise UnknownName(f"unknown architecture {options.architecture!r}{hint}; available: {', '.join(known)}")
     if options.alpha is not None and options.architecture not in WITH_ALPHA:
-        raise BadInput(f"--alpha is for {', '.join(WITH_ALPHA)}; {options.architecture} has one width")
+        raise BadInput(f"--alpha applies only to {', '.join(WITH_ALPHA)}; omit it for {options.architecture}")
     arrays = _current_names(weight_files.read_named(found.path) or _by_structure(found))
     classes = options.classes or _classes(arrays)
     faults = []
@@ -53,31 +53,34 @@ def load(found: Scan) -> Any:
             return model
         faults.append(fault)
     best = min(faults, key=len)
-    raise BadModel(f"{found.path} does not fit {_describe(found)} with {classes} classes: {_fault(best)}")
+    raise BadModel(f"{found.path} does not match {_describe(found)} with {classes} classes: {_fault(best)}")
 
 
 def _by_structure(found: Scan) -> Arrays:
-    """The arrays of a file that names no layers, as Keras itself assigns them to the network in its usual forms."""
+    """Return the arrays of a file without layer names, as Keras assigns them to the usual forms of the network."""
     if found.options.classes is None:
-        raise BadInput(f"{found.path} does not name its layers; say how many outputs there are: --classes")
+        raise BadInput(f"{found.path} has no layer names; give the number of outputs with --classes")
     for keras in (backend.tf_keras(), backend.keras()):
         for head in HEADS:
             model = _build(keras, found, found.options.classes, head)
             try:
                 with backend.quiet():
                     model.load_weights(str(found.path))
-            # Keras answers a mismatch with ValueError, KeyError, IndexError ...
+            # Keras raises ValueError, KeyError, IndexError and others on a mismatch.
             except Exception:
                 continue
             return {layer.name: layer.get_weights() for layer in _leaves(model) if layer.weights}
     raise BadModel(
-        f"{found.path} does not fit {_describe(found)} with {found.options.classes} classes; give the --architecture, "
-        "--alpha, --image-size and --classes it was made with, or save the whole model"
+        f"{found.path} does not match {_describe(found)} with {found.options.classes} classes; give the original "
+        "--architecture, --alpha, --image-size and --classes, or save the whole model"
     )
 
 
 def _build(keras: Any, found: Scan, classes: int, head: Head) -> Any:
-    """With random weights, on the backbone: the published top, or pooling and a dense layer (``nested``: around it)."""
+    """Build the network with random weights and the given head: published top, or pooling and a dense layer.
+
+    With ``nested``, the backbone is one layer of the model.
+    """
     options = found.options
     side = options.image_size or SIZE
     arguments: dict[str, Any] = {"weights": None, "input_shape": (side, side, 3), "include_top": head == "published"}
@@ -86,12 +89,12 @@ def _build(keras: Any, found: Scan, classes: int, head: Head) -> Any:
     end = "sigmoid" if classes == 1 else "softmax"
     if head == "published":
         arguments["classes"] = classes
-        if options.architecture != "nasnet_mobile":  # which has no such choice
+        if options.architecture != "nasnet_mobile":  # it lacks this parameter
             arguments["classifier_activation"] = end
     try:
         base = getattr(keras.applications, BUILDERS[str(options.architecture)])(**arguments)
     except ValueError as error:
-        raise BadInput(f"{_describe(found)} cannot be built: {str(error).splitlines()[0]}") from None
+        raise BadInput(f"cannot build {_describe(found)}: {str(error).splitlines()[0]}") from None
     if head == "published":
         return base
     layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes, activation=end)]
@@ -106,23 +109,20 @@ def _leaves(model: Any) -> Iterator[Any]:
 
 
 def _assign(model: Any, arrays: Arrays) -> list[str] | None:
-    """Fills a model, or says what does not fit, one line a layer; nothing is filled then."""
+    """Load the arrays into a model. On a mismatch, load nothing and return one line per layer that does not match."""
     wanted = {layer.name: layer for layer in model.layers if layer.weights}
     left = {name: values for name, values in arrays.items() if name not in wanted}
     pairs: list[tuple[Any, Any]] = []
     faults: list[str] = []
     for name, layer in wanted.items():
         shapes = [tuple(w.shape) for w in layer.weights]
-        # The layers at the end were named by whoever built the head.
+        # Layers of the head may have any name, so match them by shape.
         found = arrays.get(name) or next((left.pop(key) for key in list(left) if _shapes(left[key]) == shapes), None)
         if found is None or _shapes(found) != shapes:
-            faults.append(f"layer {name!r} takes {_list(shapes)}, the file has {_list(_shapes(found or []))}")
+            faults.append(f"layer {name!r} expects {_list(shapes)}, the file has {_list(_shapes(found or []))}")
         else:
             pairs.append((layer, found))
-    faults += [
-        f"the file has a layer {name!r}, {_list(_shapes(values))}, that the network lacks"
-        for name, values in left.items()
-    ]
+    faults += [f"the file has an extra layer {name!r} ({_list(_shapes(values))})" for name, values in left.items()]
     if faults:
         return faults
     for layer, values in pairs:
@@ -131,18 +131,18 @@ def _assign(model: Any, arrays: Arrays) -> list[str] | None:
 
 
 def _current_names(arrays: Arrays) -> Arrays:
-    """The names that Keras 3 gives the layers."""
+    """Return the arrays by their Keras 3 layer names."""
     if not any("/" in name for name in arrays):
         return arrays
     return {current_name(name): values for name, values in arrays.items()}
 
 
 def _classes(arrays: Arrays) -> int:
-    """How many outputs the last layer of the file has."""
+    """Return the number of outputs of the last layer in the file."""
     last: Iterator[Any] = (values[-1] for values in reversed(arrays.values()) if values[-1].ndim == 1)
     bias = next(last, None)
     if bias is None:
-        raise BadInput("the file does not show how many classes there are; give --classes")
+        raise BadInput("cannot determine the number of classes from the file; give --classes")
     return int(bias.shape[0])
 
 
@@ -154,9 +154,7 @@ def _describe(found: Scan) -> str:
 
 def _fault(faults: list[str]) -> str:
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return (
-        f"{faults[0]}{more}; give the --architecture, --alpha and --classes it was made with, or save the whole model"
-    )
+    return f"{faults[0]}{more}; give the original --architecture, --alpha and --classes, or save the whole model"
 
 
 def _shapes(arrays: Any) -> list[tuple[int, ...]]:

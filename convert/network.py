@@ -1,4 +1,4 @@
-"""Opens a Keras model with all that is known of its use: task, preprocessing rule, labels."""
+"""Opens a Keras model and determines its task, preprocessing and labels."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from .two_scores import with_two_scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A loaded model with all that is known of its use."""
+    """A loaded model with its task, preprocessing and labels."""
 
     loaded: LoadedModel
     inferred: InferredRule
     model: FloatModel
     card: ModelCard
-    """As far as it is known before quantization."""
+    """Model card with the fields known before quantization."""
     labels_from: str
 
 
 def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
-    """Loads what was scanned. Raises BadModel, BadInput."""
+    """Load a scanned model. Raises BadModel, BadInput."""
     loaded = load(found)
-    found = loaded.scan  # a SavedModel and a file of weights tell their architecture only now
+    found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
         answer = infer_task(found.config, loaded.outputs, found.training)
@@ -55,5 +55,5 @@ def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
 
 
 def _portable(training: dict[str, object] | None) -> dict[str, object] | None:
-    """The training record without the place of its pictures on this machine."""
+    """Return the training record without the image folder, a path on this machine."""
     return None if training is None else {key: value for key, value in training.items() if key != "calibration"}

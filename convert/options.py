@@ -1,4 +1,4 @@
-"""What a conversion can be asked for."""
+"""Options of a conversion."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 Effort = Literal["none", "low", "normal", "high"]
 EFFORTS: tuple[Effort, ...] = ("none", "low", "normal", "high")
-"""How much is done to lose nothing in int8; ``none``: what TensorFlow Lite makes by itself."""
+"""Amount of repair of the int8 accuracy; ``none`` keeps TensorFlow Lite's own result."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertOptions:
-    """What to convert, with what, to where."""
+    """The model to convert, the images, the output and the settings."""
 
     model: Path
     calibration: Path | None = None
-    """Folder of photos; None: what the model's card names, else ./calibration_images."""
+    """Folder of photos; None means the one named by the model card, else ./calibration_images."""
     calibration_count: int = COUNT
-    """Pictures that make the model; unless the effort is ``none``, a fifth of them chooses and the others calibrate."""
+    """Number of images to use; unless ``effort`` is ``none``, a fifth of them is the selection set."""
     labels: Path | None = None
     name: str | None = None
-    """None: the name of the model's file."""
+    """Name of the model; None means the name of the model file."""
     output: Path | None = None
-    """None: a new run folder."""
+    """Path of the .tflite; None means a new run folder."""
     rule: RuleOptions = field(default_factory=RuleOptions)
     load: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
     report_on: Path | None = None
-    """Labelled pictures to score on: CSV, folder or zip. None: the calibration folder's other pictures."""
+    """Labeled images to evaluate on: CSV, folder or zip; None means the other images of the calibration folder."""
     effort: Effort = "normal"
     range_method: str = "auto"
-    """Activation ranges: ``minmax``, a percentile (``p99.99`` ...), or ``auto``, what agrees best with float."""
+    """Method for the activation ranges: ``minmax``, a percentile (``p99.99`` ...), or ``auto`` for the best agreement."""
     max_drop: float | None = None
-    """Percentage points of accuracy that may be lost; None: no limit."""
+    """Largest allowed accuracy loss in percentage points; None means no limit."""
     with_embedding: bool = False
-    """The features before the last layer as a second output, by which a device can be taught new classes."""
+    """Whether to output the features before the last layer too, so that a device can learn new classes."""
     runs: Path = Path("runs")
     overwrite: bool = False
     seed: int = 0
     warn_rendered: bool = True
-    """False: drawn pictures are what this model is for (the demo)."""
+    """Whether to warn about synthetic calibration images; False in the demo, whose model is meant for them."""

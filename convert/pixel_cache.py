@@ -1,4 +1,4 @@
-"""Prepared pictures, decoded and resized once: kept in memory or on disk where they fit, else prepared each time."""
+"""Cache of preprocessed images, in memory or on disk if they fit; otherwise they are preprocessed each time."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 
 PLACES = ("auto", "memory", "disk", "none")
 MEMORY_SHARE = 0.4
-"""Of the memory that is free, how much the pictures may take."""
+"""Largest share of the free memory for the cache."""
 DISK_SHARE = 0.8
-"""Of the space that is free on the disk, likewise."""
+"""Largest share of the free disk space for the cache."""
 FILE = "pixels.cache"
 Note = Callable[[str], None]
 Progress = Callable[[int], None]
 
 
 class PixelSource(Protocol):
-    """Prepared pictures by number."""
+    """Preprocessed images by number."""
 
     place: str
-    """memory, disk or none: where they are kept."""
+    """Where the images are cached: memory, disk or none."""
 
     def __len__(self) -> int:
-        """How many."""
+        """Return the number of images."""
 
     def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
-        """uint8 (n, height, width, channels), in the rule's channel order."""
+        """Return the images uint8 (n, height, width, channels), in the channel order of the preprocessing."""
 
     def close(self) -> None:
-        """Frees the space."""
+        """Free the cache."""
 
 
 class KeptPixels:
-    """All pictures in one array, in memory or mapped from a file."""
+    """All images in one array, in memory or memory-mapped from a file."""
 
     def __init__(self, array: Pixels, place: str, file: Path | None = None) -> None:
         self.array, self.place, self._file = array, place, file
@@ -68,7 +68,7 @@ class KeptPixels:
 
 
 class FreshPixels:
-    """Pictures that are decoded and resized whenever they are asked for."""
+    """Images that are decoded and resized on every access."""
 
     place = "none"
 
@@ -94,9 +94,9 @@ class FreshPixels:
 def open_pixels(
     items: Sequence[Item], rule: Rule, place: str, folder: Path, note: Note, progress: Progress = lambda done: None
 ) -> PixelSource:
-    """Prepares all pictures and keeps them where they fit; ``place`` is one of PLACES, ``folder`` for the disk.
+    """Preprocess all images and cache them; ``place`` is one of PLACES, ``folder`` holds the disk cache.
 
-    Says through ``note`` when they fit nowhere. Raises BadPicture.
+    Calls ``note`` with the reason if they do not fit. Raises BadPicture.
     """
     fresh = FreshPixels(items, rule)
     need = len(items) * rule.height * rule.width * rule.channels
@@ -107,9 +107,9 @@ def open_pixels(
                 return _keep(fresh, rule, candidate, folder, progress)
             except CannotWrite as error:
                 reason = str(error)
-        note(f"the prepared pictures ({need / 1e6:.1f} MB) are not kept {_WHERE[candidate]}: {reason}")
+        note(f"cannot cache the preprocessed images ({need / 1e6:.1f} MB) {_WHERE[candidate]}: {reason}")
     if place != "none":
-        note("every picture is decoded again in each epoch, which is slower but gives the same result")
+        note("every epoch decodes the images again: slower, but with the same result")
     return fresh
 
 
@@ -130,11 +130,11 @@ def _keep(fresh: FreshPixels, rule: Rule, place: str, folder: Path, progress: Pr
 
 
 def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
-    """A file of this size, mapped. Raises CannotWrite."""
+    """Create a memory-mapped file for an array of this shape. Raises CannotWrite."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as stream:
-            # Space must be had now: writing to a mapped file on a full disk kills the process.
+            # Allocate the space now: writing to a mapped file on a full disk kills the process.
             os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
     except OSError as error:
         file.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def _no_memory(need: int) -> str | None:
     free = free_memory()
     if need <= free * MEMORY_SHARE:
         return None
-    return f"{free / 1e6:.1f} MB are free, of which {MEMORY_SHARE:.0%} may be used"
+    return f"only {free / 1e6:.1f} MB are free, of which {MEMORY_SHARE:.0%} may be used"
 
 
 def _no_space(need: int, folder: Path) -> str | None:
@@ -154,11 +154,11 @@ def _no_space(need: int, folder: Path) -> str | None:
     while not existing.exists():
         existing = existing.parent
     free = shutil.disk_usage(existing).free
-    return None if need <= free * DISK_SHARE else f"{free / 1e6:.1f} MB are free in {existing}"
+    return None if need <= free * DISK_SHARE else f"only {free / 1e6:.1f} MB are free in {existing}"
 
 
 def free_memory() -> int:
-    """Bytes that can be had without swapping; the smaller of the machine's and its control group's."""
+    """Return the bytes available without swapping: the smaller of the machine's and the control group's."""
     found = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

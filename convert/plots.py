@@ -1,4 +1,4 @@
-"""The plots of a training, as PNG files: made to be read on a phone as well, so narrow, with large letters."""
+"""Training plots as PNG files; narrow and with large text, so that they are readable on a phone."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from .train.history import Epoch
 
 WIDTH = 6.4
-"""Inches; with DPI 150 that is 960 pixels."""
+"""Width in inches; 960 pixels at 150 DPI."""
 DPI = 150
 BLUE, ORANGE, GRAY, INK, RED, GREEN = "#2563eb", "#ea580c", "#94a3b8", "#1e293b", "#dc2626", "#16a34a"
 MAX_NAMES = 40
-"""Classes beyond which a confusion matrix shows colours only."""
+"""Maximum number of classes for which a confusion matrix shows names."""
 CELL_TEXT = 15
-"""Classes up to which each cell of a confusion matrix has its number."""
+"""Maximum number of classes for which a confusion matrix shows a number in each cell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """One picture of a contact sheet."""
+    """An image of a contact sheet."""
 
     pixels: Pixels
     """uint8 RGB, (height, width, 3)"""
     caption: str = ""
     good: bool | None = None
-    """Colours the caption: green, red, or neither."""
+    """Color of the caption: True green, False red, None neutral."""
 
 
 def curves(history: Sequence[Epoch], kept: int, path: Path) -> None:
-    """Loss and accuracy over the epochs, training and validation; the ``kept`` epoch is marked."""
+    """Plot training and validation loss and accuracy over the epochs; the ``kept`` epoch is marked."""
     figure = _figure(WIDTH, 6.4)
     loss, accuracy = figure.subplots(2, 1, sharex=True)
     x = [row.epoch for row in history]
@@ -66,7 +66,7 @@ def curves(history: Sequence[Epoch], kept: int, path: Path) -> None:
 
 
 def confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
-    """Rows are the true classes, (classes, classes); each row is coloured by its shares."""
+    """Plot a confusion matrix (classes, classes); rows are the true classes, colors the share within the row."""
     count = len(labels)
     side = min(12.0, max(4.6, 1.8 + 0.42 * count))
     figure = _figure(side, side)
@@ -90,14 +90,14 @@ def confusion(matrix: npt.NDArray[np.int64], labels: Sequence[str], path: Path) 
             for label in axes.get_xticklabels():
                 label.set_ha("right")
                 label.set_rotation_mode("anchor")
-    axes.set_xlabel("the model says")
-    axes.set_ylabel("it is")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     axes.grid(False)
     _save(figure, path)
 
 
 def contact_sheet(tiles: Sequence[Tile], columns: int, path: Path) -> None:
-    """Pictures with captions, row by row; nothing is written without pictures."""
+    """Write a contact sheet of captioned images, row by row; without images, write nothing."""
     if not tiles:
         return
     rows = -(-len(tiles) // columns)

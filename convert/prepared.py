@@ -1,4 +1,4 @@
-"""The pictures that make a model, decoded and prepared once, however often they are looked at."""
+"""The images that make a model, decoded and preprocessed only once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from edgevision.data import Pixels
 
 IN_MEMORY = 256_000_000
-"""Bytes; more are kept in a temporary file, which the system reads as they are needed."""
+"""Maximum size in bytes kept in memory; larger arrays are memory-mapped from a temporary file."""
 
 
 def prepare_all(found: Sequence[Picture], rule: Rule, step: Callable[[int], None]) -> Pixels:
-    """uint8 (n, height, width, channels), as the rule says; ``step`` hears how many are done. Raises BadPicture."""
+    """Return the preprocessed images, uint8 (n, height, width, channels). Raises BadPicture.
+
+    ``step`` is called with the number of images done.
+    """
     shape = (len(found), rule.height, rule.width, rule.channels)
     array = _array(shape)
     for number, picture in enumerate(found):
@@ -35,5 +38,5 @@ def prepare_all(found: Sequence[Picture], rule: Rule, step: Callable[[int], None
 def _array(shape: tuple[int, ...]) -> Pixels:
     if prod(shape) <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it alive; it has no name and leaves nothing behind
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it alive; having no name, it needs no cleanup
         return np.memmap(file, np.uint8, "w+", shape=shape)

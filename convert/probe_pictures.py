@@ -1,4 +1,4 @@
-"""Generated pictures for a model's self-test: a smooth background and a few plain forms, which can be varied bit by bit."""
+"""Synthetic images for the self-test: a smooth background with simple shapes, whose parameters can be varied gradually."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     Genes = npt.NDArray[np.float32]
 
 SIZES = ((97, 131), (151, 113), (181, 127), (83, 149), (127, 127), (211, 95))
-"""width, height in pixels: odd, tall and wide, smaller and larger than common inputs."""
+"""(width, height) in pixels: odd, portrait and landscape, smaller and larger than common inputs."""
 FORMS = 7
 GENES = 9
-"""Of one form: kind, x, y, width, height, angle, red, green, blue; all 0..1."""
+"""Number of parameters of a shape: kind, x, y, width, height, angle, red, green, blue; all 0..1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbePicture:
-    """A recipe for one picture."""
+    """Parameters of a synthetic image."""
 
     width: int
     height: int
     corners: Genes
-    """(2, 2, 3), colours of the background's corners, 0..1."""
+    """(2, 2, 3), colors of the background's corners, 0..1."""
     forms: Genes
-    """(FORMS, GENES), painted one over the other."""
+    """(FORMS, GENES), shapes drawn one over the other."""
 
     def draw(self) -> Pixels:
-        """RGB, uint8 (height, width, 3); the same recipe gives the same bytes."""
+        """Render the image as RGB uint8 (height, width, 3); the same parameters give the same bytes."""
         y = np.linspace(0.0, 1.0, self.height, dtype=np.float32)[:, np.newaxis]
         x = np.linspace(0.0, 1.0, self.width, dtype=np.float32)[np.newaxis, :]
         canvas = _background(self.corners, x, y)
         for form in self.forms:
             mask = _mask(form, x, y)[..., np.newaxis]
             canvas += (form[6:9] - canvas) * mask
-        # Steps of four levels: as telling, and half as large in PNG.
+        # Steps of four levels: just as informative, and half the size as PNG.
         return np.asarray((np.floor(canvas * 63.0 + 0.5) * 4).clip(0, 255), np.uint8)
 
     def varied(self, chance: np.random.Generator, amount: float) -> ProbePicture:
-        """A picture much like this one; ``amount`` is the typical change of a gene, 0..1."""
+        """Return a similar image; ``amount`` is the standard deviation of a parameter's change, 0..1."""
         forms = self.forms.copy()
         row = chance.integers(FORMS)
         forms[row] = (forms[row] + amount * chance.standard_normal(GENES, np.float32)).clip(0.0, 1.0)
@@ -56,14 +56,14 @@ class ProbePicture:
 
 
 def random_picture(chance: np.random.Generator) -> ProbePicture:
-    """A picture of any colours and forms."""
+    """Return an image with random colors and shapes."""
     width, height = SIZES[chance.integers(len(SIZES))]
     corners, forms = chance.random((2, 2, 3), np.float32), chance.random((FORMS, GENES), np.float32)
     return ProbePicture(width, height, corners, forms)
 
 
 def _background(corners: Genes, x: Genes, y: Genes) -> Genes:
-    """Bilinear between the four corners."""
+    """Interpolate bilinearly between the four corners."""
     x, y = x[..., np.newaxis], y[..., np.newaxis]
     top = corners[0, 0] * (1 - x) + corners[0, 1] * x
     bottom = corners[1, 0] * (1 - x) + corners[1, 1] * x
@@ -71,7 +71,7 @@ def _background(corners: Genes, x: Genes, y: Genes) -> Genes:
 
 
 def _mask(form: Genes, x: Genes, y: Genes) -> Genes:
-    """How much of a form covers each pixel, 0..1."""
+    """Return the coverage of each pixel by a shape, 0..1."""
     kind, turn = int(form[0] * 4.999), (float(form[5]) - 0.5) * pi
     dx, dy = x - form[1], y - form[2]
     u = (dx * cos(turn) + dy * sin(turn)) / (0.05 + 0.5 * float(form[3]))
@@ -84,6 +84,6 @@ def _mask(form: Genes, x: Genes, y: Genes) -> Genes:
         return np.asarray(np.exp(-2.0 * (u * u + v * v)))
     elif kind == 3:  # ring
         distance = 1.0 + 3.0 * (np.abs(np.sqrt(u * u + v * v) - 0.8) - 0.25)
-    else:  # stripes within a disc
+    else:  # stripes within a disk
         distance = np.maximum(u * u + v * v, 1.0 + np.sin(9.0 * u) * 0.5)
     return np.asarray(((1.0 - distance) * 8.0 + 0.5).clip(0.0, 1.0))

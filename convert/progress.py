@@ -1,4 +1,4 @@
-"""What a long conversion says while it works: a bar on a terminal, nothing elsewhere."""
+"""Progress of a conversion: a bar on a terminal, otherwise nothing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Something that hears how far a conversion is."""
+    """Receiver of a conversion's progress."""
 
     def stage(self, name: str, total: int | None) -> None:
-        """A stage begins; ``total`` steps, None if unknown."""
+        """Start a stage with ``total`` steps; None if unknown."""
 
     def step(self, done: int) -> None:
-        """So many steps of the stage are done."""
+        """Report the number of steps done in the stage."""
 
 
 class NoProgress:
-    """Says nothing."""
+    """Progress without any output."""
 
     def stage(self, name: str, total: int | None) -> None:
         """See ``Progress``."""
@@ -33,34 +33,34 @@ class NoProgress:
 
 
 class Stages:
-    """Names and times the stages of a conversion."""
+    """Reports and times the stages of a conversion."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
-        """Of the stages so far."""
+        """Duration of each finished stage."""
         self.progress = progress
         self._started = perf_counter()
 
     @contextmanager
     def stage(self, key: str, name: str, total: int | None = None) -> Iterator[None]:
-        """``key``: in the report; ``name``: for people."""
+        """Time a stage; ``key`` is its name in the report, ``name`` its title on the terminal."""
         self.progress.stage(name, total)
         started = perf_counter()
         yield
         self.seconds[key] = round(perf_counter() - started, 3)
 
     def step(self, done: int) -> None:
-        """So many steps of the running stage are done."""
+        """Report the number of steps done in the current stage."""
         self.progress.step(done)
 
     def counted(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, each a step of the running stage."""
+        """Yield the items and report each as a step of the current stage."""
         for number, item in enumerate(items):
             self.progress.step(number)
             yield item
 
     def finish(self) -> dict[str, float]:
-        """All times, with the whole as ``total``."""
+        """Return the duration of each stage in seconds, and of everything as ``total``."""
         return {**self.seconds, "total": round(perf_counter() - self._started, 3)}
 
 
@@ -83,7 +83,7 @@ class _Bar:
 
 @contextmanager
 def terminal_progress(quiet: bool = False) -> Iterator[Progress]:
-    """A bar on stderr where that is a terminal; it goes away at the end."""
+    """Yield a progress bar on stderr if that is a terminal; it disappears at the end."""
     if quiet or not sys.stderr.isatty():
         yield NoProgress()
         return
@@ -92,12 +92,12 @@ def terminal_progress(quiet: bool = False) -> Iterator[Progress]:
     from rich.text import Text
 
     class Count(MofNCompleteColumn):
-        """3/100, and nothing where the number of steps is unknown."""
+        """Column such as 3/100; empty if the number of steps is unknown."""
 
         def render(self, task: Task) -> Text:
             return super().render(task) if task.total else Text("")
 
-    # A descriptor of its own: stderr itself is silenced while native code talks.
+    # Use a separate file descriptor, because stderr itself is captured while native code runs.
     with os.fdopen(os.dup(2), "w") as stream:
         columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
         with Progress(*columns, console=Console(file=stream, force_terminal=True), transient=True) as bar:

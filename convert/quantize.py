@@ -1,4 +1,4 @@
-"""Post-training quantization by TensorFlow Lite: full int8 with uint8 ends, static shapes, dense weights per tensor."""
+"""Post-training quantization with TensorFlow Lite: full int8, uint8 input and output, static shapes, per-tensor dense weights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def to_int8(model: FloatModel, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
-    """An int8 .tflite of the model. Raises BadModel where an operator cannot be quantized.
+    """Convert a model to an int8 .tflite. Raises BadModel if an operator cannot be quantized.
 
-    ``pictures``: called once, gives the calibration pictures one by one, uint8 (height, width, channels). A black and a
-    white one are added, so that the input's range is the whole range of bytes: real = scale * (byte - zero_point) with
-    scale = 1 / std, and zero_point = mean up to half a step. The weights of dense layers share one scale, which all
-    runtimes read (TFLite Micro and NNAPI refuse one per channel).
+    ``pictures`` is called once and yields the calibration images, uint8 (height, width, channels). A black and a white
+    image are added, so that the input range covers all bytes: real = scale * (byte - zero_point) with scale = 1 / std,
+    and zero_point = mean to within half a step. The weights of each dense layer have one scale, which all runtimes
+    support (TFLite Micro and NNAPI reject one scale per channel).
     """
     tf = backend.tensorflow()
     converter = _converter(model)
@@ -41,14 +41,14 @@ def to_int8(model: FloatModel, pictures: Callable[[], Iterable[Pixels]]) -> byte
 
 
 def to_float(model: FloatModel) -> bytes:
-    """A float .tflite of the model: what it weighs without quantization. Raises BadModel."""
+    """Convert a model to a float .tflite, without quantization. Raises BadModel."""
     return _convert(_converter(model), "cannot be converted to TFLite")
 
 
 def _converter(model: FloatModel) -> Any:
-    # By a concrete function with a static shape and without a trackable object: batch 1 all through, no SHAPE or PACK
-    # operators, and several times faster than by way of from_keras_model; with the trackable object calibration fails
-    # on variables that were never read.
+    # A concrete function with a static shape and without a trackable object gives batch 1 throughout and no SHAPE or
+    # PACK operators, and is several times faster than from_keras_model. With the trackable object, calibration fails on
+    # variables that are never read.
     return backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([model.concrete()])
 
 
@@ -57,8 +57,8 @@ def _convert(converter: Any, failed: str) -> bytes:
     with backend.quiet() as log:
         try:
             result = bytes(converter.convert())
-        # The converter raises ConverterError, RuntimeError, ValueError ... and tells the operator in its native log,
-        # which can be read once it is quiet no more.
+        # The converter raises ConverterError, RuntimeError, ValueError and others, and names the operator only in its
+        # native log, which is readable once ``quiet`` ends.
         except Exception as error:
             failure = error
     if failure is not None:

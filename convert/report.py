@@ -1,4 +1,4 @@
-"""What a conversion did and what it is worth, as the document ``edgevision.convert/1``."""
+"""Record of a conversion and its measurements, as the document ``edgevision.convert/1``."""
 
 from __future__ import annotations
 
@@ -28,43 +28,43 @@ SCHEMA = "edgevision.convert/1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvertReport:
-    """A finished conversion."""
+    """Record of a finished conversion."""
 
     path: Path
-    """The .tflite."""
+    """Path of the .tflite."""
     report_path: Path
     page_path: Path | None
-    """The page for people; None: it could not be written."""
+    """Path of the HTML report; None if it could not be written."""
     card: ModelCard
     source: Scan
-    """The Keras file."""
+    """The scanned Keras file."""
     parameters: int
-    """Numbers that the Keras model holds."""
+    """Number of parameters of the Keras model."""
     sha256: str
-    """Of the .tflite."""
+    """sha256 of the .tflite."""
     int8_bytes: int
-    """Of the .tflite, card and all."""
+    """Size of the .tflite in bytes, including the model card."""
     float_bytes: int
-    """Of the same model as a float .tflite."""
+    """Size of the same model as a float .tflite in bytes."""
     rule_from: str
     labels_from: str
     graph: Graph
     compatibility: Compatibility
-    """What other tools make of the file."""
+    """Compatibility of the file with other tools."""
     calibration: CalibrationSet
     heldout: HeldOut
     comparison: Comparison
     repair: RepairResult | None
-    """None: not asked for."""
+    """None if no repair was requested."""
     selftest: GeneratedSelfTest
     gate: Gate | None
-    """None: no limit was set."""
+    """None if no limit was set."""
     seconds: dict[str, float]
     notes: tuple[str, ...]
-    """What the user should know; none of it stops anything."""
+    """Notes for the user; none of them is an error."""
 
     def to_json(self) -> dict[str, Any]:
-        """The whole document; null is unknown, and what is not measured by this version."""
+        """Return the whole document; null means unknown or not measured by this version."""
         result, held = self.comparison, self.heldout
         return {
             "schema": SCHEMA,
@@ -129,7 +129,7 @@ class ConvertReport:
         }
 
     def _selection(self) -> dict[str, Any] | None:
-        """The pictures that chose between ways to quantize."""
+        """Return the record of the selection set, or None."""
         choosing = self.calibration.choosing
         hashes = sorted(picture.sha256 for picture in choosing)
         return {"pictures": len(choosing), "file_sha256": hashes} if choosing else None
@@ -146,7 +146,7 @@ class ConvertReport:
 def quantization_record(
     calibration: CalibrationSet, heldout: HeldOut, result: Comparison, repair: RepairResult | None
 ) -> dict[str, Any]:
-    """What the model's card keeps of its conversion: no path of the machine it was made on."""
+    """Return the record of the conversion for the model card; it contains no paths of this machine."""
     return {
         "mode": "int8",
         "range_method": _range_method(repair),
@@ -170,13 +170,13 @@ def _range_method(repair: RepairResult | None) -> str:
 
 
 def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in 10^6 bytes."""
+    """Return the peak resident memory of this process in MB (10^6 bytes)."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def share_json(value: Share | None) -> dict[str, Any] | None:
-    """An accuracy: value, interval and counts."""
+    """Return a proportion as JSON: value, confidence interval and counts."""
     if value is None:
         return None
     low, high = _rounded(value.low), _rounded(value.high)
@@ -184,7 +184,7 @@ def share_json(value: Share | None) -> dict[str, Any] | None:
 
 
 def points_json(value: Difference | None) -> dict[str, Any] | None:
-    """A difference of accuracies in percentage points."""
+    """Return a difference of accuracies as JSON, in percentage points."""
     if value is None:
         return None
     return {name: round(100 * getattr(value, name), 3) for name in ("value", "low", "high")}

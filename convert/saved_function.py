@@ -1,4 +1,4 @@
-"""The answering function of a SavedModel, frozen; what its layers would say of it is read from its graph."""
+"""The inference function of a SavedModel, frozen; preprocessing and task are read from its graph instead of its layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgevision.errors import BadModel
 from . import backend, saved_model
 
 LINES = {"Mul": "Multiply", "RealDiv": "TrueDivide", "AddV2": "Add", "Add": "Add", "BiasAdd": "Add", "Sub": "Subtract"}
-"""TensorFlow's operators -> the names of Keras 3's, which ``infer_rule`` reads."""
+"""TensorFlow operators -> Keras 3 operator names, as used to infer the preprocessing."""
 PASSING = ("Identity", "IdentityN", "Cast", "NoOp", "Reshape", "Squeeze", "EnsureShape", "StopGradient")
 MOVING = (
     "StridedSlice",
@@ -25,15 +25,15 @@ MOVING = (
     "ResizeNearestNeighbor",
     "Transpose",
 )
-"""Operators that move pixels or channels about and leave their values."""
+"""Operators that rearrange pixels or channels without changing their values."""
 ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "LogSoftmax": "log_softmax"}
 
 
 class SavedFunction:
-    """Float pictures in, scores out; called like a Keras model."""
+    """Inference function from float images to scores; called like a Keras model."""
 
     def __init__(self, path: Path) -> None:
-        """Of a folder that was checked. Raises BadModel, and whatever TensorFlow raises for a damaged one."""
+        """Load a folder that passed the checks. Raises BadModel, and whatever TensorFlow raises if it is corrupt."""
         tf = backend.tensorflow()
         self._loaded = tf.saved_model.load(str(path))
         signatures = self._loaded.signatures
@@ -44,7 +44,7 @@ class SavedFunction:
             if len(specs) != 1:
                 names = ", ".join(f"{name} {_shape(spec)}" for name, spec in specs.items())
                 raise BadModel(
-                    f"{path} has {len(specs)} {kind} ({names}); only classifiers of one picture are converted"
+                    f"{path} has {len(specs)} {kind} ({names}), expected 1; only image classifiers can be converted"
                 )
         self._argument, given = next(iter(inputs.items()))
         self._result, answer = next(iter(outputs.items()))
@@ -53,13 +53,13 @@ class SavedFunction:
         self.parameters = sum(int(np.prod(v.shape)) for v in self._function.graph.variables)
 
     def __call__(self, pictures: Any, training: bool = False) -> Any:
-        """The scores of float pictures (batch, height, width, channels); only inference is known."""
+        """Return the scores of float images (batch, height, width, channels); inference only."""
         assert not training
         tf = backend.tensorflow()
         return self._function(**{self._argument: tf.cast(pictures, self._dtype)})[self._result]
 
     def config(self, height: int, width: int) -> dict[str, Any]:
-        """The architecture as far as preprocessing and task go, in the form of a serialized Keras model."""
+        """Return a serialized Keras model with the parts of the graph that determine preprocessing and task."""
         nodes, output = self._frozen(height, width)
         layers = [_layer("InputLayer", "image")]
         for name, kind, numbers in _entry(nodes):
@@ -70,7 +70,7 @@ class SavedFunction:
         return {"class_name": "Functional", "config": {"name": "saved_model", "layers": layers, **ends}}
 
     def _frozen(self, height: int, width: int) -> tuple[dict[str, Any], str]:
-        """The nodes of the function for one picture, its calls spread out, its variables constants; the last one's name."""
+        """Return the nodes of the function for one image, inlined and with constant variables, and the output's name."""
         tf = backend.tensorflow()
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -81,11 +81,11 @@ class SavedFunction:
 
 
 def load(path: Path) -> SavedFunction:
-    """The function of a folder that was checked, once a child process has survived it. Raises BadModel."""
+    """Load the function of a checked folder, after a child process has loaded it without crashing. Raises BadModel."""
     from . import child
 
     with child.started("edgevision.convert.saved_function", path) as probe:
-        backend.tensorflow()  # takes as long as the child's own start
+        backend.tensorflow()  # runs while the child starts
         probe.require()
     with backend.quiet():
         return _open(path)
@@ -96,23 +96,21 @@ def _open(path: Path) -> SavedFunction:
         return SavedFunction(path)
     except (BadModel, ModuleNotFoundError):
         raise
-    # TensorFlow answers damage with nearly any exception.
+    # TensorFlow raises almost any exception for a corrupt file.
     except Exception as error:
         lines = str(error).strip().splitlines()
         raise BadModel(
-            f"{path}: TensorFlow cannot load it: {lines[0][:300] if lines else type(error).__name__}"
+            f"{path}: TensorFlow cannot load the SavedModel: {lines[0][:300] if lines else type(error).__name__}"
         ) from None
 
 
 def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
-    """The lines that a picture meets first: name, kind and numbers of each operator with a constant."""
+    """Return name, kind and numbers of the arithmetic operators with a constant at the input."""
     found: list[tuple[str, str, list[float]]] = []
     current = next((name for name, node in nodes.items() if node.op == "Placeholder"), "")
     while True:
         readers = _readers(nodes, current)
-        if len(readers) > 1 and all(
-            node.op == "StridedSlice" for node in readers
-        ):  # channels that are put in another order
+        if len(readers) > 1 and all(node.op == "StridedSlice" for node in readers):  # reordered channels
             joined = {one.name: one for node in readers for one in _readers(nodes, node.name)}
             readers = [node for node in joined.values() if node.op in ("Pack", "ConcatV2")] if len(joined) == 1 else []
         if len(readers) != 1:
@@ -134,12 +132,12 @@ def _readers(nodes: dict[str, Any], name: str) -> list[Any]:
 
 
 def _end(nodes: dict[str, Any], output: str) -> str:
-    """What the last operator applies; linear for plain scores."""
+    """Return the activation of the last operator; linear for plain scores."""
     return ENDS.get(_behind(nodes, output).op, "linear")
 
 
 def _constant(nodes: dict[str, Any], name: str) -> list[float] | None:
-    """The numbers of a constant, one or three; None for anything else."""
+    """Return the one or three numbers of a constant; None for anything else."""
     from tensorflow import make_ndarray
 
     node = _behind(nodes, name)
@@ -150,7 +148,7 @@ def _constant(nodes: dict[str, Any], name: str) -> list[float] | None:
 
 
 def _behind(nodes: dict[str, Any], name: str) -> Any:
-    """The node whose values come out of this one."""
+    """Return the node whose values this node passes through unchanged."""
     node = nodes[name]
     while node.op in PASSING and _sources(node):
         node = nodes[_sources(node)[0]]
@@ -164,7 +162,7 @@ def _layer(kind: str, name: str, before: str | None = None, numbers: Any = (), *
 
 
 def _sources(node: Any) -> list[str]:
-    """The nodes whose values one reads; a reference that begins with ^ is only about order."""
+    """Return the input nodes; a reference that starts with ^ is only a control dependency."""
     return [reference.partition(":")[0] for reference in node.input if not reference.startswith("^")]
 
 
@@ -173,7 +171,7 @@ def _shape(spec: Any) -> tuple[int | None, ...]:
 
 
 def _main(path: str) -> None:
-    """Loads and runs a SavedModel once; may take the whole process down."""
+    """Load and run a SavedModel once; this may crash the process."""
     tf = backend.tensorflow()
     function = _open(Path(path))
     if len(function.input_shape) == 4 and function.input_shape[3] is not None:

@@ -1,4 +1,4 @@
-"""Looks into a SavedModel folder before TensorFlow loads it: a SavedModel is a program, and only known operators pass."""
+"""Checks of a SavedModel folder before TensorFlow loads it: a SavedModel is a program, so only known operators are allowed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import backend
 
 FILE = "saved_model.pb"
 SIGNATURES = ("serving_default", "serve")
-"""The function that answers a picture, by the names that TensorFlow and Keras give it."""
+"""Names that TensorFlow and Keras give to the inference function."""
 MAX_GRAPH = 512 << 20
-"""Bytes of the graph without its variables; the largest keras.applications model has about 10 MB."""
+"""Maximum size of the graph in bytes, without variables; the largest keras.applications model has about 10 MB."""
 MAX_FILES = 1_000
 MAX_TOTAL = 4 << 30
-"""Bytes of all files."""
+"""Maximum size of all files in bytes."""
 _COMPUTING = """
 Abs Add AddN AddV2 ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND BiasAdd BroadcastArgs
 BroadcastTo Cast Ceil ClipByValue Concat ConcatV2 Const Conv2D Conv2DBackpropInput Cos DepthToSpace
@@ -38,58 +38,59 @@ RandomUniform RandomStandardNormal StatelessRandomGetAlg StatelessRandomGetKeyCo
 StatelessRandomUniformV2 StatelessRandomUniformIntV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift
 """
 COMPUTING = frozenset(_COMPUTING.split())
-"""Operators that an answer may be made of, those of augmentation layers too: Keras leaves them in, unused."""
+"""Operators allowed in inference, including those of augmentation layers, which Keras leaves in unused."""
 SAVING = frozenset("SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename StaticRegexFullMatch StringJoin".split())
-"""Operators of the functions that write and read checkpoints, which every SavedModel has and nothing calls here."""
+"""Operators of the functions that write and read checkpoints; every SavedModel has them and nothing here calls them."""
 _HARMFUL = re.compile(
     "PyFunc|File|Save|Restore|Checkpoint|Dataset|Iterator|Reader|Record|Lookup|HashTable|Table|Print|Summary|Abort|Debug|Rpc|"
     "Remote|Send$|Recv$|Host|Process|Custom|Compile|TPU|TRTEngine|Launch|ImmutableConst|LoadAndRemap|Barrier|Collective"
 )
-"""Operators that no function of a model may hold, not even one that is never called: files, Python, networks, tables."""
+"""Operators that no function of a model may contain, even if it is never called: files, Python, networks, tables."""
 
 
 def check_folder(path: Path) -> int:
-    """Bytes of a SavedModel folder that may be loaded. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
+    """Check that a SavedModel folder is safe to load and return its size in bytes.
+
+    Raises BadModel, and ModuleNotFoundError without TensorFlow.
+    """
     size = _check_files(path)
     graph = _read(path)
     if not graph.HasField("object_graph_def"):
-        raise BadModel(
-            f"{path} is a SavedModel of TensorFlow 1; load it in TensorFlow 2 and save it again as a Keras model"
-        )
+        raise BadModel(f"{path} is a TensorFlow 1 SavedModel; load it in TensorFlow 2 and save it as a Keras model")
     if not any(name in graph.signature_def for name in SIGNATURES):
         names = ", ".join(sorted(graph.signature_def)) or "none"
-        raise BadModel(f"{path} has no signature serving_default (it has: {names}); write it with model.export()")
+        raise BadModel(f"{path} has no signature serving_default (found: {names}); save it with model.export()")
     _check_operators(graph, path)
     return size
 
 
 def sha256(path: Path) -> str:
-    """Over the names and digests of a folder's files, in order."""
+    """Return the sha256 over the sorted names and digests of a folder's files."""
     found = sorted(file for file in path.rglob("*") if file.is_file())
     lines = [f"{file.relative_to(path).as_posix()} {files.sha256(file)}" for file in found]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _check_files(path: Path) -> int:
-    """The size of all files together; none of them may lie elsewhere."""
+    """Return the total size of all files; links to other places are rejected."""
     total = 0
     for number, file in enumerate(path.rglob("*")):
         if number >= MAX_FILES:
-            raise BadModel(f"{path} holds more than {MAX_FILES} files: not a SavedModel")
+            raise BadModel(f"{path} has more than {MAX_FILES} files: not a SavedModel")
         if file.is_symlink():
-            raise BadModel(f"{path}: {file.relative_to(path)} is a link; a SavedModel holds its own files")
+            raise BadModel(f"{path}: {file.relative_to(path)} is a symbolic link; replace it with the file itself")
         total += file.stat().st_size if file.is_file() else 0
     if total > MAX_TOTAL:
-        raise BadModel(f"{path} holds more than {MAX_TOTAL >> 30} GiB: not a model for a small board")
+        raise BadModel(f"{path} is larger than {MAX_TOTAL >> 30} GiB: too large for a small board")
     if (path / FILE).stat().st_size > MAX_GRAPH:
-        raise BadModel(f"{path}: {FILE} is larger than {MAX_GRAPH >> 20} MiB: not a model for a small board")
+        raise BadModel(f"{path}: {FILE} is larger than {MAX_GRAPH >> 20} MiB: too large for a small board")
     if not (path / "variables" / "variables.index").is_file():
-        raise BadModel(f"{path} has no variables/variables.index: copy the whole folder, its weights are missing")
+        raise BadModel(f"{path} has no weights (variables/variables.index is missing); copy the whole folder")
     return total
 
 
 def _read(path: Path) -> Any:
-    """The one graph of the folder, as TensorFlow's MetaGraphDef."""
+    """Return the only serving graph of the folder, as TensorFlow's MetaGraphDef."""
     backend.tensorflow()
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -98,12 +99,10 @@ def _read(path: Path) -> Any:
     try:
         found.ParseFromString((path / FILE).read_bytes())
     except DecodeError:
-        raise BadModel(f"{path}: {FILE} is damaged; copy or download the folder again") from None
+        raise BadModel(f"{path}: {FILE} is corrupt; copy or download the folder again") from None
     graphs = [one for one in found.meta_graphs if "serve" in one.meta_info_def.tags]
     if len(graphs) != 1:
-        raise BadModel(
-            f"{path}: {FILE} holds {len(graphs)} graphs for serving instead of one: damaged, or no SavedModel"
-        )
+        raise BadModel(f"{path}: {FILE} has {len(graphs)} serving graphs, expected 1; corrupt or not a SavedModel")
     return graphs[0]
 
 
@@ -127,28 +126,28 @@ def _check_operators(graph: Any, path: Path) -> None:
 
 
 def _refuse(nodes: Iterable[Any], allowed: frozenset[str] | None, path: Path, where: str) -> None:
-    """``allowed`` None: whatever does no harm; training branches hold operators that are never reached."""
+    """Reject forbidden operators. With ``allowed`` None, accept all others: training branches are never executed."""
     for node in nodes:
         if _HARMFUL.search(node.op) and node.op not in (allowed or ()):
-            raise BadModel(f"{path}: {where} holds the operator {node.op}, which reaches outside the model: not loaded")
+            raise BadModel(f"{path}: {where} contains the unsafe operator {node.op}; the file was not loaded")
         if allowed is not None and node.op not in allowed:
             raise BadModel(
-                f"{path}: {where} holds the operator {node.op}, which is not on the list of those known to be safe and "
-                "convertible; give the Keras model instead"
+                f"{path}: {where} contains the operator {node.op}, which is not known to be safe and convertible; "
+                "give the Keras model instead"
             )
 
 
 def _refuse_resources(graph: Any, path: Path) -> None:
-    """Tables and the like run functions of their own when they are loaded."""
+    """Reject tables and similar resources, which run their own functions when loaded."""
     kinds = {one.WhichOneof("kind") for one in graph.object_graph_def.nodes}
     if "resource" in kinds:
-        raise BadModel(f"{path} holds a lookup table or another resource, which no picture model needs: not loaded")
+        raise BadModel(f"{path} contains a lookup table or other resource, which no image model needs; not loaded")
     if "asset" in kinds or graph.asset_file_def:
-        raise BadModel(f"{path} reads files of its own (assets), which no picture model needs: not loaded")
+        raise BadModel(f"{path} reads its own asset files, which no image model needs; not loaded")
 
 
 def _called(nodes: Iterable[Any]) -> set[str]:
-    """The functions that some nodes call, by any of their attributes."""
+    """Return the names of the functions that the nodes call through any attribute, and the nodes' own operators."""
     return {name for node in nodes for value in node.attr.values() for name in _functions_of(value)} | {
         node.op for node in nodes if hasattr(node, "op")
     }
@@ -162,7 +161,7 @@ def _functions_of(value: Any) -> Iterator[str]:
 
 
 def _reach(start: Iterable[str], calls: dict[str, set[str]]) -> set[str]:
-    """All functions that are called from these, directly or not."""
+    """Return all functions called from the given ones, directly or indirectly."""
     found: set[str] = set()
     left = list(start)
     while left:

@@ -1,4 +1,4 @@
-"""Scores of a Keras model for ``edgevision evaluate``: the same pictures and the same measures as for a .tflite."""
+"""Scores of a Keras model for ``edgevision evaluate``, on the same images and with the same metrics as a .tflite."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class KerasScorer:
-    """A .keras, .h5 or SavedModel classifier, opened as ``convert`` opens it: scanned first, fed by its rule."""
+    """A .keras, .h5 or SavedModel classifier, opened as in a conversion: scanned first, with inferred preprocessing."""
 
     def __init__(self, path: Path) -> None:
-        """Raises MissingFile, BadModel, BadInput, ModuleNotFoundError."""
+        """Scan and load the model. Raises MissingFile, BadModel, BadInput, ModuleNotFoundError."""
         loaded = load(scan(path))
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
@@ -43,7 +43,7 @@ class KerasScorer:
         known = found.card
         self.card = plain if known is None else known.with_(rule=model.rule, labels=labels)
         self.sha256 = found.sha256()
-        """Of the model file, or of a folder's files."""
+        """sha256 of the model file, or of the files of a folder."""
         self._normalize = model.normalize
         tf = backend.tensorflow()
         spec = tf.TensorSpec((None, *model.shape), tf.float32)
@@ -51,12 +51,12 @@ class KerasScorer:
         self._output = TensorSpec("scores", (1, loaded.outputs), "float32")
 
     def scores(self, frame: Frame) -> Scores:
-        """The scores 0..1 of all classes, (classes,)."""
+        """Return the scores 0..1 of all classes, (classes,)."""
         found: Scores = self.scores_batch([frame])[0]
         return found
 
     def scores_batch(self, frames: Sequence[Frame]) -> Scores:
-        """The scores 0..1 of all classes, (frames, classes)."""
+        """Return the scores 0..1 of all classes, (frames, classes)."""
         tf = backend.tensorflow()
         batch = np.stack([pixels(frame, self.card.rule) for frame in frames])
         outputs = self._run(tf.constant(self._normalize(batch))).numpy()

@@ -1,9 +1,8 @@
-"""Makes the self-test that a model file carries: generated pictures with clear answers, so that any machine can show
-that it computes the same.
+"""Generator of the self-test in a model file: synthetic images with clear results that any machine must reproduce.
 
-A picture is good when its best answer leads by more than kernels differ between CPUs, and when swapping red and blue
-changes the answer by more than that. Such pictures are searched: many at random, then the best of them varied step by
-step. The user's photos are never used.
+An image is good if its top class leads by more than kernels differ between CPUs, and if swapping red and blue changes
+the scores by more than that. The search tries many random images, then improves the best ones by small variations. The
+user's photos are never used.
 """
 
 from __future__ import annotations
@@ -31,36 +30,36 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 TOLERANCE = 0.12
-"""Of a score: kernels differ by up to a tenth between CPUs (measured on int8 MobileNets)."""
+"""Largest allowed difference of a score; kernels differ by up to 0.1 between CPUs (measured on int8 MobileNets)."""
 MARGIN = 0.3
-"""Lead of the best answer to reach: the best may lose the tolerance, the second gain it, and something is left."""
+"""Lead of the top class to aim for; it stays positive if the best score loses and the second gains the tolerance."""
 ORDER_CHANGE = 2 * TOLERANCE
-"""Change of a recorded score, when red and blue are swapped, to reach."""
+"""Change of a recorded score to aim for when red and blue are swapped."""
 CASES = 6
 MIN_CASES = 4
 LISTED = 5
-"""Scores recorded a picture."""
+"""Number of scores recorded per image."""
 CANDIDATES = 160
 CLIMBS = 8
-"""Candidates that are varied step by step."""
+"""Number of candidates that are improved by small variations."""
 STEPS = 40
 TRIALS = CANDIDATES + CLIMBS * STEPS
-"""Pictures looked at, at most."""
+"""Maximum number of images tried."""
 MAX_PNG = 16_000
-"""Bytes of one picture; six make less than 100 kB."""
+"""Maximum size of an image in bytes; six take less than 100 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedSelfTest:
-    """A self-test and its pictures."""
+    """A self-test and its images."""
 
     test: SelfTest
     files: dict[str, bytes]
-    """PNG by name of the entry in the model file."""
+    """PNG data by entry name in the model file."""
     margin: float
-    """Smallest lead of a best answer, 0..1."""
+    """Smallest lead of a top class, 0..1."""
     order_change: float
-    """Largest change of a recorded score when red and blue are swapped, 0..1; 0 for gray models."""
+    """Largest change of a recorded score when red and blue are swapped, 0..1; 0 for grayscale models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +69,7 @@ class _Found:
     swapped: float
     """Largest change of a recorded score when red and blue are swapped."""
     gray: bool
-    """The model has one channel, and no order to swap."""
+    """Whether the model has one channel and thus no channel order."""
 
     @property
     def top(self) -> int:
@@ -83,18 +82,18 @@ class _Found:
 
     @property
     def worth(self) -> float:
-        """2 and more: as good as asked for. More than enough of one does not make up for the other."""
+        """Quality of the image; 2 or more meets both aims. Excess in one aim does not make up for the other."""
         order = 1.0 if self.gray else min(self.swapped / ORDER_CHANGE, 1.0)
         return min(self.margin / MARGIN, 1.0) + order + 0.1 * self.margin
 
     @property
     def good(self) -> bool:
-        """Nothing that matters is to be won any more."""
+        """Whether both aims are met."""
         return self.worth >= 2.0
 
 
 class _Search:
-    """Scores candidates by the int8 model itself, as a device would."""
+    """Scores candidates with the int8 model itself, as a device does."""
 
     def __init__(self, interpreter: Interpreter, rule: Rule, activation: str) -> None:
         self._interpreter = interpreter
@@ -129,9 +128,9 @@ def make_selftest(
     seed: int = 0,
     step: Callable[[int], None] = lambda done: None,
 ) -> GeneratedSelfTest:
-    """A self-test for an int8 model; the same model and seed give the same one. Raises EngineError.
+    """Generate the self-test of an int8 model; the same model and seed give the same test. Raises EngineError.
 
-    ``step`` hears how many of the TRIALS are done; there may be fewer.
+    ``step`` is called with the number of trials done, up to TRIALS.
     """
     chance = np.random.default_rng(seed)
     search = _Search(interpreter, rule, activation)
@@ -151,13 +150,13 @@ def make_selftest(
 
 
 def _enough(found: list[_Found]) -> bool:
-    """Whether the good ones give all cases, each of another answer as far as there are as many classes."""
+    """Return whether there are enough good images for all cases, with different top classes as far as classes exist."""
     good = [one for one in found if one.good]
     return len(good) >= CASES and len({one.top for one in good}) >= min(CASES, good[0].scores.size)
 
 
 def _starts(found: list[_Found]) -> list[_Found]:
-    """The best candidate of each answer, best first; then the next best."""
+    """Return the best candidate of each top class, best first, followed by the next best."""
     ranked = sorted(found, key=lambda one: -one.worth)
     first: dict[int, _Found] = {}
     for one in ranked:
@@ -167,7 +166,7 @@ def _starts(found: list[_Found]) -> list[_Found]:
 
 
 def _climb(search: _Search, start: _Found, chance: np.random.Generator) -> _Found:
-    """Varies a picture, keeping its answer, as long as that makes it worth more."""
+    """Improve an image by random variations that keep its top class."""
     best = start
     for number in range(STEPS):
         if best.good:
@@ -179,7 +178,7 @@ def _climb(search: _Search, start: _Found, chance: np.random.Generator) -> _Foun
 
 
 def _pick(found: list[_Found]) -> list[_Found]:
-    """Up to CASES pictures: the best of each answer first, and weak ones only where there are not MIN_CASES."""
+    """Return up to CASES images, the best of each top class first; weak images only to reach MIN_CASES."""
     ranked = sorted(found, key=lambda one: -one.worth)
     chosen: list[_Found] = []
     for repeats in range(CASES):
@@ -197,7 +196,7 @@ def _png_size(one: _Found) -> int:
 
 
 def _case(search: _Search, name: str, data: bytes) -> SelfTestCase:
-    """What the model says of the picture as it lies in the file."""
+    """Return the test case with the model's scores for the image as stored in the file."""
     frame = decode(data, name)
     tensor = np.ascontiguousarray(search.tensor(frame))
     scores = search.frame_scores(frame)

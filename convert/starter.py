@@ -1,4 +1,4 @@
-"""The starter: weights of our own, from the package ``edgevision_starter``, to begin with where there is no connection."""
+"""The starter weights: initial weights from the package ``edgevision_starter``, for training without a network connection."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BACKBONE, ALPHA = "mobilenet_v2", 0.35
-"""The one network that these weights fit."""
+"""The only network these weights are for."""
 IMAGE_SIZE = 96
-"""Pixels of a side that they were made for; they work at others too."""
+"""Side in pixels that the weights were trained at; other sizes work too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """The weights' file and what its card says."""
+    """The weights file and the facts from its card."""
 
     path: Path
     sha256: str
     accuracy: float
-    """Of the validation pictures at 96 px, 0..1, when these weights still had their head."""
+    """Validation accuracy at 96 px with the original head, 0..1."""
     classes: int
 
     def describe(self) -> str:
-        """For people."""
+        """Return a readable summary."""
         return (
-            f"the starter, a {BACKBONE} {ALPHA:g} trained on small pictures of {self.classes} classes "
-            f"(right on {100 * self.accuracy:.1f} % of new ones)"
+            f"the starter, a {BACKBONE} {ALPHA:g} trained on small images of {self.classes} classes "
+            f"(validation accuracy {100 * self.accuracy:.1f} %)"
         )
 
 
 def find() -> Starter:
-    """The installed weights, checked against their card. Raises BadInput, BadModel."""
+    """Return the installed weights, verified against their card. Raises BadInput, BadModel."""
     try:
         import edgevision_starter
     except ImportError:
         raise BadInput(
-            "the starter weights are not installed; pip install edgevision-starter "
-            "(from a checkout: pip install ./starter), or give --weights imagenet or none"
+            "the starter weights are not installed; run pip install edgevision-starter "
+            "(in a checkout: pip install ./starter), or give --weights imagenet or --weights none"
         ) from None
     path = edgevision_starter.path()
     try:
@@ -60,21 +60,21 @@ def find() -> Starter:
     except (OSError, ValueError, KeyError, TypeError):
         good = False
     if not good:
-        raise BadModel(f"{path} and its card do not belong together; install edgevision-starter again")
+        raise BadModel(f"{path} does not match its card; reinstall edgevision-starter")
     return found
 
 
 def fits(backbone: str, alpha: float | None) -> bool:
-    """Whether the starter is for this network; ``alpha`` None: any will do."""
+    """Return whether the starter weights fit this network; ``alpha`` None means any width."""
     return backbone == BACKBONE and alpha in (None, ALPHA)
 
 
 def assign(model: Any, choice: Choice) -> Starter:
-    """Gives a network without its top the starter's weights. Raises BadInput for another network, BadModel."""
+    """Load the starter weights into a network without its top. Raises BadInput for another network, BadModel."""
     if not fits(choice.backbone, choice.alpha):
         raise BadInput(
             f"the starter weights are for {BACKBONE} {ALPHA:g}, not {choice.backbone} {choice.alpha:g}; "
-            "leave out --backbone and --alpha, or give --weights imagenet or none"
+            "omit --backbone and --alpha, or give --weights imagenet or --weights none"
         )
     found = find()
     arrays = _read(found.path)
@@ -82,7 +82,9 @@ def assign(model: Any, choice: Choice) -> Starter:
         for variable in model.variables:
             variable.assign(arrays[variable.path].astype("float32"))
     except (KeyError, ValueError):
-        raise BadModel(f"{found.path} does not hold the weights of a {BACKBONE} {ALPHA:g}") from None
+        raise BadModel(
+            f"{found.path} does not contain the weights of a {BACKBONE} {ALPHA:g}; reinstall edgevision-starter"
+        ) from None
     return found
 
 
@@ -93,4 +95,4 @@ def _read(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise BadModel(f"{path} cannot be read: {error}") from None
+        raise BadModel(f"cannot read {path}: {error}") from None

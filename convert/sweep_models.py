@@ -1,8 +1,8 @@
-"""Models to choose by before anything is trained: networks with random weights, converted as trained ones would be.
+"""Models for choosing a network before training: random weights, converted like trained ones.
 
     python -m edgevision.convert.sweep_models FOLDER CLASSES NAME:ALPHA:SIZE ...
 
-Time and memory do not depend on the weights. Each file's card says which network it is; the file is named after it.
+Time and memory do not depend on the weights. The file name and the model card identify the network.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from edgevision.data import Pixels
 
 PICTURES = 4
-"""For calibration: the ranges decide nothing here."""
+"""Number of calibration images; the ranges do not matter here."""
 REFUSED = 3
 
 
 def choice(spec: str) -> Choice:
-    """``mobilenet_v2:0.35:96``. Raises BadInput, UnknownName."""
+    """Parse a network such as ``mobilenet_v2:0.35:96``. Raises BadInput, UnknownName."""
     name, *numbers = spec.split(":")
     try:
         alpha, size = float(numbers[0]), int(numbers[1])
     except (IndexError, ValueError):
-        raise BadInput(f"{spec!r} is no network; write, for one, mobilenet_v2:0.35:96") from None
+        raise BadInput(f"invalid network {spec!r}; expected NAME:ALPHA:SIZE such as mobilenet_v2:0.35:96") from None
     return Choice(find(name).name, size, alpha)
 
 
 def make(wanted: Choice, classes: int, folder: Path) -> Path:
-    """One .tflite with random weights. Raises BadInput, BadModel, CannotWrite."""
+    """Write a .tflite with random weights. Raises BadInput, BadModel, CannotWrite."""
     keras = backend.keras()
     keras.utils.set_random_seed(0)
     backbone = build(wanted)

@@ -1,4 +1,4 @@
-"""What a Keras model answers: one class of many, yes or no, or several labels at once; read from its last layer."""
+"""Inference of a Keras model's task from its last layer: multi-class, binary or multi-label classification."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from . import layers
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How the model's output is read."""
+    """How to read the model's output."""
 
     task: Task
     activation: Activation
-    """What the output tensor holds."""
+    """Activation of the output tensor."""
     classes: int
-    """How many labels it asks for: one sigmoid output stands for two, no and yes."""
+    """Number of labels; one sigmoid output stands for two labels, no and yes."""
 
 
 def infer_task(model: Mapping[str, Any], outputs: int, training: Mapping[str, Any] | None = None) -> Answer:
-    """The task of a serialized classifier with ``outputs`` scores; ``training``: how it was compiled. Raises BadModel."""
+    """Infer the task of a serialized classifier with ``outputs`` scores. Raises BadModel.
+
+    ``training`` is the compile configuration of the model.
+    """
     final = layers.final_activation(model)
     if final == "softmax":
         if outputs == 1:
             raise BadModel(
-                "the model ends in a softmax over one output, which is always 1; use a sigmoid, or two outputs"
+                "the model ends in a softmax over one output, which is always 1; use a sigmoid or two outputs"
             )
         return Answer("classification", "softmax", outputs)
     if final in ("sigmoid", "linear"):
         binary_loss = _is_binary(training)
         return _sigmoid(outputs) if final == "sigmoid" else _linear(outputs, binary_loss)
-    raise BadModel(f"the model ends in {final!r}; a classifier ends in softmax, sigmoid or plain scores (linear)")
+    raise BadModel(f"unsupported final activation {final!r}: a classifier needs softmax, sigmoid or linear scores")
 
 
 def _sigmoid(outputs: int) -> Answer:
@@ -47,20 +50,20 @@ def _sigmoid(outputs: int) -> Answer:
 
 
 def _linear(outputs: int, binary_loss: bool) -> Answer:
-    """Plain scores; only the loss tells a yes-or-no score from a number that was to be estimated."""
+    """Return the task for linear scores; only the loss distinguishes a binary score from a regression output."""
     if binary_loss and outputs == 1:
         return Answer("classification", "sigmoid_logits", 2)
     if binary_loss:
         return Answer("multilabel", "sigmoid_logits", outputs)
     if outputs == 1:
         raise BadModel(
-            "the model ends in one plain number, which may be an estimate or a yes-or-no score; "
-            "for yes or no, end it with a sigmoid: keras.Sequential([model, keras.layers.Activation('sigmoid')])"
+            "the model ends in one linear output, which may be a regression or a binary score; for a binary score, "
+            "add a sigmoid: keras.Sequential([model, keras.layers.Activation('sigmoid')])"
         )
     return Answer("classification", "logits", outputs)
 
 
 def _is_binary(training: Mapping[str, Any] | None) -> bool:
-    """Whether the loss it was compiled with is binary cross-entropy."""
+    """Return whether the compiled loss is binary cross-entropy."""
     loss = None if training is None else training.get("loss")
     return "binarycrossentropy" in json.dumps(loss, default=str).replace("_", "").lower()

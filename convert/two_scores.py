@@ -1,6 +1,6 @@
-"""A yes-or-no network gets one score for each of its two labels: other tools refuse two labels for one score.
+"""Rewrites a binary network to one score per label, because other tools reject two labels for one score.
 
-softmax([0, z]) = [1 - sigmoid(z), sigmoid(z)], so the last layer gets a second column of zeros and nothing else changes.
+softmax([0, z]) = [1 - sigmoid(z), sigmoid(z)], so the last layer gets another column of zeros and nothing else changes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .task import Answer
 
 YES_OR_NO = ("sigmoid", "sigmoid_logits")
 CHECKED = 4
-"""Random pictures on which both networks must say the same."""
+"""Number of random images on which both networks must agree."""
 
 
 def with_two_scores(loaded: LoadedModel, answer: Answer) -> tuple[LoadedModel, Answer]:
-    """The same network with two scores; unchanged where it has them, or does not end in a dense layer of its own."""
+    """Return the network with two scores; unchanged if it is not binary or its score has no dense layer of its own."""
     if loaded.outputs != 1 or answer.activation not in YES_OR_NO:
         return loaded, answer
     dense = _last_dense(loaded.keras)
@@ -38,7 +38,7 @@ def with_two_scores(loaded: LoadedModel, answer: Answer) -> tuple[LoadedModel, A
 
 
 def _last_dense(model: Any) -> Any:
-    """The dense layer with one output that the score comes from, an Activation layer behind it or not; else None."""
+    """Return the final dense layer with one output, optionally followed by an Activation layer; else None."""
     layers = list(getattr(model, "layers", ()))
     if len(layers) > 1 and type(layers[-1]).__name__ == "Activation":
         layers.pop()
@@ -46,7 +46,7 @@ def _last_dense(model: Any) -> Any:
         return None
     try:
         inputs = layers[-1].input
-    except (AttributeError, ValueError):  # it is used more than once, or was never called
+    except (AttributeError, ValueError):  # shared or never called
         return None
     return layers[-1] if len(inputs.shape) == 2 else None
 

@@ -1,4 +1,4 @@
-"""Where a network's first weights come from: ImageNet through Keras, the starter, a file of the user's, or nowhere."""
+"""Initial weights of a network: ImageNet through Keras, the starter, a file of the user, or random."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .backbones import Choice
 
 AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
 NAMES = (AUTO, STARTER, IMAGENET, NONE)
-"""What --weights takes beside a path; ``auto`` is decided before a network is built (see train/first_weights)."""
+"""Values of --weights besides a path; ``auto`` is resolved before the network is built."""
 CONNECT_SECONDS = 3.0
-"""How long to wait for the server of the ImageNet weights before giving up."""
+"""Time limit in seconds for the server of the ImageNet weights to answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the weights of a network came from."""
+    """Origin of a network's weights."""
 
     name: str
-    """imagenet, starter, none, or the name of the file."""
+    """imagenet, starter, none, or the file name."""
     sha256: str | None = None
-    """Of the file."""
+    """sha256 of the file."""
     pretrained: bool = True
 
     def describe(self) -> str:
-        """For people."""
+        """Return a readable name."""
         names = {IMAGENET: "ImageNet weights", STARTER: "starter weights", NONE: "random weights"}
         return names.get(self.name, f"weights from {self.name}")
 
 
 def initialize(model: Any, choice: Choice, weights: str) -> Origin:
-    """Gives a network without its top its first weights. Raises BadInput, BadModel, MissingFile."""
+    """Load the initial weights into a network without its top. Raises BadInput, BadModel, MissingFile."""
     if weights == NONE:
         return Origin(NONE, pretrained=False)
     if weights == STARTER:
@@ -50,25 +50,25 @@ def initialize(model: Any, choice: Choice, weights: str) -> Origin:
         return Origin(IMAGENET, sha256(path))
     path = Path(weights)
     if not path.suffix and not path.exists():
-        raise BadInput(f"--weights takes {', '.join(NAMES)} or the path of a .h5 or .keras file, not {weights!r}")
+        raise BadInput(f"--weights must be {', '.join(NAMES)} or the path of a .h5 or .keras file, got {weights!r}")
     _assign(model, choice, path)
     return Origin(path.name, sha256(path))
 
 
 def fetch_imagenet(choice: Choice) -> Path:
-    """The published ImageNet weights: from the Keras cache, else from their server, tried once. Raises BadInput."""
+    """Return the published ImageNet weights from the Keras cache, else download them (one attempt). Raises BadInput."""
     path, problem = obtain_imagenet(choice)
     if path is None:
         raise BadInput(
-            f"the ImageNet weights of {choice.describe()} are not in {keras_cache()}, and cannot be fetched ({problem}); "
-            f"copy {_published_file(choice)} there from a connected machine, or give --weights starter, FILE.h5, "
-            "or --weights none"
+            f"the ImageNet weights of {choice.describe()} are not in {keras_cache()} and cannot be downloaded ({problem}); "
+            f"copy {_published_file(choice)} there from a connected machine, or give --weights starter, "
+            "--weights FILE.h5 or --weights none"
         )
     return path
 
 
 def obtain_imagenet(choice: Choice) -> tuple[Path | None, str]:
-    """Like ``fetch_imagenet``, but (None, why) where they cannot be had. Raises BadInput where none are published."""
+    """Like ``fetch_imagenet``, but return (None, reason) on failure. Raises BadInput if no weights are published."""
     name = _published_file(choice)
     cached = keras_cache() / name
     if cached.exists():
@@ -80,18 +80,18 @@ def obtain_imagenet(choice: Choice) -> tuple[Path | None, str]:
         return None, problem
     try:
         fetched = keras.utils.get_file(name, url, cache_dir=str(cached.parent.parent), cache_subdir="models")
-    except Exception as error:  # urllib, http and ssl each have their own
+    except Exception as error:  # urllib, http and ssl raise different exceptions
         return None, str(error).splitlines()[0]
     return Path(fetched), ""
 
 
 def keras_cache() -> Path:
-    """Where Keras keeps the weights it has fetched."""
+    """Return the folder in which Keras stores downloaded weights."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
 
 
 def unreachable(url: str, seconds: float) -> str | None:
-    """Why a URL does not answer within some seconds, or None; proxies of the environment are used."""
+    """Return why a URL does not answer within ``seconds``, or None if it does; uses the proxies of the environment."""
     import urllib.request
 
     reason = [f"no answer within {seconds:g} seconds"]
@@ -100,10 +100,10 @@ def unreachable(url: str, seconds: float) -> str | None:
         try:
             with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds):
                 reason.clear()
-        except Exception as error:  # DNS, proxy, TLS, HTTP: all mean that it cannot be had
+        except Exception as error:  # DNS, proxy, TLS or HTTP: unreachable in any case
             reason[:] = [str(getattr(error, "reason", error))]
 
-    # In a thread: a name server that does not answer is not bound by the time-out of a socket.
+    # Use a thread, because the socket timeout does not cover a name server that never answers.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -113,28 +113,26 @@ def unreachable(url: str, seconds: float) -> str | None:
 def _published_file(choice: Choice) -> str:
     row = choice.row
     if row.weights_file is None:
-        raise BadInput(f"there are no ImageNet weights for {row.name}; train it from scratch with --weights none")
+        raise BadInput(f"no ImageNet weights exist for {row.name}; train from scratch with --weights none")
     alphas = (1.0,) if choice.minimalistic and "v3" in row.name else row.alphas
     if choice.alpha not in alphas:
         have = ", ".join(f"{a:g}" for a in alphas)
-        raise BadInput(
-            f"there are no ImageNet weights for {row.name} with --alpha {choice.alpha:g}; there are for {have}"
-        )
-    # Any size works with any weights; those for 224 px serve where there are none for this size.
+        raise BadInput(f"no ImageNet weights exist for {row.name} with --alpha {choice.alpha:g}; use --alpha {have}")
+    # Weights work at any size; use those for 224 px if none are published for this size.
     size = choice.image_size if choice.image_size in row.sizes else 224
     return row.weights_file(choice.alpha, size, choice.minimalistic)
 
 
 def _load_published(model: Any, path: Path) -> None:
-    """The server's files name some layers as older versions did: like keras.applications, go by their order."""
+    """Load weights by layer order, as keras.applications does; the server's files use some outdated layer names."""
     try:
         model.load_weights(str(path))
     except (ValueError, OSError) as error:
-        raise BadModel(f"{path} is damaged ({str(error).splitlines()[0]}); remove it to fetch it again") from None
+        raise BadModel(f"{path} is corrupt ({str(error).splitlines()[0]}); delete it to download it again") from None
 
 
 def _assign(model: Any, choice: Choice, path: Path) -> None:
-    """Copies arrays by layer name and shape; a top is left out. Raises BadModel unless every layer is found."""
+    """Copy the arrays by layer name and shape, ignoring a top. Raises BadModel unless every layer is found."""
     arrays = weight_files.read(path)
     wanted = [layer for layer in model.layers if layer.weights]
     fitting = [layer for layer in wanted if _fits(layer, arrays.get(layer.name))]
@@ -149,21 +147,21 @@ def _fits(layer: Any, arrays: list[Any] | None) -> bool:
 
 
 def _mismatch(path: Path, choice: Choice, arrays: weight_files.Arrays, fitting: int, wanted: int) -> str:
-    """What the file holds instead, and the options that would fit it."""
-    text = f"{path} fits {fitting} of the {wanted} layers of {choice.describe()}"
+    """Describe what the file contains instead, and the options that fit it."""
+    text = f"{path} matches only {fitting} of the {wanted} layers of {choice.describe()}"
     guess = recognise(arrays)
     if guess is None:
-        return f"{text}: it holds the weights of another network"
+        return f"{text}: it has the weights of another network"
     name, alpha = guess
-    return f"{text}: it holds a {name} {alpha:g}; add --backbone {name} --alpha {alpha:g}"
+    return f"{text}: it has the weights of a {name} {alpha:g}; add --backbone {name} --alpha {alpha:g}"
 
 
 def recognise(arrays: weight_files.Arrays) -> tuple[str, float] | None:
-    """Backbone and width multiplier of some weights, by the layers that only one family has; None for others."""
+    """Return backbone and width multiplier of weights, by the layers unique to a family; None if unknown."""
     if "conv_pw_13" in arrays and "conv1" in arrays:
         return "mobilenet", arrays["conv_pw_13"][0].shape[-1] / 1024
     if "block_16_project" in arrays and "block_13_expand" in arrays:
-        # 96 channels at width 1, made a multiple of 8: the narrow ones are told apart by a wider layer.
+        # 96 channels at width 1, rounded to a multiple of 8; the wide last layer distinguishes narrow networks.
         width = arrays["block_16_project"][0].shape[-1]
         table = {112: 0.35, 160: 0.5, 240: 0.75, 320: 1.0, 416: 1.3, 448: 1.4}
         return ("mobilenet_v2", table[width]) if width in table else None

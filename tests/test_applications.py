@@ -1,4 +1,4 @@
-"""The networks of keras.applications, whole: told by their layers, fed as they were trained, fully int8."""
+"""Published keras.applications networks: recognition by layers, preprocessing, full int8 conversion."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIDE = 96
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One network and the module whose ``preprocess_input`` says how its pictures are fed."""
+    """A network and the module whose ``preprocess_input`` defines its preprocessing."""
 
     builder: str
     module: str
@@ -58,13 +58,13 @@ AS_SAVED_MODEL = (*QUICK, "MobileNetV3Small", "EfficientNetB0")
 
 
 def fed(keras: Any, family: Family, pixels: np.ndarray) -> np.ndarray:
-    """As the network's own preprocess_input gives it."""
+    """Apply the network's own preprocess_input."""
     module = getattr(keras.applications, family.module)
     return np.asarray(module.preprocess_input(pixels.astype(np.float32).copy()))
 
 
 def built(keras: Any, family: Family) -> Any:
-    """The network with its ImageNet top and random weights."""
+    """Build the network with its ImageNet top and random weights."""
     keras.utils.set_random_seed(4)
     shape = (family.side, family.side, 3)
     return getattr(keras.applications, family.builder)(
@@ -77,7 +77,7 @@ def some_pixels(family: Family) -> np.ndarray:
 
 
 def compare(loaded: LoadedModel, inferred: InferredRule, pixels: np.ndarray, wanted: np.ndarray) -> None:
-    """The float file gives the network's own scores, and the int8 file is fully int8."""
+    """Check that the float file has the network's scores and that the int8 file is fully int8."""
     model = make_float_model(loaded, inferred)
     interpreter = open_interpreter(to_float(model))
     found = np.stack([interpreter.infer(model.normalize(one)[np.newaxis])[0][0] for one in pixels])
@@ -95,7 +95,7 @@ def identity(family: Family) -> str:
     "family",
     [pytest.param(one, marks=() if one.builder in QUICK else pytest.mark.slow, id=identity(one)) for one in FAMILIES],
 )
-def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation: str, tmp_path: Path) -> None:
+def test_published_network_gets_its_training_preprocessing(family: Family, generation: str, tmp_path: Path) -> None:
     keras = backend.keras() if generation == "keras3" else backend.tf_keras()
     source, pixels = built(keras, family), some_pixels(family)
     path = tmp_path / ("m.keras" if generation == "keras3" else "m.h5")
@@ -111,15 +111,15 @@ def test_a_published_network_is_fed_as_it_was_trained(family: Family, generation
 @pytest.mark.slow
 @pytest.mark.parametrize("generation", ["keras3", "keras2"])
 @pytest.mark.parametrize("family", [one for one in FAMILIES if one.builder in AS_SAVED_MODEL], ids=identity)
-def test_a_published_network_as_a_saved_model(family: Family, generation: str, tmp_path: Path) -> None:
-    """A SavedModel names no layers: its operators say how it is fed, or, where nothing inside does, the options."""
+def test_published_network_as_saved_model(family: Family, generation: str, tmp_path: Path) -> None:
+    """A SavedModel has no layer names: its operators determine the preprocessing, otherwise the options do."""
     keras = backend.keras() if generation == "keras3" else backend.tf_keras()
     source, pixels = built(keras, family), some_pixels(family)
     source.export(str(tmp_path / "m"))
     wanted = np.asarray(source(fed(keras, family, pixels), training=False))
     loaded = load(scan(tmp_path / "m"))
     if family.builder in QUICK:
-        with pytest.raises(BadModel, match="nothing in the model says how its pictures were normalized"):
+        with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
             infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs)
     options = RuleOptions(mean=(127.5,), std=(127.5,)) if family.builder in QUICK else None
     inferred = infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs, options=options)

@@ -1,4 +1,4 @@
-"""Networks and their first weights: cut, folded, filled by layer name, and one line for all that does not fit."""
+"""Backbones and initial weights: splitting, folding, loading by layer name, one-line errors for mismatches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _network(choice: Choice, weights: str = "none") -> Any:
 
 
 def _shake(model: Any, seed: int = 1) -> None:
-    """Gives batch normalisation the statistics of something that was trained."""
+    """Give batch normalization the statistics of a trained network."""
     random = np.random.default_rng(seed)
     for variable in model.variables:
         if variable.path.endswith(("gamma", "moving_variance")):
@@ -43,7 +43,7 @@ def _pictures(choice: Choice, count: int = 3) -> Any:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
-    """A model of the small network under another top, as .h5 and .keras, and the arrays of its backbone."""
+    """The small network with another top as .h5 and .keras, and the arrays of its backbone."""
     network = _network(SMALL)
     _shake(network.backbone)
     folder = tmp_path_factory.mktemp("weights")
@@ -54,8 +54,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
 
 
 @pytest.mark.parametrize("name", list(BACKBONES))
-def test_each_can_be_built_cut_and_folded(name: str) -> None:
-    """The halves make the whole, and folding changes no result."""
+def test_every_backbone_can_be_built_split_and_folded(name: str) -> None:
+    """The two parts together equal the whole, and folding does not change the result."""
     from edgevision.convert.backbones import CNN
     from edgevision.convert.folding import folded
 
@@ -78,7 +78,7 @@ def test_each_can_be_built_cut_and_folded(name: str) -> None:
     assert 0 < sizes[0] < sizes[1] < len(network.backbone.trainable_variables)
 
 
-def test_folding_halves_the_layers_that_compute() -> None:
+def test_folding_removes_all_batch_normalization_layers() -> None:
     from edgevision.convert.folding import folded
 
     plain = _network(SMALL).backbone
@@ -98,22 +98,24 @@ def test_weights_are_matched_by_layer_name(saved: tuple[Path, list[Any]], file: 
     assert network.origin.name == file
 
 
-def test_weights_of_another_backbone_are_named(saved: tuple[Path, list[Any]]) -> None:
+def test_error_names_the_backbone_of_mismatched_weights(saved: tuple[Path, list[Any]]) -> None:
     folder, _ = saved
-    with pytest.raises(BadModel, match=r"holds a mobilenet_v2 0.35; add --backbone mobilenet_v2 --alpha 0.35"):
+    with pytest.raises(
+        BadModel, match=r"has the weights of a mobilenet_v2 0.35; add --backbone mobilenet_v2 --alpha 0.35"
+    ):
         _network(Choice("mobilenet", 32, 0.25), str(folder / "model.h5"))
-    with pytest.raises(BadModel, match=r"fits \d+ of the 104 layers of mobilenet_v2 1, 32x32"):
+    with pytest.raises(BadModel, match=r"matches only \d+ of the 104 layers of mobilenet_v2 1, 32x32"):
         _network(Choice("mobilenet_v2", 32, 1.0), str(folder / "model.keras"))
 
 
-def test_files_that_hold_no_weights(tmp_path: Path) -> None:
+def test_files_without_weights_are_rejected(tmp_path: Path) -> None:
     text = tmp_path / "labels.txt"
     text.write_text("cat\ndog\n")
     with pytest.raises(BadModel, match="holds no Keras weights"):
         _network(SMALL, str(text))
     with pytest.raises(MissingFile):
         _network(SMALL, str(tmp_path / "none.h5"))
-    with pytest.raises(BadInput, match="not 'imagnet'"):
+    with pytest.raises(BadInput, match="got 'imagnet'"):
         _network(SMALL, "imagnet")
     cut = tmp_path / "cut.h5"
     cut.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
@@ -124,12 +126,16 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "error", "said"),
     [
-        (Choice("mobilenet_v2", 100), BadInput, "multiples of 32, not 100; try --image-size 96"),
+        (
+            Choice("mobilenet_v2", 100),
+            BadInput,
+            "needs a multiple of 32; try --image-size 96",
+        ),
         (Choice("cnn", 4, cnn_filters=(4, 8, 16)), BadInput, "--image-size 8 or more"),
         (Choice("mobilenet_v5", 96), UnknownName, "did you mean 'mobilenet"),
     ],
 )
-def test_impossible_choices(choice: Choice, error: type[EdgeVisionError], said: str) -> None:
+def test_impossible_choices_are_rejected(choice: Choice, error: type[EdgeVisionError], said: str) -> None:
     from edgevision.convert.backbones import build
 
     with pytest.raises(error, match=said):
@@ -137,7 +143,7 @@ def test_impossible_choices(choice: Choice, error: type[EdgeVisionError], said: 
 
 
 class _Weights(http.server.BaseHTTPRequestHandler):
-    """Serves one file to whoever asks for anything."""
+    """Serves one file for every request."""
 
     content = b""
 
@@ -154,12 +160,12 @@ class _Weights(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Keras cache, and no proxy between us and the loopback."""
+    """An empty Keras cache, with no proxy configured for the loopback."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -169,7 +175,7 @@ def keras_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, type[_Weights]]]:
-    """Where ImageNet weights are fetched from."""
+    """Local server for the ImageNet weights."""
     handler = type("Handler", (_Weights,), {})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
         thread = threading.Thread(target=made.serve_forever, daemon=True)
@@ -185,7 +191,7 @@ def _serve_from(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[keras.applications.MobileNetV2.__module__], "BASE_WEIGHT_PATH", url)
 
 
-def test_imagenet_weights_are_fetched_once(
+def test_imagenet_weights_are_downloaded_once(
     keras_home: Path, server: tuple[str, type[_Weights]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, handler = server
@@ -206,7 +212,7 @@ def test_imagenet_weights_are_fetched_once(
             np.testing.assert_array_equal(got, expected)
 
 
-def test_no_network_is_one_line_with_the_ways_out(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_network_error_is_one_line_with_alternatives(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _serve_from("http://127.0.0.1:9/", monkeypatch)
     with pytest.raises(BadInput) as caught:
         _network(SMALL, "imagenet")
@@ -217,7 +223,7 @@ def test_no_network_is_one_line_with_the_ways_out(keras_home: Path, monkeypatch:
     assert str(keras_home) in said
 
 
-def test_a_server_that_never_answers_is_not_waited_for(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server_times_out(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgevision.convert import weights
 
     with socket.socket() as silent:
@@ -226,8 +232,8 @@ def test_a_server_that_never_answers_is_not_waited_for(keras_home: Path, monkeyp
         assert weights.unreachable(f"http://127.0.0.1:{silent.getsockname()[1]}/", 0.2) is not None
 
 
-def test_widths_without_published_weights(keras_home: Path) -> None:
-    with pytest.raises(BadInput, match=r"with --alpha 0.4; there are for 0.35, 0.5"):
+def test_widths_without_published_weights_are_rejected(keras_home: Path) -> None:
+    with pytest.raises(BadInput, match=r"with --alpha 0.4; use --alpha 0.35, 0.5"):
         _network(Choice("mobilenet_v2", 96, 0.4), "imagenet")
-    with pytest.raises(BadInput, match="train it from scratch with --weights none"):
+    with pytest.raises(BadInput, match="train from scratch with --weights none"):
         _network(Choice("cnn", 32, cnn_filters=(4,)), "imagenet")

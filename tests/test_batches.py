@@ -1,4 +1,4 @@
-"""Pictures for training are those of the device, byte for byte, wherever they are kept."""
+"""Training images are byte-identical to the device's, wherever they are cached."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[Item, ...]:
-    """Photos of many sizes and kinds."""
+    """Photos of several sizes and formats."""
     folder = tmp_path_factory.mktemp("photos")
     random = np.random.default_rng(3)
     for number, (width, height) in enumerate([(64, 48), (33, 77), (200, 120), (24, 24), (17, 9), (300, 401)]):
@@ -50,14 +50,14 @@ def _examples(pixels: PixelSource, rule: Rule) -> Any:
 
 
 def _prepared(items: Sequence[Item], rule: Rule) -> np.ndarray:
-    """What the device computes with, by the core's own function."""
+    """Preprocess the images with the device's own function."""
     spec = TensorSpec("input", (1, rule.height, rule.width, rule.channels), "float32")
     return np.concatenate([prepare(item.read(), rule, spec) for item in items])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=Rule.describe)
 @pytest.mark.parametrize("place", ["memory", "disk", "none"])
-def test_a_training_batch_is_what_prepare_gives(
+def test_training_batch_equals_device_preprocessing(
     items: tuple[Item, ...], rule: Rule, place: str, tmp_path: Path
 ) -> None:
     from edgevision.convert.batches import batches, pictures
@@ -77,7 +77,7 @@ def test_a_training_batch_is_what_prepare_gives(
     pixels.close()
 
 
-def test_disk_space_is_given_back(items: tuple[Item, ...], tmp_path: Path) -> None:
+def test_close_frees_disk_space(items: tuple[Item, ...], tmp_path: Path) -> None:
     pixels = open_pixels(items, RULES[0], "disk", tmp_path / "cache", pytest.fail)
     (file,) = (tmp_path / "cache").iterdir()
     assert file.stat().st_size == len(items) * 24 * 24 * 3
@@ -85,7 +85,7 @@ def test_disk_space_is_given_back(items: tuple[Item, ...], tmp_path: Path) -> No
     assert not file.exists()
 
 
-def test_no_space_falls_back_and_says_so(
+def test_full_disk_disables_the_cache_with_a_note(
     items: tuple[Item, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -96,15 +96,15 @@ def test_no_space_falls_back_and_says_so(
     pixels = open_pixels(items, RULES[0], "disk", tmp_path, said.append)
     assert pixels.place == "none"
     assert list(tmp_path.iterdir()) == []
-    assert "not kept on disk: No space left on device" in said[0]
-    assert "decoded again in each epoch" in said[1]
+    assert "on disk: No space left on device" in said[0]
+    assert "every epoch decodes the images again" in said[1]
     np.testing.assert_array_equal(
         pixels.rows(np.array([2]))[0],
         open_pixels(items, RULES[0], "memory", tmp_path, said.append).rows(np.array([2]))[0],
     )
 
 
-def test_too_little_memory_goes_to_disk(
+def test_low_memory_moves_the_cache_to_disk(
     items: tuple[Item, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edgevision.convert import pixel_cache
@@ -112,22 +112,22 @@ def test_too_little_memory_goes_to_disk(
     monkeypatch.setattr(pixel_cache, "free_memory", lambda: 1000)
     said: list[str] = []
     assert open_pixels(items, RULES[0], "auto", tmp_path, said.append).place == "disk"
-    assert "not kept in memory" in said[0]
+    assert said[0].startswith("cannot cache the preprocessed images") and " in memory: " in said[0]
     assert PLACES[0] == "auto"
 
 
-def test_free_memory_is_a_sensible_number() -> None:
+def test_free_memory_is_plausible() -> None:
     assert 1 << 20 < free_memory() < 1 << 46
 
 
-def test_progress_counts_up_to_all(items: tuple[Item, ...], tmp_path: Path) -> None:
+def test_progress_counts_up_to_the_number_of_images(items: tuple[Item, ...], tmp_path: Path) -> None:
     done: list[int] = []
     open_pixels(items, RULES[0], "memory", tmp_path, pytest.fail, done.append)
     assert done[-1] == len(items)
     assert done == sorted(done)
 
 
-def test_augmented_pictures_stay_in_range_and_repeat_by_seed() -> None:
+def test_augmented_images_stay_in_range_and_depend_on_the_seed() -> None:
     from edgevision.convert.augment import PRESETS, augmenter, reseed
 
     rule = RULES[0]
@@ -147,7 +147,7 @@ def test_augmented_pictures_stay_in_range_and_repeat_by_seed() -> None:
     assert np.abs(first - x).mean() > 0.05
 
 
-def test_no_augmentation_changes_nothing() -> None:
+def test_empty_augmentation_changes_nothing() -> None:
     from edgevision.convert.augment import Augmentation, augmenter
 
     pictures = np.random.default_rng(0).random((2, RULES[0].height, RULES[0].width, 3), np.float32)
@@ -155,7 +155,7 @@ def test_no_augmentation_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("flip", "axis"), [("horizontal", 1), ("vertical", 0)])
-def test_flips_are_exact_and_about_half(flip: str, axis: int) -> None:
+def test_flips_are_exact_and_affect_about_half(flip: str, axis: int) -> None:
     from edgevision.convert.augment import Augmentation, augmenter, reseed
 
     x = np.random.default_rng(1).uniform(-1, 1, (64, 24, 24, 3)).astype(np.float32)
@@ -168,8 +168,8 @@ def test_flips_are_exact_and_about_half(flip: str, axis: int) -> None:
     assert 16 <= sum(mirrored) <= 48
 
 
-def test_translation_and_rotation_move_what_is_seen() -> None:
-    """A bright dot in the middle stays on a turn and moves on a shift, by no more than was allowed."""
+def test_translation_and_rotation_move_the_content() -> None:
+    """A bright dot in the center stays put when rotated and moves when translated, within the limit."""
     from edgevision.convert.augment import Augmentation, augmenter, reseed
 
     x = np.full((32, 25, 25, 3), -1, np.float32)

@@ -1,4 +1,4 @@
-"""Choosing calibration pictures: spread, distinct, with content, the same each time, and never a made-up one."""
+"""Selection of calibration images: spread evenly, distinct, not blank, reproducible, never generated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def photos(folder: Path, count: int, start: int = 0) -> list[Path]:
     return [photo(folder / f"{number:03d}.png", start + number) for number in range(count)]
 
 
-def test_sub_folders_are_served_in_turn(tmp_path: Path) -> None:
+def test_images_are_spread_over_subfolders(tmp_path: Path) -> None:
     for number, (name, count) in enumerate((("a", 40), ("b/c", 5), ("d", 40))):
         photos(tmp_path / name, count, 100 * number)
     chosen = choose(tmp_path, 30).chosen
@@ -41,7 +41,7 @@ def test_sub_folders_are_served_in_turn(tmp_path: Path) -> None:
     assert {name: folders.count(name) for name in set(folders)} == {"a": 13, "b/c": 5, "d": 12}
 
 
-def test_same_seed_same_pictures_under_any_name(tmp_path: Path) -> None:
+def test_selection_depends_on_seed_and_content_not_on_names(tmp_path: Path) -> None:
     photos(tmp_path / "one", 40)
     first, again, other = (choose(tmp_path / "one", 12, seed) for seed in (3, 3, 4))
     assert first.chosen == again.chosen
@@ -57,38 +57,38 @@ def test_fingerprint_is_sha256_of_the_sorted_hashes() -> None:
     assert fingerprint(["c", "a", "b"]) == expected
 
 
-def test_damaged_blank_and_doubled_pictures_are_skipped_with_a_reason(tmp_path: Path) -> None:
+def test_corrupt_blank_and_duplicate_images_are_skipped_with_a_reason(tmp_path: Path) -> None:
     good = photos(tmp_path, 12)
     (tmp_path / "cut.png").write_bytes(good[0].read_bytes()[:60])
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("not an image")
     shutil.copy(good[1], tmp_path / "copy.png")
     gray = np.random.default_rng(0).integers(99, 102, (20, 20, 3), dtype=np.uint8)
     (tmp_path / "blank.png").write_bytes(pictures.encode_png(Frame(gray)))
     found = choose(tmp_path, 100)
     assert len(found.chosen) == 12
     reasons = {one.path.name: one.reason for one in found.skipped}
-    second = "copy.png" if "copy.png" in reasons else "001.png"  # whichever came later in the random order
-    assert reasons.pop(second) == "a copy of another picture"
+    second = "copy.png" if "copy.png" in reasons else "001.png"  # the later one in the random order
+    assert reasons.pop(second) == "duplicate of another image"
     assert set(reasons) == {"cut.png", "text.jpg", "blank.png"}
     assert "truncated" in reasons["cut.png"]
-    assert "nearly one colour" in reasons["blank.png"]
+    assert "almost a single color" in reasons["blank.png"]
 
 
-def test_no_folder_no_pictures_too_few(tmp_path: Path) -> None:
+def test_missing_empty_or_small_folders_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="nowhere"):
         choose(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(BadInput, match="takes a folder"):
+    with pytest.raises(BadInput, match="needs a folder of images"):
         choose(tmp_path / "notes.txt")
-    with pytest.raises(BadInput, match="holds no pictures"):
+    with pytest.raises(BadInput, match="no images in"):
         choose(tmp_path)
-    for number in range(30):  # thirty files, one picture
+    for number in range(30):  # thirty files with the same image
         shutil.copy(photo(tmp_path / "one.png", 1), tmp_path / f"{number}.png")
-    with pytest.raises(BadInput, match=r"1 usable, distinct pictures of 31.*at least 10"):
+    with pytest.raises(BadInput, match=r"1 usable, distinct images among 31.*at least 10"):
         choose(tmp_path)
 
 
-def test_held_out_pictures_are_never_calibration_pictures(tmp_path: Path) -> None:
+def test_held_out_images_are_never_calibration_images(tmp_path: Path) -> None:
     photos(tmp_path, 60)
     calibration = choose(tmp_path, 20)
     shutil.copy(calibration.chosen[0].path, tmp_path / "zz_copy.png")
@@ -100,7 +100,7 @@ def test_held_out_pictures_are_never_calibration_pictures(tmp_path: Path) -> Non
     assert held.labelled == 0
 
 
-def test_folder_names_label_the_rest(tmp_path: Path) -> None:
+def test_folder_names_label_held_out_images(tmp_path: Path) -> None:
     for number, name in enumerate(("Red_Fox/train", "dog", "elsewhere")):
         photos(tmp_path / name, 20, 100 * number)
     held = remaining(choose(tmp_path, 12), CARD.labels)
@@ -109,7 +109,7 @@ def test_folder_names_label_the_rest(tmp_path: Path) -> None:
     assert held.labelled == sum(bool(one.labels) for one in held.pictures) == 32
 
 
-def test_a_csv_labels_by_name_or_number(tmp_path: Path) -> None:
+def test_csv_labels_by_name_or_number(tmp_path: Path) -> None:
     used, judged = tmp_path / "used", tmp_path / "judged"
     photos(used, 12)
     photos(judged, 3, 500)
@@ -123,17 +123,17 @@ def test_a_csv_labels_by_name_or_number(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [one.path.name for one in held.skipped] == ["leak.png"]
     table.write_text("path,label\n000.png,horse\n")
-    with pytest.raises(BadInput, match="no class 'horse'"):
+    with pytest.raises(BadInput, match="unknown class 'horse'"):
         labelled(table, CARD, 3, calibration)
 
 
-def test_a_shared_name_stands_for_both_classes(tmp_path: Path) -> None:
+def test_shared_name_stands_for_both_classes(tmp_path: Path) -> None:
     photos(tmp_path / "crane", 20)
     held = remaining(choose(tmp_path, 10), ("crane", "ball", "crane"))
     assert {one.labels for one in held.pictures} == {frozenset({0, 2})}
 
 
-def test_where_pictures_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_folder_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = tmp_path / "runs" / "model.keras"
     with pytest.raises(BadInput, match="--calibration FOLDER"):
@@ -142,7 +142,7 @@ def test_where_pictures_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert find_folder(None, model, None) == Path("calibration_images")
     assert find_folder(Path("given"), model, None) == Path("given")
     named = CARD.with_(training={"calibration": "../photos"})
-    assert find_folder(None, model, named) == Path("calibration_images")  # the folder named is not there
+    assert find_folder(None, model, named) == Path("calibration_images")  # the named folder does not exist
     (tmp_path / "photos").mkdir()
     (tmp_path / "runs").mkdir()
     assert find_folder(None, model, named).resolve() == tmp_path / "photos"
@@ -150,13 +150,13 @@ def test_where_pictures_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert find_folder(None, model, absolute) == Path("calibration_images")
 
 
-def test_the_repositorys_drawn_set_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alone it is warned about and never taken by itself; beside a photo it is left out."""
+def test_bundled_synthetic_set_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone it is marked as synthetic and never used by default; next to photos it is left out."""
     own = Path(__file__).resolve().parent.parent / "calibration_images"
     assert choose(own).rendered
     shutil.copytree(own, tmp_path / "calibration_images")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="no pictures to calibrate with"):
+    with pytest.raises(BadInput, match="no calibration images"):
         find_folder(None, tmp_path / "m.h5", None)
     photos(tmp_path / "calibration_images", 12)
     mixed = choose(find_folder(None, tmp_path / "m.h5", None))
@@ -164,7 +164,7 @@ def test_the_repositorys_drawn_set_is_recognised(tmp_path: Path, monkeypatch: py
     assert len(mixed.chosen) == 12
 
 
-def test_a_drawn_set_of_another_content_is_not_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_synthetic_set_is_not_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digests = [calibrate.file_sha256(path) for path in photos(tmp_path, 12)]
     monkeypatch.setattr(calibrate, "RENDERED_SETS", {fingerprint(digests): 12})
     assert choose(tmp_path).rendered
@@ -173,7 +173,7 @@ def test_a_drawn_set_of_another_content_is_not_recognised(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_blank_and_not_blank(level: int) -> None:
+def test_is_blank(level: int) -> None:
     blank = np.full((300, 200, 3), level, np.uint8)
     assert calibrate.is_blank(blank)
     picture = blank.copy()

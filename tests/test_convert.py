@@ -1,4 +1,4 @@
-"""From a Keras model to the file on disk: what is written, what it answers, what is refused."""
+"""Conversion of a Keras model to a file: its contents, its predictions, rejected input."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEIGHT, WIDTH = 24, 32
 
 
 def colours(count: int, seed: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy pictures in which one channel is the brightest: (n, height, width, 3) uint8 and the channel."""
+    """Return noisy images (n, height, width, 3) uint8 with one brightest channel each, and that channel."""
     chance = np.random.default_rng(seed)
     label = np.arange(count) % 3
     base = chance.integers(20, 150, (count, 1, 1, 3))
@@ -58,7 +58,7 @@ def write_folder(folder: Path, count: int, seed: int, names: tuple[str, ...] = N
 
 
 def network(first: list[Any], shape: tuple[int, ...] = (HEIGHT, WIDTH, 3), end: str = "softmax", units: int = 3) -> Any:
-    """A small classifier; ``first``: the layers that normalize."""
+    """Build a small classifier; ``first`` holds the normalizing layers."""
     layers = backend.keras().layers
     body = [
         layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False),
@@ -74,7 +74,7 @@ def network(first: list[Any], shape: tuple[int, ...] = (HEIGHT, WIDTH, 3), end: 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that tells which channel is brightest, trained for a few seconds, rescaling by itself."""
+    """A model with a Rescaling layer that recognizes the brightest channel, trained for a few seconds."""
     keras = backend.keras()
     keras.utils.set_random_seed(3)
     model = network([keras.layers.RandomFlip(), keras.layers.Rescaling(1 / 127.5, -1.0)])
@@ -94,7 +94,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def label_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("labels") / "labels.txt"
-    path.write_bytes(b"\xef\xbb\xbfred\r\ngreen\r\nblue\r\n\r\n")  # as Windows writes it
+    path.write_bytes(b"\xef\xbb\xbfred\r\ngreen\r\nblue\r\n\r\n")  # as written on Windows
     return path
 
 
@@ -106,7 +106,7 @@ def report(trained: Path, photos: Path, label_file: Path, tmp_path_factory: pyte
     )
 
 
-def test_the_file_answers_as_the_network_was_taught(report: ConvertReport) -> None:
+def test_file_predicts_what_the_network_learned(report: ConvertReport) -> None:
     drawn, label = colours(60, 77, (61, 45))
     with open_model(report.path) as model:
         assert model.card.name == "colour teller"
@@ -117,7 +117,7 @@ def test_the_file_answers_as_the_network_was_taught(report: ConvertReport) -> No
     assert np.mean(right) >= 0.95
 
 
-def test_the_file_is_int8_static_and_takes_bytes(report: ConvertReport) -> None:
+def test_file_is_int8_and_static_and_takes_bytes(report: ConvertReport) -> None:
     file = modelfile.read(report.path)
     graph = read_graph(file.flatbuffer)
     assert graph.all_int8
@@ -129,11 +129,11 @@ def test_the_file_is_int8_static_and_takes_bytes(report: ConvertReport) -> None:
     assert graph.input_specs[0].zero_point == 127
     dense = next(op for op in graph.operators if op.name == "FULLY_CONNECTED")
     assert not any(graph.tensors[n].per_channel for n in dense.inputs)
-    # The Rescaling layer went into the input's quantization: no operator is left of it.
+    # The Rescaling layer became part of the input quantization and left no operator.
     assert not {"MUL", "ADD", "SUB"} & {op.name for op in graph.operators}
 
 
-def test_the_card_says_it_all_and_nothing_of_this_machine(report: ConvertReport, trained: Path) -> None:
+def test_card_is_complete_and_contains_no_local_paths(report: ConvertReport, trained: Path) -> None:
     file = modelfile.read(report.path)
     card = file.card
     assert card is not None
@@ -150,7 +150,7 @@ def test_the_card_says_it_all_and_nothing_of_this_machine(report: ConvertReport,
     assert str(report.calibration.folder) not in text
 
 
-def test_the_self_test_is_in_the_file_and_passes(report: ConvertReport) -> None:
+def test_self_test_is_in_the_file_and_passes(report: ConvertReport) -> None:
     with open_model(report.path) as model:
         found = selftest.check(model)
     assert found.ok
@@ -158,7 +158,7 @@ def test_the_self_test_is_in_the_file_and_passes(report: ConvertReport) -> None:
     assert report.selftest.margin > 0.24
 
 
-def test_the_report_has_the_promised_fields(report: ConvertReport) -> None:
+def test_report_has_the_documented_fields(report: ConvertReport) -> None:
     written = json.loads(report.report_path.read_text())
     assert report.report_path.name == "c.report.json"
     assert written["schema"] == "edgevision.convert/1"
@@ -180,14 +180,14 @@ def test_the_report_has_the_promised_fields(report: ConvertReport) -> None:
     assert written["float"]["bytes"] > 2000
 
 
-def test_an_existing_output_is_refused_before_anything_is_read(report: ConvertReport, tmp_path: Path) -> None:
+def test_existing_output_is_rejected_before_anything_is_read(report: ConvertReport, tmp_path: Path) -> None:
     with pytest.raises(OutputExists, match="--overwrite"):
         convert(ConvertOptions(Path("no such model"), output=report.path))
     other = tmp_path / "n.tflite"
     other.with_name("n.report.json").write_text("{}")
     with pytest.raises(OutputExists, match=r"n\.report\.json"):
         convert(ConvertOptions(Path("no such model"), output=other))
-    with pytest.raises(UsageError, match=r"name of a \.tflite"):
+    with pytest.raises(UsageError, match=r"must end in \.tflite"):
         convert(ConvertOptions(Path("no such model"), output=tmp_path / "m.bin"))
     with pytest.raises(UsageError, match="plain name"):
         convert(ConvertOptions(Path("no such model"), name="../up"))
@@ -198,8 +198,8 @@ def command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_the_command_writes_a_run_folder_and_json_only(trained: Path, photos: Path, tmp_path: Path) -> None:
-    """The card in the Keras file gives labels and rule; nothing of TensorFlow's chatter reaches the terminal."""
+def test_command_writes_a_run_folder_and_only_json(trained: Path, photos: Path, tmp_path: Path) -> None:
+    """The card in the Keras file provides labels and preprocessing; no TensorFlow log output reaches the terminal."""
     model = tmp_path / "mine.keras"
     model.write_bytes(trained.read_bytes())
     add_card(model)
@@ -209,7 +209,7 @@ def test_the_command_writes_a_run_folder_and_json_only(trained: Path, photos: Pa
     document = json.loads(done.stdout)
     output = tmp_path / document["output"]["path"]
     assert output == tmp_path / "runs" / "convert-1" / "mine.tflite"
-    assert document["labels"] == {"count": 3, "from": "the model's card"}
+    assert document["labels"] == {"count": 3, "from": "the model card"}
     assert document["rule"]["resize"] == "crop"
     record = json.loads((output.parent / "run.json").read_text())
     assert (record["command"], record["exit_code"]) == ("convert", 0)
@@ -231,7 +231,7 @@ def add_card(path: Path) -> None:
         archive.writestr("edgevision.json", card.dumps())
 
 
-def test_the_command_prints_a_table_and_what_to_do_next(
+def test_command_prints_a_table_and_the_next_command(
     report: ConvertReport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from edgevision.convert.summary import show
@@ -244,7 +244,7 @@ def test_the_command_prints_a_table_and_what_to_do_next(
     assert lines[-2].startswith(f"Converted {report.source.path} to {report.path} (")
     for word in (
         "all int8",
-        "24 pictures and 6 to choose by",
+        "24 images and 6 for selection",
         "95 %",
         "points lost",
         "worst layers",
@@ -260,14 +260,12 @@ def test_the_command_prints_a_table_and_what_to_do_next(
         (("convert",), 2, "Missing argument 'MODEL'"),
         (("convert", "x.h5"), 1, "no such model: x.h5"),
         (("convert", "text.h5"), 1, "text.h5 is a text file"),
-        (("convert", "x.h5", "--mean", "grey"), 2, "neither one number nor three"),
+        (("convert", "x.h5", "--mean", "grey"), 2, "expected one number such as 127.5, or three"),
         (("convert", "x.h5", "--callibration", "y"), 2, "--calibration"),
         (("convert", "x.h5", "-o", "there.tflite"), 1, "there.tflite exists"),
     ],
 )
-def test_the_command_says_what_is_wrong_in_one_line(
-    tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
-) -> None:
+def test_command_errors_are_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     (tmp_path / "text.h5").write_text("hello")
     (tmp_path / "there.tflite").write_text("")
     done = command(*arguments, cwd=tmp_path)
@@ -278,7 +276,7 @@ def test_the_command_says_what_is_wrong_in_one_line(
     assert not (tmp_path / "runs").exists()
 
 
-def test_wrong_labels(trained: Path, photos: Path, tmp_path: Path) -> None:
+def test_wrong_number_of_labels_is_rejected(trained: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("a\nb\n")
     with pytest.raises(BadInput, match=r"two\.txt has 2 labels, but the model has 3 classes"):
         convert(ConvertOptions(trained, photos, labels=tmp_path / "two.txt", output=tmp_path / "m.tflite"))
@@ -295,7 +293,7 @@ def prepared(loaded: LoadedModel, **options: Any) -> FloatModel:
     return make_float_model(loaded, infer_rule(loaded.scan.config, shape, loaded.outputs, None, RuleOptions(**options)))
 
 
-def test_models_that_are_no_picture_classifiers(tmp_path: Path) -> None:
+def test_models_other_than_image_classifiers_are_rejected(tmp_path: Path) -> None:
     keras = backend.keras()
     layers = keras.layers
 
@@ -319,7 +317,7 @@ def test_models_that_are_no_picture_classifiers(tmp_path: Path) -> None:
     refused(keras.Sequential([layers.Flatten(), layers.Dense(2)]), "was never built|has no input shape")
 
 
-def test_damaged_weights_are_one_line(trained: Path, tmp_path: Path) -> None:
+def test_corrupt_weights_error_is_one_line(trained: Path, tmp_path: Path) -> None:
     import h5py
 
     keras = backend.keras()
@@ -337,8 +335,8 @@ def test_damaged_weights_are_one_line(trained: Path, tmp_path: Path) -> None:
 DRAWN = colours(12, 9)[0]
 
 
-def test_cutting_off_a_rescaling_layer_changes_nothing(trained: Path) -> None:
-    """What the model said of bytes, the float model that is quantized says of bytes too."""
+def test_removing_a_rescaling_layer_keeps_the_scores(trained: Path) -> None:
+    """The float model without the layer has the same scores for bytes as the original model."""
     loaded = load(scan(trained))
     before = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))
     model = prepared(loaded)
@@ -346,7 +344,7 @@ def test_cutting_off_a_rescaling_layer_changes_nothing(trained: Path) -> None:
     assert model.outputs(DRAWN) == pytest.approx(before, abs=1e-5)
 
 
-def test_rescaling_within_a_nested_model(tmp_path: Path) -> None:
+def test_rescaling_in_a_nested_model_is_removed(tmp_path: Path) -> None:
     keras = backend.keras()
     inner = network([keras.layers.Rescaling(1 / 255)])
     outer = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), keras.layers.RandomFlip(), inner])
@@ -361,8 +359,8 @@ MEANS, STDS = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 @pytest.mark.parametrize("order", ["RGB", "BGR"])
-def test_what_one_scale_cannot_express_goes_into_the_graph(tmp_path: Path, order: str) -> None:
-    """Mean and std per channel, or BGR: the file still takes RGB bytes, and is still fully int8."""
+def test_normalization_beyond_one_scale_becomes_part_of_the_graph(tmp_path: Path, order: str) -> None:
+    """With mean and std per channel, or BGR, the file still takes RGB bytes and is fully int8."""
     loaded = saved(network([]), tmp_path / "m.keras")
     fed = DRAWN[..., ::-1] if order == "BGR" else DRAWN
     wanted = np.asarray(loaded.keras(((fed - np.array(MEANS)) / np.array(STDS)).astype(np.float32), training=False))
@@ -376,7 +374,7 @@ def test_what_one_scale_cannot_express_goes_into_the_graph(tmp_path: Path, order
 
 
 def int8_outputs(flatbuffer: bytes) -> np.ndarray:
-    """The real outputs for DRAWN, fed as the bytes they are."""
+    """Return the dequantized outputs for DRAWN, fed as plain bytes."""
     interpreter = open_interpreter(flatbuffer)
     spec = interpreter.outputs[0]
     raw = [interpreter.infer(one[np.newaxis])[0][0].astype(np.float32) for one in DRAWN]
@@ -384,7 +382,7 @@ def int8_outputs(flatbuffer: bytes) -> np.ndarray:
     return (np.stack(raw) - spec.zero_point) * spec.scale
 
 
-def test_the_input_range_is_exact_whatever_the_pictures(trained: Path) -> None:
+def test_input_range_does_not_depend_on_the_images(trained: Path) -> None:
     model = prepared(load(scan(trained)))
     spec = verify(to_int8(model, lambda: DRAWN // 8 + 100), model.rule).input_specs[0]
     assert (spec.scale, spec.zero_point) == (pytest.approx(1 / 127.5, rel=1e-6), 127)
@@ -418,8 +416,8 @@ def test_mixed_precision_and_uint8_inputs_become_float(tmp_path: Path) -> None:
     verify(to_int8(model, lambda: DRAWN), model.rule)
 
 
-def test_gray_and_yes_or_no(tmp_path: Path) -> None:
-    """One channel in, one sigmoid out: two labels, no and yes, and in the file one score for each."""
+def test_gray_binary_model(tmp_path: Path) -> None:
+    """One input channel and one sigmoid output: two labels, no and yes, with one score each in the file."""
     keras = backend.keras()
     keras.utils.set_random_seed(1)
     model = network([keras.layers.Rescaling(1 / 255)], (24, 24, 1), "sigmoid", 1)
@@ -428,10 +426,10 @@ def test_gray_and_yes_or_no(tmp_path: Path) -> None:
         ConvertOptions(tmp_path / "g.keras", write_folder(tmp_path / "p", 12, 1), output=tmp_path / "g.tflite")
     )
     assert found.card.rule.order == "GRAY"
-    # The two that chose are all there is to judge by, and that is said.
+    # Only the selection set of two images is left for the comparison, and a note says so.
     assert not found.heldout.independent
     assert found.comparison.pictures == len(found.calibration.choosing) == 2
-    assert any(note.startswith("no independent report") for note in found.notes)
+    assert any(note.startswith("the comparison is not independent") for note in found.notes)
     with open_model(found.path) as opened:
         answer = opened.predict(DRAWN[0])
         assert opened.card.activation == "softmax"
@@ -441,8 +439,8 @@ def test_gray_and_yes_or_no(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["dense", "activation", "no bias", "shared"])
-def test_yes_or_no_becomes_two_scores_that_say_the_same(tmp_path: Path, end: str) -> None:
-    """softmax([0, z]) is [1 - sigmoid(z), sigmoid(z)]; where the last layer cannot be rewritten, nothing is."""
+def test_binary_score_becomes_two_equivalent_scores(tmp_path: Path, end: str) -> None:
+    """softmax([0, z]) is [1 - sigmoid(z), sigmoid(z)]; a last layer that cannot be rewritten stays unchanged."""
     keras = backend.keras()
     layers = keras.layers
     if end == "dense":
@@ -467,16 +465,16 @@ def test_yes_or_no_becomes_two_scores_that_say_the_same(tmp_path: Path, end: str
         assert make_float_model(changed, rule).outputs(DRAWN) == pytest.approx(after, abs=1e-5)
 
 
-def test_an_operator_without_int8_form_is_named(tmp_path: Path) -> None:
+def test_error_names_the_operator_without_int8_version(tmp_path: Path) -> None:
     keras = backend.keras()
     loaded = saved(network([keras.layers.Rescaling(1 / 255), keras.layers.Activation("elu")]), tmp_path / "m.keras")
     model = prepared(loaded)
-    with pytest.raises(BadModel, match=r"cannot be fully int8: ELU has no int8 form \(first in '.*'\)"):
+    with pytest.raises(BadModel, match=r"cannot be fully quantized to int8: ELU has no int8 version \(first in '.*'\)"):
         verify(to_int8(model, lambda: DRAWN), model.rule)
 
 
-def test_scores_on_other_labelled_pictures(trained: Path, photos: Path, tmp_path: Path) -> None:
-    """--report-on: the names need not be those of the model where the CSV gives numbers."""
+def test_report_on_other_labeled_images(trained: Path, photos: Path, tmp_path: Path) -> None:
+    """With class numbers in the CSV, the class names need not match the model's."""
     drawn, label = colours(30, 123)
     rows = ["path,label"]
     for number, (pixels, one) in enumerate(zip(drawn, label, strict=True)):
@@ -489,14 +487,14 @@ def test_scores_on_other_labelled_pictures(trained: Path, photos: Path, tmp_path
     assert found.to_json()["heldout"]["path"].endswith("judged.csv")
 
 
-def test_drawn_pictures_are_warned_about(trained: Path, tmp_path: Path) -> None:
+def test_synthetic_images_give_a_note(trained: Path, tmp_path: Path) -> None:
     own = Path(__file__).resolve().parent.parent / "calibration_images"
     found = convert(ConvertOptions(trained, own, output=tmp_path / "m.tflite"))
-    assert any("drawn pictures" in note for note in found.notes)
+    assert any("synthetic images" in note for note in found.notes)
     assert found.to_json()["calibration"]["rendered"] is True
 
 
-def test_native_chatter_is_kept_for_the_error_message(capfd: pytest.CaptureFixture[str]) -> None:
+def test_native_log_is_captured_for_the_error_message(capfd: pytest.CaptureFixture[str]) -> None:
     with backend.quiet() as log:
         os.write(2, b"WARNING: nothing\nerror: 'tf.Foo' op is neither a custom op nor a flex op\n")
     os.write(2, b"after\n")
@@ -505,8 +503,8 @@ def test_native_chatter_is_kept_for_the_error_message(capfd: pytest.CaptureFixtu
 
 
 @pytest.mark.slow
-def test_a_real_network(shared: Path, tmp_path: Path) -> None:
-    """MobileNetV2 with its ImageNet weights, in a process of its own: size, agreement, memory."""
+def test_real_network(shared: Path, tmp_path: Path) -> None:
+    """MobileNetV2 with its ImageNet weights in a separate process: size, agreement, memory."""
     done = command(
         "convert",
         shared / "models" / "mobilenet_v2_1.0_224_imagenet.h5",

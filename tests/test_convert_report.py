@@ -1,4 +1,4 @@
-"""The page of a conversion: that it is one sound page, says what was measured, and trusts no name."""
+"""HTML report of a conversion: well-formed and self-contained, complete, and safe against hostile names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SECTIONS = [
 
 
 class Page(HTMLParser):
-    """The elements of a page; an end tag that does not fit is remembered."""
+    """Parser that collects the elements of a page and mismatched end tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Page(HTMLParser):
 
 
 def sound(text: str) -> Page:
-    """The page, if it is whole and asks for nothing from elsewhere."""
+    """Return the parsed page; fail unless it is well-formed and loads nothing external."""
     found = Page(text)
     assert found.wrong == [] and found.open == []
     for tag, attributes in found.tags:
@@ -86,7 +86,7 @@ def sound(text: str) -> Page:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> ConvertReport:
-    """A network that was never trained, on pictures that are not square, with names that mean harm."""
+    """Report of an untrained network on non-square images with hostile names."""
     folder = tmp_path_factory.mktemp("report")
     keras = backend.keras()
     keras.utils.set_random_seed(5)
@@ -109,7 +109,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> ConvertReport:
     return convert(options)
 
 
-def test_the_page_lies_beside_the_model(report: ConvertReport) -> None:
+def test_page_is_written_next_to_the_model(report: ConvertReport) -> None:
     assert report.page_path == report.path.with_name("<b>m.report.html")
     text = report.page_path.read_text(encoding="utf-8")
     found = sound(text)
@@ -118,8 +118,8 @@ def test_the_page_lies_beside_the_model(report: ConvertReport) -> None:
     assert not list(report.path.parent.glob(".*part"))
 
 
-def test_no_name_becomes_markup(report: ConvertReport) -> None:
-    """Labels, names of files and of layers are text, whatever they hold."""
+def test_names_are_escaped(report: ConvertReport) -> None:
+    """Labels, file names and layer names are shown as text, whatever they contain."""
     hostile = LayerError('"><svg onload=alert(3)>', "CONV_2D", 3.0, float("inf"), "<u>none</u>")
     surest = Surest(report.card.rule)
     scores = np.eye(4, dtype=np.float32)
@@ -134,7 +134,7 @@ def test_no_name_becomes_markup(report: ConvertReport) -> None:
         assert name in said
 
 
-def test_what_was_not_measured_is_said(report: ConvertReport) -> None:
+def test_page_reports_what_was_not_measured(report: ConvertReport) -> None:
     nothing = Comparison(0, None, 0, None, None, None, None, ())
     bare = replace(report, comparison=nothing, repair=None, gate=None, notes=(), card=report.card.with_(labels=()))
     found = sound(page(bare))
@@ -153,7 +153,7 @@ def test_what_was_not_measured_is_said(report: ConvertReport) -> None:
     assert "No independent held-out set" in "".join(sound(page(dependent)).text)
 
 
-def test_disagreements_are_shown_with_both_answers(report: ConvertReport) -> None:
+def test_disagreements_show_both_answers(report: ConvertReport) -> None:
     surest = Surest(report.card.rule)
     picture = np.full((20, 20, 3), 120, np.uint8)
     for number in range(SHOWN + 6):
@@ -172,8 +172,8 @@ def test_disagreements_are_shown_with_both_answers(report: ConvertReport) -> Non
     assert "float: cat 79 %" in said and "int8: tabby 79 % ✓" in said
 
 
-def test_the_figures_beside_it(report: ConvertReport) -> None:
-    """The .json says what other tools make of the file, as ``edgevision inspect`` does."""
+def test_json_report_includes_compatibility(report: ConvertReport) -> None:
+    """The .json reports the compatibility with other tools, as ``edgevision inspect`` does."""
     found = json.loads(report.report_path.read_text())["compatibility"]
     assert set(found) == {"mediapipe", "mlkit", "tflite_runtime"}
     assert all(set(one) == {"ok", "reason", "notes"} and one["ok"] for one in found.values())
@@ -182,14 +182,14 @@ def test_the_figures_beside_it(report: ConvertReport) -> None:
     assert report.comparison.stretched.total == min(100, report.comparison.pictures) == 30
 
 
-def test_a_page_that_cannot_be_written_loses_nothing(report: ConvertReport, tmp_path: Path) -> None:
+def test_unwritable_page_does_not_affect_the_other_files(report: ConvertReport, tmp_path: Path) -> None:
     found = write_page(replace(report, page_path=tmp_path))
     assert found.page_path is None
     assert found.notes[-1].startswith(f"cannot write the report page {tmp_path}: ")
     assert report.path.exists() and report.report_path.exists()
 
 
-def test_ranges_come_from_the_quantization() -> None:
+def test_activation_ranges_come_from_the_quantization() -> None:
     graph = modelfile.read(DATA / "tiny.tflite").graph()
     found = activation_ranges(graph)
     assert [one.operator for one in found] == [
@@ -210,13 +210,13 @@ def test_ranges_come_from_the_quantization() -> None:
         (Rule(9, 9, channels=1, order="GRAY"), ("The gray value enters",)),
     ],
 )
-def test_the_rule_in_words(rule: Rule, words: tuple[str, ...]) -> None:
+def test_preprocessing_text(rule: Rule, words: tuple[str, ...]) -> None:
     said = in_words(rule)
     assert [one for one in words if one not in said] == []
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40))
-def test_an_axis_holds_all_values(values: Sequence[float]) -> None:
+def test_axis_covers_all_values(values: Sequence[float]) -> None:
     axis = chart.Axis.around(values)
     assert axis.low <= 0 <= axis.high and axis.low < axis.high
     assert 2 <= len(axis.ticks) <= 12
@@ -224,7 +224,7 @@ def test_an_axis_holds_all_values(values: Sequence[float]) -> None:
     assert "nan" not in chart.lines([chart.Series("s", values, "blue")], "") if values else True
 
 
-def test_the_helpers_escape() -> None:
+def test_html_helpers_escape_text() -> None:
     assert html.image(b"x", "png", '"<').startswith('<img alt="&quot;&lt;"')
     assert "<td>&lt;" in html.table(["<a", "b"], [["&", "<"]])
     assert html.text("<&>") == "&lt;&amp;&gt;"

@@ -1,4 +1,4 @@
-"""Keras 3 writes operators to an .h5 that it cannot read back itself: here they are read."""
+"""Loading of .h5 files with operators, which Keras 3 writes but cannot read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDE = 16
 
 
 def small(keras: Any, operators: bool = True) -> Any:
-    """Operators of a number and of two tensors, in a model and in one inside it; layers of the same name beside them."""
+    """Build a model and a nested model with operators on a number and on two tensors, or with equivalent layers."""
     keras.utils.set_random_seed(3)
     layers, ops = keras.layers, keras.ops
     features = keras.Input((SIDE, SIDE, 4))
@@ -43,7 +43,7 @@ def same(path: Path, source: Any, side: int) -> Any:
     return loaded
 
 
-def test_operators_are_read_back(tmp_path: Path) -> None:
+def test_operators_are_loaded(tmp_path: Path) -> None:
     source = small(backend.keras())
     source.save(tmp_path / "m.h5")
     loaded = same(tmp_path / "m.h5", source, SIDE)
@@ -53,7 +53,7 @@ def test_operators_are_read_back(tmp_path: Path) -> None:
     assert "the operators" in inferred.source
 
 
-def test_layers_with_the_same_names_are_left_to_keras(tmp_path: Path) -> None:
+def test_layers_with_operator_names_are_left_to_keras(tmp_path: Path) -> None:
     source = small(backend.keras(), operators=False)
     source.save(tmp_path / "m.h5")
     assert not has_operators(same(tmp_path / "m.h5", source, SIDE).scan.config)

@@ -1,4 +1,4 @@
-"""Preprocessing and task as a model's own layers prove them; what nothing proves is refused."""
+"""Inference of preprocessing and task from a model's layers; unproven preprocessing is rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPE = (96, 128, 3)
 
 
 def layer(kind: str, name: str, *inputs: str, extra: tuple[Any, ...] = (), **config: Any) -> dict[str, Any]:
-    """A serialized layer that reads the layers named ``inputs``; ``extra``: numbers beside them."""
+    """Return a serialized layer that reads the layers named ``inputs``; ``extra`` holds numeric arguments."""
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [one, 0, 0]}} for one in inputs]
     nodes = [{"args": [*tensors, *extra], "kwargs": {}}] if inputs else []
     return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
@@ -36,7 +36,7 @@ def functional(*layers: dict[str, Any], name: str = "net") -> dict[str, Any]:
 
 
 def chain(*layers: tuple[str, str] | tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
-    """A functional model, one layer after the other."""
+    """Return a functional model with the layers in sequence."""
     made: list[dict[str, Any]] = []
     for kind, name, *rest in layers:
         config: dict[str, Any] = dict(rest[0]) if rest else {}
@@ -57,12 +57,12 @@ RESCALED = chain(
 )
 
 
-def test_a_rescaling_layer_becomes_mean_and_std() -> None:
+def test_rescaling_layer_becomes_mean_and_std() -> None:
     found = infer(RESCALED)
     assert found.rule == Rule(128, 96, mean=(127.5,), std=(127.5,))
     assert found.cut is not None and found.cut.path == ("scale",)
     assert "the Rescaling layer 'scale'" in found.source
-    assert "--resize" in found.source  # nothing says which part of a picture it was trained on
+    assert "--resize" in found.source  # nothing determines the crop it was trained with
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 0.00392156862745098, 1 / 256])
@@ -72,7 +72,7 @@ def test_rescaling_to_0_1(scale: float) -> None:
     assert infer(model).rule.mean == (0.0,)
 
 
-def test_rescaling_within_nested_models() -> None:
+def test_rescaling_in_nested_models() -> None:
     inner = RESCALED | {"name": "inner", "inbound_nodes": layer("x", "x", "in")["inbound_nodes"]}
     outer = functional(layer("InputLayer", "in"), inner, layer("Dense", "out", "inner"))
     found = infer(outer)
@@ -82,8 +82,8 @@ def test_rescaling_within_nested_models() -> None:
     assert infer(stack).rule.mean == (127.5,)
 
 
-def test_a_rescaling_layer_on_one_of_two_branches_stays() -> None:
-    """Cutting it off would leave the other branch with another input."""
+def test_rescaling_layer_on_one_of_two_branches_stays() -> None:
+    """Removing it would change the input of the other branch."""
     model = functional(
         layer("InputLayer", "in"),
         layer("Rescaling", "r", "in", scale=1 / 255),
@@ -91,21 +91,21 @@ def test_a_rescaling_layer_on_one_of_two_branches_stays() -> None:
         layer("Add", "sum", "r", "c"),
         layer("Dense", "out", "sum"),
     )
-    with pytest.raises(BadModel, match="nothing in the model says"):
+    with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         infer(model)
     found = infer(model, mean=(0.0,), std=(1.0,))
     assert found.cut is None
 
 
-def test_a_rescaling_layer_after_scaled_pictures_is_no_proof_but_is_joined() -> None:
-    """0..1 to -1..1: pictures were divided by 255 before it."""
+def test_rescaling_layer_after_scaled_images_proves_nothing_but_is_merged() -> None:
+    """A layer from 0..1 to -1..1 implies that the images were divided by 255 before it."""
     model = chain(("InputLayer", "in"), ("Rescaling", "r", {"scale": 2.0, "offset": -1.0}), ("Dense", "out"))
     with pytest.raises(BadModel, match=r"'r' does not take bytes 0\.\.255.*--mean 0 --std 255"):
         infer(model)
     assert infer(model, mean=(0.0,), std=(255.0,)).rule == Rule(128, 96, mean=(127.5,), std=(127.5,))
 
 
-def test_operators_and_normalization_layers_stay_and_take_bytes() -> None:
+def test_operators_and_normalization_layers_stay_and_prove_bytes() -> None:
     ops = functional(
         layer("InputLayer", "in"),
         layer("TrueDivide", "div", "in", extra=(127.5,)),
@@ -121,34 +121,36 @@ def test_operators_and_normalization_layers_stay_and_take_bytes() -> None:
         assert name in found.source
 
 
-def test_a_normalization_layer_of_scaled_pictures_proves_nothing() -> None:
+def test_normalization_layer_for_scaled_images_proves_nothing() -> None:
     model = chain(("InputLayer", "in"), ("Normalization", "n", {"mean": [0.4], "variance": [0.08]}), ("Dense", "out"))
-    with pytest.raises(BadModel, match="nothing in the model says"):
+    with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         infer(model)
 
 
-def test_normalizing_twice_is_refused() -> None:
+def test_normalizing_twice_is_rejected() -> None:
     with pytest.raises(BadInput, match="normalize twice"):
         infer(RESCALED, mean=(127.5,), std=(127.5,))
 
 
-def test_the_card_wins_over_layers_and_options_over_the_card() -> None:
+def test_options_take_precedence_over_card_and_card_over_layers() -> None:
     plain = chain(("InputLayer", "in"), ("Dense", "out"))
     rule = Rule(8, 8, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,))
     card = ModelCard(name="m", task="classification", rule=rule)
     found = infer(plain, card)
     assert found.rule == Rule(128, 96, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,))
-    assert found.source.count("the model's card") == 2
+    assert found.source.count("the model card") == 2
     found = infer(plain, card, std=(5.0,), mean=(1.0,), resize="crop", crop_fraction=0.9)
     assert found.rule == Rule(128, 96, resize="crop", crop_fraction=0.9, mean=(1.0,), std=(5.0,))
-    with pytest.raises(BadInput, match="needs --resize crop"):
+    with pytest.raises(BadInput, match="requires --resize crop, got --resize stretch"):
         infer(plain, card, resize="stretch", crop_fraction=0.9)
 
 
-def test_a_card_that_contradicts_the_layers_is_refused() -> None:
-    """A card of a Keras file speaks of that model's own input, which takes bytes where it rescales by itself."""
+def test_card_that_contradicts_the_layers_is_rejected() -> None:
+    """The card of a Keras file describes the model's own input, which takes bytes if the model rescales them."""
     card = ModelCard(name="m", task="classification", rule=Rule(8, 8, resize="crop", mean=(127.5,), std=(127.5,)))
-    with pytest.raises(BadModel, match=r"the card says .* but the model takes 0\.\.255 and has the Rescaling layer"):
+    with pytest.raises(
+        BadModel, match=r"the model card expects .* but the model takes 0\.\.255 and has the Rescaling layer"
+    ):
         infer(RESCALED, card)
     bytes_in = card.with_(rule=Rule(8, 8, resize="crop"))
     assert infer(RESCALED, bytes_in).rule == Rule(128, 96, resize="crop", mean=(127.5,), std=(127.5,))
@@ -163,14 +165,14 @@ def test_gray_and_bgr() -> None:
 MOBILENET = [("InputLayer", "in"), ("Conv2D", "conv1"), ("DepthwiseConv2D", "conv_dw_1"), ("Conv2D", "conv_pw_13")]
 
 
-def test_a_published_network_is_known_only_when_it_is_whole() -> None:
+def test_published_network_is_recognized_only_with_its_top() -> None:
     whole = chain(*MOBILENET, ("Activation", "predictions", {"activation": "softmax"}))
     found = infer(whole, classes=1001)
     assert found.rule == Rule(128, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,))
     assert found.source.count("keras.applications MobileNet") == 2
     for other in (chain(*MOBILENET, ("Dense", "my_head")), whole):
-        with pytest.raises(BadModel, match=r"its MobileNet backbone usually takes --mean 127\.5 --std 127\.5"):
-            infer(other, classes=3)  # somebody trained it again, and may have fed it otherwise
+        with pytest.raises(BadModel, match=r"its MobileNet backbone usually needs --mean 127\.5 --std 127\.5"):
+            infer(other, classes=3)  # trained again, possibly with other preprocessing
 
 
 def test_real_networks(shared: Path) -> None:
@@ -179,13 +181,13 @@ def test_real_networks(shared: Path) -> None:
         with h5py.File(shared / "models" / f"{name}_224_imagenet.h5") as file:
             model = json.loads(file.attrs["model_config"])
         found = infer_rule(model, (224, 224, 3), 1001)
-        assert f"keras.applications {family}," in found.source
+        assert f"keras.applications {family} with its ImageNet top" in found.source
         assert found.rule.describe() == "224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5"
         assert final_activation(model) == "softmax"
 
 
-def test_keras_2_configs_are_read_too() -> None:
-    """Other brackets, the same meaning."""
+def test_keras_2_configs_are_read() -> None:
+    """They nest their lists differently."""
     config = {
         "layers": [
             {"class_name": "InputLayer", "name": "in", "config": {"name": "in"}, "inbound_nodes": []},
@@ -224,17 +226,17 @@ def test_task_and_activation(last: dict[str, Any], outputs: int, loss: Any, expe
     ("last", "outputs", "message"),
     [
         ({"activation": "softmax"}, 1, "softmax over one output, which is always 1"),
-        ({"activation": "linear"}, 1, "may be an estimate or a yes-or-no score"),
-        ({"activation": "tanh"}, 3, "ends in 'tanh'"),
+        ({"activation": "linear"}, 1, "may be a regression or a binary score"),
+        ({"activation": "tanh"}, 3, "unsupported final activation 'tanh'"),
     ],
 )
-def test_answers_that_cannot_be_read(last: dict[str, Any], outputs: int, message: str) -> None:
+def test_unsupported_outputs_are_rejected(last: dict[str, Any], outputs: int, message: str) -> None:
     with pytest.raises(BadModel, match=message):
         infer_task(chain(("InputLayer", "in"), ("Dense", "out", last)), outputs)
 
 
-def test_channels_in_another_order_and_a_mean_each_prove_bytes() -> None:
-    """As keras.applications' "caffe" mode lies in a graph: taken apart, joined blue first, the means taken away."""
+def test_reordered_channels_with_means_prove_bytes() -> None:
+    """The "caffe" mode of keras.applications as a graph: split the channels, stack them blue first, subtract means."""
     mean = {"class_name": "__tensor__", "config": {"value": [-103.939, -116.779, -123.68], "dtype": "float32"}}
     parts = [layer("GetItem", f"get_{n}", "in", extra=(n,)) for n in (2, 1, 0)]
     model = functional(
@@ -248,13 +250,13 @@ def test_channels_in_another_order_and_a_mean_each_prove_bytes() -> None:
     assert found.rule == Rule(128, 96)
     assert "the operators 'add'" in found.source
     assert found.moves
-    small = [1.0, -0.5, 0.25]
+    small = [1.0, -0.5, 0.25]  # too small to prove anything
     model["config"]["layers"][-2] = layer("Add", "add", "stack", extra=tuple(small))
-    with pytest.raises(BadModel, match="nothing in the model says"):  # a small offset proves nothing
+    with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         infer(model)
 
 
-def test_functions_of_keras_2_are_read() -> None:
+def test_keras_2_functions_are_read() -> None:
     def op(function: str, name: str, before: str, y: Any) -> dict[str, Any]:
         kwargs = {"y": y, "name": None}
         return {
@@ -272,5 +274,5 @@ def test_functions_of_keras_2_are_read() -> None:
     )
     assert "the operators 'div', 'sub'" in infer(net).source
     net["config"]["layers"][1] = op("math.truediv", "div", "in", 2.0)
-    with pytest.raises(BadModel, match="nothing in the model says"):
+    with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         infer(net)

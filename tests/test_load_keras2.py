@@ -1,4 +1,4 @@
-"""Model files of Keras 2: told by what they record, loaded by tf_keras, converted to what they said before."""
+"""Keras 2 model files: recognized by their metadata, loaded by tf_keras, converted without changing their scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIDE = 24
 BYTES = np.random.default_rng(7).integers(0, 256, (6, SIDE, SIDE, 3)).astype(np.uint8)
 QUICK, LONG = ("v1.h5", "tl_rescale.keras"), ("seq_tm.h5", "tl_rescale.h5", "tl_tfop.h5", "tl_aug.h5")
 NEED_MEAN = ("v1.h5", "seq_tm.h5")
-"""Nothing in these two says how their pictures were normalized."""
+"""Files that do not determine their normalization."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def keras() -> Any:
 def network(
     keras: Any, first: Callable[[Any], Any], channels: int = 3, end: str = "softmax", units: int = 3, **given: Any
 ) -> Any:
-    """A small functional classifier; ``first``: what happens to the pictures."""
+    """Build a small functional classifier; ``first`` is applied to the images."""
     layers = keras.layers
     image = keras.Input(given.pop("shape", (SIDE, SIDE, channels)), **given)
     x = layers.Conv2D(6, 3, strides=2, use_bias=False)(first(image))
@@ -65,7 +65,7 @@ def opened(path: Path, options: LoadOptions | None = None, **rule: Any) -> tuple
 
 
 def float_outputs(model: FloatModel, pixels: np.ndarray) -> np.ndarray:
-    """What the float .tflite says of bytes."""
+    """Return the outputs of the float .tflite for bytes."""
     interpreter = open_interpreter(to_float(model))
     found = [interpreter.infer(model.normalize(one)[np.newaxis])[0][0] for one in pixels]
     interpreter.close()
@@ -83,7 +83,7 @@ def int8_outputs(model: FloatModel, pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
-def test_files_from_the_field_say_the_same_after_conversion(shared: Path, keras: Any, name: str) -> None:
+def test_real_files_keep_their_scores_after_conversion(shared: Path, keras: Any, name: str) -> None:
     path = shared / "models" / "legacy_keras2" / name
     options = {"mean": (127.5,), "std": (127.5,)} if name in NEED_MEAN else {}
     loaded, _, model = opened(path, **options)
@@ -96,8 +96,8 @@ def test_files_from_the_field_say_the_same_after_conversion(shared: Path, keras:
         assert (loaded.height, loaded.width, loaded.outputs) == (96, 96, 5)
 
 
-def test_a_lambda_layer_of_keras_2_runs_only_when_allowed(shared: Path, tmp_path: Path) -> None:
-    """tf_keras itself runs it without asking."""
+def test_keras_2_lambda_layer_runs_only_if_allowed(shared: Path, tmp_path: Path) -> None:
+    """tf_keras itself runs it unconditionally."""
     path = shared / "models" / "legacy_keras2" / "tl_lambda.h5"
     with pytest.raises(BadModel, match=r"layer 'lambda' is a Lambda layer and carries pickled Python code"):
         scan(path)
@@ -107,7 +107,7 @@ def test_a_lambda_layer_of_keras_2_runs_only_when_allowed(shared: Path, tmp_path
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
-def test_rescaling_becomes_the_inputs_quantization(keras: Any, tmp_path: Path, suffix: str) -> None:
+def test_rescaling_becomes_input_quantization(keras: Any, tmp_path: Path, suffix: str) -> None:
     source = network(keras, lambda x: keras.layers.Rescaling(1 / 127.5, -1)(keras.layers.RandomFlip()(x)))
     source.save(tmp_path / f"m{suffix}")
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
@@ -139,8 +139,8 @@ INSIDE: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize(
     ("suffix", "kind"), [(s, k) for s in (".h5", ".keras") for k in INSIDE if (s, k) != (".keras", "caffe")]
 )
-def test_normalization_inside_the_graph_takes_bytes(keras: Any, tmp_path: Path, suffix: str, kind: str) -> None:
-    """keras.applications' preprocess_input as layers, per channel and BGR too; nothing has to be said."""
+def test_normalization_in_the_graph_proves_bytes(keras: Any, tmp_path: Path, suffix: str, kind: str) -> None:
+    """preprocess_input of keras.applications as layers, including per channel and BGR, needs no options."""
     source = network(keras, INSIDE[kind](keras))
     source.save(tmp_path / f"m{suffix}")
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
@@ -151,7 +151,7 @@ def test_normalization_inside_the_graph_takes_bytes(keras: Any, tmp_path: Path, 
     assert int8_outputs(model, BYTES) == pytest.approx(wanted, abs=0.04)
 
 
-def test_per_channel_and_bgr_by_option(keras: Any, tmp_path: Path) -> None:
+def test_per_channel_normalization_and_bgr_by_option(keras: Any, tmp_path: Path) -> None:
     source = network(keras, lambda x: x)
     source.save(tmp_path / "m.h5")
     mean, std = np.array([103.939, 116.779, 123.68]), np.array([57.0, 58.0, 59.0])
@@ -159,11 +159,11 @@ def test_per_channel_and_bgr_by_option(keras: Any, tmp_path: Path) -> None:
     _, _, model = opened(tmp_path / "m.h5", mean=tuple(mean), std=tuple(std), order="BGR")
     assert model.rule.order == "RGB"
     assert float_outputs(model, BYTES) == pytest.approx(wanted, abs=1e-4)
-    with pytest.raises(BadModel, match="nothing in the model says how its pictures were normalized"):
+    with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         opened(tmp_path / "m.h5")
 
 
-def test_gray_mixed_precision_and_whole_numbers(keras: Any, tmp_path: Path) -> None:
+def test_gray_mixed_precision_and_uint8_inputs(keras: Any, tmp_path: Path) -> None:
     gray = network(keras, keras.layers.Rescaling(1 / 255), 1, "sigmoid", 1)
     gray.save(tmp_path / "g.h5")
     _, _, model = opened(tmp_path / "g.h5")
@@ -182,7 +182,7 @@ def test_gray_mixed_precision_and_whole_numbers(keras: Any, tmp_path: Path) -> N
         assert int8_outputs(model, BYTES) == pytest.approx(wanted, abs=0.04)
 
 
-def test_any_size_needs_a_size(keras: Any, tmp_path: Path) -> None:
+def test_model_of_any_size_needs_image_size(keras: Any, tmp_path: Path) -> None:
     source = network(keras, keras.layers.Rescaling(1 / 255), shape=(None, None, 3))
     source.save(tmp_path / "m.h5")
     with pytest.raises(BadModel, match=r"takes pictures of any size, .* --image-size 224"):
@@ -197,7 +197,7 @@ def test_any_size_needs_a_size(keras: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["keras.src.engine", "keras.engine", "tf_keras.src.engine"])
-def test_files_of_every_release_name_their_classes_otherwise(keras: Any, tmp_path: Path, engine: str) -> None:
+def test_class_modules_of_all_releases_are_accepted(keras: Any, tmp_path: Path, engine: str) -> None:
     source = network(keras, keras.layers.Rescaling(1 / 255))
     source.save(tmp_path / "m.keras")
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
@@ -212,7 +212,7 @@ def test_files_of_every_release_name_their_classes_otherwise(keras: Any, tmp_pat
     assert float_outputs(model, BYTES) == pytest.approx(wanted, abs=1e-5)
 
 
-def test_no_version_is_decided_by_form(keras: Any, tmp_path: Path) -> None:
+def test_generation_without_version_is_inferred_from_the_config(keras: Any, tmp_path: Path) -> None:
     import h5py
 
     network(keras, keras.layers.Rescaling(1 / 255)).save(tmp_path / "m.h5")
@@ -223,7 +223,7 @@ def test_no_version_is_decided_by_form(keras: Any, tmp_path: Path) -> None:
     assert loaded.scan.keras_version is None and loaded.scan.keras_2
 
 
-def test_several_inputs_are_one_line(keras: Any, tmp_path: Path) -> None:
+def test_several_inputs_error_is_one_line(keras: Any, tmp_path: Path) -> None:
     one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     flat = keras.layers.Flatten()(keras.layers.Add()([one, two]))
     keras.Model([one, two], keras.layers.Dense(2)(flat)).save(tmp_path / "m.h5")
@@ -232,8 +232,8 @@ def test_several_inputs_are_one_line(keras: Any, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_is_quiet(keras: Any, data: Path, tmp_path: Path) -> None:
-    """Nothing of TensorFlow's or tf_keras' chatter reaches the terminal, and the file passes its own test."""
+def test_command_is_quiet(keras: Any, data: Path, tmp_path: Path) -> None:
+    """No log output of TensorFlow or tf_keras reaches the terminal, and the file passes its self-test."""
     network(keras, keras.layers.Rescaling(1 / 255)).save(tmp_path / "old.h5")
     pictures = Path(__file__).resolve().parent.parent / "calibration_images"
     line = [

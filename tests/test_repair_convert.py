@@ -1,4 +1,4 @@
-"""Repair as part of a conversion: who may see which picture, what the report and the card say, when exit 3 comes."""
+"""Repair as part of a conversion: disjoint image sets, the report and the card, exit status 3."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """160 pictures, and copies of a third of them under other names."""
+    """160 images, and copies of a third of them under other names."""
     place = folder(tmp_path_factory.mktemp("photos"), 160, 11)
     for path in sorted(place.iterdir())[::3]:
         shutil.copy(path, place / f"copy_of_{path.name}")
@@ -62,8 +62,8 @@ def report(model: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
     return convert(options(model, photos, tmp_path_factory.mktemp("out") / "m.tflite", calibration_count=50))
 
 
-def test_no_picture_is_in_two_sets(report: ConvertReport, photos: Path) -> None:
-    """By content, so that copies count; read from the report, as anybody can."""
+def test_image_sets_are_disjoint(report: ConvertReport, photos: Path) -> None:
+    """Images are compared by content, so that copies count, as recorded in the report."""
     document = json.loads(report.report_path.read_text())
     sets = [document[name]["file_sha256"] for name in ("calibration", "selection", "heldout")]
     assert [len(one) for one in sets] == [40, 10, 110]
@@ -85,7 +85,7 @@ def test_sets_are_disjoint_for_any_seed(photos: Path, seed: int) -> None:
     assert set_aside(whole, seed) == parted != set_aside(whole, seed + 1)
 
 
-def test_a_conversion_repairs_by_default(report: ConvertReport, model: Path, photos: Path, tmp_path: Path) -> None:
+def test_conversion_repairs_by_default(report: ConvertReport, model: Path, photos: Path, tmp_path: Path) -> None:
     plain = convert(options(model, photos, tmp_path / "plain.tflite", calibration_count=50, effort="none"))
     assert plain.comparison.agreement is not None and report.comparison.agreement is not None
     assert plain.comparison.agreement.value < 0.8
@@ -95,7 +95,7 @@ def test_a_conversion_repairs_by_default(report: ConvertReport, model: Path, pho
     assert [name.split()[0] for name in names] == ["ranges", "biases", "rounding"]
 
 
-def test_the_report_and_the_card_say_what_was_done(report: ConvertReport) -> None:
+def test_report_and_card_record_the_repair(report: ConvertReport) -> None:
     document = json.loads(report.report_path.read_text())
     assert document["repair"]["effort"] == "normal"
     assert set(document["repair"]["steps"][0]) == {"name", "before", "after", "measure", "kept", "seconds"}
@@ -114,7 +114,7 @@ def test_the_report_and_the_card_say_what_was_done(report: ConvertReport) -> Non
     assert card.quantization["range_method"] == document["calibration"]["range_method"]
 
 
-def test_the_table_names_the_worst_layers(report: ConvertReport) -> None:
+def test_table_lists_the_worst_layers(report: ConvertReport) -> None:
     from edgevision.convert.summary import rows
 
     table = dict(rows(report))
@@ -124,23 +124,23 @@ def test_the_table_names_the_worst_layers(report: ConvertReport) -> None:
             f"{layer.name} {layer.snr_db_before:.0f} -> {layer.snr_db_after:.0f} dB: bias corrected"
             in table["worst layers"]
         )
-    assert "of 10 that chose" in table["repair"]
+    assert "of 10 selection images" in table["repair"]
 
 
-def test_few_pictures_give_no_independent_report(model: Path, tmp_path: Path) -> None:
+def test_few_images_give_no_independent_comparison(model: Path, tmp_path: Path) -> None:
     found = convert(options(model, folder(tmp_path / "few", 40, 12), tmp_path / "m.tflite"))
     assert (len(found.calibration.chosen), len(found.calibration.choosing)) == (32, 8)
-    assert any(note.startswith("no independent report") for note in found.notes)
+    assert any(note.startswith("the comparison is not independent") for note in found.notes)
     held = found.to_json()["heldout"]
     assert (held["independent"], held["pictures"]) == (False, 8)
     assert held["file_sha256"] == found.to_json()["selection"]["file_sha256"]
     from edgevision.convert.summary import rows
 
-    assert "no independent report" in dict(rows(found))["agreement"]
+    assert "selection set (not independent)" in dict(rows(found))["agreement"]
 
 
-def test_a_range_without_repair_is_refused(model: Path, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--range p99\.99 is part of the repair; give --effort low or more"):
+def test_range_without_repair_is_rejected(model: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--range p99\.99 needs the repair; use --effort low or higher"):
         convert(options(model, photos, tmp_path / "m.tflite", effort="none", range_method="p99.99"))
     assert not list(tmp_path.iterdir())
 
@@ -150,16 +150,16 @@ def command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
     return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_too_large_a_drop_is_exit_3_and_the_file_is_there(model: Path, photos: Path, tmp_path: Path) -> None:
+def test_exceeded_limit_exits_with_3_and_keeps_the_file(model: Path, photos: Path, tmp_path: Path) -> None:
     given = (model, "--calibration", photos, "--mean", "127.5", "--std", "127.5", "--calibration-count", "50")
     done = command(*given, "--effort", "none", "--max-drop", "1", "--json", "--quiet", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert (
-        "points of the answers change (95 %: " in done.stderr
-        and "--max-drop allows 1, judged without labels" in done.stderr
+        "points of the answers changed (95 %: " in done.stderr
+        and "--max-drop allows 1, measured without labels" in done.stderr
     )
-    for remedy in ("--effort high", "--report-on with labelled pictures", "larger alpha"):
+    for remedy in ("--effort high", "--report-on with labeled images", "larger alpha"):
         assert remedy in done.stderr
     document = json.loads(done.stdout)
     gate = document["gate"]
@@ -171,8 +171,8 @@ def test_too_large_a_drop_is_exit_3_and_the_file_is_there(model: Path, photos: P
     assert json.loads((output.parent / "run.json").read_text())["exit_code"] == 3
 
 
-def test_a_drop_within_the_limit_is_exit_0(report: ConvertReport, model: Path, photos: Path, tmp_path: Path) -> None:
-    """With labels: those of the float model's own answers, so that int8 can only lose."""
+def test_drop_within_the_limit_is_met(report: ConvertReport, model: Path, photos: Path, tmp_path: Path) -> None:
+    """The labels are the float model's own answers, so that int8 can only lose accuracy."""
     from edgevision.convert.float_model import FloatModel
 
     judged = folder(tmp_path / "judged", 60, 13)
@@ -190,17 +190,17 @@ def test_a_drop_within_the_limit_is_exit_0(report: ConvertReport, model: Path, p
     assert found.gate.pictures == 60
 
 
-def test_the_limit_itself_is_met() -> None:
+def test_limit_is_inclusive() -> None:
     def gate(value: float | None) -> Gate:
         return Gate(1.0, "accuracy", value, -1.0, 3.0, 100, ("more",))
 
     assert gate(1.0).met and gate(-2.0).met
     assert not gate(1.01).met and not gate(None).met
-    assert "too few pictures to be sure" in gate(1.5).message()
-    assert "the loss is not known" in gate(None).message()
+    assert "too few images to be certain" in gate(1.5).message()
+    assert "could not be measured" in gate(None).message()
 
 
-def test_many_pictures_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_image_sets_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Picture(path, file_sha256(path)) for path in sorted(folder(tmp_path, 12, 14).iterdir())]
     rule = Rule(16, 16, mean=(0.0,), std=(1.0,))
     steps: list[int] = []
@@ -213,8 +213,8 @@ def test_many_pictures_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_a_real_network_that_plain_quantization_breaks(shared: Path, tmp_path: Path) -> None:
-    """MobileNetV1 0.25: plain loses 30 % of the answers (measured: 69 to 71 % agreement, repaired 90 to 92 %)."""
+def test_repair_of_a_real_network(shared: Path, tmp_path: Path) -> None:
+    """MobileNetV1 0.25 without repair changes 30 % of the answers (measured agreement: 69 to 71 %, repaired 90 to 92 %)."""
     given = {"labels": shared / "models" / "imagenet_labels_1001.txt"}
     network, photos = shared / "models" / "mobilenet_v1_0.25_224_imagenet.h5", shared / "data" / "imagenet_sample"
     every = {}

@@ -1,4 +1,4 @@
-"""The self-test that is put into a model file passes for that model, and fails for one that is not what it was."""
+"""The generated self-test passes for its own model and fails for a changed one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def made() -> GeneratedSelfTest:
 
 
 def run(folder: Path, flatbuffer: bytes, made: GeneratedSelfTest, rule: Rule) -> SelfTestReport:
-    """The self-test of a file with these parts, as a device would run it."""
+    """Run the self-test of a file with these parts, as a device does."""
     card = ModelCard(name="m", task="classification", rule=rule, selftest=made.test)
     path = folder / "m.tflite"
     path.write_bytes(modelfile.build(flatbuffer, card, made.files))
@@ -50,7 +50,7 @@ def run(folder: Path, flatbuffer: bytes, made: GeneratedSelfTest, rule: Rule) ->
 
 
 def weights(flatbuffer: bytes) -> list[bytes]:
-    """The constants of a model that are larger than a shape."""
+    """Return the constants of a model that are larger than a shape."""
     model = root(flatbuffer, IDENTIFIER, "the model")
     found = [bytes(buffer.raw(Buffer.DATA)) for buffer in model.tables(Model.BUFFERS)]
     return [data for data in found if len(data) >= 12 and not data.startswith(b"1.")]
@@ -70,7 +70,7 @@ def shuffled(data: bytes) -> bytes:
     return bytes(values)
 
 
-def test_it_has_four_to_eight_small_odd_pictures_with_clear_answers(made: GeneratedSelfTest) -> None:
+def test_self_test_has_four_to_eight_small_images_with_clear_answers(made: GeneratedSelfTest) -> None:
     cases = made.test.cases
     assert 4 <= len(cases) <= 8
     assert sum(map(len, made.files.values())) < 100_000
@@ -84,28 +84,28 @@ def test_it_has_four_to_eight_small_odd_pictures_with_clear_answers(made: Genera
         assert list(case.scores) == sorted(case.scores, reverse=True)
 
 
-def test_the_model_itself_passes(made: GeneratedSelfTest, tmp_path: Path) -> None:
+def test_own_model_passes(made: GeneratedSelfTest, tmp_path: Path) -> None:
     report = run(tmp_path, TINY, made, RULE)
     assert report.ok
     assert len(report.cases) == len(made.test.cases)
 
 
 @pytest.mark.parametrize("change", ["zeroed", "shuffled"])
-def test_a_model_with_other_weights_fails(made: GeneratedSelfTest, tmp_path: Path, change: str) -> None:
+def test_model_with_other_weights_fails(made: GeneratedSelfTest, tmp_path: Path, change: str) -> None:
     report = run(tmp_path, with_weights(TINY, change), made, RULE)
     assert not report.ok
-    assert all(case.same_tensor for case in report.cases)  # it is the answers that differ
+    assert all(case.same_tensor for case in report.cases)  # only the scores differ
     assert sum(not case.ok for case in report.cases) >= 3
 
 
-def test_another_channel_order_in_the_rule_fails(made: GeneratedSelfTest, tmp_path: Path) -> None:
+def test_other_channel_order_in_preprocessing_fails(made: GeneratedSelfTest, tmp_path: Path) -> None:
     report = run(tmp_path, TINY, made, replace(RULE, order="BGR"))
     assert not any(case.same_tensor for case in report.cases)
     assert not any(case.ok for case in report.cases)
 
 
-def test_another_channel_order_in_the_model_fails_by_its_answers(made: GeneratedSelfTest, tmp_path: Path) -> None:
-    """The pictures are chosen so that every single one tells red from blue, whatever the tensor's hash says."""
+def test_other_channel_order_in_the_model_fails_by_its_scores(made: GeneratedSelfTest, tmp_path: Path) -> None:
+    """Every image is chosen to distinguish red from blue, independently of the hash of the tensor."""
     swapped = replace(RULE, order="BGR")
     cases = tuple(
         replace(case, tensor_sha256=hashlib.sha256(_tensor(made, case.picture, swapped).tobytes()).hexdigest())
@@ -122,19 +122,19 @@ def _tensor(made: GeneratedSelfTest, name: str, rule: Rule) -> np.ndarray:
 
 
 @pytest.mark.parametrize("change", [{"resize": "crop"}, {"mean": (0.0,), "std": (255.0,)}, {"resize": "letterbox"}])
-def test_another_geometry_or_scale_fails(made: GeneratedSelfTest, tmp_path: Path, change: dict[str, object]) -> None:
+def test_other_geometry_or_scale_fails(made: GeneratedSelfTest, tmp_path: Path, change: dict[str, object]) -> None:
     assert not run(tmp_path, TINY, made, replace(RULE, **change)).ok  # type: ignore[arg-type]
 
 
-def test_the_same_seed_gives_the_same_test(made: GeneratedSelfTest) -> None:
+def test_same_seed_gives_the_same_self_test(made: GeneratedSelfTest) -> None:
     again = generate(TINY, RULE)
     assert again.test == made.test
     assert again.files == made.files
     assert generate(TINY, RULE, seed=1).files != made.files
 
 
-def test_a_real_network(shared: Path, tmp_path: Path) -> None:
-    """1001 classes, uint8 throughout; the answers of drawings are uncertain, so the search has to work for them."""
+def test_real_network(shared: Path, tmp_path: Path) -> None:
+    """With 1001 classes, scores of synthetic images are low, so the search has to find clear ones."""
     flatbuffer = (shared / "models" / "mobilenet_v2_1.0_224_quant.tflite").read_bytes()
     rule = Rule(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
     made = generate(flatbuffer, rule)
@@ -145,12 +145,12 @@ def test_a_real_network(shared: Path, tmp_path: Path) -> None:
 
 
 def with_some_weights_zeroed(flatbuffer: bytes) -> bytes:
-    """One layer of the fifty-odd is enough."""
+    """Overwrite the largest layer; one of more than fifty is enough."""
     largest = max(weights(flatbuffer), key=len)
     return flatbuffer.replace(largest, bytes([128]) * len(largest))
 
 
-def test_drawings_vary_in_size_and_colour_and_stay_within_a_byte() -> None:
+def test_synthetic_images_vary_in_size_and_color_and_are_reproducible() -> None:
     chance = np.random.default_rng(0)
     drawn = [random_picture(chance) for _ in range(30)]
     assert {(one.width, one.height) for one in drawn} == set(SIZES)

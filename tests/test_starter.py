@@ -91,19 +91,19 @@ def test_damaged_weights_are_refused(installed: Path) -> None:
     data = bytearray((installed / "starter.npz").read_bytes())
     data[len(data) // 2] ^= 1
     (installed / "starter.npz").write_bytes(data)
-    with pytest.raises(BadModel, match="do not belong together; install edgevision-starter again"):
+    with pytest.raises(BadModel, match="does not match its card; reinstall edgevision-starter"):
         starter.find()
 
 
 def test_a_card_that_is_none_is_refused(installed: Path) -> None:
     (installed / "starter.card.json").write_text("[]")
-    with pytest.raises(BadModel, match="do not belong together"):
+    with pytest.raises(BadModel, match="does not match its card"):
         starter.find()
 
 
 def test_weights_that_are_not_installed_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "edgevision_starter", None)
-    with pytest.raises(BadInput, match=r"not installed; pip install edgevision-starter") as caught:
+    with pytest.raises(BadInput, match=r"not installed; run pip install edgevision-starter") as caught:
         starter.find()
     assert "\n" not in str(caught.value)
 

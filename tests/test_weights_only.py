@@ -1,4 +1,4 @@
-"""Files of weights only: filled into the network that is named, by layer and shape, or one line that says what differs."""
+"""Weights-only files: loaded into the named network by layer and shape, or rejected in one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def headless(keras: Any, name: str = "MobileNetV2", **given: Any) -> Any:
 
 
 def transfer(keras: Any, nested: bool, classes: int = 2) -> Any:
-    """What people build on a backbone; the dense layer has a name of its own."""
+    """Build the usual transfer model on a backbone; the dense layer has a custom name."""
     layers, base = keras.layers, headless(keras, alpha=0.35)
     if nested:
         return keras.Sequential(
@@ -53,7 +53,7 @@ def same(loaded: LoadedModel, source: Any, pixels: np.ndarray = PIXELS) -> None:
 
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("layout", ["Keras 2 .h5", "Keras 3 .weights.h5", "Keras 2 .weights.h5"])
-def test_the_usual_transfer_model_in_every_layout(tmp_path: Path, layout: str, nested: bool) -> None:
+def test_usual_transfer_model_in_every_layout(tmp_path: Path, layout: str, nested: bool) -> None:
     keras = backend.tf_keras() if "2 " in layout else backend.keras()
     source = transfer(keras, nested)
     path = tmp_path / ("w.h5" if layout.endswith("2 .h5") else "w.weights.h5")
@@ -63,8 +63,8 @@ def test_the_usual_transfer_model_in_every_layout(tmp_path: Path, layout: str, n
     same(loaded, source)
 
 
-def test_the_published_network_with_its_own_top(tmp_path: Path) -> None:
-    """The classes may be left out: the file shows them. The rule is known where it is the ImageNet network, whole."""
+def test_published_network_with_its_own_top(tmp_path: Path) -> None:
+    """The number of classes is read from the file; the preprocessing is known for the whole ImageNet network."""
     keras = backend.keras()
     source = keras.applications.MobileNet(alpha=0.25, weights=None, input_shape=(SIDE, SIDE, 3), classes=1000)
     source.save_weights(tmp_path / "w.weights.h5")
@@ -74,7 +74,7 @@ def test_the_published_network_with_its_own_top(tmp_path: Path) -> None:
     assert found.rule.describe() == "64x64 RGB, crop 0.875, (pixel - 127.5) / 127.5"
 
 
-def test_mobilenet_v3_whose_layers_keras_2_named_with_slashes(tmp_path: Path) -> None:
+def test_mobilenet_v3_with_keras_2_layer_names(tmp_path: Path) -> None:
     keras = backend.tf_keras()
     base = headless(keras, "MobileNetV3Small")
     x = keras.layers.GlobalAveragePooling2D()(base.output)
@@ -84,7 +84,7 @@ def test_mobilenet_v3_whose_layers_keras_2_named_with_slashes(tmp_path: Path) ->
     same(opened(tmp_path / "w.h5", options), source, (PIXELS + 1) * 127.5)
 
 
-def test_a_mismatch_is_one_line_that_names_a_layer(tmp_path: Path) -> None:
+def test_mismatch_error_is_one_line_and_names_a_layer(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save_weights(tmp_path / "w.weights.h5")
 
     def refused(message: str, error: type[Exception] = BadModel, **given: Any) -> None:
@@ -94,23 +94,23 @@ def test_a_mismatch_is_one_line_that_names_a_layer(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
     refused(
-        r"does not fit mobilenet_v2 1, 64x64 with 2 classes: layer 'Conv1' takes 3x3x3x32, the file has 3x3x3x16",
+        r"does not match mobilenet_v2 1, 64x64 with 2 classes: layer 'Conv1' expects 3x3x3x32, the file has 3x3x3x16",
         alpha=1.0,
     )
-    refused(r"with 5 classes: layer '\w+' takes 1280x5.* the file has", classes=5)
-    refused(r"does not fit mobilenet 0\.35", architecture="mobilenet")
-    refused(r"no architecture 'mobilenet_v9'; did you mean 'mobilenet_v", UnknownName, architecture="mobilenet_v9")
-    refused(r"--alpha is for mobilenet, .*; resnet50 has one width", BadInput, architecture="resnet50")
-    refused(r"cannot be built: Input size must be at least 32x32", BadInput, image_size=16)
+    refused(r"with 5 classes: layer '\w+' expects 1280x5.* the file has", classes=5)
+    refused(r"does not match mobilenet 0\.35", architecture="mobilenet")
+    refused(r"unknown architecture 'mobilenet_v9'; did you mean 'mobilenet_v", UnknownName, architecture="mobilenet_v9")
+    refused(r"--alpha applies only to mobilenet, .*; omit it for resnet50", BadInput, architecture="resnet50")
+    refused(r"cannot build .*: Input size must be at least 32x32", BadInput, image_size=16)
 
 
-def test_a_whole_model_needs_no_architecture(tmp_path: Path) -> None:
+def test_architecture_with_a_whole_model_is_rejected(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save(tmp_path / "m.h5")
     with pytest.raises(BadModel, match="holds a whole model; --architecture is for files of weights only"):
         opened(tmp_path / "m.h5")
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_command_converts_weights_only_file(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save_weights(tmp_path / "w.weights.h5")
     pictures = Path(__file__).resolve().parent.parent / "calibration_images"
     line = [
@@ -126,7 +126,7 @@ def test_the_command(tmp_path: Path) -> None:
     ]
     named = "--architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 64 --mean 127.5 --std 127.5".split()
     for arguments, code, words in (
-        (named[:8], 1, "its MobileNetV2 backbone usually takes --mean 127.5 --std 127.5"),
+        (named[:8], 1, "its MobileNetV2 backbone usually needs --mean 127.5 --std 127.5"),
         (named, 0, "Next: edgevision run"),
     ):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""``edgevision convert --with-embedding``: the features as a second output of a converted network, through all of convert."""
+"""``edgevision convert --with-embedding``: the features as a second output of a converted network."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def converted(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """The same network without and with the second output, and the report of the latter."""
+    """The same network without and with the second output, and the report of the second conversion."""
     layers, folder = backend.keras().layers, tmp_path_factory.mktemp("model")
     model = folder / "net.keras"
     network(layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")).save(model)
@@ -55,11 +55,13 @@ def converted(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     options = ConvertOptions(model, photos, calibration_count=20, effort="low", output=plain)
     convert(options)
     report = convert(replace(options, output=with_, with_embedding=True))
-    assert any("MediaPipe and ML Kit take one output only" in note for note in report.notes)
+    assert any("MediaPipe and ML Kit accept only one output" in note for note in report.notes)
     return plain, with_, report.to_json()
 
 
-def test_the_scores_are_the_same_bit_for_bit(converted: tuple[Path, Path, dict[str, Any]], photos: Path) -> None:
+def test_scores_are_identical_with_the_second_output(
+    converted: tuple[Path, Path, dict[str, Any]], photos: Path
+) -> None:
     plain, with_, _ = converted
     with open_model(plain, threads=1) as one, open_model(with_, threads=1) as other:
         for path in sorted(photos.iterdir())[:10]:
@@ -69,7 +71,7 @@ def test_the_scores_are_the_same_bit_for_bit(converted: tuple[Path, Path, dict[s
         assert selftest.check(other).ok
 
 
-def test_the_second_output_is_the_pooled_features(converted: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_second_output_is_the_pooled_features(converted: tuple[Path, Path, dict[str, Any]]) -> None:
     _, with_, report = converted
     file = modelfile.read(with_)
     assert file.card is not None
@@ -91,7 +93,7 @@ def float_model(keras_model: Any) -> bytes:
     return to_float(FloatModel(keras_model, Rule(SIDE, SIDE), None, None))
 
 
-def test_the_last_layer_may_be_a_convolution_or_the_second_of_two() -> None:
+def test_last_layer_may_be_a_convolution_or_a_second_dense_layer() -> None:
     layers = backend.keras().layers
     pool = layers.GlobalAveragePooling2D(keepdims=True)
     by_convolution = network(pool, layers.Conv2D(3, 1), layers.Flatten(), layers.Softmax())
@@ -100,10 +102,10 @@ def test_the_last_layer_may_be_a_convolution_or_the_second_of_two() -> None:
     assert add_embedding(float_model(two)).output.size == 7
 
 
-def test_what_has_no_features_is_said_before_the_long_work(photos: Path, tmp_path: Path) -> None:
+def test_missing_features_are_reported_before_the_long_work(photos: Path, tmp_path: Path) -> None:
     layers = backend.keras().layers
     pooled_scores = network(layers.Conv2D(3, 1), layers.GlobalAveragePooling2D(), layers.Softmax())
-    with pytest.raises(BadModel, match="come out of MEAN"):
+    with pytest.raises(BadModel, match="come from MEAN"):
         add_embedding(float_model(pooled_scores))
     path = tmp_path / "net.keras"
     pooled_scores.save(path)
@@ -116,5 +118,5 @@ def test_what_has_no_features_is_said_before_the_long_work(photos: Path, tmp_pat
         check=False,
     )
     assert done.returncode == 1
-    assert "no vector that new classes could be learned by" in done.stderr.splitlines()[-1]
+    assert "no feature vector to learn new classes from" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "x.tflite").exists()

@@ -1,1 +1,1 @@
-"""Commands of the host side."""
+"""Commands that run on the host."""

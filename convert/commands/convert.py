@@ -1,4 +1,4 @@
-"""``edgevision convert``: a Keras model to one self-describing int8 .tflite."""
+"""``edgevision convert``: converts a Keras model to one self-describing int8 .tflite."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 from edgevision.commands.options import PATH, json_option, overwrite_option, quiet_option, runs_option, seed_option
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """One number, or one per channel with commas between."""
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
+    """One number, or three separated by commas, one per channel."""
 
     name = "NUMBER[,NUMBER,NUMBER]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The numbers."""
+        """Parse the numbers."""
         if isinstance(value, tuple):
             return value
         try:
@@ -24,7 +24,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         except ValueError:
             numbers = ()
         if len(numbers) not in (1, 3):
-            self.fail(f"{value!r} is neither one number nor three with commas between, e.g. 127.5", param, ctx)
+            self.fail(f"expected one number such as 127.5, or three separated by commas, got {value!r}", param, ctx)
         return numbers
 
 
@@ -32,26 +32,30 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @click.argument("model", type=PATH)
 @click.option("--calibration", type=PATH, help="Folder with about 100 photos like those the camera will see.")
 @click.option("--calibration-count", type=click.IntRange(10, 10_000), default=100, show_default=True)
-@click.option("--labels", type=PATH, help="Text file with one label a line, in the order of the outputs.")
-@click.option("--name", help="Name of the model and of the files written; default: the model's own.")
-@click.option("-o", "--output", type=PATH, help="Where to write the .tflite; default: a new folder under runs/.")
-@click.option("--mean", type=Numbers(), help="Pixel value that becomes 0, on the scale 0..255.")
-@click.option("--std", type=Numbers(), help="Pixel steps that become 1.")
-@click.option("--resize", type=click.Choice(["stretch", "crop", "letterbox"]), help="How a picture meets the input.")
-@click.option("--crop-fraction", type=click.FloatRange(0.01, 1.0), help="Part of the largest centred crop to keep.")
+@click.option("--labels", type=PATH, help="Text file with one label per line, in output order.")
+@click.option("--name", help="Name of the model and the output files; default: the name of the model file.")
+@click.option("-o", "--output", type=PATH, help="Path of the .tflite to write; default: a new folder under runs/.")
+@click.option("--mean", type=Numbers(), help="Pixel value (0..255) that maps to 0.")
+@click.option("--std", type=Numbers(), help="Difference in pixel values that maps to 1.")
+@click.option(
+    "--resize", type=click.Choice(["stretch", "crop", "letterbox"]), help="How images are fitted to the input size."
+)
+@click.option("--crop-fraction", type=click.FloatRange(0.01, 1.0), help="Share of the largest centered crop to keep.")
 @click.option("--order", type=click.Choice(["RGB", "BGR"]), help="Channel order the network was trained with.")
-@click.option("--image-size", type=click.IntRange(8, 2048), help="Side of the input, for a model that takes any size.")
-@click.option("--architecture", help="Network of a weights-only file: mobilenet_v2, resnet50 ...")
-@click.option("--alpha", type=click.FloatRange(0.05, 2.0), help="Width of that network.")
-@click.option("--classes", type=click.IntRange(1, 100_000), help="Outputs of that network.")
-@click.option("--allow-code", is_flag=True, help="Run the Python code of Lambda layers: trust whoever made the file.")
-@click.option("--report-on", type=PATH, help="Labelled pictures to score on: CSV of path,label, or class folders.")
+@click.option(
+    "--image-size", type=click.IntRange(8, 2048), help="Input side in pixels, for a model that takes any size."
+)
+@click.option("--architecture", help="Architecture of a weights-only file: mobilenet_v2, resnet50 ...")
+@click.option("--alpha", type=click.FloatRange(0.05, 2.0), help="Width multiplier of the architecture.")
+@click.option("--classes", type=click.IntRange(1, 100_000), help="Number of outputs of the architecture.")
+@click.option("--allow-code", is_flag=True, help="Run the Python code of Lambda layers; only for trusted files.")
+@click.option("--report-on", type=PATH, help="Labeled images to evaluate on: CSV of path,label, or class folders.")
 @click.option(
     "--effort",
     type=click.Choice(["none", "low", "normal", "high"]),
     default="normal",
     show_default=True,
-    help="How much to repair what int8 loses; high takes twice as long, none leaves what TensorFlow Lite makes.",
+    help="How much to repair the int8 accuracy; high takes twice as long, none keeps TensorFlow Lite's result.",
 )
 @click.option(
     "--range",
@@ -59,11 +63,15 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
     type=click.Choice(["auto", "minmax", "p99.999", "p99.99"]),
     default="auto",
     show_default=True,
-    help="Activation ranges: smallest and largest value, a percentile, or what agrees best with float.",
+    help="Activation ranges: minimum and maximum, a percentile, or the method that agrees best with float.",
 )
-@click.option("--max-drop", type=click.FloatRange(0.0, 100.0), help="Points of accuracy that may be lost; else exit 3.")
 @click.option(
-    "--with-embedding", is_flag=True, help="Also give the features before the last layer: edgevision teach needs them."
+    "--max-drop",
+    type=click.FloatRange(0.0, 100.0),
+    help="Allowed accuracy loss in points; exit 3 above it.",
+)
+@click.option(
+    "--with-embedding", is_flag=True, help="Also output the features before the last layer, as edgevision teach needs."
 )
 @json_option
 @runs_option
@@ -71,7 +79,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
 @quiet_option
 @seed_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to one self-describing int8 .tflite, and show what that cost."""
+    """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
     from edgevision.errors import GateNotMet
 
     from ..convert import convert as run

@@ -1,4 +1,4 @@
-"""``edgevision demo``: the whole chain, offline, on pictures it draws itself."""
+"""``edgevision demo``: runs all stages offline on synthetic images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgevision.commands.options import json_option, quiet_option, runs_option, 
 @quiet_option
 @seed_option
 def demo(as_json: bool, runs: Path, quiet: bool, seed: int) -> None:
-    """See the whole chain run, offline: draw pictures, train from the starter weights, convert, score, film, run the loop.
+    """Run all stages offline on synthetic images: train from the starter weights, convert, evaluate, run the loop on a video.
 
-    Takes about a minute on two cores; exit 3 if the int8 model gets fewer than 97 % right.
+    Takes about a minute on two cores. Exits with 3 if the accuracy of the int8 model is below 97 %.
     """
     from edgevision.runs import dump
 

@@ -1,4 +1,4 @@
-"""``edgevision train PHOTOS/``: a classifier from a folder of photos, scored on pictures it never saw."""
+"""``edgevision train PHOTOS/``: trains a classifier on a folder of photos and evaluates it on held-out photos."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
-    """The value of one setting, checked as in config.toml."""
+class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
+    """The value of a setting, validated as in config.toml."""
 
     def __init__(self, name: str, option: Option) -> None:
         self.setting, self.option = name, option
@@ -29,11 +29,11 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
         self.name = kinds[option.kind] + (f"|{AUTO}" if option.auto else "")
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """What is shown in --help."""
+        """Return the placeholder shown by --help."""
         return f"[{self.name}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value as ``Settings`` keeps it."""
+        """Parse and validate the value."""
         try:
             return checked(self.setting, _parsed(self.option.kind, value) if isinstance(value, str) else value)
         except BadInput as error:
@@ -41,7 +41,7 @@ class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 
 
 def setting_options(function: F) -> F:
-    """One option for each setting."""
+    """Add one option per setting to a command."""
     for name, option in reversed(OPTIONS.items()):
         flag = "--" + name.replace("_", "-")
         value = default(name)
@@ -60,18 +60,18 @@ def setting_options(function: F) -> F:
 @click.command()
 @click.argument("photos", type=PATH, required=False)
 @setting_options
-@click.option("--config", type=PATH, help="Take all settings from a config.toml; options given here win.")
+@click.option("--config", type=PATH, help="Read all settings from a config.toml; options given here take precedence.")
 @click.option(
     "--fit-budget",
     metavar="MS@BENCH.json",
-    help="Take the largest network that a board is quick enough for: 30ms@board.json, from edgevision bench sweep.",
+    help="Use the largest network within a board's latency budget: 30ms@board.json, measured by edgevision bench sweep.",
 )
-@click.option("--resume", type=PATH, help="Go on with an interrupted run, e.g. runs/train-1.")
+@click.option("--resume", type=PATH, help="Resume an interrupted run, e.g. runs/train-1.")
 @json_option
 @runs_option
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Train a classifier on PHOTOS: a folder with one sub-folder per class, or with train/ and test/; a CSV; a zip."""
+    """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
     from ..train.summary import show
     from ..train.training import train as run
     from ..train.watcher import TerminalWatcher, Watcher
@@ -88,7 +88,7 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
 
 
 def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
-    """Sets backbone, alpha and image size."""
+    """Set backbone, alpha and image size."""
     from edgevision.terminal import note
 
     from ..train.fit_budget import propose
@@ -97,7 +97,7 @@ def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
     names = ("backbone", "alpha", "image_size", "resume")
     typed = [f"--{n.replace('_', '-')}" for n in names if ctx.get_parameter_source(n) == ParameterSource.COMMANDLINE]
     if typed:
-        raise UsageError(f"--fit-budget chooses the network; leave out {', '.join(typed)}")
+        raise UsageError(f"--fit-budget chooses the network; omit {', '.join(typed)}")
     found = propose(values["fit_budget"])
     note(found.reason, quiet)
     for name in names[:3]:
@@ -115,9 +115,7 @@ def _request(values: dict[str, Any]) -> TrainRequest:
     if values["resume"] is not None:
         others = [f"--{name.replace('_', '-')}" if name != "photos" else "PHOTOS" for name in typed if name != "resume"]
         if others:
-            raise UsageError(
-                f"--resume goes on with the pictures and settings of the run; leave out {', '.join(others)}"
-            )
+            raise UsageError(f"--resume uses the photos and settings of the interrupted run; omit {', '.join(others)}")
         photos, settings = resumed(values["resume"])
         return TrainRequest(photos, settings, values["resume"].parent, values["resume"])
     chosen: dict[str, Any] = {}
@@ -125,13 +123,13 @@ def _request(values: dict[str, Any]) -> TrainRequest:
         chosen, named = config_file.read(values["config"])
         photos = photos or (Path(named) if named else None)
     if photos is None:
-        raise UsageError("say what to train on: edgevision train PHOTOS/, a folder with one sub-folder per class")
+        raise UsageError("no photos given: run edgevision train PHOTOS/, a folder with one subfolder per class")
     chosen |= {name: values[name] for name in typed if name in OPTIONS}
     return TrainRequest(photos, Settings(**chosen), values["runs"])
 
 
 def _parsed(kind: str, text: str) -> Any:
-    """A word of the command line as the kind of value a setting takes; left as it is where it is none."""
+    """Convert a command-line value to the type of the setting; return it unchanged if that fails."""
     if text == AUTO:
         return text
     try:
