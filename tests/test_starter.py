@@ -70,7 +70,7 @@ def test_the_installed_weights_go_into_the_network() -> None:
 
 @pytest.mark.tensorflow
 def test_the_starter_does_not_go_into_another_network() -> None:
-    with pytest.raises(BadInput, match=r"are for mobilenet_v2 0.35, not mobilenet_v2 0.5; leave out") as caught:
+    with pytest.raises(BadInput, match=r"are for mobilenet_v2 0.35, not mobilenet_v2 0.5; omit") as caught:
         starter.assign(None, Choice("mobilenet_v2", 96, 0.5))
     assert "\n" not in str(caught.value)
 
