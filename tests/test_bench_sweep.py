@@ -68,7 +68,7 @@ def test_budget_excludes_network_options(board: Path, tmp_path: Path, capsys: py
     with pytest.raises(SystemExit) as ended:
         main(["train", str(tmp_path), "--fit-budget", f"30ms@{board}", "--alpha", "1.0"])
     assert ended.value.code == 2
-    assert "leave out --alpha" in capsys.readouterr().err
+    assert "omit --alpha" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["train", str(tmp_path / "absent"), "--fit-budget", f"30ms@{board}", "--weights", "none"])
     said = capsys.readouterr().err
