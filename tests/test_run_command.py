@@ -1,4 +1,4 @@
-"""``edgevision run`` as a user meets it: in a process of its own, with real files, pipes and signals."""
+"""Tests of ``edgevision run`` in a separate process, with real files, pipes and signals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLOURS_BGR = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
 
 @pytest.fixture(scope="module")
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, which tells red, green and blue, with its card."""
+    """The tiny model, which classifies red, green and blue, with a model card."""
     file = modelfile.read(data / "tiny.tflite")
     spec = file.inputs[0]
     path = tmp_path_factory.mktemp("model") / "colours.tflite"
@@ -35,7 +35,7 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pictures and a damaged one."""
+    """A folder with three images and a corrupt one."""
     path = tmp_path_factory.mktemp("pictures")
     for name, colour in COLOURS_BGR.items():
         (path / f"{name}.png").write_bytes(pictures.encode_png(Frame(np.full((30, 40, 3), colour, np.uint8), "BGR")))
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30 frames: 10 red, 10 green, 10 blue."""
+    """A video of 30 frames: 10 red, 10 green, 10 blue."""
     path = tmp_path_factory.mktemp("film") / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
     for colour in COLOURS_BGR.values():
@@ -71,7 +71,7 @@ def top(record: dict[str, object]) -> str:
     return record["labels"][0]["name"]  # type: ignore[index]
 
 
-def test_folder_gives_a_line_for_every_picture(model: Path, folder: Path) -> None:
+def test_folder_prints_a_line_for_every_image(model: Path, folder: Path) -> None:
     done = run(model, "--source", folder, "--json")
     assert done.returncode == 0, done.stderr
     lines = records(done.stdout)
@@ -83,7 +83,7 @@ def test_folder_gives_a_line_for_every_picture(model: Path, folder: Path) -> Non
     assert "next: edgevision run" in done.stderr
 
 
-def test_film_has_positions_and_drops_nothing(model: Path, film: Path) -> None:
+def test_video_has_positions_and_no_dropped_frames(model: Path, film: Path) -> None:
     done = run(model, "--source", film, "--json", "--top", 1)
     lines = records(done.stdout)
     assert [top(line) for line in lines] == ["red"] * 10 + ["green"] * 10 + ["blue"] * 10
@@ -93,8 +93,8 @@ def test_film_has_positions_and_drops_nothing(model: Path, film: Path) -> None:
     assert all(value is not None for value in lines[1]["stages_ms"].values())  # type: ignore[attr-defined]
 
 
-def test_h264_is_read_like_any_film(model: Path, tmp_path: Path) -> None:
-    av = pytest.importorskip("av", reason="PyAV writes the film; OpenCV's wheels cannot")
+def test_h264_video(model: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="PyAV writes the video; OpenCV's wheels cannot")
     with av.open(str(tmp_path / "film.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -108,13 +108,13 @@ def test_h264_is_read_like_any_film(model: Path, tmp_path: Path) -> None:
     assert [line["position_s"] for line in lines] == pytest.approx([i / 10 for i in range(30)], abs=1e-3)
 
 
-def test_events_of_a_film_come_in_order(model: Path, film: Path) -> None:
+def test_video_events_are_in_order(model: Path, film: Path) -> None:
     lines = records(run(model, "--source", film, "--json", "--events", "--smooth", 3, "--quiet").stdout)
     events = [line for line in lines if line["type"] == "event"]
     assert [event["event"] for event in events] == ["entered", "changed", "changed", "left"]
     assert [event["label"]["name"] for event in events] == ["red", "green", "blue", "blue"]  # type: ignore[index]
     assert [event.get("before", {}).get("name") for event in events] == [None, "red", "green", None]  # type: ignore[attr-defined]
-    # A colour has won the mean of three once it was seen twice; nothing enters before three frames were seen.
+    # A color wins the mean of three frames once it was seen twice; no label enters before the third frame.
     assert [event["index"] for event in events] == [2, 11, 21, 29]
     assert [event["duration_s"] for event in events] == [
         None,
@@ -124,8 +124,8 @@ def test_events_of_a_film_come_in_order(model: Path, film: Path) -> None:
     ]
 
 
-def test_events_that_nobody_reads_do_not_hold_up_the_loop(model: Path, tmp_path: Path) -> None:
-    """More than a pipe takes, on a stderr that is open and never read."""
+def test_unread_events_do_not_block_the_loop(model: Path, tmp_path: Path) -> None:
+    """stderr is open but never read, and gets more events than fit into a pipe."""
     film = tmp_path / "flicker.avi"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
     for index in range(600):
@@ -136,7 +136,7 @@ def test_events_that_nobody_reads_do_not_hold_up_the_loop(model: Path, tmp_path:
         os.close(full)
         assert child.stdout is not None
         found = [line for line in child.stdout if b'"frame"' in line]
-        os.read(reader, 1 << 20)  # makes room for the last words
+        os.read(reader, 1 << 20)  # makes room for the final messages
         os.set_blocking(reader, False)
         while child.poll() is None:
             with contextlib.suppress(BlockingIOError):
@@ -146,13 +146,13 @@ def test_events_that_nobody_reads_do_not_hold_up_the_loop(model: Path, tmp_path:
     assert len(found) == 600
 
 
-def test_single_pictures_make_no_events_unless_asked_for(model: Path, folder: Path) -> None:
+def test_single_images_have_no_events_by_default(model: Path, folder: Path) -> None:
     assert "entered" not in run(model, "--source", folder, "--json").stderr
     asked = records(run(model, "--source", folder, "--json", "--events").stdout)
     assert [line["event"] for line in asked if line["type"] == "event"] == ["entered", "changed", "changed", "left"]
 
 
-def test_motion_spares_the_model(model: Path, film: Path, tmp_path: Path) -> None:
+def test_on_motion_skips_still_frames(model: Path, film: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     lines = records(run(model, "--source", film, "--json", "--on-motion", "--summary", path).stdout)
     assert [(line["index"], top(line), line["still"]) for line in lines] == [
@@ -175,14 +175,14 @@ def test_test_camera_is_live(model: Path) -> None:
         assert line["captured_at"] is not None
 
 
-def test_plain_lines_when_stdout_is_no_terminal(model: Path, folder: Path) -> None:
+def test_text_lines_without_a_terminal(model: Path, folder: Path) -> None:
     done = run(model, "--source", folder / "red.png", "--quiet")
     assert done.returncode == 0
     assert done.stdout.startswith(f"{folder}/red.png: red ")
     assert done.stderr == ""
 
 
-def test_below_the_threshold_is_unknown(model: Path, folder: Path) -> None:
+def test_score_below_the_threshold_is_unknown(model: Path, folder: Path) -> None:
     assert (
         run(model, "--source", folder / "red.png", "--threshold", 1, "--quiet").stdout == f"{folder}/red.png: unknown\n"
     )
@@ -190,7 +190,7 @@ def test_below_the_threshold_is_unknown(model: Path, folder: Path) -> None:
     assert line["labels"] == []
 
 
-def test_newest_model_is_found(model: Path, folder: Path, tmp_path: Path) -> None:
+def test_newest_converted_model_is_used(model: Path, folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "runs" / "convert-1"
     home.mkdir(parents=True)
     (home / "colours.tflite").write_bytes(model.read_bytes())
@@ -219,7 +219,7 @@ def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_p
     assert json.loads(path.read_text())["stopped_by"] == "limit"
 
 
-def test_lost_camera_is_an_event_and_exit_1(model: Path) -> None:
+def test_lost_camera_is_an_event_and_exit_code_1(model: Path) -> None:
     done = run(model, "--camera", "fake:ok*2,lost", "--json", "--events")
     assert done.returncode == 1
     lines = records(done.stdout)
@@ -230,7 +230,7 @@ def test_lost_camera_is_an_event_and_exit_1(model: Path) -> None:
     assert '"event":"camera_lost"' in quiet.stderr
 
 
-def test_nothing_readable_is_exit_1(model: Path, tmp_path: Path) -> None:
+def test_no_readable_image_is_exit_code_1(model: Path, tmp_path: Path) -> None:
     (tmp_path / "one.jpg").write_bytes(b"hello")
     (tmp_path / "two.jpg").write_bytes(b"hello")
     done = run(model, "--source", tmp_path, "--json")
@@ -240,7 +240,7 @@ def test_nothing_readable_is_exit_1(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_reader_that_leaves_is_no_error(model: Path, live: bool) -> None:
+def test_closed_stdout_is_not_an_error(model: Path, live: bool) -> None:
     spec = "test:" if live else "test:fast"
     with subprocess.Popen(
         command(model, "--source", spec, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -257,7 +257,7 @@ def test_reader_that_leaves_is_no_error(model: Path, live: bool) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 @pytest.mark.parametrize("spec", ["test:", "test:fast"])
-def test_signals_end_with_the_summary(
+def test_signals_end_the_run_with_a_summary(
     model: Path, tmp_path: Path, number: signal.Signals, code: int, spec: str
 ) -> None:
     path = tmp_path / "run.json"
@@ -275,8 +275,8 @@ def test_signals_end_with_the_summary(
     assert all(json.loads(line) for line in output.splitlines())
 
 
-def test_sigterm_ends_a_run_whose_reader_sleeps(model: Path) -> None:
-    """The pipe is full, and nobody reads: the loop over a file waits there, and must still end."""
+def test_sigterm_ends_a_run_blocked_on_stdout(model: Path) -> None:
+    """A loop over a file that waits for a full, unread pipe must still end."""
     reader, writer = os.pipe()
     with subprocess.Popen(
         command(model, "--source", "test:32x16@fast", "--json"), stdout=writer, stderr=subprocess.PIPE, text=True
@@ -294,7 +294,7 @@ def test_sigterm_ends_a_run_whose_reader_sleeps(model: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_results_that_cannot_be_written_are_exit_1(model: Path, folder: Path) -> None:
+def test_failed_output_is_exit_code_1(model: Path, folder: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             command(model, "--source", folder, "--json"),
@@ -339,7 +339,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["--source", "test:", "--summary", "empty"], 1, "folder"),
     ],
 )
-def test_faults_are_one_line(model: Path, tmp_path: Path, args: list[str], code: int, said: str) -> None:
+def test_errors_are_one_line(model: Path, tmp_path: Path, args: list[str], code: int, said: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("hello, I am a text file\n" * 100)
@@ -349,7 +349,7 @@ def test_faults_are_one_line(model: Path, tmp_path: Path, args: list[str], code:
     assert said in one_line(done)
 
 
-def test_faults_of_the_model_are_one_line(model: Path, data: Path, tmp_path: Path) -> None:
+def test_model_errors_are_one_line(model: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.tflite").write_bytes(model.read_bytes()[:1000])
     (tmp_path / "empty.tflite").write_bytes(b"")
     for args, said in [
@@ -375,7 +375,7 @@ def test_json_mode_loads_no_terminal_library(model: Path, folder: Path) -> None:
     assert done.stderr.splitlines()[-1] == "[]", done.stderr
 
 
-def test_real_model_on_real_pictures(shared: Path) -> None:
+def test_real_model_on_a_photo(shared: Path) -> None:
     path = shared / "models" / "mobilenet_v1_0.25_224_quant_with_metadata.tflite"
     done = run(path, "--source", shared / "data" / "pictures" / "cat.bmp", "--json")
     assert done.returncode == 0, done.stderr

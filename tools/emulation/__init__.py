@@ -1,1 +1,1 @@
-"""Userlands and boards that stand in for a Raspberry Pi: Debian roots, cross-installed wheels, disk images, qemu."""
+"""Stand-ins for a Raspberry Pi: Debian roots, cross-installed wheels, disk images and emulated boards (QEMU)."""

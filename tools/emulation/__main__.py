@@ -1,9 +1,9 @@
-"""Tests on what stands in for a Raspberry Pi: picamera2, arm64, v4l2, pi; on a second systemd: service.
+"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service).
 
-``enter`` runs a command in the picamera2 root, to look around. ``system [RELEASE]`` makes an image in Raspberry Pi OS's shape,
-and ``boot IMAGE`` starts what ``edgevision flash image`` made of one.
+``enter`` runs a command in the picamera2 root. ``system [RELEASE]`` makes an OS image like Raspberry Pi OS, and
+``boot IMAGE`` boots one prepared by ``edgevision flash image``.
 
-Exit status: 0 all passed; 1 a test failed, or the target cannot run here. ALLOW_SKIP=1 makes the latter a 0.
+Exit code: 0 if all tests passed; 1 if a test failed or the target cannot run here (0 for the latter with ALLOW_SKIP=1).
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from .host import CannotRun
 
 
 def main() -> int:
-    """Runs one target and returns its exit status; a machine that lacks something is one line."""
+    """Run a target and return its exit code. A missing requirement is reported in one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
     parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter", "system", "boot"))
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="for pytest; for enter: the command (sh); for boot: the image"
+        "arguments",
+        nargs=argparse.REMAINDER,
+        help="arguments for pytest; for enter: the command (default sh); for boot: the OS image",
     )
     options = parser.parse_args()
     try:
@@ -30,7 +32,7 @@ def main() -> int:
         allowed = os.environ.get("ALLOW_SKIP") == "1"
         print(f"{name}: NOT RUN: {error}", file=sys.stderr)
         if not allowed:
-            print(f"{name}: this counts as failed; ALLOW_SKIP=1 lets it pass", file=sys.stderr)
+            print(f"{name}: counted as a failure; set ALLOW_SKIP=1 to skip it", file=sys.stderr)
         return 0 if allowed else 1
     except KeyboardInterrupt:
         return 130

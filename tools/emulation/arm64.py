@@ -1,4 +1,4 @@
-"""``make test-arm64``: the runtime in a Debian 12 arm64 userland (Raspberry Pi OS Bookworm's Python), three sets of packages."""
+"""``make test-arm64``: the runtime in a Debian 12 arm64 userland (Python of Raspberry Pi OS Bookworm) with three package sets."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TESTING = WheelSet("testing", "3.11", "aarch64", ("pytest", "hypothesis"))
 
 
 def prepare() -> tuple[Path, list[str]]:
-    """The finished root, mounted, and what goes before each command in it. Raises CannotRun."""
+    """Build and mount the root; return it with the prefix of commands that run in it. Raises CannotRun."""
     need_root()
     enter()
     root = debian.build(ROOT)
@@ -59,7 +59,7 @@ def prepare() -> tuple[Path, list[str]]:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the tests on the host, which start what they try in the root; arguments go to pytest. Raises CannotRun."""
+    """Run the tests on the host; they start commands in the root. ``arguments`` go to pytest. Raises CannotRun."""
     root, before = prepare()
     environment = {
         **os.environ,

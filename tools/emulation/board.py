@@ -1,4 +1,4 @@
-"""An emulated arm64 board: qemu's ``virt`` machine with Debian's kernel, an image as its disk, ssh on a loopback port."""
+"""An emulated arm64 board: QEMU's ``virt`` machine with Debian's kernel, a disk image, and ssh on a loopback port."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .host import TIED, CannotRun, need_programs, run, say
 
 PROGRAMS = {"qemu-system-aarch64": "qemu-system-arm", "ssh": "openssh-client"}
 BOOT_S = 600
-"""Emulation on a busy machine is slow: a boot takes one to three minutes."""
+"""Seconds for a boot, which takes one to three minutes under emulation on a busy machine."""
 COMMAND_S = 300
 
 
 class Board:
-    """Runs from the constructor to ``close``; what it writes to its disk is forgotten then."""
+    """A board that runs from the constructor to ``close``; writes to its disk are discarded."""
 
     def __init__(self, image: Path, kernel: Path, initrd: Path, key: Path, log: Path, *, memory_mb: int = 1024) -> None:
-        """``key``: the private ssh key that the image lets in; ``log``: gets what the serial console says. Raises CannotRun."""
+        """``key``: private ssh key that the image accepts; ``log``: file for the serial console. Raises CannotRun."""
         need_programs(PROGRAMS)
         self.key = key
         self.log = log
@@ -45,24 +45,24 @@ class Board:
         )
 
     def wait(self, timeout_s: float = BOOT_S) -> None:
-        """Until somebody can log in. Raises CannotRun."""
+        """Wait until login is possible. Raises CannotRun."""
         began = time.monotonic()
         while time.monotonic() - began < timeout_s:
             if self._process.poll() is not None:
                 assert self._process.stderr is not None
                 said = self._process.stderr.read().strip().splitlines()
-                raise CannotRun(f"qemu ended at once: {said[-1] if said else self._process.returncode}")
+                raise CannotRun(f"QEMU failed: {said[-1] if said else self._process.returncode}")
             if self.try_run("true", timeout_s=30).returncode == 0:
                 self._keep_line("root")
                 say(f"the board is up after {time.monotonic() - began:.0f} s")
                 return
             time.sleep(2)
-        raise CannotRun(f"the board was not up within {timeout_s:g} s; its console: {self.log}")
+        raise CannotRun(f"the board did not boot within {timeout_s:g} s; console: {self.log}")
 
     def try_run(
         self, command: str, user: str = "root", timeout_s: float = COMMAND_S
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a shell line on the board, whatever its exit status; 255 also when nobody answers."""
+        """Run a shell line on the board, ignoring its exit status, which is also 255 if the board does not answer."""
         if self._lines:
             self._keep_line(user)
         try:
@@ -78,7 +78,7 @@ class Board:
             return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout_s:g} s")
 
     def run(self, command: str, user: str = "root", code: int = 0, timeout_s: float = COMMAND_S) -> str:
-        """What a shell line says on stdout; its exit status must be ``code``."""
+        """Run a shell line, which must exit with ``code``, and return its stdout."""
         done = self.try_run(command, user, timeout_s)
         assert done.returncode == code, (
             f"exit {done.returncode} from the board: {command}\n{done.stdout}\n{done.stderr}"
@@ -86,7 +86,7 @@ class Board:
         return done.stdout
 
     def push(self, folder: Path, target: str) -> None:
-        """Copies a folder's content into a folder of the board. Raises CannotRun."""
+        """Copy the contents of a folder into a folder of the board. Raises CannotRun."""
         unpack = f"mkdir -p {shlex.quote(target)} && tar -xf - -C {shlex.quote(target)}"
         pack = subprocess.Popen(
             ["tar", "-cf", "-", "--owner=0", "--group=0", "--mode=a+rX", "-C", folder, "."], stdout=subprocess.PIPE
@@ -97,7 +97,7 @@ class Board:
             raise CannotRun(f"copying {folder.name} to the board failed")
 
     def power_off(self, timeout_s: float = 120) -> bool:
-        """Shuts the system down; whether it ended by itself."""
+        """Shut the system down and return whether it switched off by itself."""
         self.try_run("systemctl poweroff", timeout_s=60)
         try:
             return self._process.wait(timeout_s) == 0
@@ -105,7 +105,7 @@ class Board:
             return False
 
     def close(self) -> None:
-        """Switches the power off."""
+        """Switch the power off."""
         for process in (*self._lines.values(), self._process):
             if process.poll() is None:
                 process.kill()
@@ -113,7 +113,7 @@ class Board:
         self._sockets.cleanup()
 
     def _keep_line(self, user: str) -> None:
-        """A connection that all commands share: under emulation each new one takes seconds, on a busy machine a minute."""
+        """Keep a connection open for all commands: under emulation a new one takes seconds, on a busy machine a minute."""
         line = self._lines.get(user)
         if line is not None and line.poll() is None:
             return
@@ -140,7 +140,7 @@ class Board:
 
 
 def make_key(path: Path) -> Path:
-    """An ssh key pair for boards of this cache, made once. Raises CannotRun."""
+    """Make the ssh key pair of this cache's boards, once. Raises CannotRun."""
     need_programs(PROGRAMS)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The image of the emulated board: Debian 12 with its kernel, systemd, ssh and the runtime's packages; built once."""
+"""The disk image of the emulated board: Debian 12 with kernel, systemd, ssh and the runtime's packages; built once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .debian import Recipe
 from .host import IMAGES, CannotRun, run
 
 DRIVERS = "virtio_blk virtio_pci virtio_mmio virtio_net ext4 vfat nls_ascii nls_cp437"
-"""Of the initramfs. One with all drivers takes ten minutes to make under emulation."""
+"""Drivers in the initramfs; with all drivers, making it takes ten minutes under emulation."""
 SMALL_INITRAMFS = (
     'mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d" && '
     'printf "MODULES=list\\nCOMPRESS=gzip\\nFSTYPE=ext4\\n" > "$1/etc/initramfs-tools/conf.d/zz-board" && '
@@ -41,22 +41,22 @@ FILES = {
 }
 SLOW_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer")
 USERS = {"pi": "video", "guest": ""}
-"""Who can log in, and the further group: pi may use cameras, guest may not."""
+"""Users that can log in and their additional group: pi may use cameras, guest may not."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardImage:
-    """What boots."""
+    """The files that boot the board."""
 
     disk: Path
     kernel: Path
     initrd: Path
     key: Path
-    """Lets root and the users in."""
+    """Private ssh key for root and the users."""
 
 
 def build() -> BoardImage:
-    """The finished image. Raises CannotRun."""
+    """Build the image, unless it is up to date. Raises CannotRun."""
     key = make_key(IMAGES / "key")
     public = key.with_suffix(".pub").read_text()
     texts = [ROOT.digest, SETS[0].digest, public, repr(FILES), repr(USERS), repr(SLOW_UNITS)]
@@ -65,7 +65,9 @@ def build() -> BoardImage:
     root = ROOT.folder
     if not (disk.exists() and stamp.exists() and stamp.read_text() == digest):
         if not user_mode.runs_programs():
-            raise CannotRun("the board's system cannot be set up here: that needs binfmt_misc (a privileged container)")
+            raise CannotRun(
+                "cannot set up the board's system: binfmt_misc is not available; run in a privileged container"
+            )
         root = debian.build(ROOT)
         wheels.install(SETS[0], root)
         _furnish(root, public)
@@ -75,7 +77,7 @@ def build() -> BoardImage:
 
 
 def _furnish(root: Path, public: str) -> None:
-    """Network, users, keys: what a first boot finds."""
+    """Set up network, users and keys before the first boot."""
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -107,5 +109,5 @@ def _authorize(home: Path, public: str) -> None:
 def _newest(root: Path, name: str) -> Path:
     found = sorted((root / "boot").glob(f"{name}-*"))
     if not found:
-        raise CannotRun(f"the root {root.name} holds no /boot/{name}; delete its folder and try again")
+        raise CannotRun(f"the root {root.name} has no /boot/{name}; delete its folder and try again")
     return found[-1]

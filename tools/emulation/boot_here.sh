@@ -1,6 +1,6 @@
 #!/bin/sh
-# Boots this machine's own systemd beside it: process 1 of namespaces of its own, over a copy-on-write view of the root.
-# Called in new mount, pid, uts, ipc and cgroup namespaces. $1: an empty folder; $2: the repository.
+# Boot a second instance of this machine's systemd as process 1 of its own namespaces, on a copy-on-write view of the root.
+# Run in new mount, pid, uts, ipc and cgroup namespaces. $1: an empty folder; $2: the repository.
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"
@@ -39,9 +39,9 @@ touch "$root/dev/console"
 mkdir -p "$root$2"
 mount --rbind "$2" "$root$2"
 
-# Nothing of this machine's own services, only what a service of ours needs; no state of earlier tries.
+# None of this machine's own services, only the dependencies of ours, and no state from earlier runs.
 units=$root/etc/systemd/system
-printf '[Unit]\nDescription=What a service needs\nRequires=sysinit.target\nWants=dbus.socket\nAfter=sysinit.target dbus.socket\nAllowIsolate=yes\n' \
+printf '[Unit]\nDescription=Dependencies of the service\nRequires=sysinit.target\nWants=dbus.socket\nAfter=sysinit.target dbus.socket\nAllowIsolate=yes\n' \
     > "$units/bench.target"
 rm -rf "$units/multi-user.target.wants" "$root/etc/edgevision" "$root/var/lib/edgevision" "$root/var/lib/private/edgevision"
 for name in udevd udev-trigger networkd resolved timesyncd remount-fs sysctl binfmt update-utmp; do

@@ -1,4 +1,4 @@
-"""A cpio archive ("newc") as the kernel unpacks it for the initramfs: kernel documentation, early-userspace/buffer-format."""
+"""cpio archives ("newc") for an initramfs (kernel documentation, early-userspace/buffer-format)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ FOLDER, FILE = 0o040000, 0o100000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file or folder, root's."""
+    """A file or folder owned by root."""
 
     name: str
     content: bytes | None
-    """None: a folder."""
+    """Content of the file; None for a folder."""
     mode: int = 0o755
 
 
 def archive(entries: Iterable[Entry]) -> bytes:
-    """Folders must stand before what is in them."""
+    """Return the archive. Folders must come before their contents."""
     parts = [_packed(number, one) for number, one in enumerate(entries, 1)]
     return b"".join([*parts, _packed(0, Entry(END, b"", 0))])
 

@@ -1,4 +1,4 @@
-"""Debian roots: made by mmdebstrap, kept in the cache, made again only when their recipe changes."""
+"""Debian roots made by mmdebstrap, cached until their recipe changes."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ MERGED_USR = Path("/usr/share/mmdebstrap/hooks/merged-usr")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One root."""
+    """The recipe of a root."""
 
     name: str
-    """Of its folder in the cache."""
+    """Name of its folder in the cache."""
     suite: str
     arch: str
-    """Debian's name: amd64, arm64."""
+    """Debian's name of the architecture: amd64 or arm64."""
     packages: tuple[str, ...]
     configured: bool = True
-    """False: unpacked only. Nothing of the root is run then, so that another machine's root takes seconds."""
+    """False: unpack the packages without configuring them. Nothing in the root runs then, so a foreign root takes seconds."""
     essential_hook: str = ""
-    """Shell text that prepares the root, $1, before the packages come."""
+    """Shell commands that prepare the root ($1) before packages are installed."""
 
     @property
     def digest(self) -> str:
-        """Changes when the root must be made again."""
+        """A hash that changes when the root must be rebuilt."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
-        """Where the root is or will be."""
+        """The folder of the root."""
         return ROOTS / self.name
 
 
 def build(recipe: Recipe) -> Path:
-    """The folder of a finished root. Raises CannotRun."""
+    """Build the root, unless it is up to date, and return its folder. Raises CannotRun."""
     stamp = recipe.folder / STAMP
     if stamp.exists() and stamp.read_text() == recipe.digest:
         return recipe.folder
     need_programs({"mmdebstrap": "mmdebstrap"})
-    say(f"making the root {recipe.name} ({recipe.suite}, {recipe.arch}, {len(recipe.packages)} packages named)")
+    say(f"building the root {recipe.name} ({recipe.suite}, {recipe.arch}, {len(recipe.packages)} packages)")
     part = recipe.folder.with_suffix(".part")
     remove(part)
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def build(recipe: Recipe) -> Path:
 
 
 def remove(root: Path) -> None:
-    """Deletes a root; never through a mount. Raises CannotRun."""
+    """Delete a root. Raises CannotRun if something is mounted in it."""
     if not root.exists():
         return
     inside = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -78,5 +78,5 @@ def _command(recipe: Recipe) -> list[str]:
 
 
 def _mirror() -> list[str]:
-    """DEBIAN_MIRROR, or what mmdebstrap takes by itself."""
+    """Return DEBIAN_MIRROR; without it, mmdebstrap uses its default."""
     return [mirror] if (mirror := os.environ.get("DEBIAN_MIRROR")) else []

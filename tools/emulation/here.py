@@ -1,4 +1,4 @@
-"""This machine's own systemd as a second one beside it, in namespaces: a service can be tried without a board, in a minute."""
+"""A second instance of this machine's systemd in namespaces, to test the service without a board in a minute."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .host import REPO, CannotRun, need_programs, need_root, say
 SCRIPT = Path(__file__).with_name("boot_here.sh")
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "pids", "devices", "cpu", "systemd")
-"""Of version 1; version 2 has one tree for all."""
+"""Controllers of cgroups v1; v2 has one tree for all."""
 BOOT_S = 120
 COMMAND_S = 120
 CLEAN = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
 
 
 class Here:
-    """Runs from the constructor to ``close``. What it writes lies in memory and is forgotten then."""
+    """A system that runs from the constructor to ``close``. It writes to memory, which is discarded."""
 
     def __init__(self) -> None:
-        """Raises CannotRun."""
+        """Start the system. Raises CannotRun."""
         need_root()
         need_programs({"unshare": "util-linux", "nsenter": "util-linux", "/lib/systemd/systemd": "systemd"})
         self._folder = Path(tempfile.mkdtemp(prefix="edgevision-systemd-"))
@@ -47,13 +47,15 @@ class Here:
         self._first = 0
 
     def wait(self) -> None:
-        """Until it is up. Raises CannotRun."""
+        """Wait until the system is up. Raises CannotRun."""
         began = time.monotonic()
         while time.monotonic() - began < BOOT_S:
             if self._process.poll() is not None:
                 assert self._process.stderr is not None
                 said = self._process.stderr.read().strip().splitlines()
-                raise CannotRun(f"systemd cannot run in namespaces here: {said[-1] if said else 'it ended at once'}")
+                raise CannotRun(
+                    f"systemd cannot run in namespaces here: {said[-1] if said else 'it exited without a message'}"
+                )
             self._first = _child_of(self._process.pid)
             if _is_systemd(self._first) and self.try_run("systemctl is-system-running").stdout.strip() in (
                 "running",
@@ -62,10 +64,10 @@ class Here:
                 say(f"systemd is up after {time.monotonic() - began:.0f} s")
                 return
             time.sleep(0.5)
-        raise CannotRun(f"systemd was not up within {BOOT_S} s")
+        raise CannotRun(f"systemd did not start within {BOOT_S} s")
 
     def try_run(self, command: str, timeout_s: float = COMMAND_S) -> subprocess.CompletedProcess[str]:
-        """Runs a shell line there, as root, whatever its exit status."""
+        """Run a shell line as root, ignoring its exit status."""
         enter = ("nsenter", "-t", str(self._first), "-m", "-p", "-u", "-i", "-C", "-r", "-w")
         try:
             return subprocess.run(
@@ -80,15 +82,15 @@ class Here:
             return subprocess.CompletedProcess(command, 255, "", f"no answer within {timeout_s:g} s")
 
     def run(self, command: str, code: int = 0, timeout_s: float = COMMAND_S) -> str:
-        """What a shell line says on stdout; its exit status must be ``code``."""
+        """Run a shell line, which must exit with ``code``, and return its stdout."""
         done = self.try_run(command, timeout_s)
         assert done.returncode == code, f"exit {done.returncode}: {command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def close(self) -> None:
-        """Ends everything in it, and takes its cgroups away."""
+        """End all processes and remove the cgroups."""
         if self._process.poll() is None:
-            self._process.kill()  # --kill-child takes process 1 along, and the kernel all that is below it
+            self._process.kill()  # --kill-child ends process 1 too, and the kernel then ends all others
         self._process.wait()
         if self._first:
             with contextlib.suppress(ProcessLookupError):
@@ -99,7 +101,7 @@ class Here:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the tests of the service; arguments go to pytest. Raises CannotRun."""
+    """Run the tests of the service. ``arguments`` go to pytest. Raises CannotRun."""
     need_root()
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
     environment = {**os.environ, "EDGEVISION_EMULATED": "service"}
@@ -108,26 +110,28 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def _make_cgroups(name: str) -> list[Path]:
-    """One for all that will run in it. Raises CannotRun."""
+    """Make a cgroup for the system in each tree. Raises CannotRun."""
     trees = [CGROUPS] if (CGROUPS / "cgroup.controllers").exists() else [CGROUPS / one for one in CONTROLLERS]
     found = []
     for tree in trees:
         try:
             (tree / name).mkdir()
         except OSError as error:
-            raise CannotRun(f"no cgroup can be made in {tree}: {error.strerror}") from None
+            raise CannotRun(
+                f"cannot make a cgroup in {tree}: {error.strerror}; run in a privileged container"
+            ) from None
         found.append(tree / name)
     return found
 
 
 def _child_of(process: int) -> int:
-    """Of ``unshare --fork``: process 1 of the namespaces; 0 while there is none."""
+    """Return the child of ``unshare --fork``, which is process 1 of the namespaces; 0 if there is none yet."""
     done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False)
     return int(done.stdout.split()[0]) if done.stdout.split() else 0
 
 
 def _is_systemd(process: int) -> bool:
-    """Before the script has given way to systemd, a question would reach this machine's own."""
+    """Return whether the script was replaced by systemd; before that, commands would reach this machine's own systemd."""
     try:
         return Path(f"/proc/{process}/comm").read_text().strip() == "systemd"
     except OSError:
@@ -135,7 +139,7 @@ def _is_systemd(process: int) -> bool:
 
 
 def _remove_cgroup(cgroup: Path) -> None:
-    """The deepest first; the kernel needs a moment until they are empty."""
+    """Remove a tree of cgroups, deepest first, retrying because the kernel needs a moment to empty them."""
     for _ in range(50):
         for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
             with contextlib.suppress(OSError):

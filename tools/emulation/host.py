@@ -1,4 +1,4 @@
-"""What the host must have: root rights, programs from apt; and how commands are run, with their output in a log."""
+"""Requirements of the host (root, programs from apt), and commands that log their output."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ ROOTS = CACHE / "roots"
 IMAGES = CACHE / "images"
 LOG = CACHE / "logs" / "emulation.log"
 TIED = ("setpriv", "--pdeathsig", "KILL")
-"""Before a command: it ends with whoever started it, even one that is killed. Nothing is left running."""
+"""Prefix of a command that ends it with its parent process, even if that is killed."""
 
 
 class CannotRun(Exception):
-    """The machine lacks something; one line that says what and how to get it."""
+    """The machine lacks a requirement; the message says which, and how to get it."""
 
 
 def need_root() -> None:
-    """Roots are made and entered by root alone. Raises CannotRun."""
+    """Require root, which making and entering roots needs. Raises CannotRun."""
     if os.geteuid() != 0:
-        raise CannotRun("this needs root rights (chroot, mount); run it as root or with sudo")
+        raise CannotRun("root is required (for chroot and mount); run as root or with sudo")
 
 
 def need_programs(packages: Mapping[str, str]) -> None:
-    """Installs what is missing, program -> Debian package, through apt. Raises CannotRun."""
+    """Install missing programs (program -> Debian package) with apt. Raises CannotRun."""
     missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
     if not missing:
         return
     wanted = " ".join(missing)
     if shutil.which("apt-get") is None:
-        raise CannotRun(f"these Debian packages are missing and there is no apt-get here to install them: {wanted}")
+        raise CannotRun(f"missing Debian packages: {wanted}; there is no apt-get, so install them another way")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     say(f"installing {wanted}")
     try:
@@ -45,7 +45,7 @@ def need_programs(packages: Mapping[str, str]) -> None:
             environment,
         )
     except CannotRun as error:
-        raise CannotRun(f"cannot install {wanted} (is the network there?): {error}") from None
+        raise CannotRun(f"cannot install {wanted} (check the network): {error}") from None
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
     *,
     folder: Path | None = None,
 ) -> None:
-    """Runs a command to its end, its output in the log. Raises CannotRun with the line that says why."""
+    """Run a command with its output in the log. Raises CannotRun with the line that gives the reason."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("a+b") as log:
         log.write(f"\n$ {' '.join(map(str, command))}\n".encode())
@@ -67,15 +67,15 @@ def run(
         if done.returncode:
             log.seek(start)
             lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-            raise CannotRun(f"{what} failed: {_reason(lines) or f'exit {done.returncode}'} (all of it: {LOG})")
+            raise CannotRun(f"{what} failed: {_reason(lines) or f'exit {done.returncode}'} (log: {LOG})")
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The first line that apt or pip marks as an error; what follows is its consequence. Otherwise the last one."""
+    """Return the first line marked as an error by apt or pip, or else the last line."""
     marked = [line for line in lines if line.startswith(("E: ", "ERROR: "))]
     return (marked or list(lines[-1:]) or [""])[0].strip()
 
 
 def say(text: str) -> None:
-    """One line of progress."""
+    """Print a line of progress."""
     print(f"emulation: {text}", flush=True)

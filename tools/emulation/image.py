@@ -1,4 +1,4 @@
-"""A root as a disk image like a Raspberry Pi's card: a FAT partition ``bootfs``, an ext4 partition ``rootfs``. No mounts."""
+"""Build a disk image like a Raspberry Pi's SD card without mounting: FAT partition ``bootfs``, ext4 partition ``rootfs``."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ PROGRAMS = {
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Of the partitions, in MB of 2^20 bytes."""
+    """Sizes of the partitions in MB of 2^20 bytes."""
 
     start: int = 1
-    """Before the first one."""
+    """Start of the first partition."""
     boot: int = 64
     root: int = 1800
 
     @property
     def whole(self) -> int:
-        """Of the image."""
+        """Size of the image."""
         return self.start + self.boot + self.root
 
 
 def build(root: Path, boot: Mapping[str, bytes], image: Path, sizes: Sizes = Sizes()) -> Path:
-    """Writes the image: ``root`` as it lies there, ``boot``: name -> content on the FAT partition. Raises CannotRun."""
+    """Write the image from the folder ``root`` and the files ``boot`` (name -> content, FAT). Raises CannotRun."""
     need_programs(PROGRAMS)
     say(f"making the image {image.name} ({sizes.whole} MB, sparse)")
     image.parent.mkdir(parents=True, exist_ok=True)
@@ -80,13 +80,13 @@ def _ext4(folder: Path, root: Path, size: int) -> Path:
 
 
 def _insert(partition: Path, image: Path, start: int) -> None:
-    """Copies what is not zero to its place."""
+    """Copy the non-zero data of a partition into the image."""
     with partition.open("rb") as source, image.open("r+b") as target:
         position, end = 0, os.fstat(source.fileno()).st_size
         while position < end:
             try:
                 position = os.lseek(source.fileno(), position, os.SEEK_DATA)
-            except OSError:  # nothing but holes
+            except OSError:  # only holes remain
                 return
             hole = os.lseek(source.fileno(), position, os.SEEK_HOLE)
             source.seek(position)

@@ -1,4 +1,4 @@
-"""Mounts of our own: the whole program runs in a mount namespace, so that every mount ends with it, however it ends."""
+"""Private mounts: the whole program runs in a mount namespace, so its mounts disappear with it however it ends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ INSIDE = "EDGEVISION_EMULATION_NAMESPACE"
 
 
 def enter() -> None:
-    """Starts this program again in a private mount namespace, once. Raises CannotRun."""
+    """Restart this program in a private mount namespace, once. Raises CannotRun."""
     if os.environ.get(INSIDE):
         return
     unshare = shutil.which("unshare")
     if unshare is None:
-        raise CannotRun("the program unshare is missing; install the Debian package util-linux")
+        raise CannotRun("unshare not found; install the Debian package util-linux")
     run([unshare, "--mount", "true"], "a private mount namespace (unshare --mount; not permitted in this container?)")
     os.environ[INSIDE] = "1"
     os.execv(unshare, [unshare, "--mount", sys.executable, "-m", "tools.emulation", *sys.argv[1:]])
 
 
 def bind(source: Path, target: Path, *, writable: bool = False) -> None:
-    """Shows a file or folder at another place. Raises CannotRun."""
+    """Bind-mount a file or folder. Raises CannotRun."""
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
     elif not target.exists():
@@ -37,12 +37,12 @@ def bind(source: Path, target: Path, *, writable: bool = False) -> None:
 
 
 def mount(*arguments: str | Path) -> None:
-    """The program mount. Raises CannotRun."""
+    """Call mount. Raises CannotRun."""
     run(["mount", *arguments], f"mount {arguments[-1]}")
 
 
 def mount_system(root: Path) -> None:
-    """/proc, /dev, a read-only /sys and empty /tmp and /run in a root. Raises CannotRun."""
+    """Mount /proc, /dev, a read-only /sys and empty /tmp and /run in a root. Raises CannotRun."""
     for name in ("proc", "sys", "dev", "tmp", "run"):
         (root / name).mkdir(exist_ok=True)
     mount("-t", "proc", "proc", root / "proc")

@@ -1,4 +1,4 @@
-"""``make test-pi``: cards made by ``flash image`` start emulated boards without a network, Bookworm's and Trixie's."""
+"""``make test-pi``: emulated boards without a network boot SD cards made by ``flash image`` (Bookworm and Trixie)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAMS = {**image.PROGRAMS, **pi_board.PROGRAMS, "fsck.vfat": "dosfstools", "e
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the tests on the host, which switch the boards on and off; arguments go to pytest. Raises CannotRun."""
+    """Run the tests on the host; they switch the boards on and off. ``arguments`` go to pytest. Raises CannotRun."""
     need_root()
     enter()
     need_programs(PROGRAMS)

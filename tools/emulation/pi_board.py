@@ -1,4 +1,4 @@
-"""An emulated Pi with a card and nothing else: no network, no keyboard; a power switch, a power button, a serial console."""
+"""An emulated Pi with an SD card, a power switch, a power button and a serial console; no network, no keyboard."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .pi_root import Board
 
 PROGRAMS = {"qemu-system-aarch64": "qemu-system-arm", "mtype": "mtools", "debugfs": "e2fsprogs"}
 BOOT_AT = 8 << 20
-"""Where the boot partition begins."""
+"""Byte offset of the boot partition."""
 ADDED = (
     "console=ttyAMA0,115200 net.ifnames=0 systemd.journald.forward_to_console=1 systemd.show_status=0"
     " lsm=landlock,lockdown,yama"
 )
-"""What the board's firmware would add (the console's real name), and what lets a watcher read along.
+"""Kernel arguments that the firmware would add (the real name of the console), and that send the journal to the console.
 
-Without AppArmor and BPF among the security modules, as on a Pi: preparing the latter takes 40 s of emulation.
+Security modules without AppArmor and BPF, as on a Pi: initializing BPF takes 40 s under emulation.
 """
 CARD_MB = 4000
-"""Larger than the image, as cards are: the root file system must grow to hold the libraries."""
+"""Larger than the image, as SD cards are: the root file system must grow to hold the libraries."""
 NO_CLOCK = "2026-06-18T00:00:00"
-"""A Pi has no clock of its own: each start begins at the same time."""
+"""A Pi has no real-time clock: each boot starts at the same time."""
 RESTART, OFF = "reboot: Restarting system", "reboot: Power down"
 PATIENCE_S = 900
-"""For anything: many times what it takes."""
+"""Seconds for any step, many times what it takes."""
 
 
 class Pi:
-    """A board whose card is a file; what it writes stays there, as far as it came."""
+    """A board whose SD card is a file, which keeps what was written to it."""
 
     def __init__(self, board: Board, card: Path, log: Path) -> None:
-        """``log``: what the console said, of all starts. Raises CannotRun."""
+        """``log``: file for the console output of all boots. Raises CannotRun."""
         need_programs(PROGRAMS)
         self.card = card
         self.log = log
@@ -48,12 +48,12 @@ class Pi:
         self._sockets = tempfile.TemporaryDirectory(prefix="pi-")
         self._seen = 0
         self.starts: list[str] = []
-        """The kernel's line of every start."""
+        """The kernel command line of every boot."""
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
 
     def power_on(self) -> None:
-        """What the firmware does: reads cmdline.txt from the card and starts the kernel with it. Raises CannotRun."""
+        """Act as the firmware: read cmdline.txt from the SD card and start the kernel with it. Raises CannotRun."""
         line = boot_file(self.card, "cmdline.txt").decode().strip()
         self.starts.append(line)
         self._seen = self.log.stat().st_size
@@ -73,42 +73,42 @@ class Pi:
         )
 
     def said(self) -> str:
-        """What the console has said since the last start."""
+        """Return the console output since the last boot."""
         with self.log.open("rb") as stream:
             stream.seek(self._seen)
             return stream.read().decode(errors="replace").replace("\r", "")
 
     def wait_for(self, what: str, seen: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-        """Until ``seen``, over any number of restarts. Raises AssertionError when it does not come or the board is off."""
+        """Wait until ``seen()``, across any number of reboots. Raises AssertionError on a timeout or if the board is off."""
         began = time.monotonic()
         while not seen():
-            assert time.monotonic() - began < timeout_s, f"waited in vain: {what}; console: {self.log}"
+            assert time.monotonic() - began < timeout_s, f"timed out waiting for {what}; console: {self.log}"
             if not self.running:
-                assert RESTART in self.said(), f"the board went off while waiting: {what}; console: {self.log}"
+                assert RESTART in self.said(), f"the board switched off while waiting for {what}; console: {self.log}"
                 self.power_on()
             time.sleep(0.5)
 
     def wait_for_restart(self, timeout_s: float = PATIENCE_S) -> None:
-        """Until the system asks for a restart; the board is off then."""
+        """Wait until the system requests a reboot, which leaves the board off."""
         began = time.monotonic()
         while self.running:
-            assert time.monotonic() - began < timeout_s, f"no restart within {timeout_s:g} s; console: {self.log}"
+            assert time.monotonic() - began < timeout_s, f"no reboot within {timeout_s:g} s; console: {self.log}"
             time.sleep(0.5)
-        assert RESTART in self.said(), f"the board went off instead of restarting; console: {self.log}"
+        assert RESTART in self.said(), f"the board switched off instead of rebooting; console: {self.log}"
 
     @property
     def running(self) -> bool:
-        """Whether the power is on. Raises CannotRun when qemu could not start."""
+        """Whether the power is on. Raises CannotRun if QEMU could not start."""
         if self._process is None or self._process.poll() is None:
             return self._process is not None
         if self._process.returncode > 0:
             assert self._process.stderr is not None
             reason = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-            raise CannotRun(f"qemu ended: {reason[-1] if reason else self._process.returncode}")
+            raise CannotRun(f"QEMU failed: {reason[-1] if reason else self._process.returncode}")
         return False
 
     def press_power_button(self, timeout_s: float = 300) -> None:
-        """A clean end, as systemd-logind does it."""
+        """Press the power button, which makes systemd-logind shut down cleanly."""
         with socket.socket(socket.AF_UNIX) as line, line.makefile("rw") as talk:
             line.connect(self._monitor)
             talk.readline()  # the greeting
@@ -119,26 +119,26 @@ class Pi:
                     pass  # an event
         began = time.monotonic()
         while self.running:
-            assert time.monotonic() - began < timeout_s, f"the button had no effect; console: {self.log}"
+            assert time.monotonic() - began < timeout_s, f"the power button had no effect; console: {self.log}"
             time.sleep(0.5)
-        assert OFF in self.said(), f"the board ended, but not because of the button; console: {self.log}"
+        assert OFF in self.said(), f"the board switched off, but not by a shutdown; console: {self.log}"
 
     def cut_power(self) -> None:
-        """As if the plug were pulled: what the system had not written is lost."""
+        """Cut the power: data that the system had not written yet is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            say(f"power cut in start {len(self.starts)}")
+            say(f"power cut in boot {len(self.starts)}")
 
     def close(self) -> None:
-        """Switches everything off."""
+        """Switch everything off."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
         self._sockets.cleanup()
 
     def status(self) -> dict[str, str]:
-        """What status.json says now; empty where it cannot be read, as while it is being written."""
+        """Return the current status.json; empty if it cannot be read, for example while it is being written."""
         with contextlib.suppress(CannotRun, ValueError):
             found = json.loads(boot_file(self.card, "edgevision/status.json"))
             if isinstance(found, dict):
@@ -151,7 +151,7 @@ class Pi:
 
 
 def boot_file(card: Path, name: str) -> bytes:
-    """A file of the boot partition, as a PC would read it. Raises CannotRun."""
+    """Return a file of the boot partition, as a PC would read it. Raises CannotRun."""
     done = subprocess.run(
         ["mtype", "-i", f"{card}@@{BOOT_AT}", f"::{name}"],
         capture_output=True,
@@ -164,38 +164,38 @@ def boot_file(card: Path, name: str) -> bytes:
 
 
 class Rootfs:
-    """The second partition of a card that is off, read without mounting it."""
+    """The second partition of an SD card that is not in use, read without mounting it."""
 
     def __init__(self, card: Path) -> None:
-        """Finds the partition in the table."""
+        """Find the partition in the partition table."""
         self.card = card
         with card.open("rb") as stream:
             stream.seek(446 + 16 + 8)
             self.offset = int.from_bytes(stream.read(4), "little") * 512
 
     def ask(self, request: str) -> str:
-        """What debugfs answers."""
+        """Return debugfs's output for a request."""
         done = subprocess.run(
             ["debugfs", "-R", request, f"{self.card}?offset={self.offset}"], capture_output=True, text=True, check=True
         )
         return done.stdout
 
     def read(self, path: str) -> str:
-        """A text file; empty where there is none."""
+        """Return a text file; empty if it does not exist."""
         return self.ask(f'cat "{path}"')
 
     def names(self, folder: str) -> set[str]:
-        """Names in a folder."""
+        """Return the names in a folder."""
         fields = [line.split("/") for line in self.ask(f'ls -p "{folder}"').splitlines() if line.startswith("/")]
         return {field[5] for field in fields} - {".", ".."}
 
     def stat(self, path: str) -> str:
-        """debugfs's words on a file: mode, owner, size; empty where there is none."""
+        """Return debugfs's description of a file (mode, owner, size); empty if it does not exist."""
         return self.ask(f'stat "{path}"')
 
 
 def write_card(image: Path, card: Path) -> Path:
-    """The image on a card of ``CARD_MB``, as a writer would put it there; sparse."""
+    """Write the image to a sparse SD card of ``CARD_MB``."""
     card.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "--sparse=always", image, card], check=True)
     with card.open("r+b") as stream:
@@ -204,6 +204,6 @@ def write_card(image: Path, card: Path) -> Path:
 
 
 def copy_card(card: Path, target: Path) -> Path:
-    """The card of a board that is off, as it is now."""
+    """Copy the SD card of a board that is off."""
     subprocess.run(["cp", "--sparse=always", card, target], check=True)
     return target

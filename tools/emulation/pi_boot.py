@@ -1,4 +1,4 @@
-"""``make boot CARD=card.img``: what ``flash image`` made starts an emulated Pi, which tells what it does and recognises."""
+"""``make boot CARD=card.img``: boot an emulated Pi from an OS image made by ``flash image`` and show what it does."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .pi_watch import Watch
 
 RECORD = "edgevision/image.json"
 LOOP = re.compile(r"edgevision\[\d+\]: (.*)")
-"""What the loop says, as the journal puts it on the console."""
+"""A line of the loop, as the journal prints it on the console."""
 
 
 def boot(arguments: Sequence[str]) -> int:
-    """Starts the board with a copy of the card until its service answered. Raises CannotRun."""
+    """Boot the board from a copy of the OS image until its service works. Raises CannotRun."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation boot", description=__doc__)
-    parser.add_argument("card", type=Path, help="an image that edgevision flash image made")
-    parser.add_argument("--seconds", type=float, default=30, help="how long the loop goes on  [default: 30]")
+    parser.add_argument("card", type=Path, help="OS image made by edgevision flash image")
+    parser.add_argument("--seconds", type=float, default=30, help="how long to run the loop  [default: 30]")
     given = parser.parse_args(arguments)
     system = _system(given.card)
     need_root()
@@ -40,30 +40,32 @@ def boot(arguments: Sequence[str]) -> int:
         fine = _follow(pi, given.seconds)
     finally:
         pi.close()
-    say(f"off; look into the card: edgevision flash status {card}")
+    say(f"off; to inspect the SD card: edgevision flash status {card}")
     return 0 if fine else 1
 
 
 def _system(card: Path) -> str:
-    """Which system the card holds, as flash image noted it. Raises CannotRun."""
+    """Return the release of the OS image, as recorded by flash image. Raises CannotRun."""
     try:
         name = json.loads(read_boot_files(card, (RECORD,))[RECORD])["backend"]
     except (EdgeVisionError, OSError) as error:
         raise CannotRun(str(error)) from None
     except (KeyError, TypeError, ValueError):
-        raise CannotRun(f"{card} was not prepared; edgevision flash image does that") from None
+        raise CannotRun(f"{card} is not a prepared OS image; make one with edgevision flash image") from None
     if name not in pi_root.RECIPES:
-        raise CannotRun(f"{card} holds a system that no board here starts: {name!r:.40}")
+        raise CannotRun(
+            f"{card} contains an unknown system: {name!r:.40}; the emulated boards support {', '.join(pi_root.RECIPES)}"
+        )
     return str(name)
 
 
 def _follow(pi: Pi, seconds: float) -> bool:
-    """Tells each step, over all restarts, and then what the loop said; whether all came to its end."""
+    """Print each step, across all reboots, then the output of the loop. Return whether the installation succeeded."""
     pi.power_on()
     watch = Watch(pi)
     watch.until()
     end = time.monotonic() + seconds
-    pi.wait_for("its time", lambda: time.monotonic() > end)
+    pi.wait_for("the end of the run", lambda: time.monotonic() > end)
     pi.press_power_button()
     for line in LOOP.findall(pi.said()):
         print(line)

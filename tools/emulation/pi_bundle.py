@@ -1,4 +1,4 @@
-"""What goes onto an emulated board's card, made by edgevision's own commands, as a user would."""
+"""Model and bundle for an emulated board's SD card, made with edgevision's commands as a user would."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from .host import CACHE, REPO, CannotRun, say
 
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
-"""Of the two systems."""
+"""Python version of each release."""
 
 
 def edgevision(*arguments: str | Path, folder: Path | None = None, code: int | None = 0) -> str:
-    """What a command says on stdout. Raises CannotRun when it ends with another status."""
+    """Run a command and return its stdout. Raises CannotRun if the exit code is not ``code``."""
     command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if code is not None and done.returncode != code:
-        raise CannotRun(f"edgevision {arguments[0]} ended with {done.returncode}: {done.stderr.strip()}")
+        raise CannotRun(f"edgevision {arguments[0]} failed with exit code {done.returncode}: {done.stderr.strip()}")
     return done.stdout
 
 
 def model(folder: Path) -> Path:
-    """A small network that knows three colours, so that right answers are known."""
+    """Make a small model that classifies three colors, so that the correct predictions are known."""
     shutil.copy2(REPO / "tests" / "data" / "tiny.tflite", folder / "bare.tflite")
     (folder / "labels.txt").write_text("red\ngreen\nblue\n")
     target = folder / "colours.tflite"
@@ -35,7 +35,7 @@ def model(folder: Path) -> Path:
 
 
 def bundle(release: str, of: Path, folder: Path, key: Path | None = None) -> Path:
-    """Packed anew each time, with libraries that were downloaded once; signed where there is a key. Raises CannotRun."""
+    """Make a bundle with cached libraries, signed if ``key`` is given. Raises CannotRun."""
     python = PYTHON[release]
     wheels = CACHE / "wheels" / f"pi-{python}"
     target = folder / f"{release}.tar.xz"
@@ -46,7 +46,7 @@ def bundle(release: str, of: Path, folder: Path, key: Path | None = None) -> Pat
             edgevision(*command, "--wheels", wheels)
             return target
         except CannotRun:
-            say(f"the wheels in {wheels.name} do not do any more")
+            say(f"the cached wheels in {wheels.name} are outdated")
     say(f"downloading libraries for Python {python}")
     edgevision(*command)
     _keep(target, wheels)
@@ -54,7 +54,7 @@ def bundle(release: str, of: Path, folder: Path, key: Path | None = None) -> Pat
 
 
 def _keep(packed: Path, wheels: Path) -> None:
-    """Everything but edgevision itself."""
+    """Cache all wheels of a bundle except edgevision's own."""
     part = wheels.with_suffix(".part")
     for old in (part, wheels):
         shutil.rmtree(old, ignore_errors=True)

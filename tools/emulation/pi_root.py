@@ -1,4 +1,4 @@
-"""Debian arm64 roots furnished as Raspberry Pi OS Lite where a first start looks: Bookworm and Trixie."""
+"""Debian arm64 roots (Bookworm and Trixie) with the parts of Raspberry Pi OS Lite that matter for a first boot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = (
     *("e2fsprogs", "dosfstools", "fdisk", "locales", "tzdata", "keyboard-configuration", "console-setup"),
     *("network-manager", "linux-image-arm64", "initramfs-tools"),
 )
-"""python3-venv is on a Lite image as well, but nothing of ours asks for it."""
+"""Packages of the root. A Lite image also has python3-venv, which is not needed."""
 RECIPES = {
     "bookworm": Recipe("pi-bookworm", "bookworm", "arm64", PACKAGES, essential_hook=SMALL_INITRAMFS),
     "trixie": Recipe(
@@ -27,7 +27,7 @@ RECIPES = {
     ),
 }
 GROUPS = "adm dialout cdrom audio users sudo video games plugdev input gpio spi i2c netdev render"
-"""Of the first account."""
+"""Groups of the first account."""
 OURS = "usr/lib/raspberrypi-sys-mods"
 PROGRAMS = {
     "bookworm": {
@@ -38,7 +38,7 @@ PROGRAMS = {
     "trixie": {f"{OURS}/new_card": "new_card.sh", "usr/lib/userconf-pi/userconf": "userconf.sh"},
 }
 TEXTS = {
-    # The camera, and a journal in memory as raspberrypi-sys-mods has it.
+    # The camera, and a journal in memory as configured by raspberrypi-sys-mods.
     "etc/modules-load.d/vivid.conf": "vivid\n",
     "etc/modprobe.d/vivid.conf": "options vivid n_devs=1\n",
     "usr/lib/systemd/journald.conf.d/40-rpi-volatile-storage.conf": "[Journal]\nStorage=volatile\n",
@@ -62,7 +62,7 @@ EXTRA = {
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What a board starts with, besides its card."""
+    """The root, kernel and initrd of a board."""
 
     root: Path
     kernel: Path
@@ -70,16 +70,16 @@ class Board:
 
 
 def prepare(release: str) -> Board:
-    """The root, furnished, and what boots it. Raises CannotRun."""
+    """Build and set up the root, and return it with its kernel and initrd. Raises CannotRun."""
     if not user_mode.runs_programs():
-        raise CannotRun("the board's system cannot be set up here: that needs binfmt_misc (a privileged container)")
+        raise CannotRun("cannot set up the board's system: binfmt_misc is not available; run in a privileged container")
     root = debian.build(RECIPES[release])
     furnish(root, release)
     return Board(root, _newest(root, "vmlinuz"), _initrd(root, release))
 
 
 def furnish(root: Path, release: str) -> None:
-    """Programs, units, the first account; doing it again changes nothing. Raises CannotRun."""
+    """Add programs, units and the first account; idempotent. Raises CannotRun."""
     for path, name in PROGRAMS[release].items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(FILES / name, root / path)
@@ -98,7 +98,7 @@ def furnish(root: Path, release: str) -> None:
 
 
 def digest(release: str) -> str:
-    """Changes when an image of this root must be made again."""
+    """Return a text that changes when OS images of this root must be rebuilt."""
     texts: Mapping[str, str] = {path.name: path.read_text() for path in sorted(FILES.iterdir())}
     return repr((RECIPES[release].digest, PROGRAMS[release], texts, TEXTS, EXTRA[release], GROUPS, SLOW_UNITS))
 
@@ -116,7 +116,7 @@ def _account(root: Path) -> None:
 
 
 def _initrd(root: Path, release: str) -> Path:
-    """Debian's own, and behind it, as the kernel reads it, what Raspberry Pi OS adds."""
+    """Return Debian's initrd, for Trixie with the script of Raspberry Pi OS in a second archive appended to it."""
     base = _newest(root, "initrd.img")
     if release != "trixie":
         return base
@@ -139,5 +139,5 @@ def _initrd(root: Path, release: str) -> Path:
 def _newest(root: Path, name: str) -> Path:
     found = sorted((root / "boot").glob(f"{name}-*"))
     if not found:
-        raise CannotRun(f"the root {root.name} holds no /boot/{name}; delete its folder and try again")
+        raise CannotRun(f"the root {root.name} has no /boot/{name}; delete its folder and try again")
     return found[-1]

@@ -1,4 +1,4 @@
-"""``make os-image``: an image in Raspberry Pi OS's shape that an emulated Pi starts, for those who have no other at hand."""
+"""``make os-image``: an OS image like Raspberry Pi OS that an emulated Pi can boot, for use without a download."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .host import IMAGES, REPO, CannotRun, need_programs, need_root, say
 from .namespace import enter
 
 HELPERS = REPO / "tests" / "helpers"
-"""Tests make small images in the same shape with the same builder."""
+"""Helpers of the tests, which build small OS images with the same builder."""
 SOURCES = ("raspios_files.py", "raspios_image.py")
 
 
 def make(arguments: Sequence[str]) -> int:
-    """Makes one and says where it is. Raises CannotRun."""
+    """Build the OS image and print its path. Raises CannotRun."""
     release = arguments[0] if arguments else "bookworm"
     if release not in pi_root.RECIPES or len(arguments) > 1:
-        raise CannotRun(f"there are the systems {', '.join(pi_root.RECIPES)}, not {' '.join(arguments)}")
+        raise CannotRun(f"unknown release {' '.join(arguments)}: give one of {', '.join(pi_root.RECIPES)}")
     need_root()
     enter()
     need_programs(image.PROGRAMS)
@@ -29,12 +29,12 @@ def make(arguments: Sequence[str]) -> int:
 
 
 def system_image(release: str, board: pi_root.Board) -> Path:
-    """The system's own image, made once. Raises CannotRun."""
+    """Return the release's OS image, built once. Raises CannotRun."""
     sources = [(HELPERS / name).read_text() for name in SOURCES]
     digest = hashlib.sha256("\n".join([*sources, pi_root.digest(release)]).encode()).hexdigest()
     path, stamp = IMAGES / f"raspios-{release}.img", IMAGES / f".raspios-{release}"
     if not (path.exists() and stamp.exists() and stamp.read_text() == digest):
-        say(f"making the image {path.name}")
+        say(f"building the OS image {path.name}")
         _build(release, board)
         stamp.write_text(digest)
     return path

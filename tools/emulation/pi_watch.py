@@ -1,4 +1,4 @@
-"""Reads along how far the installation on a board's card is, from the card alone."""
+"""Progress of the installation on a board, read from its SD card."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .pi_board import Pi
 
 @dataclass(slots=True)
 class Watch:
-    """What it saw, and when."""
+    """The steps of an installation as they are seen."""
 
     pi: Pi
     began: float = field(default_factory=time.monotonic)
     steps: list[str] = field(default_factory=list)
-    """As in "unpack running", in order."""
+    """Step and state, such as "unpack running", in order."""
 
     def look(self) -> tuple[str, str]:
-        """Step and state now, told once each; empty where the card is just being written."""
+        """Return the current step and state, printing each once; empty while the status is being written."""
         now = self.pi.status()
         step, state = now.get("step", ""), now.get("state", "")
         if step and (not self.steps or self.steps[-1] != f"{step} {state}"):
@@ -28,14 +28,14 @@ class Watch:
         return step, state
 
     def until(self, *wanted: str) -> None:
-        """Until one of these steps is at work, or all is over; restarts on the way are made."""
+        """Wait until one of these steps is running or the installation has ended, rebooting on request."""
 
         def seen() -> bool:
             step, state = self.look()
             return state in ("ok", "failed") or (state == "running" and step in wanted)
 
-        self.pi.wait_for(f"a step of {wanted}" if wanted else "the end", seen)
+        self.pi.wait_for(f"one of the steps {wanted}" if wanted else "the end of the installation", seen)
 
     def tell(self, text: str) -> None:
-        """A line with the time since the beginning."""
-        say(f"{time.monotonic() - self.began:4.0f} s, start {len(self.pi.starts)}: {text}")
+        """Print a line with the elapsed time."""
+        say(f"{time.monotonic() - self.began:4.0f} s, boot {len(self.pi.starts)}: {text}")

@@ -1,4 +1,4 @@
-"""``make test-picamera2``: our back end on the real picamera2 and libcamera, whose virtual camera shows our pictures."""
+"""``make test-picamera2``: the picamera2 back end on the real picamera2 and libcamera, whose virtual camera shows test images."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ RUNTIME = WheelSet(
     "3.13",
     "x86_64",
     ("ai-edge-litert", "opencv-python-headless", "click", "rich", "flatbuffers", "hypothesis"),
-    left_out=("numpy", "pytest"),  # Debian's own, as beside apt's picamera2 on a Pi
+    left_out=("numpy", "pytest"),  # the root has Debian's, as a Pi has with apt's picamera2
 )
 TESTS = REPO / "tests" / "emulated" / "picamera2"
 CAMERA_FILE = "usr/share/libcamera/pipeline/virtual/virtual.yaml"
 SEARCHED = "/repo/tests/emulated/picamera2/shims:/opt/edgevision:/opt/picamera2:/opt/runtime"
 LIMIT_S = 600
-"""A virtual camera that hangs must not hang whoever waits for the tests."""
+"""Time limit of the tests in seconds, in case the virtual camera hangs."""
 
 
 def prepare() -> Path:
-    """The finished root, with the working tree in it, mounted. Raises CannotRun."""
+    """Build and mount the root with the working tree in it. Raises CannotRun."""
     need_root()
     enter()
     root = debian.build(ROOT)
@@ -69,7 +69,7 @@ def prepare() -> Path:
 
 
 def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None) -> int:
-    """The exit status of a command in the root."""
+    """Run a command in the root and return its exit status."""
     environment = {
         "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/tmp",
@@ -90,7 +90,7 @@ def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None)
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the tests; arguments go to pytest. Raises CannotRun."""
+    """Run the tests. ``arguments`` go to pytest. Raises CannotRun."""
     root = prepare()
     command = ["python3", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml"]
     return run_inside(root, [*command, "/repo/tests/emulated/picamera2", *arguments], LIMIT_S)

@@ -1,4 +1,4 @@
-"""arm64 programs on this machine, one process at a time: qemu-user, through binfmt_misc where the kernel lets us."""
+"""arm64 programs on this machine with qemu-user, started through binfmt_misc if permitted."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ BINFMT = Path("/proc/sys/fs/binfmt_misc")
 ENTRY = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 QEMU = "qemu-aarch64-static"
 CPU = "cortex-a72"
-"""A Pi 4's. With every feature that qemu knows (max), LiteRT's kernels give wrong answers."""
+"""The CPU of a Pi 4. With all of QEMU's features (max), LiteRT's kernels compute wrong results."""
 CPUINFO = Path(__file__).with_name("cpuinfo-pi4")
 
 
 def prepare(root: Path) -> list[str]:
-    """Mounts what a program in the root expects; what goes before each command. Raises CannotRun.
+    """Mount what programs in the root need and return the prefix of commands that run in it. Raises CannotRun.
 
-    LiteRT reads the host's /proc/cpuinfo and crashes when that speaks of another kind of processor, and takes slow
-    ways without /sys: so the root gets /sys, and a Pi 4's cpuinfo.
+    LiteRT reads the host's /proc/cpuinfo and crashes if it describes another architecture, and it uses slow kernels
+    without /sys; so the root gets /sys and a Pi 4's cpuinfo.
     """
     mount_system(root)
     bind(CPUINFO, root / "proc" / "cpuinfo")
@@ -30,17 +30,17 @@ def prepare(root: Path) -> list[str]:
 
 
 def interpreter(root: Path) -> list[str]:
-    """What stands before a program's path in the root: nothing where binfmt_misc starts qemu by itself."""
+    """Return the prefix of programs in the root: empty if binfmt_misc starts QEMU."""
     if runs_programs():
         return []
     target = root / "usr" / "bin" / QEMU
     shutil.copy2(str(shutil.which(QEMU)), target)
-    say("binfmt_misc is not permitted here: qemu is called by name, and programs cannot start others")
+    say("binfmt_misc is not permitted here: QEMU is called explicitly, and programs cannot start other programs")
     return [f"/usr/bin/{QEMU}"]
 
 
 def runs_programs() -> bool:
-    """Whether the kernel starts arm64 programs by itself; the registration ends with our mount namespace."""
+    """Return whether the kernel can start arm64 programs; registers QEMU in this mount namespace if needed."""
     if platform.machine() == "aarch64":
         return True
     need_programs({QEMU: "qemu-user-static"})

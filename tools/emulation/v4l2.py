@@ -1,4 +1,4 @@
-"""``make test-v4l2``: an emulated board whose kernel has a V4L2 camera (the ``vivid`` driver), used as an ordinary user."""
+"""``make test-v4l2``: an emulated board with a V4L2 camera (the ``vivid`` driver), used by an ordinary user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .namespace import enter
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Runs the tests on the host, which boot the board and log in; arguments go to pytest. Raises CannotRun."""
+    """Run the tests on the host; they boot the board and log in. ``arguments`` go to pytest. Raises CannotRun."""
     need_root()
     enter()
     built = board_image.build()

@@ -1,4 +1,4 @@
-"""Sets of wheels for another machine's Python, installed from the host: pip takes no emulation for that."""
+"""Sets of wheels for another machine's Python, installed from the host without emulation."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from pathlib import Path
 from .host import REPO, CannotRun, run, say
 
 GLIBC = ("2014", "_2_17", "_2_27", "_2_28", "_2_31", "_2_34")
-"""The manylinux tags that Debian 12 and later satisfy."""
+"""manylinux tags supported by Debian 12 and later."""
 
 
 @dataclass(frozen=True, slots=True)
 class WheelSet:
-    """What goes into one folder on the import path."""
+    """The wheels of one folder on the import path."""
 
     name: str
     python: str
-    """3.11"""
+    """Python version, such as 3.11."""
     machine: str
-    """aarch64, x86_64"""
+    """aarch64 or x86_64."""
     requirements: tuple[str, ...]
     constraints: tuple[str, ...] = ()
-    """Files of the repository."""
+    """Constraints files of the repository."""
     with_dependencies: bool = True
     left_out: tuple[str, ...] = ()
-    """Removed again, because the root has Debian's own."""
+    """Packages removed after the installation, because the root has Debian's."""
 
     @property
     def digest(self) -> str:
-        """Changes when the set must be installed again."""
+        """A hash that changes when the set must be installed again."""
         texts = [(REPO / path).read_text() for path in self.constraints]
         return hashlib.sha256("\n".join([repr(self), *texts]).encode()).hexdigest()
 
 
 def install(wheels: WheelSet, root: Path) -> Path:
-    """The folder below /opt of the root that holds the set. Raises CannotRun."""
+    """Install a set below /opt of the root and return its folder. Raises CannotRun."""
     target = root / "opt" / wheels.name
     stamp = root / "opt" / f".{wheels.name}"
     if target.is_dir() and stamp.exists() and stamp.read_text() == wheels.digest:
@@ -64,7 +64,7 @@ def install(wheels: WheelSet, root: Path) -> Path:
 
 
 def install_project(root: Path) -> Path:
-    """edgevision as its wheel has it, built anew from the working tree, in /opt/edgevision. Raises CannotRun."""
+    """Build edgevision's wheel from the working tree and unpack it in /opt/edgevision. Raises CannotRun."""
     target = root / "opt" / "edgevision"
     shutil.rmtree(target, ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,7 +85,7 @@ def install_project(root: Path) -> Path:
 
 
 def take_source(requirement: str, folder: str, target: Path) -> None:
-    """A pure-Python folder out of a source distribution that has no wheel. Raises CannotRun."""
+    """Copy a pure-Python folder from a source distribution that has no wheel. Raises CannotRun."""
     if (target / Path(folder).name).is_dir():
         return
     with tempfile.TemporaryDirectory() as scratch:
@@ -95,12 +95,12 @@ def take_source(requirement: str, folder: str, target: Path) -> None:
             packed.extractall(scratch, filter="data")
         found = next((place for place in Path(scratch).glob(f"*/{folder}") if place.is_dir()), None)
         if found is None:
-            raise CannotRun(f"the source of {requirement} holds no folder {folder}")
+            raise CannotRun(f"the source distribution of {requirement} has no folder {folder}")
         shutil.copytree(found, target / found.name)
 
 
 def pip(action: str) -> list[str]:
-    """The start of a pip command that asks nothing and talks little."""
+    """Return the start of a quiet, non-interactive pip command. Raises CannotRun."""
     probe = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
     if probe.returncode:
         raise CannotRun(f"{sys.executable} has no pip; run: make setup")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What Raspberry Pi OS does to a card at its first start, for the emulated board: the last partition takes all of the
-# card, and the card gets an id that no other one has. $1: where the boot partition is; $2: what leaves its cmdline.txt.
+# What Raspberry Pi OS does to an SD card at the first boot, for the emulated board: grow the last partition to the end
+# and give the disk a unique id. $1: mount point of the boot partition; $2: argument to remove from its cmdline.txt.
 set -e
 disk=/dev/vda
 old=$(sfdisk --disk-id "$disk" | cut -c 3-)

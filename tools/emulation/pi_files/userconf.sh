@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gives the first account (uid 1000) another name, and a password's hash.
+# Rename the first account (uid 1000) and set its password hash.
 set -e
 old=$(getent passwd 1000 | cut -d: -f1)
 if [ "$old" != "$1" ]; then
