@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ MINUTES ?= 60
 soak: $(READY) ## the loop for an hour at full speed: memory, threads and files must not grow (MINUTES=10 for less)
 	@$(BIN)/python tools/soak.py --minutes $(MINUTES)
 
-test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/emulation.md)
+test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/contributing/emulation.md)
 	@$(BIN)/python -m tools.emulation picamera2
 
 test-service: $(READY) ## the service under a systemd of its own, in namespaces: killed, hung, out of memory (needs root rights)
@@ -61,6 +61,15 @@ lint: $(READY) ## ruff and mypy --strict
 format: $(READY) ## let ruff format and sort
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format -q .
+
+docs: $(VENV)/.docs ## generate the reference and build the documentation site into build/site, strictly
+	@$(BIN)/python -m tools.docs_reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
+
+$(VENV)/.docs: $(READY)
+	@sh tools/setup.sh $(VENV) -e '.[docs]'
+	@touch $@
 
 wheel: $(READY) ## build dist/edgevision-*.whl
 	@rm -rf build dist

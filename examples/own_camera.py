@@ -1,0 +1,64 @@
+"""Run the loop on a source of your own: noise that grows brighter.
+
+    python examples/own_camera.py [MODEL.tflite]
+
+Without a model, the bundled default model is used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from edgevision.device.pipeline import run
+
+import edgevision
+from edgevision import ready
+from edgevision.data import Frame, Prediction
+
+
+class Noise:
+    """Deliver 20 frames of noise. A source has ``spec``, ``live``, ``dropped``, an iterator and ``close``."""
+
+    spec = "noise:"
+    live = False
+    """False: the loop gets every frame. True: a live camera, of which only the newest frame counts."""
+    dropped = 0
+    """Frames that were captured and never delivered."""
+
+    def __init__(self, frames: int = 20) -> None:
+        self._frames = frames
+        self._random = np.random.default_rng(0)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self._frames):
+            top = 55 + 200 * index // self._frames
+            pixels = self._random.integers(0, top, (240, 320, 3), np.uint8)
+            yield Frame(pixels, "RGB", index, source=self.spec)
+
+    def close(self) -> None:
+        """Free the device; may be called twice, and from another thread."""
+
+
+class Print:
+    """Print the top label of each frame."""
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Take one result."""
+        print(frame.index, prediction.top)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the loop until the source ends."""
+    path = Path(arguments[0]) if arguments else ready.path()
+    with edgevision.open_model(path) as model:
+        run(Noise(), model, [Print()])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

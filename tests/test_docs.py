@@ -1,0 +1,183 @@
+"""The documentation is consistent with itself and with the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import docs_reference  # noqa: E402
+from tools.docs import cli_pages, python_page, schema_pages, settings_page  # noqa: E402
+
+PAGES = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "calibration_images" / "README.md")
+    if "generated" not in path.parts
+)
+RENAMED = {
+    # new name -> old name, while the command line may still have either
+    "--eval-data": "--report-on",
+    "--activation-range": "--range",
+    "--learning-rate": "--rate",
+    "--freeze-timeout": "--frozen",
+    "--negatives": "--unrelated",
+    "--augment-copies": "--copies",
+}
+SHORT = {"bundle": "create", "bench": "measure"}
+"""Sub-commands that need not be typed."""
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def group() -> click.Group:
+    return cli_pages.find_group("edgevision.cli:main")
+
+
+def anchors(page: Path) -> set[str]:
+    found = set()
+    for heading in HEADING.findall(re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)):
+        text = re.sub(r"[^\w\s-]", "", heading.replace("`", "")).strip().lower()
+        found.add(re.sub(r"[\s-]+", "-", text))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link) or link.endswith("SECURITY.md"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link}"
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield the arguments of every edgevision command in an indented block or a fence."""
+    for line in page.read_text(encoding="utf-8").splitlines():
+        match = re.match(r" {4,}(?:\$ )?(?:sudo (?:\$\(which )?)?edgevision\)? (?!.*error:)(.*)$", line)
+        if match is None:
+            continue
+        for part in re.split(r" \| | && |; ", match[1])[:1]:
+            yield shlex.split(part.replace("...", ""), comments=True)
+
+
+def options_of(arguments: list[str]) -> tuple[click.Command, list[str]]:
+    command: click.Command = group()
+    ctx = click.Context(command, info_name="edgevision")
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        if command.name in SHORT and arguments[0] not in command.list_commands(ctx):
+            arguments = [SHORT[command.name], *arguments]
+        _, found, arguments = command.resolve_command(ctx, arguments)
+        assert found is not None
+        command, ctx = found, click.Context(found, parent=ctx)
+    return command, [one.partition("=")[0] for one in arguments if one.startswith("--")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_commands_and_options_exist(page: Path) -> None:
+    for arguments in commands(page):
+        if "release" in arguments[:1] or (arguments and arguments[0].isupper()):
+            continue
+        command, given = options_of(arguments)
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
+        missing = [name for name in given if name not in known and RENAMED.get(name) not in known]
+        assert not missing, f"{page.name}: edgevision {' '.join(arguments)}"
+
+
+def test_decision_records_have_the_same_form() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    index = (ROOT / "docs" / "adr" / "index.md").read_text(encoding="utf-8")
+    for path in records:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# {path.name[:4]}. ")
+        assert [line for line in text.splitlines() if line.startswith("## ")] == [
+            "## Context",
+            "## Decision",
+            "## Consequence",
+        ]
+        assert f"({path.name})" in index
+
+
+def test_source_files_that_records_name_are_unique_paths() -> None:
+    for path in (ROOT / "docs" / "adr").glob("0*.md"):
+        for name in re.findall(r"`((?:edgevision|convert|device)/[\w/.]+)`", path.read_text(encoding="utf-8")):
+            assert "//" not in name
+
+
+def test_reference_has_a_page_for_every_command() -> None:
+    made = docs_reference.pages()
+    commands = group().list_commands(click.Context(group()))
+    assert {f"cli/{name}.md" for name in commands} <= made.keys()
+    assert "open_model" in made["python.md"]
+    assert "backbone" in made["settings.md"]
+
+
+def test_reference_is_written_to_a_folder(tmp_path: Path) -> None:
+    paths = docs_reference.write(tmp_path / "out")
+    assert all(path.read_text(encoding="utf-8").startswith("<!-- Generated") for path in paths)
+
+
+def test_missing_inputs_give_no_page(tmp_path: Path) -> None:
+    assert schema_pages.render(tmp_path / "schemas") == {}
+    assert settings_page.render(None, None) == {}
+
+
+def test_schema_page_lists_nested_fields(tmp_path: Path) -> None:
+    schema = {
+        "title": "A run",
+        "required": ["frames"],
+        "properties": {
+            "frames": {"type": "integer", "description": "Frames | answered"},
+            "labels": {"type": "array", "items": {"$ref": "#/$defs/label"}},
+        },
+        "$defs": {"label": {"type": "object", "properties": {"score": {"type": ["number", "null"]}}}},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(schema))
+    page = schema_pages.render(tmp_path)["schemas/run.md"]
+    assert "| `frames` | integer | Frames \\| answered |" in page
+    assert "| `labels[].score` | number or null, optional |  |" in page
+
+
+def test_damaged_schema_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="not JSON"):
+        schema_pages.render(tmp_path)
+
+
+def test_settings_without_a_table_are_an_error() -> None:
+    with pytest.raises(LookupError, match="no table of settings"):
+        settings_page.render(json, None)
+
+
+def test_api_page_follows_imports_and_reads_google_sections(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text('__all__ = ["scale"]\nfrom .inner import scale as scale\n')
+    (tmp_path / "inner.py").write_text(
+        "def scale(value: int | None, *, by: float = 2.0) -> float:\n"
+        '    """Return a scaled value.\n\n'
+        "    Args:\n        value: what to scale\n\n"
+        "    Raises:\n        ValueError: for None\n"
+        '    """\n'
+    )
+    folders = dict.fromkeys(python_page.PACKAGES, tmp_path)
+    page = python_page.render(folders)["python.md"]
+    assert "scale(value: int | None, *, by: float=2.0) -> float" in page
+    assert "**Args**\n\n- `value`: what to scale" in page
+    assert "- `ValueError`: for None" in page
+
+
+def test_api_page_refuses_a_name_that_does_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text('__all__ = ["nothing"]\n')
+    with pytest.raises(LookupError, match="nothing"):
+        python_page.render(dict.fromkeys(python_page.PACKAGES, tmp_path))

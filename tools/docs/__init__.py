@@ -1,0 +1,1 @@
+"""The parts of tools/docs_reference.py, and the hook of MkDocs."""
