@@ -1,4 +1,4 @@
-"""Charts for pages, drawn by the browser: lines stretch with the page, and their letters stay as large as all others."""
+"""Charts for HTML reports, drawn by the browser. Lines stretch with the page; text keeps the page's font size."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from math import ceil, floor, isnan, log10
 from .html import Html, interval, join, tag, text
 
 TICKS = 5
-"""Lines across a plot, about."""
+"""Approximate number of grid lines of a plot."""
 MOST = 1e9
-"""Larger values, and steps smaller than its inverse, are damage and are drawn at the edge."""
+"""Larger values are invalid and drawn at the edge; a range below the inverse is treated as empty."""
 STROKE = 'vector-effect="non-scaling-stroke" fill="none"'
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One value for each place along the plot."""
+    """A line with one value per position along the plot."""
 
     name: str
+    """Name in the legend."""
     values: Sequence[float]
+    """Values from left to right."""
     kind: str
-    """A class of the style: ``blue``, ``gray``."""
+    """Class in the style sheet: ``blue`` or ``gray``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What the height of a plot stands for."""
+    """The value range of a plot."""
 
     low: float
     high: float
@@ -36,43 +38,43 @@ class Axis:
 
     @classmethod
     def around(cls, values: Iterable[float]) -> Axis:
-        """Round ends and steps that hold all values, and zero."""
+        """Return an axis with round ends and steps that contains zero and all values."""
         every = [0.0, *(value for value in values if abs(value) < MOST)]
         low, high = min(every), max(every)
         step = _round_step((high - low) / TICKS) if high - low > 1 / MOST else 1.0
         return cls(step * floor(low / step), step * max(ceil(high / step), floor(low / step) + 1), step)
 
     def place(self, value: float) -> float:
-        """Percent from the bottom; what lies outside, or is no number, is drawn at the edge."""
+        """Return the position of a value in percent from the bottom. NaN and values outside the axis are put at the edge."""
         inside = self.low if isnan(value) else min(max(value, self.low), self.high)
         return 100 * (inside - self.low) / (self.high - self.low)
 
     @property
     def ticks(self) -> list[float]:
-        """Values with a line and a number."""
+        """Values with a grid line and a number."""
         count = round((self.high - self.low) / self.step)
         return [self.low + number * self.step for number in range(count + 1)]
 
 
 def bar(name: str, value: str, content: Html, small: str = "") -> Html:
-    """A line with a name, a number and a bar below."""
+    """Return a line with a name and a number, and a bar below it."""
     more = [tag("small", text(f" {small}"))] if small else []
     ends = [tag("span", text(name)), tag("b", join([text(value), *more]))]
     return tag("div", join([tag("div", join(ends), "ends"), content]), "bar")
 
 
 def share_bar(name: str, value: float, low: float, high: float) -> Html:
-    """A share 0..1 with its 95 % interval."""
+    """Return a bar for a proportion with its 95 % confidence interval, all 0..1."""
     return bar(name, f"{100 * value:.1f} %", interval(value, low, high), f"({100 * low:.1f} to {100 * high:.1f})")
 
 
 def size_bar(name: str, part: float, value: str) -> Html:
-    """``part``: 0..1 of the longest."""
+    """Return a bar whose length is ``part`` (0..1) of the longest bar."""
     return bar(name, value, Html(f'<div class="interval"><i style="width:{100 * part:.2f}%"></i></div>'))
 
 
 def difference_bar(value: float, low: float, high: float, reach: float) -> Html:
-    """A difference and its interval on a bar from -reach to reach, with a line at zero."""
+    """Return a bar from -reach to reach, with a difference, its interval and a line at zero."""
     left, right, middle = (50 + 50 * min(max(v / reach, -1.0), 1.0) for v in (low, high, value))
     return Html(
         f'<div class="interval zero"><span style="left:{left:.2f}%;width:{right - left:.2f}%"></span>'
@@ -81,7 +83,7 @@ def difference_bar(value: float, low: float, high: float, reach: float) -> Html:
 
 
 def lines(series: Sequence[Series], unit: str, marked: Sequence[int] = ()) -> Html:
-    """Values along the model, one line a series; places in ``marked`` are shown in red on the last series."""
+    """Plot values along the model, one line per series. Positions in ``marked`` get a red dot on the last series."""
     axis = Axis.around(value for one in series for value in one.values)
     drawn = [_line(one, axis) for one in series]
     dots = [_dots(series[-1], marked, axis)] if series else []
@@ -89,7 +91,7 @@ def lines(series: Sequence[Series], unit: str, marked: Sequence[int] = ()) -> Ht
 
 
 def spans(pairs: Sequence[tuple[float, float]], unit: str) -> Html:
-    """A vertical line from low to high for each pair."""
+    """Plot a vertical line from low to high for each pair."""
     axis = Axis.around(value for pair in pairs for value in pair)
     path = "".join(f"M{_x(n, len(pairs))} {_y(low, axis)}V{_y(high, axis)}" for n, (low, high) in enumerate(pairs))
     return _plot(axis, unit, [Html(f'<path class="span" d="{path}" {STROKE}/>')])
@@ -133,6 +135,6 @@ def _tick(value: float, axis: Axis) -> str:
 
 
 def _round_step(rough: float) -> float:
-    """1, 2 or 5 times a power of ten, at least as large."""
+    """Round up to 1, 2 or 5 times a power of ten."""
     power = 10.0 ** floor(log10(rough))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))

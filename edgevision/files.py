@@ -1,4 +1,4 @@
-"""Writing files so that nothing is lost: aside first, then renamed; never over something that is there unless asked."""
+"""Safe file access: atomic writes (temporary file, then rename), and checks against overwriting."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from .errors import CannotWrite, MissingFile, OutputExists
 
 
 def require_file(path: Path, what: str) -> Path:
-    """The path, if a file is there. Raises MissingFile."""
+    """Return the path if it is a file. Raises MissingFile."""
     if path.is_dir():
         raise MissingFile(f"{what} must be a file, but {path} is a folder")
     if not path.exists():
-        raise MissingFile(f"no such {what}: {path}")
+        raise MissingFile(f"{what} not found: {path}")
     return path
 
 
 def refuse_pipe(path: Path, what: str) -> None:
-    """For what is read at several places: a pipe has none, and waiting for its writer may never end. Raises MissingFile."""
+    """Refuse a named pipe for a file that needs seeking; opening it could also block forever. Raises MissingFile."""
     if path.is_fifo():
         raise MissingFile(f"{what} must be a file, but {path} is a pipe")
 
 
 def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
-    """Refuses an output that exists, before any work is done. Raises OutputExists, CannotWrite.
+    """Refuse an existing or unwritable output before any work is done. Raises OutputExists, CannotWrite.
 
-    ``option``: with which the user named it.
+    ``option``: the option that sets the output.
     """
     if path.is_dir():
         raise OutputExists(f"cannot write {path}: it is a folder; give a file name")
     if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists; give another name with {option}, or --overwrite to replace it")
+        raise OutputExists(f"{path} already exists; give another name with {option}, or replace it with --overwrite")
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
     if not os.access(parent, os.W_OK) or not parent.is_dir():
         raise CannotWrite(
-            f"cannot write {path}: no permission to write in {parent}; choose another place with {option}"
+            f"cannot write {path}: no permission to write in {parent}; choose another folder with {option}"
         )
 
 
 def refuse_source(output: Path, sources: Iterable[Path | None], what: str) -> None:
-    """What is read is never written, whatever it is called. ``what``: is made. Raises OutputExists."""
+    """Refuse an output that is one of the inputs. ``what``: what is made from the inputs. Raises OutputExists."""
     if output.exists() and any(output.samefile(one) for one in sources if one is not None and one.exists()):
-        raise OutputExists(f"{output} is what {what} is made of; give another name with -o")
+        raise OutputExists(f"{output} is an input of {what}; give another name with -o")
 
 
 def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
-    """Writes aside and renames, so that a reader sees the old file or the whole new one. Raises CannotWrite.
+    """Write a file atomically: a reader sees either the old file or the complete new one. Raises CannotWrite.
 
-    ``private``: nobody else may read it, at no moment.
+    ``private``: at no time is the file readable by other users.
     """
     part: str | None = None
     try:
@@ -75,18 +75,18 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
 
 
 def write_text(path: Path, text: str, private: bool = False) -> None:
-    """UTF-8; see write_bytes."""
+    """Write text as UTF-8, as ``write_bytes`` does. Raises CannotWrite."""
     write_bytes(path, text.encode(), private)
 
 
 def sha256(path: Path) -> str:
-    """Of the whole file, as 64 hexadecimal digits."""
+    """Return the sha256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _public(path: Path) -> None:
-    """The mode a plain open() would have given (mkstemp makes 0600)."""
+    """Set the mode that a plain open() would give; mkstemp creates files with 0600."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)

@@ -1,6 +1,6 @@
-"""Pages for people: one file with everything inside, readable on a phone, in light and dark, without any request.
+"""Building blocks of self-contained HTML reports: one file, no requests, readable on phones, light and dark themes.
 
-Text is escaped here and nowhere else: what takes ``str`` escapes it, what takes ``Html`` does not.
+Text is escaped only here: parameters of type ``str`` are escaped, parameters of type ``Html`` are not.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import NewType
 from .html_style import CSS
 
 Html = NewType("Html", str)
-"""Text that is HTML already."""
+"""Text that is already HTML."""
 NOTHING = Html("")
 
 
 def page(title: str, parts: Iterable[Html]) -> str:
-    """The whole document; empty parts leave nothing behind."""
+    """Return the whole document; empty parts are dropped."""
     head = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -29,44 +29,44 @@ def page(title: str, parts: Iterable[Html]) -> str:
 
 
 def text(value: str) -> Html:
-    """Plain text."""
+    """Escape plain text."""
     return Html(escape(value))
 
 
 def join(parts: Iterable[Html]) -> Html:
-    """One after the other."""
+    """Concatenate parts."""
     return Html("".join(parts))
 
 
 def tag(name: str, content: Html, kind: str = "") -> Html:
-    """An element, with a class."""
+    """Return an element; ``kind`` is its class."""
     return Html(f"<{name}{_kind(kind)}>{content}</{name}>")
 
 
 def paragraph(value: str, kind: str = "note") -> Html:
-    """Text of a class: ``note``, ``sub`` (below a headline), ``kicker`` (above it)."""
+    """Return a paragraph of the class ``note``, ``sub`` (below a headline) or ``kicker`` (above a headline)."""
     return tag("p", text(value), kind)
 
 
 def header(kicker: str, title: str, *content: Html) -> Html:
-    """The top of a page."""
+    """Return the header of a page."""
     return tag("header", join([paragraph(kicker, "kicker"), tag("h1", text(title)), *content]))
 
 
 def section(title: str, *content: Html, note: str = "", kind: str = "") -> Html:
-    """A part with a headline and a line that says how to read it."""
+    """Return a section with a headline and an optional note on how to read it."""
     below = [paragraph(note)] if note else []
     return tag("section", join([tag("h2", text(title)), *below, *content]), kind)
 
 
 def score(value: str, unit: str = "") -> Html:
-    """The one number of a page."""
+    """Return the main number of a page."""
     small = tag("small", text(f" {unit}")) if unit else NOTHING
     return tag("p", join([text(value), small]), "score")
 
 
 def interval(value: float, low: float, high: float) -> Html:
-    """A share and its 95 % interval on a bar from 0 to 1; all 0..1."""
+    """Return a bar from 0 to 1 with a proportion and its 95 % confidence interval, all 0..1."""
     return Html(
         f'<div class="interval"><span style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></span>'
         f'<b style="left:{100 * value:.2f}%"></b></div>'
@@ -74,19 +74,20 @@ def interval(value: float, low: float, high: float) -> Html:
 
 
 def scale(low: str = "0 %", high: str = "100 %") -> Html:
-    """The two ends of a bar."""
+    """Return the labels for the two ends of a bar."""
     return Html(f'<div class="scale"><span>{escape(low)}</span><span>{escape(high)}</span></div>')
 
 
 def findings(lines: Iterable[tuple[str, str]]) -> Html:
-    """Sentences with a coloured edge; kinds are ``good``, ``warn`` and ``info``."""
+    """Return a list of (kind, sentence) with a colored edge; kinds are ``good``, ``warn`` and ``info``."""
     return tag("ul", join(tag("li", text(line), kind) for kind, line in lines), "findings")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], plain: bool = False) -> Html:
-    """Numbers stand right, but for the first column and those whose head begins with ``<``; ``plain``: all stand left.
+    """Return a table. An empty head is left out.
 
-    An empty head is left out.
+    Cells are right-aligned, except in the first column and in columns whose head starts with ``<``. With ``plain``, all
+    cells are left-aligned.
     """
     kinds = ["left" if name.startswith("<") else "" for name in head]
     top = _row("th", [name.removeprefix("<") for name in head], kinds) if any(head) else NOTHING
@@ -95,28 +96,28 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], plain: bool = Fals
 
 
 def details(summary: str, content: Html) -> Html:
-    """Folded away until somebody wants it."""
+    """Return content that is collapsed until the reader opens it."""
     return tag("details", join([tag("summary", text(summary)), content]))
 
 
 def image(data: bytes, kind: str, alt: str) -> Html:
-    """A picture inside the page; ``kind``: png or jpeg."""
+    """Embed an image in the page; ``kind``: png or jpeg."""
     return Html(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">')
 
 
 def tile(picture: Html, lines: Iterable[Html], small: str = "") -> Html:
-    """A picture with lines below it."""
+    """Return an image with lines of text below it."""
     below = [tag("small", text(small))] if small else []
     return tag("figure", join([picture, tag("figcaption", join([Html("<br>".join(lines)), *below]))]))
 
 
 def tiles(found: Iterable[Html]) -> Html:
-    """Pictures that flow with the width of the page."""
+    """Arrange tiles in a grid that adapts to the width of the page."""
     return tag("div", join(found), "tiles")
 
 
 def percent(value: float) -> str:
-    """A share 0..1 for people."""
+    """Format a proportion of 0..1 as a percentage."""
     return f"{100 * value:.1f} %"
 
 
@@ -125,7 +126,7 @@ def _row(cell: str, cells: Sequence[str], kinds: Sequence[str]) -> Html:
 
 
 def _breakable(words: str) -> Html:
-    """Names in capitals with underscores break there rather than within a word."""
+    """Let names in capitals, such as DEPTHWISE_CONV_2D, wrap after an underscore instead of inside a word."""
     return Html(re.sub(r"(?<=[A-Z]_)(?=[A-Z0-9])", "<wbr>", text(words)))
 
 

@@ -1,4 +1,4 @@
-"""The look of the pages: one column of cards, light or dark as the reader's system is."""
+"""The style sheet of the HTML reports: one column of boxes, light or dark like the reader's system."""
 
 from __future__ import annotations
 

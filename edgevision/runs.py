@@ -1,4 +1,4 @@
-"""Numbered run folders: ``runs/convert-3`` holds all that one command made, and ``run.json`` says how."""
+"""Numbered run folders, such as ``runs/convert-3``, with the outputs of a command and a record in ``run.json``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = (
 
 @dataclass(slots=True)
 class Run:
-    """One numbered folder, open until ``finish``."""
+    """A run folder of a command in progress."""
 
     folder: Path
     kind: Kind
@@ -40,10 +40,10 @@ class Run:
     clock_started: float
     outputs: list[str] = field(default_factory=list)
     exit_code: int = 0
-    """Of a command that came to its end: 3 where what it made does not meet a limit."""
+    """Exit code of a command that completed: 3 if its result does not meet a limit."""
 
     def finish(self, exit_code: int) -> None:
-        """Writes run.json."""
+        """Write run.json."""
         record = {
             "schema": "edgevision.run_folder/1",
             "command": self.kind,
@@ -69,7 +69,7 @@ class Run:
 
 
 def new_run(runs: Path, kind: Kind) -> Run:
-    """Makes ``runs/KIND-N`` with N = highest + 1, atomically. Raises CannotWrite."""
+    """Create ``runs/KIND-N`` atomically, with N = highest + 1. Raises CannotWrite."""
     try:
         runs.mkdir(parents=True, exist_ok=True)
         while True:
@@ -78,22 +78,22 @@ def new_run(runs: Path, kind: Kind) -> Run:
                 folder.mkdir()
                 break
             except FileExistsError:
-                continue  # another process took the number between our look and our mkdir
+                continue  # another process has just taken this number
     except OSError as error:
         raise CannotWrite(
-            f"cannot make a run folder in {runs}: {error.strerror}; choose another place with --runs"
+            f"cannot create a run folder in {runs}: {error.strerror}; choose another folder with --runs"
         ) from None
     return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
 
 
 def newest(runs: Path, pattern: str) -> Path | None:
-    """The newest file that matches, e.g. ``newest(runs, 'convert-*/*.tflite')``."""
+    """Return the newest file that matches a pattern, such as ``newest(runs, 'convert-*/*.tflite')``."""
     found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
     return found[-1] if found else None
 
 
 def versions() -> dict[str, str]:
-    """Python and the installed libraries that matter, without importing them."""
+    """Return the versions of Python and the relevant installed libraries, without importing them."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -104,7 +104,7 @@ def versions() -> dict[str, str]:
 
 
 def utc_now() -> str:
-    """RFC 3339, UTC, whole milliseconds."""
+    """Return the current time in UTC with milliseconds (RFC 3339)."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -114,5 +114,5 @@ def _highest(runs: Path, kind: str) -> int:
 
 
 def dump(value: Any) -> str:
-    """JSON for stdout: one document, no NaN."""
+    """Format a value as one JSON document without NaN."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,4 +1,4 @@
-"""What a person sees at a terminal: tables on stdout, a bar on stderr that goes away when the work is done."""
+"""Terminal output: tables on stdout, and progress bars on stderr that disappear when the work is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bar(text: str, total: int | None, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A progress bar; the function it yields takes the number of steps done. Nothing where stderr is no terminal."""
+    """Show a progress bar and yield a function that takes the number of steps done. Nothing is shown without a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -28,9 +28,9 @@ def bar(text: str, total: int | None, quiet: bool = False) -> Iterator[Callable[
 
 @contextmanager
 def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Bars with rate and time left, one after the other; the function takes what is done, its bytes so far, and in all.
+    """Show one bar after the other with rate and remaining time; yield a function of (task, bytes done, total bytes).
 
-    Nothing is drawn before it is called for the first time, so that something can be asked until then.
+    Nothing is drawn before the first call, so that the program can still ask questions until then.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda text, done, total: None
@@ -52,7 +52,7 @@ def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        redirect_stdout=False,  # What a program reads there must not become a part of the picture on stderr.
+        redirect_stdout=False,  # stdout may be read by a program, so it must not be mixed into stderr.
         redirect_stderr=False,
     )
     tasks: dict[str, TaskID] = {}
@@ -72,7 +72,7 @@ def bytes_bar(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
-    """A table for ``show``; headers that begin with ``>`` are right-aligned. No header at all where all are empty."""
+    """Create a table for ``show``. Headers that start with ``>`` are right-aligned; the header row is omitted if empty."""
     from rich import box
     from rich.table import Table
 
@@ -88,26 +88,26 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
 
 def show(*tables: Table) -> None:
-    """Prints tables on stdout; on a pipe they are as wide as they need to be."""
+    """Print tables on stdout, up to 160 columns wide if stdout is not a terminal."""
     from rich.console import Console
 
-    # A name from a file must be neither markup for rich nor a command for the terminal.
+    # Names from files must not be interpreted as rich markup or terminal control sequences.
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
     for one in tables:
         console.print(one)
 
 
 def printable(text: str) -> str:
-    """The same without control characters."""
+    """Replace control characters by question marks."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def size(count: int) -> str:
-    """Bytes in the unit that suits them."""
+    """Format a number of bytes as kB or MB."""
     return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
 def note(text: str, quiet: bool = False) -> None:
-    """One line on stderr."""
+    """Print a note on stderr."""
     if not quiet:
         print(f"note: {printable(text)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Reading a configuration file: TOML with the line of each key, or one line that says what is wrong with it."""
+"""Reader of TOML configuration files that knows the line of each key, for one-line error messages."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .files import require_file
 from .toml_lines import Key, locate
 
 LARGEST = 1_000_000
-"""Bytes: nobody writes more by hand, and an image given by mistake need not be read."""
+"""Size limit in bytes. A larger file was given by mistake, such as an image, and is not read."""
 _PLACE = re.compile(r" \(at line (\d+), column \d+\)")
 
 
 @dataclass(frozen=True)
 class TomlFile:
-    """What a file says, and where."""
+    """The content of a TOML file."""
 
     path: Path
     text: str
     values: dict[str, Any]
 
     def where(self, *key: str | int) -> str:
-        """``FILE:LINE`` of a key, or of what it would stand in."""
+        """Return ``FILE:LINE`` of a key, or of the table that would contain it."""
         lines = self._lines
         found = next((lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in lines), 1)
         return f"{self.path}:{found}"
@@ -38,27 +38,27 @@ class TomlFile:
 
 
 def read(path: Path, wanted: str) -> TomlFile:
-    """``wanted``: what --config takes. Raises MissingFile, BadInput with file and line."""
+    """Read a TOML file. ``wanted``: what --config expects, for messages. Raises MissingFile, BadInput with file and line."""
     require_file(path, "config file")
     if path.stat().st_size > LARGEST:
-        raise BadInput(f"{path} is no text file; --config takes {wanted}")
+        raise BadInput(f"{path} is not a text file; --config takes {wanted}")
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Windows puts a mark before it
+        text = path.read_bytes().decode("utf-8-sig")  # Windows editors add a byte order mark
     except UnicodeDecodeError:
-        raise BadInput(f"{path} is no text file; --config takes {wanted}") from None
+        raise BadInput(f"{path} is not a text file; --config takes {wanted}") from None
     return parse(text, path)
 
 
 def parse(text: str, path: Path) -> TomlFile:
-    """``path``: for messages. Raises BadInput."""
-    import tomllib  # late: most starts of the loop read no file
+    """Parse TOML text; ``path`` is used in messages. Raises BadInput."""
+    import tomllib  # imported late, because the loop usually starts without a file
 
     text = text.replace("\r\n", "\n")
     try:
         return TomlFile(path, text, tomllib.loads(text))
     except RecursionError:
-        raise BadInput(f"{path}: brackets within brackets, too deep to be read") from None
-    except ValueError as error:  # also a number with thousands of digits
+        raise BadInput(f"{path}: brackets are nested too deeply") from None
+    except ValueError as error:  # also raised for a number with thousands of digits
         message = str(error)
         place = _PLACE.search(message)
         where = f"{path}:{place[1]}" if place else f"{path}"
@@ -66,10 +66,10 @@ def parse(text: str, path: Path) -> TomlFile:
 
 
 def literal(value: bool | int | float | str) -> str:
-    """A value as TOML writes it, on one line."""
+    """Format a value as TOML, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    # Basic strings take all that JSON writes but this one letter.
+    # A JSON string is a valid TOML basic string, except for this character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

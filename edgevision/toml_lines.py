@@ -1,39 +1,39 @@
-"""Where each key of a TOML text stands; tomllib keeps no places. TOML 1.0.0, https://toml.io/en/v1.0.0"""
+"""Line numbers of the keys of a TOML text, which tomllib does not keep. TOML 1.0.0, https://toml.io/en/v1.0.0"""
 
 from __future__ import annotations
 
 import re
 
 Key = tuple[str | int, ...]
-"""Names of tables and keys, and places in arrays from 0: ``("user", "ssh_keys", 1)``."""
+"""Path of a key: names of tables and keys, and array indices from 0, such as ``("user", "ssh_keys", 1)``."""
 _GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TEXT = re.compile(
-    r"\"\"\"(?:[^\\]|\\.)*?\"\"\"\"{0,2}"  # up to two quotes may stand before the three that end it
+    r"\"\"\"(?:[^\\]|\\.)*?\"\"\"\"{0,2}"  # up to two quotes may precede the closing three
     r"|'''.*?''''{0,2}"
     r"|\"(?:[^\"\\]|\\.)*\""
     r"|'[^']*'",
     re.DOTALL,
 )
 _PLAIN = re.compile(r"[^,\]}\n#]*")
-"""A number, a date, true or false."""
+"""Matches a number, a date, true or false."""
 
 
 def locate(text: str) -> dict[Key, int]:
-    """Key -> its line, counted from 1, of a text that tomllib reads; tables and array elements, too."""
+    """Return the line, from 1, of each key, table and array element of a valid TOML text."""
     scanner = _Scanner(text)
     scanner.document()
     return scanner.lines
 
 
 class _Scanner:
-    """Walks over a text whose form was checked: what it does not know it skips."""
+    """Scanner of a TOML text that tomllib has already accepted, so it does not validate."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
         self.lines: dict[Key, int] = {}
         self._arrays: dict[Key, int] = {}
-        """Arrays of tables -> how many tables there are so far."""
+        """Number of tables so far in each array of tables."""
         self._line, self._counted = 1, 0
 
     def document(self) -> None:
@@ -59,7 +59,7 @@ class _Scanner:
         return table
 
     def _table(self, names: Key) -> Key:
-        """What a header means: of an array of tables the last one."""
+        """Return the table that a header refers to: the last one of an array of tables."""
         found: Key = ()
         for name in names:
             found += (name,)
@@ -109,7 +109,7 @@ class _Scanner:
         self.at += self.text.startswith(",", self.at)
 
     def _names(self) -> Key:
-        """A key, of one name or several with dots between."""
+        """Read a key, which may consist of several names separated by dots."""
         found: list[str] = []
         while True:
             self._gap()
@@ -124,7 +124,7 @@ class _Scanner:
             self.at += 1
 
     def _gap(self) -> bool:
-        """Skips blanks, line ends and comments; whether anything follows."""
+        """Skip whitespace, line ends and comments; return whether anything follows."""
         match = _GAP.match(self.text, self.at)
         assert match is not None
         self.at = match.end()

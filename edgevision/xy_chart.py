@@ -1,4 +1,4 @@
-"""Charts with numbers on both sides: lines and dots over any values, and bars in parts. Drawn by the browser, as ``chart``."""
+"""Charts with two numeric axes (lines and dots) and stacked bars for HTML reports, drawn by the browser."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from .chart import STROKE, Axis
 from .html import Html, join, tag, text
 
 COLORS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#64748b")
-"""Of one series after the other; readable on light and dark."""
+"""Colors of the series in order, readable on light and dark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points of one colour."""
+    """A set of points in one color."""
 
     name: str
     points: Sequence[tuple[float, float]]
     color: int = 0
-    """Number into ``COLORS``."""
+    """Index into ``COLORS``."""
     dots: bool = False
-    """Dots; else a line from point to point."""
+    """Draw dots instead of a line from point to point."""
     listed: bool = True
-    """Whether it is named below."""
+    """Whether the legend lists the curve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a bar."""
+    """A segment of a stacked bar."""
 
     name: str
     value: float
 
 
 def plot(curves: Sequence[Curve], x_name: str, y_name: str, labels: Sequence[tuple[float, float, str]] = ()) -> Html:
-    """All curves over one pair of axes that begin at zero, or below it where values do; ``labels``: x, y and a text."""
+    """Plot curves over common axes that start at zero, or below it for negative values; ``labels``: x, y and text."""
     x_axis = Axis.around(x for curve in curves for x, _ in curve.points)
     y_axis = Axis.around(y for curve in curves for _, y in curve.points)
     grid = "".join(f"M0 {100 - y_axis.place(tick):.2f}H1000" for tick in y_axis.ticks)
@@ -54,13 +54,13 @@ def plot(curves: Sequence[Curve], x_name: str, y_name: str, labels: Sequence[tup
 
 
 def _label(x: float, y: float, name: str) -> str:
-    """Beside a point (percent), on the side where there is room, and not where a rising line runs."""
+    """Place a label next to a point (in percent), on the side with room and away from a rising line."""
     side = f'class="left" style="right:{100 - x:.2f}%' if x > 50 else f'style="left:{x:.2f}%'
     return f'<u {side};bottom:{y:.2f}%">{escape(name)}</u>'
 
 
 def stacked(rows: Sequence[tuple[str, Sequence[Part]]], unit: str) -> Html:
-    """A bar for each row, all to one scale, in parts of one colour a name."""
+    """Draw one stacked bar per row, all to the same scale, with one color per segment name."""
     names = list(dict.fromkeys(part.name for _, parts in rows for part in parts))
     longest = max((sum(part.value for part in parts) for _, parts in rows), default=0.0) or 1.0
     bars = []

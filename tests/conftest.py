@@ -1,4 +1,4 @@
-"""Shared by all tests: real models and photos where they are present, and a place for the tiny model."""
+"""Fixtures of all tests: the real models and photos, if present, and the folder of small test files."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine must not fail a test: no time is ever asserted.
+# No deadlines: a test must not fail because the machine is busy.
 settings.register_profile("edgevision", deadline=None)
 settings.load_profile("edgevision")
 
 if find_spec("edgevision") is None:
-    pytest.exit("edgevision is not installed here; run: make setup", returncode=4)
+    pytest.exit("edgevision is not installed in this environment; run: make setup", returncode=4)
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGEVISION_SHARED", ROOT.parent / "shared"))
-"""Real models and photos that cannot be passed on with the project."""
+"""Folder of real models and photos that may not be distributed with the project."""
 
-# What needs a root or a board of its own is run by make test-picamera2, test-arm64, test-v4l2 and test-pi.
+# Tests that need root or an emulated board are run by make test-picamera2, test-arm64, test-v4l2 and test-pi.
 collect_ignore = [] if os.environ.get("EDGEVISION_EMULATED") else ["emulated"]
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real models/ and data/; the test is skipped where it is absent."""
+    """Return the folder with the real models/ and data/, or skip the test if it is absent."""
     if not (SHARED / "models").is_dir():
-        pytest.skip("the real models and photos are not on this machine (EDGEVISION_SHARED names their folder)")
+        pytest.skip("the real models and photos are not on this machine; set EDGEVISION_SHARED to their folder")
     return SHARED
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The small files that the tests bring along."""
+    """Return the folder of small test files."""
     return ROOT / "tests" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the convert extra are skipped, with the reason, where it is not installed."""
+    """Skip tests that need the convert extra if it is not installed."""
     if find_spec("tensorflow") is not None:
         return
     skip = pytest.mark.skip(reason="needs the convert extra: pip install 'edgevision[convert]'")

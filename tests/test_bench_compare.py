@@ -69,7 +69,7 @@ def test_terminal_table_marks_invalid_results(tmp_path: Path, capsys: pytest.Cap
         ('{"schema": "edgevision.bench/2"}', "this edgevision reads 'edgevision.bench/1'"),
         ('{"schema": "edgevision.bench/1", "machine": {}, "results": [{"id": "a"}]}', "damaged"),
         ('{"schema": "edgevision.bench/1", "machine": {}, "results": []}', "contains no results"),
-        (None, "no such benchmark"),
+        (None, "benchmark not found"),
     ],
 )
 def test_invalid_files_fail_with_one_line(

@@ -48,7 +48,7 @@ def test_largest_network_within_the_budget_is_proposed(board: Path, budget: str,
     [
         ("30ms", 1, "is not a latency budget; use the form 30ms@board.json"),
         ("0ms@BOARD", 1, "is not a latency budget"),
-        ("30ms@absent.json", 1, "no such benchmark: absent.json"),
+        ("30ms@absent.json", 1, "benchmark not found: absent.json"),
         ("1ms@BOARD", 1, "the fastest, mobilenet_v2 0.35 96, has a p95 latency of 5.00 ms"),
     ],
 )

@@ -149,7 +149,7 @@ def test_requirements_are_those_of_a_64_bit_device() -> None:
     ("config", "match"),
     [
         ("limit = 5\n", "would end the service"),
-        ('summary = "/home/me/s.json"\n', "may write below /var/lib/edgevision"),
+        ('summary = "/home/me/s.json"\n', "can only write below /var/lib/edgevision"),
         ("\nthreshhold = 0.5\n", "run.toml:2: unknown option 'threshhold'; did you mean 'threshold'"),
         ('camera = "0"\nsource = "rtsp://x/"\n', "camera or source, not both"),
     ],
@@ -167,7 +167,7 @@ def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None
     empty.mkdir()
     model, output = ready.path(), ("-o", tmp_path / "b.tar.xz")
     for arguments, match in (
-        ((tmp_path / "no.tflite",), "no such model"),
+        ((tmp_path / "no.tflite",), "model not found"),
         ((model, "--wheels", empty), "cannot get the libraries for Python 3.11 on aarch64"),
         ((model, "--wheels", tmp_path / "none"), "--wheels takes a folder"),
         ((model, "--wheels", wheels, "--wheel", model), "--wheel takes edgevision's own wheel"),
@@ -189,7 +189,7 @@ def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
     for output in (model, key):
         before = output.read_bytes()
         said = edgevision("bundle", model, "--sign", key, "-o", output, "--overwrite", code=1)
-        assert said == f"edgevision: error: {output} is what the bundle is made of; give another name with -o\n"
+        assert said == f"edgevision: error: {output} is an input of the bundle; give another name with -o\n"
         assert output.read_bytes() == before
 
 

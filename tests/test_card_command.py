@@ -107,8 +107,8 @@ def test_self_test_is_dropped_when_preprocessing_changes(folder: Path, capsys: p
             "2 labels, but the model has 3 classes",
         ),
         ("card tiny.tflite --resize stretch --labels tiny.tflite -o o.tflite", 1, "not UTF-8"),
-        ("card tiny.tflite --resize stretch --labels absent.txt -o o.tflite", 1, "no such labels file"),
-        ("card absent.tflite --resize stretch -o o.tflite", 1, "no such model"),
+        ("card tiny.tflite --resize stretch --labels absent.txt -o o.tflite", 1, "labels file not found"),
+        ("card absent.tflite --resize stretch -o o.tflite", 1, "model not found"),
         (
             "card labels.txt --resize stretch -o o.tflite",
             1,

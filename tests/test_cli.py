@@ -1,4 +1,4 @@
-"""The command line as a user meets it: one line for each fault, the right exit code, help for every command."""
+"""The command line: a one-line error for each fault, the right exit code, and help for every command."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_every_command_has_help_and_is_in_the_readme(name: str) -> None:
         (["data"], 2, "Missing command; see edgevision data --help"),
         (["flash"], 2, "Missing command; see edgevision flash --help"),
         (["bench"], 1, "no model to measure"),
-        (["inspect", "absent.tflite"], 1, "no such"),
-        (["doctor", "absent.tflite"], 1, "no such"),
-        (["run", "absent.tflite", "--source", "test:"], 1, "no such"),
+        (["inspect", "absent.tflite"], 1, "not found"),
+        (["doctor", "absent.tflite"], 1, "not found"),
+        (["run", "absent.tflite", "--source", "test:"], 1, "not found"),
     ],
 )
-def test_faults_are_one_line(args: list[str], code: int, said: str, tmp_path: Path) -> None:
+def test_faults_give_a_one_line_error(args: list[str], code: int, said: str, tmp_path: Path) -> None:
     done = run(*args, cwd=tmp_path)
     assert done.returncode == code
     assert done.stdout == ""
@@ -50,10 +50,10 @@ def test_faults_are_one_line(args: list[str], code: int, said: str, tmp_path: Pa
     assert said in lines[0]
 
 
-def test_bare_command_shows_the_help() -> None:
+def test_command_without_arguments_shows_the_help() -> None:
     done = run()
     assert done.returncode == 0 and "Commands:" in done.stdout and not done.stderr
 
 
-def test_version() -> None:
+def test_version_is_printed() -> None:
     assert run("--version").stdout.startswith("edgevision, version ")

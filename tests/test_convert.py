@@ -258,11 +258,11 @@ def test_command_prints_a_table_and_the_next_command(
     ("arguments", "code", "message"),
     [
         (("convert",), 2, "Missing argument 'MODEL'"),
-        (("convert", "x.h5"), 1, "no such model: x.h5"),
+        (("convert", "x.h5"), 1, "model not found: x.h5"),
         (("convert", "text.h5"), 1, "text.h5 is a text file"),
         (("convert", "x.h5", "--mean", "grey"), 2, "expected one number such as 127.5, or three"),
         (("convert", "x.h5", "--callibration", "y"), 2, "--calibration"),
-        (("convert", "x.h5", "-o", "there.tflite"), 1, "there.tflite exists"),
+        (("convert", "x.h5", "-o", "there.tflite"), 1, "there.tflite already exists"),
     ],
 )
 def test_command_errors_are_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:

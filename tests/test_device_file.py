@@ -278,10 +278,10 @@ def test_files_of_keys_are_told_with_their_line(tmp_path: Path) -> None:
 
 
 def test_no_such_file_and_no_text(tmp_path: Path) -> None:
-    with pytest.raises(EdgeVisionError, match="no such config file"):
+    with pytest.raises(EdgeVisionError, match="config file not found"):
         device_file.read(tmp_path / "device.toml")
     (tmp_path / "os.img").write_bytes(bytes(range(256)))
-    with pytest.raises(BadInput, match="no text file"):
+    with pytest.raises(BadInput, match="not a text file"):
         device_file.read(tmp_path / "os.img")
 
 

@@ -1,4 +1,4 @@
-"""The whole ``edgevision run`` on each fault that the shipped fakes can play: it goes on, says so, passes nothing old on."""
+"""``edgevision run`` with faults of the bundled fake camera and engine: it continues, reports them, repeats no frame."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgevision.card import ModelCard
 from edgevision.rule import Rule
 
 LOST_S = 0.9
-"""A second passes before a lost camera is opened again."""
+"""Minimum gap in seconds after a lost camera, which is reopened after one second."""
 
 
 @pytest.fixture(scope="module")
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with its card."""
+    """Write the tiny model with a model card."""
     file = modelfile.read(data / "tiny.tflite")
     spec = file.inputs[0]
     path = tmp_path_factory.mktemp("model") / "tiny.tflite"
@@ -34,13 +34,13 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run that was played to its end."""
+    """The result of a completed run."""
 
     code: int
     frames: list[dict[str, Any]]
     errors: list[dict[str, Any]]
     loop_events: list[dict[str, Any]]
-    """Events of the loop; those of labels are left out."""
+    """Events of the loop, without those of labels."""
     summary: dict[str, Any]
     stderr: str
 
@@ -66,7 +66,7 @@ main(sys.argv[2:])
 def play(
     model: Path, folder: Path, camera: str, *more: str, engine: str = "", stdout: int = subprocess.PIPE
 ) -> Outcome:
-    """Runs the command in a process of its own; ``engine``: the script of a fake one."""
+    """Run the command in its own process. ``engine``: script of a fake engine."""
     path = folder / "run.json"
     args = ["run", str(model), "--camera", f"fake:{camera}", "--json", "--events", "--summary", str(path), *more]
     starter = ["-c", WITH_FAKE_ENGINE, engine] if engine else ["-m", "edgevision"]
@@ -86,34 +86,34 @@ def play(
 
 
 def refuse_old(found: Outcome) -> None:
-    """Each frame is newer than the one before, and was new when it was shown to the model."""
+    """Check that each frame is newer than the one before."""
     for name in ("index", "captured_at"):
         values = [frame[name] for frame in found.frames]
         assert all(later > earlier for earlier, later in pairwise(values)), name
     assert found.summary["frames"] == len(found.frames)
 
 
-def test_slow_frames_are_waited_for(model: Path, tmp_path: Path) -> None:
+def test_loop_waits_for_slow_frames(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*3,slow*2,ok*3")
     assert (found.code, len(found.frames), found.loop_events) == (0, 8, [])
     assert found.summary["stages_ms"]["read"]["max"] >= 1000
     refuse_old(found)
 
 
-def test_a_frozen_camera_is_said_reopened_and_its_picture_not_passed_on(model: Path, tmp_path: Path) -> None:
+def test_frozen_camera_is_reported_and_reopened_and_its_image_not_repeated(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*5,frozen*60,ok*5")
     assert [event["event"] for event in found.loop_events] == ["camera_frozen", "camera_back"]
     assert (found.code, found.summary["reconnects"]) == (0, 1)
-    # What still shows the same picture after it was reopened is believed to stand still; so the rest of the 60 may pass.
+    # A camera that shows the same image after reopening is considered still, so the rest of the 60 frames may pass.
     assert 10 <= len(found.frames) < 60
     refuse_old(found)
     before = [f["captured_at"] for f in found.frames if f["index"] <= 4]
     after = [f["captured_at"] for f in found.frames if f["index"] > 4]
     assert len(before) == 5
-    assert min(after) - max(before) > LOST_S  # nothing while it was frozen
+    assert min(after) - max(before) > LOST_S  # no frames while it was frozen
 
 
-def test_a_lost_camera_comes_back(model: Path, tmp_path: Path) -> None:
+def test_lost_camera_is_reopened(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*4,lost,ok*4")
     assert [event["event"] for event in found.loop_events] == ["camera_lost", "camera_back"]
     assert (found.code, len(found.frames), found.summary["reconnects"]) == (0, 8, 1)
@@ -121,7 +121,7 @@ def test_a_lost_camera_comes_back(model: Path, tmp_path: Path) -> None:
     refuse_old(found)
 
 
-def test_a_camera_that_is_lost_for_good_is_an_error(model: Path, tmp_path: Path) -> None:
+def test_permanently_lost_camera_is_an_error(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*2,lost")
     assert (found.code, len(found.frames), found.summary["stopped_by"]) == (1, 2, "error")
     assert [event["event"] for event in found.loop_events] == ["camera_lost"]
@@ -129,7 +129,7 @@ def test_a_camera_that_is_lost_for_good_is_an_error(model: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("step", ["garbled", "wrong_size"])
-def test_odd_pictures_are_recognised_as_what_they_are(model: Path, tmp_path: Path, step: str) -> None:
+def test_garbled_and_resized_frames_are_processed(model: Path, tmp_path: Path, step: str) -> None:
     found = play(model, tmp_path, f"ok*2,{step}*3,ok*2", "--on-motion")
     assert (found.code, found.loop_events, found.errors) == (0, [], [])
     assert len(found.frames) + found.summary["still"] == 7
@@ -137,14 +137,14 @@ def test_odd_pictures_are_recognised_as_what_they_are(model: Path, tmp_path: Pat
     assert sizes == ({(640, 480), (320, 240)} if step == "wrong_size" else {(640, 480)})
 
 
-def test_unreadable_frames_have_their_line(model: Path, tmp_path: Path) -> None:
+def test_unreadable_frames_give_error_lines(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*2,unreadable*2,ok*2")
     assert (found.code, len(found.frames), found.summary["errors"]) == (0, 4, 2)
     assert [error["index"] for error in found.errors] == [2, 3]
     refuse_old(found)
 
 
-def test_engine_errors_have_their_line_and_the_loop_goes_on(model: Path, tmp_path: Path) -> None:
+def test_engine_errors_give_error_lines_and_the_loop_continues(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*12", engine="ok,error*3,ok,slow,ok")
     assert (found.code, len(found.frames), len(found.errors)) == (0, 9, 3)
     assert [error["index"] for error in found.errors] == [1, 2, 3]
@@ -154,14 +154,14 @@ def test_engine_errors_have_their_line_and_the_loop_goes_on(model: Path, tmp_pat
     refuse_old(found)
 
 
-def test_engine_that_fails_for_good_ends_the_loop_with_its_reason(model: Path, tmp_path: Path) -> None:
+def test_permanently_failing_engine_ends_the_loop_with_a_reason(model: Path, tmp_path: Path) -> None:
     found = play(model, tmp_path, "ok*40", engine="ok,error")
     assert (found.code, len(found.frames), found.summary["stopped_by"]) == (1, 1, "error")
     assert "the engine failed on 10 frames in a row" in found.stderr.splitlines()[-1]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_full_disk_does_not_end_a_live_loop(model: Path, tmp_path: Path) -> None:
+def test_full_disk_does_not_stop_a_live_loop(model: Path, tmp_path: Path) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     found = play(model, tmp_path, "ok*6", "--no-events", stdout=full)
     os.close(full)
@@ -171,7 +171,7 @@ def test_full_disk_does_not_end_a_live_loop(model: Path, tmp_path: Path) -> None
     assert found.stderr.count("sink_down") == 1
 
 
-def test_all_of_it_at_once(model: Path, tmp_path: Path) -> None:
+def test_all_faults_together(model: Path, tmp_path: Path) -> None:
     script = "ok*2,unreadable,garbled,lost,ok*2,frozen*45,ok*2,wrong_size,slow,ok*2"
     found = play(model, tmp_path, script, engine="ok,error,ok")
     kinds = [event["event"] for event in found.loop_events]

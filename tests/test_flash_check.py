@@ -180,7 +180,7 @@ def test_signatures(made: dict[str, Path], tmp_path: Path) -> None:
     relist(output, "key_1_pem", foreign.read_bytes())
     found = wrong(output)["bundle"]
     assert "none of the keys that are trusted here (key-1.pem)" in found
-    assert "no such key" in ask(output, "--key", tmp_path / "none.pem", code=1)
+    assert "key not found" in ask(output, "--key", tmp_path / "none.pem", code=1)
 
 
 # ------------------------------------------------------------------------------------------------ the line and the disk

@@ -348,7 +348,7 @@ def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path:
     damaged.write_bytes(content)
     output = tmp_path / "out.img"
     refused(bench.wish(output, bundle=damaged), "damaged.tar.xz")
-    refused(bench.wish(output, bundle=tmp_path / "none"), "no such bundle")
+    refused(bench.wish(output, bundle=tmp_path / "none"), "bundle not found")
     refused(bench.wish(output, bundle=bench.images["bookworm"]), "is no bundle: it is larger than any")
     refused(bench.wish(output, bundle=bench.config), "no .tar.xz")
 
@@ -378,21 +378,21 @@ def test_keys_to_trust(bench: Bench, tmp_path: Path) -> None:
 def test_outputs_that_are_refused(bench: Bench, tmp_path: Path) -> None:
     there = tmp_path / "there.img"
     there.write_bytes(b"mine")
-    refused(bench.wish(there), "exists; give another name")
+    refused(bench.wish(there), "already exists; give another name")
     refused(bench.wish(tmp_path), "is a folder")
     copy = tmp_path / "copy.img"
     copy.write_bytes(b"x")
     link = tmp_path / "link.img"
     link.symlink_to(copy)
     for output in (copy, link):
-        refused(bench.wish(output, image=copy, overwrite=True), "what the image is made of")
+        refused(bench.wish(output, image=copy, overwrite=True), "is an input of the image")
     arguments = bench.arguments(bench.config)
     before = bench.config.read_text()
-    assert "what the image is made of" in edgevision(*arguments, "--overwrite", code=1).stderr
+    assert "is an input of the image" in edgevision(*arguments, "--overwrite", code=1).stderr
     assert bench.config.read_text() == before
     public = tmp_path / "key.pub.pem"
     public.write_text("a key")
-    refused(bench.wish(public, trust=(public,), overwrite=True), "what the image is made of")
+    refused(bench.wish(public, trust=(public,), overwrite=True), "is an input of the image")
     refused(bench.wish(Path("/dev/null"), overwrite=True), "is no file; make an image first")
     assert there.read_bytes() == b"mine"
     # A broken link is followed nowhere: the image takes its name.
@@ -413,7 +413,7 @@ def test_without_settings_the_next_command_is_named(bench: Bench, tmp_path: Path
     arguments = bench.arguments(tmp_path / "out.img")
     del arguments[arguments.index("--config") : arguments.index("--config") + 2]
     assert "edgevision flash config" in edgevision(*arguments, code=2).stderr
-    assert "no such" in edgevision(*arguments, "--config", tmp_path / "none.toml", code=1).stderr
+    assert "config file not found" in edgevision(*arguments, "--config", tmp_path / "none.toml", code=1).stderr
     nowhere = [*bench.arguments(tmp_path / "out.img"), "--sha256", "12"]
     assert "64 hexadecimal digits" in edgevision(*nowhere, code=1).stderr
     assert list(tmp_path.iterdir()) == []

@@ -285,7 +285,7 @@ def test_what_is_no_image(setup: Setup, content: bytes, word: str) -> None:
     setup.image.write_bytes(content)
     setup.refused(setup.surely(), word, code=1)
     setup.image.unlink()
-    setup.refused(setup.surely(), "no such image", code=1)
+    setup.refused(setup.surely(), "image not found", code=1)
 
 
 def test_a_prepared_image_that_is_damaged(setup: Setup, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The package is laid out as promised: nothing missing from the wheel, nothing heavy on the device, --help light."""
+"""Package layout: the wheel is complete, the device does not load TensorFlow, and --help starts fast."""
 
 from __future__ import annotations
 
@@ -46,12 +46,14 @@ def _python(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_every_package_folder_is_listed() -> None:
+def test_every_package_is_listed_in_pyproject() -> None:
     listed = set(_project()["tool"]["setuptools"]["packages"])  # type: ignore[index]
-    assert listed == _packages(), "pyproject.toml's package list and the folders differ: the wheel would lack a package"
+    assert listed == _packages(), (
+        "the package list in pyproject.toml does not match the folders, so the wheel would lack a package"
+    )
 
 
-def test_no_source_folder_without_init() -> None:
+def test_every_source_folder_has_an_init_file() -> None:
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*.py"):
             assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
@@ -69,7 +71,7 @@ def test_core_and_device_never_load_tensorflow(folder: str) -> None:
     assert _python(code) == "[]"
 
 
-def test_help_loads_neither_numpy_nor_tensorflow() -> None:
+def test_help_does_not_load_numpy_or_tensorflow() -> None:
     code = (
         "import sys\nfrom edgevision.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
@@ -78,19 +80,19 @@ def test_help_loads_neither_numpy_nor_tensorflow() -> None:
     assert _python(code).splitlines()[-1] == "[]"
 
 
-def test_generic_names_are_not_importable_elsewhere(tmp_path: Path) -> None:
+def test_generic_package_names_are_not_installed(tmp_path: Path) -> None:
     code = "import importlib.util as u; print([n for n in ('convert', 'device') if u.find_spec(n)])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["edgevision", "edgevision.convert", "edgevision.device"])
-def test_rooms_import_from_anywhere(name: str, tmp_path: Path) -> None:
+def test_packages_import_from_any_folder(name: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", f"import {name}"], cwd=tmp_path, check=True)
 
 
 def _imports(path: Path) -> set[str]:
-    """Top-level names that a file imports absolutely, wherever in the file."""
+    """Return the modules that a file imports absolutely, anywhere in the file."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -100,7 +102,7 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def test_rooms_import_only_what_they_may() -> None:
+def test_packages_import_only_what_is_allowed() -> None:
     banned = {
         "edgevision": ("convert", "device", "edgevision.convert", "edgevision.device"),
         "convert": ("convert", "device", "edgevision.convert", "edgevision.device"),
@@ -110,11 +112,13 @@ def test_rooms_import_only_what_they_may() -> None:
     for folder, names in banned.items():
         for path in (ROOT / folder).rglob("*.py"):
             wrong = {i for i in _imports(path) for name in names if i == name or i.startswith(f"{name}.")}
-            assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}: own modules relatively, other rooms never"
+            assert not wrong, (
+                f"{path.relative_to(ROOT)} imports {wrong}: import own modules relatively, and other packages not at all"
+            )
 
 
 @pytest.mark.slow
-def test_wheel_holds_all_and_only_edgevision(tmp_path: Path) -> None:
+def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")

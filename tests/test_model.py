@@ -117,7 +117,7 @@ def test_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingFile, match="no such model"):
+    with pytest.raises(MissingFile, match="model not found"):
         edgevision.open_model(tmp_path / "absent.tflite")
 
 

@@ -184,7 +184,7 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes, said: str) -> None
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MissingFile, match="no such model"):
+    with pytest.raises(MissingFile, match="model not found"):
         modelfile.read(tmp_path / "absent.tflite")
     with pytest.raises(MissingFile, match="is a folder"):
         modelfile.read(tmp_path)

@@ -353,7 +353,7 @@ def test_model_errors_are_one_line(model: Path, data: Path, tmp_path: Path) -> N
     (tmp_path / "cut.tflite").write_bytes(model.read_bytes()[:1000])
     (tmp_path / "empty.tflite").write_bytes(b"")
     for args, said in [
-        (["absent.tflite"], "no such model: absent.tflite"),
+        (["absent.tflite"], "model not found: absent.tflite"),
         (["cut.tflite"], "cut.tflite"),
         (["empty.tflite"], "empty.tflite"),
         ([str(data / "tiny.tflite")], "edgevision card"),

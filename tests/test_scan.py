@@ -325,7 +325,7 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     archive = keras_zip(tmp_path / "good.keras").read_bytes()
     refused("cut.keras", archive[: len(archive) // 2], r"cut\.keras is a damaged \.keras archive")
     refused("wrong.h5", archive, r"rename it to wrong\.keras")
-    with pytest.raises(MissingFile, match="no such model"):
+    with pytest.raises(MissingFile, match="model not found"):
         scan(tmp_path / "nope.h5")
     with pytest.raises(MissingFile, match="is a folder"):
         scan(tmp_path)

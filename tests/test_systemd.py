@@ -203,7 +203,7 @@ def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
         ('source = "/home/pi/film.avi"', "cannot read home directories"),
         ("limit = 5", "would end the service"),
         ("colour = 5", "unknown option 'colour'"),
-        ('model = "absent.tflite"', "no such model"),
+        ('model = "absent.tflite"', "model not found"),
         ("camera = ", "mine.toml"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Lines of keys: of every way TOML has to write them, and of texts that tomllib reads."""
+"""Line numbers of TOML keys, for every syntax of keys and for any text that tomllib accepts."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ last = []'''.replace("QQQ", "'''")
 
 
 def paths(value: Any, above: Key = ()) -> Iterator[Key]:
-    """Of every key and element."""
+    """Yield the path of every key and element."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, inner in items:
         yield (*above, name)
         yield from paths(inner, (*above, name))
 
 
-def test_every_way_to_write_a_key() -> None:
+def test_every_key_syntax_is_located() -> None:
     found = locate(EVERYTHING)
     assert set(found) == set(paths(tomllib.loads(EVERYTHING)))
     lines = EVERYTHING.splitlines()
@@ -74,7 +74,7 @@ def inline(value: Any) -> str:
 
 
 @given(st.dictionaries(NAMES, st.dictionaries(NAMES, INLINE, max_size=3), max_size=3))
-def test_each_key_of_any_file_has_its_line(value: dict[str, dict[str, Any]]) -> None:
+def test_every_key_of_any_file_has_a_line(value: dict[str, dict[str, Any]]) -> None:
     text, expected = "", {}
     for section, keys in value.items():
         text += f"\n[{toml_file.literal(section)}]\n"
@@ -88,7 +88,7 @@ def test_each_key_of_any_file_has_its_line(value: dict[str, dict[str, Any]]) -> 
 
 
 @given(st.text(st.sampled_from("ab.=[]{},'\"\\\n# 1u"), max_size=40))
-def test_whatever_is_toml_is_located(text: str) -> None:
+def test_any_valid_toml_is_located(text: str) -> None:
     try:
         value = tomllib.loads(text)
     except ValueError:
@@ -97,15 +97,15 @@ def test_whatever_is_toml_is_located(text: str) -> None:
 
 
 @given(NAMES | st.text(st.characters(exclude_categories=["Cs"])) | st.integers() | st.booleans() | st.floats(0, 1))
-def test_what_is_written_is_read_again(value: str | int | bool | float) -> None:
+def test_literals_survive_writing_and_reading(value: str | int | bool | float) -> None:
     assert tomllib.loads(f"x = {toml_file.literal(value)}") == {"x": value}
 
 
-def test_a_place_that_is_not_there_is_what_it_would_stand_in(tmp_path: Path) -> None:
+def test_missing_key_gives_the_line_of_its_table(tmp_path: Path) -> None:
     file = toml_file.parse("\n[a]\nb = [1]\n", tmp_path / "x.toml")
     assert [file.where(*key).rpartition(":")[2] for key in [("a", "b", 0), ("a", "c"), ("d",)]] == ["3", "2", "1"]
 
 
-def test_nothing_is_located_that_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toml_file, "locate", lambda text: pytest.fail("a start of the loop need not pay for this"))
+def test_lines_are_located_only_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toml_file, "locate", lambda text: pytest.fail("this would slow down the start of the loop"))
     assert toml_file.parse("a = 1", tmp_path / "x.toml").values == {"a": 1}

@@ -101,7 +101,7 @@ def test_broken_or_missing_toml_file_raises(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"config\.toml:1: "):
         config_file.read(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadInput, match="no text file"):
+    with pytest.raises(BadInput, match="not a text file"):
         config_file.read(path)
     with pytest.raises(MissingFile):
         config_file.read(tmp_path / "none.toml")

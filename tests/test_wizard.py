@@ -215,7 +215,7 @@ def test_an_existing_file_is_kept_before_anything_is_asked(desk: Desk) -> None:
     (desk.folder / "device.toml").write_text("mine")
     at = desk.start()
     assert at.leaves() == 1
-    assert "device.toml exists" in at.shown
+    assert "device.toml already exists" in at.shown
     assert "Host name" not in at.shown
     at = desk.start("--overwrite")
     at.sees("Host name [edgevision]: ")
