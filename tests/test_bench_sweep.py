@@ -98,7 +98,7 @@ def test_networks_with_random_weights_run(tmp_path: Path) -> None:
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(
-    ("spec", "said"), [("mobilenet_v2:1:100", "multiples of 32"), ("mobilnet:1:96", "did you mean")]
+    ("spec", "said"), [("mobilenet_v2:1:100", "multiple of 32"), ("mobilnet:1:96", "did you mean")]
 )
 def test_invalid_network_is_rejected(spec: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=said):
