@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,14 @@ $(READY): pyproject.toml starter/pyproject.toml tools/setup.sh
 demo: $(READY) ## the whole chain on drawn pictures: train, convert, score, run the loop
 	@$(BIN)/edgevision demo
 
-test: $(READY) ## the tests, without the slow ones (about five minutes on two cores)
+packages: ## install the Debian packages that the tests need (as root or with passwordless sudo; else name them)
+	@sh tools/system_packages.sh || true
+
+test: packages $(READY) ## the tests, without the slow ones; CI=true fails if one is skipped for no good reason
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-test-all: $(READY) env-mediapipe env-tflite-runtime ## all tests, slow ones too
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+test-all: packages $(READY) env-mediapipe env-tflite-runtime ## all tests; fails if a slow one is skipped (ALLOW_SKIP=1: passes)
+	$(BIN)/python -m pytest -q --full -m "slow or not slow"
 
 MINUTES ?= 60
 soak: $(READY) ## the loop for an hour at full speed: memory, threads and files must not grow (MINUTES=10 for less)

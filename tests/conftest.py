@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester", "skip_policy"]
+"""tests/helpers/skip_policy.py: which skips fail a run."""
+
+# Debian's file system tools live in sbin, which is not on the path of an ordinary user.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
 # No deadlines: a test must not fail because the machine is busy.
 settings.register_profile("edgevision", deadline=None)
 settings.load_profile("edgevision")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from . import debian, user_mode, wheels
 from .debian import Recipe
-from .host import CACHE, REPO, TIED, need_root
+from .host import CACHE, REPO, TIED, need_programs, need_root
 from .namespace import bind, enter
 from .wheels import WheelSet
 
@@ -61,6 +62,8 @@ def prepare() -> tuple[Path, list[str]]:
 def test(arguments: Sequence[str]) -> int:
     """Run the tests on the host; they start commands in the root. ``arguments`` go to pytest. Raises CannotRun."""
     root, before = prepare()
+    if platform.machine() != "aarch64":
+        need_programs({"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"})
     environment = {
         **os.environ,
         "EDGEVISION_EMULATED": "arm64",
@@ -75,6 +78,7 @@ def test(arguments: Sequence[str]) -> int:
         "pytest",
         "-q",
         "-rA",
+        "--full",
         "--no-header",
         "-o",
         f"cache_dir={CACHE / 'pytest-arm64'}",

@@ -103,7 +103,7 @@ class Here:
 def test(arguments: Sequence[str]) -> int:
     """Run the tests of the service. ``arguments`` go to pytest. Raises CannotRun."""
     need_root()
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--full", "--no-header", "-p", "no:cacheprovider"]
     environment = {**os.environ, "EDGEVISION_EMULATED": "service"}
     done = subprocess.run([*command, "tests/emulated/service", *arguments], env=environment, cwd=REPO, check=False)
     return done.returncode

@@ -28,8 +28,9 @@ def need_root() -> None:
 
 
 def need_programs(packages: Mapping[str, str]) -> None:
-    """Install missing programs (program -> Debian package) with apt. Raises CannotRun."""
-    missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
+    """Install missing programs (program -> Debian packages, separated by spaces) with apt. Raises CannotRun."""
+    lacking = [names for program, names in packages.items() if shutil.which(program) is None]
+    missing = sorted({package for names in lacking for package in names.split()})
     if not missing:
         return
     wanted = " ".join(missing)

@@ -24,7 +24,7 @@ def test(arguments: Sequence[str]) -> int:
     cards = CACHE / "cards" / "tests"
     cards.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "EDGEVISION_EMULATED": "pi"}
-    command = [*TIED, sys.executable, "-m", "pytest", "-v", "-s", "--no-header", "-p", "no:cacheprovider"]
+    command = [*TIED, sys.executable, "-m", "pytest", "-v", "-s", "--full", "--no-header", "-p", "no:cacheprovider"]
     options = [f"--basetemp={cards}", "-o", "tmp_path_retention_policy=none"]
     return subprocess.run(
         [*command, *options, "tests/emulated/pi", *arguments], env=environment, cwd=REPO, check=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None)
         "PYTHONDONTWRITEBYTECODE": "1",
         "LIBCAMERA_LOG_LEVELS": "*:FATAL",
         "EDGEVISION_EMULATED": "picamera2",
+        "ALLOW_SKIP": os.environ.get("ALLOW_SKIP", ""),
     }
     process = subprocess.Popen([*TIED, "chroot", root, *command], env=environment, stdin=subprocess.DEVNULL)
     try:
@@ -92,5 +94,5 @@ def run_inside(root: Path, command: Sequence[str], limit_s: float | None = None)
 def test(arguments: Sequence[str]) -> int:
     """Run the tests. ``arguments`` go to pytest. Raises CannotRun."""
     root = prepare()
-    command = ["python3", "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml"]
+    command = ["python3", "-m", "pytest", "-q", "-rA", "--full", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml"]
     return run_inside(root, [*command, "/repo/tests/emulated/picamera2", *arguments], LIMIT_S)

@@ -31,7 +31,18 @@ def test(arguments: Sequence[str]) -> int:
             "BOARD_LOG": str(CACHE / "logs" / "board.console"),
             "BOARD_PROJECT": str(project),
         }
-        command = [*TIED, sys.executable, "-m", "pytest", "-q", "-rA", "--no-header", "-p", "no:cacheprovider"]
+        command = [
+            *TIED,
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rA",
+            "--full",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+        ]
         return subprocess.run(
             [*command, "tests/emulated/v4l2", *arguments], env=environment, cwd=REPO, check=False
         ).returncode
