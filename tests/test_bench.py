@@ -269,7 +269,7 @@ def test_emulated_machine_is_detected(tmp_path: Path) -> None:
     x86 = machine(tmp_path / "user", cpuinfo="processor\t: 0\nvendor_id\t: GenuineIntel\n")
     assert "qemu on an x86 machine" in str(emulated(x86))
     whole = machine(tmp_path / "whole", replace(PI_4, board="linux,dummy-virt"))
-    assert emulated(whole) == "a machine that QEMU emulates"
+    assert emulated(whole) == "a machine emulated by QEMU"
     assert describe(x86, {}, []).name.endswith("emulated")
 
 
@@ -323,7 +323,7 @@ def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.Captur
     assert (record["exit_code"], record["outputs"]) == (code, ["bench.json", "bench.html"])
     page = Page((tmp_path / "bench-1/bench.html").read_text())
     assert page.open == []
-    assert {"Latency", "Distribution", "Over time", "Where the time goes", "Machine"} <= set(page.headlines)
+    assert {"Latency", "Distribution", "Over time", "Time per stage", "Machine"} <= set(page.headlines)
 
 
 def test_accuracy_is_reported_with_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

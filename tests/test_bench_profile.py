@@ -51,7 +51,7 @@ def test_longest_truncated_model_equals_the_whole_model() -> None:
 
 @pytest.mark.parametrize("count", [0, len(GRAPH.operators) + 1])
 def test_truncation_outside_the_graph_is_rejected(count: int) -> None:
-    with pytest.raises(BadModel, match="cannot be cut"):
+    with pytest.raises(BadModel, match="cannot be truncated"):
         cut(FILE.flatbuffer, GRAPH, count)
 
 

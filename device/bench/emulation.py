@@ -21,7 +21,7 @@ def emulated(system: System) -> str | None:
         if _qemu_runs_us(system.root):
             return f"an {system.kernel} userland under qemu"
     if system.board == VIRT_BOARD or _firmware_says_qemu(system):
-        return "a machine that QEMU emulates"
+        return "a machine emulated by QEMU"
     return None
 
 

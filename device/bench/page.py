@@ -112,7 +112,7 @@ def _stages(results: Sequence[Mapping[str, Any]]) -> Html:
         rest = one["predict_ms"]["p50"] - sum(part.value for part in parts)
         rows.append((one["id"], [*parts, Part("rest", max(0.0, rest))] if parts else []))
     kept = [row for row in rows if row[1]]
-    return html.section("Where the time goes", stacked(kept, "ms")) if kept else html.NOTHING
+    return html.section("Time per stage", stacked(kept, "ms")) if kept else html.NOTHING
 
 
 def _machine(document: Mapping[str, Any]) -> Html:

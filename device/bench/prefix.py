@@ -22,7 +22,7 @@ def cut(flatbuffer: bytes, graph: Graph, count: int) -> bytes:
     main = main_graph(model)
     operators, outputs = main.target(SubGraph.OPERATORS), main.position(SubGraph.OUTPUTS)
     if operators is None or outputs is None or not 1 <= count <= len(graph.operators):
-        raise BadModel(f"the model cannot be cut after {count} of {len(graph.operators)} operators")
+        raise BadModel(f"the model cannot be truncated after {count} of {len(graph.operators)} operators")
     made = bytearray(flatbuffer)
     struct.pack_into("<I", made, operators, count)
     made += bytes(-len(made) % _ALIGNED)

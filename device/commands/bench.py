@@ -186,7 +186,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
     specs = networks(values["backbones"].split(","), alphas, _list(values["sizes"], int, "--sizes"))
     with new_run(runs, "bench") as run:
         folder = values["models"] or run.folder
-        with counted("making networks", len(specs), quiet) as step:
+        with counted("building networks", len(specs), quiet) as step:
             made = make(specs, values["classes"], folder, step)
         run.outputs += [path.name for path in made]
         if values["models_only"]:

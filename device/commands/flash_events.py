@@ -29,7 +29,7 @@ TEXTS = {
     "wipe": "removing the old partition table",
     "write": "writing",
     "flush": "flushing to the drive",
-    "verify": "reading back",
+    "verify": "verifying",
     "finish": "writing the partition table",
     "files": "checking the files",
 }

@@ -85,7 +85,7 @@ def _show(made: Prepared) -> None:
     rows = [
         ("host name", config.hostname),
         ("user", f"{user.name}, logs in with {' or '.join(ways) or 'nothing (login is not possible)'}"),
-        ("root rights", {"password": "with the password", "nopasswd": "without a password"}.get(user.sudo, "none")),
+        ("sudo", {"password": "with the password", "nopasswd": "without a password"}.get(user.sudo, "none")),
         ("Wi-Fi", f"{ssid(wifi.ssid)} ({wifi.security}, {config.country})" if wifi else "none"),
         ("release", manifest.id),
         ("bundles", f"only if signed with one of {made.trusted} keys" if made.trusted else "unsigned ones too"),

@@ -45,7 +45,7 @@ def _selftest(model: Model) -> Check:
         return Check("self-test", None, "the file has none; files made by edgevision convert do", needed=False)
     report = check(model)
     fix = None if report.ok else "convert the model again; if only this machine fails, file an issue with this report"
-    return Check("self-test", report.ok, report.describe(), expected="as converted", fix=fix)
+    return Check("self-test", report.ok, report.describe(), expected="the results of the conversion", fix=fix)
 
 
 def _other(engine: str) -> str:

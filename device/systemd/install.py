@@ -179,7 +179,7 @@ def _visible(python: PurePosixPath, root: Path) -> tuple[PurePosixPath, ...]:
     if root != Path("/"):
         return (python.parent.parent,) if hidden(python) else ()
     here = Path(__file__).resolve()
-    checkout = here.parents[2]  # device/systemd/install.py in a checkout; within site-packages it is below the prefix
+    checkout = here.parents[2]  # in site-packages, this is below the prefix
     folders = {Path(sys.prefix), Path(sys.base_prefix), checkout}
     # Include both ends of links into or out of a home directory.
     found = sorted({PurePosixPath(path) for folder in folders for path in (folder, folder.resolve())})

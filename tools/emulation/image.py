@@ -38,7 +38,7 @@ class Sizes:
 def build(root: Path, boot: Mapping[str, bytes], image: Path, sizes: Sizes = Sizes()) -> Path:
     """Write the image from the folder ``root`` and the files ``boot`` (name -> content, FAT). Raises CannotRun."""
     need_programs(PROGRAMS)
-    say(f"making the image {image.name} ({sizes.whole} MB, sparse)")
+    say(f"building the image {image.name} ({sizes.whole} MB, sparse)")
     image.parent.mkdir(parents=True, exist_ok=True)
     part = image.with_suffix(".part")
     part.unlink(missing_ok=True)
