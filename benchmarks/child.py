@@ -1,4 +1,4 @@
-"""What ``peers.py`` times: calls in this process, and programs in environments of their own."""
+"""Peers that ``peers.py`` times: calls in this process, and programs in separate environments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def timed(call: Callable[[np.ndarray], object], every: np.ndarray) -> Callable[[int], list[float]]:
-    """One frame after the other; seconds of each."""
+    """Return a function that calls ``call`` on one frame after the other and returns the seconds of each call."""
     number = 0
 
     def visit(count: int) -> list[float]:
@@ -30,7 +30,7 @@ def timed(call: Callable[[np.ndarray], object], every: np.ndarray) -> Callable[[
 
 
 class Child:
-    """A script beside this one in its own environment, asked over a pipe; the pipe is not timed."""
+    """A script in this folder that runs in its own environment and is controlled by a pipe, which is not timed."""
 
     def __init__(self, python: Path, script: str, model: Path, saved: Path) -> None:
         command = [str(python), "-P", str(Path(__file__).with_name(script)), str(model), str(saved)]
@@ -38,7 +38,7 @@ class Child:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         self.answer = self._line()
-        """``ready``, or why not."""
+        """The child's first line: ``ready``, or an error."""
 
     def __call__(self, count: int) -> list[float]:
         assert self.child.stdin is not None
@@ -51,7 +51,7 @@ class Child:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Its input ends, and so does it."""
+        """Close the child's input, which ends it."""
         assert self.child.stdin is not None
         self.child.stdin.close()
         self.child.wait(timeout=30)

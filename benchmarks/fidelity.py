@@ -1,14 +1,14 @@
-"""How much of a float model's answers int8 keeps: plain TFLite, ai-edge-quantizer and ours, on the same pictures.
+"""Measure how well int8 models agree with the float model: TFLite, ai-edge-quantizer and ours, on the same images.
 
     python benchmarks/fidelity.py MODEL.h5 [MODEL ...] --photos FOLDER [--draws 5] [--count 100] [--class-offset 1]
                                   [--quantizer .cache/envs/quantizer/bin/python] [--only plain,normal,high]
 
-Cross-fitting: each draw takes --count pictures at random to make the int8 model (ours chooses by a fifth of them) and
-scores it on all others of the folder. With --class-offset the digits that a file's name begins with, plus the offset,
-are its class. ai-edge-quantizer takes part where its environment is there: make env-quantizer.
+Cross-fitting: each draw uses --count random images to make the int8 model (ours uses a fifth of them as selection set)
+and evaluates it on all other images of the folder. With --class-offset, an image's class is the number at the start of
+its file name plus the offset. ai-edge-quantizer is included if its environment exists: make env-quantizer.
 
-Intervals are of 95 %: a picture that several draws score counts once, by its mean, so that more draws do not pretend to
-be more pictures. Prints Markdown; Ctrl-C ends with the draws that are done.
+Intervals are 95 %. An image that several draws evaluate counts once, by its mean, since more draws are not more images.
+Prints Markdown; Ctrl-C stops and reports the finished draws.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A model, all pictures as it takes them, and what float says of them."""
+    """A model, all images in its input format, and the float model's results for them."""
 
     name: str
     model: FloatModel
     reference: bytes
-    """Float .tflite."""
+    """The float .tflite."""
     signed: bytes
-    """The same with a signature, which ai-edge-quantizer needs."""
+    """The float .tflite with a signature, which ai-edge-quantizer requires."""
     pictures: Array
-    """(n, height, width, channels) uint8."""
+    """Images, uint8 (n, height, width, channels)."""
     classes: Array | None
-    """(n,), if known."""
+    """True classes, (n,), if known."""
     tops: Array = field(init=False)
     logits: Array = field(init=False)
 
@@ -86,17 +86,17 @@ class Case:
 
 @dataclass
 class Tally:
-    """One method's scores, (draws, pictures); nan where a picture made the model."""
+    """Results of one method, (draws, images); NaN for the images that the model was made from."""
 
     same: list[Array] = field(default_factory=list)
     gained: list[Array] = field(default_factory=list)
-    """Right answers minus the float model's: -1, 0, 1."""
+    """Correct (1 or 0) minus the float model's correct: -1, 0, 1."""
     kl: list[Array] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
 
 def look(flatbuffer: bytes, case: Case, numbers: Array) -> tuple[Array, Array]:
-    """Best class, and the values before the softmax, of some pictures: (n,) and (n, classes)."""
+    """Return the top class, (n,), and the values before the softmax, (n, classes), of some images."""
     model = FlatModel(flatbuffer)
     (before,) = answers(model)[1]
     run = tap(model, [model.outputs[0], before])
@@ -120,7 +120,7 @@ def _fed(model: FlatModel, case: Case, picture: Array) -> Array:
 
 
 def open_case(path: Path, photos: Path, offset: int | None) -> Case:
-    """Loads, converts to float and prepares all pictures. Raises EdgeVisionError."""
+    """Load a model, convert it to float and preprocess all images. Raises EdgeVisionError."""
     found = open_network(scan(path), ConvertOptions(path), path.stem)
     model, files = found.model, pictures.find(photos)
     stack = np.stack([pixels(pictures.read(file), found.card.rule) for file in files])
@@ -134,13 +134,13 @@ def _with_signature(model: FloatModel) -> bytes:
     keras, tf = backend.keras(), backend.tensorflow()
     image = keras.Input(batch_shape=(1, *model.shape))
     wrapped = keras.Model(image, model.keras(image))
-    # Keras tells of its export on stdout, which is for the tables here.
+    # Keras reports its export on stdout, where the tables go.
     with backend.quiet(), contextlib.redirect_stdout(io.StringIO()):
         return bytes(tf.lite.TFLiteConverter.from_keras_model(wrapped).convert())
 
 
 def ours(effort: Any) -> Callable[[Case, Array], bytes]:
-    """As ``edgevision convert`` does it."""
+    """Return our method, as in ``edgevision convert``."""
 
     def run(case: Case, drawn: Array) -> bytes:
         count = round(CHOOSING * len(drawn))
@@ -152,12 +152,12 @@ def ours(effort: Any) -> Callable[[Case, Array], bytes]:
 
 
 def plain(case: Case, drawn: Array) -> bytes:
-    """All pictures calibrate."""
+    """Quantize with plain TFLite, calibrated with all drawn images."""
     return to_int8(case.model, lambda: case.pictures[drawn])
 
 
 def quantizer(python: Path, case: Case, drawn: Array) -> dict[str, bytes]:
-    """Both ways of ai-edge-quantizer."""
+    """Return the models of both ai-edge-quantizer methods."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "float.tflite").write_bytes(case.signed)
@@ -171,7 +171,7 @@ def quantizer(python: Path, case: Case, drawn: Array) -> dict[str, bytes]:
 
 
 def _inlined(flatbuffer: bytes) -> bytes:
-    """ai-edge-quantizer puts the weights behind the flatbuffer; here they go into it."""
+    """Move the weights, which ai-edge-quantizer appends to the flatbuffer, into it."""
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     for buffer in model.buffers:
         if buffer.offset > 1:
@@ -183,7 +183,7 @@ def _inlined(flatbuffer: bytes) -> bytes:
 
 
 def measure(case: Case, options: argparse.Namespace) -> tuple[dict[str, Tally], int]:
-    """All methods on all draws, or on those that were done when Ctrl-C came; and how many these are."""
+    """Run all methods on all draws, or until Ctrl-C; return the results and the number of finished draws."""
     tallies: dict[str, Tally] = {}
     done = 0
     with contextlib.suppress(KeyboardInterrupt):
@@ -195,14 +195,14 @@ def measure(case: Case, options: argparse.Namespace) -> tuple[dict[str, Tally], 
             for method, (flatbuffer, seconds) in made.items():
                 score(tallies.setdefault(method, Tally()), flatbuffer, case, drawn, seconds)
             done += 1
-    for tally in tallies.values():  # Ctrl-C may have come between two methods of a draw
+    for tally in tallies.values():  # Ctrl-C may interrupt between two methods of a draw
         for rows in (tally.same, tally.gained, tally.kl, tally.seconds):
             del rows[done:]
     return tallies, done
 
 
 def make(name: str, case: Case, drawn: Array, options: argparse.Namespace) -> dict[str, tuple[bytes, float]]:
-    """int8 models by method, and the seconds that each took."""
+    """Return the int8 models by method, with the seconds that each took."""
     started = perf_counter()
     if name == "aeq":
         every = quantizer(options.quantizer, case, drawn)
@@ -210,12 +210,12 @@ def make(name: str, case: Case, drawn: Array, options: argparse.Namespace) -> di
         every = {name: (plain if name == "plain" else ours(name))(case, drawn)}
     seconds = perf_counter() - started
     print(f"{case.name}: {name}, {seconds:.0f} s", file=sys.stderr, flush=True)
-    # Both ways of ai-edge-quantizer run in one process; the time is that of both.
+    # Both ai-edge-quantizer methods run in one process, so each gets half of its time.
     return {method: (flatbuffer, seconds / len(every)) for method, flatbuffer in every.items()}
 
 
 def score(tally: Tally, flatbuffer: bytes, case: Case, drawn: Array, seconds: float) -> None:
-    """Adds one int8 model's scores on all pictures that were not drawn."""
+    """Add one int8 model's results on all images that were not drawn."""
     others = np.setdiff1d(np.arange(len(case.pictures)), drawn)
     tops, logits = look(flatbuffer, case, others)
 
@@ -239,7 +239,7 @@ def _divergence(wanted: Array, found: Array) -> Array:
 
 
 def interval(rows: list[Array]) -> tuple[float, float]:
-    """Mean and half the width of the interval; each picture counts once, by its mean over the draws."""
+    """Return the mean and half the width of the interval; each image counts once, by its mean over the draws."""
     stacked = np.stack(rows)
     seen = stacked[:, ~np.isnan(stacked).all(0)]
     each = np.nanmean(seen, 0)
@@ -247,9 +247,9 @@ def interval(rows: list[Array]) -> tuple[float, float]:
 
 
 def table(tallies: dict[str, Tally]) -> list[str]:
-    """One line a method."""
+    """Return the table with one line per method."""
     lines = [
-        "| | same answer as float, % | KL of the scores, nats | top-1 int8 - float, points | seconds |",
+        "| | agreement with float, % | KL of the scores, nats | top-1 int8 - float, points | seconds |",
         "|---|---|---|---|---|",
     ]
     for name in [name for name in NAMES if name in tallies]:
@@ -261,14 +261,14 @@ def table(tallies: dict[str, Tally]) -> list[str]:
 
 
 def comparisons(tallies: dict[str, Tally]) -> list[str]:
-    """Pairs of methods, on the same pictures and draws."""
+    """Return paired comparisons of methods on the same images and draws."""
     lines = []
     for better, worse in (("normal", "plain"), ("normal", "aeq-minmax"), ("high", "normal")):
         if better in tallies and worse in tallies:
             a, b = tallies[better], tallies[worse]
             same = _points([x - y for x, y in zip(a.same, b.same, strict=True)])
             kl = "{:+.4f} ± {:.4f}".format(*interval([x - y for x, y in zip(a.kl, b.kl, strict=True)]))
-            lines.append(f"- {NAMES[better]} against {NAMES[worse]}, paired: agreement {same} points, KL {kl} nats")
+            lines.append(f"- {NAMES[better]} vs. {NAMES[worse]}, paired: agreement {same} points, KL {kl} nats")
     return lines
 
 
@@ -278,7 +278,7 @@ def _points(rows: list[Array], sign: str = "+") -> str:
 
 
 def main() -> None:
-    """See the module."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--photos", required=True, type=Path)
@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--only", type=lambda text: text.split(","), default=["plain", "aeq", "normal", "high"])
     options = parser.parse_args()
     if "aeq" in options.only and not options.quantizer.exists():
-        print(f"without ai-edge-quantizer: {options.quantizer} is not there (make env-quantizer)", file=sys.stderr)
+        print(f"ai-edge-quantizer skipped: no {options.quantizer}; run: make env-quantizer", file=sys.stderr)
         options.only.remove("aeq")
     for path in options.models:
         case = open_case(path, options.photos, options.class_offset)
@@ -298,7 +298,7 @@ def main() -> None:
             sys.exit(130)
         total = len(case.pictures)
         print(f"\n## {case.name}\n")
-        print(f"{draws} draws of {options.count} pictures, each scored on the other {total - options.count}.\n")
+        print(f"{draws} draws of {options.count} images, each evaluated on the other {total - options.count}.\n")
         print("\n".join([*table(tallies), "", *comparisons(tallies)]), flush=True)
     known = versions()
     print("\nMade with " + ", ".join(f"{name} {known[name]}" for name in known if name != "opencv-python") + ".")

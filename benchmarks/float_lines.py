@@ -1,4 +1,4 @@
-"""The same network as floats in other readers: lines to see int8 against. They run the network alone, on prepared pixels."""
+"""The float network in other runtimes, as a reference for int8; they run only the network, on preprocessed pixels."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Visit = Callable[[int], list[float]]
 
 
 def float_visits(model: Path, every: np.ndarray, folder: Path, stack: ExitStack) -> tuple[dict[str, Visit], list[str]]:
-    """What can be timed, and a sentence for each reader that cannot open ``model``; ``every``: (count, 720, 1280, 3)."""
+    """Return the peers, and a line for each runtime that cannot open ``model``; ``every``: (count, 720, 1280, 3)."""
     visits: dict[str, Visit] = {}
     told: list[str] = []
     try:
         raw = Interpreter(str(model), num_threads=1)
         raw.allocate_tensors()
     except (ValueError, RuntimeError) as err:
-        raise SystemExit(f"--float {model} cannot be opened: {' '.join(str(err).split())[:150]}") from None
+        raise SystemExit(f"cannot open --float {model}: {' '.join(str(err).split())[:150]}") from None
     entry = raw.get_input_details()[0]
     if entry["dtype"] != np.float32:
-        raise SystemExit(f"{model} takes {np.dtype(entry['dtype']).name}; --float wants a model that takes float32")
+        raise SystemExit(f"expected a --float model with float32 input, got {np.dtype(entry['dtype']).name}: {model}")
     _, height, width, _ = entry["shape"]
     prepared = np.stack([cv2.resize(one, (int(width), int(height))) for one in every])  # noqa: TID251  # time only
     prepared = (prepared / np.float32(127.5) - 1).astype(np.float32)
@@ -46,19 +46,19 @@ def float_visits(model: Path, every: np.ndarray, folder: Path, stack: ExitStack)
     except cv2.error as err:
         told.append(f"{OPENCV_NAME}: cannot read {model.name}: {_reason(err)}")
     if not ONNX.exists():
-        return visits, [*told, f"{ONNX_NAME}: left out; make env-onnx installs it"]
+        return visits, [*told, f"{ONNX_NAME}: skipped; install it with: make env-onnx"]
     saved = folder / "prepared.npy"
     np.save(saved, prepared)
     child = stack.enter_context(Child(ONNX, "onnx_child.py", model, saved))
     if child.answer == "ready":
         visits[ONNX_NAME] = child
     else:
-        told.append(f"{ONNX_NAME}: cannot read {model.name}: {child.answer or 'it ended'}")
+        told.append(f"{ONNX_NAME}: cannot read {model.name}: {child.answer or 'the process ended'}")
     return visits, told
 
 
 def _opencv(model: Path, prepared: np.ndarray) -> Visit:
-    """Raises cv2.error. OpenCV's networks want channels first."""
+    """Return the OpenCV peer, which takes channels first. Raises cv2.error."""
     net = cv2.dnn.readNetFromTFLite(str(model))
     planes = np.ascontiguousarray(prepared.transpose(0, 3, 1, 2))
 
@@ -71,5 +71,5 @@ def _opencv(model: Path, prepared: np.ndarray) -> Visit:
 
 
 def _reason(err: cv2.error) -> str:
-    """Without the places in OpenCV's own sources."""
+    """Return OpenCV's error message without its source locations."""
     return re.sub(r"^OpenCV\(\S+\) \S+ error: \(\S+ ", "(", " ".join(str(err).split()))

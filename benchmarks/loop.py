@@ -1,15 +1,15 @@
-"""How much of the machine the loop makes use of, and how old the frames are that it answers.
+"""Measure how well the loop uses the machine, and the age of the frames it predicts.
 
     python benchmarks/loop.py [MODEL.tflite] [--threads 1] [--blocks 6] [--frames 300] [--video FILE ...]
 
-Throughput: a 1280x720 film is decoded, recognised and written as JSON lines to nowhere, and the same two halves run side
-by side in the same process, unconnected: one thread decodes the film over and over, the other predicts one frame over
-and over. The loop cannot be faster than the slower half; its rate over that of the slower half is what is asked for, at
-least 0.85. Loop and halves alternate in short blocks, so that a busy machine slows both alike; the median of the blocks and
-their quartiles are printed. Without --video a Motion JPEG film is made by OpenCV, and an H.264 one by PyAV (dev extra).
+Throughput: a 1280x720 video is decoded, predicted and written as JSON lines to /dev/null. For comparison, the two halves
+run side by side in the same process, unconnected: one thread decodes the video repeatedly, the other predicts one frame
+repeatedly. The loop cannot be faster than the slower half; its rate should be at least 0.85 of that. Loop and halves
+alternate in short blocks, so that a busy machine slows both equally; the median and the quartiles of the blocks are
+printed. Without --video, a Motion JPEG video is made with OpenCV, and an H.264 video with PyAV (dev extra).
 
-Age: a camera of 30 frames a second and an engine that takes three periods for each. From capture to answer 95 of 100
-frames may be as old as two periods and one inference.
+Age: a camera with 30 frames per second and an engine that takes three frame periods per frame. The p95 age from capture
+to prediction should be at most two frame periods plus one inference.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ WIDTH, HEIGHT, FPS = 1280, 720, 30
 
 
 def pictures(frames: int) -> Iterator[np.ndarray]:
-    """A scene with fine structure that drifts, and a disc that runs through it: about what a camera gives to decode."""
+    """Yield a drifting scene with fine structure and a moving disc, about as hard to decode as a camera's images."""
     rng = np.random.default_rng(0)
     coarse = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH + frames, 3), np.uint8), (0, 0), 12)
     coarse = cv2.normalize(coarse, None, 20, 235, cv2.NORM_MINMAX)
@@ -53,7 +53,7 @@ def pictures(frames: int) -> Iterator[np.ndarray]:
 
 
 def make_mjpeg(path: Path, frames: int) -> Path:
-    """By OpenCV."""
+    """Write a Motion JPEG video with OpenCV; return its path."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), FPS, (WIDTH, HEIGHT))
     for picture in pictures(frames):
         writer.write(picture)
@@ -62,7 +62,7 @@ def make_mjpeg(path: Path, frames: int) -> Path:
 
 
 def make_h264(path: Path, frames: int) -> Path | None:
-    """By PyAV; None where it is not installed."""
+    """Write an H.264 video with PyAV; return its path, None if PyAV is not installed."""
     try:
         import av
     except ImportError:
@@ -77,7 +77,7 @@ def make_h264(path: Path, frames: int) -> Path | None:
 
 
 def loop_rate(film: Path, model: Model) -> float:
-    """Frames a second through the whole loop, as ``edgevision run --json`` would have it."""
+    """Return the frames per second of the whole loop, as in ``edgevision run --json``."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         lines = LineWriter(nowhere, lossless=True, stopping=lambda: False)
@@ -89,7 +89,7 @@ def loop_rate(film: Path, model: Model) -> float:
 
 
 def rates_side_by_side(film: Path, model: Model, frame: Frame, seconds: float) -> tuple[float, float]:
-    """Decoded and predicted frames a second, both at once, neither waiting for the other."""
+    """Return the frames per second of decoding and of prediction, running at the same time but independently."""
     over, begin = Event(), Barrier(2)
     decoded = 0
     decoding_s = 0.0
@@ -123,7 +123,7 @@ def rates_side_by_side(film: Path, model: Model, frame: Frame, seconds: float) -
 
 
 def throughput(name: str, film: Path, model: Model, blocks: int) -> None:
-    """Prints one line for one film."""
+    """Print one line for one video."""
     reader = VideoReader(film)
     frame = reader.read()
     reader.close()
@@ -143,7 +143,7 @@ def throughput(name: str, film: Path, model: Model, blocks: int) -> None:
 
 
 class SlowModel:
-    """Takes so long for each frame, without using the processor: an accelerator."""
+    """Stands in for an accelerator: takes a fixed time per frame without using the processor."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -154,23 +154,25 @@ class SlowModel:
 
 
 def age(frames: int) -> None:
-    """Prints one line about the age of frames from a camera that is faster than the engine."""
+    """Print one line about the age of frames from a camera that is faster than the engine."""
     infer_s = 3 / FPS
     summary = run(open_pattern(f"test:{WIDTH}x{HEIGHT}@{FPS}"), SlowModel(infer_s), [], limit=frames)
     limit_ms = (2 / FPS + infer_s) * 1e3
     print(
-        f"age at {FPS} frames/s, {infer_s * 1e3:.0f} ms an inference: p50 {summary.age_ms['p50']:.0f} ms, "
-        f"p95 {summary.age_ms['p95']:.0f} ms (asked for: under {limit_ms:.0f}), {summary.dropped} dropped for "
-        f"{summary.frames} answered"
+        f"age at {FPS} frames/s, {infer_s * 1e3:.0f} ms per inference: p50 {summary.age_ms['p50']:.0f} ms, "
+        f"p95 {summary.age_ms['p95']:.0f} ms (limit {limit_ms:.0f}), {summary.dropped} frames dropped, "
+        f"{summary.frames} predicted"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", type=Path, default=ready.path())
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the model; several are tried in turn")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1], help="threads of the model; several values are tried in turn"
+    )
     parser.add_argument("--blocks", type=int, default=6)
-    parser.add_argument("--frames", type=int, default=300, help="of the films that are made")
+    parser.add_argument("--frames", type=int, default=300, help="number of frames in generated videos")
     parser.add_argument("--video", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     print(f"{options.model.name}, {available_cpus()} processors, load {os.getloadavg()[0]:.1f}")

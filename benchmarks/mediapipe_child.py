@@ -1,8 +1,8 @@
-"""MediaPipe Tasks' ImageClassifier, timed in its own environment at the request of ``peers.py``.
+"""Time MediaPipe Tasks' ImageClassifier in its own environment, at the request of ``peers.py``.
 
     python mediapipe_child.py MODEL.tflite FRAMES.npy
 
-Each line on standard input is a number of frames to classify; the answer is one JSON line: seconds of each.
+Each line on standard input is a number of frames to classify, answered by one JSON line: the seconds of each.
 """
 
 from __future__ import annotations

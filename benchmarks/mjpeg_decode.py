@@ -1,8 +1,8 @@
-"""What it saves to decode a camera's JPEGs no larger than the model needs, and whether the model's answer stays the same.
+"""Measure the time saved by decoding a camera's JPEGs only as large as needed, and whether the results stay the same.
 
     python benchmarks/mjpeg_decode.py [--model MODEL.tflite] [--photos FOLDER] [--size 1280x720] [--rounds N]
 
-Each photo is scaled to the camera's size and saved as a JPEG of quality 85, as a webcam would. One thread; medians of
+Each photo is scaled to the camera's size and saved as a JPEG of quality 85, like a webcam's. One thread; medians of
 alternating rounds.
 """
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Prints one line for each way of decoding, then the agreement."""
+    """Print one line for each way of decoding, then the agreement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=None, help="[default: the model that comes along]")
-    parser.add_argument("--photos", type=Path, default=None, help="[default: a drawn pattern]")
+    parser.add_argument("--model", type=Path, default=None, help="[default: the bundled model]")
+    parser.add_argument("--photos", type=Path, default=None, help="[default: a generated pattern]")
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -40,7 +40,7 @@ def main() -> None:
     model = open_model(options.model or ready.path(), threads=1)
     factor = reduction(width, height, Wanted(rule=model.rule))
     jpegs = _jpegs(options.photos, width, height)
-    sizes = f"{width}x{height} decoded whole, and at 1/{factor}"
+    sizes = f"{width}x{height}, decoded at full size and at 1/{factor}"
     print(f"{model.path.name} ({model.rule.describe()}): {len(jpegs)} JPEGs of {sizes}")
     times: dict[int, list[float]] = {1: [], factor: []}
     prepared: dict[int, list[float]] = {1: [], factor: []}
@@ -71,7 +71,7 @@ def _agreement(model: Model, jpegs: list[bytes], factor: int) -> None:
         return
     same = sum(one.index == other.index for one, other in pairs)
     low, high = wilson(same, len(pairs))
-    print(f"  same answer: {same} of {len(pairs)} ({same / len(pairs):.1%}; 95 %: {low:.1%} to {high:.1%})")
+    print(f"  same top class: {same} of {len(pairs)} ({same / len(pairs):.1%}; 95 %: {low:.1%} to {high:.1%})")
 
 
 def _jpegs(photos: Path | None, width: int, height: int) -> list[bytes]:
@@ -85,7 +85,7 @@ def _jpegs(photos: Path | None, width: int, height: int) -> list[bytes]:
 
 
 def _filled(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The photo scaled and cut so that it fills the camera's picture."""
+    """Scale and crop a photo so that it fills the camera's image."""
     rows, columns = pixels.shape[:2]
     scale = max(width / columns, height / rows)
     size = (max(width, round(columns * scale)), max(height, round(rows * scale)))

@@ -1,9 +1,10 @@
-"""A float .tflite in ONNX Runtime, timed in its own environment at the request of ``peers.py``.
+"""Time a float .tflite in ONNX Runtime in its own environment, at the request of ``peers.py``.
 
     python onnx_child.py FLOAT.tflite FRAMES.npy
 
-It is converted first. The first line of output is ``ready``, or says why not. Then each line on standard input is a
-number of frames, float32 (count, height, width, 3) as the network wants them; the answer is one JSON line: seconds of each.
+The model is converted first. FRAMES are float32 (count, height, width, 3), as the network takes them. The first line of
+output is ``ready`` or an error. Then each line on standard input is a number of frames to run, answered by one JSON line:
+the seconds of each.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ OPSET = 17
 
 
 def converted(model: str) -> bytes:
-    """The ONNX of it. What the converter says goes to standard error, so that it is not taken for an answer."""
+    """Convert the model to ONNX; the converter's messages go to standard error, since standard output is the protocol."""
     from tf2onnx import convert
 
     with tempfile.TemporaryDirectory() as folder:
@@ -31,7 +32,7 @@ def converted(model: str) -> bytes:
 
 
 def session(model: str) -> ort.InferenceSession:
-    """On one thread, as all others."""
+    """Open a session with one thread, like the other peers."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return ort.InferenceSession(converted(model), options, providers=["CPUExecutionProvider"])
@@ -44,7 +45,7 @@ def main() -> None:
         opened = session(sys.argv[1])
         name = opened.get_inputs()[0].name
         opened.run(None, {name: frames[:1]})
-    except Exception as err:  # whatever its reason is, it is one line of the table
+    except Exception as err:  # any error becomes one line of the table
         print(f"{type(err).__name__}: {' '.join(str(err).split())[:150]}", file=answers, flush=True)
         return
     print("ready", file=answers, flush=True)

@@ -1,21 +1,20 @@
-"""``predict`` beside what else a Python programmer might write or install: same model, same pictures, one run.
+"""Compare ``predict`` with alternatives that a Python programmer might write or install: same model, same images.
 
     python benchmarks/peers.py MODEL.tflite [MODEL.tflite ...] [--pictures FOLDER] [--blocks 30]
                                [--float FLOAT.tflite ...]
 
-From a picture of 1280x720 in memory to the five best labels, one thread, all taking turns in short blocks, in random
-order and then in the reverse:
+From a 1280x720 image in memory to the five best labels, on one thread, alternating in short blocks, in random order and
+then in reverse:
 
 - edgevision         Model.predict: antialiased, the same bytes on every processor
 - OpenCV, the same   the same crop and the same resize written by hand, invoke, sort
 - PIL                crop, PIL's antialiased bilinear resize, invoke, sort
-- MediaPipe Tasks    ImageClassifier, in an environment of its own (make env-mediapipe); it stretches, and does not crop
+- MediaPipe Tasks    ImageClassifier, in its own environment (make env-mediapipe); it stretches and does not crop
 
-and as lines to see the others against, which do less: a plain bilinear resize without antialiasing, and bare invoke.
-With --float, the same networks before they were quantized, one for each MODEL: in LiteRT, OpenCV DNN and ONNX Runtime
-(make env-onnx), without a picture's preparation.
-Prints markdown; ratios are to edgevision, block by block, with 95 % intervals by bootstrap. Where other programs
-compute, too, long calls are interrupted more often than short ones; the quickest run of each block is what tells then.
+For reference, two that do less: a plain bilinear resize without antialiasing, and bare invoke. With --float, also the
+networks before quantization, one for each MODEL: in LiteRT, OpenCV DNN and ONNX Runtime (make env-onnx), without
+preprocessing. Prints Markdown; ratios are to edgevision, block by block, with 95 % bootstrap intervals. On a busy machine,
+long calls are interrupted more often than short ones; then compare the fastest run of each block.
 """
 
 from __future__ import annotations
@@ -54,26 +53,26 @@ MEDIAPIPE = ROOT / ".cache/envs/mediapipe/bin/python"
 TOP = 5
 PER_VISIT = 15
 Visit = Callable[[int], list[float]]
-"""Does it so many times; seconds of each."""
+"""Runs a peer a number of times; returns the seconds of each run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """One contestant, block by block."""
+    """Times of one peer, block by block."""
 
     medians_ms: list[float]
-    """The mean of both visits' medians."""
+    """Mean of the medians of both visits (ms)."""
     quickest_ms: list[float]
-    """The quickest run: what it takes when nobody interrupts it."""
+    """Fastest run (ms), the time without interruptions."""
 
 
 def frames(folder: Path | None, count: int = 8) -> np.ndarray:
-    """RGB, (count, 720, 1280, 3): pictures of a folder filling the frame, or drawn ones."""
+    """Return RGB frames, (count, 720, 1280, 3): images of a folder, stretched to the frame, or generated ones."""
     if folder is not None:
         found = pictures.find(folder)[:: max(1, len(pictures.find(folder)) // count)][:count]
         read = [pictures.read(path) for path in found]
         rgb = [one.pixels[..., ::-1] if one.order == "BGR" else one.pixels for one in read]
-        return np.stack([cv2.resize(one, (WIDTH, HEIGHT)) for one in rgb])  # noqa: TID251  # makes the frames, not tensors
+        return np.stack([cv2.resize(one, (WIDTH, HEIGHT)) for one in rgb])  # noqa: TID251  # for frames, not for input tensors
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     base = np.stack([x // 6, y // 3, (x + y) // 8], -1) % 226
@@ -81,7 +80,7 @@ def frames(folder: Path | None, count: int = 8) -> np.ndarray:
 
 
 class HandWritten:
-    """What a script holds: the bare runtime, and the numbers it needs to prepare a picture for this model."""
+    """Hand-written peers: the bare runtime, and the values needed to preprocess an image for this model."""
 
     def __init__(self, path: Path, rule: Rule) -> None:
         self.raw = Interpreter(str(path), num_threads=1)
@@ -93,20 +92,20 @@ class HandWritten:
         self.crop = round(side) if rule.resize == "crop" else None
 
     def cropped(self, pixels: np.ndarray) -> np.ndarray:
-        """The middle square, where the model wants it."""
+        """Return the center square if the model's preprocessing crops."""
         if self.crop is None:
             return pixels
         top, left = (HEIGHT - self.crop) // 2, (WIDTH - self.crop) // 2
         return pixels[top : top + self.crop, left : left + self.crop]
 
     def best(self, prepared: np.ndarray) -> np.ndarray:
-        """The numbers of the five best classes."""
+        """Run the model; return the indices of the five best classes."""
         self.raw.set_tensor(self.input, prepared[None])
         self.raw.invoke()
         return np.argsort(self.raw.get_tensor(self.output)[0])[-TOP:]
 
     def opencv_same(self, pixels: np.ndarray) -> np.ndarray:
-        """Halved by means while it is more than twice as large, then exact bilinear: what ``prepare`` does."""
+        """Halve by averaging while the image is at least twice as large, then resize exactly bilinear, like ``prepare``."""
         part = self.cropped(pixels)
         while part.shape[1] >= 2 * self.size[0] and part.shape[0] >= 2 * self.size[1]:
             half = (part.shape[1] // 2, part.shape[0] // 2)
@@ -114,11 +113,11 @@ class HandWritten:
         return self.best(cv2.resize(part, self.size, interpolation=cv2.INTER_LINEAR_EXACT))  # noqa: TID251
 
     def opencv_bilinear(self, pixels: np.ndarray) -> np.ndarray:
-        """Quick, and aliased."""
+        """Resize bilinear without antialiasing: fast, but aliased."""
         return self.best(cv2.resize(self.cropped(pixels), self.size, interpolation=cv2.INTER_LINEAR))  # noqa: TID251
 
     def pil(self, pixels: np.ndarray) -> np.ndarray:
-        """As most examples do it."""
+        """Resize with PIL, like most examples."""
         image = Image.fromarray(self.cropped(pixels)).resize(self.size, Image.Resampling.BILINEAR)
         return self.best(np.asarray(image))
 
@@ -126,7 +125,7 @@ class HandWritten:
 def measure(
     path: Path, floats: Path | None, every: np.ndarray, blocks: int, folder: Path
 ) -> tuple[dict[str, Blocks], list[str]]:
-    """By contestant, and a sentence for each that could not take part."""
+    """Return the times by peer, and a line for each peer that could not run."""
     with open_model(path, threads=1) as model:
         by_hand = HandWritten(path, model.rule)
         visits: dict[str, Visit] = {
@@ -137,7 +136,7 @@ def measure(
             "bare `invoke`": timed(lambda _: by_hand.raw.invoke(), every),
         }
         theirs, ours = by_hand.opencv_same(every[0]), model.predict(every[0], top=1, threshold=0.0).top
-        assert ours is None or ours.index == theirs[-1], "the hand-written loop does something else"
+        assert ours is None or ours.index == theirs[-1], "the hand-written loop gives a different result"
         with ExitStack() as stack:
             if MEDIAPIPE.exists():
                 saved = folder / "frames.npy"
@@ -154,7 +153,7 @@ def measure(
 
 
 def alternate(visits: dict[str, Visit], blocks: int) -> dict[str, Blocks]:
-    """There and back in each block, so that what drifts hits all alike."""
+    """Run all peers in order and in reverse in each block, so that drift affects all of them equally."""
     for visit in visits.values():
         visit(2 * PER_VISIT)
     found = {name: Blocks([], []) for name in visits}
@@ -171,9 +170,9 @@ def alternate(visits: dict[str, Visit], blocks: int) -> dict[str, Blocks]:
 
 
 def markdown(name: str, found: dict[str, Blocks]) -> str:
-    """One table."""
+    """Return one table as Markdown."""
     first, bare = next(iter(found)), found["bare `invoke`"]
-    head = f"| {name} | median, ms | times edgevision (95 %) | quickest, ms | times edgevision (95 %) |"
+    head = f"| {name} | median, ms | relative to edgevision (95 %) | fastest, ms | relative to edgevision (95 %) |"
     lines = [head, "|---|---:|---:|---:|---:|"]
     for one, blocks in sorted(found.items(), key=lambda item: statistics.median(item[1].quickest_ms)):
         cells = [
@@ -186,11 +185,11 @@ def markdown(name: str, found: dict[str, Blocks]) -> str:
         ]
         lines.append(f"| {one} | {' | '.join(cells)} |")
     over = ratio_of(found[first].medians_ms, bare.medians_ms), ratio_of(found[first].quickest_ms, bare.quickest_ms)
-    return "\n".join([*lines, "", f"predict over bare invoke: {over[0]}; of the quickest runs {over[1]}"])
+    return "\n".join([*lines, "", f"predict / bare invoke: {over[0]}; of the fastest runs {over[1]}"])
 
 
 def ratio_of(a: list[float], b: list[float]) -> str:
-    """A ratio with its interval."""
+    """Return a ratio with its interval."""
     ratio = paired_ratio(a, b, seed=0)
     return f"{ratio.value:.2f} ({ratio.low:.2f}..{ratio.high:.2f})"
 
@@ -198,7 +197,7 @@ def ratio_of(a: list[float], b: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--pictures", type=Path, help="a folder; without it pictures are drawn")
+    parser.add_argument("--pictures", type=Path, help="folder of images; default: generated images")
     parser.add_argument("--blocks", type=int, default=30)
     parser.add_argument(
         "--float", nargs="+", type=Path, default=[], metavar="FLOAT", help="a float .tflite for each model"
@@ -206,11 +205,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.float and len(options.float) != len(options.models):
         parser.error(
-            f"--float names {len(options.float)} for {len(options.models)} models; give one for each, in order"
+            f"--float has {len(options.float)} files for {len(options.models)} models; give one per model, in order"
         )
     cv2.setNumThreads(1)
     if not MEDIAPIPE.exists():
-        print("MediaPipe is left out; make env-mediapipe installs it", file=sys.stderr)
+        print("MediaPipe is skipped, since it is not installed; install it with: make env-mediapipe", file=sys.stderr)
     watcher = Watcher(here())
     states: list[dict[str, Any]] = [watcher.look(0.0).to_json()]
     every = frames(options.pictures)

@@ -1,12 +1,12 @@
-"""What ``predict`` costs over the bare runtime, alternating in one process, one thread.
+"""Measure the overhead of ``predict`` over the bare runtime, alternating in one process on one thread.
 
     python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--picture P] [--blocks 20]
 
-For each model, on the same 1280x720 frame: ``invoke`` of the bare runtime on the same file with a ready tensor,
-``invoke`` of edgevision's engine, ``prepare`` alone, and ``predict``. They are interleaved in short blocks, so that a
-busy machine slows all alike; each ratio is taken within a block, and the median of the blocks and their quartiles are
-printed. Budgets: predict over bare invoke at most 1.15 for MobileNetV2 1.0 224 and 1.50 for MobileNetV1 0.25 224;
-predict over its own prepare + invoke at most 1.05.
+For each model, on the same 1280x720 frame: ``invoke`` of the bare runtime on the same file with a prepared tensor,
+``invoke`` of edgevision's engine, ``prepare`` alone, and ``predict``. They alternate in short blocks, so that a busy
+machine slows all of them equally; each ratio is taken within a block, and the median and the quartiles of the blocks are
+printed. Budgets: predict / bare invoke at most 1.15 for MobileNetV2 1.0 224 and 1.50 for MobileNetV1 0.25 224;
+predict / (its own prepare + invoke) at most 1.05.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from edgevision.pictures import read
 
 
 def frame_720p(path: Path | None) -> Frame:
-    """A picture of 1280x720: the given one, or smooth colour with noise (content does not change the cost)."""
+    """Return a 1280x720 frame: the given image, or a color gradient with noise (the content does not affect the time)."""
     if path is not None:
         return read(path)
     y, x = np.mgrid[0:720, 0:1280]
@@ -38,7 +38,7 @@ def frame_720p(path: Path | None) -> Frame:
 
 
 def seconds(call: Callable[[], object], times: int) -> float:
-    """Of one call, the median of several."""
+    """Return the median duration of several calls (s)."""
     taken = []
     for _ in range(times):
         start = perf_counter()
@@ -48,15 +48,15 @@ def seconds(call: Callable[[], object], times: int) -> float:
 
 
 def measure(path: Path, frame: Frame, blocks: int, per_block: int) -> None:
-    """Prints one line for one model."""
+    """Print one line for one model."""
     with open_model(path, threads=1) as model:
         tensor = model.prepare(frame)
-        raw = Interpreter(str(path), num_threads=1)  # the bare runtime on the same file, as a script would hold it
+        raw = Interpreter(str(path), num_threads=1)  # the bare runtime on the same file, as in a script
         raw.allocate_tensors()
         raw.set_tensor(raw.get_input_details()[0]["index"], tensor)
         calls: dict[str, Callable[[], object]] = {
             "invoke": raw.invoke,
-            "own invoke": model.engine.invoke,  # type: ignore[attr-defined]  # for benchmarks, so not of the protocol
+            "own invoke": model.engine.invoke,  # type: ignore[attr-defined]  # only for benchmarks, so not in the protocol
             "prepare": lambda: model.prepare(frame),
             "predict": lambda: model.predict(frame),
         }
@@ -81,7 +81,7 @@ def _spread(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--picture", type=Path, help="a 1280x720 picture")
+    parser.add_argument("--picture", type=Path, help="a 1280x720 image")
     parser.add_argument("--blocks", type=int, default=20)
     parser.add_argument("--per-block", type=int, default=20)
     options = parser.parse_args()

@@ -1,10 +1,10 @@
-"""Runs ai-edge-quantizer in an environment of its own; benchmarks/fidelity.py starts it.
+"""Run ai-edge-quantizer in its own environment, started by benchmarks/fidelity.py.
 
-    python quantizer_child.py FLOAT.tflite PICTURES.npy DEFAULT.tflite MINMAX.tflite
+    python quantizer_child.py FLOAT.tflite IMAGES.npy DEFAULT.tflite MINMAX.tflite
 
-PICTURES are float32 (n, height, width, channels), as the model takes them. Two models are written: by the recipe
-static_wi8_ai8 as it is, whose calibration forgets (a moving average), and with the smallest and largest value of all
-pictures instead.
+IMAGES are float32 (n, height, width, channels), as the model takes them. It writes two models: one with the recipe
+static_wi8_ai8 as it is, which calibrates with a moving average, and one with the smallest and largest value of all images
+instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ THREADS = 2
 
 
 def main() -> None:
-    """See the module."""
+    """Write both models."""
     source, pictures, default, minmax = sys.argv[1:]
     samples = [picture[np.newaxis] for picture in np.load(pictures)]
     made = quantizer.Quantizer(source, recipe.static_wi8_ai8())

@@ -1,11 +1,11 @@
-"""From nothing to the first answer, and the memory it takes: ``edgevision run`` beside a bare script and MediaPipe.
+"""Measure the time to the first prediction and the memory: ``edgevision run``, a bare script and MediaPipe.
 
     python benchmarks/start.py [MODEL.tflite] [--rounds 15]
 
-Each is a new process that opens the same film of 1280x720 and the same model and answers 50 frames; they take turns. The
-time is from the start of the process to its first line of output; the memory is the largest it ever had resident. The bare
-script imports numpy, OpenCV and LiteRT and does nothing that is not needed; edgevision may take 1.5 times as long and
-30 MB more. The files lie in the page cache.
+Each is a new process that opens the same 1280x720 video and the same model and predicts 50 frames; they take turns. The
+time is from the start of the process to its first line of output; the memory is the peak resident size. The bare script
+imports numpy, OpenCV and LiteRT and does only what is necessary; edgevision's budget is 1.5 times its time and 30 MB
+more. The files are in the page cache.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 
 
 def film(folder: Path) -> Path:
-    """Motion JPEG, as many frames as are answered."""
+    """Write a Motion JPEG video with slightly more frames than are predicted; return its path."""
     path = folder / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 30, (1280, 720))
     rng = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def film(folder: Path) -> Path:
 
 
 def start(command: Sequence[str]) -> tuple[float, float]:
-    """Seconds to the first line, and the largest resident memory in MB."""
+    """Run a command; return the seconds to its first line of output, and its peak resident memory (MB)."""
     begun = perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert child.stdout is not None
@@ -86,12 +86,12 @@ def start(command: Sequence[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if not first or child.returncode:
-        raise SystemExit(f"it failed: {command[0]} ... ended with {child.returncode}")
+        raise SystemExit(f"{command[0]} ... failed with exit status {child.returncode}")
     return taken, usage.ru_maxrss * 1024 / 1e6
 
 
 def commands(model: Path, source: Path) -> dict[str, list[str]]:
-    """The contestants that are installed."""
+    """Return the commands to compare, as far as they are installed."""
     common = [str(model), str(source), str(FRAMES)]
     run = [str(Path(sys.executable).with_name("edgevision")), "run", str(model), "--source", str(source), "--json"]
     found = {
@@ -120,7 +120,7 @@ def main() -> None:
     bare_s = [seconds for seconds, _ in rows["bare script"]]
     bare_mb = statistics.median(mb for _, mb in rows["bare script"])
     print(
-        f"| {options.model.stem} | first answer, s | times the bare script (95 %) | peak MB | more |\n|---|---:|---:|---:|---:|"
+        f"| {options.model.stem} | first prediction, s | vs. bare script (95 %) | peak MB | difference |\n|---|---:|---:|---:|---:|"
     )
     for name, values in rows.items():
         seconds, mb = [one for one, _ in values], statistics.median(one for _, one in values)

@@ -1,11 +1,11 @@
-"""What ``edgevision train`` has to beat: a frozen backbone under a linear head, centre crop, no augmentation.
+"""Baseline for ``edgevision train``: a frozen backbone with a linear head, center crop, no augmentation.
 
     python benchmarks/train_floor.py PHOTOS --weights W.h5 [--backbone mobilenet_v2] [--alpha A]
                                      [--per-class 50 --seeds 5] [--train]
 
-PHOTOS has train/ and test/. The floor is a logistic regression, solved to the end (Newton's method), on the pooled features
-of all training photos, and on some per class drawn anew for each seed. With --train, ``train`` itself learns from the same
-photos, and both are scored on the same test photos: the difference is shown with its paired 95 % interval.
+PHOTOS has train/ and test/. The baseline ("floor") is a logistic regression, solved to convergence (Newton's method), on
+the pooled features of all training photos, and on some per class drawn for each seed. With --train, ``train`` learns from
+the same photos, both are evaluated on the same test photos, and the difference is shown with its paired 95 % interval.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from edgevision.stats import paired_difference
 Floats = npt.NDArray[np.float64]
 Hits = npt.NDArray[np.bool_]
 RIDGE = 1e-2
-"""Weight of the squared coefficients, for features scaled to a deviation of 1 on average; the result hardly depends on it."""
+"""Weight of the squared coefficients, for features scaled to a mean deviation of 1; the result hardly depends on it."""
 BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Pooled features of pictures and their class numbers."""
+    """Pooled features of images, with their class numbers."""
 
     values: Floats
     """(n, features)"""
@@ -53,7 +53,7 @@ class Features:
 
 
 def compute(items: tuple[Item, ...], classes: tuple[str, ...], choice: Choice, weights: str) -> Features:
-    """Runs the frozen backbone over pictures, cut square in the middle."""
+    """Run the frozen backbone on images cropped to the center square."""
     network = open_network(choice, goal_of(classes, False), weights, 0.0)
     run = for_inference(backend.keras().Model(network.backbone.input, network.head[0](network.backbone.output)))
     crop = choice.rule("crop")
@@ -66,7 +66,7 @@ def _stack(items: tuple[Item, ...], rule: Rule) -> npt.NDArray[np.uint8]:
 
 
 def floor(learn: Features, test: Features) -> Hits:
-    """Which test pictures a linear head answers right, one class against the rest."""
+    """Return which test images a linear one-vs-rest head classifies correctly."""
     mean, scale = learn.values.mean(0), learn.values.std(0).mean() + 1e-12
     x, z = ((f.values - mean) / scale for f in (learn, test))
     scores = np.stack([_logits(x, learn.labels == c, z) for c in np.unique(learn.labels)], axis=1)
@@ -74,16 +74,16 @@ def floor(learn: Features, test: Features) -> Hits:
 
 
 def _logits(x: Floats, y: Hits, z: Floats) -> Floats:
-    """Logistic regression of ``y`` on ``x`` by Newton's method; the logits of ``z``."""
+    """Fit a logistic regression of ``y`` on ``x`` by Newton's method; return the logits of ``z``."""
     a, b = (np.c_[m, np.ones(len(m))] for m in (x, z))
     pull = np.full(a.shape[1], RIDGE * len(a))
-    pull[-1] = 1e-6  # the constant is free
+    pull[-1] = 1e-6  # the constant is not regularized
     w = np.zeros(a.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(a @ w, -30, 30)))
         curve = np.maximum(p * (1 - p), 1e-9)
         gradient = a.T @ (p - y) + pull * w
-        # Woodbury: with more features than pictures, the small system is one a picture.
+        # Woodbury identity: with more features than images, the system to solve has one row per image.
         scaled = a / pull
         inner = scaled @ gradient
         step = gradient / pull - scaled.T @ np.linalg.solve(np.diag(1 / curve) + scaled @ a.T, inner)
@@ -94,7 +94,7 @@ def _logits(x: Floats, y: Hits, z: Floats) -> Floats:
 
 
 def trained(photos: Dataset, chosen: tuple[Item, ...], settings: Settings) -> tuple[Hits, str]:
-    """Which test pictures ``train`` answers right when it learns from some photos; and what that cost."""
+    """Train on some photos; return which test images are classified correctly, and the time it took."""
     started, before = perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "photos"
@@ -115,14 +115,14 @@ def _same_disk(one: Path, other: Path) -> bool:
 
 
 def draw(features: Features, per_class: int, seed: int) -> npt.NDArray[np.intp]:
-    """Numbers of some pictures of each class."""
+    """Return the indices of some images of each class, drawn at random."""
     random = np.random.default_rng(seed)
     classes = np.unique(features.labels)
     return np.concatenate([random.choice(np.flatnonzero(features.labels == c), per_class, False) for c in classes])
 
 
 def main() -> None:
-    """Prints one line for all photos, and one a seed for some per class."""
+    """Print one line for all photos, and one per seed for some photos per class."""
     arguments = _parse()
     photos = open_dataset(arguments.photos)
     learn, test = photos.in_split("train"), photos.in_split("test")
@@ -138,7 +138,7 @@ def main() -> None:
         lowest = floor(Features(known.values[some], known.labels[some]), asked)
         settings = Settings(backbone=arguments.backbone, weights=arguments.weights, alpha=arguments.alpha, seed=seed)
         hits, cost = trained(photos, tuple(learn[i] for i in some), settings) if arguments.train else (None, "")
-        _line(f"{arguments.per_class} a class, seed {seed}", lowest, hits, cost)
+        _line(f"{arguments.per_class} per class, seed {seed}", lowest, hits, cost)
         sums.append((lowest, hits))
     if sums:
         lows, highs = [low for low, _ in sums], [high for _, high in sums if high is not None]
@@ -163,8 +163,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--alpha", type=float)
     parser.add_argument("--per-class", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--few-only", action="store_true", help="leave out the line for all photos")
-    parser.add_argument("--train", action="store_true", help="let train learn from the same photos")
+    parser.add_argument("--few-only", action="store_true", help="skip the line for all photos")
+    parser.add_argument("--train", action="store_true", help="also run train on the same photos")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""``edgevision flash image`` that stops at one of its steps, says so, and waits to be killed. First argument: the step."""
+"""Run ``edgevision flash image`` up to a step, print "here" and wait to be killed. First argument: the step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import edgevision.cli
 import edgevision.terminal
 
 PATIENCE_S = 120
-"""Then the system ends it, whatever it is at: nobody waits for it for ever."""
+"""Time limit after which SIGALRM ends the process in any case (s)."""
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     def here(step: str) -> None:
         if step == wanted:
             print("here", flush=True)
-            # Not one long sleep: a signal that comes just before it would be seen only after it.
+            # Not one long sleep, since a signal just before it would be handled only afterwards.
             while True:
                 time.sleep(0.1)
 

@@ -1,6 +1,6 @@
-"""Run by test_mediapipe in an environment of its own: MediaPipe's ImageClassifier on pictures, one JSON line for each.
+"""Run MediaPipe's ImageClassifier on images; print one JSON line for each. For test_mediapipe, in its own environment.
 
-mediapipe_child.py MODEL PICTURE...
+mediapipe_child.py MODEL IMAGE...
 """
 
 from __future__ import annotations

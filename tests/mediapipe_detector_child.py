@@ -1,6 +1,7 @@
-"""Run by test_mediapipe_detection in an environment of its own: MediaPipe's ObjectDetector, one JSON line a picture.
+"""Run MediaPipe's ObjectDetector on images; print one JSON line for each. For test_mediapipe_detection, in its own
+environment.
 
-mediapipe_detector_child.py MODEL THRESHOLD PICTURE...
+mediapipe_detector_child.py MODEL THRESHOLD IMAGE...
 """
 
 from __future__ import annotations

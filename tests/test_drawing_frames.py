@@ -1,4 +1,4 @@
-"""Answers drawn on frames: in the right place and colour, never outside, readable at any size, in any script."""
+"""Predictions drawn on frames: right position and color, never outside, readable at any size, in any script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgevision.tasks.segmentation import UNSEEN
 
 @pytest.fixture(params=["own font", "line font"])
 def font(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """With OpenCV 5's font, where this is OpenCV 5, and with what OpenCV 4 has."""
+    """Run a test with OpenCV 5's font (if this is OpenCV 5), and with OpenCV 4's line font."""
     if request.param == "line font":
         monkeypatch.setattr(lettering, "_font", lambda: None)
     lettering.label.cache_clear()
@@ -35,13 +35,13 @@ def detection(*boxes: tuple[float, float, float, float], name: str = "cat", inde
 
 
 def painted(frame: Frame, ink: tuple[int, int, int]) -> np.ndarray:
-    """Where a frame has exactly this colour (red, green, blue)."""
+    """Return where a frame has exactly this color (red, green, blue)."""
     pixels = frame.pixels if frame.order == "RGB" else frame.pixels[..., ::-1]
     return (pixels == ink).all(axis=-1)
 
 
 @pytest.mark.parametrize("order", ["RGB", "BGR", "GRAY"])
-def test_a_box_is_drawn_where_it_is_and_the_frame_is_left_alone(font: str, order: Order) -> None:
+def test_box_is_drawn_in_place_on_a_copy(font: str, order: Order) -> None:
     frame = plain(640, 480, order)
     drawn = annotate(frame, detection((100.0, 120.0, 300.0, 400.0)))
     assert (frame.pixels == 100).all()
@@ -51,13 +51,13 @@ def test_a_box_is_drawn_where_it_is_and_the_frame_is_left_alone(font: str, order
     for y, x in ((120, 200), (400, 200), (250, 100), (250, 300)):
         assert ink[y, x]
     assert not ink[130:390, 110:290].any()
-    # The name stands on the class's colour, right above the box.
+    # The name is on the class's color, right above the box.
     label = ink[120 - 24 : 118, 100:150]
     assert label.mean() > 0.4
     assert (drawn.pixels[98:118, 100:160] == 0).all(axis=-1).any()
 
 
-def test_boxes_of_small_frames_are_enlarged_with_them(font: str) -> None:
+def test_boxes_are_enlarged_with_small_frames(font: str) -> None:
     drawn = annotate(plain(100, 60), detection((20.0, 20.0, 80.0, 50.0)))
     assert (drawn.width, drawn.height) == (400, 240)
     ink = painted(drawn, colour(3))
@@ -67,7 +67,7 @@ def test_boxes_of_small_frames_are_enlarged_with_them(font: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (320, 240), (1280, 720), (3840, 2160)])
-def test_letters_grow_with_the_picture(font: str, size: tuple[int, int]) -> None:
+def test_text_scales_with_the_image(font: str, size: tuple[int, int]) -> None:
     found = Prediction("classification", (Label(3, "cat", 0.9),))
     drawn = annotate(plain(*size), found)
     rows = np.flatnonzero(painted(drawn, colour(3))[:, 1])
@@ -76,7 +76,7 @@ def test_letters_grow_with_the_picture(font: str, size: tuple[int, int]) -> None
     assert 0.03 <= tall / min(drawn.width, drawn.height) <= 0.1
 
 
-def test_a_frame_is_never_enlarged_without_end() -> None:
+def test_enlargement_of_a_frame_is_limited() -> None:
     drawn = annotate(plain(3000, 2), Prediction("classification"))
     assert (drawn.width, drawn.height) == (3000, 2)
 
@@ -84,12 +84,12 @@ def test_a_frame_is_never_enlarged_without_end() -> None:
 @pytest.mark.parametrize(
     "box", [(0, 0, 639, 100), (0, 0, 640, 480), (600, 440, 640, 480), (0, 470, 20, 480), (630, 0, 640, 10)]
 )
-def test_labels_stay_in_the_picture(font: str, box: tuple[float, float, float, float]) -> None:
+def test_labels_stay_in_the_image(font: str, box: tuple[float, float, float, float]) -> None:
     drawn = annotate(plain(640, 480), detection(box, name="a rather long name for a small thing"))
     assert painted(drawn, colour(3)).sum() > 12 * 200
 
 
-def test_labels_of_the_same_place_do_not_cover_each_other() -> None:
+def test_labels_at_the_same_place_do_not_overlap() -> None:
     box = (100.0, 100.0, 500.0, 300.0)
     found = tuple(Detection(n, f"thing {n}", 0.9 - n / 10, box) for n in range(3))
     drawn = annotate(plain(640, 480), Prediction("detection", objects=found))
@@ -98,7 +98,7 @@ def test_labels_of_the_same_place_do_not_cover_each_other() -> None:
         assert painted(drawn, colour(n)).sum() >= (whole == colour(n)).all(axis=-1).sum()
 
 
-def test_a_mask_colours_its_classes_and_nothing_else() -> None:
+def test_mask_colors_only_its_classes() -> None:
     mask = np.array([[0, 2], [UNSEEN, 2]], np.uint8)
     regions = (Region(2, "dog", 0.5, 2), Region(0, "background", 0.25, 1))
     drawn = annotate(plain(600, 400), Prediction("segmentation", regions=regions, mask=mask))
@@ -107,13 +107,13 @@ def test_a_mask_colours_its_classes_and_nothing_else() -> None:
     inside = drawn.pixels[50:390, 320:590]
     mixed = [round(100 * (1 - drawing.MASK_OPACITY) + c * drawing.MASK_OPACITY) for c in colour(2)]
     assert (inside == mixed).all()
-    # An edge in full colour, and a list with the classes but the background.
+    # An opaque edge, and a list of the classes without the background.
     assert painted(drawn, colour(2))[100:300, 298:303].any(axis=1).all()
     assert painted(drawn, colour(2))[2, 2]
     assert not painted(drawn, colour(0)).any()
 
 
-def test_what_a_classifier_says_stands_in_a_list(font: str) -> None:
+def test_labels_of_a_classifier_are_drawn_as_a_list(font: str) -> None:
     labels = tuple(Label(n, f"class {n}", 0.5) for n in range(3))
     drawn = annotate(plain(640, 480), Prediction("classification", labels))
     first = [int(np.flatnonzero(painted(drawn, colour(n))[:, 1])[0]) for n in range(3)]
@@ -124,7 +124,7 @@ def test_what_a_classifier_says_stands_in_a_list(font: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Löwe", "猫", "a\nb\x1b[31m", "", "x" * 500])
-def test_any_name_is_one_line(font: str, text: str) -> None:
+def test_any_name_is_drawn_in_one_line(font: str, text: str) -> None:
     drawn = lettering.label(text, 20, (200, 200, 0))
     assert drawn.shape[0] == 28
     assert drawn.shape[1] <= 80 * 20
@@ -136,7 +136,7 @@ def test_any_name_is_one_line(font: str, text: str) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_ink_stands_out_and_neighbours_differ(index: int) -> None:
+def test_text_has_contrast_and_neighboring_colors_differ(index: int) -> None:
     paper = colour(index)
     ink = lettering.ink_on(paper)
     assert abs(sum(ink) - sum(paper)) > 200

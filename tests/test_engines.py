@@ -1,4 +1,4 @@
-"""Engines by their names; the Edge TPU's way through a real shared library: a fake one, built here from C."""
+"""Engines by name; the Edge TPU is tested with a real shared library, a fake libedgetpu built from C."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ SOURCE = Path(__file__).resolve().parent / "delegate" / "fake_edgetpu.c"
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fake libedgetpu."""
+    """Build the fake libedgetpu; return its path."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
-        pytest.skip("no C compiler on this machine: the fake of libedgetpu cannot be built")
+        pytest.skip("no C compiler found, so the fake libedgetpu cannot be built")
     built = tmp_path_factory.mktemp("delegate") / "libfake_edgetpu.so"
     subprocess.run([compiler, "-Wall", "-Wextra", "-shared", "-fPIC", "-o", built, SOURCE], check=True)
     return built
@@ -50,7 +50,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fake(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Puts the fake in libedgetpu's place, behaving as named; gives the path of its log."""
+    """Return a function that replaces libedgetpu by the fake with a certain behavior, and returns its log file."""
 
     def use(behaviour: str = "") -> Path:
         log = tmp_path / "delegate.log"
@@ -64,7 +64,7 @@ def fake(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 
 
 def carded(source: Path, target: Path, files: dict[str, bytes] | None = None) -> Path:
-    """A copy of a model with a card, and with more files inside."""
+    """Write a copy of a model with a model card and more files inside; return its path."""
     file = modelfile.read(source)
     spec = file.inputs[0]
     rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
@@ -75,25 +75,25 @@ def carded(source: Path, target: Path, files: dict[str, bytes] | None = None) ->
 
 @pytest.fixture
 def bare(data: Path, tmp_path: Path) -> Path:
-    """A compiled file alone."""
+    """Return a compiled model file."""
     return carded(data / "tiny_edgetpu.tflite", tmp_path / "bare_edgetpu.tflite")
 
 
 @pytest.fixture
 def both(data: Path, tmp_path: Path) -> Path:
-    """The ordinary model with the compiled one inside."""
+    """Return an ordinary model file with the compiled model inside."""
     compiled = (data / "tiny_edgetpu.tflite").read_bytes()
     return carded(data / "tiny.tflite", tmp_path / "both.tflite", {"edgetpu.tflite": compiled})
 
 
 def ran(log: Path, what: str) -> list[str]:
-    """The details of one kind of step, in the order they happened."""
+    """Return the details of all steps of one kind in the log, in order."""
     lines = [line.split(" ", 2) for line in log.read_text().splitlines()] if log.exists() else []
     return [detail for _, step, detail in lines if step == what]
 
 
 def picture(blue: int = 0) -> np.ndarray:
-    """16x16, as large as the model's input; the fake answers with the sum of the bytes, modulo 3."""
+    """Return a 16x16 image, the size of the model's input; the fake returns the sum of its bytes, modulo 3."""
     made = np.zeros((16, 16, 3), np.uint8)
     made[3, 5, 2] = blue
     return made
@@ -105,7 +105,7 @@ def picture(blue: int = 0) -> np.ndarray:
 @pytest.mark.parametrize(
     "name", ["auto", "cpu", "edgetpu", "edgetpu:1", "edgetpu:usb", "edgetpu:usb:0", "edgetpu:pci:2"]
 )
-def test_names(name: str) -> None:
+def test_valid_engine_name_is_accepted(name: str) -> None:
     assert check_name(name) == name
 
 
@@ -123,14 +123,14 @@ def test_names(name: str) -> None:
         ("edgetpu:/dev/apex_0", "edgetpu:usb:N"),
     ],
 )
-def test_names_that_are_none(name: str, said: str) -> None:
+def test_invalid_engine_name_is_refused(name: str, said: str) -> None:
     with pytest.raises(UnknownName) as caught:
         check_name(name)
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"(auto|cpu|edgetpu)(:[a-z0-9]*){0,3}", fullmatch=True))
-def test_any_name_is_known_or_refused_in_one_line(name: str) -> None:
+def test_any_engine_name_is_valid_or_a_one_line_error(name: str) -> None:
     try:
         assert check_name(name) == name
     except UnknownName as error:
@@ -142,7 +142,7 @@ def test_any_name_is_known_or_refused_in_one_line(name: str) -> None:
 # --- which engine runs
 
 
-def test_a_model_without_a_compiled_part_runs_on_the_cpu(data: Path, tmp_path: Path) -> None:
+def test_model_without_compiled_part_runs_on_cpu(data: Path, tmp_path: Path) -> None:
     path = carded(data / "tiny.tflite", tmp_path / "m.tflite")
     with edgevision.open_model(path, engine="auto") as model:
         assert model.choice == Choice("auto", "cpu", None)
@@ -150,7 +150,7 @@ def test_a_model_without_a_compiled_part_runs_on_the_cpu(data: Path, tmp_path: P
         edgevision.open_model(path, engine="edgetpu")
 
 
-def test_the_compiled_part_inside_the_file_runs_on_the_delegate(both: Path, fake: Callable[[str], Path]) -> None:
+def test_compiled_part_runs_on_delegate(both: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     with edgevision.open_model(both, engine="auto", threads=1) as model:
         assert model.choice == Choice("auto", "edgetpu", None)
@@ -160,7 +160,7 @@ def test_the_compiled_part_inside_the_file_runs_on_the_delegate(both: Path, fake
     assert ran(log, "claimed") == ["1", "1"], "once in the child, once here"
 
 
-def test_the_cpu_is_taken_when_it_is_named(both: Path, fake: Callable[[str], Path]) -> None:
+def test_named_cpu_is_used(both: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     with edgevision.open_model(both, engine="cpu") as model:
         assert model.choice == Choice("cpu", "cpu", None)
@@ -178,13 +178,13 @@ def test_the_cpu_is_taken_when_it_is_named(both: Path, fake: Callable[[str], Pat
         ("edgetpu:pci:2", "pci:2"),
     ],
 )
-def test_the_device_reaches_the_driver(device: str, told: str, bare: Path, fake: Callable[[str], Path]) -> None:
+def test_device_is_passed_to_driver(device: str, told: str, bare: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     edgevision.open_model(bare, engine=device).close()
     assert ran(log, "create") == [told, told]
 
 
-def test_closing_gives_the_device_back(bare: Path, fake: Callable[[str], Path]) -> None:
+def test_close_releases_device(bare: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     model = edgevision.open_model(bare, engine="edgetpu")
     assert len(ran(log, "destroy")) == 1
@@ -204,7 +204,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("behaviour", "said"), BROKEN.items())
-def test_a_broken_driver_is_a_message(
+def test_broken_driver_is_a_one_line_error(
     behaviour: str, said: str, both: Path, fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake(behaviour)
@@ -215,26 +215,26 @@ def test_a_broken_driver_is_a_message(
         edgevision.open_model(both, engine="edgetpu:usb:0")
     assert said in str(caught.value) and "\n" not in str(caught.value)
     if behaviour == "hang":
-        return  # waited for once
+        return  # one timeout is enough for a test
     with edgevision.open_model(both, engine="auto") as model:
         assert model.choice is not None and (model.choice.requested, model.choice.used) == ("auto", "cpu")
         assert said in (model.choice.fallback_reason or "")
         assert model.predict(np.full((16, 16, 3), (0, 255, 0), np.uint8)).top.name == "green"
 
 
-def test_a_mismatch_names_both_versions(bare: Path, fake: Callable[[str], Path]) -> None:
+def test_version_mismatch_names_both_versions(bare: Path, fake: Callable[[str], Path]) -> None:
     fake("mismatch")
     with pytest.raises(EngineError, match=r"RuntimeVersion\(14\).* must be built for \S+ \d"):
         edgevision.open_model(bare, engine="edgetpu")
 
 
-def test_a_device_that_comes_back_late_is_waited_for(bare: Path, fake: Callable[[str], Path]) -> None:
+def test_open_waits_for_device_that_reconnects_late(bare: Path, fake: Callable[[str], Path]) -> None:
     log = fake("refuse-second")
     edgevision.open_model(bare, engine="edgetpu").close()
     assert len(ran(log, "create")) == 3
 
 
-def test_a_compiled_file_has_nothing_to_fall_back_on(bare: Path, fake: Callable[[str], Path]) -> None:
+def test_compiled_file_cannot_fall_back_to_cpu(bare: Path, fake: Callable[[str], Path]) -> None:
     with pytest.raises(Unsuited, match=r"use the ordinary \.tflite"):
         edgevision.open_model(bare, engine="cpu")
     fake("crash")
@@ -242,13 +242,13 @@ def test_a_compiled_file_has_nothing_to_fall_back_on(bare: Path, fake: Callable[
         edgevision.open_model(bare, engine="auto")
 
 
-def test_a_missing_library_says_how_to_get_it(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_refused(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LIBRARY_VARIABLE, "libabsent.so.1")
     with pytest.raises(EngineError, match=r"cannot be loaded: .*No such file"):
         edgevision.open_model(bare, engine="edgetpu")
 
 
-def test_a_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+def test_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     fake("")
     compiled = (data / "tiny_edgetpu.tflite").read_bytes()
     other = modelfile.read(data / "segmenter.tflite")
@@ -267,7 +267,7 @@ def test_a_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path,
         assert "not made by the Edge TPU compiler" in (model.choice.fallback_reason or "")
 
 
-def test_what_counts_as_compiled(data: Path, both: Path) -> None:
+def test_is_compiled_checks_operator_codes(data: Path, both: Path) -> None:
     assert is_compiled((data / "tiny_edgetpu.tflite").read_bytes())
     plain = (data / "tiny.tflite").read_bytes()
     assert not is_compiled(plain)
@@ -276,7 +276,7 @@ def test_what_counts_as_compiled(data: Path, both: Path) -> None:
 
 
 @given(at=st.integers(0, 463), value=st.integers(0, 255))
-def test_a_damaged_compiled_part_is_judged_or_refused(at: int, value: int, data: Path) -> None:
+def test_damaged_compiled_part_is_checked_or_refused(at: int, value: int, data: Path) -> None:
     damaged = bytearray((data / "tiny_edgetpu.tflite").read_bytes())
     damaged[at] = value
     with suppress(BadModel):
@@ -284,7 +284,7 @@ def test_a_damaged_compiled_part_is_judged_or_refused(at: int, value: int, data:
         refuse_stranger(bytes(damaged), modelfile.read(data / "tiny.tflite"), "it")
 
 
-def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+def test_real_compiled_model_runs_on_fake_device(shared: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     fake("")
     source = shared / "models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
     engine, choice = open_engine("auto", modelfile.read(source))
@@ -296,9 +296,7 @@ def test_a_real_compiled_model_runs_on_the_fake(shared: Path, tmp_path: Path, fa
     engine.close()
 
 
-def test_card_puts_the_compiled_model_into_the_ordinary_one(
-    data: Path, tmp_path: Path, fake: Callable[[str], Path]
-) -> None:
+def test_card_command_stores_compiled_model_inside(data: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     ordinary = carded(data / "tiny.tflite", tmp_path / "m.tflite")
     compiled = data / "tiny_edgetpu.tflite"
     done = command("card", str(ordinary), "--edgetpu", str(compiled), "-o", "both.tflite", folder=tmp_path)
@@ -351,7 +349,7 @@ def test_every_runtime_runs_models_and_delegates(runtime: str, data: Path, fake:
     if runtime == "tflite-runtime":
         python = OLDER
         if not python.exists():
-            pytest.skip("no environment with tflite-runtime; make env-tflite-runtime")
+            pytest.skip("no environment with tflite-runtime; create it with: make env-tflite-runtime")
     elif runtime == "litert" and find_spec("ai_edge_litert") is None:
         pytest.skip("LiteRT is not installed")
     models = [str(data / "tiny.tflite"), str(data / "tiny_edgetpu.tflite")]
@@ -372,7 +370,7 @@ def test_every_runtime_runs_models_and_delegates(runtime: str, data: Path, fake:
 # --- reasons
 
 
-def test_the_library_is_asked_for_its_version_and_devices(
+def test_library_reports_version_and_devices(
     library: Path, fake: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake("")
@@ -386,7 +384,7 @@ def test_the_library_is_asked_for_its_version_and_devices(
 
 
 def usb(root: Path, name: str = "1a6e:089a", bus: int = 1, device: int = 4) -> Path:
-    """An Edge TPU on USB in a fake root; its node."""
+    """Add a USB Edge TPU to a fake root folder; return its device node."""
     entry = root / f"sys/bus/usb/devices/{bus}-{device}"
     entry.mkdir(parents=True)
     for key, value in zip(("idVendor", "idProduct", "busnum", "devnum"), (*name.split(":"), bus, device), strict=True):
@@ -397,7 +395,7 @@ def usb(root: Path, name: str = "1a6e:089a", bus: int = 1, device: int = 4) -> P
     return node
 
 
-def test_what_is_plugged_in_is_found_in_a_fake_root(tmp_path: Path) -> None:
+def test_connected_devices_are_found_in_fake_root(tmp_path: Path) -> None:
     assert plugged_in(tmp_path) == ()
     fresh, warm = usb(tmp_path), usb(tmp_path, "18d1:9302", 2, 17)
     usb(tmp_path, "046d:0825", 1, 9)
@@ -418,7 +416,7 @@ def test_what_is_plugged_in_is_found_in_a_fake_root(tmp_path: Path) -> None:
 REFUSED = Failure("device", "Failed to open the device")
 
 
-def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
+def test_refusal_is_explained_by_connected_devices(tmp_path: Path) -> None:
     assert "1a6e:089a and 18d1:9302" in explain(REFUSED, "", ())
     node = usb(tmp_path)
     mine, locked = plugged_in(tmp_path, lambda _: True), plugged_in(tmp_path, lambda _: False)
@@ -430,7 +428,7 @@ def test_a_refusal_is_explained_by_what_is_plugged_in(tmp_path: Path) -> None:
     assert "usermod -aG apex" in explain(REFUSED, "pci", plugged_in(tmp_path, lambda _: False))
 
 
-def test_a_trial_that_could_not_start_is_no_crash_of_the_driver() -> None:
+def test_trial_that_cannot_start_is_not_reported_as_driver_crash() -> None:
     said = explain(Failure("start", "No module named 'edgevision'"), "", ())
     assert said == "the trial of the Edge TPU could not start: No module named 'edgevision'"
 
@@ -448,7 +446,7 @@ def test_a_trial_that_could_not_start_is_no_crash_of_the_driver() -> None:
         ("something new", "cannot be loaded: something new"),
     ],
 )
-def test_a_library_that_does_not_load_is_explained(message: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_that_does_not_load_is_explained(message: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(LIBRARY_VARIABLE, raising=False)
     assert said in explain(Failure("library", message), "", ())
 
@@ -464,7 +462,7 @@ def command(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def write_photos(folder: Path) -> Path:
-    """Two classes the fake tells apart: the sum of the bytes modulo 3 is 0 for red, 1 for green."""
+    """Write two classes that the fake distinguishes: the sum of the bytes modulo 3 is 0 for red, 1 for green."""
     import cv2
 
     for name, value in (("red", 3), ("green", 4)):
@@ -476,7 +474,7 @@ def write_photos(folder: Path) -> Path:
     return folder
 
 
-def test_evaluate_scores_what_the_accelerator_computes(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+def test_evaluate_uses_the_accelerator(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     fake("")
     photos = write_photos(tmp_path / "photos")
     done = command("evaluate", str(both), str(photos), "--engine", "edgetpu", "--json", folder=tmp_path)
@@ -491,7 +489,7 @@ def test_evaluate_scores_what_the_accelerator_computes(both: Path, tmp_path: Pat
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+def test_run_reports_and_records_engine(both: Path, bare: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     fake("")
     photo = write_photos(tmp_path / "photos") / "green" / "1.png"
     base = ["run", str(both), "--source", str(photo), "--json", "--overwrite", "--summary", "s.json"]
@@ -503,7 +501,7 @@ def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, f
     assert engine["runtime"] and engine["version"]
     fake("mismatch")
     done = command(*base, folder=tmp_path)
-    assert done.returncode == 0 and "on the CPU, because libedgetpu and the TFLite runtime" in done.stderr
+    assert done.returncode == 0 and "on the CPU because libedgetpu and the TFLite runtime" in done.stderr
     engine = json.loads((tmp_path / "s.json").read_text())["engine"]
     assert engine["used"] == "cpu" and "are incompatible" in engine["fallback_reason"]
     for model, name in ((both, "edgetpu:usb:0"), (bare, "auto"), (bare, "cpu")):
@@ -511,12 +509,12 @@ def test_run_says_and_records_what_ran(both: Path, bare: Path, tmp_path: Path, f
         assert done.returncode == 1 and done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_ctrl_c_while_a_driver_hangs(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
+def test_ctrl_c_stops_a_hanging_driver(both: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
     log = fake("hang")
     line = [sys.executable, "-m", "edgevision", "evaluate", str(both), str(write_photos(tmp_path / "p"))]
     child = subprocess.Popen([*line, "--engine", "edgetpu"], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     while not ran(log, "create"):
-        assert child.poll() is None, "it ended by itself"
+        assert child.poll() is None, "the process ended early"
         time.sleep(0.05)
     driver = int(log.read_text().split(" ")[0])
     child.send_signal(signal.SIGINT)
@@ -526,6 +524,6 @@ def test_ctrl_c_while_a_driver_hangs(both: Path, tmp_path: Path, fake: Callable[
         os.kill(driver, 0)
 
 
-def test_a_misspelt_engine_is_a_fault_of_usage(both: Path, tmp_path: Path) -> None:
+def test_misspelled_engine_is_a_usage_error(both: Path, tmp_path: Path) -> None:
     done = command("evaluate", str(both), "photos", "--engine", "edgtpu", folder=tmp_path)
     assert done.returncode == 2 and "did you mean 'edgetpu'?" in done.stderr

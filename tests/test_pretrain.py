@@ -1,4 +1,4 @@
-"""The pre-training program, through its command line: learns, survives kills, exports plain arrays, refuses clearly."""
+"""The pre-training program: it learns, resumes after a kill, exports plain arrays, and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.tensorflow
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that has ended."""
+    """The result of a command."""
 
     code: int
     stderr: str
@@ -39,7 +39,7 @@ class Done:
 
 @pytest.fixture(scope="module", autouse=True)
 def tools_importable() -> Iterator[None]:
-    """The tools are no part of the installed package: they are found from the root of the checkout."""
+    """Make the tools importable from the root of the checkout, since they are not part of the installed package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT))
         yield
@@ -47,7 +47,7 @@ def tools_importable() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three easily told classes in train/ and val/: 32x40 pictures of a noisy colour."""
+    """Write three classes that are easy to distinguish to train/ and val/: 32x40 images of a noisy color."""
     root = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(5)
     for split, count in (("train", PER_CLASS), ("val", 4)):
@@ -62,7 +62,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with work/ and out/ of an uninterrupted run over two picture sides."""
+    """Return a folder with work/ and out/ of an uninterrupted run over two image sides."""
     folder = tmp_path_factory.mktemp("finished")
     done = _pretrain(*_train_arguments(photos, folder))
     assert done.code == 0, done.stderr
@@ -97,7 +97,7 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_run_records_each_epoch_and_learns(finished: Path) -> None:
+def test_train_records_each_epoch_and_learns(finished: Path) -> None:
     record = _record(finished)
     assert record["epochs"] == EPOCHS
     assert record["steps"] == STEPS
@@ -109,13 +109,13 @@ def test_run_records_each_epoch_and_learns(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_interrupted_epoch_ends_as_an_uninterrupted_one(photos: Path, finished: Path, tmp_path: Path) -> None:
+def test_interrupted_epoch_gives_same_result(photos: Path, finished: Path, tmp_path: Path) -> None:
     arguments = _train_arguments(photos, tmp_path)
     assert _pretrain(*arguments, "--stop-after", "4").code == 0  # in the middle of the first epoch
     assert not (tmp_path / "out").exists()
     assert _pretrain(*arguments, "--stop-after", str(STEPS // EPOCHS + 1)).code == 0
     (ours,), theirs = _record(tmp_path)["history"], _record(finished)["history"][0]
-    # equal but for the order in which threads add
+    # equal except for the order in which threads add
     assert ours["train_loss"] == pytest.approx(theirs["train_loss"], abs=0.02)
     assert ours["val_accuracy"].keys() == theirs["val_accuracy"].keys()
 
@@ -129,12 +129,12 @@ def test_interrupted_epoch_ends_as_an_uninterrupted_one(photos: Path, finished: 
         (signal.SIGTERM, 0),
     ],
 )
-def test_killed_run_goes_on(number: signal.Signals, code: int, photos: Path, tmp_path: Path) -> None:
+def test_killed_run_can_be_resumed(number: signal.Signals, code: int, photos: Path, tmp_path: Path) -> None:
     arguments = [*_train_arguments(photos, tmp_path), "--phases", "32:200", "--save-every", "0"]
     state = tmp_path / "work" / "state.npz"
     with subprocess.Popen([sys.executable, "-m", "tools.pretrain", *arguments], cwd=ROOT) as process:
         try:
-            deadline = time.monotonic() + 300  # against a hang, not a measure
+            deadline = time.monotonic() + 300  # only a limit in case it hangs
             while not state.exists() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
             process.send_signal(number)
@@ -148,14 +148,14 @@ def test_killed_run_goes_on(number: signal.Signals, code: int, photos: Path, tmp
 
 
 @pytest.mark.slow
-def test_export_loads_into_the_plain_backbone(photos: Path, finished: Path) -> None:
-    done = _pretrain("export", *_places(photos, finished), "--description", "noisy colours", "--sides", "32,64")
+def test_export_loads_into_plain_backbone(photos: Path, finished: Path) -> None:
+    done = _pretrain("export", *_places(photos, finished), "--description", "noisy colors", "--sides", "32,64")
     assert done.code == 0, done.stderr
     arrays = _arrays(finished / "out" / "starter.npz")
     card = json.loads((finished / "out" / "starter.card.json").read_text())
     assert card["parameters"] == BASE_PARAMETERS == sum(array.size for array in arrays.values())
     assert (finished / "out" / "starter.npz").stat().st_size < 1_000_000
-    assert card["description"] == "noisy colours"
+    assert card["description"] == "noisy colors"
     for side in ("32", "64"):
         score = card["accuracy"][side]
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
@@ -167,7 +167,7 @@ def test_export_loads_into_the_plain_backbone(photos: Path, finished: Path) -> N
     assert {v.path: tuple(v.shape) for v in plain.variables} == {name: array.shape for name, array in arrays.items()}
 
 
-def test_fast_network_computes_what_the_plain_one_does() -> None:
+def test_fast_network_computes_same_as_plain_one() -> None:
     import keras
 
     from tools.pretrain.model import Network, copied
@@ -178,7 +178,7 @@ def test_fast_network_computes_what_the_plain_one_does() -> None:
     fast = Network(64, 3)
     rng = np.random.default_rng(0)
     values = {name: array * rng.uniform(0.8, 1.2, array.shape) for name, array in copied(fast.variables).items()}
-    for name, array in values.items():  # all ones and zeros in an untrained network: give each a part in the answer
+    for name, array in values.items():  # ones and zeros in an untrained network; change them so that they matter
         if name.endswith("/moving_variance"):
             array *= 0.05
         elif name.endswith(("/beta", "/moving_mean")):
@@ -188,15 +188,15 @@ def test_fast_network_computes_what_the_plain_one_does() -> None:
         variable.assign(values[variable.path])
     pictures = rng.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
     expected = plain(pictures / 127.5 - 1.0, training=False).numpy()
-    assert expected.std(axis=0).max() > 0.01, "the pictures make no difference"
-    # such statistics also magnify rounding, to 1e-3 or 1e-2 as the CPU's kernels go; a pixel's shift in the padding
-    # moves them by 0.5 on average
+    assert expected.std(axis=0).max() > 0.01, "the images make no difference"
+    # such statistics also magnify rounding errors, to 1e-3 or 1e-2 depending on the CPU's kernels; a shift of one pixel
+    # in the padding changes the features by 0.5 on average
     difference = np.abs(fast.features(pictures, training=False).numpy() - expected)
     assert difference.max() < 0.2
     assert difference.mean() < 0.02
 
 
-def test_plan_is_changed_from_outside(tmp_path: Path) -> None:
+def test_plan_command_changes_plan(tmp_path: Path) -> None:
     first = _pretrain("plan", "--work", str(tmp_path), "--phases", "64:2,96:4", "--decay-epochs", "3")
     second = _pretrain("plan", "--work", str(tmp_path), "--phases", "64:2,96:1")
     assert (first.code, second.code) == (0, 0)
@@ -205,7 +205,7 @@ def test_plan_is_changed_from_outside(tmp_path: Path) -> None:
     assert plan["decay_epochs"] == 3
 
 
-def test_rate_warms_up_stays_and_falls_to_zero() -> None:
+def test_learning_rate_warms_up_stays_and_decays_to_zero() -> None:
     from tools.pretrain.schedule import Plan
 
     plan = Plan(((64, 4), (96, 6)), decay_epochs=5, peak_rate=0.1, warmup_epochs=1)
@@ -214,14 +214,14 @@ def test_rate_warms_up_stays_and_falls_to_zero() -> None:
     assert [plan.side(epoch) for epoch in (0, 3, 4, 9, 10)] == [64, 64, 96, 96, 96]
 
 
-def test_zip_without_split_is_carved_by_class(photos: Path, tmp_path: Path) -> None:
+def test_zip_without_split_is_split_by_class(photos: Path, tmp_path: Path) -> None:
     from tools.pretrain.data import load
 
     archive = tmp_path / "photos.zip"
     with zipfile.ZipFile(archive, "w") as target:
         for path in sorted((photos / "train").rglob("*.png")):
             target.write(path, path.relative_to(photos / "train"))
-        target.writestr("red/broken.png", b"not a picture")
+        target.writestr("red/broken.png", b"not an image")
     pictures = load(archive, tmp_path / "work")
     assert pictures.classes == tuple(COLOURS)
     assert pictures.train.pictures.shape[1:] == (32, 32, 3)
@@ -239,11 +239,11 @@ def test_zip_without_split_is_carved_by_class(photos: Path, tmp_path: Path) -> N
     ("phases", "reason"),
     [("64", "SIDE:EPOCHS"), ("50:1", "multiple of 32"), ("64:0", "SIDE:EPOCHS"), ("", "SIDE:EPOCHS")],
 )
-def test_bad_phases_are_one_line(phases: str, reason: str, tmp_path: Path) -> None:
+def test_bad_phases_are_a_one_line_error(phases: str, reason: str, tmp_path: Path) -> None:
     _assert_one_line(_pretrain("plan", "--work", str(tmp_path), "--phases", phases), reason)
 
 
-def test_bad_sources_are_one_line(photos: Path, tmp_path: Path) -> None:
+def test_bad_sources_are_a_one_line_error(photos: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     for source, reason in (
@@ -255,11 +255,11 @@ def test_bad_sources_are_one_line(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_bad_states_are_one_line(photos: Path, finished: Path, tmp_path: Path) -> None:
+def test_bad_states_are_a_one_line_error(photos: Path, finished: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     export = ("export", *_places(photos, tmp_path), "--description", "x")
-    _assert_one_line(_pretrain(*export), "holds no state.npz")
+    _assert_one_line(_pretrain(*export), "contains no state.npz")
     (work / "state.npz").write_bytes((finished / "work" / "state.npz").read_bytes()[:5000])
     _assert_one_line(_pretrain(*export), "not an .npz file")
     other_seed = [*_train_arguments(photos, finished)]

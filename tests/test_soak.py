@@ -1,4 +1,4 @@
-"""The loop for minutes or hours: nothing grows. And the tool that judges it would notice if something did."""
+"""The loop does not grow over minutes or hours, and the tool that checks this would notice growth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def soak() -> ModuleType:
 
 
 def made(soak: ModuleType, growth_mb_per_hour: float, noise_mb: float = 0.3, minutes: int = 60) -> list[object]:
-    """Samples of a process that grows as told, after a steep start."""
+    """Return samples of a process with a given growth, after a steep start."""
     chance = random.Random(1)
     return [
         soak.Sample(
@@ -39,44 +39,44 @@ def made(soak: ModuleType, growth_mb_per_hour: float, noise_mb: float = 0.3, min
     ]
 
 
-def test_noise_is_no_growth(soak: ModuleType) -> None:
+def test_noise_is_not_growth(soak: ModuleType) -> None:
     verdict = soak.judge(made(soak, 0.0))
     assert verdict.good
     assert verdict.growth_low_mb <= verdict.growth_mb <= verdict.growth_high_mb
 
 
-def test_a_steady_process_is_good(soak: ModuleType) -> None:
+def test_steady_process_is_good(soak: ModuleType) -> None:
     verdict = soak.judge(made(soak, 0.0, noise_mb=0.0))
     assert verdict.good
     assert verdict.growth_mb == pytest.approx(0.0, abs=1e-6)
 
 
-def test_a_small_leak_is_found(soak: ModuleType) -> None:
+def test_small_leak_is_found(soak: ModuleType) -> None:
     verdict = soak.judge(made(soak, 2.0))
     assert not verdict.good
     assert verdict.growth_mb_per_hour == pytest.approx(2.0, abs=0.3)
 
 
 @pytest.mark.parametrize("what", ["threads", "files"])
-def test_one_thread_or_file_more_is_found(soak: ModuleType, what: str) -> None:
+def test_one_more_thread_or_file_is_found(soak: ModuleType, what: str) -> None:
     samples = made(soak, 0.0)
     last = {**samples[-1].__dict__, what: getattr(samples[-1], what) + 1}
     assert not soak.judge([*samples[:-1], soak.Sample(**last)]).good
 
 
-def test_few_samples_say_nothing(soak: ModuleType) -> None:
+def test_too_few_samples_are_refused(soak: ModuleType) -> None:
     with pytest.raises(ValueError, match="too few"):
         soak.judge(made(soak, 0.0)[:10])
 
 
-def test_a_loop_that_dies_is_said(soak: ModuleType) -> None:
-    with pytest.raises(RuntimeError, match="ended by itself"):
+def test_loop_that_ends_early_is_an_error(soak: ModuleType) -> None:
+    with pytest.raises(RuntimeError, match="the loop ended early"):
         soak.soak([sys.executable, "-c", "raise SystemExit(3)"], 20)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which this system lacks")
-def test_the_loop_does_not_grow() -> None:
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system has no /proc to read the memory from")
+def test_loop_does_not_grow() -> None:
     command = [sys.executable, str(TOOL), "--minutes", str(MINUTES), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

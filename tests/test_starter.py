@@ -1,4 +1,4 @@
-"""The starter weights: whole, small, loaded without pickle, chosen by ``--weights auto``; and the model that comes along."""
+"""The starter weights (intact, small, loaded without pickle, used by ``--weights auto``) and the bundled default model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGE = ROOT / "starter" / "edgevision_starter"
 STARTER = Choice("mobilenet_v2", 96, 0.35)
 
 
-def test_the_weights_are_small_whole_and_of_the_size_their_card_says() -> None:
+def test_weights_are_small_and_match_their_card() -> None:
     card = json.loads((PACKAGE / "starter.card.json").read_text())
     weights = PACKAGE / "starter.npz"
     assert weights.stat().st_size < 1_000_000
@@ -43,7 +43,7 @@ def test_the_weights_are_small_whole_and_of_the_size_their_card_says() -> None:
     assert card["description"]
 
 
-def test_the_convert_extra_asks_for_the_version_that_lies_beside_it() -> None:
+def test_convert_extra_requires_this_starter_version() -> None:
     def project(path: Path) -> Any:
         return tomllib.loads(path.read_text())["project"]
 
@@ -55,7 +55,7 @@ def test_the_convert_extra_asks_for_the_version_that_lies_beside_it() -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_installed_weights_go_into_the_network() -> None:
+def test_installed_weights_are_loaded_into_network() -> None:
     network = build(STARTER)
     before = network.get_layer("block_16_project").get_weights()[0]
     origin = initialize(network, STARTER, "starter")
@@ -69,7 +69,7 @@ def test_the_installed_weights_go_into_the_network() -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_starter_does_not_go_into_another_network() -> None:
+def test_starter_is_refused_for_another_network() -> None:
     with pytest.raises(BadInput, match=r"are for mobilenet_v2 0.35, not mobilenet_v2 0.5; omit") as caught:
         starter.assign(None, Choice("mobilenet_v2", 96, 0.5))
     assert "\n" not in str(caught.value)
@@ -77,7 +77,7 @@ def test_the_starter_does_not_go_into_another_network() -> None:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the package's files, to damage."""
+    """Use a copy of the package's files that tests can damage; return its folder."""
     package: Any = pytest.importorskip("edgevision_starter")
     for name, path in (("path", package.path()), ("card_path", package.card_path())):
         copy = tmp_path / path.name
@@ -95,13 +95,13 @@ def test_damaged_weights_are_refused(installed: Path) -> None:
         starter.find()
 
 
-def test_a_card_that_is_none_is_refused(installed: Path) -> None:
+def test_invalid_card_is_refused(installed: Path) -> None:
     (installed / "starter.card.json").write_text("[]")
     with pytest.raises(BadModel, match="does not match its card"):
         starter.find()
 
 
-def test_weights_that_are_not_installed_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_starter_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "edgevision_starter", None)
     with pytest.raises(BadInput, match=r"not installed; run pip install edgevision-starter") as caught:
         starter.find()
@@ -130,12 +130,12 @@ def _decide(settings: Settings, monkeypatch: pytest.MonkeyPatch, imagenet: Path 
     return found, notes.said
 
 
-def test_auto_takes_imagenet_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_auto_uses_imagenet_if_available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, said = _decide(Settings(), monkeypatch, tmp_path)
     assert (found.weights, choose(found).alpha, choose(found).image_size, said) == ("imagenet", 1.0, 224, [])
 
 
-def test_auto_takes_the_starter_elsewhere_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found, said = _decide(Settings(), monkeypatch, None)
     assert choose(found) == STARTER
     assert found.weights == "starter"
@@ -145,30 +145,30 @@ def test_auto_takes_the_starter_elsewhere_and_says_so(monkeypatch: pytest.Monkey
     assert "expect a lower accuracy" in line
 
 
-def test_auto_keeps_the_size_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_keeps_requested_size(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = _decide(Settings(image_size=160), monkeypatch, None)
     assert choose(found) == Choice("mobilenet_v2", 160, 0.35)
 
 
 @pytest.mark.parametrize("settings", [Settings(backbone="mobilenet"), Settings(alpha=0.5)])
-def test_auto_without_any_weights_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_without_any_weights_is_a_one_line_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match=r"are not available \(no answer within 3 seconds\).*--weights none") as caught:
         _decide(settings, monkeypatch, None)
     assert "\n" not in str(caught.value)
 
 
-def test_auto_is_random_for_the_small_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_uses_random_weights_for_small_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
     found, (line,) = _decide(Settings(backbone="cnn"), monkeypatch, None)
     assert found.weights == "none"
     assert "random" in line
 
 
 @pytest.mark.parametrize("weights", ["starter", "imagenet", "none", "other.h5"])
-def test_what_was_asked_for_is_not_changed(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit_weights_are_kept(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _decide(Settings(weights=weights), monkeypatch, None) == (Settings(weights=weights), [])
 
 
-def test_the_model_that_comes_along_passes_its_own_test() -> None:
+def test_default_model_passes_its_self_test() -> None:
     file = modelfile.read(ready.path())
     assert ready.path().stat().st_size < 1_000_000
     assert file.card is not None
@@ -177,7 +177,7 @@ def test_the_model_that_comes_along_passes_its_own_test() -> None:
         assert selftest.check(model).ok
 
 
-def test_the_model_that_comes_along_says_how_good_it_is() -> None:
+def test_description_of_default_model_has_labels_and_accuracy() -> None:
     card = modelfile.read(ready.path()).card
     assert card is not None
     assert card.quantization is not None
@@ -187,7 +187,7 @@ def test_the_model_that_comes_along_says_how_good_it_is() -> None:
     assert all(label in text for label in card.labels)
 
 
-def test_run_without_a_model_takes_it_and_says_which_one(tmp_path: Path) -> None:
+def test_run_without_model_uses_default_model_and_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgevision", "run", "--camera", "test:", "--limit", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
-"""Run by test_converted_elsewhere in an environment of its own: the core on tflite-runtime and numpy 1, one JSON line.
+"""Run the core package on tflite-runtime and numpy 1; print one JSON line. For test_converted_elsewhere, in its own
+environment.
 
-tflite_runtime_child.py MODEL PICTURE...
+tflite_runtime_child.py MODEL IMAGE...
 """
 
 from __future__ import annotations

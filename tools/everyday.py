@@ -1,11 +1,11 @@
-"""Makes the model that ``edgevision run`` takes where there is no other: a few everyday things, from the starter weights.
+"""Make the bundled default model of ``edgevision run``: a few everyday things, trained from the starter weights.
 
     python -m tools.everyday --data tiny_imagenet.zip --work WORK --out edgevision/ready/everyday.tflite
 
-``--data``: a zip with ``train/ID/``, ``val/ID/`` and ``classes.txt`` (ID, tab, names). Of the candidates below, those are
-taken that a linear classifier on the starter's features tells apart best, judged by training pictures only; the pictures
-in ``val/`` give the score in the model's card and serve for nothing else. Pictures of all other classes are
-"something else": a camera looks at that most of the time.
+``--data``: a zip with ``train/ID/``, ``val/ID/`` and ``classes.txt`` (ID, tab, names). It uses those of the candidates
+below that a linear classifier on the starter's features separates best, measured on training images only; the images in
+``val/`` are used only for the accuracy in the model card. Images of all other classes are "something else", which is what
+a camera sees most of the time.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ CANDIDATES = (
     "remote_control rocking_chair sandal school_bus sock sports_car stopwatch sunglasses tabby teapot teddy umbrella "
     "volleyball wooden_spoon"
 ).split()
-"""What may stand before a camera at home; first names of classes.txt, with underscores."""
+"""Things likely in front of a camera at home: first names in classes.txt, with underscores."""
 THINGS = 8
 OTHERS = "something else"
 LEARN, JUDGE = 80, 40
-"""Training pictures of a candidate: to fit the classifier that chooses, and to choose by."""
+"""Training images per candidate: to fit the classifier that selects candidates, and to evaluate it."""
 OTHER_TRAIN, OTHER_TEST = 1200, 30
 SETTINGS = Settings(
     weights="starter",
-    resize="stretch",  # the pictures are small squares already: nothing of them is to be lost
+    resize="stretch",  # the images are small squares already, so nothing should be cropped
     head_epochs=10,
     epochs=8,
     fine_tune_blocks=8,
@@ -54,7 +54,7 @@ CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
 
 
 class Source:
-    """Pictures in the zip by part and class."""
+    """Images in the zip by part and class."""
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
@@ -67,16 +67,16 @@ class Source:
                 self._entries.setdefault(name.rpartition("/")[0], []).append(name)
 
     def names(self, part: str, thing: str) -> list[str]:
-        """Entries of one class, in order."""
+        """Return the entries of one class, in order."""
         return self._entries[f"{part}/{self.ids[thing]}"]
 
     def read(self, name: str) -> bytes:
-        """One picture's file."""
+        """Return the bytes of one image file."""
         return self._zip.read(name)
 
 
 def choose(source: Source) -> list[str]:
-    """The candidates that the starter's features tell apart best, alphabetically."""
+    """Return the candidates that the starter's features separate best, in alphabetical order."""
     features = _features(source, [n for c in CANDIDATES for n in source.names("train", c)[: LEARN + JUDGE]])
     features = features.reshape(len(CANDIDATES), LEARN + JUDGE, -1)
     weights = _fit(features[:, :LEARN])
@@ -89,7 +89,7 @@ def choose(source: Source) -> list[str]:
 
 
 def _features(source: Source, names: Sequence[str]) -> np.ndarray:
-    """Standardised, (n, 1280)."""
+    """Return standardized features, (n, 1280)."""
     keras, rule = backend.keras(), CHOICE.rule("stretch")
     network = build(CHOICE)
     starter.assign(network, CHOICE)
@@ -100,7 +100,7 @@ def _features(source: Source, names: Sequence[str]) -> np.ndarray:
 
 
 def _fit(features: np.ndarray) -> np.ndarray:
-    """Ridge regression to one of n targets: (features + 1, n), the last row a constant."""
+    """Fit a ridge regression to one-hot targets; return (features + 1, n), with the constant in the last row."""
     classes, each, width = features.shape
     x = np.hstack([features.reshape(-1, width), np.ones((classes * each, 1))])
     y = np.repeat(np.eye(classes), each, axis=0)
@@ -108,11 +108,11 @@ def _fit(features: np.ndarray) -> np.ndarray:
 
 
 def unpack(source: Source, things: Sequence[str], folder: Path) -> None:
-    """Makes ``train/CLASS/`` and ``test/CLASS/``."""
+    """Write the images to ``train/CLASS/`` and ``test/CLASS/``."""
     others = sorted(set(source.ids) - set(things))
     for part, into, count in (("train", "train", OTHER_TRAIN), ("val", "test", OTHER_TEST)):
         found = {thing.replace("_", " "): source.names(part, thing) for thing in things}
-        # Spread evenly over all other classes.
+        # Evenly from all other classes.
         spread = [source.names(part, others[(7 * n) % len(others)])[n // len(others)] for n in range(count)]
         for name, entries in {**found, OTHERS: spread}.items():
             place = folder / into / name
@@ -122,7 +122,7 @@ def unpack(source: Source, things: Sequence[str], folder: Path) -> None:
 
 
 def main() -> None:
-    """See the module."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tools.everyday")
     for name in ("data", "work", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)

@@ -1,8 +1,8 @@
-"""Which version of each builtin operator a runtime knows, asked of the runtime itself.
+"""List which versions of each built-in operator a TFLite runtime supports, by trying them.
 
-Prints one line an operator, NAME LOWEST HIGHEST, for the runtime of the Python it is run with:
+Prints one line per operator, NAME LOWEST HIGHEST, for the runtime of the Python it is run with:
     PYTHONPATH=. .cache/envs/tflite-runtime/bin/python tools/operator_versions.py
-The table in edgevision/runtime_operators.py comes from here.
+The table in edgevision/runtime_operators.py is made with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import flatbuffers
 from edgevision.tflite_schema import IDENTIFIER, OPERATORS, Model, OperatorCode, SubGraph
 
 MOST = 20
-"""Versions tried; the highest that any operator had in 2025 is 13."""
+"""Highest version to try; in 2025, the highest of any operator is 13."""
 REFUSALS = ("Didn't find op", "Op builtin_code out of range")
 MODEL_VERSION = 3
 SMALL = 127
-"""Largest number that the older, one-byte field of an operator code can hold."""
+"""Largest number that fits into the old one-byte field of an operator code."""
 
 
 def model(number: int, version: int) -> bytes:
-    """A model that does nothing and declares one operator, which a runtime looks up at once."""
+    """Return a model that does nothing and declares one operator, which a runtime looks up immediately."""
     builder = flatbuffers.Builder(256)
     builder.StartObject(len(OperatorCode))
     builder.PrependInt8Slot(OperatorCode.OLD_BUILTIN, min(number, SMALL), 0)
@@ -44,14 +44,14 @@ def model(number: int, version: int) -> bytes:
 
 
 def vector(builder: flatbuffers.Builder, table: int) -> int:
-    """A vector of one table."""
+    """Write a vector of one table."""
     builder.StartVector(4, 1, 4)
     builder.PrependUOffsetTRelative(table)
     return builder.EndVector()
 
 
 def known(interpreter: type, number: int, version: int) -> bool:
-    """Whether the runtime finds the operator."""
+    """Return whether the runtime finds the operator."""
     try:
         interpreter(model_content=model(number, version))
     except ValueError as error:
@@ -68,7 +68,7 @@ def main() -> None:
         from ai_edge_litert.interpreter import Interpreter
     for number, name in enumerate(OPERATORS):
         if name == "CUSTOM":
-            continue  # those have names, not versions
+            continue  # custom operators have names, not versions
         found = [v for v in range(1, MOST + 1) if known(Interpreter, number, v)]
         if found:
             assert found == list(range(found[0], found[-1] + 1)), name

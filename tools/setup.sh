@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a virtual environment and installs into it: setup.sh FOLDER PIP-ARGUMENTS...
-# Looks for a Python that fits; PYTHON=... names one.
+# Create a virtual environment and install packages into it: setup.sh FOLDER PIP-ARGUMENTS...
+# It looks for a supported Python, unless PYTHON=... names one.
 set -eu
 folder=$1
 shift
@@ -17,7 +17,7 @@ for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
   fi
 done
 if [ -z "$python" ]; then
-  echo "setup: no Python 3.11, 3.12 or 3.13 with venv was found; install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3" >&2
+  echo "setup: no Python 3.11, 3.12 or 3.13 with venv found; install one (Debian: apt install python3 python3-venv) or give its path: make PYTHON=/path/to/python3" >&2
   exit 1
 fi
 

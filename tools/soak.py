@@ -1,12 +1,12 @@
-"""Runs the loop for long and watches it from outside: memory, threads and open files must not grow.
+"""Run the loop for a long time and check from outside that memory, threads and open files do not grow.
 
     python tools/soak.py --minutes 60 [--source test:fast] [MODEL.tflite]
 
-The loop runs in a process of its own, at full speed, with averages and events, writing JSON lines that are thrown away.
-Once a second its resident memory, threads and open files are read from /proc. The first fifth is warming up. Over the
-rest a line is fitted through the means of 20 equal parts; its slope times the time is the growth, with the 95 % interval
-of Student's t at 18 degrees of freedom. It fails when the growth is above zero for certain and more than NOISE_MB (what
-the allocator may step up once), or when threads or open files grew. Linux only.
+The loop runs in a separate process at full speed, with smoothing and events, and its JSON lines are discarded. Its
+resident memory, threads and open files are read from /proc once a second. The first fifth is warm-up. For the rest, a
+line is fitted through the means of 20 equal parts; its slope times the duration is the growth, with the 95 % interval of
+Student's t at 18 degrees of freedom. The check fails if the interval is above zero and the growth exceeds NOISE_MB (one
+step of the allocator), or if threads or open files grew. Linux only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STEP_S = 1.0
 
 @dataclass(frozen=True)
 class Sample:
-    """The process at one moment."""
+    """Resources of the process at one moment."""
 
     at_s: float
     memory_mb: float
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the samples say of the time after warming up."""
+    """Result of the check, for the time after warm-up."""
 
     seconds: float
     samples: int
@@ -52,16 +52,16 @@ class Verdict:
     growth_high_mb: float
     growth_mb_per_hour: float
     threads: tuple[int, int]
-    """At the start and at most."""
+    """Number at the start and maximum; likewise ``files``."""
     files: tuple[int, int]
     good: bool
 
 
 def judge(samples: Sequence[Sample]) -> Verdict:
-    """Fits a line through the memory after warming up. ValueError for fewer samples than parts."""
+    """Fit a line through the memory after warm-up. Raises ValueError for fewer samples than parts."""
     kept = samples[int(len(samples) * WARM) :]
     if len(kept) < PARTS:
-        raise ValueError(f"{len(samples)} samples are too few; let it run for a minute at least")
+        raise ValueError(f"{len(samples)} samples are too few; run for at least one minute")
     parts = [kept[n * len(kept) // PARTS : (n + 1) * len(kept) // PARTS] for n in range(PARTS)]
     times = [sum(s.at_s for s in part) / len(part) for part in parts]
     memory = [sum(s.memory_mb for s in part) / len(part) for part in parts]
@@ -87,7 +87,7 @@ def judge(samples: Sequence[Sample]) -> Verdict:
 
 
 def _line(times: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
-    """Slope of the least-squares line, and its standard error."""
+    """Return the slope of the least-squares line and its standard error."""
     n = len(times)
     middle_t, middle_v = sum(times) / n, sum(values) / n
     spread = sum((t - middle_t) ** 2 for t in times)
@@ -97,7 +97,7 @@ def _line(times: Sequence[float], values: Sequence[float]) -> tuple[float, float
 
 
 def look(pid: int, at_s: float) -> Sample:
-    """Reads /proc; files are counted without the pipe ends that come and go."""
+    """Read the resources of a process from /proc."""
     folder = Path("/proc") / str(pid)
     pages = int((folder / "statm").read_text().split()[1])
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
@@ -106,14 +106,14 @@ def look(pid: int, at_s: float) -> Sample:
 
 
 def soak(command: Sequence[str], seconds: float) -> list[Sample]:
-    """Runs a command for so long. RuntimeError when it ends by itself."""
+    """Run a command for some seconds and sample it. Raises RuntimeError if it ends early."""
     samples: list[Sample] = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         begun = time.monotonic()
         try:
             while (now := time.monotonic() - begun) < seconds:
                 if child.poll() is not None:
-                    raise RuntimeError(f"the loop ended by itself after {now:.0f} s, with {child.returncode}")
+                    raise RuntimeError(f"the loop ended early after {now:.0f} s, with exit status {child.returncode}")
                 if now >= STEP_S:
                     samples.append(look(child.pid, now))
                 time.sleep(STEP_S)
@@ -125,10 +125,10 @@ def soak(command: Sequence[str], seconds: float) -> list[Sample]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", help="the one that comes along if left out")
+    parser.add_argument("model", nargs="?", help="a .tflite; default: the bundled model")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--source", default="test:fast")
-    parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args()
     model = [options.model] if options.model else []
     command = [sys.executable, "-m", "edgevision", "run", *model, "--source", options.source]
@@ -139,9 +139,9 @@ def main() -> int:
     else:
         interval = f"{verdict.growth_low_mb:+.3f} to {verdict.growth_high_mb:+.3f}"
         print(
-            f"{'good' if verdict.good else 'IT GROWS'}: {verdict.growth_mb:+.3f} MB ({interval}) in {verdict.seconds:.0f} s at "
-            f"{verdict.last_mb:.1f} MB, {verdict.growth_mb_per_hour:+.2f} MB an hour; threads {verdict.threads[0]} at first, "
-            f"{verdict.threads[1]} at most; open files {verdict.files[0]}, {verdict.files[1]}"
+            f"{'no growth' if verdict.good else 'GROWTH'}: {verdict.growth_mb:+.3f} MB ({interval}) in {verdict.seconds:.0f} s "
+            f"at {verdict.last_mb:.1f} MB, {verdict.growth_mb_per_hour:+.2f} MB per hour; threads {verdict.threads[0]} at the "
+            f"start, at most {verdict.threads[1]}; open files {verdict.files[0]}, at most {verdict.files[1]}"
         )
     return 0 if verdict.good else 1
 

@@ -1,4 +1,4 @@
-"""The starter weights: where they and their card lie. Nothing is loaded here; ``edgevision.convert`` reads them."""
+"""Paths of the starter weights and their card, which ``edgevision.convert`` reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _HERE = Path(__file__).resolve().parent
 
 
 def path() -> Path:
-    """``starter.npz``: arrays named ``layer/variable``, of MobileNetV2 0.35 without its top."""
+    """Return the path of ``starter.npz``: arrays named ``layer/variable``, of MobileNetV2 0.35 without its top."""
     return _HERE / "starter.npz"
 
 
 def card_path() -> Path:
-    """``starter.card.json``: what the weights were trained on, for how long, and how good they are."""
+    """Return the path of ``starter.card.json``: training data, training time and accuracy of the weights."""
     return _HERE / "starter.card.json"

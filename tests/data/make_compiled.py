@@ -1,6 +1,7 @@
-"""Makes what the Edge TPU compiler would make of tiny.tflite, as far as its outside goes: python tests/data/make_compiled.py
+"""Make a stand-in for tiny.tflite as compiled for the Edge TPU: python tests/data/make_compiled.py
 
-tiny_edgetpu.tflite: one edgetpu-custom-op between the ends of tiny.tflite. Only the fake of tests/delegate runs it.
+tiny_edgetpu.tflite has the inputs and outputs of tiny.tflite and a single edgetpu-custom-op. Only the fake library in
+tests/delegate runs it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from make_small_graphs import TYPES, Graph  # noqa: E402
 
 
 def make(ordinary: Path) -> bytes:
-    """A compiled model with the inputs and outputs of an ordinary one."""
+    """Return a compiled model with the inputs and outputs of an ordinary one."""
     file = modelfile.read(ordinary)
     graph = Graph()
     ends = []

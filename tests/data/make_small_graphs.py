@@ -1,9 +1,9 @@
-"""Makes models of one to three operators whose answers can be read off the picture: python tests/data/make_small_graphs.py
+"""Make models of one to three operators whose results follow from the image: python tests/data/make_small_graphs.py
 
-detector.tflite: each of 8x8 pixels is an anchor, its red, green and blue are the scores of three classes. Ends in
-TFLite_Detection_PostProcess. detector_other_order.tflite: the same, with outputs ordered and named as newer exporters do.
-segmenter.tflite: the strongest of red, green and blue, 16x16, the argmax in the graph. segmenter_scores.tflite: the three
-as scores. embedder.tflite: the mean red, green and blue.
+detector.tflite: each of 8x8 pixels is an anchor; its red, green and blue are the scores of three classes; it ends in
+TFLite_Detection_PostProcess. detector_other_order.tflite: the same with outputs ordered and named as by newer exporters.
+segmenter.tflite: the strongest of red, green and blue, 16x16, with the argmax in the graph. segmenter_scores.tflite: the
+three as scores. embedder.tflite: the mean red, green and blue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flatbuffers import flexbuffers
 
 DETECTOR_SIDE, SIDE = 8, 16
 OTHER_ORDER = tuple((f"StatefulPartitionedCall:{name}", result) for name, result in ((1, 2), (3, 0), (0, 3), (2, 1)))
-"""Name of an output, and which of the operator's results it is: scores, boxes, count, classes."""
+"""(name of an output, index of the operator's result in it): scores, boxes, count, classes."""
 TYPES = {"uint8": schema.TensorType.UINT8, "float32": schema.TensorType.FLOAT32}
 TYPES |= {"int64": schema.TensorType.INT64, "int32": schema.TensorType.INT32}
 
@@ -38,7 +38,7 @@ class Graph:
     def tensor(
         self, name: str, shape: tuple[int, ...], dtype: str, scale: float = 0.0, content: np.ndarray | None = None
     ) -> int:
-        """Adds a tensor; its number."""
+        """Add a tensor; return its number."""
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), TYPES[dtype], 0
         if scale:
@@ -55,7 +55,7 @@ class Graph:
     def operator(
         self, name: str, inputs: list[int], outputs: list[int], options: Any = None, custom: bytes | None = None
     ) -> None:
-        """Adds a step; a custom one where ``custom`` has its options."""
+        """Add an operator; a custom one if ``custom`` holds its options."""
         code = schema.OperatorCodeT()
         number = schema.BuiltinOperator.CUSTOM if custom is not None else getattr(schema.BuiltinOperator, name)
         code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
@@ -71,7 +71,7 @@ class Graph:
         self.main.operators.append(step)
 
     def build(self, inputs: list[int], outputs: list[int]) -> bytes:
-        """The file's bytes."""
+        """Return the bytes of the model file."""
         self.main.inputs, self.main.outputs = inputs, outputs
         builder = flatbuffers.Builder(4096)
         builder.Finish(self.model.Pack(builder), b"TFL3")
@@ -79,7 +79,7 @@ class Graph:
 
 
 def detector(order: tuple[tuple[str, int], ...] | None = None) -> bytes:
-    """A red, green or blue pixel is an object of its size."""
+    """Return a detector for which each red, green or blue pixel is an object."""
     graph, anchors = Graph(), DETECTOR_SIDE**2
     picture = graph.tensor("picture", (1, DETECTOR_SIDE, DETECTOR_SIDE, 3), "uint8", 1 / 255)
     real = graph.tensor("real", (1, DETECTOR_SIDE, DETECTOR_SIDE, 3), "float32")
@@ -116,7 +116,7 @@ def _postprocess_options() -> bytes:
 
 
 def segmenter() -> bytes:
-    """Which of red, green and blue is strongest, for each pixel."""
+    """Return a segmenter that finds the strongest of red, green and blue for each pixel."""
     graph = Graph()
     picture = graph.tensor("picture", (1, SIDE, SIDE, 3), "uint8", 1 / 255)
     axis = graph.tensor("axis", (), "int32", content=np.array(3))
@@ -128,7 +128,7 @@ def segmenter() -> bytes:
 
 
 def segmenter_scores() -> bytes:
-    """Red, green and blue of each pixel as scores."""
+    """Return a segmenter with red, green and blue of each pixel as scores."""
     graph = Graph()
     picture = graph.tensor("picture", (1, SIDE, SIDE, 3), "uint8", 1 / 255)
     scores = graph.tensor("scores", (1, SIDE, SIDE, 3), "float32")
@@ -137,7 +137,7 @@ def segmenter_scores() -> bytes:
 
 
 def embedder() -> bytes:
-    """The mean colour."""
+    """Return a model whose embedding is the mean color."""
     graph = Graph()
     picture = graph.tensor("picture", (1, SIDE, SIDE, 3), "uint8", 1 / 255)
     axes = graph.tensor("axes", (2,), "int32", content=np.array([1, 2]))

@@ -1,6 +1,6 @@
-"""Makes tiny.tflite: red, green or blue? 16x16 RGB in, three scores out, all int8 with uint8 ends.
+"""Make tiny.tflite, which classifies red, green and blue: 16x16 RGB input, three scores, int8 with uint8 input and output.
 
-Its weights are set by hand, so the answers are known: python tests/data/make_tiny.py (needs the convert extra).
+Its weights are set by hand, so the results are known: python tests/data/make_tiny.py (requires the convert extra).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIDE = 16
 
 
 def make() -> keras.Model:
-    """One convolution that averages each channel, pooling, and a layer that lets the strongest win."""
+    """Return the Keras model: a convolution that averages each channel, pooling, and a layer that picks the strongest."""
     layers = [
         keras.Input((SIDE, SIDE, 3)),
         keras.layers.Conv2D(4, 3, strides=2, activation="relu"),
@@ -37,7 +37,7 @@ def make() -> keras.Model:
 
 
 def samples() -> Iterator[list[np.ndarray]]:
-    """Flat colours with noise, black and white among them, as the model's input: (pixel - 127.5) / 127.5."""
+    """Yield input tensors of plain colors with noise, and of black and white: (pixel - 127.5) / 127.5."""
     rng = np.random.default_rng(7)
     colours = [np.zeros(3), np.full(3, 255), *(np.eye(3) * 255), *rng.integers(0, 256, (60, 3))]
     for number, colour in enumerate(colours):
@@ -47,7 +47,7 @@ def samples() -> Iterator[list[np.ndarray]]:
 
 
 def convert(model: keras.Model) -> bytes:
-    """Full int8, static batch of one, uint8 ends, one scale for all weights of the dense layer."""
+    """Convert to int8 with a static batch of one, uint8 input and output, and one scale for the dense layer's weights."""
     function = tf.function(lambda x: model(x, training=False))
     concrete = function.get_concrete_function(tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32, name="picture"))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])

@@ -1,11 +1,11 @@
-/* A stand-in for libedgetpu, for the tests: a TFLite external delegate that claims every edgetpu-custom-op.
+/* Fake libedgetpu for the tests: a TFLite external delegate that claims every edgetpu-custom-op.
  *
- * What it computes: all bytes of its input added up, modulo the number of bytes of its output; the output is 255 at that
- * place and 0 elsewhere. A test can so tell from the answer that the delegate ran, and on what.
+ * It adds up all bytes of its input, modulo the number of bytes of its output; the output is 255 at that position and 0
+ * elsewhere. So the result shows that the delegate ran, and on which input.
  *
- * The environment variable FAKE_EDGETPU says how it fails: refuse, refuse-second (the second time it is asked), crash, hang
- * (all when the delegate is made), mismatch (when tensors are allocated), fail-invoke, crash-invoke. The declarations follow
- * the documented C interface of TensorFlow Lite.
+ * The environment variable FAKE_EDGETPU selects how it fails: refuse, refuse-second (only the second time), crash, hang
+ * (all when the delegate is created), mismatch (when tensors are allocated), fail-invoke, crash-invoke. The declarations
+ * follow the documented C API of TensorFlow Lite.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -41,7 +41,7 @@ typedef struct {
 typedef struct {
   IntArray* inputs;
   IntArray* outputs;
-} Node; /* goes on; only handled by reference */
+} Node; /* has more fields; only used by reference */
 
 typedef struct Context Context;
 typedef struct Delegate Delegate;
@@ -87,7 +87,7 @@ static bool behaves(const char* how) {
   return asked != NULL && strcmp(asked, how) == 0;
 }
 
-/* How often a step is in the log so far. */
+/* Return how often a step is in the log so far. */
 static int recorded(const char* what) {
   const char* path = getenv("FAKE_EDGETPU_LOG");
   FILE* file = path ? fopen(path, "r") : NULL;
@@ -99,7 +99,7 @@ static int recorded(const char* what) {
   return count;
 }
 
-/* One line for each step, in the file that FAKE_EDGETPU_LOG names. */
+/* Write one line for each step to the file named by FAKE_EDGETPU_LOG. */
 static void record(const char* what, const char* detail) {
   const char* path = getenv("FAKE_EDGETPU_LOG");
   FILE* file = path ? fopen(path, "a") : NULL;
@@ -187,7 +187,7 @@ struct edgetpu_device {
   const char* path;
 };
 
-/* As many USB devices as FAKE_EDGETPU_DEVICES says. */
+/* List as many USB devices as FAKE_EDGETPU_DEVICES says. */
 struct edgetpu_device* edgetpu_list_devices(size_t* count) {
   const char* asked = getenv("FAKE_EDGETPU_DEVICES");
   *count = asked ? (size_t)atoi(asked) : 0;

@@ -1,1 +1,1 @@
-"""Pre-training of the starter backbone on any folder or zip of class folders."""
+"""Pre-train the starter backbone on a folder or zip of class folders."""

@@ -1,4 +1,4 @@
-"""Pre-training of the starter backbone: train (begins or goes on), plan (moves the end), export (backbone and card)."""
+"""Pre-train the starter backbone: train (start or continue), plan (change the length), export (backbone and card)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signal import SIGINT
 from edgevision.errors import BadInput, EdgeVisionError
 from tools.pretrain import schedule
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read by TensorFlow when it is loaded
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is loaded
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command and returns its exit status; a fault of the input is one line."""
+    """Run one command and return its exit status; input errors are printed in one line."""
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -29,40 +29,42 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.pretrain", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="train|plan|export")
-    train = commands.add_parser("train", help="begin a run, or continue it where it was interrupted")
+    train = commands.add_parser("train", help="start a run, or continue an interrupted one")
     _add_places(train)
     _add_plan(train)
-    train.add_argument("--seed", type=int, default=0, help="of the weights, the order and the augmentation (0)")
-    train.add_argument("--batch", type=int, default=128, help="pictures a step (128)")
-    train.add_argument("--save-every", type=float, default=120.0, metavar="SECONDS", help="between two states (120)")
-    train.add_argument("--stop-after", type=int, metavar="STEPS", help="save and leave after this many steps in all")
+    train.add_argument("--seed", type=int, default=0, help="seed of weights, image order and augmentation (0)")
+    train.add_argument("--batch", type=int, default=128, help="images per step (128)")
+    train.add_argument("--save-every", type=float, default=120.0, metavar="SECONDS", help="time between saves (120)")
+    train.add_argument("--stop-after", type=int, metavar="STEPS", help="save and exit after this many steps in total")
     train.set_defaults(command=_train)
-    plan = commands.add_parser("plan", help="show or change the plan; a running training reads it after each epoch")
+    plan = commands.add_parser("plan", help="show or change the plan, which a running training reads after each epoch")
     plan.add_argument("--work", type=Path, required=True, help="work folder of the run")
     _add_plan(plan)
     plan.set_defaults(command=_plan)
-    export = commands.add_parser("export", help="write the averaged backbone, without its head, and its card")
+    export = commands.add_parser("export", help="write the averaged backbone without its head, and its card")
     _add_places(export)
-    export.add_argument("--description", required=True, help="the data in words, for the card")
-    export.add_argument("--sides", default="64,96", metavar="PX,...", help="picture sides to score at (64,96)")
+    export.add_argument("--description", required=True, help="description of the data, for the card")
+    export.add_argument("--sides", default="64,96", metavar="PX,...", help="image sides to evaluate at (64,96)")
     export.set_defaults(command=_export)
     return parser
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder or zip of class folders, or of train/ and val/"
+        "--data", type=Path, required=True, help="folder or zip with class folders, or with train/ and val/"
     )
-    parser.add_argument("--work", type=Path, required=True, help="folder for the decoded pictures, plan and state")
-    parser.add_argument("--out", type=Path, required=True, help="folder for what the run yields")
-    parser.add_argument("--side", type=int, metavar="PX", help="of the decoded pictures (their median, 160 at most)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for decoded images, plan and state")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the outputs of the run")
+    parser.add_argument("--side", type=int, metavar="PX", help="side of the decoded images (their median, at most 160)")
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phases", metavar="SIDE:EPOCHS,...", help="for example 64:12,96:26")
-    parser.add_argument("--decay-epochs", type=float, metavar="N", help="length of the final fall of the rate to zero")
-    parser.add_argument("--peak-rate", type=float, metavar="RATE", help="learning rate before it falls")
-    parser.add_argument("--warmup-epochs", type=float, metavar="N", help="length of the rise of the rate from zero")
+    parser.add_argument(
+        "--decay-epochs", type=float, metavar="N", help="length of the final decay of the learning rate"
+    )
+    parser.add_argument("--peak-rate", type=float, metavar="RATE", help="learning rate between warm-up and decay")
+    parser.add_argument("--warmup-epochs", type=float, metavar="N", help="length of the warm-up of the learning rate")
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -75,15 +77,15 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     if not 0 <= options.seed < 2**31:
-        raise BadInput(f"--seed must be 0 to 2147483647, not {options.seed}")
+        raise BadInput(f"--seed must be between 0 and 2147483647, got {options.seed}")
     if options.batch < 2:
-        raise BadInput(f"--batch must be at least 2, as batch normalisation needs, not {options.batch}")
+        raise BadInput(f"--batch must be at least 2 for batch normalization, got {options.batch}")
     _plan(options)
     from tools.pretrain.data import load
 
     pictures = load(options.data, options.work, options.side)
     train, val = len(pictures.train.labels), len(pictures.val.labels)
-    print(f"{len(pictures.classes)} classes, {train} + {val} pictures, {pictures.skipped} skipped", flush=True)
+    print(f"{len(pictures.classes)} classes, {train} + {val} images, {pictures.skipped} skipped", flush=True)
     from tools.pretrain.model import use_gpu_if_present
     from tools.pretrain.train import Settings, Trainer
 
@@ -103,10 +105,10 @@ def _export(options: argparse.Namespace) -> int:
 
     state = load(options.work)
     if state is None:
-        raise BadInput(f"{options.work} holds no {STATE_FILE}; train first, or give the --work folder of a run")
+        raise BadInput(f"{options.work} contains no {STATE_FILE}; train first, or give the --work folder of a run")
     pictures = load_pictures(options.data, options.work, options.side)
     if state.progress.fingerprint != pictures.fingerprint:
-        raise BadInput(f"the state in {options.work} was trained on other pictures than {options.data}")
+        raise BadInput(f"the state in {options.work} was trained on other images than those in {options.data}")
     card = write_starter(options.out, state.average, state.progress, pictures, options.description, sides)
     scores = ", ".join(f"{score['value']:.1%} at {side} px" for side, score in card["accuracy"].items())
     print(f"{options.out / WEIGHTS_FILE}: {card['parameters']} parameters, {scores}")
@@ -115,7 +117,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _whole(text: str) -> int:
     if not text.strip().isdecimal():
-        raise BadInput(f"a picture side must be a whole number of pixels, not {text!r}")
+        raise BadInput(f"an image side must be an integer number of pixels, got {text!r}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Random crops, flips and light colour changes: uint8 in, uint8 out, a few milliseconds a batch on one core."""
+"""Random crops, flips and small color changes of uint8 images, in a few milliseconds per batch on one core."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from edgevision.data import Pixels
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""ITU-R BT.601, of red, green and blue."""
+"""Luma weights of red, green and blue (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far the training pictures are changed."""
+    """Limits of the random changes of training images."""
 
     area: tuple[float, float] = (0.5, 1.0)
-    """Share of the picture that a crop keeps."""
+    """Share of the image that a crop keeps, 0..1."""
     aspect: tuple[float, float] = (0.75, 4 / 3)
-    """Width over height of a crop."""
+    """Aspect ratio of a crop, width over height."""
     colour: float = 0.15
-    """Brightness, contrast and saturation each change by up to this proportion."""
+    """Largest relative change of brightness, contrast and saturation."""
 
 
 def augmented(pictures: Pixels, side: int, rng: np.random.Generator, rule: Augmentation) -> Pixels:
-    """(N, height, width, 3) RGB -> (N, side, side, 3), each picture changed by draws from ``rng`` alone."""
+    """Return RGB images (N, height, width, 3) as (N, side, side, 3), each changed at random by ``rng``."""
     count = len(pictures)
     area = rng.uniform(*rule.area, count)
     narrowest, widest = np.log(rule.aspect)
@@ -41,7 +41,7 @@ def augmented(pictures: Pixels, side: int, rng: np.random.Generator, rule: Augme
     out = np.empty((count, side, side, 3), np.uint8)
     for i, picture in enumerate(pictures):
         crop = _crop(picture, area[i], aspect[i], place[i])
-        # not on the way to a deployed model's tensor: plain resizing, for speed
+        # plain resizing, for speed; this is not the preprocessing of a deployed model
         way = cv2.INTER_AREA if min(crop.shape[:2]) > side else cv2.INTER_LINEAR
         crop = cv2.resize(crop, (side, side), interpolation=way)  # noqa: TID251
         crop = cv2.transform(crop, _colour_matrix(*colour[i]))
@@ -50,7 +50,7 @@ def augmented(pictures: Pixels, side: int, rng: np.random.Generator, rule: Augme
 
 
 def _crop(picture: Pixels, area: float, aspect: float, place: npt.NDArray[np.float64]) -> Pixels:
-    """A part of the picture; ``place`` is the share (0..1) of the free rows and columns above and left of it."""
+    """Return a crop; ``place`` is the share (0..1) of the free rows above it and of the free columns left of it."""
     height, width = picture.shape[:2]
     columns = min(width, max(1, round(float(np.sqrt(area * height * width * aspect)))))
     rows = min(height, max(1, round(float(np.sqrt(area * height * width / aspect)))))
@@ -59,7 +59,7 @@ def _crop(picture: Pixels, area: float, aspect: float, place: npt.NDArray[np.flo
 
 
 def _colour_matrix(brightness: float, contrast: float, saturation: float) -> npt.NDArray[np.float64]:
-    """(3, 4) affine map of RGB: saturation about the luma, contrast about the middle, then brightness."""
+    """Return the (3, 4) affine map of RGB: saturation around the luma, contrast around the middle, then brightness."""
     mix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
     offset = np.full((3, 1), brightness * (1 - contrast) * 127.5)
     return np.hstack([brightness * contrast * mix, offset])

@@ -1,4 +1,4 @@
-"""Batches made one thread ahead of the training step."""
+"""Prepare batches in a thread ahead of the training step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 DEPTH = 4
-"""Batches ready at most."""
+"""Maximum number of prepared batches."""
 
 
 @contextmanager
 def prefetched(source: Iterator[Item]) -> Iterator[Iterator[Item]]:
-    """Iterate over `source` from a thread of its own; a fault there is raised here; leaving stops the thread."""
+    """Iterate over ``source`` in a separate thread; its errors are raised here, and leaving stops the thread."""
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(DEPTH)
     stopped = threading.Event()
 
@@ -35,7 +35,7 @@ def prefetched(source: Iterator[Item]) -> Iterator[Iterator[Item]]:
                 if stopped.is_set():
                     return
             put(None, None)
-        except BaseException as fault:  # handed to the reader, not swallowed
+        except BaseException as fault:  # passed on to the reader
             put(None, fault)
 
     def drain() -> Iterator[Item]:

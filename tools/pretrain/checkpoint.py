@@ -1,4 +1,4 @@
-"""The state of a run on disk: one .npz without pickle, written aside and renamed, so that no kill spoils it."""
+"""The state of a run on disk: one .npz without pickle, written atomically, so that a kill cannot damage it."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands. Random draws follow from (seed, epoch, step), so they need no state of their own."""
+    """Progress of a run. Random draws depend only on (seed, epoch, step), so they need no state."""
 
     seed: int
     fingerprint: str
-    """Of the pictures."""
+    """Fingerprint of the images."""
     epoch: int = 0
-    """Epochs finished."""
+    """Number of finished epochs."""
     step: int = 0
-    """Steps done in the running epoch."""
+    """Number of steps done in the current epoch."""
     total_steps: int = 0
     loss_sum: float = 0.0
-    """Over the steps of the running epoch."""
+    """Sum of the losses in the current epoch."""
     seconds: float = 0.0
-    """Wall-clock time, over all resumes."""
+    """Total wall-clock time, including resumed runs (s)."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """One record per finished epoch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """Everything that a run needs to go on."""
+    """Everything needed to continue a run."""
 
     progress: Progress
     weights: Arrays
     momentum: Arrays
-    """Of the trainable variables."""
+    """Momentum of the trainable variables."""
     average: Arrays
     """Exponential moving average of all variables."""
 
 
 def save(work: Path, state: State) -> None:
-    """Writes the state; the file is the old one or the new one at any moment."""
+    """Write the state atomically: at any moment the file is either the old or the new one."""
     groups = {"weights": state.weights, "momentum": state.momentum, "average": state.average}
     arrays: Arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
     text = json.dumps({"format": FORMAT, **asdict(state.progress)})
@@ -65,7 +65,7 @@ def save(work: Path, state: State) -> None:
 
 
 def load(work: Path) -> State | None:
-    """The state in a work folder, None where there is none yet. Raises BadInput."""
+    """Read the state in a work folder, None if there is none yet. Raises BadInput."""
     path = work / STATE_FILE
     if not path.exists():
         return None
@@ -73,10 +73,10 @@ def load(work: Path) -> State | None:
         arrays = load_arrays(path)
         fields = json.loads(arrays.pop(_PROGRESS).tobytes())
         if fields.pop("format") != FORMAT:
-            raise BadInput(f"{path} was written by another version of this program; give a fresh --work folder")
+            raise BadInput(f"{path} was written by a different version of this program; use a new --work folder")
         progress = Progress(**fields)
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as fault:
-        raise BadInput(f"{path} is not a training state ({fault!r}); give a fresh --work folder") from None
+        raise BadInput(f"{path} is not a training state ({fault!r}); use a new --work folder") from None
     groups: dict[str, Arrays] = {"weights": {}, "momentum": {}, "average": {}}
     for key, array in arrays.items():
         group, _, name = key.partition("/")
@@ -85,14 +85,14 @@ def load(work: Path) -> State | None:
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Writes arrays by name as .npz."""
+    """Write arrays by name as an .npz file."""
     memory = io.BytesIO()
     np.savez(memory, **arrays)  # type: ignore[arg-type]
     files.write_bytes(path, memory.getvalue())
 
 
 def load_arrays(path: Path) -> Arrays:
-    """Reads what ``save_arrays`` wrote, running no code from the file. Raises BadInput."""
+    """Read what ``save_arrays`` wrote, without running code from the file. Raises BadInput."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -1,4 +1,4 @@
-"""The pictures as one uint8 array per split: decoded once into a cache, then mapped into memory."""
+"""Load the images as one uint8 array per split: decoded once into a cache, then mapped into memory."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ if TYPE_CHECKING:
     Labels = npt.NDArray[np.int64]
 
 LARGEST_SIDE = 160
-"""Pixels of the stored pictures, where the option does not say otherwise."""
+"""Largest default side of the stored images (pixels)."""
 INDEX = "index.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Pictures of one split."""
+    """Images and labels of one split."""
 
     pictures: Pixels
-    """(N, side, side, 3), RGB, mapped from the cache."""
+    """RGB images (N, side, side, 3), mapped from the cache."""
     labels: Labels
-    """(N,), index into ``PictureSet.classes``."""
+    """Indices into ``PictureSet.classes``, (N,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureSet:
-    """A training and a validation split."""
+    """A data set with a training and a validation split."""
 
     train: Split
     val: Split
     classes: tuple[str, ...]
     fingerprint: str
-    """sha256 over the names and bytes of all pictures."""
+    """SHA-256 of the names and bytes of all images."""
     skipped: int
-    """Files that could not be decoded."""
+    """Number of files that could not be decoded."""
     source: str
     """Name of the folder or zip, without its path."""
 
 
 def load(path: Path, work: Path, side: int | None = None) -> PictureSet:
-    """Decodes ``path`` into a cache below ``work``, unless it is there, and maps it.
+    """Decode the images of ``path`` into a cache below ``work``, unless it exists, and map it.
 
-    ``side``: pixels of the stored square pictures; by default their median short side, at most 160.
+    ``side``: side of the stored square images (pixels); default: their median short side, at most 160.
     Raises BadInput, MissingFile.
     """
     with opened(path) as source:
@@ -70,7 +70,7 @@ def load(path: Path, work: Path, side: int | None = None) -> PictureSet:
 
 
 def resized(picture: Pixels, side: int) -> Pixels:
-    """The largest centred square of an RGB picture at another side, by the product's own resize."""
+    """Return the largest centered square of an RGB image, resized to ``side`` like the product does."""
     return pixels(Frame(picture), Rule(side, side, resize="crop"))
 
 
@@ -80,7 +80,7 @@ def _key(found: list[Entry], side: int | None) -> str:
 
 
 def _decode(source: Source, found: list[Entry], classes: tuple[str, ...], cache: Path, side: int | None) -> None:
-    """Writes both splits; the index comes last and marks the cache as whole."""
+    """Write both splits, and last the index, which marks the cache as complete."""
     cache.mkdir(parents=True, exist_ok=True)
     side = side or _usual_side(source, found)
     digest = hashlib.sha256()
@@ -90,7 +90,7 @@ def _decode(source: Source, found: list[Entry], classes: tuple[str, ...], cache:
         labels = _decode_split(source, wanted, classes, cache / f"{split}.npy", side, digest)
         skipped += len(wanted) - len(labels)
         if not labels:
-            raise BadInput(f"none of the {len(wanted)} pictures of the {split} split could be decoded")
+            raise BadInput(f"none of the {len(wanted)} images of the {split} split could be decoded")
         np.save(cache / f"{split}-labels.npy", np.array(labels, np.int64))
     index = {"side": side, "skipped": skipped, "fingerprint": digest.hexdigest()}
     files.write_text(cache / INDEX, json.dumps(index))
@@ -99,7 +99,7 @@ def _decode(source: Source, found: list[Entry], classes: tuple[str, ...], cache:
 def _decode_split(
     source: Source, wanted: list[Entry], classes: tuple[str, ...], to: Path, side: int, digest: hashlib._Hash
 ) -> list[int]:
-    """The labels of the pictures written, in order; damaged ones leave unused rows at the end."""
+    """Write the images of a split; return their labels in order. Damaged images leave unused rows at the end."""
     array = np.lib.format.open_memmap(to, mode="w+", dtype=np.uint8, shape=(len(wanted), side, side, 3))
     labels: list[int] = []
     for entry in wanted:
@@ -117,7 +117,7 @@ def _usual_side(source: Source, found: list[Entry]) -> int:
     sample = found[:: max(1, len(found) // 50)]
     frames = [frame for entry in sample if (frame := _frame(source.read(entry.name), entry.name)) is not None]
     if not frames:
-        raise BadInput(f"none of {len(sample)} sampled pictures could be decoded, {sample[0].name} among them")
+        raise BadInput(f"none of {len(sample)} sampled images could be decoded, e.g. {sample[0].name}")
     return min(LARGEST_SIDE, int(np.median([min(frame.width, frame.height) for frame in frames])))
 
 

@@ -1,4 +1,4 @@
-"""Top-1 accuracy of a set of weights on a split at a picture side, with its interval."""
+"""Top-1 accuracy of weights on a split at an image side, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Z95 = 1.959964
 
 
 class Scorer:
-    """Scores weights at one picture side; its graph is traced once."""
+    """Evaluates weights at one image side; the graph is traced only once."""
 
     def __init__(self, side: int, classes: int) -> None:
-        """``side``: pixels; ``classes``: outputs of the head."""
+        """Build the network; ``side``: pixels; ``classes``: outputs of the head."""
         self._network = Network(side, classes)
         self._graph = tf.function(lambda x: self._network.logits(self._network.features(x, training=False)))
 
     def correct(self, values: Arrays, split: Split) -> int:
-        """How many pictures of the split the weights get right."""
+        """Return the number of images in the split that the weights classify correctly."""
         self._network.assign(values)
         right = 0
         for start in range(0, len(split.labels), BATCH):
@@ -39,7 +39,7 @@ class Scorer:
 
 
 def interval(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion (Wilson 1927), 0..1."""
+    """Return the 95 % Wilson interval of a proportion (Wilson 1927), 0..1."""
     share, spread = correct / total, Z95**2 / total
     middle = (share + spread / 2) / (1 + spread)
     half = Z95 / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))

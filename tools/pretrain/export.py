@@ -1,4 +1,4 @@
-"""What leaves a run: a light checkpoint and record after each epoch, and the finished backbone with its card."""
+"""Outputs of a run: a small checkpoint and record after each epoch, and the finished backbone with its card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CARD_FILE = "starter.card.json"
 
 
 def write_checkpoint(out: Path, average: Arrays, progress: Progress, pictures: PictureSet) -> None:
-    """The averaged weights, head included, in half precision, and the record of the run so far."""
+    """Write the averaged weights, including the head, in half precision, and the record of the run so far."""
     save_arrays(out / CHECKPOINT_FILE, halved(average))
     _write_json(out / RECORD_FILE, record(progress, pictures))
 
@@ -35,9 +35,9 @@ def write_checkpoint(out: Path, average: Arrays, progress: Progress, pictures: P
 def write_starter(
     out: Path, average: Arrays, progress: Progress, pictures: PictureSet, description: str, sides: list[int]
 ) -> dict[str, Any]:
-    """The backbone alone and its card (returned), scored with the weights as they are stored.
+    """Write the backbone without its head, and its card, which is returned; the accuracy is that of the stored weights.
 
-    ``description``: the data in words, for the card; ``sides``: picture sides to score at, in pixels.
+    ``description``: description of the data, for the card; ``sides``: image sides to evaluate at (pixels).
     """
     stored = halved(average)
     backbone = {name: array for name, array in stored.items() if not name.startswith(f"{HEAD}/")}
@@ -58,12 +58,12 @@ def write_starter(
 
 
 def halved(values: Arrays) -> Arrays:
-    """Half precision, except for the statistics of batch normalisation: it would round away small variances."""
+    """Return half-precision arrays, except for batch normalization's statistics, whose small variances would vanish."""
     return {name: array if is_statistic(name) else array.astype(np.float16) for name, array in values.items()}
 
 
 def record(progress: Progress, pictures: PictureSet) -> dict[str, Any]:
-    """What was trained on what, for how long and with which versions."""
+    """Return the record of a run: data, duration, history, machine and versions."""
     return {
         "data": {
             "source": pictures.source,

@@ -1,9 +1,9 @@
-"""MobileNetV2 0.35 with a linear head, arranged for fast training, weight for weight the keras.applications model.
+"""MobileNetV2 0.35 with a linear head, arranged for fast training; its weights are those of the keras.applications model.
 
 Variables are named ``layer/variable`` exactly as in ``keras.applications.MobileNetV2(alpha=0.35, include_top=False)``,
-so that what is trained here loads there. Two changes double the speed of a training step on a CPU (868 against 432
-pictures a second, 64 px, two cores): batch normalisation is one fused operation instead of a dozen, and the explicit
-zero padding before strided convolutions is left to the convolutions (the same arithmetic where the side is even).
+so that trained weights load there. Two changes double the speed of a training step on a CPU (868 instead of 432 images
+per second, 64 px, two cores): batch normalization is one fused operation instead of a dozen, and the explicit zero
+padding before strided convolutions is left to the convolutions (the same arithmetic for an even side).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ HEAD = "classifier"
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch normalisation over (N, height, width, channels) as one operation."""
+    """Batch normalization over (N, height, width, channels) as one operation."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
-        """Normalises by the batch while training (and moves the statistics), else by the moving statistics."""
+        """Normalize by the batch during training (and update the statistics), else by the moving statistics."""
         vectors = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
-        # the operation takes these in single precision also where the pictures are in half
+        # the operation requires these in single precision, even for half-precision images
         scale, offset, mean, variance = (tf.cast(v.value, tf.float32) for v in vectors)
         out, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
@@ -48,10 +48,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 class Network:
-    """Backbone and linear head at one picture side, with their variables by name."""
+    """Backbone and linear head at one image side, with their variables by name."""
 
     def __init__(self, side: int, classes: int) -> None:
-        """``side``: pixels, a multiple of 32; ``classes``: outputs of the head. Weights start at random."""
+        """Build the network with random weights; ``side``: pixels, a multiple of 32; ``classes``: outputs of the head."""
         plain = keras.applications.MobileNetV2(
             input_shape=(checked_side(side), side, 3), alpha=ALPHA, include_top=False, weights=None, pooling="avg"
         )
@@ -62,46 +62,46 @@ class Network:
 
     @property
     def trainable(self) -> dict[str, Any]:
-        """Variables that gradients move."""
+        """Variables that gradients update."""
         return {v.path: v.value for v in (*self._base.trainable_variables, *self._head.trainable_variables)}
 
     @property
     def variables(self) -> dict[str, Any]:
-        """All variables, the statistics of batch normalisation among them."""
+        """All variables, including the statistics of batch normalization."""
         return {v.path: v.value for v in (*self._base.variables, *self._head.variables)}
 
     def features(self, pictures: Any, training: bool) -> Any:
-        """uint8 (N, side, side, 3) RGB -> float32 (N, 1280); scaled to -1..1 as keras.applications does."""
+        """Return float32 features (N, 1280) of uint8 RGB images (N, side, side, 3), scaled to -1..1."""
         scaled = tf.cast(pictures, tf.float32) / 127.5 - 1.0
         return tf.cast(self._base(scaled, training=training), tf.float32)
 
     def logits(self, features: Any) -> Any:
-        """float32 (N, 1280) -> (N, classes)."""
+        """Return logits (N, classes) of float32 features (N, 1280)."""
         return self._head(features)
 
     def assign(self, values: Arrays) -> None:
-        """Sets all variables; raises KeyError where one is missing."""
+        """Set all variables. Raises KeyError if one is missing."""
         for name, variable in self.variables.items():
             variable.assign(np.asarray(values[name], np.float32))
 
 
 def copied(variables: dict[str, Any]) -> Arrays:
-    """The values of variables, apart from their memory."""
+    """Return copies of the variables' values."""
     return {name: variable.numpy().copy() for name, variable in variables.items()}
 
 
 def decays(name: str) -> bool:
-    """Whether weight decay acts on a variable: not on depthwise kernels, biases and batch normalisation."""
+    """Return whether weight decay applies to a variable: not to depthwise kernels, biases and batch normalization."""
     return name.endswith("/kernel") and "depthwise" not in name
 
 
 def is_statistic(name: str) -> bool:
-    """Whether a variable is a moving mean or variance of batch normalisation."""
+    """Return whether a variable is a moving mean or variance of batch normalization."""
     return name.endswith(("/moving_mean", "/moving_variance"))
 
 
 def use_gpu_if_present() -> None:
-    """Half precision (bfloat16, which needs no loss scaling) where there is a GPU; a CPU is faster without."""
+    """Use bfloat16, which needs no loss scaling, if there is a GPU; on a CPU, single precision is faster."""
     if tf.config.list_physical_devices("GPU"):
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
 

@@ -1,4 +1,4 @@
-"""The plan of a run (picture sides, epochs, decay) and the learning rate that follows from it."""
+"""The plan of a run (image sides, epochs, decay) and the resulting learning rate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PLAN_FILE = "plan.json"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Warm-up, stable part, decay: the end may be moved while the run is in its stable part."""
+    """Warm-up, stable part and decay; the end may be moved while the run is in the stable part."""
 
     phases: tuple[tuple[int, int], ...] = ((64, 12), (96, 26))
-    """(side in pixels, epochs), in order."""
+    """Phases in order: (image side in pixels, epochs)."""
     decay_epochs: float = 12.0
-    """Length of the final fall of the rate to zero."""
+    """Length of the final decay of the learning rate to zero (epochs)."""
     peak_rate: float = 0.1
     """Learning rate of the stable part."""
     warmup_epochs: float = 0.3
@@ -29,17 +29,17 @@ class Plan:
     def __post_init__(self) -> None:
         lengths = (self.decay_epochs, self.warmup_epochs)
         if not all(math.isfinite(v) and v >= 0 for v in lengths):
-            raise BadInput(f"the decay and warm-up of a plan must be 0 epochs or more, not {lengths}")
+            raise BadInput(f"the decay and warm-up of a plan must be 0 epochs or more, got {lengths}")
         if not (math.isfinite(self.peak_rate) and self.peak_rate > 0):
-            raise BadInput(f"the peak rate of a plan must be above 0, not {self.peak_rate}")
+            raise BadInput(f"the peak rate of a plan must be above 0, got {self.peak_rate}")
 
     @property
     def epochs(self) -> int:
-        """Of all phases together."""
+        """Total epochs of all phases."""
         return sum(epochs for _, epochs in self.phases)
 
     def side(self, epoch: int) -> int:
-        """Picture side in pixels of an epoch (from 0); beyond the end, that of the last phase."""
+        """Return the image side (pixels) in an epoch, counted from 0; beyond the end, that of the last phase."""
         for side, epochs in self.phases:
             if epoch < epochs:
                 return side
@@ -47,32 +47,32 @@ class Plan:
         return self.phases[-1][0]
 
     def rate(self, progress: float) -> float:
-        """Learning rate after ``progress`` epochs (a fraction counts)."""
+        """Return the learning rate after ``progress`` epochs, which may be fractional."""
         warm = min(1.0, progress / self.warmup_epochs) if self.warmup_epochs else 1.0
         fall = min(1.0, (self.epochs - progress) / self.decay_epochs) if self.decay_epochs else 1.0
         return self.peak_rate * max(0.0, min(warm, fall))
 
 
 def parse_phases(text: str) -> tuple[tuple[int, int], ...]:
-    """``64:12,96:6`` as ((64, 12), (96, 6)). Raises BadInput."""
+    """Parse ``64:12,96:6`` as ((64, 12), (96, 6)). Raises BadInput."""
     phases: list[tuple[int, int]] = []
     for part in text.split(","):
         side, _, epochs = part.strip().partition(":")
         if not (side.isdecimal() and epochs.isdecimal() and int(epochs) > 0):
-            raise BadInput(f"phase {part!r} is not SIDE:EPOCHS; write for example 64:12,96:6")
+            raise BadInput(f"expected phases as SIDE:EPOCHS, got {part!r}; for example 64:12,96:6")
         phases.append((checked_side(int(side)), int(epochs)))
     return tuple(phases)
 
 
 def checked_side(side: int) -> int:
-    """A picture side that the backbone can halve five times. Raises BadInput."""
+    """Check that the backbone can halve an image side five times, and return it. Raises BadInput."""
     if side < 32 or side % 32:
-        raise BadInput(f"a picture side must be a multiple of 32 pixels, not {side}")
+        raise BadInput(f"an image side must be a multiple of 32 pixels, got {side}")
     return side
 
 
 def changed(plan: Plan, phases: str | None, **fields: float | None) -> Plan:
-    """The plan with the values that are given (not None). Raises BadInput."""
+    """Return the plan with the given values (those that are not None). Raises BadInput."""
     given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     if phases is not None:
         given["phases"] = parse_phases(phases)
@@ -80,13 +80,13 @@ def changed(plan: Plan, phases: str | None, **fields: float | None) -> Plan:
 
 
 def write_plan(work: Path, plan: Plan) -> None:
-    """Puts the plan into the work folder of a run."""
+    """Write the plan to the work folder of a run."""
     phases = ",".join(f"{side}:{epochs}" for side, epochs in plan.phases)
     files.write_text(work / PLAN_FILE, json.dumps({**asdict(plan), "phases": phases}, indent=1) + "\n")
 
 
 def read_plan(work: Path) -> Plan:
-    """The plan in the work folder of a run, written by ``write_plan`` or by hand; the default where there is none."""
+    """Read the plan in the work folder of a run, written by ``write_plan`` or by hand; the default if there is none."""
     path = work / PLAN_FILE
     if not path.exists():
         return Plan()
@@ -97,4 +97,4 @@ def read_plan(work: Path) -> Plan:
     except BadInput as fault:
         raise BadInput(f"{path}: {fault}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise BadInput(f"{path} is not a plan ({fault}); remove it and run the plan command") from None
+        raise BadInput(f"{path} is not a valid plan ({fault}); remove it and run the plan command") from None

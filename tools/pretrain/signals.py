@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that the loop answers between two steps."""
+"""Turn Ctrl-C and SIGTERM into a request to stop, which the loop handles between two steps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class StopRequest:
-    """While entered, the two signals are noted instead of killing; a second one of a kind kills as usual."""
+    """Context manager that records the two signals instead of ending the process; a second one ends it as usual."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        """The signal that came, None while none has."""
+        """The signal received, None if there was none."""
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:

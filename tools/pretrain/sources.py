@@ -1,4 +1,4 @@
-"""Which pictures there are: the files of a folder or zip, each with its class and its split."""
+"""List the image files of a folder or zip, each with its class and split."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ SplitName = Literal["train", "val"]
 
 VALIDATION_NAMES = ("val", "validation", "test")
 CARVED_SHARE = 0.1
-"""Of each class, kept for validation where the source has no train folder."""
+"""Share of each class held out for validation if the source has no train folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture file of a source."""
+    """One image file of a source."""
 
     name: str
     """Path inside the source, with forward slashes."""
     split: SplitName
     label: str
     size: int
-    """Bytes."""
+    """Size of the file (bytes)."""
 
 
 class Source(Protocol):
-    """Where picture files are read from."""
+    """A folder or zip with image files."""
 
     def sizes(self) -> dict[str, int]:
-        """All picture names with their size in bytes."""
+        """Return all image names with their sizes (bytes)."""
 
     def read(self, name: str) -> bytes:
-        """The bytes of one picture file."""
+        """Return the bytes of one image file."""
 
 
 class _Folder:
@@ -71,7 +71,7 @@ class _Zip:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """A folder or zip to read pictures from. Raises MissingFile, BadInput."""
+    """Open a folder or zip of images. Raises MissingFile, BadInput."""
     if not path.exists():
         raise MissingFile(f"no such folder or zip: {path}")
     if path.is_dir():
@@ -80,13 +80,13 @@ def opened(path: Path) -> Iterator[Source]:
         with zipfile.ZipFile(path) as archive:
             yield _Zip(archive)
     else:
-        raise BadInput(f"{path} is neither a folder nor a zip file; give one that holds a folder of pictures per class")
+        raise BadInput(f"{path} is neither a folder nor a zip file; give one with a folder of images per class")
 
 
 def entries(sizes: dict[str, int], source: str) -> list[Entry]:
-    """Each file with its class and split: by its train/ or val/ folder, else every class is carved.
+    """Return each file with its class and split: by its train/ or val/ folder, else by splitting every class.
 
-    ``source`` is named in errors. Raises BadInput with fewer than two classes or nothing to validate on.
+    ``source``: name for error messages. Raises BadInput for fewer than two classes, or without validation images.
     """
     parts = {name: PurePosixPath(name).parts for name in sorted(sizes)}
     if any("train" in part[:-2] for part in parts.values()):
@@ -108,7 +108,7 @@ def _split_of(folders: tuple[str, ...]) -> SplitName | None:
 
 
 def _carved(labels: dict[str, str], sizes: dict[str, int]) -> list[Entry]:
-    """Holds back a share of each class, by the hash of the name, so that the choice is stable."""
+    """Hold out a share of each class by the hash of the names, so that the split is stable."""
     classes: dict[str, list[str]] = {}
     for name, label in labels.items():
         classes.setdefault(label, []).append(name)
@@ -124,8 +124,8 @@ def _check(found: list[Entry], source: str) -> None:
     classes = {entry.label for entry in found if entry.split == "train"}
     held_out = {entry.label for entry in found if entry.split == "val"}
     if len(classes) < 2:
-        raise BadInput(f"{source} holds {len(classes)} classes of pictures; it needs at least 2 folders of pictures")
+        raise BadInput(f"{source} has {len(classes)} classes of images; at least 2 folders of images are required")
     if not held_out:
-        raise BadInput(f"{source} has a train folder but no pictures in a val folder; add one beside train")
+        raise BadInput(f"{source} has a train folder, but no images in a val folder; add a val folder beside train")
     if unknown := sorted(held_out - classes):
-        raise BadInput(f"{source}: class {unknown[0]!r} of the val folder has no pictures in the train folder")
+        raise BadInput(f"{source}: class {unknown[0]!r} in the val folder has no images in the train folder")

@@ -1,4 +1,4 @@
-"""One training step in one graph: loss, gradients, Nesterov momentum, weight decay and the moving average."""
+"""One training step as one graph: loss, gradients, Nesterov momentum, weight decay and the moving average."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepRule:
-    """Constants of the step."""
+    """Hyperparameters of the training step."""
 
     momentum: float = 0.9
     weight_decay: float = 4e-5
     label_smoothing: float = 0.1
     dropout: float = 0.0
-    """Share of the features left out before the head."""
+    """Share of the features dropped before the head."""
     average_decay: float = 0.999
-    """Of the exponential moving average; less in the first steps."""
+    """Decay of the exponential moving average; lower in the first steps."""
 
 
 class TrainStep:
-    """A network, its momentum and its averaged weights, moved together by each call."""
+    """A network with its momentum and averaged weights; each call updates all of them."""
 
     def __init__(self, network: Network, rule: StepRule, seed: int) -> None:
-        """The momentum starts at zero, the average at the weights."""
+        """Start with zero momentum, and the weights as their average."""
         self.network = network
         self._rule = rule
         self._seed = seed
@@ -41,21 +41,21 @@ class TrainStep:
         self._graph = tf.function(self._update)
 
     def __call__(self, pictures: Pixels, labels: Labels, rate: float, step: int) -> float:
-        """Trains on one batch and returns its loss; ``step`` counts from the start of the run."""
+        """Train on one batch and return its loss; ``step`` counts from the start of the run."""
         kept = min(self._rule.average_decay, (1 + step) / (10 + step))
         scalars = (tf.constant(rate), tf.constant(kept), tf.constant(step))
         return float(self._graph(tf.constant(pictures), tf.constant(labels), *scalars))
 
     def values(self) -> tuple[Arrays, Arrays, Arrays]:
-        """Copies of the weights, the momentum and the average."""
+        """Return copies of the weights, the momentum and the average."""
         return copied(self.network.variables), copied(self._momentum), self.average()
 
     def average(self) -> Arrays:
-        """A copy of the averaged weights and statistics."""
+        """Return a copy of the averaged weights and statistics."""
         return copied(self._average)
 
     def restore(self, weights: Arrays, momentum: Arrays, average: Arrays) -> None:
-        """Goes on from what ``values`` returned, at any picture side; raises KeyError where a variable is missing."""
+        """Continue from what ``values`` returned, at any image side. Raises KeyError if a variable is missing."""
         self.network.assign(weights)
         for variables, arrays in ((self._momentum, momentum), (self._average, average)):
             for name, variable in variables.items():
@@ -85,7 +85,7 @@ class TrainStep:
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def _descend(self, name: str, variable: Any, gradient: Any, rate: Any) -> None:
-        """Nesterov's momentum in the form of Sutskever et al. (2013), with the gradient taken at the weights."""
+        """Apply Nesterov momentum in the form of Sutskever et al. (2013), with the gradient taken at the weights."""
         if decays(name):
             gradient = gradient + self._rule.weight_decay * variable
         momentum = self._momentum[name]

@@ -1,4 +1,4 @@
-"""The training loop: the rest of an epoch, its score and exports, and the state that lets any kill be resumed."""
+"""The training loop: the rest of an epoch, its evaluation and exports, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What does not change during a run."""
+    """Settings that do not change during a run."""
 
     work: Path
-    """Holds the plan and the state."""
+    """Folder of the plan and the state."""
     out: Path
-    """Gets the exports of each epoch."""
+    """Folder of the exports after each epoch."""
     seed: int = 0
     batch: int = 128
-    """Pictures a step."""
+    """Images per step."""
     save_every_s: float = 120.0
     report_every: int = 100
-    """Steps."""
+    """Steps between two progress lines."""
     stop_after: int | None = None
-    """Steps of the whole run after which to save and leave."""
+    """Total number of steps after which to save and exit."""
     step: StepRule = field(default_factory=StepRule)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 class Trainer:
-    """One run over one picture set, continued from the state in its work folder."""
+    """One run on one data set, continued from the state in its work folder."""
 
     def __init__(self, pictures: PictureSet, settings: Settings, report: Callable[[str], None]) -> None:
-        """``report`` gets one line now and then. Raises BadInput for a state of another run."""
+        """Load the state; ``report`` is called with progress lines. Raises BadInput for the state of another run."""
         self._pictures = pictures
         self._settings = settings
         self._report = report
@@ -67,7 +67,7 @@ class Trainer:
         self._saved_at = time.monotonic()
 
     def run(self) -> int | None:
-        """Trains to the end of the plan. Returns the signal that ended it early, else None."""
+        """Train to the end of the plan. Return the signal that ended it early, else None."""
         with StopRequest() as stop:
             while self.progress.epoch < self._plan.epochs:
                 self._enter_phase()
@@ -80,10 +80,10 @@ class Trainer:
     def _check_same_run(self) -> None:
         work = self._settings.work
         if self.progress.fingerprint != self._pictures.fingerprint:
-            raise BadInput(f"the state in {work} was trained on other pictures; give its --data or another --work")
+            raise BadInput(f"the state in {work} was trained on other images; give its --data or another --work")
         if self.progress.seed != self._settings.seed:
             given = self._settings.seed
-            raise BadInput(f"the state in {work} was begun with --seed {self.progress.seed}, not {given}")
+            raise BadInput(f"the state in {work} was trained with --seed {self.progress.seed}, got --seed {given}")
 
     def _step_at(self, side: int, state: State | None) -> TrainStep:
         step = TrainStep(Network(side, len(self._pictures.classes)), self._settings.step, self.progress.seed)
@@ -92,7 +92,7 @@ class Trainer:
                 step.restore(state.weights, state.momentum, state.average)
             except (KeyError, ValueError) as fault:
                 work = self._settings.work
-                raise BadInput(f"the state in {work} is of another network ({fault}); give another --work") from None
+                raise BadInput(f"the state in {work} is for another network ({fault}); give another --work") from None
         return step
 
     def _enter_phase(self) -> None:
@@ -110,7 +110,7 @@ class Trainer:
         checkpoint.save(self._settings.work, self._state())
 
     def _epoch(self, stop: StopRequest) -> bool:
-        """The rest of the running epoch; False where it was asked to end early."""
+        """Run the rest of the current epoch; return False if it was stopped early."""
         progress, settings = self.progress, self._settings
         began, first = time.monotonic(), progress.step
         with prefetched(self._batches()) as batches:
@@ -129,7 +129,7 @@ class Trainer:
         return True
 
     def _batches(self) -> Iterator[tuple[Pixels, Labels]]:
-        """The batches left in the running epoch: the same ones however often it was resumed."""
+        """Yield the remaining batches of the current epoch, the same ones however often it was resumed."""
         epoch, seed, train = self.progress.epoch, self.progress.seed, self._pictures.train
         order = np.random.default_rng([seed, epoch]).permutation(len(train.labels))
         side = self._plan.side(epoch)
@@ -143,11 +143,11 @@ class Trainer:
         return (
             f"epoch {progress.epoch + 1}/{self._plan.epochs} step {progress.step}/{self._steps} "
             f"{self._step.network.side} px loss {progress.loss_sum / progress.step:.3f} rate {rate:.4f} "
-            f"{speed:.0f} pictures/s"
+            f"{speed:.0f} images/s"
         )
 
     def _finish_epoch(self) -> None:
-        """Scores and exports the averaged weights, saves the state and reads the plan again."""
+        """Evaluate and export the averaged weights, save the state and read the plan again."""
         progress, average = self.progress, self._step.average()
         progress.history.append(
             {
@@ -161,11 +161,11 @@ class Trainer:
         progress.step, progress.loss_sum = 0, 0.0
         self._save()
         export.write_checkpoint(self._settings.out, average, progress, self._pictures)
-        self._report(f"epoch {progress.epoch} done in {progress.seconds / 60:.1f} min in all: {progress.history[-1]}")
+        self._report(f"epoch {progress.epoch} done, {progress.seconds / 60:.1f} min in total: {progress.history[-1]}")
         self._reread_plan()
 
     def _scores(self, average: checkpoint.Arrays) -> dict[str, float]:
-        """Of the averaged weights, at every side of the plan."""
+        """Return the accuracy of the averaged weights at every image side of the plan."""
         val, scores = self._pictures.val, {}
         for side in sorted({self._step.network.side, *(side for side, _ in self._plan.phases)}):
             if side not in self._scorers:
@@ -174,8 +174,8 @@ class Trainer:
         return scores
 
     def _reread_plan(self) -> None:
-        """A plan spoilt by hand does not end a run of hours; it is reported and the old one stays."""
+        """Read the plan again; report an invalid one and keep the old plan, so that it cannot end a run of hours."""
         try:
             self._plan = read_plan(self._settings.work)
         except BadInput as fault:
-            self._report(f"the plan stays as it was: {fault}")
+            self._report(f"the plan is not changed: {fault}")
