@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _debug()
         code = _fail("interrupted", 130)
     except BrokenPipeError:
-        # The reader of our output is gone (`| head`). That is no error, but Python must not flush again on exit.
+        # The reader of our output is gone (`| head`). That is fine, but Python must not flush again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except EdgeVisionError as error:

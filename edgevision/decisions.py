@@ -41,7 +41,7 @@ class Policy:
 
     @property
     def release(self) -> float:
-        """Mean score below which a label leaves; at least half the threshold, else a low threshold would never end."""
+        """Mean score below which a label leaves; at least half the threshold, so that labels can leave at any threshold."""
         return max(self.threshold - self.hysteresis, self.threshold / 2)
 
 
