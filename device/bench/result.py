@@ -59,7 +59,7 @@ class Result:
         object.__setattr__(self, "distributions", found)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values (``docs/formats.md``)."""
+        """Return the result as JSON values (``docs/reference/formats.md``)."""
         samples = self.measured.samples
         times = {f"{name}_ms": _json(self.distributions.get(name)) for name in ("invoke", "predict", "loop")}
         return {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..protocols import Source
 
 FEW = 3
-"""Number of frames below which a class is unreliable (measured: docs/teach.md)."""
+"""Number of frames below which a class is unreliable (measured: docs/research/teach.md)."""
 
 
 @dataclass(frozen=True, slots=True)

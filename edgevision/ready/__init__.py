@@ -1,4 +1,4 @@
-"""The bundled default model: a few everyday things, for a first try with a camera; see docs/starter.md."""
+"""The bundled default model: a few everyday things, for a first try with a camera; see docs/research/starter.md."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .device_config import DeviceConfig
 
 HEADER = """\
 # One device, for edgevision flash image --config. Keep it to yourself: whoever reads it may join the network, and may try
-# passwords against the hash. What a line means in full: docs/device-toml.md
+# passwords against the hash. What a line means in full: docs/guides/device-toml.md
 """
 ABOUT: dict[str, dict[str, tuple[str, str]]] = {
     # section -> key -> what it is for, an example
