@@ -27,9 +27,9 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model, which classifies red, green and blue, with a model card."""
     file = modelfile.read(data / "tiny.tflite")
     spec = file.inputs[0]
-    path = tmp_path_factory.mktemp("model") / "colours.tflite"
+    path = tmp_path_factory.mktemp("model") / "colors.tflite"
     rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
-    modelfile.write(path, file.flatbuffer, ModelCard("colours", "classification", rule, tuple(COLOURS_BGR)))
+    modelfile.write(path, file.flatbuffer, ModelCard("colors", "classification", rule, tuple(COLOURS_BGR)))
     return path
 
 
@@ -193,10 +193,10 @@ def test_score_below_the_threshold_is_unknown(model: Path, folder: Path) -> None
 def test_newest_converted_model_is_used(model: Path, folder: Path, tmp_path: Path) -> None:
     home = tmp_path / "runs" / "convert-1"
     home.mkdir(parents=True)
-    (home / "colours.tflite").write_bytes(model.read_bytes())
+    (home / "colors.tflite").write_bytes(model.read_bytes())
     done = run("--source", folder / "red.png", cwd=tmp_path)
     assert done.returncode == 0
-    assert "model: runs/convert-1/colours.tflite (colours, 3 labels)" in done.stderr
+    assert "model: runs/convert-1/colors.tflite (colors, 3 labels)" in done.stderr
 
 
 def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_p
     value = json.loads(path.read_text())
     assert value["schema"] == "edgevision.run/1"
     assert (value["frames"], value["errors"], value["dropped"], value["stopped_by"]) == (3, 1, 0, "end")
-    assert value["model"]["name"] == "colours"
+    assert value["model"]["name"] == "colors"
     assert value["model"]["sha256"] == modelfile.read(model).sha256
     assert value["engine"]["used"] == "cpu"
     assert value["engine"]["threads"] >= 1

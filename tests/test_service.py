@@ -133,7 +133,7 @@ def test_run_without_predictions_is_never_ready(manager: tuple[socket.socket, st
     """Unreadable images do not count as predictions."""
     listener, name = manager
     for number in range(3):
-        (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
+        (tmp_path / f"{number}.jpg").write_bytes(b"no image")
     environment = {**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
     args = command("--source", tmp_path, "--json")
     assert subprocess.run(args, env=environment, capture_output=True, timeout=120, check=False).returncode == 1

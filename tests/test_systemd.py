@@ -198,11 +198,11 @@ def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('collect = "/home/pi/pictures"', "can only write below /var/lib/edgevision"),
+        ('collect = "/home/pi/images"', "can only write below /var/lib/edgevision"),
         ('collect = "relative"', "can only write below"),
         ('source = "/home/pi/film.avi"', "cannot read home directories"),
         ("limit = 5", "would end the service"),
-        ("colour = 5", "unknown option 'colour'"),
+        ("color = 5", "unknown option 'color'"),
         ('model = "absent.tflite"', "model not found"),
         ("camera = ", "mine.toml"),
     ],

@@ -29,7 +29,7 @@ def model(folder: Path) -> Path:
     """Make a small model that classifies three colors, so that the correct predictions are known."""
     shutil.copy2(REPO / "tests" / "data" / "tiny.tflite", folder / "bare.tflite")
     (folder / "labels.txt").write_text("red\ngreen\nblue\n")
-    target = folder / "colours.tflite"
+    target = folder / "colors.tflite"
     edgevision("card", folder / "bare.tflite", "--resize", "stretch", "--labels", folder / "labels.txt", "-o", target)
     return target
 

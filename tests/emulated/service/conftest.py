@@ -29,7 +29,7 @@ def machine() -> Iterator[ServiceMachine]:
         edgevision = f"{shlex.quote(sys.executable)} -m edgevision"
         here.run("printf 'red\\ngreen\\nblue\\n' > /tmp/labels.txt")
         bare = shlex.quote(str(REPO / "tests" / "data" / "tiny.tflite"))
-        here.run(f"{edgevision} card {bare} --resize stretch --labels /tmp/labels.txt -o /tmp/colours.tflite")
-        yield ServiceMachine(here, edgevision, "/tmp/colours.tflite", "test:")
+        here.run(f"{edgevision} card {bare} --resize stretch --labels /tmp/labels.txt -o /tmp/colors.tflite")
+        yield ServiceMachine(here, edgevision, "/tmp/colors.tflite", "test:")
     finally:
         here.close()

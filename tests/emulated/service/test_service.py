@@ -92,9 +92,9 @@ def test_stop_is_clean_and_permanent(service: Service) -> None:
 
 
 def test_invalid_configuration_is_reported(service: Service) -> None:
-    service.run("cp /etc/edgevision/run.toml /run/kept.toml && echo 'colour = 5' >> /etc/edgevision/run.toml")
+    service.run("cp /etc/edgevision/run.toml /run/kept.toml && echo 'color = 5' >> /etc/edgevision/run.toml")
     assert service.try_run("systemctl restart edgevision", timeout_s=1000).returncode != 0
-    assert "unknown option 'colour'" in service.run(f"{service.edgevision} logs --lines 20")
+    assert "unknown option 'color'" in service.run(f"{service.edgevision} logs --lines 20")
     assert not service.status()["active"]
-    assert "unknown option 'colour'" in service.try_run(f"{service.edgevision} status").stdout
+    assert "unknown option 'color'" in service.try_run(f"{service.edgevision} status").stdout
     service.run("cp /run/kept.toml /etc/edgevision/run.toml && systemctl stop edgevision")
