@@ -341,7 +341,11 @@ print(interpreter.describe_runtime(), plain.argmax(), delegated.argmax())
 
 @pytest.mark.parametrize(
     "runtime",
-    ["litert", pytest.param("tensorflow", marks=pytest.mark.tensorflow), "tflite-runtime"],
+    [
+        "litert",
+        pytest.param("tensorflow", marks=pytest.mark.tensorflow),
+        pytest.param("tflite-runtime", marks=pytest.mark.slow),
+    ],
 )
 def test_every_runtime_runs_models_and_delegates(runtime: str, data: Path, fake: Callable[[str], Path]) -> None:
     fake("")

@@ -18,7 +18,9 @@ from edgevision.device.provision.onboard.firstrun import FIRSTRUN, TOKENS
 from prepared_card import CONFIG, HASH, KEY, Prepared, prepare, run_first
 
 SHELL = shutil.which("dash") or "/bin/sh"
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="accounts of another root take root rights (chpasswd --root)")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root rights to change accounts in another root (chpasswd --root)"
+)
 
 
 def firstrun(prepared: Prepared, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -126,7 +128,7 @@ def test_a_computer_that_only_reads_the_card_is_left_alone(tmp_path: Path) -> No
     prepared = prepare(tmp_path)
     before = kernel_line(prepared)
     if before.split()[-1].decode() in Path("/proc/cmdline").read_text():
-        pytest.skip("this machine was started by a prepared card")
+        pytest.skip("this machine was started by a prepared SD card")
     done = firstrun(prepared, EDGEVISION_ROOT="")
     assert done.returncode == 1
     assert "was not started by one" in done.stderr

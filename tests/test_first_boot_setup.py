@@ -22,7 +22,9 @@ from edgevision.device.provision.onboard.setup import ATTEMPTS, setup
 from edgevision.device.provision.onboard.status import Status
 from prepared_card import CONFIG, HASH, INSTANCE, Prepared, installable, prepare, run_first, run_setup
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="accounts of another root take root rights (chpasswd --root)")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root rights to change accounts in another root (chpasswd --root)"
+)
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 WANTED = "etc/systemd/system/multi-user.target.wants/edgevision-setup.service"
 NO_SETTINGS = {"system": None}
@@ -339,7 +341,7 @@ def test_what_takes_the_machine_down_is_not_begun_for_ever(bundle: Path, tmp_pat
 def mounted(folder: Path, size: str, prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:
     """install.pyz with ``folder`` as a small file system of its own, which holds what was there."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("a small file system takes root rights and unshare")
+        pytest.skip("needs root rights and unshare for a small file system")
     copy = folder.parent / "copy"
     kept = prepared.root / setup_unit.HOME / "install.pyz"
     pyz = tmp = folder.parent / "kept.pyz"
@@ -358,7 +360,7 @@ def mounted(folder: Path, size: str, prepared: Prepared, *options: object) -> su
         check=False,
     )
     if done.returncode == 77:
-        pytest.skip(f"no file system of its own here: {done.stderr.strip()}")
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -64,7 +64,7 @@ def writing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 def card(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A loop device, and the file behind it."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("loop devices take root rights on Linux")
+        pytest.skip("needs root rights on Linux for loop devices")
     machine = Machine()
     if not machine.root_is_known(machine.drives()):
         pytest.skip("the disk that this system runs from is not known (a container?), so no disk may be written")

@@ -18,6 +18,7 @@ passwd          usermod, groupmod and chpasswd change the accounts of another ro
 mount           losetup and mount, for loop devices as SD cards
 util-linux      unshare gives a test mounts of its own
 xz-utils        xz packs bundles and OS images
+tzdata          the time zones and countries that the settings are checked against
 libglib2.0-bin  brings GLib, which reads NetworkManager's key files as NetworkManager does
 gcc             builds the fake libedgetpu and the fake webcam
 libc6-dev       headers for gcc
