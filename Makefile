@@ -12,13 +12,13 @@ ENVS  := $(CACHE)/envs
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv and install edgevision with all it needs (tools/setup.sh)
+setup: $(READY) ## make .venv and install edgevision with everything it needs (tools/setup.sh)
 
 $(READY): pyproject.toml starter/pyproject.toml tools/setup.sh
 	@sh tools/setup.sh $(VENV) ./starter -e '.[convert,dev]'
 	@touch $@
 
-demo: $(READY) ## the whole chain on drawn pictures: train, convert, score, run the loop
+demo: $(READY) ## the whole chain on drawn images: train, convert, score, run the loop
 	@$(BIN)/edgevision demo
 
 packages: ## install the Debian packages that the tests need (as root or with passwordless sudo; else name them)
@@ -43,18 +43,18 @@ test-service: $(READY) ## the service under a systemd of its own, in namespaces:
 test-arm64: $(READY) ## the runtime in a Debian arm64 userland under qemu, with three sets of packages (needs root rights)
 	@$(BIN)/python -m tools.emulation arm64
 
-test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged in mid-run (needs root rights)
+test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged during the run (needs root rights)
 	@$(BIN)/python -m tools.emulation v4l2
 
-test-pi: $(READY) ## cards of flash image start emulated boards, Bookworm and Trixie, with power cuts (needs root rights)
+test-pi: $(READY) ## SD cards of flash image boot emulated boards, Bookworm and Trixie, with power cuts (needs root rights)
 	@$(BIN)/python -m tools.emulation pi
 
 RELEASE ?= bookworm
-os-image: $(READY) ## an image in Raspberry Pi OS's shape that an emulated Pi can start (RELEASE=trixie; needs root rights)
+os-image: $(READY) ## an OS image in the shape of Raspberry Pi OS that an emulated Pi can boot (RELEASE=trixie; needs root rights)
 	@$(BIN)/python -m tools.emulation system $(RELEASE)
 
-boot: $(READY) ## start an emulated Pi from CARD=card.img, which edgevision flash image made (needs root rights)
-	@$(BIN)/python -m tools.emulation boot $(or $(CARD),$(error say which: make boot CARD=card.img))
+boot: $(READY) ## boot an emulated Pi from CARD=card.img, made by edgevision flash image (needs root rights)
+	@$(BIN)/python -m tools.emulation boot $(or $(CARD),$(error name the image: make boot CARD=card.img))
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
