@@ -89,7 +89,7 @@ class Judgement:
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
         """Return the measures of ``edgevision.evaluate/1``. ``paths``: paths of the n images."""
         value = self.accuracy
-        method = "wilson 95 %, all labels of a picture right" if self.multilabel else "wilson 95 %"
+        method = "wilson 95 %, all labels of an image correct" if self.multilabel else "wilson 95 %"
         return {
             "accuracy": {
                 "value": value.value,
