@@ -61,7 +61,7 @@ def classes(root: Path, count: int = 24, names: tuple[str, ...] = ("cat", "dog")
 
 
 def flat_cmyk(levels: list[tuple[int, int, int, int]]) -> bytes:
-    """Encode a CMYK JPEG of 8x8 blocks side by side, each of one color (cyan, magenta, yellow, black; 0 is no ink).
+    """Encode a CMYK JPEG of 8x8 blocks side by side, each of one color (cyan, magenta, yellow, black; 0 means without ink).
 
     Baseline, with Adobe's inverted values, only DC coefficients with a quantizer of 8, and one AC code: end of block.
     """

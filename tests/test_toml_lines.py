@@ -69,7 +69,7 @@ def inline(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{toml_file.literal(key)} = {inline(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[ # one a line\n" + ",\n".join(inline(inner) for inner in value) + "\n]"
+        return "[ # one per line\n" + ",\n".join(inline(inner) for inner in value) + "\n]"
     return toml_file.literal(value)
 
 
