@@ -78,7 +78,7 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	@rm -rf build dist
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
-MODELS ?= edgevision/ready/everyday.tflite
+MODELS ?= edgevision/default_model/default.tflite
 bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite PICTURES=photos/ FLOATS=v2-float.tflite)
 	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(FLOATS),--float $(FLOATS))
 	$(BIN)/python benchmarks/predict.py $(MODELS)

@@ -33,20 +33,20 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from edgevision.convert import backend
-from edgevision.convert.float_model import FloatModel
-from edgevision.convert.network import open_network
+from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.options import ConvertOptions
-from edgevision.convert.quantize import to_float, to_int8
-from edgevision.convert.repair import repair
-from edgevision.convert.repair.flatmodel import FlatModel
-from edgevision.convert.repair.measure import answers
-from edgevision.convert.repair.runner import tap
-from edgevision.convert.scan import scan
+from edgevision.convert.quantization.correction import repair
+from edgevision.convert.quantization.correction.distance import answers
+from edgevision.convert.quantization.correction.editable_model import FlatModel
+from edgevision.convert.quantization.correction.kernel_runner import tap
+from edgevision.convert.quantization.ptq import to_float, to_int8
+from edgevision.convert.source_model.float_model import FloatModel
+from edgevision.convert.source_model.source_model import open_network
 
-from edgevision import pictures
-from edgevision.preprocess import pixels
-from edgevision.runs import versions
-from edgevision.stats import Z_95
+from edgevision.evaluation.intervals import Z_95
+from edgevision.files.run_folder import versions
+from edgevision.preprocessing import decode
+from edgevision.preprocessing.transform import pixels
 
 Array = npt.NDArray[Any]
 CHILD = Path(__file__).with_name("quantizer_child.py")
@@ -122,8 +122,8 @@ def _fed(model: FlatModel, case: Case, picture: Array) -> Array:
 def open_case(path: Path, photos: Path, offset: int | None) -> Case:
     """Load a model, convert it to float and preprocess all images. Raises EdgeVisionError."""
     found = open_network(scan(path), ConvertOptions(path), path.stem)
-    model, files = found.model, pictures.find(photos)
-    stack = np.stack([pixels(pictures.read(file), found.card.rule) for file in files])
+    model, files = found.model, decode.find(photos)
+    stack = np.stack([pixels(decode.read(file), found.card.rule) for file in files])
     classes = None
     if offset is not None:
         classes = np.array([int(re.match(r"\d+", file.name)[0]) + offset for file in files])  # type: ignore[index]

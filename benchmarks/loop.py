@@ -25,16 +25,16 @@ from time import perf_counter, sleep
 
 import cv2
 import numpy as np
-from edgevision.device.cameras.pattern import open_pattern
-from edgevision.device.cameras.video import VideoReader, open_video
-from edgevision.device.pipeline import run
+from edgevision.device.cameras.backends.pattern import open_pattern
+from edgevision.device.cameras.backends.video_file import VideoReader, open_video
+from edgevision.device.loop.loop import run
 from edgevision.device.sinks.jsonl import JsonLines
-from edgevision.device.sinks.lines import LineWriter
+from edgevision.device.sinks.line_writer import LineWriter
 
-from edgevision import open_model, ready
-from edgevision.data import Frame, Prediction
-from edgevision.interpreter import available_cpus
+from edgevision import default_model, open_model
+from edgevision.engines.interpreter import available_cpus
 from edgevision.model import Model
+from edgevision.types import Frame, Prediction
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 
@@ -167,7 +167,7 @@ def age(frames: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", type=Path, default=ready.path())
+    parser.add_argument("model", nargs="?", type=Path, default=default_model.path())
     parser.add_argument(
         "--threads", type=int, nargs="+", default=[1], help="threads of the model; several values are tried in turn"
     )

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
-from edgevision.device.cameras.reduction import reduction
-from edgevision.device.cameras.wanted import Wanted
+from edgevision.device.cameras.wrappers.jpeg_scale import reduction
+from edgevision.device.stream.request import Wanted
 
-from edgevision import open_model, pictures, ready
-from edgevision.data import Frame
+from edgevision import default_model, open_model
+from edgevision.evaluation.intervals import wilson
 from edgevision.model import Model
-from edgevision.stats import wilson
+from edgevision.preprocessing import decode as pictures
+from edgevision.types import Frame
 
 if TYPE_CHECKING:
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     width, height = (int(side) for side in options.size.split("x"))
-    model = open_model(options.model or ready.path(), threads=1)
+    model = open_model(options.model or default_model.path(), threads=1)
     factor = reduction(width, height, Wanted(rule=model.rule))
     jpegs = _jpegs(options.photos, width, height)
     sizes = f"{width}x{height}, decoded at full size and at 1/{factor}"
@@ -76,7 +77,7 @@ def _agreement(model: Model, jpegs: list[bytes], factor: int) -> None:
 
 def _jpegs(photos: Path | None, width: int, height: int) -> list[bytes]:
     if photos is None:
-        from edgevision.device.cameras.pattern import PatternReader
+        from edgevision.device.cameras.backends.pattern import PatternReader
 
         reader = PatternReader("test:", width, height, None)
         return [pictures.encode_jpeg(reader.read(), 85) for _ in range(20)]

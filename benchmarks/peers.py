@@ -36,16 +36,17 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from child import Child, timed
 from edgevision.device.bench.bootstrap import paired_ratio
-from edgevision.device.bench.condition import Watcher
-from edgevision.device.bench.description import describe
-from edgevision.device.bench.table import machine_lines, state_line
-from edgevision.device.doctor.system import here
+from edgevision.device.bench.machine_info import describe
+from edgevision.device.bench.machine_state import Watcher
+from edgevision.device.bench.tables import machine_lines, state_line
+from edgevision.device.system.host import here
 from float_lines import float_visits
 from PIL import Image
 
-from edgevision import open_model, pictures
-from edgevision.rule import Rule
-from edgevision.runs import versions
+from edgevision import open_model
+from edgevision.files.run_folder import versions
+from edgevision.preprocessing import decode
+from edgevision.preprocessing.spec import Rule
 
 WIDTH, HEIGHT = 1280, 720
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,8 +70,8 @@ class Blocks:
 def frames(folder: Path | None, count: int = 8) -> np.ndarray:
     """Return RGB frames, (count, 720, 1280, 3): images of a folder, stretched to the frame, or generated ones."""
     if folder is not None:
-        found = pictures.find(folder)[:: max(1, len(pictures.find(folder)) // count)][:count]
-        read = [pictures.read(path) for path in found]
+        found = decode.find(folder)[:: max(1, len(decode.find(folder)) // count)][:count]
+        read = [decode.read(path) for path in found]
         rgb = [one.pixels[..., ::-1] if one.order == "BGR" else one.pixels for one in read]
         return np.stack([cv2.resize(one, (WIDTH, HEIGHT)) for one in rgb])  # noqa: TID251  # for frames, not for input tensors
     rng = np.random.default_rng(0)

@@ -23,8 +23,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from edgevision import open_model
-from edgevision.data import Frame
-from edgevision.pictures import read
+from edgevision.preprocessing.decode import read
+from edgevision.types import Frame
 
 
 def frame_720p(path: Path | None) -> Frame:

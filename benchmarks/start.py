@@ -24,12 +24,12 @@ from time import perf_counter
 import cv2
 import numpy as np
 from edgevision.device.bench.bootstrap import paired_ratio
-from edgevision.device.bench.description import describe
-from edgevision.device.bench.table import machine_lines
-from edgevision.device.doctor.system import here
+from edgevision.device.bench.machine_info import describe
+from edgevision.device.bench.tables import machine_lines
+from edgevision.device.system.host import here
 
-from edgevision import ready
-from edgevision.runs import versions
+from edgevision import default_model
+from edgevision.files.run_folder import versions
 
 FRAMES = 50
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +105,7 @@ def commands(model: Path, source: Path) -> dict[str, list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", type=Path, default=ready.path())
+    parser.add_argument("model", nargs="?", type=Path, default=default_model.path())
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -21,19 +21,19 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 from edgevision.convert import backend
-from edgevision.convert.backbones import Choice
-from edgevision.convert.batches import real_values
-from edgevision.convert.train.goal import goal_of
-from edgevision.convert.train.network import for_inference, open_network
-from edgevision.convert.train.plan import choose
-from edgevision.convert.train.settings import Settings
-from edgevision.convert.train.training import TrainRequest, train
-from edgevision.convert.train.watcher import Watcher
+from edgevision.convert.train.config.settings import Settings
+from edgevision.convert.train.input.batches import real_values
+from edgevision.convert.train.monitor.observer import Watcher
+from edgevision.convert.train.network.backbones import Choice
+from edgevision.convert.train.network.head import goal_of
+from edgevision.convert.train.network.network import for_inference, open_network
+from edgevision.convert.train.network.resolve_auto import choose
+from edgevision.convert.train.run import TrainRequest, train
 
-from edgevision.dataset import Dataset, Item, open_dataset
-from edgevision.preprocess import pixels
-from edgevision.rule import Rule
-from edgevision.stats import paired_difference
+from edgevision.datasets.dataset import Dataset, Item, open_dataset
+from edgevision.evaluation.intervals import paired_difference
+from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.transform import pixels
 
 Floats = npt.NDArray[np.float64]
 Hits = npt.NDArray[np.bool_]

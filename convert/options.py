@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .calibrate import COUNT
-from .infer_rule import RuleOptions
-from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
+from .images.calibration import COUNT
+from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
+from .source_model.infer_preprocessing import RuleOptions
 
 Effort = Literal["none", "low", "normal", "high"]
 EFFORTS: tuple[Effort, ...] = ("none", "low", "normal", "high")

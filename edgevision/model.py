@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import modelfile
-from .card import ModelCard
-from .data import Frame, Prediction
-from .engines.choice import Choice
-from .engines.table import open_engine
+from .engines.protocol import Choice, Engine, WritableEngine
+from .engines.registry import open_engine
 from .errors import BadInput
-from .preprocess import Preparation
-from .protocols import Engine, WritableEngine
-from .rule import Rule
-from .tasks.classification import ClassificationDecoder
-from .tasks.decoder import Decoder, OutputFacts, open_decoder, read_facts
+from .model_file import model_file
+from .model_file.card import ModelCard
+from .postprocessing.classification import ClassificationDecoder
+from .postprocessing.decoder import Decoder, open_decoder, read_facts
+from .preprocessing.spec import Rule
+from .preprocessing.transform import Preparation
+from .tflite.outputs import OutputFacts
+from .types import Frame, Prediction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .data import Tensor
-    from .imprint import Imprints
+    from .postprocessing.imprinting import Imprints
+    from .types import Tensor
 
 TOP = 5
 """Default maximum number of labels that ``predict`` returns. Objects and regions are not limited."""
@@ -55,7 +55,7 @@ class Model:
         self.rule: Rule = card.rule
         self._preparation = Preparation(card.rule, engine.inputs[0])
         self._writable = _writable(engine, card.rule)
-        modelfile.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
+        model_file.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
         self._own_decoder = open_decoder(card, engine.outputs, facts)
         self._decoder: Decoder = self._own_decoder
 
@@ -130,10 +130,10 @@ class Model:
             BadInput: the array is not an image.
             EngineError: the runtime failed.
         """
-        from .embedding import EmbeddingOutputReader
+        from .postprocessing.feature_vector import EmbeddingOutputReader
 
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
-        with modelfile.about(self.path):
+        with model_file.about(self.path):
             reader = EmbeddingOutputReader(self.card, self.engine.outputs)
             return reader.read(self.engine.infer(self.prepare(frame)))
 
@@ -145,9 +145,9 @@ class Model:
         if imprints is None:
             self._decoder = self._own_decoder
             return
-        from .tasks.taught import TaughtDecoder
+        from .postprocessing.imprinted import TaughtDecoder
 
-        with modelfile.about(self.path):
+        with model_file.about(self.path):
             self._decoder = TaughtDecoder(self._own_decoder, self.card, self.engine.outputs, imprints)
 
     def close(self) -> None:
@@ -180,11 +180,11 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
         EngineError: the engine cannot run the model.
         MissingDependency: no TFLite runtime is installed.
     """
-    file = modelfile.read(Path(path))
+    file = model_file.read(Path(path))
     card = file.card or file.effective_card()
     runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
-    with modelfile.about(file.path):
+    with model_file.about(file.path):
         return Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import modelfile, pictures
-from .card import SelfTestCase
-from .data import Frame
 from .errors import BadModel, BadPicture
 from .model import Model
+from .model_file import model_file
+from .model_file.card import SelfTestCase
+from .preprocessing import decode
+from .types import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def check(model: Model, files: Mapping[str, bytes] | None = None) -> SelfTestRep
     test = model.card.selftest
     if test is None or not test.cases:
         raise BadModel(f"{model.path} has no self-test; convert the model with edgevision to get one")
-    entries = modelfile.read(model.path).files if files is None else files
+    entries = model_file.read(model.path).files if files is None else files
     return SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
 
 
@@ -81,7 +82,7 @@ def _run(model: Model, entries: Mapping[str, bytes], case: SelfTestCase, toleran
 
 def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> Frame:
     try:
-        return pictures.decode(entries[name], name)
+        return decode.decode(entries[name], name)
     except KeyError:
         raise BadModel(f"{model.path}: the self-test image {name} is missing from the file") from None
     except BadPicture as error:

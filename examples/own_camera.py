@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from edgevision.device.pipeline import run
+from edgevision.device.loop.loop import run
 
 import edgevision
-from edgevision import ready
-from edgevision.data import Frame, Prediction
+from edgevision import default_model
+from edgevision.types import Frame, Prediction
 
 
 class Noise:
@@ -55,7 +55,7 @@ class Print:
 
 def main(arguments: list[str]) -> None:
     """Run the loop until the source ends."""
-    path = Path(arguments[0]) if arguments else ready.path()
+    path = Path(arguments[0]) if arguments else default_model.path()
     with edgevision.open_model(path) as model:
         run(Noise(), model, [Print()])
 

@@ -11,12 +11,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from edgevision.device.cameras.table import open_camera
-from edgevision.device.pipeline import run
+from edgevision.device.cameras.registry import open_camera
+from edgevision.device.loop.loop import run
 
 import edgevision
-from edgevision import ready
-from edgevision.data import Frame, Prediction
+from edgevision import default_model
+from edgevision.types import Frame, Prediction
 
 
 class CountPerLabel:
@@ -41,7 +41,7 @@ class CountPerLabel:
 def main(arguments: list[str]) -> None:
     """Run the loop on 30 frames."""
     camera = arguments[0] if arguments else "test:"
-    path = Path(arguments[1]) if len(arguments) > 1 else ready.path()
+    path = Path(arguments[1]) if len(arguments) > 1 else default_model.path()
     with edgevision.open_model(path) as model:
         summary = run(open_camera(camera), model, [CountPerLabel()], limit=30, threshold=0.3)
     print(f"{summary.frames} frames, stopped by: {summary.stopped_by}")

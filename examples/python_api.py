@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 import edgevision
-from edgevision import ready
+from edgevision import default_model
 
 
 def read_rgb(path: str) -> npt.NDArray[np.uint8]:
@@ -36,7 +36,7 @@ def draw_orange() -> npt.NDArray[np.uint8]:
 def main(arguments: list[str]) -> None:
     """Print the labels of one image."""
     image = read_rgb(arguments[0]) if arguments else draw_orange()
-    path = Path(arguments[1]) if len(arguments) > 1 else ready.path()
+    path = Path(arguments[1]) if len(arguments) > 1 else default_model.path()
     with edgevision.open_model(path) as model:
         prediction = model.predict(image, top=3, threshold=0.0)
     for label in prediction.labels:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-import edgevision.cli
-import edgevision.terminal
+import edgevision.cli.main
+import edgevision.reporting.terminal
 
 PATIENCE_S = 120
 """Time limit after which SIGALRM ends the process in any case (s)."""

@@ -40,11 +40,11 @@ def open_tflite(path: Path, _: int) -> None:
 
 def open_keras(path: Path, seed: int) -> None:
     """Open the file as ``convert`` does and run one image; convert every CONVERTED_EVERY-th to a float model."""
-    from edgevision.convert.float_model import make_float_model
-    from edgevision.convert.infer_rule import infer_rule
-    from edgevision.convert.load import load
-    from edgevision.convert.quantize import to_float
-    from edgevision.convert.scan import scan
+    from edgevision.convert.keras_files.scan import scan
+    from edgevision.convert.quantization.ptq import to_float
+    from edgevision.convert.source_model.float_model import make_float_model
+    from edgevision.convert.source_model.infer_preprocessing import infer_rule
+    from edgevision.convert.source_model.load import load
 
     loaded = load(scan(path))
     shape = (loaded.height, loaded.width, loaded.channels)

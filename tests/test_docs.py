@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import docs_reference  # noqa: E402
-from tools.docs import cli_pages, python_page, schema_pages, settings_page  # noqa: E402
+from tools import docs_reference
+from tools.docs import cli_pages, python_page, schema_pages, settings_page
 
 PAGES = sorted(
     path
@@ -39,7 +39,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def group() -> click.Group:
-    return cli_pages.find_group("edgevision.cli:main")
+    return cli_pages.find_group("edgevision.cli.main:main")
 
 
 def anchors(page: Path) -> set[str]:

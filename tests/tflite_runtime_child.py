@@ -14,14 +14,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from edgevision import open_model, pictures, selftest
-from edgevision.interpreter import describe_runtime
+from edgevision import open_model, selftest
+from edgevision.engines.interpreter import describe_runtime
+from edgevision.preprocessing import decode
 
 
 def main(model: str, paths: list[str]) -> None:
     with open_model(Path(model)) as opened:
         tested = selftest.check(opened)
-        answers = [opened.predict(pictures.read(Path(path))).top for path in paths]
+        answers = [opened.predict(decode.read(Path(path))).top for path in paths]
     found = {
         "runtime": describe_runtime(),
         "numpy": np.__version__,

@@ -17,15 +17,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from edgevision.convert import backend, starter
-from edgevision.convert.backbones import Choice, build
-from edgevision.convert.convert import ConvertOptions, convert
-from edgevision.convert.train.settings import Settings
-from edgevision.convert.train.training import TrainRequest, train
-from edgevision.convert.train.watcher import TerminalWatcher
+from edgevision.convert import backend
+from edgevision.convert.pipeline import ConvertOptions, convert
+from edgevision.convert.train.config.settings import Settings
+from edgevision.convert.train.monitor.observer import TerminalWatcher
+from edgevision.convert.train.network import starter_weights
+from edgevision.convert.train.network.backbones import Choice, build
+from edgevision.convert.train.run import TrainRequest, train
 
-from edgevision import pictures, preprocess
-from edgevision.files import write_bytes
+from edgevision.files.atomic import write_bytes
+from edgevision.preprocessing import decode, transform
 
 CANDIDATES = (
     "backpack banana basketball bathtub beer_bottle bell_pepper candle computer_keyboard desk espresso frying_pan "
@@ -50,7 +51,7 @@ SETTINGS = Settings(
     copies=2,
     class_weights="none",
 )
-CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
+CHOICE = Choice(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
 
 
 class Source:
@@ -92,9 +93,9 @@ def _features(source: Source, names: Sequence[str]) -> np.ndarray:
     """Return standardized features, (n, 1280)."""
     keras, rule = backend.keras(), CHOICE.rule("stretch")
     network = build(CHOICE)
-    starter.assign(network, CHOICE)
+    starter_weights.assign(network, CHOICE)
     pooled = keras.Sequential([network, keras.layers.GlobalAveragePooling2D()])
-    pixels = np.stack([preprocess.pixels(pictures.decode(source.read(name), name), rule) for name in names])
+    pixels = np.stack([transform.pixels(decode.decode(source.read(name), name), rule) for name in names])
     found = pooled.predict(pixels.astype(np.float32) / 127.5 - 1.0, batch_size=64, verbose=0)
     return np.asarray((found - found.mean(0)) / (found.std(0) + 1e-3))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import flatbuffers
 
-from edgevision.tflite_schema import IDENTIFIER, OPERATORS, Model, OperatorCode, SubGraph
+from edgevision.tflite.schema import IDENTIFIER, OPERATORS, Model, OperatorCode, SubGraph
 
 MOST = 20
 """Highest version to try; in 2025, the highest of any operator is 13."""

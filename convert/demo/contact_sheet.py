@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision import pictures
-from edgevision.data import Label
+from edgevision.preprocessing import decode
+from edgevision.types import Label
 
 if TYPE_CHECKING:
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
 
 COLUMNS = 8
 TILE_INCHES = 1.7
@@ -76,5 +76,5 @@ def _tile(axes: Any, answer: Answer | None) -> None:
 
 
 def _rgb(path: Path) -> Pixels:
-    frame = pictures.read(path)
+    frame = decode.read(path)
     return frame.pixels if frame.order == "RGB" else np.ascontiguousarray(frame.pixels[..., ::-1])

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision import runs
 from edgevision.errors import GateNotMet
+from edgevision.files import run_folder
 
-from ..report import ConvertReport, share_json
-from ..train.history import Epoch
-from .loop import LoopResult
-from .plan import CLASSES, GOAL, DemoOptions
+from ..report.record import ConvertReport, share_json
+from ..train.monitor.history import Epoch
+from .options import CLASSES, GOAL, DemoOptions
+from .run_loop import LoopResult
 from .training import NAME
 
 SCHEMA = "edgevision.demo/1"
@@ -115,7 +115,7 @@ class DemoReport:
             "files": self._files(),
             "seconds": self.seconds,
             "cpu_s": self.cpu_seconds,
-            "versions": runs.versions(),
+            "versions": run_folder.versions(),
         }
 
     def _tested(self) -> int:

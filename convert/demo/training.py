@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision import pictures, preprocess
-from edgevision.rule import Rule
+from edgevision.preprocessing import decode, transform
+from edgevision.preprocessing.spec import Rule
 
-from .. import backend, starter
-from ..backbones import Choice
-from ..batches import Examples
-from ..pixel_cache import KeptPixels
-from ..train.checkpoint import State
-from ..train.fitting import fit
-from ..train.goal import Goal, goal_of
-from ..train.history import Epoch
-from ..train.learning import Sets
-from ..train.loop import Keeper
-from ..train.network import open_network
-from ..train.plan import make_plan
-from ..train.settings import Settings
-from ..train.watcher import Watcher
-from ..weights import STARTER
+from .. import backend
+from ..train.config.settings import Settings
+from ..train.fit.checkpoint import State
+from ..train.fit.epochs import Keeper
+from ..train.fit.fit import fit
+from ..train.fit.plan import make_plan
+from ..train.input.batches import Examples
+from ..train.input.image_cache import KeptPixels
+from ..train.input.splits import Sets
+from ..train.monitor.history import Epoch
+from ..train.monitor.observer import Watcher
+from ..train.network import starter_weights
+from ..train.network.backbones import Choice
+from ..train.network.head import Goal, goal_of
+from ..train.network.initial_weights import STARTER
+from ..train.network.network import open_network
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
 
-CHOICE = Choice(starter.BACKBONE, starter.IMAGE_SIZE, starter.ALPHA)
-NAME = f"MobileNetV2 {starter.ALPHA}"
+CHOICE = Choice(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
+NAME = f"MobileNetV2 {starter_weights.ALPHA}"
 RULE = CHOICE.rule("stretch")
 """Preprocessing: the whole image, stretched; real values -1..1."""
 SETTINGS = Settings(
@@ -71,8 +72,8 @@ class Trained:
 
 def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Prepared:
     """Read ``folder/CLASS/*`` with the standard decoder and preprocessing. Raises BadPicture."""
-    found = [(index, path) for index, name in enumerate(classes) for path in pictures.find(folder / name)]
-    pixels = np.stack([preprocess.pixels(pictures.read(path), rule) for _, path in found])
+    found = [(index, path) for index, name in enumerate(classes) for path in decode.find(folder / name)]
+    pixels = np.stack([transform.pixels(decode.read(path), rule) for _, path in found])
     return Prepared(pixels, np.array([index for index, _ in found], np.int64))
 
 

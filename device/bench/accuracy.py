@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput
-from edgevision.evaluate import Pictures, evaluate
-from edgevision.evaluate_files import Prepared, Request, prepare
+from edgevision.evaluation.evaluate import evaluate
+from edgevision.evaluation.records import Pictures
+from edgevision.evaluation.request import Prepared, Request, prepare
 
-from .subject import Combination
+from .runner import Combination
 
 Key = tuple[Path, str]
 """Model and engine; the number of threads does not change the accuracy."""

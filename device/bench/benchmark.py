@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput
-from edgevision.files import require_file
-from edgevision.runs import utc_now, versions
+from edgevision.files.atomic import require_file
+from edgevision.files.run_folder import utc_now, versions
 
-from ..doctor.system import System, here
+from ..system.host import System, here
 from .accuracy import Accuracies
-from .cold import ColdStart, cold_start, middle
-from .condition import Watcher
-from .description import Machine, describe
+from .cold_start import ColdStart, cold_start, middle
 from .energy import Energy
-from .judged import judged
-from .measuring import ORDER, Measuring, Session
+from .machine_info import Machine, describe
+from .machine_state import Watcher
+from .measurement import ORDER, Measuring, Session
 from .result import Named, Result, document
-from .steady import WARMUP_RULE, Plan
-from .subject import SYSTEM, Combination, ModelSubject, Stopwatch
+from .results import judged
+from .runner import SYSTEM, Combination, ModelSubject, Stopwatch
+from .stopping_rule import WARMUP_RULE, Plan
 from .validity import SELF_CONFIDENCE
 
 COLD_STARTS = 3
@@ -184,7 +184,7 @@ def _accuracies(combinations: Sequence[Combination], request: Request) -> Accura
 
 def _delegates(engines: Sequence[str]) -> list[str]:
     """Return the delegates in use. XNNPACK is part of the runtimes and runs the operators it supports on the CPU."""
-    from edgevision.engines.libedgetpu import library
+    from edgevision.engines.edgetpu_devices import library
 
     asked = any(engine.partition(":")[0] in ("auto", "edgetpu") for engine in engines)
     return ["XNNPACK", *([library()] if asked and _loads(library()) else [])]

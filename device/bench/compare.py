@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision.bench_record import Record, blocks_ms, read
 from edgevision.errors import BadInput
+from edgevision.evaluation.benchmark_record import Record, blocks_ms, read
 
 from .bootstrap import Ratio, paired_ratio, unpaired_ratio
 

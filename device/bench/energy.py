@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..doctor.system import System
+from ..system.host import System
 
 COUNTERS = "sys/class/powercap/intel-rapl:[0-9]*/energy_uj"
 """Energy counters of processor packages; those of their parts have two numbers in the name."""

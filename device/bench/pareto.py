@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision import html
-from edgevision.html import Html
-from edgevision.xy_chart import Curve, plot
+from edgevision.reporting import html
+from edgevision.reporting.charts import Curve, plot
+from edgevision.reporting.html import Html
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from edgevision import modelfile
-from edgevision.engines.sign_change import without_sign_change
+from edgevision.engines.interpreter import Interpreter, open_interpreter
+from edgevision.engines.uint8_input import without_sign_change
 from edgevision.errors import BadModel
-from edgevision.graph import Graph, subgraph_count
-from edgevision.interpreter import Interpreter, open_interpreter
+from edgevision.model_file import model_file
+from edgevision.tflite.graph import Graph, subgraph_count
 
-from .placement import delegated
-from .prefix import cut
-from .subject import SYSTEM, Stopwatch
+from .runner import SYSTEM, Stopwatch
+from .truncated_model import cut
 
 if TYPE_CHECKING:
-    from edgevision.data import Tensor
+    from edgevision.types import Tensor
 
 METHOD = (
     "an estimate: the model is truncated after each operator, and the time of an operator is the difference between the model "
@@ -91,7 +90,7 @@ Open = Callable[[bytes], Runs]
 def profile(path: Path, threads: int, stopwatch: Stopwatch = SYSTEM, step: Callable[[float], None] = lambda share: None,
             open_part: Open | None = None) -> Profile:  # fmt: skip
     """Profile a model file on the CPU. Raises BadModel for a model with control flow, EngineError."""
-    file = modelfile.read(path)
+    file = model_file.read(path)
     if subgraph_count(file.flatbuffer) != 1:
         raise BadModel(f"{path} cannot be profiled: it has several graphs (loops or conditions)")
     graph = file.graph()
@@ -180,3 +179,22 @@ def _placed(graph: Graph, flatbuffer: bytes, threads: int) -> list[str]:
     taken = delegated(graph, parts)
     found = ["XNNPACK" if number in taken else "built-in" for number in range(len(graph.operators))]
     return found if without_sign_change(flatbuffer) is None else [NOT_RUN, *found[1:]]
+
+
+Part = tuple[frozenset[int], tuple[int, ...]]
+"""Indices of the tensors that a delegate's part reads and writes."""
+
+
+def delegated(graph: Graph, parts: Sequence[Part]) -> frozenset[int]:
+    """Return the indices of the operators that are in one of the parts."""
+    makers = {tensor: number for number, one in enumerate(graph.operators) for tensor in one.outputs}
+    found: set[int] = set()
+    for reads, writes in parts:
+        todo = list(writes)
+        while todo:
+            number = makers.get(todo.pop())
+            if number is None or number in found:
+                continue
+            found.add(number)
+            todo += [tensor for tensor in graph.operators[number].inputs if tensor not in reads]
+    return frozenset(found)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgevision.bench_record import SCHEMA
+from edgevision.evaluation.benchmark_record import SCHEMA
 
 from .bootstrap import Ratio
-from .distribution import DIGITS, Distribution, distribution
-from .measuring import Measured, Samples
+from .measurement import Measured, Samples
+from .quantiles import DIGITS, Distribution, distribution
 
 SETTLING_S = 10.0
 """Seconds at the start that are reported separately: a board is still cool then, and its clock at the maximum."""

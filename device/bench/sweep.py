@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevision.errors import BadInput, MissingDependency
 
-MAKER = "edgevision.convert.sweep_models"
+MAKER = "edgevision.convert.sweep"
 REFUSED = 3
 """Exit status of the child if its last line on stderr is the error message."""
 

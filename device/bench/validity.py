@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .bootstrap import Ratio, paired_ratio
-from .measuring import Samples, Session
-from .subject import Measure
+from .measurement import Samples, Session
+from .runner import Measure
 
 SWAPPED_PAGES = 256
 """Tolerated number of swapped pages: a megabyte."""

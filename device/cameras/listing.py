@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import CameraError
 
-from . import libcamera, rpicam, v4l2_opening
-from .v4l2_formats import Format, formats
-from .v4l2_nodes import Node, nodes
+from .backends import libcamera, rpicam, v4l2_lookup
+from .backends.v4l2_formats import Format, formats
+from .backends.v4l2_nodes import Node, nodes
 
 if TYPE_CHECKING:
-    from .v4l2 import V4L2Reader
+    from .backends.v4l2 import V4L2Reader
 
 VIDEO_HINT = "no permission to open cameras: run sudo usermod -aG video $USER, then log in again"
 READY = "ready"
@@ -73,7 +73,7 @@ class Listing:
 Tried = Iterator[tuple[Node, "V4L2Reader | None", str]]
 
 
-def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] = v4l2_opening.try_nodes) -> Listing:
+def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] = v4l2_lookup.try_nodes) -> Listing:
     """Query libcamera and the kernel; open every V4L2 camera for one frame, as ``--camera N`` would."""
     found = nodes() if found is None else found
     seen = libcamera.survey(found)
@@ -86,7 +86,7 @@ def look(found: list[Node] | None = None, tried: Callable[[list[Node]], Tried] =
     for node, reader, fault in tried(found):
         if reader is not None:
             reader.close()
-        if fault and fault != v4l2_opening.IN_USE:
+        if fault and fault != v4l2_lookup.IN_USE:
             others.append((str(node.path), node.name, fault))
             continue
         cameras.append(Listed(len(cameras), node.spec, node.name, "V4L2", fault or READY, formats(node.path)))

@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from .check import Check
+from ..system.host import System, how_it_ended
 from .packages import INSTALL, Packages
-from .system import System, how_it_ended
+from .result import Check
 
 COMMAND = (sys.executable, "-P", "-m", "edgevision", "cameras", "--json")
 TIMEOUT_S = 60.0

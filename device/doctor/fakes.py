@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..system.host import Answer, System
 from .packages import MODULES
-from .system import Answer, System
 
 CAMERAS = "cameras"
 DISTRIBUTIONS = "distributions"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from .check import Check
-from .system import Answer, System, how_it_ended
+from ..system.host import Answer, System, how_it_ended
+from .result import Check
 
 TIMEOUT_S = 60.0
 """Seconds for one import; a busy Pi Zero 2 imports the slowest library in about 10 s."""

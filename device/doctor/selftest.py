@@ -7,12 +7,12 @@ from time import perf_counter
 
 import numpy as np
 
-from edgevision.data import Frame
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.model import Model, open_model
 from edgevision.selftest import check
+from edgevision.types import Frame
 
-from .check import Check, Section
+from .result import Check, Section
 
 
 def section(path: Path, engine: str) -> Section:

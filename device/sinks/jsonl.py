@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..clock import SYSTEM, Clock, rfc3339
-from ..stages import STAGES
-from .lines import LineWriter
+from ..system.clock import SYSTEM, Clock, rfc3339
+from ..telemetry.run_stats import STAGES
+from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.data import Frame, Label, Pixels, Prediction
+    from edgevision.types import Frame, Label, Pixels, Prediction
 
-    from ..items import Event, Unreadable
+    from ..stream.events import Event, Unreadable
 
 
 class JsonLines:

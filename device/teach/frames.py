@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision import phash
-from edgevision.data import Frame
-from edgevision.decisions import time_of
+from edgevision.datasets import perceptual_hash
+from edgevision.postprocessing.temporal import time_of
+from edgevision.types import Frame
 
-from ..items import Unreadable
+from ..stream.events import Unreadable
 
 if TYPE_CHECKING:
-    from edgevision.embedding import Vectors
     from edgevision.model import Model
+    from edgevision.postprocessing.feature_vector import Vectors
 
-    from ..protocols import Source
+    from ..stream.protocols import Source
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ def take(
 
 
 def _look(frame: Frame, model: Model, taken: Taken) -> None:
-    if phash.is_flat(phash.thumbnail(frame)[np.newaxis])[0]:
+    if perceptual_hash.is_flat(perceptual_hash.thumbnail(frame)[np.newaxis])[0]:
         taken.blank += 1
         return
     vector = model.embed(frame)

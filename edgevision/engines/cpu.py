@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..interpreter import open_interpreter
-from .choice import Unsuited
-from .compiled import NOT_ON_CPU, is_compiled
-from .sign_change import SignChange, without_sign_change
+from ..model_file.edgetpu_part import NOT_ON_CPU, is_compiled
+from .protocol import Unsuited
 
 if TYPE_CHECKING:
-    from ..modelfile import ModelFile
-    from ..protocols import Engine
+    from ..model_file.model_file import ModelFile
+    from .protocol import Engine
+from .cpu_interpreter import start
 
 
 def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> Engine:
@@ -22,15 +21,7 @@ def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> 
     if is_compiled(file.flatbuffer):
         raise Unsuited(f"{file.path} {NOT_ON_CPU}", notable=True)
     if file.card is None:
-        from ..probe import probe
+        from .probe import probe
 
         probe(file.path)
     return start(file, threads)
-
-
-def start(file: ModelFile, threads: int | None = None) -> Engine:
-    """Open a model on the CPU without a probe. Raises EngineError, MissingDependency, BadModel."""
-    signed = without_sign_change(file.flatbuffer)
-    if signed is None:
-        return open_interpreter(file.flatbuffer, threads)
-    return SignChange(open_interpreter(signed, threads), file.inputs[0])

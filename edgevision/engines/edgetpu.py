@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
-from ..interpreter import DelegateRefused, Interpreter, open_interpreter
-from .choice import Unsuited
-from .compiled import ENTRY, compiled_part
-from .libedgetpu import library, options
+from ..model_file.edgetpu_part import ENTRY, compiled_part
+from .edgetpu_devices import library, options
+from .interpreter import DelegateRefused, Interpreter, open_interpreter
+from .protocol import Unsuited
 
 if TYPE_CHECKING:
-    from ..modelfile import ModelFile
+    from ..model_file.model_file import ModelFile
 
 RETRY_AFTER_S = (1.0, 2.0)
 """Pauses before further attempts (s): a USB accelerator reconnects to the bus after the child has released it."""
@@ -32,7 +32,7 @@ def open_edgetpu(file: ModelFile, device: str = "", threads: int | None = None) 
             f"{file.path} contains no model compiled for the Edge TPU ({ENTRY})",
             notable=any(tpu.usable for tpu in plugged_in()),
         )
-    from .edgetpu_trial import trial
+    from .edgetpu_probe import trial
 
     trial(file.path, device)
     return open_delegated(compiled, device, threads)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edgevision import modelfile
+from edgevision.model_file import model_file
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
-from make_small_graphs import TYPES, Graph  # noqa: E402
+from make_small_graphs import TYPES, Graph
 
 
 def make(ordinary: Path) -> bytes:
     """Return a compiled model with the inputs and outputs of an ordinary one."""
-    file = modelfile.read(ordinary)
+    file = model_file.read(ordinary)
     graph = Graph()
     ends = []
     for spec in (*file.inputs, *file.outputs):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgevision.device.provision.flash.block_devices import Machine
-from edgevision.device.provision.flash.drive_rules import Verdict, judge_all
+from edgevision.device.flash.disk.block_devices import Machine
+from edgevision.device.flash.disk.safety_rules import Verdict, judge_all
 
 GB = 10**9
 SWAPS = "Filename Type Size Used Priority\n"

@@ -9,10 +9,10 @@ import signal
 import sys
 from pathlib import Path
 
-from edgevision.device.provision.flash.fake_host import FakeMedium
-from edgevision.device.provision.flash.image_source import Source
-from edgevision.device.provision.flash.medium import Medium
-from edgevision.device.provision.flash.writing import write
+from edgevision.device.flash.disk.fake_host import FakeMedium
+from edgevision.device.flash.disk.image_source import Source
+from edgevision.device.flash.disk.medium import Medium
+from edgevision.device.flash.disk.write import write
 
 
 class Waiting(FakeMedium):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgevision.device.commands import flash_write
-from edgevision.device.provision.flash.fake_host import FakeHost, Fault
+from edgevision.device.cli import flash_write
+from edgevision.device.flash.disk.fake_host import FakeHost, Fault
 from fake_machine import GB, FakeMachine
 
 MIB = 1 << 20
@@ -81,7 +81,7 @@ class Setup:
 
     def write(self, *options: object, to: str = "/dev/sdb", answer: str | None = None, faults: object = ()) -> Said:
         """``answer``: what is typed; None: there is no terminal."""
-        from edgevision.cli import main
+        from edgevision.cli.main import main
 
         self.host.machine = self.machine.told()
         self.host.numbers = self._numbers()

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import small_bundle
-from edgevision.device.provision.flash import bundle_file
-from edgevision.device.provision.flash.device_config import DeviceConfig, User, Wifi
-from edgevision.device.provision.flash.injection import Payload, plan
-from edgevision.device.provision.flash.system_image import SystemImage
-from edgevision.device.provision.onboard.manifest import UNIT
+from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
+from edgevision.device.flash.image import bundle_file
+from edgevision.device.flash.image.identify import SystemImage
+from edgevision.device.flash.image.payload import Payload, plan
+from edgevision.device.installer.archive.manifest import UNIT
 from raspios_files import CMDLINE, boot_files, furnish
 from raspios_image import DISK_ID, Flaws
 
@@ -149,8 +149,8 @@ def installable(
         "wheels/edgevision-0.1.0-py3-none-any.whl": {
             "edgevision/__init__.py": b"",
             "edgevision/device/__init__.py": b"",
-            "edgevision/device/provision/__init__.py": b"",
-            "edgevision/device/provision/prove.py": FAKE_PROOF,
+            "edgevision/device/bundle/__init__.py": b"",
+            "edgevision/device/bundle/verify_model.py": FAKE_PROOF,
         },
     }
     files = {name: _wheel(content) for name, content in wheels.items()}

@@ -9,8 +9,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgevision.device.provision import keys
-from edgevision.device.provision.onboard.manifest import MANIFEST, SIGNATURE, Entry, Manifest, release_id
+from edgevision.device.bundle import keys
+from edgevision.device.installer.archive.manifest import MANIFEST, SIGNATURE, Entry, Manifest, release_id
 
 FILES = {
     "edgevision.service": b"[Unit]\nDescription=stand-in\n",

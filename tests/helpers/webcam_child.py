@@ -11,15 +11,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from edgevision.device.cameras.table import open_camera
-from edgevision.device.cameras.v4l2 import V4L2Reader
-from edgevision.device.cameras.v4l2_formats import formats, is_busy
-from edgevision.device.cameras.v4l2_nodes import _query
-from edgevision.device.cameras.wanted import Wanted
-from edgevision.device.clock import Clock
+from edgevision.device.cameras.backends.v4l2 import V4L2Reader
+from edgevision.device.cameras.backends.v4l2_formats import formats, is_busy
+from edgevision.device.cameras.backends.v4l2_nodes import _query
+from edgevision.device.cameras.registry import open_camera
+from edgevision.device.stream.request import Wanted
+from edgevision.device.system.clock import Clock
 
-from edgevision.data import Frame
-from edgevision.rule import Rule
+from edgevision.preprocessing.spec import Rule
+from edgevision.types import Frame
 
 
 def main(device: str, fourcc: str, size: str, side: int, count: int) -> None:

@@ -14,7 +14,7 @@ FOLDER = "cli"
 
 
 def find_group(entry_point: str) -> click.Group:
-    """Return the click group behind a console script such as ``edgevision.cli:main``. Raises LookupError."""
+    """Return the click group behind a console script such as ``edgevision.cli.main:main``. Raises LookupError."""
     package = entry_point.partition(":")[0]
     for name in (package, f"{package}.main"):
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-TRAINING = ("edgevision.convert.train.config.settings", "edgevision.convert.train.settings")
+TRAINING = ("edgevision.convert.train.config.settings", "edgevision.convert.train.config.settings")
 """Where the settings of a training may be; the first that exists counts."""
 NEEDED = {"name", "type", "default", "help", "group"}
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgevision.device.provision.flash.boot import read_boot_files
+from edgevision.device.flash.image.boot_partition import read_boot_files
 
 from edgevision.errors import EdgeVisionError
 

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Luma weights of red, green and blue (ITU-R BT.601)."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgevision import files
 from edgevision.errors import BadInput
+from edgevision.files import atomic
 
 FORMAT = 1
 STATE_FILE = "state.npz"
@@ -88,7 +88,7 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write arrays by name as an .npz file."""
     memory = io.BytesIO()
     np.savez(memory, **arrays)  # type: ignore[arg-type]
-    files.write_bytes(path, memory.getvalue())
+    atomic.write_bytes(path, memory.getvalue())
 
 
 def load_arrays(path: Path) -> Arrays:

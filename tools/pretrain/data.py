@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision import files, pictures
-from edgevision.data import Frame
 from edgevision.errors import BadInput, BadPicture
-from edgevision.preprocess import pixels
-from edgevision.rule import Rule
+from edgevision.files import atomic
+from edgevision.preprocessing import decode
+from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.transform import pixels
+from edgevision.types import Frame
 from tools.pretrain.sources import Entry, Source, entries, opened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
 
     Labels = npt.NDArray[np.int64]
 
@@ -93,7 +94,7 @@ def _decode(source: Source, found: list[Entry], classes: tuple[str, ...], cache:
             raise BadInput(f"none of the {len(wanted)} images of the {split} split could be decoded")
         np.save(cache / f"{split}-labels.npy", np.array(labels, np.int64))
     index = {"side": side, "skipped": skipped, "fingerprint": digest.hexdigest()}
-    files.write_text(cache / INDEX, json.dumps(index))
+    atomic.write_text(cache / INDEX, json.dumps(index))
 
 
 def _decode_split(
@@ -123,7 +124,7 @@ def _usual_side(source: Source, found: list[Entry]) -> int:
 
 def _frame(content: bytes, name: str) -> Frame | None:
     try:
-        return pictures.decode(content, name)
+        return decode.decode(content, name)
     except BadPicture:
         return None
 

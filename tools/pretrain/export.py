@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision import files
+from edgevision.files import atomic
 from tools.pretrain.checkpoint import Arrays, Progress, save_arrays
 from tools.pretrain.evaluate import Scorer, interval
 from tools.pretrain.model import ALPHA, HEAD, is_statistic
@@ -52,7 +52,7 @@ def write_starter(
         **record(progress, pictures),
     }
     save_arrays(out / WEIGHTS_FILE, backbone)
-    card["sha256"] = files.sha256(out / WEIGHTS_FILE)
+    card["sha256"] = atomic.sha256(out / WEIGHTS_FILE)
     _write_json(out / CARD_FILE, card)
     return card
 
@@ -103,4 +103,4 @@ def _accuracy(stored: Arrays, pictures: PictureSet, side: int) -> dict[str, Any]
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    files.write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    atomic.write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

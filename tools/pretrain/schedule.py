@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgevision import files
 from edgevision.errors import BadInput
+from edgevision.files import atomic
 
 PLAN_FILE = "plan.json"
 
@@ -82,7 +82,7 @@ def changed(plan: Plan, phases: str | None, **fields: float | None) -> Plan:
 def write_plan(work: Path, plan: Plan) -> None:
     """Write the plan to the work folder of a run."""
     phases = ",".join(f"{side}:{epochs}" for side, epochs in plan.phases)
-    files.write_text(work / PLAN_FILE, json.dumps({**asdict(plan), "phases": phases}, indent=1) + "\n")
+    atomic.write_text(work / PLAN_FILE, json.dumps({**asdict(plan), "phases": phases}, indent=1) + "\n")
 
 
 def read_plan(work: Path) -> Plan:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
-from edgevision import pictures
 from edgevision.errors import BadInput, MissingFile
+from edgevision.preprocessing import decode
 
 SplitName = Literal["train", "val"]
 
@@ -47,7 +47,7 @@ class _Folder:
         self._root = root
 
     def sizes(self) -> dict[str, int]:
-        return {path.relative_to(self._root).as_posix(): path.stat().st_size for path in pictures.find(self._root)}
+        return {path.relative_to(self._root).as_posix(): path.stat().st_size for path in decode.find(self._root)}
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -62,7 +62,7 @@ class _Zip:
         return {
             info.filename: info.file_size
             for path, info in members
-            if path.suffix.lower() in pictures.SUFFIXES and not any(p.startswith((".", "__")) for p in path.parts)
+            if path.suffix.lower() in decode.SUFFIXES and not any(p.startswith((".", "__")) for p in path.parts)
         }
 
     def read(self, name: str) -> bytes:

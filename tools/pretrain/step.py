@@ -10,7 +10,7 @@ import tensorflow as tf
 from tools.pretrain.model import Network, copied, decays
 
 if TYPE_CHECKING:
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
     from tools.pretrain.checkpoint import Arrays
     from tools.pretrain.data import Labels
 

@@ -23,7 +23,7 @@ from tools.pretrain.signals import StopRequest
 from tools.pretrain.step import StepRule, TrainStep
 
 if TYPE_CHECKING:
-    from edgevision.data import Pixels
+    from edgevision.types import Pixels
     from tools.pretrain.data import Labels, PictureSet
 
 

@@ -11,10 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from edgevision.data import Frame
-from edgevision.preprocess import prepare
-from edgevision.rule import Rule
-from edgevision.tensors import TensorSpec
+from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.transform import prepare
+from edgevision.types import Frame, TensorSpec
 
 FRAMES = ((1280, 720), (1920, 1080), (641, 479), (333, 517), (224, 224), (97, 31), (3, 5))
 """Width and height in pixels, including odd ones and ones smaller than the model's input."""

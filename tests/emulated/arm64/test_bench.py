@@ -11,7 +11,7 @@ from .userland import Userland
 def test_benchmark_reports_that_the_machine_is_emulated(userland: Userland, place: Path) -> None:
     runs = place / f"runs-{userland.name}"
     code = (
-        "import sys\nfrom edgevision.cli import main\n"
+        "import sys\nfrom edgevision.cli.main import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit as end: sys.exit(0 if end.code in (0, 3) else 1)\n"
     )
     options = ("--threads", "1", "--seconds", "1", "--source", "test:@fast", "--json")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision import ready
+from edgevision import default_model
 
 from .userland import Userland
 
@@ -35,7 +35,7 @@ def folder(bare: Userland) -> Iterator[Path]:
 
 def test_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: Path) -> None:
     bundle = folder / "everyday.tar.xz"
-    make = [sys.executable, "-m", "edgevision", "bundle", ready.path(), "--camera", "test:", "-o", bundle]
+    make = [sys.executable, "-m", "edgevision", "bundle", default_model.path(), "--camera", "test:", "-o", bundle]
     subprocess.run(make, check=True, capture_output=True)
     subprocess.run(["tar", "xf", bundle, "-C", folder, "install.pyz"], check=True)
     inside = bare.inside(folder)

@@ -18,7 +18,7 @@ import os, sys
 os.environ["EDGEVISION_EDGETPU_LIBRARY"] = sys.argv[1]
 import numpy as np
 from pathlib import Path
-from edgevision import modelfile
+from edgevision.model_file import model_file as modelfile
 from edgevision.engines.edgetpu import open_delegated
 from edgevision.errors import EngineError
 compiled = modelfile.read(Path("/repo/tests/data/tiny_edgetpu.tflite")).flatbuffer

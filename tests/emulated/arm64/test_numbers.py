@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgevision import modelfile
+from edgevision.model_file import model_file
 
 from .userland import Userland
 
@@ -42,7 +42,7 @@ def test_prepared_tensors_are_identical(userland: Userland) -> None:
 
 def test_predictions_match_the_host(userland: Userland, place: Path) -> None:
     model = place / "model.tflite"
-    test = modelfile.read(model).card.selftest
+    test = model_file.read(model).card.selftest
     assert test is not None
     arguments = (f"{INSIDE}/answers.py", userland.inside(place / "photos"), userland.inside(model))
     found = json.loads(userland.run(*arguments).stdout)
@@ -72,7 +72,7 @@ def test_model_passes_its_self_test(userland: Userland, place: Path) -> None:
 
 def test_model_with_other_results_fails_its_self_test(userland: Userland, place: Path) -> None:
     sick = place / "sick.tflite"
-    whole = modelfile.read(place / "model.tflite")
+    whole = model_file.read(place / "model.tflite")
     assert whole.card.selftest is not None
     _write_with_other_answers(sick, whole)
     done = userland.edgevision("doctor", userland.inside(sick), code=3)
@@ -87,7 +87,7 @@ def _write_with_other_answers(path: Path, whole: Any) -> None:
     classes = len(card.labels)
     cases = tuple(replace(case, top=(case.top + 1) % classes) for case in card.selftest.cases)
     files = {name: data for name, data in whole.files.items() if name not in ("edgevision.json", "labels.txt")}
-    modelfile.write(path, whole.flatbuffer, replace(card, selftest=replace(card.selftest, cases=cases)), files)
+    model_file.write(path, whole.flatbuffer, replace(card, selftest=replace(card.selftest, cases=cases)), files)
 
 
 def _compare(expected: Any, found: Any, tolerance: float) -> int:

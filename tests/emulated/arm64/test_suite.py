@@ -7,7 +7,7 @@ from pathlib import Path
 from .userland import Userland
 
 REPO = Path(__file__).resolve().parents[3]
-FILES = ("preprocess", "pictures", "model")
+FILES = ("preprocessing/test_transform", "preprocessing/test_decode", "test_model")
 """Tests that depend on the machine: its arithmetic, decoders and runtime. Fast under emulation.
 
 The runtime comes last: once loaded, tflite-runtime makes its process flush denormals to zero, and hypothesis then
@@ -16,7 +16,7 @@ refuses to generate floats.
 
 
 def test_device_tests_pass_in_the_userland(userland: Userland) -> None:
-    files = [f"/repo/tests/test_{name}.py" for name in FILES]
+    files = [f"/repo/tests/edgevision/{name}.py" for name in FILES]
     options = ("-q", "-p", "no:cacheprovider", "-c", "/repo/pyproject.toml", "--rootdir", "/repo")
     done = userland.run("-m", "pytest", *options, *files)
     passed = int(done.stdout.strip().splitlines()[-1].split(" passed")[0].split()[-1])

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgevision.device.provision.flash.device_config import DeviceConfig, User, Wifi
-from edgevision.device.provision.flash.seeds import settings
-from edgevision.device.provision.flash.seeds.table import BACKENDS
-from edgevision.device.provision.onboard.secrets import MARK, blanked
-from edgevision.device.provision.onboard.system.wifi import keyfile
+from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
+from edgevision.device.flash.seeds import device_json
+from edgevision.device.flash.seeds.registry import BACKENDS
+from edgevision.device.installer.boot.secrets import MARK, blanked
+from edgevision.device.installer.system.wifi import keyfile
 
 from tools.emulation.pi_root import RECIPES
 
@@ -133,7 +133,7 @@ def test_networkmanager_understands_a_network_as_it_was_given(name: str, cases: 
     handed = BACKENDS["trixie"].seed(CONFIGS[name], "root=x resize", "edgevision-1").device.get("wifi")
     text = of_netplan(cases / name)
     assert (handed is None) == bool(text), "netplan or our first start, never both"
-    for one in [text or keyfile(handed), keyfile(settings.wifi(wifi))]:
+    for one in [text or keyfile(handed), keyfile(device_json.wifi(wifi))]:
         found = understood(one)
         assert ssid_bytes(found["ssid"]) == wifi.ssid
         assert found.get("key-mgmt") == {"wpa2": "wpa-psk", "wpa3": "sae", "open": None}[wifi.security]

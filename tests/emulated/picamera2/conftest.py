@@ -31,7 +31,7 @@ def _draw() -> None:
 
 _draw()
 
-import virtual_camera  # noqa: E402  # libcamera reads the images when it starts
+import virtual_camera  # libcamera reads the images when it starts
 
 
 class Ribbon:

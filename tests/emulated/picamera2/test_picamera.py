@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import virtual_camera
-from edgevision.device.cameras.table import open_camera
-from edgevision.device.cameras.wanted import Wanted
-from edgevision.device.items import Notice
+from edgevision.device.cameras.registry import open_camera
+from edgevision.device.stream.events import Notice
+from edgevision.device.stream.request import Wanted
 
-from edgevision.data import Frame
 from edgevision.errors import CameraError
+from edgevision.types import Frame
 
 from .conftest import HEIGHT, QUARTERS, WIDTH, Ribbon
 
 if TYPE_CHECKING:
-    from edgevision.device.protocols import Source
+    from edgevision.device.stream.protocols import Source
 
 SLACK = 12
 """Color tolerance for JPEG and the chroma subsampling of NV12."""

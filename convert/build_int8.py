@@ -1,0 +1,103 @@
+"""From a float network to a measured int8 model: quantize, repair, compare with float, generate the self-test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from edgevision.engines.interpreter import open_interpreter
+
+from . import backend
+from .comparison.float_vs_int8 import Comparison, compare
+from .images.calibration import CalibrationSet
+from .images.heldout import HeldOut, labelled, remaining
+from .images.preprocessed import prepare_all
+from .options import ConvertOptions
+from .progress import Stages
+from .quantization.correction import RepairResult, repair
+from .quantization.embedding_output import add_embedding
+from .quantization.make_selftest import TRIALS, GeneratedSelfTest, make_selftest
+from .quantization.ptq import to_float, to_int8
+from .quantization.verify import verify
+from .source_model.source_model import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Int8Model:
+    """An int8 model and its measurements."""
+
+    flatbuffer: bytes
+    float_bytes: int
+    """Size in bytes of the same model as a float .tflite."""
+    repair: RepairResult | None
+    """None if no repair was requested."""
+    heldout: HeldOut
+    comparison: Comparison
+    selftest: GeneratedSelfTest
+
+
+def make_int8(
+    network: Network, calibration: CalibrationSet, heldout: HeldOut, options: ConvertOptions, stages: Stages
+) -> Int8Model:
+    """Quantize, repair and measure a network. Raises BadModel, EngineError.
+
+    The held-out images are used only once, after all decisions are made.
+    """
+    model, card = network.model, network.card
+    with stages.stage("float", "Converting to float"):
+        plain = to_float(model)
+        if options.with_embedding:
+            add_embedding(plain)  # fails before the long work if it is impossible
+    repaired, flatbuffer = _quantized(network, plain, calibration, options, stages)
+    with backend.quiet():
+        float_model, int8_model = open_interpreter(plain), open_interpreter(flatbuffer)
+    with closing(float_model), closing(int8_model):
+        with stages.stage("compare", "Comparing float and int8", len(heldout.pictures)):
+            comparison = compare(model, float_model, int8_model, card, heldout, stages.step)
+        with stages.stage("selftest", "Generating the self-test", TRIALS):
+            test = make_selftest(int8_model, card.rule, card.activation, options.seed, stages.step)
+    return Int8Model(flatbuffer, len(plain), repaired, heldout, comparison, test)
+
+
+def held_out(network: Network, calibration: CalibrationSet, options: ConvertOptions) -> HeldOut:
+    """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
+    if options.report_on is not None:
+        return labelled(options.report_on, network.card, network.loaded.outputs, calibration)
+    return remaining(calibration, network.card.labels, options.seed)
+
+
+def _quantized(
+    network: Network, plain: bytes, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
+) -> tuple[RepairResult | None, bytes]:
+    model, rule = network.model, network.card.rule
+    with stages.stage("prepare", "Preprocessing calibration images", len(calibration.chosen)):
+        chosen = prepare_all(calibration.chosen, rule, stages.step)
+    with stages.stage("int8", "Quantizing to int8", len(chosen)):
+        flatbuffer = to_int8(model, lambda: stages.counted(chosen))
+    verify(flatbuffer, rule)
+    if options.effort == "none":
+        return None, flatbuffer
+    choosing = prepare_all(calibration.choosing, rule, lambda done: None)
+    with stages.stage("repair", "Repairing int8"):
+        result = repair(
+            flatbuffer,
+            plain,
+            model.normalize,
+            list(chosen),
+            list(choosing),
+            options.effort,
+            options.range_method,
+            stages.progress,
+            frozenset(_layer_names(model.keras)),
+        )
+    verify(result.flatbuffer, rule)
+    return result, result.flatbuffer
+
+
+def _layer_names(keras_model: Any) -> Iterator[str]:
+    """Yield the layer names of a model, including nested models; a plain function has none."""
+    for layer in getattr(keras_model, "layers", ()):
+        yield layer.name
+        yield from _layer_names(layer)

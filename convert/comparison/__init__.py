@@ -1,0 +1,1 @@
+"""Float against int8 on the same images."""

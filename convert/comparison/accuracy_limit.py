@@ -1,0 +1,99 @@
+"""Check of the int8 accuracy loss against the user's limit, with suggestions when it is exceeded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edgevision.evaluation.intervals import Difference, Share
+
+from ..images.calibration import COUNT, CalibrationSet
+from ..options import ConvertOptions
+from .float_vs_int8 import Comparison
+
+Measure = Literal["accuracy", "changed_answers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The limit and the measured loss with its 95 % confidence interval, all in percentage points."""
+
+    max_drop_points: float
+    measure: Measure
+    """``changed_answers`` if the images have no labels: the accuracy loss cannot exceed the share of changed answers."""
+    value: float | None
+    """None if nothing could be measured."""
+    low: float | None
+    high: float | None
+    pictures: int
+    remedies: tuple[str, ...]
+    """Suggestions for the user."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the measured value is within the limit; False if nothing could be measured."""
+        return self.value is not None and self.value <= self.max_drop_points
+
+    def message(self) -> str:
+        """Return a one-line message that explains why the limit is not met."""
+        limit = f"--max-drop allows {self.max_drop_points:g}"
+        advice = "; ".join(self.remedies)
+        if self.value is None or self.low is None or self.high is None:
+            return f"the accuracy loss could not be measured ({limit} points); try: {advice}"
+        what = "points of top-1 accuracy lost" if self.measure == "accuracy" else "points of the answers changed"
+        measured = f"{self.value:.1f} {what} (95 %: {self.low:.1f} to {self.high:.1f}, {self.pictures} images)"
+        doubt = "" if self.low > self.max_drop_points else ", too few images to be certain"
+        unlabelled = "" if self.measure == "accuracy" else ", measured without labels"
+        return f"{measured}, but {limit}{unlabelled}{doubt}; try: {advice}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``gate`` field of the conversion report."""
+        return {
+            "max_drop_points": self.max_drop_points,
+            "measure": self.measure,
+            "value": _rounded(self.value),
+            "low": _rounded(self.low),
+            "high": _rounded(self.high),
+            "pictures": self.pictures,
+            "met": self.met,
+            "remedies": list(self.remedies),
+        }
+
+
+def judge(result: Comparison, calibration: CalibrationSet, options: ConvertOptions) -> Gate | None:
+    """Compare the measured loss with the user's limit; None if no limit is set."""
+    if options.max_drop is None:
+        return None
+    measure, found = _measured(result)
+    total = result.float_accuracy.total if result.float_accuracy else result.pictures
+    remedies = _remedies(measure, calibration, options)
+    if found is None:
+        return Gate(options.max_drop, measure, None, None, None, total, remedies)
+    return Gate(options.max_drop, measure, 100 * found.value, 100 * found.low, 100 * found.high, total, remedies)
+
+
+def _measured(result: Comparison) -> tuple[Measure, Difference | None]:
+    if result.drop is not None:
+        return "accuracy", result.drop
+    agreement: Share | None = result.agreement
+    if agreement is None:
+        return "changed_answers", None
+    return "changed_answers", Difference(1 - agreement.value, 1 - agreement.high, 1 - agreement.low)
+
+
+def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOptions) -> tuple[str, ...]:
+    found = []
+    if measure == "changed_answers":
+        found.append("--report-on with labeled images, to measure the accuracy loss itself")
+    if options.effort != "high":
+        found.append("--effort high")
+    if calibration.rendered and options.warn_rendered:
+        found.append("--calibration with photos instead of synthetic images")
+    elif len(calibration.chosen) + len(calibration.choosing) < COUNT:
+        found.append(f"--calibration with about {COUNT} photos")
+    found.append("a wider network (a larger alpha), or one trained with ReLU6 and batch normalization")
+    return tuple(found)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

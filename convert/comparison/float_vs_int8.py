@@ -1,0 +1,168 @@
+"""Comparison of the float and int8 models on the same images: agreement and loss of accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.engines.interpreter import Interpreter
+from edgevision.errors import BadModel, BadPicture
+from edgevision.evaluation import metrics
+from edgevision.evaluation.intervals import Difference, Share, paired_difference, share
+from edgevision.model_file.card import ModelCard
+from edgevision.postprocessing import classification
+from edgevision.preprocessing.transform import pixels, quantize
+from edgevision.types import TensorSpec
+
+from ..images.calibration import Skipped
+from ..images.heldout import HeldOut, Judged
+from ..source_model.float_model import FloatModel
+from .disagreements import Disagreement, Surest
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.types import Frame, Pixels
+
+    Scores = npt.NDArray[np.float32]
+
+CHECKED = 8
+"""Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
+MAX_DIFFERENCE = 1e-3
+"""Largest allowed score difference between Keras and the float .tflite (measured: 1e-5)."""
+STRETCHED = 100
+"""Number of images that are also scored stretched, as other tools feed them to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Measurements on the held-out images; None where there was nothing to measure."""
+
+    pictures: int
+    agreement: Share | None
+    """Share of images with the same top class; between equal scores the lowest index wins, in both models."""
+    ties: int
+    """Number of images whose best int8 score is shared by several classes."""
+    divergence: float | None
+    """Mean Kullback-Leibler divergence of the int8 scores from the float scores, in nats; None for multi-label models."""
+    float_accuracy: Share | None
+    int8_accuracy: Share | None
+    drop: Difference | None
+    """Float minus int8 accuracy on the same images, 0..1."""
+    skipped: tuple[Skipped, ...]
+    disagreements: tuple[Disagreement, ...] = ()
+    """The disagreements in which both models are most confident."""
+    stretched: Share | None = None
+    """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
+
+
+def compare(
+    model: FloatModel,
+    float_model: Interpreter,
+    int8_model: Interpreter,
+    card: ModelCard,
+    heldout: HeldOut,
+    step: Callable[[int], None] = lambda done: None,
+) -> Comparison:
+    """Run both models on the held-out images and compare their scores.
+
+    ``step`` is called with the number of images done. Raises BadModel, EngineError.
+    """
+    skipped: list[Skipped] = []
+    kept: list[Judged] = []
+    tops: list[tuple[int, int]] = []
+    ties, divergence = 0, 0.0
+    surest, stretched = Surest(card.rule), _Stretched(int8_model, card)
+    for judged, frame in _read(heldout, skipped):
+        picture = pixels(frame, card.rule)
+        wanted = scores_of(float_model, picture, card)
+        if len(kept) < CHECKED:
+            _check(model, picture, wanted, card)
+        got = scores_of(int8_model, picture, card)
+        kept.append(judged)
+        tops.append((int(np.argmax(wanted)), int(np.argmax(got))))
+        ties += int(np.count_nonzero(got == got.max()) > 1)
+        divergence += float(metrics.divergence(wanted[np.newaxis], got[np.newaxis])[0])
+        surest.consider(judged.path, judged.labels, picture, wanted, got)
+        stretched.consider(frame, got)
+        step(len(kept) + len(skipped))
+    # The scores of a multi-label model are not a probability distribution.
+    mean = divergence / len(kept) if kept and card.task == "classification" else None
+    found = _summary(kept, tops, ties, mean, skipped)
+    return replace(found, disagreements=tuple(surest.kept), stretched=share(stretched.same, stretched.total))
+
+
+def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:
+    """Return the scores 0..1 of all classes for preprocessed pixels (height, width, channels).
+
+    Uses the same code as the device.
+    """
+    tensor = quantize(picture, card.rule, interpreter.inputs[0])
+    return classification.scores(interpreter.infer(tensor)[0], interpreter.outputs[0], card.activation)
+
+
+def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) -> None:
+    """Check that the float .tflite matches the Keras model on one image. Raises BadModel if it does not."""
+    output = model.outputs(picture[np.newaxis])
+    spec = TensorSpec("scores", output.shape, "float32")
+    difference = float(np.abs(classification.scores(output, spec, card.activation) - wanted).max())
+    if not difference <= MAX_DIFFERENCE:  # also true for NaN
+        raise BadModel(
+            "the float TFLite model does not match the Keras model "
+            f"(largest score difference {difference:.3g}, before quantization): "
+            "TensorFlow Lite converts one of its operators incorrectly"
+        )
+
+
+def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[Judged, Frame]]:
+    for judged in heldout.pictures:
+        try:
+            frame = judged.read()
+        except BadPicture as error:
+            skipped.append(Skipped(judged.path, str(error).removeprefix(f"{judged.path}: ")))
+            continue
+        yield judged, frame
+
+
+class _Stretched:
+    """Counts how often the top class stays the same if a tool ignores the preprocessing and stretches the image."""
+
+    def __init__(self, model: Interpreter, card: ModelCard) -> None:
+        self._model, self._card = model, card
+        self._rule = replace(card.rule, resize="stretch")
+        self.same = self.total = 0
+
+    def consider(self, frame: Frame, by_rule: Scores) -> None:
+        """Score one image stretched, up to STRETCHED images; ``by_rule``: its scores with the model's preprocessing."""
+        if self._card.rule.resize == "stretch" or self.total == STRETCHED:
+            return
+        found = scores_of(self._model, pixels(frame, self._rule), self._card)
+        self.total += 1
+        self.same += int(np.argmax(found) == np.argmax(by_rule))
+
+
+def _summary(
+    kept: list[Judged], tops: list[tuple[int, int]], ties: int, divergence: float | None, skipped: list[Skipped]
+) -> Comparison:
+    same = sum(a == b for a, b in tops)
+    rights = [
+        (a in judged.labels, b in judged.labels) for judged, (a, b) in zip(kept, tops, strict=True) if judged.labels
+    ]
+    counts = {pair: rights.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))}
+    drop = None
+    if rights:
+        # The drop is float minus int8, so the int8 model comes first.
+        drop = paired_difference(counts[True, True], counts[False, True], counts[True, False], counts[False, False])
+    return Comparison(
+        pictures=len(kept),
+        agreement=share(same, len(kept)),
+        ties=ties,
+        divergence=divergence,
+        float_accuracy=share(sum(a for a, _ in rights), len(rights)),
+        int8_accuracy=share(sum(b for _, b in rights), len(rights)),
+        drop=drop,
+        skipped=tuple(skipped),
+    )

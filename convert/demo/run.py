@@ -1,0 +1,210 @@
+"""The demo from end to end, stage by stage; progress goes to stderr."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from time import perf_counter
+
+import click
+
+from edgevision import model
+from edgevision.errors import GateNotMet
+from edgevision.files import atomic, run_folder
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing import decode
+
+from .. import backend
+from ..keras_files.embedded_card import save_keras
+from ..pipeline import ConvertOptions, convert
+from ..progress import Progress, terminal_progress
+from ..report.record import ConvertReport
+from ..synthetic import draw_set
+from ..train.monitor.observer import Watcher
+from .contact_sheet import Answer, write_contact_sheet
+from .options import CLASSES, DemoOptions
+from .report import DemoFiles, DemoReport
+from .run_loop import LoopResult, run_loop
+from .training import NAME, RULE, Trained, read_folders, train
+from .video import Clip, write_clip
+
+SPLITS = ("train", "val", "test", "clip")
+"""Image sets; each is drawn from its own random stream."""
+
+
+class _Teller:
+    """Progress display: a bar while a stage runs, and one line when it is done."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, key: str, name: str, total: int | None = None) -> Iterator[Progress]:
+        """Show and time a stage. ``key``: name in the report; ``name``: title; ``total``: steps, None if unknown."""
+        started = perf_counter()
+        with terminal_progress(self.quiet) as progress:
+            progress.stage(name, total)
+            yield progress
+        self.seconds[key] = round(perf_counter() - started, 2)
+
+    def tell(self, key: str, text: str) -> None:
+        """Print the result of a finished stage."""
+        if not self.quiet:
+            click.echo(f"{text} ({self.seconds[key]:.0f} s)", err=True)
+
+
+def run_demo(options: DemoOptions) -> DemoReport:
+    """Run the demo and write everything to ``runs/demo-N``. Raises CannotWrite, LoopFailed and the errors of ``convert``.
+
+    ``ok`` of the report and the exit code in run.json tell whether the accuracy goal was met.
+    """
+    started, teller = perf_counter(), _Teller(options.quiet)
+    with teller.stage("load", "Loading TensorFlow"):
+        backend.tensorflow()  # first: if TensorFlow is missing, fail before writing anything
+    run = run_folder.new_run(options.runs, "demo")
+    with run:
+        place = DemoFiles(run.folder)
+        _draw(place, options, teller)
+        trained = _train(place, options, teller)
+        _save(place, trained, options)
+        conversion = _convert(place, options, teller)
+        _sheet(place, teller)
+        clip = _film(place, options, teller)
+        loop = _loop(place, clip, teller)
+        seconds = {**teller.seconds, "total": round(perf_counter() - started, 2)}
+        report = DemoReport(options, place, trained.history, conversion, loop, seconds, _cpu_seconds())
+        atomic.write_text(place.report, run_folder.dump(report.to_json()) + "\n")
+        run.outputs += place.names()
+    if not report.ok:
+        run.finish(GateNotMet.exit_code)  # all files are written, but the goal was missed
+    return report
+
+
+def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
+    plan, total = options.plan, options.plan.pictures * len(CLASSES)
+    with teller.stage("draw", "Drawing images", total) as progress:
+        step = _counter(progress)
+        for split, number in (("train", plan.train), ("val", plan.val), ("test", plan.test)):
+            draw_set(place.pictures / split, CLASSES, number, _seed(options, split), plan.size, step)
+    teller.tell("draw", f"Drew {total:,} images of {len(CLASSES)} classes: {', '.join(CLASSES)}")
+
+
+class _Epochs(Watcher):
+    """Training observer that shows progress on the demo's bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._batches = progress, 0
+
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Show a stage of ``total`` steps; yield the function that takes the number of steps done."""
+        self._progress.stage(text, total)
+        yield self._progress.step
+
+    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+        """Show the start of an epoch."""
+        self._batches = 0
+        self._progress.stage(f"Training, {phase}, epoch {epoch} of {epochs}", steps)
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """Advance the bar by one batch."""
+        self._batches += 1
+        self._progress.step(self._batches)
+
+
+def _train(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Trained:
+    with teller.stage("read", "Reading the images"):
+        learn, validate = (read_folders(place.pictures / split, CLASSES) for split in ("train", "val"))
+    with teller.stage("train", "Preparing the network") as progress:
+        trained = train(learn, validate, CLASSES, options.plan.epochs, options.seed, _Epochs(progress))
+    accuracy = 100 * trained.val_accuracy
+    teller.tell("train", f"Trained {NAME} from the starter weights: {accuracy:.1f} % accuracy on the validation images")
+    return trained
+
+
+def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
+    plan, classes = options.plan, len(CLASSES)
+    record = {
+        "backbone": f"{NAME}, from the starter weights",
+        "data": {"drawn": True, "seed": options.seed, "train": plan.train * classes, "val": plan.val * classes},
+        "epochs": len(trained.history),
+        "val_accuracy": round(trained.val_accuracy, 6),
+        # Relative to the model file, so that `edgevision convert model.keras` finds the calibration images.
+        "calibration": (place.pictures / "train").relative_to(place.folder).as_posix(),
+    }
+    card = ModelCard(
+        name="demo",
+        task="classification",
+        rule=RULE,
+        labels=CLASSES,
+        training=record,
+        versions=run_folder.versions(),
+        created=run_folder.utc_now(),
+    )
+    save_keras(trained.keras, card, place.keras)
+
+
+def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> ConvertReport:
+    with teller.stage("convert", "Converting") as progress:
+        report = convert(
+            ConvertOptions(
+                model=place.keras,
+                calibration=place.pictures / "train",
+                name="demo",
+                output=place.tflite,
+                report_on=place.pictures / "test",
+                seed=options.seed,
+                warn_rendered=False,
+            ),
+            progress,
+        )
+    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
+    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
+    return report
+
+
+def _sheet(place: DemoFiles, teller: _Teller) -> None:
+    test = place.pictures / "test"
+    found = [(name, path) for name in CLASSES for path in decode.find(test / name)]
+    with teller.stage("contact_sheet", "Making the contact sheet", len(found)) as progress:
+        answers, step = [], _counter(progress)
+        with model.open_model(place.tflite) as opened:
+            for name, path in found:
+                answers.append(Answer(path, name, opened.predict(decode.read(path), top=1, threshold=0.0).labels[0]))
+                step()
+        right = sum(answer.right for answer in answers)
+        title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out images correct"
+        write_contact_sheet(place.contact_sheet, answers, title)
+
+
+def _film(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Clip:
+    plan = options.plan
+    with teller.stage("film", "Rendering the video", plan.clip_frames) as progress:
+        clip = write_clip(place.clip, CLASSES, _seed(options, "clip"), plan.rounds, plan.frames, _counter(progress))
+    teller.tell("film", f"Rendered a video of {len(clip.labels)} frames")
+    return clip
+
+
+def _loop(place: DemoFiles, clip: Clip, teller: _Teller) -> LoopResult:
+    with teller.stage("loop", "Running the loop on the video"):
+        result = run_loop(place.tflite, clip, place.folder)
+    teller.tell("loop", f"Ran the loop on the video: {result.accuracy.count} of {result.accuracy.total} frames correct")
+    return result
+
+
+def _counter(progress: Progress) -> Callable[[], None]:
+    """Return a function that advances the bar by one step per call."""
+    numbers = count(1)
+    return lambda: progress.step(next(numbers))
+
+
+def _seed(options: DemoOptions, split: str) -> tuple[int, int]:
+    return options.seed, SPLITS.index(split)
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(sum(one.ru_utime + one.ru_stime for one in used), 2)

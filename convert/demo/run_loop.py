@@ -1,0 +1,71 @@
+"""Run of the real loop on the demo's video, in its own process as a user would start it, and its score."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import EdgeVisionError
+from edgevision.evaluation.intervals import Share, share
+
+from .video import Clip
+
+TIMEOUT_S = 300.0
+"""Time limit in seconds: a few hundred frames take a second or two, so a loop that takes minutes has hung."""
+
+
+class LoopFailed(EdgeVisionError, RuntimeError):
+    """The loop ended with an error or did not report every frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopResult:
+    """Result of the loop on the video."""
+
+    command: tuple[str, ...]
+    """Command line as a user would type it."""
+    accuracy: Share
+    """Share of frames whose top label is correct."""
+    summary: dict[str, Any]
+    """Summary written by the loop, ``edgevision.run/1``."""
+
+
+def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
+    """Run ``edgevision run MODEL --source CLIP --json`` and keep its output in ``folder``. Raises LoopFailed."""
+    summary = folder / "run-summary.json"
+    arguments = ["run", str(model), "--source", str(clip.path), "--json", "--quiet", "--summary", str(summary)]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgevision", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LoopFailed(f"the loop on {clip.path} did not finish within {TIMEOUT_S:.0f} s") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise LoopFailed(f"the loop on {clip.path} failed: {said[-1].removeprefix('edgevision: error: ')}")
+    (folder / "run.jsonl").write_text(done.stdout, encoding="utf-8")
+    return LoopResult(
+        command=("edgevision", *arguments[:4]),
+        accuracy=_score(done.stdout, clip),
+        summary=json.loads(summary.read_text(encoding="utf-8")),
+    )
+
+
+def _score(output: str, clip: Clip) -> Share:
+    """Return the share of correct frames. Raises LoopFailed if a frame is missing in the output."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    answers = {line["index"]: line["labels"] for line in lines if line["type"] == "frame"}
+    if sorted(answers) != list(range(len(clip.labels))):
+        raise LoopFailed(f"the loop reported {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
+    right = sum(bool(answers[i]) and answers[i][0]["name"] == name for i, name in enumerate(clip.labels))
+    found = share(right, len(clip.labels))
+    assert found is not None
+    return found

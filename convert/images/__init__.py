@@ -1,0 +1,1 @@
+"""Images for calibration, selection and held-out scoring."""

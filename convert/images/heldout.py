@@ -1,0 +1,150 @@
+"""The held-out set: images that a conversion is evaluated on and that did not help make the model, labeled if possible."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.datasets.dataset import Dataset, Item, open_dataset
+from edgevision.datasets.label_matching import fold
+from edgevision.errors import BadInput, BadPicture
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing import decode
+from edgevision.types import Frame
+
+from .calibration import CalibrationSet, Skipped, file_sha256, fingerprint
+
+MAX_COUNT = 400
+"""Maximum number of the calibration folder's other images; a proportion of 400 is accurate to five points or better."""
+
+USED = "used to make the model, or a duplicate of another image"
+"""Reason for leaving out a labeled image that is otherwise good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An image and its true classes."""
+
+    path: Path
+    sha256: str
+    labels: frozenset[int]
+    """True class indices; empty if unknown. A name shared by two classes gives both indices."""
+    item: Item | None = None
+    """Source of the image if it is not a plain file."""
+
+    def read(self) -> Frame:
+        """Return the decoded image. Raises MissingFile, BadPicture."""
+        return self.item.read() if self.item is not None else decode.read(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The images that a conversion is evaluated on."""
+
+    path: Path
+    pictures: tuple[Judged, ...]
+    skipped: tuple[Skipped, ...]
+    independent: bool = True
+    """False if this is the selection set, because no other images are left."""
+
+    @property
+    def labelled(self) -> int:
+        """Number of images with a label."""
+        return sum(bool(picture.labels) for picture in self.pictures)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifier of the images, independent of their names and order."""
+        return fingerprint(picture.sha256 for picture in self.pictures)
+
+
+def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0, count: int = MAX_COUNT) -> HeldOut:
+    """Return up to ``count`` random other images of the calibration folder, labeled by folder names where they match.
+
+    If none are left, return the selection set, whose results are slightly optimistic.
+    """
+    order = list(calibration.others)
+    random.Random(seed).shuffle(order)
+    known = _indices(labels)
+    used = set(calibration.used)
+    skipped: list[Skipped] = []
+    found: list[Judged] = []
+    for path in order:
+        if len(found) == count:
+            break
+        try:
+            digest = file_sha256(path)
+        except BadPicture as error:
+            skipped.append(Skipped(path, str(error)))
+            continue
+        if digest not in used:
+            used.add(digest)
+            found.append(Judged(path, digest, _folder_label(path, calibration.folder, known)))
+    if not found:
+        return _choosing(calibration, known, tuple(skipped))
+    return HeldOut(calibration.folder, tuple(found), tuple(skipped))
+
+
+def labelled(path: Path, card: ModelCard, classes: int, calibration: CalibrationSet) -> HeldOut:
+    """Return the images of a labeled CSV, folder or zip that did not help make the model. Raises BadInput."""
+    data = open_dataset(path)
+    known = _indices(card.labels) | {str(n): frozenset({n}) for n in range(classes)}
+    items = data.in_split("test") or data.items
+    _check_labels(data, items, known, path)
+    used = set(calibration.used)
+    found: list[Judged] = []
+    skipped: list[Skipped] = []
+    for item, digest in _hashed(items, skipped):
+        if digest in used:
+            skipped.append(Skipped(Path(item.path), USED))
+            continue
+        used.add(digest)
+        every = frozenset().union(*(known[fold(name)] for name in item.labels))
+        found.append(Judged(Path(item.path), digest, every, item))
+    if not found:
+        raise BadInput(
+            f"{path}: no images left to evaluate: all were used to make the model or are corrupt; give other images"
+        )
+    return HeldOut(path, tuple(found), tuple(skipped))
+
+
+def _choosing(calibration: CalibrationSet, known: dict[str, frozenset[int]], skipped: tuple[Skipped, ...]) -> HeldOut:
+    folder = calibration.folder
+    found = tuple(Judged(p.path, p.sha256, _folder_label(p.path, folder, known)) for p in calibration.choosing)
+    return HeldOut(folder, found, skipped, independent=not found)
+
+
+def _hashed(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[tuple[Item, str]]:
+    for item in items:
+        try:
+            yield item, hashlib.sha256(item.data()).hexdigest()
+        except BadPicture as error:
+            skipped.append(Skipped(Path(item.path), str(error)))
+
+
+def _check_labels(data: Dataset, items: Sequence[Item], known: dict[str, frozenset[int]], path: Path) -> None:
+    unknown = sorted({name for item in items for name in item.labels if fold(name) not in known})
+    if unknown:
+        raise BadInput(
+            f"{path}: unknown class {unknown[0]!r} ({len(unknown)} of {len(data.classes)} classes do not match); "
+            "use the label names or class numbers of the model"
+        )
+
+
+def _folder_label(path: Path, root: Path, known: dict[str, frozenset[int]]) -> frozenset[int]:
+    """Return the class that the nearest parent folder of an image is named after."""
+    for parent in path.relative_to(root).parents:
+        found = known.get(fold(parent.name))
+        if found:
+            return found
+    return frozenset()
+
+
+def _indices(labels: Sequence[str]) -> dict[str, frozenset[int]]:
+    found: dict[str, frozenset[int]] = {}
+    for index, label in enumerate(labels):
+        found[fold(label)] = found.get(fold(label), frozenset()) | {index}
+    return found

@@ -1,0 +1,1 @@
+"""What a model file says, read before anything in it runs."""

@@ -1,0 +1,90 @@
+"""Reads what a ``.keras`` archive says of itself, without Keras, and guards against archives made to do harm."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.errors import BadModel
+from edgevision.model_file.card import ENTRY
+
+from . import hdf5_sandbox
+
+MAGIC = b"PK\x03\x04"
+MAX_ENTRIES = 1_000
+MAX_TEXT = 64 << 20
+"""Bytes of one JSON entry; the largest keras.applications model has about 2 MB."""
+MAX_TOTAL = 4 << 30
+"""Bytes of all entries, unpacked."""
+MAX_RATIO = 200
+"""Unpacked over packed size of an entry; weights pack to half or so, JSON to a twentieth."""
+WEIGHTS = "model.weights.h5"
+
+
+@dataclass(frozen=True, slots=True)
+class ZipContents:
+    """The texts in a ``.keras`` archive."""
+
+    config: str
+    """JSON of the architecture."""
+    keras_version: str | None
+    card: str | None
+    """JSON of our own card."""
+
+
+def read(path: Path) -> ZipContents:
+    """The texts of a ``.keras`` archive. Raises BadModel for a damaged or hostile one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_entries(archive, path)
+            names = set(archive.namelist())
+            if "config.json" not in names:
+                raise BadModel(f"{path} is a zip archive without config.json: not a Keras model")
+            if WEIGHTS not in names:
+                raise BadModel(f"{path} holds no {WEIGHTS}: not a whole Keras model; save it again with model.save()")
+            hdf5_sandbox.require_readable(path, WEIGHTS)
+            return ZipContents(
+                config=_entry(archive, "config.json", path),
+                keras_version=_version(_entry(archive, "metadata.json", path)) if "metadata.json" in names else None,
+                card=_entry(archive, ENTRY, path) if ENTRY in names else None,
+            )
+    except BadModel:
+        raise
+    # A damaged archive raises BadZipFile, and from its depths zlib.error, struct.error, NotImplementedError, EOFError ...
+    except Exception as error:
+        raise BadModel(f"{path} is a damaged .keras archive: {error}; copy or download it again") from None
+
+
+def weight_bytes(path: Path) -> int:
+    """Bytes of the weights of an archive that was read, unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.getinfo(WEIGHTS).file_size
+
+
+def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
+    entries = archive.infolist()
+    if len(entries) > MAX_ENTRIES:
+        raise BadModel(f"{path} holds {len(entries)} entries: not a Keras model")
+    if sum(entry.file_size for entry in entries) > MAX_TOTAL:
+        raise BadModel(f"{path} would unpack to more than {MAX_TOTAL >> 30} GiB: not a model for a small board")
+    for entry in entries:
+        if entry.flag_bits & 1:
+            raise BadModel(f"{path}: {entry.filename} is encrypted")
+        if entry.file_size > 1 << 20 and entry.file_size > MAX_RATIO * max(1, entry.compress_size):
+            raise BadModel(f"{path}: {entry.filename} unpacks to {entry.file_size} bytes: a zip bomb, not a model")
+
+
+def _entry(archive: zipfile.ZipFile, name: str, path: Path) -> str:
+    with archive.open(name) as stream:
+        data = stream.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        raise BadModel(f"{path}: {name} is larger than {MAX_TEXT >> 20} MiB: not a Keras model")
+    return data.decode("utf-8")
+
+
+def _version(text: str) -> str | None:
+    value = json.loads(text)
+    version = value.get("keras_version") if isinstance(value, dict) else None
+    return version if isinstance(version, str) else None

@@ -1,0 +1,231 @@
+"""Looks into a Keras model file before anything is loaded: what wrote it, what it is made of, whether that is safe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgevision.errors import BadModel
+from edgevision.files.atomic import require_file, sha256
+from edgevision.model_file.card import ModelCard
+
+from . import hdf5, keras_archive, saved_model, size_limits
+from .allowlist import refusal
+from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
+
+Format = Literal["keras", "h5", "weights", "savedmodel"]
+SAVE = "model.save('model.keras')"
+MAX_OBJECTS = 1_000_000
+"""Values in the config; the largest keras.applications model has about 50,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a model file says of itself; it has passed the allow-list."""
+
+    path: Path
+    format: Format
+    keras_version: str | None
+    """None: the file does not say."""
+    bytes: int
+    """Size of the file, or of all files of a folder."""
+    config: dict[str, Any]
+    """The serialized model: ``class_name``, ``config`` ...; empty where only loading can tell (weights, SavedModel)."""
+    training: dict[str, Any] | None
+    """How it was compiled, as Keras wrote it; never loaded."""
+    card: ModelCard | None
+    """Our own card, if the file carries one."""
+    options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
+
+    @property
+    def keras_2(self) -> bool:
+        """Whether it is from before Keras 3: by the version it records, else by the form of its configuration."""
+        if self.keras_version is not None:
+            return self.keras_version.startswith(("1.", "2."))
+        return bool(self.config) and not _written_by_keras_3(self.config)
+
+    def sha256(self) -> str:
+        """Of the file, or of a folder's files."""
+        return saved_model.sha256(self.path) if self.format == "savedmodel" else sha256(self.path)
+
+
+def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
+    """Reads and checks a ``.h5``, ``.keras`` or SavedModel folder without loading it. Raises MissingFile, BadModel."""
+    if path.is_dir() and (path / saved_model.FILE).exists():
+        found = saved_model.check_folder(path)
+        return Scan(path, "savedmodel", None, found, {}, None, None, options)
+    require_file(path, "model")
+    with path.open("rb") as stream:
+        start = stream.read(2048)
+    if _is_hdf5(start):
+        result = _scan_h5(path, options)
+    elif start.startswith(keras_archive.MAGIC):
+        result = _scan_zip(path, options)
+    else:
+        raise BadModel(_no_model(path, start))
+    if options.architecture is not None and result.format != "weights":
+        raise BadModel(f"{path} holds a whole model; --architecture is for files of weights only, leave it out")
+    _check_version(path, result.keras_version)
+    weight_bytes = keras_archive.weight_bytes(path) if result.format == "keras" else result.bytes
+    check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
+    return result
+
+
+def check_config(
+    config: object, path: Path, keras_2: bool = False, allow_code: bool = False, weight_bytes: int | None = None
+) -> None:
+    """Walks the whole config, nested models included. Raises BadModel that names the first layer that is refused.
+
+    ``weight_bytes``: what the file holds of weights, where the sizes in the config are to be compared with it.
+    """
+    asked = 0.0
+    for entry, names in _objects(config, path):
+        reason = refusal(entry, keras_2, allow_code) or size_limits.refusal(entry)
+        if reason:
+            raise BadModel(f"{path}: {_where(names)} {reason}{_advice(entry)}")
+        asked += size_limits.weights(entry)
+    absurd = None if weight_bytes is None else size_limits.too_many(asked, weight_bytes)
+    if absurd:
+        raise BadModel(f"{path}: the architecture {absurd}: damaged, or made to do harm")
+
+
+def _objects(config: object, path: Path) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """All objects with a ``class_name`` and the names of the layers they lie in, in the order of the file."""
+    stack: list[tuple[object, tuple[str, ...]]] = [(config, ())]
+    count = 0
+    while stack:
+        value, names = stack.pop()
+        count += 1
+        if count > MAX_OBJECTS:
+            raise BadModel(f"{path}: the architecture has more than {MAX_OBJECTS} values: not a model")
+        if isinstance(value, dict):
+            if "class_name" in value:
+                names = _named(value, names)
+                yield value, names
+            # The outermost compile_config is not loaded (compile=False); a nested one would be.
+            children = [(v, names) for k, v in value.items() if value is not config or k != "compile_config"]
+            stack.extend(reversed(children))
+        elif isinstance(value, list):
+            stack.extend((v, names) for v in reversed(value))
+
+
+def _scan_h5(path: Path, options: LoadOptions) -> Scan:
+    if path.suffix.lower() not in (".h5", ".hdf5"):
+        raise BadModel(f"{path} is an HDF5 file under another name; rename it to {path.stem}.h5")
+    found = hdf5.read(path)
+    if found.config is None:
+        if not found.is_weights:
+            raise BadModel(f"{path} is an HDF5 file, but no Keras model: it has no model_config")
+        if options.architecture is None:
+            raise BadModel(
+                f"{path} holds weights only, not the architecture; save the whole model with {SAVE}, or name the network: "
+                "--architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 96"
+            )
+        return Scan(path, "weights", found.keras_version, path.stat().st_size, {}, None, None, options)
+    return _scan(path, "h5", found.keras_version, found.config, found.training, found.card, options)
+
+
+def _scan_zip(path: Path, options: LoadOptions) -> Scan:
+    if path.suffix.lower() != ".keras":
+        raise BadModel(f"{path} is a zip archive; a Keras model in one is named .keras: rename it to {path.stem}.keras")
+    found = keras_archive.read(path)
+    return _scan(path, "keras", found.keras_version, found.config, None, found.card, options)
+
+
+def _scan(
+    path: Path,
+    kind: Format,
+    version: str | None,
+    config: str,
+    training: str | None,
+    card: str | None,
+    options: LoadOptions,
+) -> Scan:
+    parsed = _json(path, config)
+    compiled = parsed.get("compile_config") if training is None else _json(path, training)
+    return Scan(
+        path,
+        kind,
+        version,
+        path.stat().st_size,
+        parsed,
+        compiled if isinstance(compiled, dict) else None,
+        None if card is None else _card(path, card),
+        options,
+    )
+
+
+def _card(path: Path, text: str) -> ModelCard:
+    try:
+        return ModelCard.loads(text)
+    except ValueError as error:
+        raise BadModel(f"{path}: {error}") from None
+
+
+def _json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadModel(f"{path}: the architecture is no JSON: the file is damaged") from None
+    if not isinstance(value, dict):
+        raise BadModel(f"{path}: the architecture is no JSON object: the file is damaged")
+    return value
+
+
+def _check_version(path: Path, version: str | None) -> None:
+    if version is not None and not version.startswith(("1.", "2.", "3.")):
+        raise BadModel(f"{path} was written by Keras {version}; this version reads files of Keras 2 and 3")
+
+
+def _written_by_keras_3(config: object) -> bool:
+    """Keras 3 writes ``batch_shape`` where Keras 2 wrote ``batch_input_shape``, and data types as objects."""
+    stack = [config]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if "batch_shape" in value or value.get("class_name") == "DTypePolicy":
+                return True
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return False
+
+
+def _is_hdf5(start: bytes) -> bool:
+    # HDF5 lets a file begin with a block of the user's, of 512 bytes or a power of two more.
+    return any(start[at : at + 8] == hdf5.MAGIC for at in (0, 512, 1024))
+
+
+def _no_model(path: Path, start: bytes) -> str:
+    if not start:
+        return f"{path} is empty"
+    if start[4:8] == b"TFL3":
+        return f"{path} is a .tflite already; edgevision inspect {path} shows what is in it"
+    printable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start)
+    kind = "a text file" if printable == len(start) else "neither HDF5 nor a .keras archive"
+    return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"
+
+
+def _named(value: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of layer names down to this object; objects without a name (initializers ...) belong to their layer."""
+    inner = value.get("config")
+    name = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+    is_layer = isinstance(name, str) and value.get("class_name") not in ("DTypePolicy",)
+    return (*names, str(name)) if is_layer else names
+
+
+def _where(names: tuple[str, ...]) -> str:
+    inner = "/".join(names[1:])  # the outermost name is the model's own
+    return f"layer {inner!r}" if inner else "the model itself"
+
+
+def _advice(value: dict[str, Any]) -> str:
+    if value.get("class_name") == "Lambda":
+        return (
+            "; replace it by an ordinary layer (Rescaling, for instance) and save again, "
+            "or, if you trust whoever made the file, add --allow-code"
+        )
+    return ""

@@ -1,0 +1,88 @@
+"""Reads the arrays of a Keras weights or model file by the names of their layers, without building the model."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevision.errors import BadModel
+from edgevision.files.atomic import require_file
+
+from . import hdf5, keras_archive
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Arrays = dict[str, list["npt.NDArray[np.float32]"]]
+"""Of each layer that has any, in the order in which Keras keeps them."""
+
+
+def read(path: Path) -> Arrays:
+    """The arrays of a ``.h5``, ``.weights.h5`` or ``.keras``, those of nested models too. Raises MissingFile, BadModel."""
+    found = read_named(path)
+    if not found:
+        raise BadModel(
+            f"{path} does not say which layer its weights belong to; save the whole model in Keras 3: "
+            "model.save('model.keras')"
+        )
+    return found
+
+
+def read_named(path: Path) -> Arrays:
+    """The same, but nothing for a file whose weights have no names. Raises MissingFile, BadModel."""
+    require_file(path, "weights file")
+    with path.open("rb") as stream:
+        start = stream.read(8)
+    if start.startswith(keras_archive.MAGIC):
+        keras_archive.read(path)  # refuses damage and archives made to do harm
+        with zipfile.ZipFile(path) as archive:
+            found = _open(io.BytesIO(archive.read(keras_archive.WEIGHTS)), path)
+    elif start == hdf5.MAGIC:
+        hdf5.read(path)
+        found = _open(path, path)
+    else:
+        raise BadModel(f"{path} holds no Keras weights; give a .h5 or .keras file")
+    return found
+
+
+def _open(source: Any, path: Path) -> Arrays:
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            root = file.get("model_weights", file)
+            return _by_layer_names(root) if "layer_names" in root.attrs else _by_groups(file)
+    # h5py turns damage into nearly any exception.
+    except Exception as error:
+        raise BadModel(f"{path}: the weights cannot be read: {error}") from None
+
+
+def _by_layer_names(root: Any) -> Arrays:
+    """Keras' .h5: a list of layers, each with a list of ``layer/variable`` names, nested layers spelt out."""
+    arrays: dict[str, list[Any]] = {}
+    for layer in (_text(name) for name in root.attrs["layer_names"]):
+        group = root[layer]
+        for name in (_text(n) for n in group.attrs.get("weight_names", ())):
+            arrays.setdefault(name.rpartition("/")[0] or layer, []).append(group[name][()])
+    last = [path.rpartition("/")[2] for path in arrays]
+    # MobileNetV3 of Keras 2 has many layers x/BatchNorm: where last names repeat, the whole ones tell layers apart.
+    return dict(zip(last, arrays.values(), strict=True)) if len(set(last)) == len(last) else arrays
+
+
+def _by_groups(file: Any) -> Arrays:
+    """Keras 3's weights: groups named by class, each with its layer's name as an attribute of ``vars``."""
+    found: Arrays = {}
+
+    def visit(path: str, item: Any) -> None:
+        if path.rpartition("/")[2] == "vars" and len(item) and "name" in item.attrs and "optimizer" not in path:
+            found[_text(item.attrs["name"])] = [item[key][()] for key in sorted(item, key=int)]
+
+    file.visititems(visit)
+    return found
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,208 @@
+"""The whole conversion: from a Keras model and photos to one self-describing int8 .tflite and a report."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from edgevision import selftest
+from edgevision.errors import EngineError, GateNotMet, UsageError
+from edgevision.files import atomic, run_folder
+from edgevision.inspection import compatibility
+from edgevision.model import open_model
+from edgevision.model_file import model_file
+from edgevision.model_file.card import ModelCard
+
+from . import backend
+from .build_int8 import Int8Model, held_out, make_int8
+from .comparison.accuracy_limit import judge
+from .images.calibration import CalibrationSet, choose, find_folder, set_aside
+from .images.heldout import USED
+from .keras_files.scan import scan
+from .options import ConvertOptions
+from .progress import NoProgress, Progress, Stages
+from .quantization.correction import MINMAX
+from .quantization.embedding_output import give_embedding
+from .quantization.verify import verify
+from .report.html import page_path, write_page
+from .report.record import ConvertReport, quantization_record
+from .source_model.source_model import Network, open_network
+
+__all__ = ["ConvertOptions", "convert", "report_path"]
+
+
+def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport:
+    """Convert a Keras model to int8 and measure the loss of accuracy.
+
+    Writes NAME.tflite, NAME.report.json and NAME.report.html. The model is written and returned even if it exceeds
+    ``options.max_drop``; ``report.gate`` tells.
+
+    Args:
+        options: The model, the images and the settings of the conversion.
+        progress: Receives the stages and steps; None for no progress output.
+
+    Returns:
+        The report with the paths of the written files and all measurements.
+
+    Raises:
+        EdgeVisionError: The model or the images are unsuitable, or an output file exists and ``options.overwrite`` is
+            False. It is raised before anything is written.
+    """
+    stages = Stages(progress or NoProgress())
+    name = _name(options)
+    if options.output is not None:
+        _require_outputs_absent(options.output, options.overwrite)
+    with stages.stage("scan", "Scanning the model"):
+        found = scan(options.model, options.load)
+        folder = find_folder(options.calibration, options.model, found.card)
+    with stages.stage("pictures", "Selecting calibration images"):
+        calibration = _calibration(folder, options)
+    run = None if options.output is not None else run_folder.new_run(options.runs, "convert")
+    with run or nullcontext():
+        output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
+        with stages.stage("load", "Loading the model"):
+            network = open_network(found, options, name)
+            heldout = held_out(network, calibration, options)
+        made = make_int8(network, calibration, heldout, options, stages)
+        report = _write(network, made, calibration, output, options, stages)
+        if run is not None:
+            run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
+            run.exit_code = 0 if report.gate is None or report.gate.met else GateNotMet.exit_code
+    return report
+
+
+def _calibration(folder: Path, options: ConvertOptions) -> CalibrationSet:
+    if options.effort == "none" and options.range_method not in ("auto", MINMAX):
+        raise UsageError(f"--range {options.range_method} needs the repair; use --effort low or higher")
+    found = choose(folder, options.calibration_count, options.seed)
+    return found if options.effort == "none" else set_aside(found, options.seed)
+
+
+def _write(
+    network: Network,
+    made: Int8Model,
+    calibration: CalibrationSet,
+    output: Path,
+    options: ConvertOptions,
+    stages: Stages,
+) -> ConvertReport:
+    with stages.stage("write", "Writing the files"):
+        flatbuffer, card, extra = _contents(network, made, calibration, options.with_embedding)
+        model_file.write(output, flatbuffer, card, extra)
+        _check_selftest(output)
+    written = model_file.read(output)
+    report = ConvertReport(
+        path=output,
+        report_path=report_path(output),
+        page_path=page_path(output),
+        card=card,
+        source=network.loaded.scan,
+        parameters=network.loaded.parameters,
+        sha256=written.sha256,
+        int8_bytes=written.file_bytes,
+        float_bytes=made.float_bytes,
+        rule_from=network.inferred.source,
+        labels_from=network.labels_from,
+        graph=verify(written.flatbuffer, card.rule),
+        compatibility=compatibility.judge(written),
+        calibration=calibration,
+        heldout=made.heldout,
+        comparison=made.comparison,
+        repair=made.repair,
+        selftest=made.selftest,
+        seconds=stages.finish(),
+        gate=judge(made.comparison, calibration, options),
+        notes=notes(calibration, made, options),
+    )
+    atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
+    return write_page(report)
+
+
+def _contents(
+    network: Network, made: Int8Model, calibration: CalibrationSet, with_embedding: bool
+) -> tuple[bytes, ModelCard, dict[str, bytes]]:
+    """Return the flatbuffer, its model card, and the other entries of the file."""
+    card = _finished_card(network, made, calibration)
+    if not with_embedding:
+        return made.flatbuffer, card, made.selftest.files
+    flatbuffer, card, vectors = give_embedding(made.flatbuffer, card, calibration)
+    return flatbuffer, card, {**made.selftest.files, **vectors}
+
+
+def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSet) -> ModelCard:
+    return network.card.with_(
+        source_sha256=network.loaded.scan.sha256(),
+        selftest=made.selftest.test,
+        quantization=quantization_record(calibration, made.heldout, made.comparison, made.repair),
+        versions=run_folder.versions(),
+        created=run_folder.utc_now(),
+    )
+
+
+def report_path(output: Path) -> Path:
+    """Return the path NAME.report.json next to NAME.tflite."""
+    return output.with_name(f"{output.stem}.report.json")
+
+
+def _check_selftest(path: Path) -> None:
+    """Run the self-test of the written file on this machine. Raises EngineError if it fails."""
+    with backend.quiet(), open_model(path) as model:
+        found = selftest.check(model)
+    if not found.ok:
+        raise EngineError(f"{path} fails its own self-test on this machine: {found.describe()}")
+
+
+def _name(options: ConvertOptions) -> str:
+    if options.output is not None and options.output.suffix != ".tflite":
+        raise UsageError(f"invalid --output {str(options.output)!r}: the file name must end in .tflite")
+    name = options.name or (options.output.stem if options.output else options.model.stem)
+    if not name.strip() or "/" in name or "\\" in name or name.startswith("."):
+        raise UsageError(f"invalid --name {name!r}: use a plain name without slashes or a leading dot")
+    return name
+
+
+def _require_outputs_absent(output: Path, overwrite: bool) -> None:
+    atomic.require_absent(output, overwrite)
+    atomic.require_absent(report_path(output), overwrite)
+    atomic.require_absent(page_path(output), overwrite)
+
+
+NAMED = 5
+"""Maximum number of skipped images to list; the report lists all."""
+
+
+def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions) -> tuple[str, ...]:
+    """Return the notes, one line each."""
+    found = []
+    if calibration.rendered and options.warn_rendered:
+        found.append(
+            "calibrated with synthetic images, which lowers accuracy on photos; give --calibration FOLDER with about "
+            "100 photos like those the camera will see"
+        )
+    found += _skipped(calibration, made)
+    if made.comparison.pictures == 0:
+        found.append("no images left to compare float and int8; give more images or --report-on")
+    elif not made.heldout.independent:
+        found.append(
+            f"the comparison is not independent: only the {made.comparison.pictures} images of the selection set were "
+            "left; give more images or --report-on"
+        )
+    if options.with_embedding:
+        found.append(
+            "the features are a second output; MediaPipe and ML Kit accept only one output and will reject this file"
+        )
+    if made.repair is not None and made.repair.note is not None:
+        found.append(f"not repaired: {made.repair.note}")
+    return tuple(found)
+
+
+def _skipped(calibration: CalibrationSet, made: Int8Model) -> list[str]:
+    every = (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped)
+    skipped = [one for one in every if one.reason != USED]
+    found = []
+    if len(every) > len(skipped):
+        found.append(f"excluded {len(every) - len(skipped)} images that were used to make the model or are duplicates")
+    found += [f"skipped {one.path}: {one.reason}" for one in skipped[:NAMED]]
+    if len(skipped) > NAMED:
+        found.append(f"skipped {len(skipped) - NAMED} more; the report lists them")
+    return found

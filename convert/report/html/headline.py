@@ -1,0 +1,108 @@
+"""Top of the report: the main results of the int8 model, and what to know before using it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgevision.evaluation.intervals import Share
+from edgevision.reporting import html
+from edgevision.reporting.html import Html
+from edgevision.reporting.terminal import size
+
+from ...quantization.correction.result import Distance
+from ..record import ConvertReport, peak_rss_mb
+
+HARMLESS = ("not scored on ", "skipped ")
+"""First words of notes that are information, not warnings."""
+
+
+def headline(report: ConvertReport) -> Html:
+    """Return the header: model name, agreement and three key figures."""
+    card = report.card
+    what = f"{card.task}, {report.parameters:,} parameters, {card.rule.width}x{card.rule.height} pixels, int8"
+    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report), _stats(report))
+
+
+def worth_knowing(report: ConvertReport) -> Html:
+    """Return the section with notes and warnings, the most important first."""
+    lines = [*_gate(report), *map(_note, report.notes), *_remarks(report)]
+    return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
+
+
+def points(drop: float, unit: str = " points") -> str:
+    """Format a difference of accuracies, -1..1, such as ``0.3 points lost``."""
+    return f"{100 * abs(drop):.1f}{unit} {'gained' if drop <= -0.0005 else 'lost'}"
+
+
+def _agreement(report: ConvertReport) -> Html:
+    one = report.comparison.agreement
+    if one is None:
+        return html.join([html.score("not compared"), html.paragraph("no images were left for the comparison", "sub")])
+    which = "held-out images" if report.heldout.independent else "images (also used to choose the quantization)"
+    said = (
+        f"of {one.total} {which} get the same top answer from int8 and float; "
+        f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
+    )
+    bar = html.interval(one.value, one.low, one.high)
+    return html.join([html.score(f"{100 * one.value:.1f}", "%"), html.paragraph(said, "sub"), bar, html.scale()])
+
+
+def _stats(report: ConvertReport) -> Html:
+    found = [
+        (size(report.int8_bytes), f"int8 file; float {size(report.float_bytes)}"),
+        (_drop(report), "top-1 accuracy against float"),
+        (f"{report.seconds.get('total', 0.0):.0f} s", f"to convert, {peak_rss_mb():,.0f} MB peak memory"),
+    ]
+    cells = (
+        html.tag("div", html.join([html.tag("b", html.text(value)), html.tag("span", html.text(name))]))
+        for value, name in found
+    )
+    return html.tag("div", html.join(cells), "stats")
+
+
+def _drop(report: ConvertReport) -> str:
+    drop = report.comparison.drop
+    return "not known" if drop is None else points(drop.value)
+
+
+def _gate(report: ConvertReport) -> list[tuple[str, str]]:
+    gate = report.gate
+    if gate is None:
+        return []
+    if gate.met:
+        return [("good", f"The accuracy drop is within the limit: --max-drop {gate.max_drop_points:g} points.")]
+    return [("warn", gate.message())]
+
+
+def _note(note: str) -> tuple[str, str]:
+    """Return the kind and the text of a note: information about skipped images, otherwise a warning."""
+    return ("info" if note.startswith(HARMLESS) else "warn"), note[:1].upper() + note[1:] + "."
+
+
+def _remarks(report: ConvertReport) -> Iterator[tuple[str, str]]:
+    repair, stretched = report.repair, report.comparison.stretched
+    if repair is not None and repair.before is not None and repair.after is not None:
+        yield _repaired(repair.before, repair.after)
+    if stretched is not None and stretched.count < stretched.total:
+        yield "info", _stretched(report.card.rule.resize, stretched)
+    if report.comparison.ties:
+        said = "images, several classes share the top int8 score; the first of them counts, here and on the device."
+        yield "info", f"On {report.comparison.ties} {said}"
+    if not report.card.labels:
+        yield "info", "The file has no labels: predictions are class numbers. Add labels with --labels FILE."
+
+
+def _repaired(before: Distance, after: Distance) -> tuple[str, str]:
+    said = (
+        f"Repair: {before.same} of {before.pictures} selection images had the same top answer as float before, "
+        f"{after.same} of {after.pictures} after."
+    )
+    return ("good" if after.same >= before.same else "info"), said
+
+
+def _stretched(resize: str, same: Share) -> str:
+    return (
+        f"MediaPipe and ML Kit stretch the whole image, but this model was made for {resize}: images that are not square "
+        f"look different there, and {same.total - same.count} of {same.total} get another top answer. "
+        "Apply the model's preprocessing yourself before you pass an image to these tools."
+    )

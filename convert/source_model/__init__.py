@@ -1,0 +1,1 @@
+"""Loads the source model; infers its task and preprocessing."""

@@ -1,0 +1,118 @@
+"""The floating-point model as the device will see it: pixel bytes in, scores out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevision.errors import BadModel
+from edgevision.preprocessing.spec import Rule
+
+from .. import backend
+from .infer_preprocessing import InferredRule
+from .load import LoadedModel
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.types import Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatModel:
+    """The model to quantize, which is also the reference for the quantized one."""
+
+    keras: Any
+    rule: Rule
+    """Its preprocessing; always with scalar mean and std, and RGB or gray."""
+    matrix: npt.NDArray[np.float32] | None
+    """(3, 3), maps input channels to network channels; with ``offset`` it is a 1x1 convolution before the network."""
+    offset: npt.NDArray[np.float32] | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the input."""
+        return self.rule.height, self.rule.width, self.rule.channels
+
+    def concrete(self) -> Any:
+        """Return a TensorFlow function of one image, float32 (1, height, width, channels), with a static shape."""
+        tf = backend.tensorflow()
+        spec = tf.TensorSpec((1, *self.shape), tf.float32, name="image")
+        return tf.function(self.call, autograph=False, input_signature=[spec]).get_concrete_function()
+
+    def call(self, real: Any) -> Any:
+        """Run the network on normalized images; both are TensorFlow tensors."""
+        tf = backend.tensorflow()
+        if self.matrix is not None:
+            kernel = tf.constant(self.matrix[np.newaxis, np.newaxis])
+            real = tf.nn.bias_add(tf.nn.conv2d(real, kernel, 1, "VALID"), tf.constant(self.offset))
+        return self.keras(real, training=False)
+
+    def normalize(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Convert bytes to the normalized values that the quantized input represents."""
+        return _real(pixels, self.rule)
+
+    def outputs(self, batch: Pixels) -> npt.NDArray[np.float32]:
+        """Return the network's outputs (n, outputs) for uint8 images (n, height, width, channels)."""
+        tf = backend.tensorflow()
+        return np.asarray(self.call(tf.constant(self.normalize(batch))), dtype=np.float32)
+
+
+def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
+    """Move the normalization of a model into the quantization of its input, as far as a single scale can express it.
+
+    The rest (mean and std per channel, BGR order) becomes a 1x1 convolution at the input. If the network starts by
+    rearranging channels, an identity convolution is added, which separates the int8 range of the input from theirs.
+    Raises BadModel.
+    """
+    model = loaded.keras
+    if inferred.cut is not None:
+        model = _without_rescaling(loaded, inferred)
+    rule = inferred.rule
+    if _fits_one_scale(rule) and not inferred.moves:
+        return FloatModel(model, rule, None, None)
+    matrix, offset = _input_convolution(rule)
+    return FloatModel(model, replace(rule, order="RGB", mean=(0.0,), std=(1.0,)), matrix, offset)
+
+
+def _fits_one_scale(rule: Rule) -> bool:
+    # With a mean outside 0..255, the input range excludes zero and quantization would extend it to include zero.
+    return rule.scalar and rule.order != "BGR" and 0.0 <= rule.mean[0] <= 255.0
+
+
+def _input_convolution(rule: Rule) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return matrix and offset that compute (pixel - mean) / std per network channel from RGB or gray bytes."""
+    mean = np.broadcast_to(np.asarray(rule.mean), rule.channels)
+    std = np.broadcast_to(np.asarray(rule.std), rule.channels)
+    reads = range(rule.channels - 1, -1, -1) if rule.order == "BGR" else range(rule.channels)
+    matrix = np.zeros((rule.channels, rule.channels), np.float32)
+    for channel, source in enumerate(reads):
+        matrix[source, channel] = 1.0 / std[channel]
+    return matrix, (-mean / std).astype(np.float32)
+
+
+def _without_rescaling(loaded: LoadedModel, inferred: InferredRule) -> Any:
+    """Set the Rescaling layer to scale 1 and offset 0, which the converter drops from the graph."""
+    assert inferred.cut is not None
+    layer = loaded.keras
+    for name in inferred.cut.path:
+        layer = layer.get_layer(name)
+    pixels = np.arange(loaded.height * loaded.width * loaded.channels) % 256
+    real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.rule)
+    scale, offset = np.float32(layer.scale), np.float32(layer.offset)
+    before = np.asarray(loaded.keras((real - offset) / scale, training=False))
+    layer.scale, layer.offset = 1.0, 0.0
+    after = np.asarray(loaded.keras(real, training=False))
+    if not np.allclose(before, after, rtol=1e-3, atol=1e-4):
+        raise BadModel(
+            f"{loaded.scan.path}: removing the Rescaling layer {layer.name!r} changes the model's scores; "
+            "build the model without that layer and give --mean and --std"
+        )
+    return loaded.keras
+
+
+def _real(pixels: npt.NDArray[Any], rule: Rule) -> npt.NDArray[np.float32]:
+    mean, std = np.asarray(rule.mean, np.float32), np.asarray(rule.std, np.float32)
+    return (pixels.astype(np.float32) - mean) / std

@@ -1,0 +1,185 @@
+"""The inference function of a SavedModel, frozen; preprocessing and task are read from its graph instead of its layers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision.errors import BadModel
+
+from .. import backend
+from ..keras_files import saved_model
+
+LINES = {"Mul": "Multiply", "RealDiv": "TrueDivide", "AddV2": "Add", "Add": "Add", "BiasAdd": "Add", "Sub": "Subtract"}
+"""TensorFlow operators -> Keras 3 operator names, as used to infer the preprocessing."""
+PASSING = ("Identity", "IdentityN", "Cast", "NoOp", "Reshape", "Squeeze", "EnsureShape", "StopGradient")
+MOVING = (
+    "StridedSlice",
+    "Pack",
+    "ConcatV2",
+    "ReverseV2",
+    "Pad",
+    "ResizeBilinear",
+    "ResizeNearestNeighbor",
+    "Transpose",
+)
+"""Operators that rearrange pixels or channels without changing their values."""
+ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "LogSoftmax": "log_softmax"}
+
+
+class SavedFunction:
+    """Inference function from float images to scores; called like a Keras model."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a folder that passed the checks. Raises BadModel, and whatever TensorFlow raises if it is corrupt."""
+        tf = backend.tensorflow()
+        self._loaded = tf.saved_model.load(str(path))
+        signatures = self._loaded.signatures
+        self._function = signatures[next(name for name in saved_model.SIGNATURES if name in signatures)]
+        inputs = self._function.structured_input_signature[1]
+        outputs = self._function.structured_outputs
+        for kind, specs in (("inputs", inputs), ("outputs", outputs)):
+            if len(specs) != 1:
+                names = ", ".join(f"{name} {_shape(spec)}" for name, spec in specs.items())
+                raise BadModel(
+                    f"{path} has {len(specs)} {kind} ({names}), expected 1; only image classifiers can be converted"
+                )
+        self._argument, given = next(iter(inputs.items()))
+        self._result, answer = next(iter(outputs.items()))
+        self.input_shape, self.output_shape = _shape(given), _shape(answer)
+        self._dtype = given.dtype
+        self.parameters = sum(int(np.prod(v.shape)) for v in self._function.graph.variables)
+
+    def __call__(self, pictures: Any, training: bool = False) -> Any:
+        """Return the scores of float images (batch, height, width, channels); inference only."""
+        assert not training
+        tf = backend.tensorflow()
+        return self._function(**{self._argument: tf.cast(pictures, self._dtype)})[self._result]
+
+    def config(self, height: int, width: int) -> dict[str, Any]:
+        """Return a serialized Keras model with the parts of the graph that determine preprocessing and task."""
+        nodes, output = self._frozen(height, width)
+        layers = [_layer("InputLayer", "image")]
+        for name, kind, numbers in _entry(nodes):
+            layers.append(_layer(kind, name, layers[-1]["name"], numbers))
+        layers.append(_layer("SavedModel", "network", layers[-1]["name"]))
+        layers.append(_layer("Activation", "scores", layers[-1]["name"], activation=_end(nodes, output)))
+        ends = {"input_layers": ["image", 0, 0], "output_layers": ["scores", 0, 0]}
+        return {"class_name": "Functional", "config": {"name": "saved_model", "layers": layers, **ends}}
+
+    def _frozen(self, height: int, width: int) -> tuple[dict[str, Any], str]:
+        """Return the nodes of the function for one image, inlined and with constant variables, and the output's name."""
+        tf = backend.tensorflow()
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        spec = tf.TensorSpec((1, height, width, self.input_shape[3]), tf.float32)
+        traced = tf.function(self.__call__, autograph=False, input_signature=[spec]).get_concrete_function()
+        frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+        return {node.name: node for node in frozen.graph.as_graph_def().node}, frozen.outputs[0].op.name
+
+
+def load(path: Path) -> SavedFunction:
+    """Load the function of a checked folder, after a child process has loaded it without crashing. Raises BadModel."""
+    from ..keras_files import sandbox
+
+    with sandbox.started("edgevision.convert.source_model.saved_function", path) as probe:
+        backend.tensorflow()  # runs while the child starts
+        probe.require()
+    with backend.quiet():
+        return _open(path)
+
+
+def _open(path: Path) -> SavedFunction:
+    try:
+        return SavedFunction(path)
+    except (BadModel, ModuleNotFoundError):
+        raise
+    # TensorFlow raises almost any exception for a corrupt file.
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        raise BadModel(
+            f"{path}: TensorFlow cannot load the SavedModel: {lines[0][:300] if lines else type(error).__name__}"
+        ) from None
+
+
+def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
+    """Return name, kind and numbers of the arithmetic operators with a constant at the input."""
+    found: list[tuple[str, str, list[float]]] = []
+    current = next((name for name, node in nodes.items() if node.op == "Placeholder"), "")
+    while True:
+        readers = _readers(nodes, current)
+        if len(readers) > 1 and all(node.op == "StridedSlice" for node in readers):  # reordered channels
+            joined = {one.name: one for node in readers for one in _readers(nodes, node.name)}
+            readers = [node for node in joined.values() if node.op in ("Pack", "ConcatV2")] if len(joined) == 1 else []
+        if len(readers) != 1:
+            return found
+        node, current = readers[0], readers[0].name
+        if node.op in MOVING:
+            found.append((f"move_{len(found)}", "GetItem", []))
+        if node.op in PASSING or node.op in MOVING:
+            continue
+        sources = _sources(node)
+        numbers = _constant(nodes, sources[1]) if len(sources) == 2 else None
+        if node.op not in LINES or numbers is None:
+            return found
+        found.append((node.name.rpartition("/")[2] + f"_{len(found)}", LINES[node.op], numbers))
+
+
+def _readers(nodes: dict[str, Any], name: str) -> list[Any]:
+    return [node for node in nodes.values() if name in _sources(node)]
+
+
+def _end(nodes: dict[str, Any], output: str) -> str:
+    """Return the activation of the last operator; linear for plain scores."""
+    return ENDS.get(_behind(nodes, output).op, "linear")
+
+
+def _constant(nodes: dict[str, Any], name: str) -> list[float] | None:
+    """Return the one or three numbers of a constant; None for anything else."""
+    from tensorflow import make_ndarray
+
+    node = _behind(nodes, name)
+    if node.op != "Const":
+        return None
+    values = make_ndarray(node.attr["value"].tensor)
+    return [float(v) for v in values.ravel()] if values.size in (1, 3) else None
+
+
+def _behind(nodes: dict[str, Any], name: str) -> Any:
+    """Return the node whose values this node passes through unchanged."""
+    node = nodes[name]
+    while node.op in PASSING and _sources(node):
+        node = nodes[_sources(node)[0]]
+    return node
+
+
+def _layer(kind: str, name: str, before: str | None = None, numbers: Any = (), **config: Any) -> dict[str, Any]:
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
+    calls = [] if before is None else [{"args": [tensor, *numbers], "kwargs": {}}]
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": calls}
+
+
+def _sources(node: Any) -> list[str]:
+    """Return the input nodes; a reference that starts with ^ is only a control dependency."""
+    return [reference.partition(":")[0] for reference in node.input if not reference.startswith("^")]
+
+
+def _shape(spec: Any) -> tuple[int | None, ...]:
+    return () if spec.shape.rank is None else tuple(spec.shape.as_list())
+
+
+def _main(path: str) -> None:
+    """Load and run a SavedModel once; this may crash the process."""
+    tf = backend.tensorflow()
+    function = _open(Path(path))
+    if len(function.input_shape) == 4 and function.input_shape[3] is not None:
+        function(tf.zeros([n or 64 for n in function.input_shape]))
+
+
+if __name__ == "__main__":
+    from ..keras_files import sandbox
+
+    sandbox.run(_main, sys.argv[1])

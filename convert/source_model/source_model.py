@@ -1,0 +1,90 @@
+"""Opens a Keras model and determines its task, preprocessing and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.errors import BadInput, BadModel
+from edgevision.files.atomic import require_file
+from edgevision.model_file.card import ModelCard
+from edgevision.model_file.model_file import parse_labels
+
+from ..keras_files.scan import Scan
+from ..options import ConvertOptions
+from .float_model import FloatModel, make_float_model
+from .infer_preprocessing import InferredRule, infer_rule
+from .infer_task import infer_task
+from .load import LoadedModel, load
+from .two_class_softmax import with_two_scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A loaded model with its task, preprocessing and labels."""
+
+    loaded: LoadedModel
+    inferred: InferredRule
+    model: FloatModel
+    card: ModelCard
+    """Model card with the fields known before quantization."""
+    labels_from: str
+
+
+def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
+    """Load a scanned model. Raises BadModel, BadInput."""
+    loaded = load(found)
+    found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
+    shape = (loaded.height, loaded.width, loaded.channels)
+    try:
+        answer = infer_task(found.config, loaded.outputs, found.training)
+        loaded, answer = with_two_scores(loaded, answer)
+        inferred = infer_rule(found.config, shape, loaded.outputs, found.card, options.rule)
+    except BadModel as error:
+        raise BadModel(f"{found.path}: {error}") from None
+    labels, labels_from = labels_for(options.labels, found.card, answer.classes)
+    model = make_float_model(loaded, inferred)
+    card = ModelCard(
+        name=name,
+        task=answer.task,
+        rule=model.rule,
+        labels=labels,
+        activation=answer.activation,
+        threshold=found.card.threshold if found.card else None,
+        training=_portable(found.card.training) if found.card else None,
+    )
+    return Network(loaded, inferred, model, card, labels_from)
+
+
+def _portable(training: dict[str, object] | None) -> dict[str, object] | None:
+    """Return the training record without the image folder, a path on this machine."""
+    return None if training is None else {key: value for key, value in training.items() if key != "calibration"}
+
+
+def read_labels(path: Path, classes: int) -> tuple[str, ...]:
+    """Read a UTF-8 label file with one label per line. Raises MissingFile, and BadInput unless it has ``classes`` labels."""
+    require_file(path, "label file")
+    labels = parse_labels(path.read_bytes(), str(path))
+    if len(labels) != classes:
+        raise BadInput(_wrong_count(path, len(labels), classes))
+    return labels
+
+
+def labels_for(path: Path | None, card: ModelCard | None, classes: int) -> tuple[tuple[str, ...], str]:
+    """Return the labels and their origin: the file, else the card of the Keras file, else none. Raises BadInput."""
+    if path is not None:
+        return read_labels(path, classes), path.name
+    if card is not None and card.labels:
+        if len(card.labels) != classes:
+            raise BadInput(f"the model card has {len(card.labels)} labels, but the model has {classes} classes")
+        return card.labels, "the model card"
+    return (), "none; classes are numbered"
+
+
+def _wrong_count(path: Path, found: int, classes: int) -> str:
+    hint = ""
+    if (found, classes) == (1000, 1001):
+        hint = "; the model has a background class at index 0: add a first line 'background'"
+    elif (found, classes) == (1001, 1000):
+        hint = "; the model has no background class: remove the first line"
+    return f"{path} has {found} labels, but the model has {classes} classes; use one line per class{hint}"

@@ -1,0 +1,1 @@
+"""Training settings: options, configuration file, augmentation."""

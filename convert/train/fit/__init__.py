@@ -1,0 +1,1 @@
+"""The training loop: phases, epochs, early stopping, checkpoints."""

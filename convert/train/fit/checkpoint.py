@@ -1,0 +1,104 @@
+"""Checkpoint: the state of a training between two epochs, in one file that is replaced atomically."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevision.errors import BadInput
+from edgevision.files.atomic import write_bytes
+
+from ..monitor import history
+from .early_stopping import Selection
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Arrays = list[npt.NDArray[Any]]
+
+FILE = "checkpoint.npz"
+SCHEMA = "edgevision.checkpoint/1"
+LOWEST = "lowest"
+
+
+@dataclass(slots=True)
+class State:
+    """State of a training after a whole number of epochs."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Index of the next epoch of this phase, from 0."""
+    selection: Selection = field(default_factory=Selection)
+    history: list[history.Epoch] = field(default_factory=list)
+    weights: Arrays = field(default_factory=list)
+    """Weights of the whole network."""
+    kept_weights: Arrays = field(default_factory=list)
+    """Weights of the network in the selected epoch."""
+    optimizer: Arrays = field(default_factory=list)
+    """Optimizer variables of the phase; empty at its start."""
+    finished: bool = False
+    """True if all phases are done."""
+    temperature: float | None = None
+    """Temperature that the logits were divided by, or None if they were not scaled."""
+    origin: str | None = None
+    """sha256 of the file with the initial weights."""
+
+
+def write(folder: Path, state: State) -> None:
+    """Replace the checkpoint of a run folder. Raises CannotWrite."""
+    record = {
+        "schema": SCHEMA,
+        "phase": state.phase,
+        "epoch": state.epoch,
+        "waited": state.selection.waited,
+        "selected": state.selection.epoch,
+        "finished": state.finished,
+        "origin": state.origin,
+        "temperature": state.temperature,
+        "history": history.to_json(state.history),
+        "groups": {name: len(getattr(state, name)) for name in _GROUPS},
+    }
+    arrays = {f"{name}_{i}": a for name in _GROUPS for i, a in enumerate(getattr(state, name))}
+    if state.selection.lowest is not None:
+        arrays[LOWEST] = state.selection.lowest
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    out = io.BytesIO()
+    np.savez(out, record=text, **arrays)
+    write_bytes(folder / FILE, out.getvalue())
+
+
+def read(folder: Path) -> State | None:
+    """Return the checkpoint of a run folder, or None if there is none yet. Raises BadInput if it is damaged."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            record = json.loads(file["record"].tobytes())
+            if record["schema"] != SCHEMA:
+                raise BadInput(f"{path} was written by another version ({record['schema']}); start a new training")
+            lowest = file.get(LOWEST)
+            groups = {name: [file[f"{name}_{i}"] for i in range(count)] for name, count in record["groups"].items()}
+        return State(
+            phase=int(record["phase"]),
+            epoch=int(record["epoch"]),
+            selection=Selection(lowest, int(record["selected"]), int(record["waited"])),
+            finished=bool(record["finished"]),
+            origin=record["origin"],
+            temperature=record["temperature"],
+            history=history.from_json(record["history"]),
+            **groups,
+        )
+    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{path} is damaged ({error}); delete it to restart this run from the beginning") from None
+
+
+_GROUPS = ("weights", "kept_weights", "optimizer")

@@ -1,0 +1,75 @@
+"""Fitting of a network: features of the frozen part, then the phases, resumable between any two epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..input.splits import Sets
+from ..monitor.observer import Watcher
+from ..network.network import Network
+from .checkpoint import State
+from .early_stopping import ENOUGH
+from .epochs import Keeper, run_phase
+from .frozen_features import Features, extractor
+from .phases import Phase, fine_tune_on_features, head_phase, live_phase
+from .plan import Plan
+from .temperature_scaling import calibrate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Views:
+    """Frozen features of the training and validation images."""
+
+    train: Features
+    val: Features
+
+
+def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, watcher: Watcher) -> None:
+    """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
+    builders = _phases(network, plan, sets, watcher)
+    for number, build in enumerate(builders):
+        if state.phase == number:
+            run_phase(build(state), network, sets.val.targets, state, plan.seed, keeper, watcher)
+    network.assign(state.kept_weights or network.values())
+    if len(sets.val) >= ENOUGH:
+        state.temperature = calibrate(network, sets.val)
+    state.kept_weights = network.values()
+    state.finished = True
+    keeper.keep(state, now=True)
+
+
+def _phases(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> list[Callable[[State], Phase]]:
+    """Return a builder for each phase; shared features are computed by the first phase that needs them."""
+    if plan.scratch:
+        return [lambda state: live_phase(network, plan, sets.train, sets.val, scratch=True)]
+    kept: list[_Views] = []
+
+    def views(state: State) -> _Views:
+        if not kept:
+            kept.append(_compute(network, plan, sets, watcher))
+        return kept[0]
+
+    def head(state: State) -> Phase:
+        found = views(state)
+        return head_phase(network, plan, found.train, found.val)
+
+    def fine_tune(state: State) -> Phase:
+        if not plan.once:
+            kept.clear()
+            return live_phase(network, plan, sets.train, sets.val, scratch=False)
+        found = views(state)
+        return fine_tune_on_features(network, plan, found.train, found.val)
+
+    return [head, fine_tune] if plan.epochs and plan.fine_tune_blocks else [head]
+
+
+def _compute(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> _Views:
+    """Run the frozen part with the initial weights over all copies."""
+    keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
+    frozen = extractor(network, plan.augmentation, plan.fine_tune_blocks, keep_maps)
+    total = plan.copies * len(sets.train) + len(sets.val)
+    with watcher.stage("Computing features", total) as step:
+        train = frozen.compute(sets.train, plan.copies, plan.seed, step)
+        val = frozen.compute(sets.val, 1, plan.seed, lambda done: step(plan.copies * len(sets.train) + done))
+    return _Views(train, val)

@@ -1,0 +1,189 @@
+"""Training phases: model, data, learning rate and validation of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import backend
+from ..input.augmentation import augmenter
+from ..input.batches import Examples, batches, pictures
+from ..network.network import Network
+from .frozen_features import Features
+from .plan import EPOCH_PICTURES, HEAD_BATCH, Plan
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Indices = npt.NDArray[np.intp]
+
+HEAD, FINE_TUNE, SCRATCH = "head", "fine-tune", "scratch"
+EVALUATE_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Phase:
+    """A training phase, ready to run."""
+
+    name: str
+    model: Any
+    """Compiled Keras model from batches to logits."""
+    schedule: Schedule
+    patience: int
+    data: Callable[[np.random.Generator], Any]
+    """Function that returns the tf.data.Dataset of one epoch, in an order drawn from the generator."""
+    validate: Callable[[], npt.NDArray[np.float32]]
+    """Function that returns the logits of the validation images, (n, outputs)."""
+    smoothing: float
+    """Label smoothing, in training and validation."""
+    applied: str
+    """Description of the augmentation for history.csv."""
+
+
+def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+    """Return the phase that trains only the last layer, on precomputed features."""
+    keras, tf = backend.keras(), backend.tensorflow()
+    inputs = keras.Input((train.pooled.shape[-1],))
+    model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
+    copies, n = train.pooled.shape[:2]
+    schedule = Schedule(plan.head_rate, plan.head_epochs, -(-n * copies // HEAD_BATCH), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
+    flat = train.pooled.reshape(n * copies, -1)
+
+    def data(random: np.random.Generator) -> Any:
+        order = random.permutation(n * copies)
+        arrays = (flat[order], train.targets[order % n], train.weights[order % n])
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(HEAD_BATCH)
+
+    validate = _logits(model, lambda: [val.pooled[0]])
+    return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies))
+
+
+def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+    """Return the phase that trains the top blocks on precomputed maps of each copy; batch norm statistics are frozen."""
+    keras, tf = backend.keras(), backend.tensorflow()
+    from ..network.frozen_layers import InferenceMode
+
+    _, upper = network.cut(plan.fine_tune_blocks)
+    inputs = keras.Input(train.maps.shape[2:])
+    model = keras.Model(inputs, network.apply_head(InferenceMode(upper)(inputs)))
+    copies, n = train.maps.shape[:2]
+    each = min(copies, max(1, round(EPOCH_PICTURES / n)))
+    schedule = Schedule(plan.rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
+    signature = (
+        tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
+        tf.TensorSpec((None, train.targets.shape[1]), tf.float32),
+        tf.TensorSpec((None,), tf.float32),
+    )
+
+    def data(random: np.random.Generator) -> Any:
+        copy, picture = _drawn(random, copies, n, each)
+
+        def generate() -> Any:
+            for at in range(0, n * each, plan.batch_size):
+                which, some = copy[at : at + plan.batch_size], picture[at : at + plan.batch_size]
+                yield train.maps[which, some].astype(np.float32), train.targets[some], train.weights[some]
+
+        made = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        return made.apply(tf.data.experimental.assert_cardinality(schedule.steps)).prefetch(2)
+
+    maps = val.maps[0] if len(val.targets) else val.maps
+    validate = _logits(
+        model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
+    )
+    return Phase(
+        FINE_TUNE, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies)
+    )
+
+
+def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -> tuple[Indices, Indices]:
+    """Return indices of copies and of images in random order, with ``each`` different copies of every image."""
+    copy = random.permuted(np.tile(np.arange(copies), (pictures, 1)), axis=1)[:, :each]
+    order = random.permutation(pictures * each)
+    return copy.ravel()[order], np.repeat(np.arange(pictures), each)[order]
+
+
+def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:
+    """Return the phase that trains on images augmented differently in each epoch: the top blocks, or all from scratch."""
+    keras = backend.keras()
+    from ..network.frozen_layers import InferenceMode
+
+    inputs = keras.Input(network.backbone.input.shape[1:])
+    x = augmenter(plan.augmentation, train.rule)(inputs)
+    if scratch:
+        features = network.backbone(x)
+    else:
+        lower, upper = network.cut(plan.fine_tune_blocks)
+        lower.trainable = False
+        # Batch norm in inference mode: the statistics of a small set would be noise.
+        features = InferenceMode(upper)(InferenceMode(lower)(x))
+    model = keras.Model(inputs, network.apply_head(features))
+    schedule = Schedule(plan.rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
+    _compile(model, network, plan, schedule, train.targets)
+
+    def data(random: np.random.Generator) -> Any:
+        return batches(train, plan.batch_size, random.permutation(len(train)))
+
+    validate = _logits(model, lambda: pictures(val, EVALUATE_BATCH))
+    name = SCRATCH if scratch else FINE_TUNE
+    return Phase(name, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_live())
+
+
+def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targets: npt.NDArray[np.float32]) -> None:
+    keras = backend.keras()
+    optimizer = keras.optimizers.AdamW(schedule.keras(), weight_decay=plan.weight_decay)
+    # Weight decay applies to kernels only.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    positive = network.goal.positive_weights(targets, plan.class_weights)
+    # No XLA: it makes convolutions many times slower on a CPU.
+    model.compile(
+        optimizer,
+        network.goal.loss(plan.label_smoothing, positive),
+        metrics=[network.goal.accuracy()],
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def _logits(model: Any, batches: Callable[[], Any]) -> Callable[[], npt.NDArray[np.float32]]:
+    tf = backend.tensorflow()
+    run = tf.function(lambda x: model(x, training=False), autograph=False, reduce_retracing=True)
+
+    def validate() -> npt.NDArray[np.float32]:
+        parts = [run(tf.constant(batch)).numpy() for batch in batches() if len(batch)]
+        return np.concatenate(parts) if parts else np.empty((0, model.output.shape[-1]), np.float32)
+
+    return validate
+
+
+FLOOR = 0.02
+"""Final learning rate of the cosine as a fraction of the full rate, so that the last epoch still learns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Learning rate of a phase: linear warmup, then cosine decay or constant."""
+
+    rate: float
+    epochs: int
+    steps: int
+    """Steps per epoch."""
+    shape: str = "cosine"
+    """Shape after the warmup: cosine or constant."""
+    warmup_epochs: float = 1.0
+    """Warmup in epochs. Adam's first steps have full length whatever the gradient; without warmup they undo pretraining."""
+
+    def keras(self) -> Any:
+        """Return the Keras schedule, a function of the step."""
+        warmup = min(self.warmup_epochs, self.epochs / 4) * self.steps
+        return backend.keras().optimizers.schedules.CosineDecay(
+            initial_learning_rate=self.rate / 50,
+            decay_steps=max(1, round(self.epochs * self.steps - warmup)),
+            alpha=FLOOR if self.shape == "cosine" else 1.0,
+            warmup_target=self.rate,
+            warmup_steps=round(warmup),
+        )

@@ -1,0 +1,56 @@
+"""Temperature scaling: one factor, fitted on the validation images, calibrates the scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ... import backend
+from ..input.batches import Examples, pictures
+from ..network.head import Goal
+from ..network.network import Network
+from .phases import EVALUATE_BATCH
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float32]
+
+LOW, HIGH = 0.4, 3.0
+"""Limits of the temperature: without a limit, a validation set without mistakes would give 0."""
+STEPS = 60
+
+
+def calibrate(network: Network, val: Examples) -> float:
+    """Divide the weights of the last layer by the best temperature and return it; only scores change, not predictions.
+
+    C. Guo et al., 2017, On Calibration of Modern Neural Networks (arXiv:1706.04599), section 4.2.
+    """
+    keras, tf = backend.keras(), backend.tensorflow()
+    model = keras.Model(network.backbone.input, network.apply_head(network.backbone.output))
+    run = tf.function(lambda x: model(x, training=False), autograph=False, reduce_retracing=True)
+    logits = np.concatenate([run(tf.constant(batch)).numpy() for batch in pictures(val, EVALUATE_BATCH)])
+    found = best_temperature(network.goal, val.targets, logits)
+    dense = network.head[-1]
+    dense.set_weights([weights / np.float32(found) for weights in dense.get_weights()])
+    return found
+
+
+def best_temperature(goal: Goal, targets: Floats, logits: Floats) -> float:
+    """Return the divisor of the logits, LOW..HIGH, with the lowest cross-entropy, by golden-section search in the log."""
+    golden = (np.sqrt(5) - 1) / 2
+
+    def loss(log: float) -> float:
+        return float(goal.measure(targets, (logits / np.exp(log)).astype(np.float32))[0].mean())
+
+    low, high = np.log(LOW), np.log(HIGH)
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    for _ in range(STEPS):
+        if loss(left) < loss(right):
+            high, right = right, left
+            left = high - golden * (high - low)
+        else:
+            low, left = left, right
+            right = low + golden * (high - low)
+    return float(np.exp((low + high) / 2))

@@ -1,0 +1,1 @@
+"""Training images: splits, batches, augmentation, cache."""

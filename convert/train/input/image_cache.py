@@ -1,0 +1,170 @@
+"""Cache of preprocessed images, in memory or on disk if they fit; otherwise they are preprocessed each time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from edgevision.datasets.dataset import Item
+from edgevision.engines.interpreter import available_cpus
+from edgevision.errors import CannotWrite
+from edgevision.preprocessing import transform
+from edgevision.preprocessing.spec import Rule
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edgevision.types import Pixels
+
+PLACES = ("auto", "memory", "disk", "none")
+MEMORY_SHARE = 0.4
+"""Largest share of the free memory for the cache."""
+DISK_SHARE = 0.8
+"""Largest share of the free disk space for the cache."""
+FILE = "pixels.cache"
+Note = Callable[[str], None]
+Progress = Callable[[int], None]
+
+
+class PixelSource(Protocol):
+    """Preprocessed images by number."""
+
+    place: str
+    """Where the images are cached: memory, disk or none."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """Return the images uint8 (n, height, width, channels), in the channel order of the preprocessing."""
+
+    def close(self) -> None:
+        """Free the cache."""
+
+
+class KeptPixels:
+    """All images in one array, in memory or memory-mapped from a file."""
+
+    def __init__(self, array: Pixels, place: str, file: Path | None = None) -> None:
+        self.array, self.place, self._file = array, place, file
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """See ``PixelSource``."""
+        return self.array[indices]
+
+    def close(self) -> None:
+        """See ``PixelSource``."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
+
+class FreshPixels:
+    """Images that are decoded and resized on every access."""
+
+    place = "none"
+
+    def __init__(self, items: Sequence[Item], rule: Rule) -> None:
+        self._items, self._rule = items, rule
+        self._pool = ThreadPoolExecutor(available_cpus())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> Pixels:
+        """See ``PixelSource``."""
+        return np.stack(list(self._pool.map(self._prepare, indices)))
+
+    def close(self) -> None:
+        """See ``PixelSource``."""
+        self._pool.shutdown()
+
+    def _prepare(self, index: int) -> Pixels:
+        return transform.pixels(self._items[index].read(), self._rule)
+
+
+def open_pixels(
+    items: Sequence[Item], rule: Rule, place: str, folder: Path, note: Note, progress: Progress = lambda done: None
+) -> PixelSource:
+    """Preprocess all images and cache them; ``place`` is one of PLACES, ``folder`` holds the disk cache.
+
+    Calls ``note`` with the reason if they do not fit. Raises BadPicture.
+    """
+    fresh = FreshPixels(items, rule)
+    need = len(items) * rule.height * rule.width * rule.channels
+    for candidate in {"auto": ("memory", "disk"), "none": ()}.get(place, (place,)):
+        reason = _no_memory(need) if candidate == "memory" else _no_space(need, folder)
+        if reason is None:
+            try:
+                return _keep(fresh, rule, candidate, folder, progress)
+            except CannotWrite as error:
+                reason = str(error)
+        note(f"cannot cache the preprocessed images ({need / 1e6:.1f} MB) {_WHERE[candidate]}: {reason}")
+    if place != "none":
+        note("every epoch decodes the images again: slower, but with the same result")
+    return fresh
+
+
+_WHERE = {"memory": "in memory", "disk": "on disk"}
+
+
+def _keep(fresh: FreshPixels, rule: Rule, place: str, folder: Path, progress: Progress) -> KeptPixels:
+    shape = (len(fresh), rule.height, rule.width, rule.channels)
+    file = folder / FILE if place == "disk" else None
+    array = np.empty(shape, np.uint8) if file is None else _mapped(file, shape)
+    step = 64
+    for start in range(0, len(fresh), step):
+        some = np.arange(start, min(start + step, len(fresh)))
+        array[some] = fresh.rows(some)
+        progress(start + len(some))
+    fresh.close()
+    return KeptPixels(array, place, file)
+
+
+def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
+    """Create a memory-mapped file for an array of this shape. Raises CannotWrite."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as stream:
+            # Allocate the space now: writing to a mapped file on a full disk kills the process.
+            os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise CannotWrite(f"{error.strerror} in {file.parent}") from None
+    return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def _no_memory(need: int) -> str | None:
+    free = free_memory()
+    if need <= free * MEMORY_SHARE:
+        return None
+    return f"only {free / 1e6:.1f} MB are free, of which {MEMORY_SHARE:.0%} may be used"
+
+
+def _no_space(need: int, folder: Path) -> str | None:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    return None if need <= free * DISK_SHARE else f"only {free / 1e6:.1f} MB are free in {existing}"
+
+
+def free_memory() -> int:
+    """Return the bytes available without swapping: the smaller of the machine's and the control group's."""
+    found = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        return min(found, max(0, limit - used))
+    except (OSError, ValueError, StopIteration):
+        return found

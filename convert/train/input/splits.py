@@ -1,0 +1,146 @@
+"""The images of a training: checked, split, and turned into examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision.datasets import check
+from edgevision.datasets.dataset import Dataset, Item, Skipped, fingerprint, open_dataset
+from edgevision.datasets.split import FILE as SPLIT_FILE
+from edgevision.datasets.split import Split, split
+from edgevision.errors import BadInput, GateNotMet
+from edgevision.files import run_folder
+from edgevision.files.atomic import write_text
+from edgevision.preprocessing.spec import Rule
+
+from ..config.settings import Settings
+from ..monitor.observer import Watcher
+from ..network.head import Goal, goal_of
+from .batches import Examples
+from .image_cache import PixelSource, open_pixels
+
+DATA_FILE = "data.json"
+"""File name of the data check in the run folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Training, validation and test images of a training."""
+
+    dataset: Dataset
+    goal: Goal
+    split: Split
+    train: tuple[Item, ...]
+    val: tuple[Item, ...]
+    test: tuple[Item, ...]
+    skipped: tuple[Skipped, ...]
+    fingerprint: str
+    """Fingerprint of all usable images and their labels."""
+    warnings: tuple[str, ...]
+    """Warnings of the data check: problems that should be fixed."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images of each split."""
+        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sets:
+    """Preprocessed images of a training."""
+
+    pixels: PixelSource
+    train: Examples
+    val: Examples
+
+
+def open_photos(photos: Path, settings: Settings) -> Dataset:
+    """Open the labeled images without reading them yet. Raises MissingFile, BadInput."""
+    dataset = open_dataset(photos, Path(settings.label_map) if settings.label_map else None)
+    dataset.require_trainable()
+    return dataset
+
+
+def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher) -> Learning:
+    """Check and split the images and record both in the run folder; existing records are reused.
+
+    Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
+    """
+    if (folder / SPLIT_FILE).exists() and (folder / DATA_FILE).exists():
+        return _recorded(dataset, folder)
+    with watcher.stage("Checking images", len(dataset.items)) as step:
+        report = check.check(dataset, step)
+    for line in (*report.warnings, *report.notes):
+        watcher.note(line)
+    for one in report.bad[:5]:
+        watcher.note(f"skipped {one.path}: {one.reason}")
+    if settings.strict and report.warnings:
+        raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows no warnings")
+    replace(dataset, items=report.items).require_trainable()
+    parts = split(dataset, settings.seed, report=report)
+    for line in parts.notes:
+        watcher.note(line)
+    write_text(folder / DATA_FILE, run_folder.dump(report.to_json()) + "\n")
+    parts.write_csv(folder / SPLIT_FILE)
+    return _learning(dataset, parts, report.bad, report.fingerprint, report.warnings)
+
+
+def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, watcher: Watcher) -> Sets:
+    """Decode and resize the training and validation images, only once if they can be cached."""
+    items = (*learning.train, *learning.val)
+    place = Path(settings.cache_dir) if settings.cache_dir else folder
+    with watcher.stage("Preparing images", len(items)) as step:
+        pixels = open_pixels(items, rule, settings.cache, place, watcher.note, step)
+    goal, n = learning.goal, len(learning.train)
+    targets = goal.targets([item.labels for item in items])
+    weights = np.ones(len(items), np.float32)
+    weights[:n] = goal.picture_weights(targets[:n], settings.class_weights)
+    index = np.arange(len(items))
+
+    def part(which: slice) -> Examples:
+        return Examples(pixels, rule, index[which], targets[which], weights[which])
+
+    return Sets(pixels, part(slice(0, n)), part(slice(n, None)))
+
+
+def _recorded(dataset: Dataset, folder: Path) -> Learning:
+    """Return the recorded check and split of an interrupted run. Raises BadInput if the images have changed."""
+    record: dict[str, Any] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
+    bad = {one["path"] for one in record["bad"]}
+    usable = [item for item in dataset.items if item.path not in bad]
+    if fingerprint(_digests(usable)) != record["fingerprint"]:
+        raise BadInput(
+            f"{dataset.path} has changed since {folder} was started; start a new training: edgevision train {dataset.path}"
+        )
+    skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
+    parts = Split.read_csv(folder / SPLIT_FILE)
+    return _learning(dataset, parts, skipped, record["fingerprint"], record["warnings"])
+
+
+def _learning(
+    dataset: Dataset, parts: Split, skipped: Sequence[Skipped], mark: str, warnings: Sequence[str]
+) -> Learning:
+    counts = parts.counts()
+    train, val, test = (parts.select(dataset, name)[0] if counts[name] else () for name in ("train", "val", "test"))
+    return Learning(
+        dataset=dataset,
+        goal=goal_of(dataset.classes, dataset.multilabel),
+        split=parts,
+        train=train,
+        val=val,
+        test=test,
+        skipped=tuple(skipped),
+        fingerprint=mark,
+        warnings=tuple(warnings),
+    )
+
+
+def _digests(items: Sequence[Item]) -> list[tuple[str, tuple[str, ...]]]:
+    import hashlib
+
+    return [(hashlib.sha256(item.data()).hexdigest(), item.labels) for item in items]

@@ -1,0 +1,54 @@
+"""TensorBoard logs of a training: the values of history.csv as event files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ... import backend
+from .history import Epoch
+from .observer import Watcher
+
+FOLDER = "tensorboard"
+
+
+class TensorBoardWatcher(Watcher):
+    """Training observer that logs the values of each epoch and forwards all events to another observer."""
+
+    def __init__(self, folder: Path, inner: Watcher) -> None:
+        self._inner = inner
+        self._tf = backend.tensorflow()
+        self._writer: Any = self._tf.summary.create_file_writer(str(folder / FOLDER))
+
+    def note(self, text: str) -> None:
+        """Forward a note."""
+        self._inner.note(text)
+
+    @contextmanager
+    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Forward a stage."""
+        with self._inner.stage(text, total) as step:
+            yield step
+
+    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+        """Forward the start of an epoch."""
+        self._inner.begin(phase, epoch, epochs, steps)
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """Forward a step."""
+        self._inner.step(loss, accuracy)
+
+    def end(self, row: Epoch, kept: bool) -> None:
+        """Log the values of an epoch and forward it."""
+        names = ("lr", "loss", "accuracy", "val_loss", "val_accuracy")
+        values = [(name, getattr(row, name)) for name in names if getattr(row, name) is not None]
+        summary = self._tf.compat.v1.Summary()
+        for name, value in values:
+            summary.value.add(tag=name, simple_value=value)
+        # tf.summary.scalar needs the tensorboard package, which only whoever views the logs should have to install.
+        with self._writer.as_default():
+            self._tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=row.epoch)
+        self._writer.flush()
+        self._inner.end(row, kept)

@@ -1,0 +1,1 @@
+"""The network to train: backbone, head, initial weights."""

@@ -1,0 +1,192 @@
+"""Table of the trainable backbones, and a builder for them without their top."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edgevision.errors import BadInput, UnknownName, nearest
+from edgevision.preprocessing.spec import Resize, Rule
+
+from ... import backend
+
+CNN = "cnn"
+MIN_SIDE = 32
+"""Smallest side in pixels: the keras.applications networks halve it five times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A family of networks."""
+
+    name: str
+    builder: str
+    """Name of its function in keras.applications; empty for the built-in small CNN."""
+    mean: float
+    std: float
+    """real = (pixel - mean) / std. All are built without rescaling layers, so that the device can feed plain bytes."""
+    image_size: int
+    """Default side of the input in pixels."""
+    alphas: tuple[float, ...] = ()
+    """Width multipliers with published ImageNet weights."""
+    sizes: tuple[int, ...] = ()
+    """Sides in pixels with published ImageNet weights."""
+    weights_file: Callable[[float, int, bool], str] | None = None
+    """Function (alpha, size, minimalistic) -> file name in the Keras cache and on its server."""
+    block: str = ""
+    """Regular expression for layer names whose groups identify the block; fine-tuning starts at a block boundary."""
+    fine_tune_blocks: int = 0
+    """Default number of blocks to fine-tune, counted from the top."""
+    warning: str = ""
+    """Warning shown before training starts."""
+
+
+def _v1_file(alpha: float, size: int, _: bool) -> str:
+    text = {1.0: "1_0", 0.75: "7_5", 0.5: "5_0", 0.25: "2_5"}[alpha]
+    return f"mobilenet_{text}_{size}_tf_no_top.h5"
+
+
+def _v2_file(alpha: float, size: int, _: bool) -> str:
+    return f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
+
+
+def _v3_file(kind: str) -> Callable[[float, int, bool], str]:
+    def name(alpha: float, _: int, minimalistic: bool) -> str:
+        variant = "minimalistic_" if minimalistic else ""
+        return f"weights_mobilenet_v3_{kind}_{variant}224_{alpha}_float_no_top_v2.h5"
+
+    return name
+
+
+V3_WARNING = (
+    "the hard-swish and squeeze blocks of MobileNetV3 are slow in int8 and not supported by the Edge TPU; "
+    "use --minimalistic to leave them out"
+)
+_V3_BLOCK = r"(expanded_conv)_(?:(\d+)_)?"
+BACKBONES: dict[str, Backbone] = {
+    row.name: row
+    for row in (
+        Backbone(
+            "mobilenet_v2", "MobileNetV2", 127.5, 127.5, 224, (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), (96, 128, 160, 192, 224),
+            _v2_file, r"(?:block_(\d+)_|(Conv_1))", 4,
+        ),
+        Backbone(
+            "mobilenet", "MobileNet", 127.5, 127.5, 224, (0.25, 0.5, 0.75, 1.0), (128, 160, 192, 224),
+            _v1_file, r"conv_(?:pad|dw|pw)_(\d+)", 8,
+        ),
+        Backbone(
+            "mobilenet_v3_small", "MobileNetV3Small", 127.5, 127.5, 224, (0.75, 1.0), (224,),
+            _v3_file("small"), _V3_BLOCK, 4, V3_WARNING,
+        ),
+        Backbone(
+            "mobilenet_v3_large", "MobileNetV3Large", 127.5, 127.5, 224, (0.75, 1.0), (224,),
+            _v3_file("large"), _V3_BLOCK, 4, V3_WARNING,
+        ),
+        Backbone(CNN, "", 127.5, 127.5, 64),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backbone with all its parameters."""
+
+    backbone: str
+    image_size: int
+    """Side of the input in pixels."""
+    alpha: float = 1.0
+    """Width multiplier; unused by ``cnn``."""
+    minimalistic: bool = True
+    """MobileNetV3 only: plain ReLU and no squeeze blocks."""
+    cnn_filters: tuple[int, ...] = (32, 64, 128)
+    """Number of filters of each conv-pool block of ``cnn``."""
+    cnn_dense: int = 128
+    """Number of units of the dense layer of ``cnn``."""
+
+    @property
+    def row(self) -> Backbone:
+        """The row of BACKBONES."""
+        return find(self.backbone)
+
+    def rule(self, resize: Resize) -> Rule:
+        """Return the preprocessing for this network."""
+        row = self.row
+        return Rule(self.image_size, self.image_size, resize=resize, mean=(row.mean,), std=(row.std,))
+
+    def describe(self) -> str:
+        """Return a readable summary: ``mobilenet_v2 1.0, 224x224``."""
+        size = f"{self.image_size}x{self.image_size}"
+        if self.backbone == CNN:
+            blocks = "-".join(str(n) for n in self.cnn_filters)
+            return f"cnn {blocks}, dense {self.cnn_dense}, {size}"
+        small = " minimalistic" if self.minimalistic and "v3" in self.backbone else ""
+        return f"{self.backbone}{small} {self.alpha:g}, {size}"
+
+
+def find(name: str) -> Backbone:
+    """Return a backbone by name. Raises UnknownName."""
+    if name not in BACKBONES:
+        known = list(BACKBONES)
+        raise UnknownName(f"unknown backbone {name!r}{nearest(name, known)}; available: {', '.join(known)}")
+    return BACKBONES[name]
+
+
+def build(choice: Choice) -> Any:
+    """Build a backbone without its top: a functional Keras model from normalized images to the last feature map.
+
+    The weights are random. Raises BadInput for an unsupported input size.
+    """
+    _check(choice)
+    keras = backend.keras()
+    if choice.backbone == CNN:
+        return _cnn(choice)
+    options: dict[str, Any] = {}
+    if choice.backbone.startswith("mobilenet_v3"):
+        options = {"minimalistic": choice.minimalistic, "include_preprocessing": False}
+    side = choice.image_size
+    try:
+        return getattr(keras.applications, choice.row.builder)(
+            input_shape=(side, side, 3), alpha=choice.alpha, include_top=False, weights=None, **options
+        )
+    except ValueError as error:
+        raise BadInput(f"cannot build {choice.describe()}: {str(error).splitlines()[0]}") from None
+
+
+def blocks(model: Any, row: Backbone) -> list[str]:
+    """Return the names of the layers that end a block, in order: the places where the network can be split."""
+    ends: dict[tuple[str | None, ...], str] = {}
+    for layer in model.layers:
+        match = re.match(row.block, layer.name) if row.block else None
+        key = match.groups() if match else next(reversed(ends), ("stem",))
+        ends[key] = layer.name
+    return list(ends.values())
+
+
+def _cnn(choice: Choice) -> Any:
+    """Build a textbook CNN: alternating convolution and pooling, then a dense layer."""
+    keras = backend.keras()
+    x = inputs = keras.Input((choice.image_size, choice.image_size, 3))
+    for number, filters in enumerate(choice.cnn_filters, 1):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv_{number}")(x)
+        x = keras.layers.MaxPooling2D(2, name=f"pool_{number}")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(choice.cnn_dense, activation="relu", name="dense")(x)
+    return keras.Model(inputs, x, name="cnn")
+
+
+def _check(choice: Choice) -> None:
+    side = choice.image_size
+    if choice.backbone == CNN:
+        least = 2 ** len(choice.cnn_filters)
+        if side < least:
+            raise BadInput(
+                f"image size {side} is too small for {len(choice.cnn_filters)} pooling layers; "
+                f"use --image-size {least} or more, or fewer --cnn-filters"
+            )
+    elif side < MIN_SIDE or side % MIN_SIDE:
+        near = max(MIN_SIDE, round(side / MIN_SIDE) * MIN_SIDE)
+        raise BadInput(
+            f"image size {side} is invalid: {choice.backbone} needs a multiple of {MIN_SIDE}; try --image-size {near}"
+        )

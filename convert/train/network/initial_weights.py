@@ -1,0 +1,172 @@
+"""Initial weights of a network: ImageNet through Keras, the starter, a file of the user, or random."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import BadInput, BadModel
+from edgevision.files.atomic import sha256
+
+from ... import backend
+from ...keras_files import weight_arrays
+from . import starter_weights
+from .backbones import Choice
+
+AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
+NAMES = (AUTO, STARTER, IMAGENET, NONE)
+"""Values of --weights besides a path; ``auto`` is resolved before the network is built."""
+CONNECT_SECONDS = 3.0
+"""Time limit in seconds for the server of the ImageNet weights to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Origin of a network's weights."""
+
+    name: str
+    """imagenet, starter, none, or the file name."""
+    sha256: str | None = None
+    """sha256 of the file."""
+    pretrained: bool = True
+
+    def describe(self) -> str:
+        """Return a readable name."""
+        names = {IMAGENET: "ImageNet weights", STARTER: "starter weights", NONE: "random weights"}
+        return names.get(self.name, f"weights from {self.name}")
+
+
+def initialize(model: Any, choice: Choice, weights: str) -> Origin:
+    """Load the initial weights into a network without its top. Raises BadInput, BadModel, MissingFile."""
+    if weights == NONE:
+        return Origin(NONE, pretrained=False)
+    if weights == STARTER:
+        return Origin(STARTER, starter_weights.assign(model, choice).sha256)
+    if weights == IMAGENET:
+        path = fetch_imagenet(choice)
+        _load_published(model, path)
+        return Origin(IMAGENET, sha256(path))
+    path = Path(weights)
+    if not path.suffix and not path.exists():
+        raise BadInput(f"--weights must be {', '.join(NAMES)} or the path of a .h5 or .keras file, got {weights!r}")
+    _assign(model, choice, path)
+    return Origin(path.name, sha256(path))
+
+
+def fetch_imagenet(choice: Choice) -> Path:
+    """Return the published ImageNet weights from the Keras cache, else download them (one attempt). Raises BadInput."""
+    path, problem = obtain_imagenet(choice)
+    if path is None:
+        raise BadInput(
+            f"the ImageNet weights of {choice.describe()} are not in {keras_cache()} and cannot be downloaded ({problem}); "
+            f"copy {_published_file(choice)} there from a connected machine, or give --weights starter, "
+            "--weights FILE.h5 or --weights none"
+        )
+    return path
+
+
+def obtain_imagenet(choice: Choice) -> tuple[Path | None, str]:
+    """Like ``fetch_imagenet``, but return (None, reason) on failure. Raises BadInput if no weights are published."""
+    name = _published_file(choice)
+    cached = keras_cache() / name
+    if cached.exists():
+        return cached, ""
+    keras = backend.keras()
+    url = sys.modules[getattr(keras.applications, choice.row.builder).__module__].BASE_WEIGHT_PATH + name
+    problem = unreachable(url, CONNECT_SECONDS)
+    if problem is not None:
+        return None, problem
+    try:
+        fetched = keras.utils.get_file(name, url, cache_dir=str(cached.parent.parent), cache_subdir="models")
+    except Exception as error:  # urllib, http and ssl raise different exceptions
+        return None, str(error).splitlines()[0]
+    return Path(fetched), ""
+
+
+def keras_cache() -> Path:
+    """Return the folder in which Keras stores downloaded weights."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+
+
+def unreachable(url: str, seconds: float) -> str | None:
+    """Return why a URL does not answer within ``seconds``, or None if it does; uses the proxies of the environment."""
+    import urllib.request
+
+    reason = [f"no answer within {seconds:g} seconds"]
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds):
+                reason.clear()
+        except Exception as error:  # DNS, proxy, TLS or HTTP: unreachable in any case
+            reason[:] = [str(getattr(error, "reason", error))]
+
+    # Use a thread, because the socket timeout does not cover a name server that never answers.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return reason[0] if reason else None
+
+
+def _published_file(choice: Choice) -> str:
+    row = choice.row
+    if row.weights_file is None:
+        raise BadInput(f"no ImageNet weights exist for {row.name}; train from scratch with --weights none")
+    alphas = (1.0,) if choice.minimalistic and "v3" in row.name else row.alphas
+    if choice.alpha not in alphas:
+        have = ", ".join(f"{a:g}" for a in alphas)
+        raise BadInput(f"no ImageNet weights exist for {row.name} with --alpha {choice.alpha:g}; use --alpha {have}")
+    # Weights work at any size; use those for 224 px if none are published for this size.
+    size = choice.image_size if choice.image_size in row.sizes else 224
+    return row.weights_file(choice.alpha, size, choice.minimalistic)
+
+
+def _load_published(model: Any, path: Path) -> None:
+    """Load weights by layer order, as keras.applications does; the server's files use some outdated layer names."""
+    try:
+        model.load_weights(str(path))
+    except (ValueError, OSError) as error:
+        raise BadModel(f"{path} is corrupt ({str(error).splitlines()[0]}); delete it to download it again") from None
+
+
+def _assign(model: Any, choice: Choice, path: Path) -> None:
+    """Copy the arrays by layer name and shape, ignoring a top. Raises BadModel unless every layer is found."""
+    arrays = weight_arrays.read(path)
+    wanted = [layer for layer in model.layers if layer.weights]
+    fitting = [layer for layer in wanted if _fits(layer, arrays.get(layer.name))]
+    if len(fitting) < len(wanted):
+        raise BadModel(_mismatch(path, choice, arrays, len(fitting), len(wanted)))
+    for layer in fitting:
+        layer.set_weights(arrays[layer.name])
+
+
+def _fits(layer: Any, arrays: list[Any] | None) -> bool:
+    return arrays is not None and [a.shape for a in arrays] == [tuple(w.shape) for w in layer.weights]
+
+
+def _mismatch(path: Path, choice: Choice, arrays: weight_arrays.Arrays, fitting: int, wanted: int) -> str:
+    """Describe what the file contains instead, and the options that fit it."""
+    text = f"{path} matches only {fitting} of the {wanted} layers of {choice.describe()}"
+    guess = recognise(arrays)
+    if guess is None:
+        return f"{text}: it has the weights of another network"
+    name, alpha = guess
+    return f"{text}: it has the weights of a {name} {alpha:g}; add --backbone {name} --alpha {alpha:g}"
+
+
+def recognise(arrays: weight_arrays.Arrays) -> tuple[str, float] | None:
+    """Return backbone and width multiplier of weights, by the layers unique to a family; None if unknown."""
+    if "conv_pw_13" in arrays and "conv1" in arrays:
+        return "mobilenet", arrays["conv_pw_13"][0].shape[-1] / 1024
+    if "block_16_project" in arrays and "block_13_expand" in arrays:
+        # 96 channels at width 1, rounded to a multiple of 8; the wide last layer distinguishes narrow networks.
+        width = arrays["block_16_project"][0].shape[-1]
+        table = {112: 0.35, 160: 0.5, 240: 0.75, 320: 1.0, 416: 1.3, 448: 1.4}
+        return ("mobilenet_v2", table[width]) if width in table else None
+    if "conv_bn" in arrays and "expanded_conv_project" in arrays:
+        return ("mobilenet_v3_large" if "expanded_conv_14_project" in arrays else "mobilenet_v3_small"), 1.0
+    return None

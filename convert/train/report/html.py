@@ -1,0 +1,181 @@
+"""report.html: a training on one self-contained page, with all images embedded; readable on a phone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision.files import run_folder
+from edgevision.preprocessing.decode import encode_jpeg
+from edgevision.reporting import html
+from edgevision.reporting.html import Html
+from edgevision.types import Frame
+
+from ..monitor.history import overfitting
+from .contact_sheets import worst_tiles
+from .plots import Tile
+
+if TYPE_CHECKING:
+    from edgevision.evaluation.evaluate import Evaluation
+
+    from .result import TrainResult
+
+MAX_CLASSES = 60
+"""Maximum rows of the class table; with more classes, those with the lowest F1 are shown."""
+
+
+def page(result: TrainResult) -> str:
+    """Return the HTML text."""
+    title = f"{result.plan.choice.backbone} - edgevision train"
+    return html.page(title, [_headline(result), _findings(result), *_pictures(result), _details(result)])
+
+
+def _pictures(result: TrainResult) -> list[Html]:
+    matrix = "Rows: true class. Columns: predicted class."
+    samples = "Left: the original image; right: augmented versions used in training."
+    return [
+        _classes(result.evaluation),
+        _picture(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch."),
+        _picture(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result)),
+        _worst(result),
+        _picture(result.folder / "samples.png", "Training images", samples),
+    ]
+
+
+def _headline(result: TrainResult) -> Html:
+    network = html.paragraph(f"{result.plan.choice.describe()}, {result.origin}", "sub")
+    return html.header("edgevision train", _names(result.learning.goal.classes), network, _score(result.evaluation))
+
+
+def _score(evaluation: Evaluation | None) -> Html:
+    if evaluation is None:
+        return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
+    one = evaluation.verdict.judgement.accuracy
+    said = (
+        f"of {one.total} test images correct, none of them used in training; "
+        f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
+    )
+    number = html.score(f"{100 * one.value:.1f}", "%")
+    return html.join([number, html.paragraph(said, "sub"), html.interval(one.value, one.low, one.high), html.scale()])
+
+
+def _findings(result: TrainResult) -> Html:
+    """Return the section with warnings and hints for using the model."""
+    lines: list[tuple[str, str]] = []
+    seen = overfitting(result.history, len(result.learning.val), result.kept)
+    if seen is not None:
+        lines.append(("warn" if seen.found else "good", seen.describe()))
+    if result.evaluation is not None:
+        judged = result.evaluation.verdict.judgement
+        if judged.accuracy.high - judged.accuracy.low > 0.1:
+            lines.append(
+                ("warn", "Few test images: the accuracy is only a rough estimate. More images make it precise.")
+            )
+        found = judged.threshold
+        if found.suggested is not None and found.precision is not None and found.recall is not None:
+            lines.append(
+                (
+                    "info",
+                    f"Suggested threshold: {found.suggested:.2f}. Above it, {_share(found.precision)} of the predictions "
+                    f"are correct, and {_share(found.recall)} of all images get a correct one.",
+                )
+            )
+    lines += [("warn", line) for line in result.learning.warnings]
+    return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
+
+
+def _classes(evaluation: Evaluation | None) -> Html:
+    if evaluation is None:
+        return html.NOTHING
+    judged = evaluation.verdict.judgement
+    one = judged.per_class
+    order = list(range(len(one.support)))
+    title = "Classes"
+    if len(order) > MAX_CLASSES:
+        order = sorted(order, key=lambda i: 2.0 if math.isnan(one.f1[i]) else float(one.f1[i]))[:MAX_CLASSES]
+        title = f"The {MAX_CLASSES} worst of {len(one.support)} classes"
+    rows = [
+        [judged.name(i), str(int(one.support[i])), *(_share(float(m[i])) for m in (one.precision, one.recall, one.f1))]
+        for i in order
+    ]
+    head = ["class", "images", "precision", "recall", "F1"]
+    note = (
+        "Precision: share of the predictions of a class that are correct. Recall: share of its images that are found."
+    )
+    return html.section(title, html.table(head, rows), note=note)
+
+
+def _worst(result: TrainResult) -> Html:
+    """Return the section with the most confidently wrong test images."""
+    if result.evaluation is None:
+        return html.NOTHING
+    tiles = worst_tiles(result.evaluation, result.plan.choice.rule(result.settings.resize))
+    if not tiles:
+        return html.section("Mistakes", note="None on the test images.")
+    note = "Test images as the network saw them, the most confident mistakes first. Mislabeled images show up here."
+    return html.section("Most confidently wrong", html.tiles(_tile(path, tile) for path, tile in tiles), note=note)
+
+
+def _tile(path: str, tile: Tile) -> Html:
+    picture = html.image(encode_jpeg(Frame(tile.pixels, "RGB"), 85), "jpeg", path)
+    return html.tile(picture, [html.text(line) for line in tile.caption.split("\n")], path)
+
+
+def _details(result: TrainResult) -> Html:
+    plan, learning = result.plan, result.learning
+    counts = ", ".join(f"{n} {name}" for name, n in learning.counts().items())
+    rows = [
+        ["network", plan.choice.describe()],
+        ["initial weights", result.origin],
+        ["output", learning.goal.describe()],
+        ["images", counts],
+        ["skipped", f"{len(learning.skipped)} files"],
+        ["input", plan.choice.rule(result.settings.resize).describe()],
+        *([phase, text] for phase, text in _phases(result)),
+        ["weights kept", f"epoch {result.kept} of {len(result.history)}"],
+        ["scores", _scores(result)],
+        ["seed", str(plan.seed)],
+        ["versions", ", ".join(f"{name} {version}" for name, version in run_folder.versions().items())],
+    ]
+    files = (
+        "config.toml repeats this training; split.csv lists the images of each split; history.csv lists every epoch."
+    )
+    return html.section("How it was made", html.table(["", ""], rows, plain=True), html.paragraph(files))
+
+
+def _scores(result: TrainResult) -> str:
+    if result.temperature is None:
+        return "not calibrated: too few validation images"
+    return f"calibrated on the validation images (temperature {result.temperature:.2f})"
+
+
+def _phases(result: TrainResult) -> list[tuple[str, str]]:
+    found = []
+    for name in dict.fromkeys(row.phase for row in result.history):
+        rows = [row for row in result.history if row.phase == name]
+        seconds = sum(row.seconds for row in rows)
+        found.append((name, f"{len(rows)} epochs, {seconds:.0f} s; {rows[0].applied}"))
+    return found
+
+
+def _few(result: TrainResult) -> bool:
+    """Return True if the confusion matrix is too small for the full page width."""
+    return len(result.learning.goal.classes) <= 4
+
+
+def _picture(path: Path, title: str, note: str, small: bool = False) -> Html:
+    if not path.exists():
+        return html.NOTHING
+    return html.section(title, html.image(path.read_bytes(), "png", title), note=note, kind="small" if small else "")
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else html.percent(value)
+
+
+def _names(classes: Sequence[str]) -> str:
+    if len(classes) > 4:
+        return f"{len(classes)} classes: {', '.join(classes[:3])} ..."
+    return " or ".join(classes) if len(classes) == 2 else ", ".join(classes)

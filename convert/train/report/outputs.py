@@ -1,0 +1,151 @@
+"""Output files of a training: the model with its card, metrics, plots and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevision.evaluation.evaluate import Evaluation, evaluate
+from edgevision.evaluation.records import Pictures, Subject
+from edgevision.evaluation.scorers import facts, open_scorer
+from edgevision.files import run_folder
+from edgevision.files.atomic import write_text
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.spec import Resize
+
+from ... import backend
+from ...keras_files.embedded_card import save_keras
+from ..config.settings import Settings
+from ..fit.checkpoint import State
+from ..fit.early_stopping import ENOUGH
+from ..fit.plan import Plan
+from ..input.splits import Learning
+from ..monitor.history import overfitting
+from ..monitor.observer import Watcher
+from ..network.network import Network, open_network
+from . import contact_sheets, plots
+from .html import page
+
+if TYPE_CHECKING:
+    from .result import TrainResult
+
+MODEL_FILE, H5_FILE, LABELS_FILE = "model.keras", "model.h5", "labels.txt"
+METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
+CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
+SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
+
+
+def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, watcher: Watcher) -> None:
+    """Report the planned training to the user."""
+    counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
+    watcher.note(learning.goal.describe())
+    watcher.note(f"{plan.choice.describe()}, {network.origin.describe()}; images: {counts}")
+    if resize == "crop":
+        watcher.note("only the central square of each image is used; to use the whole image, pass --resize stretch")
+    row = plan.choice.row
+    if row.warning and not plan.choice.minimalistic:
+        watcher.note(row.warning)
+    if len(learning.val) < ENOUGH:
+        few = f"only {len(learning.val)} validation images" if learning.val else "no validation images"
+        watcher.note(f"{few}, too few to choose the best epoch: the weights of the last epoch are kept")
+
+
+def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:
+    """Return the model card; it contains no local paths."""
+    choice = plan.choice
+    kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
+    training = {
+        "data": {"fingerprint": learning.fingerprint, "pictures": learning.counts(), "layout": learning.dataset.layout},
+        "backbone": {
+            "name": choice.backbone,
+            "alpha": choice.alpha,
+            "image_size": choice.image_size,
+            "weights": network.origin.name,
+            "weights_sha256": network.origin.sha256,
+        },
+        "epochs": len(state.history),
+        "phases": list(dict.fromkeys(row.phase for row in state.history)),
+        "applied": list(dict.fromkeys(f"{row.phase}: {row.applied}" for row in state.history)),
+        "kept": None
+        if kept is None
+        else {"epoch": kept.epoch, "val_loss": kept.val_loss, "val_accuracy": kept.val_accuracy},
+        "temperature": state.temperature,
+        "seed": plan.seed,
+    }
+    return ModelCard(
+        name=f"{choice.backbone}_{choice.image_size}",
+        task=network.goal.task,
+        rule=choice.rule(settings.resize),
+        labels=network.goal.classes,
+        activation=network.goal.activation,
+        training=training,
+        versions=run_folder.versions(),
+        created=run_folder.utc_now(),
+    )
+
+
+def write_model(folder: Path, network: Network, card: ModelCard, settings: Settings) -> Path:
+    """Write model.keras, labels.txt and, if requested, model.h5. Raises CannotWrite."""
+    deployed = _in_float32(network, settings)
+    path = folder / MODEL_FILE
+    with backend.quiet():
+        save_keras(deployed, card, path)
+        if settings.h5:
+            save_h5(deployed, card, folder / H5_FILE)
+    write_text(folder / LABELS_FILE, "".join(f"{name}\n" for name in card.labels))
+    return path
+
+
+def save_h5(model: Any, card: ModelCard, path: Path) -> None:
+    """Save the model as .h5 with its card in the root attribute ``edgevision_card`` and in NAME.card.json beside it."""
+    import h5py
+
+    part = path.with_name(f".{path.stem}.part.h5")
+    model.save(str(part))
+    with h5py.File(part, "a") as file:
+        file.attrs["edgevision_card"] = card.dumps()
+    part.replace(path)
+    write_text(path.with_suffix(".card.json"), card.dumps() + "\n")
+
+
+def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Evaluation | None:
+    """Evaluate the saved model on the test images, which were not used in training; None if there are none."""
+    if not learning.test:
+        watcher.note("no test images: the accuracy of the model is not known; add images or a test/ folder")
+        return None
+    scorer = open_scorer(model)
+    pictures = Pictures(str(photos), learning.test, learning.dataset.classes, "test", learning.skipped)
+    with watcher.stage("Scoring", len(learning.test)) as step:
+        return evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
+
+
+def write_reports(result: TrainResult, watcher: Watcher) -> None:
+    """Write metrics.json, the plots and report.html."""
+    folder, evaluation = result.folder, result.evaluation
+    if result.history:
+        plots.curves(result.history, result.kept, folder / CURVES_FILE)
+    if evaluation is not None:
+        write_text(folder / METRICS_FILE, run_folder.dump(evaluation.to_json()) + "\n")
+        judged = evaluation.verdict.judgement
+        if not judged.multilabel:
+            plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
+        contact_sheets.write_worst(evaluation, result.plan.choice.rule(result.settings.resize), folder / WORST_FILE)
+    write_text(folder / REPORT_FILE, page(result))
+    seen = overfitting(result.history, len(result.learning.val), result.kept)
+    if seen is not None and seen.found:
+        watcher.note(seen.describe())
+
+
+def _in_float32(network: Network, settings: Settings) -> Any:
+    """Return the deployed network, rebuilt in float32 if it was trained in mixed precision."""
+    keras = backend.keras()
+    policy = keras.config.dtype_policy()
+    if policy.name == "float32":
+        return network.deployed
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = open_network(network.choice, network.goal, "none", settings.dropout)
+        plain.assign(network.values())
+        return plain.deployed
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -1,0 +1,211 @@
+"""``edgevision train``: from a folder of photos to a run folder with a model, metrics and a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import BadInput
+from edgevision.files import run_folder
+from edgevision.files.atomic import write_text
+
+from .. import backend
+from .config import config_file
+from .config.settings import Settings
+from .fit import checkpoint
+from .fit.checkpoint import State
+from .fit.epochs import Keeper
+from .fit.fit import fit
+from .fit.plan import Plan, make_plan, settled
+from .input.splits import Learning, open_photos, open_sets, prepare
+from .monitor import history
+from .monitor.observer import Watcher
+from .monitor.tensorboard import TensorBoardWatcher
+from .network.network import Network, open_network
+from .network.resolve_auto import choose, decide
+from .report import contact_sheets, outputs
+from .report.result import TrainResult
+
+CONFIG_FILE, HISTORY_FILE = "config.toml", "history.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """Request for a training: photos, settings and run folder."""
+
+    photos: Path
+    settings: Settings
+    runs: Path = Path("runs")
+    resume: Path | None = None
+    """Folder of an interrupted run to resume; photos and settings must be those of that run (see ``resumed``)."""
+
+
+def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
+    """Train a classifier on a folder of photos and write a run folder.
+
+    Args:
+        request: Photos, settings and the parent of the run folder.
+        watcher: Observer that receives notes and progress.
+
+    Returns:
+        The result with the paths, the history and the evaluation on the test images.
+
+    Raises:
+        EdgeVisionError: A setting, a photo set or a weights file is unusable; most errors occur before anything is
+            written.
+    """
+    settings = decide(request.settings, watcher)
+    request = replace(request, settings=settings)
+    dataset = open_photos(request.photos, settings)
+    choice = choose(settings)
+    with _machine(settings) as gpus:
+        network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
+        run = run_folder.new_run(request.runs, "train") if request.resume is None else _reopen(request.resume)
+        with run, _resumable(run.folder):
+            _record(run.folder, settings, request.photos)
+            learning = prepare(dataset, settings, run.folder, watcher)
+            plan = make_plan(settings, network, len(learning.train), gpus > 0)
+            _record(run.folder, settled(settings, plan), request.photos)
+            outputs.announce(network, plan, learning, settings.resize, watcher)
+            state = _fit(run.folder, network, plan, learning, settings, watcher)
+            result = _finish(run, network, plan, learning, state, request, watcher)
+    return result
+
+
+def resumed(folder: Path) -> tuple[Path, Settings]:
+    """Return photos and settings of an interrupted run. Raises MissingFile, BadInput."""
+    if not folder.is_dir() or not (folder / CONFIG_FILE).exists():
+        raise BadInput(
+            f"{folder} is not a run folder of train ({CONFIG_FILE} is missing); pass one such as runs/train-1 to --resume"
+        )
+    if _is_finished(folder):
+        raise BadInput(f"{folder} is finished and cannot be resumed; its report is {folder / outputs.REPORT_FILE}")
+    values, photos = config_file.read(folder / CONFIG_FILE)
+    if photos is None:
+        raise BadInput(f'{folder / CONFIG_FILE} does not name the photos; add photos = "PATH" to its section [data]')
+    return Path(photos), Settings(**values)
+
+
+def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, settings: Settings, watcher: Watcher) -> State:
+    state = checkpoint.read(folder) or State(origin=network.origin.sha256)
+    if state.origin != network.origin.sha256:
+        raise BadInput(f"the weights {plan.weights} have changed since {folder} was started; start a new training")
+    if state.finished:
+        network.assign(state.kept_weights or state.weights)
+        return state
+
+    def keep(state: State) -> None:
+        checkpoint.write(folder, state)
+        write_text(folder / HISTORY_FILE, history.dumps(state.history))
+
+    if settings.tensorboard:
+        watcher = TensorBoardWatcher(folder, watcher)
+    rule = plan.choice.rule(settings.resize)
+    sets = open_sets(learning, rule, settings, folder, watcher)
+    try:
+        names = [", ".join(item.labels) for item in learning.train]
+        contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
+        fit(network, plan, sets, state, Keeper(keep), watcher)
+    finally:
+        sets.pixels.close()
+    return state
+
+
+def _finish(
+    run: run_folder.Run,
+    network: Network,
+    plan: Plan,
+    learning: Learning,
+    state: State,
+    request: TrainRequest,
+    watcher: Watcher,
+) -> TrainResult:
+    """Write the model, evaluate it on the test images and write the reports."""
+    folder, settings = run.folder, request.settings
+    card = outputs.make_card(network, plan, learning, state, settings)
+    model = outputs.write_model(folder, network, card, settings)
+    write_text(folder / HISTORY_FILE, history.dumps(state.history))
+    evaluation = outputs.score(model, learning, request.photos, watcher)
+    result = TrainResult(
+        folder=folder,
+        model=model,
+        photos=request.photos,
+        settings=settings,
+        plan=plan,
+        learning=learning,
+        origin=network.origin.describe(),
+        history=tuple(state.history),
+        kept=state.selection.epoch,
+        temperature=state.temperature,
+        evaluation=evaluation,
+    )
+    outputs.write_reports(result, watcher)
+    (folder / checkpoint.FILE).unlink(missing_ok=True)
+    run.outputs += sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "run.json")
+    return result
+
+
+def _first_network(classes: tuple[str, ...], multilabel: bool, choice: Any, settings: Settings) -> Network:
+    from .network.head import goal_of
+
+    return open_network(choice, goal_of(classes, multilabel), settings.weights, settings.dropout)
+
+
+def _record(folder: Path, settings: Settings, photos: Path) -> None:
+    write_text(folder / CONFIG_FILE, config_file.dumps(settings, str(photos.absolute())))
+
+
+def _reopen(folder: Path) -> run_folder.Run:
+    import sys
+
+    argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return run_folder.Run(folder, "train", argv, run_folder.utc_now(), time.monotonic())
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "run.json").read_text(encoding="utf-8"))["exit_code"] == 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Print how to resume after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        import sys
+
+        print(f"interrupted; to continue, run: edgevision train --resume {folder}", file=sys.stderr)
+        raise
+
+
+@contextmanager
+def _machine(settings: Settings) -> Iterator[int]:
+    """Set up TensorFlow for this machine and yield the number of GPUs. Raises BadInput for a cluster."""
+    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    if sum(len(tasks) for tasks in cluster.values()) > 1:
+        raise BadInput(
+            "TF_CONFIG names several machines, but training on several machines is not supported: fit of Keras 3 fails "
+            "under MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"
+        )
+    tf, keras = backend.tensorflow(), backend.keras()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    before = keras.config.dtype_policy()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    mixed = settings.precision == "mixed" or (settings.precision == "auto" and gpus > 0)
+    keras.config.set_dtype_policy("mixed_float16" if mixed else "float32")
+    strategy = tf.distribute.MirroredStrategy() if gpus > 1 else tf.distribute.get_strategy()
+    try:
+        with strategy.scope():
+            yield gpus
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,157 @@
+"""The subject of a measurement: a model on an engine, with three measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from edgevision.errors import BadInput
+from edgevision.model import Model, open_model
+from edgevision.types import Frame
+
+from ..cameras.backends.pattern import PatternReader
+
+if TYPE_CHECKING:
+    from edgevision.types import Prediction
+
+Measure = Literal["invoke", "predict", "loop"]
+MEASURES: tuple[Measure, ...] = ("invoke", "predict", "loop")
+FRAME_SIZE = (1280, 720)
+LEAST_FRAMES = 10
+"""Fewest frames of a source, plus one: the first interval includes opening it and is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopwatch:
+    """The clocks of a measurement."""
+
+    wall_s: Callable[[], float] = time.perf_counter
+    cpu_s: Callable[[], float] = time.process_time
+    """CPU time of all threads of this process."""
+
+
+SYSTEM = Stopwatch()
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A combination of model, engine, threads and source."""
+
+    path: Path
+    engine: str
+    threads: int
+    source: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Short name for tables and plots."""
+        return f"{self.path.stem} {self.engine} {self.threads}T"
+
+
+class Subject(Protocol):
+    """Something to measure."""
+
+    id: str
+    measures: tuple[Measure, ...]
+
+    def run(self, measure: Measure, count: int) -> list[float]:
+        """Run a measure ``count`` times and return the seconds of each run."""
+
+    def stages(self) -> dict[str, list[float]]:
+        """Return the milliseconds of prepare, infer and decode of every ``predict`` so far."""
+
+
+class ModelSubject:
+    """An open model to measure."""
+
+    def __init__(self, combination: Combination, number: int, stopwatch: Stopwatch = SYSTEM) -> None:
+        """Open the model. ``number`` distinguishes equal ids. Raises the errors of ``open_model``, BadInput, CameraError."""
+        self.combination = combination
+        self.id = combination.id if number == 1 else f"{combination.id} #{number}"
+        self.measures = MEASURES if combination.source else MEASURES[:2]
+        self._wall_s = stopwatch.wall_s
+        self.model: Model = open_model(combination.path, engine=combination.engine, threads=combination.threads)
+        self._frame = _first_frame(combination.source)
+        self._stages: dict[str, list[float]] = {}
+        self._tensor = self.model.prepare(self._frame)
+
+    def run(self, measure: Measure, count: int) -> list[float]:
+        """Run a measure. The loop measures intervals between frames: of ``count`` frames, one less."""
+        if measure == "loop":
+            return self._loop(count)
+        if measure == "predict":
+            return self._timed(self._predict, count)
+        engine: Any = self.model.engine
+        engine.infer(self._tensor)
+        invoke: Callable[[], object] = getattr(engine, "invoke", lambda: engine.infer(self._tensor))
+        return self._timed(invoke, count)
+
+    def stages(self) -> dict[str, list[float]]:
+        """Return the milliseconds of each stage of every ``predict`` so far."""
+        return self._stages
+
+    def close(self) -> None:
+        """Close the model."""
+        self.model.close()
+
+    def _timed(self, call: Callable[[], object], count: int) -> list[float]:
+        clock, found = self._wall_s, []
+        for _ in range(count):
+            start = clock()
+            call()
+            found.append(clock() - start)
+        return found
+
+    def _predict(self) -> None:
+        for name, ms in self.model.predict(self._frame).stages_ms.items():
+            self._stages.setdefault(name, []).append(ms)
+
+    def _loop(self, count: int) -> list[float]:
+        from ..cameras.registry import open_source
+        from ..loop.loop import run
+
+        assert self.combination.source is not None
+        times = _Times(self._wall_s)
+        limit = max(count, LEAST_FRAMES) + 1
+        summary = run(open_source(self.combination.source), self.model, [times], limit=limit)
+        if len(times.at_s) < LEAST_FRAMES:
+            why = f" ({summary.message})" if summary.message else ""
+            raise BadInput(
+                f"{self.combination.source} is too short: got {len(times.at_s)} frames{why}, "
+                f"need at least {LEAST_FRAMES}; give a longer video, a folder of images, or test:@fast"
+            )
+        return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]
+
+
+class _Times:
+    """A sink that records the time of each result."""
+
+    def __init__(self, wall_s: Callable[[], float]) -> None:
+        self._wall_s = wall_s
+        self.at_s: list[float] = []
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        self.at_s.append(self._wall_s())
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _first_frame(source: str | None) -> Frame:
+    """Return a copy of the source's first frame, or a generated 1280x720 image without a source."""
+    if source is None:
+        return PatternReader("test:", *FRAME_SIZE, None).read()
+    from ..cameras.registry import open_source
+
+    opened = open_source(source)
+    try:
+        frames: Iterator[object] = iter(opened)
+        found = next((item for item in frames if isinstance(item, Frame)), None)
+        if found is None:
+            raise BadInput(f"{source} has no readable frame; give another source")
+        return replace(found, pixels=found.pixels.copy())
+    finally:
+        opened.close()

@@ -1,0 +1,164 @@
+"""Makes a bundle: model, configuration, libraries, unit and installer in one file that is always the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import lzma
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+
+from edgevision import __version__
+from edgevision.errors import BadInput
+from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
+from edgevision.model_file import model_file
+
+from ..cli.run import run as run_command
+from ..installer.archive.manifest import (
+    CONFIG,
+    INSTALLER,
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    UNIT,
+    WHEELS,
+    Entry,
+    Manifest,
+    release_id,
+)
+from ..loop import config_file
+from ..service.install import check_config, networked
+from ..service.unit import GROUPS, UnitPlan, unit_text
+from . import installer_pyz, keys, own_wheel, wheelhouse
+from .target import Target
+
+BUDGET = 100 * 10**6
+"""Bytes: what fits beside the system on the first partition of a card, with room for its updates."""
+RELEASE = PurePosixPath("/opt/edgevision/current")
+PRESET = 1
+"""Of xz: wheels are packed already, and a stronger one takes thrice as long for one per cent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asked for."""
+
+    model: Path
+    target: Target
+    config: Path | None = None
+    camera: str | None = None
+    wheels: Path | None = None
+    """A folder to take all libraries from; None: the package index."""
+    wheel: Path | None = None
+    """edgevision's own; None: put together from what runs here."""
+    sign: Path | None = None
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A bundle that was written."""
+
+    path: Path
+    bytes: int
+    manifest: Manifest
+    signed: bool
+    holds_password: bool
+    """Whether the configuration names a camera with a password."""
+
+
+def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
+    """Checks, collects and writes; ``step`` is called four times. Raises EdgeVisionError."""
+    model = model_file.read(require_file(wish.model, "model"))
+    model.effective_card()
+    name = wish.model.name.removesuffix(".tflite")
+    path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
+    refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")
+    require_absent(path, wish.overwrite)
+    options = _options(wish)
+    if wish.sign is not None:
+        keys.require_private(wish.sign)
+    step()
+    files = {
+        MODEL: wish.model.read_bytes(),
+        CONFIG: _config(options).encode(),
+        UNIT: _unit(wish.target, options).encode(),
+        INSTALLER: installer_pyz.pyz(),
+        **_wheels(wish),
+    }
+    step()
+    manifest = _manifest(name, wish.target, dict(sorted(files.items())))
+    raw = manifest.dumps()
+    head = {MANIFEST: raw} | ({} if wish.sign is None else {SIGNATURE: keys.sign(raw, wish.sign)})
+    packed = lzma.compress(_tar(head | dict(sorted(files.items()))), preset=PRESET)
+    step()
+    write_bytes(path, packed)
+    step()
+    secret = any("@" in str(options.get(name)) for name in ("camera", "source"))
+    return Made(path, len(packed), manifest, wish.sign is not None, secret)
+
+
+def _options(wish: Wish) -> dict[str, Any]:
+    """The loop's options, as far as a device can follow them. Raises BadInput."""
+    found = {} if wish.config is None else config_file.read(wish.config, run_command, click.Context(run_command))
+    found.pop("model", None)
+    if wish.camera is not None:
+        found["camera"] = wish.camera
+        found.pop("source", None)
+    if found.get("camera") is not None and found.get("source") is not None:
+        raise BadInput(f"{wish.config}: give camera or source, not both")
+    check_config(found, wish.config)
+    return found
+
+
+def _config(options: dict[str, Any]) -> str:
+    return config_file.dumps(run_command, options | {"model": Path(MODEL)}, Path(CONFIG))
+
+
+def _unit(target: Target, options: dict[str, Any]) -> str:
+    """The same hardened unit as edgevision service install writes, for the current release."""
+    return unit_text(unit_plan(target, networked(options)))
+
+
+def unit_plan(target: Target, network: bool) -> UnitPlan:
+    """What the unit of every bundle says of Python and configuration."""
+    return UnitPlan(RELEASE / "venv/bin/python", RELEASE / CONFIG, GROUPS, network=network, systemd=target.systemd)
+
+
+def _wheels(wish: Wish) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as scratch:
+        found = wheelhouse.collect(wish.target, Path(scratch), wish.wheels)
+        if wish.wheel is None:
+            found.append(own_wheel.build(Path(scratch)))
+        else:
+            _check_own(require_file(wish.wheel, "wheel"))
+            found.append(wish.wheel)
+        return {WHEELS + wheel.name: wheel.read_bytes() for wheel in found}
+
+
+def _check_own(wheel: Path) -> None:
+    if wheel.suffix != ".whl" or wheelhouse.distribution(wheel) != "edgevision" or "-none-any" not in wheel.name:
+        raise BadInput(f"--wheel takes edgevision's own wheel, edgevision-{__version__}-py3-none-any.whl, not {wheel}")
+
+
+def _manifest(name: str, target: Target, files: dict[str, bytes]) -> Manifest:
+    entries = {key: Entry(len(data), hashlib.sha256(data).hexdigest()) for key, data in files.items()}
+    return Manifest(release_id(name, entries), target.python, target.arch, __version__, entries)
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    """A ustar archive of plain files that belong to nobody and have no date."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o644
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()

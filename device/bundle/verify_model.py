@@ -1,0 +1,33 @@
+"""``python -m edgevision.device.bundle.verify_model MODEL``: does a model answer on this machine as it did where it was made?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edgevision.errors import EdgeVisionError
+from edgevision.model import open_model
+from edgevision.selftest import check
+from edgevision.types import Frame
+
+
+def main(path: Path) -> int:
+    """Answers one gray picture, then the self-test that the file carries; 1 with one line where either fails."""
+    try:
+        with open_model(path) as model:
+            model.predict(Frame(np.full((model.rule.height, model.rule.width, 3), 128, np.uint8), "RGB"))
+            if model.card.selftest is not None and model.card.selftest.cases:
+                report = check(model)
+                print(report.describe())
+                return 0 if report.ok else 1
+            print("it runs; the file carries no self-test")
+            return 0
+    except EdgeVisionError as error:
+        print(error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

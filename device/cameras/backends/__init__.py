@@ -1,0 +1,1 @@
+"""Camera back ends, one per file."""

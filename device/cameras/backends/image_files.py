@@ -1,0 +1,67 @@
+"""Image files: one image, or all images in a folder in sorted order; unreadable ones are reported in place."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision.errors import BadInput, BadPicture, MissingFile
+from edgevision.preprocessing import decode
+
+from ...stream.events import Unreadable
+from ..wrappers.reader_thread import EveryFrame
+
+if TYPE_CHECKING:
+    from edgevision.types import Frame
+
+    from ...stream.protocols import Source
+
+
+class PictureReader:
+    """Decodes image files one after the other as BGR frames."""
+
+    def __init__(self, spec: str, paths: list[Path]) -> None:
+        self.spec = spec
+        self.description = "1 image" if len(paths) == 1 else f"{len(paths)} images"
+        self._paths = paths
+        self._index = 0
+
+    def read(self) -> Frame | Unreadable | None:
+        """Return the next image, or why it cannot be read; None after the last."""
+        if self._index >= len(self._paths):
+            return None
+        index, path = self._index, self._paths[self._index]
+        self._index += 1
+        try:
+            return replace(decode.read(path), index=index, source=str(path))
+        except (BadPicture, MissingFile) as error:
+            return Unreadable(index, str(path), str(error))
+
+    def close(self) -> None:
+        """Do nothing: no resource is held."""
+
+
+def open_folder(path: Path) -> Source:
+    """Open all images in a folder and its subfolders. Raises BadInput if there are none."""
+    found = decode.find(path)
+    if not found:
+        kinds = ", ".join(sorted(decode.SUFFIXES))
+        raise BadInput(f"no images found in {path} or its subfolders (file types: {kinds})")
+    return EveryFrame(PictureReader(str(path), found))
+
+
+def open_glob(pattern: str) -> Source:
+    """Open all images that match a pattern such as ``photos/**/*.jpg``, sorted. Raises BadInput if there are none."""
+    paths = (Path(name) for name in glob.glob(pattern, recursive=True))
+    found = sorted(path for path in paths if path.suffix.lower() in decode.SUFFIXES and path.is_file())
+    if not found:
+        raise BadInput(f"no image matches {pattern!r}, and no file or folder has this name")
+    return EveryFrame(PictureReader(pattern, found))
+
+
+def open_picture(path: Path) -> Source:
+    """Open one image file. Raises BadPicture."""
+    decode.read(path)  # a damaged single image is an error, not one report among many
+    return EveryFrame(PictureReader(str(path), [path]))

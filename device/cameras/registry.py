@@ -1,0 +1,226 @@
+"""Maps what a user types to the back end that opens it. A new camera is one file and one line here."""
+
+from __future__ import annotations
+
+import glob
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from edgevision.errors import BadInput, CameraError, MissingFile, UnknownName, nearest
+
+from ..stream.request import ANY, Wanted
+from ..system.clock import SYSTEM, Clock
+from .backends import libcamera, v4l2_lookup
+
+if TYPE_CHECKING:
+    from ..stream.protocols import Source
+
+if TYPE_CHECKING:
+    from ..stream.protocols import Source
+
+PREFIXES = {
+    # prefix before the colon: "module:function" below edgevision.device, called with spec, clock and request
+    "test": "cameras.backends.pattern:open_pattern",
+    "fake": "loop.fakes:open_fake",
+    "raw": "cameras.backends.stdin:open_stdin",
+    "picamera": "cameras.backends.picamera:open_picamera",
+    "rpicam": "cameras.backends.rpicam:open_rpicam",
+    "v4l2": "cameras.backends.v4l2_lookup:open_v4l2",
+    "usb": "cameras.backends.v4l2_lookup:open_usb",
+    "http": "cameras.backends.network:open_stream",
+    "https": "cameras.backends.network:open_stream",
+    "rtsp": "cameras.backends.network:open_stream",
+}
+LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp"})
+"""Prefixes of sources that may be lost and come back."""
+UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
+"""Prefixes of sources whose size cannot be chosen."""
+
+
+def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """Open a ``--camera`` spec: a number, a /dev path, a prefix of PREFIXES, or ``-``.
+
+    Args:
+        spec: The camera as typed by the user.
+        clock: Clock for timestamps and timeouts.
+        wanted: Requested size, rate and orientation.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        CameraError: The camera is missing, in use or delivers no frame.
+        BadInput: The spec or the request is invalid.
+        UnknownName: The spec is not a camera.
+    """
+    return _as_wanted(_camera(spec, clock, wanted), wanted)
+
+
+def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """Open a ``--source`` spec: an image, folder, glob pattern, video, URL, ``-`` or ``test:``.
+
+    Args:
+        spec: The source as typed by the user.
+        clock: Clock for timestamps and timeouts.
+        wanted: Requested size, rate and orientation.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        MissingFile: There is no such file or folder.
+        BadInput: The file cannot be used as a source, or the request is invalid.
+        CameraError: The camera is missing, in use or delivers no frame.
+    """
+    return _as_wanted(_source(spec, clock, wanted), wanted)
+
+
+def check_camera(spec: str) -> str:
+    """Check the form of a camera spec without opening it. Raises UnknownName."""
+    if not _is_camera(spec):
+        from .backends.network import shown
+
+        raise UnknownName(f"unknown camera {shown(spec)!r}; use a number, /dev/videoN, a URL or test:{_hint(spec)}")
+    return spec
+
+
+def check_source(spec: str) -> str:
+    """Check the form of a source spec without opening it. Raises UnknownName."""
+    if _prefix(spec) not in PREFIXES and not spec.startswith("/"):
+        from .backends.network import shown
+
+        raise UnknownName(
+            f"unknown source {shown(spec)!r}; use a URL, test:, or the full path of an image, folder or video"
+        )
+    return spec
+
+
+def _is_camera(spec: str) -> bool:
+    return spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES
+
+
+def _as_wanted(source: Source, wanted: Wanted) -> Source:
+    """Apply in software what the camera itself cannot do."""
+    if wanted.fps is not None:
+        from .wrappers.rate_limit import Paced
+
+        source = Paced(source, wanted.fps)
+    if wanted.turns:
+        from .wrappers.orientation import Turned
+
+        source = Turned(source, wanted)
+    return source
+
+
+def _refuse_size(spec: str, wanted: Wanted) -> None:
+    if wanted.size is not None:
+        raise BadInput(f"--size cannot be used with {spec}, which has a fixed size; use it with a camera only")
+
+
+def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec == "-" or _prefix(spec) == "raw":
+        from .backends.stdin import open_stdin
+
+        _refuse_size(spec, wanted)
+        return open_stdin(spec, clock, wanted, live=True)
+    if not _is_camera(spec) and Path(spec).exists():
+        raise BadInput(f"{spec!r} is a file, not a camera; use --source {spec}")
+    return _steady(check_camera(spec), clock, wanted)
+
+
+def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec == "-":
+        from .backends.stdin import open_stdin
+
+        _refuse_size(spec, wanted)
+        return open_stdin(spec, clock, wanted)
+    path = Path(spec)
+    if not path.exists():
+        if _prefix(spec) in PREFIXES:
+            return _steady(spec, clock, wanted)
+        if glob.has_magic(spec):
+            from .backends.image_files import open_glob
+
+            _refuse_size(spec, wanted)
+            return open_glob(spec)
+        raise MissingFile(
+            f"no such file or folder: {spec}" + (f"; for a camera use --camera {spec}" if spec.isdecimal() else "")
+        )
+    if str(path).startswith("/dev/video"):
+        return _camera(spec, clock, wanted)
+    if not os.access(path, os.R_OK):
+        raise BadInput(f"no permission to read {spec}")
+    _refuse_size(spec, wanted)
+    return _by_content(path)
+
+
+def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    """Open a source; a live one so that Ctrl-C ends the wait and so that it is reopened when lost."""
+    if _prefix(spec) in UNSIZED:
+        from .backends.network import shown
+
+        _refuse_size(shown(spec), wanted)
+    if _prefix(spec) in PREFIXES and _prefix(spec) not in LIVE:
+        return _back_end(spec, clock, wanted)
+    from .wrappers.reconnect import Reopening, open_steadily
+
+    first = open_steadily(lambda: _back_end(spec, clock, wanted))
+    identity = str(getattr(first, "identity", spec))
+    return Reopening(first, lambda: _back_end(identity, clock, wanted), clock)
+
+
+def _back_end(spec: str, clock: Clock, wanted: Wanted) -> Source:
+    if spec.isdecimal():
+        return open_numbered(int(spec), clock, wanted)
+    if spec.startswith("/dev/"):
+        from .backends.v4l2_lookup import open_node
+
+        return open_node(spec, clock, wanted)
+    module, _, function = PREFIXES[_prefix(spec)].partition(":")
+    return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock, wanted))
+
+
+def _prefix(spec: str) -> str:
+    """Return the text before the colon, or an empty string."""
+    prefix, colon, _ = spec.partition(":")
+    return prefix.lower() if colon else ""
+
+
+def _by_content(path: Path) -> Source:
+    from edgevision.preprocessing.decode import SUFFIXES
+
+    if path.is_dir():
+        from .backends.image_files import open_folder
+
+        return open_folder(path)
+    if path.suffix.lower() in SUFFIXES:
+        from .backends.image_files import open_picture
+
+        return open_picture(path)
+    if not path.is_file():
+        raise BadInput(f"{path} is neither a file nor a folder; use a video, an image, a folder or a URL as source")
+    from .backends.video_file import open_video
+
+    return open_video(path)
+
+
+def _hint(spec: str) -> str:
+    return nearest(_prefix(spec), list(PREFIXES)) if _prefix(spec) else ""
+
+
+def open_numbered(number: int, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+    """Open camera N. Raises CameraError, which lists the available cameras."""
+    seen = libcamera.survey()
+    if number < len(seen.cameras):
+        return seen.cameras[number].open(clock, wanted)
+    try:
+        return v4l2_lookup.open_numbered(number - len(seen.cameras), clock, wanted)
+    except CameraError as error:
+        if seen.cameras:
+            there = ", ".join(f"{camera.number} {camera.name}" for camera in seen.cameras)
+            raise CameraError(f"camera {number} not found: libcamera has {there}; {error}") from None
+        if seen.hint:
+            raise CameraError(f"{error}; {seen.hint}") from None
+        raise

@@ -1,0 +1,1 @@
+"""Wrappers shared by all cameras: reader thread, reconnection, orientation."""

@@ -1,0 +1,164 @@
+"""``edgevision bundle``: pack everything a device needs into one file, and verify such a file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
+
+from ..bundle.target import ARCHES, PYTHONS, Target
+
+if TYPE_CHECKING:
+    from ..bundle.build import Made
+    from ..installer.archive.verify import Checked
+
+
+class BundleGroup(click.Group):
+    """Command group that treats ``bundle MODEL`` as ``bundle create MODEL``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert ``create`` unless the first argument is a sub-command or --help."""
+        known = {*self.commands, *ctx.help_option_names}
+        if not args or args[0] not in known:
+            args = ["create", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=BundleGroup)
+def bundle() -> None:
+    """Pack a model, its configuration and all libraries for a device into one file.
+
+    edgevision bundle MODEL is short for edgevision bundle create MODEL; see edgevision bundle create --help for its options.
+    """
+
+
+@bundle.command()
+@click.argument("model", type=PATH)
+@click.option(
+    "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
+)
+@click.option("--camera", metavar="SPEC", help="Camera of the device, as in edgevision run.  [default: 0]")
+@click.option(
+    "--python",
+    type=click.Choice(PYTHONS),
+    default=PYTHONS[0],
+    show_default=True,
+    help="Python version of the device: 3.11 for Raspberry Pi OS Bookworm, 3.13 for Trixie.",
+)
+@click.option(
+    "--arch", type=click.Choice(ARCHES), default=ARCHES[0], show_default=True, help="Architecture of the device."
+)
+@click.option("--wheels", type=PATH, metavar="DIR", help="Take all libraries from this folder and download nothing.")
+@click.option(
+    "--wheel", type=PATH, metavar="FILE", help="edgevision's own wheel.  [default: built from the installed one]"
+)
+@click.option("--sign", type=PATH, metavar="KEY", help="Sign with this private key, made by edgevision keys new.")
+@click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH.tar.xz]")
+@json_option
+@quiet_option
+@overwrite_option
+def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
+    """Make a bundle of MODEL. The same input always gives the same bytes."""
+    from edgevision.files.run_folder import dump
+    from edgevision.reporting.terminal import bar, note
+
+    from ..bundle.build import BUDGET, Wish, make
+
+    with bar("bundling", 4, quiet) as step:
+        done = iter(range(1, 5))
+        made = make(Wish(target=Target(python, arch), **rest), lambda: step(next(done)))
+    if made.bytes > BUDGET:
+        note(
+            f"the bundle has {made.bytes / 1e6:.1f} MB; more than {BUDGET / 1e6:.0f} MB may not fit on the boot partition",
+            quiet,
+        )
+    if made.holds_password:
+        note(
+            "the bundle's run.toml contains a camera password; share the bundle only with people who may know it", quiet
+        )
+    if as_json:
+        click.echo(dump(_to_json(made)))
+        return
+    _show(made)
+    path = shlex.quote(str(made.path))
+    click.echo(f"wrote {path}: {made.bytes / 1e6:.1f} MB (budget {BUDGET / 1e6:.0f}), release {made.manifest.id}")
+    click.echo(f"next: edgevision bundle verify {path}")
+
+
+@bundle.command()
+@click.argument("file", type=PATH)
+@click.option(
+    "--key", "keys", type=PATH, multiple=True, metavar="PUB", help="Require a signature by one of these public keys."
+)
+@json_option
+def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check every file of a bundle against its manifest, as the device does before installing it."""
+    from edgevision.errors import BadInput
+    from edgevision.files.atomic import require_file
+    from edgevision.files.run_folder import dump
+
+    from ..bundle.keys import require_public
+    from ..installer.archive.verify import read
+    from ..installer.base.errors import Refused
+
+    require_file(file, "bundle")
+    for key in keys:
+        require_public(key)
+    try:
+        found = read(file, keys)
+    except Refused as error:
+        raise BadInput(f"{file}: {error}") from None
+    manifest = found.manifest
+    if as_json:
+        signed_by = None if found.signed_by is None else str(found.signed_by)
+        fields = {
+            "release": manifest.id,
+            "python": manifest.python,
+            "arch": manifest.arch,
+            "files": len(manifest.files),
+        }
+        more = {"bytes": found.bytes, "signed": found.signed, "signed_by": signed_by}
+        click.echo(dump({"schema": "edgevision.bundle_check/1", "path": str(file), **fields, **more}))
+        return
+    click.echo(
+        f"{file}: {manifest.id}, Python {manifest.python} on {manifest.arch}, {len(manifest.files)} files, "
+        f"{found.bytes / 1e6:.1f} MB; all files match the manifest; {_signed(found)}"
+    )
+    click.echo("next, on the device: " + _install_line(file))
+
+
+def _signed(found: Checked) -> str:
+    if found.signed_by:
+        return f"signed by {found.signed_by}"
+    return "signed (signature not checked: no --key given)" if found.signed else "not signed"
+
+
+def _install_line(file: Path) -> str:
+    name = shlex.quote(file.name)
+    return f"tar xf {name} install.pyz && sudo python3 install.pyz {name}"
+
+
+def _show(made: Made) -> None:
+    from edgevision.reporting.terminal import show, table
+
+    files = sorted(made.manifest.files.items(), key=lambda item: -item[1].bytes)
+    rows = [(name.removeprefix("wheels/"), f"{entry.bytes / 1e6:.2f}") for name, entry in files]
+    show(table(("file", ">MB"), rows))
+
+
+def _to_json(made: Made) -> dict[str, Any]:
+    manifest = made.manifest
+    return {
+        "schema": "edgevision.bundle_made/1",
+        "path": str(made.path),
+        "bytes": made.bytes,
+        "release": manifest.id,
+        "python": manifest.python,
+        "arch": manifest.arch,
+        "signed": made.signed,
+        "files": {name: entry.bytes for name, entry in manifest.files.items()},
+    }

@@ -1,0 +1,45 @@
+"""``edgevision cameras``: list the usable cameras and how to select each one."""
+
+from __future__ import annotations
+
+import click
+
+from edgevision.cli.options import json_option
+
+
+@click.command()
+@json_option
+def cameras(as_json: bool) -> None:
+    """List the cameras of this machine with the numbers that --camera takes.
+
+    CSI cameras come first, then USB cameras. Each USB camera is opened for one frame. Numbers may change when a device is
+    plugged in; the name in the second column does not.
+    """
+    from edgevision.preprocessing.opencv_log import silenced
+
+    from ..cameras.listing import look
+
+    with silenced():
+        found = look()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        return
+    from edgevision.reporting.terminal import note, show, table
+
+    from ..cameras.listing import Listed, summary
+
+    def row(camera: Listed) -> tuple[str, ...]:
+        return str(camera.number), camera.spec, camera.name, camera.through, camera.state, summary(camera)
+
+    if found.cameras:
+        show(table((">--camera", "or", "name", "through", "state", "offers"), map(row, found.cameras)))
+    if found.others:
+        show(table(("not usable", "name", "why"), found.others))
+    for hint in found.hints:
+        note(hint)
+    if found.cameras:
+        click.echo(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.\nNext: edgevision run --camera 0")
+    else:
+        click.echo("No camera found.\nNext: plug one in, or try a generated pattern: edgevision run --camera test:")

@@ -1,0 +1,72 @@
+"""``edgevision doctor``: check the installation, the hardware and, if given, a model, and report how to fix problems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgevision.cli.options import PATH, engine_option, json_option, quiet_option
+
+if TYPE_CHECKING:
+    from ..doctor.result import Section
+
+
+@click.command()
+@click.argument("model", type=PATH, required=False)
+@engine_option("auto")
+@json_option
+@quiet_option
+def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
+    """Check what is installed and plugged in, and report what to fix. Exit code 3: something required is broken.
+
+    With MODEL, also run the self-test stored in the model file.
+    """
+    from edgevision.errors import GateNotMet
+    from edgevision.files.atomic import require_file
+    from edgevision.reporting.terminal import bar
+
+    from ..doctor.run_checks import STEPS, examine
+    from ..system.host import here
+
+    if model is None and engine != "auto":
+        raise click.UsageError("--engine needs a MODEL to run; add one: edgevision doctor MODEL --engine NAME")
+    if model is not None:
+        require_file(model, "model")
+    with bar("checking", STEPS, quiet) as step:
+        done = iter(range(1, STEPS + 1))
+        sections = examine(here(), lambda: step(next(done)))
+    if model is not None:
+        sections = (*sections, _model_section(sections, model, engine))
+    _show(sections, model, as_json)
+    broken = [check for section in sections for check in section.checks if check.broken]
+    if broken:
+        raise GateNotMet("; ".join(f"{check.name}: {check.found}" for check in broken))
+
+
+def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> Section:
+    """Run the self-test, unless a required library is broken: one that crashes would take this process down."""
+    from ..doctor.packages import MODULES
+    from ..doctor.result import Check, Section
+
+    broken = [check.name for section in sections for check in section.checks if check.broken and check.name in MODULES]
+    if broken:
+        return Section("Model", (Check("self-test", None, f"not run: {' and '.join(broken)} must work first"),))
+    from ..doctor.selftest import section as test
+
+    return test(model, engine)
+
+
+def _show(sections: tuple[Section, ...], model: Path | None, as_json: bool) -> None:
+    if as_json:
+        from edgevision.files.run_folder import dump
+
+        checks = [check.to_json() for section in sections for check in section.checks]
+        click.echo(
+            dump({"schema": "edgevision.doctor/1", "model": None if model is None else str(model), "checks": checks})
+        )
+        return
+    from ..doctor.terminal import show
+
+    show(sections, model)

@@ -1,0 +1,123 @@
+"""``edgevision service``: run the loop as a systemd service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgevision.cli.options import PATH, json_option, overwrite_option
+
+
+@click.group()
+def service() -> None:
+    """Run the loop as a systemd service: started at boot, supervised, and restarted when it fails."""
+
+
+@service.command()
+@click.argument("model", type=PATH, required=False)
+@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
+@click.option(
+    "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
+)
+@click.option("--user", metavar="NAME", help="Run as this user.  [default: a dynamic user made by systemd]")
+@click.option(
+    "--python", type=PATH, metavar="FILE", help="Python that edgevision is installed in.  [default: this one]"
+)
+@click.option(
+    "--root",
+    type=PATH,
+    default=Path("/"),
+    metavar="DIR",
+    help="Install into another machine's root file system, for example a mounted SD card.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the unit file without changing anything.")
+@click.option("--no-start", is_flag=True, help="Install without starting.")
+@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
+@overwrite_option
+def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
+    """Install and start the service: the unit file, /etc/edgevision/run.toml and a copy of MODEL beside it.
+
+    Without MODEL, --camera and --config, an existing configuration is kept.
+    """
+    from ..service.install import Wish, enable, prepare
+    from ..service.systemctl import Manager, require_root, require_systemd
+
+    here = root == Path("/")
+    if here and not dry_run:
+        require_systemd()
+        require_root("install")
+    made = prepare(Wish(root=root, **rest))
+    if dry_run:
+        click.echo(made.unit, nl=False)
+        return
+    for path in made.write():
+        click.echo(f"wrote {path}")
+    if not here:
+        click.echo(f"wrote {enable(root)}: the service starts at boot")
+        return
+    if no_start:
+        click.echo("installed but not started; to start it: sudo systemctl enable --now edgevision")
+        return
+    Manager().start()
+    click.echo("started: the first frame was recognized; the service also starts at boot")
+    click.echo("next: edgevision service status")
+
+
+@service.command()
+@json_option
+def status(as_json: bool) -> int:
+    """Show the status of the service. Exit code 3: it is not running."""
+    from ..service.status import NOT_ACTIVE
+    from ..service.status import status as ask
+    from ..service.systemctl import Manager, require_systemd
+
+    require_systemd()
+    found = ask(Manager())
+    if as_json:
+        from edgevision.files.run_folder import dump
+
+        click.echo(dump(found.to_json()))
+    else:
+        click.echo("\n".join(found.describe()))
+    return 0 if found.active else NOT_ACTIVE
+
+
+@service.command()
+@click.option(
+    "--lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Number of lines to show."
+)
+@click.option("--follow", "-f", is_flag=True, help="Keep showing new lines until Ctrl-C.")
+def logs(lines: int, follow: bool) -> int:
+    """Show the service's journal."""
+    import subprocess
+
+    from ..service.systemctl import require_systemd
+    from ..service.unit import UNIT
+
+    require_systemd()
+    command = ["journalctl", "--no-pager", f"--unit={UNIT.name}", f"--lines={lines}", *(["--follow"] if follow else [])]
+    return subprocess.run(command, check=False).returncode
+
+
+@service.command()
+@click.option("--root", type=PATH, default=Path("/"), metavar="DIR", help="Root file system of another machine.")
+@click.option("--purge", is_flag=True, help="Also remove the configuration and the model; taught classes are kept.")
+def uninstall(root: Path, purge: bool) -> None:
+    """Stop the service and remove it."""
+    from ..service.install import remove
+    from ..service.systemctl import Manager, require_root, require_systemd
+    from ..service.unit import STATE
+
+    here = root == Path("/")
+    if here:
+        require_systemd()
+        require_root("uninstall")
+        Manager().stop()
+    gone = remove(root, purge)
+    if here:
+        Manager().reload()
+    for path in gone:
+        click.echo(f"removed {path}")
+    click.echo(f"taught classes and collected images are kept in {STATE}" if gone else "nothing was installed")

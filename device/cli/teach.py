@@ -1,0 +1,211 @@
+"""``edgevision teach``: add classes to a model on the device, from a few frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
+
+if TYPE_CHECKING:
+    from edgevision.model import Model
+
+    from ..stream.protocols import Source
+    from ..teach.teacher import Lesson, Teacher
+
+FRAMES = 10
+MAX_PICTURES = 200
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--model", type=PATH, help="A .tflite made by edgevision convert --with-embedding.  [default: the newest]"
+)
+@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
+@click.option("--source", metavar="SPEC", help="Learn from an image, a folder of images or a video instead.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, MAX_PICTURES),
+    help="Number of frames.  [default: 10 from a camera, all of a folder]",
+)
+@click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(0, 60),
+    default=0.5,
+    show_default=True,
+    help="Interval between frames, in seconds.",
+)
+@click.option("--background", is_flag=True, help="Learn the background: the scene without any taught object.")
+@click.option("--list", "listing", is_flag=True, help="List the classes taught to the model.")
+@click.option("--forget", metavar="NAME", help="Remove a taught class.")
+@click.option("--export", type=PATH, metavar="FILE", help="Write the taught classes to a file.")
+@click.option(
+    "--import", "import_", type=PATH, metavar="FILE", help="Replace the taught classes by those of such a file."
+)
+@click.option("--state", type=PATH, metavar="DIR", help="Folder of the taught classes.  [default: the state folder]")
+@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
+@json_option
+@overwrite_option
+@quiet_option
+def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, **rest: Any) -> None:
+    """Teach a model the class NAME on the device, from a few frames; edgevision run then recognizes it too.
+
+    Frames are added to those of an existing class; --overwrite replaces them. The model file is not changed.
+    """
+    _refuse_mixture(name, rest)
+    from edgevision.model import open_model
+
+    from ..system.state_folder import state_folder
+    from ..teach.teacher import Teacher
+
+    with open_model(_model_path(model, runs)) as opened:
+        _do(name, Teacher(opened, state_folder(state)), **rest)
+
+
+def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
+    if rest["listing"]:
+        _list(teacher, rest["as_json"])
+    elif rest["forget"] is not None:
+        teacher.forget(rest["forget"])
+        click.echo(f"removed {rest['forget']}; classes taught to {teacher.model.path}: {_names(teacher)}")
+    elif rest["export"] is not None:
+        teacher.export(rest["export"], rest["overwrite"])
+        click.echo(f"wrote {rest['export']}: {_names(teacher)}")
+    elif rest["import_"] is not None:
+        _import(teacher, rest["import_"], rest["overwrite"])
+    else:
+        _teach(name, teacher, **rest)
+
+
+def _refuse_mixture(name: str | None, rest: dict[str, Any]) -> None:
+    """Require exactly one action. Raises UsageError."""
+    asked = [
+        option
+        for option, given in (
+            ("NAME", name is not None),
+            ("--background", rest["background"]),
+            ("--list", rest["listing"]),
+            ("--forget", rest["forget"] is not None),
+            ("--export", rest["export"] is not None),
+            ("--import", rest["import_"] is not None),
+        )
+        if given
+    ]
+    if not asked:
+        raise click.UsageError(
+            "nothing to do; name a class: edgevision teach NAME --camera 0 (or give --list, --background ...)"
+        )
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(asked)} cannot be combined; give only one")
+    if rest["camera"] is not None and rest["source"] is not None:
+        raise click.UsageError("give --camera or --source, not both")
+
+
+def _model_path(given: Path | None, runs: Path) -> Path:
+    from edgevision.errors import MissingFile
+    from edgevision.files.atomic import require_file
+    from edgevision.files.run_folder import newest
+
+    if given is not None:
+        return require_file(given, "model")
+    found = newest(runs, "convert-*/*.tflite")
+    if found is None:
+        raise MissingFile(f"no model given and none found in {runs}/; give one with --model MODEL.tflite")
+    return found
+
+
+def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
+    from edgevision.reporting import terminal
+
+    source = _open(teacher.model, rest["camera"], rest["source"])
+    count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
+    if source.live and not rest["quiet"]:
+        what = "keep taught objects out of view" if name is None else f"show {name} from several sides"
+        click.echo(f"{source.spec}: taking {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
+    with terminal.bar("frames", count, rest["quiet"]) as step:
+        lesson = teacher.teach(name, source, count, rest["every_s"], rest["overwrite"], step)
+    for note in lesson.notes:
+        terminal.note(note, rest["quiet"])
+    if source.live and teacher.overlay.background is None:
+        terminal.note(
+            f"also teach the scene without {name}, or anything this camera sees may be taken for it: "
+            "edgevision teach --background",
+            rest["quiet"],
+        )
+    if rest["as_json"]:
+        _print_json({**lesson.to_json(), "state": str(teacher.path)})
+        return
+    _tell(lesson, teacher)
+
+
+def _tell(lesson: Lesson, teacher: Teacher) -> None:
+    import shlex
+
+    if lesson.fit is None:
+        click.echo(f"learned the background from {lesson.frames} frames ({lesson.total} in all)")
+    else:
+        fit = lesson.fit
+        more = "" if lesson.total == lesson.frames else f" ({lesson.total} in all)"
+        click.echo(
+            f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, to other classes "
+            f"{fit.rival:.2f}; {teacher.path}"
+        )
+    click.echo(f"next: edgevision run {shlex.quote(str(teacher.model.path))} --camera 0")
+
+
+def _open(model: Model, camera: str | None, source: str | None) -> Source:
+    from ..cameras.registry import open_camera, open_source
+    from ..stream.request import Wanted
+
+    wanted = Wanted(rule=model.rule)
+    return open_camera(camera or "0", wanted=wanted) if source is None else open_source(source, wanted=wanted)
+
+
+def _list(teacher: Teacher, as_json: bool) -> None:
+    from edgevision.reporting import terminal
+
+    fits, overlay = teacher.fits(), teacher.overlay
+    background = 0 if overlay.background is None else len(overlay.background)
+    if as_json:
+        classes = [
+            {"name": one.name, "number": one.number, "frames": len(one.vectors), "typical": round(fit.typical, 4),
+             "rival": round(fit.rival, 4), "separable": fit.separable}
+            for one, fit in zip(overlay.classes, fits.values(), strict=True)
+        ]  # fmt: skip
+        _print_json({"model": str(teacher.model.path), "state": str(teacher.path), "classes": classes,
+                     "background_frames": background})  # fmt: skip
+        return
+    if not overlay.classes:
+        click.echo(f"no class was taught to {teacher.model.path} yet; teach one: edgevision teach NAME --camera 0")
+        return
+    rows = [
+        (one.name, str(len(one.vectors)), f"{fit.typical:.2f}", f"{fit.rival:.2f}", "yes" if fit.separable else "no")
+        for one, fit in zip(overlay.classes, fits.values(), strict=True)
+    ]
+    terminal.show(terminal.table(("class", ">frames", ">similarity", ">to others", "separable"), rows))
+    click.echo(f"{len(rows)} classes taught to {teacher.model.path}, {background} background frames: {teacher.path}")
+
+
+def _import(teacher: Teacher, path: Path, overwrite: bool) -> None:
+    from edgevision.errors import OutputExists
+
+    if teacher.overlay.classes and not overwrite:
+        raise OutputExists(
+            f"the import would replace these taught classes: {_names(teacher)}; give --overwrite to replace them"
+        )
+    teacher.take_over(path)
+    click.echo(f"imported {_names(teacher)} from {path}")
+
+
+def _names(teacher: Teacher) -> str:
+    return ", ".join(teacher.overlay.names) or "none"
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    from edgevision.files.run_folder import dump
+
+    click.echo(dump({"schema": "edgevision.teach/1", **value}))

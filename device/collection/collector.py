@@ -1,0 +1,98 @@
+"""The sink of ``run --collect``: selects on the loop's thread at no cost, and writes on a thread of its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from edgevision.datasets.folder_layout import UNSORTED
+from edgevision.postprocessing.temporal import time_of
+from edgevision.preprocessing.decode import encode_jpeg
+
+from ..stream.bounded_queue import Handoff
+from ..system.clock import SYSTEM, Clock
+from .quota_store import Store
+from .selection import Novelty, Pace, is_unsure
+
+if TYPE_CHECKING:
+    from edgevision.types import Frame, Prediction
+
+    from ..stream.events import Event
+
+WAITING = 4
+"""Maximum number of images waiting to be written; each holds its pixels."""
+CLOSE_S = 2.0
+QUALITY = 90
+CAME = ("entered", "changed")
+
+
+class Collector:
+    """Stores unsure frames and frames where something changed."""
+
+    def __init__(self, store: Store, threshold: float | None, clock: Clock = SYSTEM) -> None:
+        """``threshold``: 0..1, minimum score shown; None: all are."""
+        self.spec = f"collect {store.folder}"
+        self.store = store
+        self._threshold = threshold
+        self._clock = clock
+        self._paces: defaultdict[str, Pace] = defaultdict(Pace)
+        self._novelties: defaultdict[str, Novelty] = defaultdict(Novelty)
+        self._last: Frame | None = None
+        """The frame that upcoming events refer to; None once it was queued."""
+        self._queue: Handoff[tuple[str, Frame]] = Handoff(WAITING, newest_wins=True)
+        self._error: Exception | None = None
+        self._written = 0
+        self._thread = Thread(target=self._work, name="collect", daemon=True)
+        self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """Number of images kept in this run, including those since replaced by newer ones."""
+        return self._written
+
+    @property
+    def dropped(self) -> int:
+        """Number of selected images dropped because the disk was too slow."""
+        return self._queue.dropped
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Examine one prediction. Raises the error of the last image write, if it failed."""
+        self._last = frame
+        if is_unsure(prediction, self._threshold):
+            self._offer(UNSORTED)
+        if self._error is not None:
+            # Raised for every frame until a write succeeds: keep the traceback short.
+            raise self._error.with_traceback(None)
+
+    def event(self, event: Event) -> None:
+        """Keep the frame in which a label appeared, under its name."""
+        of_last = self._last is not None and self._last.index == event.index
+        if event.kind in CAME and event.label is not None and of_last:
+            self._offer(event.label.name)
+
+    def close(self) -> None:
+        """Wait up to CLOSE_S for queued images; a disk that hangs is abandoned."""
+        self._queue.end()
+        self._thread.join(CLOSE_S)
+        self._queue.close()
+
+    def _offer(self, label: str) -> None:
+        """Queue the last frame, unless there were enough of this label."""
+        assert self._last is not None
+        if self._paces[label].allows(time_of(self._last)):
+            self._queue.put((label, self._last))
+            self._last = None
+
+    def _work(self) -> None:
+        while (pair := self._queue.get()) is not None:
+            try:
+                self._keep(*pair)
+            except Exception as error:
+                self._error = error  # re-raised on the loop's thread by the next write
+
+    def _keep(self, label: str, frame: Frame) -> None:
+        if self._novelties[label].is_new(frame):
+            self.store.add(label, encode_jpeg(frame, QUALITY), self._clock.wall())
+            self._written += 1
+            self._error = None

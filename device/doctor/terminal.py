@@ -1,0 +1,95 @@
+"""The report on a terminal: a mark, the name and the result of each check, and the fix below a failed one."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision.reporting.terminal import printable
+
+from .result import Check, Section
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MARKS = {
+    "good": ("✓", "ok", "green"),
+    "bad": ("✗", "BAD", "bold red"),
+    "warn": ("!", "!", "yellow"),
+    "none": ("·", "-", "dim"),
+}
+"""Kind of result -> symbol, ASCII symbol, style."""
+NAME_WIDTH = 18
+
+
+def show(sections: tuple[Section, ...], model: Path | None) -> None:
+    """Print all checks and the overall result."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    with console.capture() as painted:
+        for section in sections:
+            console.print(Text(section.title, style="bold"))
+            rows = Table.grid(padding=(0, 2))
+            rows.add_column(no_wrap=True)
+            rows.add_column(min_width=NAME_WIDTH, no_wrap=True)
+            rows.add_column(overflow="fold")
+            for check in section.checks:
+                for row in _rows(check):
+                    rows.add_row(*row)
+            console.print(Padding(rows, (0, 0, 1, 2)))
+    # rich pads the lines of a table with spaces.
+    lines = [*(line.rstrip() for line in painted.get().splitlines()), _outcome(sections, model)]
+    encoding = sys.stdout.encoding or "ascii"
+    print("\n".join(lines).encode(encoding, "replace").decode(encoding))
+
+
+def _rows(check: Check) -> list[tuple[Text, ...]]:
+    from rich.text import Text
+
+    kind = _kind(check)
+    sign, ascii_sign, style = MARKS[kind]
+    mark = Text(sign if _can_show(sign) else ascii_sign, style=style)
+    quiet = "dim" if kind == "none" else ""
+    found = check.found if check.ok or check.expected is None else f"{check.found} (expected: {check.expected})"
+    rows: list[tuple[Text, ...]] = [(mark, Text(check.name, style=quiet), Text(printable(found), style=quiet))]
+    if check.fix is not None:
+        arrow = "→" if _can_show("→") else "->"
+        rows.append((Text(""), Text(""), Text(f"{arrow} {printable(check.fix)}", style=quiet or "cyan")))
+    return rows
+
+
+def _kind(check: Check) -> str:
+    if check.ok is None:
+        return "none"
+    return "good" if check.ok else "bad" if check.needed else "warn"
+
+
+def _outcome(sections: tuple[Section, ...], model: Path | None) -> str:
+    """Return the result line and, if all is well, the next command."""
+    checks = [check for section in sections for check in section.checks]
+    broken = sum(check.broken for check in checks)
+    warned = sum(check.ok is False for check in checks) - broken
+    if broken:
+        failed = f"{broken} of {len(checks)} checks failed"
+        return f"{failed}{_warnings(warned)}: apply the fixes shown after the arrows, then run this again"
+    what = "" if model is None else f" {shlex.quote(str(model))}"
+    camera = any(check.name == "cameras" and check.ok for check in checks)
+    return f"Ready to run{_warnings(warned)}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"
+
+
+def _warnings(count: int) -> str:
+    return f", {count} warning{'s' if count > 1 else ''}" if count else ""
+
+
+def _can_show(sign: str) -> bool:
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

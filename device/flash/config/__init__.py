@@ -1,0 +1,1 @@
+"""device.toml: what one device is to be."""

@@ -1,0 +1,1 @@
+"""Drives and writing to them."""

@@ -1,0 +1,89 @@
+"""A card from an image, once the disk is confirmed: unmounted, opened, asked again who it is, written, and looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.errors import BadInput, EdgeVisionError, FlashRefused, VerifyFailed
+
+from ..image.check import check
+from ..image.unpack import Wanted
+from . import write
+from .block_devices import Drive
+from .confirm_target import Choice, choose, refuse_changed, refuse_other
+from .image_source import Image, Source
+from .medium import Host
+
+STEP = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What was written where."""
+
+    drive: Drive
+    written: write.Written
+    prepared: bool
+    """Whether it sets itself up."""
+    partitions_known: bool
+    """Whether the system has looked at the new partition table."""
+
+
+def write_card(image: Image, choice: Choice, confirmed: Drive, host: Host, report: write.Report) -> Card:
+    """``confirmed``: the disk as it was when somebody said yes to it. Raises FlashRefused, WriteFailed, VerifyFailed."""
+    now = choose(choice, host)
+    refuse_changed(confirmed, now.drive)
+    for at in sorted(now.mounted, key=len, reverse=True):
+        host.unmount(at)
+    with closing(host.open(Path(confirmed.device))) as medium:
+        opened = choose(choice, host)
+        refuse_changed(confirmed, opened.drive)
+        refuse_other(opened.drive, medium)
+        if opened.mounted:
+            raise FlashRefused(f"{confirmed.device} is mounted again at {', '.join(opened.mounted)}; unmount it")
+        with image.path.open("rb") as stream:
+            written = write.write(Source(stream, image.bytes), medium, report)
+        prepared = image.prepared is not None
+        if prepared:
+            _require_files(medium.place, report)
+        return Card(confirmed, written, prepared, medium.reread_partitions())
+
+
+def require_sound(image: Image) -> None:
+    """That a prepared image is what ``flash image`` made. Raises BadInput."""
+    fault = _fault(image.path) if image.prepared is not None else None
+    if fault:
+        raise BadInput(f"{image.path} is prepared, but damaged: {fault}; prepare it again: edgevision flash image")
+
+
+def _require_files(place: Path, report: write.Report) -> None:
+    """Reads the files on the card as the Raspberry Pi will. Raises VerifyFailed."""
+    report("files", 0, 0)
+    try:
+        fault = _fault(place)
+    except (EdgeVisionError, OSError) as error:
+        fault = str(error)
+    if fault:
+        raise VerifyFailed(f"the card was written, but its files do not read back: {fault}; take another card")
+
+
+def _fault(place: Path) -> str | None:
+    return next((f"{one.name}: {one.found}" for one in check(place) if not one.ok), None)
+
+
+def check_sha256(path: Path, wanted: Wanted, report: write.Report) -> None:
+    """That a file is what its maker published. Raises BadInput."""
+    total, done, found = path.stat().st_size, 0, hashlib.sha256()
+    with path.open("rb") as stream:
+        while part := stream.read(STEP):
+            found.update(part)
+            done += len(part)
+            report("check", done, total)
+    if found.hexdigest() != wanted.sha256:
+        raise BadInput(
+            f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, and {wanted.said_by} says "
+            f"{wanted.sha256}"
+        )

@@ -1,0 +1,1 @@
+"""FAT32, ext4 and partition tables."""

@@ -1,0 +1,1 @@
+"""Preparing and checking OS images."""

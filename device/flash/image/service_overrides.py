@@ -1,0 +1,49 @@
+"""What a device has of its own beside its bundle: options of the loop, and the drop-in that makes the service use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgevision.errors import BadInput
+from edgevision.files import toml
+
+from ...bundle.build import RELEASE, unit_plan
+from ...bundle.target import Target
+from ...cli.run import run as run_command
+from ...installer.archive.manifest import CONFIG as BUNDLED
+from ...installer.archive.manifest import Manifest
+from ...loop import config_file
+from ...service.install import check_config, networked
+from ...service.unit import CONFIG, drop_in_text
+from ..config.records import DeviceConfig
+
+RUN, SERVICE = "run.toml", "service.conf"
+"""``onboard.extras`` puts each in its place."""
+
+
+def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[str, bytes]:
+    """Name -> content for the boot partition; empty where the device has no options of its own.
+
+    ``run_toml``: the bundle's. Raises BadInput where both together are nothing that a service can run.
+    """
+    if not config.run:
+        return {}
+    both = _merged(config, run_toml)
+    plan = unit_plan(Target(manifest.python, manifest.arch), networked(both))
+    own = config_file.dumps(run_command, config.run, Path(CONFIG))
+    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG).encode()}
+
+
+def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
+    """The bundle's options and those of the device, which win. Raises BadInput."""
+    try:
+        text = run_toml.decode()
+    except UnicodeDecodeError:
+        raise BadInput(f"{BUNDLED} of the bundle is no text; make the bundle again") from None
+    file = toml.parse(text, Path(RELEASE / BUNDLED))
+    both = config_file.merged([config_file.options(file, run_command, click.Context(run_command)), config.run])
+    check_config(both, None)
+    return both

@@ -1,0 +1,179 @@
+"""The system's image as bytes on the disk: copied or unpacked, its sha256 checked on the way, zeros left out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import lzma
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from edgevision.errors import BadInput
+from edgevision.files.atomic import require_file
+
+CHUNK = 1 << 20
+HOLE = 1 << 16
+"""Bytes; so many zeros in a row are not written: the file reads the same and takes less of the disk."""
+MEMORY = 512 * 2**20
+"""For unpacking; xz -9 takes 65 MiB."""
+LARGEST = 64 * 2**30
+"""Bytes unpacked; no system's image has more, and a bomb has."""
+XZ = "xz"
+"""The one that is unpacked here."""
+MAGIC = {
+    b"\xfd7zXZ\0": XZ,
+    b"\x1f\x8b": "gzip",
+    b"PK\3\4": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"QFI\xfb": "qcow2",
+}
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the downloaded file's sha256 has to be."""
+
+    sha256: str
+    said_by: str
+    """Where that stands."""
+
+
+def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
+    """As given, or as the file NAME.sha256 beside the image says; None where neither does. Raises BadInput."""
+    if given is not None:
+        if not _SHA256.fullmatch(given.strip()):
+            raise BadInput(f"--sha256 takes 64 hexadecimal digits, not {given!r:.80}")
+        return Wanted(given.strip().lower(), "--sha256")
+    beside = image.with_name(image.name + ".sha256")
+    if not beside.is_file():
+        return None
+    with beside.open("rb") as stream:
+        words = stream.read(1024).decode("utf-8", "replace").split()
+    if not words or not _SHA256.fullmatch(words[0]):
+        raise BadInput(f"{beside} does not begin with a sha256; remove it, or download it again")
+    return Wanted(words[0].lower(), str(beside))
+
+
+def is_packed(image: Path) -> bool:
+    """Whether it is an .xz. Raises MissingFile, and BadInput where it is packed in another way."""
+    with require_file(image, "system image").open("rb") as stream:
+        kind = packed_as(stream.read(max(map(len, MAGIC))))
+    if kind not in (None, XZ):
+        raise BadInput(f"{image} is packed as {kind}; unpack it first (.img and .img.xz are read as they are)")
+    return kind == XZ
+
+
+def packed_as(head: bytes) -> str | None:
+    """How a file that begins like this is packed; None: not at all, or in no known way."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
+
+
+def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: Wanted | None = None) -> int:
+    """Writes the image, unpacked if it is an .xz, into an empty file; its size in bytes.
+
+    ``progress`` is told the bytes that were read of ``image``. Raises MissingFile, BadInput.
+    """
+    packed = is_packed(image)
+    digest = hashlib.sha256() if wanted else None
+    with image.open("rb") as stream:
+        if packed or digest:
+            chunks = _chunks(stream, digest, progress)
+            size = _write_sparse(_placed(_unpacked(chunks, image) if packed else chunks), into, image)
+        else:
+            size = _write_sparse(_without_holes(stream, progress), into, image)
+    if wanted and digest and digest.hexdigest() != wanted.sha256:
+        raise BadInput(
+            f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, and {wanted.said_by} says "
+            f"{wanted.sha256}; download it again"
+        )
+    return size
+
+
+def _chunks(stream: BinaryIO, digest: hashlib._Hash | None, progress: Callable[[int], None]) -> Iterator[bytes]:
+    done = 0
+    while chunk := stream.read(CHUNK):
+        if digest:
+            digest.update(chunk)
+        yield chunk
+        done += len(chunk)
+        progress(done)
+
+
+def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
+    """Of one or several .xz streams, with padding between them (the .xz file format, version 1.2, section 2)."""
+    xz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+    padding = 0
+    for chunk in chunks:
+        ready = chunk
+        while ready or not (xz.needs_input or xz.eof):
+            if xz.eof:
+                rest = ready.lstrip(b"\0")
+                padding += len(ready) - len(rest)
+                ready = rest
+                if not ready:
+                    break
+                if padding % 4:
+                    raise BadInput(f"{image} is damaged: something stands between its parts; download it again")
+                xz, padding = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY), 0
+            try:
+                yield xz.decompress(ready, CHUNK)
+            except lzma.LZMAError as error:
+                raise BadInput(f"{image} is damaged ({error}); download it again") from None
+            ready = xz.unused_data if xz.eof else b""
+    if not xz.eof:
+        raise BadInput(f"{image} is cut off: the end of the .xz is missing; download it again")
+    if padding % 4:
+        raise BadInput(f"{image} is damaged: something stands behind its end; download it again")
+
+
+def _placed(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each with its place in the whole; an empty one marks the end."""
+    at = 0
+    for chunk in chunks:
+        yield at, chunk
+        at += len(chunk)
+    yield at, b""
+
+
+def _without_holes(stream: BinaryIO, progress: Callable[[int], None]) -> Iterator[tuple[int, bytes]]:
+    """As ``_placed``, but what the disk does not hold is not read, where the system tells (lseek(2), SEEK_DATA)."""
+    at, size = 0, stream.seek(0, os.SEEK_END)
+    while at < size:
+        try:
+            at = os.lseek(stream.fileno(), at, os.SEEK_DATA) if hasattr(os, "SEEK_DATA") else at
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # a hole up to the end
+                break
+        stream.seek(at)
+        chunk = stream.read(CHUNK)
+        if not chunk:
+            break
+        yield at, chunk
+        at += len(chunk)
+        progress(at)
+    progress(size)
+    yield size, b""
+
+
+def _write_sparse(chunks: Iterator[tuple[int, bytes]], into: BinaryIO, image: Path) -> int:
+    """Leaves out what is zeros; the size of all."""
+    size = 0
+    zeros = bytes(HOLE)
+    for place, chunk in chunks:
+        for at in range(0, len(chunk), HOLE):
+            part = chunk[at : at + HOLE]
+            if part != zeros[: len(part)]:
+                into.seek(place + at)
+                into.write(part)
+        size = place + len(chunk)
+        if size > LARGEST:
+            raise BadInput(f"{image} unpacks to more than {LARGEST // 2**30} GiB; no system's image does")
+    into.truncate(size)
+    into.flush()
+    return size

@@ -1,0 +1,50 @@
+"""What the installer asks of the machine, and the processes it starts there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import Refused
+
+BOOTED = Path("/run/systemd/system")
+"""Present where systemd runs the machine (sd_booted(3))."""
+ROOM = 5
+"""Times the bundle: itself unpacked, and the libraries out of their wheels."""
+SYSTEMS = {"3.11": "Raspberry Pi OS Bookworm", "3.13": "Raspberry Pi OS Trixie"}
+TIMEOUT_S = 1800
+
+
+def elsewhere(root: Path) -> list[str | Path]:
+    """Points useradd(8), usermod(8) and groupmod(8) to the accounts of another root."""
+    return [] if root == Path("/") else ["--prefix", root]
+
+
+def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b"") -> str:
+    """Runs a command to its end, apart from every setting of pip and Python; what it said. Raises Refused, OSError.
+
+    ``given``: for its standard input.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
+    environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{what} did not end within {TIMEOUT_S} s") from None
+    said = done.stdout.decode(errors="replace")
+    if done.returncode:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        reason = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "")
+        raise Refused(f"{what} failed (exit {done.returncode}): {reason}")
+    return said

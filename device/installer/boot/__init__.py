@@ -1,0 +1,1 @@
+"""First and second boot of a prepared SD card."""

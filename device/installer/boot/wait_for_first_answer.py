@@ -1,0 +1,85 @@
+"""Starts the service and waits until the loop has answered: what it saw first is in the journal."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..archive.manifest import UNIT
+from ..base.commands import run
+from ..base.errors import Refused
+
+READY_S = 300
+"""For READY=1, through as many starts as systemd makes meanwhile; a camera may come late."""
+ANSWER_S = 20
+"""For the journal, which hears of it after systemd does."""
+POLL_S = 2.0
+EVENT = "first_answer"
+_LINE = re.compile(rf"\S+ {EVENT}: (?P<seen>.+)")
+_PREFIX = "edgevision: error: "
+
+Ask = Callable[[Sequence[str]], str]
+"""Runs a command; what it said. Raises Refused, OSError."""
+
+
+class NotRunning(Exception):
+    """The service did not come up in time; the next start may do better. One line."""
+
+
+class Starter:
+    """systemd and its journal, asked by their own commands."""
+
+    def __init__(
+        self,
+        ask: Ask | None = None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``now``: seconds, monotonic."""
+        self._ask = ask or _ask
+        self._now, self._sleep = now, sleep
+
+    def start(self) -> None:
+        """Starts the service, anew if it runs, and waits for READY=1. Raises NotRunning, Refused, OSError."""
+        self._ask(("systemctl", "daemon-reload"))
+        self._ask(("systemctl", "--no-block", "restart", UNIT))
+        end = self._now() + READY_S
+        self._sleep(POLL_S)
+        while (state := self._shown("ActiveState")) != "active":
+            if state == "failed":  # while systemd still tries, it is activating
+                raise NotRunning(f"the service failed, and is not started again{self._last_words()}")
+            if self._now() >= end:
+                raise NotRunning(f"the service is not ready after {READY_S} s{self._last_words()}")
+            self._sleep(POLL_S)
+
+    def answer(self) -> str | None:
+        """What the loop saw first since this start; None where the journal does not tell. Raises Refused, OSError."""
+        end = self._now() + ANSWER_S
+        while True:
+            for line in self._journal(f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}"):
+                found = _LINE.fullmatch(line)
+                if found:
+                    return found["seen"]
+            if self._now() >= end:
+                return None
+            self._sleep(POLL_S)
+
+    def _shown(self, name: str) -> str:
+        return self._ask(("systemctl", "show", "--value", f"--property={name}", UNIT)).strip()
+
+    def _journal(self, *match: str) -> list[str]:
+        command = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--unit={UNIT}", *match)
+        return self._ask(command).splitlines()
+
+    def _last_words(self) -> str:
+        try:
+            lines = [line for line in self._journal("_TRANSPORT=stdout") if line.strip()]
+        except (Refused, OSError):
+            lines = []
+        return f": {lines[-1].removeprefix(_PREFIX)}" if lines else ""
+
+
+def _ask(command: Sequence[str]) -> str:
+    return run(command, " ".join(command[:2]), Path("/"))

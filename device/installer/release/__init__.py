@@ -1,0 +1,1 @@
+"""Installing a release and its service."""

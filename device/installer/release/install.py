@@ -1,0 +1,183 @@
+"""Installs a bundle as a release of its own, proves that it works there, and only then makes it the current one.
+
+    /opt/edgevision/releases/NAME-0123456789ab/   model, configuration, unit, venv, install.pyz
+    /opt/edgevision/current -> releases/NAME-...  replaced by renaming: there is always one
+    /etc/edgevision/keys/*.pem                    with any there, no bundle is taken that none of them signed
+
+An installation that was cut off leaves a release without ``installed.json``; the next one throws it away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..archive import signature
+from ..archive.manifest import MANIFEST, MODEL, WHEELS, Manifest
+from ..archive.requirements import check_fits, check_room
+from ..archive.verify import Checked, read
+from ..base.atomic_files import sync_folder
+from ..base.commands import run
+from ..base.errors import Refused
+from ..base.status import Status
+from .service import place_service
+
+HOME = Path("opt/edgevision")
+KEYS = Path("etc/edgevision/keys")
+RELEASES, CURRENT, DONE, VENV = "releases", "current", "installed.json", "venv"
+PROOF = "edgevision.device.bundle.verify_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be installed, and where."""
+
+    bundle: Path
+    root: Path = Path("/")
+    """Where /opt and /etc are; another root than / must be for this machine and Python."""
+    trust: Sequence[Path] = ()
+    """Public keys (PEM) to ask from now on."""
+    start: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A release that became the current one."""
+
+    folder: Path
+    started: bool
+    """Whether the service runs it already."""
+
+    @property
+    def name(self) -> str:
+        """Of the release."""
+        return self.folder.name
+
+    def describe(self) -> str:
+        """One line."""
+        return f"installed {self.folder}; " + (
+            "the service runs" if self.started else "the service starts with the machine"
+        )
+
+
+def install(wish: Wish, status: Status) -> Installed:
+    """Checks, builds, proves, switches. Raises Refused, OSError."""
+    for key in wish.trust:
+        signature.require_public(key)
+    home = wish.root / HOME
+    home.mkdir(parents=True, exist_ok=True)
+    with _alone(home):
+        status.step("check", f"reading {wish.bundle}")
+        keys = [*wish.trust, *sorted((wish.root / KEYS).glob("*.pem"))]
+        checked = read(wish.bundle, keys)
+        status.step("check", _told(checked), checked.manifest.id)
+        check_fits(checked.manifest)
+        release = home / RELEASES / checked.manifest.id
+        if not (release / DONE).exists():
+            _discard_half_made(home)
+            _build(wish.bundle, keys, checked.manifest, release, status)
+        _trust(wish)
+        status.step("switch", f"{CURRENT} is now {release.name}")
+        before = _current(home)
+        _switch(home, release)
+        if before not in (None, release.name):
+            _keep_two(home, release.name, before)
+        status.step("service", "installing the service")
+        started = place_service(wish.root, release, wish.start)
+    return Installed(release, started)
+
+
+def _told(checked: Checked) -> str:
+    signed = f", signed by {checked.signed_by.name}" if checked.signed_by else ""
+    return f"{checked.manifest.id}: every file is as its manifest says{signed}"
+
+
+def _build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
+    """Fills the release's folder; its last file says that it is whole."""
+    status.step("unpack", f"to {release}")
+    check_room(manifest, release.parents[1])
+    release.mkdir(parents=True)
+    try:
+        if read(bundle, keys, release).manifest != manifest:
+            raise Refused("the bundle changed while it was read")
+        status.step("environment", f"installing {len(manifest.wheels)} libraries")
+        _environment(manifest, release)
+        status.step("prove", "the model answers as it did where it was made")
+        python = release / VENV / "bin" / "python"
+        run([python, "-m", PROOF, release / MODEL], "the model's self-test", release)
+        shutil.rmtree(release / WHEELS)
+        os.sync()
+        (release / DONE).write_bytes((release / MANIFEST).read_bytes())
+        os.sync()
+    except BaseException:
+        shutil.rmtree(release, ignore_errors=True)
+        raise
+
+
+def _environment(manifest: Manifest, release: Path) -> None:
+    """A virtual environment filled from the wheels alone, by the pip among them: no network, no other pip needed."""
+    pips = [name for name in manifest.wheels if name.startswith(f"{WHEELS}pip-")]
+    if len(pips) != 1:
+        raise Refused("the bundle holds no pip to install its libraries with")
+    run([sys.executable, "-I", "-m", "venv", "--without-pip", release / VENV], "python -m venv", release)
+    python, pip = release / VENV / "bin" / "python", release / pips[0] / "pip"
+    wheels = [release / name for name in manifest.wheels if name not in pips]
+    quiet = ("-q", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
+    run([python, pip, "install", *quiet, "--no-index", "--no-deps", *wheels], "installing the libraries", release)
+    run([python, pip, "check", "--disable-pip-version-check"], "checking the libraries", release)
+
+
+def _switch(home: Path, release: Path) -> None:
+    """The link is made beside and renamed: a reader finds the old release or the new one, never none."""
+    new = home / f".{CURRENT}.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(Path(RELEASES) / release.name)
+    new.replace(home / CURRENT)
+    sync_folder(home)
+
+
+def _trust(wish: Wish) -> None:
+    """Keeps the keys that were named, for the bundles to come."""
+    folder = wish.root / KEYS
+    for key in wish.trust:
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{key.name.removesuffix('.pem')}.pem"
+        if not (target.exists() and target.samefile(key)):
+            shutil.copyfile(key, target)
+
+
+def _current(home: Path) -> str | None:
+    """Name of the release in charge."""
+    link = home / CURRENT
+    return link.readlink().name if link.is_symlink() else None
+
+
+def _discard_half_made(home: Path) -> None:
+    """What earlier attempts left."""
+    for folder in (home / RELEASES).glob("*"):
+        if not (folder / DONE).exists():
+            shutil.rmtree(folder)
+
+
+def _keep_two(home: Path, *names: str | None) -> None:
+    """Older releases than the current one and the one before it make room."""
+    for folder in (home / RELEASES).glob("*"):
+        if folder.name not in names:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One installer at a time; the lock goes with the process. Raises Refused."""
+    with (home / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"another installer is at work in {home}; wait for it") from None
+        yield

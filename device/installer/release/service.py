@@ -1,0 +1,48 @@
+"""Puts the bundle's unit in its place; what it is about was decided where the bundle was made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..archive.manifest import UNIT
+from ..base.commands import BOOTED, run
+
+UNITS = Path("etc/systemd/system")
+GROUPS = "SupplementaryGroups="
+
+
+def place_service(root: Path, release: Path, start: bool) -> bool:
+    """Writes and enables the unit, and starts it where systemd runs this very root; whether it did. Raises Refused."""
+    target = root / UNITS / UNIT
+    link = root / UNITS / "multi-user.target.wants" / UNIT
+    link.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{UNIT}.part")
+    part.write_text(_with_groups(root, (release / UNIT).read_text(encoding="utf-8")), encoding="utf-8")
+    part.chmod(0o644)
+    part.replace(target)
+    if not link.is_symlink():
+        link.symlink_to(Path("..") / UNIT)
+    os.sync()
+    if not start or root != Path("/") or not BOOTED.exists():
+        return False
+    run(["systemctl", "daemon-reload"], "systemctl daemon-reload", release)
+    run(["systemctl", "restart", UNIT], "starting the service (journalctl -u edgevision tells more)", release)
+    return True
+
+
+def _with_groups(root: Path, text: str) -> str:
+    """systemd starts no service that asks for a group that is not there, and not every system has all of them."""
+    try:
+        known = {line.partition(":")[0] for line in (root / "etc/group").read_text(encoding="utf-8").splitlines()}
+    except OSError:
+        known = set()
+    lines = []
+    for line in text.splitlines():
+        if line.startswith(GROUPS):
+            there = [name for name in line.removeprefix(GROUPS).split() if name in known]
+            if not there:
+                continue
+            line = GROUPS + " ".join(there)
+        lines.append(line)
+    return "\n".join(lines) + "\n"

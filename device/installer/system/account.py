@@ -1,0 +1,138 @@
+"""The account that people log in with: Raspberry Pi OS's first one (uid 1000), under its new name.
+
+The system's own helper renames it where it is there (package userconf-pi). What the helper leaves undone, or a power
+cut in the middle of it, is put right afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base.atomic_files import place, read_text
+from ..base.checks import secret, table, text
+from ..base.commands import elsewhere, run
+from ..base.errors import Refused
+from . import ssh, sudo
+
+UID = 1000
+PEOPLE = range(UID, 60000)
+"""Numbers of people's accounts (Debian Policy, section 9.2.2)."""
+HELPER = Path("/usr/lib/userconf-pi/userconf")
+LOCKED = "!"
+"""In the place of a password's hash: none fits."""
+GROUPS = "adm dialout cdrom sudo audio video plugdev games users input render netdev gpio i2c spi".split()
+"""Of Raspberry Pi OS's first account, as far as they exist."""
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_HASH = re.compile(r"[./0-9A-Za-z$=,*!_-]{1,400}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One line of /etc/passwd."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+def set_user(value: Any, root: Path) -> None:
+    """Name, password, keys, what it may. Raises Refused, OSError."""
+    user = table(value, "the user")
+    name = text(user.get("name"), _NAME, "the user's name")
+    password = LOCKED if user.get("password_hash") is None else user["password_hash"]
+    password = secret(password, _HASH, "the password's hash")
+    keys = user.get("ssh_keys") or []
+    ssh.keys_only(root)
+    account = _ensure(name, root)
+    _set_password(name, password, root)
+    sudo.allow(name, user.get("sudo", "none"), root)
+    ssh.set_keys(keys, root / account.home.lstrip("/"), (account.uid, account.gid))
+    if keys:
+        ssh.enable(root)
+
+
+def find(root: Path, name: str | None = None, uid: int | None = None) -> Account | None:
+    """The account of that name, or number."""
+    for line in read_text(root / "etc/passwd").splitlines():
+        fields = line.split(":")
+        if len(fields) == 7 and fields[2].isdigit() and fields[3].isdigit():
+            account = Account(fields[0], int(fields[2]), int(fields[3]), fields[5])
+            if name in (None, account.name) and uid in (None, account.uid):
+                return account
+    return None
+
+
+def groups(root: Path) -> dict[str, int]:
+    """Name and number of all groups."""
+    fields = [line.split(":") for line in read_text(root / "etc/group").splitlines()]
+    return {field[0]: int(field[2]) for field in fields if len(field) == 4 and field[2].isdigit()}
+
+
+def _ensure(name: str, root: Path) -> Account:
+    """The account, renamed or made. Raises Refused."""
+    account = find(root, name=name)
+    if account is not None and account.uid not in PEOPLE:
+        raise Refused(f"{name} is an account of the system itself; take another name")
+    first = find(root, uid=UID)
+    if first is not None and account in (None, first):
+        _rename(first.name, name, root)
+    elif account is None:
+        _create(name, root)
+    account = find(root, name=name)
+    if account is None:
+        raise Refused(f"the account {name} could not be made")
+    return _put_right(account, root)
+
+
+def _create(name: str, root: Path) -> None:
+    wanted = ",".join(group for group in GROUPS if group in groups(root))
+    more: Sequence[str] = ("-G", wanted) if wanted else ()
+    command = ["useradd", *elsewhere(root), "-u", str(UID), "-U", "-m", "-s", "/bin/bash", *more, name]
+    run(command, "useradd", root)
+
+
+def _rename(old: str, new: str, root: Path) -> None:
+    """The account itself last: as long as it has its old name, all of this is done again.
+
+    The helper is asked even where the name stays: it also ends the system's own dialog about it, on a desktop, too.
+    """
+    for path in (root / "etc/subuid", root / "etc/subgid"):
+        lines = read_text(path).splitlines(keepends=True)
+        moved = [f"{new}:{line.removeprefix(old + ':')}" if line.startswith(f"{old}:") else line for line in lines]
+        if moved != lines:
+            place(path, "".join(moved).encode("utf-8", "surrogateescape"))
+    if root == Path("/") and os.access(HELPER, os.X_OK):
+        with suppress(Refused):  # its last words are about services that do not run yet; what counts is looked at below
+            run([HELPER, new, LOCKED], "userconf", root)
+    if find(root, name=new) is None:
+        run(["usermod", *elsewhere(root), "-l", new, old], "usermod", root)
+
+
+def _put_right(account: Account, root: Path) -> Account:
+    """Home and group follow the name."""
+    home = f"/home/{account.name}"
+    if account.home != home:
+        move = ["-m"] if (root / account.home.lstrip("/")).is_dir() and not (root / home[1:]).exists() else []
+        run(["usermod", *elsewhere(root), "-d", home, *move, account.name], "usermod", root)
+    known = groups(root)
+    own = next((group for group, number in known.items() if number == account.gid), None)
+    if own not in (None, account.name) and account.gid >= UID and account.name not in known:
+        run(["groupmod", *elsewhere(root), "-n", account.name, str(own)], "groupmod", root)
+    folder = root / home[1:]
+    if not folder.is_dir():
+        folder.mkdir(parents=True, mode=0o700)
+        os.chown(folder, account.uid, account.gid)
+    return Account(account.name, account.uid, account.gid, home)
+
+
+def _set_password(name: str, password: str, root: Path) -> None:
+    """On standard input: what is on a command line, everybody may see."""
+    where: list[str | Path] = [] if root == Path("/") else ["--root", root]
+    run(["chpasswd", "-e", *where], "chpasswd", root, f"{name}:{password}\n".encode())

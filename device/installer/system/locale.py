@@ -1,0 +1,63 @@
+"""Language, keyboard and time of the place where the device is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..base.atomic_files import place, place_link, read_text
+from ..base.checks import text
+from ..base.commands import run
+from ..base.errors import Refused
+
+ZONES = Path("usr/share/zoneinfo")
+KEYBOARD = Path("etc/default/keyboard")
+SUPPORTED, ACTIVE, LANG = Path("usr/share/i18n/SUPPORTED"), Path("etc/locale.gen"), Path("etc/default/locale")
+BUILT_IN = ("C", "POSIX", "C.UTF-8")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}")
+_LAYOUT = re.compile(r"[a-z]{2,12}(,[a-z]{2,12}){0,3}")
+_LOCALE = re.compile(r"[A-Za-z]{1,10}(_[A-Z]{2})?(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?")
+
+
+def set_timezone(value: Any, root: Path) -> None:
+    """/etc/localtime and /etc/timezone. Raises Refused, OSError."""
+    zone = text(value, _ZONE, "the time zone")
+    if not (root / ZONES / zone).is_file():
+        raise Refused(f"this system knows no time zone {zone}")
+    place_link(root / "etc/localtime", f"/{ZONES / zone}")
+    place(root / "etc/timezone", f"{zone}\n".encode())
+
+
+def set_keyboard(value: Any, root: Path) -> None:
+    """The layout of keyboard(5); the rest of that file stays. Raises Refused, OSError."""
+    ours = f'XKBLAYOUT="{text(value, _LAYOUT, "the keyboard")}"'
+    lines = read_text(root / KEYBOARD).splitlines() or ['XKBMODEL="pc105"', 'XKBVARIANT=""', 'XKBOPTIONS=""']
+    kept = [line for line in lines if not line.startswith("XKBLAYOUT=")]
+    place(root / KEYBOARD, ("\n".join([*kept, ours]) + "\n").encode("utf-8", "surrogateescape"))
+    if root == Path("/") and shutil.which("setupcon") is not None:
+        run(["setupcon", "-k", "--save-only"], "setupcon", root)
+
+
+def set_locale(value: Any, root: Path) -> None:
+    """Makes it, if it is not there, and the language of all. Raises Refused, OSError."""
+    locale = text(value, _LOCALE, "the locale")
+    line = f"LANG={locale}"
+    if line in read_text(root / LANG).splitlines():
+        return
+    if locale not in BUILT_IN:
+        _make(locale, root)
+    others = [one for one in read_text(root / LANG).splitlines() if not one.startswith("LANG=")]
+    place(root / LANG, ("\n".join([*others, line]) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def _make(locale: str, root: Path) -> None:
+    known = [line.strip() for line in read_text(root / SUPPORTED).splitlines() if line.split()[:1] == [locale]]
+    if not known:
+        raise Refused(f"this system knows no locale {locale}")
+    lines = read_text(root / ACTIVE).splitlines()
+    if known[0] not in (line.strip() for line in lines):
+        place(root / ACTIVE, ("\n".join([*lines, known[0]]) + "\n").encode("utf-8", "surrogateescape"))
+    if root == Path("/"):
+        run(["locale-gen", "--keep-existing"], "locale-gen", root)

@@ -1,0 +1,47 @@
+"""Log-in over the network: by key, never by password."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ..base.atomic_files import give, place
+from ..base.commands import run
+from ..base.errors import Refused
+
+DROP_IN = Path("etc/ssh/sshd_config.d/10-edgevision.conf")
+"""sshd takes the first value it meets, and reads these files in the order of their names."""
+UNIT = "ssh.service"
+_KEY = re.compile(r"[ -~\t\u00a0-\ud7ff\ue000-\U0010ffff]{1,16384}")
+
+
+def keys_only(root: Path) -> None:
+    """Passwords are not asked for. Raises OSError."""
+    place(root / DROP_IN, b"PasswordAuthentication no\nKbdInteractiveAuthentication no\n")
+
+
+def set_keys(keys: Any, home: Path, owner: tuple[int, int]) -> None:
+    """These lines, and no others, may log in. Raises Refused, OSError."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys):
+        raise Refused("ssh_keys is no list of lines")
+    if not keys:
+        return
+    folder = home / ".ssh"
+    folder.mkdir(exist_ok=True)
+    give(folder, 0o700, owner)
+    place(folder / "authorized_keys", "".join(f"{key}\n" for key in keys).encode(), 0o600, owner)
+
+
+def enable(root: Path) -> None:
+    """From the next start on. Raises Refused."""
+    if not any((root / folder / UNIT).exists() for folder in ("usr/lib/systemd/system", "lib/systemd/system")):
+        raise Refused("this system has no SSH server, so nobody can log in over the network")
+    run(["systemctl", "--quiet", f"--root={root}", "enable", UNIT], "systemctl enable ssh", root)
+
+
+def start_now(root: Path) -> None:
+    """Where the settings came late: SSH is up without another start."""
+    if root == Path("/") and os.path.lexists(f"/etc/systemd/system/multi-user.target.wants/{UNIT}"):
+        run(["systemctl", "--no-block", "reload-or-restart", UNIT], "systemctl restart ssh", root)

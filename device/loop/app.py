@@ -1,0 +1,196 @@
+"""Sets up and runs the loop of ``edgevision run``: opens model, camera and outputs, and reports the end."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgevision import default_model
+from edgevision.engines.protocol import Choice
+from edgevision.files.atomic import require_absent, require_file
+from edgevision.model import Model, open_model
+
+from ..cameras.registry import open_camera, open_source
+from ..cameras.wrappers.cancellable_open import Opening
+from ..system.clock import SYSTEM
+from ..telemetry.run_stats import Measures
+from ..telemetry.status_signal import told_on_request
+from .loop import run
+from .sd_notify import from_environment
+from .sink_factory import is_pictures, open_sinks
+from .stop import Stop, ended_by_signals
+
+if TYPE_CHECKING:
+    from ..stream.protocols import Source
+    from ..telemetry.summary import RunSummary
+    from .motion_gate import MotionGate
+    from .options import Options
+    from .sd_notify import Service
+    from .temporal_filter import Decider
+
+
+def launch(options: Options, started: float | None = None) -> int:
+    """Run the loop and return the exit status. Raises EdgeVisionError on any failure."""
+    for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
+        if output is not None:
+            require_absent(output, options.overwrite, option)
+    _tame_opencv()
+    note = _quiet if options.quiet else _note
+    stop = Stop()
+    with (
+        ended_by_signals(stop),
+        open_model(_model_path(options), engine=options.engine, threads=options.threads) as model,
+    ):
+        # Open the camera last: frames captured while a model loads would be stale when the loop starts.
+        camera = _open(options, model, stop)
+        if camera is None:
+            note("stopped before the first frame")
+            return _leave(stop, stop.exit_code)
+        summary = _run(options, model, camera, stop, note, Measures(SYSTEM, started))
+        from .end_report import report  # imported late: the first prediction does not wait for it
+
+        return _leave(stop, report(options, model, summary, stop, note))
+
+
+def _run(
+    options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: Measures
+) -> RunSummary:
+    """Run the loop with everything around it; always closes the camera."""
+    try:
+        taught = _know_taught(options, model)
+        _say_what_runs(options, model, camera, note)
+        if taught:
+            note(f"taught: {', '.join(taught)}")
+        service = from_environment()
+        sinks = open_sinks(options, model, camera, stop, measures, _note)
+        decider, gate = _decider(options, model), _gate(options, service)
+    except BaseException:
+        camera.close()
+        raise
+    gc.freeze()  # exempt existing objects: collections then only scan the loop's own garbage
+    gc.enable()
+    with told_on_request(measures, options.as_json):
+        return run(
+            camera,
+            model,
+            sinks,
+            limit=options.limit,
+            stop=stop,
+            measures=measures,
+            decider=decider,
+            gate=gate,
+            service=service,
+            # Single images have no time between them; and with --quiet only errors are reported.
+            tell_changes=options.events or not (options.quiet or is_pictures(camera)),
+        )
+
+
+def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
+    """Load the classes taught to this model on this device, and return their names."""
+    from ..system.state_folder import state_folder, taught_file
+
+    folder = state_folder(options.state)
+    if not taught_file(model.sha256, folder).exists():
+        return ()
+    from ..teach.apply import know_taught
+
+    return know_taught(model, folder)
+
+
+def _model_path(options: Options) -> Path:
+    """Return the requested model, else the newest converted one, else the bundled default model."""
+    if options.model is not None:
+        return require_file(options.model, "model")
+    from edgevision.files.run_folder import newest
+
+    return newest(options.runs, "convert-*/*.tflite") or require_file(default_model.path(), "bundled default model")
+
+
+def _open(options: Options, model: Model, stop: Stop) -> Source | None:
+    """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
+    # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
+    wanted = replace(options.wanted, rule=model.rule if options.collect is None else None)
+
+    def attempt() -> Source:
+        if options.source is not None:
+            return open_source(options.source, wanted=wanted)
+        return open_camera(options.camera or "0", wanted=wanted)
+
+    opening = Opening(attempt, options.source or options.camera or "0")
+    stop.on_request(opening.abandon)
+    if stop():
+        return None
+    return opening.wait()
+
+
+def _leave(stop: Stop, code: int) -> int:
+    """Return the exit status; exit at once if a camera hangs in its driver: Python would wait for it, or crash in it."""
+    if not stop.wait(0.0):
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _decider(options: Options, model: Model) -> Decider:
+    from .temporal_filter import Decider
+
+    return Decider(
+        model.card.task,
+        smooth=options.smooth,
+        threshold=options.threshold,
+        own=model.card.threshold,
+        top=options.top,
+    )
+
+
+def _gate(options: Options, service: Service | None) -> MotionGate | None:
+    """The watchdog is fed only after real inference, so that must happen often enough."""
+    if not options.on_motion:
+        return None
+    from .motion_gate import LOOK_AGAIN_S, MotionGate
+
+    watchdog_s = None if service is None else service.watchdog_s
+    return MotionGate(LOOK_AGAIN_S if watchdog_s is None else min(LOOK_AGAIN_S, watchdog_s / 4))
+
+
+def _say_what_runs(options: Options, model: Model, camera: Source, note: Callable[[str], None]) -> None:
+    runtime = getattr(model.engine, "runtime", "an engine")
+    threads = getattr(model.engine, "threads", None)
+    labels = f"{len(model.card.labels)} labels"
+    choice = model.choice or Choice()
+    where = f"{runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {runtime}"
+    note(f"model: {model.path} ({model.card.name}, {labels}), {where}, {threads} threads")
+    if choice.fallback_reason:
+        note(f"note: running on the CPU because {choice.fallback_reason}")
+    if not model.carded:
+        size = f"{model.rule.width}x{model.rule.height}"
+        note(f"note: {model.path} has no model card; the whole image is stretched to {size}, as in MediaPipe")
+    note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
+    if options.model is None and model.path == default_model.path():
+        note(f"note: {default_model.describe(model.card)}; for your own things: edgevision train PHOTOS/")
+
+
+def _tame_opencv() -> None:
+    """Silence OpenCV and FFMPEG, whose warnings go to stderr: here each error is reported once, in one line."""
+    if os.environ.get("EDGEVISION_DEBUG") == "1":
+        return
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+    from edgevision.preprocessing.opencv_log import silence
+
+    silence()
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _quiet(_: str) -> None:
+    """Print nothing."""

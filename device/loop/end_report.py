@@ -1,0 +1,52 @@
+"""The end of ``edgevision run``: counts, the summary file, the exit status and the suggested next command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.files.atomic import write_text
+
+if TYPE_CHECKING:
+    from edgevision.model import Model
+
+    from ..telemetry.summary import RunSummary
+    from .options import Options
+    from .stop import Stop
+
+
+def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note: Callable[[str], None]) -> int:
+    """Report how the run went, write the summary if requested, return the exit status. Raises EdgeVisionError on failure."""
+    for line in summary.describe():
+        note(line)
+    if options.summary is not None:
+        write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        note(f"summary: {options.summary}")
+    if options.contact_sheet is not None and options.contact_sheet.exists():
+        note(f"contact sheet: {options.contact_sheet}")
+    if summary.message is not None:
+        raise EdgeVisionError(summary.message)
+    if summary.stopped_by == "signal":
+        return stop.exit_code
+    _refuse_loss(summary)
+    note(f"next: {_next_command(options, model)}")
+    return 0
+
+
+def _refuse_loss(summary: RunSummary) -> None:
+    """Raise if a run ended by itself without results, or lost results."""
+    if summary.frames == 0 and summary.errors:
+        raise BadInput(f"no frame of {summary.source} could be processed: {summary.errors} errors, listed above")
+    for sink in summary.sinks:
+        if sink.errors:
+            raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
+
+
+def _next_command(options: Options, model: Model) -> str:
+    path = shlex.quote(str(model.path))
+    if options.source is not None or options.camera not in (None, "0"):
+        return f"edgevision run {path} --camera 0"
+    return f"edgevision run {path} --camera 0 --json --summary run.json"

@@ -1,0 +1,259 @@
+"""The loop: camera -> model -> sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from edgevision.errors import BadInput, CameraLost, EngineError
+from edgevision.types import Frame
+
+from ..stream.events import Notice, OutputClosed, Unreadable
+from ..system.clock import SYSTEM, Clock
+from ..telemetry.run_stats import Measures
+from .sink_group import Outputs
+from .stop import Stop
+
+if TYPE_CHECKING:
+    from edgevision.postprocessing.temporal import Change
+    from edgevision.types import Prediction
+
+    from ..stream.protocols import Predictor, Sink, Source
+    from ..telemetry.summary import Ending, RunSummary
+    from .motion_gate import MotionGate
+    from .sd_notify import Service
+    from .temporal_filter import Decider
+
+MAX_ENGINE_ERRORS = 10
+"""Consecutive engine failures after which the loop gives up: the engine will not recover by itself."""
+CLOSE_S = 0.5
+"""Seconds to wait for a camera to close after a stop request."""
+
+
+def run(
+    camera: Source,
+    model: Predictor,
+    sinks: Sequence[Sink],
+    *,
+    limit: int | None = None,
+    top: int = 5,
+    threshold: float | None = None,
+    clock: Clock = SYSTEM,
+    stop: Stop | None = None,
+    measures: Measures | None = None,
+    decider: Decider | None = None,
+    gate: MotionGate | None = None,
+    service: Service | None = None,
+    tell_changes: bool = True,
+) -> RunSummary:
+    """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
+
+    Closes the camera and the sinks, but not the model. A lost camera or a failing engine is reported in the summary and
+    not raised.
+
+    Args:
+        camera: The source of frames.
+        model: The open model.
+        sinks: The outputs, each of which receives every result.
+        limit: Maximum number of items, counting frames without motion and unreadable images; None: no limit.
+        top: Maximum number of labels per frame, unless there is a ``decider``.
+        threshold: Minimum score, 0..1, unless there is a ``decider``; None: the model's own.
+        clock: Clock for all timing.
+        stop: Ends the loop when requested.
+        measures: Run statistics to fill.
+        decider: Temporal filter: averages predictions and reports what came and went.
+        gate: Motion gate: frames without motion are not passed to the model.
+        service: Service manager to notify.
+        tell_changes: Whether to report labels that come and go as events.
+
+    Returns:
+        The summary of the run.
+    """
+    loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or Measures(clock))
+    loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
+    loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
+    loop.stop.on_request(camera.close)
+    try:
+        ending, message = loop.spin(limit)
+    finally:
+        loop.end()
+    return loop.summary(ending, message)
+
+
+class _Loop:
+    """State of one run besides its statistics: the last frame, and consecutive failures."""
+
+    decider: Decider | None = None
+    gate: MotionGate | None = None
+    service: Service | None = None
+    tell_changes = True
+    top: int = 5
+    threshold: float | None = None
+
+    def __init__(
+        self, camera: Source, model: Predictor, outputs: Outputs, clock: Clock, stop: Stop, measures: Measures
+    ) -> None:
+        self.camera, self.model, self.outputs = camera, model, outputs
+        self.clock, self.stop, self.measures = clock, stop, measures
+        self.last: tuple[int, float | None] | None = None
+        """Index and time (seconds) of the last frame with a prediction."""
+        self.engine_errors = 0
+        self.last_error = ""
+        measures.dropped = lambda: camera.dropped
+        measures.reconnects = lambda: int(getattr(camera, "reconnects", 0))
+        measures.sinks = outputs.counts
+
+    def spin(self, limit: int | None) -> tuple[Ending, str | None]:
+        """Run the loop; return why it ended, and the error message if there was one."""
+        try:
+            for item, read_ms in self.items():
+                if isinstance(item, Notice):
+                    self.noticed(item)
+                elif isinstance(item, Unreadable):
+                    self.failed(item)
+                elif not self.is_still(item):
+                    self.recognise(item, read_ms)
+                if self.engine_errors >= MAX_ENGINE_ERRORS:
+                    times = f"the engine failed on {self.engine_errors} frames in a row"
+                    return "error", f"{times}; last error: {self.last_error}"
+                if self.stop():
+                    break
+                if limit is not None and self.measures.items >= limit:
+                    return "limit", None
+        except CameraLost as error:
+            if self.stop():
+                return "signal", None
+            with suppress(OutputClosed):
+                self.noticed(Notice("camera_lost", str(error)))
+            return "error", str(error)
+        except OutputClosed:
+            return "end", None
+        return ("signal" if self.stop() else "end"), None
+
+    def items(self) -> Iterator[tuple[Frame | Unreadable | Notice, float]]:
+        """Yield items with the milliseconds that the loop waited for each."""
+        frames = iter(self.camera)
+        while True:
+            asked = self.clock.monotonic()
+            item = next(frames, None)
+            if item is None:
+                return
+            yield item, (self.clock.monotonic() - asked) * 1e3
+
+    def is_still(self, frame: Frame) -> bool:
+        """Return whether a frame shows no motion; it then counts as having the previous prediction."""
+        if self.gate is None:
+            return False
+        asked = self.clock.monotonic()
+        moved = self.gate.moved(frame)
+        self.measures.looked_for_motion((self.clock.monotonic() - asked) * 1e3)
+        if not moved:
+            self.measures.still += 1
+            self.answered(frame)
+            self.tell(() if self.decider is None else self.decider.still(frame))
+        return not moved
+
+    def recognise(self, frame: Frame, read_ms: float) -> None:
+        """Predict one frame and pass the result, or the failure, to the sinks."""
+        try:
+            prediction = self.model.predict(frame, self.top, self.threshold)
+        except (EngineError, BadInput) as error:
+            self.engine_errors += 1
+            self.last_error = str(error)
+            if self.gate is not None:
+                self.gate.forget()
+            self.failed(Unreadable(frame.index, frame.source, self.last_error))
+            return
+        self.engine_errors = 0
+        self.answered(frame)
+        done = self.clock.monotonic()
+        shown = prediction if self.decider is None else self.decider.show(frame, prediction)
+        self.measures.recognised(frame, shown, read_ms, done)
+        self.write(frame, shown, done)
+        self.tell(() if self.decider is None else self.decider.changes(frame, prediction))
+        self.tell_first(shown)
+        self.look_around()
+
+    def answered(self, frame: Frame) -> None:
+        """Record the frame's time, not its pixels: a camera may reuse those."""
+        self.last = (frame.index, frame.position_s if frame.captured_at is None else frame.captured_at)
+
+    def write(self, frame: Frame, prediction: Prediction, since: float) -> None:
+        """Write the result to all sinks."""
+        self.outputs.write(frame, prediction)
+        self.measures.written((self.clock.monotonic() - since) * 1e3)
+
+    def tell_first(self, shown: Prediction) -> None:
+        """Report a service's first prediction as an event, before systemd is told that it is ready."""
+        if self.service is not None and not self.service.ready:
+            from ..sinks.text_lines import describe
+
+            self.outputs.event("first_answer", describe(shown))
+
+    def look_around(self) -> None:
+        """Check the machine and feed the watchdog after a real inference."""
+        for name in self.measures.look():
+            from ..system.throttling import ADVICE
+
+            self.outputs.event("throttled", f"{name}: {ADVICE[name]}")
+        if self.service is not None:
+            self.service.recognised(lambda: self.measures.snapshot().describe()[0])
+
+    def noticed(self, notice: Notice) -> None:
+        """Report an event of the source; what was present may be gone when the source comes back."""
+        self.outputs.event(notice.kind, notice.detail)
+        if self.service is not None:
+            self.service.say(f"{notice.kind}: {notice.detail}")
+        if self.gate is not None:
+            self.gate.forget()
+        self.all_left()
+
+    def all_left(self) -> None:
+        """Report everything present as left, as of the last frame."""
+        if self.decider is not None and self.last is not None:
+            self.tell(self.decider.end(*self.last))
+
+    def tell(self, changes: tuple[Change, ...]) -> None:
+        """Report what came and went."""
+        for change in changes if self.tell_changes else ():
+            self.outputs.change(change, self.camera.live)
+
+    def failed(self, error: Unreadable) -> None:
+        """Count and report an item without a prediction."""
+        self.measures.errors += 1
+        self.outputs.error(error)
+
+    def end(self) -> None:
+        """Finish all output before closing the camera, which may take a while or forever."""
+        if self.service is not None:
+            self.service.stopping()
+        with suppress(OutputClosed):
+            self.all_left()
+        self.outputs.close()
+        if not self.stop():
+            self.camera.close()
+        self.stop.wait(CLOSE_S)
+
+    def summary(self, ending: Ending, message: str | None) -> RunSummary:
+        """Return the summary of the whole run."""
+        from dataclasses import fields
+
+        from ..telemetry.snapshot import Snapshot
+        from ..telemetry.summary import (  # late: the first prediction does not wait for it
+            RunSummary,
+            engine_facts,
+            model_facts,
+        )
+
+        snapshot = self.measures.snapshot()
+        values = {field.name: getattr(snapshot, field.name) for field in fields(Snapshot)}
+        values["throttled"] = self.measures.throttled_so_far
+        return RunSummary(
+            **values,
+            model=model_facts(self.model),
+            source=self.camera.spec,
+            engine=engine_facts(self.model),
+            stopped_by=ending,
+            message=message,
+        )

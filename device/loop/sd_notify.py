@@ -1,0 +1,82 @@
+"""Notifications to systemd (sd_notify(3)): ready, alive, status, stopping. None if no systemd listens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..system.clock import SYSTEM, Clock
+
+if TYPE_CHECKING:
+    import socket
+
+STATUS_S = 5.0
+FEEDS = 8
+"""Watchdog notifications per interval at most; the motion gate runs the model four times per interval, and each counts."""
+
+
+class Service:
+    """Sends READY=1 after the first real prediction, and WATCHDOG=1 only after real inference."""
+
+    def __init__(self, address: str, watchdog_s: float | None, clock: Clock = SYSTEM) -> None:
+        """``address``: a path, or ``@name`` for an abstract socket. ``watchdog_s``: the watchdog timeout of systemd."""
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog_s = watchdog_s
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._ready = False
+        self._feed_at = self._status_at = float("-inf")
+
+    @property
+    def ready(self) -> bool:
+        """Whether systemd was told that the first prediction is done."""
+        return self._ready
+
+    def recognised(self, status: Callable[[], str]) -> None:
+        """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line."""
+        now = self._clock.monotonic()
+        lines = [] if self._ready else ["READY=1"]
+        self._ready = True
+        if self.watchdog_s is not None and now >= self._feed_at:
+            lines.append("WATCHDOG=1")
+            self._feed_at = now + self.watchdog_s / FEEDS
+        if now >= self._status_at:
+            lines.append(f"STATUS={_one_line(status())}")
+            self._status_at = now + STATUS_S
+        if lines:
+            self._send("\n".join(lines))
+
+    def say(self, status: str) -> None:
+        """Show one line in ``systemctl status`` now."""
+        self._send(f"STATUS={_one_line(status)}")
+
+    def stopping(self) -> None:
+        """Report that the end has begun."""
+        self._send("STOPPING=1")
+
+    def _send(self, text: str) -> None:
+        """Send one datagram; if systemd does not take it, the loop must not wait."""
+        import socket
+
+        with suppress(OSError):
+            if self._socket is None:
+                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+                self._socket.setblocking(False)
+            self._socket.sendto(text.encode(), self._address)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, clock: Clock = SYSTEM) -> Service | None:
+    """Return the service manager that started this process; None if there is none."""
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")) or len(address) < 2:
+        return None
+    ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    text = environment.get("WATCHDOG_USEC", "")
+    watchdog_s = int(text) / 1e6 if ours and text.isdecimal() and int(text) > 0 else None
+    return Service(address, watchdog_s, clock)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

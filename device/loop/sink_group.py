@@ -1,0 +1,128 @@
+"""All sinks of a loop as one: a failing sink is counted and reported, and never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..stream.events import Event
+from ..system.clock import Clock, rfc3339
+
+if TYPE_CHECKING:
+    from edgevision.postprocessing.temporal import Change
+    from edgevision.types import Frame, Prediction
+
+    from ..stream.events import Unreadable
+    from ..stream.protocols import Sink
+    from ..telemetry.snapshot import SinkCount
+from ..stream.events import OutputClosed
+
+
+class _Guarded:
+    """A sink with its counts."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.spec = str(getattr(sink, "spec", type(sink).__name__))
+        self.written = 0
+        self.errors = 0
+        self.down = False
+        self.message: str | None = None
+        # Both are optional, see Reporter.
+        self.on_error: Callable[[Unreadable], None] | None = getattr(sink, "error", None)
+        self.on_event: Callable[[Event], None] | None = getattr(sink, "event", None)
+
+    def count(self) -> SinkCount:
+        from ..telemetry.snapshot import SinkCount
+
+        written = int(getattr(self.sink, "written", self.written))
+        return SinkCount(self.spec, written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
+
+
+class Outputs:
+    """Passes every result to every sink."""
+
+    def __init__(self, sinks: Sequence[Sink], clock: Clock) -> None:
+        self._guarded = [_Guarded(sink) for sink in sinks]
+        self._clock = clock
+        self._index: int | None = None
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Write one frame's result to all sinks. Raises OutputClosed."""
+        self._index = frame.index
+        for one in self._guarded:
+            if self._try(one, one.sink.write, frame, prediction):
+                one.written += 1
+                self._up(one)
+
+    def error(self, error: Unreadable) -> None:
+        """Report an item that takes a frame's place. Raises OutputClosed."""
+        self._index = error.index
+        for one in self._guarded:
+            if one.on_error is not None:
+                self._try(one, one.on_error, error)
+
+    def event(self, kind: str, detail: str) -> None:
+        """Report something that happened in the loop. Raises OutputClosed."""
+        self._tell(Event(kind, rfc3339(self._clock.wall()), self._index, detail))
+
+    def change(self, change: Change, live: bool) -> None:
+        """Report a label that came or went; ``live``: its time is the capture time. Raises OutputClosed."""
+        age_s = self._clock.monotonic() - change.at if live and change.at is not None else 0.0
+        self._tell(
+            Event(
+                change.kind,
+                rfc3339(self._clock.wall() - age_s),
+                change.index,
+                _detail(change),
+                change.label,
+                change.before,
+                change.duration_s,
+                None if live else change.at,
+            )
+        )
+
+    def _tell(self, event: Event) -> None:
+        for one in self._guarded:
+            if one.on_event is not None:
+                self._try(one, one.on_event, event)
+
+    def close(self) -> None:
+        """Close all sinks, the last first; failures are counted as for ``write``."""
+        for one in reversed(self._guarded):
+            with suppress(OutputClosed):
+                self._try(one, one.sink.close)
+
+    def counts(self) -> tuple[SinkCount, ...]:
+        """Return the counts of each sink."""
+        return tuple(one.count() for one in self._guarded)
+
+    def _try(self, one: _Guarded, call: Callable[..., None], *args: Any) -> bool:
+        try:
+            call(*args)
+        except OutputClosed:
+            raise
+        except Exception as error:  # no failure of a sink may stop the loop
+            self._failed(one, error)
+            return False
+        return True
+
+    def _up(self, one: _Guarded) -> None:
+        if one.down:
+            one.down = False
+            self.event("sink_up", f"{one.spec} works again")
+
+    def _failed(self, one: _Guarded, error: Exception) -> None:
+        one.errors += 1
+        one.message = str(error) or type(error).__name__
+        if not one.down:
+            one.down = True
+            self.event("sink_down", f"{one.spec}: {one.message}")
+
+
+def _detail(change: Change) -> str:
+    """Format ``cat 0.81`` or ``cat -> dog 0.77 after 3.2 s``; a label that left has no score."""
+    score = "" if change.kind == "left" else f" {change.label.score:.2f}"
+    duration = "" if change.duration_s is None else f" after {change.duration_s:.1f} s"
+    return f"{change.describe()}{score}{duration}"

@@ -1,0 +1,107 @@
+"""Temporal filter of the loop: averages predictions over frames and reports labels that come and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgevision.postprocessing.temporal import Change, Decision, Decisions
+    from edgevision.types import Frame, Prediction, Task
+
+CANDIDATES = 32
+"""Labels averaged per frame: beyond a classifier's best 32, scores are below 1/32 and count as 0."""
+BACKGROUND = "background"
+"""Name of the remaining area in segmentation; it causes no events."""
+
+
+class Decider:
+    """Filters predictions; asks the model for more labels than are shown, since averages and hysteresis need low scores."""
+
+    def __init__(
+        self, task: Task, *, smooth: int = 1, threshold: float | None = None, own: float | None = None, top: int = 5
+    ) -> None:
+        """``threshold``: 0..1, set by the user; ``own``: the model's; ``top``: maximum labels shown. Raises BadInput."""
+        self._task = task
+        self._smooth = smooth
+        self._top = top
+        self._shown = _shown(task, threshold, own)
+        self._decisions: Decisions | None = None
+        self._last: Prediction | None = None
+        self._told: tuple[Change, ...] | None = None
+        """Changes already found by ``show``, for ``changes``."""
+        # A segmentation model applies the threshold to its mask, so it is passed on unchanged.
+        self.ask_threshold = threshold if task == "segmentation" else self._lowest()
+        self.ask_top = max(top, CANDIDATES) if smooth > 1 or task == "multilabel" else top
+
+    def show(self, frame: Frame, prediction: Prediction) -> Prediction:
+        """Return the prediction to show; call ``changes`` afterwards, which need not be known before it is shown."""
+        labels = prediction.labels
+        if self._smooth > 1:
+            decision = self._decide(frame, prediction)
+            labels, self._told = decision.means, decision.changes
+        return replace(
+            prediction,
+            labels=tuple(label for label in labels if self._is_shown(label.score))[: self._top],
+            objects=tuple(found for found in prediction.objects if self._is_shown(found.score)),
+        )
+
+    def changes(self, frame: Frame, prediction: Prediction) -> tuple[Change, ...]:
+        """Return what came or went with a frame already shown; ``prediction``: as returned by the model."""
+        told, self._told = self._told, None
+        return self._decide(frame, prediction).changes if told is None else told
+
+    def still(self, frame: Frame) -> tuple[Change, ...]:
+        """Return changes for a frame without motion: an average of the previous prediction may only now be complete."""
+        return () if self._last is None else self._decide(frame, self._last).changes
+
+    def end(self, index: int, at: float | None) -> tuple[Change, ...]:
+        """Report everything present as left: at the end, or when the camera was lost."""
+        self._last = None
+        return () if self._decisions is None else self._decisions.end(index, at)
+
+    def _decide(self, frame: Frame, prediction: Prediction) -> Decision:
+        from edgevision.postprocessing.temporal import time_of
+
+        self._last = prediction
+        if self._decisions is None:
+            self._decisions = self._begin()
+        return self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
+
+    def _begin(self) -> Decisions:
+        from edgevision.postprocessing.temporal import (  # late: the first prediction does not wait for it
+            Decisions,
+            policy_for,
+        )
+
+        return Decisions(policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown))
+
+    def _lowest(self) -> float | None:
+        """Return the score threshold to request from the model; None: the model's own."""
+        if self._smooth > 1:
+            return 0.0
+        if self._shown is None:
+            return None
+        self._decisions = self._begin()
+        return min(self._shown, self._decisions.release)
+
+    def _is_shown(self, score: float) -> bool:
+        return self._shown is None or score >= self._shown
+
+
+def _shown(task: Task, threshold: float | None, own: float | None) -> float | None:
+    """Return the score from which a label or object is shown; None: all are."""
+    if task == "segmentation":
+        return None
+    if threshold is not None or own is not None:
+        return own if threshold is None else threshold
+    if task != "detection":
+        return None
+    from edgevision.postprocessing.detection import DEFAULT_THRESHOLD
+
+    return DEFAULT_THRESHOLD
+
+
+def _without_background(prediction: Prediction) -> Prediction:
+    regions = tuple(region for region in prediction.regions if region.name != BACKGROUND)
+    return replace(prediction, regions=regions)

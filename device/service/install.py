@@ -1,0 +1,249 @@
+"""Install the service (unit file, configuration, model) on this machine or into another root file system."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+
+from edgevision import default_model
+from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
+from edgevision.files.atomic import require_file, write_bytes, write_text
+from edgevision.model_file import model_file
+
+from ..cli.run import run as run_command
+from ..loop import config_file
+from .systemctl import require_package
+from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
+
+WRITTEN = ("summary", "contact_sheet", "collect", "state")
+"""Options that name outputs of the loop."""
+ENDS = ("limit",)
+"""Options that end the loop, which a service must not do."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LIB = PurePosixPath("/usr/lib")
+_LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The arguments of ``edgevision service install``."""
+
+    model: Path | None = None
+    """Model file; None: the one in the configuration, else the newest converted one, else the bundled default model."""
+    camera: str | None = None
+    config: Path | None = None
+    """File written by ``run --save-config``; None: the installed configuration, else the defaults."""
+    user: str | None = None
+    python: Path | None = None
+    root: Path = Path("/")
+    runs: Path = Path("runs")
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The files of a service, ready to be written."""
+
+    unit: str
+    config: str | None
+    """Text of the configuration; None: keep the existing one."""
+    model: Path | None
+    """Model file to copy; None: it is in place already."""
+    root: Path
+
+    def write(self) -> list[Path]:
+        """Write all files, the unit last, and return their paths. Raises CannotWrite."""
+        written = []
+        if self.model is not None:
+            written.append(place(self.root, MODEL))
+            write_bytes(written[-1], self.model.read_bytes())
+        if self.config is not None:
+            written.append(place(self.root, CONFIG))
+            write_text(written[-1], self.config)
+        for path in written:
+            path.chmod(0o644)  # the service runs as a different user
+            path.parent.chmod(0o755)
+        written.append(place(self.root, UNIT))
+        write_text(written[-1], self.unit)
+        written[-1].chmod(0o644)
+        return written
+
+
+def prepare(wish: Wish) -> Installation:
+    """Validate the request and return the files to write. Writes nothing. Raises EdgeVisionError."""
+    config, copy = place(wish.root, CONFIG), place(wish.root, MODEL)
+    keep = config.exists() and wish.config is None and wish.model is None and wish.camera is None
+    if config.exists() and not keep and not wish.overwrite:
+        raise OutputExists(
+            f"{config} exists; give --overwrite to change it, or leave out MODEL and the options to keep it"
+        )
+    given = _options(wish)
+    check_config(given, wish.config or config)
+    model = _model(wish, given)
+    python = _python(wish)
+    plan = UnitPlan(
+        python=python,
+        groups=_groups(wish.root),
+        user=_user(wish),
+        visible=_visible(python, wish.root),
+        network=networked(given),
+        systemd=_systemd_version(wish.root),
+    )
+    # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
+    text = None if keep else config_file.dumps(run_command, given | {"model": Path(os.path.relpath(copy))}, config)
+    moved = keep or (copy.exists() and model.samefile(copy))
+    return Installation(unit_text(plan), text, None if moved else model, wish.root)
+
+
+def place(root: Path, path: PurePosixPath) -> Path:
+    """Return where an absolute path of the device is on this machine."""
+    return root / path.relative_to("/")
+
+
+def enable(root: Path) -> Path:
+    """Enable the service in a root file system without running its systemd. Return the link. Raises CannotWrite."""
+    link = place(root, WANTED)
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(Path(os.path.relpath(UNIT, WANTED.parent)))
+    except OSError as error:
+        raise CannotWrite(f"cannot write {link}: {error.strerror or error}") from None
+    return link
+
+
+def remove(root: Path, purge: bool) -> list[Path]:
+    """Remove the unit and, with ``purge``, the configuration and the model. Return the removed paths. Raises CannotWrite."""
+    wanted = [WANTED, UNIT, *((CONFIG, MODEL) if purge else ())]
+    gone = []
+    for path in (place(root, one) for one in wanted):
+        if path.exists() or path.is_symlink():
+            try:
+                path.unlink()
+            except OSError as error:
+                raise CannotWrite(f"cannot remove {path}: {error.strerror or error}") from None
+            gone.append(path)
+    return gone
+
+
+def _options(wish: Wish) -> dict[str, Any]:
+    """Return the loop's options from the given file or else the installed one, overridden by the command line."""
+    installed = place(wish.root, CONFIG)
+    source = wish.config or (installed if installed.exists() else None)
+    found = {} if source is None else config_file.read(source, run_command, click.Context(run_command))
+    if wish.camera is not None:
+        found["camera"] = wish.camera
+        found.pop("source", None)
+    if wish.model is not None:
+        found["model"] = wish.model
+    return found
+
+
+def _model(wish: Wish, given: dict[str, Any]) -> Path:
+    """Return the model's path. Reads the file, so that an invalid one is rejected here and not at the next start."""
+    from edgevision.files.run_folder import newest
+
+    path = Path(given.get("model") or newest(wish.runs, "convert-*/*.tflite") or default_model.path())
+    if path.is_absolute() and not path.exists():  # paths in an installed configuration are relative to its own root
+        there = place(wish.root, PurePosixPath(path))
+        path = there if there.exists() else path
+    model_file.read(require_file(path, "model")).effective_card()
+    return path
+
+
+def _python(wish: Wish) -> PurePosixPath:
+    """Return the Python that edgevision is installed in: this one, or that of another root file system."""
+    if wish.python is not None:
+        python = PurePosixPath(wish.python)
+    elif wish.root == Path("/"):
+        python = PurePosixPath(sys.executable)
+    else:
+        python = PYTHON
+    if not python.is_absolute():
+        raise UsageError(f"--python must be an absolute path on the device, got {wish.python}")
+    if wish.root == Path("/"):
+        if not Path(python).exists():
+            raise BadInput(f"no Python found at {python}; give the path of an existing one with --python")
+        require_package(str(python))
+    return python
+
+
+def _visible(python: PurePosixPath, root: Path) -> tuple[PurePosixPath, ...]:
+    """Return the folders of edgevision and Python that the service could not see, such as one in a home directory."""
+    if root != Path("/"):
+        return (python.parent.parent,) if hidden(python) else ()
+    here = Path(__file__).resolve()
+    checkout = here.parents[2]  # in site-packages, this is below the prefix
+    folders = {Path(sys.prefix), Path(sys.base_prefix), checkout}
+    # Include both ends of links into or out of a home directory.
+    found = sorted({PurePosixPath(path) for folder in folders for path in (folder, folder.resolve())})
+    kept = [
+        one for one in found if hidden(one) and not any(one != other and one.is_relative_to(other) for other in found)
+    ]
+    for one in kept:
+        if not Path(one).stat().st_mode & 0o005 == 0o005:
+            raise BadInput(f"the service's user cannot read {one}; run chmod o+rX {one}, or install edgevision in /opt")
+    return tuple(kept)
+
+
+def _user(wish: Wish) -> str | None:
+    if wish.user is not None and wish.user not in _names(wish.root, "/etc/passwd"):
+        raise BadInput(f"no user {wish.user!r} on the device; create it, or leave out --user to let systemd make one")
+    return wish.user
+
+
+def _groups(root: Path) -> tuple[str, ...]:
+    known = _names(root, "/etc/group")
+    return tuple(name for name in GROUPS if name in known)
+
+
+def _names(root: Path, file: str) -> set[str]:
+    """Return the names in a machine's /etc/passwd or /etc/group."""
+    try:
+        text = place(root, PurePosixPath(file)).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    return {line.partition(":")[0] for line in text.splitlines()}
+
+
+def _systemd_version(root: Path) -> int:
+    """Return systemd's version from the name of its library, without running it; 252 (the oldest supported) if unknown."""
+    names = [path.name for pattern in ("systemd", "*/systemd") for path in place(root, _LIB).glob(f"{pattern}/*.so")]
+    found = [int(match[1]) for name in names if (match := _LIBRARY.fullmatch(name))]
+    return max(found, default=252)
+
+
+def networked(given: Mapping[str, Any]) -> bool:
+    """Return whether a loop with these options needs the network."""
+    return any(_URL.match(str(value)) for value in given.values())
+
+
+def check_config(given: dict[str, Any], source: Path | None) -> None:
+    """Reject options that a service cannot use. ``source``: the configuration file, for the message. Raises BadInput."""
+    for name, value in given.items():
+        wrong = unfit(name, value)
+        if wrong is not None:
+            raise BadInput(f"{source}: {wrong}" if source else wrong)
+
+
+def unfit(name: str, value: Any) -> str | None:
+    """Return why the service cannot use an option, or None.
+
+    It can only write below its state folder, cannot read home directories, and must not end by itself.
+    """
+    if value is None:
+        return None
+    if name in ENDS:
+        return f"{name} = {value} would end the service; remove it"
+    if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):
+        return f"{name} = {value}: the service can only write below {STATE}; use a path such as {STATE / name}"
+    if name == "source" and config_file.names_file(str(value)) and hidden(PurePosixPath(os.path.abspath(str(value)))):
+        return f"source = {value}: the service cannot read home directories or /tmp; move the file to {STATE}"
+    return None

@@ -1,0 +1,55 @@
+"""What flows through the loop besides frames: unreadable images, source events and loop events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgevision.types import Label
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Takes the place of a frame that could not be read or processed, so that every image has an output line."""
+
+    index: int
+    """Frame number, in one sequence with the frames."""
+    source: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Reported by a source in sequence with its frames; the loop turns it into an event."""
+
+    kind: str
+    """camera_lost, camera_back or camera_frozen."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in the loop, or a change in what it sees."""
+
+    kind: str
+    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled, first_answer; for labels entered, left, changed."""
+    time: str
+    """RFC 3339, UTC; for labels the time of the frame."""
+    index: int | None
+    """Index of the frame, or of the last one before the event; None: no frame yet."""
+    detail: str
+    label: Label | None = None
+    """Label that entered, left, or replaced ``before``."""
+    before: Label | None = None
+    duration_s: float | None = None
+    """Seconds that the label which left or was replaced had been present."""
+    position_s: float | None = None
+    """Position of the frame in a video, in seconds."""
+
+
+class OutputClosed(Exception):
+    """The reader of our output disconnected (``| head``): not an error, but there is nobody left to write to."""

@@ -1,0 +1,149 @@
+"""``edgevision inspect MODEL``: show what a .tflite contains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..reporting.terminal import printable, size
+from .options import PATH, json_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@json_option
+def inspect(model: Path, as_json: bool) -> None:
+    """Show what a .tflite contains: model card, tensors, operators, size, Edge TPU readiness, whether it runs here."""
+    from ..files.run_folder import dump
+    from ..inspection.report import inspect as report_on
+
+    report = report_on(model)
+    if as_json:
+        click.echo(dump(report))
+    else:
+        _show(report)
+
+
+def _show(report: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    # Names from the file must not act as rich markup or as terminal control sequences.
+    console = Console(highlight=False, markup=False, emoji=False)
+    for table in (_summary(report), _ends(report), _operators(report)):
+        console.print(table)
+    for note in report["notes"]:
+        click.echo(f"note: {printable(note)}")
+    click.echo(f"{report['path']}: {printable(_verdict(report))}")
+    click.echo(f"next: {_next(report)}")
+
+
+def _summary(report: dict[str, Any]) -> Table:
+    table = _table()
+    for name, value in _facts(report):
+        table.add_row(name, printable(value))
+    return table
+
+
+def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+    from ..preprocessing.spec import Rule
+
+    card, metadata, tensors = report["card"], report["metadata"], report["tensors"]
+    facts = [
+        ("file", f"{size(report['bytes'])}, sha256 {report['sha256'][:16]}"),
+        ("contains", ", ".join(f["name"] for f in report["files"]) or "only the model"),
+        ("weights", f"{tensors['parameters']:,} parameters, {size(tensors['parameter_bytes'])}"),
+        ("tensors", ", ".join(f"{count} {dtype}" for dtype, count in tensors["by_type"].items())),
+    ]
+    if metadata is not None:
+        facts.append(("metadata", ", ".join(v for v in (metadata["name"], metadata["author"]) if v) or "unnamed"))
+    if card is not None:
+        facts += [
+            ("card", f"{card['name']}: {card['task']}, {card['activation']}"),
+            ("labels", _labels(card["labels"])),
+        ]
+        facts += [("preprocessing", Rule.from_json(card["rule"]).describe())]
+        facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
+    return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
+
+
+def _other_tools(found: dict[str, Any]) -> list[tuple[str, str]]:
+    names = {"mediapipe": "MediaPipe", "mlkit": "ML Kit", "tflite_runtime": "tflite-runtime"}
+    return [
+        (name, "; ".join(["yes", *found[key]["notes"]]) if found[key]["ok"] else f"no: {found[key]['reason']}")
+        for key, name in names.items()
+    ]
+
+
+def _labels(labels: list[str]) -> str:
+    shown = " | ".join(labels[:5]) + (" | ..." if len(labels) > 5 else "")
+    return f"{len(labels)}: {shown}" if labels else "none"
+
+
+def _edgetpu(found: dict[str, Any]) -> str:
+    if found["compiled"]:
+        return "compiled; runs only on an Edge TPU"
+    return "ready to compile" if found["ready"] else "not ready: " + "; ".join(found["reasons"])
+
+
+def _ends(report: dict[str, Any]) -> Table:
+    table = _table("", "tensor", "shape", "type", "real value")
+    for kind in ("inputs", "outputs"):
+        for spec in report["tensors"][kind]:
+            scale, zero = spec["scale"], spec["zero_point"]
+            real = "-" if scale is None else f"{scale:.6g} * (stored - {zero})"
+            table.add_row(
+                kind[:-1], printable(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real
+            )
+    return table
+
+
+def _operators(report: dict[str, Any]) -> Table:
+    table = _table("operator", "version", "count", "int8")
+    for op in report["operators"]:
+        table.add_row(printable(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
+    return table
+
+
+def _table(*headers: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD if headers else None, show_header=bool(headers), pad_edge=False)
+    for header in headers or ("", ""):
+        table.add_column(header, overflow="fold")
+    return table
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    here = report["runs_here"]
+    return (
+        f"{_numbers(report)}, runs here" if here["ok"] else f"{_numbers(report)}, does not run here: {here['reason']}"
+    )
+
+
+def _numbers(report: dict[str, Any]) -> str:
+    """Describe the model's number types."""
+    types = set(report["tensors"]["by_type"])
+    if report["edgetpu"]["compiled"]:
+        return "compiled for the Edge TPU"
+    if report["all_int8"]:
+        return "all int8"
+    if "int8" in types or "uint8" in types:
+        return "8 bit, with float parts" if "float32" in types else "8 bit, but not all int8"
+    return "not quantized"
+
+
+def _next(report: dict[str, Any]) -> str:
+    import shlex
+
+    path, opens = shlex.quote(report["path"]), report["opens_as"]
+    if report["edgetpu"]["compiled"]:
+        return "edgevision convert --help"
+    if opens is None or not report["runs_here"]["ok"]:
+        return f"edgevision card {path} --help"
+    return f"edgevision run {path} --camera 0"

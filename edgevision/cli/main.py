@@ -1,0 +1,180 @@
+"""The command line: a table of commands imported on use, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from .. import __version__
+from ..errors import EdgeVisionError, nearest
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: ("module:command", help line); the help lines are here so that --help imports no command
+    "train": ("edgevision.convert.cli.train:train", "Train a classifier on a folder of photos and evaluate it."),
+    "convert": (
+        "edgevision.convert.cli.convert:convert",
+        "Quantize a Keras model to an int8 .tflite with labels and preprocessing inside.",
+    ),
+    "evaluate": ("edgevision.cli.evaluate:evaluate", "Score a model on labelled images, or compare two models."),
+    "data": (
+        "edgevision.cli.data:data",
+        "Check a set of images: damaged files, duplicates, leaks, small classes.",
+    ),
+    "inspect": (
+        "edgevision.cli.inspect:inspect",
+        "Show what a .tflite contains: model card, tensors, operators, size.",
+    ),
+    "card": ("edgevision.cli.card:card", "Add a task, labels and preprocessing to any .tflite."),
+    "run": ("edgevision.device.cli.run:run", "Run a model on a camera, video, image or folder."),
+    "cameras": (
+        "edgevision.device.cli.cameras:cameras",
+        "List this machine's cameras and the name of each for --camera.",
+    ),
+    "capture": (
+        "edgevision.device.cli.capture:capture",
+        "Take labelled photos with the camera you will deploy.",
+    ),
+    "teach": ("edgevision.device.cli.teach:teach", "Teach a model a new class on the device from a few frames."),
+    "service": (
+        "edgevision.device.cli.service:service",
+        "Run the loop as a systemd service and show its status.",
+    ),
+    "bundle": (
+        "edgevision.device.cli.bundle:bundle",
+        "Pack a model and everything it needs on a device into one file.",
+    ),
+    "flash": (
+        "edgevision.device.cli.flash:flash",
+        "Write an SD card for a Raspberry Pi, or read its installation status.",
+    ),
+    "keys": ("edgevision.device.cli.keys:keys", "Create and show the keys that sign bundles."),
+    "doctor": (
+        "edgevision.device.cli.doctor:doctor",
+        "Check what is installed and connected on this machine, and what to fix.",
+    ),
+    "bench": (
+        "edgevision.device.cli.bench:bench",
+        "Measure latency, start-up and memory of models; compare machines.",
+    ),
+    "demo": (
+        "edgevision.convert.cli.demo:demo",
+        "Run the whole pipeline on a small set of generated images, offline.",
+    ),
+}
+INSTALL = {
+    # missing library: the command that installs it
+    "tensorflow": "pip install 'edgevision[convert]'",
+    "keras": "pip install 'edgevision[convert]'",
+    "tf_keras": "pip install 'edgevision[convert]'",
+    "h5py": "pip install 'edgevision[convert]'",
+    "matplotlib": "pip install 'edgevision[convert]'",
+    "cv2": "pip install opencv-python-headless",
+    "ai_edge_litert": "pip install ai-edge-litert",
+    "picamera2": "sudo apt install python3-picamera2",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command on first use and suggests the nearest name for an unknown one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in COMMANDS:
+            ctx.fail(f"no such command: {name!r}{nearest(name, list(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(__version__, prog_name="edgevision")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """From photos or a Keras model to a camera loop on a Raspberry Pi or a Coral accelerator."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run one command and exit with its status.
+
+    0 done, 1 input or environment, 2 usage, 3 limit not met, 10..13 flashing an SD card, 130 Ctrl-C.
+    """
+    try:
+        result: Any = cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
+        _flush()
+        code = result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        code = _fail(_one_line(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _debug()
+        code = _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`). That is fine, but Python must not flush again on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except EdgeVisionError as error:
+        _debug()
+        code = _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        root = (error.name or "").partition(".")[0]
+        if root not in INSTALL:
+            raise
+        _debug()
+        code = _fail(f"{root} is not installed, but this command needs it; install it with: {INSTALL[root]}", 1)
+    except OSError as error:
+        # Only errors of the operating system: no space, no permission, a path that is a folder ...
+        if error.errno is None:
+            raise
+        _debug()
+        where = f": {error.filename}" if error.filename else ""
+        code = _fail(f"{error.strerror}{where}", 1)
+    sys.exit(code)
+
+
+def _one_line(error: click.ClickException) -> str:
+    """Return a click error, with its suggestions, as one line."""
+    # For a group without a command, newer versions of click return the whole help text instead of a message.
+    missing = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+    text = "Missing command" if missing else " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        text += f"; see {error.ctx.command_path} --help"
+    return text
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"edgevision: error: {message}", err=True)
+    return code
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _debug() -> None:
+    """Print the traceback of the current error if EDGEVISION_DEBUG=1."""
+    if os.environ.get("EDGEVISION_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()

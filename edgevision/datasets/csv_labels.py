@@ -1,0 +1,126 @@
+"""CSV files with labels: one row per image, or one row per name that is mapped to a label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..errors import BadInput, MissingFile
+from ..preprocessing.sniff import SUFFIX_KIND
+
+SEPARATOR = "|"
+"""Separator between the labels of one image."""
+COLUMNS = ("path", "label")
+MAX_ROWS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image listed in a CSV."""
+
+    path: str
+    """Path relative to the CSV's folder, with forward slashes."""
+    labels: tuple[str, ...]
+    split: str | None = None
+    group: str = ""
+    """Group of duplicates that the image belongs to; empty if it has none."""
+    line: int = 0
+    """Line in the CSV, counted from 1."""
+
+
+def parse_rows(text: str, name: str) -> list[Row]:
+    """Parse a CSV of ``path,label[,split][,group]``; the header is optional. Raises BadInput with the line."""
+    rows = _cells(text, name)
+    if not rows:
+        raise BadInput(f"{name} is empty; write one line per image: path,label")
+    header = [cell.strip().lower() for cell in rows[0][1]]
+    if set(COLUMNS) <= set(header):
+        columns = {name: at for at, name in reversed(list(enumerate(header)))}
+        rows = rows[1:]
+    elif len(header) >= 2 and PurePosixPath(header[0]).suffix in SUFFIX_KIND:
+        columns = {"path": 0, "label": 1}
+    else:
+        raise BadInput(
+            f"{name}: the first line must be path,label (several labels as a|b), got {','.join(header)[:60]!r}"
+        )
+    return [_row(cells, columns, line, name) for line, cells in rows]
+
+
+def is_label_csv(text: str) -> bool:
+    """Return whether the header of a CSV has the columns path and label."""
+    first = text.lstrip("\ufeff").partition("\n")[0]
+    return set(COLUMNS) <= {cell.strip().strip('"').lower() for cell in first.split(",")}
+
+
+def format_rows(rows: list[Row]) -> str:
+    """Format rows as the text of a CSV with the columns path, label, split and group."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["path", "label", "split", "group"])
+    writer.writerows([row.path, SEPARATOR.join(row.labels), row.split or "", row.group] for row in rows)
+    return out.getvalue()
+
+
+def read_label_map(path: Path) -> dict[str, str]:
+    """Read a CSV of ``name,label``: a folder name or image path, and the model's label for it. Raises BadInput."""
+    found: dict[str, str] = {}
+    for line, cells in _cells(read_text(path), str(path)):
+        if len(cells) < 2 or not cells[0].strip() or not cells[1].strip() or has_control(cells[1].strip()):
+            raise BadInput(f"{path}, line {line}: expected name,label; got {','.join(cells)!r}")
+        name, label = cells[0].strip(), cells[1].strip()
+        if found.setdefault(name, label) != label:
+            raise BadInput(
+                f"{path}, line {line}: {name!r} is mapped to {label!r}, but to {found[name]!r} in an earlier line"
+            )
+    if not found:
+        raise BadInput(f"{path} is empty; write one line per name: folder name,label of the model")
+    return found
+
+
+def read_text(path: Path) -> str:
+    """Read the text of a CSV. Raises MissingFile, BadInput."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise MissingFile(f"CSV not found: {path}") from None
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}); save it as a CSV in UTF-8") from None
+
+
+def has_control(text: str) -> bool:
+    """Return whether a name contains a line break or another control character."""
+    return any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
+
+
+def _cells(text: str, name: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    found: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                found.append((reader.line_num, cells))
+            if len(found) > MAX_ROWS:
+                raise BadInput(f"{name} has more than {MAX_ROWS} lines, the limit; split it")
+    except csv.Error as error:
+        raise BadInput(f"{name}, line {reader.line_num}: not valid CSV: {error}") from None
+    return found
+
+
+def _row(cells: list[str], columns: dict[str, int], line: int, name: str) -> Row:
+    def cell(key: str) -> str:
+        at = columns.get(key)
+        return cells[at].strip() if at is not None and at < len(cells) else ""
+
+    path = cell("path").replace("\\", "/").removeprefix("./")
+    if not path:
+        raise BadInput(f"{name}, line {line}: the path is missing; write each line as path,label")
+    if has_control(path) or has_control(cell("label")):
+        raise BadInput(
+            f"{name}, line {line}: line breaks and control characters are not allowed, got {path + cell('label')!r}"
+        )
+    labels = tuple(dict.fromkeys(part.strip() for part in cell("label").split(SEPARATOR) if part.strip()))
+    return Row(path, labels, cell("split") or None, cell("group"), line)

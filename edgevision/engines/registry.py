@@ -1,0 +1,81 @@
+"""Registry of the engines by name. A new engine needs one module and one line here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from ..errors import BadModel, EngineError, UnknownName, nearest
+from .protocol import Choice, Unsuited
+
+if TYPE_CHECKING:
+    from ..model_file.model_file import ModelFile
+    from .protocol import Engine
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BackEnd:
+    """One engine in the registry."""
+
+    target: str
+    """module:function in this package, called with the ModelFile, the device and the number of threads."""
+    forms: tuple[str, ...] = ()
+    """Allowed device names after the engine's name; N is a number."""
+
+    def accepts(self, device: str) -> bool:
+        """Return whether this is a valid device name."""
+        return not device or any(re.fullmatch(form.replace("N", r"\d{1,3}"), device) for form in self.forms)
+
+
+ENGINES = {
+    # in the order in which auto tries them; the last one can run every ordinary model
+    "edgetpu": BackEnd("edgetpu:open_edgetpu", ("N", "usb", "usb:N", "pci", "pci:N")),
+    "cpu": BackEnd("cpu:open_cpu"),
+}
+
+
+def check_name(spec: str) -> str:
+    """Check an engine's name: ``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0`` ... Raises UnknownName."""
+    name, _, device = spec.partition(":")
+    if spec == AUTO:
+        return spec
+    if name not in ENGINES:
+        known = [AUTO, *ENGINES]
+        raise UnknownName(f"no such engine: {spec!r}{nearest(name, known) or '; use one of: ' + ', '.join(known)}")
+    if spec.endswith(":") or not ENGINES[name].accepts(device):
+        forms = " ".join([name, *(f"{name}:{form}" for form in ENGINES[name].forms)])
+        raise UnknownName(f"no such device of engine {name}: {spec!r}; use one of: {forms}")
+    return spec
+
+
+def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple[Engine, Choice]:
+    """Open a model file on the named engine, or with ``auto`` on the fastest that works.
+
+    Only ``auto`` falls back to another engine. Raises UnknownName, EngineError, MissingDependency, BadModel.
+    """
+    check_name(spec)
+    if spec != AUTO:
+        return _open(spec, file, threads), Choice(spec, spec)
+    *quicker, last = ENGINES
+    reason: str | None = None
+    for name in quicker:
+        try:
+            return _open(name, file, threads), Choice(AUTO, name)
+        except Unsuited as error:
+            reason = str(error) if error.notable else reason
+        except (EngineError, BadModel) as error:  # only the part for the accelerator may be bad
+            reason = str(error)
+    try:
+        return _open(last, file, threads), Choice(AUTO, last, reason)
+    except Unsuited as error:
+        raise EngineError(f"{reason}; and {error}" if reason else str(error)) from None
+
+
+def _open(spec: str, file: ModelFile, threads: int | None) -> Engine:
+    name, _, device = spec.partition(":")
+    module, _, function = ENGINES[name].target.partition(":")
+    return cast("Engine", getattr(import_module(f".{module}", __package__), function)(file, device, threads))

@@ -1,0 +1,38 @@
+"""What is evaluated and on which images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..datasets.dataset import Item, Skipped
+from .scorers import ModelFacts, Scorer
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The images that a model is evaluated on."""
+
+    path: str
+    """Path that the user gave."""
+    items: tuple[Item, ...]
+    """The labeled images."""
+    classes: tuple[str, ...]
+    """Sorted class names of the whole dataset. A model without labels takes them if their number fits."""
+    split: str = "all"
+    """Evaluated part: train, val, test or all."""
+    skipped: tuple[Skipped, ...] = ()
+    """Files that were skipped before the evaluation."""
+    unrelated: tuple[Item, ...] = ()
+    """Negatives: images that show none of the classes. Their labels are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model to evaluate."""
+
+    scorer: Scorer
+    facts: ModelFacts

@@ -1,0 +1,179 @@
+"""Evaluation from command line options: open models and images, select the split, write the run folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..datasets.dataset import Dataset, Item, open_dataset, open_unlabelled
+from ..datasets.split import FILE as SPLIT_FILE
+from ..datasets.split import Split
+from ..errors import BadInput
+from ..files.atomic import write_text
+from ..files.run_folder import Run, dump, new_run
+from .evaluate import Evaluation, evaluate
+from .ground_truth import choose
+from .records import Pictures, Subject
+from .scorers import Located, facts, locate, open_scorer
+
+CONFUSION_PLOT = "edgevision.convert.train.report.plots:confusion"
+"""Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
+METRICS = "metrics.json"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An evaluation request; each field is an option of ``edgevision evaluate``."""
+
+    model: Path
+    photos: Path
+    compare: Path | None = None
+    split: str | None = None
+    """train, val, test or all; None: test if present, else all."""
+    split_file: Path | None = None
+    label_map: Path | None = None
+    unrelated: Path | None = None
+    threshold: float | None = None
+    threads: int | None = None
+    engine: str = "cpu"
+    """Engine that runs a .tflite."""
+    limit: int | None = None
+    """Largest number of images to evaluate; the same images are drawn each time."""
+    runs: Path = Path("runs")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """The opened models and the selected images of a request."""
+
+    subject: Subject
+    other: Subject | None
+    pictures: Pictures
+    notes: tuple[str, ...]
+
+
+def prepare(request: Request) -> Prepared:
+    """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause."""
+    located = locate(request.model)
+    other = locate(request.compare) if request.compare else None
+    dataset = open_dataset(request.photos, request.label_map)
+    items, split, notes = _choose(request, dataset, located, other)
+    items = _limited(items, request.limit)
+    pictures = Pictures(
+        path=str(request.photos),
+        items=items,
+        classes=dataset.classes,
+        split=split,
+        skipped=dataset.skipped,
+        unrelated=open_unlabelled(request.unrelated) if request.unrelated else (),
+    )
+    subject = _open(located, request)
+    second = _open(other, request) if other else None
+    _refuse_needless_engine(request, subject, second)
+    choose(
+        [subject, second] if second else [subject], pictures
+    )  # fails here on wrong labels, before a run folder is created
+    return Prepared(subject, second, pictures, (*dataset.notes, *notes, *_fallbacks(subject, second)))
+
+
+def run(
+    request: Request, prepared: Prepared, step: Callable[[int], None] = lambda done: None
+) -> tuple[Evaluation, Run]:
+    """Evaluate and write ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
+    with new_run(request.runs, "evaluate") as folder:
+        done = evaluate(
+            prepared.subject, prepared.pictures, other=prepared.other, threshold=request.threshold, step=step
+        )
+        done = replace(done, notes=(*prepared.notes, *done.notes))
+        write_text(folder.folder / METRICS, dump(done.to_json()) + "\n")
+        folder.outputs.append(METRICS)
+        done = replace(done, notes=(*done.notes, *_plot(done, folder)))
+    return done, folder
+
+
+def _open(located: Located, request: Request) -> Subject:
+    scorer = open_scorer(located.path, request.threads, request.engine)
+    return Subject(scorer, facts(located.path, scorer))
+
+
+def _refuse_needless_engine(request: Request, *subjects: Subject | None) -> None:
+    """Raise BadInput if an accelerator was requested but no model is a .tflite that it could run."""
+    if request.engine not in ("auto", "cpu") and not any(s and s.facts.kind == "tflite" for s in subjects):
+        raise BadInput(f"--engine {request.engine} runs only .tflite models, got {request.model}; leave --engine out")
+
+
+def _fallbacks(*subjects: Subject | None) -> list[str]:
+    """Return why a model runs on a different engine than requested."""
+    choices = [getattr(subject.scorer, "choice", None) for subject in subjects if subject]
+    return [f"running on the CPU: {choice.fallback_reason}" for choice in choices if choice and choice.fallback_reason]
+
+
+def _choose(
+    request: Request, dataset: Dataset, model: Located, other: Located | None
+) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
+    """Return the images of the requested split, from the split recorded by a training or from the source's folders."""
+    record = _record(request.split_file) or model.split or (other.split if other else None)
+    recorded = Split.read_csv(record) if record and request.split != ALL else None
+    notes: list[str] = []
+    if recorded and not (request.split or request.split_file) and not recorded.speaks_of(dataset):
+        notes.append(f"ignoring {record}: it lists no image of {dataset.path}")
+        recorded = None
+    if request.split == ALL or (recorded is None and request.split is None and "test" not in dataset.splits):
+        return dataset.items, ALL, tuple(notes)
+    name = request.split or "test"
+    if recorded is None:
+        return _own(dataset, name), name, tuple(notes)
+    items, missing = recorded.select(dataset, name)
+    notes.append(f"evaluating the {name} part of {record}: {len(items)} images")
+    if missing:
+        notes.append(f"{len(missing)} images of {record} are not in {dataset.path}, such as {missing[0]}")
+    return items, name, tuple(notes)
+
+
+def _record(given: Path | None) -> Path | None:
+    """Return the given split.csv, or the one of the given run folder. Raises BadInput."""
+    if given is None or not given.is_dir():
+        return given
+    if not (given / SPLIT_FILE).exists():
+        raise BadInput(f"{given} has no {SPLIT_FILE}; give the run folder of a training or a CSV file")
+    return given / SPLIT_FILE
+
+
+def _own(dataset: Dataset, name: str) -> tuple[Item, ...]:
+    items = dataset.in_split(name)
+    if not items:
+        parts = ", ".join(dataset.splits) or "none; use --split-file RUN or --split all"
+        raise BadInput(f"{dataset.path} has no {name} part; available: {parts}")
+    return items
+
+
+def _limited(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
+    """Draw at most ``limit`` images, the same each time and for every model."""
+    if limit is None or limit >= len(items):
+        return items
+    drawn = sorted(items, key=lambda item: hashlib.sha256(item.path.encode("utf-8", "surrogateescape")).digest())
+    return tuple(sorted(drawn[:limit], key=lambda item: item.path))
+
+
+def _plot(done: Evaluation, folder: Run) -> tuple[str, ...]:
+    """Draw confusion.png, or return a note if matplotlib is not installed."""
+    judged = done.verdict.judgement
+    if judged.multilabel:
+        return ()
+    module, _, name = CONFUSION_PLOT.partition(":")
+    try:
+        draw: Any = getattr(import_module(module), name)
+        draw(
+            judged.confusion,
+            [judged.name(index) for index in range(len(judged.confusion))],
+            folder.folder / "confusion.png",
+        )
+    except ImportError:
+        return ("confusion.png was not drawn: matplotlib is not installed; run: pip install 'edgevision[convert]'",)
+    folder.outputs.append("confusion.png")
+    return ()

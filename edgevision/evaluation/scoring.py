@@ -1,0 +1,104 @@
+"""Running models on labeled images. Each image is read and decoded once, ahead of time, and all models see that frame."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..datasets.dataset import Item, Skipped, fingerprint
+from ..datasets.prefetch import in_order
+from ..errors import BadInput, BadModel, BadPicture, MissingFile
+from ..preprocessing.decode import decode
+from ..types import Frame
+from .scorers import Scorer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Scores = npt.NDArray[np.float32]
+
+BATCH = 16
+BATCH_PIXELS = 40_000_000
+"""Total number of pixels at which a batch ends early, because images are decoded at full size."""
+READERS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """The scores of models for a set of images."""
+
+    items: tuple[Item, ...]
+    """The n images that could be read."""
+    scores: tuple[Scores, ...]
+    """Scores of each model, 0..1, shape (n, classes)."""
+    digests: tuple[str, ...]
+    """sha256 of each file."""
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the images and their labels."""
+        return fingerprint((digest, item.labels) for digest, item in zip(self.digests, self.items, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    item: Item
+    digest: str
+    frame: Frame
+
+
+def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int], None] = lambda done: None) -> Scored:
+    """Run every model on every image. ``step`` receives the number done. Raises BadInput, BadModel, EngineError."""
+    kept: list[Item] = []
+    digests: list[str] = []
+    skipped: list[Skipped] = []
+    found: list[list[Scores]] = [[] for _ in scorers]
+    for batch in _batches(items, skipped):
+        for scorer, rows in zip(scorers, found, strict=True):
+            rows.append(_run(scorer, [one.frame for one in batch]))
+        kept += [one.item for one in batch]
+        digests += [one.digest for one in batch]
+        step(len(kept) + len(skipped))
+    if items and not kept:
+        raise BadInput(f"none of the {len(items)} images can be read: {skipped[0].path}: {skipped[0].reason}")
+    arrays = tuple(np.concatenate(rows) if rows else np.zeros((0, 0), np.float32) for rows in found)
+    return Scored(tuple(kept), arrays, tuple(digests), tuple(skipped))
+
+
+def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[_Read]]:
+    batch: list[_Read] = []
+    pixels = 0
+    for one in in_order(_read, items, READERS):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+            continue
+        batch.append(one)
+        pixels += one.frame.width * one.frame.height
+        if len(batch) == BATCH or pixels >= BATCH_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _read(item: Item) -> _Read | Skipped:
+    try:
+        data = item.data()
+        return _Read(item, hashlib.sha256(data).hexdigest(), decode(data, item.path))
+    except (BadPicture, MissingFile) as error:
+        return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
+
+
+def _run(scorer: Scorer, frames: list[Frame]) -> Scores:
+    together = getattr(scorer, "scores_batch", None)
+    made = together(frames) if together is not None else np.stack([scorer.scores(frame) for frame in frames])
+    scores = np.asarray(made, np.float32)
+    broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(broken):
+        raise BadModel(f"the model {scorer.card.name!r} returned NaN or infinite scores for {frames[broken[0]].source}")
+    return scores

@@ -1,0 +1,155 @@
+"""Evaluation results as tables for the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..reporting.terminal import table
+from . import metrics
+from .evaluate import Evaluation, Verdict
+from .intervals import Share
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .measures import Judgement
+
+CONFUSION_CLASSES = 12
+"""Largest number of classes for which the confusion matrix fits a terminal."""
+CLASSES = 20
+"""Rows of the class table. With more classes, those with the lowest F1 are shown."""
+LISTED = 8
+"""Rows of the tables of wrong predictions and of disagreements."""
+
+
+def tables(done: Evaluation) -> list[Table]:
+    """Return the tables: summary, classes, confusion matrix, worst images and comparison, as far as they have rows."""
+    judged = done.verdict.judgement
+    found = [_summary(done), _classes(judged)]
+    if not judged.multilabel and len(judged.confusion) <= CONFUSION_CLASSES:
+        found.append(_confusion(judged))
+    if judged.worst:
+        rows = [(done.paths[w.index], w.true, w.predicted, f"{w.score:.2f}") for w in judged.worst[:LISTED]]
+        found.append(table(["image", "true", "predicted", ">score"], rows, "most confident wrong predictions"))
+    if done.comparison is not None and done.comparison.disagreements:
+        found.append(_disagreements(done))
+    return found
+
+
+def result_line(done: Evaluation) -> str:
+    """Return a line with the accuracy."""
+    facts, part = done.verdict.subject.facts, done.pictures.split
+    where = done.pictures.path if part == "all" else f"{done.pictures.path} ({part})"
+    return f"{facts.path} on {where}: {percent(done.verdict.judgement.accuracy)} correct, {len(done.items)} images"
+
+
+def percent(value: Share) -> str:
+    """Format a proportion with its 95 % confidence interval."""
+    return f"{100 * value.value:.1f} % (95 % CI {100 * value.low:.1f} to {100 * value.high:.1f})"
+
+
+def _summary(done: Evaluation) -> Table:
+    """Return the summary with one column per model."""
+    verdicts = [done.verdict] + ([done.other] if done.other else [])
+    columns = [_facts(one, done) for one in verdicts]
+    rows = [
+        (name, *(column.get(name, "-") for column in columns)) for name in dict.fromkeys(k for c in columns for k in c)
+    ]
+    if done.comparison is not None:
+        rows += [(name, "", value) for name, value in _changes(done)]
+    return table([""] * (1 + len(columns)), rows)
+
+
+def _facts(one: Verdict, done: Evaluation) -> dict[str, str]:
+    judged, model = one.judgement, one.subject.facts
+    average = metrics.macro(judged.per_class)
+    found = {
+        "model": f"{model.path} ({model.kind}, {model.mode}, {model.bytes / 1e6:.1f} MB)",
+        "images": f"{len(done.items)}, {len(done.skipped)} skipped",
+        "exact-match accuracy" if judged.multilabel else "accuracy": percent(judged.accuracy),
+        "top-5 accuracy": _share(judged.top5),
+        "macro precision": _share(average.precision),
+        "macro recall": _share(average.recall),
+        "macro F1": _share(average.f1),
+        "ROC AUC": _area(judged, judged.roc_auc),
+        "PR AUC": _area(judged, judged.pr_auc),
+        "calibration error": _share(judged.ece),
+        "threshold": _threshold(judged),
+        "false positive rate": _alarms(judged),
+        "ties": str(judged.ties),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _area(judged: Judgement, areas: tuple[float | None, ...]) -> str:
+    """Format the area of the second class for two classes, the mean for multi-label, and nothing for more classes."""
+    if judged.multilabel:
+        known = [area for area in areas if area is not None]
+        return f"{np.mean(known):.3f} (mean of {len(known)})" if known else ""
+    return f"{areas[1]:.3f} ({judged.name(1)})" if len(areas) == 2 and areas[1] is not None else ""
+
+
+def _threshold(judged: Judgement) -> str:
+    found = judged.threshold
+    if found.suggested is None:
+        return ""
+    effect = f"precision {_share(found.precision)}, recall {_share(found.recall)}"
+    return f"{found.suggested:.2f}: {effect} ({found.criterion})"
+
+
+def _alarms(judged: Judgement) -> str:
+    found = judged.false_alarms
+    if found is None:
+        return ""
+    limit = f"threshold {found.threshold:.2f} ({found.threshold_from})"
+    return f"{percent(found.rate)} of {found.rate.total} negatives, {limit}"
+
+
+def _changes(done: Evaluation) -> list[tuple[str, str]]:
+    assert done.comparison is not None
+    change = done.comparison.change
+    points = f"{100 * change.value:+.1f} points (95 % CI {100 * change.low:+.1f} to {100 * change.high:+.1f})"
+    found = [("agreement", percent(done.comparison.agreement)), ("accuracy change", points)]
+    return found if done.comparison.kl is None else [*found, ("KL divergence", f"{done.comparison.kl:.4f} nats")]
+
+
+def _classes(judged: Judgement) -> Table:
+    one = judged.per_class
+    shown = np.flatnonzero(one.support + one.answered)
+    title = "classes"
+    if len(shown) > CLASSES:
+        shown = np.flatnonzero(one.support)
+        order = np.argsort(one.f1[shown], kind="stable")
+        title = f"classes: {CLASSES} of {len(shown)}, lowest F1 first"
+        shown = shown[order][:CLASSES]
+    rows = [
+        (judged.name(int(c)), str(one.support[c]), _share(one.precision[c]), _share(one.recall[c]), _share(one.f1[c]))
+        for c in shown
+    ]
+    return table(["class", ">images", ">precision", ">recall", ">F1"], rows, title)
+
+
+def _confusion(judged: Judgement) -> Table:
+    names = [judged.name(index) for index in range(len(judged.confusion))]
+    rows = [(name, *(str(n) if n else "." for n in row)) for name, row in zip(names, judged.confusion, strict=True)]
+    return table(["true \\ predicted", *(f">{name}" for name in names)], rows, "confusion matrix")
+
+
+def _disagreements(done: Evaluation) -> Table:
+    assert done.comparison is not None
+    rows = [
+        (
+            done.paths[one.index],
+            one.true,
+            *(f"{answer} {score:.2f}" for answer, score in zip(one.answers, one.scores, strict=True)),
+        )
+        for one in done.comparison.disagreements[:LISTED]
+    ]
+    return table(["image", "true", "model", "other model"], rows, "disagreements")
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{100 * value:.1f} %"

@@ -1,0 +1,92 @@
+"""Safe file access: atomic writes (temporary file, then rename), and checks against overwriting."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import CannotWrite, MissingFile, OutputExists
+
+
+def require_file(path: Path, what: str) -> Path:
+    """Return the path if it is a file. Raises MissingFile."""
+    if path.is_dir():
+        raise MissingFile(f"{what} must be a file, but {path} is a folder")
+    if not path.exists():
+        raise MissingFile(f"{what} not found: {path}")
+    return path
+
+
+def refuse_pipe(path: Path, what: str) -> None:
+    """Refuse a named pipe for a file that needs seeking; opening it could also block forever. Raises MissingFile."""
+    if path.is_fifo():
+        raise MissingFile(f"{what} must be a file, but {path} is a pipe")
+
+
+def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
+    """Refuse an existing or unwritable output before any work is done. Raises OutputExists, CannotWrite.
+
+    ``option``: the option that sets the output.
+    """
+    if path.is_dir():
+        raise OutputExists(f"cannot write {path}: it is a folder; give a file name")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} already exists; give another name with {option}, or replace it with --overwrite")
+    parent = path.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not os.access(parent, os.W_OK) or not parent.is_dir():
+        raise CannotWrite(
+            f"cannot write {path}: no permission to write in {parent}; choose another folder with {option}"
+        )
+
+
+def refuse_source(output: Path, sources: Iterable[Path | None], what: str) -> None:
+    """Refuse an output that is one of the inputs. ``what``: what is made from the inputs. Raises OutputExists."""
+    if output.exists() and any(output.samefile(one) for one in sources if one is not None and one.exists()):
+        raise OutputExists(f"{output} is an input of {what}; give another name with -o")
+
+
+def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
+    """Write a file atomically: a reader sees either the old file or the complete new one. Raises CannotWrite.
+
+    ``private``: at no time is the file readable by other users.
+    """
+    part: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if not private:
+            _public(Path(part))
+        Path(part).replace(path)
+    except OSError as error:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                Path(part).unlink()
+        raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def write_text(path: Path, text: str, private: bool = False) -> None:
+    """Write text as UTF-8, as ``write_bytes`` does. Raises CannotWrite."""
+    write_bytes(path, text.encode(), private)
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _public(path: Path) -> None:
+    """Set the mode that a plain open() would give; mkstemp creates files with 0600."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)

@@ -1,0 +1,118 @@
+"""Numbered run folders, such as ``runs/convert-3``, with the outputs of a command and a record in ``run.json``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import CannotWrite
+from .atomic import write_text
+
+Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
+PACKAGES = (
+    "edgevision",
+    "numpy",
+    "opencv-python-headless",
+    "opencv-python",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "tensorflow",
+    "keras",
+    "tf_keras",
+)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run folder of a command in progress."""
+
+    folder: Path
+    kind: Kind
+    argv: list[str]
+    started: str
+    clock_started: float
+    outputs: list[str] = field(default_factory=list)
+    exit_code: int = 0
+    """Exit code of a command that completed: 3 if its result does not meet a limit."""
+
+    def finish(self, exit_code: int) -> None:
+        """Write run.json."""
+        record = {
+            "schema": "edgevision.run_folder/1",
+            "command": self.kind,
+            "argv": self.argv,
+            "started": self.started,
+            "seconds": round(time.monotonic() - self.clock_started, 3),
+            "exit_code": exit_code,
+            "outputs": self.outputs,
+            "versions": versions(),
+        }
+        write_text(self.folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self.finish(self.exit_code)
+        elif issubclass(kind, KeyboardInterrupt):
+            self.finish(130)
+        else:
+            self.finish(int(getattr(error, "exit_code", 1)))
+
+
+def new_run(runs: Path, kind: Kind) -> Run:
+    """Create ``runs/KIND-N`` atomically, with N = highest + 1. Raises CannotWrite."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            folder = runs / f"{kind}-{_highest(runs, kind) + 1}"
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                continue  # another process has just taken this number
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot create a run folder in {runs}: {error.strerror}; choose another folder with --runs"
+        ) from None
+    return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
+
+
+def newest(runs: Path, pattern: str) -> Path | None:
+    """Return the newest file that matches a pattern, such as ``newest(runs, 'convert-*/*.tflite')``."""
+    found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and the relevant installed libraries, without importing them."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def utc_now() -> str:
+    """Return the current time in UTC with milliseconds (RFC 3339)."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _highest(runs: Path, kind: str) -> int:
+    numbers = [p.name.removeprefix(f"{kind}-") for p in runs.glob(f"{kind}-*")]
+    return max((int(n) for n in numbers if n.isdecimal()), default=0)
+
+
+def dump(value: Any) -> str:
+    """Format a value as one JSON document without NaN."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

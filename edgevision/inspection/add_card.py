@@ -1,0 +1,185 @@
+"""Add a model card to a file, from the user's settings, else from the file's metadata and graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..engines.probe import probe
+from ..errors import BadInput, BadModel, UsageError
+from ..files.atomic import require_absent, require_file, write_bytes
+from ..files.run_folder import utc_now, versions
+from ..model_file import model_file
+from ..model_file.card import ModelCard, SelfTest
+from ..model_file.card_from_metadata import guess_activation, guess_task, picture_size, raw_normalization
+from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
+from ..model_file.edgetpu_part import is_compiled, refuse_stranger
+from ..model_file.labels import count_classes, fit_labels, refuse_count
+from ..model_file.model_file import ModelFile
+from ..postprocessing.decoder import open_decoder, read_facts
+from ..preprocessing.spec import ModelOrder, Resize, Rule
+from ..tflite.graph import Graph
+from ..types import Task, TensorSpec
+from .edgetpu_support import readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The user's settings for a model; None keeps what the file has."""
+
+    task: Task | None = None
+    labels: Path | None = None
+    """Text file with one label per line."""
+    resize: Resize | None = None
+    crop_fraction: float | None = None
+    """Kept share of the image, 0..1; only with ``crop``."""
+    mean: tuple[float, ...] | None = None
+    """In pixel units 0..255, one value or one per channel; ``std`` likewise."""
+    std: tuple[float, ...] | None = None
+    order: ModelOrder | None = None
+    activation: str | None = None
+    name: str | None = None
+    threshold: float | None = None
+    """Lowest score that is not "unknown", 0..1."""
+    edgetpu: Path | None = None
+    """This model as compiled for the Edge TPU; it is stored inside the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A new card and the file it belongs to."""
+
+    file: ModelFile
+    card: ModelCard
+    compiled: bool
+    """Whether the model is compiled and runs only on an Edge TPU."""
+    edgetpu: bytes | None = None
+    """Flatbuffer of the compiled model to store inside the file."""
+
+
+def new_card(path: Path, wish: Wish) -> Given:
+    """Make the card without writing anything. Raises MissingFile, BadModel, BadInput, UsageError."""
+    file = model_file.read(path, strict=False)
+    graph = file.graph()
+    known = _known(file)
+    task = wish.task or (known.task if known else guess_task(graph))
+    if task is None:
+        raise UsageError(f"cannot infer the task of {path} from its outputs; set it with --task")
+    changes: dict[str, Any] = {
+        "name": wish.name or (known.name if known else path.stem),
+        "task": task,
+        "rule": _rule(file, wish, known.rule if known else None),
+        "labels": _labels(file, graph, task, wish, known),
+        "activation": wish.activation or _activation(file, graph, task, known),
+        "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
+    }
+    card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
+    card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
+    with model_file.about(path):
+        model_file.refuse_mismatch(card, file.inputs, file.outputs)
+        open_decoder(card, file.outputs, read_facts(file, task))
+    return Given(file, card, readiness(graph).compiled, _compiled(file, wish.edgetpu))
+
+
+def write(given: Given, out: Path, overwrite: bool = False) -> None:
+    """Write the file with its new card. Raises OutputExists, CannotWrite, and BadModel if the model does not run."""
+    require_absent(out, overwrite)
+    if not given.compiled:
+        # From now on the card guarantees the content, and the file is opened without a probe.
+        probe(given.file.path)
+    entries = {name: content for name, content in given.file.files.items() if name not in _pictures(given)}
+    if given.edgetpu is not None:
+        entries[EDGETPU_ENTRY] = given.edgetpu
+    write_bytes(out, model_file.build(given.file.flatbuffer, given.card, entries))
+
+
+def _known(file: ModelFile) -> ModelCard | None:
+    """Return the file's card, or one made from its metadata; None if there is none that can be trusted."""
+    if file.card_problem is not None:
+        return None
+    try:
+        return file.effective_card()
+    except BadModel:
+        return None
+
+
+def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
+    with model_file.about(file.path):
+        width, height, channels = picture_size(file.inputs)
+    resize = wish.resize or (known.resize if known else None)
+    if resize is None:
+        said = f"{file.path} does not say how images are resized"
+        raise UsageError(f"{said}; set it with --resize: stretch, crop, letterbox")
+    mean, std = _normalization(file.inputs[0], wish, known)
+    base = known or Rule(width, height, channels, order="GRAY" if channels == 1 else "RGB")
+    crop_fraction = _crop_fraction(wish, resize, known)
+    order = wish.order or base.order
+    return replace(base, resize=resize, crop_fraction=crop_fraction, order=order, mean=mean, std=std)
+
+
+def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
+    if wish.crop_fraction is not None and resize != "crop":
+        raise UsageError(f"--crop-fraction requires --resize crop, got --resize {resize}")
+    if wish.crop_fraction is not None:
+        return wish.crop_fraction
+    return known.crop_fraction if known is not None and resize == "crop" else 1.0
+
+
+def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and std: the user's, else the file's, else those that a uint8 input's quantization implies."""
+    raw = raw_normalization(spec)
+    default = (known.mean, known.std) if known else ((raw[0],), (raw[1],)) if raw else (None, None)
+    mean, std = wish.mean or default[0], wish.std or default[1]
+    if mean is None or std is None:
+        raise UsageError(
+            f"the normalization of the {spec.dtype} input is unknown; set --mean and --std: (pixel - mean) / std"
+        )
+    if not spec.quantized and not spec.dtype.startswith("float") and (mean, std) != ((0.0,), (1.0,)):
+        raise BadInput(f"the {spec.dtype} input has no scale and takes image bytes unchanged; omit --mean and --std")
+    return mean, std
+
+
+def _labels(file: ModelFile, graph: Graph, task: Task, wish: Wish, known: ModelCard | None) -> tuple[str, ...]:
+    """Return the user's labels, else the file's, in the model's numbering."""
+    if wish.labels is None:
+        return known.labels if known else ()
+    with model_file.about(file.path):
+        classes = count_classes(file.flatbuffer, graph, task)
+    labels = fit_labels(model_file.parse_labels(_read_text(wish.labels), str(wish.labels)), classes, task)
+    refuse_count(labels, classes)
+    return labels
+
+
+def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | None) -> str:
+    if known is not None and known.task == task:
+        return known.activation
+    with model_file.about(file.path):
+        return guess_activation(graph, task)
+
+
+def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:
+    """Return the self-test, unless a change affects what it measures."""
+    same = known is not None and (known.rule, known.activation, known.task) == (card.rule, card.activation, card.task)
+    return known.selftest if known is not None and same else None
+
+
+def _pictures(given: Given) -> set[str]:
+    """Return the images of the old self-test if the new card drops it."""
+    old = given.file.card.selftest if given.file.card else None
+    return {case.picture for case in old.cases} if old and given.card.selftest is None else set()
+
+
+def _compiled(file: ModelFile, path: Path | None) -> bytes | None:
+    """Read the compiled model. Raises MissingFile, BadModel, BadInput."""
+    if path is None:
+        return None
+    if is_compiled(file.flatbuffer):
+        raise BadInput(f"{file.path} is already compiled; give the ordinary model, and the compiled one with --edgetpu")
+    part = model_file.read(path, strict=False).flatbuffer
+    refuse_stranger(part, file, str(path))
+    return part
+
+
+def _read_text(path: Path) -> bytes:
+    return require_file(path, "labels file").read_bytes()

@@ -1,0 +1,99 @@
+"""The report on a model file that ``edgevision inspect`` shows as tables or prints as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..engines.probe import probe
+from ..errors import BadModel
+from ..model_file import model_file
+from ..model_file.card_from_metadata import mend
+from ..model_file.model_file import ModelFile
+from ..tflite.graph import operators_json, subgraph_count, tensors_json
+from .compatibility import judge
+from .edgetpu_support import readiness
+
+SCHEMA = "edgevision.inspect/1"
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Report what a .tflite contains, without running it in this process.
+
+    Args:
+        path: any .tflite, with or without a model card.
+
+    Returns:
+        The report ``edgevision.inspect/1`` as JSON values.
+
+    Raises:
+        MissingFile: the file does not exist.
+        BadModel: the file is damaged or not a TFLite model.
+    """
+    file = model_file.read(path, strict=False)
+    metadata, graph = file.metadata, file.graph()
+    subgraphs = subgraph_count(file.flatbuffer)
+    report = {
+        "schema": SCHEMA,
+        "path": str(path),
+        "bytes": file.file_bytes,
+        "sha256": file.sha256,
+        "card": file.card.to_json() if file.card else None,
+        "metadata": asdict(metadata) if metadata else None,
+        "files": [{"name": name, "bytes": len(content)} for name, content in file.files.items()],
+        "tensors": tensors_json(graph),
+        "operators": operators_json(graph),
+        "all_int8": graph.all_int8,
+        "edgetpu": readiness(graph, subgraphs).to_json(),
+        "compatibility": judge(file).to_json(),
+        "runs_here": _runs_here(file),
+        "opens_as": _opens_as(file),
+        "notes": notes(file),
+    }
+    return {key: _finite(value) for key, value in report.items()}
+
+
+def notes(file: ModelFile) -> list[str]:
+    """Return notes for the user: how the file is opened, and what is wrong with it."""
+    if file.card_problem is not None:
+        return [f"the card cannot be trusted: {file.card_problem}"]
+    if file.card is not None:
+        return []
+    try:
+        card = file.effective_card()
+    except BadModel as error:
+        text = str(error).removeprefix(f"{file.path}: ")
+        return [text if mend(file) in text else f"{text}; {mend(file)}"]
+    return [f"no model card; its standard metadata is used instead: {card.task}, {card.rule.describe()}"]
+
+
+def _opens_as(file: ModelFile) -> dict[str, Any] | None:
+    """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
+    try:
+        card = file.effective_card() if file.card_problem is None else None
+    except BadModel:
+        return None
+    if card is None:
+        return None
+    return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.rule.to_json()}
+
+
+def _runs_here(file: ModelFile) -> dict[str, Any]:
+    if file.card_problem is not None:
+        return {"ok": False, "reason": file.card_problem}
+    try:
+        probe(file.path)
+    except BadModel as error:
+        return {"ok": False, "reason": str(error).removeprefix(f"{file.path}: ")}
+    return {"ok": True, "reason": None}
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinite numbers, which a file may contain, by None, since JSON cannot express them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value

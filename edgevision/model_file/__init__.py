@@ -1,0 +1,1 @@
+"""Our model card, labels and archive in a .tflite."""

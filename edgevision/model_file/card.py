@@ -1,0 +1,224 @@
+"""The model card, the entry ``edgevision.json`` in a model file: task, labels, preprocessing, records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from typing import Any, get_args
+
+from ..errors import BadModel
+from ..preprocessing.spec import Rule
+from ..types import Task
+
+SCHEMA = "edgevision.card/1"
+ENTRY = "edgevision.json"
+"""Name of the model card in the model file's archive."""
+LABELS = "labels.txt"
+"""Name of the labels in the model file's archive, one label per line."""
+Activation = str
+"""Content of the last tensor: ``softmax``, ``sigmoid``, ``logits`` (before a softmax), ``sigmoid_logits``, ``none``."""
+ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
+MAX_LABELS = 100_000
+MAX_OUTPUTS = 64
+MAX_EMBEDDING = 16_384
+"""Largest size of an embedding; a larger output is an unpooled feature map."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestCase:
+    """One generated image with its expected result."""
+
+    picture: str
+    """Name of a PNG entry in the model file."""
+    tensor_sha256: str
+    """SHA-256 of the prepared input tensor, which must be equal on every machine."""
+    top: int
+    """Index of the top class."""
+    scores: tuple[float, ...]
+    """The highest scores, 0..1, best first."""
+    indices: tuple[int, ...]
+    """The classes of these scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """Expected results that show whether a machine computes what the converter measured."""
+
+    cases: tuple[SelfTestCase, ...]
+    tolerance: float
+    """Largest allowed difference of a score, 0..1; above 0 because kernels differ between CPUs."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingOutput:
+    """The extra output of a classifier that holds the feature vector before the last layer."""
+
+    output: int
+    """Number of the model output."""
+    tensor: str
+    """The converter's name for it."""
+    size: int
+    """Length of the vector."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.output < MAX_OUTPUTS or not 0 < self.size <= MAX_EMBEDDING:
+            raise ValueError(f"output {self.output} with {self.size} values cannot be an embedding beside the scores")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
+
+    name: str
+    task: Task
+    rule: Rule
+    labels: tuple[str, ...] = ()
+    """Class names, in the order of the class indices."""
+    activation: Activation = "softmax"
+    threshold: float | None = None
+    """Lowest score that is not "unknown", 0..1; None if none was measured."""
+    flatbuffer_sha256: str | None = None
+    """SHA-256 of the bytes before the appended archive."""
+    source_sha256: str | None = None
+    """SHA-256 of the model that this one was made from."""
+    selftest: SelfTest | None = None
+    embedding: EmbeddingOutput | None = None
+    """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
+    training: dict[str, Any] | None = None
+    quantization: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str | None = None
+    """Creation time, RFC 3339, UTC."""
+
+    def __post_init__(self) -> None:
+        if self.task not in get_args(Task):
+            raise BadModel(f"the card has an unknown task: {self.task!r}")
+        if self.activation not in ACTIVATIONS:
+            raise BadModel(f"the card has an unknown activation: {self.activation!r}")
+        if len(self.labels) > MAX_LABELS:
+            raise BadModel(f"the card has {len(self.labels)} labels; at most {MAX_LABELS} are allowed")
+
+    def with_(self, **changes: Any) -> ModelCard:
+        """Return a copy with some fields replaced."""
+        return replace(self, **changes)
+
+    def label(self, index: int) -> str:
+        """Return the name of a class, or its index as text if the card has no name for it."""
+        return self.labels[index] if 0 <= index < len(self.labels) else str(index)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as JSON values, ``schema`` first."""
+        test = self.selftest
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "task": self.task,
+            "rule": self.rule.to_json(),
+            "labels": list(self.labels),
+            "activation": self.activation,
+            "threshold": self.threshold,
+            "flatbuffer_sha256": self.flatbuffer_sha256,
+            "source_sha256": self.source_sha256,
+            "selftest": None
+            if test is None
+            else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
+            "embedding": None if self.embedding is None else asdict(self.embedding),
+            "training": self.training,
+            "quantization": self.quantization,
+            "versions": self.versions,
+            "created": self.created,
+        }
+
+    def dumps(self) -> str:
+        """Return the card as JSON text."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+
+    @classmethod
+    def loads(cls, text: str | bytes) -> ModelCard:
+        """Parse what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
+        try:
+            value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
+            raise BadModel(f"the card is not valid JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise BadModel("the card is not a JSON object")
+        schema = str(value.get("schema"))
+        if schema != SCHEMA:
+            raise BadModel(f"the card has schema {schema!r}, but this version reads {SCHEMA!r}; update edgevision")
+        try:
+            return _from_json(value)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BadModel(f"the card is damaged: {error}") from None
+
+
+def _case(case: SelfTestCase) -> dict[str, Any]:
+    return {
+        "picture": case.picture,
+        "tensor_sha256": case.tensor_sha256,
+        "top": case.top,
+        "scores": list(case.scores),
+        "indices": list(case.indices),
+    }
+
+
+def _from_json(value: dict[str, Any]) -> ModelCard:
+    return ModelCard(
+        name=_text(value["name"]),
+        task=value["task"],
+        rule=Rule.from_json(value["rule"]),
+        labels=tuple(_text(v) for v in value.get("labels") or ()),
+        activation=_text(value.get("activation", "softmax")),
+        threshold=None if value.get("threshold") is None else float(value["threshold"]),
+        flatbuffer_sha256=_optional(value.get("flatbuffer_sha256")),
+        source_sha256=_optional(value.get("source_sha256")),
+        selftest=_selftest(value.get("selftest")),
+        embedding=_embedding(value.get("embedding")),
+        training=value.get("training"),
+        quantization=value.get("quantization"),
+        versions={str(k): str(v) for k, v in (value.get("versions") or {}).items()},
+        created=_optional(value.get("created")),
+    )
+
+
+def _selftest(value: dict[str, Any] | None) -> SelfTest | None:
+    if value is None:
+        return None
+    cases = tuple(
+        SelfTestCase(
+            picture=_text(c["picture"]),
+            tensor_sha256=_text(c["tensor_sha256"]),
+            top=int(c["top"]),
+            scores=tuple(float(s) for s in c["scores"]),
+            indices=tuple(int(i) for i in c["indices"]),
+        )
+        for c in value["cases"]
+    )
+    return SelfTest(cases=cases, tolerance=float(value["tolerance"]))
+
+
+def _embedding(value: dict[str, Any] | None) -> EmbeddingOutput | None:
+    if value is None:
+        return None
+    return EmbeddingOutput(int(value["output"]), _text(value["tensor"]), int(value["size"]))
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"it contains the number {name}")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"it contains the number {text}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return None if value is None else _text(value)

@@ -1,0 +1,140 @@
+"""Make a model card for a file without one, from its standard metadata and its graph."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import BadModel
+from ..preprocessing.spec import ModelOrder, Rule
+from ..tflite.detection_op import DETECTION_OPERATOR
+from ..tflite.graph import Graph
+from ..tflite.outputs import mask_kind
+from ..tflite.schema import COMPILED_OPERATOR
+from ..types import Task, TensorSpec
+from .card import ModelCard
+from .labels import count_classes, fit_labels, producer
+
+if TYPE_CHECKING:
+    from ..tflite.metadata import Metadata
+    from .model_file import ModelFile
+
+ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+
+
+def card_from_metadata(file: ModelFile) -> ModelCard:
+    """Return a card for a file that has standard metadata but no card. Raises BadInput if something is missing."""
+    metadata = file.metadata
+    if metadata is None:
+        raise BadModel(f"the file has neither a model card nor metadata, so its preprocessing is unknown; {mend(file)}")
+    graph = file.graph()
+    task = guess_task(graph)
+    if task is None:
+        raise BadModel(f"the task cannot be inferred from the model's outputs; {mend(file)}")
+    return ModelCard(
+        name=metadata.name or file.path.stem,
+        task=task,
+        rule=_rule(file, metadata),
+        labels=fit_labels(file.labels, count_classes(file.flatbuffer, graph, task), task),
+        activation=guess_activation(graph, task),
+        threshold=_threshold(metadata),
+    )
+
+
+def guess_task(graph: Graph) -> Task | None:
+    """Infer the task from the graph's last operator and output shapes; None if they do not show it."""
+    if any(op.name == DETECTION_OPERATOR for op in graph.operators):
+        return "detection"
+    if len(graph.outputs) != 1:
+        return None
+    spec = graph.output_specs[0]
+    sizes = spec.shape[1:]
+    if sizes and all(n == 1 for n in sizes[:-1]):
+        return "classification"
+    # A two-dimensional output is a mask only if it holds classes; scores of this shape may be a list of boxes.
+    if len(sizes) in (2, 3) and min(sizes[:2]) > 1 and (len(sizes) == 3 or mask_kind(spec) == "classes"):
+        return "segmentation"
+    return None
+
+
+def guess_activation(graph: Graph, task: Task) -> str:
+    """Infer the activation from the last operator, or for a compiled model from the output's range."""
+    operator = producer(graph)
+    if task == "segmentation" and mask_kind(graph.output_specs[0]) == "plane":
+        return "sigmoid" if operator is not None and operator.name == "LOGISTIC" else "sigmoid_logits"
+    if task not in ("classification", "multilabel"):
+        return "none"
+    if operator is not None and operator.name in ACTIVATION_OF:
+        return ACTIVATION_OF[operator.name]
+    if operator is not None and operator.name == COMPILED_OPERATOR and _is_proportion(graph.output_specs[0]):
+        return "softmax"
+    # Softmax makes no sense for a single class, or for classes that do not exclude each other.
+    alone = all(n == 1 for n in graph.output_specs[0].shape)
+    return "sigmoid_logits" if task == "multilabel" or alone else "logits"
+
+
+def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
+    """Return the mean and std with which a uint8 input takes an image's bytes unchanged; None for other inputs.
+
+    real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale (a 32-bit float
+    has seven digits, so 127.5 stays 127.5).
+    """
+    if spec.dtype != "uint8":
+        return None
+    return (float(spec.zero_point), float(f"{1.0 / spec.scale:.7g}")) if spec.quantized else (0.0, 1.0)
+
+
+def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
+    """Return width, height and channels of the only input (1, height, width, channels). Raises BadModel."""
+    if len(inputs) != 1:
+        raise BadModel(f"expected exactly one image input, got {len(inputs)}")
+    shape = inputs[0].shape
+    if len(shape) != 4 or shape[0] not in (1, -1):
+        raise BadModel(f"expected an image input of shape [1, height, width, channels], got {list(shape)}")
+    if min(shape[1:]) < 1:
+        raise BadModel(f"the input has no fixed shape: {list(shape)}; convert the model with a fixed size")
+    if shape[3] not in (1, 3):
+        raise BadModel(f"expected an image input with 1 or 3 channels, got {shape[3]}")
+    return shape[2], shape[1], shape[3]
+
+
+def mend(file: ModelFile) -> str:
+    """Return the command that adds a card to a file."""
+    options = "--task ... --resize ... --mean ... --std ... --labels ..."
+    return f"add a model card: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
+
+
+def _rule(file: ModelFile, metadata: Metadata) -> Rule:
+    """Return the preprocessing; it stretches the image, as other tools that read this metadata do."""
+    width, height, channels = picture_size(file.inputs)
+    mean, std = _normalization(file, metadata)
+    order: ModelOrder = "GRAY" if channels == 1 else "RGB"
+    return Rule(width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std)
+
+
+def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    # Tools that read this metadata pass the image's bytes to a uint8 input, whatever the normalization says.
+    raw = raw_normalization(file.inputs[0])
+    if raw is not None:
+        return (raw[0],), (raw[1],)
+    unit = metadata.inputs[0].normalization if metadata.inputs else None
+    if unit is None:
+        raise BadModel(f"the metadata has no normalization (mean and std) of the input; {mend(file)}")
+    return _shortest(unit.mean), _shortest(unit.std)
+
+
+def _shortest(values: tuple[float, ...]) -> tuple[float, ...]:
+    return values[:1] if len(set(values)) == 1 else values
+
+
+def _threshold(metadata: Metadata) -> float | None:
+    units = [unit for tensor in metadata.outputs for unit in tensor.units if unit.kind == "score_threshold"]
+    found = [unit.threshold for unit in units if 0.0 < unit.threshold <= 1.0]
+    return found[0] if found else None
+
+
+def _is_proportion(spec: TensorSpec) -> bool:
+    """Return whether a quantized output covers exactly 0..1."""
+    low = {"uint8": 0, "int8": -128}.get(spec.dtype)
+    return low is not None and spec.zero_point == low and abs(spec.scale - 1 / 256) < 1e-4

@@ -1,0 +1,160 @@
+"""Draw predictions onto images: boxes, masks and labels that are readable at any size."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ..types import Detection, Frame, Prediction
+from .segmentation import UNSEEN, stretch
+from .text import MAX_LETTERS, Colour, label
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..types import Pixels
+
+SMALLEST = 240
+"""Images with a shorter side below this (pixels) are enlarged by an integer factor, so that text fits."""
+LONGEST = 4096
+"""Largest longer side of an enlarged image (pixels)."""
+MASK_OPACITY = 0.45
+SMALLEST_LETTERS = 12
+"""Smallest readable text (pixels)."""
+MAX_LINES = 8
+"""Maximum number of lines in a list of labels."""
+UNKNOWN_PAPER = (96, 96, 96)
+BACKGROUND = "background"
+"""Name of the class that is not colored."""
+GOLDEN = 0.618034
+"""Hue difference between consecutive classes, as a share of the color circle, so that neighbors look different."""
+
+
+def annotate(frame: Frame, prediction: Prediction) -> Frame:
+    """Return a copy of a frame with the prediction drawn on it, in the frame's RGB or BGR; gray becomes RGB.
+
+    Lines and text scale with the image. An image under SMALLEST pixels is enlarged by an integer factor.
+    """
+    canvas, factor = _canvas(frame)
+    pen = _Pen(canvas, bgr=frame.order == "BGR")
+    if prediction.mask is not None:
+        pen.mask(prediction.mask, uncoloured=frozenset(r.index for r in prediction.regions if r.name == BACKGROUND))
+    for found in reversed(prediction.objects):
+        pen.box(found, factor)
+    for found in prediction.objects:
+        pen.box_label(found, factor)
+    pen.lines(_lines(prediction))
+    return replace(frame, pixels=canvas, order="BGR" if frame.order == "BGR" else "RGB")
+
+
+def colour(index: int) -> Colour:
+    """Return the color of a class (red, green, blue): fixed, bright, and different from that of its neighbors."""
+    red, green, blue = colorsys.hsv_to_rgb((0.58 + index * GOLDEN) % 1.0, 0.75, 0.95)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+class _Pen:
+    """A canvas, its line and text sizes, and the areas taken by labels."""
+
+    def __init__(self, canvas: Pixels, bgr: bool) -> None:
+        self.canvas, self.bgr = canvas, bgr
+        self.height, self.width = canvas.shape[:2]
+        # Between the shorter side and the mean of both, since a panorama has little space for text.
+        extent = min((self.width * self.height) ** 0.5, 1.5 * min(self.width, self.height))
+        self.letters = max(SMALLEST_LETTERS, round(extent / 32))
+        self.stroke = max(1, round(extent / 260))
+        self.taken: list[tuple[int, int, int, int]] = []
+
+    def mask(self, mask: Pixels, uncoloured: frozenset[int]) -> None:
+        """Color each class; edges between classes are opaque."""
+        table = np.array([self._order(colour(i)) for i in range(UNSEEN + 1)], np.float32)
+        full = stretch(mask, self.width, self.height)
+        plain = np.isin(full, [*uncoloured, UNSEEN])
+        opacity = np.where(_edges(full, self.stroke), 1.0, MASK_OPACITY)[..., np.newaxis].astype(np.float32)
+        mixed = self.canvas * (1.0 - opacity) + table[full] * opacity
+        np.copyto(self.canvas, np.rint(mixed).astype(np.uint8), where=~plain[..., np.newaxis])
+
+    def box(self, found: Detection, factor: int) -> None:
+        """Draw a box in the class's color with a dark outline, visible on any background."""
+        x0, y0, x1, y1 = self._corners(found, factor)
+        for ink, width in (((0, 0, 0), self.stroke + 2), (colour(found.index), self.stroke)):
+            cv2.rectangle(self.canvas, (x0, y0), (x1, y1), self._order(ink), width, cv2.LINE_8)
+
+    def box_label(self, found: Detection, factor: int) -> None:
+        """Label a box above it, else inside it at the top or bottom, else below: the first free place in the image."""
+        x0, y0, _, y1 = self._corners(found, factor)
+        text = self._fit(found.name, f" {found.score:.2f}", colour(found.index))
+        h, w = text.shape[:2]
+        left = min(max(0, x0 - self.stroke // 2), self.width - w)
+        places = [(left, y) for y in (y0 - h, y0 + self.stroke, y1 - h - self.stroke, y1) if 0 <= y <= self.height - h]
+        free = [place for place in places if not self._overlaps(*place, w, h)]
+        x, y = (free or places or [(left, min(max(0, y0), max(0, self.height - h)))])[0]
+        self._paste(text, x, y)
+
+    def lines(self, lines: list[tuple[str, str, Colour]]) -> None:
+        """Draw a list in the upper left corner, as far as it fits."""
+        y = 0
+        for name, value, paper in lines[:MAX_LINES]:
+            drawn = self._fit(name, value, paper)
+            if y + drawn.shape[0] > self.height:
+                return
+            self._paste(drawn, 0, y)
+            y += drawn.shape[0]
+
+    def _fit(self, name: str, value: str, paper: Colour) -> Pixels:
+        """Render a label that fits the image's width: with smaller text, then with a shortened name."""
+        size = self.letters
+        drawn = label(name + value, size, paper)
+        if drawn.shape[1] > self.width:
+            size = max(SMALLEST_LETTERS, size * self.width // drawn.shape[1])
+            drawn = label(name + value, size, paper)
+        for length in range(min(len(name), MAX_LETTERS) - 1, -1, -1):
+            if drawn.shape[1] <= self.width:
+                break
+            drawn = label(f"{name[:length]}...{value}", size, paper)
+        return drawn[: self.height, : self.width]
+
+    def _paste(self, drawn: Pixels, x: int, y: int) -> None:
+        h, w = drawn.shape[:2]
+        self.canvas[y : y + h, x : x + w] = drawn[..., ::-1] if self.bgr else drawn
+        self.taken.append((x, y, w, h))
+
+    def _overlaps(self, x: int, y: int, w: int, h: int) -> bool:
+        return any(x < tx + tw and tx < x + w and y < ty + th and ty < y + h for tx, ty, tw, th in self.taken)
+
+    def _corners(self, found: Detection, factor: int) -> tuple[int, int, int, int]:
+        x0, y0, x1, y1 = (round(v * factor) for v in found.box)
+        return x0, y0, min(x1, self.width - 1), min(y1, self.height - 1)
+
+    def _order(self, ink: Colour) -> Colour:
+        return (ink[2], ink[1], ink[0]) if self.bgr else ink
+
+
+def _canvas(frame: Frame) -> tuple[Pixels, int]:
+    """Return a copy to draw on, (height, width, 3), and its enlargement factor."""
+    pixels = np.repeat(frame.pixels[..., np.newaxis], 3, axis=2) if frame.order == "GRAY" else frame.pixels
+    short, long = sorted((frame.width, frame.height))
+    factor = max(1, min(-(-SMALLEST // short), LONGEST // long))
+    enlarged = pixels.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else pixels.copy()
+    return np.ascontiguousarray(enlarged), factor
+
+
+def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
+    """Return name, value and color of the labels without a position in the image."""
+    if prediction.task in ("classification", "multilabel"):
+        found = [(item.name, f" {item.score:.2f}", colour(item.index)) for item in prediction.labels]
+        return found or [("unknown", "", UNKNOWN_PAPER)]
+    shown = [region for region in prediction.regions if region.name != BACKGROUND]
+    return [(region.name, f" {region.area:.0%}", colour(region.index)) for region in shown]
+
+
+def _edges(mask: Pixels, width: int) -> npt.NDArray[np.bool_]:
+    """Return where classes meet, widened to ``width`` pixels."""
+    found = np.zeros(mask.shape, np.uint8)
+    found[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    found[1:] |= mask[1:] != mask[:-1]
+    return np.asarray(cv2.dilate(found, np.ones((width, width), np.uint8)), bool)

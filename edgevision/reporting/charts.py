@@ -1,0 +1,232 @@
+"""Charts for HTML reports, drawn by the browser. Lines stretch with the page; text keeps the page's font size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import ceil, floor, isnan, log10
+
+from .html import Html, interval, join, tag, text
+
+TICKS = 5
+"""Approximate number of grid lines of a plot."""
+MOST = 1e9
+"""Larger values are invalid and drawn at the edge; a range below the inverse is treated as empty."""
+STROKE = 'vector-effect="non-scaling-stroke" fill="none"'
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line with one value per position along the plot."""
+
+    name: str
+    """Name in the legend."""
+    values: Sequence[float]
+    """Values from left to right."""
+    kind: str
+    """Class in the style sheet: ``blue`` or ``gray``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The value range of a plot."""
+
+    low: float
+    high: float
+    step: float
+
+    @classmethod
+    def around(cls, values: Iterable[float]) -> Axis:
+        """Return an axis with round ends and steps that contains zero and all values."""
+        every = [0.0, *(value for value in values if abs(value) < MOST)]
+        low, high = min(every), max(every)
+        step = _round_step((high - low) / TICKS) if high - low > 1 / MOST else 1.0
+        return cls(step * floor(low / step), step * max(ceil(high / step), floor(low / step) + 1), step)
+
+    def place(self, value: float) -> float:
+        """Return the position of a value in percent from the bottom. NaN and values outside the axis are put at the edge."""
+        inside = self.low if isnan(value) else min(max(value, self.low), self.high)
+        return 100 * (inside - self.low) / (self.high - self.low)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Values with a grid line and a number."""
+        count = round((self.high - self.low) / self.step)
+        return [self.low + number * self.step for number in range(count + 1)]
+
+
+def bar(name: str, value: str, content: Html, small: str = "") -> Html:
+    """Return a line with a name and a number, and a bar below it."""
+    more = [tag("small", text(f" {small}"))] if small else []
+    ends = [tag("span", text(name)), tag("b", join([text(value), *more]))]
+    return tag("div", join([tag("div", join(ends), "ends"), content]), "bar")
+
+
+def share_bar(name: str, value: float, low: float, high: float) -> Html:
+    """Return a bar for a proportion with its 95 % confidence interval, all 0..1."""
+    return bar(name, f"{100 * value:.1f} %", interval(value, low, high), f"({100 * low:.1f} to {100 * high:.1f})")
+
+
+def size_bar(name: str, part: float, value: str) -> Html:
+    """Return a bar whose length is ``part`` (0..1) of the longest bar."""
+    return bar(name, value, Html(f'<div class="interval"><i style="width:{100 * part:.2f}%"></i></div>'))
+
+
+def difference_bar(value: float, low: float, high: float, reach: float) -> Html:
+    """Return a bar from -reach to reach, with a difference, its interval and a line at zero."""
+    left, right, middle = (50 + 50 * min(max(v / reach, -1.0), 1.0) for v in (low, high, value))
+    return Html(
+        f'<div class="interval zero"><span style="left:{left:.2f}%;width:{right - left:.2f}%"></span>'
+        f'<b style="left:{middle:.2f}%"></b></div>'
+    )
+
+
+def lines(series: Sequence[Series], unit: str, marked: Sequence[int] = ()) -> Html:
+    """Plot values along the model, one line per series. Positions in ``marked`` get a red dot on the last series."""
+    axis = Axis.around(value for one in series for value in one.values)
+    drawn = [_line(one, axis) for one in series]
+    dots = [_dots(series[-1], marked, axis)] if series else []
+    return join([_plot(axis, unit, [*drawn, *dots]), _legend(series)])
+
+
+def spans(pairs: Sequence[tuple[float, float]], unit: str) -> Html:
+    """Plot a vertical line from low to high for each pair."""
+    axis = Axis.around(value for pair in pairs for value in pair)
+    path = "".join(f"M{_x(n, len(pairs))} {_y(low, axis)}V{_y(high, axis)}" for n, (low, high) in enumerate(pairs))
+    return _plot(axis, unit, [Html(f'<path class="span" d="{path}" {STROKE}/>')])
+
+
+def _plot(axis: Axis, unit: str, drawn: Sequence[Html]) -> Html:
+    grid = "".join(f"M0 {_y(tick, axis)}H1000" for tick in axis.ticks)
+    zero = f'<path class="axis" d="M0 {_y(0.0, axis)}H1000" {STROKE}/>'
+    graph = f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none"><path class="grid" d="{grid}" {STROKE}/>{zero}'
+    numbers = "".join(
+        f'<i style="bottom:{axis.place(tick):.2f}%">{escape(f"{_tick(tick, axis)}{unit}")}</i>' for tick in axis.ticks
+    )
+    return Html(f'<div class="plot">{graph}{"".join(drawn)}</svg>{numbers}</div>')
+
+
+def _line(series: Series, axis: Axis) -> Html:
+    points = " ".join(f"{_x(n, len(series.values))},{_y(v, axis)}" for n, v in enumerate(series.values))
+    return Html(f'<polyline class="{series.kind}" points="{points}" {STROKE}/>')
+
+
+def _dots(series: Series, places: Sequence[int], axis: Axis) -> Html:
+    count = len(series.values)
+    path = "".join(f"M{_x(n, count)} {_y(series.values[n], axis)}h.01" for n in places)
+    return Html(f'<path class="dot" d="{path}" {STROKE}/>')
+
+
+def _legend(series: Sequence[Series]) -> Html:
+    return tag("p", join(tag("span", text(one.name), one.kind) for one in series), "legend")
+
+
+def _x(number: int, count: int) -> str:
+    return f"{1000 * (number + 0.5) / count:.1f}"
+
+
+def _y(value: float, axis: Axis) -> str:
+    return f"{100 - axis.place(value):.2f}"
+
+
+def _tick(value: float, axis: Axis) -> str:
+    return f"{value:.{max(0, -floor(log10(axis.step)))}f}"
+
+
+def _round_step(rough: float) -> float:
+    """Round up to 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** floor(log10(rough))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+
+
+COLORS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#db2777", "#0891b2", "#ca8a04", "#64748b")
+"""Colors of the series in order, readable on light and dark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A set of points in one color."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    color: int = 0
+    """Index into ``COLORS``."""
+    dots: bool = False
+    """Draw dots instead of a line from point to point."""
+    listed: bool = True
+    """Whether the legend lists the curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A segment of a stacked bar."""
+
+    name: str
+    value: float
+
+
+def plot(curves: Sequence[Curve], x_name: str, y_name: str, labels: Sequence[tuple[float, float, str]] = ()) -> Html:
+    """Plot curves over common axes that start at zero, or below it for negative values; ``labels``: x, y and text."""
+    x_axis = Axis.around(x for curve in curves for x, _ in curve.points)
+    y_axis = Axis.around(y for curve in curves for _, y in curve.points)
+    grid = "".join(f"M0 {100 - y_axis.place(tick):.2f}H1000" for tick in y_axis.ticks)
+    drawn = join(_curve(curve, x_axis, y_axis) for curve in curves)
+    graph = (
+        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none"><path class="grid" d="{grid}" {STROKE}/>{drawn}</svg>'
+    )
+    left = "".join(f'<i style="bottom:{y_axis.place(t):.2f}%">{_number(t, y_axis)}</i>' for t in y_axis.ticks)
+    below = "".join(f'<i class="x" style="left:{x_axis.place(t):.2f}%">{_number(t, x_axis)}</i>' for t in x_axis.ticks)
+    names = "".join(_label(x_axis.place(x), y_axis.place(y), name) for x, y, name in labels)
+    title = tag("p", text(y_name), "y-name")
+    return join([title, Html(f'<div class="plot xy">{graph}{left}{below}{names}</div>'),
+                 tag("p", text(x_name), "x-name"), _curve_legend(curves)])  # fmt: skip
+
+
+def _label(x: float, y: float, name: str) -> str:
+    """Place a label next to a point (in percent), on the side with room and away from a rising line."""
+    side = f'class="left" style="right:{100 - x:.2f}%' if x > 50 else f'style="left:{x:.2f}%'
+    return f'<u {side};bottom:{y:.2f}%">{escape(name)}</u>'
+
+
+def stacked(rows: Sequence[tuple[str, Sequence[Part]]], unit: str) -> Html:
+    """Draw one stacked bar per row, all to the same scale, with one color per segment name."""
+    names = list(dict.fromkeys(part.name for _, parts in rows for part in parts))
+    longest = max((sum(part.value for part in parts) for _, parts in rows), default=0.0) or 1.0
+    bars = []
+    for name, parts in rows:
+        pieces = "".join(
+            f'<span style="width:{100 * part.value / longest:.3f}%;background:{_color(names.index(part.name))}"></span>'
+            for part in parts
+        )
+        told = ", ".join(f"{part.name} {part.value:.3g}" for part in parts)
+        ends = join([tag("span", text(name)), tag("small", text(f"{told} {unit}"))])
+        bars.append(Html(f'<div class="bar"><div class="ends">{ends}</div><div class="stack">{pieces}</div></div>'))
+    return join([*bars, _curve_legend([Curve(name, (), number) for number, name in enumerate(names)])])
+
+
+def _curve(curve: Curve, x_axis: Axis, y_axis: Axis) -> Html:
+    places = [(10 * x_axis.place(x), 100 - y_axis.place(y)) for x, y in curve.points]
+    style = f'style="stroke:{_color(curve.color)}"'
+    if curve.dots:
+        path = "".join(f"M{x:.1f} {y:.2f}h.01" for x, y in places)
+        return Html(f'<path class="spot" {style} d="{path}" {STROKE}/>')
+    points = " ".join(f"{x:.1f},{y:.2f}" for x, y in places)
+    return Html(f'<polyline class="blue" {style} points="{points}" {STROKE}/>')
+
+
+def _curve_legend(curves: Sequence[Curve]) -> Html:
+    marks = [
+        Html(f'<b style="background:{_color(curve.color)}"></b>{escape(curve.name)}')
+        for curve in curves
+        if curve.listed
+    ]
+    return tag("p", join(tag("span", mark) for mark in marks), "legend marks")
+
+
+def _color(number: int) -> str:
+    return COLORS[number % len(COLORS)]
+
+
+def _number(value: float, axis: Axis) -> str:
+    return f"{value:.{max(0, -floor(log10(axis.step)))}f}"

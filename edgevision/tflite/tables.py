@@ -1,0 +1,68 @@
+"""The few parts of a TFLite flatbuffer that every start reads: inputs, outputs and the standard metadata."""
+
+from __future__ import annotations
+
+from ..errors import BadModel
+from ..types import TensorSpec
+from .flatbuffer import Table, root
+from .schema import IDENTIFIER, METADATA_NAME, TYPES, Buffer, MetadataEntry, Model, Quantization, SubGraph, Tensor
+
+
+def open_flatbuffer(flatbuffer: bytes) -> Table:
+    """Return the root table of a model. Raises BadModel."""
+    return root(flatbuffer, IDENTIFIER, "the model")
+
+
+def main_graph(model: Table) -> Table:
+    """Return the main subgraph of a model, the one that is run. Raises BadModel."""
+    if model.count(Model.SUBGRAPHS) == 0:
+        raise BadModel("the model is empty: it contains no graph")
+    return model.element(Model.SUBGRAPHS, 0)
+
+
+def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Return the inputs and the outputs without reading the rest of the model. Raises BadModel."""
+    graph = main_graph(model)
+    found = [
+        tuple(tensor_spec(graph.element(SubGraph.TENSORS, index)) for index in graph.integers(number, "i"))
+        for number in (SubGraph.INPUTS, SubGraph.OUTPUTS)
+    ]
+    return found[0], found[1]
+
+
+def tensor_spec(table: Table) -> TensorSpec:
+    """Return the description of a tensor; dimensions that are not fixed are -1."""
+    shape = table.integers(Tensor.SHAPE, "i")
+    signature = table.integers(Tensor.SHAPE_SIGNATURE, "i")
+    number = table.integer(Tensor.TYPE, "b")
+    quantization = table.table(Tensor.QUANTIZATION)
+    scale, zero_point = _quantization(quantization) if quantization else (0.0, 0)
+    return TensorSpec(
+        name=table.text(Tensor.NAME),
+        shape=signature if len(signature) == len(shape) else shape,
+        dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
+        scale=scale,
+        zero_point=zero_point,
+    )
+
+
+def metadata_index(model: Table) -> int | None:
+    """Return the number of the buffer that holds the standard metadata, None if there is none."""
+    for entry in model.tables(Model.METADATA):
+        if entry.text(MetadataEntry.NAME) == METADATA_NAME:
+            return entry.integer(MetadataEntry.BUFFER, "I")
+    return None
+
+
+def metadata_bytes(model: Table) -> bytes | None:
+    """Return the standard metadata as a separate flatbuffer, None if there is none. Raises BadModel."""
+    index = metadata_index(model)
+    return None if index is None else bytes(model.element(Model.BUFFERS, index).raw(Buffer.DATA))
+
+
+def _quantization(table: Table) -> tuple[float, int]:
+    """Return scale and zero point of a tensor quantized per tensor, else zeros."""
+    if table.count(Quantization.SCALE) != 1:
+        return 0.0, 0
+    zeros = table.integers(Quantization.ZERO_POINT, "q") if table.count(Quantization.ZERO_POINT, 8) == 1 else (0,)
+    return table.reals(Quantization.SCALE)[0], zeros[0]

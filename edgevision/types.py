@@ -1,0 +1,134 @@
+"""The records of the public API: frames and predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Tensor = npt.NDArray[np.generic]
+
+Order = Literal["RGB", "BGR", "GRAY"]
+Task = Literal["classification", "multilabel", "detection", "segmentation", "embedding"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image from a camera or a file."""
+
+    pixels: Pixels
+    """Pixels as uint8, (height, width, 3), or (height, width) if ``order`` is GRAY."""
+    order: Order = "RGB"
+    """Order of the channels in memory: RGB, BGR or GRAY."""
+    index: int = 0
+    """Number of the frame, from 0. A gap means that frames were dropped."""
+    captured_at: float | None = None
+    """Capture time in seconds of the monotonic clock, at the sensor if the camera reports it; None for files."""
+    source: str = ""
+    """Origin of the frame: the camera's spec or the path of the file."""
+    position_s: float | None = None
+    """Position in a video in seconds; None for other sources."""
+    reduced: int = 1
+    """Divisor by which the source reduced the image (1, 2, 4 or 8) because the model needs no finer one. Boxes are in
+    the reduced pixels."""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class that a classifier recognized."""
+
+    index: int
+    """Index of the class; unique within a model."""
+    name: str
+    """Name of the class. Several classes of a model may have the same name."""
+    score: float
+    """Score of the class, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """An object found in a frame."""
+
+    index: int
+    """Index of the class; unique within a model."""
+    name: str
+    """Name of the class."""
+    score: float
+    """Score of the object, 0..1."""
+    box: tuple[float, float, float, float]
+    """Corners x0, y0, x1, y1 in pixels of the original frame, clipped to the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """All pixels of one class in a segmented frame."""
+
+    index: int
+    """Index of the class; unique within a model."""
+    name: str
+    """Name of the class."""
+    area: float
+    """Fraction of the frame that the class covers, 0..1."""
+    pixels: int
+    """Number of mask pixels of the class."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """A model's prediction for one frame. Only the fields of its task are filled."""
+
+    task: Task
+    """Task of the model."""
+    labels: tuple[Label, ...] = ()
+    """Recognized classes, best first; empty if none reached the threshold ("unknown")."""
+    objects: tuple[Detection, ...] = ()
+    """Detected objects, best first."""
+    regions: tuple[Region, ...] = ()
+    """Segmented classes, largest first."""
+    mask: Pixels | None = None
+    """Class index of each pixel, uint8 (height, width): the whole frame at the model's resolution. 255: outside the part
+    that the model saw."""
+    embedding: tuple[float, ...] = ()
+    """Feature vector of an embedding model."""
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    """Time of the stages prepare, infer and decode in milliseconds."""
+
+    @property
+    def top(self) -> Label | None:
+        """The best label, or None if the frame is "unknown"."""
+        return self.labels[0] if self.labels else None
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Shape, type and quantization of one tensor: real = scale * (stored - zero_point)."""
+
+    name: str
+    """Name of the tensor."""
+    shape: tuple[int, ...]
+    """Dimensions, batch first; -1 for a dimension that is not fixed."""
+    dtype: str
+    """numpy name of the element type: uint8, int8, int16, int32, float32 ..."""
+    scale: float = 0.0
+    """Quantization scale; 0 if the tensor is not quantized or is quantized per channel."""
+    zero_point: int = 0
+    """Stored value that stands for 0."""
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the tensor is quantized with one scale."""
+        return self.scale > 0.0

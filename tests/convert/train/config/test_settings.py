@@ -1,0 +1,146 @@
+"""Training settings: one table for options and config.toml, and messages with file, line and the nearest name."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from edgevision.convert.cli.train import train
+from edgevision.convert.train.config import config_file
+from edgevision.convert.train.config.augmentation import PRESETS, Augmentation
+from edgevision.convert.train.config.settings import OPTIONS, SECTIONS, Settings, checked
+from edgevision.convert.train.network.backbones import BACKBONES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision.errors import BadInput, MissingFile
+
+
+def _written(tmp_path: Path, settings: Settings, old: str = "", new: str = "") -> Path:
+    path = tmp_path / "config.toml"
+    text = config_file.dumps(settings, "photos")
+    assert old in text
+    path.write_text(text.replace(old, new, 1) if old else text)
+    return path
+
+
+def test_defaults_survive_a_round_trip_through_the_file(tmp_path: Path) -> None:
+    values, photos = config_file.read(_written(tmp_path, Settings()))
+    assert Settings(**values) == Settings()
+    assert photos == "photos"
+    assert set(values) == {field.name for field in fields(Settings)}
+
+
+VALUES = {
+    "int": st.integers(8, 64),
+    "float": st.floats(0.1, 0.9),
+    "flag": st.booleans(),
+    "text": st.text(min_size=1, max_size=30).filter(lambda text: text != "auto" and text.isprintable()),
+    "ints": st.lists(st.integers(1, 512), min_size=1, max_size=8).map(tuple),
+}
+
+
+@st.composite
+def _settings(draw: st.DrawFn) -> Settings:
+    chosen = {}
+    for name, option in OPTIONS.items():
+        kind = st.sampled_from(option.choices) if option.kind == "choice" else VALUES[option.kind]
+        chosen[name] = draw(st.none() | kind if option.auto else kind)
+    return Settings(**chosen)
+
+
+@given(settings=_settings())
+def test_any_settings_survive_a_round_trip_through_the_file(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(config_file.dumps(settings, None), encoding="utf-8")
+    values, photos = config_file.read(path)
+    assert Settings(**values) == settings
+    assert photos is None
+
+
+@given(text=st.text(max_size=200))
+def test_any_file_is_read_or_rejected_with_its_path(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    try:
+        values, _ = config_file.read(path)
+    except BadInput as error:
+        assert str(path) in str(error)
+    else:
+        Settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("dropout = 0.2", "dropuot = 0.2", "no setting 'dropuot' in [model]; did you mean 'dropout'?"),
+        ("[model]", "[modle]", "no section [modle]; did you mean 'model'?"),
+        ("seed = 0", "seed = -1", "seed must be a whole number from 0 to"),
+        ("seed = 0", "seed = true", "got True"),
+        ('cache = "auto"', 'cache = "memroy"', "did you mean 'memory'?"),
+        ("strict = false", "alpha = 1.0", "no setting 'alpha' in [data]; it belongs in [model]"),
+        ("cnn_filters = [32, 64, 128]", "cnn_filters = [0]", "whole numbers from 1 to 4096"),
+    ],
+)
+def test_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = _written(tmp_path, Settings(), old, new)
+    line = path.read_text().splitlines().index(next(row for row in path.read_text().splitlines() if new in row)) + 1
+    with pytest.raises(BadInput) as caught:
+        config_file.read(path)
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert said in str(caught.value)
+
+
+def test_broken_or_missing_toml_file_raises(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[model\nbackbone = 3")
+    with pytest.raises(BadInput, match=r"config\.toml:1: "):
+        config_file.read(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match="not a text file"):
+        config_file.read(path)
+    with pytest.raises(MissingFile):
+        config_file.read(tmp_path / "none.toml")
+
+
+def test_every_setting_has_an_option_with_help() -> None:
+    shown = CliRunner().invoke(train, ["--help"]).output
+    for name, option in OPTIONS.items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert option.help
+        assert option.section in SECTIONS
+    assert set(next(o for n, o in OPTIONS.items() if n == "backbone").choices) == set(BACKBONES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["x", "--epochs", "many"], "must be a whole number from 0 to 10000 or 'auto'"),
+        (["x", "--backbone", "mobilenet_v4"], "did you mean 'mobilenet_v"),
+        (["x", "--zoom", "2"], "must be a number from 0 to 0.9"),
+        (["x", "--batchsize", "3"], "--batch-size"),
+    ],
+)
+def test_options_are_validated_like_the_file(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(train, arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+
+
+def test_individual_augment_settings_override_the_preset() -> None:
+    settings = Settings(augment="light", rotation=0.0, noise=0.1)
+    assert settings.augmentation == replace(PRESETS["light"], rotation=0.0, noise=0.1)
+    assert not Settings(augment="none").augmentation
+    assert Settings(augment="none", flip="both").augmentation == Augmentation(flip="both")
+
+
+def test_checked_converts_values_to_the_stored_types() -> None:
+    assert checked("epochs", "auto") is None
+    assert checked("rate", 1) == 1.0
+    assert checked("cnn_filters", [8, 16]) == (8, 16)
+    with pytest.raises(BadInput, match="one to eight"):
+        checked("cnn_filters", [])

@@ -1,0 +1,471 @@
+"""Training end to end: small real models in seconds, their run folders, interruptions and errors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from edgevision.convert.train.config.settings import Settings
+
+from edgevision.errors import BadInput, EdgeVisionError
+
+pytestmark = pytest.mark.tensorflow
+TINY = Settings(
+    backbone="cnn",
+    weights="none",
+    image_size=16,
+    cnn_filters=(8, 8),
+    cnn_dense=16,
+    epochs=8,
+    rate=0.01,
+    dropout=0.1,
+    batch_size=16,
+)
+COLORS = {"blue": (200, 60, 30), "green": (40, 190, 40), "red": (40, 50, 210), "white": (235, 235, 235)}
+
+
+def _picture(name: str, number: int, side: int = 40) -> np.ndarray:
+    """Draw a colored disc on noise."""
+    random = np.random.default_rng([number, sum(name.encode())])
+    canvas = random.integers(60, 190, (side, side + number % 7, 3), np.uint8)
+    center = tuple(int(n) for n in random.integers(12, side - 12, 2))
+    for color in name.split("+"):
+        cv2.circle(canvas, center, int(random.integers(11, 15)), COLORS[color], -1)
+        center = (side - center[0], side - center[1])
+    return canvas
+
+
+def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
+    """Write class folders of drawn images."""
+    for name in classes:
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            cv2.imwrite(str(folder / name / f"{number:03d}.png"), _picture(name, number))
+    return folder
+
+
+def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, resume: Path | None = None) -> Any:
+    """Run one training through the API."""
+    from edgevision.convert.train.monitor.observer import Watcher
+    from edgevision.convert.train.run import TrainRequest, train
+
+    return train(TrainRequest(photos, settings, runs, resume), watcher or Watcher())
+
+
+def noting() -> Any:
+    """Return a training observer that records the notes."""
+    from edgevision.convert.train.monitor.observer import Watcher
+
+    class Noting(Watcher):
+        def __init__(self) -> None:
+            self.notes: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    return Noting()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return image folders of two classes that differ in color."""
+    return make_photos(tmp_path_factory.mktemp("photos") / "two", ("blue", "red"), 30)
+
+
+@pytest.fixture(scope="module")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return one finished training that several tests inspect."""
+    return run(photos, tmp_path_factory.mktemp("runs"), replace(TINY, h5=True, tensorboard=True))
+
+
+def _history(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_run_folder_is_complete(trained: Any) -> None:
+    names = {path.name for path in trained.folder.iterdir()}
+    assert trained.folder.name == "train-1"
+    assert names >= {
+        "model.keras", "model.h5", "labels.txt", "split.csv", "history.csv", "metrics.json", "config.toml", "run.json",
+        "curves.png", "confusion.png", "samples.png", "report.html", "data.json",
+    }  # fmt: skip
+    assert "checkpoint.npz" not in names
+    assert (trained.folder / "labels.txt").read_text() == "blue\nred\n"
+    record = json.loads((trained.folder / "run.json").read_text())
+    assert record["exit_code"] == 0
+    assert set(record["outputs"]) == {n for n in names if (trained.folder / n).is_file()} - {"run.json"}
+
+
+def test_training_learns(trained: Any) -> None:
+    assert trained.evaluation.verdict.judgement.accuracy.value >= 0.8
+    rows = _history(trained.folder)
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_history_has_the_documented_columns(trained: Any) -> None:
+    header = (trained.folder / "history.csv").read_text().splitlines()[0]
+    assert header.startswith("epoch,phase,seconds,lr,loss,accuracy,val_loss,val_accuracy")
+    assert {row["phase"] for row in _history(trained.folder)} == {"scratch"}
+    assert all("flip horizontal" in row["applied"] for row in _history(trained.folder))
+
+
+def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
+    from edgevision.convert.keras_files.scan import scan
+
+    for name in ("model.keras", "model.h5"):
+        card = scan(trained.folder / name).card
+        assert card is not None
+        assert (card.labels, card.task, card.activation) == (("blue", "red"), "classification", "sigmoid")
+        assert (card.rule.width, card.rule.mean, card.rule.std) == (16, (127.5,), (127.5,))
+        assert card.training is not None
+        assert card.training["data"]["pictures"] == {"train": 48, "val": 6, "test": 6}
+        assert str(trained.folder.parent) not in card.dumps()
+        assert str(trained.photos) not in card.dumps()
+    assert json.loads((trained.folder / "model.card.json").read_text())["schema"] == "edgevision.card/1"
+
+
+def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
+    """For the run folder and for its .h5 model."""
+    from edgevision.evaluation.request import Request, prepare
+    from edgevision.evaluation.request import run as evaluate
+
+    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    assert metrics["schema"] == "edgevision.evaluate/1"
+    assert metrics["data"]["split"] == "test"
+    for model in (trained.folder, trained.folder / "model.h5"):
+        request = Request(model, trained.photos, runs=tmp_path)
+        done, _ = evaluate(request, prepare(request))
+        again = done.to_json()
+        assert again["data"]["split"] == "test"
+        for key in ("accuracy", "per_class", "confusion", "labels", "task", "rule"):
+            assert again[key] == metrics[key]
+
+
+def test_split_lists_every_image_once(trained: Any) -> None:
+    with (trained.folder / "split.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len({row["path"] for row in rows}) == len(rows) == 60
+    assert {row["split"] for row in rows} == {"train", "val", "test"}
+
+
+def test_report_is_one_self_contained_page(trained: Any) -> None:
+    text = (trained.folder / "report.html").read_text()
+    assert text.count("data:image/png;base64,") >= 3
+    assert 'src="http' not in text and "href=" not in text
+    assert 'name="viewport"' in text
+    assert "test images correct" in text
+
+
+def test_config_reproduces_the_training(trained: Any, tmp_path: Path) -> None:
+    """The same seed gives the same model twice."""
+    from edgevision.convert.train.config import config_file
+
+    values, named = config_file.read(trained.folder / "config.toml")
+    assert named == str(trained.photos)
+    again = run(trained.photos, tmp_path, Settings(**values))
+    strip = ("seconds",)
+    for first, second in zip(_history(trained.folder), _history(again.folder), strict=True):
+        assert {k: v for k, v in first.items() if k not in strip} == {k: v for k, v in second.items() if k not in strip}
+    assert _weights(again.model) == _weights(trained.model)
+    assert (again.folder / "config.toml").read_text() == (trained.folder / "config.toml").read_text()
+
+
+def test_tensorboard_logs_are_written(trained: Any) -> None:
+    assert list((trained.folder / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_finished_run_cannot_be_resumed(trained: Any) -> None:
+    from edgevision.convert.train.run import resumed
+
+    with pytest.raises(BadInput, match="is finished"):
+        resumed(trained.folder)
+
+
+def _weights(model: Path) -> list[bytes]:
+    import keras
+
+    return [array.tobytes() for array in keras.models.load_model(model, compile=False).get_weights()]
+
+
+class _Power:
+    """Interruption of a training in a given step of an epoch."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.left = step
+        self.epoch = epoch
+
+    def watcher(self) -> Any:
+        from edgevision.convert.train.monitor.observer import Watcher
+
+        power = self
+
+        class Cutting(Watcher):
+            now = 0
+
+            def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
+                self.now = epoch if phase != "head" else 0
+
+            def step(self, loss: float, accuracy: float) -> None:
+                if self.now == power.epoch:
+                    power.left -= 1
+                    if power.left == 0:
+                        raise KeyboardInterrupt
+
+        return Cutting()
+
+
+def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int, capsys: pytest.CaptureFixture[str]) -> Path:
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, runs, settings, _Power(epoch, 2).watcher())
+    (folder,) = runs.iterdir()
+    assert f"edgevision train --resume {folder}" in capsys.readouterr().err
+    assert json.loads((folder / "run.json").read_text())["exit_code"] == 130
+    return folder
+
+
+def _resume(folder: Path) -> Any:
+    from edgevision.convert.train.run import resumed
+
+    photos, settings = resumed(folder)
+    return run(photos, folder.parent, settings, resume=folder)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a checkpoint after each epoch, however short."""
+    from edgevision.convert.train.fit import epochs as loop
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_interrupted_training_gives_the_same_model(
+    trained: Any, tmp_path: Path, epoch: int, every_epoch: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bit for bit, with or without an existing checkpoint."""
+    folder = _interrupt(trained.photos, tmp_path, TINY, epoch, capsys)
+    assert (folder / "checkpoint.npz").exists() == (epoch > 1)
+    again = _resume(folder)
+    assert again.folder == folder
+    assert _weights(again.model) == _weights(trained.model)
+    assert len(_history(folder)) == len(_history(trained.folder))
+
+
+def test_run_cannot_be_resumed_with_changed_images(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(photos, tmp_path / "photos")
+    folder = _interrupt(copy, tmp_path / "runs", TINY, 1, capsys)
+    cv2.imwrite(str(copy / "red" / "000.png"), _picture("red", 500))
+    with pytest.raises(BadInput, match="has changed since"):
+        _resume(folder)
+
+
+def test_damaged_checkpoint_raises_one_line(
+    photos: Path, tmp_path: Path, every_epoch: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _interrupt(photos, tmp_path, TINY, 3, capsys)
+    whole = (folder / "checkpoint.npz").read_bytes()
+    (folder / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"is damaged .*delete it to restart this run"):
+        _resume(folder)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file that serves as pretrained weights."""
+    from edgevision.convert.train.network.backbones import Choice, build
+
+    path = tmp_path_factory.mktemp("base") / "base.h5"
+    build(Choice("mobilenet", 32, 0.25)).save(path)
+    return path
+
+
+@pytest.fixture
+def two_phases(base: Path) -> Settings:
+    """Return settings of a short training that starts with a frozen base."""
+    return Settings(
+        backbone="mobilenet", weights=str(base), image_size=32, head_epochs=2, epochs=3, fine_tune_blocks=2, copies=2
+    )
+
+
+def test_two_phase_training_from_a_weights_file(
+    photos: Path,
+    tmp_path: Path,
+    base: Path,
+    two_phases: Settings,
+    every_epoch: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The frozen part stays unchanged, the rest is trained; an interruption in the second phase changes nothing."""
+    whole = run(photos, tmp_path / "whole", two_phases)
+    rows = _history(whole.folder)
+    assert [row["phase"] for row in rows] == ["head", "head", "fine-tune", "fine-tune", "fine-tune"]
+    assert all("once over 2 copies" in row["applied"] for row in rows)
+    folder = _interrupt(photos, tmp_path / "cut", two_phases, 2, capsys)
+    assert _weights(_resume(folder).model) == _weights(whole.model)
+    _frozen_stayed(base, whole.model)
+
+
+def test_second_phase_with_live_augmentation(photos: Path, tmp_path: Path, base: Path, two_phases: Settings) -> None:
+    done = run(photos, tmp_path, replace(two_phases, features="live"))
+    rows = _history(done.folder)
+    assert ["once; no augmentation" in row["applied"] for row in rows] == [True, True, False, False, False]
+    assert all("augmented differently in each epoch" in row["applied"] for row in rows[2:])
+    _frozen_stayed(base, done.model)
+
+
+def _frozen_stayed(weights: Path, model: Path) -> None:
+    from edgevision.convert.keras_files import weight_arrays
+
+    before, after = weight_arrays.read(weights), weight_arrays.read(model)
+    same = {
+        name for name in before if all(np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True))
+    }
+    assert {"conv1", "conv_pw_11", "conv_pw_11_bn"} <= same
+    assert before.keys() <= after.keys()
+    assert "scores" in after
+
+
+def test_training_with_several_labels_per_image(tmp_path: Path) -> None:
+    kinds = ("red", "green", "blue+red", "red+green", "white+blue")
+    folder = make_photos(tmp_path / "photos", kinds, 24)
+    rows = [f"{kind}/{n:03d}.png,{kind.replace('+', '|')}" for kind in kinds for n in range(24)]
+    table = folder / "labels.csv"
+    table.write_text("path,label\n" + "\n".join(rows) + "\n")
+    watcher = noting()
+    done = run(table, tmp_path / "runs", TINY, watcher)
+    assert done.learning.goal.kind == "multilabel"
+    assert any("any number of labels per image" in line for line in watcher.notes)
+    metrics = json.loads((done.folder / "metrics.json").read_text())
+    assert metrics["task"] == "multilabel"
+    assert metrics["labels"] == ["blue", "green", "red", "white"]
+    assert np.array(metrics["confusion"]).shape == (4, 2, 2)
+
+
+def test_training_on_a_zip_with_its_own_split(tmp_path: Path) -> None:
+    """train/ and test/ are given; val is taken from train, and test stays as it is."""
+    made = make_photos(tmp_path / "photos" / "train", ("blue", "green", "red"), 20)
+    make_photos(made.parent / "test", ("blue", "green", "red"), 24)
+    for path in (made.parent / "test").rglob("0[01]*.png"):
+        path.unlink()  # same images as in train
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(made.parent.rglob("*.png")):
+            file.write(path, path.relative_to(made.parent.parent))
+    done = run(archive, tmp_path / "runs", TINY)
+    counts = done.learning.counts()
+    assert counts["test"] == 12
+    assert counts["train"] + counts["val"] == 60
+    assert done.learning.goal.kind == "multiclass"
+    assert np.array(json.loads((done.folder / "metrics.json").read_text())["confusion"]).sum() == 12
+
+
+def test_bad_images_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(photos, tmp_path / "photos")
+    good = cv2.imencode(".jpg", _picture("red", 900, 64))[1].tobytes()
+    (copy / "red" / "cut.jpg").write_bytes(good[: len(good) // 2])
+    (copy / "red" / "note.txt").write_text("not a picture")
+    cv2.imwrite(str(copy / "blue" / "deep.png"), _picture("blue", 901).astype(np.uint16) * 257)
+    watcher = noting()
+    done = run(copy, tmp_path / "runs", TINY, watcher)
+    assert [one.path for one in done.learning.skipped if one.path.endswith("cut.jpg")]
+    assert any("cut.jpg" in line for line in watcher.notes)
+    assert any(
+        "deep.png" in item.path
+        for part in (done.learning.train, done.learning.val, done.learning.test)
+        for item in part
+    )
+    with pytest.raises(EdgeVisionError) as caught:
+        run(copy, tmp_path / "runs", replace(TINY, strict=True))
+    assert caught.value.exit_code == 3
+
+
+def _one_class(folder: Path) -> Path:
+    return make_photos(folder, ("red",), 5)
+
+
+def _one_picture(folder: Path) -> Path:
+    make_photos(folder, ("red",), 5)
+    return make_photos(folder / ".." / "p2", ("blue",), 1) and _merge(folder)
+
+
+def _merge(folder: Path) -> Path:
+    shutil.move(str(folder.parent / "p2" / "blue"), str(folder / "blue"))
+    return folder
+
+
+def _text_files(folder: Path) -> Path:
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x.txt").write_text("hello")
+    return folder
+
+
+def _text_as_pictures(folder: Path) -> Path:
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            (folder / name / f"{number}.jpg").write_text("hello")
+    return folder
+
+
+def _empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _missing_files(folder: Path) -> Path:
+    folder.mkdir()
+    table = folder / "labels.csv"
+    table.write_text("path,label\n" + "".join(f"{n}.jpg,{'ab'[n % 2]}\n" for n in range(6)))
+    return table
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_empty, "is empty"),
+        (_one_class, "only one class, 'red'"),
+        (_one_picture, "too few images to train on in 'blue' \\(1\\)"),
+        (_text_files, "contains no images"),
+        (_text_as_pictures, "none of the 6 images in"),
+        (_missing_files, "[0-9].jpg"),
+        (lambda folder: folder / "none", "images not found"),
+    ],
+)
+def test_unusable_photos_raise_one_line(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
+    with pytest.raises(EdgeVisionError, match=said) as caught:
+        run(make(tmp_path / "photos"), tmp_path / "runs")
+    assert "\n" not in str(caught.value)
+
+
+def test_training_on_several_machines_is_rejected(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}})
+    )
+    with pytest.raises(BadInput, match="several machines"):
+        run(photos, tmp_path)
+
+
+def test_mixed_precision_training_saves_a_float32_model(photos: Path, tmp_path: Path) -> None:
+    import keras
+
+    done = run(photos, tmp_path, replace(TINY, precision="mixed", epochs=2))
+    model = keras.models.load_model(done.model, compile=False)
+    assert {str(weight.dtype) for weight in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"

@@ -1,0 +1,310 @@
+"""``edgevision bundle`` and ``install.pyz``, with libraries that are small stand-ins: what is packed, signed, installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from edgevision.device.bundle import keys, own_wheel
+from edgevision.device.bundle.target import PYTHONS
+from edgevision.device.bundle.wheelhouse import requirements
+from locations import TESTS
+
+from edgevision import default_model
+
+HERE = ".".join(map(str, sys.version_info[:2]))
+ARCH = platform.machine()
+OTHER, ITS_SYSTEM = ("3.11", "Bookworm") if HERE == "3.13" else ("3.13", "Trixie")
+"""A Python that this machine does not have, and the Raspberry Pi OS that has it."""
+PROVE = (
+    "import sys\nfrom pathlib import Path\nsys.exit(0 if Path(sys.argv[1]).stat().st_size > 100000 else 'too small')\n"
+)
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+def edgevision(*arguments: object, code: int = 0) -> str:
+    """What the command line says on both streams."""
+    command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def stand_in(folder: Path, name: str, version: str, files: dict[str, str] | None = None) -> Path:
+    """A wheel that pip takes, with next to nothing in it."""
+    file = name.replace("-", "_")
+    info = f"{file}-{version}.dist-info"
+    content = files or {f"{file}.py": ""}
+    content |= {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    content[f"{info}/RECORD"] = "".join(f"{one},,\n" for one in [*content, f"{info}/RECORD"])
+    path = folder / f"{file}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for one, text in content.items():
+            archive.writestr(one, text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that edgevision asks for, and the pip of this machine, which installs them."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for one in requirements():
+        name, _, version = one.partition(">=")
+        stand_in(folder, name, f"{version}.0")
+    import pip
+
+    base = Path(pip.__file__).parent
+    stand_in(folder, "pip", pip.__version__, {f"pip/{p.relative_to(base)}": p.read_text() for p in base.rglob("*.py")})
+    with zipfile.ZipFile(folder / f"pip-{pip.__version__}-py3-none-any.whl", "a") as archive:
+        for path in base.rglob("*"):  # what pip reads beside its modules
+            if path.is_file() and path.suffix in (".txt", ".pem", ".json"):
+                archive.write(path, f"pip/{path.relative_to(base)}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """edgevision's stand-in: only the proof, which asks for no library."""
+    package = {f"{'/'.join(('edgevision', 'device', 'bundle')[:n])}/__init__.py": "" for n in (1, 2, 3)}
+    folder = tmp_path_factory.mktemp("own")
+    return stand_in(folder, "edgevision", "0.1.0", package | {"edgevision/device/bundle/verify_model.py": PROVE})
+
+
+@pytest.fixture(scope="module")
+def bundle(wheels: Path, own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For this machine."""
+    path = tmp_path_factory.mktemp("bundle") / "b.tar.xz"
+    if HERE not in PYTHONS or ARCH not in ("x86_64", "aarch64"):
+        pytest.skip(f"bundles are only for Python {' and '.join(PYTHONS)} on x86_64 and aarch64")
+    options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", "test:")
+    edgevision("bundle", default_model.path(), *options, "-o", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def foreign(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for another Raspberry Pi OS, with the wheel of edgevision itself."""
+    return make_foreign(wheels, tmp_path_factory.mktemp("foreign"))
+
+
+def make_foreign(wheels: Path, folder: Path) -> Path:
+    path = folder / "b.tar.xz"
+    edgevision("bundle", default_model.path(), "--python", OTHER, "--wheels", wheels, "--camera", "0", "-o", path)
+    return path
+
+
+def run_installer(bundle: Path, root: Path, *options: object, code: int = 0) -> str:
+    """As on a device: install.pyz out of the bundle, run by a Python that knows nothing of edgevision."""
+    folder = root.parent / "taken"
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["tar", "xf", bundle, "-C", folder, "install.pyz"], check=True)
+    command = [sys.executable, "-I", folder / "install.pyz", bundle, "--root", root, *options]
+    done = subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+# ------------------------------------------------------------------------------------------------------------- making
+
+
+def test_the_same_input_gives_the_same_bytes(foreign: Path, wheels: Path, tmp_path: Path) -> None:
+    again = make_foreign(wheels, tmp_path)
+    assert again.read_bytes() == foreign.read_bytes()
+    found = json.loads(edgevision("bundle", "verify", again, "--json"))
+    assert (found["python"], found["arch"], found["signed"]) == (OTHER, "aarch64", False)
+    assert found["bytes"] == again.stat().st_size
+
+
+def test_its_own_wheel_holds_what_a_device_imports(tmp_path: Path) -> None:
+    with zipfile.ZipFile(own_wheel.build(tmp_path)) as wheel:
+        names = wheel.namelist()
+        wheel.extractall(tmp_path / "site")
+    assert not [name for name in names if name.startswith("edgevision/convert/") or name.endswith(".pyc")]
+    # -S: the checkout and what else is installed are out of sight.
+    code = "import edgevision.device.installer.release.install, edgevision; print(edgevision.__file__)"
+    run = [sys.executable, "-S", "-c", code]
+    environment = {"PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(run, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(str(tmp_path / "site"))
+    assert {"edgevision/default_model/default.tflite", "edgevision/device/bundle/bookworm.txt"} <= set(names)
+
+
+def test_requirements_are_those_of_a_64_bit_device() -> None:
+    names = {one.partition(">")[0] for one in requirements()}
+    assert {"numpy", "ai-edge-litert", "click"} <= names
+    assert not {"tensorflow", "tflite-runtime", "pytest"} & names
+
+
+@pytest.mark.parametrize(
+    ("config", "match"),
+    [
+        ("limit = 5\n", "would end the service"),
+        ('summary = "/home/me/s.json"\n', "can only write below /var/lib/edgevision"),
+        ("\nthreshhold = 0.5\n", "run.toml:2: unknown option 'threshhold'; did you mean 'threshold'"),
+        ('camera = "0"\nsource = "rtsp://x/"\n', "camera or source, not both"),
+    ],
+)
+def test_a_configuration_that_cannot_work_on_a_device(config: str, match: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(config)
+    said = edgevision("bundle", default_model.path(), "--config", path, "-o", tmp_path / "b.tar.xz", code=1)
+    assert match in said
+    assert [one.name for one in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    model, output = default_model.path(), ("-o", tmp_path / "b.tar.xz")
+    for arguments, match in (
+        ((tmp_path / "no.tflite",), "model not found"),
+        ((model, "--wheels", empty), "cannot get the libraries for Python 3.11 on aarch64"),
+        ((model, "--wheels", tmp_path / "none"), "--wheels takes a folder"),
+        ((model, "--wheels", wheels, "--wheel", model), "--wheel takes edgevision's own wheel"),
+        ((model, "--sign", model), "is no key"),
+    ):
+        said = edgevision("bundle", *arguments, *output, code=1)
+        assert match in said
+        assert said.count("\n") == 1
+    assert not (tmp_path / "b.tar.xz").exists()
+
+
+@needs_openssl
+def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
+    model, key = tmp_path / "model.tflite", tmp_path / "key.pem"
+    model.write_bytes(default_model.path().read_bytes())
+    public = keys.new(key)
+    # Before anything is downloaded.
+    assert "is a public key" in edgevision("bundle", model, "--sign", public, "--wheels", tmp_path / "none", code=1)
+    for output in (model, key):
+        before = output.read_bytes()
+        said = edgevision("bundle", model, "--sign", key, "-o", output, "--overwrite", code=1)
+        assert said == f"edgevision: error: {output} is an input of the bundle; give another name with -o\n"
+        assert output.read_bytes() == before
+
+
+def test_help_tells_of_both() -> None:
+    from edgevision.device.cli.bundle import bundle as command
+
+    said = CliRunner().invoke(command, ["--help"]).output
+    assert "create" in said
+    assert "verify" in said
+    assert "Missing argument 'MODEL'" in edgevision("bundle", code=2)
+
+
+# --------------------------------------------------------------------------------------------------------- installing
+
+
+def test_a_release_is_installed_and_becomes_the_current_one(bundle: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\n")
+    status_file = tmp_path / "edgevision" / "status.json"
+    run_installer(bundle, root, "--status", status_file)
+    home = root / "opt" / "edgevision"
+    release = home / os.readlink(home / "current")
+    assert release.parent == home / "releases"
+    assert (release / "model.tflite").read_bytes() == default_model.path().read_bytes()
+    assert (release / "installed.json").exists()
+    assert not (release / "wheels").exists()
+    unit = (root / "etc/systemd/system/edgevision.service").read_text()
+    assert "SupplementaryGroups=video\n" in unit
+    assert "ExecStart=/opt/edgevision/current/venv/bin/python -m edgevision run" in unit
+    link = root / "etc/systemd/system/multi-user.target.wants/edgevision.service"
+    assert link.resolve() == (root / "etc/systemd/system/edgevision.service").resolve()
+    status = json.loads(status_file.read_text())
+    assert (status["state"], status["release"]) == ("ok", release.name)
+    # A second time there is nothing left to build.
+    assert "environment" not in run_installer(bundle, root)
+    # One that was cut off is built again.
+    (release / "installed.json").unlink()
+    (release / "model.tflite").write_bytes(b"half")
+    assert "environment" in run_installer(bundle, root)
+    assert (release / "model.tflite").read_bytes() == default_model.path().read_bytes()
+
+
+def test_a_failing_one_leaves_the_current_one(bundle: Path, wheels: Path, own: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    release = run_and_find(bundle, root)
+    small = TESTS / "data" / "tiny.tflite"  # the stand-in's proof wants a larger one
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
+    edgevision("card", small, "--resize", "stretch", "--labels", tmp_path / "labels.txt", "-o", tmp_path / "m.tflite")
+    options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "-o", tmp_path / "bad.tar.xz")
+    edgevision("bundle", tmp_path / "m.tflite", *options)
+    said = run_installer(tmp_path / "bad.tar.xz", root, "--status", tmp_path / "status.json", code=1)
+    assert "self-test failed (exit 1): too small" in said
+    assert [one.name for one in release.parent.iterdir()] == [release.name]
+    assert (root / "opt/edgevision/current").resolve() == release.resolve()
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert (status["state"], status["step"]) == ("failed", "prove")
+
+
+def run_and_find(bundle: Path, root: Path) -> Path:
+    run_installer(bundle, root)
+    return (root / "opt/edgevision/current").resolve()
+
+
+def test_a_bundle_for_another_machine_is_refused(foreign: Path, tmp_path: Path) -> None:
+    assert f"is for Python {OTHER} (Raspberry Pi OS {ITS_SYSTEM}), and this machine has" in run_installer(
+        foreign, tmp_path / "root", code=1
+    )
+    assert not (tmp_path / "root/opt/edgevision/current").exists()
+    assert not (tmp_path / "root/etc").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------ signing
+
+
+@needs_openssl
+def test_keys_are_pairs_and_private_ones_are_private(tmp_path: Path) -> None:
+    edgevision("keys", "new", tmp_path / "k.pem")
+    private, public = tmp_path / "k.pem", tmp_path / "k.pub.pem"
+    assert private.stat().st_mode & 0o777 == 0o600
+    said = [edgevision("keys", "show", one) for one in (private, public)]
+    assert "private" in said[0]
+    assert "public" in said[1]
+    assert said[0].split("sha256:")[1] == said[1].split("sha256:")[1]
+    assert "exists, and a key is never replaced; give another name" in edgevision("keys", "new", private, code=1)
+    assert "is no key" in edgevision("keys", "show", default_model.path(), code=1)
+
+
+@needs_openssl
+def test_a_device_with_keys_takes_only_what_they_signed(wheels: Path, own: Path, bundle: Path, tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        edgevision("keys", "new", tmp_path / f"{name}.pem")
+    options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", "test:")
+    signed = {name: tmp_path / f"{name}.tar.xz" for name in ("mine", "other")}
+    for name, path in signed.items():
+        edgevision("bundle", default_model.path(), *options, "--sign", tmp_path / f"{name}.pem", "-o", path)
+    trusted = tmp_path / "mine.pub.pem"
+    assert f"signed by {trusted}" in edgevision("bundle", "verify", signed["mine"], "--key", trusted)
+    assert "none of the keys" in edgevision("bundle", "verify", signed["other"], "--key", trusted, code=1)
+    assert "not signed" in edgevision("bundle", "verify", bundle, "--key", trusted, code=1)
+
+    assert "is a private key" in edgevision("bundle", "verify", bundle, "--key", tmp_path / "mine.pem", code=1)
+
+    root = tmp_path / "root"
+    assert "not signed" in run_installer(bundle, root, "--trust", trusted, code=1)
+    for other in (tmp_path / "mine.pem", default_model.path()):
+        said = run_installer(signed["mine"], root, "--trust", trusted, "--trust", other, code=1)
+        assert f"{other} is no public key (PEM)" in said
+    assert not (root / "etc").exists()
+    run_installer(signed["mine"], root, "--trust", trusted)
+    before = os.readlink(root / "opt/edgevision/current")
+    # From now on without being asked.
+    assert "not signed" in run_installer(bundle, root, code=1)
+    assert "none of the keys" in run_installer(signed["other"], root, code=1)
+    assert os.readlink(root / "opt/edgevision/current") == before

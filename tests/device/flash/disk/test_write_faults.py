@@ -1,0 +1,223 @@
+"""Cards that fail, cards that lie, and a writer that is killed: what is said, and what such a card looks like afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from edgevision.device.flash.disk import write
+from edgevision.device.flash.disk.fake_host import FakeMedium, Fault
+from edgevision.device.flash.disk.image_source import Source
+from edgevision.device.flash.image.status import read_status
+from flash_setup import CARD_BYTES, IMAGE_BYTES, MIB, Setup, random_image
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from locations import TESTS
+
+from edgevision.errors import BadInput, VerifyFailed, WriteFailed
+
+CHILD = TESTS / "helpers" / "flash_child.py"
+BLOCKS = [1 * MIB, 5 * MIB, 9 * MIB]
+"""Where they begin that come after the first megabyte."""
+PLACES = [0, 1, 511, MIB - 1, MIB, 6 * MIB, IMAGE_BYTES - 1]
+STEPS = [
+    # Everything that is done to the disk, in its order; the writer is killed before each.
+    "write 0",
+    "written half of 0",
+    f"write {CARD_BYTES - MIB}",
+    f"written half of {CARD_BYTES - MIB}",
+    "flush",
+    *(f"{what} {at}" for at in BLOCKS for what in ("write", "written half of")),
+    "flush",
+    *(f"read {at}" for at in BLOCKS),
+    "write 512",
+    "written half of 512",
+    "flush",
+    "write 0",
+    "flush",
+    "read 0",
+    "done",
+]
+WHOLE_FROM = len(STEPS) - 3
+"""From this step on, the first sector is there."""
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Setup]:
+    """A card that may be written."""
+    yield Setup(tmp_path, monkeypatch, capsys)
+    shutil.rmtree(tmp_path)  # pytest would keep the disks of all tests
+
+
+def half_written(disk: Path) -> bool:
+    """Whether flash status says so."""
+    try:
+        read_status(disk)
+    except BadInput as error:
+        return "was broken off" in str(error)
+    return False
+
+
+def fails(setup: Setup, fault: Fault, code: int, *words: str) -> None:
+    source = setup.image.read_bytes()
+    said = setup.surely("--json", faults=fault)
+    line = said.err.splitlines()[-1]
+    assert said.code == code, said.err
+    assert line.startswith("edgevision: error: ")
+    for word in words:
+        assert word in line
+    last = said.events[-1]
+    assert (last["phase"], last["exit_code"], last["message"]) == ("failed", code, line.split("error: ", 1)[1])
+    assert setup.image.read_bytes() == source
+    assert not any(path.name.startswith(".") or "tmp" in path.name for path in setup.disk.parent.iterdir())
+
+
+@pytest.mark.parametrize("at", PLACES)
+@pytest.mark.parametrize(("kind", "said"), [("broken", "Input/output error"), ("full", "No space left")])
+def test_a_card_that_cannot_be_written(setup: Setup, kind: str, said: str, at: int) -> None:
+    fails(setup, Fault(kind, at), 12, "writing the card failed at", said, "write it again")  # type: ignore[arg-type]
+    assert not setup.is_written()
+    assert half_written(setup.disk) == (at >= MIB)
+
+
+@pytest.mark.parametrize("at", [MIB, 6 * MIB])
+def test_a_card_that_is_pulled_out(setup: Setup, at: int) -> None:
+    fails(setup, Fault("gone", at), 12, "No such device", "pulled out")
+    assert half_written(setup.disk)
+
+
+@pytest.mark.parametrize("at", [MIB + 512, 6 * MIB, 6 * MIB + 1000])
+def test_short_writes_are_gone_on_with(setup: Setup, at: int) -> None:
+    assert setup.surely(faults=Fault("short", at)).code == 0
+    assert setup.is_written()
+    fails(setup, Fault("stuck", at), 12, "takes no more")
+
+
+@pytest.mark.parametrize("at", PLACES)
+def test_a_card_that_gives_back_something_else(setup: Setup, at: int) -> None:
+    place = "in its first megabyte" if at < MIB else "between "
+    fails(setup, Fault("corrupt", at), 13, "something else than was written", place)
+    assert half_written(setup.disk)
+
+
+def test_what_lies_behind_the_image_is_not_asked_for(setup: Setup) -> None:
+    assert setup.surely(faults=Fault("corrupt", IMAGE_BYTES)).code == 0
+
+
+@pytest.mark.parametrize(("at", "block"), [(0, "0.0 MB"), (MIB, "1.0 MB"), (6 * MIB, "5.2 MB")])
+def test_a_card_that_cannot_be_read_back(setup: Setup, at: int, block: str) -> None:
+    fails(setup, Fault("unreadable", at), 13, f"reading back at {block} failed", "Input/output error")
+    assert half_written(setup.disk)
+
+
+def test_no_old_partition_table_stays(setup: Setup) -> None:
+    """Not even GPT's second one, at the end of the disk."""
+    setup.disk.write_bytes(b"EFI PART" * (CARD_BYTES // 8))
+    assert setup.surely().code == 0
+    assert setup.disk.read_bytes()[CARD_BYTES - MIB :] == bytes(MIB)
+
+
+def test_an_image_that_fills_the_card(setup: Setup) -> None:
+    random_image(setup.image, CARD_BYTES)
+    assert setup.surely().code == 0
+    assert setup.is_written()
+    random_image(setup.image, CARD_BYTES + 1)
+    said = setup.surely()
+    assert said.code == 10
+    assert "take a larger card" in said.err
+    assert setup.disk.read_bytes()[:CARD_BYTES] != setup.before
+
+
+def test_zeros_are_written_too(setup: Setup) -> None:
+    with setup.image.open("r+b") as stream:
+        stream.truncate(MIB)
+        stream.truncate(IMAGE_BYTES)
+    assert setup.surely().code == 0
+    assert setup.is_written()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(512, 60_000), spare=st.integers(0, 40), sector=st.sampled_from([512, 4096]))
+def test_any_size_of_image_on_any_size_of_card(
+    size: int, spare: int, sector: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "HEAD", 8192)
+    monkeypatch.setattr(write, "BLOCK", 16384)
+    image, disk = random_image(tmp_path / "image", size), tmp_path / "disk"
+    room = (-(-size // sector) + spare) * sector
+    disk.write_bytes(b"\xa5" * room)
+    medium = FakeMedium(disk, "8:16")
+    medium.sector = sector
+    seen: list[tuple[str, int, int]] = []
+    with image.open("rb") as stream, closing(medium):
+        written = write.write(Source(stream, size), medium, lambda *told: seen.append(told))
+    content = disk.read_bytes()
+    assert (content[:size], len(content)) == (image.read_bytes(), room)
+    assert set(content[size : -(-size // sector) * sector]) <= {0}  # to the end of the last sector
+    assert written.sha256 == hashlib.sha256(content[:size]).hexdigest()
+    assert all(0 <= done <= total for _, done, total in seen)
+
+
+@pytest.mark.parametrize(("change", "word"), [(-5000, "became shorter"), (5000, "became longer")])
+def test_an_image_that_changes_meanwhile(tmp_path: Path, change: int, word: str) -> None:
+    image, disk = random_image(tmp_path / "image"), tmp_path / "disk"
+    disk.write_bytes(bytes(CARD_BYTES))
+    with image.open("r+b") as stream:
+        stream.truncate(IMAGE_BYTES + change)
+        stream.seek(0)
+        with pytest.raises(WriteFailed, match=word):
+            write.write(Source(stream, IMAGE_BYTES), FakeMedium(disk, "8:16"), lambda *_: None)
+    assert half_written(disk)
+
+
+def test_a_card_whose_end_was_made_up(tmp_path: Path) -> None:
+    """Counterfeit: what is written behind its end comes out at its beginning."""
+
+    class Counterfeit(FakeMedium):
+        def read_at(self, at: int, into: memoryview) -> int:
+            return super().read_at(at % (4 * MIB), into)
+
+    image, disk = random_image(tmp_path / "image"), tmp_path / "disk"
+    disk.write_bytes(bytes(CARD_BYTES))
+    with image.open("rb") as stream, pytest.raises(VerifyFailed, match="pretends to be larger"):
+        write.write(Source(stream, IMAGE_BYTES), Counterfeit(disk, "8:16"), lambda *_: None)
+    assert half_written(disk)
+
+
+def steps_until(image: Path, disk: Path, last: int) -> list[str]:
+    """What the writer said until it was killed at that step."""
+    command = [sys.executable, str(CHILD), str(image), str(disk)]
+    said = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        for number in range(last + 1):
+            said.append(child.stdout.readline().strip())
+            if number < last:
+                child.stdin.write("\n")
+                child.stdin.flush()
+        child.kill()
+    return said
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=[f"{n}-{step}" for n, step in enumerate(STEPS)])
+def test_killed_at_every_step(tmp_path: Path, step: int) -> None:
+    image, disk = random_image(tmp_path / "image.img"), tmp_path / "disk"
+    disk.write_bytes(b"EFI PART" * (CARD_BYTES // 8))
+    assert steps_until(image, disk, step) == STEPS[: step + 1]
+    assert image.read_bytes() == random_image(tmp_path / "again").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"image.img", "disk", "again"}
+    content = disk.read_bytes()
+    if step == 0:
+        assert content == b"EFI PART" * (CARD_BYTES // 8)
+    elif step < WHOLE_FROM:
+        assert half_written(disk)
+    else:
+        assert content[:IMAGE_BYTES] == image.read_bytes()
+    shutil.rmtree(tmp_path)

@@ -1,0 +1,197 @@
+"""``edgevision flash write`` and ``flash card`` on real block devices: loop devices, which take root rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+import raspios_image
+import small_bundle
+from edgevision.device.flash.disk.block_devices import Machine
+from flash_setup import random_image
+
+MIB = 1 << 20
+CARD_BYTES = 832 * MIB
+PATIENCE_S = 300
+MORE_PHASES = ("wipe", "flush", "verify")
+"""Each step of these is in test_flash_write_faults, too."""
+DEVICE = f"""[device]
+hostname = "shelfcam-07"
+[user]
+name = "edge"
+password_hash = "$6$ab${"c" * 86}"
+"""
+
+
+def tool(*command: object) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{' '.join(map(str, command[:2]))} does not work here: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def flash(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgevision", "flash", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@contextmanager
+def writing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """``flash write`` at its work, which is killed where it never ends."""
+    command = [sys.executable, "-m", "edgevision", "flash", "write", *map(str, arguments), "--json"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    watchdog = Timer(PATIENCE_S, child.kill)
+    watchdog.start()
+    try:
+        with child:
+            yield child
+    finally:
+        watchdog.cancel()
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A loop device, and the file behind it."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs root rights on Linux for loop devices")
+    machine = Machine()
+    if not machine.root_is_known(machine.drives()):
+        pytest.skip("the disk that this system runs from is not known (a container?), so no disk may be written")
+    file = tmp_path / "card"
+    with file.open("wb") as stream:
+        stream.truncate(CARD_BYTES)
+    device = tool("losetup", "--find", "--show", "--partscan", file)
+    try:
+        yield device, file
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+        file.unlink()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a disk, and of no system: it is smaller."""
+    return random_image(tmp_path_factory.mktemp("image") / "disk.img", 48 * MIB + 700)
+
+
+def chosen(device: str, file: Path) -> tuple[object, ...]:
+    return ("--to", device, "--allow-loop", "--yes", "--expect-serial", file)
+
+
+def same(file: Path, image: Path) -> bool:
+    with file.open("rb") as one, image.open("rb") as other:
+        while part := other.read(16 * MIB):
+            if one.read(len(part)) != part:
+                return False
+    return True
+
+
+def test_an_image_is_written_and_read_back(card: tuple[str, Path], image: Path) -> None:
+    device, file = card
+    said = flash("write", image, *chosen(device, file), "--json")
+    events = [json.loads(line) for line in said.stdout.splitlines()]
+    assert events[-1]["phase"] == "done"
+    assert events[-1]["bytes"] == image.stat().st_size
+    assert same(file, image)
+
+
+def test_a_reader_of_events_that_goes_away(card: tuple[str, Path], image: Path) -> None:
+    device, file = card
+    with writing(image, *chosen(device, file)) as child:
+        assert child.stdout
+        child.stdout.close()
+    assert child.returncode == 0
+    assert same(file, image)
+
+
+def test_what_uses_a_part_of_it_keeps_it(card: tuple[str, Path], image: Path) -> None:
+    device, file = card
+    handle = os.open(device, os.O_RDONLY | os.O_EXCL)
+    try:
+        said = flash("write", image, *chosen(device, file), code=10)
+    finally:
+        os.close(handle)
+    assert "is in use" in said.stderr
+    with file.open("rb") as stream:
+        assert stream.read(MIB) == bytes(MIB)
+
+
+def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None:
+    """A partition is no disk; a mounted one is unmounted; what is in use there is not."""
+    device, file = card
+    tool("addpart", device, 1, 2048, 65536)
+    tool("mke2fs", "-q", "-t", "ext4", f"{device}p1")
+    said = flash("write", image, "--to", f"{device}p1", code=10)
+    assert f"give --to {device}\n" in said.stderr
+
+    place = tmp_path / "mounted here"
+    place.mkdir()
+    tool("mount", f"{device}p1", place)
+    try:
+        with (place / "open").open("wb"):
+            said = flash("write", image, *chosen(device, file), code=10)
+            assert f"cannot unmount {place}" in said.stderr
+            assert "busy" in said.stderr
+        inside = place / "card.img"
+        inside.write_bytes(bytes(510) + b"\x55\xaa")
+        assert "lies on it" in flash("write", inside, *chosen(device, file), code=10).stderr
+        said = flash("write", image, *chosen(device, file))
+        assert f"{place} (will be unmounted)" in said.stderr
+        assert not place.is_mount()
+    finally:
+        if place.is_mount():
+            subprocess.run(["umount", place], check=True)
+    assert same(file, image)
+    assert not Path(f"{device}p1").exists()
+
+
+@pytest.mark.parametrize(
+    "phase", ["write", "finish", *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_PHASES)]
+)
+def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) -> None:
+    """Afterwards it is half-written; where the kill came before or after all that, untouched or whole."""
+    device, file = card
+    with writing(image, *chosen(device, file)) as child:
+        assert child.stdout
+        for line in child.stdout:
+            if json.loads(line)["phase"] == phase:
+                child.send_signal(signal.SIGKILL)
+                break
+    assert child.returncode in (-signal.SIGKILL, 0)
+    after = flash("status", device, code=1).stderr
+    if "was broken off" in after:
+        assert "was broken off" in flash("check", device, code=1).stderr
+    else:
+        with file.open("rb") as stream:
+            assert same(file, image) or stream.read(MIB) == bytes(MIB)
+
+
+@pytest.mark.slow
+def test_from_the_system_to_the_card_in_one_go(
+    card: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, file = card
+    system = raspios_image.build(tmp_path, "trixie")
+    bundle = small_bundle.build(tmp_path / "everyday.tar.xz", python="3.13")
+    config = tmp_path / "device.toml"
+    config.write_text(DEVICE)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    said = flash("card", system, "--bundle", bundle, "--config", config, *chosen(device, file), "--json")
+    phases = list(dict.fromkeys(json.loads(line)["phase"] for line in said.stdout.splitlines()))
+    assert phases == ["unpack", "inject", "wipe", "write", "flush", "verify", "finish", "files", "done"]
+    assert list(scratch.iterdir()) == []
+    assert "all files are unchanged" in flash("check", device).stdout
+    assert "not begun" in flash("status", device, code=3).stdout

@@ -1,0 +1,128 @@
+"""What a device adds to its bundle: options that come after the bundle's, and a drop-in as systemd itself reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+import pytest
+from edgevision.device.cli.run import run
+from edgevision.device.flash.config.records import DeviceConfig, User
+from edgevision.device.flash.image.service_overrides import extras
+from edgevision.device.installer.archive.manifest import Manifest
+from edgevision.device.installer.boot.service_overrides import PLACES
+from edgevision.device.loop import config_file
+from edgevision.device.service.unit import CONFIG, UNIT, UnitPlan, drop_in_text, unit_text
+
+from edgevision.errors import BadInput
+
+MANIFEST = Manifest("model-0123456789ab", "3.11", "aarch64", "0.1.0", {})
+BUNDLED = b'model = "model.tflite"\ncamera = "0"\ntop = 3\non_motion = true\n'
+URL = "rtsp://me:secret@10.0.0.7/live"
+
+
+def made(bundled: bytes = BUNDLED, **options: Any) -> dict[str, bytes]:
+    return extras(DeviceConfig("shelfcam", User("edge"), run=options), MANIFEST, bundled)
+
+
+def test_a_device_without_options_of_its_own_adds_nothing() -> None:
+    assert made() == {}
+
+
+def test_its_options_win_over_those_of_the_bundle(tmp_path: Path) -> None:
+    found = made(source=URL, top=1, on_motion=False)
+    assert found.keys() == PLACES.keys()
+    own = tomllib.loads(found["run.toml"].decode())
+    assert own == {"source": URL, "top": 1, "on_motion": False}
+    for name, data in (("bundled.toml", BUNDLED), ("own.toml", found["run.toml"])):
+        (tmp_path / name).write_bytes(data)
+    both = config_file.read_all([tmp_path / "bundled.toml", tmp_path / "own.toml"], run, click.Context(run))
+    assert both == {"model": tmp_path / "model.tflite", "source": URL, "top": 1, "on_motion": False}
+
+
+def test_the_service_reads_both_files_in_this_order() -> None:
+    text = made(top=1)["service.conf"].decode()
+    first, second = (line for line in text.splitlines() if line.startswith("ExecStart="))
+    assert first == "ExecStart="
+    assert second == (
+        "ExecStart=/opt/edgevision/current/venv/bin/python -m edgevision run --config /opt/edgevision/current/run.toml "
+        "--config /etc/edgevision/run.toml --no-json --no-events"
+    )
+    assert f"--config /{PLACES['run.toml']} " in second
+    assert f"/{PLACES['service.conf'].parent}" == f"{UNIT}.d"
+
+
+@pytest.mark.parametrize(
+    ("options", "bundled", "reaches"),
+    [
+        ({"camera": URL}, BUNDLED, True),
+        ({"source": URL}, BUNDLED, True),
+        ({"top": 1}, BUNDLED.replace(b'"0"', b'"rtsp://cam/1"'), True),
+        ({"top": 1}, BUNDLED, False),
+        ({"camera": "1"}, BUNDLED.replace(b'"0"', b'"rtsp://cam/1"'), False),
+        ({"source": "test:"}, BUNDLED.replace(b'"0"', b'"rtsp://cam/1"'), False),
+    ],
+)
+def test_the_network_is_what_both_together_need(
+    options: dict[str, Any], bundled: bytes, reaches: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a folder that the service does not see: only what is a file by its form is looked for
+    lines = made(bundled, **options)["service.conf"].decode().splitlines()
+    assert ("IPAddressDeny=any" in lines) is not reaches
+    assert ("RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6" in lines) is reaches
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+def test_systemd_reads_it_as_it_is_meant(reaches: bool, tmp_path: Path) -> None:
+    """The unit says the opposite: what the drop-in takes back must be gone."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here (Debian: apt install systemd)")
+    python = PurePosixPath(sys.executable)
+    unit, more = tmp_path / UNIT.name, tmp_path / f"{UNIT.name}.d" / "device.conf"
+    unit.write_text(unit_text(UnitPlan(python, network=not reaches)))
+    more.parent.mkdir()
+    more.write_text(drop_in_text(UnitPlan(python, network=reaches), CONFIG))
+
+    def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = ["systemd-analyze", *map(str, arguments), str(unit)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    done = analyze("verify", "--man=no")
+    # Two ExecStart= would be refused for a service that is not oneshot: the first one was taken back.
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "edgevision" in line] == []
+    judged = analyze("security", "--offline=true", "--json=short")
+    if judged.returncode and not judged.stdout:
+        pytest.skip("this systemd-analyze cannot judge a file")
+    limited = {one["json_field"]: one["set"] for one in json.loads(judged.stdout)}
+    assert limited["IPAddressDeny"] is not reaches
+    assert limited["RestrictAddressFamilies_AF_INET_INET6"] is not reaches
+    assert limited["RestrictAddressFamilies_OTHER"] is True
+    more.write_text(more.read_text().replace("ExecStart=\n", ""))
+    assert "more than one ExecStart" in analyze("verify", "--man=no").stderr, "this test can fail"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"limit": 5}, "limit = 5 would end the service"),
+        ({"summary": Path("/root/s.json")}, "the service can only write below /var/lib/edgevision"),
+        ({"source": "/home/me/film.mp4"}, "the service cannot read home directories"),
+    ],
+)
+def test_what_no_service_can_do_is_refused_in_one_line(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said) as caught:
+        made(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bundled", [b"\xff\xfe", b"top = = 1", b"tpo = 1"])
+def test_a_bundle_that_cannot_be_read_is_named(bundled: bytes) -> None:
+    with pytest.raises(BadInput, match=r"run\.toml") as caught:
+        made(bundled, top=1)
+    assert "\n" not in str(caught.value)

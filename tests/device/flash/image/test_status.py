@@ -1,0 +1,130 @@
+"""``edgevision flash status``: what an installer left on a card, read from its image, and what is no card."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from edgevision.device.flash.filesystems.fat32 import Fat32
+from edgevision.device.flash.image.status import read_status
+from edgevision.device.installer.base.status import Status
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgevision.cli.main import main
+from edgevision.errors import EdgeVisionError
+
+OFFSET = 8 << 20
+"""As Raspberry Pi OS has it."""
+MIB = 1 << 20
+FIELDS = st.sampled_from(["step", "state", "message", "release"])
+WORDS = st.sampled_from(["ok", "failed", "running", "pending", "unpack"]) | st.text()
+VALUES = st.dictionaries(FIELDS, WORDS | st.none() | st.integers()) | st.lists(WORDS) | WORDS
+
+
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card with an MBR and an empty FAT32 partition."""
+    if shutil.which("mkfs.vfat") is None:
+        pytest.skip("mkfs.vfat is not installed (Debian: apt install dosfstools)")
+    path = tmp_path_factory.mktemp("card") / "card.img"
+    sectors = 34 * MIB // 512
+    with path.open("wb") as stream:
+        stream.write(bytes(446) + struct.pack("<B3sB3sII", 0, b"", 0x0C, b"", OFFSET // 512, sectors))
+        stream.write(bytes(48) + b"\x55\xaa")
+        stream.truncate(OFFSET + sectors * 512)
+    tool = ["mkfs.vfat", "-F", "32", "-s", "1", "-n", "bootfs", f"--offset={OFFSET // 512}", str(path), str(34 * 1024)]
+    subprocess.run(tool, check=True, capture_output=True)
+    return path
+
+
+def card_with(blank: Path, folder: Path, files: dict[str, bytes]) -> Path:
+    path = folder / "card.img"
+    shutil.copyfile(blank, path)
+    with path.open("r+b") as stream:
+        fat = Fat32(stream, OFFSET)
+        for name, content in files.items():
+            fat.write(name, content)
+        fat.close()
+    return path
+
+
+def ask(*arguments: object, code: int) -> str:
+    command = [sys.executable, "-m", "edgevision", "flash", "status", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def test_what_the_installer_wrote_is_explained(blank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "status.json"
+    written = Status(file)
+    written.step("check", "reading", "model-0123456789ab")
+    running = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
+    said = ask(running, code=3)
+    assert "model-0123456789ab" in said
+    assert "cut off" in said
+
+    written.step("unpack", "to /opt")
+    written.failed("No space left on device")
+    failed = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
+    assert "failed while unpacking the bundle: No space left on device\nwhat to do: make room" in ask(failed, code=3)
+
+    written.ok("installed; the service runs")
+    done = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
+    assert "done: installed; the service runs" in ask(done, code=0)
+    assert json.loads(ask(done, "--json", code=0))["state"] == "ok"
+    # Where the boot partition is mounted.
+    (tmp_path / "boot" / "edgevision").mkdir(parents=True)
+    shutil.copyfile(file, tmp_path / "boot" / "edgevision" / "status.json")
+    assert "done" in ask(tmp_path / "boot", code=0)
+
+
+def test_what_is_no_card_is_said_in_one_line(blank: Path, tmp_path: Path) -> None:
+    (tmp_path / "zeros").write_bytes(bytes(4096))
+    linux = bytearray(blank.read_bytes()[:4096])
+    linux[446 + 4] = 0x83
+    (tmp_path / "linux").write_bytes(linux)
+    (tmp_path / "short").write_bytes(blank.read_bytes()[:4096])
+    (tmp_path / "picture.img.xz").write_bytes(b"\xfd7zXZ\0" + bytes(1000))
+    for name, match in (
+        ("none", "no such image"),
+        ("zeros", "no partition table"),
+        ("linux", "no Raspberry Pi OS"),
+        ("short", "no FAT file system"),
+        ("picture.img.xz", "unpack it first"),
+    ):
+        said = ask(tmp_path / name, code=1)
+        assert match in said
+        assert said.count("\n") == 1
+    assert "no installation" in ask(blank, code=1)
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_a_card_that_only_root_may_read(
+    blank: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as it is for others than root
+    with pytest.raises(SystemExit) as ended:
+        main(["flash", command, str(blank)])
+    assert ended.value.code == 1
+    assert "put sudo before the command" in capsys.readouterr().err
+
+
+@settings(max_examples=100, deadline=None)
+@given(raw=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_any_status_is_told_or_refused(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    boot = tmp_path_factory.mktemp("boot")
+    (boot / "edgevision").mkdir()
+    (boot / "edgevision" / "status.json").write_bytes(raw)
+    try:
+        assert list(read_status(boot).describe())
+    except EdgeVisionError as error:
+        assert "damaged" in str(error)

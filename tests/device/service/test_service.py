@@ -1,0 +1,377 @@
+"""Tests of ``edgevision service``: the unit file, the installation and the status."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import pytest
+from edgevision.device.service.install import Wish, enable, prepare, remove
+from edgevision.device.service.status import status
+from edgevision.device.service.systemctl import Answer, Manager, require_root, require_systemd
+from edgevision.device.service.unit import CONFIG, MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision import default_model
+from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, MissingFile, OutputExists, UsageError
+
+MAX_EXPOSURE = 2.5
+PLANS = [
+    UnitPlan(PurePosixPath(sys.executable)),
+    UnitPlan(PurePosixPath(sys.executable), network=True, groups=("video", "render", "plugdev"), user="daemon"),
+    UnitPlan(PurePosixPath(sys.executable), visible=(PurePosixPath("/home/pi/a b"), PurePosixPath("/root/100%"))),
+    UnitPlan(PurePosixPath(sys.executable), groups=(), config=PurePosixPath("/etc/edge vision/run.toml")),
+]
+
+
+def analyze(*args: object) -> subprocess.CompletedProcess[str]:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed here (Debian: apt install systemd)")
+    command = ["systemd-analyze", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def unit_file(folder: Path, plan: UnitPlan) -> Path:
+    path = folder / UNIT.name
+    path.write_text(unit_text(plan))
+    return path
+
+
+def setting(text: str, name: str) -> list[str]:
+    return re.findall(rf"(?m)^{name}=(.*)$", text)
+
+
+# ------------------------------------------------------------------------------------------------------------ the unit
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_systemd_accepts_the_unit(plan: UnitPlan, tmp_path: Path) -> None:
+    done = analyze("verify", "--man=no", unit_file(tmp_path, plan))
+    # It also verifies units of this machine; only messages about ours count.
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if "edgevision" in line]
+    assert ours == []
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_security_exposure_is_low(plan: UnitPlan, tmp_path: Path) -> None:
+    done = analyze("security", "--offline=true", unit_file(tmp_path, plan))
+    if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
+        pytest.skip("this systemd-analyze cannot check a file")
+    found = re.search(r"Overall exposure level for \S+ (\d+\.\d+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    assert float(found[1]) <= MAX_EXPOSURE
+
+
+def test_invalid_unit_is_detected(tmp_path: Path) -> None:
+    path = unit_file(tmp_path, PLANS[0])
+    path.write_text(path.read_text() + "\n[Service]\nWatchdogSecs=5\n")
+    assert "WatchdogSecs" in analyze("verify", "--man=no", path).stderr
+
+
+def test_restart_backoff_requires_newer_systemd() -> None:
+    old, new = (unit_text(UnitPlan(PurePosixPath("/p"), systemd=version)) for version in (252, 257))
+    assert setting(old, "RestartSteps") == []
+    assert setting(new, "RestartMaxDelaySec") == ["300"]
+    assert setting(old, "Restart") == setting(new, "Restart") == ["on-failure"]
+
+
+def test_network_is_denied_unless_needed() -> None:
+    assert setting(unit_text(PLANS[0]), "IPAddressDeny") == ["any"]
+    assert setting(unit_text(PLANS[1]), "IPAddressDeny") == []
+    assert "AF_INET " in setting(unit_text(PLANS[1]), "RestrictAddressFamilies")[0] + " "
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=40))
+def test_quoted_paths_are_one_argument(name: str) -> None:
+    """Parsed back according to systemd.syntax(7) and systemd.unit(5)."""
+    path = PurePosixPath("/") / name.replace("/", "_")
+    text = quoted(path)
+    if text.startswith('"'):
+        assert text.endswith('"')
+        text = re.sub(r"\\(.)", r"\1", text[1:-1])
+    else:
+        assert not set(text) & set(" \t\"'\\;")
+    assert text.replace("%%", "%") == str(path)
+
+
+def test_hidden_paths() -> None:
+    assert [hidden(PurePosixPath(p)) for p in ("/home/pi/x", "/root", "/tmp/a", "/homes", "/opt/x")] == [
+        True, True, True, False, False
+    ]  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- installation
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The root file system of another machine."""
+    place = tmp_path / "root"
+    (place / "etc").mkdir(parents=True)
+    (place / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\nplugdev:x:46:\n")
+    (place / "etc" / "passwd").write_text("root:x:0:0::/:/bin/sh\ncam:x:990:990::/:/bin/false\n")
+    library = place / "usr" / "lib" / "aarch64-linux-gnu" / "systemd"
+    library.mkdir(parents=True)
+    (library / "libsystemd-shared-257.so").write_bytes(b"")
+    return place
+
+
+def at(root: Path, path: PurePosixPath) -> Path:
+    return root / path.relative_to("/")
+
+
+def install(root: Path, **wish: object) -> str:
+    made = prepare(Wish(root=root, **wish))  # type: ignore[arg-type]
+    made.write()
+    enable(root)
+    return at(root, UNIT).read_text()
+
+
+def test_install_writes_all_files(root: Path) -> None:
+    text = install(root, model=default_model.path(), camera="0")
+    assert at(root, MODEL).read_bytes() == default_model.path().read_bytes()
+    assert setting(text, "SupplementaryGroups") == ["video plugdev"], "the machine has no group render"
+    assert setting(text, "RestartSteps"), "its systemd is 257"
+    assert setting(text, "ExecStart") == [
+        "/opt/edgevision/venv/bin/python -m edgevision run --config /etc/edgevision/run.toml --no-json --no-events"
+    ]
+    link = root / "etc/systemd/system/multi-user.target.wants/edgevision.service"
+    assert link.resolve() == at(root, UNIT)
+    for path in (at(root, CONFIG), at(root, MODEL), at(root, UNIT)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_installed_configuration_runs(root: Path, tmp_path: Path) -> None:
+    """With the unit's command line, except for the location of the root."""
+    install(root, model=default_model.path(), camera="fake:ok*3")
+    command = [sys.executable, "-m", "edgevision", "run", "--config", at(root, CONFIG), "--no-json", "--no-events"]
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"model: {at(root, MODEL)}" in done.stderr
+    assert "source: fake:ok*3" in done.stderr
+
+
+def test_configuration_is_kept_or_amended_but_never_lost(root: Path, tmp_path: Path) -> None:
+    given_file = tmp_path / "mine.toml"
+    given_file.write_text(f'model = "{default_model.path()}"\ncamera = 1\nsmooth = 5\n')
+    install(root, config=given_file)
+    text = at(root, CONFIG).read_text()
+    assert 'model = "model.tflite"' in text
+    assert "smooth = 5" in text
+    install(root)
+    assert at(root, CONFIG).read_text() == text, "without options nothing changes"
+    with pytest.raises(OutputExists, match="--overwrite"):
+        install(root, camera="2")
+    install(root, camera="2", overwrite=True)
+    changed = at(root, CONFIG).read_text()
+    assert 'camera = "2"' in changed
+    assert "smooth = 5" in changed
+
+
+def test_configuration_may_name_a_model_in_its_own_root(root: Path) -> None:
+    install(root, model=default_model.path())
+    release = root / "opt" / "release" / "m.tflite"
+    release.parent.mkdir(parents=True)
+    at(root, MODEL).rename(release)
+    at(root, CONFIG).write_text('model = "/opt/release/m.tflite"\n')
+    install(root)
+    assert at(root, CONFIG).read_text() == 'model = "/opt/release/m.tflite"\n'
+    release.unlink()
+    with pytest.raises(MissingFile, match="/opt/release/m"):
+        install(root)
+
+
+def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
+    assert setting(install(root, model=default_model.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
+    assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('collect = "/home/pi/images"', "can only write below /var/lib/edgevision"),
+        ('collect = "relative"', "can only write below"),
+        ('source = "/home/pi/film.avi"', "cannot read home directories"),
+        ("limit = 5", "would end the service"),
+        ("color = 5", "unknown option 'color'"),
+        ('model = "absent.tflite"', "model not found"),
+        ("camera = ", "mine.toml"),
+    ],
+)
+def test_invalid_configuration_is_rejected_before_writing(root: Path, tmp_path: Path, line: str, said: str) -> None:
+    given_file = tmp_path / "mine.toml"
+    given_file.write_text(f"{line}\n")
+    with pytest.raises(EdgeVisionError, match=re.escape(said)):
+        install(root, config=given_file)
+    assert not at(root, CONFIG).exists()
+    assert not at(root, UNIT).exists()
+
+
+def test_missing_user_python_or_model_is_rejected(root: Path, tmp_path: Path) -> None:
+    assert setting(install(root, model=default_model.path(), user="cam"), "User") == ["cam"]
+    with pytest.raises(BadInput, match="no user 'dave'"):
+        install(root, user="dave")
+    with pytest.raises(UsageError, match="absolute"):
+        install(root, python=Path("python"))
+    with pytest.raises(MissingFile):
+        install(root, model=tmp_path / "none.tflite", overwrite=True)
+    (tmp_path / "bad.tflite").write_bytes(b"hello")
+    with pytest.raises(BadInput, match="not a TFLite model"):
+        install(root, model=tmp_path / "bad.tflite", overwrite=True)
+
+
+def test_uninstall_keeps_other_files(root: Path) -> None:
+    install(root, model=default_model.path())
+    (at(root, CONFIG).parent / "notes.txt").write_text("mine")
+    assert [path.name for path in remove(root, purge=False)] == [UNIT.name, UNIT.name]
+    assert at(root, CONFIG).exists()
+    assert sorted(path.name for path in remove(root, purge=True)) == [MODEL.name, CONFIG.name]
+    assert remove(root, purge=True) == []
+    assert [path.name for path in at(root, CONFIG).parent.iterdir()] == ["notes.txt"]
+
+
+# -------------------------------------------------------------------------------------------------------------- status
+
+
+class FakeSystemd:
+    """Fake systemctl and journalctl that record their commands."""
+
+    def __init__(self, shown: str = "", journal: str = "", fails: str = "") -> None:
+        self.shown, self.journal, self.fails = shown, journal, fails
+        self.asked: list[tuple[str, ...]] = []
+
+    def __call__(self, command: Sequence[str]) -> Answer:
+        self.asked.append(tuple(command))
+        if self.fails and self.fails in command:
+            return Answer(1, "", "Job for edgevision.service failed.\nSee more\n")
+        return Answer(0, self.journal if command[0] == "journalctl" else self.shown)
+
+
+RUNNING = """LoadState=loaded
+UnitFileState=enabled
+ActiveState=active
+SubState=running
+Result=success
+NRestarts=2
+StatusText=29.8 frames/s, 1200 frames
+MainPID=812
+MemoryCurrent=98304000
+ActiveEnterTimestamp=@1763700000
+InactiveEnterTimestamp=@1763690000
+ExecMainStatus=0
+"""
+JOURNAL = """model: /etc/edgevision/model.tflite (cats, 2 labels), litert on the CPU, 4 threads
+2026-11-21T04:00:01.250Z entered: cat 0.81
+2026-11-21T04:00:09.000Z left: cat after 7.8 s
+note: something else
+"""
+
+
+def test_status_of_a_running_service_as_text_and_json() -> None:
+    found = status(Manager(FakeSystemd(RUNNING, JOURNAL)))
+    lines = found.describe()
+    assert lines[0] == "active (running) since 2025-11-21T04:40:00Z"
+    assert "status: 29.8 frames/s, 1200 frames" in lines
+    assert "memory: 98 MB" in lines
+    assert "restarted 2 times by systemd" in lines
+    assert "last event: left, 2026-11-21T04:00:09.000Z: cat after 7.8 s" in lines
+    value = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert value["schema"] == "edgevision.service/1"
+    assert (value["active"], value["restarts"], value["pid"], value["memory_mb"]) == (True, 2, 812, 98.3)
+    assert value["last_event"] == {"time": "2026-11-21T04:00:09.000Z", "event": "left", "detail": "cat after 7.8 s"}
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [("watchdog", "hung"), ("oom-kill", "memory limit"), ("exit-code", "ended with an error"), ("new", "new")],
+)
+def test_reason_of_the_last_failure_is_shown(result: str, said: str) -> None:
+    shown = RUNNING.replace("Result=success", f"Result={result}").replace("ActiveState=active", "ActiveState=failed")
+    found = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n")))
+    lines = found.describe()
+    assert not found.active
+    assert any(said in line for line in lines)
+    assert lines[-1] == "last line: edgevision: error: no camera"
+
+
+@pytest.mark.parametrize(("state", "told"), [("activating", True), ("failed", True), ("inactive", False)])
+def test_restart_loop_shows_the_last_line(state: str, told: bool) -> None:
+    """Between two attempts systemd reports no failure, so only the last line explains it."""
+    shown = RUNNING.replace("ActiveState=active", f"ActiveState={state}")
+    lines = status(Manager(FakeSystemd(shown, "edgevision: error: no camera\n"))).describe()
+    assert ("last line: edgevision: error: no camera" in lines) is told
+    assert not any(line.startswith("status: ") for line in lines)
+
+
+def test_unknown_values_are_null() -> None:
+    shown = (
+        RUNNING.replace("98304000", "[not set]")
+        .replace("@1763700000", "")
+        .replace("StatusText=29.8 frames/s, 1200", "x=")
+    )
+    found = status(Manager(FakeSystemd(shown)))
+    assert (found.memory_mb, found.since, found.status, found.last_event) == (None, None, None, None)
+    absent = status(Manager(FakeSystemd("LoadState=not-found\nActiveState=inactive\n")))
+    assert not absent.installed
+    assert "to install it" in absent.describe()[0]
+
+
+def test_failed_start_shows_the_reason() -> None:
+    fake = FakeSystemd(journal="edgevision: error: no camera is there\n", fails="restart")
+    with pytest.raises(EdgeVisionError, match="did not start: no camera is there; see edgevision service logs"):
+        Manager(fake).start()
+    assert [command[1] for command in fake.asked if command[0] == "systemctl"] == ["daemon-reload", "enable", "restart"]
+    with pytest.raises(EdgeVisionError, match="systemctl show failed: Job for"):
+        Manager(FakeSystemd(fails="edgevision.service")).show()
+
+
+def test_missing_systemd_or_root_is_a_one_line_error(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependency, match="--root DIR"):
+        require_systemd(tmp_path / "nothing")
+    require_systemd(tmp_path)
+    with pytest.raises(EdgeVisionError, match=r"sudo .* service install"):
+        require_root("install", user=1000)
+    require_root("install", user=0)
+
+
+def edgevision(*args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edgevision", "service", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_install_and_uninstall_commands(root: Path) -> None:
+    shown = edgevision("install", default_model.path(), "--root", root, "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "[Service]" in shown.stdout
+    assert not at(root, UNIT).exists()
+    done = edgevision("install", default_model.path(), "--root", root)
+    assert done.returncode == 0, done.stderr
+    assert at(root, UNIT).read_text() == shown.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["wrote"] * 4
+    again = edgevision("install", default_model.path(), "--root", root)
+    assert again.returncode == 1
+    assert again.stderr.startswith("edgevision: error: ")
+    assert len(again.stderr.splitlines()) == 1
+    gone = edgevision("uninstall", "--root", root)
+    assert gone.returncode == 0
+    assert not at(root, UNIT).exists()
+    assert at(root, CONFIG).exists()
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="this machine runs systemd")
+@pytest.mark.parametrize("verb", ["install", "status", "logs", "uninstall"])
+def test_commands_without_systemd_fail_with_one_line(verb: str) -> None:
+    done = edgevision(verb)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "this machine does not run systemd" in line

@@ -1,0 +1,64 @@
+"""The model card: a written card is read back, and a damaged one gives a one-line error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision.errors import BadModel
+from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
+from edgevision.preprocessing.spec import Rule
+
+CARD = ModelCard(
+    "cats",
+    "classification",
+    Rule(96, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
+    ("cat", "dog", "Übergrößenträger"),
+    threshold=0.5,
+    selftest=SelfTest((SelfTestCase("selftest/0.png", "00" * 32, 1, (0.9, 0.1), (1, 0)),), 0.12),
+    quantization={"pictures": 100},
+    versions={"python": "3.11"},
+)
+
+
+def test_card_survives_writing_and_reading() -> None:
+    assert ModelCard.loads(CARD.dumps()) == CARD
+    assert "host" not in CARD.to_json()
+
+
+def test_unknown_keys_are_ignored() -> None:
+    assert ModelCard.loads(json.dumps({**CARD.to_json(), "later": [1]})) == CARD
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema": "edgevision.card/9"}, "update edgevision"),
+        ({"task": "poetry"}, "unknown task"),
+        ({"activation": "tanh"}, "unknown activation"),
+        ({"rule": {"width": 4}}, "incomplete"),
+        ({"rule": 7}, "must be a JSON object"),
+        ({"labels": [1, 2]}, "expected text"),
+        ({"threshold": "high"}, "damaged"),
+        ({"selftest": {"cases": [{}]}}, "damaged"),
+    ],
+)
+def test_invalid_cards_give_a_one_line_error(change: dict[str, object], said: str) -> None:
+    with pytest.raises(BadModel, match=said):
+        ModelCard.loads(json.dumps({**CARD.to_json(), **change}))
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
+def test_nan_and_infinite_numbers_are_refused(number: str) -> None:
+    text = CARD.dumps().replace('"threshold": 0.5', f'"threshold": {number}')
+    with pytest.raises(BadModel, match=number):
+        ModelCard.loads(text)
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_any_other_text_gives_an_error(text: str | bytes) -> None:
+    with pytest.raises(BadModel):
+        ModelCard.loads(text)

@@ -1,0 +1,129 @@
+"""Package layout: the wheel is complete, the device does not load TensorFlow, and --help starts fast."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from locations import ROOT
+
+FOLDERS = {"edgevision": "edgevision", "convert": "edgevision.convert", "device": "edgevision.device"}
+HEAVY = ("tensorflow", "keras", "tf_keras", "edgevision.convert")
+
+
+def _project() -> dict[str, object]:
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        return tomllib.load(stream)
+
+
+def _packages() -> set[str]:
+    found = set()
+    for folder, name in FOLDERS.items():
+        for init in (ROOT / folder).rglob("__init__.py"):
+            parts = init.parent.relative_to(ROOT / folder).parts
+            found.add(".".join([name, *parts]))
+    return found
+
+
+def _modules(folder: str) -> list[str]:
+    base = ROOT / folder
+    names = []
+    for path in sorted(base.rglob("*.py")):
+        parts = path.relative_to(base).with_suffix("").parts
+        if parts[-1] not in ("__init__", "__main__"):
+            names.append(".".join([FOLDERS[folder], *parts]))
+    return names
+
+
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_every_package_is_listed_in_pyproject() -> None:
+    listed = set(_project()["tool"]["setuptools"]["packages"])  # type: ignore[index]
+    assert listed == _packages(), (
+        "the package list in pyproject.toml does not match the folders, so the wheel would lack a package"
+    )
+
+
+def test_every_source_folder_has_an_init_file() -> None:
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            assert (path.parent / "__init__.py").exists(), f"{path.parent} has no __init__.py"
+
+
+@pytest.mark.parametrize("folder", ["edgevision", "device"])
+def test_core_and_device_never_load_tensorflow(folder: str) -> None:
+    modules = _modules(folder)
+    assert len(modules) >= 5
+    code = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        f"print([m for m in sys.modules if m.split('.')[0] in {HEAVY!r} or m.startswith('edgevision.convert')])"
+    )
+    assert _python(code) == "[]"
+
+
+def test_help_does_not_load_numpy_or_tensorflow() -> None:
+    code = (
+        "import sys\nfrom edgevision.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('numpy', 'tensorflow', 'keras', 'cv2', 'rich', 'flatbuffers') if m in sys.modules])"
+    )
+    assert _python(code).splitlines()[-1] == "[]"
+
+
+def test_generic_package_names_are_not_installed(tmp_path: Path) -> None:
+    code = "import importlib.util as u; print([n for n in ('convert', 'device') if u.find_spec(n)])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["edgevision", "edgevision.convert", "edgevision.device"])
+def test_packages_import_from_any_folder(name: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", f"import {name}"], cwd=tmp_path, check=True)
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the modules that a file imports absolutely, anywhere in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_packages_import_only_what_is_allowed() -> None:
+    banned = {
+        "edgevision": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "convert": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "device": ("convert", "device", "edgevision.convert", "edgevision.device"),
+        "tests": ("convert", "device"),
+    }
+    for folder, names in banned.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            wrong = {i for i in _imports(path) for name in names if i == name or i.startswith(f"{name}.")}
+            assert not wrong, (
+                f"{path.relative_to(ROOT)} imports {wrong}: import own modules relatively, and other packages not at all"
+            )
+
+
+@pytest.mark.slow
+def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"edgevision"}
+    wanted = {name.replace(".", "/") + "/__init__.py" for name in _packages()}
+    assert wanted <= set(names)
