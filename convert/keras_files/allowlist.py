@@ -8,6 +8,7 @@ FlaxLayer (foreign code), the lookup and text layers (they open files that the m
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,33 +54,41 @@ sparsemax squareplus swish tanh tanh_shrink threshold
 """
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Activation functions by name."""
-HELPERS = {
-    "keras.initializers": None,
-    "keras.regularizers": None,
-    "keras.constraints": None,
-    "keras.optimizers": None,
-    "keras.optimizers.schedules": None,
-    "keras.losses": None,
-    "keras.metrics": None,
-    "keras": frozenset({"DTypePolicy"}),
-    "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"}),
-    "keras.random": frozenset({"SeedGenerator"}),
-    "keras.src.trainers.compile_utils": frozenset({"CompileLoss", "CompileMetrics", "MetricsList"}),
-}
-"""Modules whose classes hold settings and compute nothing at load time; None: all of the module's classes."""
+ACTIVATION_LAYERS = frozenset({"ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"})
+"""Layers whose names Keras 2 takes for activation functions."""
+NUMBER_TYPES = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 bfloat16 float16 float32 float64".split()
+)
+"""Data types of constants; types of text can claim any amount of memory."""
 _LEGACY_HELPERS = """
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
 RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
 L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
 """
 LEGACY_HELPERS = frozenset(_LEGACY_HELPERS.split())
-"""The same by class name alone, as a legacy ``.h5`` config holds them."""
+"""Initializers, regularizers, constraints and types of numbers by class name alone, as a legacy ``.h5`` config holds them."""
+_INITIALIZERS = """
+Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones
+Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
+"""
+HELPERS = {
+    "keras.initializers": frozenset(_INITIALIZERS.split()),
+    "keras.regularizers": frozenset({"L1", "L2", "L1L2", "OrthogonalRegularizer"}),
+    "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
+    "keras": frozenset({"DTypePolicy"}),
+    "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"}),
+    "keras.random": frozenset({"SeedGenerator"}),
+}
+"""Modules -> classes that only hold settings. Each class is listed, because readers of ``.h5`` files look a class up by
+its name alone, whatever module the file names."""
+OPERATOR_MODULES = tuple(f"keras.src.ops.{name}" for name in ("numpy", "nn", "core", "image", "math"))
+"""Modules of Keras 3 that define the operator classes."""
 LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
 KERAS_2_LAYERS = frozenset({"ThresholdedReLU", "SyncBatchNormalization", "BatchNormalizationV1"})
 """Layers that only Keras 2 has."""
-_KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
-_KERAS_2_OPERATORS = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
-_KERAS_2_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
+KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
+KERAS_2_OPERATOR_MODULE = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
+KERAS_2_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
 """Initializers of TensorFlow itself, as EfficientNetV2 of Keras 2 has them."""
 KERAS_2_OPERATORS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
 """How Keras 2 wrote TensorFlow functions in a functional model; each names its function."""
@@ -121,17 +130,22 @@ def refusal(entry: dict[str, object], keras_2: bool = False, allow_code: bool = 
     """
     name = entry.get("class_name")
     if not isinstance(name, str):
-        return f"has a class name that is no text: {name!r}"
+        return f"has a class name that is not text: {name!r}"
     if name in CODE:
         return None if allow_code and name in PICKLED else f"{_kind(name)} and {CODE[name]}"
     if name in VALUES:
-        return None
+        return _value(name, entry)
     registered = entry.get("registered_name")
     if registered not in (None, "", name) and name != "function":
         return f"is of the custom class {registered!r}, whose code is not in the file"
     if name == "function":
-        return _function(entry)
+        return _function(entry.get("config"), entry.get("module"))
+    custom = _custom_activation(entry.get("config"))
+    if custom is not None:
+        return custom
     module = entry.get("module")
+    if module is not None and not isinstance(module, str):
+        return f"has a module that is not text: {module!r}"[:200]
     if keras_2 and name in KERAS_2_OPERATORS:
         return _keras_2_operator(name, entry.get("config"), module)
     if keras_2 and _known_keras_2(module, name):
@@ -145,11 +159,42 @@ def _kind(name: str) -> str:
     return "is a lambda function" if name == "__lambda__" else f"is a {name} layer"
 
 
-def _function(entry: dict[str, object]) -> str | None:
-    function, module = entry.get("config"), entry.get("module")
+def _function(function: object, module: object) -> str | None:
     if isinstance(function, str) and function in FUNCTIONS and module in (None, "builtins", "keras.activations"):
         return None
     return f"uses the custom function {function!r}, whose code is not in the file"
+
+
+def _custom_activation(config: object) -> str | None:
+    """Return why an activation is refused: Keras looks names up among all functions of a module, so only known ones pass."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if str(key).endswith("activation") and isinstance(value, str) and value not in FUNCTIONS | ACTIVATION_LAYERS:
+            return _function(value, None)
+    return None
+
+
+def _value(name: str, entry: dict[str, object]) -> str | None:
+    """Return why a plain value is refused: where it has a module, Keras 2 takes it for a class and imports the module."""
+    config = entry.get("config")
+    if entry.get("module") not in (None, "builtins") or entry.get("registered_name") not in (None, name):
+        return _unknown(f"{entry.get('module')}.{name}")
+    kind = config.get("dtype") if isinstance(config, dict) and name in ("__tensor__", "__numpy__") else None
+    known = kind is None or (isinstance(kind, str) and kind in NUMBER_TYPES)
+    return None if known else f"holds a constant of the type {kind!r}"[:200] + "; only numbers are converted"
+
+
+def training_refusal(entry: dict[str, object]) -> str | None:
+    """Return why an object in the training settings is refused, or None.
+
+    Training settings are never loaded, so custom losses and metrics pass; only what no training needs is refused.
+    """
+    name, module = str(entry.get("class_name")), str(entry.get("module"))
+    if name in CODE and name != "__lambda__":
+        return _kind(name)
+    if module.partition(".")[0] in sys.stdlib_module_names - {"builtins"}:
+        shown = f"{module}.{entry.get('config') if name == 'function' else name}"
+        return f"is {shown}" if shown.isprintable() and len(shown) < 100 else f"is {shown[:100]!r}"
+    return None
 
 
 def _known(module: str, name: str) -> bool:
@@ -157,20 +202,17 @@ def _known(module: str, name: str) -> bool:
         return True
     if module == "keras.src.models.sequential":
         return name == "Sequential"
-    if module.startswith("keras.src.ops."):
+    if module in OPERATOR_MODULES:
         return name in OPERATIONS
-    if module in HELPERS:
-        names = HELPERS[module]
-        return name.isidentifier() if names is None else name in names
-    return False
+    return name in HELPERS.get(module, ())
 
 
 def _known_keras_2(module: object, name: str) -> bool:
     if module is None or module in LAYER_MODULES:
         return name in KERAS_2_LAYERS or name in ("Policy", "__tuple__", "TensorShape")
-    if re.fullmatch(_KERAS_2_ENGINE, str(module)):
+    if re.fullmatch(KERAS_2_ENGINE, str(module)):
         return name in MODELS
-    if module == _KERAS_2_INITIALIZERS:
+    if module == KERAS_2_INITIALIZERS:
         return name in LEGACY_HELPERS
     return name == "Policy" and module == "keras.mixed_precision"
 
@@ -178,7 +220,7 @@ def _known_keras_2(module: object, name: str) -> bool:
 def _keras_2_operator(name: str, config: object, module: object) -> str | None:
     """Such a layer computes one TensorFlow function, which has to be a known one."""
     settings = config if isinstance(config, dict) else {}
-    if module is not None and not re.fullmatch(_KERAS_2_OPERATORS, str(module)):
+    if module is not None and not re.fullmatch(KERAS_2_OPERATOR_MODULE, str(module)):
         return _unknown(f"{module}.{name}")
     if name == "TensorFlowOpLayer":
         node = settings.get("node_def")

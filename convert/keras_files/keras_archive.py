@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +67,20 @@ def weight_bytes(path: Path) -> int:
         return archive.getinfo(WEIGHTS).file_size
 
 
+@contextmanager
+def weights_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary file with only the weights of an archive that was read."""
+    with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:
+        made = Path(folder) / WEIGHTS
+        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as source, made.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        yield made
+
+
 def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
     entries = archive.infolist()
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise BadModel(f"{path} holds two entries of one name: not a Keras model")
     if len(entries) > MAX_ENTRIES:
         raise BadModel(f"{path} holds {len(entries)} entries: not a Keras model")
     if sum(entry.file_size for entry in entries) > MAX_TOTAL:

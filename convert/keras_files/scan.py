@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +11,12 @@ from edgevision.errors import BadModel
 from edgevision.files.atomic import require_file, sha256
 from edgevision.model_file.card import ModelCard
 
-from . import hdf5, keras_archive, saved_model, size_limits
+from . import config_walk, hdf5, keras_archive, saved_model, size_limits
 from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 Format = Literal["keras", "h5", "weights", "savedmodel"]
 SAVE = "model.save('model.keras')"
-MAX_OBJECTS = 1_000_000
-"""Values in the config; the largest keras.applications model has about 50,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +68,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     _check_version(path, result.keras_version)
     weight_bytes = keras_archive.weight_bytes(path) if result.format == "keras" else result.bytes
     check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
+    config_walk.check_training(result.training, path, options.allow_code)
     return result
 
 
@@ -82,34 +80,14 @@ def check_config(
     ``weight_bytes``: what the file holds of weights, where the sizes in the config are to be compared with it.
     """
     asked = 0.0
-    for entry, names in _objects(config, path):
+    for entry, names in config_walk.objects(config, path, allow_code):
         reason = refusal(entry, keras_2, allow_code) or size_limits.refusal(entry)
         if reason:
-            raise BadModel(f"{path}: {_where(names)} {reason}{_advice(entry)}")
+            raise BadModel(f"{path}: {config_walk.where(names)} {reason}{_advice(entry)}")
         asked += size_limits.weights(entry)
     absurd = None if weight_bytes is None else size_limits.too_many(asked, weight_bytes)
     if absurd:
         raise BadModel(f"{path}: the architecture {absurd}: damaged, or made to do harm")
-
-
-def _objects(config: object, path: Path) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
-    """All objects with a ``class_name`` and the names of the layers they lie in, in the order of the file."""
-    stack: list[tuple[object, tuple[str, ...]]] = [(config, ())]
-    count = 0
-    while stack:
-        value, names = stack.pop()
-        count += 1
-        if count > MAX_OBJECTS:
-            raise BadModel(f"{path}: the architecture has more than {MAX_OBJECTS} values: not a model")
-        if isinstance(value, dict):
-            if "class_name" in value:
-                names = _named(value, names)
-                yield value, names
-            # The outermost compile_config is not loaded (compile=False); a nested one would be.
-            children = [(v, names) for k, v in value.items() if value is not config or k != "compile_config"]
-            stack.extend(reversed(children))
-        elif isinstance(value, list):
-            stack.extend((v, names) for v in reversed(value))
 
 
 def _scan_h5(path: Path, options: LoadOptions) -> Scan:
@@ -207,19 +185,6 @@ def _no_model(path: Path, start: bytes) -> str:
     printable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start)
     kind = "a text file" if printable == len(start) else "neither HDF5 nor a .keras archive"
     return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"
-
-
-def _named(value: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """The path of layer names down to this object; objects without a name (initializers ...) belong to their layer."""
-    inner = value.get("config")
-    name = value.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-    is_layer = isinstance(name, str) and value.get("class_name") not in ("DTypePolicy",)
-    return (*names, str(name)) if is_layer else names
-
-
-def _where(names: tuple[str, ...]) -> str:
-    inner = "/".join(names[1:])  # the outermost name is the model's own
-    return f"layer {inner!r}" if inner else "the model itself"
 
 
 def _advice(value: dict[str, Any]) -> str:

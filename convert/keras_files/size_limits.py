@@ -32,12 +32,24 @@ def refusal(entry: Mapping[str, Any]) -> str | None:
         largest = max(numbers(config.get(name)), default=0)
         if not largest <= limit:  # NaN, too
             return f"has {name} {largest:.6g}; at most {limit} is converted"
-    for name in _SHAPES:
-        count = prod(numbers(config.get(name)))
-        if not count <= MAX_TENSOR:
-            sides = "x".join(f"{n:g}" for n in numbers(config.get(name)))
+    for shape in (*map(config.get, _SHAPES), *_built_from(entry)):
+        if not prod(numbers(shape)) <= MAX_TENSOR:
+            sides = "x".join(f"{n:g}" for n in numbers(shape))
             return f"has tensors of {sides} numbers; at most {MAX_TENSOR} are converted"
     return None
+
+
+def _built_from(entry: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Yield the shapes for which Keras 3 creates a layer's weights before the layer is called."""
+    stack = [entry.get("build_config")]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Mapping):
+            stack.extend(value.values())
+        elif isinstance(value, list) and any(isinstance(inner, (list, Mapping)) for inner in value):
+            stack.extend(value)
+        elif isinstance(value, list):
+            yield value
 
 
 def weights(entry: Mapping[str, Any]) -> float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,8 @@ from . import hdf5, keras_archive
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from .scan import Scan
 
 Arrays = dict[str, list["npt.NDArray[np.float32]"]]
 """Of each layer that has any, in the order in which Keras keeps them."""
@@ -46,6 +51,22 @@ def read_named(path: Path) -> Arrays:
     else:
         raise BadModel(f"{path} holds no Keras weights; give a .h5 or .keras file")
     return found
+
+
+@contextmanager
+def weights_of(found: Scan) -> Iterator[Path]:
+    """Yield a file from which Keras loads the weights of a scanned model, under a name that matches its format."""
+    if found.format == "keras":
+        with keras_archive.weights_file(found.path) as path:
+            yield path
+        return
+    if not found.path.name.endswith(".weights.h5"):
+        yield found.path
+        return
+    with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:
+        link = Path(folder) / "model.h5"
+        link.symlink_to(found.path.resolve())
+        yield link
 
 
 def _open(source: Any, path: Path) -> Arrays:

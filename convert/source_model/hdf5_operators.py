@@ -1,4 +1,4 @@
-"""Loader of Keras 3 ``.h5`` files with operators (``x + 3``, as in MobileNetV3), which Keras writes but cannot read.
+"""Operators of Keras 3 ``.h5`` files (``x + 3``, as in MobileNetV3), which Keras writes but cannot read.
 
 Keras mistakes these operators for layers, because an ``.h5`` does not record their modules as a ``.keras`` does. The
 modules are added before Keras reads the configuration.
@@ -11,11 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from .. import backend
-from ..keras_files.allowlist import is_operator
-from ..keras_files.scan import Scan
-
-MODULES = ("numpy", "nn", "core", "image", "math")
-"""Submodules of ``keras.src.ops`` that define the operator classes."""
+from ..keras_files.allowlist import OPERATOR_MODULES, is_operator
 
 
 def has_operators(config: object) -> bool:
@@ -32,16 +28,6 @@ def has_operators(config: object) -> bool:
     return False
 
 
-def load(found: Scan) -> Any:
-    """Load a scanned file with its weights, without compiling. Raises whatever Keras raises."""
-    keras = backend.keras()
-    config = with_modules(found.config)
-    kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
-    model = kind.from_config(config["config"])
-    model.load_weights(str(found.path))
-    return model
-
-
 def with_modules(config: Any) -> Any:
     """Return a copy of a serialized model with the module of each operator."""
     if isinstance(config, list):
@@ -56,5 +42,4 @@ def with_modules(config: Any) -> Any:
 
 def _module(operator: str) -> str:
     backend.keras()
-    names = [f"keras.src.ops.{name}" for name in MODULES]
-    return next((name for name in names if hasattr(import_module(name), operator)), names[0])
+    return next((name for name in OPERATOR_MODULES if hasattr(import_module(name), operator)), OPERATOR_MODULES[0])

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import backend
+from ..keras_files.minimal_config import minimal
 from ..keras_files.scan import Scan
+from ..keras_files.weight_arrays import weights_of
 
-_OLD_ENGINE = re.compile(r"(?:tf_)?keras(?:\.src)?\.engine\.")
-"""Where Keras 2.12, 2.13 ... had their model classes; tf_keras has them in one place."""
 _HALF = re.compile(r"(?:mixed_)?b?float16")
 MARKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "__tuple__": lambda value: tuple(current(value.get("items", []))),
@@ -23,19 +23,22 @@ MARKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 def load(found: Scan) -> Any:
     """The tf_keras model of a scanned ``.h5`` or ``.keras``; never compiled. Raises whatever tf_keras raises."""
     keras = backend.tf_keras()
-    if found.options.allow_code:  # only this way lets an .h5 run its Lambda layers
-        return keras.models.load_model(str(found.path), compile=False, safe_mode=False)
-    config = current(found.config)
-    if found.format == "h5":
-        model = keras.models.model_from_config(config)
-    else:
-        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    model.load_weights(str(found.path))
+    from tf_keras.src.saving.serialization_lib import SafeModeScope
+
+    config = current(minimal(found.config, keras_2=True))
+    safe = not found.options.allow_code
+    with SafeModeScope(safe):  # an .h5 has no safe mode otherwise
+        if found.format == "h5":
+            model = keras.models.model_from_config(config)
+        else:
+            model = keras.saving.deserialize_keras_object(config, safe_mode=safe)
+    with weights_of(found) as path:
+        model.load_weights(str(path))
     return model
 
 
 def current(config: Any) -> Any:
-    """The configuration as this version reads it: computed in 32 bits, fed with floats, classes where they are now."""
+    """The configuration as this version reads it: computed in 32 bits, fed with floats."""
     if isinstance(config, list):
         return [current(value) for value in config]
     if not isinstance(config, dict):
@@ -43,9 +46,6 @@ def current(config: Any) -> Any:
     if config.get("class_name") in MARKERS:
         return MARKERS[config["class_name"]](config)
     made = {key: current(value) for key, value in config.items()}
-    module = made.get("module")
-    if isinstance(module, str):
-        made["module"] = _OLD_ENGINE.sub("tf_keras.src.engine.", module)
     inner = made.get("config")
     if isinstance(inner, dict) and "dtype" in inner:
         inner["dtype"] = _precision(inner["dtype"], is_input=made.get("class_name") == "InputLayer")

@@ -14,7 +14,7 @@ from edgevision.errors import BadModel
 
 from .. import backend
 from ..keras_files.scan import Scan
-from . import hdf5_operators, keras2, layer_graph
+from . import keras2, keras3, layer_graph
 
 MAX_SIDE = 2048
 """Pixels of an input; more is no model for a small board, and its activations would not fit either."""
@@ -62,11 +62,7 @@ def _load(found: Scan) -> Any:
         try:
             if found.keras_2:
                 return keras2.load(found)
-            if found.format == "h5" and not found.options.allow_code and hdf5_operators.has_operators(found.config):
-                return hdf5_operators.load(found)
-            keras = backend.keras()
-            safe = not found.options.allow_code
-            return keras.models.load_model(str(found.path), compile=False, safe_mode=safe)
+            return keras3.load(found)
         except ModuleNotFoundError:
             raise
         # Keras answers damage and mismatch with nearly any exception; the scan has ruled out that code was run.

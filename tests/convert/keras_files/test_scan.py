@@ -153,12 +153,13 @@ def test_the_name_says_where(tmp_path: Path) -> None:
         scan(keras_zip(tmp_path / "m.keras", config))
 
 
-def test_a_nested_compile_config_is_loaded_by_keras_and_so_is_checked(tmp_path: Path) -> None:
+def test_custom_losses_are_no_fault_since_training_settings_are_never_loaded(tmp_path: Path) -> None:
     loss = {"module": "my.code", "class_name": "Loss", "config": {}}
     outer = NET | {"compile_config": {"loss": loss}}
-    scan(keras_zip(tmp_path / "outer.keras", outer))  # the outermost is not loaded
-    with pytest.raises(BadModel, match=r"my\.code\.Loss"):
-        scan(keras_zip(tmp_path / "nested.keras", sequential(outer)))
+    scan(keras_zip(tmp_path / "outer.keras", outer))
+    scan(keras_zip(tmp_path / "nested.keras", sequential(outer)))
+    with pytest.raises(BadModel, match=r"my\.code\.Loss"):  # only an object has training settings
+        scan(keras_zip(tmp_path / "setting.keras", sequential(layer("Dense", "d", compile_config={"loss": loss}))))
 
 
 def old_layer(kind: str, name: str, **config: Any) -> dict[str, Any]:
