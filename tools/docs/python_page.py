@@ -66,7 +66,12 @@ class Source:
 def render(folders: Mapping[str, Path]) -> dict[str, str]:
     """Return path -> Markdown of the API page. Raises LookupError where ``__all__`` lists a name that is not there."""
     source = Source(folders)
-    lines = ["# Python API", "", "Everything else is private and may change without notice.", ""]
+    lines = [
+        "# Python API",
+        "",
+        "What is listed here is public. Everything else is private and may change without notice.",
+        "",
+    ]
     for package in PACKAGES:
         names = [name for name in public_names(source.tree(package)) if not name.startswith("__")]
         if names:
