@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-COLUMNS = 96
+COLUMNS = 104
 WIDTH = 1000
 """Pixels of the contact sheet across."""
 QUALITY = 78
