@@ -33,7 +33,7 @@ def pages() -> dict[str, str]:
     found: dict[str, str] = {}
     found |= cli_pages.render(cli_pages.find_group(entry_point))
     found |= python_page.render(folders)
-    found |= settings_page.render(_optional("edgevision.settings"), _optional_first(settings_page.TRAINING))
+    found |= settings_page.render(_optional("edgevision.settings"), _optional(settings_page.TRAINING))
     found |= schema_pages.render(ROOT / "edgevision" / "schemas")
     return {path: NOTE + text for path, text in found.items()}
 
@@ -57,10 +57,6 @@ def _optional(name: str) -> object | None:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             return None
         raise
-
-
-def _optional_first(names: tuple[str, ...]) -> object | None:
-    return next((module for module in map(_optional, names) if module is not None), None)
 
 
 def main() -> None:

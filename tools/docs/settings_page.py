@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-TRAINING = ("edgevision.convert.train.config.settings", "edgevision.convert.train.config.settings")
-"""Where the settings of a training may be; the first that exists counts."""
+TRAINING = "edgevision.convert.train.config.settings"
+"""Where the settings of a training are declared."""
 NEEDED = {"name", "type", "default", "help", "group"}
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 import pytest
+from locations import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools import docs_reference
@@ -34,6 +34,8 @@ RENAMED = {
 }
 SHORT = {"bundle": "create", "bench": "measure"}
 """Sub-commands that need not be typed."""
+PLANNED = {"edgevision/settings.py"}
+"""Files that pages name and that are still to come."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -111,11 +113,9 @@ def test_decision_records_have_the_same_form() -> None:
 
 
 def test_source_files_that_pages_name_exist() -> None:
-    if not (ROOT / "edgevision" / "preprocessing").is_dir():
-        return  # pages name the tree that the packages are moving to
     for page in PAGES:
         for name in re.findall(r"`((?:edgevision|convert|device)/[\w/]+(?:\.py|/))`", page.read_text(encoding="utf-8")):
-            assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
+            assert (ROOT / name).exists() or name in PLANNED, f"{page.relative_to(ROOT)} names {name}"
 
 
 def test_reference_has_a_page_for_every_command() -> None:
