@@ -11,6 +11,7 @@ import numpy as np
 from .engines.protocol import Choice, Engine, WritableEngine
 from .engines.registry import open_engine
 from .errors import BadInput
+from .log import Log
 from .model_file import model_file
 from .model_file.card import ModelCard
 from .postprocessing.classification import ClassificationDecoder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .postprocessing.imprinting import Imprints
     from .types import Tensor
 
+log = Log("edgevision.model")
 TOP = 5
 """Default maximum number of labels that ``predict`` returns. Objects and regions are not limited."""
 
@@ -180,12 +182,17 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
         EngineError: the engine cannot run the model.
         MissingDependency: no TFLite runtime is installed.
     """
+    started = perf_counter()
     file = model_file.read(Path(path))
     card = file.card or file.effective_card()
     runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
     with model_file.about(file.path):
-        return Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
+        model = Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
+    origin = "model card" if file.card else "standard metadata, there is no model card"
+    log.info("opened %s in %.0f ms: %s, %s labels", path, 1e3 * (perf_counter() - started), card.task, len(card.labels))
+    log.info("preprocessing: %s (from the %s)", card.rule.describe(), origin)
+    return model
 
 
 def _writable(engine: Engine, rule: Rule) -> WritableEngine | None:

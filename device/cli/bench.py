@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgevision.cli.option_groups import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
 
 if TYPE_CHECKING:
@@ -17,21 +18,16 @@ if TYPE_CHECKING:
 MEASURE = "measure"
 
 
-class BenchGroup(click.Group):
-    """Command group that treats ``bench MODEL`` as ``bench measure MODEL``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = [MEASURE, *args]
-        return super().parse_args(ctx, args)
+class BenchGroup(DefaultGroup):
+    """Command group whose help shows the options of ``measure``, the default sub-command."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the options of ``measure``, the default sub-command, in the group's own help."""
+        """Write the options of ``measure`` and the sub-commands."""
         self.commands[MEASURE].format_options(ctx, formatter)
         self.format_commands(ctx, formatter)
 
 
-@click.group(cls=BenchGroup, subcommand_metavar="[measure] MODEL... | COMMAND ...")
+@click.group(cls=BenchGroup, default=MEASURE, subcommand_metavar="[measure] MODEL... | COMMAND ...")
 def bench() -> None:
     """Measure latency, cold start and memory of MODELs (.tflite) on this machine, and check that the result is valid."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgevision.cli.option_groups import DefaultGroup
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
 
 from ..bundle.target import ARCHES, PYTHONS, Target
@@ -17,18 +18,7 @@ if TYPE_CHECKING:
     from ..installer.archive.verify import Checked
 
 
-class BundleGroup(click.Group):
-    """Command group that treats ``bundle MODEL`` as ``bundle create MODEL``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Insert ``create`` unless the first argument is a sub-command or --help."""
-        known = {*self.commands, *ctx.help_option_names}
-        if not args or args[0] not in known:
-            args = ["create", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=BundleGroup)
+@click.group(cls=DefaultGroup, default="create")
 def bundle() -> None:
     """Pack a model, its configuration and all libraries for a device into one file.
 

@@ -25,7 +25,17 @@ STARTED = time.monotonic()
 GROUPS = {
     "Source": ("camera", "source", "size", "fps", "rotate", "flip", "roi", "frozen"),
     "Answers": ("top", "threshold", "smooth", "on_motion", "masks"),
-    "Output": ("as_json", "events", "summary", "contact_sheet", "collect", "collect_quota", "overwrite", "quiet"),
+    "Output": (
+        "as_json",
+        "events",
+        "summary",
+        "contact_sheet",
+        "collect",
+        "collect_quota",
+        "overwrite",
+        "quiet",
+        "verbose",
+    ),
     "Running": ("engine", "limit", "threads", "state", "runs"),
     "Configuration": ("config", "save_config", "help"),
 }
@@ -173,6 +183,7 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
     """
     if config:
         given |= _from_config(ctx, config, given)
+        ctx.params["quiet"] = given["quiet"]  # also the limit of the log
     if given["camera"] is not None and given["source"] is not None:
         raise click.UsageError("give --camera or --source, not both")
     if save_config is not None:

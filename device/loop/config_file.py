@@ -16,7 +16,7 @@ from edgevision.errors import BadInput, nearest
 from edgevision.files import toml
 from edgevision.reporting.terminal import printable
 
-LEFT_OUT = frozenset({"config", "save_config", "overwrite", "help"})
+LEFT_OUT = frozenset({"config", "save_config", "overwrite", "verbose", "help"})
 """Options that belong to one command line, not to a configuration."""
 PLACES = frozenset({"camera", "source"})
 """Options that may be paths, unless they are a number, a URL or another camera spec."""

@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import EdgeVisionError, nearest
+from . import verbosity
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", help line); the help lines are here so that --help imports no command
@@ -90,7 +91,7 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
-        return command
+        return verbosity.add_option(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -112,6 +113,9 @@ def cli(ctx: click.Context) -> None:
     """From photos or a Keras model to a camera loop on a Raspberry Pi or a Coral accelerator."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+verbosity.add_option(cli)
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

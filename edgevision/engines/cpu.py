@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..log import Log
 from ..model_file.edgetpu_part import NOT_ON_CPU, is_compiled
 from .protocol import Unsuited
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
     from .protocol import Engine
 from .cpu_interpreter import start
+
+log = Log("edgevision.engines")
 
 
 def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> Engine:
@@ -23,5 +26,6 @@ def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> 
     if file.card is None:
         from .probe import probe
 
+        log.info("%s has no model card: trying it in a child process first", file.path)
         probe(file.path)
     return start(file, threads)

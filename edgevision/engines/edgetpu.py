@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
+from ..log import Log
 from ..model_file.edgetpu_part import ENTRY, compiled_part
 from .edgetpu_devices import library, options
 from .interpreter import DelegateRefused, Interpreter, open_interpreter
@@ -15,6 +16,7 @@ from .protocol import Unsuited
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
 
+log = Log("edgevision.engines")
 RETRY_AFTER_S = (1.0, 2.0)
 """Pauses before further attempts (s): a USB accelerator reconnects to the bus after the child has released it."""
 
@@ -34,7 +36,10 @@ def open_edgetpu(file: ModelFile, device: str = "", threads: int | None = None) 
         )
     from .edgetpu_probe import trial
 
+    log.info("Edge TPU: trying %s in a child process first", file.path)
+    started = time.perf_counter()
     trial(file.path, device)
+    log.debug("Edge TPU: the trial took %.1f s", time.perf_counter() - started)
     return open_delegated(compiled, device, threads)
 
 
@@ -48,8 +53,11 @@ def open_delegated(
     left = list(RETRY_AFTER_S if pauses is None else pauses)
     while True:
         try:
+            log.debug("Edge TPU: loading %s with %s", library(), options(device) or "no options")
             return open_interpreter(compiled, threads, (library(), options(device)))
         except DelegateRefused as error:
             if not left:
                 raise EngineError(f"the Edge TPU cannot be opened: {error}") from None
-            time.sleep(left.pop(0))
+            pause = left.pop(0)
+            log.info("Edge TPU: refused (%s); trying again in %g s", error, pause)
+            time.sleep(pause)

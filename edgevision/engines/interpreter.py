@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EngineError, MissingDependency, first_line
+from ..log import Log
 from ..model_file.edgetpu_part import NOT_ON_CPU
 from ..tflite.schema import COMPILED_OPERATOR
 from ..types import TensorSpec
@@ -20,6 +21,7 @@ from ..types import TensorSpec
 if TYPE_CHECKING:
     from ..types import Tensor
 
+log = Log("edgevision.engines")
 RUNTIMES = {
     # displayed name: module, in the order in which they are tried
     "litert": "ai_edge_litert.interpreter",
@@ -164,8 +166,8 @@ def _runtime() -> tuple[str, Any]:
     for name, module in RUNTIMES.items():
         try:
             return name, import_module(module)
-        except ImportError:
-            continue
+        except ImportError as error:
+            log.debug("runtime %s: not usable: %s", name, error)
     raise MissingDependency("no TFLite runtime is installed; install one with: pip install ai-edge-litert")
 
 

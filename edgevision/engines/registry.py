@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ..errors import BadModel, EngineError, UnknownName, nearest
+from ..log import Log
 from .protocol import Choice, Unsuited
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
     from .protocol import Engine
 
+log = Log("edgevision.engines")
 AUTO = "auto"
 
 
@@ -67,8 +69,10 @@ def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple
             return _open(name, file, threads), Choice(AUTO, name)
         except Unsuited as error:
             reason = str(error) if error.notable else reason
+            log.info("auto: not on %s: %s", name, error)
         except (EngineError, BadModel) as error:  # only the part for the accelerator may be bad
             reason = str(error)
+            log.info("auto: not on %s: %s", name, error)
     try:
         return _open(last, file, threads), Choice(AUTO, last, reason)
     except Unsuited as error:
@@ -78,4 +82,6 @@ def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple
 def _open(spec: str, file: ModelFile, threads: int | None) -> Engine:
     name, _, device = spec.partition(":")
     module, _, function = ENGINES[name].target.partition(":")
-    return cast("Engine", getattr(import_module(f".{module}", __package__), function)(file, device, threads))
+    engine = cast("Engine", getattr(import_module(f".{module}", __package__), function)(file, device, threads))
+    log.info("engine %s: %s, %s threads", spec, getattr(engine, "runtime", "?"), getattr(engine, "threads", "?"))
+    return engine
