@@ -61,7 +61,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     with run or nullcontext():
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
-            network = open_network(found, options, name)
+            network = open_network(found, name, options.rule, options.labels)
             heldout = held_out(network, calibration, options)
         made = make_int8(network, calibration, heldout, options, stages)
         report = _write(network, made, calibration, output, options, stages)

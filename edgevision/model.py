@@ -184,7 +184,11 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
     """
     started = perf_counter()
     file = model_file.read(Path(path))
-    card = file.card or file.effective_card()
+    card = file.card
+    if card is None:  # imported only here, because most files have a card
+        from .model_file.card_from_metadata import effective_card
+
+        card = effective_card(file)
     runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
     with model_file.about(file.path):

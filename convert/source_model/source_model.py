@@ -11,9 +11,8 @@ from edgevision.model_file.card import ModelCard
 from edgevision.model_file.model_file import parse_labels
 
 from ..keras_files.scan import Scan
-from ..options import ConvertOptions
 from .float_model import FloatModel, make_float_model
-from .infer_preprocessing import InferredRule, infer_rule
+from .infer_preprocessing import InferredRule, RuleOptions, infer_rule
 from .infer_task import infer_task
 from .load import LoadedModel, load
 from .two_class_softmax import with_two_scores
@@ -31,18 +30,18 @@ class Network:
     labels_from: str
 
 
-def open_network(found: Scan, options: ConvertOptions, name: str) -> Network:
-    """Load a scanned model. Raises BadModel, BadInput."""
+def open_network(found: Scan, name: str, rule: RuleOptions, labels_path: Path | None) -> Network:
+    """Load a scanned model; ``rule`` and ``labels_path`` take precedence over what it says. Raises BadModel, BadInput."""
     loaded = load(found)
     found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
         answer = infer_task(found.config, loaded.outputs, found.training)
         loaded, answer = with_two_scores(loaded, answer)
-        inferred = infer_rule(found.config, shape, loaded.outputs, found.card, options.rule)
+        inferred = infer_rule(found.config, shape, loaded.outputs, found.card, rule)
     except BadModel as error:
         raise BadModel(f"{found.path}: {error}") from None
-    labels, labels_from = labels_for(options.labels, found.card, answer.classes)
+    labels, labels_from = labels_for(labels_path, found.card, answer.classes)
     model = make_float_model(loaded, inferred)
     card = ModelCard(
         name=name,

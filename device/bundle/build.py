@@ -18,6 +18,7 @@ from edgevision import __version__
 from edgevision.errors import BadInput
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
 from edgevision.model_file import model_file
+from edgevision.model_file.card_from_metadata import effective_card
 
 from ..cli.run import run as run_command
 from ..installer.archive.manifest import (
@@ -77,7 +78,7 @@ class Made:
 def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
     """Checks, collects and writes; ``step`` is called four times. Raises EdgeVisionError."""
     model = model_file.read(require_file(wish.model, "model"))
-    model.effective_card()
+    effective_card(model)
     name = wish.model.name.removesuffix(".tflite")
     path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
     refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")

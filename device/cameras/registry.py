@@ -214,7 +214,7 @@ def open_numbered(number: int, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> S
     """Open camera N. Raises CameraError, which lists the available cameras."""
     seen = libcamera.survey()
     if number < len(seen.cameras):
-        return seen.cameras[number].open(clock, wanted)
+        return libcamera.open_listed(seen.cameras[number], clock, wanted)
     try:
         return v4l2_lookup.open_numbered(number - len(seen.cameras), clock, wanted)
     except CameraError as error:

@@ -16,6 +16,7 @@ from edgevision import default_model
 from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
 from edgevision.files.atomic import require_file, write_bytes, write_text
 from edgevision.model_file import model_file
+from edgevision.model_file.card_from_metadata import effective_card
 
 from ..cli.run import run as run_command
 from ..loop import config_file
@@ -154,7 +155,7 @@ def _model(wish: Wish, given: dict[str, Any]) -> Path:
     if path.is_absolute() and not path.exists():  # paths in an installed configuration are relative to its own root
         there = place(wish.root, PurePosixPath(path))
         path = there if there.exists() else path
-    model_file.read(require_file(path, "model")).effective_card()
+    effective_card(model_file.read(require_file(path, "model")))
     return path
 
 

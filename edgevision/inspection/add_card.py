@@ -12,7 +12,13 @@ from ..files.atomic import require_absent, require_file, write_bytes
 from ..files.run_folder import utc_now, versions
 from ..model_file import model_file
 from ..model_file.card import ModelCard, SelfTest
-from ..model_file.card_from_metadata import guess_activation, guess_task, picture_size, raw_normalization
+from ..model_file.card_from_metadata import (
+    effective_card,
+    guess_activation,
+    guess_task,
+    picture_size,
+    raw_normalization,
+)
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import is_compiled, refuse_stranger
 from ..model_file.labels import count_classes, fit_labels, refuse_count
@@ -99,7 +105,7 @@ def _known(file: ModelFile) -> ModelCard | None:
     if file.card_problem is not None:
         return None
     try:
-        return file.effective_card()
+        return effective_card(file)
     except BadModel:
         return None
 

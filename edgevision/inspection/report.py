@@ -10,7 +10,7 @@ from typing import Any
 from ..engines.probe import probe
 from ..errors import BadModel
 from ..model_file import model_file
-from ..model_file.card_from_metadata import mend
+from ..model_file.card_from_metadata import effective_card, mend
 from ..model_file.model_file import ModelFile
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
 from .compatibility import judge
@@ -62,7 +62,7 @@ def notes(file: ModelFile) -> list[str]:
     if file.card is not None:
         return []
     try:
-        card = file.effective_card()
+        card = effective_card(file)
     except BadModel as error:
         text = str(error).removeprefix(f"{file.path}: ")
         return [text if mend(file) in text else f"{text}; {mend(file)}"]
@@ -72,7 +72,7 @@ def notes(file: ModelFile) -> list[str]:
 def _opens_as(file: ModelFile) -> dict[str, Any] | None:
     """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
     try:
-        card = file.effective_card() if file.card_problem is None else None
+        card = effective_card(file) if file.card_problem is None else None
     except BadModel:
         return None
     if card is None:

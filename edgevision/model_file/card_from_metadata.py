@@ -15,12 +15,20 @@ from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
 from .labels import count_classes, fit_labels, producer
+from .model_file import ModelFile, about
 
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
-    from .model_file import ModelFile
 
 ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+
+
+def effective_card(file: ModelFile) -> ModelCard:
+    """Return the card of a file, or one made from its standard metadata. Raises BadModel if there is neither."""
+    if file.card is not None:
+        return file.card
+    with about(file.path):
+        return card_from_metadata(file)
 
 
 def card_from_metadata(file: ModelFile) -> ModelCard:

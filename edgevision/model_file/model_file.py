@@ -82,15 +82,6 @@ class ModelFile:
                 raise BadModel(f"the label file {name!r} named in its metadata is missing from its archive")
             return parse_labels(self.files[name], name)
 
-    def effective_card(self) -> ModelCard:
-        """Return the card, or one made from the standard metadata. Raises BadModel if there is neither."""
-        if self.card is not None:
-            return self.card
-        from .card_from_metadata import card_from_metadata
-
-        with about(self.path):
-            return card_from_metadata(self)
-
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
@@ -131,7 +122,7 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
 
     ``files``: additional archive entries, such as the images of the self-test. Card and labels are added here.
     """
-    from ..tflite import metadata, metadata_buffer
+    from ..tflite import metadata, metadata_buffer, metadata_writer
     from ..tflite.detection_op import result_outputs
     from .metadata_from_card import metadata_for, replaced_files
 
@@ -143,7 +134,7 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
     needless = {ENTRY, LABELS} | (replaced_files(base) if card.labels else set())
     extra = {name: content for name, content in sorted((files or {}).items()) if name not in needless}
     standard = metadata_for(card, inputs, outputs, base, frozenset(extra), result_outputs(flatbuffer))
-    flatbuffer = metadata_buffer.with_metadata(flatbuffer, metadata.build(standard))
+    flatbuffer = metadata_buffer.with_metadata(flatbuffer, metadata_writer.build(standard))
     card = card.with_(flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest())
     entries = {ENTRY: card.dumps().encode()}
     if card.labels:

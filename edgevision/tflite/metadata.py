@@ -151,13 +151,6 @@ def parse(data: bytes | memoryview) -> Metadata:
     )
 
 
-def build(metadata: Metadata) -> bytes:
-    """Return the metadata as a flatbuffer, which ``parse`` reads."""
-    from .metadata_writer import build as write
-
-    return write(metadata)
-
-
 def _tensors(graph: Table | None, number: int) -> tuple[TensorMetadata, ...]:
     return tuple(_tensor(t) for t in graph.tables(number)) if graph else ()
 

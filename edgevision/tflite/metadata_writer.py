@@ -30,7 +30,7 @@ Fields = dict[int, "int | Scalar"]
 
 
 def build(metadata: Metadata) -> bytes:
-    """Return the metadata as a flatbuffer with the identifier M001."""
+    """Return the metadata as a flatbuffer with the identifier M001, which ``metadata.parse`` reads."""
     b = Builder(1024)
     graph = _table(b, 9, {
         2: _vector(b, metadata.inputs, _tensor),

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from ...stream.request import Wanted
-from ...system.clock import Clock
-
-if TYPE_CHECKING:
-    from ...stream.protocols import Source
 
 PICAMERA_HINT = (
     "CSI cameras need python3-picamera2 (sudo apt install python3-picamera2, in a virtual environment created with "
     "--system-site-packages) or rpicam-vid (sudo apt install rpicam-apps-lite)"
 )
-
-
 NOT_DETECTED = (
     "no CSI camera detected: check the ribbon cable, and that /boot/firmware/config.txt has camera_auto_detect=1"
 )
@@ -43,13 +34,3 @@ class LibcameraCamera:
     def spec(self) -> str:
         """The camera spec that a user types."""
         return f"{self.through}:{self.number}"
-
-    def open(self, clock: Clock, wanted: Wanted) -> Source:
-        """Open this camera. Raises CameraError."""
-        if self.through == "picamera":
-            from .picamera import open_picamera
-
-            return open_picamera(self.spec, clock, wanted)
-        from .rpicam import open_rpicam
-
-        return open_rpicam(self.spec, clock, wanted)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from edgevision.errors import EdgeVisionError
 
+from .csi_camera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
 from .v4l2_nodes import SENSOR_DRIVERS, Node, nodes
 
 if TYPE_CHECKING:
-    pass
-from .csi_camera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
+    from ...stream.protocols import Source
+    from ...stream.request import Wanted
+    from ...system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,17 @@ def survey(found: list[Node] | None = None) -> Survey:
         except EdgeVisionError as error:
             return Survey((), reason or str(error))
     return Survey((), reason or (PICAMERA_HINT if _has_sensor(found) else ""))
+
+
+def open_listed(camera: LibcameraCamera, clock: Clock, wanted: Wanted) -> Source:
+    """Open a camera that ``survey`` listed. Raises CameraError."""
+    if camera.through == "picamera":
+        from .picamera import open_picamera
+
+        return open_picamera(camera.spec, clock, wanted)
+    from .rpicam import open_rpicam
+
+    return open_rpicam(camera.spec, clock, wanted)
 
 
 def _surveyed(cameras: tuple[LibcameraCamera, ...], found: list[Node], reason: str = "") -> Survey:

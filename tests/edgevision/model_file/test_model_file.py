@@ -18,8 +18,9 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ENTRY, ModelCard
+from edgevision.model_file.card_from_metadata import effective_card
 from edgevision.preprocessing.spec import Rule
-from edgevision.tflite import associated_files, metadata, metadata_buffer
+from edgevision.tflite import associated_files, metadata, metadata_buffer, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
 
 TINY = TESTS / "data" / "tiny.tflite"
@@ -47,7 +48,7 @@ def only_standard(files: dict[str, bytes], **changes: object) -> bytes:
     unit = ProcessUnit("normalization", mean=(127.5,), std=(127.5,))
     output = TensorMetadata("probability", files=(AssociatedFile("names.txt", "axis_labels"),))
     values = {"name": "theirs", "inputs": (TensorMetadata(units=(unit,)),), "outputs": (output,)} | changes
-    flatbuffer = metadata_buffer.with_metadata(BARE, metadata.build(Metadata(**values)))  # type: ignore[arg-type]
+    flatbuffer = metadata_buffer.with_metadata(BARE, metadata_writer.build(Metadata(**values)))  # type: ignore[arg-type]
     return flatbuffer + (associated_files.pack(files, len(flatbuffer)) if files else b"")
 
 
@@ -100,7 +101,7 @@ def test_public_schema_reads_one_more_buffer() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_metadata_keeps_every_byte_of_real_models(shared: Path, name: str) -> None:
     file = model_file.read(shared / "models" / f"{name}.tflite")
-    first, second = (metadata.build(Metadata(name=n)) for n in ("first", "the second, longer"))
+    first, second = (metadata_writer.build(Metadata(name=n)) for n in ("first", "the second, longer"))
     once = metadata_buffer.with_metadata(file.flatbuffer, first)
     assert once.endswith(file.flatbuffer)
     assert (len(once) - len(file.flatbuffer)) % metadata_buffer.ALIGN == 0
@@ -142,7 +143,7 @@ def test_damaged_file_without_card_is_read_or_refused(tmp_path: Path, data: st.D
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path = put(tmp_path, bytes(raw[: data.draw(st.integers(len(raw) // 2, len(raw)))]))
     try:
-        model_file.read(path, strict=False).effective_card()
+        effective_card(model_file.read(path, strict=False))
     except BadModel as error:
         assert str(error).startswith(str(path))
 
@@ -195,7 +196,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 def test_file_with_standard_metadata_gets_a_card(tmp_path: Path) -> None:
     file = model_file.read(put(tmp_path, only_standard({"names.txt": b"\xef\xbb\xbfred\r\ngreen\r\nblue\r\n\r\n"})))
     assert file.card is None
-    card = file.effective_card()
+    card = effective_card(file)
     assert card.labels == ("red", "green", "blue")
     assert (card.name, card.task, card.activation) == ("theirs", "classification", "softmax")
     # A uint8 input takes bytes unchanged: its quantization is (pixel - 127) * scale.
@@ -267,7 +268,7 @@ def test_encrypted_entry_is_refused(tmp_path: Path) -> None:
 
 def test_file_without_card_and_metadata_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"add a model card: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
-        model_file.read(put(tmp_path, BARE)).effective_card()
+        effective_card(model_file.read(put(tmp_path, BARE)))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from edgevision.postprocessing.decoder import open_decoder
 from edgevision.preprocessing import decode as pictures
 from edgevision.preprocessing.geometry import plan
 from edgevision.preprocessing.spec import Resize, Rule
-from edgevision.tflite import associated_files, metadata, metadata_buffer
+from edgevision.tflite import associated_files, metadata_buffer, metadata_writer
 from edgevision.tflite.detection_op import class_count, result_outputs
 from edgevision.tflite.detection_outputs import DetectionOutputs, corners, find_outputs
 from edgevision.tflite.metadata import AssociatedFile, Box, Metadata, ProcessUnit, TensorMetadata
@@ -305,7 +305,7 @@ def calibrated(source: Path, folder: Path, output: int, lines: str, transformati
     count = len(model_file.read(source).outputs)
     outputs = [TensorMetadata() for _ in range(count)]
     outputs[output] = TensorMetadata(units=(unit,), files=(AssociatedFile("calibration.csv", "score_calibration"),))
-    described = metadata.build(Metadata(outputs=tuple(outputs)))
+    described = metadata_writer.build(Metadata(outputs=tuple(outputs)))
     flatbuffer = metadata_buffer.with_metadata(source.read_bytes(), described)
     path = folder / "calibrated.tflite"
     path.write_bytes(flatbuffer + associated_files.pack({"calibration.csv": lines.encode()}, len(flatbuffer)))

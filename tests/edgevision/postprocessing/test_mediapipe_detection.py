@@ -18,7 +18,7 @@ from edgevision import open_model
 from edgevision.inspection import add_card
 from edgevision.model_file import model_file
 from edgevision.preprocessing import decode
-from edgevision.tflite import associated_files, metadata, metadata_buffer
+from edgevision.tflite import associated_files, metadata_buffer, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
 from edgevision.types import Frame
 
@@ -63,7 +63,9 @@ def calibrated(source: Path, folder: Path, output: int) -> Path:
     unit = ProcessUnit("score_calibration", transformation="log", default_score=-1.0)
     outputs = [TensorMetadata() for _ in model_file.read(source).outputs]
     outputs[output] = TensorMetadata(units=(unit,), files=(AssociatedFile("calibration.csv", "score_calibration"),))
-    flatbuffer = metadata_buffer.with_metadata(source.read_bytes(), metadata.build(Metadata(outputs=tuple(outputs))))
+    flatbuffer = metadata_buffer.with_metadata(
+        source.read_bytes(), metadata_writer.build(Metadata(outputs=tuple(outputs)))
+    )
     path = folder / "calibrated.tflite"
     path.write_bytes(flatbuffer + associated_files.pack({"calibration.csv": CALIBRATION}, len(flatbuffer)))
     return path

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgevision.errors import BadModel
 from edgevision.model_file import model_file
-from edgevision.tflite import metadata
+from edgevision.tflite import metadata, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Box, Group, Metadata, ProcessUnit, TensorMetadata
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
@@ -58,16 +58,16 @@ EXAMPLE = Metadata(
 
 @given(METADATA)
 def test_parse_reads_what_build_writes(value: Metadata) -> None:
-    assert metadata.parse(metadata.build(value)) == value
+    assert metadata.parse(metadata_writer.build(value)) == value
 
 
 def test_equal_metadata_gives_equal_bytes() -> None:
-    assert metadata.build(EXAMPLE) == metadata.build(EXAMPLE)
+    assert metadata_writer.build(EXAMPLE) == metadata_writer.build(EXAMPLE)
 
 
 @given(st.data())
 def test_damaged_metadata_is_read_or_refused(data: st.DataObject) -> None:
-    raw = bytearray(metadata.build(EXAMPLE))
+    raw = bytearray(metadata_writer.build(EXAMPLE))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -110,7 +110,7 @@ def test_real_metadata_is_parsed(
     assert (normalization.mean, normalization.std) == units
     assert file.metadata.inputs[0].color_space == "RGB"
     assert len(file.labels) == labels
-    assert metadata.parse(metadata.build(file.metadata)) == file.metadata
+    assert metadata.parse(metadata_writer.build(file.metadata)) == file.metadata
 
 
 def test_box_layout_of_real_detector_is_parsed(shared: Path) -> None:
