@@ -1,8 +1,8 @@
-"""What a Keras model file may be made of: classes of Keras itself that compute, and nothing that carries or runs code.
+"""Allow-list for Keras model files: Keras' own computing classes, and nothing that carries or runs code.
 
-Left out on purpose, though Keras has them: Lambda (pickled code), TFSMLayer, TorchModuleWrapper, JaxLayer and
-FlaxLayer (foreign code), the lookup and text layers (they open files that the model file names) and recurrent layers
-(no picture model of one frame needs them).
+Deliberately excluded Keras classes: Lambda (pickled code); TFSMLayer, TorchModuleWrapper, JaxLayer and FlaxLayer
+(foreign code); the lookup and text layers (they open files named in the model file); recurrent layers (not needed for
+single images).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear 
 Solarization
 """
 LAYERS = frozenset(_LAYERS.split())
-"""Layers by class name; legacy ``.h5`` configs hold no more than the name."""
+"""Layers by class name; legacy ``.h5`` configs record only the name."""
 _OPERATIONS = """
 Abs Absolute Add AdaptiveAveragePool AdaptiveMaxPool Amax Amin AveragePool BatchNorm BroadcastTo Cast Clip
 Concatenate Conv ConvertToTensor DepthToSpace DepthwiseConv Divide Dot Einsum Elu Exp ExpandDims Flip Gelu GetItem
@@ -44,7 +44,7 @@ SeparableConv Selu Sigmoid Silu Slice Softmax Softplus Softsign SpaceToDepth Spl
 StopGradient Subtract Sum Swapaxes Tanh Tile Transpose TrueDivide Unstack
 """
 OPERATIONS = frozenset(_OPERATIONS.split())
-"""Operators written as ``keras.ops`` functions in a functional model."""
+"""Operators from ``keras.ops`` functions in a functional model."""
 VALUES = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "slice", "__bytes__"})
 """Markers that Keras writes for plain values."""
 _FUNCTIONS = """
@@ -55,18 +55,18 @@ sparsemax squareplus swish tanh tanh_shrink threshold
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Activation functions by name."""
 ACTIVATION_LAYERS = frozenset({"ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"})
-"""Layers whose names Keras 2 takes for activation functions."""
+"""Layers whose names Keras 2 accepts as activation functions."""
 NUMBER_TYPES = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 bfloat16 float16 float32 float64".split()
 )
-"""Data types of constants; types of text can claim any amount of memory."""
+"""Allowed data types of constants; text types could allocate any amount of memory."""
 _LEGACY_HELPERS = """
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones Orthogonal
 RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
 L1 L2 L1L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm DTypePolicy
 """
 LEGACY_HELPERS = frozenset(_LEGACY_HELPERS.split())
-"""Initializers, regularizers, constraints and types of numbers by class name alone, as a legacy ``.h5`` config holds them."""
+"""Initializers, regularizers, constraints and dtypes by class name only, as in a legacy ``.h5`` config."""
 _INITIALIZERS = """
 Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones
 Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros
@@ -79,19 +79,19 @@ HELPERS = {
     "keras.dtype_policies": frozenset({"DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap"}),
     "keras.random": frozenset({"SeedGenerator"}),
 }
-"""Modules -> classes that only hold settings. Each class is listed, because readers of ``.h5`` files look a class up by
-its name alone, whatever module the file names."""
+"""Module -> classes that only hold settings. All classes are listed, because readers of ``.h5`` files look up a class by
+its name only, whatever module the file names."""
 OPERATOR_MODULES = tuple(f"keras.src.ops.{name}" for name in ("numpy", "nn", "core", "image", "math"))
 """Modules of Keras 3 that define the operator classes."""
 LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
 KERAS_2_LAYERS = frozenset({"ThresholdedReLU", "SyncBatchNormalization", "BatchNormalizationV1"})
-"""Layers that only Keras 2 has."""
+"""Layers that exist only in Keras 2."""
 KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
 KERAS_2_OPERATOR_MODULE = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
 KERAS_2_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
-"""Initializers of TensorFlow itself, as EfficientNetV2 of Keras 2 has them."""
+"""TensorFlow's own initializers, which EfficientNetV2 of Keras 2 uses."""
 KERAS_2_OPERATORS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
-"""How Keras 2 wrote TensorFlow functions in a functional model; each names its function."""
+"""Layers that Keras 2 wrote for TensorFlow functions in a functional model; each names its function."""
 _TF_FUNCTIONS = """
 math.abs math.add math.add_n math.divide math.exp math.log math.maximum math.minimum math.multiply math.negative math.pow
 math.reciprocal math.reduce_max math.reduce_mean math.reduce_min math.reduce_sum math.rsqrt math.sigmoid math.sqrt
@@ -105,9 +105,9 @@ image.resize image.rgb_to_grayscale image.grayscale_to_rgb compat.v1.image.resiz
 __operators__.add __operators__.getitem __operators__.truediv __operators__.mul __operators__.sub __operators__.neg
 """
 TF_FUNCTIONS = frozenset(_TF_FUNCTIONS.split())
-"""TensorFlow functions that compute, by their public names; ``io`` and the like are not among them."""
+"""TensorFlow functions that only compute, by public name; ``io`` and similar ones are excluded."""
 TF_OPS = frozenset("Add AddV2 BiasAdd Cast Identity Maximum Minimum Mul RealDiv Relu Relu6 Sigmoid Softmax Sub".split())
-"""TensorFlow operators that Keras 2 before 2.4 wrote as they are."""
+"""TensorFlow operators that Keras before 2.4 wrote directly."""
 CODE = {
     "Lambda": "carries pickled Python code, which is never run",
     "__lambda__": "carries pickled Python code, which is never run",
@@ -116,17 +116,17 @@ CODE = {
     "JaxLayer": "runs foreign code, which is never loaded",
     "FlaxLayer": "runs foreign code, which is never loaded",
 }
-"""Classes that deserve a reason of their own."""
+"""Classes with a specific reason for rejection."""
 
 
 PICKLED = ("Lambda", "__lambda__")
-"""What ``--allow-code`` lets run."""
+"""Classes that ``--allow-code`` permits."""
 
 
 def refusal(entry: dict[str, object], keras_2: bool = False, allow_code: bool = False) -> str | None:
-    """Why a serialized object (a JSON object with ``class_name``) may not be loaded, or None if it may.
+    """Return why a serialized object (a JSON object with ``class_name``) must not be loaded, or None if it may be.
 
-    ``keras_2``: the file is from before Keras 3. ``allow_code``: the user trusts the Python code in the file.
+    ``keras_2``: the file predates Keras 3. ``allow_code``: the user trusts the Python code in the file.
     """
     name = entry.get("class_name")
     if not isinstance(name, str):
@@ -166,7 +166,7 @@ def _function(function: object, module: object) -> str | None:
 
 
 def _custom_activation(config: object) -> str | None:
-    """Return why an activation is refused: Keras looks names up among all functions of a module, so only known ones pass."""
+    """Return why an activation must not be loaded, or None: Keras accepts the name of any function of a module."""
     for key, value in config.items() if isinstance(config, dict) else ():
         if str(key).endswith("activation") and isinstance(value, str) and value not in FUNCTIONS | ACTIVATION_LAYERS:
             return _function(value, None)
@@ -174,19 +174,20 @@ def _custom_activation(config: object) -> str | None:
 
 
 def _value(name: str, entry: dict[str, object]) -> str | None:
-    """Return why a plain value is refused: where it has a module, Keras 2 takes it for a class and imports the module."""
+    """Return why a plain value must not be loaded, or None: if it has a module, Keras 2 imports that as for a class."""
     config = entry.get("config")
     if entry.get("module") not in (None, "builtins") or entry.get("registered_name") not in (None, name):
         return _unknown(f"{entry.get('module')}.{name}")
     kind = config.get("dtype") if isinstance(config, dict) and name in ("__tensor__", "__numpy__") else None
     known = kind is None or (isinstance(kind, str) and kind in NUMBER_TYPES)
-    return None if known else f"holds a constant of the type {kind!r}"[:200] + "; only numbers are converted"
+    return None if known else f"contains a constant of the type {kind!r}"[:200] + "; only numbers are supported"
 
 
 def training_refusal(entry: dict[str, object]) -> str | None:
-    """Return why an object in the training settings is refused, or None.
+    """Return why an object in the training settings is rejected, or None.
 
-    Training settings are never loaded, so custom losses and metrics pass; only what no training needs is refused.
+    Training settings are never loaded, so custom losses and metrics are accepted; only what no training needs is
+    rejected.
     """
     name, module = str(entry.get("class_name")), str(entry.get("module"))
     if name in CODE and name != "__lambda__":
@@ -218,7 +219,7 @@ def _known_keras_2(module: object, name: str) -> bool:
 
 
 def _keras_2_operator(name: str, config: object, module: object) -> str | None:
-    """Such a layer computes one TensorFlow function, which has to be a known one."""
+    """Return why a TensorFlow function layer of Keras 2 must not be loaded, or None if its function is allowed."""
     settings = config if isinstance(config, dict) else {}
     if module is not None and not re.fullmatch(KERAS_2_OPERATOR_MODULE, str(module)):
         return _unknown(f"{module}.{name}")
@@ -233,9 +234,9 @@ def _keras_2_operator(name: str, config: object, module: object) -> str | None:
 
 
 def is_operator(entry: Mapping[str, Any]) -> bool:
-    """Whether an object of an ``.h5`` of Keras 3 is an operator: it may have the name of a layer (Add, Multiply).
+    """Return whether an object of a Keras 3 ``.h5`` is an operator; its name may be that of a layer (Add, Multiply).
 
-    Only there does nothing say its module; and all layers write their type of numbers, which operators do not.
+    Only an ``.h5`` omits the module of an operator. Layers always write their dtype, operators do not.
     """
     config = entry.get("config")
     known = entry.get("class_name") in OPERATIONS and entry.get("module") is None
@@ -243,7 +244,7 @@ def is_operator(entry: Mapping[str, Any]) -> bool:
 
 
 def _legacy(name: str) -> str | None:
-    """The same for an ``.h5``, where only the class name is known."""
+    """Return why a class of an ``.h5``, known only by name, must not be loaded, or None if it may be."""
     return None if name in LAYERS or name in MODELS or name in LEGACY_HELPERS else _unknown(name)
 
 

@@ -1,4 +1,4 @@
-"""Reads what an HDF5 file of Keras says of itself, without Keras and without loading any weights."""
+"""Reader of the metadata of a Keras HDF5 file, without Keras and without loading weights."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True)
 class H5Contents:
-    """The texts in the root attributes of a Keras ``.h5``."""
+    """Texts in the root attributes of a Keras ``.h5``."""
 
     config: str | None
-    """JSON of the architecture; None: weights only, or no Keras file."""
+    """JSON of the architecture; None if the file has only weights or is not a Keras file."""
     keras_version: str | None
     training: str | None
     """JSON of the loss and optimizer."""
     card: str | None
-    """JSON of our own card."""
+    """JSON of the model card."""
     is_weights: bool
-    """Without a config: whether it looks like a file of Keras weights."""
+    """Whether a file without config looks like Keras weights."""
 
 
 def read(path: Path) -> H5Contents:
-    """The texts of an ``.h5``. Raises BadModel for a damaged file or one that points outside itself."""
+    """Read the texts of an ``.h5``. Raises BadModel if it is corrupt or refers to other files."""
     import h5py
 
     from . import hdf5_sandbox
@@ -46,7 +46,7 @@ def read(path: Path) -> H5Contents:
             )
     except BadModel:
         raise
-    # h5py turns damage into nearly any exception: OSError, KeyError, RuntimeError, UnicodeDecodeError, MemoryError ...
+    # h5py raises almost any exception for a corrupt file: OSError, KeyError, RuntimeError, UnicodeDecodeError, MemoryError.
     except Exception as error:
         raise BadModel(damage(path, str(path), error)) from None
 

@@ -1,6 +1,6 @@
-"""Reads HDF5 files in a child process first: damaged ones crash the HDF5 library, or keep it busy for ever.
+"""Child process that reads HDF5 files first, because corrupt files crash the HDF5 library or make it hang.
 
-The child stays for the next file (a start takes 0.3 s, a file a few milliseconds) and ends with its parent.
+The child is reused for further files (it starts in 0.3 s and reads a file in a few milliseconds) and ends with its parent.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from . import sandbox
 from .hdf5_items import damage, read_all
 
 TIMEOUT_S = 20.0
-"""For any file, and a second more for each 20 MB of it."""
+"""Base time limit in seconds; one more second is allowed per 20 MB of the file."""
 BYTES_PER_S = 20e6
 _lock = threading.Lock()
 _reader: subprocess.Popen[bytes] | None = None
 
 
 def require_readable(path: Path, entry: str | None = None) -> None:
-    """Has a child read all of an HDF5 file, or of one within an archive. Raises BadModel where that fails or crashes."""
+    """Read a whole HDF5 file, or one within an archive, in a child. Raises BadModel if that fails or crashes."""
     global _reader
     with _lock:
         if _reader is None or _reader.poll() is not None:
@@ -41,13 +41,13 @@ def require_readable(path: Path, entry: str | None = None) -> None:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    # -P: nothing is imported from the current folder.
+    # -P keeps the current folder out of the import path.
     command = [sys.executable, "-P", "-m", "edgevision.convert.keras_files.hdf5_sandbox"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def _ask(process: subprocess.Popen[bytes], path: Path, entry: str | None) -> str | None:
-    """What is wrong with the file, or None. A child that crashed or was stopped has ended afterwards."""
+    """Return what is wrong with the file, or None. A child that crashed or timed out has exited on return."""
     assert process.stdin is not None and process.stdout is not None
     limit = TIMEOUT_S + path.stat().st_size / BYTES_PER_S
     try:
@@ -59,26 +59,26 @@ def _ask(process: subprocess.Popen[bytes], path: Path, entry: str | None) -> str
     if not ready:
         process.kill()
         process.wait()
-        return f"{path}: it was not read within {limit:.0f} s: damaged, or made to do harm"
+        return f"{path}: reading took longer than {limit:.0f} s; corrupt or malicious file"
     answer = process.stdout.readline()
     if not answer:
         how = sandbox.how(process.wait())
-        return f"{path}: it crashed the HDF5 library ({how}); damaged, or made to do harm"
+        return f"{path}: the HDF5 library crashed ({how}); corrupt or malicious file"
     fault: str | None = json.loads(answer)
     return fault
 
 
 def _read(path: str, name: str, entry: str | None) -> str | None:
-    """In the child: reads everything there is; what is wrong with it, in one line."""
+    """Read the whole file in the child; return in one line what is wrong with it, or None."""
     try:
         if entry is None:
             read_all(path, name)
         else:
             with zipfile.ZipFile(path) as archive:
-                read_all(io.BytesIO(archive.read(entry)), name)  # read whole, so that its checksum is compared
+                read_all(io.BytesIO(archive.read(entry)), name)  # reading all of it verifies the checksum
     except BadModel as error:
         return str(error)
-    # h5py turns damage into nearly any exception: OSError, KeyError, RuntimeError, UnicodeDecodeError, MemoryError ...
+    # h5py raises almost any exception for a corrupt file: OSError, KeyError, RuntimeError, UnicodeDecodeError, MemoryError.
     except Exception as error:
         return damage(Path(path), name, error)
     return None

@@ -1,4 +1,4 @@
-"""Reads what a ``.keras`` archive says of itself, without Keras, and guards against archives made to do harm."""
+"""Reader of the metadata of a ``.keras`` archive, without Keras; rejects malicious archives."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from . import hdf5_sandbox
 MAGIC = b"PK\x03\x04"
 MAX_ENTRIES = 1_000
 MAX_TEXT = 64 << 20
-"""Bytes of one JSON entry; the largest keras.applications model has about 2 MB."""
+"""Maximum size of a JSON entry in bytes; the largest keras.applications model has about 2 MB."""
 MAX_TOTAL = 4 << 30
-"""Bytes of all entries, unpacked."""
+"""Maximum unpacked size of all entries in bytes."""
 MAX_RATIO = 200
-"""Unpacked over packed size of an entry; weights pack to half or so, JSON to a twentieth."""
+"""Maximum compression ratio of an entry; weights compress to about a half, JSON to a twentieth."""
 WEIGHTS = "model.weights.h5"
 
 
 @dataclass(frozen=True, slots=True)
 class ZipContents:
-    """The texts in a ``.keras`` archive."""
+    """Texts in a ``.keras`` archive."""
 
     config: str
     """JSON of the architecture."""
     keras_version: str | None
     card: str | None
-    """JSON of our own card."""
+    """JSON of the model card."""
 
 
 def read(path: Path) -> ZipContents:
-    """The texts of a ``.keras`` archive. Raises BadModel for a damaged or hostile one."""
+    """Read the texts of a ``.keras`` archive. Raises BadModel if it is corrupt or malicious."""
     try:
         with zipfile.ZipFile(path) as archive:
             _check_entries(archive, path)
             names = set(archive.namelist())
             if "config.json" not in names:
-                raise BadModel(f"{path} is a zip archive without config.json: not a Keras model")
+                raise BadModel(f"{path} is not a Keras model: the zip archive has no config.json")
             if WEIGHTS not in names:
-                raise BadModel(f"{path} holds no {WEIGHTS}: not a whole Keras model; save it again with model.save()")
+                raise BadModel(f"{path} is not a whole Keras model ({WEIGHTS} is missing); save it with model.save()")
             hdf5_sandbox.require_readable(path, WEIGHTS)
             return ZipContents(
                 config=_entry(archive, "config.json", path),
@@ -56,20 +56,20 @@ def read(path: Path) -> ZipContents:
             )
     except BadModel:
         raise
-    # A damaged archive raises BadZipFile, and from its depths zlib.error, struct.error, NotImplementedError, EOFError ...
+    # A corrupt archive raises BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError and others.
     except Exception as error:
-        raise BadModel(f"{path} is a damaged .keras archive: {error}; copy or download it again") from None
+        raise BadModel(f"{path} is a corrupt .keras archive ({error}); copy or download it again") from None
 
 
 def weight_bytes(path: Path) -> int:
-    """Bytes of the weights of an archive that was read, unpacked."""
+    """Return the unpacked size in bytes of the weights of a checked archive."""
     with zipfile.ZipFile(path) as archive:
         return archive.getinfo(WEIGHTS).file_size
 
 
 @contextmanager
 def weights_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary file with only the weights of an archive that was read."""
+    """Yield a temporary file with only the weights of a checked archive."""
     with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:
         made = Path(folder) / WEIGHTS
         with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as source, made.open("wb") as target:
@@ -80,14 +80,14 @@ def weights_file(path: Path) -> Iterator[Path]:
 def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
     entries = archive.infolist()
     if len({entry.filename for entry in entries}) < len(entries):
-        raise BadModel(f"{path} holds two entries of one name: not a Keras model")
+        raise BadModel(f"{path} has two entries with the same name: not a Keras model")
     if len(entries) > MAX_ENTRIES:
-        raise BadModel(f"{path} holds {len(entries)} entries: not a Keras model")
+        raise BadModel(f"{path} has {len(entries)} entries: not a Keras model")
     if sum(entry.file_size for entry in entries) > MAX_TOTAL:
-        raise BadModel(f"{path} would unpack to more than {MAX_TOTAL >> 30} GiB: not a model for a small board")
+        raise BadModel(f"{path} unpacks to more than {MAX_TOTAL >> 30} GiB: too large for a small board")
     for entry in entries:
         if entry.flag_bits & 1:
-            raise BadModel(f"{path}: {entry.filename} is encrypted")
+            raise BadModel(f"{path}: {entry.filename} is encrypted; save the model without encryption")
         if entry.file_size > 1 << 20 and entry.file_size > MAX_RATIO * max(1, entry.compress_size):
             raise BadModel(f"{path}: {entry.filename} unpacks to {entry.file_size} bytes: a zip bomb, not a model")
 

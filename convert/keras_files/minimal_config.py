@@ -1,7 +1,7 @@
-"""Rewriter of a scanned Keras configuration: keeps what inference needs, and is all that Keras ever gets.
+"""Rewriter of a scanned Keras configuration to what inference needs; Keras gets only the result.
 
-Scanning alone is not enough: Keras 2, Keras 3 and their readers of ``.h5`` files look classes up in different ways, and
-each reads settings that inference does not need. What is left out cannot be read differently from how it was scanned.
+Scanning alone is not enough: Keras 2, Keras 3 and their readers of ``.h5`` files look up classes in different ways, and
+each reads settings that inference does not need. What is left out cannot be interpreted differently from the scan.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from .allowlist import (
 )
 
 _KEPT = ("class_name", "config", "name", "inbound_nodes", "shared_object_id", "items", "value")
-"""Keys of an object that are kept. All others are left out: compile_config, registered_name, spec_name ..."""
+"""Keys of an object that are kept; all others are left out, such as compile_config, registered_name and spec_name."""
 _TRAINING_ONLY = ("_regularizer", "_constraint")
-"""Endings of settings without effect on inference."""
+"""Suffixes of settings without effect on inference."""
 _INITIALIZER = "_initializer"
-"""Ending of settings that only matter until the file's weights are loaded."""
+"""Suffix of settings that matter only until the weights are loaded."""
 _MARKERS = ("__tuple__", "TensorShape")
 
 
 def minimal(config: Any, keras_2: bool = False) -> Any:
-    """Return a copy of a configuration that has passed ``scan.check_config``, with only what inference needs.
+    """Return a copy of a configuration that passed the scan, with only what inference needs.
 
-    Left out are training settings, regularizers, constraints, initializers and registered names. Each module becomes the
-    one where the class is today.
+    It has no training settings, regularizers, constraints, initializers or registered names. Each module is replaced by
+    the current one of the class.
     """
     if isinstance(config, list):
         return [minimal(value, keras_2) for value in config]
@@ -65,7 +65,7 @@ def _setting(name: str, value: Any) -> Any:
 
 
 def _is_shape(build_config: object) -> bool:
-    """Return whether a ``build_config`` holds only shapes."""
+    """Return whether a ``build_config`` contains only shapes."""
     if not isinstance(build_config, Mapping):
         return False
     stack: list[object] = [build_config]
@@ -83,7 +83,7 @@ def _is_shape(build_config: object) -> bool:
 
 
 def _module(module: str, name: str, keras_2: bool) -> str:
-    """Return the module that has the class of a known pair of module and name today."""
+    """Return the current module of a class, given as an allowed pair of module and name."""
     if (module in HELPERS and name in HELPERS[module]) or module in OPERATOR_MODULES:
         return module
     if module == KERAS_2_INITIALIZERS:

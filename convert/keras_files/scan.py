@@ -1,4 +1,4 @@
-"""Looks into a Keras model file before anything is loaded: what wrote it, what it is made of, whether that is safe."""
+"""Scan of a Keras model file before anything is loaded: which version wrote it, what it contains, whether it is safe."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ SAVE = "model.save('model.keras')"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a model file says of itself; it has passed the allow-list."""
+    """Contents of a model file that passed the allow-list."""
 
     path: Path
     format: Format
     keras_version: str | None
-    """None: the file does not say."""
+    """Keras version that wrote the file; None if not recorded."""
     bytes: int
-    """Size of the file, or of all files of a folder."""
+    """Size of the file or folder in bytes."""
     config: dict[str, Any]
-    """The serialized model: ``class_name``, ``config`` ...; empty where only loading can tell (weights, SavedModel)."""
+    """Serialized model: ``class_name``, ``config`` ...; empty if it is known only after loading (weights, SavedModel)."""
     training: dict[str, Any] | None
-    """How it was compiled, as Keras wrote it; never loaded."""
+    """Compile configuration as written by Keras; never loaded."""
     card: ModelCard | None
-    """Our own card, if the file carries one."""
+    """Model card of the file, if any."""
     options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
 
     @property
     def keras_2(self) -> bool:
-        """Whether it is from before Keras 3: by the version it records, else by the form of its configuration."""
+        """Whether the file predates Keras 3, by its recorded version, else by the form of its configuration."""
         if self.keras_version is not None:
             return self.keras_version.startswith(("1.", "2."))
         return bool(self.config) and not _written_by_keras_3(self.config)
 
     def sha256(self) -> str:
-        """Of the file, or of a folder's files."""
+        """Return the sha256 of the file, or of the files of a folder."""
         return saved_model.sha256(self.path) if self.format == "savedmodel" else sha256(self.path)
 
 
 def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
-    """Reads and checks a ``.h5``, ``.keras`` or SavedModel folder without loading it. Raises MissingFile, BadModel."""
+    """Read and check a ``.h5``, ``.keras`` or SavedModel folder without loading it. Raises MissingFile, BadModel."""
     if path.is_dir() and (path / saved_model.FILE).exists():
         found = saved_model.check_folder(path)
         return Scan(path, "savedmodel", None, found, {}, None, None, options)
@@ -64,7 +64,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     else:
         raise BadModel(_no_model(path, start))
     if options.architecture is not None and result.format != "weights":
-        raise BadModel(f"{path} holds a whole model; --architecture is for files of weights only, leave it out")
+        raise BadModel(f"{path} contains a whole model; omit --architecture, which is only for weights-only files")
     _check_version(path, result.keras_version)
     weight_bytes = keras_archive.weight_bytes(path) if result.format == "keras" else result.bytes
     check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
@@ -75,9 +75,9 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
 def check_config(
     config: object, path: Path, keras_2: bool = False, allow_code: bool = False, weight_bytes: int | None = None
 ) -> None:
-    """Walks the whole config, nested models included. Raises BadModel that names the first layer that is refused.
+    """Check the whole config, including nested models. Raises BadModel that names the first rejected layer.
 
-    ``weight_bytes``: what the file holds of weights, where the sizes in the config are to be compared with it.
+    ``weight_bytes`` is the size of the weights in the file, to compare with the sizes in the config; None to skip that.
     """
     asked = 0.0
     for entry, names in config_walk.objects(config, path, allow_code):
@@ -87,19 +87,19 @@ def check_config(
         asked += size_limits.weights(entry)
     absurd = None if weight_bytes is None else size_limits.too_many(asked, weight_bytes)
     if absurd:
-        raise BadModel(f"{path}: the architecture {absurd}: damaged, or made to do harm")
+        raise BadModel(f"{path}: the architecture {absurd}: corrupt or malicious file")
 
 
 def _scan_h5(path: Path, options: LoadOptions) -> Scan:
     if path.suffix.lower() not in (".h5", ".hdf5"):
-        raise BadModel(f"{path} is an HDF5 file under another name; rename it to {path.stem}.h5")
+        raise BadModel(f"{path} is an HDF5 file with the wrong suffix; rename it to {path.stem}.h5")
     found = hdf5.read(path)
     if found.config is None:
         if not found.is_weights:
-            raise BadModel(f"{path} is an HDF5 file, but no Keras model: it has no model_config")
+            raise BadModel(f"{path} is an HDF5 file, but not a Keras model (model_config is missing)")
         if options.architecture is None:
             raise BadModel(
-                f"{path} holds weights only, not the architecture; save the whole model with {SAVE}, or name the network: "
+                f"{path} contains only weights, no architecture; save the whole model with {SAVE}, or name the network: "
                 "--architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 96"
             )
         return Scan(path, "weights", found.keras_version, path.stat().st_size, {}, None, None, options)
@@ -108,7 +108,9 @@ def _scan_h5(path: Path, options: LoadOptions) -> Scan:
 
 def _scan_zip(path: Path, options: LoadOptions) -> Scan:
     if path.suffix.lower() != ".keras":
-        raise BadModel(f"{path} is a zip archive; a Keras model in one is named .keras: rename it to {path.stem}.keras")
+        raise BadModel(
+            f"{path} is a zip archive with the wrong suffix; if it is a model, rename it to {path.stem}.keras"
+        )
     found = keras_archive.read(path)
     return _scan(path, "keras", found.keras_version, found.config, None, found.card, options)
 
@@ -147,19 +149,19 @@ def _json(path: Path, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadModel(f"{path}: the architecture is no JSON: the file is damaged") from None
+        raise BadModel(f"{path} is corrupt: the architecture is not valid JSON") from None
     if not isinstance(value, dict):
-        raise BadModel(f"{path}: the architecture is no JSON object: the file is damaged")
+        raise BadModel(f"{path} is corrupt: the architecture is not a JSON object")
     return value
 
 
 def _check_version(path: Path, version: str | None) -> None:
     if version is not None and not version.startswith(("1.", "2.", "3.")):
-        raise BadModel(f"{path} was written by Keras {version}; this version reads files of Keras 2 and 3")
+        raise BadModel(f"{path} was written by Keras {version}; only files of Keras 2 and 3 are supported")
 
 
 def _written_by_keras_3(config: object) -> bool:
-    """Keras 3 writes ``batch_shape`` where Keras 2 wrote ``batch_input_shape``, and data types as objects."""
+    """Return whether Keras 3 wrote a config: it has ``batch_shape`` instead of ``batch_input_shape``, or dtype objects."""
     stack = [config]
     while stack:
         value = stack.pop()
@@ -173,7 +175,7 @@ def _written_by_keras_3(config: object) -> bool:
 
 
 def _is_hdf5(start: bytes) -> bool:
-    # HDF5 lets a file begin with a block of the user's, of 512 bytes or a power of two more.
+    # An HDF5 file may start with a user block of 512 bytes or a larger power of two.
     return any(start[at : at + 8] == hdf5.MAGIC for at in (0, 512, 1024))
 
 
@@ -181,7 +183,7 @@ def _no_model(path: Path, start: bytes) -> str:
     if not start:
         return f"{path} is empty"
     if start[4:8] == b"TFL3":
-        return f"{path} is a .tflite already; edgevision inspect {path} shows what is in it"
+        return f"{path} is already a .tflite; show its contents with edgevision inspect {path}"
     printable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start)
     kind = "a text file" if printable == len(start) else "neither HDF5 nor a .keras archive"
     return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"
@@ -190,7 +192,7 @@ def _no_model(path: Path, start: bytes) -> str:
 def _advice(value: dict[str, Any]) -> str:
     if value.get("class_name") == "Lambda":
         return (
-            "; replace it by an ordinary layer (Rescaling, for instance) and save again, "
-            "or, if you trust whoever made the file, add --allow-code"
+            "; replace it with a standard layer such as Rescaling and save again, "
+            "or add --allow-code if you trust the author of the file"
         )
     return ""

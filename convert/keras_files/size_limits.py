@@ -1,4 +1,4 @@
-"""Sizes in a serialized Keras architecture that no model for a small board has: found before memory is taken for them."""
+"""Limits for the sizes in a serialized Keras architecture, checked before memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from math import prod
 from typing import Any
 
 MAX_WIDTH = 1 << 17
-"""Channels, units or classes of one layer; ImageNet-21k has 21,843 classes."""
+"""Maximum number of channels, units or classes of a layer; ImageNet-21k has 21,843 classes."""
 MAX_WINDOW = 2048
-"""Pixels of a side of a kernel, a stride, a border, or of the picture that a layer resizes to."""
+"""Maximum side in pixels of a kernel, stride, border or resized image."""
 MAX_TENSOR = 1 << 28
-"""Numbers in one tensor, 1 GiB of them; the largest of VGG16 at 2048x2048 has as many."""
+"""Maximum number of values in a tensor (1 GiB as float32), the size of the largest one in VGG16 at 2048x2048."""
 MAX_NUMBERS_PER_BYTE = 4
-"""Weights that an architecture may ask for, for each byte of the file: even weights of 4 bits are two to a byte."""
+"""Maximum number of weights in the architecture per byte of the file; even 4-bit weights need half a byte each."""
 _LIMITS = {
     **dict.fromkeys(("units", "filters", "output_dim", "num_heads", "key_dim", "value_dim"), MAX_WIDTH),
     **dict.fromkeys(("depth_multiplier", "groups", "n", "input_dim"), MAX_WIDTH),
@@ -24,23 +24,23 @@ _SHAPES = ("shape", "batch_shape", "batch_input_shape", "target_shape")
 
 
 def refusal(entry: Mapping[str, Any]) -> str | None:
-    """Which setting of a serialized object (a JSON object with ``class_name``) is absurd, or None if none is."""
+    """Return which setting of a serialized object (a JSON object with ``class_name``) exceeds its limit, or None."""
     config = entry.get("config")
     if not isinstance(config, Mapping):
         return None
     for name, limit in _LIMITS.items():
         largest = max(numbers(config.get(name)), default=0)
-        if not largest <= limit:  # NaN, too
-            return f"has {name} {largest:.6g}; at most {limit} is converted"
+        if not largest <= limit:  # also true for NaN
+            return f"has {name} {largest:.6g}; the maximum is {limit}"
     for shape in (*map(config.get, _SHAPES), *_built_from(entry)):
         if not prod(numbers(shape)) <= MAX_TENSOR:
             sides = "x".join(f"{n:g}" for n in numbers(shape))
-            return f"has tensors of {sides} numbers; at most {MAX_TENSOR} are converted"
+            return f"has tensors of {sides} values; the maximum is {MAX_TENSOR}"
     return None
 
 
 def _built_from(entry: Mapping[str, Any]) -> Iterator[list[Any]]:
-    """Yield the shapes for which Keras 3 creates a layer's weights before the layer is called."""
+    """Yield the recorded shapes from which Keras 3 creates a layer's weights before the layer is called."""
     stack = [entry.get("build_config")]
     while stack:
         value = stack.pop()
@@ -53,7 +53,7 @@ def _built_from(entry: Mapping[str, Any]) -> Iterator[list[Any]]:
 
 
 def weights(entry: Mapping[str, Any]) -> float:
-    """How many weights a serialized layer has at least: all, where the file says what the layer reads."""
+    """Return the minimum number of weights of a serialized layer; exact if the file records the layer's input."""
     config = entry.get("config")
     if not isinstance(config, Mapping):
         return 0
@@ -73,14 +73,14 @@ def weights(entry: Mapping[str, Any]) -> float:
 
 
 def too_many(count: float, file_bytes: int) -> str | None:
-    """What is wrong with an architecture of at least ``count`` weights in a file of ``file_bytes``, or None."""
+    """Return why an architecture of at least ``count`` weights does not fit a file of ``file_bytes``, or None."""
     if count <= MAX_NUMBERS_PER_BYTE * file_bytes:
         return None
-    return f"asks for at least {count:.4g} weights, and the file has no more than {file_bytes} bytes of them"
+    return f"needs at least {count:.4g} weights, but the file has only {file_bytes} bytes"
 
 
 def _channels(entry: Mapping[str, Any]) -> float:
-    """Of what a layer reads, as Keras 3 wrote it; 1 where nothing says it."""
+    """Return the number of input channels of a layer as recorded by Keras 3; 1 if not recorded."""
     built = entry.get("build_config")
     shape = built.get("input_shape") if isinstance(built, Mapping) else None
     last = numbers(shape)[-1:] or next(_tensor_shapes(entry.get("inbound_nodes")), [])[-1:]
@@ -88,7 +88,7 @@ def _channels(entry: Mapping[str, Any]) -> float:
 
 
 def _tensor_shapes(value: object) -> Iterator[list[float]]:
-    """The shapes of the tensors in the calls of a layer."""
+    """Yield the shapes of the tensors in a layer's calls."""
     stack = [value]
     while stack:
         item = stack.pop()
@@ -102,11 +102,11 @@ def _tensor_shapes(value: object) -> Iterator[list[float]]:
 
 
 HUGE = 1e30
-"""What is larger counts as this: whole numbers in JSON have no end."""
+"""Upper bound for the numbers returned, because integers in JSON are unbounded."""
 
 
 def numbers(value: object) -> list[float]:
-    """All numbers of a setting, in whatever lists; truth values and text are none."""
+    """Return all numbers of a setting, in nested lists too, without booleans and text."""
     found: list[float] = []
     stack = [value]
     while stack:

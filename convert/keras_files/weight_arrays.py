@@ -1,4 +1,4 @@
-"""Reads the arrays of a Keras weights or model file by the names of their layers, without building the model."""
+"""Reader of the arrays of a Keras weights or model file by layer name, without building the model."""
 
 from __future__ import annotations
 
@@ -22,40 +22,39 @@ if TYPE_CHECKING:
     from .scan import Scan
 
 Arrays = dict[str, list["npt.NDArray[np.float32]"]]
-"""Of each layer that has any, in the order in which Keras keeps them."""
+"""Layer name -> arrays of the layer, in Keras' order; layers without arrays are left out."""
 
 
 def read(path: Path) -> Arrays:
-    """The arrays of a ``.h5``, ``.weights.h5`` or ``.keras``, those of nested models too. Raises MissingFile, BadModel."""
+    """Read the arrays of a ``.h5``, ``.weights.h5`` or ``.keras``, including nested models. Raises MissingFile, BadModel."""
     found = read_named(path)
     if not found:
         raise BadModel(
-            f"{path} does not say which layer its weights belong to; save the whole model in Keras 3: "
-            "model.save('model.keras')"
+            f"{path} has no layer names for its weights; save the whole model with Keras 3: model.save('model.keras')"
         )
     return found
 
 
 def read_named(path: Path) -> Arrays:
-    """The same, but nothing for a file whose weights have no names. Raises MissingFile, BadModel."""
+    """Like ``read``, but return an empty dict if the weights have no layer names. Raises MissingFile, BadModel."""
     require_file(path, "weights file")
     with path.open("rb") as stream:
         start = stream.read(8)
     if start.startswith(keras_archive.MAGIC):
-        keras_archive.read(path)  # refuses damage and archives made to do harm
+        keras_archive.read(path)  # rejects corrupt and malicious archives
         with zipfile.ZipFile(path) as archive:
             found = _open(io.BytesIO(archive.read(keras_archive.WEIGHTS)), path)
     elif start == hdf5.MAGIC:
         hdf5.read(path)
         found = _open(path, path)
     else:
-        raise BadModel(f"{path} holds no Keras weights; give a .h5 or .keras file")
+        raise BadModel(f"{path} does not contain Keras weights; give a .h5 or .keras file")
     return found
 
 
 @contextmanager
 def weights_of(found: Scan) -> Iterator[Path]:
-    """Yield a file from which Keras loads the weights of a scanned model, under a name that matches its format."""
+    """Yield a file from which Keras can load the weights of a scanned model, with a name that matches its format."""
     if found.format == "keras":
         with keras_archive.weights_file(found.path) as path:
             yield path
@@ -76,25 +75,25 @@ def _open(source: Any, path: Path) -> Arrays:
         with h5py.File(source, "r") as file:
             root = file.get("model_weights", file)
             return _by_layer_names(root) if "layer_names" in root.attrs else _by_groups(file)
-    # h5py turns damage into nearly any exception.
+    # h5py raises almost any exception for a corrupt file.
     except Exception as error:
-        raise BadModel(f"{path}: the weights cannot be read: {error}") from None
+        raise BadModel(f"{path}: cannot read the weights: {error}") from None
 
 
 def _by_layer_names(root: Any) -> Arrays:
-    """Keras' .h5: a list of layers, each with a list of ``layer/variable`` names, nested layers spelt out."""
+    """Read a Keras .h5: a list of layers, each with ``layer/variable`` names, nested layers included."""
     arrays: dict[str, list[Any]] = {}
     for layer in (_text(name) for name in root.attrs["layer_names"]):
         group = root[layer]
         for name in (_text(n) for n in group.attrs.get("weight_names", ())):
             arrays.setdefault(name.rpartition("/")[0] or layer, []).append(group[name][()])
     last = [path.rpartition("/")[2] for path in arrays]
-    # MobileNetV3 of Keras 2 has many layers x/BatchNorm: where last names repeat, the whole ones tell layers apart.
+    # MobileNetV3 of Keras 2 has many layers x/BatchNorm: if last names repeat, use the full names.
     return dict(zip(last, arrays.values(), strict=True)) if len(set(last)) == len(last) else arrays
 
 
 def _by_groups(file: Any) -> Arrays:
-    """Keras 3's weights: groups named by class, each with its layer's name as an attribute of ``vars``."""
+    """Read Keras 3 weights: groups named by class, each with the layer name as an attribute of ``vars``."""
     found: Arrays = {}
 
     def visit(path: str, item: Any) -> None:

@@ -1,4 +1,4 @@
-"""Loads model files of Keras 2 with tf_keras, from the configuration that was scanned."""
+"""Loader of Keras 2 model files with tf_keras, from the scanned configuration."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MARKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "TensorShape": lambda value: tuple(current(value.get("items", []))),
     "__ellipsis__": lambda value: ...,
 }
-"""Values that JSON cannot hold, as Keras 2 wrote them."""
+"""Decoders of values that Keras 2 wrote as objects because JSON cannot represent them."""
 
 
 def load(found: Scan) -> Any:
-    """The tf_keras model of a scanned ``.h5`` or ``.keras``; never compiled. Raises whatever tf_keras raises."""
+    """Load the tf_keras model of a scanned ``.h5`` or ``.keras``, without compiling. Raises whatever tf_keras raises."""
     keras = backend.tf_keras()
     from tf_keras.src.saving.serialization_lib import SafeModeScope
 
     config = current(minimal(found.config, keras_2=True))
     safe = not found.options.allow_code
-    with SafeModeScope(safe):  # an .h5 has no safe mode otherwise
+    with SafeModeScope(safe):  # without it, loading an .h5 has no safe mode
         if found.format == "h5":
             model = keras.models.model_from_config(config)
         else:
@@ -38,7 +38,7 @@ def load(found: Scan) -> Any:
 
 
 def current(config: Any) -> Any:
-    """The configuration as this version reads it: computed in 32 bits, fed with floats."""
+    """Return the configuration for tf_keras: float32 computation and float inputs."""
     if isinstance(config, list):
         return [current(value) for value in config]
     if not isinstance(config, dict):
@@ -53,7 +53,7 @@ def current(config: Any) -> Any:
 
 
 def _precision(dtype: Any, is_input: bool) -> Any:
-    """float32 for half precision (the weights are 32 bits already) and for inputs (a CAST cannot be quantized)."""
+    """Return float32 for half precision (the weights are float32 already) and for inputs (a CAST cannot be quantized)."""
     settings = dtype.get("config") if isinstance(dtype, dict) else None
     name = settings.get("name") if isinstance(settings, dict) else dtype
     return "float32" if is_input or (isinstance(name, str) and _HALF.fullmatch(name)) else dtype

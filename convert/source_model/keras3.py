@@ -1,4 +1,4 @@
-"""Loader of Keras 3 model files, from the configuration that was scanned."""
+"""Loader of Keras 3 model files from the scanned configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load(found: Scan) -> Any:
             model = kind.from_config(config["config"])
         else:
             model = keras.saving.deserialize_keras_object(config, safe_mode=safe)
-    if model.built:  # a model that was never built has no weights
+    if model.built:  # an unbuilt model has no weights
         with weights_of(found) as path:
             model.load_weights(str(path))
     return model

@@ -1,4 +1,4 @@
-"""Loads a model that has passed the scan, and checks that it is a classifier of one picture."""
+"""Loads a scanned model and checks that it is an image classifier."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..keras_files.scan import Scan
 from . import keras2, keras3, layer_graph
 
 MAX_SIDE = 2048
-"""Pixels of an input; more is no model for a small board, and its activations would not fit either."""
+"""Maximum side of the input in pixels; larger activations do not fit on a small board."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A model and what its file says."""
+    """A loaded model and its scan."""
 
     keras: Any
-    """The model, of Keras 3 or 2 or the function of a SavedModel: float pictures in, (batch, outputs) out."""
+    """Keras 3 or Keras 2 model, or the function of a SavedModel: float images in, (batch, outputs) out."""
     scan: Scan
-    """With the architecture, also where only loading could tell it."""
+    """Scan of the file, with the architecture even if it became known only by loading."""
     height: int
     width: int
     channels: int
@@ -36,7 +36,7 @@ class LoadedModel:
 
 
 def load(found: Scan) -> LoadedModel:
-    """The model of a file that was scanned. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
+    """Load the model of a scanned file. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
     if found.format == "savedmodel":
         return _saved_model(found)
     path = found.path
@@ -65,7 +65,7 @@ def _load(found: Scan) -> Any:
             return keras3.load(found)
         except ModuleNotFoundError:
             raise
-        # Keras answers damage and mismatch with nearly any exception; the scan has ruled out that code was run.
+        # Keras raises almost any exception for a corrupt file or a mismatch; after the scan, no code can have run.
         except Exception as error:
             raise BadModel(f"Keras cannot load {found.path}: {_telling_line(error)}") from error
 
@@ -87,53 +87,54 @@ def _picture_input(model: Any, found: Scan) -> tuple[int, int, int]:
     except (AttributeError, ValueError):
         inputs = []
     if not inputs:
-        raise BadModel(f"{path} has no input shape: it was never built; add keras.Input(...) first and save again")
+        raise BadModel(f"{path} has no input shape because it was never built; add keras.Input(...) and save it again")
     if len(inputs) != 1:
         shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
-        raise BadModel(f"{path} has {len(inputs)} inputs ({shapes}); only models that take one picture are converted")
+        raise BadModel(f"{path} has {len(inputs)} inputs ({shapes}), expected exactly one image input")
     return picture_size(tuple(inputs[0].shape), found)
 
 
 def picture_size(shape: tuple[int | None, ...], found: Scan) -> tuple[int, int, int]:
-    """height, width, channels of an input (batch, height, width, channels). Raises BadModel for what is no picture."""
+    """Return height, width and channels of an input shape. Raises BadModel if it is not an image."""
     path, side = found.path, found.options.image_size
     if len(shape) != 4 or shape[0] not in (None, 1):
-        raise BadModel(f"{path} takes {shape}, not one picture (None, height, width, channels)")
+        raise BadModel(f"{path} has the input shape {shape}, expected one image (None, height, width, channels)")
     _, height, width, channels = shape
     if channels not in (1, 3):
-        first = " (channels first is not converted: use channels last)" if height in (1, 3) else ""
-        raise BadModel(f"{path} takes {shape}: pictures have 1 or 3 channels, last{first}")
+        first = "; channels first is not supported, use channels last" if height in (1, 3) else ""
+        raise BadModel(f"{path} has the input shape {shape}, expected 1 or 3 channels in the last dimension{first}")
     if side is None and (height is None or width is None):
         raise BadModel(
-            f"{path} takes pictures of any size, {shape}; a small board needs one: "
-            "give it, for instance --image-size 224, best the size it was trained with"
+            f"{path} takes images of any size ({shape}), but a small board needs a fixed size: "
+            "give the size it was trained with, for example --image-size 224"
         )
     if side is not None and any(n not in (None, side) for n in (height, width)):
-        raise BadModel(f"{path} takes pictures of {width}x{height}, not {side}x{side}; leave --image-size out")
+        raise BadModel(f"{path} takes images of {width}x{height}, not {side}x{side}; omit --image-size")
     height, width = height or side, width or side
     assert height is not None and width is not None and channels is not None
     if max(height, width) > MAX_SIDE:
-        raise BadModel(f"{path} takes pictures of {width}x{height}; at most {MAX_SIDE}x{MAX_SIDE} are converted")
+        raise BadModel(f"{path} takes images of {width}x{height}; the maximum is {MAX_SIDE}x{MAX_SIDE}")
     return height, width, channels
 
 
 def _score_output(model: Any, path: Path) -> int:
     outputs = list(model.outputs)
     if len(outputs) != 1:
-        raise BadModel(f"{path} has {len(outputs)} outputs; only classifiers with one list of scores are converted yet")
+        raise BadModel(f"{path} has {len(outputs)} outputs, expected 1: only classifiers can be converted so far")
     return _score_count(tuple(outputs[0].shape), path)
 
 
 def _score_count(shape: tuple[int | None, ...], path: Path) -> int:
     if len(shape) != 2 or shape[1] is None:
         raise BadModel(
-            f"{path} gives {shape}, not one list of scores (None, classes); only classifiers are converted yet"
+            f"{path} has the output shape {shape}, expected scores (None, classes): "
+            "only classifiers can be converted so far"
         )
     return int(shape[1])
 
 
 def _with_statistics(config: dict[str, Any], model: Any) -> dict[str, Any]:
-    """Writes what a Normalization layer was adapted to, which lies among the weights, into a copy of the architecture."""
+    """Return a copy of the architecture with the statistics of adapted Normalization layers, which are weights."""
     config = deepcopy(config)
     for node in layer_graph.head(config):
         if node.kind == "Normalization" and node.config.get("mean") is None:
@@ -146,14 +147,14 @@ def _with_statistics(config: dict[str, Any], model: Any) -> dict[str, Any]:
 
 
 def _as_float32(model: Any) -> None:
-    """Computes in 32 bits what was trained in mixed precision: the weights are 32 bits already."""
+    """Make a mixed-precision model compute in float32; its weights are float32 already."""
     for layer in [model, *model._flatten_layers(include_self=False)]:
         if getattr(layer, "compute_dtype", "float32") in ("float16", "bfloat16"):
             layer.dtype_policy = "float32"
 
 
 def _with_float_input(model: Any) -> Any:
-    """A model that was declared to take whole numbers takes floats instead: a CAST cannot be quantized."""
+    """Return the model with a float input instead of an integer input, whose CAST cannot be quantized."""
     declared = model.inputs[0]
     if str(declared.dtype) == "float32":
         return model

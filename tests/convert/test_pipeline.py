@@ -84,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     drawn, label = colours(600, 0)
     model.fit(drawn.astype(np.float32), label, epochs=12, batch_size=32, verbose=0)
-    path = tmp_path_factory.mktemp("trained") / "colours.keras"
+    path = tmp_path_factory.mktemp("trained") / "colors.keras"
     model.save(path)
     return path
 
@@ -105,14 +105,14 @@ def label_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(trained: Path, photos: Path, label_file: Path, tmp_path_factory: pytest.TempPathFactory) -> ConvertReport:
     output = tmp_path_factory.mktemp("out") / "c.tflite"
     return convert(
-        ConvertOptions(trained, photos, calibration_count=30, labels=label_file, output=output, name="colour teller")
+        ConvertOptions(trained, photos, calibration_count=30, labels=label_file, output=output, name="color teller")
     )
 
 
 def test_file_predicts_what_the_network_learned(report: ConvertReport) -> None:
     drawn, label = colours(60, 77, (61, 45))
     with open_model(report.path) as model:
-        assert model.card.name == "colour teller"
+        assert model.card.name == "color teller"
         answers = [model.predict(pixels).top for pixels in drawn]
     right = [
         top is not None and top.index == one and top.name == NAMES[one] for top, one in zip(answers, label, strict=True)
@@ -309,14 +309,14 @@ def test_models_other_than_image_classifiers_are_rejected(tmp_path: Path) -> Non
     flat = layers.Flatten()(one)
     refused(keras.Model([one, two], layers.Dense(2)(layers.Flatten()(layers.Add()([one, two])))), "has 2 inputs")
     refused(keras.Model(one, [layers.Dense(2)(flat), layers.Dense(3)(flat)]), "has 2 outputs")
-    refused(keras.Model(one, layers.Conv2D(4, 3)(one)), r"gives \(None, 6, 6, 4\), not one list of scores")
+    refused(keras.Model(one, layers.Conv2D(4, 3)(one)), r"has the output shape \(None, 6, 6, 4\), expected scores")
     free = keras.Input((None, None, 3))
     pooled = layers.GlobalAveragePooling2D()(free)
-    refused(keras.Model(free, layers.Dense(2)(pooled)), r"takes pictures of any size, .*--image-size 224")
+    refused(keras.Model(free, layers.Dense(2)(pooled)), r"takes images of any size .*--image-size 224")
     vector = keras.Input((10,))
-    refused(keras.Model(vector, layers.Dense(2)(vector)), r"takes \(None, 10\), not one picture")
+    refused(keras.Model(vector, layers.Dense(2)(vector)), r"has the input shape \(None, 10\), expected one image")
     first = keras.Input((3, 8, 8))
-    refused(keras.Model(first, layers.Dense(2)(layers.Flatten()(first))), "channels first is not converted")
+    refused(keras.Model(first, layers.Dense(2)(layers.Flatten()(first))), "channels first is not supported")
     refused(keras.Sequential([layers.Flatten(), layers.Dense(2)]), "was never built|has no input shape")
 
 

@@ -1,6 +1,6 @@
-"""Malicious Keras files: published exploits, and our own, on .keras and .h5 files of Keras 2 and 3.
+"""Malicious Keras files: published exploits and our own, as .keras and .h5 files of Keras 2 and 3.
 
-Each file would leave a trace (create a file, import a module) if any of it ran. All must be refused in one line.
+Each file would create a file or import a module if any of its code ran. All must be rejected in one line.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _suffix(kind: str) -> str:
 
 @pytest.fixture(scope="session")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A tiny classifier as a file of each kind."""
+    """A tiny classifier, saved as a file of each kind."""
     folder = tmp_path_factory.mktemp("bases")
     found = {}
     for kind in KINDS:
@@ -81,7 +81,7 @@ def config_of(path: Path) -> Config:
 
 
 def rewritten(source: Path, target: Path, config: Config, **attributes: str) -> Path:
-    """A copy of a model file with another configuration."""
+    """Write a copy of a model file with another configuration."""
     if source.suffix == ".keras":
         with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
             for name in old.namelist():
@@ -99,7 +99,7 @@ def layer_of(config: Config, name: str) -> Config:
 
 
 def replace(config: Config, class_name: str, module: str | None = "keras.layers", **settings: Any) -> Config:
-    """The configuration with another class in place of the layer ``act``."""
+    """Replace the layer ``act`` of a configuration with another class."""
     entry = layer_of(config, "act")
     entry.update(class_name=class_name, registered_name=None, module=module)
     entry["config"] = {"name": "act", "trainable": True, "dtype": "float32", **settings}
@@ -113,13 +113,13 @@ def function(module: str, name: str) -> Config:
 
 
 def pickled(command: str) -> str:
-    """Python bytecode that runs a command, as Keras stores a lambda."""
+    """Return Python bytecode that runs a command, as Keras stores a lambda."""
     made = eval(f"lambda x: (__import__('os').system({command!r}), x)[1]")
     return base64.b64encode(marshal.dumps(made.__code__)).decode()
 
 
 def lambda_layer(config: Config, command: str, module: str | None = "keras.layers") -> Config:
-    """A Lambda layer that runs a command, in the form of each generation at once."""
+    """Insert a Lambda layer that runs a command, in the form of the configuration's Keras generation."""
     code = pickled(command)
     if "batch_shape" in layer_of(config, "image")["config"]:
         carried: Any = {"class_name": "__lambda__", "config": {"code": code, "defaults": None, "closure": None}}
@@ -129,7 +129,7 @@ def lambda_layer(config: Config, command: str, module: str | None = "keras.layer
 
 
 def gadget(config: Config, module: str, name: str, first: Any, **arguments: Any) -> Config:
-    """A Lambda layer that calls a function of a library, with arguments of the file's choice."""
+    """Insert a Lambda layer that calls a library function with arguments from the file."""
     return replace(
         config,
         "Lambda",
@@ -144,7 +144,7 @@ def gadget(config: Config, module: str, name: str, first: Any, **arguments: Any)
 
 
 def hostile_loss(command: str) -> Config:
-    """A loss that is a model with a Lambda layer, which tf_keras builds and calls while it deserializes."""
+    """Return a loss that is a model with a Lambda layer, which tf_keras builds and calls during deserialization."""
 
     def entry(home: str, class_name: str, **settings: Any) -> Config:
         return {"module": home, "class_name": class_name, "registered_name": None, "config": settings}
@@ -236,7 +236,7 @@ def _vocabulary(class_name: str, module: str) -> Attack:
         secret = canary.with_name("secret.txt")
         secret.write_text("alpha\nbravo\n")
         replace(config, class_name, module, vocabulary=str(secret), max_tokens=None, num_oov_indices=1)
-        del layer_of(config, "act")["config"]["dtype"]  # with a type of numbers, Keras 2 would refuse it
+        del layer_of(config, "act")["config"]["dtype"]  # with a dtype, Keras 2 would reject it
         return config
 
     return edit
@@ -309,9 +309,9 @@ ATTACKS: dict[str, Attack] = {
 
 
 def refused(path: Path, canary: Path, **options: Any) -> str:
-    """The message of ``convert`` and ``evaluate``, after reading the weights as ``train --weights`` does."""
+    """Return the error of ``convert`` and ``evaluate``, after reading the weights as ``train --weights`` does."""
     try:
-        weight_arrays.read(path)  # arrays alone, so it may succeed
+        weight_arrays.read(path)  # reads only arrays, so it may succeed
     except BadModel as error:
         assert "\n" not in str(error)
     with pytest.raises(BadModel) as caught:
@@ -326,7 +326,7 @@ def refused(path: Path, canary: Path, **options: Any) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_malicious_configurations_are_refused_before_anything_is_loaded(
+def test_malicious_configurations_are_rejected_before_loading(
     bases: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, attack: str
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -335,7 +335,7 @@ def test_malicious_configurations_are_refused_before_anything_is_loaded(
     path = rewritten(bases[kind], tmp_path / f"m{_suffix(kind)}", config)
     assert refused(path, canary).startswith(f"{path}: ")
     assert "hostile_module" not in sys.modules
-    with pytest.raises(BadModel):  # the scan alone refuses it
+    with pytest.raises(BadModel):  # rejected by the scan alone
         scan(path)
 
 
@@ -353,7 +353,7 @@ def test_training_settings_never_reach_keras_even_with_allow_code(
 
 
 @pytest.mark.parametrize("kind", ["h5-3", "h5-2"])
-def test_a_malicious_training_config_of_an_h5_is_refused(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+def test_malicious_training_config_of_an_h5_is_rejected(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
     canary = tmp_path / "canary"
     training = json.dumps({"loss": hostile_loss(f"touch {canary}")})
     path = rewritten(bases[kind], tmp_path / "m.h5", config_of(bases[kind]), training_config=training)
@@ -361,7 +361,7 @@ def test_a_malicious_training_config_of_an_h5_is_refused(bases: dict[str, Path],
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_allow_code_runs_a_lambda_of_a_trusted_file(tmp_path: Path, kind: str) -> None:
+def test_allow_code_runs_the_lambda_layer_of_a_trusted_file(tmp_path: Path, kind: str) -> None:
     keras = backend.tf_keras() if _generation(kind) == 2 else backend.keras()
     source = classifier(keras, keras.layers.Lambda(lambda x: x * 2.0, name="act"))
     plain = tmp_path / f"plain{_suffix(kind)}"
@@ -377,8 +377,8 @@ def test_allow_code_runs_a_lambda_of_a_trusted_file(tmp_path: Path, kind: str) -
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_pickled_code_of_the_file_itself_is_allowed(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
-    """Functions of libraries are refused even with --allow-code."""
+def test_allow_code_permits_only_pickled_code_of_the_file(bases: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """Library functions are rejected even with --allow-code."""
     canary = tmp_path / "canary"
     for module, name in (("os", "system"), ("pydoc", "pipepager"), ("keras.utils", "get_file")):
         config = gadget(config_of(bases[kind]), module, name, f"touch {canary}")
@@ -389,7 +389,7 @@ def test_only_pickled_code_of_the_file_itself_is_allowed(bases: dict[str, Path],
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_keras_is_given_no_more_than_inference_needs(bases: dict[str, Path], kind: str) -> None:
+def test_minimal_config_has_only_what_inference_needs(bases: dict[str, Path], kind: str) -> None:
     config = config_of(bases[kind])
     conv = layer_of(config, "conv")
     conv["config"] |= {"kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.1}}, "bias_constraint": "non_neg"}
@@ -443,7 +443,7 @@ HDF5_ATTACKS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("attack", HDF5_ATTACKS)
-def test_weights_that_lie_elsewhere_or_claim_too_much_are_refused(
+def test_external_and_oversized_weights_are_rejected(
     bases: dict[str, Path], tmp_path: Path, kind: str, attack: str
 ) -> None:
     secret = tmp_path / "secret.h5"
@@ -462,16 +462,16 @@ def test_weights_that_lie_elsewhere_or_claim_too_much_are_refused(
             for name in old.namelist():
                 new.writestr(name, inner.read_bytes() if name == "model.weights.h5" else old.read(name))
     said = refused(path, tmp_path / "canary")
-    assert "holds its own weights" in said or "GiB of weights" in said
+    assert "must contain its weights" in said or "GiB of weights" in said
     with pytest.raises(BadModel):
         weight_arrays.read(path)
 
 
-def test_an_archive_with_two_configurations_is_refused(bases: dict[str, Path], tmp_path: Path) -> None:
+def test_archive_with_two_configurations_is_rejected(bases: dict[str, Path], tmp_path: Path) -> None:
     path = rewritten(bases["keras3"], tmp_path / "m.keras", config_of(bases["keras3"]))
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("config.json", json.dumps(_compiled(config_of(path), tmp_path / "canary")))
-    assert "two entries of one name" in refused(path, tmp_path / "canary")
+    assert "two entries with the same name" in refused(path, tmp_path / "canary")
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,9 @@ def test_an_archive_with_two_configurations_is_refused(bases: dict[str, Path], t
     ],
     ids=["convert", "evaluate", "train"],
 )
-def test_the_commands_exit_with_one_line(bases: dict[str, Path], tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_commands_report_malicious_files_in_one_line(
+    bases: dict[str, Path], tmp_path: Path, command: tuple[str, ...]
+) -> None:
     canary = tmp_path / "canary"
     config = _compiled(config_of(bases["keras2"]), canary)
     path = rewritten(bases["keras2"], tmp_path / "m.keras", config)

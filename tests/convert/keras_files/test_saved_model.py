@@ -104,7 +104,7 @@ def test_missing_normalization_and_size_come_from_the_options(tmp_path: Path) ->
     keras = backend.keras()
     source = network(keras, lambda x: x, end=None, shape=(None, None, 3))
     folder = export(source, tmp_path / "saved")
-    with pytest.raises(BadModel, match=r"takes pictures of any size, .*--image-size"):
+    with pytest.raises(BadModel, match=r"takes images of any size .*--image-size"):
         load(scan(folder))
     loaded = load(scan(folder, LoadOptions(image_size=SIDE)))
     with pytest.raises(

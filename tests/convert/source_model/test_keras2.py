@@ -186,14 +186,14 @@ def test_gray_mixed_precision_and_uint8_inputs(keras: Any, tmp_path: Path) -> No
 def test_model_of_any_size_needs_image_size(keras: Any, tmp_path: Path) -> None:
     source = network(keras, keras.layers.Rescaling(1 / 255), shape=(None, None, 3))
     source.save(tmp_path / "m.h5")
-    with pytest.raises(BadModel, match=r"takes pictures of any size, .* --image-size 224"):
+    with pytest.raises(BadModel, match=r"takes images of any size .* --image-size 224"):
         opened(tmp_path / "m.h5")
     _, _, model = opened(tmp_path / "m.h5", LoadOptions(image_size=SIDE))
     assert model.shape == (SIDE, SIDE, 3)
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
     assert int8_outputs(model, BYTES) == pytest.approx(wanted, abs=0.03)
     network(keras, keras.layers.Rescaling(1 / 255)).save(tmp_path / "fixed.h5")
-    with pytest.raises(BadModel, match=r"takes pictures of 24x24, not 32x32; leave --image-size out"):
+    with pytest.raises(BadModel, match=r"takes images of 24x24, not 32x32; omit --image-size"):
         opened(tmp_path / "fixed.h5", LoadOptions(image_size=32))
 
 

@@ -107,7 +107,7 @@ def test_mismatch_error_is_one_line_and_names_a_layer(tmp_path: Path) -> None:
 
 def test_architecture_with_a_whole_model_is_rejected(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save(tmp_path / "m.h5")
-    with pytest.raises(BadModel, match="holds a whole model; --architecture is for files of weights only"):
+    with pytest.raises(BadModel, match="contains a whole model; omit --architecture"):
         opened(tmp_path / "m.h5")
 
 

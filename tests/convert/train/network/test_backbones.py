@@ -111,7 +111,7 @@ def test_error_names_the_backbone_of_mismatched_weights(saved: tuple[Path, list[
 def test_files_without_weights_are_rejected(tmp_path: Path) -> None:
     text = tmp_path / "labels.txt"
     text.write_text("cat\ndog\n")
-    with pytest.raises(BadModel, match="holds no Keras weights"):
+    with pytest.raises(BadModel, match="does not contain Keras weights"):
         _network(SMALL, str(text))
     with pytest.raises(MissingFile):
         _network(SMALL, str(tmp_path / "none.h5"))
