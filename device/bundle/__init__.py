@@ -1,1 +1,1 @@
-"""What carries a model to a device: the bundle, its wheels, its signature; what runs there first is in ``onboard``."""
+"""Building bundles: the archive that carries a model, its wheels and its signature to a device."""

@@ -1,4 +1,4 @@
-"""Makes a bundle: model, configuration, libraries, unit and installer in one file that is always the same bytes."""
+"""Build a bundle: model, configuration, libraries, systemd unit and installer in one reproducible file."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from . import installer_pyz, keys, own_wheel, wheelhouse
 from .target import Target
 
 BUDGET = 100 * 10**6
-"""Bytes: what fits beside the system on the first partition of a card, with room for its updates."""
+"""Largest bundle in bytes that fits on the boot partition of an SD card and leaves room for system updates."""
 RELEASE = PurePosixPath("/opt/edgevision/current")
 PRESET = 1
-"""Of xz: wheels are packed already, and a stronger one takes thrice as long for one per cent."""
+"""xz preset: wheels are already compressed, and a stronger preset takes three times as long to save 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asked for."""
+    """Options of the command line."""
 
     model: Path
     target: Target
     config: Path | None = None
     camera: str | None = None
     wheels: Path | None = None
-    """A folder to take all libraries from; None: the package index."""
+    """Folder that holds all library wheels; None: the package index."""
     wheel: Path | None = None
-    """edgevision's own; None: put together from what runs here."""
+    """Wheel of edgevision itself; None: build it from the running code."""
     sign: Path | None = None
     output: Path | None = None
     overwrite: bool = False
@@ -65,18 +65,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A bundle that was written."""
+    """A written bundle."""
 
     path: Path
     bytes: int
     manifest: Manifest
     signed: bool
     holds_password: bool
-    """Whether the configuration names a camera with a password."""
+    """Whether the configuration names a camera URL with a password."""
 
 
 def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
-    """Checks, collects and writes; ``step`` is called four times. Raises EdgeVisionError."""
+    """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
     model = model_file.read(require_file(wish.model, "model"))
     effective_card(model)
     name = wish.model.name.removesuffix(".tflite")
@@ -107,14 +107,14 @@ def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
 
 
 def _options(wish: Wish) -> dict[str, Any]:
-    """The loop's options, as far as a device can follow them. Raises BadInput."""
+    """Return the loop options, checked for use on a device. Raises BadInput."""
     found = {} if wish.config is None else config_file.read(wish.config, run_command, click.Context(run_command))
     found.pop("model", None)
     if wish.camera is not None:
         found["camera"] = wish.camera
         found.pop("source", None)
     if found.get("camera") is not None and found.get("source") is not None:
-        raise BadInput(f"{wish.config}: give camera or source, not both")
+        raise BadInput(f"{wish.config}: both camera and source are set; keep only one of them")
     check_config(found, wish.config)
     return found
 
@@ -124,12 +124,12 @@ def _config(options: dict[str, Any]) -> str:
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:
-    """The same hardened unit as edgevision service install writes, for the current release."""
+    """Return the hardened unit that ``edgevision service install`` writes, for the current release."""
     return unit_text(unit_plan(target, networked(options)))
 
 
 def unit_plan(target: Target, network: bool) -> UnitPlan:
-    """What the unit of every bundle says of Python and configuration."""
+    """Return the Python and configuration paths that the unit of every bundle uses."""
     return UnitPlan(RELEASE / "venv/bin/python", RELEASE / CONFIG, GROUPS, network=network, systemd=target.systemd)
 
 
@@ -146,7 +146,7 @@ def _wheels(wish: Wish) -> dict[str, bytes]:
 
 def _check_own(wheel: Path) -> None:
     if wheel.suffix != ".whl" or wheelhouse.distribution(wheel) != "edgevision" or "-none-any" not in wheel.name:
-        raise BadInput(f"--wheel takes edgevision's own wheel, edgevision-{__version__}-py3-none-any.whl, not {wheel}")
+        raise BadInput(f"--wheel: expected edgevision-{__version__}-py3-none-any.whl, got {wheel}")
 
 
 def _manifest(name: str, target: Target, files: dict[str, bytes]) -> Manifest:
@@ -155,7 +155,7 @@ def _manifest(name: str, target: Target, files: dict[str, bytes]) -> Manifest:
 
 
 def _tar(files: dict[str, bytes]) -> bytes:
-    """A ustar archive of plain files that belong to nobody and have no date."""
+    """Return a ustar archive of regular files without owners or dates, so that the bytes are reproducible."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in files.items():

@@ -1,4 +1,4 @@
-"""install.pyz: the package ``onboard`` as one file that any Python 3.11 or later runs."""
+"""Build install.pyz: the installer package as one file that any Python 3.11 or later runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ START = f"import sys\nfrom {PACKAGE}.__main__ import main\nsys.exit(main())\n"
 
 
 def pyz() -> bytes:
-    """Always the same bytes."""
+    """Return the content of install.pyz; reproducible."""
     source = Path(__file__).resolve().parents[1] / "installer"
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:

@@ -1,4 +1,4 @@
-"""Ed25519 keys that bundles are signed with: PEM files, made and used by openssl."""
+"""Ed25519 keys for signing bundles: PEM files, created and used by the openssl command."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from ..installer.archive.signature import BYTES, openssl
 from ..installer.base.errors import Refused
 
 DER_HEAD = bytes.fromhex("302a300506032b6570032100")
-"""SubjectPublicKeyInfo of Ed25519 (RFC 8410, section 4); the 32 bytes of the key follow."""
+"""Start of the DER SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, section 4); 32 key bytes follow."""
 
 
 def public_path(private: Path) -> Path:
-    """NAME.pem -> NAME.pub.pem"""
+    """Return the path of the public key of a private key: NAME.pem -> NAME.pub.pem."""
     return private.with_name(private.name.removesuffix(".pem") + ".pub.pem")
 
 
 def new(private: Path) -> Path:
-    """Makes a pair: the private key, for nobody but its owner, and the public one beside it. Raises EdgeVisionError."""
+    """Create a key pair: a private key readable by its owner only, with the public key beside it.
+
+    Returns the path of the public key. Raises EdgeVisionError.
+    """
     public = public_path(private)
     for path in (private, public):
         if path.exists() and not path.is_dir():
-            raise OutputExists(f"{path} exists, and a key is never replaced; give another name")
+            raise OutputExists(f"{path} already exists, and keys are never overwritten; choose another name")
         require_absent(path, False, "FILE")
     key = _openssl("genpkey", "-algorithm", "ed25519")
     try:
@@ -42,7 +45,7 @@ def new(private: Path) -> Path:
 
 
 def fingerprint(path: Path) -> str:
-    """``sha256:`` and the digits over the public key's DER, of either half of a pair. Raises MissingFile, BadInput."""
+    """Return ``sha256:`` and the hash of the public key's DER, given either key of a pair. Raises MissingFile, BadInput."""
     require_file(path, "key")
     for half in ((), ("-pubin",)):
         try:
@@ -51,12 +54,12 @@ def fingerprint(path: Path) -> str:
             continue
         if der.startswith(DER_HEAD) and len(der) == len(DER_HEAD) + 32:
             return "sha256:" + hashlib.sha256(der).hexdigest()
-        raise BadInput(f"{path} is a key of another kind; edgevision keys new makes Ed25519 keys")
-    raise BadInput(f"{path} is no key without a password in PEM form; edgevision keys new makes such")
+        raise BadInput(f"{path} is not an Ed25519 key; create one with: edgevision keys new")
+    raise BadInput(f"{path} is not a PEM key without a password; create one with: edgevision keys new")
 
 
 def is_private(path: Path) -> bool:
-    """Whether the file is the half that signs."""
+    """Return whether the file is a private key."""
     try:
         _openssl("pkey", "-in", str(path), "-noout")
     except BadInput:
@@ -65,28 +68,28 @@ def is_private(path: Path) -> bool:
 
 
 def require_public(path: Path) -> None:
-    """That a file is the half which is given away. Raises MissingFile, BadInput."""
+    """Check that a file is a public key. Raises MissingFile, BadInput."""
     fingerprint(path)
     if is_private(path):
-        raise BadInput(f"{path} is a private key, which must never get on a device; give {public_path(path)}")
+        raise BadInput(f"{path} is a private key, which must never be put on a device; use {public_path(path)}")
 
 
 def require_private(path: Path) -> None:
-    """That a file is the half that signs. Raises MissingFile, BadInput."""
+    """Check that a file is a private key. Raises MissingFile, BadInput."""
     fingerprint(path)
     if not is_private(path):
-        raise BadInput(f"{path} is a public key; bundles are signed with the private one")
+        raise BadInput(f"{path} is a public key; bundles are signed with the private key")
 
 
 def sign(message: bytes, private: Path) -> bytes:
-    """64 bytes, always the same for the same message and key (RFC 8032). Raises MissingFile, BadInput."""
+    """Return the 64-byte signature of a message; deterministic (RFC 8032). Raises MissingFile, BadInput."""
     require_private(private)
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(message)
         stream.flush()
         made = _openssl("pkeyutl", "-sign", "-inkey", str(private), "-rawin", "-in", stream.name)
     if len(made) != BYTES:
-        raise EdgeVisionError(f"openssl made a signature of {len(made)} bytes, not {BYTES}")
+        raise EdgeVisionError(f"openssl returned a signature of {len(made)} bytes; expected {BYTES}")
     return made
 
 
@@ -97,5 +100,5 @@ def _openssl(*arguments: str) -> bytes:
         raise MissingDependency(str(error)) from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()
-        raise BadInput(f"openssl {arguments[0]} failed: {lines[0] if lines else 'it does not say why'}")
+        raise BadInput(f"openssl {arguments[0]} failed: {lines[0] if lines else 'no reason given'}")
     return done.stdout

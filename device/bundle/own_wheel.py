@@ -1,7 +1,7 @@
-"""edgevision's own wheel, put together from the very files that run here: installed or a checkout, with no build tool.
+"""Build the wheel of edgevision from the running files, installed or in a checkout, without a build tool.
 
-The parts that need TensorFlow stay behind; a device has no use for them. Written after the binary distribution format
-of the Python packaging specifications.
+The packages that need TensorFlow are left out: a device does not use them. The format follows the binary distribution
+format of the Python packaging specifications.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from edgevision.errors import MissingDependency
 from .reproducible_zip import add
 
 ROOMS = ("edgevision", "edgevision.device")
-"""Packages with all that is below them; edgevision.convert is not among them."""
+"""Packages to include with everything below them; edgevision.convert is left out."""
 WHEEL = "Wheel-Version: 1.0\nGenerator: edgevision\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def build(folder: Path) -> Path:
-    """Writes ``edgevision-VERSION-py3-none-any.whl``, always the same bytes for the same files. Raises MissingDependency."""
+    """Write ``edgevision-VERSION-py3-none-any.whl``; the same files give the same bytes. Raises MissingDependency."""
     info = f"edgevision-{__version__}.dist-info"
     files = _modules() | {f"{info}/{name}": text.encode() for name, text in _metadata().items()}
     rows = [f"{name},sha256={_hash(content)},{len(content)}" for name, content in sorted(files.items())]
@@ -40,14 +40,14 @@ def build(folder: Path) -> Path:
 
 
 def _modules() -> dict[str, bytes]:
-    """Path in the wheel -> content."""
+    """Return path in the wheel -> content."""
     found: dict[str, bytes] = {}
     for room in ROOMS:
         (base,) = map(Path, import_module(room).__path__)
         for path in base.rglob("*"):
             parts = path.relative_to(base).parts
             left_out = "__pycache__" in parts or path.name.startswith(".") or path.suffix in (".pyc", ".part")
-            # Installed, the other rooms are folders of the first one.
+            # In an installation, the other packages are folders of the first one.
             other = room == "edgevision" and parts[0] in ("convert", "device")
             if path.is_file() and not left_out and not other:
                 found["/".join([*room.split("."), *parts])] = path.read_bytes()
@@ -58,7 +58,7 @@ def _metadata() -> dict[str, str]:
     try:
         here = metadata.distribution("edgevision")
     except metadata.PackageNotFoundError:
-        raise MissingDependency("edgevision is not installed here as a package: pip install edgevision") from None
+        raise MissingDependency("edgevision is not installed as a package; run: pip install edgevision") from None
     text = here.read_text("METADATA") or here.read_text("PKG-INFO") or ""
     scripts = "[console_scripts]\nedgevision = edgevision.cli.main:main\n"
     return {"METADATA": text, "WHEEL": WHEEL, "entry_points.txt": scripts}

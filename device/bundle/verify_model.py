@@ -1,4 +1,4 @@
-"""``python -m edgevision.device.bundle.verify_model MODEL``: does a model answer on this machine as it did where it was made?"""
+"""``python -m edgevision.device.bundle.verify_model MODEL``: check a model on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgevision.types import Frame
 
 
 def main(path: Path) -> int:
-    """Answers one gray picture, then the self-test that the file carries; 1 with one line where either fails."""
+    """Run the model on a gray image, then its self-test; return 1 and print one line if either fails."""
     try:
         with open_model(path) as model:
             model.predict(Frame(np.full((model.rule.height, model.rule.width, 3), 128, np.uint8), "RGB"))
@@ -22,7 +22,7 @@ def main(path: Path) -> int:
                 report = check(model)
                 print(report.describe())
                 return 0 if report.ok else 1
-            print("it runs; the file carries no self-test")
+            print("the model runs; the file has no self-test")
             return 0
     except EdgeVisionError as error:
         print(error)

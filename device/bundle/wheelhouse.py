@@ -1,4 +1,4 @@
-"""All libraries that a device needs, as wheels for its Python and processor, chosen by pip on any machine."""
+"""Collect the library wheels for a device's Python and processor; pip can select them on any machine."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PIP_TIMEOUT_S = 3600
 
 
 def collect(target: Target, folder: Path, source: Path | None = None) -> list[Path]:
-    """Downloads into ``folder``; with ``source``, takes them from that folder alone. Raises EdgeVisionError."""
+    """Download the wheels into ``folder``; with ``source``, use only that folder. Raises EdgeVisionError."""
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-input", "--disable-pip-version-check"]
     command += [*target.pip_options(), "--dest", str(folder)]
     if target.constraints is not None:
         command += ["--constraint", str(target.constraints)]
     if source is not None:
         if not source.is_dir():
-            raise BadInput(f"--wheels takes a folder with wheels, and {source} is none")
+            raise BadInput(f"--wheels: not a folder: {source}; give a folder that holds wheels")
         command += ["--no-index", f"--find-links={source}"]
     _pip([*command, "pip", *requirements()], target, source)
     found = sorted(folder.glob("*.whl"))
@@ -31,11 +31,11 @@ def collect(target: Target, folder: Path, source: Path | None = None) -> list[Pa
 
 
 def requirements() -> list[str]:
-    """What edgevision itself asks for on a 64-bit device: pip would read the conditions as of the host."""
+    """Return the requirements of edgevision on a 64-bit device; pip would evaluate the markers for the host."""
     try:
         wanted = metadata.requires("edgevision") or []
     except metadata.PackageNotFoundError:
-        raise MissingDependency("edgevision is not installed here as a package: pip install edgevision") from None
+        raise MissingDependency("edgevision is not installed as a package; run: pip install edgevision") from None
     found = []
     for one in wanted:
         name, _, condition = one.partition(";")
@@ -45,7 +45,7 @@ def requirements() -> list[str]:
 
 
 def distribution(wheel: Path) -> str:
-    """The name in a wheel's file name, as pip compares names."""
+    """Return the distribution name in a wheel's file name, normalized as pip does."""
     return wheel.name.partition("-")[0].lower().replace("_", "-").replace(".", "-")
 
 
@@ -55,15 +55,17 @@ def _pip(command: list[str], target: Target, source: Path | None) -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise EdgeVisionError(f"pip did not end within {PIP_TIMEOUT_S} s") from None
+        raise EdgeVisionError(f"pip did not finish within {PIP_TIMEOUT_S} s") from None
     if done.returncode == 0:
         return
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     if lines and lines[-1].endswith("No module named pip"):
-        raise MissingDependency(f"{sys.executable} has no pip, which chooses the libraries: python -m ensurepip")
-    # The last one says what could not be had; those before tell of attempts.
+        raise MissingDependency(
+            f"{sys.executable} has no pip, which is needed to collect wheels; run: python -m ensurepip"
+        )
+    # The last ERROR line names the missing package; earlier ones report attempts.
     reason = next((line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1] if lines else "?")
-    where = f"in {source}" if source else "from the package index; offline, give a folder of wheels: --wheels DIR"
+    where = f"in {source}" if source else "from the package index (offline, use a folder of wheels: --wheels DIR)"
     raise EdgeVisionError(f"cannot get the libraries for {target} {where}: {reason.removeprefix('ERROR: ')}")
 
 
@@ -71,4 +73,4 @@ def _check(wheels: list[Path]) -> None:
     names = [distribution(wheel) for wheel in wheels]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise EdgeVisionError(f"pip chose {', '.join(twice)} twice; this is a fault of edgevision")
+        raise EdgeVisionError(f"pip selected {', '.join(twice)} twice; this is a bug in edgevision, please report it")

@@ -1,1 +1,1 @@
-"""What runs on a device before edgevision is there: standard library alone. It travels in a bundle as ``install.pyz``."""
+"""Installer that runs on a device before edgevision is there, with the standard library only; bundled as install.pyz."""

@@ -1,6 +1,7 @@
-"""``sudo python3 install.pyz BUNDLE.tar.xz``: installs a bundle on this machine, or says in one line why not.
+"""``sudo python3 install.pyz BUNDLE.tar.xz``: install a bundle on this machine.
 
-``--first-boot DIR`` and ``--setup DIR`` are for a card that ``edgevision flash`` prepared, at its first two starts.
+``--first-boot DIR`` and ``--setup DIR`` are used by an SD card prepared with ``edgevision flash``, at its first and
+second boot.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from .release.install import Wish, install
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 done, 1 refused or failed, 2 usage, 130 Ctrl-C."""
+    """Return the exit code: 0 installed, 1 refused or failed, 2 usage error, 130 Ctrl-C."""
     parser = _parser()
     given = parser.parse_args(argv)
     if [given.bundle, given.first_boot, given.setup].count(None) != 2:
-        parser.error("give a bundle, or --first-boot DIR, or --setup")
-    root = given.root.resolve()  # /. and // are this machine, too
+        parser.error("give exactly one of: a bundle, --first-boot DIR, --setup")
+    root = given.root.resolve()  # /. and // also mean this machine
     if root == Path("/") and os.geteuid() != 0:
-        complain("installing takes root rights: sudo python3 install.pyz ...")
+        complain("root privileges are required; run: sudo python3 install.pyz ...")
         return 1
     if root == Path("/") and (reason := _not_meant(given)) is not None:
         complain(reason)
         return 1
-    os.umask(0o022)  # the service runs as another user
+    os.umask(0o022)  # the service runs as another user and must be able to read the files
     if given.first_boot is not None:
         status = Status(given.first_boot / "status.json", step="firstboot")
         return _told(lambda: first_boot(given.first_boot.absolute(), root, status), status)
@@ -47,20 +48,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="install.pyz", description="Install an edgevision bundle on this machine.")
-    parser.add_argument("bundle", type=Path, nargs="?", help="NAME-PYTHON-ARCH.tar.xz, as edgevision bundle writes it")
+    parser.add_argument("bundle", type=Path, nargs="?", help="Bundle from edgevision bundle, NAME-PYTHON-ARCH.tar.xz.")
     parser.add_argument(
         "--trust",
         type=Path,
         action="append",
         default=[],
         metavar="KEY",
-        help="a public key (PEM): from now on no bundle is taken that none of the trusted keys signed",
+        help="Public key (PEM) to trust; from now on every bundle must be signed with a trusted key.",
     )
-    parser.add_argument("--no-start", action="store_true", help="install, and do not start the service now")
-    parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="install below DIR instead of /")
-    parser.add_argument("--status", type=Path, metavar="FILE", help="keep the current step in this file, as JSON")
+    parser.add_argument("--no-start", action="store_true", help="Do not start the service after the installation.")
+    parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="Install below DIR instead of /.")
+    parser.add_argument("--status", type=Path, metavar="FILE", help="Write the current step to this file, as JSON.")
     parser.add_argument(
-        "--first-boot", type=Path, metavar="DIR", help="for a prepared card's first start: take over what DIR brings"
+        "--first-boot", type=Path, metavar="DIR", help="First boot of a prepared SD card: apply the settings in DIR."
     )
     parser.add_argument(
         "--setup",
@@ -68,17 +69,17 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=FOLDER,
         metavar="DIR",
-        help="for its second start: install what DIR brings",
+        help="Second boot of a prepared SD card: install the bundle in DIR.",
     )
     return parser
 
 
 def _not_meant(given: argparse.Namespace) -> str | None:
-    """Why this machine is not the one that a card's settings are for: they must not reach the one that reads the card."""
+    """Return why the settings of an SD card must not be applied here; they are not for a computer that reads the card."""
     if given.first_boot is not None and not started_by_card():
-        return "--first-boot is for the first start of a prepared card, and this machine was not started by one"
+        return "--first-boot works only at the first boot of a prepared SD card; this machine was not booted from one"
     if given.setup is not None and not (Path("/") / UNITS / NAME).exists():
-        return "--setup is for the second start of a prepared card, and this machine had no first one"
+        return "--setup works only at the second boot of a prepared SD card; this machine has not had its first boot"
     return None
 
 
@@ -87,7 +88,7 @@ def _install(wish: Wish, status: Status) -> None:
 
 
 def _told(work: Callable[[], None], status: Status) -> int:
-    """The exit status; whatever went wrong is one line."""
+    """Run ``work`` and return the exit code; report an error as one line."""
     try:
         work()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A bundle as ``edgevision bundle`` writes it, with stand-ins of a few bytes for what is in it."""
+"""Build a bundle in the format of ``edgevision bundle``, with small stand-ins as content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build(
     padding: int = 0,
     files: Mapping[str, bytes] = FILES,
 ) -> Path:
-    """``padding``: bytes that no packing makes smaller."""
+    """Write a bundle; ``padding``: number of incompressible bytes to add."""
     files = dict(files)
     if padding:
         files["wheels/padding-1-py3-none-any.whl"] = b"".join(

@@ -1,4 +1,4 @@
-"""What the installer left on the boot partition, explained to somebody who took the card out."""
+"""Read the installation status from the boot partition of an SD card and explain it."""
 
 from __future__ import annotations
 
@@ -15,55 +15,58 @@ from .boot_partition import read_boot_files
 FILE = "edgevision/status.json"
 STATES = ("pending", "running", "ok", "failed")
 STEPS = {
-    # What a step does, and what to do where it failed. A prepared card begins with firstboot, system and room.
-    "firstboot": ("taking over what the card brings", "prepare the card again: edgevision flash image"),
-    "system": ("making the card's settings", "correct device.toml and prepare the card again"),
-    "room": ("making room", "start the machine again; if it fails again, take another card"),
+    # What a step does, and what to do if it failed. A prepared SD card starts with firstboot, system and room.
+    "firstboot": ("reading the settings on the SD card", "prepare the SD card again: edgevision flash image"),
+    "system": ("applying the settings on the SD card", "correct device.toml and prepare the SD card again"),
+    "room": ("growing the file system", "restart the device; if it fails again, use another SD card"),
     "check": (
-        "looking at the bundle",
-        "make the bundle again for this machine; then prepare the card again, or start install.pyz again",
+        "verifying the bundle",
+        "build the bundle again for this device; then prepare the SD card again, or run install.pyz again",
     ),
-    "unpack": ("unpacking the bundle", "make room on the card, or take a larger one"),
-    "environment": ("installing the libraries", "make the bundle again; a wheel is missing or not for this system"),
-    "prove": ("running the model's self-test", "convert the model again; if only this machine fails, keep this report"),
-    "switch": ("making the release the current one", "start the installer again; the card may be failing"),
+    "unpack": ("unpacking the bundle", "free some space on the SD card, or use a larger one"),
+    "environment": ("installing the libraries", "build the bundle again; a wheel is missing or not for this system"),
+    "prove": (
+        "running the model's self-test",
+        "convert the model again; if it fails on this device only, keep this report",
+    ),
+    "switch": ("making the release the current one", "restart the device; if it fails again, use another SD card"),
     "service": (
         "installing the service",
-        "look at the camera; on the machine: journalctl -u edgevision; then start again",
+        "check the camera and, on the device, journalctl -u edgevision; then restart the device",
     ),
-    "answer": ("waiting for the first answer", "look at the camera and its cable, then start the machine again"),
-    "clean": ("taking the bundle and the secrets off the card", "start the machine again; the service runs already"),
+    "answer": ("waiting for the first prediction", "check the camera and its cable, then restart the device"),
+    "clean": ("removing the bundle and the secrets from the SD card", "restart the device; the service already runs"),
 }
-CUT_OFF = "it is at it still, or was cut off there (power?); the next attempt starts anew"
+CUT_OFF = "still running, or interrupted (power loss?); the next boot tries again"
 CUT_OFF_EARLY = (
-    "it is at it still, or was cut off there (power?): then the machine starts as an ordinary one, and nothing is "
-    "installed; write the card again"
+    "still running, or interrupted (power loss?): in that case the device boots normally and nothing is installed; "
+    "write the SD card again"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How far an installation came."""
+    """Status of an installation."""
 
     value: dict[str, Any]
-    """status.json itself."""
+    """Content of status.json."""
 
     @property
     def done(self) -> bool:
-        """Whether it came to its end."""
+        """Whether the installation has finished."""
         return bool(self.value["state"] == "ok")
 
     def describe(self) -> Iterable[str]:
-        """Lines for people."""
+        """Yield an explanation of the status, line by line."""
         step, state, message = (str(self.value[key]) for key in ("step", "state", "message"))
-        doing, remedy = STEPS.get(step, (f"the step {step!r}", "start the installer again"))
+        doing, remedy = STEPS.get(step, (f"running step {step!r}", "run the installer again"))
         release = self.value.get("release")
         if release:
             yield f"release: {release}"
         if state == "ok":
             yield f"done: {message}"
         elif state == "pending":
-            yield "not begun: start the machine with this card in it"
+            yield "not started: boot the device with this SD card"
         elif state == "running":
             yield f"{doing}: {message}"
             yield CUT_OFF_EARLY if step == "firstboot" else CUT_OFF
@@ -73,12 +76,12 @@ class Found:
 
 
 def read_status(place: Path) -> Found:
-    """Of an image, a card's device or a mounted boot partition. Raises MissingFile, BadInput, OSError."""
+    """Read the status from an OS image, a drive or a mounted boot partition. Raises MissingFile, BadInput, OSError."""
     raw = read_boot_files(place, (FILE,)).get(FILE)
     if raw is None:
         raise BadInput(
-            f"{place} has no {FILE} on its boot partition: edgevision flash image did not make it, and no installation with "
-            "--status was begun there"
+            f"{FILE} not found on the boot partition of {place}: it was not prepared with edgevision flash image, and no "
+            "installer was run with --status for it"
         )
     try:
         value = json.loads(raw.decode("utf-8"))
@@ -86,5 +89,5 @@ def read_status(place: Path) -> Found:
         value = None
     told = isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("step", "state", "message"))
     if not told or value["state"] not in STATES:
-        raise BadInput(f"{place}: {FILE} is damaged; start the installer again")
+        raise BadInput(f"{place}: {FILE} is damaged; run the installer again")
     return Found(value)

@@ -1,1 +1,1 @@
-"""Reading and verifying a bundle."""
+"""Reading and verifying bundles."""

@@ -1,4 +1,4 @@
-"""manifest.json of a bundle: for which machine it is, and the size and sha256 of every file in it."""
+"""manifest.json of a bundle: the target machine, and the size and SHA-256 of every file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHEELS = "wheels/"
 MAX_MANIFEST = 2**20
 MAX_FILES = 1000
 MAX_BYTES = 512 * 2**20
-"""Of all files together: five times what a bundle should ever have."""
+"""Largest total size of all files in bytes: five times the size limit of a bundle."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of a bundle."""
+    """Manifest entry of one file."""
 
     bytes: int
     sha256: str
@@ -36,31 +36,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself."""
+    """Content of manifest.json."""
 
     id: str
-    """Name of the release: the model's name and 12 digits that stand for all files."""
+    """Release ID: the model's name and 12 digits of a hash over all files."""
     python: str
-    """3.11 or 3.13: of the machine it is for."""
+    """Python version of the target machine: 3.11 or 3.13."""
     arch: str
-    """As ``uname -m`` has it."""
+    """Architecture of the target machine, as printed by ``uname -m``."""
     version: str
-    """Of edgevision."""
+    """Version of edgevision."""
     files: Mapping[str, Entry]
-    """All but the manifest and its signature, sorted by name."""
+    """All files except the manifest and its signature, sorted by name."""
 
     @property
     def total(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files in bytes."""
         return sum(entry.bytes for entry in self.files.values())
 
     @property
     def wheels(self) -> list[str]:
-        """Names of the wheels, sorted."""
+        """Sorted names of the wheels."""
         return [name for name in self.files if name.startswith(WHEELS)]
 
     def dumps(self) -> bytes:
-        """The bytes of manifest.json, always the same for the same bundle."""
+        """Return the bytes of manifest.json; reproducible."""
         value = {
             "schema": SCHEMA,
             "id": self.id,
@@ -73,62 +73,62 @@ class Manifest:
 
 
 def release_id(name: str, files: Mapping[str, Entry]) -> str:
-    """``name`` as it can be part of a folder's name, and the first 12 digits of a sha256 over all files' hashes."""
+    """Return ``name`` reduced to safe characters, and the first 12 digits of a SHA-256 over the hashes of all files."""
     slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64].rstrip("-._") or "model"
     return f"{slug}-{_digest(files)}"
 
 
 def parse(data: bytes) -> Manifest:
-    """Raises Refused for everything that ``dumps`` would not have written."""
+    """Parse manifest.json. Raises Refused for anything that ``dumps`` would not write."""
     try:
         value = json.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError):
-        raise Refused(f"{MANIFEST} is no JSON") from None
+        raise Refused(f"{MANIFEST} is not valid JSON") from None
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         given = value.get("schema") if isinstance(value, dict) else value
         raise Refused(
-            f"{MANIFEST} is of another kind: schema {given!r:.60}, not {SCHEMA!r}; use an edgevision that fits"
+            f"{MANIFEST}: expected schema {SCHEMA!r}, got {given!r:.60}; use the edgevision version that made the bundle"
         )
     texts = [value.get(key) for key in ("id", "python", "arch", "edgevision")]
     if not all(isinstance(text, str) and 0 < len(text) <= 100 and text.isprintable() for text in texts):
-        raise Refused(f"{MANIFEST} lacks id, python, arch or edgevision")
+        raise Refused(f"{MANIFEST}: id, python, arch or edgevision is missing or invalid")
     name, python, arch, version = map(str, texts)
     files = _files(value.get("files"))
     found = Manifest(name, python, arch, version, files)
     if not _ID.fullmatch(found.id) or not found.id.endswith(f"-{_digest(files)}"):
-        raise Refused(f"{MANIFEST}: the id {found.id!r} is not that of these files")
+        raise Refused(f"{MANIFEST}: the id {found.id!r} does not match the listed files")
     return found
 
 
 def check_name(name: str) -> str:
-    """The name, if it is one that stays in its folder. Raises Refused."""
+    """Return the name if it is a valid path inside the bundle's folder. Raises Refused."""
     if name.startswith("/") or ".." in name.split("/"):
-        raise Refused(f"the file name {name!r} leads out of the bundle's folder")
+        raise Refused(f"corrupt or malicious bundle: file name {name!r} points outside its folder")
     if not _NAME.fullmatch(name) or len(name) > 200:
-        raise Refused(f"the file name {name!r:.250} is none that a bundle has")
+        raise Refused(f"invalid file name in the bundle: {name!r:.250}")
     return name
 
 
 def _files(value: Any) -> dict[str, Entry]:
     if not isinstance(value, dict) or not 0 < len(value) <= MAX_FILES:
-        raise Refused(f"{MANIFEST} must list 1 to {MAX_FILES} files")
+        raise Refused(f"{MANIFEST} must list between 1 and {MAX_FILES} files")
     files = {check_name(name): _entry(name, entry) for name, entry in value.items()}
     if list(files) != sorted(files) or {MANIFEST, SIGNATURE} & set(files):
-        raise Refused(f"{MANIFEST} must list the files other than itself, sorted")
+        raise Refused(f"{MANIFEST} must list the files in sorted order, without itself and its signature")
     missing = [name for name in NEEDED if name not in files]
     if missing:
-        raise Refused(f"{MANIFEST} lists no {', '.join(missing)}")
+        raise Refused(f"{MANIFEST} does not list {', '.join(missing)}")
     if sum(entry.bytes for entry in files.values()) > MAX_BYTES:
-        raise Refused(f"the files of the bundle take more than {MAX_BYTES // 2**20} MiB")
+        raise Refused(f"the bundle unpacks to more than {MAX_BYTES // 2**20} MiB")
     return files
 
 
 def _entry(name: str, value: Any) -> Entry:
     size, digest = (value.get("bytes"), value.get("sha256")) if isinstance(value, dict) else (None, None)
     if type(size) is not int or not 0 <= size <= MAX_BYTES:
-        raise Refused(f"{MANIFEST}: {name} has an impossible size: {size!r:.40}")
+        raise Refused(f"{MANIFEST}: invalid size of {name}: {size!r:.40}")
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-        raise Refused(f"{MANIFEST}: {name} has no sha256")
+        raise Refused(f"{MANIFEST}: invalid or missing sha256 of {name}")
     return Entry(size, digest)
 
 

@@ -1,4 +1,4 @@
-"""Whether a bundle fits this machine."""
+"""Check that a bundle fits this machine."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from .manifest import Manifest
 
 
 def check_fits(manifest: Manifest) -> None:
-    """Refuses a bundle for another machine or Python than the one that runs this. Raises Refused."""
+    """Check the Python version and architecture of a bundle against this machine. Raises Refused."""
     python = ".".join(map(str, sys.version_info[:2]))
     if manifest.python != python:
         wanted = f" ({SYSTEMS[manifest.python]})" if manifest.python in SYSTEMS else ""
         known = ", ".join(f"{version} ({name})" for version, name in SYSTEMS.items())
-        fits = f"make one with: edgevision bundle MODEL --python {python}"
-        remedy = fits if python in SYSTEMS else f"there are bundles for {known}"
-        raise Refused(f"the bundle is for Python {manifest.python}{wanted}, and this machine has {python}; {remedy}")
+        fits = f"build one with: edgevision bundle MODEL --python {python}"
+        remedy = fits if python in SYSTEMS else f"supported: {known}"
+        raise Refused(f"the bundle is for Python {manifest.python}{wanted}, but this machine has {python}; {remedy}")
     arch = platform.machine()
     if manifest.arch != arch:
-        raise Refused(f"the bundle is for {manifest.arch}, and this machine is {arch}")
+        raise Refused(f"the bundle is for {manifest.arch}, but this machine is {arch}; build one with: --arch {arch}")
     if sys.maxsize < 2**32:
-        raise Refused("this system is a 32-bit one on a 64-bit kernel; the bundle's libraries need a 64-bit system")
+        raise Refused("this is a 32-bit system on a 64-bit kernel; the bundle's libraries need a 64-bit system")
 
 
 def check_room(manifest: Manifest, folder: Path) -> None:
-    """Raises Refused where the disk is too full."""
+    """Check the free disk space for an installation. Raises Refused."""
     there = os.statvfs(folder)
     free, needed = there.f_bavail * there.f_frsize, ROOM * manifest.total
     if free < needed:
-        raise Refused(f"{folder} has {free // 10**6} MB left, and installing takes about {needed // 10**6} MB")
+        raise Refused(
+            f"not enough disk space: {folder} has {free // 10**6} MB free, and the installation needs about "
+            f"{needed // 10**6} MB"
+        )

@@ -1,7 +1,7 @@
-"""A .tar.xz read as a stream, by a reader that knows regular files alone: nothing in it can ask for more than it may.
+"""Stream reader for .tar.xz that accepts regular files only, so that an archive cannot do anything else.
 
-Written after POSIX ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). Links, devices, folders and extended
-headers are refused by name, so that no rule on how to treat them is needed.
+Follows POSIX ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). Links, devices, folders and extended headers
+are rejected, so that no rules are needed to handle them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..base.errors import Refused
 BLOCK = 512
 CHUNK = 1 << 18
 MEMORY = 128 * 2**20
-"""For unpacking; a dictionary may ask for no more."""
+"""Memory limit of the xz decoder in bytes; an archive with a larger dictionary is rejected."""
 KINDS = {
     b"1": "a link",
     b"2": "a link",
@@ -27,7 +27,7 @@ KINDS = {
 
 
 class Packed:
-    """The files of a .tar.xz, in their order; at most ``limit`` bytes unpacked."""
+    """Iterate over the files of a .tar.xz in order; at most ``limit`` bytes are unpacked."""
 
     def __init__(self, stream: BinaryIO, limit: int) -> None:
         self._stream = stream
@@ -36,7 +36,7 @@ class Packed:
         self._left = limit
 
     def next(self) -> tuple[str, int] | None:
-        """Name and size of the next file; None at the end, which is then whole. Raises Refused."""
+        """Return name and size of the next file; None at the end of a complete archive. Raises Refused."""
         header = self._take(BLOCK)
         if not any(header):
             self._finish()
@@ -44,25 +44,25 @@ class Packed:
         return _parse(header)
 
     def chunks(self, size: int) -> Iterator[bytes]:
-        """The content of the file that ``next`` told of; to be read to its end. Raises Refused."""
+        """Yield the content of the file that ``next`` returned; must be exhausted. Raises Refused."""
         left = size
         while left:
             part = self._take(min(left, CHUNK))
             left -= len(part)
             yield part
         if any(self._take(-size % BLOCK)):
-            raise Refused("the archive is damaged: something stands between two of its files")
+            raise Refused("the archive is damaged: unexpected data between two files; copy it again")
 
     def _take(self, size: int) -> bytes:
-        """Exactly so many bytes."""
+        """Return exactly ``size`` bytes. Raises Refused."""
         if not self._fill(size):
-            raise Refused("the bundle is cut off; copy it again")
+            raise Refused("the bundle is truncated; copy it again")
         taken = bytes(self._ready[:size])
         del self._ready[:size]
         return taken
 
     def _fill(self, size: int) -> bool:
-        """Unpacks until so many bytes are there; whether they are."""
+        """Unpack until ``size`` bytes are available; return whether they are."""
         while len(self._ready) < size and not self._xz.eof:
             packed = self._stream.read(CHUNK) if self._xz.needs_input else b""
             if self._xz.needs_input and not packed:
@@ -70,36 +70,38 @@ class Packed:
             try:
                 unpacked = self._xz.decompress(packed, CHUNK)
             except lzma.LZMAError as error:
-                raise Refused(f"no .tar.xz, or a damaged one: {error}") from None
+                raise Refused(f"not a .tar.xz archive, or damaged: {error}") from None
             self._left -= len(unpacked)
             if self._left < 0:
-                raise Refused("the bundle unpacks to far more than a bundle may hold")
+                raise Refused("corrupt or malicious bundle: it unpacks to more than a bundle may hold")
             self._ready += unpacked
         return len(self._ready) >= size
 
     def _finish(self) -> None:
-        """Only zeros may follow, and the checksum at the end of the .xz must be right."""
+        """Check that only zeros follow and that the checksum at the end of the .xz is correct."""
         while self._fill(1):
             if any(self._ready):
-                raise Refused("the archive is damaged: something stands behind its end")
+                raise Refused("the archive is damaged: unexpected data after its end; copy it again")
             self._ready.clear()
         if not self._xz.eof:
-            raise Refused("the bundle is cut off; copy it again")
+            raise Refused("the bundle is truncated; copy it again")
         if self._xz.unused_data or self._stream.read(1):
-            raise Refused("something stands behind the end of the bundle")
+            raise Refused("unexpected data after the end of the bundle; copy it again")
 
 
 def _parse(header: bytes) -> tuple[str, int]:
     name = _text(header[:100])
     if header[257:263] != b"ustar\0":
-        raise Refused(f"{name!r}: no ustar archive; edgevision bundle writes such")
+        raise Refused(f"{name!r}: not a ustar archive; create the bundle with: edgevision bundle")
     prefix = _text(header[345:500])
     name = f"{prefix}/{name}" if prefix else name
     kind = header[156:157]
     if kind != b"0":
-        raise Refused(f"{name!r} is {KINDS.get(kind, 'an entry of an unknown kind')}; a bundle holds files alone")
+        raise Refused(
+            f"{name!r} is {KINDS.get(kind, 'an entry of an unknown kind')}; a bundle holds regular files only"
+        )
     if _octal(header[148:156]) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
-        raise Refused(f"{name!r}: the archive is damaged: a header does not match its checksum")
+        raise Refused(f"{name!r}: the archive is damaged: wrong header checksum")
     return name, _octal(header[124:136])
 
 
@@ -110,5 +112,5 @@ def _text(field: bytes) -> str:
 def _octal(field: bytes) -> int:
     digits = field.rstrip(b"\0 ").lstrip(b" ")
     if not digits or set(digits) - set(b"01234567"):
-        raise Refused("the archive is damaged: a number in a header is none")
+        raise Refused("the archive is damaged: invalid number in a header")
     return int(digits, 8)

@@ -1,4 +1,4 @@
-"""Reads a bundle once from end to end: the manifest, its signature, then every file, checked before it counts."""
+"""Verify a bundle in one pass: the manifest, its signature, then every file against the manifest."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from .manifest import MANIFEST, MAX_BYTES, MAX_MANIFEST, SIGNATURE, Entry, Manif
 from .tar_reader import Packed
 
 SLACK = 2**22
-"""For headers and padding."""
+"""Allowance in bytes for headers and padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A bundle of which every byte was as its manifest says."""
+    """A bundle whose content matches its manifest."""
 
     manifest: Manifest
     signed: bool
-    """Whether it carries a signature; without keys that is not looked at."""
+    """Whether it has a signature; not verified if no keys were given."""
     signed_by: Path | None
-    """The trusted key that it was signed with."""
+    """Trusted key that verified the signature."""
     bytes: int
-    """Of the archive itself."""
+    """Size of the archive."""
 
 
 def read(path: Path, keys: Sequence[Path] = (), into: Path | None = None) -> Checked:
-    """Checks a bundle; with ``into``, an empty folder, also unpacks it there. Raises Refused, OSError.
+    """Verify a bundle; with ``into``, an empty folder, also unpack it there. Raises Refused, OSError.
 
-    Nothing is written before the manifest and its signature are right, and nothing under a name that leads out of
-    ``into``. A refusal may leave files there: the folder is to be thrown away.
+    Nothing is written before the manifest and its signature are verified, and nothing outside ``into``. After an error
+    the folder may hold some files and must be removed.
     """
     with path.open("rb") as stream:
         return read_stream(stream, keys, into)
 
 
 def read_stream(stream: BinaryIO, keys: Sequence[Path] = (), into: Path | None = None) -> Checked:
-    """The same of a stream at its start, which is read to its end."""
+    """Verify a bundle from a stream, like ``read``; the stream is read to its end."""
     packed = Packed(stream, MAX_BYTES + MAX_MANIFEST + SLACK)
     raw = _small(packed, packed.next(), MANIFEST)
     following = packed.next()
@@ -58,28 +58,28 @@ def read_stream(stream: BinaryIO, keys: Sequence[Path] = (), into: Path | None =
         _file(packed, following, name, entry, into)
         following = packed.next()
     if following is not None:
-        raise Refused(f"{following[0]!r} is in the bundle a second time, or its manifest does not list it")
+        raise Refused(f"{following[0]!r} is in the bundle twice or not listed in its manifest")
     return Checked(found, seal is not None, signed_by, stream.tell())
 
 
 def _small(packed: Packed, header: tuple[str, int] | None, name: str) -> bytes:
-    """One of the two files at the start."""
+    """Return the content of a small file at the start of the bundle."""
     if header is None or header[0] != name:
-        raise Refused(f"this is no bundle: it begins with {header[0] if header else 'nothing'!r}, not with {name}")
+        raise Refused(f"not a bundle: expected {name} as its first file, got {header[0] if header else 'nothing'!r}")
     if header[1] > MAX_MANIFEST:
-        raise Refused(f"{name} has {header[1]} bytes, and at most {MAX_MANIFEST} make sense")
+        raise Refused(f"{name} has {header[1]} bytes; at most {MAX_MANIFEST} are allowed")
     return b"".join(packed.chunks(header[1]))
 
 
 def _file(packed: Packed, header: tuple[str, int] | None, name: str, entry: Entry, into: Path | None) -> None:
-    """The next file must be the next of the manifest, in all."""
+    """Check that the next file is the next one of the manifest, and unpack it."""
     if header is None:
         raise Refused(f"{name} is missing from the bundle")
     check_name(header[0])
     if header[0] != name:
-        raise Refused(f"the bundle holds {header[0]!r} where its manifest lists {name!r}")
+        raise Refused(f"the bundle does not match its manifest: expected file {name!r}, got {header[0]!r}")
     if header[1] != entry.bytes:
-        raise Refused(f"{name} has {header[1]} bytes, and its manifest says {entry.bytes}")
+        raise Refused(f"{name} has {header[1]} bytes, but the manifest says {entry.bytes}")
     digest = hashlib.sha256()
     with ExitStack() as stack:
         target = None
@@ -92,4 +92,4 @@ def _file(packed: Packed, header: tuple[str, int] | None, name: str, entry: Entr
             if target is not None:
                 target.write(chunk)
     if digest.hexdigest() != entry.sha256:
-        raise Refused(f"{name} is not what the manifest says: its sha256 differs")
+        raise Refused(f"{name} does not match the manifest: its sha256 differs; copy the bundle again")

@@ -1,1 +1,1 @@
-"""What every part of the installer uses."""
+"""Shared helpers of the installer."""

@@ -1,4 +1,4 @@
-"""Files that are replaced whole: a reader, or a power cut, finds the old one or the new one."""
+"""Atomic file writes: after a power cut, a file has either its old or its new content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
-    """Writes beside and renames; a link at ``path`` is replaced, not followed. ``owner``: uid, gid. Raises OSError."""
+    """Write a temporary file and rename it; a link at ``path`` is replaced, not followed. Raises OSError.
+
+    ``owner``: UID and GID.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.edgevision")
     part.unlink(missing_ok=True)
@@ -20,7 +23,9 @@ def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | N
             give(part, mode, owner)
             os.fsync(stream.fileno())
             part.replace(path)
-            os.fsync(stream.fileno())  # on FAT the new name else points to the old file's clusters, which are free now
+            os.fsync(
+                stream.fileno()
+            )  # on FAT the new name may otherwise point to the clusters of the old file, which are free now
     except BaseException:
         with suppress(OSError):
             part.unlink()
@@ -29,12 +34,12 @@ def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | N
 
 
 def place_text(path: Path, text: str, mode: int = 0o644) -> None:
-    """The same in UTF-8. Raises OSError."""
+    """Write a UTF-8 text file atomically. Raises OSError."""
     place(path, text.encode("utf-8"), mode)
 
 
 def place_link(path: Path, target: str) -> None:
-    """A symbolic link, replaced whole. Raises OSError."""
+    """Create or replace a symbolic link atomically. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.edgevision")
     part.unlink(missing_ok=True)
@@ -44,14 +49,14 @@ def place_link(path: Path, target: str) -> None:
 
 
 def give(path: Path, mode: int, owner: tuple[int, int] | None) -> None:
-    """Mode whatever the umask says, and owner."""
+    """Set the mode, regardless of the umask, and the owner."""
     path.chmod(mode)
     if owner is not None and (path.stat().st_uid, path.stat().st_gid) != owner:
         os.chown(path, *owner)
 
 
 def sync_folder(folder: Path) -> None:
-    """What was renamed in it is so after a power cut, too."""
+    """Sync a folder, so that renames in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -60,7 +65,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Of a system's file, of which nobody promises the encoding; empty where there is none."""
+    """Return the content of a system file of unknown encoding; empty if the file does not exist."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Checks values of device.json before they get anywhere: it lies on a partition that any computer can write."""
+"""Validate values of device.json, which is on a partition that any computer can write to."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from .errors import Refused
 
 
 def text(value: Any, pattern: re.Pattern[str], what: str) -> str:
-    """The value, if all of it is of that form. Raises Refused."""
+    """Return the value if it matches the pattern completely. Raises Refused."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Refused(f"{what} cannot be {value!r:.60}")
+        raise Refused(f"invalid {what}: {value!r:.60}")
     return value
 
 
 def secret(value: Any, pattern: re.Pattern[str], what: str) -> str:
-    """The same; it is not shown where it is refused: the log lies on the card. Raises Refused."""
+    """Like ``text``, but the error does not show the value, since the log is on the SD card. Raises Refused."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Refused(f"{what} is none")
+        raise Refused(f"invalid {what}")
     return value
 
 
 def table(value: Any, what: str) -> dict[str, Any]:
-    """The value, if it is an object. Raises Refused."""
+    """Return the value if it is an object. Raises Refused."""
     if not isinstance(value, dict):
-        raise Refused(f"{what} is no object")
+        raise Refused(f"invalid {what}: expected an object")
     return value

@@ -1,4 +1,4 @@
-"""What the installer asks of the machine, and the processes it starts there."""
+"""System facts and external commands of the installer."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from .errors import Refused
 
 BOOTED = Path("/run/systemd/system")
-"""Present where systemd runs the machine (sd_booted(3))."""
+"""Exists if systemd is the init system (sd_booted(3))."""
 ROOM = 5
-"""Times the bundle: itself unpacked, and the libraries out of their wheels."""
+"""Disk space needed, as a multiple of the bundle's content: the unpacked bundle and the installed libraries."""
 SYSTEMS = {"3.11": "Raspberry Pi OS Bookworm", "3.13": "Raspberry Pi OS Trixie"}
 TIMEOUT_S = 1800
 
 
 def elsewhere(root: Path) -> list[str | Path]:
-    """Points useradd(8), usermod(8) and groupmod(8) to the accounts of another root."""
+    """Return the options that make useradd(8), usermod(8) and groupmod(8) work on another root."""
     return [] if root == Path("/") else ["--prefix", root]
 
 
 def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b"") -> str:
-    """Runs a command to its end, apart from every setting of pip and Python; what it said. Raises Refused, OSError.
+    """Run a command without the user's pip and Python settings and return its output. Raises Refused, OSError.
 
-    ``given``: for its standard input.
+    ``given``: standard input of the command.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
@@ -41,7 +41,7 @@ def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Refused(f"{what} did not end within {TIMEOUT_S} s") from None
+        raise Refused(f"{what} did not finish within {TIMEOUT_S} s") from None
     said = done.stdout.decode(errors="replace")
     if done.returncode:
         lines = [line.strip() for line in said.splitlines() if line.strip()]

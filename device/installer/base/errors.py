@@ -1,7 +1,7 @@
-"""The installer's only error."""
+"""The installer's error class."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """A bundle that is not taken; one line that says why."""
+    """The bundle or a setting was rejected; the message is one line."""

@@ -1,4 +1,4 @@
-"""status.json: how far an installation came, for somebody who reads the card in another machine."""
+"""status.json: the progress of an installation, for reading the SD card in another machine."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Status:
-    """Tells each step on stdout and, with a path, in a file that is always whole."""
+    """Report each step on stdout and, if a path is given, in a file that is replaced atomically."""
 
     def __init__(self, path: Path | None, log: Path | None = None, step: str = "check") -> None:
-        """``log``: a file that gets all lines, too. ``step``: what a fault before the first step belongs to."""
+        """Prepare the report.
+
+        Args:
+            path: status.json; None: print only.
+            log: File to which all lines are appended as well.
+            step: Step to report for a failure before the first step.
+        """
         self._path, self._log = path, log
         self._step, self._release, self._failed = step, "", ""
 
     def step(self, name: str, message: str, release: str = "") -> None:
-        """A step begins."""
+        """Report the start of a step."""
         self._step, self._release = name, release or self._release
         self.note(f"{name}: {message}")
         self._write("running", message)
 
     def note(self, line: str) -> None:
-        """A line for the log alone."""
+        """Print a line and append it to the log."""
         print(line, flush=True)
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
@@ -40,12 +46,12 @@ class Status:
                 os.fsync(stream.fileno())
 
     def ok(self, message: str) -> None:
-        """All is done."""
+        """Report that the installation has finished."""
         self.note(message)
         self._write("ok", message)
 
     def failed(self, message: str) -> None:
-        """The step that had begun failed; told once."""
+        """Report that the current step failed; repeated messages are ignored."""
         if message == self._failed:
             return
         self._failed = message
@@ -54,7 +60,7 @@ class Status:
         self._write("failed", message)
 
     def _write(self, state: State, message: str) -> None:
-        """An installation does not end because nobody can be told of it."""
+        """Write status.json; a failure to write it does not stop the installation."""
         try:
             self._put(state, message)
         except OSError as error:
@@ -71,16 +77,16 @@ class Status:
             "time_monotonic": round(time.monotonic(), 3),
             "boot_id": BOOT_ID.read_text().strip() if BOOT_ID.exists() else None,
         }
-        # Synced with its folder: a card's FAT may otherwise name half a file for a minute, and a power cut leaves it so.
+        # Synced with its folder: otherwise the FAT may refer to half a file for a minute, which a power cut would keep.
         place_text(self._path, json.dumps(value))
 
 
 def complain(message: str) -> None:
-    """One line on stderr."""
+    """Print an error line to stderr."""
     print(f"edgevision install: error: {message}", file=sys.stderr)
 
 
 def reason(error: OSError) -> str:
-    """What went wrong, and with which file where that is known."""
+    """Return a description of the error, with the file name if known."""
     said = error.strerror or str(error)
     return said if error.filename is None else f"{said}: {error.filename}"

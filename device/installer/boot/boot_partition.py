@@ -1,4 +1,4 @@
-"""What a prepared card brings: device.json and the keys and files beside it."""
+"""Content of a prepared SD card's boot partition: device.json, and the keys and files beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..base.errors import Refused
 SCHEMA = "edgevision.device/1"
 DEVICE, BUNDLE, INSTALLER = "device.json", "bundle.tar.xz", "install.pyz"
 FOLDER = Path("/boot/firmware/edgevision")
-"""Where the card's folder is on a running system."""
+"""The SD card's edgevision folder on the running system."""
 KEYS = Path("etc/edgevision/keys")
 MAX_BYTES = 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
@@ -23,52 +23,52 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """device.json, as far as the device itself asks it."""
+    """Fields of device.json that the device uses."""
 
     instance: str
-    """A name that no other card has; cloud-init knows it as its instance-id."""
+    """Unique name of this SD card; also the instance-id of cloud-init."""
     release: str
     backend: str
     trust: tuple[str, ...]
-    """Files with public keys, beside device.json."""
+    """Names of public key files beside device.json."""
     system: Mapping[str, Any] | None
-    """Settings to make here; None: there are none, or they were made and taken off the card."""
+    """Settings to apply; None: there are none, or they were applied and removed from the SD card."""
     service: bool
-    """Whether the card brings settings of its own for the service: run.toml, service.conf."""
+    """Whether the SD card holds its own service settings: run.toml, service.conf."""
 
 
 def read_device(card: Path) -> Device:
-    """Raises Refused, OSError."""
+    """Read and validate device.json. Raises Refused, OSError."""
     path = card / DEVICE
     try:
         value = json.loads(path.read_bytes()[: MAX_BYTES + 1].decode("utf-8"))
     except FileNotFoundError:
-        raise Refused(f"{path} is not there; prepare the card again") from None
+        raise Refused(f"{path} not found; prepare the SD card again") from None
     except (ValueError, RecursionError):
-        raise Refused(f"{path} is damaged; prepare the card again") from None
+        raise Refused(f"{path} is damaged; prepare the SD card again") from None
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise Refused(f"{path} is of another kind, not {SCHEMA}; prepare the card again")
+        raise Refused(f"{path}: expected schema {SCHEMA}; prepare the SD card again")
     texts = [value.get(key) for key in ("instance", "release", "backend")]
     trust, system = value.get("trust", []), value.get("system")
     if not all(isinstance(text, str) and _NAME.fullmatch(text) for text in texts):
-        raise Refused(f"{path} lacks instance, release or backend; prepare the card again")
+        raise Refused(f"{path}: instance, release or backend is missing or invalid; prepare the SD card again")
     if not isinstance(trust, list) or not all(isinstance(name, str) and _NAME.fullmatch(name) for name in trust):
-        raise Refused(f"{path}: trust is no list of file names; prepare the card again")
+        raise Refused(f"{path}: trust must be a list of file names; prepare the SD card again")
     if system is not None and not isinstance(system, dict):
-        raise Refused(f"{path}: system is neither null nor an object; prepare the card again")
+        raise Refused(f"{path}: system must be null or an object; prepare the SD card again")
     instance, release, backend = map(str, texts)
     return Device(instance, release, backend, tuple(trust), system, bool(value.get("service")))
 
 
 def take_keys(card: Path, device: Device, root: Path) -> None:
-    """From now on no bundle is taken that none of these keys signed. Raises Refused, OSError."""
+    """Install the trusted keys; from now on every bundle must be signed with one of them. Raises Refused, OSError."""
     for name in device.trust:
         try:
             data = (card / name).read_bytes()
         except FileNotFoundError:
             raise Refused(
-                f"{card / name} is not there, and no bundle may be taken without it; prepare the card again"
+                f"trusted key {card / name} not found, so no bundle can be accepted; prepare the SD card again"
             ) from None
         if not 0 < len(data) <= MAX_BYTES:
-            raise Refused(f"{card / name} is no public key")
+            raise Refused(f"{card / name} is not a public key; prepare the SD card again")
         place(root / KEYS / f"{name.removesuffix('.pem')}.pem", data)

@@ -1,6 +1,7 @@
-"""What leaves the card when all is installed: the bundle, and every secret that has reached its place.
+"""Remove the bundle and the secrets from the SD card after the installation.
 
-Overwritten where it stood and then replaced whole. A card's own controller may keep copies for a while all the same.
+Files with secrets are overwritten in place and replaced. The controller of the SD card may still keep old copies for a
+while.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .boot_partition import BUNDLE, DEVICE, Device
 from .secrets import SECRET_FILES, blanked
 
 CLOUD_INIT = "trixie"
-"""The back end whose settings are made by cloud-init, not here."""
+"""Back end whose settings cloud-init applies."""
 APPLIED_S = 900
 POLL_S = 5.0
 SEMAPHORE = "var/lib/cloud/instances/{}/sem/config_users_groups"
-"""Left by cloud-init when this instance's account was made; the network comes before it."""
+"""File that cloud-init creates once it has set up the account of this instance, which it does after the network."""
 
 
 def wait_for_cloud_init(
@@ -29,7 +30,7 @@ def wait_for_cloud_init(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Whether cloud-init took over this card's settings; at once where it has nothing to do with them."""
+    """Wait until cloud-init has applied the SD card's settings; return whether it has (True if it does not apply any)."""
     if device.backend != CLOUD_INIT:
         return True
     end = now() + APPLIED_S
@@ -41,7 +42,7 @@ def wait_for_cloud_init(
 
 
 def blank(card: Path, names: tuple[str, ...] = SECRET_FILES) -> None:
-    """Takes the secrets out of the boot partition's files. Raises OSError."""
+    """Remove the secrets from files of the boot partition. Raises OSError."""
     boot = card.parent
     for name in names:
         path = boot / name
@@ -54,13 +55,13 @@ def blank(card: Path, names: tuple[str, ...] = SECRET_FILES) -> None:
 
 
 def blank_settings(card: Path) -> None:
-    """Those of device.json alone, as well as that goes: for an installation that failed for good."""
+    """Remove the secrets from device.json if possible, after an installation that failed for good."""
     with suppress(OSError):
         blank(card, (f"{card.name}/{DEVICE}",))
 
 
 def remove(card: Path) -> None:
-    """The bundle, and the configuration, which may name a camera with its password. Raises OSError."""
+    """Remove the bundle, and the configuration, which may hold a camera password. Raises OSError."""
     configuration = card / "run.toml"
     if configuration.is_file():
         _replace(configuration, b"")
@@ -70,7 +71,7 @@ def remove(card: Path) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """The old bytes are overwritten through a handle that outlives their name."""
+    """Replace a file and overwrite its old bytes through a handle that stays valid after the rename."""
     with path.open("r+b") as old:
         size = os.fstat(old.fileno()).st_size
         place(path, data)

@@ -1,7 +1,7 @@
-"""The first start: takes the card's settings over and arranges that the second one installs what the card brings.
+"""First boot: apply the SD card's settings and set up the installation of the bundle at the second boot.
 
-Quick, since the machine can do nothing else meanwhile. The unit comes first: from then on a power cut is mended by the
-next start, which makes the same settings again.
+It is short, since nothing else runs meanwhile. The unit is installed first: after a power cut, the next boot applies
+the same settings again.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ KERNEL_LINE = Path("/proc/cmdline")
 
 
 def started_by_card(kernel_line: Path = KERNEL_LINE) -> bool:
-    """Whether the words of a prepared card started this machine."""
+    """Return whether this machine was booted with the kernel arguments of a prepared SD card."""
     return TOKENS[0] in kernel_line.read_text(encoding="utf-8", errors="replace").split()
 
 
 def first_boot(card: Path, root: Path, status: Status) -> None:
-    """``card``: the folder edgevision of the boot partition. Raises Refused, OSError."""
-    status.step("firstboot", "taking over what the card brings")
+    """Run the first boot; ``card``: the edgevision folder of the boot partition. Raises Refused, OSError."""
+    status.step("firstboot", "reading the settings on the SD card")
     device = read_device(card)
     take_keys(card, device, root)
     setup_unit.place(card, root)
     make_settings(device, root, status)
-    status.step("room", "the card's settings are made; the next start installs the bundle", device.release)
+    status.step("room", "settings applied; the next boot installs the bundle", device.release)
 
 
 def make_settings(device: Device, root: Path, status: Status) -> None:
-    """All settings that the system has no file for; what failed is remembered for the next start. Raises OSError."""
+    """Apply the settings that the OS does not apply itself; failures are saved for the next boot. Raises OSError."""
     userconf_dialog.cancel(root)
     problems = []
     if device.system is not None:
-        status.step("system", "making the card's settings", device.release)
+        status.step("system", "applying the settings on the SD card", device.release)
         problems = apply(device.system, root)
     for problem in problems:
         status.note(f"not set: {problem}")

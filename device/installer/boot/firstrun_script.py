@@ -1,12 +1,12 @@
-"""firstrun.sh: what systemd starts, once, at the first start of a card that was prepared; it hands over to install.pyz.
+"""firstrun.sh: the script that systemd runs once, at the first boot of a prepared SD card; it starts install.pyz.
 
-The kernel's line is disarmed before anything else, so that whatever fails afterwards ends in an ordinary start. The
-words are overwritten by blanks where they stand: the file keeps its size and its clusters, one sector of it changes (512
-bytes, and lines are shorter), so a power cut leaves the old line or the new one. A file renamed over it would not: on
-FAT that is two directory entries and a chain of clusters, written in any order.
+It first blanks its own kernel arguments in cmdline.txt, so that the next boot is a normal one whatever fails later.
+Overwriting them in place with blanks keeps the size and the clusters of the file and changes one sector (512 bytes;
+the line is shorter), so a power cut leaves either the old line or the new one. Renaming a new file over it would not
+ensure that: on FAT this writes two directory entries and a cluster chain, in any order.
 
-What went wrong is in status.json and setup.log, and the machine starts normally either way. On a machine that was not
-started by these words it does nothing: the settings are a card's, not those of the computer that reads it.
+Errors are reported in status.json and setup.log, and the machine boots normally in any case. On a machine that was not
+booted with these arguments the script does nothing: the settings are not for a computer that only reads the SD card.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ TOKENS = (
     "systemd.run_failure_action=reboot",
     "systemd.unit=kernel-command-line.target",
 )
-"""Words on the kernel's line that make systemd start it."""
+"""Kernel arguments that make systemd run the script."""
 TIMEOUT_S = 600
 
 
 def _blanking() -> str:
-    """Lines of a sed script: each word gives way to as many blanks, and no other byte changes."""
+    """Return a sed script that replaces each argument with blanks of the same length."""
     lines = []
     for token in TOKENS:
         pattern, blanks = token.replace(".", "[.]"), " " * len(token)
@@ -31,12 +31,12 @@ def _blanking() -> str:
 
 
 _TEXT = r"""#!/bin/sh
-# The first start of a card made by edgevision. Whatever happens, systemd starts the machine again.
-# EDGEVISION_ROOT: for tests, where the system is; without it only a machine that was started this way is touched.
+# First boot of an SD card prepared by edgevision. Whatever happens, systemd then reboots the machine.
+# EDGEVISION_ROOT: root folder, for tests; if unset, the script only runs on a machine booted with its arguments.
 set -uf
 root=${EDGEVISION_ROOT:-}
 if [ -z "$root" ] && ! grep -q ' systemd[.]run=/boot/firmware/edgevision/firstrun[.]sh' /proc/cmdline; then
-    echo "$0 is for the first start of a prepared card; it was not started by one" >&2
+    echo "$0 works only at the first boot of a prepared SD card; this machine was not booted from one" >&2
     exit 1
 fi
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
@@ -47,7 +47,7 @@ armed() {
     grep -q ' systemd[.]run=/boot/firmware/edgevision/firstrun[.]sh' "$line"
 }
 
-# Blanks where our words stood: same size, same sector, so a power cut leaves the old line or the new one.
+# Blanks replace our arguments: same size, same sector, so a power cut leaves the old line or the new one.
 disarm() {
     new=$(mktemp) || return 1
     sed '@BLANKING@' "$line" >"$new" &&
@@ -58,7 +58,7 @@ disarm() {
     ! armed
 }
 
-# What no Python could tell. $1: state, $2: message without quotes.
+# Writes status.json where Python cannot. $1: state, $2: message without quotes.
 tell() {
     read -r seconds _ </proc/uptime
     read -r boot </proc/sys/kernel/random/boot_id
@@ -68,7 +68,7 @@ tell() {
     sync
 }
 
-# A card that cannot be written would start this for ever: no restart then, and on to the ordinary start.
+# A read-only SD card would run this script at every boot: continue to a normal boot instead of rebooting.
 go_on() {
     [ -z "$root" ] || return
     drop=/run/systemd/system/kernel-command-line.service.d
@@ -84,25 +84,25 @@ if (: >>"$here/setup.log") 2>/dev/null; then
     exec >>"$here/setup.log" 2>&1
 fi
 if [ "$failed" -ne 0 ]; then
-    echo "cmdline.txt cannot be written"
-    tell failed "cmdline.txt on the card cannot be written"
+    echo "cannot write cmdline.txt"
+    tell failed "cannot write cmdline.txt on the SD card"
     go_on
     exit 0
 fi
-echo "first start"
-tell running "the first start has begun"
+echo "first boot"
+tell running "the first boot has started"
 if ! command -v python3; then
-    tell failed "this system has no python3"
+    tell failed "python3 not found on this system"
     exit 0
 fi
 timeout -k 10 @TIMEOUT@ python3 -I "$here/install.pyz" --first-boot "$here" --root "${root:-/}"
 code=$?
 if [ "$code" -ne 0 ] && ! grep -q '"state": "failed"' "$here/status.json"; then
-    tell failed "install.pyz ended with exit status $code; setup.log beside this file says more"
+    tell failed "install.pyz failed with exit code $code; see setup.log beside this file"
 fi
 sync
 exit 0
 """
 
 FIRSTRUN = _TEXT.replace("@BLANKING@", _blanking()).replace("@TIMEOUT@", str(TIMEOUT_S)).encode("ascii")
-"""POSIX sh with LF at the ends of lines."""
+"""Content of firstrun.sh: POSIX sh with LF line ends."""

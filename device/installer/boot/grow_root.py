@@ -1,6 +1,7 @@
-"""Room on the card: the root file system grows to the end of its partition, which the system made larger at its start.
+"""Grow the root file system to the end of its partition, which the OS enlarges at boot.
 
-Raspberry Pi OS does that itself, but not in every order of starts; resize2fs(8) does nothing where nothing is left to do.
+Raspberry Pi OS does this itself, but not in every sequence of boots; resize2fs(8) does nothing if there is nothing to
+do.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ PROGRAM = "resize2fs"
 
 
 def grow(root: Path, mounts: Path = MOUNTS) -> str:
-    """What was done, in words; whatever fails here, the installation may still fit."""
+    """Grow the file system and return what was done; errors are not raised, since the installation may still fit."""
     device = _device(mounts) if root == Path("/") else None
     if device is None:
-        return f"{_free_mb(root)} MB free; the file system is not one to grow"
+        return f"{_free_mb(root)} MB free; the root file system cannot be grown (not ext4 on a block device)"
     if shutil.which(PROGRAM) is None:
-        return f"{_free_mb(root)} MB free; {PROGRAM} is not there, so the file system stays as large as it is"
+        return f"{_free_mb(root)} MB free; {PROGRAM} not found, so the root file system was not grown"
     before = _size_mb(root)
     try:
         run([PROGRAM, device], PROGRAM, root)
@@ -34,7 +35,7 @@ def grow(root: Path, mounts: Path = MOUNTS) -> str:
 
 
 def _device(mounts: Path) -> str | None:
-    """The block device under /, if it is ext4 on one (proc(5))."""
+    """Return the block device mounted at / if it is ext4 (proc(5))."""
     for line in mounts.read_text(encoding="utf-8").splitlines():
         left, _, right = line.partition(" - ")
         fields, kind = left.split(), right.split()[:1]

@@ -1,7 +1,7 @@
-"""The second start: installs the bundle from the card, beside everything else that starts then.
+"""Second boot: install the bundle from the SD card while the rest of the system starts.
 
-Attempts are counted before they begin, so that one that takes the machine down is not begun for ever. A bundle that is
-refused is not tried again; a service that does not come up is, at the next starts.
+Attempts are counted before they start, so that one that crashes the machine is not repeated forever. A rejected bundle
+is not tried again; a service that does not start is tried again at the next boots.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def setup(
     starter: Starter | None = None,
     cloud_init: Callable[[Device, Path], bool] = cleanup.wait_for_cloud_init,
 ) -> None:
-    """All that is still to do. Raises Refused (final), NotRunning, OSError."""
+    """Perform the remaining steps. Raises Refused (final), NotRunning, OSError."""
     state = SetupState.load(root)
     try:
         if state.attempts >= ATTEMPTS and not state.said:
-            said = f"the installation was begun {ATTEMPTS} times and never came to its end{_last_words(card)}"
-            raise Refused(f"{said}; prepare the card again")
+            said = f"the installation was interrupted {ATTEMPTS} times{_last_words(card)}"
+            raise Refused(f"{said}; prepare the SD card again")
         state.begun().save(root)
         device = read_device(card)
         if not state.said:
@@ -48,26 +48,26 @@ def setup(
             SetupState.load(root).reached(said).save(root)
         _clean(card, device, root, status, cloud_init)
     except NotRunning:
-        SetupState.load(root).ended().save(root)  # nobody cut it off: it may try at every start
+        SetupState.load(root).ended().save(root)  # not interrupted: it may be tried at every boot
         raise
     except Refused as error:
-        status.failed(str(error))  # before it is off: who would tell it else after a power cut?
+        status.failed(str(error))  # before the unit is disabled, since after a power cut nothing would report it
         setup_unit.switch_off(root)
         cleanup.blank_settings(card)
         raise
 
 
 def _last_words(card: Path) -> str:
-    """Where the attempt before ended, as the card tells."""
+    """Return where the previous attempt ended, from status.json."""
     try:
         told = json.loads((card / "status.json").read_text(encoding="utf-8"))
-        return f" (the last time: {told['step']}: {told['message']})"
+        return f" (last step: {told['step']}: {told['message']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def _settings(device: Device, root: Path, status: Status) -> None:
-    """Those that the first start did not come to, or failed at."""
+    """Apply the settings that the first boot did not reach or that failed."""
     state = SetupState.load(root)
     if state.settled and not state.problems:
         return
@@ -77,33 +77,33 @@ def _settings(device: Device, root: Path, status: Status) -> None:
 
 
 def _install(card: Path, device: Device, root: Path, status: Status, starter: Starter | None) -> str:
-    """Bundle and service; what was reached, in words."""
+    """Install the bundle, start the service and return a summary."""
     status.step("room", grow(root), device.release)
-    status.step("check", "taking over the keys that bundles must be signed with")
+    status.step("check", "installing the keys that bundles must be signed with")
     take_keys(card, device, root)
     installed = install(Wish(card / BUNDLE, root, start=False), status)
-    status.step("service", "starting the service; it is ready with its first answer")
+    status.step("service", "starting the service; it is ready after its first prediction")
     place_extras(card, device, root)
     if starter is None and root == Path("/") and BOOTED.exists():
         starter = Starter()
     if starter is None:
-        return f"installed {installed.name}; the service starts with the machine"
+        return f"installed {installed.name}; the service starts at boot"
     starter.start()
-    status.step("answer", "reading the first answer from the journal")
+    status.step("answer", "reading the first prediction from the journal")
     seen = starter.answer()
-    return f"the service runs; first answer: {seen or 'the journal does not tell it'}"
+    return f"the service runs; first prediction: {seen or 'not found in the journal'}"
 
 
 def _clean(card: Path, device: Device, root: Path, status: Status, cloud_init: Callable[[Device, Path], bool]) -> None:
-    """The card loses the bundle and its secrets; where cloud-init is not done with those, the next start sees to it."""
-    status.step("clean", "taking the bundle and the secrets off the card", device.release)
+    """Remove the bundle and the secrets from the SD card; while cloud-init still needs them, leave them to the next boot."""
+    status.step("clean", "removing the bundle and the secrets from the SD card", device.release)
     cleanup.remove(card)
     done = cloud_init(device, root)
     userconf_dialog.cancel(root)
     if done:
         cleanup.blank(card)
     state = SetupState.load(root)
-    left = "" if done else "; the passwords stay on the card: cloud-init has not taken them over"
+    left = "" if done else "; the passwords stay on the SD card: cloud-init has not applied them yet"
     missing = f"; not set: {'; '.join(state.problems)}" if state.problems else ""
     status.ok(f"{state.said}{missing}{left}")
     if done:

@@ -1,4 +1,4 @@
-"""The files of the boot partition that hold secrets, and the same files without them: once all is in place."""
+"""Files of the boot partition that hold secrets, and how to remove the secrets from them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable
 
 MARK = "blanked after first start"
-"""In the place of a network's password. The key stays: a network without one would be an open one."""
+"""Replacement for a network's password. The key stays, since a network without a password would be an open one."""
 _HASH = re.compile(rb'^( *)hashed_passwd: ".*"$', re.MULTILINE)
 _PASSWORD = re.compile(rb'^( *password: )".*"$', re.MULTILINE)
 
 
 def blanked(name: str, data: bytes) -> bytes:
-    """``data`` without its secrets, and as it is where it has none; ``name``: one of SECRET_FILES."""
+    """Return ``data`` without its secrets, unchanged if it has none; ``name``: one of SECRET_FILES."""
     return _BLANK[name](data)
 
 
 def _device_json(data: bytes) -> bytes:
-    """Settings that are done are not needed again."""
+    """Remove the settings; once applied, they are not needed again."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -43,4 +43,4 @@ _BLANK: dict[str, Callable[[bytes], bytes]] = {
     "network-config": _network_config,
 }
 SECRET_FILES = tuple(_BLANK)
-"""Paths on the boot partition."""
+"""Paths on the boot partition of the files that hold secrets."""

@@ -1,4 +1,4 @@
-"""A device's own settings of the loop, which the card brings beside the bundle: a configuration and a drop-in of the unit."""
+"""The device's own settings for the loop: a configuration and a unit drop-in, on the SD card beside the bundle."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PLACES = {
     "run.toml": Path("etc/edgevision/run.toml"),
     "service.conf": Path("etc/systemd/system/edgevision.service.d/device.conf"),
 }
-"""File on the card -> where it belongs. Anybody may read both: the service has a user of its own at each start."""
+"""File on the SD card -> installation path. Both are world-readable: the service gets a new user at each start."""
 
 
 def place_extras(card: Path, device: Device, root: Path) -> list[str]:
-    """Names of those in place. A card without any takes away those of an earlier one. Raises OSError."""
+    """Install the files and return the names of those present; without any, remove earlier ones. Raises OSError."""
     present = []
     for name, target in PLACES.items():
         if not device.service:
@@ -26,6 +26,6 @@ def place_extras(card: Path, device: Device, root: Path) -> list[str]:
             (root / target).parent.chmod(0o755)
         if (root / target).exists():
             present.append(name)
-    with suppress(OSError):  # not empty, or not there
+    with suppress(OSError):  # not empty, or missing
         (root / PLACES["service.conf"]).parent.rmdir()
     return present

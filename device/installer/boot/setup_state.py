@@ -1,4 +1,4 @@
-"""How far the installation of the card's bundle came, kept on the root file system, which survives power cuts better."""
+"""Progress of the installation, kept on the root file system, which survives power cuts better than the SD card's FAT."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ FILE = HOME / "state.json"
 
 @dataclass(frozen=True, slots=True)
 class SetupState:
-    """What one start leaves to the next."""
+    """State that is kept from one boot to the next."""
 
     attempts: int = 0
-    """Begun, and not known to have ended."""
+    """Number of attempts started and not known to have ended."""
     settled: bool = False
-    """Whether the card's settings were gone through to their end."""
+    """Whether all settings of the SD card were processed."""
     problems: tuple[str, ...] = ()
-    """Settings that could not be made, one line each."""
+    """Settings that could not be applied, one line each."""
     said: str = ""
-    """What was reached; empty until the service runs."""
+    """Summary of the installation; empty until the service runs."""
 
     @classmethod
     def load(cls, root: Path) -> SetupState:
-        """A fresh one where there is none, or a damaged one."""
+        """Load the state; a missing or damaged file gives an initial one."""
         try:
             value = json.loads((root / FILE).read_text(encoding="utf-8"))
             problems = tuple(map(str, value["problems"]))
@@ -37,21 +37,21 @@ class SetupState:
             return cls()
 
     def save(self, root: Path) -> None:
-        """Raises OSError."""
+        """Save the state. Raises OSError."""
         place_text(root / FILE, json.dumps(asdict(self)) + "\n")
 
     def settings_made(self, problems: Sequence[str]) -> SetupState:
-        """After the settings were made."""
+        """Return the state after the settings were processed."""
         return replace(self, settled=True, problems=tuple(problems))
 
     def begun(self) -> SetupState:
-        """One more attempt."""
+        """Return the state with one more attempt."""
         return replace(self, attempts=self.attempts + 1)
 
     def ended(self) -> SetupState:
-        """An attempt came to an end, if not to a good one."""
+        """Return the state after an attempt that ended by itself, even with an error."""
         return replace(self, attempts=0)
 
     def reached(self, said: str) -> SetupState:
-        """The service runs."""
+        """Return the state with a summary, once the service runs."""
         return replace(self, said=said)

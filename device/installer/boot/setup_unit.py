@@ -1,4 +1,4 @@
-"""The unit that installs the bundle at the second start, beside everything else that starts then."""
+"""systemd unit that installs the bundle at the second boot, while the rest of the system starts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NAME = "edgevision-setup.service"
 UNITS = Path("etc/systemd/system")
 WANTED = UNITS / "multi-user.target.wants" / NAME
 
-UNIT = f"""# Placed at the first start of a card made by edgevision; it switches itself off when all is installed.
+UNIT = f"""# Installed at the first boot of an SD card prepared by edgevision; disables itself after the installation.
 [Unit]
-Description=edgevision: install what the card brings
+Description=edgevision: install the bundle from the SD card
 ConditionPathExists=/{HOME / INSTALLER}
 RequiresMountsFor={FOLDER.parent}
 
 [Service]
-# Not oneshot: nothing waits for it, neither log-in and SSH nor cloud-init, which runs after multi-user.target.
+# Not oneshot, so that nothing waits for it: neither login and SSH nor cloud-init, which runs after multi-user.target.
 Type=exec
 ExecStart=/usr/bin/python3 -I /{HOME / INSTALLER} --setup {FOLDER}
 RuntimeMaxSec=2h
@@ -32,7 +32,7 @@ CPUWeight=50
 LimitCORE=0
 UMask=0022
 
-# It installs, so it may write; it needs no network, no other machine, no new privilege.
+# It installs files, so it may write; it needs neither a network nor new privileges.
 NoNewPrivileges=yes
 PrivateTmp=yes
 ProtectControlGroups=yes
@@ -52,14 +52,14 @@ WantedBy=multi-user.target
 
 
 def place(card: Path, root: Path) -> None:
-    """Copies the installer, places the unit and switches it on. Raises OSError."""
+    """Copy the installer, and install and enable the unit. Raises OSError."""
     place_file(root / HOME / INSTALLER, (card / INSTALLER).read_bytes())
     place_text(root / UNITS / NAME, UNIT)
     place_link(root / WANTED, f"../{NAME}")
 
 
 def switch_off(root: Path) -> None:
-    """The next start has nothing to install. Raises OSError."""
+    """Disable the unit, so that the next boot installs nothing. Raises OSError."""
     (root / WANTED).unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         sync_folder((root / WANTED).parent)

@@ -1,4 +1,4 @@
-"""Starts the service and waits until the loop has answered: what it saw first is in the journal."""
+"""Start the service and wait for the first prediction of the loop, which is in the journal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ..base.commands import run
 from ..base.errors import Refused
 
 READY_S = 300
-"""For READY=1, through as many starts as systemd makes meanwhile; a camera may come late."""
+"""Timeout in seconds for READY=1, across any restarts by systemd; a camera may appear late."""
 ANSWER_S = 20
-"""For the journal, which hears of it after systemd does."""
+"""Timeout in seconds for the journal entry, which is written after systemd gets READY=1."""
 POLL_S = 2.0
 EVENT = "first_answer"
 _LINE = re.compile(rf"\S+ {EVENT}: (?P<seen>.+)")
 _PREFIX = "edgevision: error: "
 
 Ask = Callable[[Sequence[str]], str]
-"""Runs a command; what it said. Raises Refused, OSError."""
+"""Runs a command and returns its output. Raises Refused, OSError."""
 
 
 class NotRunning(Exception):
-    """The service did not come up in time; the next start may do better. One line."""
+    """The service did not start in time; the next boot may succeed. The message is one line."""
 
 
 class Starter:
-    """systemd and its journal, asked by their own commands."""
+    """Start the service and read its journal with systemctl and journalctl."""
 
     def __init__(
         self,
@@ -37,25 +37,25 @@ class Starter:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``now``: seconds, monotonic."""
+        """Prepare the commands; ``now``: monotonic clock in seconds."""
         self._ask = ask or _ask
         self._now, self._sleep = now, sleep
 
     def start(self) -> None:
-        """Starts the service, anew if it runs, and waits for READY=1. Raises NotRunning, Refused, OSError."""
+        """Start or restart the service and wait for READY=1. Raises NotRunning, Refused, OSError."""
         self._ask(("systemctl", "daemon-reload"))
         self._ask(("systemctl", "--no-block", "restart", UNIT))
         end = self._now() + READY_S
         self._sleep(POLL_S)
         while (state := self._shown("ActiveState")) != "active":
-            if state == "failed":  # while systemd still tries, it is activating
-                raise NotRunning(f"the service failed, and is not started again{self._last_words()}")
+            if state == "failed":  # while systemd still retries, the state is activating
+                raise NotRunning(f"the service failed and will not be restarted{self._last_words()}")
             if self._now() >= end:
                 raise NotRunning(f"the service is not ready after {READY_S} s{self._last_words()}")
             self._sleep(POLL_S)
 
     def answer(self) -> str | None:
-        """What the loop saw first since this start; None where the journal does not tell. Raises Refused, OSError."""
+        """Return the first prediction since the service start; None if not in the journal. Raises Refused, OSError."""
         end = self._now() + ANSWER_S
         while True:
             for line in self._journal(f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}"):

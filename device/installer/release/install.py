@@ -1,10 +1,10 @@
-"""Installs a bundle as a release of its own, proves that it works there, and only then makes it the current one.
+"""Install a bundle as a new release, check that it works, and only then make it the current one.
 
     /opt/edgevision/releases/NAME-0123456789ab/   model, configuration, unit, venv, install.pyz
-    /opt/edgevision/current -> releases/NAME-...  replaced by renaming: there is always one
-    /etc/edgevision/keys/*.pem                    with any there, no bundle is taken that none of them signed
+    /opt/edgevision/current -> releases/NAME-...  replaced by renaming, so that it always exists
+    /etc/edgevision/keys/*.pem                    if there are any, every bundle must be signed with one of them
 
-An installation that was cut off leaves a release without ``installed.json``; the next one throws it away.
+An interrupted installation leaves a release without ``installed.json``, which the next installation removes.
 """
 
 from __future__ import annotations
@@ -36,38 +36,36 @@ PROOF = "edgevision.device.bundle.verify_model"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be installed, and where."""
+    """Bundle to install, and options of the installation."""
 
     bundle: Path
     root: Path = Path("/")
-    """Where /opt and /etc are; another root than / must be for this machine and Python."""
+    """Folder that holds /opt and /etc; a root other than / must be for this machine and Python."""
     trust: Sequence[Path] = ()
-    """Public keys (PEM) to ask from now on."""
+    """Public keys (PEM) to trust from now on."""
     start: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A release that became the current one."""
+    """The installed release."""
 
     folder: Path
     started: bool
-    """Whether the service runs it already."""
+    """Whether the service was started with it."""
 
     @property
     def name(self) -> str:
-        """Of the release."""
+        """Name of the release."""
         return self.folder.name
 
     def describe(self) -> str:
-        """One line."""
-        return f"installed {self.folder}; " + (
-            "the service runs" if self.started else "the service starts with the machine"
-        )
+        """Return a summary of one line."""
+        return f"installed {self.folder}; " + ("the service runs" if self.started else "the service starts at boot")
 
 
 def install(wish: Wish, status: Status) -> Installed:
-    """Checks, builds, proves, switches. Raises Refused, OSError."""
+    """Verify the bundle, build the release, check it and make it the current one. Raises Refused, OSError."""
     for key in wish.trust:
         signature.require_public(key)
     home = wish.root / HOME
@@ -83,7 +81,7 @@ def install(wish: Wish, status: Status) -> Installed:
             _discard_half_made(home)
             _build(wish.bundle, keys, checked.manifest, release, status)
         _trust(wish)
-        status.step("switch", f"{CURRENT} is now {release.name}")
+        status.step("switch", f"making {release.name} the current release")
         before = _current(home)
         _switch(home, release)
         if before not in (None, release.name):
@@ -95,20 +93,20 @@ def install(wish: Wish, status: Status) -> Installed:
 
 def _told(checked: Checked) -> str:
     signed = f", signed by {checked.signed_by.name}" if checked.signed_by else ""
-    return f"{checked.manifest.id}: every file is as its manifest says{signed}"
+    return f"{checked.manifest.id}: all files match the manifest{signed}"
 
 
 def _build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
-    """Fills the release's folder; its last file says that it is whole."""
+    """Fill the release's folder; its last file marks it as complete."""
     status.step("unpack", f"to {release}")
     check_room(manifest, release.parents[1])
     release.mkdir(parents=True)
     try:
         if read(bundle, keys, release).manifest != manifest:
-            raise Refused("the bundle changed while it was read")
+            raise Refused("the bundle changed while it was being read; start the installation again")
         status.step("environment", f"installing {len(manifest.wheels)} libraries")
         _environment(manifest, release)
-        status.step("prove", "the model answers as it did where it was made")
+        status.step("prove", "running the model's self-test")
         python = release / VENV / "bin" / "python"
         run([python, "-m", PROOF, release / MODEL], "the model's self-test", release)
         shutil.rmtree(release / WHEELS)
@@ -121,10 +119,10 @@ def _build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path
 
 
 def _environment(manifest: Manifest, release: Path) -> None:
-    """A virtual environment filled from the wheels alone, by the pip among them: no network, no other pip needed."""
+    """Create a virtual environment from the bundled wheels with the bundled pip, so that no network is needed."""
     pips = [name for name in manifest.wheels if name.startswith(f"{WHEELS}pip-")]
     if len(pips) != 1:
-        raise Refused("the bundle holds no pip to install its libraries with")
+        raise Refused("the bundle must hold exactly one pip wheel to install its libraries; build the bundle again")
     run([sys.executable, "-I", "-m", "venv", "--without-pip", release / VENV], "python -m venv", release)
     python, pip = release / VENV / "bin" / "python", release / pips[0] / "pip"
     wheels = [release / name for name in manifest.wheels if name not in pips]
@@ -134,7 +132,7 @@ def _environment(manifest: Manifest, release: Path) -> None:
 
 
 def _switch(home: Path, release: Path) -> None:
-    """The link is made beside and renamed: a reader finds the old release or the new one, never none."""
+    """Create a new link and rename it, so that the link always points to the old or the new release."""
     new = home / f".{CURRENT}.new"
     new.unlink(missing_ok=True)
     new.symlink_to(Path(RELEASES) / release.name)
@@ -143,7 +141,7 @@ def _switch(home: Path, release: Path) -> None:
 
 
 def _trust(wish: Wish) -> None:
-    """Keeps the keys that were named, for the bundles to come."""
+    """Install the keys given, for future bundles."""
     folder = wish.root / KEYS
     for key in wish.trust:
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,20 +151,20 @@ def _trust(wish: Wish) -> None:
 
 
 def _current(home: Path) -> str | None:
-    """Name of the release in charge."""
+    """Return the name of the current release."""
     link = home / CURRENT
     return link.readlink().name if link.is_symlink() else None
 
 
 def _discard_half_made(home: Path) -> None:
-    """What earlier attempts left."""
+    """Remove incomplete releases of earlier attempts."""
     for folder in (home / RELEASES).glob("*"):
         if not (folder / DONE).exists():
             shutil.rmtree(folder)
 
 
 def _keep_two(home: Path, *names: str | None) -> None:
-    """Older releases than the current one and the one before it make room."""
+    """Remove all releases except the current and the previous one."""
     for folder in (home / RELEASES).glob("*"):
         if folder.name not in names:
             shutil.rmtree(folder)
@@ -174,10 +172,10 @@ def _keep_two(home: Path, *names: str | None) -> None:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One installer at a time; the lock goes with the process. Raises Refused."""
+    """Hold a lock so that only one installer runs; it is released when the process ends. Raises Refused."""
     with (home / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"another installer is at work in {home}; wait for it") from None
+            raise Refused(f"another installer is running in {home}; wait until it has finished") from None
         yield

@@ -1,4 +1,4 @@
-"""Puts the bundle's unit in its place; what it is about was decided where the bundle was made."""
+"""Install the systemd unit of the bundle; its content was fixed when the bundle was built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUPS = "SupplementaryGroups="
 
 
 def place_service(root: Path, release: Path, start: bool) -> bool:
-    """Writes and enables the unit, and starts it where systemd runs this very root; whether it did. Raises Refused."""
+    """Write and enable the unit and, if systemd runs this root, start it; return whether it did. Raises Refused."""
     target = root / UNITS / UNIT
     link = root / UNITS / "multi-user.target.wants" / UNIT
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -27,12 +27,12 @@ def place_service(root: Path, release: Path, start: bool) -> bool:
     if not start or root != Path("/") or not BOOTED.exists():
         return False
     run(["systemctl", "daemon-reload"], "systemctl daemon-reload", release)
-    run(["systemctl", "restart", UNIT], "starting the service (journalctl -u edgevision tells more)", release)
+    run(["systemctl", "restart", UNIT], "starting the service (see journalctl -u edgevision)", release)
     return True
 
 
 def _with_groups(root: Path, text: str) -> str:
-    """systemd starts no service that asks for a group that is not there, and not every system has all of them."""
+    """Remove groups that do not exist on this system, since systemd would refuse to start the service with them."""
     try:
         known = {line.partition(":")[0] for line in (root / "etc/group").read_text(encoding="utf-8").splitlines()}
     except OSError:

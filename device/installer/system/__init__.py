@@ -1,4 +1,4 @@
-"""The settings that make a system a certain device's, made as that system's own tools would. Each may be made again."""
+"""System settings of a device, applied as the OS's own tools would; applying them again is safe."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ SETTINGS: Mapping[str, Callable[[Any, Path], None]] = {
     "wifi": set_wifi,
     "timezone": set_timezone,
     "keyboard": set_keyboard,
-    "locale": set_locale,  # last: it may take a minute
+    "locale": set_locale,  # last, since it may take a minute
 }
-"""By key of device.json; each raises Refused or OSError."""
+"""Key of device.json -> function that applies the setting; each raises Refused or OSError."""
 
 
 def apply(system: Mapping[str, Any], root: Path) -> list[str]:
-    """Makes every setting that is given, whatever becomes of the others; one line for each that failed."""
-    problems = [f"{key!r:.60}: this edgevision knows no such setting" for key in system if key not in SETTINGS]
+    """Apply all given settings, even if some fail; return one line for each failure."""
+    problems = [
+        f"{key!r:.60}: unknown setting (made by another edgevision version?)" for key in system if key not in SETTINGS
+    ]
     for key, setting in SETTINGS.items():
         if system.get(key) is None:
             continue

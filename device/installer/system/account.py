@@ -1,7 +1,7 @@
-"""The account that people log in with: Raspberry Pi OS's first one (uid 1000), under its new name.
+"""The login account: the first account of Raspberry Pi OS (UID 1000), renamed.
 
-The system's own helper renames it where it is there (package userconf-pi). What the helper leaves undone, or a power
-cut in the middle of it, is put right afterwards.
+The OS's own helper (package userconf-pi) renames it if it is installed. Anything that the helper did not do, or that a
+power cut interrupted, is completed afterwards.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from . import ssh, sudo
 
 UID = 1000
 PEOPLE = range(UID, 60000)
-"""Numbers of people's accounts (Debian Policy, section 9.2.2)."""
+"""UIDs of regular user accounts (Debian Policy, section 9.2.2)."""
 HELPER = Path("/usr/lib/userconf-pi/userconf")
 LOCKED = "!"
-"""In the place of a password's hash: none fits."""
+"""Password field that no password matches."""
 GROUPS = "adm dialout cdrom sudo audio video plugdev games users input render netdev gpio i2c spi".split()
-"""Of Raspberry Pi OS's first account, as far as they exist."""
+"""Groups of Raspberry Pi OS's first account; those that do not exist are skipped."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _HASH = re.compile(r"[./0-9A-Za-z$=,*!_-]{1,400}")
 
@@ -43,11 +43,11 @@ class Account:
 
 
 def set_user(value: Any, root: Path) -> None:
-    """Name, password, keys, what it may. Raises Refused, OSError."""
-    user = table(value, "the user")
-    name = text(user.get("name"), _NAME, "the user's name")
+    """Set the account's name, password, SSH keys and sudo rule. Raises Refused, OSError."""
+    user = table(value, "user")
+    name = text(user.get("name"), _NAME, "user name")
     password = LOCKED if user.get("password_hash") is None else user["password_hash"]
-    password = secret(password, _HASH, "the password's hash")
+    password = secret(password, _HASH, "password hash")
     keys = user.get("ssh_keys") or []
     ssh.keys_only(root)
     account = _ensure(name, root)
@@ -59,7 +59,7 @@ def set_user(value: Any, root: Path) -> None:
 
 
 def find(root: Path, name: str | None = None, uid: int | None = None) -> Account | None:
-    """The account of that name, or number."""
+    """Return the account with this name or UID."""
     for line in read_text(root / "etc/passwd").splitlines():
         fields = line.split(":")
         if len(fields) == 7 and fields[2].isdigit() and fields[3].isdigit():
@@ -70,16 +70,16 @@ def find(root: Path, name: str | None = None, uid: int | None = None) -> Account
 
 
 def groups(root: Path) -> dict[str, int]:
-    """Name and number of all groups."""
+    """Return name -> GID of all groups."""
     fields = [line.split(":") for line in read_text(root / "etc/group").splitlines()]
     return {field[0]: int(field[2]) for field in fields if len(field) == 4 and field[2].isdigit()}
 
 
 def _ensure(name: str, root: Path) -> Account:
-    """The account, renamed or made. Raises Refused."""
+    """Rename or create the account and return it. Raises Refused."""
     account = find(root, name=name)
     if account is not None and account.uid not in PEOPLE:
-        raise Refused(f"{name} is an account of the system itself; take another name")
+        raise Refused(f"user name {name} is a system account; choose another name")
     first = find(root, uid=UID)
     if first is not None and account in (None, first):
         _rename(first.name, name, root)
@@ -87,7 +87,7 @@ def _ensure(name: str, root: Path) -> Account:
         _create(name, root)
     account = find(root, name=name)
     if account is None:
-        raise Refused(f"the account {name} could not be made")
+        raise Refused(f"could not create the account {name}")
     return _put_right(account, root)
 
 
@@ -99,9 +99,9 @@ def _create(name: str, root: Path) -> None:
 
 
 def _rename(old: str, new: str, root: Path) -> None:
-    """The account itself last: as long as it has its old name, all of this is done again.
+    """Rename the account; its entry changes last, so that after a power cut all of this is done again.
 
-    The helper is asked even where the name stays: it also ends the system's own dialog about it, on a desktop, too.
+    The helper also runs if the name does not change: it turns off the OS's own user dialog, also on a desktop.
     """
     for path in (root / "etc/subuid", root / "etc/subgid"):
         lines = read_text(path).splitlines(keepends=True)
@@ -109,14 +109,14 @@ def _rename(old: str, new: str, root: Path) -> None:
         if moved != lines:
             place(path, "".join(moved).encode("utf-8", "surrogateescape"))
     if root == Path("/") and os.access(HELPER, os.X_OK):
-        with suppress(Refused):  # its last words are about services that do not run yet; what counts is looked at below
+        with suppress(Refused):  # its last error is about services that do not run yet; the result is checked below
             run([HELPER, new, LOCKED], "userconf", root)
     if find(root, name=new) is None:
         run(["usermod", *elsewhere(root), "-l", new, old], "usermod", root)
 
 
 def _put_right(account: Account, root: Path) -> Account:
-    """Home and group follow the name."""
+    """Rename the home folder and the group to match the account."""
     home = f"/home/{account.name}"
     if account.home != home:
         move = ["-m"] if (root / account.home.lstrip("/")).is_dir() and not (root / home[1:]).exists() else []
@@ -133,6 +133,6 @@ def _put_right(account: Account, root: Path) -> Account:
 
 
 def _set_password(name: str, password: str, root: Path) -> None:
-    """On standard input: what is on a command line, everybody may see."""
+    """Set the password hash via standard input, since everybody can see a command line."""
     where: list[str | Path] = [] if root == Path("/") else ["--root", root]
     run(["chpasswd", "-e", *where], "chpasswd", root, f"{name}:{password}\n".encode())

@@ -1,4 +1,4 @@
-"""The machine's name, and that it finds itself by it."""
+"""Host name, and its entry in /etc/hosts."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ..base.atomic_files import place, read_text
 from ..base.checks import text
 
 LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
-"""RFC 1123, section 2.1."""
+"""Host name label (RFC 1123, section 2.1)."""
 LOCAL = "127.0.1.1"
-"""Debian's address for a machine without a fixed one."""
+"""Address that Debian maps to the host name of a machine without a fixed address."""
 
 
 def set_hostname(value: Any, root: Path) -> None:
-    """/etc/hostname and its line in /etc/hosts. Raises Refused, OSError."""
-    name = text(value, LABEL, "the host name")
+    """Set /etc/hostname and its line in /etc/hosts. Raises Refused, OSError."""
+    name = text(value, LABEL, "host name")
     place(root / "etc/hostname", f"{name}\n".encode())
     place(root / "etc/hosts", _hosts(read_text(root / "etc/hosts"), name).encode("utf-8", "surrogateescape"))
     if root == Path("/"):
-        with suppress(OSError):  # the next start takes it from the file
+        with suppress(OSError):  # the next boot reads it from the file
             socket.sethostname(name)
 
 
 def _hosts(before: str, name: str) -> str:
-    """Every other line stays as it is."""
+    """Return /etc/hosts with the line for the host name replaced."""
     lines = before.splitlines() or ["127.0.0.1\tlocalhost", "::1\t\tlocalhost ip6-localhost ip6-loopback"]
     ours = f"{LOCAL}\t{name}"
     at = next((place for place, line in enumerate(lines) if line.split()[:1] == [LOCAL]), len(lines))

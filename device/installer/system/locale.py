@@ -1,4 +1,4 @@
-"""Language, keyboard and time of the place where the device is."""
+"""Time zone, keyboard layout and language."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LOCALE = re.compile(r"[A-Za-z]{1,10}(_[A-Z]{2})?(\.[A-Za-z0-9-]{1,20})?(@[a-z]{
 
 
 def set_timezone(value: Any, root: Path) -> None:
-    """/etc/localtime and /etc/timezone. Raises Refused, OSError."""
-    zone = text(value, _ZONE, "the time zone")
+    """Set /etc/localtime and /etc/timezone. Raises Refused, OSError."""
+    zone = text(value, _ZONE, "time zone")
     if not (root / ZONES / zone).is_file():
-        raise Refused(f"this system knows no time zone {zone}")
+        raise Refused(f"unknown time zone on this system: {zone}")
     place_link(root / "etc/localtime", f"/{ZONES / zone}")
     place(root / "etc/timezone", f"{zone}\n".encode())
 
 
 def set_keyboard(value: Any, root: Path) -> None:
-    """The layout of keyboard(5); the rest of that file stays. Raises Refused, OSError."""
-    ours = f'XKBLAYOUT="{text(value, _LAYOUT, "the keyboard")}"'
+    """Set the layout in /etc/default/keyboard (keyboard(5)) and keep its other lines. Raises Refused, OSError."""
+    ours = f'XKBLAYOUT="{text(value, _LAYOUT, "keyboard layout")}"'
     lines = read_text(root / KEYBOARD).splitlines() or ['XKBMODEL="pc105"', 'XKBVARIANT=""', 'XKBOPTIONS=""']
     kept = [line for line in lines if not line.startswith("XKBLAYOUT=")]
     place(root / KEYBOARD, ("\n".join([*kept, ours]) + "\n").encode("utf-8", "surrogateescape"))
@@ -41,8 +41,8 @@ def set_keyboard(value: Any, root: Path) -> None:
 
 
 def set_locale(value: Any, root: Path) -> None:
-    """Makes it, if it is not there, and the language of all. Raises Refused, OSError."""
-    locale = text(value, _LOCALE, "the locale")
+    """Set the system-wide locale and generate it if necessary. Raises Refused, OSError."""
+    locale = text(value, _LOCALE, "locale")
     line = f"LANG={locale}"
     if line in read_text(root / LANG).splitlines():
         return
@@ -55,7 +55,7 @@ def set_locale(value: Any, root: Path) -> None:
 def _make(locale: str, root: Path) -> None:
     known = [line.strip() for line in read_text(root / SUPPORTED).splitlines() if line.split()[:1] == [locale]]
     if not known:
-        raise Refused(f"this system knows no locale {locale}")
+        raise Refused(f"unknown locale on this system: {locale}")
     lines = read_text(root / ACTIVE).splitlines()
     if known[0] not in (line.strip() for line in lines):
         place(root / ACTIVE, ("\n".join([*lines, known[0]]) + "\n").encode("utf-8", "surrogateescape"))

@@ -1,4 +1,4 @@
-"""Log-in over the network: by key, never by password."""
+"""SSH login: with keys only, never with a password."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..base.commands import run
 from ..base.errors import Refused
 
 DROP_IN = Path("etc/ssh/sshd_config.d/10-edgevision.conf")
-"""sshd takes the first value it meets, and reads these files in the order of their names."""
+"""sshd uses the first value it finds and reads these files in the order of their names."""
 UNIT = "ssh.service"
 _KEY = re.compile(r"[ -~\t\u00a0-\ud7ff\ue000-\U0010ffff]{1,16384}")
 
 
 def keys_only(root: Path) -> None:
-    """Passwords are not asked for. Raises OSError."""
+    """Disable password login over SSH. Raises OSError."""
     place(root / DROP_IN, b"PasswordAuthentication no\nKbdInteractiveAuthentication no\n")
 
 
 def set_keys(keys: Any, home: Path, owner: tuple[int, int]) -> None:
-    """These lines, and no others, may log in. Raises Refused, OSError."""
+    """Replace authorized_keys with these lines. Raises Refused, OSError."""
     if not isinstance(keys, list) or not all(isinstance(key, str) and _KEY.fullmatch(key) for key in keys):
-        raise Refused("ssh_keys is no list of lines")
+        raise Refused("invalid ssh_keys: expected a list of one-line keys")
     if not keys:
         return
     folder = home / ".ssh"
@@ -35,13 +35,13 @@ def set_keys(keys: Any, home: Path, owner: tuple[int, int]) -> None:
 
 
 def enable(root: Path) -> None:
-    """From the next start on. Raises Refused."""
+    """Enable the SSH server from the next boot on. Raises Refused."""
     if not any((root / folder / UNIT).exists() for folder in ("usr/lib/systemd/system", "lib/systemd/system")):
-        raise Refused("this system has no SSH server, so nobody can log in over the network")
+        raise Refused("no SSH server on this system, so network login is not possible")
     run(["systemctl", "--quiet", f"--root={root}", "enable", UNIT], "systemctl enable ssh", root)
 
 
 def start_now(root: Path) -> None:
-    """Where the settings came late: SSH is up without another start."""
+    """Start the SSH server now, if its settings were applied after the boot."""
     if root == Path("/") and os.path.lexists(f"/etc/systemd/system/multi-user.target.wants/{UNIT}"):
         run(["systemctl", "--no-block", "reload-or-restart", UNIT], "systemctl restart ssh", root)

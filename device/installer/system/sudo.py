@@ -1,4 +1,4 @@
-"""Whether the account may become root, and what it is asked for then."""
+"""Whether the account may become root, and whether it needs its password for that."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..base.errors import Refused
 FOLDER = Path("etc/sudoers.d")
 RULE = FOLDER / "010_edgevision"
 SYSTEMS_OWN = FOLDER / "010_pi-nopasswd"
-"""Raspberry Pi OS's rule for its first account, until April 2026: no password."""
+"""Rule of Raspberry Pi OS (until April 2026) that lets its first account use sudo without a password."""
 GROUP = "sudo"
 
 
 def allow(name: str, rule: Any, root: Path) -> None:
-    """``rule``: password, nopasswd or none. Raises Refused, OSError."""
+    """Set the sudo rule of an account; ``rule``: password, nopasswd or none. Raises Refused, OSError."""
     if rule not in ("password", "nopasswd", "none"):
-        raise Refused(f"sudo cannot be {rule!r:.60}; it is password, nopasswd or none")
+        raise Refused(f"invalid sudo rule {rule!r:.60}: expected password, nopasswd or none")
     (root / SYSTEMS_OWN).unlink(missing_ok=True)
     if rule != "none" and not (root / FOLDER).is_dir():
-        raise Refused("this system has no sudo")
+        raise Refused("sudo is not installed on this system")
     if rule == "nopasswd":
         place(root / RULE, f"{name} ALL=(ALL) NOPASSWD: ALL\n".encode(), 0o440)
     else:
@@ -31,11 +31,11 @@ def allow(name: str, rule: Any, root: Path) -> None:
 
 
 def _join(name: str, member: bool, root: Path) -> None:
-    """Debian's sudo lets the members of one group."""
+    """Add the account to the sudo group or remove it; on Debian, members of this group may use sudo."""
     line = next((one for one in read_text(root / "etc/group").splitlines() if one.startswith(f"{GROUP}:")), None)
     if line is None:
         if member:
-            raise Refused(f"this system has no group {GROUP}")
+            raise Refused(f"group {GROUP} does not exist on this system")
         return
     if (name in line.rpartition(":")[2].split(",")) != member:
         run(["usermod", *elsewhere(root), "-a" if member else "-r", "-G", GROUP, name], "usermod", root)

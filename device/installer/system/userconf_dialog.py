@@ -1,4 +1,4 @@
-"""The dialog of Raspberry Pi OS that asks at the first start for a user; a machine without a screen has nobody to answer it."""
+"""First-boot user dialog of Raspberry Pi OS; without a screen nobody could answer it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..base.atomic_files import place_link
 UNITS = Path("etc/systemd/system")
 WANTED = UNITS / "multi-user.target.wants/userconfig.service"
 BANNER = Path("etc/ssh/sshd_config.d/rename_user.conf")
-"""Tells everybody who logs in over SSH that the user is still to be named."""
+"""Tells everybody who logs in over SSH that no user has been set up yet."""
 LOGIN = UNITS / "getty.target.wants/getty@tty1.service"
-"""The log-in on a screen, which the dialog had switched off."""
+"""Login on the screen, which the dialog disables."""
 
 
 def cancel(root: Path) -> None:
-    """Switches it off. Raises OSError."""
+    """Disable the dialog. Raises OSError."""
     (root / WANTED).unlink(missing_ok=True)
     (root / BANNER).unlink(missing_ok=True)
     for folder in ("usr/lib/systemd/system", "lib/systemd/system"):

@@ -1,4 +1,4 @@
-"""One wireless network as a file of NetworkManager (nm-settings-keyfile(5))."""
+"""Wi-Fi network as a NetworkManager keyfile (nm-settings-keyfile(5))."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..base.errors import Refused
 NAME = "edgevision"
 FILE = Path(f"etc/NetworkManager/system-connections/{NAME}.nmconnection")
 MODE = 0o600
-"""NetworkManager reads no file that others may read."""
+"""NetworkManager ignores files that other users can read."""
 _SSID = re.compile(r"(?:[0-9a-f]{2}){1,32}")
 _PSK = re.compile(r"[0-9A-Fa-f]{64}")
 _PASSPHRASE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
 
 
 def set_wifi(value: Any, root: Path) -> None:
-    """Replaces what stood there. Raises Refused, OSError."""
+    """Write or replace the keyfile. Raises Refused, OSError."""
     place(root / FILE, keyfile(table(value, "wifi")).encode(), MODE)
 
 
 def keyfile(wifi: dict[str, Any]) -> str:
-    """The file's text. Raises Refused."""
-    ssid = bytes.fromhex(text(wifi.get("ssid"), _SSID, "the SSID"))
+    """Return the text of the keyfile. Raises Refused."""
+    ssid = bytes.fromhex(text(wifi.get("ssid"), _SSID, "SSID"))
     lines = [
         "[connection]",
         f"id={NAME}",
@@ -36,7 +36,7 @@ def keyfile(wifi: dict[str, Any]) -> str:
         "",
         "[wifi]",
         "mode=infrastructure",
-        # As numbers: a text could be taken for numbers, and has escapes.
+        # As numbers, since text could be mistaken for numbers and has escapes.
         f"ssid={''.join(f'{byte};' for byte in ssid)}",
         f"hidden={'true' if wifi.get('hidden') is True else 'false'}",
         "",
@@ -56,13 +56,13 @@ def _security(wifi: dict[str, Any]) -> list[str]:
     if kind == "open":
         return []
     if kind == "wpa2":
-        return ["[wifi-security]", "key-mgmt=wpa-psk", f"psk={secret(wifi.get('psk'), _PSK, 'the PSK')}", ""]
+        return ["[wifi-security]", "key-mgmt=wpa-psk", f"psk={secret(wifi.get('psk'), _PSK, 'PSK')}", ""]
     if kind == "wpa3":
-        passphrase = secret(wifi.get("passphrase"), _PASSPHRASE, "the passphrase")
+        passphrase = secret(wifi.get("passphrase"), _PASSPHRASE, "passphrase")
         return ["[wifi-security]", "key-mgmt=sae", "pmf=3", f"psk={_escaped(passphrase)}", ""]
-    raise Refused(f"the security of a wireless network cannot be {kind!r:.60}; it is wpa2, wpa3 or open")
+    raise Refused(f"invalid Wi-Fi security {kind!r:.60}: expected wpa2, wpa3 or open")
 
 
 def _escaped(value: str) -> str:
-    """As GKeyFile reads a string: a backslash begins an escape, and leading blanks are skipped."""
+    """Escape a string for GKeyFile, where a backslash starts an escape and leading blanks are skipped."""
     return value.replace("\\", "\\\\").replace(" ", "\\s")

@@ -1,7 +1,7 @@
-"""The radio that Raspberry Pi OS keeps switched off until it knows in which country it is.
+"""Enable the Wi-Fi radio, which Raspberry Pi OS keeps off until the country is set.
 
-The country itself stands on the kernel's line (cfg80211.ieee80211_regdom). What is left is to switch the radio on where
-the system remembers it as off: systemd-rfkill(8) and NetworkManager.
+The country itself is a kernel argument (cfg80211.ieee80211_regdom). What remains is to enable the radio where the
+system has saved it as off: systemd-rfkill(8) and NetworkManager.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..base.errors import Refused
 
 REMEMBERED = Path("var/lib/systemd/rfkill")
 BOARDS = ("platform-3f300000.mmcnr", "platform-fe300000.mmcnr", "platform-1001100000.mmc")
-"""The radios of Raspberry Pi 3 and Zero 2, of 4, and of 5, as udev names them (ID_PATH)."""
+"""udev paths (ID_PATH) of the radios of Raspberry Pi 3 and Zero 2, of 4, and of 5."""
 NM_STATE = Path("var/lib/NetworkManager/NetworkManager.state")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def set_country(value: Any, root: Path) -> None:
-    """Switches the radio on, from the next start on and now. Raises Refused, OSError."""
-    text(value, _COUNTRY, "the country")
+    """Enable the radio, now and for future boots. Raises Refused, OSError."""
+    text(value, _COUNTRY, "country")
     folder = root / REMEMBERED
     for path in {*folder.glob("*:wlan"), *(folder / f"{board}:wlan" for board in BOARDS)}:
         place(path, b"0\n")
@@ -36,5 +36,5 @@ def set_country(value: Any, root: Path) -> None:
     if root == Path("/"):
         for command in (["rfkill", "unblock", "wifi"], ["nmcli", "radio", "wifi", "on"]):
             if shutil.which(command[0]) is not None:
-                with suppress(Refused):  # no radio, or no NetworkManager running: the files say it to the next start
+                with suppress(Refused):  # no radio, or NetworkManager does not run: the files apply at the next boot
                     run(command, command[0], root)

@@ -1,4 +1,4 @@
-"""``edgevision bundle`` and ``install.pyz``, with libraries that are small stand-ins: what is packed, signed, installed."""
+"""Tests of ``edgevision bundle`` and ``install.pyz``, with small stand-ins for the library wheels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgevision import default_model
 HERE = ".".join(map(str, sys.version_info[:2]))
 ARCH = platform.machine()
 OTHER, ITS_SYSTEM = ("3.11", "Bookworm") if HERE == "3.13" else ("3.13", "Trixie")
-"""A Python that this machine does not have, and the Raspberry Pi OS that has it."""
+"""Another Python version than this machine's, and the Raspberry Pi OS release that has it."""
 PROVE = (
     "import sys\nfrom pathlib import Path\nsys.exit(0 if Path(sys.argv[1]).stat().st_size > 100000 else 'too small')\n"
 )
@@ -31,7 +31,7 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="open
 
 
 def edgevision(*arguments: object, code: int = 0) -> str:
-    """What the command line says on both streams."""
+    """Run the command line and return stdout and stderr."""
     command = [sys.executable, "-m", "edgevision", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code, done.stdout + done.stderr
@@ -40,7 +40,7 @@ def edgevision(*arguments: object, code: int = 0) -> str:
 
 
 def stand_in(folder: Path, name: str, version: str, files: dict[str, str] | None = None) -> Path:
-    """A wheel that pip takes, with next to nothing in it."""
+    """Write an almost empty wheel that pip accepts."""
     file = name.replace("-", "_")
     info = f"{file}-{version}.dist-info"
     content = files or {f"{file}.py": ""}
@@ -58,7 +58,7 @@ def stand_in(folder: Path, name: str, version: str, files: dict[str, str] | None
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All that edgevision asks for, and the pip of this machine, which installs them."""
+    """Stand-ins for the requirements of edgevision, and this machine's pip, which installs them."""
     folder = tmp_path_factory.mktemp("wheels")
     for one in requirements():
         name, _, version = one.partition(">=")
@@ -68,7 +68,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = Path(pip.__file__).parent
     stand_in(folder, "pip", pip.__version__, {f"pip/{p.relative_to(base)}": p.read_text() for p in base.rglob("*.py")})
     with zipfile.ZipFile(folder / f"pip-{pip.__version__}-py3-none-any.whl", "a") as archive:
-        for path in base.rglob("*"):  # what pip reads beside its modules
+        for path in base.rglob("*"):  # data files that pip reads
             if path.is_file() and path.suffix in (".txt", ".pem", ".json"):
                 archive.write(path, f"pip/{path.relative_to(base)}")
     return folder
@@ -76,7 +76,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """edgevision's stand-in: only the proof, which asks for no library."""
+    """Stand-in for the edgevision wheel that holds only the model check, without requirements."""
     package = {f"{'/'.join(('edgevision', 'device', 'bundle')[:n])}/__init__.py": "" for n in (1, 2, 3)}
     folder = tmp_path_factory.mktemp("own")
     return stand_in(folder, "edgevision", "0.1.0", package | {"edgevision/device/bundle/verify_model.py": PROVE})
@@ -84,7 +84,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle(wheels: Path, own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For this machine."""
+    """A bundle for this machine."""
     path = tmp_path_factory.mktemp("bundle") / "b.tar.xz"
     if HERE not in PYTHONS or ARCH not in ("x86_64", "aarch64"):
         pytest.skip(f"bundles are only for Python {' and '.join(PYTHONS)} on x86_64 and aarch64")
@@ -95,7 +95,7 @@ def bundle(wheels: Path, own: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def foreign(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle for another Raspberry Pi OS, with the wheel of edgevision itself."""
+    """A bundle for another Raspberry Pi OS release, with the real wheel of edgevision."""
     return make_foreign(wheels, tmp_path_factory.mktemp("foreign"))
 
 
@@ -106,7 +106,7 @@ def make_foreign(wheels: Path, folder: Path) -> Path:
 
 
 def run_installer(bundle: Path, root: Path, *options: object, code: int = 0) -> str:
-    """As on a device: install.pyz out of the bundle, run by a Python that knows nothing of edgevision."""
+    """Run install.pyz from the bundle as on a device, with a Python that cannot import edgevision."""
     folder = root.parent / "taken"
     folder.mkdir(exist_ok=True)
     subprocess.run(["tar", "xf", bundle, "-C", folder, "install.pyz"], check=True)
@@ -117,10 +117,10 @@ def run_installer(bundle: Path, root: Path, *options: object, code: int = 0) -> 
     return done.stdout + done.stderr
 
 
-# ------------------------------------------------------------------------------------------------------------- making
+# ----------------------------------------------------------------------------------------------------------- building
 
 
-def test_the_same_input_gives_the_same_bytes(foreign: Path, wheels: Path, tmp_path: Path) -> None:
+def test_bundle_is_reproducible(foreign: Path, wheels: Path, tmp_path: Path) -> None:
     again = make_foreign(wheels, tmp_path)
     assert again.read_bytes() == foreign.read_bytes()
     found = json.loads(edgevision("bundle", "verify", again, "--json"))
@@ -128,12 +128,12 @@ def test_the_same_input_gives_the_same_bytes(foreign: Path, wheels: Path, tmp_pa
     assert found["bytes"] == again.stat().st_size
 
 
-def test_its_own_wheel_holds_what_a_device_imports(tmp_path: Path) -> None:
+def test_own_wheel_holds_what_a_device_imports(tmp_path: Path) -> None:
     with zipfile.ZipFile(own_wheel.build(tmp_path)) as wheel:
         names = wheel.namelist()
         wheel.extractall(tmp_path / "site")
     assert not [name for name in names if name.startswith("edgevision/convert/") or name.endswith(".pyc")]
-    # -S: the checkout and what else is installed are out of sight.
+    # -S hides the checkout and all installed packages.
     code = "import edgevision.device.installer.release.install, edgevision; print(edgevision.__file__)"
     run = [sys.executable, "-S", "-c", code]
     environment = {"PYTHONPATH": str(tmp_path / "site")}
@@ -154,10 +154,10 @@ def test_requirements_are_those_of_a_64_bit_device() -> None:
         ("limit = 5\n", "would end the service"),
         ('summary = "/home/me/s.json"\n', "can only write below /var/lib/edgevision"),
         ("\nthreshhold = 0.5\n", "run.toml:2: unknown option 'threshhold'; did you mean 'threshold'"),
-        ('camera = "0"\nsource = "rtsp://x/"\n', "camera or source, not both"),
+        ('camera = "0"\nsource = "rtsp://x/"\n', "both camera and source are set"),
     ],
 )
-def test_a_configuration_that_cannot_work_on_a_device(config: str, match: str, tmp_path: Path) -> None:
+def test_bundle_rejects_configuration_unfit_for_a_device(config: str, match: str, tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(config)
     said = edgevision("bundle", default_model.path(), "--config", path, "-o", tmp_path / "b.tar.xz", code=1)
@@ -165,16 +165,16 @@ def test_a_configuration_that_cannot_work_on_a_device(config: str, match: str, t
     assert [one.name for one in tmp_path.iterdir()] == ["run.toml"]
 
 
-def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None:
+def test_bundle_errors_are_one_line(wheels: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     model, output = default_model.path(), ("-o", tmp_path / "b.tar.xz")
     for arguments, match in (
         ((tmp_path / "no.tflite",), "model not found"),
         ((model, "--wheels", empty), "cannot get the libraries for Python 3.11 on aarch64"),
-        ((model, "--wheels", tmp_path / "none"), "--wheels takes a folder"),
-        ((model, "--wheels", wheels, "--wheel", model), "--wheel takes edgevision's own wheel"),
-        ((model, "--sign", model), "is no key"),
+        ((model, "--wheels", tmp_path / "none"), "--wheels: not a folder"),
+        ((model, "--wheels", wheels, "--wheel", model), "--wheel: expected edgevision-"),
+        ((model, "--sign", model), "is not a PEM key"),
     ):
         said = edgevision("bundle", *arguments, *output, code=1)
         assert match in said
@@ -183,11 +183,11 @@ def test_what_is_wrong_is_said_in_one_line(wheels: Path, tmp_path: Path) -> None
 
 
 @needs_openssl
-def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
+def test_bundle_does_not_overwrite_its_inputs(tmp_path: Path) -> None:
     model, key = tmp_path / "model.tflite", tmp_path / "key.pem"
     model.write_bytes(default_model.path().read_bytes())
     public = keys.new(key)
-    # Before anything is downloaded.
+    # The key is checked before anything is downloaded.
     assert "is a public key" in edgevision("bundle", model, "--sign", public, "--wheels", tmp_path / "none", code=1)
     for output in (model, key):
         before = output.read_bytes()
@@ -196,7 +196,7 @@ def test_what_it_is_made_of_is_not_overwritten(tmp_path: Path) -> None:
         assert output.read_bytes() == before
 
 
-def test_help_tells_of_both() -> None:
+def test_bundle_help_lists_both_subcommands() -> None:
     from edgevision.device.cli.bundle import bundle as command
 
     said = CliRunner().invoke(command, ["--help"]).output
@@ -208,7 +208,7 @@ def test_help_tells_of_both() -> None:
 # --------------------------------------------------------------------------------------------------------- installing
 
 
-def test_a_release_is_installed_and_becomes_the_current_one(bundle: Path, tmp_path: Path) -> None:
+def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\n")
@@ -227,19 +227,19 @@ def test_a_release_is_installed_and_becomes_the_current_one(bundle: Path, tmp_pa
     assert link.resolve() == (root / "etc/systemd/system/edgevision.service").resolve()
     status = json.loads(status_file.read_text())
     assert (status["state"], status["release"]) == ("ok", release.name)
-    # A second time there is nothing left to build.
+    # Installing again builds nothing.
     assert "environment" not in run_installer(bundle, root)
-    # One that was cut off is built again.
+    # An interrupted installation is built again.
     (release / "installed.json").unlink()
     (release / "model.tflite").write_bytes(b"half")
     assert "environment" in run_installer(bundle, root)
     assert (release / "model.tflite").read_bytes() == default_model.path().read_bytes()
 
 
-def test_a_failing_one_leaves_the_current_one(bundle: Path, wheels: Path, own: Path, tmp_path: Path) -> None:
+def test_failed_install_keeps_the_current_release(bundle: Path, wheels: Path, own: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     release = run_and_find(bundle, root)
-    small = TESTS / "data" / "tiny.tflite"  # the stand-in's proof wants a larger one
+    small = TESTS / "data" / "tiny.tflite"  # the stand-in's check expects a larger model
     (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
     edgevision("card", small, "--resize", "stretch", "--labels", tmp_path / "labels.txt", "-o", tmp_path / "m.tflite")
     options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "-o", tmp_path / "bad.tar.xz")
@@ -257,8 +257,8 @@ def run_and_find(bundle: Path, root: Path) -> Path:
     return (root / "opt/edgevision/current").resolve()
 
 
-def test_a_bundle_for_another_machine_is_refused(foreign: Path, tmp_path: Path) -> None:
-    assert f"is for Python {OTHER} (Raspberry Pi OS {ITS_SYSTEM}), and this machine has" in run_installer(
+def test_install_rejects_bundle_for_another_system(foreign: Path, tmp_path: Path) -> None:
+    assert f"is for Python {OTHER} (Raspberry Pi OS {ITS_SYSTEM}), but this machine has" in run_installer(
         foreign, tmp_path / "root", code=1
     )
     assert not (tmp_path / "root/opt/edgevision/current").exists()
@@ -269,7 +269,7 @@ def test_a_bundle_for_another_machine_is_refused(foreign: Path, tmp_path: Path) 
 
 
 @needs_openssl
-def test_keys_are_pairs_and_private_ones_are_private(tmp_path: Path) -> None:
+def test_new_keys_are_pairs_with_a_protected_private_key(tmp_path: Path) -> None:
     edgevision("keys", "new", tmp_path / "k.pem")
     private, public = tmp_path / "k.pem", tmp_path / "k.pub.pem"
     assert private.stat().st_mode & 0o777 == 0o600
@@ -277,12 +277,16 @@ def test_keys_are_pairs_and_private_ones_are_private(tmp_path: Path) -> None:
     assert "private" in said[0]
     assert "public" in said[1]
     assert said[0].split("sha256:")[1] == said[1].split("sha256:")[1]
-    assert "exists, and a key is never replaced; give another name" in edgevision("keys", "new", private, code=1)
-    assert "is no key" in edgevision("keys", "show", default_model.path(), code=1)
+    assert "already exists, and keys are never overwritten; choose another name" in edgevision(
+        "keys", "new", private, code=1
+    )
+    assert "is not a PEM key" in edgevision("keys", "show", default_model.path(), code=1)
 
 
 @needs_openssl
-def test_a_device_with_keys_takes_only_what_they_signed(wheels: Path, own: Path, bundle: Path, tmp_path: Path) -> None:
+def test_device_with_keys_accepts_only_bundles_they_signed(
+    wheels: Path, own: Path, bundle: Path, tmp_path: Path
+) -> None:
     for name in ("mine", "other"):
         edgevision("keys", "new", tmp_path / f"{name}.pem")
     options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", "test:")
@@ -291,7 +295,7 @@ def test_a_device_with_keys_takes_only_what_they_signed(wheels: Path, own: Path,
         edgevision("bundle", default_model.path(), *options, "--sign", tmp_path / f"{name}.pem", "-o", path)
     trusted = tmp_path / "mine.pub.pem"
     assert f"signed by {trusted}" in edgevision("bundle", "verify", signed["mine"], "--key", trusted)
-    assert "none of the keys" in edgevision("bundle", "verify", signed["other"], "--key", trusted, code=1)
+    assert "none of the trusted keys" in edgevision("bundle", "verify", signed["other"], "--key", trusted, code=1)
     assert "not signed" in edgevision("bundle", "verify", bundle, "--key", trusted, code=1)
 
     assert "is a private key" in edgevision("bundle", "verify", bundle, "--key", tmp_path / "mine.pem", code=1)
@@ -300,11 +304,11 @@ def test_a_device_with_keys_takes_only_what_they_signed(wheels: Path, own: Path,
     assert "not signed" in run_installer(bundle, root, "--trust", trusted, code=1)
     for other in (tmp_path / "mine.pem", default_model.path()):
         said = run_installer(signed["mine"], root, "--trust", trusted, "--trust", other, code=1)
-        assert f"{other} is no public key (PEM)" in said
+        assert f"{other} is not a public key in PEM format" in said
     assert not (root / "etc").exists()
     run_installer(signed["mine"], root, "--trust", trusted)
     before = os.readlink(root / "opt/edgevision/current")
-    # From now on without being asked.
+    # The keys are now trusted without --trust.
     assert "not signed" in run_installer(bundle, root, code=1)
-    assert "none of the keys" in run_installer(signed["other"], root, code=1)
+    assert "none of the trusted keys" in run_installer(signed["other"], root, code=1)
     assert os.readlink(root / "opt/edgevision/current") == before

@@ -43,7 +43,7 @@ def test_it_comes_up_by_itself(finished: Finished) -> None:
 
 def test_the_card_says_what_the_camera_showed(finished: Finished) -> None:
     said = told(finished.card)
-    assert "done: the service runs; first answer: green" in said, said
+    assert "done: the service runs; first prediction: green" in said, said
     assert pi_bundle.edgevision("flash", "status", finished.card) == said, "exit status 0 where all is done"
 
 
@@ -155,7 +155,7 @@ def test_power_cuts_while_it_installs(prepared: Prepared, finished: Finished) ->
         watch.until()
         assert " login:" in pi.said(), "the installation goes on beside an ordinary start"
         pi.press_power_button()
-        assert "done: the service runs; first answer: green" in told(pi.card), told(pi.card)
+        assert "done: the service runs; first prediction: green" in told(pi.card), told(pi.card)
     finally:
         pi.close()
 

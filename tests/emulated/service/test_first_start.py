@@ -111,7 +111,7 @@ def test_second_boot_reaches_the_first_answer(here: Here) -> None:
     assert (told["state"], told["step"]) == ("ok", "clean"), here.run(
         f"cat {CARD}/setup.log; journalctl -n 40 --no-pager"
     )
-    assert told["message"].startswith("the service runs; first answer: tabby 0.81"), told
+    assert told["message"].startswith("the service runs; first prediction: tabby 0.81"), told
     assert here.run("systemctl is-active edgevision") == "active\n"
     assert here.run("systemctl is-enabled edgevision") == "enabled\n"
     assert here.run("systemctl is-enabled edgevision-setup", code=1) == "disabled\n"

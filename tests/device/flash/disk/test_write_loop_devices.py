@@ -194,4 +194,4 @@ def test_from_the_system_to_the_card_in_one_go(
     assert phases == ["unpack", "inject", "wipe", "write", "flush", "verify", "finish", "files", "done"]
     assert list(scratch.iterdir()) == []
     assert "all files are unchanged" in flash("check", device).stdout
-    assert "not begun" in flash("status", device, code=3).stdout
+    assert "not started" in flash("status", device, code=3).stdout

@@ -152,7 +152,7 @@ def relist(image: Path, name: str, content: bytes) -> None:
         ("meta_data", b'instance-id: "edgevision-0"\n', "meta-data", "another instance"),
         ("device_json", b'{"schema": "edgevision.device/1", "trust": []}', "settings", "instance, release, backend"),
         ("device_json", b"no JSON", "settings", "about another schema"),
-        ("bundle_tar_xz", b"no bundle at all, whatever it is called", "bundle", "no .tar.xz"),
+        ("bundle_tar_xz", b"no bundle at all, whatever it is called", "bundle", "not a .tar.xz"),
     ],
 )
 def test_files_that_do_not_go_together(name: str, content: bytes, where: str, match: str, image: Path) -> None:
@@ -175,11 +175,11 @@ def test_signatures(made: dict[str, Path], tmp_path: Path) -> None:
     system = raspios_image.build(tmp_path, "bookworm")
     output = prepare(PrepareWish(system, signed, CONFIG, tmp_path / "out.img", trust=(public,))).path
     assert "signed with key-1.pem" in ask(output, "--key", public, code=0)
-    assert "none of the keys" in ask(output, "--key", foreign, code=3)
+    assert "none of the trusted keys" in ask(output, "--key", foreign, code=3)
     # The card's own key is another one than the bundle was signed with.
     relist(output, "key_1_pem", foreign.read_bytes())
     found = wrong(output)["bundle"]
-    assert "none of the keys that are trusted here (key-1.pem)" in found
+    assert "none of the trusted keys that are trusted here (key-1.pem)" in found
     assert "key not found" in ask(output, "--key", tmp_path / "none.pem", code=1)
 
 

@@ -351,7 +351,7 @@ def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path:
     refused(bench.wish(output, bundle=damaged), "damaged.tar.xz")
     refused(bench.wish(output, bundle=tmp_path / "none"), "bundle not found")
     refused(bench.wish(output, bundle=bench.images["bookworm"]), "is no bundle: it is larger than any")
-    refused(bench.wish(output, bundle=bench.config), "no .tar.xz")
+    refused(bench.wish(output, bundle=bench.config), "not a .tar.xz")
 
 
 def test_the_bundle_takes_no_room_elsewhere(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +367,7 @@ def test_keys_to_trust(bench: Bench, tmp_path: Path) -> None:
     signed = small_bundle.build(tmp_path / "signed.tar.xz", sign=mine)
     output = tmp_path / "out.img"
     refused(bench.wish(output, trust=(public,)), "is not signed")
-    refused(bench.wish(output, bundle=signed, trust=(foreign,)), "none of the keys that are trusted")
+    refused(bench.wish(output, bundle=signed, trust=(foreign,)), "none of the trusted keys")
     refused(bench.wish(output, bundle=signed, trust=(mine,)), "private key, which must never")
     prepare(bench.wish(output, bundle=signed, trust=(foreign, public)))
     fat = boot(output)

@@ -1,4 +1,4 @@
-"""``edgevision flash status``: what an installer left on a card, read from its image, and what is no card."""
+"""Tests of ``edgevision flash status`` on card images and on files that are not card images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edgevision.cli.main import main
 from edgevision.errors import EdgeVisionError
 
 OFFSET = 8 << 20
-"""As Raspberry Pi OS has it."""
+"""Start of the boot partition, as in Raspberry Pi OS."""
 MIB = 1 << 20
 FIELDS = st.sampled_from(["step", "state", "message", "release"])
 WORDS = st.sampled_from(["ok", "failed", "running", "pending", "unpack"]) | st.text()
@@ -30,7 +30,7 @@ VALUES = st.dictionaries(FIELDS, WORDS | st.none() | st.integers()) | st.lists(W
 
 @pytest.fixture(scope="module")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A card with an MBR and an empty FAT32 partition."""
+    """An image with an MBR and an empty FAT32 partition."""
     if shutil.which("mkfs.vfat") is None:
         pytest.skip("mkfs.vfat is not installed (Debian: apt install dosfstools)")
     path = tmp_path_factory.mktemp("card") / "card.img"
@@ -63,31 +63,35 @@ def ask(*arguments: object, code: int) -> str:
     return done.stdout + done.stderr
 
 
-def test_what_the_installer_wrote_is_explained(blank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_explains_what_the_installer_wrote(
+    blank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "status.json"
     written = Status(file)
     written.step("check", "reading", "model-0123456789ab")
     running = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
     said = ask(running, code=3)
     assert "model-0123456789ab" in said
-    assert "cut off" in said
+    assert "interrupted" in said
 
     written.step("unpack", "to /opt")
     written.failed("No space left on device")
     failed = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
-    assert "failed while unpacking the bundle: No space left on device\nwhat to do: make room" in ask(failed, code=3)
+    assert "failed while unpacking the bundle: No space left on device\nwhat to do: free some space" in ask(
+        failed, code=3
+    )
 
     written.ok("installed; the service runs")
     done = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
     assert "done: installed; the service runs" in ask(done, code=0)
     assert json.loads(ask(done, "--json", code=0))["state"] == "ok"
-    # Where the boot partition is mounted.
+    # A mounted boot partition.
     (tmp_path / "boot" / "edgevision").mkdir(parents=True)
     shutil.copyfile(file, tmp_path / "boot" / "edgevision" / "status.json")
     assert "done" in ask(tmp_path / "boot", code=0)
 
 
-def test_what_is_no_card_is_said_in_one_line(blank: Path, tmp_path: Path) -> None:
+def test_status_errors_are_one_line(blank: Path, tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(4096))
     linux = bytearray(blank.read_bytes()[:4096])
     linux[446 + 4] = 0x83
@@ -104,14 +108,14 @@ def test_what_is_no_card_is_said_in_one_line(blank: Path, tmp_path: Path) -> Non
         said = ask(tmp_path / name, code=1)
         assert match in said
         assert said.count("\n") == 1
-    assert "no installation" in ask(blank, code=1)
+    assert "no installer was run" in ask(blank, code=1)
 
 
 @pytest.mark.parametrize("command", ["status", "check"])
-def test_a_card_that_only_root_may_read(
+def test_unreadable_card_needs_sudo(
     blank: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as it is for others than root
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for any user but root
     with pytest.raises(SystemExit) as ended:
         main(["flash", command, str(blank)])
     assert ended.value.code == 1
@@ -120,7 +124,7 @@ def test_a_card_that_only_root_may_read(
 
 @settings(max_examples=100, deadline=None)
 @given(raw=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
-def test_any_status_is_told_or_refused(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_status_explains_or_rejects_any_content(raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     boot = tmp_path_factory.mktemp("boot")
     (boot / "edgevision").mkdir()
     (boot / "edgevision" / "status.json").write_bytes(raw)

@@ -1,4 +1,4 @@
-"""What a device refuses before it writes anything: every way in which a bundle can be other than its manifest says."""
+"""Tests of bundle verification: every way in which a bundle can differ from its manifest is rejected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def members(files: dict[str, bytes] = FILES, raw: bytes | None = None) -> list[t
 
 
 def refused(tmp_path: Path, data: bytes, match: str) -> None:
-    """Refused, with that reason, and nothing was written outside the folder."""
+    """Check that the bundle is rejected with this reason and that nothing was written outside the folder."""
     path, into = tmp_path / "b.tar.xz", tmp_path / "into" / "here"
     path.write_bytes(data)
     shutil.rmtree(into, ignore_errors=True)
@@ -63,7 +63,7 @@ def refused(tmp_path: Path, data: bytes, match: str) -> None:
     assert not [one for one in into.rglob("*") if one.is_symlink()]
 
 
-def test_a_good_one_is_unpacked_as_it_is(tmp_path: Path) -> None:
+def test_read_unpacks_valid_bundle(tmp_path: Path) -> None:
     path, into = tmp_path / "b.tar.xz", tmp_path / "into"
     path.write_bytes(pack(members()))
     into.mkdir()
@@ -75,14 +75,14 @@ def test_a_good_one_is_unpacked_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../out", "/etc/passwd", "wheels/../../out", "a/b/c", ".hidden", "a b", "", "wheels//x"]
 )
-def test_names_that_lead_elsewhere(name: str, tmp_path: Path) -> None:
+def test_read_rejects_names_outside_the_folder(name: str, tmp_path: Path) -> None:
     files = {**FILES, name: b"x"}
     value = json.loads(manifest(FILES))
     value["files"] = {key: {"bytes": len(data), "sha256": "0" * 64} for key, data in sorted(files.items())}
     refused(tmp_path, pack(members(raw=json.dumps(value).encode())), "file name")
-    # The archive alone has it: the manifest is as it should be.
+    # The name is only in the archive; the manifest is valid.
     rest = [*members()[:1], (member(name, 1), b"x"), *members()[1:]]
-    refused(tmp_path, pack(rest), "file name|holds ''")
+    refused(tmp_path, pack(rest), "file name|got ''")
 
 
 @pytest.mark.parametrize(
@@ -96,62 +96,62 @@ def test_names_that_lead_elsewhere(name: str, tmp_path: Path) -> None:
         (tarfile.FIFOTYPE, "a pipe"),
     ],
 )
-def test_what_is_no_file(kind: bytes, word: str, tmp_path: Path) -> None:
+def test_read_rejects_entries_that_are_not_files(kind: bytes, word: str, tmp_path: Path) -> None:
     odd = member("install.pyz", type=kind, linkname="/etc/passwd")
     refused(tmp_path, pack([members()[0], (odd, b""), *members()[1:]]), word)
 
 
-def test_extended_headers(tmp_path: Path) -> None:
+def test_read_rejects_extended_headers(tmp_path: Path) -> None:
     long = member("x" * 150, 1)
     refused(tmp_path, pack([*members(), (long, b"x")], tarfile.PAX_FORMAT), "unknown kind")
-    refused(tmp_path, pack([*members(), (long, b"x")], tarfile.GNU_FORMAT), "no ustar")
+    refused(tmp_path, pack([*members(), (long, b"x")], tarfile.GNU_FORMAT), "not a ustar")
 
 
-def test_content_that_is_not_the_manifests(tmp_path: Path) -> None:
+def test_read_rejects_content_that_differs_from_the_manifest(tmp_path: Path) -> None:
     changed = {**FILES, "model.tflite": FILES["model.tflite"][::-1]}
-    refused(tmp_path, pack(members(changed, manifest())), "model.tflite is not what .* sha256")
+    refused(tmp_path, pack(members(changed, manifest())), "model.tflite does not match .* sha256")
     longer = {**FILES, "model.tflite": FILES["model.tflite"] + b"!"}
     refused(tmp_path, pack(members(longer, manifest())), "manifest says")
     lacking = {name: data for name, data in FILES.items() if not name.startswith("wheels")}
     refused(tmp_path, pack(members(lacking, manifest())), "missing")
-    refused(tmp_path, pack([*members(), members()[-1]]), "second time")
+    refused(tmp_path, pack([*members(), members()[-1]]), "twice")
     more = members()
-    refused(tmp_path, pack([more[0], more[1], more[1], *more[2:]]), "where its manifest lists")
-    refused(tmp_path, pack(members()[1:]), "no bundle")
+    refused(tmp_path, pack([more[0], more[1], more[1], *more[2:]]), "does not match its manifest")
+    refused(tmp_path, pack(members()[1:]), "not a bundle")
 
 
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda value: value.update(schema="edgevision.bundle/2"), "another kind"),
+        (lambda value: value.update(schema="edgevision.bundle/2"), "expected schema"),
         (lambda value: value.update(id="../../etc-000000000000"), "id"),
         (lambda value: value.update(id="model-000000000000"), "id"),
-        (lambda value: value.pop("python"), "lacks"),
+        (lambda value: value.pop("python"), "missing or invalid"),
         (lambda value: value.update(files=[]), "must list"),
-        (lambda value: value["files"].pop("install.pyz"), "lists no install.pyz"),
-        (lambda value: value["files"]["run.toml"].update(bytes=10**15), "impossible size"),
-        (lambda value: value["files"]["run.toml"].update(bytes=-1), "impossible size"),
-        (lambda value: value["files"]["run.toml"].update(sha256="00"), "no sha256"),
+        (lambda value: value["files"].pop("install.pyz"), "does not list install.pyz"),
+        (lambda value: value["files"]["run.toml"].update(bytes=10**15), "invalid size"),
+        (lambda value: value["files"]["run.toml"].update(bytes=-1), "invalid size"),
+        (lambda value: value["files"]["run.toml"].update(sha256="00"), "missing sha256"),
         (lambda value: value["files"].update(zz={"bytes": 2**29, "sha256": "0" * 64}), "more than"),
     ],
 )
-def test_manifests_that_make_no_sense(change: Callable[[Any], None], match: str, tmp_path: Path) -> None:
+def test_read_rejects_invalid_manifests(change: Callable[[Any], None], match: str, tmp_path: Path) -> None:
     value = json.loads(manifest())
     change(value)
     refused(tmp_path, pack(members(raw=json.dumps(value).encode())), match)
 
 
-def test_what_is_no_archive_or_only_a_part_of_one(tmp_path: Path) -> None:
+def test_read_rejects_truncated_and_foreign_archives(tmp_path: Path) -> None:
     whole = pack(members())
-    refused(tmp_path, b"", "cut off")
-    refused(tmp_path, b"PK\3\4 and what follows in a zip", "no .tar.xz")
-    refused(tmp_path, whole + b"more", "behind the end")
+    refused(tmp_path, b"", "truncated")
+    refused(tmp_path, b"PK\3\4 and what follows in a zip", "not a .tar.xz")
+    refused(tmp_path, whole + b"more", "after the end")
     for end in range(0, len(whole), 7):
-        refused(tmp_path, whole[:end], "cut off")
+        refused(tmp_path, whole[:end], "truncated")
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    huge = member("edgevision.service", 8**11 - 1)  # the size is a promise only; zeros follow
+def test_read_does_not_unpack_archive_bombs(tmp_path: Path) -> None:
+    huge = member("edgevision.service", 8**11 - 1)  # the size is only declared; zeros follow
     header = huge.tobuf(tarfile.USTAR_FORMAT)
     first = io.BytesIO()
     with tarfile.open(fileobj=first, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -164,7 +164,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 10**6), flip=st.integers(1, 255))
-def test_one_changed_byte_anywhere_is_found(at: int, flip: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_read_detects_any_changed_byte(at: int, flip: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     data = bytearray(pack(members()))
     data[at % len(data)] ^= flip
     path = tmp_path_factory.mktemp("changed") / "b.tar.xz"
@@ -179,7 +179,7 @@ def test_one_changed_byte_anywhere_is_found(at: int, flip: int, tmp_path_factory
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-def test_any_json_is_a_manifest_or_refused(value: Any) -> None:
+def test_parse_rejects_arbitrary_json(value: Any) -> None:
     for one in (value, {"schema": "edgevision.bundle/1", "files": value}, {**json.loads(manifest()), "files": value}):
         with pytest.raises(Refused):
             parse(json.dumps(one).encode())
@@ -187,7 +187,7 @@ def test_any_json_is_a_manifest_or_refused(value: Any) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=2000))
-def test_any_bytes_are_refused_as_an_archive(data: bytes) -> None:
+def test_read_rejects_arbitrary_bytes(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "b"
         for content in (data, lzma.compress(data, preset=0), lzma.compress(bytes(512) + data, preset=0)):

@@ -1,4 +1,4 @@
-"""The first start of a prepared card: firstrun.sh, then install.pyz --first-boot, on folders in the shape of both systems."""
+"""Tests of a prepared SD card's first boot: firstrun.sh and install.pyz --first-boot, on stand-ins for both systems."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ needs_root = pytest.mark.skipif(
 
 
 def firstrun(prepared: Prepared, **environment: str) -> subprocess.CompletedProcess[str]:
-    """firstrun.sh as systemd starts it, for another root than this machine's."""
+    """Run firstrun.sh as systemd does, on another root than this machine's."""
     script = prepared.card / "firstrun.sh"
     given = {"EDGEVISION_ROOT": str(prepared.root)} | environment
     return subprocess.run([SHELL, script], env=given, capture_output=True, text=True, timeout=120, check=False)
@@ -37,7 +37,7 @@ def kernel_line(prepared: Prepared) -> bytes:
 # ------------------------------------------------------------------------------------------------------- firstrun.sh
 
 
-def test_the_script_is_plain_posix_sh() -> None:
+def test_firstrun_is_valid_posix_sh() -> None:
     assert b"\r" not in FIRSTRUN
     assert FIRSTRUN.startswith(b"#!/bin/sh\n")
     assert max(map(len, FIRSTRUN.decode("ascii").splitlines())) < 260
@@ -46,33 +46,33 @@ def test_the_script_is_plain_posix_sh() -> None:
         subprocess.run(["shellcheck", "-s", "sh", "-"], input=FIRSTRUN, check=True)
 
 
-def test_both_sides_know_the_same_words() -> None:
+def test_cmdline_and_firstrun_use_the_same_arguments() -> None:
     assert cmdline.arm("root=x").split()[1:] == list(TOKENS)
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
 @needs_root
-def test_it_disarms_and_hands_over(release: str, tmp_path: Path) -> None:
+def test_firstrun_blanks_its_arguments_and_starts_the_installer(release: str, tmp_path: Path) -> None:
     prepared = prepare(tmp_path, release)
     before = kernel_line(prepared)
     done = firstrun(prepared)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     after = kernel_line(prepared)
-    # Nothing but our words changed, and neither size nor place of anything.
+    # Only our arguments changed; the size and the position of everything else did not.
     assert len(after) == len(before)
     assert after.split() == [word for word in before.split() if word.decode() not in TOKENS]
     changed = [place for place in range(len(before)) if before[place] != after[place]]
     assert {after[place] for place in changed} == {ord(" ")}
     assert not cmdline.is_armed(after.decode())
     log = (prepared.card / "setup.log").read_text()
-    assert log.startswith("first start\n")
-    assert "firstboot: taking over" in log
+    assert log.startswith("first boot\n")
+    assert "firstboot: reading the settings" in log
     assert prepared.status["state"] == "running"
     assert (prepared.root / "etc/systemd/system/multi-user.target.wants/edgevision-setup.service").exists()
     assert not list(prepared.card.glob("*.part"))
 
 
-def test_a_line_without_our_words_stays_as_it_is(tmp_path: Path) -> None:
+def test_firstrun_keeps_a_line_without_its_arguments(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     line = b'console=tty1 systemd.run=/home/me/x.sh "dyndbg=a  +p" xsystemd.run_success_action=reboot root=PARTUUID=1-02 quiet'
     (prepared.boot / "cmdline.txt").write_bytes(line)
@@ -81,7 +81,7 @@ def test_a_line_without_our_words_stays_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b" quiet\n", b" systemd.unit=rescue.target\n"])
-def test_words_are_found_wherever_they_stand(end: bytes, tmp_path: Path) -> None:
+def test_firstrun_finds_its_arguments_anywhere_in_the_line(end: bytes, tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     line = b"root=PARTUUID=1-02 " + " ".join(TOKENS).encode() + end
     (prepared.boot / "cmdline.txt").write_bytes(line)
@@ -90,18 +90,18 @@ def test_words_are_found_wherever_they_stand(end: bytes, tmp_path: Path) -> None
     assert len(kernel_line(prepared)) == len(line)
 
 
-def test_what_python_cannot_tell_the_script_tells(tmp_path: Path) -> None:
+def test_firstrun_reports_a_failure_to_start_the_installer(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     (prepared.card / "install.pyz").write_bytes(b"no zip")
     assert firstrun(prepared).returncode == 0
     assert prepared.status["state"] == "failed"
-    assert "install.pyz ended with exit status 1" in prepared.status["message"]
+    assert "install.pyz failed with exit code 1" in prepared.status["message"]
     assert not cmdline.is_armed(kernel_line(prepared).decode())
-    assert "what to do: prepare the card again" in "\n".join(read_status(prepared.boot).describe())
+    assert "what to do: prepare the SD card again" in "\n".join(read_status(prepared.boot).describe())
     assert "SyntaxError" in (prepared.card / "setup.log").read_text()
 
 
-def test_what_python_told_stays(tmp_path: Path) -> None:
+def test_firstrun_keeps_the_status_of_the_installer(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     (prepared.card / "device.json").write_text("{")
     assert firstrun(prepared).returncode == 0
@@ -110,7 +110,7 @@ def test_what_python_told_stays(tmp_path: Path) -> None:
     assert not (prepared.root / "opt/edgevision").exists()
 
 
-def test_without_python_there_is_a_status(tmp_path: Path) -> None:
+def test_firstrun_reports_missing_python(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -119,19 +119,19 @@ def test_without_python_there_is_a_status(tmp_path: Path) -> None:
     script = prepared.card / "firstrun.sh"
     script.write_text(script.read_text().replace("PATH=/usr/local/sbin:", f"PATH={tools} ignored="))
     assert firstrun(prepared).returncode == 0
-    assert prepared.status["message"] == "this system has no python3"
+    assert prepared.status["message"] == "python3 not found on this system"
     assert not cmdline.is_armed(kernel_line(prepared).decode())
 
 
-def test_a_computer_that_only_reads_the_card_is_left_alone(tmp_path: Path) -> None:
-    """Whoever starts the script by hand must not turn his own machine into the device."""
+def test_firstrun_refuses_a_machine_not_booted_from_the_card(tmp_path: Path) -> None:
+    """Running the script by hand must not turn one's own computer into the device."""
     prepared = prepare(tmp_path)
     before = kernel_line(prepared)
     if before.split()[-1].decode() in Path("/proc/cmdline").read_text():
         pytest.skip("this machine was started by a prepared SD card")
     done = firstrun(prepared, EDGEVISION_ROOT="")
     assert done.returncode == 1
-    assert "was not started by one" in done.stderr
+    assert "was not booted from one" in done.stderr
     assert kernel_line(prepared) == before
     line = tmp_path / "line"
     line.write_text("root=/dev/sda1 quiet")
@@ -140,22 +140,22 @@ def test_a_computer_that_only_reads_the_card_is_left_alone(tmp_path: Path) -> No
     assert first_boot.started_by_card(line)
 
 
-def test_the_installer_needs_nothing_but_python(tmp_path: Path) -> None:
+def test_installer_needs_only_python(tmp_path: Path) -> None:
     (tmp_path / "install.pyz").write_bytes(installer_pyz.pyz())
-    command = [sys.executable, "-I", "-S", tmp_path / "install.pyz"]  # -S: no package of anybody's
+    command = [sys.executable, "-I", "-S", tmp_path / "install.pyz"]  # -S: no site-packages
     done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
     assert "--first-boot DIR" in done.stdout
     for arguments in ([], ["b.tar.xz", "--setup"], ["--setup", "x", "--first-boot", "y"]):
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2
-        assert "give a bundle, or --first-boot DIR, or --setup" in done.stderr
+        assert "give exactly one of: a bundle, --first-boot DIR, --setup" in done.stderr
 
 
-# ------------------------------------------------------------------------------------------------------- the settings
+# ----------------------------------------------------------------------------------------------------------- settings
 
 
 @needs_root
-def test_bookworm_gets_every_setting(tmp_path: Path) -> None:
+def test_first_boot_applies_every_setting_on_bookworm(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     done = run_first(prepared)
     assert done.returncode == 0, done.stderr
@@ -199,7 +199,7 @@ def test_bookworm_gets_every_setting(tmp_path: Path) -> None:
 
 
 def contents(root: Path) -> dict[str, tuple[int, bytes]]:
-    """Mode and content of all files, without what the tools of package passwd keep of the last change."""
+    """Return mode and content of all files, except the backups that the passwd tools keep."""
     return {
         str(path.relative_to(root)): (
             path.lstat().st_mode,
@@ -211,7 +211,7 @@ def contents(root: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @needs_root
-def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+def test_first_boot_is_idempotent(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     run_first(prepared)
     once = contents(prepared.root)
@@ -220,7 +220,7 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_trixie_leaves_to_cloud_init_what_it_does(tmp_path: Path) -> None:
+def test_first_boot_leaves_settings_to_cloud_init_on_trixie(tmp_path: Path) -> None:
     prepared = prepare(tmp_path, "trixie")
     before = contents(prepared.root)
     assert run_first(prepared).returncode == 0
@@ -230,7 +230,7 @@ def test_trixie_leaves_to_cloud_init_what_it_does(tmp_path: Path) -> None:
     assert theirs == {
         "etc/systemd/system/edgevision-setup.service",
         "etc/systemd/system/multi-user.target.wants/edgevision-setup.service",
-        "etc/systemd/system/multi-user.target.wants/userconfig.service",  # the dialog, which would wait for ever
+        "etc/systemd/system/multi-user.target.wants/userconfig.service",  # the user dialog, which would wait forever
         "etc/ssh/sshd_config.d/rename_user.conf",
         "etc/systemd/system/getty.target.wants/getty@tty1.service",
         "etc/NetworkManager/system-connections/edgevision.nmconnection",  # a name that netplan would change
@@ -243,11 +243,11 @@ def test_trixie_leaves_to_cloud_init_what_it_does(tmp_path: Path) -> None:
     [("password", True, None), ("nopasswd", True, "edge ALL=(ALL) NOPASSWD: ALL\n"), ("none", False, None)],
 )
 @needs_root
-def test_who_may_become_root(sudo: str, in_group: bool, rule: str | None, tmp_path: Path) -> None:
+def test_first_boot_sets_the_sudo_rule(sudo: str, in_group: bool, rule: str | None, tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     system = json.loads((prepared.card / "device.json").read_text())["system"]
     prepared.device(system={"user": system["user"] | {"sudo": sudo, "password_hash": None}})
-    # What an earlier choice left.
+    # A rule left by an earlier choice.
     (prepared.root / "etc/sudoers.d/010_edgevision").write_text("edge ALL=(ALL) NOPASSWD: ALL\n")
     assert "not set" not in run_first(prepared).stdout
     path = prepared.root / "etc/sudoers.d/010_edgevision"
@@ -259,7 +259,7 @@ def test_who_may_become_root(sudo: str, in_group: bool, rule: str | None, tmp_pa
 
 
 @needs_root
-def test_a_system_without_a_first_account_gets_one(tmp_path: Path) -> None:
+def test_first_boot_creates_a_missing_first_account(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     for name in ("passwd", "shadow", "group", "gshadow"):
         path = prepared.root / "etc" / name
@@ -273,22 +273,22 @@ def test_a_system_without_a_first_account_gets_one(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_one_setting_that_fails_holds_up_no_other(tmp_path: Path) -> None:
+def test_first_boot_applies_other_settings_after_a_failure(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
     system = json.loads((prepared.card / "device.json").read_text())["system"]
     prepared.device(system=system | {"timezone": "Europe/Atlantis", "locale": "tlh_KX.UTF-8", "warp": 9})
     done = run_first(prepared)
     assert done.returncode == 0
     assert [line for line in done.stdout.splitlines() if line.startswith("not set: ")] == [
-        "not set: 'warp': this edgevision knows no such setting",
-        "not set: timezone: this system knows no time zone Europe/Atlantis",
-        "not set: locale: this system knows no locale tlh_KX.UTF-8",
+        "not set: 'warp': unknown setting (made by another edgevision version?)",
+        "not set: timezone: unknown time zone on this system: Europe/Atlantis",
+        "not set: locale: unknown locale on this system: tlh_KX.UTF-8",
     ]
     assert prepared.text("etc/hostname") == "shelfcam-07\n"
     assert prepared.text("etc/default/locale") == "LANG=en_GB.UTF-8\n"
 
 
-def test_keys_are_in_place_before_any_bundle_is_looked_at(tmp_path: Path) -> None:
+def test_first_boot_installs_trusted_keys_before_reading_the_bundle(tmp_path: Path) -> None:
     key = tmp_path / "mine.pem"
     key.write_text("-----BEGIN PUBLIC KEY-----\n")
     prepared = prepare(tmp_path, trust=[key])
@@ -298,14 +298,14 @@ def test_keys_are_in_place_before_any_bundle_is_looked_at(tmp_path: Path) -> Non
     assert prepared.text("etc/edgevision/keys/key-1.pem") == key.read_text()
 
 
-def test_a_card_without_a_key_that_it_names_is_refused(tmp_path: Path) -> None:
+def test_first_boot_refuses_a_card_without_its_trusted_key(tmp_path: Path) -> None:
     key = tmp_path / "mine.pem"
     key.write_text("-----BEGIN PUBLIC KEY-----\n")
     prepared = prepare(tmp_path, trust=[key])
     (prepared.card / "key-1.pem").unlink()
     done = run_first(prepared)
     assert done.returncode == 1
-    assert "no bundle may be taken without it" in done.stderr
+    assert "so no bundle can be accepted" in done.stderr
     assert not (prepared.root / "opt/edgevision").exists()
     assert prepared.status["state"] == "failed"
 
@@ -313,16 +313,18 @@ def test_a_card_without_a_key_that_it_names_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"schema": "edgevision.device/2"}, "of another kind"),
-        ({"trust": ["../../etc/shadow"]}, "no list of file names"),
-        ({"trust": "key-1.pem"}, "no list of file names"),
-        ({"system": []}, "neither null nor an object"),
-        ({"instance": None}, "lacks instance"),
-        ({"release": "x" * 500}, "lacks instance"),
-        ({"backend": "../x"}, "lacks instance"),
+        ({"schema": "edgevision.device/2"}, "expected schema"),
+        ({"trust": ["../../etc/shadow"]}, "must be a list of file names"),
+        ({"trust": "key-1.pem"}, "must be a list of file names"),
+        ({"system": []}, "must be null or an object"),
+        ({"instance": None}, "missing or invalid"),
+        ({"release": "x" * 500}, "missing or invalid"),
+        ({"backend": "../x"}, "missing or invalid"),
     ],
 )
-def test_a_damaged_device_json_is_one_line(change: dict[str, object], match: str, tmp_path: Path) -> None:
+def test_first_boot_reports_a_damaged_device_json_in_one_line(
+    change: dict[str, object], match: str, tmp_path: Path
+) -> None:
     prepared = prepare(tmp_path)
     prepared.device(**change)
     done = run_first(prepared)
@@ -340,7 +342,7 @@ import os, signal, sys
 left = [int(sys.argv.pop(1))]
 MADE = {"os.rename", "os.mkdir", "os.remove", "os.symlink", "os.chmod", "os.chown", "subprocess.Popen", "shutil.rmtree"}
 def hook(event, arguments):
-    # Everything that changes a file or starts a program.
+    # Count everything that changes a file or starts a program.
     writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
     if event in MADE or writes:
         left[0] -= 1
@@ -356,7 +358,7 @@ sys.exit(code)
 
 
 def cut(prepared: Prepared, after: int, *options: object, pyz: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """install.pyz, killed before its next change once it made ``after`` of them."""
+    """Run install.pyz and kill it before the change that follows the first ``after`` changes."""
     command = [
         sys.executable,
         "-I",
@@ -373,7 +375,7 @@ def cut(prepared: Prepared, after: int, *options: object, pyz: Path | None = Non
 
 @pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
 @needs_root
-def test_a_power_cut_anywhere_is_mended_or_told(stride: int, tmp_path: Path) -> None:
+def test_first_boot_recovers_from_or_reports_any_power_cut(stride: int, tmp_path: Path) -> None:
     whole = prepare(tmp_path / "whole")
     shutil.copytree(tmp_path / "whole", tmp_path / "fresh", symlinks=True)
     changes = 10**6 - int(cut(whole, 10**6, "--first-boot", whole.card).stdout.split()[-1])
@@ -387,7 +389,7 @@ def test_a_power_cut_anywhere_is_mended_or_told(stride: int, tmp_path: Path) -> 
         seen.add((told["state"], told["step"]))
         unit = prepared.root / "etc/systemd/system/multi-user.target.wants/edgevision-setup.service"
         if unit.exists():
-            # The next start makes the settings, all of them, before it comes to the bundle, which is for another machine.
+            # The next boot applies all settings before it reads the bundle, which is for another machine.
             kept = prepared.root / "opt/edgevision/setup/install.pyz"
             done = cut(prepared, 10**6, "--setup", prepared.card, pyz=kept)
             assert "is for riscv64" in done.stderr, done.stderr
@@ -395,7 +397,9 @@ def test_a_power_cut_anywhere_is_mended_or_told(stride: int, tmp_path: Path) -> 
             ours = ("opt/", "etc/edgevision")
             expected = {path: found for path, found in contents(whole.root).items() if not path.startswith(ours)}
             found = {path: one for path, one in contents(prepared.root).items() if not path.startswith(ours)}
-            expected.pop("etc/systemd/system/multi-user.target.wants/edgevision-setup.service")  # off: it was refused
+            expected.pop(
+                "etc/systemd/system/multi-user.target.wants/edgevision-setup.service"
+            )  # disabled, since the bundle was rejected
             assert {path: one for path, one in found.items() if not path.endswith(".edgevision")} == expected
         else:
             assert told["state"] in ("pending", "running")

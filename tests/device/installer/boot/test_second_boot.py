@@ -1,4 +1,4 @@
-"""The second start of a prepared card: install.pyz --setup installs the bundle, waits for the first answer, cleans the card."""
+"""Tests of a prepared SD card's second boot: install the bundle, wait for the first prediction, clean the SD card."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def started(prepared: Prepared, **changes: object) -> Prepared:
-    """After the first start."""
+    """Run the first boot and return the SD card."""
     prepared.device(**changes)
     assert run_first(prepared).returncode == 0
     return prepared
 
 
 class Board:
-    """A fake of systemd and its journal: the service is ready at its n-th look, and tells ``lines``."""
+    """Fake of systemd and its journal: the service is ready after ``ready_after`` queries, and logged ``lines``."""
 
     def __init__(self, ready_after: int | None = 2, lines: Sequence[str] = (ANSWER,)) -> None:
         self.ready_after, self.lines = ready_after, list(lines)
@@ -68,7 +68,7 @@ class Board:
 
 
 def set_up(prepared: Prepared, board: Board, cloud_init: bool = True) -> None:
-    """In this process, with a fake systemd."""
+    """Run the second boot in this process with a fake systemd."""
     status = Status(prepared.card / "status.json", prepared.card / "setup.log", "firstboot")
     try:
         setup(prepared.card, prepared.root, status, board.starter(), lambda _device, _root: cloud_init)
@@ -77,11 +77,11 @@ def set_up(prepared: Prepared, board: Board, cloud_init: bool = True) -> None:
         raise
 
 
-# --------------------------------------------------------------------------------------------------------- to the end
+# --------------------------------------------------------------------------------------------------------- installation
 
 
 @needs_root
-def test_bookworm_from_the_card_to_the_first_answer(bundle: Path, tmp_path: Path) -> None:
+def test_setup_installs_and_cleans_the_card_on_bookworm(bundle: Path, tmp_path: Path) -> None:
     config = replace(CONFIG, run={"camera": "1", "threshold": 0.6})
     prepared = started(prepare(tmp_path, config=config, bundle=bundle))
     secrets = [b"ab" * 32, HASH.encode()]
@@ -89,7 +89,7 @@ def test_bookworm_from_the_card_to_the_first_answer(bundle: Path, tmp_path: Path
     board = Board()
     set_up(prepared, board)
     assert prepared.status["state"] == "ok"
-    assert prepared.status["message"] == "the service runs; first answer: tabby, tabby cat 0.81; tiger cat 0.09"
+    assert prepared.status["message"] == "the service runs; first prediction: tabby, tabby cat 0.81; tiger cat 0.09"
     assert prepared.status["release"] == prepared.current.name
     assert board.asked[:2] == ["systemctl daemon-reload", "systemctl --no-block restart"]
     assert 'camera = "1"' in prepared.text("etc/edgevision/run.toml")
@@ -111,26 +111,26 @@ def test_bookworm_from_the_card_to_the_first_answer(bundle: Path, tmp_path: Path
     steps = [line.partition(":")[0] for line in (prepared.card / "setup.log").read_text().splitlines()]
     assert list(dict.fromkeys(steps)) == [
         *("room", "check", "unpack", "environment", "prove", "switch", "service", "answer", "clean"),
-        "the service runs; first answer",
+        "the service runs; first prediction",
     ]
-    assert {"firstboot", "system", *steps[:-1]} == set(STEPS)  # flash status explains each
+    assert {"firstboot", "system", *steps[:-1]} == set(STEPS)  # flash status explains each step
 
 
 @needs_root
-def test_trixie_keeps_its_seeds_readable(bundle: Path, tmp_path: Path) -> None:
+def test_setup_blanks_only_the_secrets_on_trixie(bundle: Path, tmp_path: Path) -> None:
     wifi = replace(CONFIG.wifi, ssid=b"plain") if CONFIG.wifi else None
     prepared = started(prepare(tmp_path, "trixie", replace(CONFIG, wifi=wifi), bundle))
     names = ("user-data", "meta-data", "network-config")
     before = {name: (prepared.boot / name).read_bytes() for name in names}
     assert HASH.encode() in before["user-data"]
     assert b"ab" * 32 in before["network-config"]
-    # cloud-init has not come to the end of it: everything stays, and the unit, too.
+    # cloud-init has not finished: everything stays, including the unit.
     set_up(prepared, Board(), cloud_init=False)
     assert {name: (prepared.boot / name).read_bytes() for name in names} == before
     assert prepared.status["state"] == "ok"
-    assert "cloud-init has not taken them over" in prepared.status["message"]
+    assert "cloud-init has not applied them yet" in prepared.status["message"]
     assert (prepared.root / WANTED).exists()
-    # The next start finds that it has; nothing is installed again.
+    # At the next boot it has; nothing is installed again.
     board = Board()
     set_up(prepared, board)
     after = {name: (prepared.boot / name).read_bytes() for name in names}
@@ -144,7 +144,7 @@ def test_trixie_keeps_its_seeds_readable(bundle: Path, tmp_path: Path) -> None:
     assert not (prepared.root / WANTED).exists()
 
 
-def test_cloud_init_is_believed_about_this_instance_alone(tmp_path: Path) -> None:
+def test_wait_for_cloud_init_checks_this_instance_only(tmp_path: Path) -> None:
     prepared = prepare(tmp_path, "trixie")
     device, board = read_device(prepared.card), Board()
     done = tmp_path / "root" / "var/lib/cloud/instances/edgevision-other/sem/config_users_groups"
@@ -159,13 +159,13 @@ def test_cloud_init_is_believed_about_this_instance_alone(tmp_path: Path) -> Non
 
 
 @needs_root
-def test_with_the_real_installer_alone(bundle: Path, tmp_path: Path) -> None:
-    """python -I install.pyz, as the unit starts it."""
+def test_setup_works_with_the_real_installer(bundle: Path, tmp_path: Path) -> None:
+    """Run python -I install.pyz as the unit does."""
     prepared = started(prepare(tmp_path, bundle=bundle))
     done = run_setup(prepared)
     assert done.returncode == 0, done.stderr
     assert prepared.status["state"] == "ok"
-    assert prepared.status["message"] == f"installed {prepared.current.name}; the service starts with the machine"
+    assert prepared.status["message"] == f"installed {prepared.current.name}; the service starts at boot"
     assert (prepared.current / "installed.json").exists()
     assert not (prepared.root / "etc/edgevision/run.toml").exists()
     assert not (prepared.root / "etc/systemd/system/edgevision.service.d").exists()
@@ -173,7 +173,7 @@ def test_with_the_real_installer_alone(bundle: Path, tmp_path: Path) -> None:
     assert wanted.is_symlink()
 
 
-def test_a_card_without_settings_takes_away_those_of_an_earlier_one(bundle: Path, tmp_path: Path) -> None:
+def test_setup_removes_service_settings_of_an_earlier_card(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     for name in ("etc/edgevision/run.toml", "etc/systemd/system/edgevision.service.d/device.conf"):
         (prepared.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -186,7 +186,7 @@ def test_a_card_without_settings_takes_away_those_of_an_earlier_one(bundle: Path
 
 
 @needs_root
-def test_settings_that_failed_are_made_again_and_told(bundle: Path, tmp_path: Path) -> None:
+def test_setup_retries_and_reports_failed_settings(bundle: Path, tmp_path: Path) -> None:
     prepared = prepare(tmp_path, bundle=bundle)
     zone = prepared.root / "usr/share/zoneinfo/Europe/Berlin"
     shutil.move(zone, tmp_path / "zone")
@@ -195,19 +195,21 @@ def test_settings_that_failed_are_made_again_and_told(bundle: Path, tmp_path: Pa
     shutil.move(tmp_path / "zone", zone)
     assert run_setup(prepared).returncode == 0
     assert (prepared.root / "etc/localtime").is_symlink()
-    assert "not set: locale: this system knows no locale de_DE.UTF-8" in prepared.status["message"]
+    assert "not set: locale: unknown locale on this system: de_DE.UTF-8" in prepared.status["message"]
     assert "timezone" not in prepared.status["message"]
     assert prepared.status["state"] == "ok"
 
 
-# ------------------------------------------------------------------------------------------------------------ refusals
+# -------------------------------------------------------------------------------------------------------------- errors
 
 
 @needs_openssl
-def test_a_bundle_that_no_trusted_key_signed_is_refused(bundle: Path, tmp_path: Path) -> None:
+def test_setup_rejects_bundle_not_signed_with_a_trusted_key(bundle: Path, tmp_path: Path) -> None:
     for name in ("mine", "other"):
         keys.new(tmp_path / f"{name}.pem")
-    for number, (sign, match) in enumerate(((None, "is not signed"), ("other", "none of the keys"), ("mine", None))):
+    for number, (sign, match) in enumerate(
+        ((None, "is not signed"), ("other", "none of the trusted keys"), ("mine", None))
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         given = bundle if sign is None else installable(folder / "b.tar.xz", tmp_path / f"{sign}.pem")
@@ -225,9 +227,9 @@ def test_a_bundle_that_no_trusted_key_signed_is_refused(bundle: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("content", "match"),
-    [(b"", "cut off"), (b"no archive" * 100, "no .tar.xz"), (None, "No such file")],
+    [(b"", "truncated"), (b"no archive" * 100, "not a .tar.xz"), (None, "No such file")],
 )
-def test_a_damaged_bundle_is_one_line(content: bytes | None, match: str, tmp_path: Path) -> None:
+def test_setup_reports_a_damaged_bundle_in_one_line(content: bytes | None, match: str, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path), **NO_SETTINGS)
     if content is None:
         (prepared.card / "bundle.tar.xz").unlink()
@@ -240,7 +242,7 @@ def test_a_damaged_bundle_is_one_line(content: bytes | None, match: str, tmp_pat
     assert prepared.status["state"] == "failed"
 
 
-def test_a_refusal_takes_the_settings_off_the_card(tmp_path: Path) -> None:
+def test_setup_removes_the_settings_after_a_rejected_bundle(tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path), **NO_SETTINGS)  # a bundle for another machine
     prepared.device(system={"user": {"password_hash": HASH}})
     assert "is for riscv64" in run_setup(prepared).stderr
@@ -248,13 +250,13 @@ def test_a_refusal_takes_the_settings_off_the_card(tmp_path: Path) -> None:
     assert not (prepared.root / WANTED).exists()
 
 
-# ------------------------------------------------------------------------------------------------------ the first answer
+# ---------------------------------------------------------------------------------------------------- first prediction
 
 
-def test_a_camera_that_comes_late(bundle: Path, tmp_path: Path) -> None:
+def test_setup_keeps_trying_until_the_camera_appears(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     last = ["2026-11-21T08:26:08.760Z camera_lost: gone", "edgevision: error: there is no camera 0"]
-    for _ in range(ATTEMPTS + 1):  # as often as it takes: nothing was cut off
+    for _ in range(ATTEMPTS + 1):  # no limit, since no attempt was interrupted
         with pytest.raises(NotRunning):
             set_up(prepared, Board(None, last))
         assert prepared.status["message"] == f"the service is not ready after {READY_S} s: there is no camera 0"
@@ -264,15 +266,15 @@ def test_a_camera_that_comes_late(bundle: Path, tmp_path: Path) -> None:
     assert prepared.status["state"] == "ok"
 
 
-def test_a_service_that_is_not_started_again_is_not_waited_for() -> None:
+def test_start_does_not_wait_for_a_failed_service() -> None:
     board = Board(None, ["edgevision: error: --fps and --source exclude each other"])
     board.state = "failed"
-    with pytest.raises(NotRunning, match="is not started again: --fps and --source exclude each other"):
+    with pytest.raises(NotRunning, match="will not be restarted: --fps and --source exclude each other"):
         board.starter().start()
     assert board.seconds < READY_S
 
 
-def test_an_answer_that_the_journal_does_not_tell() -> None:
+def test_answer_is_none_if_not_in_the_journal() -> None:
     board = Board(0, ["2026-11-21T08:26:08.760Z entered: first_answer: x", "first_answer: y"])
     starter = board.starter()
     starter.start()
@@ -308,7 +310,7 @@ def killed_at(prepared: Prepared, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", KILLED_AT)
-def test_a_power_cut_at_a_step_is_told_and_mended(step: str, bundle: Path, tmp_path: Path) -> None:
+def test_setup_recovers_from_a_power_cut_at_each_step(step: str, bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     killed_at(prepared, step)
     assert (prepared.status["state"], prepared.status["step"]) == ("running", step)
@@ -322,14 +324,14 @@ def test_a_power_cut_at_a_step_is_told_and_mended(step: str, bundle: Path, tmp_p
     assert not (prepared.root / WANTED).exists()
 
 
-def test_what_takes_the_machine_down_is_not_begun_for_ever(bundle: Path, tmp_path: Path) -> None:
+def test_setup_stops_after_repeated_crashes(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     for _ in range(ATTEMPTS):
         killed_at(prepared, "environment")
     done = run_setup(prepared)
     assert done.returncode == 1
-    assert f"was begun {ATTEMPTS} times" in done.stderr
-    assert "(the last time: environment: installing 2 libraries)" in done.stderr
+    assert f"was interrupted {ATTEMPTS} times" in done.stderr
+    assert "(last step: environment: installing 2 libraries)" in done.stderr
     assert prepared.status["state"] == "failed"
     assert not (prepared.root / WANTED).exists()
     assert not (prepared.root / "opt/edgevision/current").exists()
@@ -339,7 +341,7 @@ def test_what_takes_the_machine_down_is_not_begun_for_ever(bundle: Path, tmp_pat
 
 
 def mounted(folder: Path, size: str, prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:
-    """install.pyz with ``folder`` as a small file system of its own, which holds what was there."""
+    """Run install.pyz with ``folder`` on a small file system that holds its previous content."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("needs root rights and unshare for a small file system")
     copy = folder.parent / "copy"
@@ -367,9 +369,9 @@ def mounted(folder: Path, size: str, prepared: Prepared, *options: object) -> su
 
 @pytest.mark.parametrize(
     ("left", "step", "match"),
-    [(2, "unpack", "installing takes about"), (12, "environment", "No space left on device")],
+    [(2, "unpack", "not enough disk space"), (12, "environment", "No space left on device")],
 )
-def test_a_full_root_file_system_is_told(left: int, step: str, match: str, bundle: Path, tmp_path: Path) -> None:
+def test_setup_reports_a_full_root_file_system(left: int, step: str, match: str, bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     opt = prepared.root / "opt"
     done = mounted(opt, str(used(opt) + left * 4096), prepared, "--setup", prepared.card)
@@ -380,11 +382,11 @@ def test_a_full_root_file_system_is_told(left: int, step: str, match: str, bundl
 
 
 def used(folder: Path) -> int:
-    """Bytes of all files, in pages."""
+    """Return the size of all files in bytes, rounded up to pages."""
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_full_card_ends_no_installation(bundle: Path, tmp_path: Path) -> None:
+def test_setup_finishes_on_a_full_card(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     done = mounted(prepared.card, str(used(prepared.card) + 4096), prepared, "--setup", prepared.card)
     assert "cannot write" in done.stderr
@@ -394,7 +396,7 @@ def test_a_full_card_ends_no_installation(bundle: Path, tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------------------------- releases
 
 
-def test_two_releases_stay_and_nothing_half_made(bundle: Path, tmp_path: Path) -> None:
+def test_install_keeps_two_releases_and_removes_incomplete_ones(bundle: Path, tmp_path: Path) -> None:
     prepared = started(prepare(tmp_path, bundle=bundle), **NO_SETTINGS)
     releases = prepared.root / "opt/edgevision/releases"
     names = []
@@ -410,7 +412,7 @@ def test_two_releases_stay_and_nothing_half_made(bundle: Path, tmp_path: Path) -
     assert len(set(names)) == 3
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+def test_setup_unit_is_valid(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     text = setup_unit.UNIT.replace("/usr/bin/python3", "/bin/true").replace("/boot/firmware", "/")
