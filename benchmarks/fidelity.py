@@ -123,7 +123,7 @@ def open_case(path: Path, photos: Path, offset: int | None) -> Case:
     """Load a model, convert it to float and preprocess all images. Raises EdgeVisionError."""
     found = open_network(scan(path), ConvertOptions(path), path.stem)
     model, files = found.model, decode.find(photos)
-    stack = np.stack([pixels(decode.read(file), found.card.rule) for file in files])
+    stack = np.stack([pixels(decode.read(file), found.card.preprocessing) for file in files])
     classes = None
     if offset is not None:
         classes = np.array([int(re.match(r"\d+", file.name)[0]) + offset for file in files])  # type: ignore[index]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 from edgevision.device.cameras.wrappers.jpeg_scale import reduction
-from edgevision.device.stream.request import Wanted
+from edgevision.device.stream.request import CaptureRequest
 
 from edgevision import default_model, open_model
 from edgevision.evaluation.intervals import wilson
@@ -39,10 +39,10 @@ def main() -> None:
     cv2.setNumThreads(1)
     width, height = (int(side) for side in options.size.split("x"))
     model = open_model(options.model or default_model.path(), threads=1)
-    factor = reduction(width, height, Wanted(rule=model.rule))
+    factor = reduction(width, height, CaptureRequest(preprocessing=model.preprocessing))
     jpegs = _jpegs(options.photos, width, height)
     sizes = f"{width}x{height}, decoded at full size and at 1/{factor}"
-    print(f"{model.path.name} ({model.rule.describe()}): {len(jpegs)} JPEGs of {sizes}")
+    print(f"{model.path.name} ({model.preprocessing.describe()}): {len(jpegs)} JPEGs of {sizes}")
     times: dict[int, list[float]] = {1: [], factor: []}
     prepared: dict[int, list[float]] = {1: [], factor: []}
     for _ in range(options.rounds):

@@ -37,7 +37,7 @@ from ai_edge_litert.interpreter import Interpreter
 from child import Child, timed
 from edgevision.device.bench.bootstrap import paired_ratio
 from edgevision.device.bench.machine_info import describe
-from edgevision.device.bench.machine_state import Watcher
+from edgevision.device.bench.machine_state import MachineMonitor
 from edgevision.device.bench.tables import machine_lines, state_line
 from edgevision.device.system.host import here
 from float_lines import float_visits
@@ -46,7 +46,7 @@ from PIL import Image
 from edgevision import open_model
 from edgevision.files.run_folder import versions
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 WIDTH, HEIGHT = 1280, 720
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,14 +83,14 @@ def frames(folder: Path | None, count: int = 8) -> np.ndarray:
 class HandWritten:
     """Hand-written peers: the bare runtime, and the values needed to preprocess an image for this model."""
 
-    def __init__(self, path: Path, rule: Rule) -> None:
+    def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
         self.raw = Interpreter(str(path), num_threads=1)
         self.raw.allocate_tensors()
         self.input = self.raw.get_input_details()[0]["index"]
         self.output = self.raw.get_output_details()[0]["index"]
-        self.size = (rule.width, rule.height)
-        side = HEIGHT * (rule.crop_fraction if rule.resize == "crop" else 1.0)
-        self.crop = round(side) if rule.resize == "crop" else None
+        self.size = (preprocessing.width, preprocessing.height)
+        side = HEIGHT * (preprocessing.crop_fraction if preprocessing.resize == "crop" else 1.0)
+        self.crop = round(side) if preprocessing.resize == "crop" else None
 
     def cropped(self, pixels: np.ndarray) -> np.ndarray:
         """Return the center square if the model's preprocessing crops."""
@@ -128,7 +128,7 @@ def measure(
 ) -> tuple[dict[str, Blocks], list[str]]:
     """Return the times by peer, and a line for each peer that could not run."""
     with open_model(path, threads=1) as model:
-        by_hand = HandWritten(path, model.rule)
+        by_hand = HandWritten(path, model.preprocessing)
         visits: dict[str, Visit] = {
             "edgevision `predict`": timed(lambda pixels: model.predict(pixels), every),
             "OpenCV by hand, the same preprocessing": timed(by_hand.opencv_same, every),
@@ -211,7 +211,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     if not MEDIAPIPE.exists():
         print("MediaPipe is skipped, since it is not installed; install it with: make env-mediapipe", file=sys.stderr)
-    watcher = Watcher(here())
+    watcher = MachineMonitor(here())
     states: list[dict[str, Any]] = [watcher.look(0.0).to_json()]
     every = frames(options.pictures)
     with tempfile.TemporaryDirectory() as folder:

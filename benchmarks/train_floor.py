@@ -23,8 +23,8 @@ import numpy.typing as npt
 from edgevision.convert import backend
 from edgevision.convert.train.config.settings import Settings
 from edgevision.convert.train.input.batches import real_values
-from edgevision.convert.train.monitor.observer import Watcher
-from edgevision.convert.train.network.backbones import Choice
+from edgevision.convert.train.monitor.observer import TrainingObserver
+from edgevision.convert.train.network.backbones import BackboneSpec
 from edgevision.convert.train.network.head import goal_of
 from edgevision.convert.train.network.network import for_inference, open_network
 from edgevision.convert.train.network.resolve_auto import choose
@@ -32,7 +32,7 @@ from edgevision.convert.train.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
 from edgevision.evaluation.intervals import paired_difference
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 
 Floats = npt.NDArray[np.float64]
@@ -52,17 +52,17 @@ class Features:
     """(n,)"""
 
 
-def compute(items: tuple[Item, ...], classes: tuple[str, ...], choice: Choice, weights: str) -> Features:
+def compute(items: tuple[Item, ...], classes: tuple[str, ...], choice: BackboneSpec, weights: str) -> Features:
     """Run the frozen backbone on images cropped to the center square."""
     network = open_network(choice, goal_of(classes, False), weights, 0.0)
     run = for_inference(backend.keras().Model(network.backbone.input, network.head[0](network.backbone.output)))
-    crop = choice.rule("crop")
+    crop = choice.preprocessing("crop")
     rows = [run(real_values(_stack(items[i : i + BATCH], crop), crop)).numpy() for i in range(0, len(items), BATCH)]
     return Features(np.concatenate(rows).astype(np.float64), np.array([classes.index(i.labels[0]) for i in items]))
 
 
-def _stack(items: tuple[Item, ...], rule: Rule) -> npt.NDArray[np.uint8]:
-    return np.stack([pixels(item.read(), rule) for item in items])
+def _stack(items: tuple[Item, ...], preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
+    return np.stack([pixels(item.read(), preprocessing) for item in items])
 
 
 def floor(learn: Features, test: Features) -> Hits:
@@ -102,7 +102,7 @@ def trained(photos: Dataset, chosen: tuple[Item, ...], settings: Settings) -> tu
             link = place / item.path
             link.parent.mkdir(parents=True, exist_ok=True)
             os.link(photos.path / item.path, link) if _same_disk(photos.path, place) else link.write_bytes(item.data())
-        result = train(TrainRequest(place, settings, Path(scratch) / "runs"), Watcher())
+        result = train(TrainRequest(place, settings, Path(scratch) / "runs"), TrainingObserver())
     assert result.evaluation is not None
     right = dict(zip(result.evaluation.paths, result.evaluation.verdict.judgement.right, strict=True))
     after = resource.getrusage(resource.RUSAGE_SELF)

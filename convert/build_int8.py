@@ -10,7 +10,7 @@ from typing import Any
 from edgevision.engines.interpreter import open_interpreter
 
 from . import backend
-from .comparison.float_vs_int8 import Comparison, compare
+from .comparison.float_vs_int8 import FidelityComparison, compare
 from .images.calibration import CalibrationSet
 from .images.heldout import HeldOut, labelled, remaining
 from .images.preprocessed import prepare_all
@@ -34,7 +34,7 @@ class Int8Model:
     repair: RepairResult | None
     """None if no repair was requested."""
     heldout: HeldOut
-    comparison: Comparison
+    comparison: FidelityComparison
     selftest: GeneratedSelfTest
 
 
@@ -57,7 +57,7 @@ def make_int8(
         with stages.stage("compare", "Comparing float and int8", len(heldout.pictures)):
             comparison = compare(model, float_model, int8_model, card, heldout, stages.step)
         with stages.stage("selftest", "Generating the self-test", TRIALS):
-            test = make_selftest(int8_model, card.rule, card.activation, options.seed, stages.step)
+            test = make_selftest(int8_model, card.preprocessing, card.activation, options.seed, stages.step)
     return Int8Model(flatbuffer, len(plain), repaired, heldout, comparison, test)
 
 
@@ -71,28 +71,28 @@ def held_out(network: Network, calibration: CalibrationSet, options: ConvertOpti
 def _quantized(
     network: Network, plain: bytes, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
 ) -> tuple[RepairResult | None, bytes]:
-    model, rule = network.model, network.card.rule
+    model, preprocessing = network.model, network.card.preprocessing
     with stages.stage("prepare", "Preprocessing calibration images", len(calibration.chosen)):
-        chosen = prepare_all(calibration.chosen, rule, stages.step)
+        chosen = prepare_all(calibration.chosen, preprocessing, stages.step)
     with stages.stage("int8", "Quantizing to int8", len(chosen)):
         flatbuffer = to_int8(model, lambda: stages.counted(chosen))
-    verify(flatbuffer, rule)
+    verify(flatbuffer, preprocessing)
     if options.effort == "none":
         return None, flatbuffer
-    choosing = prepare_all(calibration.choosing, rule, lambda done: None)
+    selection = prepare_all(calibration.selection, preprocessing, lambda done: None)
     with stages.stage("repair", "Repairing int8"):
         result = repair(
             flatbuffer,
             plain,
             model.normalize,
             list(chosen),
-            list(choosing),
+            list(selection),
             options.effort,
             options.range_method,
             stages.progress,
             frozenset(_layer_names(model.keras)),
         )
-    verify(result.flatbuffer, rule)
+    verify(result.flatbuffer, preprocessing)
     return result, result.flatbuffer
 
 

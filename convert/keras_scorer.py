@@ -16,7 +16,7 @@ from edgevision.types import Frame, TensorSpec
 from . import backend
 from .keras_files.scan import scan
 from .source_model.float_model import make_float_model
-from .source_model.infer_preprocessing import infer_rule
+from .source_model.infer_preprocessing import infer_preprocessing
 from .source_model.infer_task import infer_task
 from .source_model.load import load
 from .source_model.source_model import labels_for
@@ -36,11 +36,11 @@ class KerasScorer:
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)
-        model = make_float_model(loaded, infer_rule(found.config, shape, loaded.outputs, found.card))
+        model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card))
         labels, _ = labels_for(None, found.card, answer.classes)
-        plain = ModelCard(path.stem, answer.task, model.rule, labels, answer.activation)
+        plain = ModelCard(path.stem, answer.task, model.preprocessing, labels, answer.activation)
         known = found.card
-        self.card = plain if known is None else known.with_(rule=model.rule, labels=labels)
+        self.card = plain if known is None else known.with_(preprocessing=model.preprocessing, labels=labels)
         self.sha256 = found.sha256()
         """sha256 of the model file, or of the files of a folder."""
         self._normalize = model.normalize
@@ -57,6 +57,6 @@ class KerasScorer:
     def scores_batch(self, frames: Sequence[Frame]) -> Scores:
         """Return the scores 0..1 of all classes, (frames, classes)."""
         tf = backend.tensorflow()
-        batch = np.stack([pixels(frame, self.card.rule) for frame in frames])
+        batch = np.stack([pixels(frame, self.card.preprocessing) for frame in frames])
         outputs = self._run(tf.constant(self._normalize(batch))).numpy()
         return np.stack([classification.scores(row, self._output, self.card.activation) for row in outputs])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from .images.calibration import COUNT
 from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
-from .source_model.infer_preprocessing import RuleOptions
+from .source_model.infer_preprocessing import PreprocessingOptions
 
 Effort = Literal["none", "low", "normal", "high"]
 EFFORTS: tuple[Effort, ...] = ("none", "low", "normal", "high")
@@ -29,7 +29,7 @@ class ConvertOptions:
     """Name of the model; None means the name of the model file."""
     output: Path | None = None
     """Path of the .tflite; None means a new run folder."""
-    rule: RuleOptions = field(default_factory=RuleOptions)
+    preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
     load: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
     report_on: Path | None = None
     """Labeled images to evaluate on: CSV, folder or zip; None means the other images of the calibration folder."""

@@ -17,7 +17,7 @@ from . import backend
 from .build_int8 import Int8Model, held_out, make_int8
 from .comparison.accuracy_limit import judge
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
-from .images.heldout import USED
+from .images.heldout import USED_FOR_MODEL
 from .keras_files.scan import scan
 from .options import ConvertOptions
 from .progress import NoProgress, Progress, Stages
@@ -61,7 +61,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     with run or nullcontext():
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
-            network = open_network(found, name, options.rule, options.labels)
+            network = open_network(found, name, options.preprocessing, options.labels)
             heldout = held_out(network, calibration, options)
         made = make_int8(network, calibration, heldout, options, stages)
         report = _write(network, made, calibration, output, options, stages)
@@ -101,9 +101,9 @@ def _write(
         sha256=written.sha256,
         int8_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
-        rule_from=network.inferred.source,
+        preprocessing_from=network.inferred.source,
         labels_from=network.labels_from,
-        graph=verify(written.flatbuffer, card.rule),
+        graph=verify(written.flatbuffer, card.preprocessing),
         compatibility=compatibility.judge(written),
         calibration=calibration,
         heldout=made.heldout,
@@ -167,7 +167,7 @@ def _require_outputs_absent(output: Path, overwrite: bool) -> None:
     atomic.require_absent(page_path(output), overwrite)
 
 
-NAMED = 5
+MAX_LISTED_SKIPS = 5
 """Maximum number of skipped images to list; the report lists all."""
 
 
@@ -198,11 +198,11 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
 
 def _skipped(calibration: CalibrationSet, made: Int8Model) -> list[str]:
     every = (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped)
-    skipped = [one for one in every if one.reason != USED]
+    skipped = [one for one in every if one.reason != USED_FOR_MODEL]
     found = []
     if len(every) > len(skipped):
         found.append(f"excluded {len(every) - len(skipped)} images that were used to make the model or are duplicates")
-    found += [f"skipped {one.path}: {one.reason}" for one in skipped[:NAMED]]
-    if len(skipped) > NAMED:
-        found.append(f"skipped {len(skipped) - NAMED} more; the report lists them")
+    found += [f"skipped {one.path}: {one.reason}" for one in skipped[:MAX_LISTED_SKIPS]]
+    if len(skipped) > MAX_LISTED_SKIPS:
+        found.append(f"skipped {len(skipped) - MAX_LISTED_SKIPS} more; the report lists them")
     return found

@@ -21,7 +21,7 @@ from edgevision.model_file.card import ModelCard
 from . import backend
 from .quantization.ptq import to_int8
 from .source_model.float_model import FloatModel
-from .train.network.backbones import CNN, Choice, build, find
+from .train.network.backbones import CNN, BackboneSpec, build, find
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels
@@ -31,29 +31,31 @@ PICTURES = 4
 REFUSED = 3
 
 
-def choice(spec: str) -> Choice:
+def choice(spec: str) -> BackboneSpec:
     """Parse a network such as ``mobilenet_v2:0.35:96``. Raises BadInput, UnknownName."""
     name, *numbers = spec.split(":")
     try:
         alpha, size = float(numbers[0]), int(numbers[1])
     except (IndexError, ValueError):
         raise BadInput(f"invalid network {spec!r}; expected NAME:ALPHA:SIZE such as mobilenet_v2:0.35:96") from None
-    return Choice(find(name).name, size, alpha)
+    return BackboneSpec(find(name).name, size, alpha)
 
 
-def make(wanted: Choice, classes: int, folder: Path) -> Path:
+def make(wanted: BackboneSpec, classes: int, folder: Path) -> Path:
     """Write a .tflite with random weights. Raises BadInput, BadModel, CannotWrite."""
     keras = backend.keras()
     keras.utils.set_random_seed(0)
     backbone = build(wanted)
     x = backbone.output if wanted.backbone == CNN else keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
     scores = keras.layers.Dense(classes, activation="softmax", name="scores")(x)
-    model = FloatModel(keras.Model(backbone.input, scores), wanted.rule("crop"), None, None)
+    model = FloatModel(keras.Model(backbone.input, scores), wanted.preprocessing("crop"), None, None)
     flatbuffer = to_int8(model, lambda: _noise(model.shape))
     name = f"{wanted.backbone}_{wanted.alpha:g}_{wanted.image_size}"
     network = {"name": wanted.backbone, "alpha": wanted.alpha, "image_size": wanted.image_size, "weights": "random"}
     labels = tuple(f"class {number}" for number in range(classes))
-    card = ModelCard(name, "classification", model.rule, labels, activation="softmax", training={"backbone": network})
+    card = ModelCard(
+        name, "classification", model.preprocessing, labels, activation="softmax", training={"backbone": network}
+    )
     path = folder / f"{name}.tflite"
     model_file.write(path, flatbuffer, card)
     keras.backend.clear_session()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engines.protocol import Choice, Engine, WritableEngine
+from .engines.protocol import Engine, EngineChoice, WritableEngine
 from .engines.registry import open_engine
 from .errors import BadInput
 from .log import Log
@@ -16,7 +16,7 @@ from .model_file import model_file
 from .model_file.card import ModelCard
 from .postprocessing.classification import ClassificationDecoder
 from .postprocessing.decoder import Decoder, open_decoder, read_facts
-from .preprocessing.spec import Rule
+from .preprocessing.spec import Preprocessing
 from .preprocessing.transform import Preparation
 from .tflite.outputs import OutputFacts
 from .types import Frame, Prediction
@@ -41,22 +41,22 @@ class Model:
         card: ModelCard,
         engine: Engine,
         sha256: str,
-        carded: bool = True,
+        has_card: bool = True,
         facts: OutputFacts | None = None,
-        choice: Choice | None = None,
+        choice: EngineChoice | None = None,
     ) -> None:
         self.path = path
         self.card = card
         self.engine = engine
         self.sha256 = sha256
         """SHA-256 of the whole file."""
-        self.carded = carded
+        self.has_card = has_card
         """Whether the file has a model card; if not, the preprocessing comes from the standard metadata."""
         self.choice = choice
         """The requested engine and the one in use; None if the caller supplied the engine."""
-        self.rule: Rule = card.rule
-        self._preparation = Preparation(card.rule, engine.inputs[0])
-        self._writable = _writable(engine, card.rule)
+        self.preprocessing: Preprocessing = card.preprocessing
+        self._preparation = Preparation(card.preprocessing, engine.inputs[0])
+        self._writable = _writable(engine, card.preprocessing)
         model_file.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
         self._own_decoder = open_decoder(card, engine.outputs, facts)
         self._decoder: Decoder = self._own_decoder
@@ -135,11 +135,11 @@ class Model:
         from .postprocessing.feature_vector import EmbeddingOutputReader
 
         frame = picture if isinstance(picture, Frame) else as_frame(picture)
-        with model_file.about(self.path):
+        with model_file.model_errors(self.path):
             reader = EmbeddingOutputReader(self.card, self.engine.outputs)
             return reader.read(self.engine.infer(self.prepare(frame)))
 
-    def know(self, imprints: Imprints | None) -> None:
+    def set_imprints(self, imprints: Imprints | None) -> None:
         """Add taught classes to what ``predict`` returns; None removes them again.
 
         Their indices follow those of the model's own classes. ``scores`` is not affected. Raises BadModel, BadInput.
@@ -149,7 +149,7 @@ class Model:
             return
         from .postprocessing.imprinted import TaughtDecoder
 
-        with model_file.about(self.path):
+        with model_file.model_errors(self.path):
             self._decoder = TaughtDecoder(self._own_decoder, self.card, self.engine.outputs, imprints)
 
     def close(self) -> None:
@@ -191,18 +191,18 @@ def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int |
         card = effective_card(file)
     runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
-    with model_file.about(file.path):
+    with model_file.model_errors(file.path):
         model = Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
     origin = "model card" if file.card else "standard metadata, there is no model card"
     log.info("opened %s in %.0f ms: %s, %s labels", path, 1e3 * (perf_counter() - started), card.task, len(card.labels))
-    log.info("preprocessing: %s (from the %s)", card.rule.describe(), origin)
+    log.info("preprocessing: %s (from the %s)", card.preprocessing.describe(), origin)
     return model
 
 
-def _writable(engine: Engine, rule: Rule) -> WritableEngine | None:
+def _writable(engine: Engine, preprocessing: Preprocessing) -> WritableEngine | None:
     """Return the engine if a prepared frame can be written directly into its input, else None."""
     spec = engine.inputs[0]
-    fits = spec.shape == (1, rule.height, rule.width, rule.channels)
+    fits = spec.shape == (1, preprocessing.height, preprocessing.width, preprocessing.channels)
     return engine if fits and isinstance(engine, WritableEngine) else None
 
 

@@ -43,12 +43,12 @@ def open_keras(path: Path, seed: int) -> None:
     from edgevision.convert.keras_files.scan import scan
     from edgevision.convert.quantization.ptq import to_float
     from edgevision.convert.source_model.float_model import make_float_model
-    from edgevision.convert.source_model.infer_preprocessing import infer_rule
+    from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
     from edgevision.convert.source_model.load import load
 
     loaded = load(scan(path))
     shape = (loaded.height, loaded.width, loaded.channels)
-    model = make_float_model(loaded, infer_rule(loaded.scan.config, shape, loaded.outputs, loaded.scan.card))
+    model = make_float_model(loaded, infer_preprocessing(loaded.scan.config, shape, loaded.outputs, loaded.scan.card))
     model.outputs(np.full((1, *shape), 99, np.uint8))
     if seed % CONVERTED_EVERY == 0:
         to_float(model)

@@ -20,9 +20,9 @@ import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.monitor.observer import TerminalWatcher
+from edgevision.convert.train.monitor.observer import TerminalObserver
 from edgevision.convert.train.network import starter_weights
-from edgevision.convert.train.network.backbones import Choice, build
+from edgevision.convert.train.network.backbones import BackboneSpec, build
 from edgevision.convert.train.run import TrainRequest, train
 
 from edgevision.files.atomic import write_bytes
@@ -51,7 +51,7 @@ SETTINGS = Settings(
     copies=2,
     class_weights="none",
 )
-CHOICE = Choice(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
+CHOICE = BackboneSpec(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
 
 
 class Source:
@@ -91,11 +91,11 @@ def choose(source: Source) -> list[str]:
 
 def _features(source: Source, names: Sequence[str]) -> np.ndarray:
     """Return standardized features, (n, 1280)."""
-    keras, rule = backend.keras(), CHOICE.rule("stretch")
+    keras, preprocessing = backend.keras(), CHOICE.preprocessing("stretch")
     network = build(CHOICE)
     starter_weights.assign(network, CHOICE)
     pooled = keras.Sequential([network, keras.layers.GlobalAveragePooling2D()])
-    pixels = np.stack([transform.pixels(decode.decode(source.read(name), name), rule) for name in names])
+    pixels = np.stack([transform.pixels(decode.decode(source.read(name), name), preprocessing) for name in names])
     found = pooled.predict(pixels.astype(np.float32) / 127.5 - 1.0, batch_size=64, verbose=0)
     return np.asarray((found - found.mean(0)) / (found.std(0) + 1e-3))
 
@@ -130,7 +130,7 @@ def main() -> None:
     given = parser.parse_args()
     source, photos = Source(given.data), given.work / "photos"
     unpack(source, choose(source), photos)
-    trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalWatcher())
+    trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalObserver())
     made = trained.folder / "everyday.tflite"
     report = convert(
         ConvertOptions(

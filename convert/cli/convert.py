@@ -103,10 +103,10 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
 def _options(values: dict[str, Any]) -> Any:
     from ..keras_files.load_options import LoadOptions
     from ..pipeline import ConvertOptions
-    from ..source_model.infer_preprocessing import RuleOptions
+    from ..source_model.infer_preprocessing import PreprocessingOptions
 
     names = ("mean", "std", "resize", "crop_fraction", "order")
-    rule = RuleOptions(**{name: values.pop(name) for name in names})
+    preprocessing = PreprocessingOptions(**{name: values.pop(name) for name in names})
     load = LoadOptions(**{name: values.pop(name) for name in LoadOptions.__dataclass_fields__})
     model: Path = values.pop("model")
-    return ConvertOptions(model=model, rule=rule, load=load, **values)
+    return ConvertOptions(model=model, preprocessing=preprocessing, load=load, **values)

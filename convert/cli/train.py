@@ -72,13 +72,13 @@ def setting_options(function: F) -> F:
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
-    from ..train.monitor.observer import TerminalWatcher, Watcher
+    from ..train.monitor.observer import TerminalObserver, TrainingObserver
     from ..train.report.terminal import show
     from ..train.run import train as run
 
     if values["fit_budget"] is not None:
         _fit_budget(values, quiet)
-    result = run(_request(values), Watcher() if quiet else TerminalWatcher())
+    result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
     if as_json:
         from edgevision.files.run_folder import dump
 

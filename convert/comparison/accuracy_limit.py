@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgevision.evaluation.intervals import Difference, Share
+from edgevision.evaluation.intervals import Difference, Proportion
 
 from ..images.calibration import COUNT, CalibrationSet
 from ..options import ConvertOptions
-from .float_vs_int8 import Comparison
+from .float_vs_int8 import FidelityComparison
 
 Measure = Literal["accuracy", "changed_answers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class AccuracyLimit:
     """The limit and the measured loss with its 95 % confidence interval, all in percentage points."""
 
     max_drop_points: float
@@ -60,7 +60,7 @@ class Gate:
         }
 
 
-def judge(result: Comparison, calibration: CalibrationSet, options: ConvertOptions) -> Gate | None:
+def judge(result: FidelityComparison, calibration: CalibrationSet, options: ConvertOptions) -> AccuracyLimit | None:
     """Compare the measured loss with the user's limit; None if no limit is set."""
     if options.max_drop is None:
         return None
@@ -68,14 +68,16 @@ def judge(result: Comparison, calibration: CalibrationSet, options: ConvertOptio
     total = result.float_accuracy.total if result.float_accuracy else result.pictures
     remedies = _remedies(measure, calibration, options)
     if found is None:
-        return Gate(options.max_drop, measure, None, None, None, total, remedies)
-    return Gate(options.max_drop, measure, 100 * found.value, 100 * found.low, 100 * found.high, total, remedies)
+        return AccuracyLimit(options.max_drop, measure, None, None, None, total, remedies)
+    return AccuracyLimit(
+        options.max_drop, measure, 100 * found.value, 100 * found.low, 100 * found.high, total, remedies
+    )
 
 
-def _measured(result: Comparison) -> tuple[Measure, Difference | None]:
+def _measured(result: FidelityComparison) -> tuple[Measure, Difference | None]:
     if result.drop is not None:
         return "accuracy", result.drop
-    agreement: Share | None = result.agreement
+    agreement: Proportion | None = result.agreement
     if agreement is None:
         return "changed_answers", None
     return "changed_answers", Difference(1 - agreement.value, 1 - agreement.high, 1 - agreement.low)
@@ -89,7 +91,7 @@ def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOpt
         found.append("--effort high")
     if calibration.rendered and options.warn_rendered:
         found.append("--calibration with photos instead of synthetic images")
-    elif len(calibration.chosen) + len(calibration.choosing) < COUNT:
+    elif len(calibration.chosen) + len(calibration.selection) < COUNT:
         found.append(f"--calibration with about {COUNT} photos")
     found.append("a wider network (a larger alpha), or one trained with ReLU6 and batch normalization")
     return tuple(found)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.preprocessing.decode import encode_jpeg
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Disagreement:
 
 
 @dataclass(slots=True)
-class Surest:
+class TopDisagreements:
     """Collector of the disagreements with the most confident models, most confident first, SHOWN at most."""
 
-    rule: Rule
+    preprocessing: Preprocessing
     kept: list[Disagreement] = field(default_factory=list)
 
     def consider(self, path: Path, labels: frozenset[int], picture: Pixels, wanted: Scores, got: Scores) -> None:
@@ -61,11 +61,11 @@ class Surest:
         if first == second:
             return
         scores = [(float(side[first]), float(side[second])) for side in (wanted, got)]
-        found = Disagreement(path, _jpeg(picture, self.rule), labels, first, second, scores[0], scores[1])
+        found = Disagreement(path, _jpeg(picture, self.preprocessing), labels, first, second, scores[0], scores[1])
         insort(self.kept, found, key=lambda one: -one.sureness)
         del self.kept[SHOWN:]
 
 
-def _jpeg(picture: Pixels, rule: Rule) -> bytes:
-    pixels = picture[:, :, 0] if rule.order == "GRAY" else picture
-    return encode_jpeg(Frame(np.ascontiguousarray(pixels), rule.order), QUALITY)
+def _jpeg(picture: Pixels, preprocessing: Preprocessing) -> bytes:
+    pixels = picture[:, :, 0] if preprocessing.order == "GRAY" else picture
+    return encode_jpeg(Frame(np.ascontiguousarray(pixels), preprocessing.order), QUALITY)

@@ -11,16 +11,16 @@ import numpy as np
 from edgevision.engines.interpreter import Interpreter
 from edgevision.errors import BadModel, BadPicture
 from edgevision.evaluation import metrics
-from edgevision.evaluation.intervals import Difference, Share, paired_difference, share
+from edgevision.evaluation.intervals import Difference, Proportion, paired_difference, proportion
 from edgevision.model_file.card import ModelCard
 from edgevision.postprocessing import classification
 from edgevision.preprocessing.transform import pixels, quantize
 from edgevision.types import TensorSpec
 
 from ..images.calibration import Skipped
-from ..images.heldout import HeldOut, Judged
+from ..images.heldout import HeldOut, LabelledImage
 from ..source_model.float_model import FloatModel
-from .disagreements import Disagreement, Surest
+from .disagreements import Disagreement, TopDisagreements
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Scores = npt.NDArray[np.float32]
 
-CHECKED = 8
+N_FIDELITY_IMAGES = 8
 """Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
 MAX_DIFFERENCE = 1e-3
 """Largest allowed score difference between Keras and the float .tflite (measured: 1e-5)."""
@@ -38,24 +38,24 @@ STRETCHED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FidelityComparison:
     """Measurements on the held-out images; None where there was nothing to measure."""
 
     pictures: int
-    agreement: Share | None
+    agreement: Proportion | None
     """Share of images with the same top class; between equal scores the lowest index wins, in both models."""
     ties: int
     """Number of images whose best int8 score is shared by several classes."""
     divergence: float | None
     """Mean Kullback-Leibler divergence of the int8 scores from the float scores, in nats; None for multi-label models."""
-    float_accuracy: Share | None
-    int8_accuracy: Share | None
+    float_accuracy: Proportion | None
+    int8_accuracy: Proportion | None
     drop: Difference | None
     """Float minus int8 accuracy on the same images, 0..1."""
     skipped: tuple[Skipped, ...]
     disagreements: tuple[Disagreement, ...] = ()
     """The disagreements in which both models are most confident."""
-    stretched: Share | None = None
+    stretched: Proportion | None = None
     """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
 
 
@@ -66,20 +66,20 @@ def compare(
     card: ModelCard,
     heldout: HeldOut,
     step: Callable[[int], None] = lambda done: None,
-) -> Comparison:
+) -> FidelityComparison:
     """Run both models on the held-out images and compare their scores.
 
     ``step`` is called with the number of images done. Raises BadModel, EngineError.
     """
     skipped: list[Skipped] = []
-    kept: list[Judged] = []
+    kept: list[LabelledImage] = []
     tops: list[tuple[int, int]] = []
     ties, divergence = 0, 0.0
-    surest, stretched = Surest(card.rule), _Stretched(int8_model, card)
+    surest, stretched = TopDisagreements(card.preprocessing), _Stretched(int8_model, card)
     for judged, frame in _read(heldout, skipped):
-        picture = pixels(frame, card.rule)
+        picture = pixels(frame, card.preprocessing)
         wanted = scores_of(float_model, picture, card)
-        if len(kept) < CHECKED:
+        if len(kept) < N_FIDELITY_IMAGES:
             _check(model, picture, wanted, card)
         got = scores_of(int8_model, picture, card)
         kept.append(judged)
@@ -92,7 +92,7 @@ def compare(
     # The scores of a multi-label model are not a probability distribution.
     mean = divergence / len(kept) if kept and card.task == "classification" else None
     found = _summary(kept, tops, ties, mean, skipped)
-    return replace(found, disagreements=tuple(surest.kept), stretched=share(stretched.same, stretched.total))
+    return replace(found, disagreements=tuple(surest.kept), stretched=proportion(stretched.same, stretched.total))
 
 
 def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:
@@ -100,7 +100,7 @@ def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Sco
 
     Uses the same code as the device.
     """
-    tensor = quantize(picture, card.rule, interpreter.inputs[0])
+    tensor = quantize(picture, card.preprocessing, interpreter.inputs[0])
     return classification.scores(interpreter.infer(tensor)[0], interpreter.outputs[0], card.activation)
 
 
@@ -117,7 +117,7 @@ def _check(model: FloatModel, picture: Pixels, wanted: Scores, card: ModelCard) 
         )
 
 
-def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[Judged, Frame]]:
+def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[LabelledImage, Frame]]:
     for judged in heldout.pictures:
         try:
             frame = judged.read()
@@ -132,12 +132,12 @@ class _Stretched:
 
     def __init__(self, model: Interpreter, card: ModelCard) -> None:
         self._model, self._card = model, card
-        self._rule = replace(card.rule, resize="stretch")
+        self._rule = replace(card.preprocessing, resize="stretch")
         self.same = self.total = 0
 
     def consider(self, frame: Frame, by_rule: Scores) -> None:
         """Score one image stretched, up to STRETCHED images; ``by_rule``: its scores with the model's preprocessing."""
-        if self._card.rule.resize == "stretch" or self.total == STRETCHED:
+        if self._card.preprocessing.resize == "stretch" or self.total == STRETCHED:
             return
         found = scores_of(self._model, pixels(frame, self._rule), self._card)
         self.total += 1
@@ -145,8 +145,8 @@ class _Stretched:
 
 
 def _summary(
-    kept: list[Judged], tops: list[tuple[int, int]], ties: int, divergence: float | None, skipped: list[Skipped]
-) -> Comparison:
+    kept: list[LabelledImage], tops: list[tuple[int, int]], ties: int, divergence: float | None, skipped: list[Skipped]
+) -> FidelityComparison:
     same = sum(a == b for a, b in tops)
     rights = [
         (a in judged.labels, b in judged.labels) for judged, (a, b) in zip(kept, tops, strict=True) if judged.labels
@@ -156,13 +156,13 @@ def _summary(
     if rights:
         # The drop is float minus int8, so the int8 model comes first.
         drop = paired_difference(counts[True, True], counts[False, True], counts[True, False], counts[False, False])
-    return Comparison(
+    return FidelityComparison(
         pictures=len(kept),
-        agreement=share(same, len(kept)),
+        agreement=proportion(same, len(kept)),
         ties=ties,
         divergence=divergence,
-        float_accuracy=share(sum(a for a, _ in rights), len(rights)),
-        int8_accuracy=share(sum(b for _, b in rights), len(rights)),
+        float_accuracy=proportion(sum(a for a, _ in rights), len(rights)),
+        int8_accuracy=proportion(sum(b for _, b in rights), len(rights)),
         drop=drop,
         skipped=tuple(skipped),
     )

@@ -22,7 +22,7 @@ RIGHT, WRONG, INK = "#1a7f37", "#c62828", "#24292f"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TilePrediction:
     """Prediction of the model for one image."""
 
     path: Path
@@ -35,7 +35,7 @@ class Answer:
         return self.label.name == self.truth
 
 
-def write_contact_sheet(path: Path, answers: Sequence[Answer], title: str) -> None:
+def write_contact_sheet(path: Path, answers: Sequence[TilePrediction], title: str) -> None:
     """Write a PNG with one row per class, up to ``COLUMNS`` images each, mistakes first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,13 +54,13 @@ def write_contact_sheet(path: Path, answers: Sequence[Answer], title: str) -> No
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def choose(answers: Sequence[Answer]) -> list[list[Answer]]:
+def choose(answers: Sequence[TilePrediction]) -> list[list[TilePrediction]]:
     """Return, for each class in order of appearance, its mistakes first, then correct ones, ``COLUMNS`` at most."""
     classes = list(dict.fromkeys(answer.truth for answer in answers))
     return [sorted((a for a in answers if a.truth == name), key=lambda a: a.right)[:COLUMNS] for name in classes]
 
 
-def _tile(axes: Any, answer: Answer | None) -> None:
+def _tile(axes: Any, answer: TilePrediction | None) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     if answer is None:

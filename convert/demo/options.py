@@ -12,7 +12,7 @@ GOAL = 0.97
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoSizes:
     """Numbers of images, epochs and frames. With the defaults the demo takes less than two minutes on two cores."""
 
     train: int = 300
@@ -54,4 +54,4 @@ class DemoOptions:
     seed: int = 0
     """Random seed: the same seed draws the same images and trains the same network."""
     quiet: bool = False
-    plan: Plan = field(default_factory=Plan)
+    plan: DemoSizes = field(default_factory=DemoSizes)

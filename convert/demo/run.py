@@ -22,8 +22,8 @@ from ..pipeline import ConvertOptions, convert
 from ..progress import Progress, terminal_progress
 from ..report.record import ConvertReport
 from ..synthetic import draw_set
-from ..train.monitor.observer import Watcher
-from .contact_sheet import Answer, write_contact_sheet
+from ..train.monitor.observer import TrainingObserver
+from .contact_sheet import TilePrediction, write_contact_sheet
 from .options import CLASSES, DemoOptions
 from .report import DemoFiles, DemoReport
 from .run_loop import LoopResult, run_loop
@@ -92,7 +92,7 @@ def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
     teller.tell("draw", f"Drew {total:,} images of {len(CLASSES)} classes: {', '.join(CLASSES)}")
 
 
-class _Epochs(Watcher):
+class _Epochs(TrainingObserver):
     """Training observer that shows progress on the demo's bar."""
 
     def __init__(self, progress: Progress) -> None:
@@ -138,7 +138,7 @@ def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
     card = ModelCard(
         name="demo",
         task="classification",
-        rule=RULE,
+        preprocessing=RULE,
         labels=CLASSES,
         training=record,
         versions=run_folder.versions(),
@@ -173,7 +173,9 @@ def _sheet(place: DemoFiles, teller: _Teller) -> None:
         answers, step = [], _counter(progress)
         with model.open_model(place.tflite) as opened:
             for name, path in found:
-                answers.append(Answer(path, name, opened.predict(decode.read(path), top=1, threshold=0.0).labels[0]))
+                answers.append(
+                    TilePrediction(path, name, opened.predict(decode.read(path), top=1, threshold=0.0).labels[0])
+                )
                 step()
         right = sum(answer.right for answer in answers)
         title = f"{place.folder.name}, int8: {right} of {len(answers)} held-out images correct"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.errors import EdgeVisionError
-from edgevision.evaluation.intervals import Share, share
+from edgevision.evaluation.intervals import Proportion, proportion
 
 from .video import Clip
 
@@ -28,7 +28,7 @@ class LoopResult:
 
     command: tuple[str, ...]
     """Command line as a user would type it."""
-    accuracy: Share
+    accuracy: Proportion
     """Share of frames whose top label is correct."""
     summary: dict[str, Any]
     """Summary written by the loop, ``edgevision.run/1``."""
@@ -59,13 +59,13 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
     )
 
 
-def _score(output: str, clip: Clip) -> Share:
+def _score(output: str, clip: Clip) -> Proportion:
     """Return the share of correct frames. Raises LoopFailed if a frame is missing in the output."""
     lines = [json.loads(line) for line in output.splitlines()]
     answers = {line["index"]: line["labels"] for line in lines if line["type"] == "frame"}
     if sorted(answers) != list(range(len(clip.labels))):
         raise LoopFailed(f"the loop reported {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
     right = sum(bool(answers[i]) and answers[i][0]["name"] == name for i, name in enumerate(clip.labels))
-    found = share(right, len(clip.labels))
+    found = proportion(right, len(clip.labels))
     assert found is not None
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from edgevision.evaluation.intervals import Share
+from edgevision.evaluation.intervals import Proportion
 
 from .options import CLASSES
 from .report import DemoReport
@@ -59,11 +59,11 @@ def lines(report: DemoReport) -> list[str]:
     ]
 
 
-def _right(value: Share | None) -> str:
+def _right(value: Proportion | None) -> str:
     return "not measured" if value is None else f"{value.count} ({100 * value.value:.1f} %)"
 
 
-def _interval(value: Share | None) -> str:
+def _interval(value: Proportion | None) -> str:
     return "" if value is None else f"{100 * value.low:.1f} to {100 * value.high:.1f} %"
 
 

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.preprocessing import decode, transform
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 from .. import backend
 from ..train.config.settings import Settings
 from ..train.fit.checkpoint import State
-from ..train.fit.epochs import Keeper
+from ..train.fit.epochs import Checkpointer
 from ..train.fit.fit import fit
 from ..train.fit.plan import make_plan
 from ..train.input.batches import Examples
 from ..train.input.image_cache import KeptPixels
 from ..train.input.splits import Sets
 from ..train.monitor.history import Epoch
-from ..train.monitor.observer import Watcher
+from ..train.monitor.observer import TrainingObserver
 from ..train.network import starter_weights
-from ..train.network.backbones import Choice
-from ..train.network.head import Goal, goal_of
+from ..train.network.backbones import BackboneSpec
+from ..train.network.head import Head, goal_of
 from ..train.network.initial_weights import STARTER
 from ..train.network.network import open_network
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from edgevision.types import Pixels
 
-CHOICE = Choice(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
+CHOICE = BackboneSpec(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)
 NAME = f"MobileNetV2 {starter_weights.ALPHA}"
-RULE = CHOICE.rule("stretch")
+RULE = CHOICE.preprocessing("stretch")
 """Preprocessing: the whole image, stretched; real values -1..1."""
 SETTINGS = Settings(
     weights=STARTER,
@@ -51,7 +51,7 @@ SETTINGS = Settings(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class TrainingData:
     """Preprocessed images and their labels."""
 
     pixels: Pixels
@@ -70,15 +70,20 @@ class Trained:
     """Validation accuracy of the epoch whose weights were kept, 0..1."""
 
 
-def read_folders(folder: Path, classes: Sequence[str], rule: Rule = RULE) -> Prepared:
+def read_folders(folder: Path, classes: Sequence[str], preprocessing: Preprocessing = RULE) -> TrainingData:
     """Read ``folder/CLASS/*`` with the standard decoder and preprocessing. Raises BadPicture."""
     found = [(index, path) for index, name in enumerate(classes) for path in decode.find(folder / name)]
-    pixels = np.stack([transform.pixels(decode.read(path), rule) for _, path in found])
-    return Prepared(pixels, np.array([index for index, _ in found], np.int64))
+    pixels = np.stack([transform.pixels(decode.read(path), preprocessing) for _, path in found])
+    return TrainingData(pixels, np.array([index for index, _ in found], np.int64))
 
 
 def train(
-    learn: Prepared, validate: Prepared, classes: Sequence[str], epochs: int, seed: int, watcher: Watcher
+    learn: TrainingData,
+    validate: TrainingData,
+    classes: Sequence[str],
+    epochs: int,
+    seed: int,
+    watcher: TrainingObserver,
 ) -> Trained:
     """Fit the head, then the top blocks for ``epochs`` epochs. Sets all seeds.
 
@@ -90,12 +95,12 @@ def train(
     network = open_network(CHOICE, goal, settings.weights, settings.dropout)
     plan = make_plan(settings, network, len(learn.labels), gpu=False)
     state = State(origin=network.origin.sha256)
-    fit(network, plan, _sets(learn, validate, goal), state, Keeper(lambda state: None), watcher)
+    fit(network, plan, _sets(learn, validate, goal), state, Checkpointer(lambda state: None), watcher)
     kept = state.history[state.selection.epoch - 1]
     return Trained(network.deployed, tuple(state.history), kept.val_accuracy or 0.0)
 
 
-def _sets(learn: Prepared, validate: Prepared, goal: Goal) -> Sets:
+def _sets(learn: TrainingData, validate: TrainingData, goal: Head) -> Sets:
     pixels = KeptPixels(np.concatenate([learn.pixels, validate.pixels]), "memory")
     labels = np.concatenate([learn.labels, validate.labels])
     targets = goal.targets([(goal.classes[label],) for label in labels])

@@ -62,7 +62,7 @@ class CalibrationSet:
     skipped: tuple[Skipped, ...]
     rendered: bool
     """Whether the images are synthetic and so resemble no camera's."""
-    choosing: tuple[Picture, ...] = ()
+    selection: tuple[Picture, ...] = ()
     """The selection set, which chooses between repairs (see ``set_aside``)."""
 
     @property
@@ -73,7 +73,7 @@ class CalibrationSet:
     @property
     def used(self) -> frozenset[str]:
         """sha256 of every image used to make the model."""
-        return frozenset(picture.sha256 for picture in (*self.chosen, *self.choosing))
+        return frozenset(picture.sha256 for picture in (*self.chosen, *self.selection))
 
 
 def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
@@ -106,7 +106,7 @@ def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
     return replace(
         calibration,
         chosen=tuple(picture for number, picture in by_number if number not in drawn),
-        choosing=tuple(picture for number, picture in by_number if number in drawn),
+        selection=tuple(picture for number, picture in by_number if number in drawn),
     )
 
 

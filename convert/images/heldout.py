@@ -20,12 +20,12 @@ from .calibration import CalibrationSet, Skipped, file_sha256, fingerprint
 MAX_COUNT = 400
 """Maximum number of the calibration folder's other images; a proportion of 400 is accurate to five points or better."""
 
-USED = "used to make the model, or a duplicate of another image"
+USED_FOR_MODEL = "used to make the model, or a duplicate of another image"
 """Reason for leaving out a labeled image that is otherwise good."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LabelledImage:
     """An image and its true classes."""
 
     path: Path
@@ -45,7 +45,7 @@ class HeldOut:
     """The images that a conversion is evaluated on."""
 
     path: Path
-    pictures: tuple[Judged, ...]
+    pictures: tuple[LabelledImage, ...]
     skipped: tuple[Skipped, ...]
     independent: bool = True
     """False if this is the selection set, because no other images are left."""
@@ -71,7 +71,7 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
     known = _indices(labels)
     used = set(calibration.used)
     skipped: list[Skipped] = []
-    found: list[Judged] = []
+    found: list[LabelledImage] = []
     for path in order:
         if len(found) == count:
             break
@@ -82,7 +82,7 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
             continue
         if digest not in used:
             used.add(digest)
-            found.append(Judged(path, digest, _folder_label(path, calibration.folder, known)))
+            found.append(LabelledImage(path, digest, _folder_label(path, calibration.folder, known)))
     if not found:
         return _choosing(calibration, known, tuple(skipped))
     return HeldOut(calibration.folder, tuple(found), tuple(skipped))
@@ -95,15 +95,15 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
     items = data.in_split("test") or data.items
     _check_labels(data, items, known, path)
     used = set(calibration.used)
-    found: list[Judged] = []
+    found: list[LabelledImage] = []
     skipped: list[Skipped] = []
     for item, digest in _hashed(items, skipped):
         if digest in used:
-            skipped.append(Skipped(Path(item.path), USED))
+            skipped.append(Skipped(Path(item.path), USED_FOR_MODEL))
             continue
         used.add(digest)
         every = frozenset().union(*(known[fold(name)] for name in item.labels))
-        found.append(Judged(Path(item.path), digest, every, item))
+        found.append(LabelledImage(Path(item.path), digest, every, item))
     if not found:
         raise BadInput(
             f"{path}: no images left to evaluate: all were used to make the model or are corrupt; give other images"
@@ -113,7 +113,7 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
 
 def _choosing(calibration: CalibrationSet, known: dict[str, frozenset[int]], skipped: tuple[Skipped, ...]) -> HeldOut:
     folder = calibration.folder
-    found = tuple(Judged(p.path, p.sha256, _folder_label(p.path, folder, known)) for p in calibration.choosing)
+    found = tuple(LabelledImage(p.path, p.sha256, _folder_label(p.path, folder, known)) for p in calibration.selection)
     return HeldOut(folder, found, skipped, independent=not found)
 
 

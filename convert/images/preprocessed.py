@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 
 from .calibration import Picture
@@ -22,15 +22,15 @@ IN_MEMORY = 256_000_000
 """Maximum size in bytes kept in memory; larger arrays are memory-mapped from a temporary file."""
 
 
-def prepare_all(found: Sequence[Picture], rule: Rule, step: Callable[[int], None]) -> Pixels:
+def prepare_all(found: Sequence[Picture], preprocessing: Preprocessing, step: Callable[[int], None]) -> Pixels:
     """Return the preprocessed images, uint8 (n, height, width, channels). Raises BadPicture.
 
     ``step`` is called with the number of images done.
     """
-    shape = (len(found), rule.height, rule.width, rule.channels)
+    shape = (len(found), preprocessing.height, preprocessing.width, preprocessing.channels)
     array = _array(shape)
     for number, picture in enumerate(found):
-        array[number] = pixels(decode.read(picture.path), rule)
+        array[number] = pixels(decode.read(picture.path), preprocessing)
         step(number + 1)
     return array
 

@@ -16,7 +16,7 @@ from edgevision.errors import BadModel
 from edgevision.model_file.card import MAX_EMBEDDING, EmbeddingOutput, ModelCard
 from edgevision.postprocessing.feature_vector import MAX_REFERENCES, REFERENCES
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels, quantize
 
 from .. import backend
@@ -58,12 +58,17 @@ def give_embedding(
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
     """Return the model with its second output, its card, and the additional entries of the file. Raises BadModel."""
     made = add_embedding(flatbuffer)
-    found = (pixels(decode.read(picture.path), card.rule) for picture in (*calibration.chosen, *calibration.choosing))
-    vectors = references(made.flatbuffer, made.output, card.rule, found)
+    found = (
+        pixels(decode.read(picture.path), card.preprocessing)
+        for picture in (*calibration.chosen, *calibration.selection)
+    )
+    vectors = references(made.flatbuffer, made.output, card.preprocessing, found)
     return made.flatbuffer, card.with_(embedding=made.output), {REFERENCES: vectors}
 
 
-def references(flatbuffer: bytes, output: EmbeddingOutput, rule: Rule, prepared: Iterable[Pixels]) -> bytes:
+def references(
+    flatbuffer: bytes, output: EmbeddingOutput, preprocessing: Preprocessing, prepared: Iterable[Pixels]
+) -> bytes:
     """Return the concatenated feature vectors of up to MAX_REFERENCES preprocessed images (height, width, channels).
 
     A device that learns a new class compares its distances with those of other objects. Raises EngineError.
@@ -73,7 +78,7 @@ def references(flatbuffer: bytes, output: EmbeddingOutput, rule: Rule, prepared:
         interpreter = open_interpreter(flatbuffer)
     with closing(interpreter):
         for picture, _ in zip(prepared, range(MAX_REFERENCES), strict=False):
-            found = interpreter.infer(quantize(picture, rule, interpreter.inputs[0]))
+            found = interpreter.infer(quantize(picture, preprocessing, interpreter.inputs[0]))
             rows.append(found[output.output].tobytes())
     return b"".join(rows)
 

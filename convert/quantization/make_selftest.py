@@ -18,7 +18,7 @@ from edgevision.engines.interpreter import Interpreter
 from edgevision.model_file.card import SelfTest, SelfTestCase
 from edgevision.postprocessing import classification
 from edgevision.preprocessing.decode import decode, encode_png
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels, quantize
 from edgevision.types import Frame
 
@@ -95,9 +95,9 @@ class _Found:
 class _Search:
     """Scores candidates with the int8 model itself, as a device does."""
 
-    def __init__(self, interpreter: Interpreter, rule: Rule, activation: str) -> None:
+    def __init__(self, interpreter: Interpreter, preprocessing: Preprocessing, activation: str) -> None:
         self._interpreter = interpreter
-        self._rule = rule
+        self._rule = preprocessing
         self._activation = activation
 
     def found(self, picture: ProbePicture) -> _Found:
@@ -123,7 +123,7 @@ class _Search:
 
 def make_selftest(
     interpreter: Interpreter,
-    rule: Rule,
+    preprocessing: Preprocessing,
     activation: str,
     seed: int = 0,
     step: Callable[[int], None] = lambda done: None,
@@ -133,7 +133,7 @@ def make_selftest(
     ``step`` is called with the number of trials done, up to TRIALS.
     """
     chance = np.random.default_rng(seed)
-    search = _Search(interpreter, rule, activation)
+    search = _Search(interpreter, preprocessing, activation)
     found: list[_Found] = []
     while len(found) < CANDIDATES and not _enough(found):
         found.append(search.found(random_picture(chance)))

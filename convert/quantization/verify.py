@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgevision.errors import BadModel
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import takes_bytes
 from edgevision.tflite.graph import Graph, read_graph
 
@@ -11,7 +11,7 @@ CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 """Operators that merely surround a floating-point operator."""
 
 
-def verify(flatbuffer: bytes, rule: Rule) -> Graph:
+def verify(flatbuffer: bytes, preprocessing: Preprocessing) -> Graph:
     """Return the graph of a converted model. Raises BadModel if it would not run fully in int8 on the device."""
     graph = read_graph(flatbuffer)
     if not graph.all_int8:
@@ -23,10 +23,10 @@ def verify(flatbuffer: bytes, rule: Rule) -> Graph:
     if any(graph.tensors[n].per_channel for op in dense for n in op.inputs):
         raise BadModel("a dense layer was quantized per channel, which TFLite Micro, NNAPI and the Edge TPU reject")
     spec = graph.input_specs[0]
-    if not takes_bytes(rule, spec):
+    if not takes_bytes(preprocessing, spec):
         raise BadModel(
             f"the input quantization (scale {spec.scale:g}, zero point {spec.zero_point}) does not match the "
-            f"preprocessing ({rule.describe()}), so the model cannot take plain bytes"
+            f"preprocessing ({preprocessing.describe()}), so the model cannot take plain bytes"
         )
     return graph
 

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision.evaluation.intervals import Difference, Share
+from edgevision.evaluation.intervals import Difference, Proportion
 from edgevision.files import run_folder
 from edgevision.inspection.compatibility import Compatibility
 from edgevision.inspection.edgetpu_support import readiness
 from edgevision.model_file.card import ModelCard
 from edgevision.tflite.graph import Graph, operators_json, tensors_json
 
-from ..comparison.accuracy_limit import Gate
-from ..comparison.float_vs_int8 import Comparison
+from ..comparison.accuracy_limit import AccuracyLimit
+from ..comparison.float_vs_int8 import FidelityComparison
 from ..images.calibration import CalibrationSet, Skipped
 from ..images.heldout import HeldOut
 from ..keras_files.scan import Scan
@@ -46,18 +46,18 @@ class ConvertReport:
     """Size of the .tflite in bytes, including the model card."""
     float_bytes: int
     """Size of the same model as a float .tflite in bytes."""
-    rule_from: str
+    preprocessing_from: str
     labels_from: str
     graph: Graph
     compatibility: Compatibility
     """Compatibility of the file with other tools."""
     calibration: CalibrationSet
     heldout: HeldOut
-    comparison: Comparison
+    comparison: FidelityComparison
     repair: RepairResult | None
     """None if no repair was requested."""
     selftest: GeneratedSelfTest
-    gate: Gate | None
+    gate: AccuracyLimit | None
     """None if no limit was set."""
     seconds: dict[str, float]
     notes: tuple[str, ...]
@@ -70,8 +70,8 @@ class ConvertReport:
             "schema": SCHEMA,
             "source": self._source(),
             "output": {"path": str(self.path), "sha256": self.sha256, "bytes": self.int8_bytes, "mode": "int8"},
-            "rule": self.card.rule.to_json(),
-            "rule_from": self.rule_from,
+            "rule": self.card.preprocessing.to_json(),
+            "rule_from": self.preprocessing_from,
             "task": self.card.task,
             "labels": {"count": len(self.card.labels), "from": self.labels_from},
             "tensors": tensors_json(self.graph),
@@ -130,9 +130,9 @@ class ConvertReport:
 
     def _selection(self) -> dict[str, Any] | None:
         """Return the record of the selection set, or None."""
-        choosing = self.calibration.choosing
-        hashes = sorted(picture.sha256 for picture in choosing)
-        return {"pictures": len(choosing), "file_sha256": hashes} if choosing else None
+        selection = self.calibration.selection
+        hashes = sorted(picture.sha256 for picture in selection)
+        return {"pictures": len(selection), "file_sha256": hashes} if selection else None
 
     def _selftest(self) -> dict[str, Any]:
         return {
@@ -144,14 +144,14 @@ class ConvertReport:
 
 
 def quantization_record(
-    calibration: CalibrationSet, heldout: HeldOut, result: Comparison, repair: RepairResult | None
+    calibration: CalibrationSet, heldout: HeldOut, result: FidelityComparison, repair: RepairResult | None
 ) -> dict[str, Any]:
     """Return the record of the conversion for the model card; it contains no paths of this machine."""
     return {
         "mode": "int8",
         "range_method": _range_method(repair),
         "repair": repair.kept if repair else [],
-        "selection": {"pictures": len(calibration.choosing)},
+        "selection": {"pictures": len(calibration.selection)},
         "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
         "heldout": {
             "fingerprint": heldout.fingerprint if heldout.pictures else None,
@@ -175,7 +175,7 @@ def peak_rss_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
-def share_json(value: Share | None) -> dict[str, Any] | None:
+def share_json(value: Proportion | None) -> dict[str, Any] | None:
     """Return a proportion as JSON: value, confidence interval and counts."""
     if value is None:
         return None
@@ -190,7 +190,7 @@ def points_json(value: Difference | None) -> dict[str, Any] | None:
     return {name: round(100 * getattr(value, name), 3) for name in ("value", "low", "high")}
 
 
-def _agreement(value: Share | None) -> dict[str, Any] | None:
+def _agreement(value: Proportion | None) -> dict[str, Any] | None:
     found = share_json(value)
     if found is not None:
         found["same"] = found.pop("correct")

@@ -31,8 +31,8 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
     labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
     return [
         ("model", f"{report.card.name}: {report.card.task}, {report.parameters:,} parameters"),
-        ("preprocessing", report.card.rule.describe()),
-        ("", report.rule_from),
+        ("preprocessing", report.card.preprocessing.describe()),
+        ("", report.preprocessing_from),
         ("labels", labels),
         ("size", f"{_mb(report.float_bytes)} float, {_mb(report.int8_bytes)} int8"),
         ("operators", _operators(report)),
@@ -57,8 +57,8 @@ def _agreement(report: ConvertReport) -> str:
 
 def _calibration(report: ConvertReport) -> str:
     chosen = report.calibration
-    choosing = f" and {len(chosen.choosing)} for selection" if chosen.choosing else ""
-    return f"{len(chosen.chosen)} images{choosing}, from {chosen.folder}; {len(chosen.skipped)} skipped"
+    selection = f" and {len(chosen.selection)} for selection" if chosen.selection else ""
+    return f"{len(chosen.chosen)} images{selection}, from {chosen.folder}; {len(chosen.skipped)} skipped"
 
 
 def _repair(report: ConvertReport) -> list[tuple[str, str]]:

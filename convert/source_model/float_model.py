@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.errors import BadModel
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 from .. import backend
-from .infer_preprocessing import InferredRule
+from .infer_preprocessing import InferredPreprocessing
 from .load import LoadedModel
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class FloatModel:
     """The model to quantize, which is also the reference for the quantized one."""
 
     keras: Any
-    rule: Rule
+    preprocessing: Preprocessing
     """Its preprocessing; always with scalar mean and std, and RGB or gray."""
     matrix: npt.NDArray[np.float32] | None
     """(3, 3), maps input channels to network channels; with ``offset`` it is a 1x1 convolution before the network."""
@@ -34,7 +34,7 @@ class FloatModel:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the input."""
-        return self.rule.height, self.rule.width, self.rule.channels
+        return self.preprocessing.height, self.preprocessing.width, self.preprocessing.channels
 
     def concrete(self) -> Any:
         """Return a TensorFlow function of one image, float32 (1, height, width, channels), with a static shape."""
@@ -52,7 +52,7 @@ class FloatModel:
 
     def normalize(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Convert bytes to the normalized values that the quantized input represents."""
-        return _real(pixels, self.rule)
+        return _real(pixels, self.preprocessing)
 
     def outputs(self, batch: Pixels) -> npt.NDArray[np.float32]:
         """Return the network's outputs (n, outputs) for uint8 images (n, height, width, channels)."""
@@ -60,7 +60,7 @@ class FloatModel:
         return np.asarray(self.call(tf.constant(self.normalize(batch))), dtype=np.float32)
 
 
-def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
+def make_float_model(loaded: LoadedModel, inferred: InferredPreprocessing) -> FloatModel:
     """Move the normalization of a model into the quantization of its input, as far as a single scale can express it.
 
     The rest (mean and std per channel, BGR order) becomes a 1x1 convolution at the input. If the network starts by
@@ -70,37 +70,37 @@ def make_float_model(loaded: LoadedModel, inferred: InferredRule) -> FloatModel:
     model = loaded.keras
     if inferred.cut is not None:
         model = _without_rescaling(loaded, inferred)
-    rule = inferred.rule
-    if _fits_one_scale(rule) and not inferred.moves:
-        return FloatModel(model, rule, None, None)
-    matrix, offset = _input_convolution(rule)
-    return FloatModel(model, replace(rule, order="RGB", mean=(0.0,), std=(1.0,)), matrix, offset)
+    preprocessing = inferred.preprocessing
+    if _fits_one_scale(preprocessing) and not inferred.moves:
+        return FloatModel(model, preprocessing, None, None)
+    matrix, offset = _input_convolution(preprocessing)
+    return FloatModel(model, replace(preprocessing, order="RGB", mean=(0.0,), std=(1.0,)), matrix, offset)
 
 
-def _fits_one_scale(rule: Rule) -> bool:
+def _fits_one_scale(preprocessing: Preprocessing) -> bool:
     # With a mean outside 0..255, the input range excludes zero and quantization would extend it to include zero.
-    return rule.scalar and rule.order != "BGR" and 0.0 <= rule.mean[0] <= 255.0
+    return preprocessing.scalar and preprocessing.order != "BGR" and 0.0 <= preprocessing.mean[0] <= 255.0
 
 
-def _input_convolution(rule: Rule) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _input_convolution(preprocessing: Preprocessing) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return matrix and offset that compute (pixel - mean) / std per network channel from RGB or gray bytes."""
-    mean = np.broadcast_to(np.asarray(rule.mean), rule.channels)
-    std = np.broadcast_to(np.asarray(rule.std), rule.channels)
-    reads = range(rule.channels - 1, -1, -1) if rule.order == "BGR" else range(rule.channels)
-    matrix = np.zeros((rule.channels, rule.channels), np.float32)
+    mean = np.broadcast_to(np.asarray(preprocessing.mean), preprocessing.channels)
+    std = np.broadcast_to(np.asarray(preprocessing.std), preprocessing.channels)
+    reads = range(preprocessing.channels - 1, -1, -1) if preprocessing.order == "BGR" else range(preprocessing.channels)
+    matrix = np.zeros((preprocessing.channels, preprocessing.channels), np.float32)
     for channel, source in enumerate(reads):
         matrix[source, channel] = 1.0 / std[channel]
     return matrix, (-mean / std).astype(np.float32)
 
 
-def _without_rescaling(loaded: LoadedModel, inferred: InferredRule) -> Any:
+def _without_rescaling(loaded: LoadedModel, inferred: InferredPreprocessing) -> Any:
     """Set the Rescaling layer to scale 1 and offset 0, which the converter drops from the graph."""
     assert inferred.cut is not None
     layer = loaded.keras
     for name in inferred.cut.path:
         layer = layer.get_layer(name)
     pixels = np.arange(loaded.height * loaded.width * loaded.channels) % 256
-    real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.rule)
+    real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.preprocessing)
     scale, offset = np.float32(layer.scale), np.float32(layer.offset)
     before = np.asarray(loaded.keras((real - offset) / scale, training=False))
     layer.scale, layer.offset = 1.0, 0.0
@@ -113,6 +113,6 @@ def _without_rescaling(loaded: LoadedModel, inferred: InferredRule) -> Any:
     return loaded.keras
 
 
-def _real(pixels: npt.NDArray[Any], rule: Rule) -> npt.NDArray[np.float32]:
-    mean, std = np.asarray(rule.mean, np.float32), np.asarray(rule.std, np.float32)
+def _real(pixels: npt.NDArray[Any], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
+    mean, std = np.asarray(preprocessing.mean, np.float32), np.asarray(preprocessing.std, np.float32)
     return (pixels.astype(np.float32) - mean) / std

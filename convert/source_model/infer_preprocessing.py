@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import ModelOrder, Resize, Rule
+from edgevision.preprocessing.spec import ModelOrder, Preprocessing, Resize
 
 from . import layer_graph
 from .input_layers import NEUTRAL, first_layers, proves_bytes, rescaling, scale_and_offset
@@ -16,7 +16,7 @@ from .known_architectures import CROP_FRACTION, Architecture, is_imagenet, recog
 
 
 @dataclass(frozen=True, slots=True)
-class RuleOptions:
+class PreprocessingOptions:
     """Preprocessing options given by the user; None if not given."""
 
     mean: tuple[float, ...] | None = None
@@ -27,10 +27,10 @@ class RuleOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class InferredRule:
+class InferredPreprocessing:
     """The preprocessing of a model and its origin."""
 
-    rule: Rule
+    preprocessing: Preprocessing
     """Preprocessing for the model's input once ``cut`` is removed."""
     source: str
     """Origin of normalization and geometry, as readable text."""
@@ -48,19 +48,19 @@ class _Normalization:
     source: str
 
 
-def infer_rule(
+def infer_preprocessing(
     model: Mapping[str, Any],
     shape: tuple[int, int, int],
     classes: int,
     card: ModelCard | None = None,
-    options: RuleOptions | None = None,
-) -> InferredRule:
+    options: PreprocessingOptions | None = None,
+) -> InferredPreprocessing:
     """Infer the preprocessing of a serialized model with an input of ``shape`` (height, width, channels).
 
     Options take precedence over the model card, the card over the layers, the layers over the architecture. Raises
     BadModel if none of them determines the normalization, BadInput if the options are contradictory.
     """
-    given = options or RuleOptions()
+    given = options or PreprocessingOptions()
     family = recognise(layer_graph.names(model))
     published = family if family is not None and is_imagenet(family, _own_names(model), classes) else None
     entry = first_layers(model)
@@ -73,7 +73,7 @@ def infer_rule(
     if cut is not None:
         normal = _through(cut, normal)
     geometry, source = _geometry(published, card, given)
-    rule = Rule(
+    preprocessing = Preprocessing(
         width=shape[1],
         height=shape[0],
         channels=shape[2],
@@ -83,7 +83,9 @@ def infer_rule(
         **geometry,
     )
     moves = bool(entry) and entry[0].kind in NEUTRAL
-    return InferredRule(rule, f"normalization from {normal.source}; geometry from {source}", cut, moves)
+    return InferredPreprocessing(
+        preprocessing, f"normalization from {normal.source}; geometry from {source}", cut, moves
+    )
 
 
 def _normalization(
@@ -91,7 +93,7 @@ def _normalization(
     family: Architecture | None,
     published: Architecture | None,
     card: ModelCard | None,
-    options: RuleOptions,
+    options: PreprocessingOptions,
 ) -> _Normalization:
     """Return the normalization for the model's own input, with its first layers in place."""
     inside = proves_bytes(entry)
@@ -107,7 +109,7 @@ def _normalization(
     raise BadModel(_unproven(entry, family))
 
 
-def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
+def _from_options(options: PreprocessingOptions, inside: str | None) -> _Normalization:
     mean, std = options.mean or (0.0,), options.std or (1.0,)
     if inside is not None and (set(mean), set(std)) != ({0.0}, {1.0}):
         raise BadInput(
@@ -118,13 +120,13 @@ def _from_options(options: RuleOptions, inside: str | None) -> _Normalization:
 
 def _from_card(card: ModelCard, inside: str | None) -> _Normalization:
     """Return the normalization of the card in a Keras file, which describes the model's own input."""
-    rule = card.rule
-    if inside is not None and (set(rule.mean), set(rule.std)) != ({0.0}, {1.0}):
+    preprocessing = card.preprocessing
+    if inside is not None and (set(preprocessing.mean), set(preprocessing.std)) != ({0.0}, {1.0}):
         raise BadModel(
-            f"the model card expects {rule.describe()}, but the model takes 0..255 and has {inside}: "
+            f"the model card expects {preprocessing.describe()}, but the model takes 0..255 and has {inside}: "
             "one of them is wrong; if it is the card, give --mean 0 --std 1"
         )
-    return _Normalization(rule.mean, rule.std, rule.order, "the model card")
+    return _Normalization(preprocessing.mean, preprocessing.std, preprocessing.order, "the model card")
 
 
 def _through(cut: layer_graph.Node, normal: _Normalization) -> _Normalization:
@@ -146,7 +148,7 @@ def _pairs(normal: _Normalization) -> list[tuple[float, float]]:
 
 
 def _geometry(
-    published: Architecture | None, card: ModelCard | None, options: RuleOptions
+    published: Architecture | None, card: ModelCard | None, options: PreprocessingOptions
 ) -> tuple[dict[str, Any], str]:
     """Return the preprocessing fields for cropping and resizing, and their origin."""
     if options.resize is not None or options.crop_fraction is not None:
@@ -157,7 +159,7 @@ def _geometry(
         return {"resize": resize, "crop_fraction": fraction}, "the options"
     if card is not None:
         names = ("resize", "crop_fraction", "fill", "align")
-        return {name: getattr(card.rule, name) for name in names}, "the model card"
+        return {name: getattr(card.preprocessing, name) for name in names}, "the model card"
     if published is not None:
         return {"resize": "crop", "crop_fraction": CROP_FRACTION}, f"keras.applications {published.name}"
     return {"resize": "stretch"}, "the default of Keras image loaders (change it with --resize)"

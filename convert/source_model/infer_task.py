@@ -15,7 +15,7 @@ from . import layer_graph
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class OutputTask:
     """How to read the model's output."""
 
     task: Task
@@ -25,7 +25,7 @@ class Answer:
     """Number of labels; one sigmoid output stands for two labels, no and yes."""
 
 
-def infer_task(model: Mapping[str, Any], outputs: int, training: Mapping[str, Any] | None = None) -> Answer:
+def infer_task(model: Mapping[str, Any], outputs: int, training: Mapping[str, Any] | None = None) -> OutputTask:
     """Infer the task of a serialized classifier with ``outputs`` scores. Raises BadModel.
 
     ``training`` is the compile configuration of the model.
@@ -36,31 +36,31 @@ def infer_task(model: Mapping[str, Any], outputs: int, training: Mapping[str, An
             raise BadModel(
                 "the model ends in a softmax over one output, which is always 1; use a sigmoid or two outputs"
             )
-        return Answer("classification", "softmax", outputs)
+        return OutputTask("classification", "softmax", outputs)
     if final in ("sigmoid", "linear"):
         binary_loss = _is_binary(training)
         return _sigmoid(outputs) if final == "sigmoid" else _linear(outputs, binary_loss)
     raise BadModel(f"unsupported final activation {final!r}: a classifier needs softmax, sigmoid or linear scores")
 
 
-def _sigmoid(outputs: int) -> Answer:
+def _sigmoid(outputs: int) -> OutputTask:
     if outputs == 1:
-        return Answer("classification", "sigmoid", 2)
-    return Answer("multilabel", "sigmoid", outputs)
+        return OutputTask("classification", "sigmoid", 2)
+    return OutputTask("multilabel", "sigmoid", outputs)
 
 
-def _linear(outputs: int, binary_loss: bool) -> Answer:
+def _linear(outputs: int, binary_loss: bool) -> OutputTask:
     """Return the task for linear scores; only the loss distinguishes a binary score from a regression output."""
     if binary_loss and outputs == 1:
-        return Answer("classification", "sigmoid_logits", 2)
+        return OutputTask("classification", "sigmoid_logits", 2)
     if binary_loss:
-        return Answer("multilabel", "sigmoid_logits", outputs)
+        return OutputTask("multilabel", "sigmoid_logits", outputs)
     if outputs == 1:
         raise BadModel(
             "the model ends in one linear output, which may be a regression or a binary score; for a binary score, "
             "add a sigmoid: keras.Sequential([model, keras.layers.Activation('sigmoid')])"
         )
-    return Answer("classification", "logits", outputs)
+    return OutputTask("classification", "logits", outputs)
 
 
 def _is_binary(training: Mapping[str, Any] | None) -> bool:

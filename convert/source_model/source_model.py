@@ -12,10 +12,10 @@ from edgevision.model_file.model_file import parse_labels
 
 from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
-from .infer_preprocessing import InferredRule, RuleOptions, infer_rule
+from .infer_preprocessing import InferredPreprocessing, PreprocessingOptions, infer_preprocessing
 from .infer_task import infer_task
 from .load import LoadedModel, load
-from .two_class_softmax import with_two_scores
+from .two_class_softmax import as_two_class_softmax
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,22 +23,22 @@ class Network:
     """A loaded model with its task, preprocessing and labels."""
 
     loaded: LoadedModel
-    inferred: InferredRule
+    inferred: InferredPreprocessing
     model: FloatModel
     card: ModelCard
     """Model card with the fields known before quantization."""
     labels_from: str
 
 
-def open_network(found: Scan, name: str, rule: RuleOptions, labels_path: Path | None) -> Network:
+def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
     """Load a scanned model; ``rule`` and ``labels_path`` take precedence over what it says. Raises BadModel, BadInput."""
     loaded = load(found)
     found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
         answer = infer_task(found.config, loaded.outputs, found.training)
-        loaded, answer = with_two_scores(loaded, answer)
-        inferred = infer_rule(found.config, shape, loaded.outputs, found.card, rule)
+        loaded, answer = as_two_class_softmax(loaded, answer)
+        inferred = infer_preprocessing(found.config, shape, loaded.outputs, found.card, preprocessing)
     except BadModel as error:
         raise BadModel(f"{found.path}: {error}") from None
     labels, labels_from = labels_for(labels_path, found.card, answer.classes)
@@ -46,7 +46,7 @@ def open_network(found: Scan, name: str, rule: RuleOptions, labels_path: Path | 
     card = ModelCard(
         name=name,
         task=answer.task,
-        rule=model.rule,
+        preprocessing=model.preprocessing,
         labels=labels,
         activation=answer.activation,
         threshold=found.card.threshold if found.card else None,

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from .infer_task import Answer
+from .infer_task import OutputTask
 from .load import LoadedModel
 
 YES_OR_NO = ("sigmoid", "sigmoid_logits")
-CHECKED = 4
+N_EQUIVALENCE_INPUTS = 4
 """Number of random images on which both networks must agree."""
 
 
-def with_two_scores(loaded: LoadedModel, answer: Answer) -> tuple[LoadedModel, Answer]:
+def as_two_class_softmax(loaded: LoadedModel, answer: OutputTask) -> tuple[LoadedModel, OutputTask]:
     """Return the network with two scores; unchanged if it is not binary or its score has no dense layer of its own."""
     if loaded.outputs != 1 or answer.activation not in YES_OR_NO:
         return loaded, answer
@@ -52,7 +52,7 @@ def _last_dense(model: Any) -> Any:
 
 
 def _says_the_same(loaded: LoadedModel, model: Any, activation: str) -> bool:
-    shape = (CHECKED, loaded.height, loaded.width, loaded.channels)
+    shape = (N_EQUIVALENCE_INPUTS, loaded.height, loaded.width, loaded.channels)
     drawn = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     before = np.asarray(loaded.keras(drawn, training=False), np.float64)[:, 0]
     after = np.asarray(model(drawn, training=False), np.float64)[:, 1]

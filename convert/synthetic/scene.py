@@ -13,7 +13,7 @@ from edgevision.types import Frame
 
 from .backgrounds import background
 from .objects import THINGS
-from .shapes import Canvas, Colour, Part, Points, fill, shade, turned
+from .shapes import Canvas, Colour, Points, ShapePart, fill, shade, turned
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels
@@ -107,7 +107,7 @@ def draw_table(random: Random, width: int, height: int) -> Frame:
     return Frame(expose(canvas, light, random), "RGB")
 
 
-def place(canvas: Canvas, parts: Sequence[Part], pose: Pose, light: Light) -> None:
+def place(canvas: Canvas, parts: Sequence[ShapePart], pose: Pose, light: Light) -> None:
     """Paint an object and its shadow. Changes ``canvas``."""
     height = canvas.shape[0]
     away = -0.07 * pose.radius * height * np.array([np.cos(light.direction), np.sin(light.direction)])

@@ -18,7 +18,7 @@ SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class ShapePart:
     """One part of an object, in a single color."""
 
     outline: Points

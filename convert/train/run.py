@@ -20,12 +20,12 @@ from .config import config_file
 from .config.settings import Settings
 from .fit import checkpoint
 from .fit.checkpoint import State
-from .fit.epochs import Keeper
+from .fit.epochs import Checkpointer
 from .fit.fit import fit
-from .fit.plan import Plan, make_plan, settled
-from .input.splits import Learning, open_photos, open_sets, prepare
+from .fit.plan import TrainPlan, make_plan, settled
+from .input.splits import DatasetSplits, open_photos, open_sets, prepare
 from .monitor import history
-from .monitor.observer import Watcher
+from .monitor.observer import TrainingObserver
 from .monitor.tensorboard import TensorBoardWatcher
 from .network.network import Network, open_network
 from .network.resolve_auto import choose, decide
@@ -46,7 +46,7 @@ class TrainRequest:
     """Folder of an interrupted run to resume; photos and settings must be those of that run (see ``resumed``)."""
 
 
-def train(request: TrainRequest, watcher: Watcher) -> TrainResult:
+def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
     """Train a classifier on a folder of photos and write a run folder.
 
     Args:
@@ -92,7 +92,14 @@ def resumed(folder: Path) -> tuple[Path, Settings]:
     return Path(photos), Settings(**values)
 
 
-def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, settings: Settings, watcher: Watcher) -> State:
+def _fit(
+    folder: Path,
+    network: Network,
+    plan: TrainPlan,
+    learning: DatasetSplits,
+    settings: Settings,
+    watcher: TrainingObserver,
+) -> State:
     state = checkpoint.read(folder) or State(origin=network.origin.sha256)
     if state.origin != network.origin.sha256:
         raise BadInput(f"the weights {plan.weights} have changed since {folder} was started; start a new training")
@@ -106,12 +113,12 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
 
     if settings.tensorboard:
         watcher = TensorBoardWatcher(folder, watcher)
-    rule = plan.choice.rule(settings.resize)
-    sets = open_sets(learning, rule, settings, folder, watcher)
+    preprocessing = plan.choice.preprocessing(settings.resize)
+    sets = open_sets(learning, preprocessing, settings, folder, watcher)
     try:
         names = [", ".join(item.labels) for item in learning.train]
         contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
-        fit(network, plan, sets, state, Keeper(keep), watcher)
+        fit(network, plan, sets, state, Checkpointer(keep), watcher)
     finally:
         sets.pixels.close()
     return state
@@ -120,11 +127,11 @@ def _fit(folder: Path, network: Network, plan: Plan, learning: Learning, setting
 def _finish(
     run: run_folder.Run,
     network: Network,
-    plan: Plan,
-    learning: Learning,
+    plan: TrainPlan,
+    learning: DatasetSplits,
     state: State,
     request: TrainRequest,
-    watcher: Watcher,
+    watcher: TrainingObserver,
 ) -> TrainResult:
     """Write the model, evaluate it on the test images and write the reports."""
     folder, settings = run.folder, request.settings

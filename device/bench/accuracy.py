@@ -9,7 +9,7 @@ from typing import Any
 from edgevision.errors import BadInput
 from edgevision.evaluation.evaluate import evaluate
 from edgevision.evaluation.records import Pictures
-from edgevision.evaluation.request import Prepared, Request, prepare
+from edgevision.evaluation.request import EvaluationInputs, Request, prepare
 
 from .runner import Combination
 
@@ -22,7 +22,7 @@ class Accuracies:
 
     def __init__(self, combinations: Sequence[Combination], photos: Path, label_map: Path | None = None) -> None:
         """Open the models and images. Raises the errors of ``edgevision evaluate``, and BadInput for other tasks."""
-        self._prepared: dict[Key, Prepared] = {}
+        self._prepared: dict[Key, EvaluationInputs] = {}
         for one in combinations:
             key = (one.path, one.engine)
             if key in self._prepared:

@@ -19,12 +19,12 @@ from .accuracy import Accuracies
 from .cold_start import ColdStart, cold_start, middle
 from .energy import Energy
 from .machine_info import Machine, describe
-from .machine_state import Watcher
+from .machine_state import MachineMonitor
 from .measurement import ORDER, Measuring, Session
 from .result import Named, Result, document
 from .results import judged
 from .runner import SYSTEM, Combination, ModelSubject, Stopwatch
-from .stopping_rule import WARMUP_RULE, Plan
+from .stopping_rule import WARMUP_RULE, MeasurementPlan
 from .validity import SELF_CONFIDENCE
 
 COLD_STARTS = 3
@@ -50,7 +50,7 @@ class Request:
     """CSV that maps the labels of the images to those of the models."""
     profile: bool = False
     """Whether to estimate the time of each operator."""
-    plan: Plan = field(default_factory=Plan)
+    plan: MeasurementPlan = field(default_factory=MeasurementPlan)
 
     @property
     def combinations(self) -> list[Combination]:
@@ -124,7 +124,7 @@ class Opened:
         """Measure everything in one session. Raises EngineError, and BadInput if the source ends too early."""
         plan, system = self._request.plan, self._system
         starts = _cold_starts(system, self._combinations, tell)
-        measuring = Measuring(self._subjects, plan, Watcher(system), Energy(system), self._stopwatch)
+        measuring = Measuring(self._subjects, plan, MachineMonitor(system), Energy(system), self._stopwatch)
         session = measuring.session(lambda share: tell("measuring", share))
         results, ratios = judged(self._subjects, starts, session, plan.seed, self._machine.cores)
         results = self._profiled(self._scored(results, tell), tell)
@@ -196,7 +196,7 @@ def _loads(name: str) -> bool:
     return Path(name).exists() or find_library(name.removeprefix("lib").partition(".so")[0]) is not None
 
 
-def _method(plan: Plan, session: Session) -> dict[str, Any]:
+def _method(plan: MeasurementPlan, session: Session) -> dict[str, Any]:
     return {
         "warmup_rule": WARMUP_RULE,
         "stop_rule": plan.stop_rule,

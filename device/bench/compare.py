@@ -48,7 +48,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BenchComparison:
     """All results in the order of the files."""
 
     rows: tuple[Row, ...]
@@ -71,7 +71,7 @@ class Comparison:
         }
 
 
-def compare(paths: Sequence[Path], seed: int = 0) -> Comparison:
+def compare(paths: Sequence[Path], seed: int = 0) -> BenchComparison:
     """Read bench.json files and compare their results. Raises MissingFile, BadInput."""
     records = [read(path) for path in paths]
     found = [(record, result) for record in records for result in record.results]
@@ -79,7 +79,7 @@ def compare(paths: Sequence[Path], seed: int = 0) -> Comparison:
         raise BadInput(f"{paths[0]} contains no results; measure again with edgevision bench")
     first = found[0]
     rows = [Row(record, result, _ratio((record, result), first, seed)) for record, result in found]
-    return Comparison(tuple(rows), seed)
+    return BenchComparison(tuple(rows), seed)
 
 
 def _ratio(one: tuple[Record, dict[str, Any]], first: tuple[Record, dict[str, Any]], seed: int) -> Ratio | None:

@@ -10,7 +10,7 @@ from edgevision.reporting import charts, html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import printable, table
 
-from .compare import Comparison, Row
+from .compare import BenchComparison, Row
 from .pareto import pareto_section
 from .tables import UNKNOWN, accuracy, ms, told
 
@@ -21,12 +21,12 @@ HEAD = ("model, engine, threads", "machine", ">predict ms", ">95 % CI", ">p95", 
         ">peak MB", ">top-1", "valid")  # fmt: skip
 
 
-def comparison_table(comparison: Comparison) -> Table:
+def comparison_table(comparison: BenchComparison) -> Table:
     """Return the comparison as a terminal table."""
     return table(*_table(comparison))
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(comparison: BenchComparison) -> str:
     """Return a Markdown table and the description of each machine."""
     heads, rows = _table(comparison)
     head = [name.removeprefix(">") for name in heads]
@@ -36,7 +36,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join([*lines, "", *(_escaped(line) for line in _machines(comparison))])
 
 
-def write_page(comparison: Comparison, path: Path) -> None:
+def write_page(comparison: BenchComparison, path: Path) -> None:
     """Write the comparison as an HTML page. Raises CannotWrite."""
     first, rows = comparison.rows[0], comparison.rows
     machines = ", ".join(dict.fromkeys(row.record.machine_name for row in rows))
@@ -52,19 +52,19 @@ def write_page(comparison: Comparison, path: Path) -> None:
     write_text(path, html.page("Benchmark comparison", parts))
 
 
-def _table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+def _table(comparison: BenchComparison) -> tuple[list[str], list[list[str]]]:
     """Return headings and cells, without unknown columns and without the machine if there is only one."""
     kept = [n for n, name in enumerate(HEAD) if name != "machine" or not comparison.one_machine]
     rows = [_cells(row) for row in comparison.rows]
     return told([HEAD[n] for n in kept], [[row[n] for n in kept] for row in rows])
 
 
-def _figures(comparison: Comparison) -> Html:
+def _figures(comparison: BenchComparison) -> Html:
     heads, rows = _table(comparison)
     return html.table([name.removeprefix(">") for name in heads], rows)
 
 
-def _doubts(comparison: Comparison) -> Html:
+def _doubts(comparison: BenchComparison) -> Html:
     """List each reason for an invalid result once, with the results it applies to."""
     about: dict[str, list[str]] = {}
     for row in comparison.rows:
@@ -94,7 +94,7 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _bars(comparison: Comparison) -> Html:
+def _bars(comparison: BenchComparison) -> Html:
     rows = comparison.rows
     longest = max(row.result["predict_ms"]["p50_high"] for row in rows)
     bars = []
@@ -108,7 +108,7 @@ def _bars(comparison: Comparison) -> Html:
     return html.join([*bars, html.scale("0 ms", f"{ms(longest)} ms")])
 
 
-def _machines(comparison: Comparison) -> list[str]:
+def _machines(comparison: BenchComparison) -> list[str]:
     lines = []
     for row in comparison.rows:
         machine = row.record.machine

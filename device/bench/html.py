@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevision.files.atomic import write_text
 from edgevision.reporting import html
-from edgevision.reporting.charts import Curve, Part, plot, stacked
+from edgevision.reporting.charts import BarSegment, Curve, plot, stacked
 from edgevision.reporting.html import Html
 
 from .pareto import pareto_section
@@ -108,9 +108,9 @@ def _stages(results: Sequence[Mapping[str, Any]]) -> Html:
     rows = []
     for one in results:
         stages = one.get("stages_ms") or {}
-        parts = [Part(name, value) for name, value in stages.items()]
+        parts = [BarSegment(name, value) for name, value in stages.items()]
         rest = one["predict_ms"]["p50"] - sum(part.value for part in parts)
-        rows.append((one["id"], [*parts, Part("rest", max(0.0, rest))] if parts else []))
+        rows.append((one["id"], [*parts, BarSegment("rest", max(0.0, rest))] if parts else []))
     kept = [row for row in rows if row[1]]
     return html.section("Time per stage", stacked(kept, "ms")) if kept else html.NOTHING
 

@@ -50,7 +50,7 @@ class Counters:
     firmware_bits: int | None
 
 
-class Watcher:
+class MachineMonitor:
     """Reads the state and counters of one machine."""
 
     def __init__(self, system: System) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .energy import Energy, used_j
-from .machine_state import Counters, State, Watcher
+from .machine_state import Counters, MachineMonitor, State
 from .runner import SYSTEM, Measure, Stopwatch, Subject
-from .stopping_rule import WARMUP_S, WINDOW, Plan, is_steady
+from .stopping_rule import WARMUP_S, WINDOW, MeasurementPlan, is_steady
 
 ORDER = (
     "each block visits all combinations in random order and then in reverse order, so that drift affects all equally; "
@@ -82,7 +82,12 @@ class Measuring:
     """Runs one session. The ids of ``subjects`` are unique."""
 
     def __init__(
-        self, subjects: Sequence[Subject], plan: Plan, watcher: Watcher, energy: Energy, stopwatch: Stopwatch = SYSTEM
+        self,
+        subjects: Sequence[Subject],
+        plan: MeasurementPlan,
+        watcher: MachineMonitor,
+        energy: Energy,
+        stopwatch: Stopwatch = SYSTEM,
     ) -> None:
         self._subjects, self._plan, self._watcher = subjects, plan, watcher
         self._energy, self._clock = energy, stopwatch

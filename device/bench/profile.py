@@ -181,11 +181,11 @@ def _placed(graph: Graph, flatbuffer: bytes, threads: int) -> list[str]:
     return found if without_sign_change(flatbuffer) is None else [NOT_RUN, *found[1:]]
 
 
-Part = tuple[frozenset[int], tuple[int, ...]]
+DelegatePart = tuple[frozenset[int], tuple[int, ...]]
 """Indices of the tensors that a delegate's part reads and writes."""
 
 
-def delegated(graph: Graph, parts: Sequence[Part]) -> frozenset[int]:
+def delegated(graph: Graph, parts: Sequence[DelegatePart]) -> frozenset[int]:
     """Return the indices of the operators that are in one of the parts."""
     makers = {tensor: number for number, one in enumerate(graph.operators) for tensor in one.outputs}
     found: set[int] = set()

@@ -20,7 +20,7 @@ WARMUP_RULE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MeasurementPlan:
     """How long to measure."""
 
     precision: float = 0.05

@@ -47,7 +47,7 @@ PRESET = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BundleOptions:
     """Options of the command line."""
 
     model: Path
@@ -75,7 +75,7 @@ class Made:
     """Whether the configuration names a camera URL with a password."""
 
 
-def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
+def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
     model = model_file.read(require_file(wish.model, "model"))
     effective_card(model)
@@ -106,7 +106,7 @@ def make(wish: Wish, step: Callable[[], None] = lambda: None) -> Made:
     return Made(path, len(packed), manifest, wish.sign is not None, secret)
 
 
-def _options(wish: Wish) -> dict[str, Any]:
+def _options(wish: BundleOptions) -> dict[str, Any]:
     """Return the loop options, checked for use on a device. Raises BadInput."""
     found = {} if wish.config is None else config_file.read(wish.config, run_command, click.Context(run_command))
     found.pop("model", None)
@@ -133,7 +133,7 @@ def unit_plan(target: Target, network: bool) -> UnitPlan:
     return UnitPlan(RELEASE / "venv/bin/python", RELEASE / CONFIG, GROUPS, network=network, systemd=target.systemd)
 
 
-def _wheels(wish: Wish) -> dict[str, bytes]:
+def _wheels(wish: BundleOptions) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as scratch:
         found = wheelhouse.collect(wish.target, Path(scratch), wish.wheels)
         if wish.wheel is None:

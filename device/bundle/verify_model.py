@@ -17,7 +17,9 @@ def main(path: Path) -> int:
     """Run the model on a gray image, then its self-test; return 1 and print one line if either fails."""
     try:
         with open_model(path) as model:
-            model.predict(Frame(np.full((model.rule.height, model.rule.width, 3), 128, np.uint8), "RGB"))
+            model.predict(
+                Frame(np.full((model.preprocessing.height, model.preprocessing.width, 3), 128, np.uint8), "RGB")
+            )
             if model.card.selftest is not None and model.card.selftest.cases:
                 report = check(model)
                 print(report.describe())

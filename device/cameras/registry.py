@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from edgevision.errors import BadInput, CameraError, MissingFile, UnknownName, nearest
 
-from ..stream.request import ANY, Wanted
+from ..stream.request import ANY, CaptureRequest
 from ..system.clock import SYSTEM, Clock
 from .backends import libcamera, v4l2_lookup
 
@@ -39,7 +39,7 @@ UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
 """Prefixes of sources whose size cannot be chosen."""
 
 
-def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_camera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open a ``--camera`` spec: a number, a /dev path, a prefix of PREFIXES, or ``-``.
 
     Args:
@@ -58,7 +58,7 @@ def open_camera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Sourc
     return _as_wanted(_camera(spec, clock, wanted), wanted)
 
 
-def open_source(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_source(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open a ``--source`` spec: an image, folder, glob pattern, video, URL, ``-`` or ``test:``.
 
     Args:
@@ -101,7 +101,7 @@ def _is_camera(spec: str) -> bool:
     return spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES
 
 
-def _as_wanted(source: Source, wanted: Wanted) -> Source:
+def _as_wanted(source: Source, wanted: CaptureRequest) -> Source:
     """Apply in software what the camera itself cannot do."""
     if wanted.fps is not None:
         from .wrappers.rate_limit import Paced
@@ -114,12 +114,12 @@ def _as_wanted(source: Source, wanted: Wanted) -> Source:
     return source
 
 
-def _refuse_size(spec: str, wanted: Wanted) -> None:
+def _refuse_size(spec: str, wanted: CaptureRequest) -> None:
     if wanted.size is not None:
         raise BadInput(f"--size cannot be used with {spec}, which has a fixed size; use it with a camera only")
 
 
-def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
+def _camera(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     if spec == "-" or _prefix(spec) == "raw":
         from .backends.stdin import open_stdin
 
@@ -130,7 +130,7 @@ def _camera(spec: str, clock: Clock, wanted: Wanted) -> Source:
     return _steady(check_camera(spec), clock, wanted)
 
 
-def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
+def _source(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     if spec == "-":
         from .backends.stdin import open_stdin
 
@@ -156,7 +156,7 @@ def _source(spec: str, clock: Clock, wanted: Wanted) -> Source:
     return _by_content(path)
 
 
-def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
+def _steady(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     """Open a source; a live one so that Ctrl-C ends the wait and so that it is reopened when lost."""
     if _prefix(spec) in UNSIZED:
         from .backends.network import shown
@@ -171,7 +171,7 @@ def _steady(spec: str, clock: Clock, wanted: Wanted) -> Source:
     return Reopening(first, lambda: _back_end(identity, clock, wanted), clock)
 
 
-def _back_end(spec: str, clock: Clock, wanted: Wanted) -> Source:
+def _back_end(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     if spec.isdecimal():
         return open_numbered(int(spec), clock, wanted)
     if spec.startswith("/dev/"):
@@ -210,7 +210,7 @@ def _hint(spec: str) -> str:
     return nearest(_prefix(spec), list(PREFIXES)) if _prefix(spec) else ""
 
 
-def open_numbered(number: int, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_numbered(number: int, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open camera N. Raises CameraError, which lists the available cameras."""
     seen = libcamera.survey()
     if number < len(seen.cameras):

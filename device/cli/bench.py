@@ -209,10 +209,10 @@ def _request(values: dict[str, Any]) -> Request:
     from edgevision.engines.interpreter import available_cpus
 
     from ..bench.benchmark import Request
-    from ..bench.stopping_rule import Plan
+    from ..bench.stopping_rule import MeasurementPlan
 
     seconds = values["seconds"]
-    plan = Plan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
+    plan = MeasurementPlan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
     engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
     threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
     optional = {name: values.get(name) for name in ("source", "accuracy", "label_map")}

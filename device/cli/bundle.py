@@ -56,11 +56,11 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
     from edgevision.files.run_folder import dump
     from edgevision.reporting.terminal import bar, note
 
-    from ..bundle.build import BUDGET, Wish, make
+    from ..bundle.build import BUDGET, BundleOptions, make
 
     with bar("bundling", 4, quiet) as step:
         done = iter(range(1, 5))
-        made = make(Wish(target=Target(python, arch), **rest), lambda: step(next(done)))
+        made = make(BundleOptions(target=Target(python, arch), **rest), lambda: step(next(done)))
     if made.bytes > BUDGET:
         note(
             f"the bundle has {made.bytes / 1e6:.1f} MB; more than {BUDGET / 1e6:.0f} MB may not fit on the boot partition",

@@ -11,11 +11,11 @@ import click
 
 from edgevision.cli.options import PATH, json_option, quiet_option
 
-from .option_types import Part, Rotation, Size, finite, four_numbers
+from .option_types import Region, Rotation, Size, finite, four_numbers
 
 if TYPE_CHECKING:
-    from ..collection.capture import Captured
-    from ..stream.request import Wanted
+    from ..collection.capture import CaptureResult
+    from ..stream.request import CaptureRequest
 
 
 @click.command()
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     default="none",
     help="Mirror the image after rotating it.",
 )
-@click.option("--roi", type=Part(), metavar="X,Y,W,H", help="Crop to this part of the rotated image.")
+@click.option("--roi", type=Region(), metavar="X,Y,W,H", help="Crop to this part of the rotated image.")
 @click.option("--keep-all", is_flag=True, help="Also keep blurred photos and photos similar to the previous one.")
 @json_option
 @quiet_option
@@ -61,11 +61,11 @@ def capture(
     from edgevision.reporting.terminal import bar, note
 
     from ..cameras.registry import open_camera
-    from ..collection.capture import Captured, class_folder
+    from ..collection.capture import CaptureResult, class_folder
     from ..collection.capture import capture as take
 
     silence()
-    captured = Captured(class_folder(out, name))
+    captured = CaptureResult(class_folder(out, name))
     keep_all, begun = rest.pop("keep_all"), time.monotonic()
     try:
         with closing(open_camera(camera, wanted=_wanted(**rest))) as source:
@@ -84,15 +84,15 @@ def capture(
         _tell(captured, out, time.monotonic() - begun, as_json)
 
 
-def _wanted(size: str | None, rotate: int, flip: str, roi: str | None) -> Wanted:
-    from ..stream.request import Wanted
+def _wanted(size: str | None, rotate: int, flip: str, roi: str | None) -> CaptureRequest:
+    from ..stream.request import CaptureRequest
 
     width, height = (int(side) for side in size.split("x")) if size else (None, None)
     part = four_numbers(roi) if roi else None
-    return Wanted(width, height, rotate=rotate, flip=flip, roi=part)  # type: ignore[arg-type]
+    return CaptureRequest(width, height, rotate=rotate, flip=flip, roi=part)  # type: ignore[arg-type]
 
 
-def _tell(captured: Captured, out: Path, seconds: float, as_json: bool) -> None:
+def _tell(captured: CaptureResult, out: Path, seconds: float, as_json: bool) -> None:
     if as_json:
         import json
 

@@ -48,7 +48,7 @@ def card(
     Asks about the drive first. The image (about 3 GB) is kept in TMPDIR, or else in /var/tmp, until the SD card is written.
     """
     from ..flash.config import read
-    from ..flash.disk.confirm_target import Choice, choose
+    from ..flash.disk.confirm_target import TargetConfirmation, choose
     from ..flash.disk.image_source import examine
     from ..flash.disk.scratch import scratch_folder
     from ..flash.disk.write_card import require_sound, write_card
@@ -59,7 +59,7 @@ def card(
         host = this_host()
         settings = read.read(config)
         given = (system, bundle, config, *rest["trust"])
-        choice = Choice(to, allowed(rest), expect_serial, given)
+        choice = TargetConfirmation(to, allowed(rest), expect_serial, given)
         verdict = choose(choice, host)
         require_rights(host, verdict.drive)
         confirm(verdict, f"{system}, prepared for {settings.hostname} with {bundle}", yes, expect_serial)
@@ -71,7 +71,7 @@ def card(
                 prepare(wish, lambda text, total: _as_events(said, text, total))
             made = examine(output)
             require_sound(made)
-            known = Choice(to, choice.allowed, expect_serial, (*given, output), made.bytes)
+            known = TargetConfirmation(to, choice.allowed, expect_serial, (*given, output), made.bytes)
             written = write_card(made, known, verdict.drive, host, said.report)
     show_end(written, said, as_json)
 

@@ -19,7 +19,7 @@ from ..flash.disk.safety_rules import DOUBTS
 if TYPE_CHECKING:
     from ..flash.disk.block_devices import Drive
     from ..flash.disk.medium import Host
-    from ..flash.disk.safety_rules import Verdict
+    from ..flash.disk.safety_rules import DriveAssessment
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,7 +75,7 @@ def require_rights(host: Host, drive: Drive) -> None:
         raise FlashRefused(f"only root may write to {drive.device}; run: {_as_root()}")
 
 
-def confirm(verdict: Verdict, what: str, yes: bool, serial: str | None) -> None:
+def confirm(verdict: DriveAssessment, what: str, yes: bool, serial: str | None) -> None:
     """Show the drive and make the user type its model or size.
 
     ``what`` describes the data to be written. Raises FlashRefused or Cancelled.
@@ -105,7 +105,7 @@ def _as_root() -> str:
     return shlex.join(["sudo", *known, *sys.argv[1:]])
 
 
-def _show(verdict: Verdict, what: str) -> None:
+def _show(verdict: DriveAssessment, what: str) -> None:
     drive = verdict.drive
     rows = {
         "write": what,

@@ -11,7 +11,7 @@ import click
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
 
 if TYPE_CHECKING:
-    from ..flash.image.prepare import Prepared
+    from ..flash.image.prepare import PreparedImage
 
 
 trust_option = click.option(
@@ -73,7 +73,7 @@ def image(
     click.echo(f"next: edgevision flash check {path}, then edgevision flash write {path} --to DEVICE")
 
 
-def _show(made: Prepared) -> None:
+def _show(made: PreparedImage) -> None:
     """Show what the device will be, without passwords or their hashes."""
     from edgevision.reporting.terminal import show, table
 
@@ -101,7 +101,7 @@ def ssid(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _to_json(made: Prepared) -> dict[str, Any]:
+def _to_json(made: PreparedImage) -> dict[str, Any]:
     config, system = made.config, made.system
     return {
         "schema": "edgevision.image_made/1",

@@ -40,7 +40,7 @@ def write(
     Needs permission to write to DEV (root). Refuses drives used by the system, and doubtful ones unless an --allow option
     permits them.
     """
-    from ..flash.disk.confirm_target import Choice, choose
+    from ..flash.disk.confirm_target import TargetConfirmation, choose
     from ..flash.disk.image_source import examine
     from ..flash.disk.write_card import check_sha256, require_sound, write_card
     from ..flash.image.unpack import wanted_sha256
@@ -49,7 +49,7 @@ def write(
     with events(as_json, quiet) as said:
         host = this_host()
         found, wanted = examine(image), wanted_sha256(image, sha256)
-        choice = Choice(to, allowed(rest), expect_serial, (image,), found.bytes)
+        choice = TargetConfirmation(to, allowed(rest), expect_serial, (image,), found.bytes)
         verdict = choose(choice, host)
         require_rights(host, verdict.drive)
         require_sound(found)

@@ -45,16 +45,16 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
         return str(value)
 
 
-class Part(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+class Region(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
     """Part of an image as x,y,width,height, such as ``0.25,0,0.5,1``."""
 
     name = "part"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from ..stream.request import Wanted
+        from ..stream.request import CaptureRequest
 
         try:
-            Wanted(roi=four_numbers(str(value)))
+            CaptureRequest(roi=four_numbers(str(value)))
         except (BadInput, ValueError):
             self.fail(
                 "expected x,y,width,height within the image, each 0 to 1, such as 0.25,0.25,0.5,0.5 for the middle, "

@@ -14,10 +14,10 @@ from click.core import ParameterSource
 from edgevision.cli.option_groups import GroupedCommand, Switch
 from edgevision.cli.options import PATH, engine_option, overwrite_option
 
-from .option_types import Bytes, Part, Rotation, Size, finite, four_numbers, parse_bytes
+from .option_types import Bytes, Region, Rotation, Size, finite, four_numbers, parse_bytes
 
 if TYPE_CHECKING:
-    from ..stream.request import Wanted
+    from ..stream.request import CaptureRequest
 
 Command = Callable[..., int]
 STARTED = time.monotonic()
@@ -78,7 +78,7 @@ def _switch(*names: str, help: str) -> Callable[[Command], Command]:
 )
 @click.option(
     "--roi",
-    type=Part(),
+    type=Region(),
     metavar="X,Y,W,H",
     help="Crop to this part of the rotated image; each number is 0 to 1, so 0.25,0.25,0.5,0.5 is the middle.",
 )
@@ -231,13 +231,13 @@ def _save(ctx: click.Context, given: dict[str, Any], path: Path) -> int:
     return 0
 
 
-def _wanted(given: dict[str, Any]) -> Wanted:
+def _wanted(given: dict[str, Any]) -> CaptureRequest:
     """Remove the options of the source from ``given`` and return them as a request."""
-    from ..stream.request import Wanted
+    from ..stream.request import CaptureRequest
 
     size, roi = given.pop("size"), given.pop("roi")
     width, height = (int(side) for side in size.split("x")) if size else (None, None)
-    return Wanted(
+    return CaptureRequest(
         width,
         height,
         given.pop("fps"),

@@ -41,14 +41,14 @@ def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
 
     Without MODEL, --camera and --config, an existing configuration is kept.
     """
-    from ..service.install import Wish, enable, prepare
+    from ..service.install import ServiceOptions, enable, prepare
     from ..service.systemctl import Manager, require_root, require_systemd
 
     here = root == Path("/")
     if here and not dry_run:
         require_systemd()
         require_root("install")
-    made = prepare(Wish(root=root, **rest))
+    made = prepare(ServiceOptions(root=root, **rest))
     if dry_run:
         click.echo(made.unit, nl=False)
         return

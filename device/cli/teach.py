@@ -159,9 +159,9 @@ def _tell(lesson: Lesson, teacher: Teacher) -> None:
 
 def _open(model: Model, camera: str | None, source: str | None) -> Source:
     from ..cameras.registry import open_camera, open_source
-    from ..stream.request import Wanted
+    from ..stream.request import CaptureRequest
 
-    wanted = Wanted(rule=model.rule)
+    wanted = CaptureRequest(preprocessing=model.preprocessing)
     return open_camera(camera or "0", wanted=wanted) if source is None else open_source(source, wanted=wanted)
 
 

@@ -12,7 +12,7 @@ from edgevision.errors import BadInput, CannotWrite
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
-from ..stream.events import Notice, Unreadable
+from ..stream.events import SourceEvent, Unreadable
 from ..system.clock import SYSTEM, Clock
 from .sharpness import Choosing
 
@@ -26,7 +26,7 @@ QUIET_S = 10.0
 
 
 @dataclass(slots=True)
-class Captured:
+class CaptureResult:
     """The saved photos and the number of frames left out."""
 
     folder: Path
@@ -77,7 +77,7 @@ def class_folder(out: Path, name: str) -> Path:
 
 def capture(
     camera: Source,
-    captured: Captured,
+    captured: CaptureResult,
     count: int,
     every_s: float,
     *,
@@ -92,7 +92,7 @@ def capture(
     due = told = clock.monotonic()
     for item in camera:
         now = clock.monotonic()
-        if isinstance(item, Notice):
+        if isinstance(item, SourceEvent):
             tell(item.detail)
         elif isinstance(item, Unreadable):
             captured.damaged += 1
@@ -117,7 +117,7 @@ def next_number(folder: Path) -> int:
     return max((int(match[1]) for name in names if (match := pattern.fullmatch(name))), default=0) + 1
 
 
-def _keep(frame: Frame, choosing: Choosing, captured: Captured, keep_all: bool) -> bool:
+def _keep(frame: Frame, choosing: Choosing, captured: CaptureResult, keep_all: bool) -> bool:
     reason = None if keep_all else choosing.refuse(frame)
     if reason == "blurred":
         captured.blurred += 1

@@ -10,7 +10,7 @@ from edgevision.datasets.folder_layout import UNSORTED
 from edgevision.postprocessing.temporal import time_of
 from edgevision.preprocessing.decode import encode_jpeg
 
-from ..stream.bounded_queue import Handoff
+from ..stream.bounded_queue import BoundedQueue
 from ..system.clock import SYSTEM, Clock
 from .quota_store import Store
 from .selection import Novelty, Pace, is_unsure
@@ -40,7 +40,7 @@ class Collector:
         self._novelties: defaultdict[str, Novelty] = defaultdict(Novelty)
         self._last: Frame | None = None
         """The frame that upcoming events refer to; None once it was queued."""
-        self._queue: Handoff[tuple[str, Frame]] = Handoff(WAITING, newest_wins=True)
+        self._queue: BoundedQueue[tuple[str, Frame]] = BoundedQueue(WAITING, newest_wins=True)
         self._error: Exception | None = None
         self._written = 0
         self._thread = Thread(target=self._work, name="collect", daemon=True)

@@ -22,7 +22,7 @@ Measured on varied photos: blur over 4 % of the width leaves 0.13 to 0.39 of the
 """
 LATELY = 60
 """Number of recent frames in the median: two seconds after turning to a plainer scene, the median follows."""
-ENOUGH = 5
+MIN_SHARPNESS_FRAMES = 5
 """Number of frames needed before the camera's sharpness is known."""
 ALIKE = 6.0
 """Gray levels by which some part of the view (a 32nd of its width) must change to count as a new view."""
@@ -44,7 +44,7 @@ class Choosing:
         sharp = sharpness(gray)
         self._sharpness.append(sharp)
         self._view = _parts(gray)
-        if len(self._sharpness) > ENOUGH and sharp < BLURRED * median(self._sharpness):
+        if len(self._sharpness) > MIN_SHARPNESS_FRAMES and sharp < BLURRED * median(self._sharpness):
             return "blurred"
         same_shape = self._kept is not None and self._kept.shape == self._view.shape
         if same_shape and float(np.abs(self._kept - self._view).max()) <= ALIKE:  # type: ignore[operator]

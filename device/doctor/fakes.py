@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..system.host import Answer, System
+from ..system.host import ProcessResult, System
 from .packages import MODULES
 
 CAMERAS = "cameras"
@@ -44,7 +44,7 @@ class FakeMachine:
     """Devices that the user may not open."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Additional files: path -> content."""
-    answers: Mapping[str, Answer] = field(default_factory=dict)
+    answers: Mapping[str, ProcessResult] = field(default_factory=dict)
     """Results of child processes that fail, by the module, library or command they are asked for."""
     disk: tuple[int, int] = (21_500_000_000, 31_000_000_000)
     synchronized: bool | None = True
@@ -87,22 +87,22 @@ def build(machine: FakeMachine, folder: Path) -> System:
     )
 
 
-def _answer(machine: FakeMachine, command: Sequence[str]) -> Answer:
+def _answer(machine: FakeMachine, command: Sequence[str]) -> ProcessResult:
     """Return the result of a child process."""
     asked = _asked(command)
     if asked in machine.answers:
         return machine.answers[asked]
     if asked == DISTRIBUTIONS:
-        return Answer(0, json.dumps(dict(machine.versions)))
+        return ProcessResult(0, json.dumps(dict(machine.versions)))
     if asked == CAMERAS:
-        return Answer(0, json.dumps(dict(machine.cameras)))
+        return ProcessResult(0, json.dumps(dict(machine.cameras)))
     if asked == LIBRARY:
-        return Answer(1, "", f"OSError: {LIBRARY}: cannot open shared object file: No such file or directory")
+        return ProcessResult(1, "", f"OSError: {LIBRARY}: cannot open shared object file: No such file or directory")
     names = next(distributions for module, distributions in MODULES.values() if module == asked)
     version = next((machine.versions[name] for name in names or OPENCV if name in machine.versions), None)
     if version is not None:
-        return Answer(0, f"imported {version}\n")
-    return Answer(1, "", f"ModuleNotFoundError: No module named '{asked.partition('.')[0]}'")
+        return ProcessResult(0, f"imported {version}\n")
+    return ProcessResult(1, "", f"ModuleNotFoundError: No module named '{asked.partition('.')[0]}'")
 
 
 def _asked(command: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from ..system.host import Answer, System, how_it_ended
+from ..system.host import ProcessResult, System, how_it_ended
 from .result import Check
 
 TIMEOUT_S = 60.0
@@ -147,7 +147,7 @@ def _mend(name: str, found: Packages) -> str:
     return f"pip install --force-reinstall {INSTALL[name].rpartition(' ')[2]}"
 
 
-def _tried(module: str, answer: Answer) -> Tried:
+def _tried(module: str, answer: ProcessResult) -> Tried:
     lines = [line for line in answer.out.splitlines() if line.startswith("imported")]
     if answer.status == 0 and lines:
         return Tried(lines[-1].removeprefix("imported").strip())

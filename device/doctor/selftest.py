@@ -28,7 +28,7 @@ def section(path: Path, engine: str) -> Section:
 
 def _engine(model: Model) -> Check:
     """Run the model twice and report the second latency; the first run is slower."""
-    gray = Frame(np.full((model.rule.height, model.rule.width, 3), 128, np.uint8), "RGB")
+    gray = Frame(np.full((model.preprocessing.height, model.preprocessing.width, 3), 128, np.uint8), "RGB")
     model.predict(gray)
     start = perf_counter()
     model.predict(gray)

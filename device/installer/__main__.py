@@ -19,7 +19,7 @@ from .boot.first_boot import first_boot, started_by_card
 from .boot.second_boot import setup
 from .boot.setup_unit import NAME, UNITS
 from .boot.wait_for_first_answer import NotRunning
-from .release.install import Wish, install
+from .release.install import InstallOptions, install
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         status = Status(given.setup / "status.json", given.setup / "setup.log", "firstboot")
         return _told(lambda: setup(given.setup.absolute(), root, status), status)
     status = Status(given.status)
-    return _told(lambda: _install(Wish(given.bundle, root, given.trust, not given.no_start), status), status)
+    return _told(lambda: _install(InstallOptions(given.bundle, root, given.trust, not given.no_start), status), status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +83,7 @@ def _not_meant(given: argparse.Namespace) -> str | None:
     return None
 
 
-def _install(wish: Wish, status: Status) -> None:
+def _install(wish: InstallOptions, status: Status) -> None:
     status.ok(install(wish, status).describe())
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision import default_model
-from edgevision.engines.protocol import Choice
+from edgevision.engines.protocol import EngineChoice
 from edgevision.files.atomic import require_absent, require_file
 from edgevision.model import Model, open_model
 
 from ..cameras.registry import open_camera, open_source
 from ..cameras.wrappers.cancellable_open import Opening
 from ..system.clock import SYSTEM
-from ..telemetry.run_stats import Measures
-from ..telemetry.status_signal import told_on_request
+from ..telemetry.run_stats import RunStats
+from ..telemetry.status_signal import dump_stats_on_sigusr1
 from .loop import run
 from .sd_notify import from_environment
 from .sink_factory import is_pictures, open_sinks
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .motion_gate import MotionGate
     from .options import Options
     from .sd_notify import Service
-    from .temporal_filter import Decider
+    from .temporal_filter import TemporalFilter
 
 
 def launch(options: Options, started: float | None = None) -> int:
@@ -40,7 +40,7 @@ def launch(options: Options, started: float | None = None) -> int:
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
-    _tame_opencv()
+    _silence_opencv()
     note = _quiet if options.quiet else _note
     stop = Stop()
     with (
@@ -52,14 +52,14 @@ def launch(options: Options, started: float | None = None) -> int:
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, stop.exit_code)
-        summary = _run(options, model, camera, stop, note, Measures(SYSTEM, started))
+        summary = _run(options, model, camera, stop, note, RunStats(SYSTEM, started))
         from .end_report import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, report(options, model, summary, stop, note))
 
 
 def _run(
-    options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: Measures
+    options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: RunStats
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
     try:
@@ -75,7 +75,7 @@ def _run(
         raise
     gc.freeze()  # exempt existing objects: collections then only scan the loop's own garbage
     gc.enable()
-    with told_on_request(measures, options.as_json):
+    with dump_stats_on_sigusr1(measures, options.as_json):
         return run(
             camera,
             model,
@@ -98,9 +98,9 @@ def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
     folder = state_folder(options.state)
     if not taught_file(model.sha256, folder).exists():
         return ()
-    from ..teach.apply import know_taught
+    from ..teach.apply import load_taught_classes
 
-    return know_taught(model, folder)
+    return load_taught_classes(model, folder)
 
 
 def _model_path(options: Options) -> Path:
@@ -115,7 +115,7 @@ def _model_path(options: Options) -> Path:
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
     # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
-    wanted = replace(options.wanted, rule=model.rule if options.collect is None else None)
+    wanted = replace(options.wanted, preprocessing=model.preprocessing if options.collect is None else None)
 
     def attempt() -> Source:
         if options.source is not None:
@@ -139,10 +139,10 @@ def _leave(stop: Stop, code: int) -> int:
     return code
 
 
-def _decider(options: Options, model: Model) -> Decider:
-    from .temporal_filter import Decider
+def _decider(options: Options, model: Model) -> TemporalFilter:
+    from .temporal_filter import TemporalFilter
 
-    return Decider(
+    return TemporalFilter(
         model.card.task,
         smooth=options.smooth,
         threshold=options.threshold,
@@ -165,20 +165,20 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     runtime = getattr(model.engine, "runtime", "an engine")
     threads = getattr(model.engine, "threads", None)
     labels = f"{len(model.card.labels)} labels"
-    choice = model.choice or Choice()
+    choice = model.choice or EngineChoice()
     where = f"{runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {runtime}"
     note(f"model: {model.path} ({model.card.name}, {labels}), {where}, {threads} threads")
     if choice.fallback_reason:
         note(f"note: running on the CPU because {choice.fallback_reason}")
-    if not model.carded:
-        size = f"{model.rule.width}x{model.rule.height}"
+    if not model.has_card:
+        size = f"{model.preprocessing.width}x{model.preprocessing.height}"
         note(f"note: {model.path} has no model card; the whole image is stretched to {size}, as in MediaPipe")
     note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
     if options.model is None and model.path == default_model.path():
         note(f"note: {default_model.describe(model.card)}; for your own things: edgevision train PHOTOS/")
 
 
-def _tame_opencv() -> None:
+def _silence_opencv() -> None:
     """Silence OpenCV and FFMPEG, whose warnings go to stderr: here each error is reported once, in one line."""
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         return

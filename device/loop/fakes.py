@@ -20,7 +20,7 @@ from edgevision.types import Frame
 from ..cameras.backends.pattern import PatternReader
 from ..cameras.wrappers.reconnect import Reopening
 from ..stream.events import Unreadable
-from ..stream.request import ANY, Wanted
+from ..stream.request import ANY, CaptureRequest
 from ..system.clock import SYSTEM, Clock
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class FakeFirmware:
         return next(self._bits)
 
 
-def open_fake(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Reopening:
+def open_fake(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Reopening:
     """Open ``fake:ok*30,lost,ok*30``: a live camera at 30 frames a second with scripted faults. Raises BadInput."""
     camera = FakeCamera(spec.partition(":")[2] or "ok", fps=wanted.fps or 30.0, clock=clock, size=wanted.size or SIZE)
     return Reopening(camera, camera.again, clock)

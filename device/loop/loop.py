@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from edgevision.errors import BadInput, CameraLost, EngineError
 from edgevision.types import Frame
 
-from ..stream.events import Notice, OutputClosed, Unreadable
+from ..stream.events import OutputClosed, SourceEvent, Unreadable
 from ..system.clock import SYSTEM, Clock
-from ..telemetry.run_stats import Measures
+from ..telemetry.run_stats import RunStats
 from .sink_group import Outputs
 from .stop import Stop
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..telemetry.summary import Ending, RunSummary
     from .motion_gate import MotionGate
     from .sd_notify import Service
-    from .temporal_filter import Decider
+    from .temporal_filter import TemporalFilter
 
 MAX_ENGINE_ERRORS = 10
 """Consecutive engine failures after which the loop gives up: the engine will not recover by itself."""
@@ -41,8 +41,8 @@ def run(
     threshold: float | None = None,
     clock: Clock = SYSTEM,
     stop: Stop | None = None,
-    measures: Measures | None = None,
-    decider: Decider | None = None,
+    measures: RunStats | None = None,
+    decider: TemporalFilter | None = None,
     gate: MotionGate | None = None,
     service: Service | None = None,
     tell_changes: bool = True,
@@ -70,12 +70,12 @@ def run(
     Returns:
         The summary of the run.
     """
-    loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or Measures(clock))
+    loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
-        ending, message = loop.spin(limit)
+        ending, message = loop.run(limit)
     finally:
         loop.end()
     return loop.summary(ending, message)
@@ -84,7 +84,7 @@ def run(
 class _Loop:
     """State of one run besides its statistics: the last frame, and consecutive failures."""
 
-    decider: Decider | None = None
+    decider: TemporalFilter | None = None
     gate: MotionGate | None = None
     service: Service | None = None
     tell_changes = True
@@ -92,7 +92,7 @@ class _Loop:
     threshold: float | None = None
 
     def __init__(
-        self, camera: Source, model: Predictor, outputs: Outputs, clock: Clock, stop: Stop, measures: Measures
+        self, camera: Source, model: Predictor, outputs: Outputs, clock: Clock, stop: Stop, measures: RunStats
     ) -> None:
         self.camera, self.model, self.outputs = camera, model, outputs
         self.clock, self.stop, self.measures = clock, stop, measures
@@ -104,11 +104,11 @@ class _Loop:
         measures.reconnects = lambda: int(getattr(camera, "reconnects", 0))
         measures.sinks = outputs.counts
 
-    def spin(self, limit: int | None) -> tuple[Ending, str | None]:
+    def run(self, limit: int | None) -> tuple[Ending, str | None]:
         """Run the loop; return why it ended, and the error message if there was one."""
         try:
             for item, read_ms in self.items():
-                if isinstance(item, Notice):
+                if isinstance(item, SourceEvent):
                     self.noticed(item)
                 elif isinstance(item, Unreadable):
                     self.failed(item)
@@ -125,13 +125,13 @@ class _Loop:
             if self.stop():
                 return "signal", None
             with suppress(OutputClosed):
-                self.noticed(Notice("camera_lost", str(error)))
+                self.noticed(SourceEvent("camera_lost", str(error)))
             return "error", str(error)
         except OutputClosed:
             return "end", None
         return ("signal" if self.stop() else "end"), None
 
-    def items(self) -> Iterator[tuple[Frame | Unreadable | Notice, float]]:
+    def items(self) -> Iterator[tuple[Frame | Unreadable | SourceEvent, float]]:
         """Yield items with the milliseconds that the loop waited for each."""
         frames = iter(self.camera)
         while True:
@@ -151,7 +151,7 @@ class _Loop:
         if not moved:
             self.measures.still += 1
             self.answered(frame)
-            self.tell(() if self.decider is None else self.decider.still(frame))
+            self.emit(() if self.decider is None else self.decider.still(frame))
         return not moved
 
     def recognise(self, frame: Frame, read_ms: float) -> None:
@@ -171,9 +171,9 @@ class _Loop:
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognised(frame, shown, read_ms, done)
         self.write(frame, shown, done)
-        self.tell(() if self.decider is None else self.decider.changes(frame, prediction))
+        self.emit(() if self.decider is None else self.decider.changes(frame, prediction))
         self.tell_first(shown)
-        self.look_around()
+        self.after_inference()
 
     def answered(self, frame: Frame) -> None:
         """Record the frame's time, not its pixels: a camera may reuse those."""
@@ -191,7 +191,7 @@ class _Loop:
 
             self.outputs.event("first_answer", describe(shown))
 
-    def look_around(self) -> None:
+    def after_inference(self) -> None:
         """Check the machine and feed the watchdog after a real inference."""
         for name in self.measures.look():
             from ..system.throttling import ADVICE
@@ -200,7 +200,7 @@ class _Loop:
         if self.service is not None:
             self.service.recognised(lambda: self.measures.snapshot().describe()[0])
 
-    def noticed(self, notice: Notice) -> None:
+    def noticed(self, notice: SourceEvent) -> None:
         """Report an event of the source; what was present may be gone when the source comes back."""
         self.outputs.event(notice.kind, notice.detail)
         if self.service is not None:
@@ -212,9 +212,9 @@ class _Loop:
     def all_left(self) -> None:
         """Report everything present as left, as of the last frame."""
         if self.decider is not None and self.last is not None:
-            self.tell(self.decider.end(*self.last))
+            self.emit(self.decider.end(*self.last))
 
-    def tell(self, changes: tuple[Change, ...]) -> None:
+    def emit(self, changes: tuple[Change, ...]) -> None:
         """Report what came and went."""
         for change in changes if self.tell_changes else ():
             self.outputs.change(change, self.camera.live)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..stream.request import Wanted
+    from ..stream.request import CaptureRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Options:
     camera: str | None = None
     source: str | None = None
     """At most one of camera and source; neither: camera 0."""
-    wanted: Wanted
+    wanted: CaptureRequest
     top: int = 5
     threshold: float | None = None
     smooth: int = 1

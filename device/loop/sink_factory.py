@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgevision.model import Model
 
     from ..stream.protocols import Sink, Source
-    from ..telemetry.run_stats import Measures
+    from ..telemetry.run_stats import RunStats
     from .options import Options
     from .stop import Stop
 
@@ -24,7 +24,7 @@ MAX_DISPLAY_ROWS = 10
 
 
 def open_sinks(
-    options: Options, model: Model, camera: Source, stop: Stop, measures: Measures, note: Callable[[str], None]
+    options: Options, model: Model, camera: Source, stop: Stop, measures: RunStats, note: Callable[[str], None]
 ) -> list[Sink]:
     """Open all requested outputs, the one for results first. ``note``: receives messages apart from the results."""
     sinks = [_main_sink(options, model, camera, stop, measures, note)]
@@ -42,7 +42,7 @@ def open_sinks(
 
 
 def _main_sink(
-    options: Options, model: Model, camera: Source, stop: Stop, measures: Measures, note: Callable[[str], None]
+    options: Options, model: Model, camera: Source, stop: Stop, measures: RunStats, note: Callable[[str], None]
 ) -> Sink:
     """Return JSON lines on request, else a display on a terminal, else text lines; images always get lasting lines."""
     if _can_paint() and not options.as_json and not options.quiet and not is_pictures(camera):

@@ -15,7 +15,7 @@ BACKGROUND = "background"
 """Name of the remaining area in segmentation; it causes no events."""
 
 
-class Decider:
+class TemporalFilter:
     """Filters predictions; asks the model for more labels than are shown, since averages and hysteresis need low scores."""
 
     def __init__(

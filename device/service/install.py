@@ -33,7 +33,7 @@ _LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ServiceOptions:
     """The arguments of ``edgevision service install``."""
 
     model: Path | None = None
@@ -77,7 +77,7 @@ class Installation:
         return written
 
 
-def prepare(wish: Wish) -> Installation:
+def prepare(wish: ServiceOptions) -> Installation:
     """Validate the request and return the files to write. Writes nothing. Raises EdgeVisionError."""
     config, copy = place(wish.root, CONFIG), place(wish.root, MODEL)
     keep = config.exists() and wish.config is None and wish.model is None and wish.camera is None
@@ -134,7 +134,7 @@ def remove(root: Path, purge: bool) -> list[Path]:
     return gone
 
 
-def _options(wish: Wish) -> dict[str, Any]:
+def _options(wish: ServiceOptions) -> dict[str, Any]:
     """Return the loop's options from the given file or else the installed one, overridden by the command line."""
     installed = place(wish.root, CONFIG)
     source = wish.config or (installed if installed.exists() else None)
@@ -147,7 +147,7 @@ def _options(wish: Wish) -> dict[str, Any]:
     return found
 
 
-def _model(wish: Wish, given: dict[str, Any]) -> Path:
+def _model(wish: ServiceOptions, given: dict[str, Any]) -> Path:
     """Return the model's path. Reads the file, so that an invalid one is rejected here and not at the next start."""
     from edgevision.files.run_folder import newest
 
@@ -159,7 +159,7 @@ def _model(wish: Wish, given: dict[str, Any]) -> Path:
     return path
 
 
-def _python(wish: Wish) -> PurePosixPath:
+def _python(wish: ServiceOptions) -> PurePosixPath:
     """Return the Python that edgevision is installed in: this one, or that of another root file system."""
     if wish.python is not None:
         python = PurePosixPath(wish.python)
@@ -194,7 +194,7 @@ def _visible(python: PurePosixPath, root: Path) -> tuple[PurePosixPath, ...]:
     return tuple(kept)
 
 
-def _user(wish: Wish) -> str | None:
+def _user(wish: ServiceOptions) -> str | None:
     if wish.user is not None and wish.user not in _names(wish.root, "/etc/passwd"):
         raise BadInput(f"no user {wish.user!r} on the device; create it, or leave out --user to let systemd make one")
     return wish.user

@@ -23,11 +23,11 @@ FIELDS = (
     "ActiveEnterTimestamp InactiveEnterTimestamp ExecMainStatus"
 ).split()
 
-Run = Callable[[Sequence[str]], "Answer"]
+Run = Callable[[Sequence[str]], "CommandResult"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """The result of a command."""
 
     code: int
@@ -35,7 +35,7 @@ class Answer:
     errors: str = ""
 
 
-def run_command(command: Sequence[str]) -> Answer:
+def run_command(command: Sequence[str]) -> CommandResult:
     """Run a system command. Raises MissingDependency if it is missing, EdgeVisionError if it hangs."""
     if shutil.which(command[0]) is None:
         raise MissingDependency(f"{command[0]} not found; services need a machine that runs systemd")
@@ -43,7 +43,7 @@ def run_command(command: Sequence[str]) -> Answer:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise EdgeVisionError(f"{' '.join(command)} did not finish within {TIMEOUT_S:.0f} s") from None
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 class Manager:

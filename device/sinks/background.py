@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from ..stream.bounded_queue import Handoff
+from ..stream.bounded_queue import BoundedQueue
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
@@ -24,7 +24,7 @@ class Queued:
     def __init__(self, sink: Sink) -> None:
         self.spec = str(getattr(sink, "spec", type(sink).__name__))
         self._sink = sink
-        self._queue: Handoff[tuple[Frame, Prediction]] = Handoff(SIZE, newest_wins=True)
+        self._queue: BoundedQueue[tuple[Frame, Prediction]] = BoundedQueue(SIZE, newest_wins=True)
         self._error: Exception | None = None
         self._thread = Thread(target=self._work, name=f"sink {self.spec}", daemon=True)
         self._thread.start()

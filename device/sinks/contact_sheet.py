@@ -16,11 +16,11 @@ from edgevision.postprocessing.annotate import annotate
 from edgevision.postprocessing.temporal import evidence
 from edgevision.postprocessing.text import label
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 from edgevision.types import Detection, Frame
 
-from .even_sample import Even
+from .even_sample import EvenSampler
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels, Prediction
@@ -64,8 +64,8 @@ class ContactSheet:
         if path.suffix.lower() not in ENCODERS:
             raise BadInput(f"invalid contact sheet name {path.name!r}: use a {' or '.join(ENCODERS)} file")
         self._path = path
-        self._telling: Even[Tile] = Even(COLUMNS * ROWS)
-        self._others: Even[Tile] = Even(COLUMNS * ROWS)
+        self._telling: EvenSampler[Tile] = EvenSampler(COLUMNS * ROWS)
+        self._others: EvenSampler[Tile] = EvenSampler(COLUMNS * ROWS)
         self._last: frozenset[int] | None = None
         self._closed = False
 
@@ -116,7 +116,7 @@ def _fit(frame: Frame) -> Frame:
     """Return the frame as RGB, scaled to fit a tile."""
     scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
     width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
-    return replace(frame, pixels=pixels(frame, Rule(width, height)).copy(), order="RGB")
+    return replace(frame, pixels=pixels(frame, Preprocessing(width, height)).copy(), order="RGB")
 
 
 def _scaled(found: Detection, ratio_x: float, ratio_y: float) -> Detection:

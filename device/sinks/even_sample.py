@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Even(Generic[T]):
+class EvenSampler(Generic[T]):
     """Keeps every n-th item; when full, drops every second one kept and doubles n."""
 
     def __init__(self, size: int) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Handoff(Generic[T]):
+class BoundedQueue(Generic[T]):
     """Holds at most ``size`` items in transit from one thread to another."""
 
     def __init__(self, size: int, newest_wins: bool) -> None:

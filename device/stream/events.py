@@ -23,7 +23,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class SourceEvent:
     """Reported by a source in sequence with its frames; the loop turns it into an event."""
 
     kind: str

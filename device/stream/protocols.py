@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from edgevision.types import Frame, Prediction
 
-from .events import Event, Notice, Unreadable
+from .events import Event, SourceEvent, Unreadable
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
@@ -25,7 +25,7 @@ class Source(Protocol):
     @property
     def dropped(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]: ...
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]: ...
 
     def close(self) -> None: ...
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from edgevision.errors import BadInput
 
 if TYPE_CHECKING:
-    from edgevision.preprocessing.spec import Rule
+    from edgevision.preprocessing.spec import Preprocessing
 
 Rotation = Literal[0, 90, 180, 270]
 Flip = Literal["none", "horizontal", "vertical", "both"]
@@ -18,7 +18,7 @@ MAX_SIDE = 16384
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaptureRequest:
     """Request made when a source is opened. The image is rotated, then flipped, then cropped to ``roi``."""
 
     width: int | None = None
@@ -31,7 +31,7 @@ class Wanted:
     flip: Flip = "none"
     roi: tuple[float, float, float, float] | None = None
     """Region of interest as x, y, width, height, each 0..1 of the rotated and flipped image; None: all of it."""
-    rule: Rule | None = None
+    preprocessing: Preprocessing | None = None
     """Preprocessing of the model: lets a source deliver scaled-down frames, no coarser than the model's input."""
     frozen_s: float | None = None
     """Seconds without change after which a live image counts as frozen; 0: never; None: the camera's default."""
@@ -71,7 +71,7 @@ class Wanted:
         return default_s if self.frozen_s is None else self.frozen_s
 
 
-ANY = Wanted()
+ANY = CaptureRequest()
 
 
 def _inside(roi: tuple[float, float, float, float]) -> bool:

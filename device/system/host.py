@@ -22,7 +22,7 @@ _TIMEX_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProcessResult:
     """The result of a child process."""
 
     status: int | None
@@ -46,7 +46,7 @@ class System:
     groups: frozenset[str]
     """Groups of this process; groups added by a later usermod are not included."""
     superuser: bool
-    child: Callable[[Sequence[str], float], Answer]
+    child: Callable[[Sequence[str], float], ProcessResult]
     """Run a command with a timeout in seconds."""
     may_use: Callable[[Path], bool]
     """Return whether this user may read and write a path."""
@@ -91,7 +91,7 @@ class System:
         return "raspberry pi" in self.board.lower()
 
 
-def how_it_ended(answer: Answer, doing: str, timeout_s: float) -> str:
+def how_it_ended(answer: ProcessResult, doing: str, timeout_s: float) -> str:
     """Return why a child process failed: its last line on stderr, or what ended it while ``doing`` something."""
     if answer.status is None:
         return f"{doing} did not finish within {timeout_s:g} s"
@@ -146,7 +146,7 @@ def _groups() -> frozenset[str]:
     return frozenset(names)
 
 
-def _child(command: Sequence[str], timeout_s: float) -> Answer:
+def _child(command: Sequence[str], timeout_s: float) -> ProcessResult:
     try:
         done = subprocess.run(
             list(command),
@@ -158,8 +158,8 @@ def _child(command: Sequence[str], timeout_s: float) -> Answer:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return Answer(None)
-    return Answer(done.returncode, done.stdout, done.stderr)
+        return ProcessResult(None)
+    return ProcessResult(done.returncode, done.stdout, done.stderr)
 
 
 def _disk(path: Path) -> tuple[int, int]:

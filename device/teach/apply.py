@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.feature_vector import Vectors
 
 
-def know_taught(model: Model, folder: Path) -> tuple[str, ...]:
+def load_taught_classes(model: Model, folder: Path) -> tuple[str, ...]:
     """Add the taught classes to the model; return their names, if any. Raises BadInput, BadModel."""
     path = taught_file(model.sha256, folder)
     if not path.exists():
         return ()
     overlay = load_for(model, path)
-    model.know(overlay.imprints(references(model)))
+    model.set_imprints(overlay.imprints(references(model)))
     return overlay.names
 
 
@@ -35,7 +35,7 @@ def load_for(model: Model, path: Path) -> Overlay:
             f"{path} was taught to another model (expected sha256 {model.sha256[:12]}... of {model.path}, got "
             f"{overlay.model_sha256[:12]}...); vectors cannot be used with another model: teach the classes again"
         )
-    with model_file.about(model.path):
+    with model_file.model_errors(model.path):
         size = EmbeddingOutputReader(model.card, model.engine.outputs).size
     if overlay.size != size:
         raise BadInput(f"{path} is damaged: expected vectors of {size} values for {model.path}, got {overlay.size}")
@@ -45,5 +45,5 @@ def load_for(model: Model, path: Path) -> Overlay:
 def references(model: Model) -> Vectors:
     """Return the reference vectors of other images from the model file, (n, size); n may be 0. Raises BadModel."""
     files = model_file.read(model.path, strict=False).files
-    with model_file.about(model.path):
+    with model_file.model_errors(model.path):
         return EmbeddingOutputReader(model.card, model.engine.outputs).references(files)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .snapshot import SinkCount, Snapshot
 
 
-class Measures:
+class RunStats:
     """Written by the loop; readable from any thread."""
 
     def __init__(

@@ -11,11 +11,11 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .run_stats import Measures
+    from .run_stats import RunStats
 
 
 @contextmanager
-def told_on_request(measures: Measures, as_json: bool, descriptor: int = 2) -> Iterator[None]:
+def dump_stats_on_sigusr1(measures: RunStats, as_json: bool, descriptor: int = 2) -> Iterator[None]:
     """While active, each SIGUSR1 writes the status to stderr, as one JSON line or a few lines of text."""
 
     def tell(_: int, __: FrameType | None) -> None:
@@ -30,7 +30,7 @@ def told_on_request(measures: Measures, as_json: bool, descriptor: int = 2) -> I
         signal.signal(signal.SIGUSR1, before)
 
 
-def status_text(measures: Measures, as_json: bool) -> str:
+def status_text(measures: RunStats, as_json: bool) -> str:
     """Return counts and times so far; for programs as ``edgevision.status/1``."""
     snapshot = measures.snapshot()
     if not as_json:

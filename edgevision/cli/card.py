@@ -67,11 +67,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 def card(file: Path, output: Path | None, show: bool, overwrite: bool, **wish: Any) -> None:
     """Write a copy of a .tflite with a model card and standard metadata: task, labels, preprocessing."""
     from ..errors import UsageError
-    from ..inspection.add_card import Wish, new_card, write
+    from ..inspection.add_card import CardOptions, new_card, write
 
     if output is None and not show:
         raise UsageError(f"no output file; give -o OUT.tflite, or -o {file} --overwrite to replace the file itself")
-    given = new_card(file, Wish(**wish))
+    given = new_card(file, CardOptions(**wish))
     if show or output is None:
         click.echo(given.card.dumps())
         return
@@ -86,6 +86,6 @@ def _tell(given: Given, output: Path) -> None:
     if given.compiled:
         click.echo("note: the model is compiled for the Edge TPU and cannot run on a machine without one", err=True)
     names = f"{len(card.labels)} labels" if card.labels else "no labels"
-    click.echo(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.rule.describe()}")
+    click.echo(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.preprocessing.describe()}")
     path = shlex.quote(str(output))
     click.echo(f"next: edgevision inspect {path}" if given.compiled else f"next: edgevision run {path} --camera 0")

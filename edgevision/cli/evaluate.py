@@ -41,6 +41,7 @@ def _number(_: click.Context, parameter: click.Parameter, value: float | None) -
 )
 @click.option(
     "--unrelated",
+    "negatives",
     type=PATH,
     metavar="DIR",
     help="Images that show none of the classes, to measure false positives.",
@@ -69,7 +70,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 
     request = Request(**values)
     prepared = prepare(request)
-    total = len(prepared.pictures.items) + len(prepared.pictures.unrelated)
+    total = len(prepared.pictures.items) + len(prepared.pictures.negatives)
     with bar("evaluating", total, quiet) as step:
         done, folder = run(request, prepared, step)
     _show(request, done, folder, as_json, quiet)

@@ -50,7 +50,7 @@ def _summary(report: dict[str, Any]) -> Table:
 
 
 def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
-    from ..preprocessing.spec import Rule
+    from ..preprocessing.spec import Preprocessing
 
     card, metadata, tensors = report["card"], report["metadata"], report["tensors"]
     facts = [
@@ -66,7 +66,7 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
             ("card", f"{card['name']}: {card['task']}, {card['activation']}"),
             ("labels", _labels(card["labels"])),
         ]
-        facts += [("preprocessing", Rule.from_json(card["rule"]).describe())]
+        facts += [("preprocessing", Preprocessing.from_json(card["rule"]).describe())]
         facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
 

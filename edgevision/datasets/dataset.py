@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import BadInput
 from . import csv_labels
 from .folder_layout import Layout, arrange, arrange_rows
-from .readers import FolderSource, Source, ZipSource, open_source
+from .readers import FileContainer, FolderSource, ZipSource, open_source
 
 if TYPE_CHECKING:
     from ..types import Frame
@@ -43,7 +43,7 @@ class Item:
     """One label; in a multi-label set any number, including none."""
     split: str | None
     """train, val or test if the source assigns a split, else None."""
-    source: Source = field(repr=False, compare=False)
+    source: FileContainer = field(repr=False, compare=False)
 
     def data(self) -> bytes:
         """Read the encoded image. Raises MissingFile, BadPicture."""
@@ -119,7 +119,7 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
     path = Path(path)
     names = csv_labels.read_label_map(label_map) if label_map else {}
     if path.suffix.lower() == ".csv" and not path.is_dir():
-        source: Source = FolderSource(path.absolute().parent, listed=False)
+        source: FileContainer = FolderSource(path.absolute().parent, listed=False)
         rows = csv_labels.parse_rows(csv_labels.read_text(path), path.name)
         return _finish(path, source, arrange_rows(rows, source.has, path.name), names)
     source = open_source(path)
@@ -145,7 +145,7 @@ def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _label_csv(source: Source) -> str | None:
+def _label_csv(source: FileContainer) -> str | None:
     """Return the path,label CSV at the top of a folder or zip, or in a zip's only folder, if there is exactly one."""
     tops = {name.partition("/")[0] for name in source.files}
     depth = 1 if len(tops) == 1 and isinstance(source, ZipSource) else 0
@@ -154,7 +154,7 @@ def _label_csv(source: Source) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _finish(path: Path, source: Source, layout: Layout, names: dict[str, str]) -> Dataset:
+def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, str]) -> Dataset:
     """Create the dataset: rename the labels, sort, and detect whether images have several labels."""
     rows = sorted((_renamed(row, names) for row in layout.rows), key=lambda row: row.path)
     multilabel = any(len(row.labels) > 1 for row in rows)
@@ -184,7 +184,7 @@ def _renamed(row: csv_labels.Row, names: dict[str, str]) -> csv_labels.Row:
     return replace(row, labels=tuple(dict.fromkeys(part for part in parts if part)))
 
 
-def _nothing(path: Path, source: Source, loose: int) -> str:
+def _nothing(path: Path, source: FileContainer, loose: int) -> str:
     """Return the message for a source without a single labeled image."""
     if loose:
         return (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..preprocessing.spec import Rule
+from ..preprocessing.spec import Preprocessing
 from ..preprocessing.transform import pixels
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FLAT = 2.0
 """Standard deviation (pixels of 0..255) below which an image has no structure to compare."""
 _NOISE = 4.0
 """A coefficient below this value is noise."""
-_RULE = Rule(SIDE, SIDE, channels=1, order="GRAY")
+_RULE = Preprocessing(SIDE, SIDE, channels=1, order="GRAY")
 
 
 def thumbnail(frame: Frame) -> Thumbs:

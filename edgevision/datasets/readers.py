@@ -28,7 +28,7 @@ _DAMAGE = (
 )
 
 
-class Source(Protocol):
+class FileContainer(Protocol):
     """A container of files."""
 
     path: Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..log import Log
 from ..model_file.edgetpu_part import NOT_ON_CPU, is_compiled
-from .protocol import Unsuited
+from .protocol import EngineUnavailable
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
@@ -22,7 +22,7 @@ def open_cpu(file: ModelFile, _device: str = "", threads: int | None = None) -> 
     A file with a model card, which has a digest of the content, opens directly; others are probed in a child process.
     """
     if is_compiled(file.flatbuffer):
-        raise Unsuited(f"{file.path} {NOT_ON_CPU}", notable=True)
+        raise EngineUnavailable(f"{file.path} {NOT_ON_CPU}", notable=True)
     if file.card is None:
         from .probe import probe
 

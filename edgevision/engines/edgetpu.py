@@ -11,7 +11,7 @@ from ..log import Log
 from ..model_file.edgetpu_part import ENTRY, compiled_part
 from .edgetpu_devices import library, options
 from .interpreter import DelegateRefused, Interpreter, open_interpreter
-from .protocol import Unsuited
+from .protocol import EngineUnavailable
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
@@ -30,7 +30,7 @@ def open_edgetpu(file: ModelFile, device: str = "", threads: int | None = None) 
     if compiled is None:
         from .edgetpu_devices import plugged_in
 
-        raise Unsuited(
+        raise EngineUnavailable(
             f"{file.path} contains no model compiled for the Edge TPU ({ENTRY})",
             notable=any(tpu.usable for tpu in plugged_in()),
         )

@@ -63,7 +63,7 @@ class WritableEngine(Engine, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """The engine that runs a model, and why it was chosen."""
 
     requested: str = "cpu"
@@ -74,7 +74,7 @@ class Choice:
     """Why ``auto`` did not use a faster engine, if the user should know."""
 
 
-class Unsuited(EngineError):
+class EngineUnavailable(EngineError):
     """The engine has nothing to run in this file; with ``auto``, this is not an error."""
 
     def __init__(self, message: str, notable: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import BadModel, EngineError, UnknownName, nearest
 from ..log import Log
-from .protocol import Choice, Unsuited
+from .protocol import EngineChoice, EngineUnavailable
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
@@ -54,28 +54,28 @@ def check_name(spec: str) -> str:
     return spec
 
 
-def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple[Engine, Choice]:
+def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple[Engine, EngineChoice]:
     """Open a model file on the named engine, or with ``auto`` on the fastest that works.
 
     Only ``auto`` falls back to another engine. Raises UnknownName, EngineError, MissingDependency, BadModel.
     """
     check_name(spec)
     if spec != AUTO:
-        return _open(spec, file, threads), Choice(spec, spec)
+        return _open(spec, file, threads), EngineChoice(spec, spec)
     *quicker, last = ENGINES
     reason: str | None = None
     for name in quicker:
         try:
-            return _open(name, file, threads), Choice(AUTO, name)
-        except Unsuited as error:
+            return _open(name, file, threads), EngineChoice(AUTO, name)
+        except EngineUnavailable as error:
             reason = str(error) if error.notable else reason
             log.info("auto: not on %s: %s", name, error)
         except (EngineError, BadModel) as error:  # only the part for the accelerator may be bad
             reason = str(error)
             log.info("auto: not on %s: %s", name, error)
     try:
-        return _open(last, file, threads), Choice(AUTO, last, reason)
-    except Unsuited as error:
+        return _open(last, file, threads), EngineChoice(AUTO, last, reason)
+    except EngineUnavailable as error:
         raise EngineError(f"{reason}; and {error}" if reason else str(error)) from None
 
 

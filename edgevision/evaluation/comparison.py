@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import metrics
-from .intervals import Difference, Share, paired_difference, share
-from .measures import Judgement
+from .intervals import Difference, Proportion, paired_difference, proportion
+from .measures import ClassificationMetrics
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,10 +38,10 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ModelComparison:
     """The other model compared with the first."""
 
-    agreement: Share
+    agreement: Proportion
     """Proportion of images with the same prediction. On ties the lowest index is the prediction."""
     change: Difference
     """Accuracy of the other model minus that of the first, paired by image, -1..1."""
@@ -81,45 +81,50 @@ class Comparison:
         }
 
 
-def compare(first: Judgement, other: Judgement) -> Comparison:
+def compare(first: ClassificationMetrics, other: ClassificationMetrics) -> ModelComparison:
     """Compare the results of two models on the same images in the same order."""
     answers = (_answers(first), _answers(other))
     if _same_classes(first, other):  # compare by index, because names may repeat
         alike = (first.predicted == other.predicted).all(axis=1)
     else:
         alike = np.array([a == b for a, b in zip(*answers, strict=True)])
-    agreement = share(int(alike.sum()), len(alike))
+    agreement = proportion(int(alike.sum()), len(alike))
     assert agreement is not None, "there is at least one image"
     a, b = first.right, other.right
     counts = (int((x & y).sum()) for x, y in ((a, b), (a, ~b), (~a, b), (~a, ~b)))
-    return Comparison(
+    return ModelComparison(
         agreement, paired_difference(*counts), _kl(first, other), _disagreements(first, other, answers, alike)
     )
 
 
-def _same_classes(first: Judgement, other: Judgement) -> bool:
+def _same_classes(first: ClassificationMetrics, other: ClassificationMetrics) -> bool:
     return first.labels == other.labels and first.scores.shape == other.scores.shape
 
 
-def _answers(one: Judgement) -> list[str]:
+def _answers(one: ClassificationMetrics) -> list[str]:
     return ["|".join(one.name(int(c)) for c in np.flatnonzero(row)) for row in one.predicted]
 
 
-def _kl(first: Judgement, other: Judgement) -> float | None:
+def _kl(first: ClassificationMetrics, other: ClassificationMetrics) -> float | None:
     if first.multilabel or other.multilabel or not _same_classes(first, other):
         return None
     return float(metrics.divergence(first.scores, other.scores).mean())
 
 
 def _disagreements(
-    first: Judgement, other: Judgement, answers: tuple[list[str], list[str]], alike: npt.NDArray[np.bool_]
+    first: ClassificationMetrics,
+    other: ClassificationMetrics,
+    answers: tuple[list[str], list[str]],
+    alike: npt.NDArray[np.bool_],
 ) -> tuple[Disagreement, ...]:
     found = [_disagreement(first, other, answers, int(index)) for index in np.flatnonzero(~alike)]
     found.sort(key=lambda one: (one.right[0] == one.right[1], -max(one.scores)))
     return tuple(found[:LISTED])
 
 
-def _disagreement(first: Judgement, other: Judgement, answers: tuple[list[str], list[str]], index: int) -> Disagreement:
+def _disagreement(
+    first: ClassificationMetrics, other: ClassificationMetrics, answers: tuple[list[str], list[str]], index: int
+) -> Disagreement:
     true = "|".join(first.name(int(c)) for c in np.flatnonzero(first.true[index]))
     sure = (float(first.scores[index].max()), float(other.scores[index].max()))
     right = (bool(first.right[index]), bool(other.right[index]))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..datasets.dataset import Item, Skipped
 from ..errors import BadModel
 from ..files.run_folder import versions
-from .comparison import Comparison, compare
-from .ground_truth import Classes, choose
-from .measures import Judgement, judge
+from .comparison import ModelComparison, compare
+from .ground_truth import LabelMapping, choose
+from .measures import ClassificationMetrics, classification_metrics
 from .scoring import score
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ SCHEMA = "edgevision.evaluate/1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class ModelEvaluation:
     """The result of one model."""
 
     subject: Subject
-    judgement: Judgement
+    judgement: ClassificationMetrics
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
         """Return the fields of ``edgevision.evaluate/1`` about this model."""
@@ -36,7 +36,7 @@ class Verdict:
             "model": self.subject.facts.to_json(),
             "task": card.task,
             "labels": list(self.judgement.labels),
-            "rule": card.rule.to_json(),
+            "rule": card.preprocessing.to_json(),
             **self.judgement.to_json(paths),
         }
 
@@ -53,11 +53,11 @@ class Evaluation:
     """Skipped files and labels, each with the reason."""
     fingerprint: str
     """sha256 of the n images and their labels."""
-    verdict: Verdict
+    verdict: ModelEvaluation
     """Result of the model."""
-    other: Verdict | None
+    other: ModelEvaluation | None
     """Result of the model it is compared with."""
-    comparison: Comparison | None
+    comparison: ModelComparison | None
     """Difference between the two models."""
     notes: tuple[str, ...]
     """Remarks for the user, such as labels that do not match and skipped images."""
@@ -127,15 +127,15 @@ def evaluate(
     classes, chosen = choose(subjects, pictures)
     scorers = [one.scorer for one in subjects]
     scored = score(scorers, chosen.items, step)
-    strangers = score(scorers, chosen.unrelated, lambda done: step(len(chosen.items) + done))
+    negatives = score(scorers, chosen.negatives, lambda done: step(len(chosen.items) + done))
     verdicts = [
         _verdict(one, of, scored.items, scores, apart, threshold)
-        for one, of, scores, apart in zip(subjects, classes, scored.scores, strangers.scores, strict=True)
+        for one, of, scores, apart in zip(subjects, classes, scored.scores, negatives.scores, strict=True)
     ]
     return Evaluation(
         pictures=pictures,
         items=scored.items,
-        skipped=(*pictures.skipped, *chosen.left_out, *scored.skipped, *strangers.skipped),
+        skipped=(*pictures.skipped, *chosen.left_out, *scored.skipped, *negatives.skipped),
         fingerprint=scored.fingerprint,
         verdict=verdicts[0],
         other=verdicts[1] if other else None,
@@ -146,8 +146,10 @@ def evaluate(
 
 
 def _verdict(
-    subject: Subject, of: Classes, items: Sequence[Item], scores: Scores, strangers: Scores, limit: float | None
-) -> Verdict:
+    subject: Subject, of: LabelMapping, items: Sequence[Item], scores: Scores, negatives: Scores, limit: float | None
+) -> ModelEvaluation:
     if scores.shape[1] != of.count:
         raise BadModel(f"{subject.facts.path} returned {scores.shape[1]} scores, but has {of.count} labels")
-    return Verdict(subject, judge(subject.scorer.card, of.labels, scores, of.flags(items), strangers, limit))
+    return ModelEvaluation(
+        subject, classification_metrics(subject.scorer.card, of.labels, scores, of.flags(items), negatives, limit)
+    )

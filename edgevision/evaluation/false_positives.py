@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets.label_matching import fold
-from .intervals import Share, share
+from .intervals import Proportion, proportion
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class FalseAlarms:
     """The false positive rate of a model on negatives."""
 
-    rate: Share
+    rate: Proportion
     """Proportion of negatives for which the model predicts a class."""
     threshold: float
     """Score from which a prediction counts, 0..1."""
@@ -37,23 +37,23 @@ class FalseAlarms:
 
 
 def measure(
-    strangers: Scores, background: int | None, choices: Sequence[tuple[str, float | None]]
+    negatives: Scores, background: int | None, choices: Sequence[tuple[str, float | None]]
 ) -> FalseAlarms | None:
     """Measure the false positive rate from the scores of negatives, (m, classes); return None without negatives.
 
     ``choices``: origins and thresholds; the first threshold that is not None is used.
     """
     source, at = next(((name, value) for name, value in choices if value is not None), ("none", 0.0))
-    rate = share(int(np.count_nonzero(answers(strangers, background) >= at)), len(strangers))
+    rate = proportion(int(np.count_nonzero(answers(negatives, background) >= at)), len(negatives))
     return FalseAlarms(rate, at, source) if rate else None
 
 
-def answers(strangers: Scores, background: int | None) -> Scores:
+def answers(negatives: Scores, background: int | None) -> Scores:
     """Return the best scores of negatives for which the model predicts a class other than background, (k,)."""
-    if not len(strangers):
+    if not len(negatives):
         return np.zeros(0, np.float32)
-    best = strangers.max(axis=1)
-    found: Scores = best if background is None else best[strangers.argmax(axis=1) != background]
+    best = negatives.max(axis=1)
+    found: Scores = best if background is None else best[negatives.argmax(axis=1) != background]
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class LabelMapping:
     """The mapping from the class names of a dataset to the classes of one model."""
 
     labels: tuple[str, ...]
@@ -48,16 +48,16 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ScoredImages:
     """The images selected for an evaluation."""
 
     items: tuple[Item, ...]
-    unrelated: tuple[Item, ...]
+    negatives: tuple[Item, ...]
     left_out: tuple[Skipped, ...]
     """One entry per name that is not a label of the model."""
 
 
-def choose(subjects: Sequence[Subject], pictures: Pictures) -> tuple[tuple[Classes, ...], Chosen]:
+def choose(subjects: Sequence[Subject], pictures: Pictures) -> tuple[tuple[LabelMapping, ...], ScoredImages]:
     """Map the dataset's names to each model, and select the images that all models can be evaluated on.
 
     Raises BadModel, BadInput.
@@ -67,7 +67,7 @@ def choose(subjects: Sequence[Subject], pictures: Pictures) -> tuple[tuple[Class
     return classes, _sort_out(pictures, classes)
 
 
-def _classes_of(subject: Subject, pictures: Pictures, lent: tuple[str, ...]) -> Classes:
+def _classes_of(subject: Subject, pictures: Pictures, lent: tuple[str, ...]) -> LabelMapping:
     """Match the names of a dataset with a model's labels. ``lent``: labels of the model it is compared with."""
     card, path = subject.scorer.card, subject.facts.path
     if card.task not in ("classification", "multilabel"):
@@ -82,10 +82,10 @@ def _classes_of(subject: Subject, pictures: Pictures, lent: tuple[str, ...]) -> 
     match = match_labels(names, labels, count)
     if not match.index:
         raise BadInput(_no_match(path, pictures, labels, names))
-    return Classes(labels, count, card.task == "multilabel", match.index, (*notes, *match.problems(labels)))
+    return LabelMapping(labels, count, card.task == "multilabel", match.index, (*notes, *match.problems(labels)))
 
 
-def _sort_out(pictures: Pictures, classes: Sequence[Classes]) -> Chosen:
+def _sort_out(pictures: Pictures, classes: Sequence[LabelMapping]) -> ScoredImages:
     """Select the images whose labels all models know; background images become negatives if unknown. Raises BadInput."""
     known = frozenset.intersection(*(of.known for of in classes))
     items = tuple(item for item in pictures.items if known.issuperset(item.labels))
@@ -94,7 +94,7 @@ def _sort_out(pictures: Pictures, classes: Sequence[Classes]) -> Chosen:
     background = () if BACKGROUND in known else tuple(i for i in pictures.items if i.labels == (BACKGROUND,))
     lost = Counter(name for item in pictures.items for name in set(item.labels) - known - {BACKGROUND})
     left_out = tuple(Skipped(name, f"not a label of the model ({lost[name]} images)") for name in sorted(lost))
-    return Chosen(items, (*pictures.unrelated, *background), left_out)
+    return ScoredImages(items, (*pictures.negatives, *background), left_out)
 
 
 def _labels(
@@ -117,8 +117,8 @@ def _labels(
 
 def _count(scorer: Scorer) -> int:
     """Return the number of classes of a model without labels, found by running it on a gray image."""
-    rule = scorer.card.rule
-    return len(scorer.scores(Frame(np.full((rule.height, rule.width, 3), 128, np.uint8), "RGB")))
+    preprocessing = scorer.card.preprocessing
+    return len(scorer.scores(Frame(np.full((preprocessing.height, preprocessing.width, 3), 128, np.uint8), "RGB")))
 
 
 def _no_match(path: str, pictures: Pictures, labels: Sequence[str], names: Sequence[str]) -> str:

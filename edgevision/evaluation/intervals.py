@@ -10,7 +10,7 @@ Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Proportion:
     """A measured proportion with its 95 % confidence interval, all 0..1."""
 
     value: float
@@ -31,12 +31,12 @@ class Difference:
     high: float
 
 
-def share(count: int, total: int) -> Share | None:
+def proportion(count: int, total: int) -> Proportion | None:
     """Return ``count`` of ``total`` with its Wilson interval, or None if ``total`` is 0."""
     if total == 0:
         return None
     low, high = wilson(count, total)
-    return Share(count / total, low, high, count, total)
+    return Proportion(count / total, low, high, count, total)
 
 
 def wilson(count: int, total: int, z: float = Z_95) -> tuple[float, float]:

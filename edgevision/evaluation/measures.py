@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import false_positives, metrics, threshold
-from .intervals import Share, share
+from .intervals import Proportion, proportion
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 WORST = 20
 """Number of most confident wrong predictions that are kept."""
-YES = 0.5
+DEFAULT_THRESHOLD = 0.5
 """Score from which a label is assigned if the model card has no threshold."""
 TOP5_FROM = 6
 """Number of classes from which top-5 accuracy is meaningful."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class Misclassification:
     """One wrong prediction."""
 
     index: int
@@ -43,7 +43,7 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
+class ClassificationMetrics:
     """All measures of one model on n images."""
 
     multilabel: bool
@@ -55,7 +55,7 @@ class Judgement:
     predicted: Flags
     """Predicted labels, shape (n, classes): the best class, on ties the lowest index; for a multi-label model all classes
     whose score reaches the threshold."""
-    accuracy: Share
+    accuracy: Proportion
     """Proportion of images with all labels correct."""
     top5: float | None
     """Proportion of images with the true class among the five best, 0..1; None with five classes or fewer."""
@@ -69,7 +69,7 @@ class Judgement:
     ece: float | None
     bins: tuple[metrics.Bin, ...]
     threshold: threshold.Threshold
-    worst: tuple[Wrong, ...]
+    worst: tuple[Misclassification, ...]
     """Most confident wrong predictions, most confident first."""
     ties: int
     """Number of images whose best score is shared by several classes."""
@@ -127,16 +127,16 @@ class Judgement:
         }
 
 
-def judge(
-    card: ModelCard, labels: tuple[str, ...], scores: Scores, true: Flags, strangers: Scores, limit: float | None = None
-) -> Judgement:
+def classification_metrics(
+    card: ModelCard, labels: tuple[str, ...], scores: Scores, true: Flags, negatives: Scores, limit: float | None = None
+) -> ClassificationMetrics:
     """Compute all measures of a model.
 
     ``scores`` and ``true``: (n, classes) with n of at least 1; ``strangers``: scores of negatives, (m, classes);
     ``limit``: threshold given by the user, 0..1.
     """
     multilabel = card.task == "multilabel"
-    yes = limit if limit is not None else card.threshold if card.threshold is not None else YES
+    yes = limit if limit is not None else card.threshold if card.threshold is not None else DEFAULT_THRESHOLD
     predicted = scores >= yes if multilabel else _best(scores)
     right = (true == predicted).all(axis=1)
     background = false_positives.background_class(labels)
@@ -145,12 +145,12 @@ def judge(
     if multilabel:
         advice = threshold.for_labels(scores, true)
     else:
-        advice = threshold.for_answers(scores.max(axis=1), right, false_positives.answers(strangers, background))
-    strangers = np.concatenate([strangers.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]])
+        advice = threshold.for_answers(scores.max(axis=1), right, false_positives.answers(negatives, background))
+    negatives = np.concatenate([negatives.reshape(-1, scores.shape[1]), scores[_none_of_them(true, background)]])
     choices = (("given", limit), ("card", card.threshold), ("suggested", advice.suggested))
-    accuracy = share(int(right.sum()), len(right))
+    accuracy = proportion(int(right.sum()), len(right))
     assert accuracy is not None, "there is at least one image"
-    return Judgement(
+    return ClassificationMetrics(
         multilabel=multilabel,
         labels=labels,
         scores=scores,
@@ -167,7 +167,7 @@ def judge(
         threshold=advice,
         worst=_worst(labels, scores, true, predicted, multilabel),
         ties=metrics.ties(scores),
-        false_alarms=false_positives.measure(strangers, background, choices),
+        false_alarms=false_positives.measure(negatives, background, choices),
     )
 
 
@@ -193,7 +193,7 @@ def _top5(scores: Scores, true: Flags, multilabel: bool) -> float | None:
 
 def _worst(
     labels: tuple[str, ...], scores: Scores, true: Flags, predicted: Flags, multilabel: bool
-) -> tuple[Wrong, ...]:
+) -> tuple[Misclassification, ...]:
     """Return the most confident error of each wrong image: an assigned label or, for multi-label, a missed one."""
     sure = np.where(predicted & ~true, scores, -1.0)
     if multilabel:
@@ -207,7 +207,7 @@ def _worst(
         name = _name(labels, int(at[index]))
         truth = "|".join(_name(labels, int(c)) for c in np.flatnonzero(true[index]))
         given = name if predicted[index, at[index]] else f"not {name}"
-        found.append(Wrong(int(index), truth, given, float(surest[index])))
+        found.append(Misclassification(int(index), truth, given, float(surest[index])))
     return tuple(found)
 
 

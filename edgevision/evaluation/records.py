@@ -26,7 +26,7 @@ class Pictures:
     """Evaluated part: train, val, test or all."""
     skipped: tuple[Skipped, ...] = ()
     """Files that were skipped before the evaluation."""
-    unrelated: tuple[Item, ...] = ()
+    negatives: tuple[Item, ...] = ()
     """Negatives: images that show none of the classes. Their labels are ignored."""
 
 

@@ -37,7 +37,7 @@ class Request:
     """train, val, test or all; None: test if present, else all."""
     split_file: Path | None = None
     label_map: Path | None = None
-    unrelated: Path | None = None
+    negatives: Path | None = None
     threshold: float | None = None
     threads: int | None = None
     engine: str = "cpu"
@@ -48,7 +48,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class EvaluationInputs:
     """The opened models and the selected images of a request."""
 
     subject: Subject
@@ -57,7 +57,7 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: Request) -> EvaluationInputs:
     """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause."""
     located = locate(request.model)
     other = locate(request.compare) if request.compare else None
@@ -70,7 +70,7 @@ def prepare(request: Request) -> Prepared:
         classes=dataset.classes,
         split=split,
         skipped=dataset.skipped,
-        unrelated=open_unlabelled(request.unrelated) if request.unrelated else (),
+        negatives=open_unlabelled(request.negatives) if request.negatives else (),
     )
     subject = _open(located, request)
     second = _open(other, request) if other else None
@@ -78,11 +78,11 @@ def prepare(request: Request) -> Prepared:
     choose(
         [subject, second] if second else [subject], pictures
     )  # fails here on wrong labels, before a run folder is created
-    return Prepared(subject, second, pictures, (*dataset.notes, *notes, *_fallbacks(subject, second)))
+    return EvaluationInputs(subject, second, pictures, (*dataset.notes, *notes, *_fallbacks(subject, second)))
 
 
 def run(
-    request: Request, prepared: Prepared, step: Callable[[int], None] = lambda done: None
+    request: Request, prepared: EvaluationInputs, step: Callable[[int], None] = lambda done: None
 ) -> tuple[Evaluation, Run]:
     """Evaluate and write ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
     with new_run(request.runs, "evaluate") as folder:

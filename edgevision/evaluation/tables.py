@@ -9,13 +9,13 @@ import numpy as np
 
 from ..reporting.terminal import table
 from . import metrics
-from .evaluate import Evaluation, Verdict
-from .intervals import Share
+from .evaluate import Evaluation, ModelEvaluation
+from .intervals import Proportion
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from .measures import Judgement
+    from .measures import ClassificationMetrics
 
 CONFUSION_CLASSES = 12
 """Largest number of classes for which the confusion matrix fits a terminal."""
@@ -46,7 +46,7 @@ def result_line(done: Evaluation) -> str:
     return f"{facts.path} on {where}: {percent(done.verdict.judgement.accuracy)} correct, {len(done.items)} images"
 
 
-def percent(value: Share) -> str:
+def percent(value: Proportion) -> str:
     """Format a proportion with its 95 % confidence interval."""
     return f"{100 * value.value:.1f} % (95 % CI {100 * value.low:.1f} to {100 * value.high:.1f})"
 
@@ -63,7 +63,7 @@ def _summary(done: Evaluation) -> Table:
     return table([""] * (1 + len(columns)), rows)
 
 
-def _facts(one: Verdict, done: Evaluation) -> dict[str, str]:
+def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
     judged, model = one.judgement, one.subject.facts
     average = metrics.macro(judged.per_class)
     found = {
@@ -84,7 +84,7 @@ def _facts(one: Verdict, done: Evaluation) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _area(judged: Judgement, areas: tuple[float | None, ...]) -> str:
+def _area(judged: ClassificationMetrics, areas: tuple[float | None, ...]) -> str:
     """Format the area of the second class for two classes, the mean for multi-label, and nothing for more classes."""
     if judged.multilabel:
         known = [area for area in areas if area is not None]
@@ -92,7 +92,7 @@ def _area(judged: Judgement, areas: tuple[float | None, ...]) -> str:
     return f"{areas[1]:.3f} ({judged.name(1)})" if len(areas) == 2 and areas[1] is not None else ""
 
 
-def _threshold(judged: Judgement) -> str:
+def _threshold(judged: ClassificationMetrics) -> str:
     found = judged.threshold
     if found.suggested is None:
         return ""
@@ -100,7 +100,7 @@ def _threshold(judged: Judgement) -> str:
     return f"{found.suggested:.2f}: {effect} ({found.criterion})"
 
 
-def _alarms(judged: Judgement) -> str:
+def _alarms(judged: ClassificationMetrics) -> str:
     found = judged.false_alarms
     if found is None:
         return ""
@@ -116,7 +116,7 @@ def _changes(done: Evaluation) -> list[tuple[str, str]]:
     return found if done.comparison.kl is None else [*found, ("KL divergence", f"{done.comparison.kl:.4f} nats")]
 
 
-def _classes(judged: Judgement) -> Table:
+def _classes(judged: ClassificationMetrics) -> Table:
     one = judged.per_class
     shown = np.flatnonzero(one.support + one.answered)
     title = "classes"
@@ -132,7 +132,7 @@ def _classes(judged: Judgement) -> Table:
     return table(["class", ">images", ">precision", ">recall", ">F1"], rows, title)
 
 
-def _confusion(judged: Judgement) -> Table:
+def _confusion(judged: ClassificationMetrics) -> Table:
     names = [judged.name(index) for index in range(len(judged.confusion))]
     rows = [(name, *(str(n) if n else "." for n in row)) for name, row in zip(names, judged.confusion, strict=True)]
     return table(["true \\ predicted", *(f">{name}" for name in names)], rows, "confusion matrix")

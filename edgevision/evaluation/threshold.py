@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PRECISION = 0.95
 """Precision that a threshold should reach."""
-ENOUGH = 0.5
+MIN_CORRECT_KEPT = 0.5
 """Fraction of the correct predictions that a threshold must keep."""
 
 
@@ -44,7 +44,7 @@ class Threshold:
         }
 
 
-def for_answers(best: Floats, right: Flags, strangers: Floats) -> Threshold:
+def for_answers(best: Floats, right: Flags, negatives: Floats) -> Threshold:
     """Suggest a threshold for one label per image: the lowest one that reaches the target precision.
 
     ``best``, ``right``: best score of each image and whether it belongs to the true class, (n,); ``strangers``: best
@@ -54,12 +54,12 @@ def for_answers(best: Floats, right: Flags, strangers: Floats) -> Threshold:
     """
     if not len(best):
         return Threshold(None, "no images", None, None)
-    scores = np.concatenate([best, strangers])
-    good = np.concatenate([right, np.zeros(len(strangers), bool)])
+    scores = np.concatenate([best, negatives])
+    good = np.concatenate([right, np.zeros(len(negatives), bool)])
     precision, kept, thresholds = metrics.precision_recall_curve(good, scores)
     recall = kept * float(right.mean())
     target = max(PRECISION, 1 - (1 - float(precision[-1])) / 2)
-    enough = np.flatnonzero((precision >= target) & (kept >= ENOUGH))
+    enough = np.flatnonzero((precision >= target) & (kept >= MIN_CORRECT_KEPT))
     if len(enough):
         at, criterion = int(enough[-1]), f"lowest with a precision of at least {100 * target:.1f} %"
     else:

@@ -20,18 +20,18 @@ from ..model_file.card_from_metadata import (
     raw_normalization,
 )
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
-from ..model_file.edgetpu_part import is_compiled, refuse_stranger
+from ..model_file.edgetpu_part import check_compiled_from, is_compiled
 from ..model_file.labels import count_classes, fit_labels, refuse_count
 from ..model_file.model_file import ModelFile
 from ..postprocessing.decoder import open_decoder, read_facts
-from ..preprocessing.spec import ModelOrder, Resize, Rule
+from ..preprocessing.spec import ModelOrder, Preprocessing, Resize
 from ..tflite.graph import Graph
 from ..types import Task, TensorSpec
 from .edgetpu_support import readiness
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CardOptions:
     """The user's settings for a model; None keeps what the file has."""
 
     task: Task | None = None
@@ -64,7 +64,7 @@ class Given:
     """Flatbuffer of the compiled model to store inside the file."""
 
 
-def new_card(path: Path, wish: Wish) -> Given:
+def new_card(path: Path, wish: CardOptions) -> Given:
     """Make the card without writing anything. Raises MissingFile, BadModel, BadInput, UsageError."""
     file = model_file.read(path, strict=False)
     graph = file.graph()
@@ -75,14 +75,14 @@ def new_card(path: Path, wish: Wish) -> Given:
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
-        "rule": _rule(file, wish, known.rule if known else None),
+        "preprocessing": _preprocessing(file, wish, known.preprocessing if known else None),
         "labels": _labels(file, graph, task, wish, known),
         "activation": wish.activation or _activation(file, graph, task, known),
         "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
     }
     card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
     card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
-    with model_file.about(path):
+    with model_file.model_errors(path):
         model_file.refuse_mismatch(card, file.inputs, file.outputs)
         open_decoder(card, file.outputs, read_facts(file, task))
     return Given(file, card, readiness(graph).compiled, _compiled(file, wish.edgetpu))
@@ -110,21 +110,21 @@ def _known(file: ModelFile) -> ModelCard | None:
         return None
 
 
-def _rule(file: ModelFile, wish: Wish, known: Rule | None) -> Rule:
-    with model_file.about(file.path):
+def _preprocessing(file: ModelFile, wish: CardOptions, known: Preprocessing | None) -> Preprocessing:
+    with model_file.model_errors(file.path):
         width, height, channels = picture_size(file.inputs)
     resize = wish.resize or (known.resize if known else None)
     if resize is None:
         said = f"{file.path} does not say how images are resized"
         raise UsageError(f"{said}; set it with --resize: stretch, crop, letterbox")
     mean, std = _normalization(file.inputs[0], wish, known)
-    base = known or Rule(width, height, channels, order="GRAY" if channels == 1 else "RGB")
+    base = known or Preprocessing(width, height, channels, order="GRAY" if channels == 1 else "RGB")
     crop_fraction = _crop_fraction(wish, resize, known)
     order = wish.order or base.order
     return replace(base, resize=resize, crop_fraction=crop_fraction, order=order, mean=mean, std=std)
 
 
-def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
+def _crop_fraction(wish: CardOptions, resize: str, known: Preprocessing | None) -> float:
     if wish.crop_fraction is not None and resize != "crop":
         raise UsageError(f"--crop-fraction requires --resize crop, got --resize {resize}")
     if wish.crop_fraction is not None:
@@ -132,7 +132,9 @@ def _crop_fraction(wish: Wish, resize: str, known: Rule | None) -> float:
     return known.crop_fraction if known is not None and resize == "crop" else 1.0
 
 
-def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(
+    spec: TensorSpec, wish: CardOptions, known: Preprocessing | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and std: the user's, else the file's, else those that a uint8 input's quantization implies."""
     raw = raw_normalization(spec)
     default = (known.mean, known.std) if known else ((raw[0],), (raw[1],)) if raw else (None, None)
@@ -146,11 +148,11 @@ def _normalization(spec: TensorSpec, wish: Wish, known: Rule | None) -> tuple[tu
     return mean, std
 
 
-def _labels(file: ModelFile, graph: Graph, task: Task, wish: Wish, known: ModelCard | None) -> tuple[str, ...]:
+def _labels(file: ModelFile, graph: Graph, task: Task, wish: CardOptions, known: ModelCard | None) -> tuple[str, ...]:
     """Return the user's labels, else the file's, in the model's numbering."""
     if wish.labels is None:
         return known.labels if known else ()
-    with model_file.about(file.path):
+    with model_file.model_errors(file.path):
         classes = count_classes(file.flatbuffer, graph, task)
     labels = fit_labels(model_file.parse_labels(_read_text(wish.labels), str(wish.labels)), classes, task)
     refuse_count(labels, classes)
@@ -160,13 +162,17 @@ def _labels(file: ModelFile, graph: Graph, task: Task, wish: Wish, known: ModelC
 def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | None) -> str:
     if known is not None and known.task == task:
         return known.activation
-    with model_file.about(file.path):
+    with model_file.model_errors(file.path):
         return guess_activation(graph, task)
 
 
 def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:
     """Return the self-test, unless a change affects what it measures."""
-    same = known is not None and (known.rule, known.activation, known.task) == (card.rule, card.activation, card.task)
+    same = known is not None and (known.preprocessing, known.activation, known.task) == (
+        card.preprocessing,
+        card.activation,
+        card.task,
+    )
     return known.selftest if known is not None and same else None
 
 
@@ -183,7 +189,7 @@ def _compiled(file: ModelFile, path: Path | None) -> bytes | None:
     if is_compiled(file.flatbuffer):
         raise BadInput(f"{file.path} is already compiled; give the ordinary model, and the compiled one with --edgetpu")
     part = model_file.read(path, strict=False).flatbuffer
-    refuse_stranger(part, file, str(path))
+    check_compiled_from(part, file, str(path))
     return part
 
 

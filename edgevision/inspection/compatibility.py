@@ -32,7 +32,7 @@ OUTPUT_TYPES: dict[Task, tuple[str, ...]] = {"segmentation": ("uint8", "int8", "
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ToolCompatibility:
     """Whether one tool accepts a file."""
 
     ok: bool
@@ -50,9 +50,9 @@ class Verdict:
 class Compatibility:
     """Whether each tool accepts a file."""
 
-    mediapipe: Verdict
-    mlkit: Verdict
-    tflite_runtime: Verdict
+    mediapipe: ToolCompatibility
+    mlkit: ToolCompatibility
+    tflite_runtime: ToolCompatibility
 
     def to_json(self) -> dict[str, Any]:
         """Return the results as JSON values."""
@@ -66,28 +66,28 @@ def judge(file: ModelFile) -> Compatibility:
     return Compatibility(_mediapipe(file, graph, task), _mlkit(file, graph, task), _tflite_runtime(graph))
 
 
-def _mediapipe(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
+def _mediapipe(file: ModelFile, graph: Graph, task: Task | None) -> ToolCompatibility:
     if task is None:
-        return Verdict(False, "the task cannot be inferred from the model's outputs")
+        return ToolCompatibility(False, "the task cannot be inferred from the model's outputs")
     reasons = [*_operators(graph), *_input(file), *_output(file, task)]
     return _verdict(reasons, (f"opens as {MEDIAPIPE_TASKS[task]}", *_differences(file, task)))
 
 
-def _mlkit(file: ModelFile, graph: Graph, task: Task | None) -> Verdict:
+def _mlkit(file: ModelFile, graph: Graph, task: Task | None) -> ToolCompatibility:
     if task not in ("classification", "multilabel"):
         what = "the model's outputs are not class scores" if task is None else f"this model is for {task}"
-        return Verdict(False, f"only classifiers are supported, but {what}")
+        return ToolCompatibility(False, f"only classifiers are supported, but {what}")
     return _verdict([*_operators(graph), *_input(file), *_output(file, task)], tuple(_differences(file, task)))
 
 
-def _tflite_runtime(graph: Graph) -> Verdict:
+def _tflite_runtime(graph: Graph) -> ToolCompatibility:
     unknown = unknown_operators(graph)
     reasons = [f"version 2.14 does not support {', '.join(unknown)}"] if unknown else []
     return _verdict(reasons, ("needs Python 3.11 or older and numpy 1",))
 
 
-def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
-    return Verdict(False, "; ".join(reasons)) if reasons else Verdict(True, None, notes)
+def _verdict(reasons: list[str], notes: tuple[str, ...]) -> ToolCompatibility:
+    return ToolCompatibility(False, "; ".join(reasons)) if reasons else ToolCompatibility(True, None, notes)
 
 
 def _operators(graph: Graph) -> Iterator[str]:
@@ -112,14 +112,14 @@ def _input(file: ModelFile) -> Iterator[str]:
         yield from _colours(file)
     if spec.dtype == "float32":
         yield from _normalization(file)
-    elif spec.dtype == "uint8" and file.card is not None and not takes_bytes(file.card.rule, spec):
+    elif spec.dtype == "uint8" and file.card is not None and not takes_bytes(file.card.preprocessing, spec):
         yield "image bytes go into the input unchanged there, but this model's preprocessing scales them"
 
 
 def _colours(file: ModelFile) -> Iterator[str]:
     found = file.metadata.inputs[0] if file.metadata is not None and file.metadata.inputs else None
     if found is not None and found.content == "image" and found.color_space != "RGB":
-        order = file.card.rule.order if file.card is not None else "another color space"
+        order = file.card.preprocessing.order if file.card is not None else "another color space"
         yield f"expected an RGB input, but this model takes {order}"
 
 
@@ -163,8 +163,8 @@ def _scores(file: ModelFile) -> Iterator[str]:
 
 def _differences(file: ModelFile, task: Task) -> Iterator[str]:
     """Say how an accepted file behaves differently there."""
-    if file.card is not None and file.card.rule.resize != "stretch":
-        yield f"stretches the whole image, while this model's preprocessing uses {file.card.rule.resize}"
+    if file.card is not None and file.card.preprocessing.resize != "stretch":
+        yield f"stretches the whole image, while this model's preprocessing uses {file.card.preprocessing.resize}"
     if task in ("classification", "multilabel"):
         if not file.labels:
             yield "returns class numbers, because the file has no labels"

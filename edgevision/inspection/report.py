@@ -10,7 +10,7 @@ from typing import Any
 from ..engines.probe import probe
 from ..errors import BadModel
 from ..model_file import model_file
-from ..model_file.card_from_metadata import effective_card, mend
+from ..model_file.card_from_metadata import card_hint, effective_card
 from ..model_file.model_file import ModelFile
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
 from .compatibility import judge
@@ -65,8 +65,8 @@ def notes(file: ModelFile) -> list[str]:
         card = effective_card(file)
     except BadModel as error:
         text = str(error).removeprefix(f"{file.path}: ")
-        return [text if mend(file) in text else f"{text}; {mend(file)}"]
-    return [f"no model card; its standard metadata is used instead: {card.task}, {card.rule.describe()}"]
+        return [text if card_hint(file) in text else f"{text}; {card_hint(file)}"]
+    return [f"no model card; its standard metadata is used instead: {card.task}, {card.preprocessing.describe()}"]
 
 
 def _opens_as(file: ModelFile) -> dict[str, Any] | None:
@@ -77,7 +77,7 @@ def _opens_as(file: ModelFile) -> dict[str, Any] | None:
         return None
     if card is None:
         return None
-    return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.rule.to_json()}
+    return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.preprocessing.to_json()}
 
 
 def _runs_here(file: ModelFile) -> dict[str, Any]:

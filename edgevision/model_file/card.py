@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, get_args
 
 from ..errors import BadModel
-from ..preprocessing.spec import Rule
+from ..preprocessing.spec import Preprocessing
 from ..types import Task
 
 SCHEMA = "edgevision.card/1"
@@ -72,7 +72,7 @@ class ModelCard:
 
     name: str
     task: Task
-    rule: Rule
+    preprocessing: Preprocessing
     labels: tuple[str, ...] = ()
     """Class names, in the order of the class indices."""
     activation: Activation = "softmax"
@@ -114,7 +114,7 @@ class ModelCard:
             "schema": SCHEMA,
             "name": self.name,
             "task": self.task,
-            "rule": self.rule.to_json(),
+            "rule": self.preprocessing.to_json(),
             "labels": list(self.labels),
             "activation": self.activation,
             "threshold": self.threshold,
@@ -166,7 +166,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
     return ModelCard(
         name=_text(value["name"]),
         task=value["task"],
-        rule=Rule.from_json(value["rule"]),
+        preprocessing=Preprocessing.from_json(value["rule"]),
         labels=tuple(_text(v) for v in value.get("labels") or ()),
         activation=_text(value.get("activation", "softmax")),
         threshold=None if value.get("threshold") is None else float(value["threshold"]),

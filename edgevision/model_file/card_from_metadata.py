@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BadModel
-from ..preprocessing.spec import ModelOrder, Rule
+from ..preprocessing.spec import ModelOrder, Preprocessing
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.graph import Graph
 from ..tflite.outputs import mask_kind
@@ -15,7 +15,7 @@ from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
 from .labels import count_classes, fit_labels, producer
-from .model_file import ModelFile, about
+from .model_file import ModelFile, model_errors
 
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
@@ -27,7 +27,7 @@ def effective_card(file: ModelFile) -> ModelCard:
     """Return the card of a file, or one made from its standard metadata. Raises BadModel if there is neither."""
     if file.card is not None:
         return file.card
-    with about(file.path):
+    with model_errors(file.path):
         return card_from_metadata(file)
 
 
@@ -35,15 +35,17 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
     """Return a card for a file that has standard metadata but no card. Raises BadInput if something is missing."""
     metadata = file.metadata
     if metadata is None:
-        raise BadModel(f"the file has neither a model card nor metadata, so its preprocessing is unknown; {mend(file)}")
+        raise BadModel(
+            f"the file has neither a model card nor metadata, so its preprocessing is unknown; {card_hint(file)}"
+        )
     graph = file.graph()
     task = guess_task(graph)
     if task is None:
-        raise BadModel(f"the task cannot be inferred from the model's outputs; {mend(file)}")
+        raise BadModel(f"the task cannot be inferred from the model's outputs; {card_hint(file)}")
     return ModelCard(
         name=metadata.name or file.path.stem,
         task=task,
-        rule=_rule(file, metadata),
+        preprocessing=_preprocessing(file, metadata),
         labels=fit_labels(file.labels, count_classes(file.flatbuffer, graph, task), task),
         activation=guess_activation(graph, task),
         threshold=_threshold(metadata),
@@ -107,18 +109,20 @@ def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
     return shape[2], shape[1], shape[3]
 
 
-def mend(file: ModelFile) -> str:
+def card_hint(file: ModelFile) -> str:
     """Return the command that adds a card to a file."""
     options = "--task ... --resize ... --mean ... --std ... --labels ..."
     return f"add a model card: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
 
 
-def _rule(file: ModelFile, metadata: Metadata) -> Rule:
+def _preprocessing(file: ModelFile, metadata: Metadata) -> Preprocessing:
     """Return the preprocessing; it stretches the image, as other tools that read this metadata do."""
     width, height, channels = picture_size(file.inputs)
     mean, std = _normalization(file, metadata)
     order: ModelOrder = "GRAY" if channels == 1 else "RGB"
-    return Rule(width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std)
+    return Preprocessing(
+        width=width, height=height, channels=channels, resize="stretch", order=order, mean=mean, std=std
+    )
 
 
 def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -128,7 +132,7 @@ def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ..
         return (raw[0],), (raw[1],)
     unit = metadata.inputs[0].normalization if metadata.inputs else None
     if unit is None:
-        raise BadModel(f"the metadata has no normalization (mean and std) of the input; {mend(file)}")
+        raise BadModel(f"the metadata has no normalization (mean and std) of the input; {card_hint(file)}")
     return _shortest(unit.mean), _shortest(unit.std)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadModel
 from ..tflite.schema import COMPILED_OPERATOR, Model, OperatorCode
-from ..tflite.tables import ends, open_flatbuffer
+from ..tflite.tables import io_specs, open_flatbuffer
 
 if TYPE_CHECKING:
     from ..types import TensorSpec
@@ -24,15 +24,15 @@ def compiled_part(file: ModelFile) -> bytes | None:
     part = file.files.get(ENTRY)
     if part is None:
         return None
-    refuse_stranger(part, file, f"{file.path}: its {ENTRY}")
+    check_compiled_from(part, file, f"{file.path}: its {ENTRY}")
     return part
 
 
-def refuse_stranger(part: bytes, file: ModelFile, what: str) -> None:
+def check_compiled_from(part: bytes, file: ModelFile, what: str) -> None:
     """Raise BadModel if a flatbuffer, called ``what`` in the message, was not compiled from this model."""
     if not is_compiled(part):
         raise BadModel(f"{what} was not made by the Edge TPU compiler: it has no {COMPILED_OPERATOR}")
-    if [_shape(specs) for specs in ends(open_flatbuffer(part))] != [_shape(file.inputs), _shape(file.outputs)]:
+    if [_shape(specs) for specs in io_specs(open_flatbuffer(part))] != [_shape(file.inputs), _shape(file.outputs)]:
         raise BadModel(f"{what} was not compiled from {file.path}: inputs or outputs differ")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..preprocessing.spec import Rule
+from ..preprocessing.spec import Preprocessing
 from ..tflite.detection_outputs import ROLES, DetectionOutputs, find_outputs, roles_by_metadata
 from ..tflite.metadata import AssociatedFile, ColorSpace, Metadata, ProcessUnit, TensorMetadata
 from ..tflite.outputs import OutputFacts
@@ -47,8 +47,8 @@ def metadata_for(
     return replace(
         base,
         name=card.name,
-        description=base.description or f"{card.task.capitalize()} of images, {card.rule.describe()}",
-        inputs=(_input(card.rule, inputs[0], _fill(base.inputs, 1)[0]),),
+        description=base.description or f"{card.task.capitalize()} of images, {card.preprocessing.describe()}",
+        inputs=(_input(card.preprocessing, inputs[0], _fill(base.inputs, 1)[0]),),
         outputs=tuple(described),
         files=_others(base.files, files),
     )
@@ -65,26 +65,26 @@ def _fill(known: tuple[TensorMetadata, ...], count: int) -> tuple[TensorMetadata
     return known if len(known) == count else tuple(TensorMetadata() for _ in range(count))
 
 
-def _input(rule: Rule, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
+def _input(preprocessing: Preprocessing, spec: TensorSpec, old: TensorMetadata) -> TensorMetadata:
     # Readers expect the range of the bytes for uint8 inputs, and that of the normalized values for others.
-    pairs = [(0.0, 1.0)] if spec.dtype == "uint8" else _pairs(rule)
+    pairs = [(0.0, 1.0)] if spec.dtype == "uint8" else _pairs(preprocessing)
     others = tuple(unit for unit in old.units if unit.kind != "normalization")
     return replace(
         old,
         name=old.name or "image",
-        description=old.description or f"An image, {rule.describe()}",
+        description=old.description or f"An image, {preprocessing.describe()}",
         content="image",
-        color_space=COLOR[rule.order],
-        units=(ProcessUnit("normalization", mean=rule.mean, std=rule.std), *others),
+        color_space=COLOR[preprocessing.order],
+        units=(ProcessUnit("normalization", mean=preprocessing.mean, std=preprocessing.std), *others),
         min=tuple((0.0 - mean) / std for mean, std in pairs),
         max=tuple((255.0 - mean) / std for mean, std in pairs),
         files=(),
     )
 
 
-def _pairs(rule: Rule) -> list[tuple[float, float]]:
-    count = max(len(rule.mean), len(rule.std))
-    means, stds = (v if len(v) == count else v * count for v in (rule.mean, rule.std))
+def _pairs(preprocessing: Preprocessing) -> list[tuple[float, float]]:
+    count = max(len(preprocessing.mean), len(preprocessing.std))
+    means, stds = (v if len(v) == count else v * count for v in (preprocessing.mean, preprocessing.std))
     return list(zip(means, stds, strict=True))
 
 

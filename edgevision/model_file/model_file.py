@@ -14,7 +14,7 @@ from ..files.atomic import require_file, write_bytes
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
 from ..tflite.schema import IDENTIFIER, Buffer, Model
-from ..tflite.tables import ends, metadata_bytes, open_flatbuffer
+from ..tflite.tables import io_specs, metadata_bytes, open_flatbuffer
 from ..types import TensorSpec
 from .card import ENTRY, LABELS, ModelCard
 
@@ -58,14 +58,14 @@ class ModelFile:
             return None
         from ..tflite.metadata import parse
 
-        with about(self.path):
+        with model_errors(self.path):
             return parse(self.metadata_bytes)
 
     def graph(self) -> Graph:
         """Return all tensors and operators. Raises BadModel."""
         from ..tflite.graph import read_graph
 
-        with about(self.path):
+        with model_errors(self.path):
             return read_graph(self.flatbuffer)
 
     @property
@@ -77,14 +77,14 @@ class ModelFile:
         name = standard.label_file() if standard else None
         if name is None:
             return ()
-        with about(self.path):
+        with model_errors(self.path):
             if name not in self.files:
                 raise BadModel(f"the label file {name!r} named in its metadata is missing from its archive")
             return parse_labels(self.files[name], name)
 
 
 @contextmanager
-def about(path: Path) -> Iterator[None]:
+def model_errors(path: Path) -> Iterator[None]:
     """Raise errors about a model's content as BadModel with the name of the file."""
     try:
         yield
@@ -113,7 +113,7 @@ def read(path: Path, *, strict: bool = True) -> ModelFile:
         raise BadModel(f"{path} is too large: {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f} GB")
     data = path.read_bytes()
     _refuse_other_formats(path, data)
-    with about(path):
+    with model_errors(path):
         return _read(path, data, strict)
 
 
@@ -127,7 +127,7 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
     from .metadata_from_card import metadata_for, replaced_files
 
     model = open_flatbuffer(flatbuffer)
-    inputs, outputs = ends(model)
+    inputs, outputs = io_specs(model)
     refuse_mismatch(card, inputs, outputs)
     known = metadata_bytes(model)
     base = None if known is None else metadata.parse(known)
@@ -173,9 +173,13 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
     """Raise BadModel if a card does not fit the model's inputs and outputs."""
     if len(inputs) != 1:
         raise BadModel(f"expected exactly one image input, got {len(inputs)}")
-    rule, shape = card.rule, inputs[0].shape
-    if len(shape) != 4 or shape[0] not in (1, -1) or shape[1:] != (rule.height, rule.width, rule.channels):
-        asked = (1, rule.height, rule.width, rule.channels)
+    preprocessing, shape = card.preprocessing, inputs[0].shape
+    if (
+        len(shape) != 4
+        or shape[0] not in (1, -1)
+        or shape[1:] != (preprocessing.height, preprocessing.width, preprocessing.channels)
+    ):
+        asked = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         raise BadModel(f"the model's input has shape {list(shape)}, but the preprocessing makes {list(asked)}")
     if card.task in ("classification", "multilabel") and card.labels:
         from ..tflite.outputs import classes
@@ -202,7 +206,7 @@ def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
     standard = metadata_bytes(model)
     if card is None:
         _refuse_cut_off(model, standard, files)
-    inputs, outputs = ends(model)
+    inputs, outputs = io_specs(model)
     return ModelFile(path, flatbuffer, card, problem, standard, files, inputs, outputs, digest.hexdigest(), len(data))
 
 

@@ -39,7 +39,7 @@ class DetectionDecoder:
         """Return the objects with scores of at least ``threshold``, best first, ties in the model's order."""
         limit = self._threshold if threshold is None else threshold
         boxes, classes, scores = self._read(outputs)
-        geometry = plan(*size, self._card.rule)
+        geometry = plan(*size, self._card.preprocessing)
         found: list[Detection] = []
         for n in np.argsort(-scores, kind="stable"):
             if not scores[n] >= limit:  # also skips NaN
@@ -53,7 +53,7 @@ class DetectionDecoder:
 
     def _read(self, outputs: Sequence[Tensor]) -> tuple[Values, Values, Values]:
         """Return boxes (n, 4) in pixels of the model's input, classes (n,), scores (n,)."""
-        where, rule = self._where, self._card.rule
+        where, preprocessing = self._where, self._card.preprocessing
         boxes, classes, scores = (
             dequantize(outputs[n], self._specs[n]) for n in (where.boxes, where.classes, where.scores)
         )
@@ -64,7 +64,7 @@ class DetectionDecoder:
         boxes, classes, scores = boxes.reshape(-1, 4)[:count], classes.reshape(-1)[:count], scores.reshape(-1)[:count]
         if self._calibration is not None:
             scores = self._calibration.apply(scores, classes)
-        return corners(boxes, where.box, rule.width, rule.height), classes, scores
+        return corners(boxes, where.box, preprocessing.width, preprocessing.height), classes, scores
 
     def _count(self, output: Tensor, number: int, most: int) -> int:
         values = dequantize(output, self._specs[number]).reshape(-1)

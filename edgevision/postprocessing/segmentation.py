@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import BadModel
 from ..model_file.card import ModelCard
 from ..preprocessing.geometry import plan
-from ..preprocessing.spec import Rule
+from ..preprocessing.spec import Preprocessing
 from ..tflite.outputs import OutputFacts, dequantize
 from ..types import Prediction, Region, TensorSpec
 
@@ -41,7 +41,7 @@ class SegmentationDecoder:
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
         """Return the mask and its regions, largest first. ``threshold`` applies to a single plane of scores."""
         classes = self._classes(outputs[0], self._threshold if threshold is None else threshold)
-        mask = over_frame(classes, self._card.rule, size)
+        mask = over_frame(classes, self._card.preprocessing, size)
         return Prediction("segmentation", regions=self._regions(mask), mask=mask)
 
     def _classes(self, output: Tensor, threshold: float) -> Pixels:
@@ -67,17 +67,17 @@ class SegmentationDecoder:
         return tuple(Region(i, self._card.label(i), area[i], int(counts[i])) for i in order)
 
 
-def over_frame(classes: Pixels, rule: Rule, size: tuple[int, int]) -> Pixels:
+def over_frame(classes: Pixels, preprocessing: Preprocessing, size: tuple[int, int]) -> Pixels:
     """Convert a mask over the model's input to one over the whole frame.
 
     It keeps the model's resolution. The border of a letterbox is removed; if the model saw only a part of the frame, the
     rest is UNSEEN, and the mask is no finer than the frame. ``size``: width and height of the frame (pixels).
     """
-    geometry = plan(*size, rule)
+    geometry = plan(*size, preprocessing)
     x, y, w, h = geometry.target
     rows, columns = classes.shape
-    part = classes[_span(y, h, rule.height, rows), _span(x, w, rule.width, columns)]
-    if rule.resize != "crop":
+    part = classes[_span(y, h, preprocessing.height, rows), _span(x, w, preprocessing.width, columns)]
+    if preprocessing.resize != "crop":
         return np.ascontiguousarray(part)
     x, y, w, h = geometry.source
     part = stretch(part, min(w, part.shape[1]), min(h, part.shape[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .spec import Rule
+from .spec import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +27,34 @@ class Geometry:
 
 
 @lru_cache(maxsize=64)
-def plan(width: int, height: int, rule: Rule) -> Geometry:
+def plan(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
     """Return the geometry for frames of a size given in pixels."""
-    if rule.resize == "letterbox":
-        source, target = (0, 0, width, height), _letterbox(width, height, rule)
+    if preprocessing.resize == "letterbox":
+        source, target = (0, 0, width, height), _letterbox(width, height, preprocessing)
     else:
-        source, target = (0, 0, width, height), (0, 0, rule.width, rule.height)
-        if rule.resize == "crop":
-            source = _crop(width, height, rule)
+        source, target = (0, 0, width, height), (0, 0, preprocessing.width, preprocessing.height)
+        if preprocessing.resize == "crop":
+            source = _crop(width, height, preprocessing)
     ratio = min(source[2] // target[2], source[3] // target[3])
     halvings = max(0, ratio.bit_length() - 1)
     return Geometry(_trim(source, 1 << halvings), halvings, target)
 
 
-def _crop(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
+def _crop(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int, int, int]:
     """Return the largest centered part with the input's aspect ratio, scaled by the crop fraction."""
-    scale = min(width / rule.width, height / rule.height) * rule.crop_fraction
-    w = min(width, max(1, int(rule.width * scale + 0.5)))
-    h = min(height, max(1, int(rule.height * scale + 0.5)))
+    scale = min(width / preprocessing.width, height / preprocessing.height) * preprocessing.crop_fraction
+    w = min(width, max(1, int(preprocessing.width * scale + 0.5)))
+    h = min(height, max(1, int(preprocessing.height * scale + 0.5)))
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-def _letterbox(width: int, height: int, rule: Rule) -> tuple[int, int, int, int]:
-    scale = min(rule.width / width, rule.height / height)
-    w = min(rule.width, max(1, int(width * scale + 0.5)))
-    h = min(rule.height, max(1, int(height * scale + 0.5)))
-    if rule.align == "top_left":
+def _letterbox(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int, int, int]:
+    scale = min(preprocessing.width / width, preprocessing.height / height)
+    w = min(preprocessing.width, max(1, int(width * scale + 0.5)))
+    h = min(preprocessing.height, max(1, int(height * scale + 0.5)))
+    if preprocessing.align == "top_left":
         return 0, 0, w, h
-    return (rule.width - w) // 2, (rule.height - h) // 2, w, h
+    return (preprocessing.width - w) // 2, (preprocessing.height - h) // 2, w, h
 
 
 def _trim(source: tuple[int, int, int, int], factor: int) -> tuple[int, int, int, int]:

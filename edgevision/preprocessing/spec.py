@@ -20,7 +20,7 @@ MAX_SIDE = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Preprocessing:
     """How an image becomes the model's input: size, cropping, channel order and normalization.
 
     The model receives ``(pixel - mean) / std`` for pixels of 0..255.
@@ -77,7 +77,7 @@ class Rule:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, value: object) -> Rule:
+    def from_json(cls, value: object) -> Preprocessing:
         """Create the specification from the values of ``to_json``. Unknown keys are ignored. Raises BadInput."""
         if not isinstance(value, dict):
             raise BadInput(f"the preprocessing must be a JSON object, got {type(value).__name__}")

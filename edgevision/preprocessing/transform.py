@@ -17,7 +17,7 @@ from ..errors import BadInput
 from ..types import Frame, TensorSpec
 from .buffers import StepMemory
 from .geometry import Geometry, plan
-from .spec import Rule
+from .spec import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,25 +30,25 @@ BYTE = np.dtype(np.uint8)
 _memory = StepMemory()
 
 
-def prepare(frame: Frame, rule: Rule, spec: TensorSpec) -> Tensor:
+def prepare(frame: Frame, preprocessing: Preprocessing, spec: TensorSpec) -> Tensor:
     """Convert a frame to the model's input: (1, height, width, channels) in the type of ``spec``. Raises BadInput."""
-    return quantize(pixels(frame, rule), rule, spec)
+    return quantize(pixels(frame, preprocessing), preprocessing, spec)
 
 
-def pixels(frame: Frame, rule: Rule) -> Pixels:
+def pixels(frame: Frame, preprocessing: Preprocessing) -> Pixels:
     """Crop, resize and reorder a frame to uint8 (height, width, channels), before normalization. Raises BadInput."""
     _check(frame)
-    geometry = plan(frame.width, frame.height, rule)
-    return _finished(_resized(frame.pixels, geometry), frame.order, geometry, rule)
+    geometry = plan(frame.width, frame.height, preprocessing)
+    return _finished(_resized(frame.pixels, geometry), frame.order, geometry, preprocessing)
 
 
 class Preparation:
     """Convert the frames of one model, as ``prepare`` does, and compute what they have in common only once."""
 
-    def __init__(self, rule: Rule, spec: TensorSpec) -> None:
-        self._rule, self._spec = rule, spec
-        self._takes_bytes = takes_bytes(rule, spec)
-        self._shape = (1, rule.height, rule.width, rule.channels)
+    def __init__(self, preprocessing: Preprocessing, spec: TensorSpec) -> None:
+        self._rule, self._spec = preprocessing, spec
+        self._takes_bytes = takes_bytes(preprocessing, spec)
+        self._shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         self._last: tuple[tuple[int, ...], Geometry] | None = None
         """Shape of the last frame and its geometry."""
 
@@ -80,19 +80,22 @@ class Preparation:
         return picture.reshape(self._shape) if self._takes_bytes else quantize(picture, self._rule, self._spec)
 
 
-def quantize(picture: Pixels, rule: Rule, spec: TensorSpec) -> Tensor:
+def quantize(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec) -> Tensor:
     """Convert pixels to the model's input: as they are if its quantization equals the normalization, else by a table."""
-    shape = (1, rule.height, rule.width, rule.channels)
-    if takes_bytes(rule, spec):
+    shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
+    if takes_bytes(preprocessing, spec):
         return picture.reshape(shape)
-    if rule.scalar:
-        return np.take(_table(rule.mean[0], rule.std[0], spec), picture).reshape(shape)
-    means, stds = _per_channel(rule.mean, rule.channels), _per_channel(rule.std, rule.channels)
+    if preprocessing.scalar:
+        return np.take(_table(preprocessing.mean[0], preprocessing.std[0], spec), picture).reshape(shape)
+    means, stds = (
+        _per_channel(preprocessing.mean, preprocessing.channels),
+        _per_channel(preprocessing.std, preprocessing.channels),
+    )
     planes = [np.take(_table(m, s, spec), picture[..., c]) for c, (m, s) in enumerate(zip(means, stds, strict=True))]
     return np.stack(planes, axis=-1).reshape(shape)
 
 
-def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
+def takes_bytes(preprocessing: Preprocessing, spec: TensorSpec) -> bool:
     """Return whether pixel bytes are the stored values, because scale * (byte - zero_point) equals (byte - mean) / std.
 
     The zero point is an integer and the mean need not be one, so a difference of half a step is accepted.
@@ -100,8 +103,12 @@ def takes_bytes(rule: Rule, spec: TensorSpec) -> bool:
     if spec.dtype != "uint8":
         return False
     if not spec.quantized:
-        return rule.scalar and rule.mean[0] == 0.0 and rule.std[0] == 1.0
-    return rule.scalar and abs(spec.scale * rule.std[0] - 1.0) < 1e-3 and abs(spec.zero_point - rule.mean[0]) <= 0.51
+        return preprocessing.scalar and preprocessing.mean[0] == 0.0 and preprocessing.std[0] == 1.0
+    return (
+        preprocessing.scalar
+        and abs(spec.scale * preprocessing.std[0] - 1.0) < 1e-3
+        and abs(spec.zero_point - preprocessing.mean[0]) <= 0.51
+    )
 
 
 def _resized(full: Pixels, geometry: Geometry) -> Pixels:
@@ -122,13 +129,15 @@ def _resized(full: Pixels, geometry: Geometry) -> Pixels:
     return resized
 
 
-def _finished(picture: Pixels, order: str, geometry: Geometry, rule: Rule, out: Pixels | None = None) -> Pixels:
+def _finished(
+    picture: Pixels, order: str, geometry: Geometry, preprocessing: Preprocessing, out: Pixels | None = None
+) -> Pixels:
     """Reorder the channels of resized pixels and add the border. The last step writes to ``out`` if it can."""
-    bordered = geometry.target[2:] != (rule.width, rule.height)
+    bordered = geometry.target[2:] != (preprocessing.width, preprocessing.height)
     # Reordering after the resize costs almost nothing; reordering a full frame does not.
-    small = _reordered(picture, order, rule.order, None if bordered else out)
+    small = _reordered(picture, order, preprocessing.order, None if bordered else out)
     if bordered:
-        small = _on_border(small, geometry, rule)
+        small = _on_border(small, geometry, preprocessing)
     return small if small.ndim == 3 else small[:, :, np.newaxis]
 
 
@@ -156,9 +165,13 @@ def _gray(picture: Pixels, have: str) -> Pixels:
     return ((luma + 8192) >> 14).astype(np.uint8)
 
 
-def _on_border(small: Pixels, geometry: Geometry, rule: Rule) -> Pixels:
-    shape = (rule.height, rule.width) if small.ndim == 2 else (rule.height, rule.width, small.shape[2])
-    canvas = np.full(shape, rule.fill, np.uint8)
+def _on_border(small: Pixels, geometry: Geometry, preprocessing: Preprocessing) -> Pixels:
+    shape = (
+        (preprocessing.height, preprocessing.width)
+        if small.ndim == 2
+        else (preprocessing.height, preprocessing.width, small.shape[2])
+    )
+    canvas = np.full(shape, preprocessing.fill, np.uint8)
     x, y, w, h = geometry.target
     canvas[y : y + h, x : x + w] = small
     return canvas

@@ -159,7 +159,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarSegment:
     """A segment of a stacked bar."""
 
     name: str
@@ -189,7 +189,7 @@ def _label(x: float, y: float, name: str) -> str:
     return f'<u {side};bottom:{y:.2f}%">{escape(name)}</u>'
 
 
-def stacked(rows: Sequence[tuple[str, Sequence[Part]]], unit: str) -> Html:
+def stacked(rows: Sequence[tuple[str, Sequence[BarSegment]]], unit: str) -> Html:
     """Draw one stacked bar per row, all to the same scale, with one color per segment name."""
     names = list(dict.fromkeys(part.name for _, parts in rows for part in parts))
     longest = max((sum(part.value for part in parts) for _, parts in rows), default=0.0) or 1.0

@@ -19,7 +19,7 @@ WIDTHS = {"b": 1, "B": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 
 
 @dataclass(slots=True)
-class Source:
+class ByteSource:
     """The bytes of one buffer, and how much of the budget is left."""
 
     data: memoryview
@@ -59,7 +59,7 @@ class Table:
 
     __slots__ = ("_at", "_fields", "_source", "_vtable")
 
-    def __init__(self, source: Source, at: int) -> None:
+    def __init__(self, source: ByteSource, at: int) -> None:
         source.spend(1)
         self._source = source
         self._at = at
@@ -182,5 +182,5 @@ def root(data: bytes | memoryview, identifier: bytes, what: str) -> Table:
     view = memoryview(data)
     if len(view) < 8 or view[4:8] != identifier:
         raise BadModel(f"{what} is damaged: identifier {identifier.decode()} is missing")
-    source = Source(view, what)
+    source = ByteSource(view, what)
     return Table(source, source.offset(0))

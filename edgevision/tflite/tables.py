@@ -20,7 +20,7 @@ def main_graph(model: Table) -> Table:
     return model.element(Model.SUBGRAPHS, 0)
 
 
-def ends(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def io_specs(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Return the inputs and the outputs without reading the rest of the model. Raises BadModel."""
     graph = main_graph(model)
     found = [

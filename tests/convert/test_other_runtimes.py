@@ -67,7 +67,7 @@ def test_mediapipe_gives_same_top_class(converted: Path, shared: Path, tmp_path:
     python = environment("mediapipe")
     file = model_file.read(converted)
     assert file.card is not None
-    cut = [transform.pixels(decode.read(path), file.card.rule) for path in photos(shared, COUNT)]
+    cut = [transform.pixels(decode.read(path), file.card.preprocessing) for path in photos(shared, COUNT)]
     paths = [tmp_path / f"{number}.png" for number in range(COUNT)]
     for path, pixels in zip(paths, cut, strict=True):
         path.write_bytes(decode.encode_png(Frame(pixels)))

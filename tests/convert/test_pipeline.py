@@ -23,10 +23,10 @@ from edgevision.convert.quantization.ptq import to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.report.record import ConvertReport
 from edgevision.convert.source_model.float_model import FloatModel, make_float_model
-from edgevision.convert.source_model.infer_preprocessing import RuleOptions, infer_rule
+from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions, infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
-from edgevision.convert.source_model.two_class_softmax import with_two_scores
+from edgevision.convert.source_model.two_class_softmax import as_two_class_softmax
 
 from edgevision import open_model, selftest
 from edgevision.engines.interpreter import open_interpreter
@@ -142,7 +142,7 @@ def test_card_is_complete_and_contains_no_local_paths(report: ConvertReport, tra
     assert card is not None
     assert card.labels == NAMES
     assert (card.task, card.activation) == ("classification", "softmax")
-    assert card.rule.describe() == "32x24 RGB, stretch, (pixel - 127.5) / 127.5"
+    assert card.preprocessing.describe() == "32x24 RGB, stretch, (pixel - 127.5) / 127.5"
     assert card.quantization is not None
     assert card.quantization["calibration"] == {"fingerprint": report.calibration.fingerprint, "pictures": 24}
     assert card.quantization["selection"] == {"pictures": 6}
@@ -226,10 +226,10 @@ def test_command_writes_a_run_folder_and_only_json(trained: Path, photos: Path, 
 def add_card(path: Path) -> None:
     import zipfile
 
-    from edgevision.preprocessing.spec import Rule
+    from edgevision.preprocessing.spec import Preprocessing
 
-    rule = Rule(WIDTH, HEIGHT, resize="crop", crop_fraction=0.9)
-    card = ModelCard(name="mine", task="classification", rule=rule, labels=("r", "g", "b"))
+    preprocessing = Preprocessing(WIDTH, HEIGHT, resize="crop", crop_fraction=0.9)
+    card = ModelCard(name="mine", task="classification", preprocessing=preprocessing, labels=("r", "g", "b"))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("edgevision.json", card.dumps())
 
@@ -293,7 +293,9 @@ def saved(model: Any, path: Path) -> LoadedModel:
 
 def prepared(loaded: LoadedModel, **options: Any) -> FloatModel:
     shape = (loaded.height, loaded.width, loaded.channels)
-    return make_float_model(loaded, infer_rule(loaded.scan.config, shape, loaded.outputs, None, RuleOptions(**options)))
+    return make_float_model(
+        loaded, infer_preprocessing(loaded.scan.config, shape, loaded.outputs, None, PreprocessingOptions(**options))
+    )
 
 
 def test_models_other_than_image_classifiers_are_rejected(tmp_path: Path) -> None:
@@ -343,7 +345,7 @@ def test_removing_a_rescaling_layer_keeps_the_scores(trained: Path) -> None:
     loaded = load(scan(trained))
     before = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))
     model = prepared(loaded)
-    assert (model.rule.mean, model.rule.std) == ((127.5,), (127.5,))
+    assert (model.preprocessing.mean, model.preprocessing.std) == ((127.5,), (127.5,))
     assert model.outputs(DRAWN) == pytest.approx(before, abs=1e-5)
 
 
@@ -354,7 +356,7 @@ def test_rescaling_in_a_nested_model_is_removed(tmp_path: Path) -> None:
     loaded = saved(outer, tmp_path / "m.keras")
     before = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))
     model = prepared(loaded)
-    assert model.rule.std == (255.0,)
+    assert model.preprocessing.std == (255.0,)
     assert model.outputs(DRAWN) == pytest.approx(before, abs=1e-5)
 
 
@@ -368,10 +370,10 @@ def test_normalization_beyond_one_scale_becomes_part_of_the_graph(tmp_path: Path
     fed = DRAWN[..., ::-1] if order == "BGR" else DRAWN
     wanted = np.asarray(loaded.keras(((fed - np.array(MEANS)) / np.array(STDS)).astype(np.float32), training=False))
     model = prepared(loaded, mean=MEANS, std=STDS, order=order)
-    assert (model.rule.order, model.rule.mean, model.rule.std) == ("RGB", (0.0,), (1.0,))
+    assert (model.preprocessing.order, model.preprocessing.mean, model.preprocessing.std) == ("RGB", (0.0,), (1.0,))
     assert model.outputs(DRAWN) == pytest.approx(wanted, abs=1e-5)
     flatbuffer = to_int8(model, lambda: DRAWN)
-    spec = verify(flatbuffer, model.rule).input_specs[0]
+    spec = verify(flatbuffer, model.preprocessing).input_specs[0]
     assert (spec.dtype, spec.scale, spec.zero_point) == ("uint8", 1.0, 0)
     assert int8_outputs(flatbuffer) == pytest.approx(wanted, abs=0.03)
 
@@ -387,7 +389,7 @@ def int8_outputs(flatbuffer: bytes) -> np.ndarray:
 
 def test_input_range_does_not_depend_on_the_images(trained: Path) -> None:
     model = prepared(load(scan(trained)))
-    spec = verify(to_int8(model, lambda: DRAWN // 8 + 100), model.rule).input_specs[0]
+    spec = verify(to_int8(model, lambda: DRAWN // 8 + 100), model.preprocessing).input_specs[0]
     assert (spec.scale, spec.zero_point) == (pytest.approx(1 / 127.5, rel=1e-6), 127)
 
 
@@ -398,9 +400,9 @@ def test_operators_at_the_input_stay_in_the_graph(tmp_path: Path) -> None:
     loaded = saved(keras.Model(image, scores), tmp_path / "m.keras")
     wanted = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))
     model = prepared(loaded)
-    assert (model.rule.mean, model.rule.std) == ((0.0,), (1.0,))
+    assert (model.preprocessing.mean, model.preprocessing.std) == ((0.0,), (1.0,))
     flatbuffer = to_int8(model, lambda: DRAWN)
-    verify(flatbuffer, model.rule)
+    verify(flatbuffer, model.preprocessing)
     assert int8_outputs(flatbuffer) == pytest.approx(wanted, abs=0.03)
 
 
@@ -416,7 +418,7 @@ def test_mixed_precision_and_uint8_inputs_become_float(tmp_path: Path) -> None:
     wanted = np.asarray(half(DRAWN, training=False))
     model = prepared(load(scan(tmp_path / "m.keras")))
     assert model.outputs(DRAWN) == pytest.approx(wanted, abs=5e-3)  # half precision's own error
-    verify(to_int8(model, lambda: DRAWN), model.rule)
+    verify(to_int8(model, lambda: DRAWN), model.preprocessing)
 
 
 def test_gray_binary_model(tmp_path: Path) -> None:
@@ -428,10 +430,10 @@ def test_gray_binary_model(tmp_path: Path) -> None:
     found = convert(
         ConvertOptions(tmp_path / "g.keras", write_folder(tmp_path / "p", 12, 1), output=tmp_path / "g.tflite")
     )
-    assert found.card.rule.order == "GRAY"
+    assert found.card.preprocessing.order == "GRAY"
     # Only the selection set of two images is left for the comparison, and a note says so.
     assert not found.heldout.independent
-    assert found.comparison.pictures == len(found.calibration.choosing) == 2
+    assert found.comparison.pictures == len(found.calibration.selection) == 2
     assert any(note.startswith("the comparison is not independent") for note in found.notes)
     with open_model(found.path) as opened:
         answer = opened.predict(DRAWN[0])
@@ -457,15 +459,15 @@ def test_binary_score_becomes_two_equivalent_scores(tmp_path: Path, end: str) ->
         model = keras.Sequential([keras.Input((HEIGHT, WIDTH, 3)), *body.layers, *tail])
     loaded = saved(model, tmp_path / "m.keras")
     before = np.asarray(loaded.keras(DRAWN.astype(np.float32), training=False))[:, 0]
-    changed, answer = with_two_scores(loaded, infer_task(loaded.scan.config, loaded.outputs))
+    changed, answer = as_two_class_softmax(loaded, infer_task(loaded.scan.config, loaded.outputs))
     after = np.asarray(changed.keras(DRAWN.astype(np.float32), training=False))
     if end == "shared":
         assert changed is loaded and answer.activation == "sigmoid"
     else:
         assert (changed.outputs, answer.activation, answer.classes) == (2, "softmax", 2)
         assert after == pytest.approx(np.stack([1 - before, before], axis=1), abs=1e-5)
-        rule = infer_rule(loaded.scan.config, (HEIGHT, WIDTH, 3), 2, None, RuleOptions())
-        assert make_float_model(changed, rule).outputs(DRAWN) == pytest.approx(after, abs=1e-5)
+        preprocessing = infer_preprocessing(loaded.scan.config, (HEIGHT, WIDTH, 3), 2, None, PreprocessingOptions())
+        assert make_float_model(changed, preprocessing).outputs(DRAWN) == pytest.approx(after, abs=1e-5)
 
 
 def test_error_names_the_operator_without_int8_version(tmp_path: Path) -> None:
@@ -473,7 +475,7 @@ def test_error_names_the_operator_without_int8_version(tmp_path: Path) -> None:
     loaded = saved(network([keras.layers.Rescaling(1 / 255), keras.layers.Activation("elu")]), tmp_path / "m.keras")
     model = prepared(loaded)
     with pytest.raises(BadModel, match=r"cannot be fully quantized to int8: ELU has no int8 version \(first in '.*'\)"):
-        verify(to_int8(model, lambda: DRAWN), model.rule)
+        verify(to_int8(model, lambda: DRAWN), model.preprocessing)
 
 
 def test_report_on_other_labeled_images(trained: Path, photos: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadInput, BadModel, EngineError, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 
@@ -21,19 +21,19 @@ def tiny(data: Path) -> Path:
     return data / "tiny.tflite"
 
 
-def carded(tiny: Path, folder: Path, **changes: object) -> Path:
+def has_card(tiny: Path, folder: Path, **changes: object) -> Path:
     """Write a copy of the tiny model with a model card and return its path."""
     file = model_file.read(tiny)
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
-    card = ModelCard("tiny", "classification", rule, ("red", "green", "blue")).with_(**changes)
+    preprocessing = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    card = ModelCard("tiny", "classification", preprocessing, ("red", "green", "blue")).with_(**changes)
     path = folder / "carded.tflite"
     model_file.write(path, file.flatbuffer, card)
     return path
 
 
 def test_predict_returns_labels_and_times(tiny: Path, tmp_path: Path) -> None:
-    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+    with edgevision.open_model(has_card(tiny, tmp_path), threads=1) as model:
         picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
         found = model.predict(picture)
         assert found.task == "classification"
@@ -48,7 +48,7 @@ def test_predict_returns_labels_and_times(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_predict_uses_threshold_of_card(tiny: Path, tmp_path: Path) -> None:
-    with edgevision.open_model(carded(tiny, tmp_path, threshold=1.0)) as model:
+    with edgevision.open_model(has_card(tiny, tmp_path, threshold=1.0)) as model:
         assert model.predict(np.zeros((20, 20, 3), np.uint8)).labels == ()
 
 
@@ -64,7 +64,7 @@ def test_infer_returns_copies(tiny: Path) -> None:
 def test_predict_agrees_with_infer_on_prepared_tensor(tiny: Path, tmp_path: Path) -> None:
     """``predict`` writes directly into the runtime's memory; ``infer`` copies a tensor there."""
     rng = np.random.default_rng(3)
-    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+    with edgevision.open_model(has_card(tiny, tmp_path), threads=1) as model:
         for size in ((40, 60), (300, 200), model.engine.inputs[0].shape[1:3]):
             frame = Frame(rng.integers(0, 256, (*size, 3), np.uint8), "BGR")
             (expected,) = model.engine.infer(model.prepare(frame))
@@ -75,7 +75,7 @@ def test_predict_agrees_with_infer_on_prepared_tensor(tiny: Path, tmp_path: Path
 
 def test_predict_works_after_a_refused_frame(tiny: Path, tmp_path: Path) -> None:
     """The runtime does not run while its memory is referenced, even from the frames of an exception."""
-    with edgevision.open_model(carded(tiny, tmp_path), threads=1) as model:
+    with edgevision.open_model(has_card(tiny, tmp_path), threads=1) as model:
         with pytest.raises(BadInput) as held:
             model.predict(np.zeros((20, 20, 4), np.uint8))
         assert model.predict(np.zeros((20, 20, 3), np.uint8)).top is not None
@@ -83,7 +83,7 @@ def test_predict_works_after_a_refused_frame(tiny: Path, tmp_path: Path) -> None
 
 
 def test_closed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
-    model = edgevision.open_model(carded(tiny, tmp_path), threads=1)
+    model = edgevision.open_model(has_card(tiny, tmp_path), threads=1)
     model.close()
     with pytest.raises(EngineError, match="closed"):
         model.predict(np.zeros((20, 20, 3), np.uint8))
@@ -91,12 +91,12 @@ def test_closed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [np.zeros((20, 20, 3), np.float32), np.zeros((20, 20, 4), np.uint8)])
 def test_predict_refuses_wrong_arrays(tiny: Path, tmp_path: Path, wrong: np.ndarray) -> None:
-    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="must be uint8"):
+    with edgevision.open_model(has_card(tiny, tmp_path)) as model, pytest.raises(BadInput, match="must be uint8"):
         model.predict(wrong)
 
 
 def test_predict_refuses_a_path(tiny: Path, tmp_path: Path) -> None:
-    with edgevision.open_model(carded(tiny, tmp_path)) as model, pytest.raises(BadInput, match="got str"):
+    with edgevision.open_model(has_card(tiny, tmp_path)) as model, pytest.raises(BadInput, match="got str"):
         model.predict("cat.jpg")  # type: ignore[arg-type]
 
 
@@ -108,7 +108,7 @@ def test_file_without_preprocessing_is_refused_with_the_remedy(tiny: Path, tmp_p
 
 
 def test_changed_model_is_refused(tiny: Path, tmp_path: Path) -> None:
-    path = carded(tiny, tmp_path)
+    path = has_card(tiny, tmp_path)
     damaged = bytearray(path.read_bytes())
     damaged[len(model_file.read(path).flatbuffer) // 2] ^= 0x55
     path.write_bytes(damaged)
@@ -125,9 +125,9 @@ def test_real_imagenet_classifier_recognizes_a_cat(shared: Path, tmp_path: Path)
     source = shared / "models" / "mobilenet_v2_1.0_224_quant.tflite"
     file = model_file.read(source)
     labels = model_file.parse_labels((shared / "models" / "imagenet_labels_1001.txt").read_bytes(), "labels")
-    rule = Rule(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
+    preprocessing = Preprocessing(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
     path = tmp_path / "v2.tflite"
-    model_file.write(path, file.flatbuffer, ModelCard("v2", "classification", rule, labels))
+    model_file.write(path, file.flatbuffer, ModelCard("v2", "classification", preprocessing, labels))
     from edgevision.preprocessing.decode import read
 
     with edgevision.open_model(path) as model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgevision.device.flash.disk.block_devices import Machine
-from edgevision.device.flash.disk.safety_rules import Verdict, judge_all
+from edgevision.device.flash.disk.safety_rules import DriveAssessment, judge_all
 
 GB = 10**9
 SWAPS = "Filename Type Size Used Priority\n"
@@ -62,7 +62,7 @@ class FakeMachine:
         (self.root / "proc/swaps").write_text(SWAPS + "".join(f"{one} partition 1 0 -2\n" for one in self.swaps))
         return Machine(self.root)
 
-    def judge(self) -> dict[str, Verdict]:
+    def judge(self) -> dict[str, DriveAssessment]:
         """Every disk by its device."""
         return {one.drive.device: one for one in judge_all(self.told())}
 

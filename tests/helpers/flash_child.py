@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from edgevision.device.flash.disk.fake_host import FakeMedium
-from edgevision.device.flash.disk.image_source import Source
+from edgevision.device.flash.disk.image_source import ImageSource
 from edgevision.device.flash.disk.medium import Medium
 from edgevision.device.flash.disk.write import write
 
@@ -45,7 +45,7 @@ def main() -> None:
     image, card = (Path(text) for text in sys.argv[1:])
     medium: Medium = Waiting(card, "8:16")
     with image.open("rb") as stream:
-        write(Source(stream, image.stat().st_size), medium, lambda *_: None)
+        write(ImageSource(stream, image.stat().st_size), medium, lambda *_: None)
     print("done", flush=True)
 
 

@@ -15,16 +15,16 @@ from edgevision.device.cameras.backends.v4l2 import V4L2Reader
 from edgevision.device.cameras.backends.v4l2_formats import formats, is_busy
 from edgevision.device.cameras.backends.v4l2_nodes import _query
 from edgevision.device.cameras.registry import open_camera
-from edgevision.device.stream.request import Wanted
+from edgevision.device.stream.request import CaptureRequest
 from edgevision.device.system.clock import Clock
 
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 
 def main(device: str, fourcc: str, size: str, side: int, count: int) -> None:
     width, height = map(int, size.split("x"))
-    wanted = Wanted(width=width, height=height, rule=Rule(side, side) if side else None)
+    wanted = CaptureRequest(width=width, height=height, preprocessing=Preprocessing(side, side) if side else None)
     offered = formats(Path(device))
     found = {
         "name": _query(Path(device))[16:48].rstrip(b"\0").decode(),

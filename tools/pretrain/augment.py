@@ -29,15 +29,15 @@ class Augmentation:
     """Largest relative change of brightness, contrast and saturation."""
 
 
-def augmented(pictures: Pixels, side: int, rng: np.random.Generator, rule: Augmentation) -> Pixels:
+def augmented(pictures: Pixels, side: int, rng: np.random.Generator, preprocessing: Augmentation) -> Pixels:
     """Return RGB images (N, height, width, 3) as (N, side, side, 3), each changed at random by ``rng``."""
     count = len(pictures)
-    area = rng.uniform(*rule.area, count)
-    narrowest, widest = np.log(rule.aspect)
+    area = rng.uniform(*preprocessing.area, count)
+    narrowest, widest = np.log(preprocessing.aspect)
     aspect = np.exp(rng.uniform(narrowest, widest, count))
     place = rng.random((count, 2))
     flip = rng.random(count) < 0.5
-    colour = rng.uniform(1 - rule.colour, 1 + rule.colour, (count, 3))
+    colour = rng.uniform(1 - preprocessing.colour, 1 + preprocessing.colour, (count, 3))
     out = np.empty((count, side, side, 3), np.uint8)
     for i, picture in enumerate(pictures):
         crop = _crop(picture, area[i], aspect[i], place[i])

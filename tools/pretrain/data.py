@@ -13,7 +13,7 @@ import numpy as np
 from edgevision.errors import BadInput, BadPicture
 from edgevision.files import atomic
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 from edgevision.types import Frame
 from tools.pretrain.sources import Entry, Source, entries, opened
@@ -72,7 +72,7 @@ def load(path: Path, work: Path, side: int | None = None) -> PictureSet:
 
 def resized(picture: Pixels, side: int) -> Pixels:
     """Return the largest centered square of an RGB image, resized to ``side`` like the product does."""
-    return pixels(Frame(picture), Rule(side, side, resize="crop"))
+    return pixels(Frame(picture), Preprocessing(side, side, resize="crop"))
 
 
 def _key(found: list[Entry], side: int | None) -> str:
@@ -108,7 +108,7 @@ def _decode_split(
         digest.update(entry.name.encode() + b"\0" + hashlib.sha256(content).digest())
         frame = _frame(content, entry.name)
         if frame is not None:
-            array[len(labels)] = pixels(frame, Rule(side, side, resize="crop"))
+            array[len(labels)] = pixels(frame, Preprocessing(side, side, resize="crop"))
             labels.append(classes.index(entry.label))
     array.flush()
     return labels

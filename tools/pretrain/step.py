@@ -31,10 +31,10 @@ class StepRule:
 class TrainStep:
     """A network with its momentum and averaged weights; each call updates all of them."""
 
-    def __init__(self, network: Network, rule: StepRule, seed: int) -> None:
+    def __init__(self, network: Network, preprocessing: StepRule, seed: int) -> None:
         """Start with zero momentum, and the weights as their average."""
         self.network = network
-        self._rule = rule
+        self._rule = preprocessing
         self._seed = seed
         self._momentum = {n: tf.Variable(tf.zeros(v.shape), trainable=False) for n, v in network.trainable.items()}
         self._average = {n: tf.Variable(v, trainable=False) for n, v in network.variables.items()}
@@ -74,14 +74,16 @@ class TrainStep:
         return loss
 
     def _loss(self, pictures: Any, labels: Any, step: Any) -> Any:
-        rule = self._rule
+        preprocessing = self._rule
         features = self.network.features(pictures, training=True)
-        if rule.dropout:
+        if preprocessing.dropout:
             key = tf.stack([tf.constant(self._seed), step])
-            features = tf.nn.experimental.stateless_dropout(features, rule.dropout, seed=key)
+            features = tf.nn.experimental.stateless_dropout(features, preprocessing.dropout, seed=key)
         logits = self.network.logits(features)
         classes = logits.shape[-1]
-        targets = tf.one_hot(labels, classes) * (1 - rule.label_smoothing) + rule.label_smoothing / classes
+        targets = (
+            tf.one_hot(labels, classes) * (1 - preprocessing.label_smoothing) + preprocessing.label_smoothing / classes
+        )
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def _descend(self, name: str, variable: Any, gradient: Any, rate: Any) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Normalize = Callable[[Pixels], npt.NDArray[Any]]
 
-QUICK = 24
+N_QUICK_CORRECTION_IMAGES = 24
 """Calibration images for the quick bias correction before alternatives are compared: bias errors would hide the rest."""
 STEPS: dict[Effort, tuple[str, ...]] = {
     "low": ("ranges", "biases"),
@@ -51,7 +51,7 @@ def repair(
     reference: bytes,
     normalize: Normalize,
     calibration: Sequence[Pixels],
-    choosing: Sequence[Pixels],
+    selection: Sequence[Pixels],
     effort: Effort = "normal",
     range_method: str = "auto",
     progress: Progress | None = None,
@@ -64,15 +64,15 @@ def repair(
     set): uint8 images (height, width, channels) in the model's input size, none in both sets. ``range_method``: one of
     ``RANGE_METHODS``. ``names``: names of the Keras model's layers, used in the result.
     """
-    if not len(calibration) or not len(choosing):
+    if not len(calibration) or not len(selection):
         raise BadInput(f"repair needs calibration and selection images, got {len(calibration)} and "
-                       f"{len(choosing)}; give it at least one of each")  # fmt: skip
+                       f"{len(selection)}; give it at least one of each")  # fmt: skip
     with backend.quiet():
         try:
             before = Pair(plain, reference, names)
         except CannotPair as reason:
             return RepairResult(plain, effort, note=str(reason))
-        work = _Work(plain, reference, normalize, calibration, choosing, range_method, names)
+        work = _Work(plain, reference, normalize, calibration, selection, range_method, names)
         return work.run(before, effort, progress or NoProgress())
 
 
@@ -85,7 +85,7 @@ class _Work:
     """Float model; equalization rewrites it without changing its predictions."""
     normalize: Normalize
     calibration: Sequence[Pixels]
-    choosing: Sequence[Pixels]
+    selection: Sequence[Pixels]
     wanted_range: str
     names: Collection[str]
     judge: Judge = field(init=False)
@@ -98,7 +98,7 @@ class _Work:
     note: str | None = None
 
     def __post_init__(self) -> None:
-        self.judge = Judge(self.reference, self.choosing, self.normalize)
+        self.judge = Judge(self.reference, self.selection, self.normalize)
         self.start = self.int8
 
     def run(self, before: Pair, effort: Effort, progress: Progress) -> RepairResult:
@@ -157,7 +157,7 @@ class _Work:
     def _result(self, before: Pair, distance: Distance, effort: Effort) -> RepairResult:
         """Build the result, with the errors of every layer before and after."""
         after = self._pair()
-        decibels = [signal_to_noise(pair, self.choosing, self.normalize) for pair in (before, after)]
+        decibels = [signal_to_noise(pair, self.selection, self.normalize) for pair in (before, after)]
         layers = tuple(
             LayerError(layer.name, layer.int8.name, old, new, ", ".join(self.actions.get(layer.name, ["none"])))
             for layer, old, new in zip(after.layers, *decibels, strict=True)
@@ -181,7 +181,7 @@ class _Work:
 
     def _quick(self, pair: Pair) -> Score:
         """Score the model after a rough bias correction. Changes ``pair``."""
-        walk(pair, self.calibration[:QUICK], self.normalize, tuner(pair, rounding=False))
+        walk(pair, self.calibration[:N_QUICK_CORRECTION_IMAGES], self.normalize, tuner(pair, rounding=False))
         return self.judge.score(pair.int8)
 
     def _record(

@@ -28,7 +28,7 @@ def disagreements(report: ConvertReport) -> Html:
     which = f"All {count}" if shown == count else f"{shown} of {count}, those where both models are most confident"
     note = f"{which}. Images are shown as the network saw them; each score is that of the model that gave the answer."
     tiles = html.tiles(_tile(one, report) for one in result.disagreements)
-    small = max(report.card.rule.width, report.card.rule.height) < SMALL
+    small = max(report.card.preprocessing.width, report.card.preprocessing.height) < SMALL
     return html.section("Disagreements", tiles, note=note, kind="small-pictures" if small else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgevision.evaluation.intervals import Share
+from edgevision.evaluation.intervals import Proportion
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import size
@@ -19,7 +19,7 @@ HARMLESS = ("not scored on ", "skipped ")
 def headline(report: ConvertReport) -> Html:
     """Return the header: model name, agreement and three key figures."""
     card = report.card
-    what = f"{card.task}, {report.parameters:,} parameters, {card.rule.width}x{card.rule.height} pixels, int8"
+    what = f"{card.task}, {report.parameters:,} parameters, {card.preprocessing.width}x{card.preprocessing.height} pixels, int8"
     return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report), _stats(report))
 
 
@@ -84,7 +84,7 @@ def _remarks(report: ConvertReport) -> Iterator[tuple[str, str]]:
     if repair is not None and repair.before is not None and repair.after is not None:
         yield _repaired(repair.before, repair.after)
     if stretched is not None and stretched.count < stretched.total:
-        yield "info", _stretched(report.card.rule.resize, stretched)
+        yield "info", _stretched(report.card.preprocessing.resize, stretched)
     if report.comparison.ties:
         said = "images, several classes share the top int8 score; the first of them counts, here and on the device."
         yield "info", f"On {report.comparison.ties} {said}"
@@ -100,7 +100,7 @@ def _repaired(before: Distance, after: Distance) -> tuple[str, str]:
     return ("good" if after.same >= before.same else "info"), said
 
 
-def _stretched(resize: str, same: Share) -> str:
+def _stretched(resize: str, same: Proportion) -> str:
     return (
         f"MediaPipe and ML Kit stretch the whole image, but this model was made for {resize}: images that are not square "
         f"look different there, and {same.total - same.count} of {same.total} get another top answer. "

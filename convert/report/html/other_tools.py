@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevision.inspection.compatibility import Verdict
+from edgevision.inspection.compatibility import ToolCompatibility
 from edgevision.inspection.edgetpu_support import readiness
 from edgevision.model_file.card import LABELS
 from edgevision.reporting import html
@@ -30,23 +30,24 @@ def other_tools(report: ConvertReport) -> Html:
     return html.section("Compatibility", tools, interface, note=note)
 
 
-def _tool(name: str, verdict: Verdict) -> Html:
+def _tool(name: str, verdict: ToolCompatibility) -> Html:
     lines = [verdict.reason] if verdict.reason else list(verdict.notes)
     said = html.join(html.tag("small", html.text(line)) for line in lines)
     return html.tag("li", html.join([html.text(name), said]), "good" if verdict.ok else "warn")
 
 
-def _edgetpu(report: ConvertReport) -> Verdict:
+def _edgetpu(report: ConvertReport) -> ToolCompatibility:
     found = readiness(report.graph)
     if not found.ready:
-        return Verdict(False, "; ".join(found.reasons))
-    return Verdict(True, None, ("ready for the compiler; only the compiler can tell how much of it maps",))
+        return ToolCompatibility(False, "; ".join(found.reasons))
+    return ToolCompatibility(True, None, ("ready for the compiler; only the compiler can tell how much of it maps",))
 
 
 def _interface(report: ConvertReport) -> list[list[str]]:
     """Return the inputs and outputs as Android Studio shows them, for a program that calls the interpreter itself."""
     rows = [
-        ["input", f"{_tensor(spec)}: {report.card.rule.order} bytes, 0 to 255"] for spec in report.graph.input_specs
+        ["input", f"{_tensor(spec)}: {report.card.preprocessing.order} bytes, 0 to 255"]
+        for spec in report.graph.input_specs
     ]
     rows += [
         ["output", f"{_tensor(spec)}: {_meaning(n, spec, report)}"] for n, spec in enumerate(report.graph.output_specs)

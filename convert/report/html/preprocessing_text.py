@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
@@ -11,35 +11,45 @@ from ..record import ConvertReport
 
 def preprocessing(report: ConvertReport) -> Html:
     """Return the section: the explanation, then the parameters as stored in the file."""
-    rule = report.card.rule
-    rows = [["preprocessing", rule.describe()], ["determined from", report.rule_from]]
-    said = html.tag("p", html.text(in_words(rule)))
+    preprocessing = report.card.preprocessing
+    rows = [["preprocessing", preprocessing.describe()], ["determined from", report.preprocessing_from]]
+    said = html.tag("p", html.text(in_words(preprocessing)))
     note = "Training, calibration, evaluation and the device run the same code; the parameters are stored in the file."
     return html.section("Preprocessing", said, html.table(["", ""], rows, plain=True), note=note)
 
 
-def in_words(rule: Rule) -> str:
+def in_words(preprocessing: Preprocessing) -> str:
     """Describe which part of the image is used, how it is resized, and what the input values mean."""
-    return f"{_part(rule)} Large images are first halved as often as possible, then resized bilinearly. {_values(rule)}"
+    resized = "Large images are first halved as often as possible, then resized bilinearly."
+    return f"{_part(preprocessing)} {resized} {_values(preprocessing)}"
 
 
-def _part(rule: Rule) -> str:
-    size = f"{rule.width}x{rule.height} pixels"
-    if rule.resize == "stretch":
+def _part(preprocessing: Preprocessing) -> str:
+    size = f"{preprocessing.width}x{preprocessing.height} pixels"
+    if preprocessing.resize == "stretch":
         return f"The whole image is stretched to {size}, whatever its aspect ratio."
-    if rule.resize == "letterbox":
-        where = "in the center" if rule.align == "center" else "in the upper left corner"
-        return f"The whole image is scaled to fit {size}, keeping its aspect ratio, {where}, with a border of value {rule.fill}."
-    part = "square" if rule.width == rule.height else f"{rule.width}:{rule.height} rectangle"
-    inner = "" if rule.crop_fraction == 1 else f"the inner {100 * rule.crop_fraction:g} % of each side of "
+    if preprocessing.resize == "letterbox":
+        where = "in the center" if preprocessing.align == "center" else "in the upper left corner"
+        border = f"with a border of value {preprocessing.fill}"
+        return f"The whole image is scaled to fit {size}, keeping its aspect ratio, {where}, {border}."
+    part = (
+        "square"
+        if preprocessing.width == preprocessing.height
+        else f"{preprocessing.width}:{preprocessing.height} rectangle"
+    )
+    inner = (
+        ""
+        if preprocessing.crop_fraction == 1
+        else f"the inner {100 * preprocessing.crop_fraction:g} % of each side of "
+    )
     return f"Only {inner}the largest {part} in the center of the image is used, resized to {size}."
 
 
-def _values(rule: Rule) -> str:
-    order = {"RGB": "Red, green and blue", "BGR": "Blue, green and red", "GRAY": "The gray value"}[rule.order]
-    enter = "enters" if rule.order == "GRAY" else "enter"
-    mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
-    if set(rule.mean) == {0.0} and set(rule.std) == {1.0}:
+def _values(preprocessing: Preprocessing) -> str:
+    order = {"RGB": "Red, green and blue", "BGR": "Blue, green and red", "GRAY": "The gray value"}[preprocessing.order]
+    enter = "enters" if preprocessing.order == "GRAY" else "enter"
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (preprocessing.mean, preprocessing.std))
+    if set(preprocessing.mean) == {0.0} and set(preprocessing.std) == {1.0}:
         return f"{order} {enter} the model as raw bytes, 0 to 255."
     return (
         f"{order} {enter} the model as raw bytes, 0 to 255; they represent (byte - {mean}) / {std}, "

@@ -18,7 +18,7 @@ def pictures_used(report: ConvertReport) -> Html:
     calibration, held = report.calibration, report.heldout
     rows = [
         ["calibration", *_set(calibration.chosen)],
-        ["selection", *_set(calibration.choosing)],
+        ["selection", *_set(calibration.selection)],
         ["held-out", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-"],
     ]
     note = "No image is in two of the sets; the held-out set was evaluated once, after all decisions."

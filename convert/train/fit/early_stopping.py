@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Losses = npt.NDArray[np.float64]
 
 
-ENOUGH = 40
+MIN_VALIDATION_IMAGES = 40
 """Minimum number of validation images for choosing an epoch.
 
 Measured on five draws of a hundred photos: ten validation images chose worse weights than the last epoch's in three of
@@ -43,7 +43,7 @@ class Selection:
         With too few validation images every epoch is kept, so the last one wins.
         """
         keep = True
-        if self.lowest is not None and len(losses) >= ENOUGH:
+        if self.lowest is not None and len(losses) >= MIN_VALIDATION_IMAGES:
             difference = losses - self.lowest
             keep = bool(difference.mean() <= difference.std(ddof=1) / np.sqrt(len(losses)))
         if self.lowest is None or not len(losses) or losses.mean() < self.lowest.mean():

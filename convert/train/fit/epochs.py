@@ -13,7 +13,7 @@ import numpy as np
 from ... import backend
 from ..input.augmentation import reseed
 from ..monitor.history import Epoch
-from ..monitor.observer import Watcher
+from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
 from .phases import Phase
@@ -30,7 +30,7 @@ CHECKPOINT_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Keeper:
+class Checkpointer:
     """Checkpoint writer that limits how often it writes."""
 
     write: Callable[[State], None]
@@ -50,8 +50,8 @@ def run_phase(
     targets: npt.NDArray[np.float32],
     state: State,
     seed: int,
-    keeper: Keeper,
-    watcher: Watcher,
+    keeper: Checkpointer,
+    watcher: TrainingObserver,
 ) -> None:
     """Run the rest of a phase. Changes ``state``.
 
@@ -78,7 +78,7 @@ def run_phase(
 
 
 def _epoch(
-    phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: Watcher
+    phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: TrainingObserver
 ) -> tuple[Epoch, Losses]:
     """Run one epoch; return its line of history and the losses of the validation images, (n,)."""
     started = time.monotonic()
@@ -113,7 +113,7 @@ def _restore(phase: Phase, network: Network, state: State) -> None:
             variable.assign(value)
 
 
-def _reporter(watcher: Watcher) -> Any:
+def _reporter(watcher: TrainingObserver) -> Any:
     """Return a Keras callback that forwards loss and accuracy after each batch."""
 
     def step(batch: int, logs: Any) -> None:

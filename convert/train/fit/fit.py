@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..input.splits import Sets
-from ..monitor.observer import Watcher
+from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
-from .early_stopping import ENOUGH
-from .epochs import Keeper, run_phase
+from .early_stopping import MIN_VALIDATION_IMAGES
+from .epochs import Checkpointer, run_phase
 from .frozen_features import Features, extractor
 from .phases import Phase, fine_tune_on_features, head_phase, live_phase
-from .plan import Plan
+from .plan import TrainPlan
 from .temperature_scaling import calibrate
 
 
@@ -25,21 +25,23 @@ class _Views:
     val: Features
 
 
-def fit(network: Network, plan: Plan, sets: Sets, state: State, keeper: Keeper, watcher: Watcher) -> None:
+def fit(
+    network: Network, plan: TrainPlan, sets: Sets, state: State, keeper: Checkpointer, watcher: TrainingObserver
+) -> None:
     """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
     builders = _phases(network, plan, sets, watcher)
     for number, build in enumerate(builders):
         if state.phase == number:
             run_phase(build(state), network, sets.val.targets, state, plan.seed, keeper, watcher)
     network.assign(state.kept_weights or network.values())
-    if len(sets.val) >= ENOUGH:
+    if len(sets.val) >= MIN_VALIDATION_IMAGES:
         state.temperature = calibrate(network, sets.val)
     state.kept_weights = network.values()
     state.finished = True
     keeper.keep(state, now=True)
 
 
-def _phases(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> list[Callable[[State], Phase]]:
+def _phases(network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver) -> list[Callable[[State], Phase]]:
     """Return a builder for each phase; shared features are computed by the first phase that needs them."""
     if plan.scratch:
         return [lambda state: live_phase(network, plan, sets.train, sets.val, scratch=True)]
@@ -64,7 +66,7 @@ def _phases(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> list[
     return [head, fine_tune] if plan.epochs and plan.fine_tune_blocks else [head]
 
 
-def _compute(network: Network, plan: Plan, sets: Sets, watcher: Watcher) -> _Views:
+def _compute(network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver) -> _Views:
     """Run the frozen part with the initial weights over all copies."""
     keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
     frozen = extractor(network, plan.augmentation, plan.fine_tune_blocks, keep_maps)

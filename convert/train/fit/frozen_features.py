@@ -97,7 +97,7 @@ def extractor(network: Network, augmentation: Augmentation, top_blocks: int, kee
     lower, upper = network.cut(top_blocks) if top_blocks else (network.backbone, None)
     begin = keras.Input(lower.output.shape[1:]) if upper is None else upper.input
     pooled = keras.Model(begin, network.head[0](begin if upper is None else upper.output))
-    augment = augmenter(augmentation, network.choice.rule("stretch"))
+    augment = augmenter(augmentation, network.choice.preprocessing("stretch"))
     shape = tuple(int(n) for n in lower.output.shape[1:]) if keep_maps else ()
     tf = backend.tensorflow()
     pictures_in = tf.TensorSpec((None, *lower.input.shape[1:]))

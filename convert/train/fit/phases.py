@@ -13,7 +13,7 @@ from ..input.augmentation import augmenter
 from ..input.batches import Examples, batches, pictures
 from ..network.network import Network
 from .frozen_features import Features
-from .plan import EPOCH_PICTURES, HEAD_BATCH, Plan
+from .plan import EPOCH_PICTURES, HEAD_BATCH, TrainPlan
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +43,7 @@ class Phase:
     """Description of the augmentation for history.csv."""
 
 
-def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+def head_phase(network: Network, plan: TrainPlan, train: Features, val: Features) -> Phase:
     """Return the phase that trains only the last layer, on precomputed features."""
     keras, tf = backend.keras(), backend.tensorflow()
     inputs = keras.Input((train.pooled.shape[-1],))
@@ -62,7 +62,7 @@ def head_phase(network: Network, plan: Plan, train: Features, val: Features) -> 
     return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies))
 
 
-def fine_tune_on_features(network: Network, plan: Plan, train: Features, val: Features) -> Phase:
+def fine_tune_on_features(network: Network, plan: TrainPlan, train: Features, val: Features) -> Phase:
     """Return the phase that trains the top blocks on precomputed maps of each copy; batch norm statistics are frozen."""
     keras, tf = backend.keras(), backend.tensorflow()
     from ..network.frozen_layers import InferenceMode
@@ -107,13 +107,13 @@ def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -
     return copy.ravel()[order], np.repeat(np.arange(pictures), each)[order]
 
 
-def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scratch: bool) -> Phase:
+def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples, scratch: bool) -> Phase:
     """Return the phase that trains on images augmented differently in each epoch: the top blocks, or all from scratch."""
     keras = backend.keras()
     from ..network.frozen_layers import InferenceMode
 
     inputs = keras.Input(network.backbone.input.shape[1:])
-    x = augmenter(plan.augmentation, train.rule)(inputs)
+    x = augmenter(plan.augmentation, train.preprocessing)(inputs)
     if scratch:
         features = network.backbone(x)
     else:
@@ -133,7 +133,9 @@ def live_phase(network: Network, plan: Plan, train: Examples, val: Examples, scr
     return Phase(name, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_live())
 
 
-def _compile(model: Any, network: Network, plan: Plan, schedule: Schedule, targets: npt.NDArray[np.float32]) -> None:
+def _compile(
+    model: Any, network: Network, plan: TrainPlan, schedule: Schedule, targets: npt.NDArray[np.float32]
+) -> None:
     keras = backend.keras()
     optimizer = keras.optimizers.AdamW(schedule.keras(), weight_decay=plan.weight_decay)
     # Weight decay applies to kernels only.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config.augmentation import Augmentation
 from ..config.settings import Settings
-from ..network.backbones import CNN, Choice
+from ..network.backbones import CNN, BackboneSpec
 from ..network.initial_weights import NONE
 from ..network.network import Network
 
@@ -25,10 +25,10 @@ MAX_COPIES = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainPlan:
     """Resolved parameters of a training."""
 
-    choice: Choice
+    choice: BackboneSpec
     weights: str
     dropout: float
     head_epochs: int
@@ -72,7 +72,7 @@ class Plan:
         return f"augmented differently in each epoch; {self.augmentation.describe()}"
 
 
-def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) -> Plan:
+def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) -> TrainPlan:
     """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
     scratch = settings.weights == NONE
@@ -83,7 +83,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
     once = not scratch and settings.features != "live" and (settings.features == "once" or fits)
     copies = settings.copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
     copies = copies if augmented and once else 1
-    return Plan(
+    return TrainPlan(
         choice=choice,
         weights=settings.weights,
         dropout=settings.dropout,
@@ -106,7 +106,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
     )
 
 
-def settled(settings: Settings, plan: Plan) -> Settings:
+def settled(settings: Settings, plan: TrainPlan) -> Settings:
     """Return the settings with ``auto`` replaced by the plan's values, for config.toml."""
     augmentation = {name: getattr(plan.augmentation, name) for name in plan.augmentation.__dataclass_fields__}
     return replace(

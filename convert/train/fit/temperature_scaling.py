@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import backend
 from ..input.batches import Examples, pictures
-from ..network.head import Goal
+from ..network.head import Head
 from ..network.network import Network
 from .phases import EVALUATE_BATCH
 
@@ -37,7 +37,7 @@ def calibrate(network: Network, val: Examples) -> float:
     return found
 
 
-def best_temperature(goal: Goal, targets: Floats, logits: Floats) -> float:
+def best_temperature(goal: Head, targets: Floats, logits: Floats) -> float:
     """Return the divisor of the logits, LOW..HIGH, with the lowest cross-entropy, by golden-section search in the log."""
     golden = (np.sqrt(5) - 1) / 2
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 from ... import backend
 from ..config.augmentation import Augmentation
 
 
-def augmenter(augmentation: Augmentation, rule: Rule) -> Any:
+def augmenter(augmentation: Augmentation, preprocessing: Preprocessing) -> Any:
     """Return a Keras model that augments images (batch, height, width, channels), in the network's normalized values.
 
     It changes images only when called with ``training=True``.
@@ -18,9 +18,9 @@ def augmenter(augmentation: Augmentation, rule: Rule) -> Any:
     keras = backend.keras()
     from .augment_layers import ClippedNoise, RandomWarp
 
-    low, high = (0 - rule.mean[0]) / rule.std[0], (255 - rule.mean[0]) / rule.std[0]
+    low, high = (0 - preprocessing.mean[0]) / preprocessing.std[0], (255 - preprocessing.mean[0]) / preprocessing.std[0]
     a = augmentation
-    layers: list[Any] = [keras.Input((rule.height, rule.width, rule.channels))]
+    layers: list[Any] = [keras.Input((preprocessing.height, preprocessing.width, preprocessing.channels))]
     if a.flip != "none" or a.rotation or a.zoom or a.translation:
         layers.append(RandomWarp(a.flip, a.rotation, a.zoom, a.translation))
     if a.brightness:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import quantize
 from edgevision.types import TensorSpec
 
@@ -27,7 +27,7 @@ class Examples:
     """Images with their targets and weights."""
 
     pixels: PixelSource
-    rule: Rule
+    preprocessing: Preprocessing
     indices: Indices
     """(n,) image numbers within ``pixels``."""
     targets: Floats
@@ -39,9 +39,9 @@ class Examples:
         return len(self.indices)
 
 
-def real_values(pixels: npt.NDArray[np.uint8], rule: Rule) -> Floats:
+def real_values(pixels: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> Floats:
     """Normalize bytes (n, height, width, channels) to float32, (pixel - mean) / std, as the preprocessing does."""
-    return np.take(_table(rule), pixels)
+    return np.take(_table(preprocessing), pixels)
 
 
 def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
@@ -50,9 +50,9 @@ def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
     ``order``: positions within ``examples``; None keeps their order.
     """
     tf = backend.tensorflow()
-    rule = examples.rule
+    preprocessing = examples.preprocessing
     signature = (
-        tf.TensorSpec((None, rule.height, rule.width, rule.channels), tf.float32),
+        tf.TensorSpec((None, preprocessing.height, preprocessing.width, preprocessing.channels), tf.float32),
         tf.TensorSpec((None, examples.targets.shape[1]), tf.float32),
         tf.TensorSpec((None,), tf.float32),
     )
@@ -64,7 +64,7 @@ def batches(examples: Examples, size: int, order: Indices | None = None) -> Any:
 def pictures(examples: Examples, size: int) -> Iterator[Floats]:
     """Yield the images only, in order, in batches of normalized values."""
     for start in range(0, len(examples), size):
-        yield real_values(examples.pixels.rows(examples.indices[start : start + size]), examples.rule)
+        yield real_values(examples.pixels.rows(examples.indices[start : start + size]), examples.preprocessing)
 
 
 def _generate(examples: Examples, size: int, order: Indices | None) -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -72,11 +72,11 @@ def _generate(examples: Examples, size: int, order: Indices | None) -> Iterator[
     for start in range(0, len(where), size):
         some = where[start : start + size]
         pixels = examples.pixels.rows(examples.indices[some])
-        yield real_values(pixels, examples.rule), examples.targets[some], examples.weights[some]
+        yield real_values(pixels, examples.preprocessing), examples.targets[some], examples.weights[some]
 
 
-def _table(rule: Rule) -> Floats:
+def _table(preprocessing: Preprocessing) -> Floats:
     """Return the normalized value of each of the 256 byte values, computed by the preprocessing itself."""
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
-    line = replace(rule, width=256, height=1, channels=1, order="GRAY")
+    line = replace(preprocessing, width=256, height=1, channels=1, order="GRAY")
     return np.asarray(quantize(ramp, line, TensorSpec("input", (1, 1, 256, 1), "float32")), np.float32).reshape(256)

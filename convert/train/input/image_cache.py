@@ -15,7 +15,7 @@ from edgevision.datasets.dataset import Item
 from edgevision.engines.interpreter import available_cpus
 from edgevision.errors import CannotWrite
 from edgevision.preprocessing import transform
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,8 +72,8 @@ class FreshPixels:
 
     place = "none"
 
-    def __init__(self, items: Sequence[Item], rule: Rule) -> None:
-        self._items, self._rule = items, rule
+    def __init__(self, items: Sequence[Item], preprocessing: Preprocessing) -> None:
+        self._items, self._rule = items, preprocessing
         self._pool = ThreadPoolExecutor(available_cpus())
 
     def __len__(self) -> int:
@@ -92,19 +92,24 @@ class FreshPixels:
 
 
 def open_pixels(
-    items: Sequence[Item], rule: Rule, place: str, folder: Path, note: Note, progress: Progress = lambda done: None
+    items: Sequence[Item],
+    preprocessing: Preprocessing,
+    place: str,
+    folder: Path,
+    note: Note,
+    progress: Progress = lambda done: None,
 ) -> PixelSource:
     """Preprocess all images and cache them; ``place`` is one of PLACES, ``folder`` holds the disk cache.
 
     Calls ``note`` with the reason if they do not fit. Raises BadPicture.
     """
-    fresh = FreshPixels(items, rule)
-    need = len(items) * rule.height * rule.width * rule.channels
+    fresh = FreshPixels(items, preprocessing)
+    need = len(items) * preprocessing.height * preprocessing.width * preprocessing.channels
     for candidate in {"auto": ("memory", "disk"), "none": ()}.get(place, (place,)):
         reason = _no_memory(need) if candidate == "memory" else _no_space(need, folder)
         if reason is None:
             try:
-                return _keep(fresh, rule, candidate, folder, progress)
+                return _keep(fresh, preprocessing, candidate, folder, progress)
             except CannotWrite as error:
                 reason = str(error)
         note(f"cannot cache the preprocessed images ({need / 1e6:.1f} MB) {_WHERE[candidate]}: {reason}")
@@ -116,8 +121,8 @@ def open_pixels(
 _WHERE = {"memory": "in memory", "disk": "on disk"}
 
 
-def _keep(fresh: FreshPixels, rule: Rule, place: str, folder: Path, progress: Progress) -> KeptPixels:
-    shape = (len(fresh), rule.height, rule.width, rule.channels)
+def _keep(fresh: FreshPixels, preprocessing: Preprocessing, place: str, folder: Path, progress: Progress) -> KeptPixels:
+    shape = (len(fresh), preprocessing.height, preprocessing.width, preprocessing.channels)
     file = folder / FILE if place == "disk" else None
     array = np.empty(shape, np.uint8) if file is None else _mapped(file, shape)
     step = 64

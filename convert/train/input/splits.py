@@ -17,11 +17,11 @@ from edgevision.datasets.split import Split, split
 from edgevision.errors import BadInput, GateNotMet
 from edgevision.files import run_folder
 from edgevision.files.atomic import write_text
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 from ..config.settings import Settings
-from ..monitor.observer import Watcher
-from ..network.head import Goal, goal_of
+from ..monitor.observer import TrainingObserver
+from ..network.head import Head, goal_of
 from .batches import Examples
 from .image_cache import PixelSource, open_pixels
 
@@ -30,11 +30,11 @@ DATA_FILE = "data.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Learning:
+class DatasetSplits:
     """Training, validation and test images of a training."""
 
     dataset: Dataset
-    goal: Goal
+    goal: Head
     split: Split
     train: tuple[Item, ...]
     val: tuple[Item, ...]
@@ -66,7 +66,7 @@ def open_photos(photos: Path, settings: Settings) -> Dataset:
     return dataset
 
 
-def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher) -> Learning:
+def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: TrainingObserver) -> DatasetSplits:
     """Check and split the images and record both in the run folder; existing records are reused.
 
     Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
@@ -90,12 +90,14 @@ def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Watcher
     return _learning(dataset, parts, report.bad, report.fingerprint, report.warnings)
 
 
-def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, watcher: Watcher) -> Sets:
+def open_sets(
+    learning: DatasetSplits, preprocessing: Preprocessing, settings: Settings, folder: Path, watcher: TrainingObserver
+) -> Sets:
     """Decode and resize the training and validation images, only once if they can be cached."""
     items = (*learning.train, *learning.val)
     place = Path(settings.cache_dir) if settings.cache_dir else folder
     with watcher.stage("Preparing images", len(items)) as step:
-        pixels = open_pixels(items, rule, settings.cache, place, watcher.note, step)
+        pixels = open_pixels(items, preprocessing, settings.cache, place, watcher.note, step)
     goal, n = learning.goal, len(learning.train)
     targets = goal.targets([item.labels for item in items])
     weights = np.ones(len(items), np.float32)
@@ -103,12 +105,12 @@ def open_sets(learning: Learning, rule: Rule, settings: Settings, folder: Path, 
     index = np.arange(len(items))
 
     def part(which: slice) -> Examples:
-        return Examples(pixels, rule, index[which], targets[which], weights[which])
+        return Examples(pixels, preprocessing, index[which], targets[which], weights[which])
 
     return Sets(pixels, part(slice(0, n)), part(slice(n, None)))
 
 
-def _recorded(dataset: Dataset, folder: Path) -> Learning:
+def _recorded(dataset: Dataset, folder: Path) -> DatasetSplits:
     """Return the recorded check and split of an interrupted run. Raises BadInput if the images have changed."""
     record: dict[str, Any] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
     bad = {one["path"] for one in record["bad"]}
@@ -124,10 +126,10 @@ def _recorded(dataset: Dataset, folder: Path) -> Learning:
 
 def _learning(
     dataset: Dataset, parts: Split, skipped: Sequence[Skipped], mark: str, warnings: Sequence[str]
-) -> Learning:
+) -> DatasetSplits:
     counts = parts.counts()
     train, val, test = (parts.select(dataset, name)[0] if counts[name] else () for name in ("train", "val", "test"))
-    return Learning(
+    return DatasetSplits(
         dataset=dataset,
         goal=goal_of(dataset.classes, dataset.multilabel),
         split=parts,

@@ -11,7 +11,7 @@ from typing import Any
 
 OVERFIT_POINTS = 10.0
 """Gap in percentage points between training and validation accuracy above which overfitting is reported."""
-ENOUGH = 50
+MIN_OVERFIT_IMAGES = 50
 """Number of validation images from which a rise of the loss is meaningful."""
 OVERFIT_LOSS = 1.25
 """Ratio of the last validation loss to its best value from which overfitting is reported."""
@@ -99,5 +99,5 @@ def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitt
     share = rows[-1].val_accuracy
     # With few validation images, a gap within two standard errors may be chance.
     least = max(OVERFIT_POINTS, 200 * math.sqrt(share * (1 - share) / max(1, validated)))
-    found = gap > least or (rise >= OVERFIT_LOSS and gap > least / 2 and validated >= ENOUGH)
+    found = gap > least or (rise >= OVERFIT_LOSS and gap > least / 2 and validated >= MIN_OVERFIT_IMAGES)
     return Overfitting(gap, rise, best.epoch, kept, found)

@@ -12,7 +12,7 @@ from edgevision.reporting import terminal
 from .history import Epoch
 
 
-class Watcher:
+class TrainingObserver:
     """Training observer that ignores all events; base class of the others."""
 
     def note(self, text: str) -> None:
@@ -33,7 +33,7 @@ class Watcher:
         """Receive the end of an epoch; ``kept``: its weights are the ones to keep so far."""
 
 
-class TerminalWatcher(Watcher):
+class TerminalObserver(TrainingObserver):
     """Training observer that writes to stderr."""
 
     def __init__(self) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 
 from ... import backend
 from .history import Epoch
-from .observer import Watcher
+from .observer import TrainingObserver
 
 FOLDER = "tensorboard"
 
 
-class TensorBoardWatcher(Watcher):
+class TensorBoardWatcher(TrainingObserver):
     """Training observer that logs the values of each epoch and forwards all events to another observer."""
 
-    def __init__(self, folder: Path, inner: Watcher) -> None:
+    def __init__(self, folder: Path, inner: TrainingObserver) -> None:
         self._inner = inner
         self._tf = backend.tensorflow()
         self._writer: Any = self._tf.summary.create_file_writer(str(folder / FOLDER))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevision.errors import BadInput, UnknownName, nearest
-from edgevision.preprocessing.spec import Resize, Rule
+from edgevision.preprocessing.spec import Preprocessing, Resize
 
 from ... import backend
 
@@ -90,7 +90,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BackboneSpec:
     """A backbone with all its parameters."""
 
     backbone: str
@@ -110,10 +110,10 @@ class Choice:
         """The row of BACKBONES."""
         return find(self.backbone)
 
-    def rule(self, resize: Resize) -> Rule:
+    def preprocessing(self, resize: Resize) -> Preprocessing:
         """Return the preprocessing for this network."""
         row = self.row
-        return Rule(self.image_size, self.image_size, resize=resize, mean=(row.mean,), std=(row.std,))
+        return Preprocessing(self.image_size, self.image_size, resize=resize, mean=(row.mean,), std=(row.std,))
 
     def describe(self) -> str:
         """Return a readable summary: ``mobilenet_v2 1.0, 224x224``."""
@@ -133,7 +133,7 @@ def find(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def build(choice: Choice) -> Any:
+def build(choice: BackboneSpec) -> Any:
     """Build a backbone without its top: a functional Keras model from normalized images to the last feature map.
 
     The weights are random. Raises BadInput for an unsupported input size.
@@ -164,7 +164,7 @@ def blocks(model: Any, row: Backbone) -> list[str]:
     return list(ends.values())
 
 
-def _cnn(choice: Choice) -> Any:
+def _cnn(choice: BackboneSpec) -> Any:
     """Build a textbook CNN: alternating convolution and pooling, then a dense layer."""
     keras = backend.keras()
     x = inputs = keras.Input((choice.image_size, choice.image_size, 3))
@@ -176,7 +176,7 @@ def _cnn(choice: Choice) -> Any:
     return keras.Model(inputs, x, name="cnn")
 
 
-def _check(choice: Choice) -> None:
+def _check(choice: BackboneSpec) -> None:
     side = choice.image_size
     if choice.backbone == CNN:
         least = 2 ** len(choice.cnn_filters)

@@ -25,7 +25,7 @@ MAX_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Head:
     """Classes and kind of a classification."""
 
     kind: Kind
@@ -130,8 +130,8 @@ class Goal:
         return loss.mean(axis=1), ((z > 0) == (t > 0.5)).all(axis=1)
 
 
-def goal_of(classes: tuple[str, ...], multilabel: bool) -> Goal:
+def goal_of(classes: tuple[str, ...], multilabel: bool) -> Head:
     """Return the head configuration for a set of classes."""
     if multilabel:
-        return Goal("multilabel", classes)
-    return Goal("binary" if len(classes) == 2 else "multiclass", classes)
+        return Head("multilabel", classes)
+    return Head("binary" if len(classes) == 2 else "multiclass", classes)

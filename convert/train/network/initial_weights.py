@@ -15,7 +15,7 @@ from edgevision.files.atomic import sha256
 from ... import backend
 from ...keras_files import weight_arrays
 from . import starter_weights
-from .backbones import Choice
+from .backbones import BackboneSpec
 
 AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
 NAMES = (AUTO, STARTER, IMAGENET, NONE)
@@ -40,7 +40,7 @@ class Origin:
         return names.get(self.name, f"weights from {self.name}")
 
 
-def initialize(model: Any, choice: Choice, weights: str) -> Origin:
+def initialize(model: Any, choice: BackboneSpec, weights: str) -> Origin:
     """Load the initial weights into a network without its top. Raises BadInput, BadModel, MissingFile."""
     if weights == NONE:
         return Origin(NONE, pretrained=False)
@@ -57,7 +57,7 @@ def initialize(model: Any, choice: Choice, weights: str) -> Origin:
     return Origin(path.name, sha256(path))
 
 
-def fetch_imagenet(choice: Choice) -> Path:
+def fetch_imagenet(choice: BackboneSpec) -> Path:
     """Return the published ImageNet weights from the Keras cache, else download them (one attempt). Raises BadInput."""
     path, problem = obtain_imagenet(choice)
     if path is None:
@@ -69,7 +69,7 @@ def fetch_imagenet(choice: Choice) -> Path:
     return path
 
 
-def obtain_imagenet(choice: Choice) -> tuple[Path | None, str]:
+def obtain_imagenet(choice: BackboneSpec) -> tuple[Path | None, str]:
     """Like ``fetch_imagenet``, but return (None, reason) on failure. Raises BadInput if no weights are published."""
     name = _published_file(choice)
     cached = keras_cache() / name
@@ -112,7 +112,7 @@ def unreachable(url: str, seconds: float) -> str | None:
     return reason[0] if reason else None
 
 
-def _published_file(choice: Choice) -> str:
+def _published_file(choice: BackboneSpec) -> str:
     row = choice.row
     if row.weights_file is None:
         raise BadInput(f"no ImageNet weights exist for {row.name}; train from scratch with --weights none")
@@ -133,7 +133,7 @@ def _load_published(model: Any, path: Path) -> None:
         raise BadModel(f"{path} is corrupt ({str(error).splitlines()[0]}); delete it to download it again") from None
 
 
-def _assign(model: Any, choice: Choice, path: Path) -> None:
+def _assign(model: Any, choice: BackboneSpec, path: Path) -> None:
     """Copy the arrays by layer name and shape, ignoring a top. Raises BadModel unless every layer is found."""
     arrays = weight_arrays.read(path)
     wanted = [layer for layer in model.layers if layer.weights]
@@ -148,7 +148,7 @@ def _fits(layer: Any, arrays: list[Any] | None) -> bool:
     return arrays is not None and [a.shape for a in arrays] == [tuple(w.shape) for w in layer.weights]
 
 
-def _mismatch(path: Path, choice: Choice, arrays: weight_arrays.Arrays, fitting: int, wanted: int) -> str:
+def _mismatch(path: Path, choice: BackboneSpec, arrays: weight_arrays.Arrays, fitting: int, wanted: int) -> str:
     """Describe what the file contains instead, and the options that fit it."""
     text = f"{path} matches only {fitting} of the {wanted} layers of {choice.describe()}"
     guess = recognise(arrays)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import backend
-from .backbones import CNN, Choice, blocks, build
+from .backbones import CNN, BackboneSpec, blocks, build
 from .bn_folding import folded
-from .head import Goal
+from .head import Head
 from .initial_weights import Origin, initialize
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Network:
     """Keras models of one network; they share their layers."""
 
-    choice: Choice
-    goal: Goal
+    choice: BackboneSpec
+    goal: Head
     origin: Origin
     backbone: Any
     """Model from real values, (b, side, side, 3), to the last feature map, or to features for ``cnn``."""
@@ -67,7 +67,7 @@ class Network:
         return features
 
 
-def open_network(choice: Choice, goal: Goal, weights: str, dropout: float) -> Network:
+def open_network(choice: BackboneSpec, goal: Head, weights: str, dropout: float) -> Network:
     """Build a network and initialize its weights. Raises BadInput, BadModel, MissingFile."""
     keras = backend.keras()
     backbone = build(choice)

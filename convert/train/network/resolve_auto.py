@@ -9,13 +9,13 @@ from edgevision.errors import BadInput, EdgeVisionError
 
 from ...keras_files import weight_arrays
 from ..config.settings import Settings
-from ..monitor.observer import Watcher
+from ..monitor.observer import TrainingObserver
 from . import starter_weights
-from .backbones import CNN, Choice, find
+from .backbones import CNN, BackboneSpec, find
 from .initial_weights import AUTO, IMAGENET, NAMES, NONE, STARTER, obtain_imagenet, recognise
 
 
-def decide(settings: Settings, watcher: Watcher) -> Settings:
+def decide(settings: Settings, watcher: TrainingObserver) -> Settings:
     """Return the settings with ``auto`` replaced: ImageNet weights if available, otherwise the starter weights.
 
     Reports the choice of the starter weights and its cost to the user. Raises BadInput if neither is available for the
@@ -44,12 +44,12 @@ def decide(settings: Settings, watcher: Watcher) -> Settings:
     return replace(settings, weights=STARTER)
 
 
-def choose(settings: Settings) -> Choice:
+def choose(settings: Settings) -> BackboneSpec:
     """Return the network for some settings. Raises UnknownName, BadModel, MissingFile."""
     row = find(settings.backbone)
     alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
     size = settings.image_size or (starter_weights.IMAGE_SIZE if settings.weights == STARTER else row.image_size)
-    return Choice(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
+    return BackboneSpec(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
 
 
 def _alpha_of(settings: Settings) -> float:

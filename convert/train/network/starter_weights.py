@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgevision.errors import BadInput, BadModel
 from edgevision.files.atomic import sha256
 
-from .backbones import Choice
+from .backbones import BackboneSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ def fits(backbone: str, alpha: float | None) -> bool:
     return backbone == BACKBONE and alpha in (None, ALPHA)
 
 
-def assign(model: Any, choice: Choice) -> Starter:
+def assign(model: Any, choice: BackboneSpec) -> Starter:
     """Load the starter weights into a network without its top. Raises BadInput for another network, BadModel."""
     if not fits(choice.backbone, choice.alpha):
         raise BadInput(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.evaluation.evaluate import Evaluation
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 
 from ..config.augmentation import Augmentation
@@ -31,20 +31,20 @@ def write_samples(examples: Examples, labels: list[str], augmentation: Augmentat
 
     ``labels``: caption of each example.
     """
-    model = augmenter(augmentation, examples.rule)
+    model = augmenter(augmentation, examples.preprocessing)
     reseed(model, seed)
     tiles: list[Tile] = []
     for where in _spread(labels, ROWS):
-        plain = real_values(examples.pixels.rows(examples.indices[[where]]), examples.rule)
+        plain = real_values(examples.pixels.rows(examples.indices[[where]]), examples.preprocessing)
         changed = np.asarray(model(np.repeat(plain, COLUMNS - 1, axis=0), training=True))
-        tiles.append(Tile(_bytes(plain[0], examples.rule), labels[where]))
-        tiles += [Tile(_bytes(one, examples.rule)) for one in changed]
+        tiles.append(Tile(_bytes(plain[0], examples.preprocessing), labels[where]))
+        tiles += [Tile(_bytes(one, examples.preprocessing)) for one in changed]
     contact_sheet(tiles, COLUMNS, path)
 
 
-def worst_tiles(evaluation: Evaluation, rule: Rule) -> list[tuple[str, Tile]]:
+def worst_tiles(evaluation: Evaluation, preprocessing: Preprocessing) -> list[tuple[str, Tile]]:
     """Return path and tile of the most confidently wrong test images, as the network saw them."""
-    shown = replace(rule, width=WORST_SIDE, height=WORST_SIDE)
+    shown = replace(preprocessing, width=WORST_SIDE, height=WORST_SIDE)
     tiles = []
     for wrong in evaluation.verdict.judgement.worst[:WORST]:
         item = evaluation.items[wrong.index]
@@ -53,9 +53,9 @@ def worst_tiles(evaluation: Evaluation, rule: Rule) -> list[tuple[str, Tile]]:
     return tiles
 
 
-def write_worst(evaluation: Evaluation, rule: Rule, path: Path) -> None:
+def write_worst(evaluation: Evaluation, preprocessing: Preprocessing, path: Path) -> None:
     """Write the most confidently wrong test images as one PNG, or nothing if there are none."""
-    tiles = [tile for _, tile in worst_tiles(evaluation, rule)]
+    tiles = [tile for _, tile in worst_tiles(evaluation, preprocessing)]
     contact_sheet(tiles, min(WORST_COLUMNS, max(2, len(tiles))), path)
 
 
@@ -72,7 +72,7 @@ def _spread(labels: list[str], count: int) -> list[int]:
     return found[:count]
 
 
-def _bytes(real: np.ndarray, rule: Rule) -> Pixels:
+def _bytes(real: np.ndarray, preprocessing: Preprocessing) -> Pixels:
     """Convert real values of an image back to uint8."""
-    value = real * rule.std[0] + rule.mean[0]
+    value = real * preprocessing.std[0] + preprocessing.mean[0]
     return np.clip(np.rint(value), 0, 255).astype(np.uint8)

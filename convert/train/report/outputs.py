@@ -17,11 +17,11 @@ from ... import backend
 from ...keras_files.embedded_card import save_keras
 from ..config.settings import Settings
 from ..fit.checkpoint import State
-from ..fit.early_stopping import ENOUGH
-from ..fit.plan import Plan
-from ..input.splits import Learning
+from ..fit.early_stopping import MIN_VALIDATION_IMAGES
+from ..fit.plan import TrainPlan
+from ..input.splits import DatasetSplits
 from ..monitor.history import overfitting
-from ..monitor.observer import Watcher
+from ..monitor.observer import TrainingObserver
 from ..network.network import Network, open_network
 from . import contact_sheets, plots
 from .html import page
@@ -35,7 +35,9 @@ CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
 
 
-def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, watcher: Watcher) -> None:
+def announce(
+    network: Network, plan: TrainPlan, learning: DatasetSplits, resize: Resize, watcher: TrainingObserver
+) -> None:
     """Report the planned training to the user."""
     counts = ", ".join(f"{count} {name}" for name, count in learning.counts().items())
     watcher.note(learning.goal.describe())
@@ -45,12 +47,14 @@ def announce(network: Network, plan: Plan, learning: Learning, resize: Resize, w
     row = plan.choice.row
     if row.warning and not plan.choice.minimalistic:
         watcher.note(row.warning)
-    if len(learning.val) < ENOUGH:
+    if len(learning.val) < MIN_VALIDATION_IMAGES:
         few = f"only {len(learning.val)} validation images" if learning.val else "no validation images"
         watcher.note(f"{few}, too few to choose the best epoch: the weights of the last epoch are kept")
 
 
-def make_card(network: Network, plan: Plan, learning: Learning, state: State, settings: Settings) -> ModelCard:
+def make_card(
+    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State, settings: Settings
+) -> ModelCard:
     """Return the model card; it contains no local paths."""
     choice = plan.choice
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
@@ -75,7 +79,7 @@ def make_card(network: Network, plan: Plan, learning: Learning, state: State, se
     return ModelCard(
         name=f"{choice.backbone}_{choice.image_size}",
         task=network.goal.task,
-        rule=choice.rule(settings.resize),
+        preprocessing=choice.preprocessing(settings.resize),
         labels=network.goal.classes,
         activation=network.goal.activation,
         training=training,
@@ -108,7 +112,7 @@ def save_h5(model: Any, card: ModelCard, path: Path) -> None:
     write_text(path.with_suffix(".card.json"), card.dumps() + "\n")
 
 
-def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Evaluation | None:
+def score(model: Path, learning: DatasetSplits, photos: Path, watcher: TrainingObserver) -> Evaluation | None:
     """Evaluate the saved model on the test images, which were not used in training; None if there are none."""
     if not learning.test:
         watcher.note("no test images: the accuracy of the model is not known; add images or a test/ folder")
@@ -119,7 +123,7 @@ def score(model: Path, learning: Learning, photos: Path, watcher: Watcher) -> Ev
         return evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
 
 
-def write_reports(result: TrainResult, watcher: Watcher) -> None:
+def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
     """Write metrics.json, the plots and report.html."""
     folder, evaluation = result.folder, result.evaluation
     if result.history:
@@ -129,7 +133,9 @@ def write_reports(result: TrainResult, watcher: Watcher) -> None:
         judged = evaluation.verdict.judgement
         if not judged.multilabel:
             plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
-        contact_sheets.write_worst(evaluation, result.plan.choice.rule(result.settings.resize), folder / WORST_FILE)
+        contact_sheets.write_worst(
+            evaluation, result.plan.choice.preprocessing(result.settings.resize), folder / WORST_FILE
+        )
     write_text(folder / REPORT_FILE, page(result))
     seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None and seen.found:

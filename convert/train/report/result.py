@@ -9,8 +9,8 @@ from typing import Any
 from edgevision.evaluation.evaluate import Evaluation
 
 from ..config.settings import Settings
-from ..fit.plan import Plan
-from ..input.splits import Learning
+from ..fit.plan import TrainPlan
+from ..input.splits import DatasetSplits
 from ..monitor import history
 
 SCHEMA = "edgevision.train/1"
@@ -24,8 +24,8 @@ class TrainResult:
     model: Path
     photos: Path
     settings: Settings
-    plan: Plan
-    learning: Learning
+    plan: TrainPlan
+    learning: DatasetSplits
     origin: str
     """Description of the initial weights."""
     history: tuple[history.Epoch, ...]

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from edgevision.errors import BadPicture, CameraError, CameraLost
 from edgevision.preprocessing import decode
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
 from .jpeg_splitter import JpegSplitter, jpeg_size
@@ -35,7 +35,12 @@ class MjpegReader:
     """Reads one stream as BGR frames."""
 
     def __init__(
-        self, shown: str, connected: socket.socket, answer: http.client.HTTPResponse, wanted: Wanted, clock: Clock
+        self,
+        shown: str,
+        connected: socket.socket,
+        answer: http.client.HTTPResponse,
+        wanted: CaptureRequest,
+        clock: Clock,
     ) -> None:
         """Read a first image; ``shown``: the URL without secrets. Raises CameraError if no image arrives."""
         self.spec = shown
@@ -98,7 +103,7 @@ class MjpegReader:
 
 
 def open_mjpeg(
-    url: str, shown: str, timeout_s: float, wanted: Wanted = ANY, clock: Clock = SYSTEM
+    url: str, shown: str, timeout_s: float, wanted: CaptureRequest = ANY, clock: Clock = SYSTEM
 ) -> MjpegReader | None:
     """Open a camera at an HTTP(S) URL; return None if the answer is another format, for FFMPEG. Raises CameraError."""
     parts = urlsplit(url)

@@ -11,7 +11,7 @@ import cv2
 from edgevision.errors import BadInput, CameraError, CameraLost
 from edgevision.types import Frame
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import NewestFrame
 from .mjpeg_http import open_mjpeg
@@ -66,7 +66,7 @@ class StreamReader:
         return pixels if good else None
 
 
-def open_stream(url: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_stream(url: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open an ``http://``, ``https://`` or ``rtsp://`` URL. Raises BadInput, CameraError."""
     try:
         host = urlsplit(url).hostname

@@ -11,7 +11,7 @@ import numpy as np
 from edgevision.errors import BadInput
 from edgevision.types import Frame
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import EveryFrame, NewestFrame
 
@@ -68,7 +68,7 @@ class PatternReader:
         return self._clock.monotonic()
 
 
-def open_pattern(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_pattern(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open ``test:``, ``test:1280x720``, ``test:1280x720@15`` or ``test:@fast``. Raises BadInput."""
     text = "test:@fast" if spec == "test:fast" else spec
     match = _SPEC.fullmatch(text)

@@ -18,7 +18,7 @@ import numpy as np
 from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency, first_line
 from edgevision.types import Frame
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
 from ..wrappers.reader_thread import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
@@ -53,7 +53,7 @@ class Stream:
 class PicameraReader:
     """Reads one camera in its native channel order."""
 
-    def __init__(self, camera: LibcameraCamera, wanted: Wanted = ANY, clock: Clock = SYSTEM) -> None:
+    def __init__(self, camera: LibcameraCamera, wanted: CaptureRequest = ANY, clock: Clock = SYSTEM) -> None:
         """Start the camera. Raises CameraError if it is in use or cannot be configured."""
         self.spec = camera.spec
         self._clock = clock
@@ -129,7 +129,7 @@ def cameras() -> tuple[LibcameraCamera, ...]:
     )
 
 
-def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open ``picamera:N`` or ``picamera:ID`` with a libcamera ID. Raises CameraError, MissingDependency."""
     name = spec.partition(":")[2]
     known = cameras()
@@ -163,7 +163,7 @@ def _acquire(camera: LibcameraCamera) -> Any:
     return opened
 
 
-def _configure(opened: Any, wanted: Wanted, size: tuple[int, int]) -> Stream:
+def _configure(opened: Any, wanted: CaptureRequest, size: tuple[int, int]) -> Stream:
     """Try configurations from best to simplest; return the stream to read. Raises BadInput for an unknown format."""
     factor = reduction(*size, wanted)
     main = {"size": size, "format": FORMAT}
@@ -208,7 +208,7 @@ def _layout(stream: dict[str, Any]) -> Layout:
     return layout(str(stream["format"]), int(width), int(height), int(stream["stride"]))
 
 
-def _size(opened: Any, wanted: Wanted) -> tuple[int, int]:
+def _size(opened: Any, wanted: CaptureRequest) -> tuple[int, int]:
     if wanted.size is not None:
         return wanted.size
     sensor = getattr(opened, "sensor_resolution", None)

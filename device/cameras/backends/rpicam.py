@@ -21,7 +21,7 @@ import numpy as np
 from edgevision.errors import CameraError, CameraLost
 from edgevision.types import Frame
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
 from .csi_camera import LibcameraCamera
@@ -89,7 +89,7 @@ def parse_list(text: str) -> tuple[LibcameraCamera, ...]:
 class RpicamReader:
     """Reads the frames of one child process as BGR."""
 
-    def __init__(self, camera: LibcameraCamera, path: str, wanted: Wanted = ANY, clock: Clock = SYSTEM) -> None:
+    def __init__(self, camera: LibcameraCamera, path: str, wanted: CaptureRequest = ANY, clock: Clock = SYSTEM) -> None:
         """Start the child process. Raises CameraError if it cannot be started."""
         self.spec = camera.spec
         self._clock = clock
@@ -182,7 +182,7 @@ def command(path: str, number: int, width: int, height: int, fps: float) -> Sequ
     return [path, "--camera", str(number), *how]
 
 
-def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open ``rpicam:N`` or ``rpicam:ID`` with a libcamera ID. Raises CameraError, which lists the cameras."""
     path, name = _require(), spec.partition(":")[2]
     known = cameras()

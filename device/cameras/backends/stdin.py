@@ -18,7 +18,7 @@ from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
 from ...stream.events import Unreadable
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
 from ..wrappers.reader_thread import EveryFrame, NewestFrame
@@ -91,7 +91,7 @@ class JpegPipeReader(_PipeReader):
 
     description = "JPEGs on standard input"
 
-    def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None], wanted: Wanted = ANY) -> None:
+    def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None], wanted: CaptureRequest = ANY) -> None:
         super().__init__(spec, pipe, stamp)
         self._wanted = wanted
         self._splitter = JpegSplitter()
@@ -165,7 +165,7 @@ class RawPipeReader(_PipeReader):
 
 
 def open_stdin(
-    spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY, live: bool = False, descriptor: int | None = None
+    spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY, live: bool = False, descriptor: int | None = None
 ) -> Source:
     """Open ``-`` or ``raw:WIDTHxHEIGHT:FORMAT``. Raises BadInput.
 

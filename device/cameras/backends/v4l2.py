@@ -18,7 +18,7 @@ from edgevision.errors import BadInput, CameraError, CameraLost
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
 from .pixel_formats import layout, pixels
@@ -45,7 +45,7 @@ class V4L2Reader:
         name: str = "",
         clock: Clock = SYSTEM,
         capture: Capture | None = None,
-        wanted: Wanted = ANY,
+        wanted: CaptureRequest = ANY,
         offered: tuple[Format, ...] = (),
     ) -> None:
         """Open the node; ``offered``: what the camera reports it can do. Raises CameraError."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...stream.request import Wanted
+    from ...stream.request import CaptureRequest
 
 SIZE = (640, 480)
 """Default size in pixels: every camera has it, and it exceeds most models' input."""
@@ -84,7 +84,7 @@ def is_busy(path: Path) -> bool:
     return False
 
 
-def choose(offered: tuple[Format, ...], wanted: Wanted) -> Format | None:
+def choose(offered: tuple[Format, ...], wanted: CaptureRequest) -> Format | None:
     """Return the format to request, with one rate, in the requested or nearest size; None if nothing is known."""
     size, fps = wanted.size or SIZE, wanted.fps or FPS
     offered = tuple(one for one in offered if one.fourcc in DECODABLE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, CameraError, EdgeVisionError
 
-from ...stream.request import ANY, Wanted
+from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.cancellable_open import Opening
 from ..wrappers.reader_thread import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
@@ -29,7 +29,7 @@ BY_ID = Path("/dev/v4l/by-id")
 TRY_TEST = "to try without a camera, use --camera test:"
 
 
-def open_node(path: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_node(path: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open a literal ``/dev/videoN`` or a link to one. Raises CameraError."""
     if not Path(path).exists():
         raise CameraError(f"camera {path} not found: {_listing(nodes(), {})}; {TRY_TEST}")
@@ -41,7 +41,7 @@ def open_node(path: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
     return _live(reader, wanted, node.spec if node else "")
 
 
-def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
+def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
     """Open ``v4l2:2`` (/dev/video2) or ``v4l2:/dev/v4l/...`` (any path). Raises BadInput, CameraError."""
     name = spec.partition(":")[2]
     if not name.isdecimal() and not name.startswith("/dev/"):
@@ -49,7 +49,7 @@ def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY) -> Source:
     return open_node(f"/dev/video{name}" if name.isdecimal() else name, clock, wanted)
 
 
-def open_usb(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY, folder: Path = BY_ID) -> Source:
+def open_usb(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY, folder: Path = BY_ID) -> Source:
     """Open ``usb:NAME``: a link in /dev/v4l/by-id, or an unambiguous part of one. Raises CameraError."""
     name = spec.partition(":")[2]
     links = sorted(link.name for link in folder.glob("*")) if folder.is_dir() else []
@@ -64,7 +64,7 @@ def open_usb(spec: str, clock: Clock = SYSTEM, wanted: Wanted = ANY, folder: Pat
 def open_numbered(
     number: int,
     clock: Clock = SYSTEM,
-    wanted: Wanted = ANY,
+    wanted: CaptureRequest = ANY,
     found: list[Node] | None = None,
     capture: Capture | None = None,
     busy: Callable[[Path], bool] = is_busy,
@@ -93,7 +93,7 @@ def open_numbered(
 def try_nodes(
     found: list[Node],
     clock: Clock = SYSTEM,
-    wanted: Wanted = ANY,
+    wanted: CaptureRequest = ANY,
     capture: Capture | None = None,
     busy: Callable[[Path], bool] = is_busy,
 ) -> Iterator[tuple[Node, V4L2Reader | None, str]]:
@@ -110,11 +110,11 @@ def try_nodes(
             yield node, None, IN_USE if busy(node.path) else str(error).removeprefix(f"{node.path} ")
 
 
-def _live(reader: V4L2Reader, wanted: Wanted, identity: str = "") -> Source:
+def _live(reader: V4L2Reader, wanted: CaptureRequest, identity: str = "") -> Source:
     return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(SENSOR_FROZEN_S), may_repeat=False, identity=identity)
 
 
-def _proven(path: str, name: str, clock: Clock, wanted: Wanted, capture: Capture | None = None) -> V4L2Reader:
+def _proven(path: str, name: str, clock: Clock, wanted: CaptureRequest, capture: Capture | None = None) -> V4L2Reader:
     """Return a reader that has delivered a frame. Raises CameraError.
 
     Opening and the first read run on a thread: both may hang in the driver, which must not hang the command.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgevision.types import Frame, Pixels
 
 
-class Verdict(Enum):
+class FrameChange(Enum):
     """Relation of a frame to the one before it."""
 
     NEW = "new"
@@ -38,21 +38,21 @@ class Stillness:
         """Whether the camera was reopened because of this image."""
         self._believed = False
 
-    def look(self, frame: Frame, now: float) -> Verdict:
+    def look(self, frame: Frame, now: float) -> FrameChange:
         """Classify a frame; ``now``: monotonic seconds."""
         if not self._frozen_s:
-            return Verdict.NEW
+            return FrameChange.NEW
         if self._last is None or not _equal(self._last, frame.pixels):
             self._last, self._since = frame.pixels, now
             self._suspected = self._believed = False
-            return Verdict.NEW
+            return FrameChange.NEW
         self._believed = self._believed or self._suspected
         if self._believed:
-            return Verdict.NEW
+            return FrameChange.NEW
         if now - self._since >= self._frozen_s:
             self._suspected = True
-            return Verdict.FROZEN
-        return Verdict.NEW if self._may_repeat else Verdict.REPEATED
+            return FrameChange.FROZEN
+        return FrameChange.NEW if self._may_repeat else FrameChange.REPEATED
 
 
 def _equal(one: Pixels, other: Pixels) -> bool:

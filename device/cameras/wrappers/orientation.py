@@ -18,9 +18,9 @@ from .wrapper import Wrapped
 if TYPE_CHECKING:
     from edgevision.types import Pixels
 
-    from ...stream.events import Notice, Unreadable
+    from ...stream.events import SourceEvent, Unreadable
     from ...stream.protocols import Source
-    from ...stream.request import Wanted
+    from ...stream.request import CaptureRequest
 
 Roi = tuple[float, float, float, float]
 _STEPS = {0: (False, False, False), 90: (True, True, False), 180: (False, True, True), 270: (True, False, True)}
@@ -30,17 +30,17 @@ _STEPS = {0: (False, False, False), 90: (True, True, False), 180: (False, True, 
 class Turned(Wrapped):
     """A source whose frames are transformed. A crop alone is a view of the frame and costs nothing."""
 
-    def __init__(self, source: Source, wanted: Wanted) -> None:
+    def __init__(self, source: Source, wanted: CaptureRequest) -> None:
         super().__init__(source)
         self._wanted = wanted
 
-    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield the source's items with transformed frames."""
         for item in self._source:
             yield replace(item, pixels=turn(item.pixels, self._wanted)) if isinstance(item, Frame) else item
 
 
-def turn(pixels: Pixels, wanted: Wanted) -> Pixels:
+def turn(pixels: Pixels, wanted: CaptureRequest) -> Pixels:
     """Return the requested part of an image in the requested orientation: uint8 (height, width[, 3])."""
     transpose, mirror_x, mirror_y = steps(wanted)
     if wanted.roi is not None:
@@ -54,7 +54,7 @@ def turn(pixels: Pixels, wanted: Wanted) -> Pixels:
     return pixels
 
 
-def turned_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
+def turned_size(width: int, height: int, wanted: CaptureRequest) -> tuple[int, int]:
     """Return width and height of the result of ``turn`` for an image of this size (pixels)."""
     transpose, mirror_x, mirror_y = steps(wanted)
     if wanted.roi is not None:
@@ -62,7 +62,7 @@ def turned_size(width: int, height: int, wanted: Wanted) -> tuple[int, int]:
     return (height, width) if transpose else (width, height)
 
 
-def steps(wanted: Wanted) -> tuple[bool, bool, bool]:
+def steps(wanted: CaptureRequest) -> tuple[bool, bool, bool]:
     """Combine rotation and flip into (transpose, mirror horizontally, mirror vertically), in this order."""
     transpose, mirror_x, mirror_y = _STEPS[wanted.rotate]
     return (

@@ -10,7 +10,7 @@ from edgevision.types import Frame
 from .wrapper import Wrapped
 
 if TYPE_CHECKING:
-    from ...stream.events import Notice, Unreadable
+    from ...stream.events import SourceEvent, Unreadable
     from ...stream.protocols import Source
 
 _EARLY = 0.1
@@ -34,7 +34,7 @@ class Paced(Wrapped):
         """Number of frames captured but never delivered."""
         return self._source.dropped + self._passed_over
 
-    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield the source's items without the frames that come too early."""
         for item in self._source:
             if isinstance(item, Frame) and self._too_early(item):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgevision.errors import CameraLost
 
-from ...stream.bounded_queue import Handoff
+from ...stream.bounded_queue import BoundedQueue
 
 if TYPE_CHECKING:
     from edgevision.types import Frame
@@ -34,7 +34,7 @@ class ThreadedCamera:
 
     live: bool
 
-    def __init__(self, reader: Reader, handoff: Handoff[Frame | Unreadable]) -> None:
+    def __init__(self, reader: Reader, handoff: BoundedQueue[Frame | Unreadable]) -> None:
         self.spec = reader.spec
         self.description = reader.description
         self._reader = reader
@@ -111,7 +111,7 @@ class NewestFrame(ThreadedCamera):
         equal frames can be distinct captures. ``identity``: spec that opens this camera again wherever it is plugged in;
         empty: ``spec``.
         """
-        super().__init__(reader, Handoff(1, newest_wins=True))
+        super().__init__(reader, BoundedQueue(1, newest_wins=True))
         self._timeout_s = timeout_s
         self.frozen_s = frozen_s
         self.may_repeat = may_repeat
@@ -140,4 +140,4 @@ class EveryFrame(ThreadedCamera):
     dropped = 0
 
     def __init__(self, reader: Reader, depth: int = DEPTH) -> None:
-        super().__init__(reader, Handoff(depth, newest_wins=False))
+        super().__init__(reader, BoundedQueue(depth, newest_wins=False))

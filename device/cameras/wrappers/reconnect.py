@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from edgevision.errors import CameraGone, CameraLost, EdgeVisionError
 from edgevision.types import Frame
 
-from ...stream.events import Notice, Unreadable
+from ...stream.events import SourceEvent, Unreadable
 from ...system.clock import SYSTEM, Clock
 from .cancellable_open import Opening
-from .freeze_detector import Stillness, Verdict
+from .freeze_detector import FrameChange, Stillness
 
 if TYPE_CHECKING:
     from ...stream.protocols import Source
@@ -55,9 +55,9 @@ class Reopening:
         """Number of frames captured but never delivered, repeated ones included."""
         return self._dropped + self._source.dropped
 
-    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield frames and events until ``close`` or the source's own end. Raises CameraGone."""
-        loss: Notice | None = None
+        loss: SourceEvent | None = None
         while not self._ended.is_set():
             try:
                 for item in self._source:
@@ -72,7 +72,7 @@ class Reopening:
                 if self._ended.is_set():
                     return
                 if loss is None:
-                    loss = Notice("camera_frozen" if isinstance(error, Frozen) else "camera_lost", str(error))
+                    loss = SourceEvent("camera_frozen" if isinstance(error, Frozen) else "camera_lost", str(error))
                     yield loss
             self._retire()
             if not self._reopen():
@@ -87,24 +87,24 @@ class Reopening:
             opening.abandon()
         source.close()
 
-    def _new(self, item: Frame | Unreadable | Notice) -> Iterator[Frame | Unreadable | Notice]:
+    def _new(self, item: Frame | Unreadable | SourceEvent) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield the item unless it repeats the previous frame. Raises Frozen."""
         if isinstance(item, Frame):
             verdict = self._stillness.look(item, self._clock.monotonic())
-            if verdict is Verdict.FROZEN:
+            if verdict is FrameChange.FROZEN:
                 raise Frozen(f"{self.spec} keeps sending the same image")
-            if verdict is Verdict.REPEATED:
+            if verdict is FrameChange.REPEATED:
                 self._dropped += 1
                 return
-        if not isinstance(item, Notice):
+        if not isinstance(item, SourceEvent):
             item = replace(item, index=self._offset + item.index, source=self.spec)  # one camera, however it was opened
             self._next_index = item.index + 1
         yield item
 
-    def _found_again(self, loss: Notice) -> Notice:
+    def _found_again(self, loss: SourceEvent) -> SourceEvent:
         self.reconnects += 1
         self._steady_from = self._clock.monotonic()
-        return Notice("camera_back", f"{self.spec} is sending frames again after: {loss.detail}")
+        return SourceEvent("camera_back", f"{self.spec} is sending frames again after: {loss.detail}")
 
     def _retire(self) -> None:
         self._dropped += self._source.dropped

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgevision.types import Frame
 
-    from ...stream.events import Notice, Unreadable
+    from ...stream.events import SourceEvent, Unreadable
     from ...stream.protocols import Source
 
 
@@ -35,7 +35,7 @@ class Wrapped:
         """Number of times the source was lost and found again."""
         return int(getattr(self._source, "reconnects", 0))
 
-    def __iter__(self) -> Iterator[Frame | Unreadable | Notice]:
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield the items of the wrapped source."""
         yield from self._source
 

@@ -9,7 +9,7 @@ from edgevision.errors import BadInput, FlashRefused
 
 from .block_devices import Drive
 from .medium import Host, Medium
-from .safety_rules import Doubt, Verdict, judge_all
+from .safety_rules import Doubt, DriveAssessment, judge_all
 
 IDENTITY = {
     "device": "name",
@@ -23,7 +23,7 @@ IDENTITY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TargetConfirmation:
     """What the user said about the disk."""
 
     device: Path
@@ -37,7 +37,7 @@ class Choice:
     """That the image takes; 0: not known yet."""
 
 
-def choose(choice: Choice, host: Host) -> Verdict:
+def choose(choice: TargetConfirmation, host: Host) -> DriveAssessment:
     """The disk, where nothing speaks against it, or only what was allowed. Nothing is opened. Raises FlashRefused."""
     number = host.number(choice.device)
     try:

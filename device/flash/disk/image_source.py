@@ -33,7 +33,7 @@ class Image:
         return f"prepared for {told['hostname']} with {told['release']}"
 
 
-class Source:
+class ImageSource:
     """The bytes of an image, in turn."""
 
     def __init__(self, stream: BinaryIO, bytes: int) -> None:

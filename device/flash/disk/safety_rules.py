@@ -37,7 +37,7 @@ DOUBTS = (FIXED, LARGE, NVME, LOOP, MEMBER)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DriveAssessment:
     """A disk, and why it is no place for an image."""
 
     drive: Drive
@@ -53,21 +53,21 @@ class Verdict:
         return not self.never and not self.doubts
 
 
-def judge_all(machine: Machine) -> list[Verdict]:
+def judge_all(machine: Machine) -> list[DriveAssessment]:
     """Every disk with its reasons. Raises BadInput where the disks cannot be told."""
     drives = machine.drives()
     known = machine.root_is_known(drives)
     return [judge(drive, known) for drive in drives]
 
 
-def judge(drive: Drive, root_known: bool) -> Verdict:
+def judge(drive: Drive, root_known: bool) -> DriveAssessment:
     """``root_known``: whether it is known which disk the system runs from; live systems and containers hide it."""
     never = [*_system(drive, root_known), *_in_use(drive)]
     if drive.bytes == 0:
         never.append("no medium in it")
     if drive.read_only:
         never.append("read-only (a lock switch?)")
-    return Verdict(drive, tuple(never), tuple(_doubts(drive)), drive.mounts if not never else ())
+    return DriveAssessment(drive, tuple(never), tuple(_doubts(drive)), drive.mounts if not never else ())
 
 
 def _system(drive: Drive, root_known: bool) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from edgevision.errors import VerifyFailed, WriteFailed
 
 from ..filesystems.partitions import HALF_WRITTEN
-from .image_source import Source
+from .image_source import ImageSource
 from .medium import Medium, aligned
 
 BLOCK = 4 << 20
@@ -37,7 +37,7 @@ class Written:
     """Of the image, as it was read, written, and read back."""
 
 
-def write(source: Source, medium: Medium, report: Report) -> Written:
+def write(source: ImageSource, medium: Medium, report: Report) -> Written:
     """All of an image, from a source at its start, to a medium at least as large. Raises WriteFailed, VerifyFailed."""
     whole, sums = hashlib.sha256(), dict[int, int]()
     head = aligned(HEAD)
@@ -74,7 +74,7 @@ def _wipe(medium: Medium, report: Report) -> None:
     report("wipe", 2 * HEAD, 2 * HEAD)
 
 
-def _write_rest(source: Source, medium: Medium, report: Report, note: Callable[[int, memoryview], None]) -> None:
+def _write_rest(source: ImageSource, medium: Medium, report: Report, note: Callable[[int, memoryview], None]) -> None:
     """Everything after the head; the image is read and hashed while the block before is written."""
 
     def fill(at: int, block: memoryview) -> None:

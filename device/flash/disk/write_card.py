@@ -10,11 +10,11 @@ from pathlib import Path
 from edgevision.errors import BadInput, EdgeVisionError, FlashRefused, VerifyFailed
 
 from ..image.check import check
-from ..image.unpack import Wanted
+from ..image.unpack import ExpectedDigest
 from . import write
 from .block_devices import Drive
-from .confirm_target import Choice, choose, refuse_changed, refuse_other
-from .image_source import Image, Source
+from .confirm_target import TargetConfirmation, choose, refuse_changed, refuse_other
+from .image_source import Image, ImageSource
 from .medium import Host
 
 STEP = 16 << 20
@@ -32,7 +32,7 @@ class Card:
     """Whether the system has looked at the new partition table."""
 
 
-def write_card(image: Image, choice: Choice, confirmed: Drive, host: Host, report: write.Report) -> Card:
+def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host: Host, report: write.Report) -> Card:
     """``confirmed``: the disk as it was when somebody said yes to it. Raises FlashRefused, WriteFailed, VerifyFailed."""
     now = choose(choice, host)
     refuse_changed(confirmed, now.drive)
@@ -45,7 +45,7 @@ def write_card(image: Image, choice: Choice, confirmed: Drive, host: Host, repor
         if opened.mounted:
             raise FlashRefused(f"{confirmed.device} is mounted again at {', '.join(opened.mounted)}; unmount it")
         with image.path.open("rb") as stream:
-            written = write.write(Source(stream, image.bytes), medium, report)
+            written = write.write(ImageSource(stream, image.bytes), medium, report)
         prepared = image.prepared is not None
         if prepared:
             _require_files(medium.place, report)
@@ -74,7 +74,7 @@ def _fault(place: Path) -> str | None:
     return next((f"{one.name}: {one.found}" for one in check(place) if not one.ok), None)
 
 
-def check_sha256(path: Path, wanted: Wanted, report: write.Report) -> None:
+def check_sha256(path: Path, wanted: ExpectedDigest, report: write.Report) -> None:
     """That a file is what its maker published. Raises BadInput."""
     total, done, found = path.stat().st_size, 0, hashlib.sha256()
     with path.open("rb") as stream:

@@ -50,7 +50,7 @@ class PrepareWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImage:
     """An image that was made."""
 
     path: Path
@@ -71,7 +71,7 @@ def _silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda done: None)
 
 
-def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
+def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
     """Checks everything that can be checked first, then works on a copy. Raises EdgeVisionError."""
     require_file(wish.image, "system image")
     refuse_pipe(wish.image, "system image")
@@ -92,7 +92,7 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> Prepared:
         injection = plan(Payload(wish.config, system, bundle, trust, instance))
         _inject(stream, system, injection, progress)
         left = _verify(stream, system, injection, progress)
-    return Prepared(
+    return PreparedImage(
         path=wish.output,
         bytes=size,
         system=system,

@@ -36,7 +36,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedDigest:
     """What the downloaded file's sha256 has to be."""
 
     sha256: str
@@ -44,12 +44,12 @@ class Wanted:
     """Where that stands."""
 
 
-def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
+def wanted_sha256(image: Path, given: str | None) -> ExpectedDigest | None:
     """As given, or as the file NAME.sha256 beside the image says; None where neither does. Raises BadInput."""
     if given is not None:
         if not _SHA256.fullmatch(given.strip()):
             raise BadInput(f"--sha256 takes 64 hexadecimal digits, not {given!r:.80}")
-        return Wanted(given.strip().lower(), "--sha256")
+        return ExpectedDigest(given.strip().lower(), "--sha256")
     beside = image.with_name(image.name + ".sha256")
     if not beside.is_file():
         return None
@@ -57,7 +57,7 @@ def wanted_sha256(image: Path, given: str | None) -> Wanted | None:
         words = stream.read(1024).decode("utf-8", "replace").split()
     if not words or not _SHA256.fullmatch(words[0]):
         raise BadInput(f"{beside} does not begin with a sha256; remove it, or download it again")
-    return Wanted(words[0].lower(), str(beside))
+    return ExpectedDigest(words[0].lower(), str(beside))
 
 
 def is_packed(image: Path) -> bool:
@@ -74,7 +74,7 @@ def packed_as(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
-def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: Wanted | None = None) -> int:
+def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: ExpectedDigest | None = None) -> int:
     """Writes the image, unpacked if it is an .xz, into an empty file; its size in bytes.
 
     ``progress`` is told the bytes that were read of ``image``. Raises MissingFile, BadInput.

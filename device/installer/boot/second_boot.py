@@ -14,7 +14,7 @@ from pathlib import Path
 from ..base.commands import BOOTED
 from ..base.errors import Refused
 from ..base.status import Status
-from ..release.install import Wish, install
+from ..release.install import InstallOptions, install
 from ..system import ssh, userconf_dialog
 from . import cleanup, setup_unit
 from .boot_partition import BUNDLE, Device, read_device, take_keys
@@ -81,7 +81,7 @@ def _install(card: Path, device: Device, root: Path, status: Status, starter: St
     status.step("room", grow(root), device.release)
     status.step("check", "installing the keys that bundles must be signed with")
     take_keys(card, device, root)
-    installed = install(Wish(card / BUNDLE, root, start=False), status)
+    installed = install(InstallOptions(card / BUNDLE, root, start=False), status)
     status.step("service", "starting the service; it is ready after its first prediction")
     place_extras(card, device, root)
     if starter is None and root == Path("/") and BOOTED.exists():

@@ -35,7 +35,7 @@ PROOF = "edgevision.device.bundle.verify_model"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InstallOptions:
     """Bundle to install, and options of the installation."""
 
     bundle: Path
@@ -64,7 +64,7 @@ class Installed:
         return f"installed {self.folder}; " + ("the service runs" if self.started else "the service starts at boot")
 
 
-def install(wish: Wish, status: Status) -> Installed:
+def install(wish: InstallOptions, status: Status) -> Installed:
     """Verify the bundle, build the release, check it and make it the current one. Raises Refused, OSError."""
     for key in wish.trust:
         signature.require_public(key)
@@ -140,7 +140,7 @@ def _switch(home: Path, release: Path) -> None:
     sync_folder(home)
 
 
-def _trust(wish: Wish) -> None:
+def _trust(wish: InstallOptions) -> None:
     """Install the keys given, for future bundles."""
     folder = wish.root / KEYS
     for key in wish.trust:

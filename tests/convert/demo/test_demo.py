@@ -12,15 +12,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from edgevision.convert.demo.contact_sheet import COLUMNS, Answer, choose, write_contact_sheet
-from edgevision.convert.demo.options import CLASSES, DemoOptions, Plan
+from edgevision.convert.demo.contact_sheet import COLUMNS, TilePrediction, choose, write_contact_sheet
+from edgevision.convert.demo.options import CLASSES, DemoOptions, DemoSizes
 from edgevision.convert.demo.run import run_demo
 from edgevision.convert.demo.run_loop import LoopFailed, run_loop
 from edgevision.convert.demo.training import RULE, read_folders, train
 from edgevision.convert.demo.video import write_clip
 from edgevision.convert.keras_files.embedded_card import save_keras
 from edgevision.convert.synthetic import draw_set
-from edgevision.convert.train.monitor.observer import Watcher
+from edgevision.convert.train.monitor.observer import TrainingObserver
 from edgevision.convert.train.network import starter_weights
 
 from edgevision.errors import CannotWrite, GateNotMet
@@ -28,7 +28,7 @@ from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode, transform
 from edgevision.types import Label
 
-TINY = Plan(train=8, val=4, test=8, size=64, epochs=1, rounds=1, frames=2)
+TINY = DemoSizes(train=8, val=4, test=8, size=64, epochs=1, rounds=1, frames=2)
 
 
 def test_video_shows_every_class_equally_often_and_labels_each_frame(tmp_path: Path) -> None:
@@ -61,25 +61,25 @@ def test_video_that_cannot_be_written_raises_one_clear_error(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def answers(tmp_path: Path) -> list[Answer]:
+def answers(tmp_path: Path) -> list[TilePrediction]:
     """Return predictions that are wrong for the last image of each class only."""
     draw_set(tmp_path, ["apple", "mug"], 10, seed=0, size=64)
     found = []
     for name, wrong in (("apple", "mug"), ("mug", "apple")):
         paths = decode.find(tmp_path / name)
-        found += [Answer(path, name, Label(0, name, 0.9)) for path in paths[:-1]]
-        found.append(Answer(paths[-1], name, Label(1, wrong, 0.6)))
+        found += [TilePrediction(path, name, Label(0, name, 0.9)) for path in paths[:-1]]
+        found.append(TilePrediction(paths[-1], name, Label(1, wrong, 0.6)))
     return found
 
 
-def test_contact_sheet_shows_mistakes_first(answers: list[Answer]) -> None:
+def test_contact_sheet_shows_mistakes_first(answers: list[TilePrediction]) -> None:
     rows = choose(answers)
     assert [row[0].path.name for row in rows] == ["0009.jpg", "0009.jpg"]
     assert [[answer.right for answer in row] for row in rows] == [[False] + [True] * (COLUMNS - 1)] * 2
     assert [answer.path.name for answer in rows[0][1:]] == [f"{n:04d}.jpg" for n in range(COLUMNS - 1)]
 
 
-def test_contact_sheet_frames_correct_in_green_and_wrong_in_red(answers: list[Answer], tmp_path: Path) -> None:
+def test_contact_sheet_frames_correct_in_green_and_wrong_in_red(answers: list[TilePrediction], tmp_path: Path) -> None:
     sheet = tmp_path / "contact.png"
     write_contact_sheet(sheet, answers, "18 of 20 right")
     frame = decode.read(sheet)
@@ -96,7 +96,7 @@ def _count(pixels: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((np.abs(pixels.astype(int) - colour).max(axis=-1) <= 2).sum())
 
 
-def test_contact_sheet_with_few_images_leaves_gaps(answers: list[Answer], tmp_path: Path) -> None:
+def test_contact_sheet_with_few_images_leaves_gaps(answers: list[TilePrediction], tmp_path: Path) -> None:
     write_contact_sheet(tmp_path / "few.png", answers[:3], "few")
     frame = decode.read(tmp_path / "few.png")
     assert (frame.pixels[-40:, frame.width // 2 :] == 255).all()
@@ -119,7 +119,7 @@ def test_training_images_use_the_standard_preprocessing(tmp_path: Path) -> None:
     assert np.array_equal(found.pixels[3], transform.pixels(fourth, RULE))
 
 
-class _Steps(Watcher):
+class _Steps(TrainingObserver):
     """Training observer that records the epochs."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ def test_training_starts_from_the_starter_weights_and_saves_a_model_with_its_car
     with np.load(starter_weights.find().path, allow_pickle=False) as stored:
         first = trained.keras.get_layer("Conv1").get_weights()[0]
         np.testing.assert_array_equal(first, stored["Conv1/kernel"].astype("float32"))
-    card = ModelCard(name="two", task="classification", rule=RULE, labels=tuple(names))
+    card = ModelCard(name="two", task="classification", preprocessing=RULE, labels=tuple(names))
     path = tmp_path / "model.keras"
     save_keras(trained.keras, card, path)
     with zipfile.ZipFile(path) as archive:

@@ -17,10 +17,10 @@ from locations import ROOT
 from edgevision.errors import BadInput, MissingFile
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
-CARD = ModelCard(name="m", task="classification", rule=Rule(8, 8), labels=("red fox", "dog", "cat"))
+CARD = ModelCard(name="m", task="classification", preprocessing=Preprocessing(8, 8), labels=("red fox", "dog", "cat"))
 
 
 def photo(path: Path, seed: int) -> Path:

@@ -23,7 +23,11 @@ from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.source_model.float_model import make_float_model
-from edgevision.convert.source_model.infer_preprocessing import InferredRule, RuleOptions, infer_rule
+from edgevision.convert.source_model.infer_preprocessing import (
+    InferredPreprocessing,
+    PreprocessingOptions,
+    infer_preprocessing,
+)
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
 
@@ -49,9 +53,9 @@ def export(model: Any, folder: Path) -> Path:
     return folder
 
 
-def inferred(loaded: LoadedModel, **rule: Any) -> InferredRule:
+def inferred(loaded: LoadedModel, **preprocessing: Any) -> InferredPreprocessing:
     shape = (loaded.height, loaded.width, loaded.channels)
-    return infer_rule(loaded.scan.config, shape, loaded.outputs, None, RuleOptions(**rule))
+    return infer_preprocessing(loaded.scan.config, shape, loaded.outputs, None, PreprocessingOptions(**preprocessing))
 
 
 def outputs(flatbuffer: bytes, feed: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -75,14 +79,14 @@ def test_folder_keeps_its_scores_after_conversion(tmp_path: Path, writer: str) -
     loaded = load(found)
     assert (loaded.height, loaded.width, loaded.channels, loaded.outputs) == (SIDE, SIDE, 3, 3)
     assert loaded.parameters == source.count_params()
-    rule = inferred(loaded)
-    assert (rule.rule.mean, rule.rule.std) == ((0.0,), (1.0,))
-    assert "normalization from the operators 'mul_0', 'add_1'" in rule.source
+    preprocessing = inferred(loaded)
+    assert (preprocessing.preprocessing.mean, preprocessing.preprocessing.std) == ((0.0,), (1.0,))
+    assert "normalization from the operators 'mul_0', 'add_1'" in preprocessing.source
     assert infer_task(loaded.scan.config, 3).activation == "softmax"
-    model = make_float_model(loaded, rule)
+    model = make_float_model(loaded, preprocessing)
     assert outputs(to_float(model), model.normalize) == pytest.approx(wanted, abs=1e-5)
     int8 = to_int8(model, lambda: BYTES)
-    verify(int8, model.rule)
+    verify(int8, model.preprocessing)
     assert outputs(int8, lambda one: one) == pytest.approx(wanted, abs=0.03)
 
 
@@ -94,9 +98,9 @@ def test_per_channel_means_are_read_from_the_graph(tmp_path: Path) -> None:
     source = keras.Model(image, network(keras, lambda x: x)(inside))
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
     loaded = load(scan(export(source, tmp_path / "saved")))
-    rule = inferred(loaded)
-    assert (rule.rule.mean, rule.rule.std) == ((0.0,), (1.0,))
-    model = make_float_model(loaded, rule)
+    preprocessing = inferred(loaded)
+    assert (preprocessing.preprocessing.mean, preprocessing.preprocessing.std) == ((0.0,), (1.0,))
+    model = make_float_model(loaded, preprocessing)
     assert outputs(to_float(model), model.normalize) == pytest.approx(wanted, abs=1e-4)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edgevision.errors import BadModel, EdgeVisionError, MissingFile
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 h5py = pytest.importorskip("h5py", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
@@ -74,14 +74,14 @@ def keras_h5(path: Path, config: Any = NET, version: str | None = VERSION, **att
 
 
 def test_valid_archive(tmp_path: Path) -> None:
-    card = ModelCard(name="net", task="classification", rule=Rule(8, 8), labels=("a", "b"))
+    card = ModelCard(name="net", task="classification", preprocessing=Preprocessing(8, 8), labels=("a", "b"))
     found = scan(keras_zip(tmp_path / "m.keras", edgevision_json=card.dumps().encode()))
     assert (found.format, found.keras_version, found.config) == ("keras", VERSION, NET)
     assert found.card == card
 
 
 def test_valid_h5(tmp_path: Path) -> None:
-    card = ModelCard(name="net", task="classification", rule=Rule(8, 8))
+    card = ModelCard(name="net", task="classification", preprocessing=Preprocessing(8, 8))
     found = scan(keras_h5(tmp_path / "m.h5", edgevision_card=card.dumps(), training_config='{"loss": "mse"}'))
     assert (found.format, found.card, found.training) == ("h5", card, {"loss": "mse"})
 

@@ -21,7 +21,7 @@ from edgevision.errors import BadModel
 from edgevision.model_file import model_file
 from edgevision.postprocessing import feature_vector
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import read_graph
 from edgevision.types import Frame
 
@@ -93,7 +93,7 @@ def test_second_output_is_the_pooled_features(converted: tuple[Path, Path, dict[
 
 
 def float_model(keras_model: Any) -> bytes:
-    return to_float(FloatModel(keras_model, Rule(SIDE, SIDE), None, None))
+    return to_float(FloatModel(keras_model, Preprocessing(SIDE, SIDE), None, None))
 
 
 def test_last_layer_may_be_a_convolution_or_a_second_dense_layer() -> None:

@@ -19,20 +19,20 @@ from edgevision.model import open_model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.decode import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 from edgevision.selftest import SelfTestReport
 from edgevision.tflite.flatbuffer import root
 from edgevision.tflite.schema import IDENTIFIER, Buffer, Model
 
 TINY = (TESTS / "data" / "tiny.tflite").read_bytes()
-RULE = Rule(16, 16, mean=(127.5,), std=(127.5,))
+RULE = Preprocessing(16, 16, mean=(127.5,), std=(127.5,))
 
 
-def generate(flatbuffer: bytes, rule: Rule, seed: int = 0) -> GeneratedSelfTest:
+def generate(flatbuffer: bytes, preprocessing: Preprocessing, seed: int = 0) -> GeneratedSelfTest:
     interpreter = open_interpreter(flatbuffer)
     try:
-        return make_selftest(interpreter, rule, "softmax", seed)
+        return make_selftest(interpreter, preprocessing, "softmax", seed)
     finally:
         interpreter.close()
 
@@ -42,9 +42,9 @@ def made() -> GeneratedSelfTest:
     return generate(TINY, RULE)
 
 
-def run(folder: Path, flatbuffer: bytes, made: GeneratedSelfTest, rule: Rule) -> SelfTestReport:
+def run(folder: Path, flatbuffer: bytes, made: GeneratedSelfTest, preprocessing: Preprocessing) -> SelfTestReport:
     """Run the self-test of a file with these parts, as a device does."""
-    card = ModelCard(name="m", task="classification", rule=rule, selftest=made.test)
+    card = ModelCard(name="m", task="classification", preprocessing=preprocessing, selftest=made.test)
     path = folder / "m.tflite"
     path.write_bytes(model_file.build(flatbuffer, card, made.files))
     with open_model(path) as model:
@@ -119,8 +119,8 @@ def test_other_channel_order_in_the_model_fails_by_its_scores(made: GeneratedSel
     assert made.order_change > 2 * TOLERANCE
 
 
-def _tensor(made: GeneratedSelfTest, name: str, rule: Rule) -> np.ndarray:
-    return np.ascontiguousarray(pixels(decode(made.files[name], name), rule))
+def _tensor(made: GeneratedSelfTest, name: str, preprocessing: Preprocessing) -> np.ndarray:
+    return np.ascontiguousarray(pixels(decode(made.files[name], name), preprocessing))
 
 
 @pytest.mark.parametrize("change", [{"resize": "crop"}, {"mean": (0.0,), "std": (255.0,)}, {"resize": "letterbox"}])
@@ -138,12 +138,12 @@ def test_same_seed_gives_the_same_self_test(made: GeneratedSelfTest) -> None:
 def test_real_network(shared: Path, tmp_path: Path) -> None:
     """With 1001 classes, scores of synthetic images are low, so the search has to find clear ones."""
     flatbuffer = (shared / "models" / "mobilenet_v2_1.0_224_quant.tflite").read_bytes()
-    rule = Rule(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
-    made = generate(flatbuffer, rule)
+    preprocessing = Preprocessing(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
+    made = generate(flatbuffer, preprocessing)
     assert made.margin >= MARGIN
     assert len({case.top for case in made.test.cases}) >= 4
-    assert run(tmp_path, flatbuffer, made, rule).ok
-    assert not run(tmp_path, with_some_weights_zeroed(flatbuffer), made, rule).ok
+    assert run(tmp_path, flatbuffer, made, preprocessing).ok
+    assert not run(tmp_path, with_some_weights_zeroed(flatbuffer), made, preprocessing).ok
 
 
 def with_some_weights_zeroed(flatbuffer: bytes) -> bytes:

@@ -18,19 +18,19 @@ pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
 from edgevision.convert import backend
-from edgevision.convert.comparison.disagreements import SHOWN, Surest
-from edgevision.convert.comparison.float_vs_int8 import Comparison
+from edgevision.convert.comparison.disagreements import SHOWN, TopDisagreements
+from edgevision.convert.comparison.float_vs_int8 import FidelityComparison
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.correction.result import LayerError, RepairResult, Step
 from edgevision.convert.report.html import page, write_page
 from edgevision.convert.report.html.preprocessing_text import in_words
 from edgevision.convert.report.html.ranges import activation_ranges
 from edgevision.convert.report.record import ConvertReport
-from edgevision.convert.source_model.infer_preprocessing import RuleOptions
+from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
 
 from edgevision.model_file import model_file
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.reporting import charts, html
 from edgevision.types import Frame
 
@@ -107,7 +107,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> ConvertReport:
         (folder / "p" / f"<i>{number}.png").write_bytes(decode.encode_png(Frame(drawn)))
     options = ConvertOptions(
         folder / "m.keras", folder / "p", 30, labels=folder / "labels.txt", output=folder / "<b>m.tflite",
-        rule=RuleOptions(resize="crop", crop_fraction=0.9), max_drop=50.0,
+        preprocessing=PreprocessingOptions(resize="crop", crop_fraction=0.9), max_drop=50.0,
     )  # fmt: skip
     return convert(options)
 
@@ -124,12 +124,12 @@ def test_page_is_written_next_to_the_model(report: ConvertReport) -> None:
 def test_names_are_escaped(report: ConvertReport) -> None:
     """Labels, file names and layer names are shown as text, whatever they contain."""
     hostile = LayerError('"><svg onload=alert(3)>', "CONV_2D", 3.0, float("inf"), "<u>none</u>")
-    surest = Surest(report.card.rule)
+    surest = TopDisagreements(report.card.preprocessing)
     scores = np.eye(4, dtype=np.float32)
     surest.consider(Path("p/<i>1.png"), frozenset({2}), np.zeros((20, 20, 3), np.uint8), scores[0], scores[1])
     result = replace(report.comparison, disagreements=tuple(surest.kept))
     repaired = RepairResult(b"", "normal", (Step("<s>", 1.0, float("nan"), "kl", True, 1.0),), (hostile,) * 12)
-    changed = replace(report, repair=repaired, notes=("<em>note</em>",), rule_from="<q>", comparison=result)
+    changed = replace(report, repair=repaired, notes=("<em>note</em>",), preprocessing_from="<q>", comparison=result)
     found = sound(page(changed))
     assert {"u", "em", "q", "s", "i"} & {tag for tag, attributes in found.tags if not attributes} == set()
     said = "".join(found.text)
@@ -138,7 +138,7 @@ def test_names_are_escaped(report: ConvertReport) -> None:
 
 
 def test_page_reports_what_was_not_measured(report: ConvertReport) -> None:
-    nothing = Comparison(0, None, 0, None, None, None, None, ())
+    nothing = FidelityComparison(0, None, 0, None, None, None, None, ())
     bare = replace(report, comparison=nothing, repair=None, gate=None, notes=(), card=report.card.with_(labels=()))
     found = sound(page(bare))
     said = "".join(found.text)
@@ -157,7 +157,7 @@ def test_page_reports_what_was_not_measured(report: ConvertReport) -> None:
 
 
 def test_disagreements_show_both_answers(report: ConvertReport) -> None:
-    surest = Surest(report.card.rule)
+    surest = TopDisagreements(report.card.preprocessing)
     picture = np.full((20, 20, 3), 120, np.uint8)
     for number in range(SHOWN + 6):
         lead = 0.01 * number
@@ -204,17 +204,17 @@ def test_activation_ranges_come_from_the_quantization() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"),
+    ("preprocessing", "words"),
     [
-        (Rule(32, 24), ("whole image is stretched to 32x24", "raw bytes, 0 to 255.")),
-        (Rule(32, 24, resize="crop", crop_fraction=0.875), ("32:24 rectangle", "87.5 %")),
-        (Rule(9, 9, resize="crop", mean=(127.5,), std=(127.5,)), ("largest square", "(byte - 127.5) / 127.5")),
-        (Rule(9, 9, resize="letterbox", fill=114, align="top_left"), ("upper left", "value 114")),
-        (Rule(9, 9, channels=1, order="GRAY"), ("The gray value enters",)),
+        (Preprocessing(32, 24), ("whole image is stretched to 32x24", "raw bytes, 0 to 255.")),
+        (Preprocessing(32, 24, resize="crop", crop_fraction=0.875), ("32:24 rectangle", "87.5 %")),
+        (Preprocessing(9, 9, resize="crop", mean=(127.5,), std=(127.5,)), ("largest square", "(byte - 127.5) / 127.5")),
+        (Preprocessing(9, 9, resize="letterbox", fill=114, align="top_left"), ("upper left", "value 114")),
+        (Preprocessing(9, 9, channels=1, order="GRAY"), ("The gray value enters",)),
     ],
 )
-def test_preprocessing_text(rule: Rule, words: tuple[str, ...]) -> None:
-    said = in_words(rule)
+def test_preprocessing_text(preprocessing: Preprocessing, words: tuple[str, ...]) -> None:
+    said = in_words(preprocessing)
     assert [one for one in words if one not in said] == []
 
 

@@ -17,7 +17,11 @@ from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.source_model.float_model import make_float_model
-from edgevision.convert.source_model.infer_preprocessing import InferredRule, RuleOptions, infer_rule
+from edgevision.convert.source_model.infer_preprocessing import (
+    InferredPreprocessing,
+    PreprocessingOptions,
+    infer_preprocessing,
+)
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
 
@@ -76,14 +80,14 @@ def some_pixels(family: Family) -> np.ndarray:
     return np.random.default_rng(6).integers(0, 256, (2, family.side, family.side, 3)).astype(np.uint8)
 
 
-def compare(loaded: LoadedModel, inferred: InferredRule, pixels: np.ndarray, wanted: np.ndarray) -> None:
+def compare(loaded: LoadedModel, inferred: InferredPreprocessing, pixels: np.ndarray, wanted: np.ndarray) -> None:
     """Check that the float file has the network's scores and that the int8 file is fully int8."""
     model = make_float_model(loaded, inferred)
     interpreter = open_interpreter(to_float(model))
     found = np.stack([interpreter.infer(model.normalize(one)[np.newaxis])[0][0] for one in pixels])
     interpreter.close()
     assert found == pytest.approx(wanted, rel=2e-2, abs=2e-5)
-    verify(to_int8(model, lambda: pixels), model.rule)
+    verify(to_int8(model, lambda: pixels), model.preprocessing)
 
 
 def identity(family: Family) -> str:
@@ -102,9 +106,9 @@ def test_published_network_gets_its_training_preprocessing(family: Family, gener
     source.save(path)
     wanted = np.asarray(source(fed(keras, family, pixels), training=False))
     loaded = load(scan(path))
-    inferred = infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs)
+    inferred = infer_preprocessing(loaded.scan.config, pixels.shape[1:], loaded.outputs)
     assert infer_task(loaded.scan.config, 1000).activation == "softmax"
-    assert (inferred.rule.resize, inferred.rule.crop_fraction) == ("crop", 0.875)
+    assert (inferred.preprocessing.resize, inferred.preprocessing.crop_fraction) == ("crop", 0.875)
     compare(loaded, inferred, pixels, wanted)
 
 
@@ -120,7 +124,7 @@ def test_published_network_as_saved_model(family: Family, generation: str, tmp_p
     loaded = load(scan(tmp_path / "m"))
     if family.builder in QUICK:
         with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
-            infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs)
-    options = RuleOptions(mean=(127.5,), std=(127.5,)) if family.builder in QUICK else None
-    inferred = infer_rule(loaded.scan.config, pixels.shape[1:], loaded.outputs, options=options)
+            infer_preprocessing(loaded.scan.config, pixels.shape[1:], loaded.outputs)
+    options = PreprocessingOptions(mean=(127.5,), std=(127.5,)) if family.builder in QUICK else None
+    inferred = infer_preprocessing(loaded.scan.config, pixels.shape[1:], loaded.outputs, options=options)
     compare(loaded, inferred, pixels, wanted)

@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="needs the convert extra: pip install '
 from edgevision.convert import backend
 from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.source_model.hdf5_operators import has_operators
-from edgevision.convert.source_model.infer_preprocessing import infer_rule
+from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
 from edgevision.convert.source_model.load import load
 
 SIDE = 16
@@ -48,8 +48,8 @@ def test_operators_are_loaded(tmp_path: Path) -> None:
     source.save(tmp_path / "m.h5")
     loaded = same(tmp_path / "m.h5", source, SIDE)
     assert has_operators(loaded.scan.config)
-    inferred = infer_rule(loaded.scan.config, (SIDE, SIDE, 3), 3)
-    assert (inferred.rule.mean, inferred.rule.std, inferred.cut) == ((0.0,), (1.0,), None)
+    inferred = infer_preprocessing(loaded.scan.config, (SIDE, SIDE, 3), 3)
+    assert (inferred.preprocessing.mean, inferred.preprocessing.std, inferred.cut) == ((0.0,), (1.0,), None)
     assert "the operators" in inferred.source
 
 
@@ -66,4 +66,4 @@ def test_mobilenet_v3(tmp_path: Path, name: str) -> None:
     source = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=1000)
     source.save(tmp_path / "m.h5")
     loaded = same(tmp_path / "m.h5", source, 64)
-    assert "MobileNetV3" in infer_rule(loaded.scan.config, (64, 64, 3), 1000).source
+    assert "MobileNetV3" in infer_preprocessing(loaded.scan.config, (64, 64, 3), 1000).source

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgevision.convert.source_model.infer_preprocessing import InferredRule, RuleOptions, infer_rule
+from edgevision.convert.source_model.infer_preprocessing import (
+    InferredPreprocessing,
+    PreprocessingOptions,
+    infer_preprocessing,
+)
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.layer_graph import final_activation, head
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 SHAPE = (96, 128, 3)
 
@@ -45,8 +49,10 @@ def chain(*layers: tuple[str, str] | tuple[str, str, dict[str, Any]]) -> dict[st
     return functional(*made)
 
 
-def infer(model: dict[str, Any], card: ModelCard | None = None, classes: int = 3, **options: Any) -> InferredRule:
-    return infer_rule(model, SHAPE, classes, card, RuleOptions(**options))
+def infer(
+    model: dict[str, Any], card: ModelCard | None = None, classes: int = 3, **options: Any
+) -> InferredPreprocessing:
+    return infer_preprocessing(model, SHAPE, classes, card, PreprocessingOptions(**options))
 
 
 RESCALED = chain(
@@ -59,7 +65,7 @@ RESCALED = chain(
 
 def test_rescaling_layer_becomes_mean_and_std() -> None:
     found = infer(RESCALED)
-    assert found.rule == Rule(128, 96, mean=(127.5,), std=(127.5,))
+    assert found.preprocessing == Preprocessing(128, 96, mean=(127.5,), std=(127.5,))
     assert found.cut is not None and found.cut.path == ("scale",)
     assert "the Rescaling layer 'scale'" in found.source
     assert "--resize" in found.source  # nothing determines the crop it was trained with
@@ -68,8 +74,8 @@ def test_rescaling_layer_becomes_mean_and_std() -> None:
 @pytest.mark.parametrize("scale", [1 / 255, 0.00392156862745098, 1 / 256])
 def test_rescaling_to_0_1(scale: float) -> None:
     model = chain(("InputLayer", "in"), ("Rescaling", "r", {"scale": scale}), ("Dense", "out"))
-    assert infer(model).rule.std == pytest.approx((1 / scale,), rel=1e-9)
-    assert infer(model).rule.mean == (0.0,)
+    assert infer(model).preprocessing.std == pytest.approx((1 / scale,), rel=1e-9)
+    assert infer(model).preprocessing.mean == (0.0,)
 
 
 def test_rescaling_in_nested_models() -> None:
@@ -79,7 +85,7 @@ def test_rescaling_in_nested_models() -> None:
     assert found.cut is not None and found.cut.path == ("inner", "scale")
     stack = {"class_name": "Sequential", "config": {"name": "s", "layers": [inner, layer("Softmax", "soft")]}}
     assert infer(stack).cut is not None
-    assert infer(stack).rule.mean == (127.5,)
+    assert infer(stack).preprocessing.mean == (127.5,)
 
 
 def test_rescaling_layer_on_one_of_two_branches_stays() -> None:
@@ -102,7 +108,7 @@ def test_rescaling_layer_after_scaled_images_proves_nothing_but_is_merged() -> N
     model = chain(("InputLayer", "in"), ("Rescaling", "r", {"scale": 2.0, "offset": -1.0}), ("Dense", "out"))
     with pytest.raises(BadModel, match=r"'r' does not take bytes 0\.\.255.*--mean 0 --std 255"):
         infer(model)
-    assert infer(model, mean=(0.0,), std=(255.0,)).rule == Rule(128, 96, mean=(127.5,), std=(127.5,))
+    assert infer(model, mean=(0.0,), std=(255.0,)).preprocessing == Preprocessing(128, 96, mean=(127.5,), std=(127.5,))
 
 
 def test_operators_and_normalization_layers_stay_and_prove_bytes() -> None:
@@ -117,7 +123,7 @@ def test_operators_and_normalization_layers_stay_and_prove_bytes() -> None:
     for model, name in ((ops, "'div', 'sub'"), (adapted, "'n'"), (per_channel, "'r'")):
         found = infer(model)
         assert found.cut is None
-        assert (found.rule.mean, found.rule.std) == ((0.0,), (1.0,))
+        assert (found.preprocessing.mean, found.preprocessing.std) == ((0.0,), (1.0,))
         assert name in found.source
 
 
@@ -134,32 +140,36 @@ def test_normalizing_twice_is_rejected() -> None:
 
 def test_options_take_precedence_over_card_and_card_over_layers() -> None:
     plain = chain(("InputLayer", "in"), ("Dense", "out"))
-    rule = Rule(8, 8, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,))
-    card = ModelCard(name="m", task="classification", rule=rule)
+    preprocessing = Preprocessing(8, 8, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,))
+    card = ModelCard(name="m", task="classification", preprocessing=preprocessing)
     found = infer(plain, card)
-    assert found.rule == Rule(128, 96, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,))
+    assert found.preprocessing == Preprocessing(
+        128, 96, resize="letterbox", fill=114, align="top_left", mean=(10.0,), std=(20.0,)
+    )
     assert found.source.count("the model card") == 2
     found = infer(plain, card, std=(5.0,), mean=(1.0,), resize="crop", crop_fraction=0.9)
-    assert found.rule == Rule(128, 96, resize="crop", crop_fraction=0.9, mean=(1.0,), std=(5.0,))
+    assert found.preprocessing == Preprocessing(128, 96, resize="crop", crop_fraction=0.9, mean=(1.0,), std=(5.0,))
     with pytest.raises(BadInput, match="requires --resize crop, got --resize stretch"):
         infer(plain, card, resize="stretch", crop_fraction=0.9)
 
 
 def test_card_that_contradicts_the_layers_is_rejected() -> None:
     """The card of a Keras file describes the model's own input, which takes bytes if the model rescales them."""
-    card = ModelCard(name="m", task="classification", rule=Rule(8, 8, resize="crop", mean=(127.5,), std=(127.5,)))
+    card = ModelCard(
+        name="m", task="classification", preprocessing=Preprocessing(8, 8, resize="crop", mean=(127.5,), std=(127.5,))
+    )
     with pytest.raises(
         BadModel, match=r"the model card expects .* but the model takes 0\.\.255 and has the Rescaling layer"
     ):
         infer(RESCALED, card)
-    bytes_in = card.with_(rule=Rule(8, 8, resize="crop"))
-    assert infer(RESCALED, bytes_in).rule == Rule(128, 96, resize="crop", mean=(127.5,), std=(127.5,))
+    bytes_in = card.with_(preprocessing=Preprocessing(8, 8, resize="crop"))
+    assert infer(RESCALED, bytes_in).preprocessing == Preprocessing(128, 96, resize="crop", mean=(127.5,), std=(127.5,))
 
 
 def test_gray_and_bgr() -> None:
-    gray = infer_rule(RESCALED, (32, 32, 1), 2)
-    assert (gray.rule.channels, gray.rule.order) == (1, "GRAY")
-    assert infer(RESCALED, order="BGR").rule.order == "BGR"
+    gray = infer_preprocessing(RESCALED, (32, 32, 1), 2)
+    assert (gray.preprocessing.channels, gray.preprocessing.order) == (1, "GRAY")
+    assert infer(RESCALED, order="BGR").preprocessing.order == "BGR"
 
 
 MOBILENET = [("InputLayer", "in"), ("Conv2D", "conv1"), ("DepthwiseConv2D", "conv_dw_1"), ("Conv2D", "conv_pw_13")]
@@ -168,7 +178,9 @@ MOBILENET = [("InputLayer", "in"), ("Conv2D", "conv1"), ("DepthwiseConv2D", "con
 def test_published_network_is_recognized_only_with_its_top() -> None:
     whole = chain(*MOBILENET, ("Activation", "predictions", {"activation": "softmax"}))
     found = infer(whole, classes=1001)
-    assert found.rule == Rule(128, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,))
+    assert found.preprocessing == Preprocessing(
+        128, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)
+    )
     assert found.source.count("keras.applications MobileNet") == 2
     for other in (chain(*MOBILENET, ("Dense", "my_head")), whole):
         with pytest.raises(BadModel, match=r"its MobileNet backbone usually needs --mean 127\.5 --std 127\.5"):
@@ -180,9 +192,9 @@ def test_real_networks(shared: Path) -> None:
     for name, family in (("mobilenet_v1_0.25", "MobileNet"), ("mobilenet_v2_1.0", "MobileNetV2")):
         with h5py.File(shared / "models" / f"{name}_224_imagenet.h5") as file:
             model = json.loads(file.attrs["model_config"])
-        found = infer_rule(model, (224, 224, 3), 1001)
+        found = infer_preprocessing(model, (224, 224, 3), 1001)
         assert f"keras.applications {family} with its ImageNet top" in found.source
-        assert found.rule.describe() == "224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5"
+        assert found.preprocessing.describe() == "224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5"
         assert final_activation(model) == "softmax"
 
 
@@ -247,7 +259,7 @@ def test_reordered_channels_with_means_prove_bytes() -> None:
         layer("Dense", "out", "add"),
     )
     found = infer(model)
-    assert found.rule == Rule(128, 96)
+    assert found.preprocessing == Preprocessing(128, 96)
     assert "the operators 'add'" in found.source
     assert found.moves
     small = [1.0, -0.5, 0.25]  # too small to prove anything

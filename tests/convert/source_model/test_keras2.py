@@ -23,7 +23,11 @@ from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.source_model.float_model import FloatModel, make_float_model
-from edgevision.convert.source_model.infer_preprocessing import InferredRule, RuleOptions, infer_rule
+from edgevision.convert.source_model.infer_preprocessing import (
+    InferredPreprocessing,
+    PreprocessingOptions,
+    infer_preprocessing,
+)
 from edgevision.convert.source_model.load import LoadedModel, load
 
 from edgevision import open_model
@@ -56,11 +60,17 @@ def network(
     return keras.Model(image, layers.Dense(units, activation=end)(x))
 
 
-def opened(path: Path, options: LoadOptions | None = None, **rule: Any) -> tuple[LoadedModel, InferredRule, FloatModel]:
+def opened(
+    path: Path, options: LoadOptions | None = None, **preprocessing: Any
+) -> tuple[LoadedModel, InferredPreprocessing, FloatModel]:
     loaded = load(scan(path, options or LoadOptions()))
     found = loaded.scan
-    inferred = infer_rule(
-        found.config, (loaded.height, loaded.width, loaded.channels), loaded.outputs, None, RuleOptions(**rule)
+    inferred = infer_preprocessing(
+        found.config,
+        (loaded.height, loaded.width, loaded.channels),
+        loaded.outputs,
+        None,
+        PreprocessingOptions(**preprocessing),
     )
     return loaded, inferred, make_float_model(loaded, inferred)
 
@@ -75,7 +85,7 @@ def float_outputs(model: FloatModel, pixels: np.ndarray) -> np.ndarray:
 
 def int8_outputs(model: FloatModel, pixels: np.ndarray) -> np.ndarray:
     flatbuffer = to_int8(model, lambda: pixels)
-    verify(flatbuffer, model.rule)
+    verify(flatbuffer, model.preprocessing)
     interpreter = open_interpreter(flatbuffer)
     spec = interpreter.outputs[0]
     raw = [interpreter.infer(one[np.newaxis])[0][0].astype(np.float32) for one in pixels]
@@ -114,7 +124,7 @@ def test_rescaling_becomes_input_quantization(keras: Any, tmp_path: Path, suffix
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
     _, inferred, model = opened(tmp_path / f"m{suffix}")
     assert inferred.cut is not None
-    assert (model.rule.mean, model.rule.std, model.matrix) == ((127.5,), (127.5,), None)
+    assert (model.preprocessing.mean, model.preprocessing.std, model.matrix) == ((127.5,), (127.5,), None)
     assert float_outputs(model, BYTES) == pytest.approx(wanted, abs=1e-5)
     assert int8_outputs(model, BYTES) == pytest.approx(wanted, abs=0.03)
 
@@ -146,7 +156,7 @@ def test_normalization_in_the_graph_proves_bytes(keras: Any, tmp_path: Path, suf
     source.save(tmp_path / f"m{suffix}")
     wanted = np.asarray(source(BYTES.astype(np.float32), training=False))
     _, inferred, model = opened(tmp_path / f"m{suffix}")
-    assert (model.rule.mean, model.rule.std) == ((0.0,), (1.0,))
+    assert (model.preprocessing.mean, model.preprocessing.std) == ((0.0,), (1.0,))
     assert "normalization from the" in inferred.source
     assert float_outputs(model, BYTES) == pytest.approx(wanted, abs=1e-4)
     assert int8_outputs(model, BYTES) == pytest.approx(wanted, abs=0.04)
@@ -158,7 +168,7 @@ def test_per_channel_normalization_and_bgr_by_option(keras: Any, tmp_path: Path)
     mean, std = np.array([103.939, 116.779, 123.68]), np.array([57.0, 58.0, 59.0])
     wanted = np.asarray(source(((BYTES[..., ::-1] - mean) / std).astype(np.float32), training=False))
     _, _, model = opened(tmp_path / "m.h5", mean=tuple(mean), std=tuple(std), order="BGR")
-    assert model.rule.order == "RGB"
+    assert model.preprocessing.order == "RGB"
     assert float_outputs(model, BYTES) == pytest.approx(wanted, abs=1e-4)
     with pytest.raises(BadModel, match="cannot determine how the model's images must be normalized"):
         opened(tmp_path / "m.h5")
@@ -168,7 +178,7 @@ def test_gray_mixed_precision_and_uint8_inputs(keras: Any, tmp_path: Path) -> No
     gray = network(keras, keras.layers.Rescaling(1 / 255), 1, "sigmoid", 1)
     gray.save(tmp_path / "g.h5")
     _, _, model = opened(tmp_path / "g.h5")
-    assert (model.rule.channels, model.rule.order) == (1, "GRAY")
+    assert (model.preprocessing.channels, model.preprocessing.order) == (1, "GRAY")
     wanted = np.asarray(gray(BYTES[..., :1].astype(np.float32), training=False))
     assert float_outputs(model, BYTES[..., :1]) == pytest.approx(wanted, abs=1e-5)
     keras.mixed_precision.set_global_policy("mixed_float16")

@@ -17,7 +17,7 @@ pytest.importorskip("tensorflow", reason="needs the convert extra: pip install '
 from edgevision.convert import backend
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.source_model.infer_preprocessing import infer_rule
+from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
 from edgevision.convert.source_model.load import LoadedModel, load
 
 from edgevision.errors import BadInput, BadModel, UnknownName
@@ -71,8 +71,8 @@ def test_published_network_with_its_own_top(tmp_path: Path) -> None:
     source.save_weights(tmp_path / "w.weights.h5")
     loaded = opened(tmp_path / "w.weights.h5", LoadOptions(architecture="mobilenet", alpha=0.25, image_size=SIDE))
     same(loaded, source)
-    found = infer_rule(loaded.scan.config, (SIDE, SIDE, 3), loaded.outputs)
-    assert found.rule.describe() == "64x64 RGB, crop 0.875, (pixel - 127.5) / 127.5"
+    found = infer_preprocessing(loaded.scan.config, (SIDE, SIDE, 3), loaded.outputs)
+    assert found.preprocessing.describe() == "64x64 RGB, crop 0.875, (pixel - 127.5) / 127.5"
 
 
 def test_mobilenet_v3_with_keras_2_layer_names(tmp_path: Path) -> None:

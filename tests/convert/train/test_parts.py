@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgevision.convert.train.fit.early_stopping import ENOUGH, Selection
+from edgevision.convert.train.fit.early_stopping import MIN_VALIDATION_IMAGES, Selection
 from edgevision.convert.train.monitor import history
 from edgevision.convert.train.network.head import goal_of
 
@@ -93,7 +93,7 @@ def test_later_weights_are_kept_unless_clearly_worse() -> None:
     assert (selection.epoch, selection.waited) == (4, 0)
 
 
-@pytest.mark.parametrize("pictures", [0, 10, ENOUGH - 1])
+@pytest.mark.parametrize("pictures", [0, 10, MIN_VALIDATION_IMAGES - 1])
 def test_last_epoch_is_kept_with_few_validation_images(pictures: int) -> None:
     selection = Selection()
     assert [selection.judge(np.full(pictures, loss), n) for n, loss in enumerate((0.5, 0.1, 0.9), 1)] == [

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.monitor.observer import Watcher
+from edgevision.convert.train.monitor.observer import TrainingObserver
 from edgevision.convert.train.report.result import TrainResult
 from edgevision.convert.train.run import TrainRequest, train
 from locations import ROOT
@@ -30,7 +30,7 @@ def photos(shared: Path) -> Path:
 
 
 def _train(photos: Path, runs: Path, **settings: Any) -> TrainResult:
-    return train(TrainRequest(photos, Settings(**settings), runs), Watcher())
+    return train(TrainRequest(photos, Settings(**settings), runs), TrainingObserver())
 
 
 def _accuracy(result: TrainResult) -> float:

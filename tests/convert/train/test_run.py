@@ -55,17 +55,17 @@ def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
 
 def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, resume: Path | None = None) -> Any:
     """Run one training through the API."""
-    from edgevision.convert.train.monitor.observer import Watcher
+    from edgevision.convert.train.monitor.observer import TrainingObserver
     from edgevision.convert.train.run import TrainRequest, train
 
-    return train(TrainRequest(photos, settings, runs, resume), watcher or Watcher())
+    return train(TrainRequest(photos, settings, runs, resume), watcher or TrainingObserver())
 
 
 def noting() -> Any:
     """Return a training observer that records the notes."""
-    from edgevision.convert.train.monitor.observer import Watcher
+    from edgevision.convert.train.monitor.observer import TrainingObserver
 
-    class Noting(Watcher):
+    class Noting(TrainingObserver):
         def __init__(self) -> None:
             self.notes: list[str] = []
 
@@ -127,7 +127,7 @@ def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
         card = scan(trained.folder / name).card
         assert card is not None
         assert (card.labels, card.task, card.activation) == (("blue", "red"), "classification", "sigmoid")
-        assert (card.rule.width, card.rule.mean, card.rule.std) == (16, (127.5,), (127.5,))
+        assert (card.preprocessing.width, card.preprocessing.mean, card.preprocessing.std) == (16, (127.5,), (127.5,))
         assert card.training is not None
         assert card.training["data"]["pictures"] == {"train": 48, "val": 6, "test": 6}
         assert str(trained.folder.parent) not in card.dumps()
@@ -206,11 +206,11 @@ class _Power:
         self.epoch = epoch
 
     def watcher(self) -> Any:
-        from edgevision.convert.train.monitor.observer import Watcher
+        from edgevision.convert.train.monitor.observer import TrainingObserver
 
         power = self
 
-        class Cutting(Watcher):
+        class Cutting(TrainingObserver):
             now = 0
 
             def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
@@ -285,10 +285,10 @@ def test_damaged_checkpoint_raises_one_line(
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file that serves as pretrained weights."""
-    from edgevision.convert.train.network.backbones import Choice, build
+    from edgevision.convert.train.network.backbones import BackboneSpec, build
 
     path = tmp_path_factory.mktemp("base") / "base.h5"
-    build(Choice("mobilenet", 32, 0.25)).save(path)
+    build(BackboneSpec("mobilenet", 32, 0.25)).save(path)
     return path
 
 

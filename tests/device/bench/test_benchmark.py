@@ -16,19 +16,19 @@ import pytest
 from edgevision.device.bench.bootstrap import paired_ratio, unpaired_ratio
 from edgevision.device.bench.energy import Energy, used_j
 from edgevision.device.bench.machine_info import describe, emulated
-from edgevision.device.bench.machine_state import Watcher
+from edgevision.device.bench.machine_state import MachineMonitor
 from edgevision.device.bench.measurement import Measuring, Session
 from edgevision.device.bench.quantiles import distribution, interval_width, median_interval
 from edgevision.device.bench.runner import Measure, Stopwatch
-from edgevision.device.bench.stopping_rule import Plan, is_steady
+from edgevision.device.bench.stopping_rule import MeasurementPlan, is_steady
 from edgevision.device.bench.validity import differs, of_itself, of_machine
 from edgevision.device.doctor.fakes import PI_4, PI_5, PI_ZERO_2, FakeMachine, build
-from edgevision.device.system.host import Answer, System
+from edgevision.device.system.host import ProcessResult, System
 
 from edgevision import default_model, open_model
 from edgevision.cli.main import main
 
-PLAN = Plan(least_blocks=12, most_blocks=40, least_s=0.0, most_s=1e6)
+PLAN = MeasurementPlan(least_blocks=12, most_blocks=40, least_s=0.0, most_s=1e6)
 SOON = "--seconds=1"
 
 
@@ -74,9 +74,9 @@ def machine(tmp_path: Path, fake: FakeMachine = PI_4, **files: str) -> System:
     return build(replace(fake, files={**quiet, **more}), tmp_path)
 
 
-def session(system: System, *subjects: Scripted, plan: Plan = PLAN) -> Session:
+def session(system: System, *subjects: Scripted, plan: MeasurementPlan = PLAN) -> Session:
     time = subjects[0].time
-    return Measuring(subjects, plan, Watcher(system), Energy(system), time.stopwatch).session()
+    return Measuring(subjects, plan, MachineMonitor(system), Energy(system), time.stopwatch).session()
 
 
 def test_distribution_statistics() -> None:
@@ -123,7 +123,7 @@ def test_steady_if_two_windows_agree() -> None:
 
 
 def test_stopping_rule() -> None:
-    plan = Plan(precision=0.05, least_blocks=12, least_s=10.0, most_s=100.0)
+    plan = MeasurementPlan(precision=0.05, least_blocks=12, least_s=10.0, most_s=100.0)
     sharp, vague = [1.0] * 12, [1.0, 2.0] * 6
     assert plan.enough([sharp, sharp], 20.0)
     assert not plan.enough([sharp, vague], 20.0)
@@ -246,7 +246,7 @@ def test_machine_state_is_read_from_sys(tmp_path: Path) -> None:
         folder = tmp_path / f"sys/devices/system/cpu/cpu{core}/cpufreq"
         folder.mkdir(parents=True)
         (folder / "scaling_cur_freq").write_text(f"{khz}\n")
-    state = Watcher(system).look(1.0)
+    state = MachineMonitor(system).look(1.0)
     assert (state.frequency_mhz, state.temperature_c, state.load, state.throttled) == (1800.0, 48.2, 0.1, ())
 
 
@@ -277,7 +277,7 @@ def test_energy_is_measured_if_the_board_reports_it(tmp_path: Path) -> None:
     assert used_j(Energy(silent).read(), Energy(silent).read(), 1.0) is None
 
     rails = "  VDD_CORE_A current(7)=2.00000000A\n  VDD_CORE_V volt(15)=0.80000000V\n  EXT5V_V volt(24)=5.1V\n"
-    pi_5 = replace(machine(tmp_path / "pi5", PI_5), child=lambda command, _: Answer(0, rails))
+    pi_5 = replace(machine(tmp_path / "pi5", PI_5), child=lambda command, _: ProcessResult(0, rails))
     reading = Energy(pi_5).read()
     assert used_j(reading, reading, 2.0) == pytest.approx(3.2)
 

@@ -91,7 +91,11 @@ def test_networks_with_random_weights_run(tmp_path: Path) -> None:
     assert done == [1, 2]
     for path, side in zip(found, (32, 32), strict=True):
         with open_model(path, threads=1) as model:
-            assert (model.rule.width, len(model.card.labels), model.engine.inputs[0].dtype) == (side, 7, "uint8")
+            assert (model.preprocessing.width, len(model.card.labels), model.engine.inputs[0].dtype) == (
+                side,
+                7,
+                "uint8",
+            )
     card = model_file.read(found[1]).card
     assert card is not None
     assert card.training == {"backbone": {"name": "mobilenet_v2", "alpha": 0.35, "image_size": 32, "weights": "random"}}

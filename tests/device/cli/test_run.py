@@ -17,7 +17,7 @@ import pytest
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 COLOURS_BGR = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
@@ -29,7 +29,7 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = model_file.read(data / "tiny.tflite")
     spec = file.inputs[0]
     path = tmp_path_factory.mktemp("model") / "colors.tflite"
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    rule = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
     model_file.write(path, file.flatbuffer, ModelCard("colors", "classification", rule, tuple(COLOURS_BGR)))
     return path
 

@@ -15,7 +15,7 @@ import pytest
 
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 LOST_S = 0.9
 """Minimum gap in seconds after a lost camera, which is reopened after one second."""
@@ -27,7 +27,7 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = model_file.read(data / "tiny.tflite")
     spec = file.inputs[0]
     path = tmp_path_factory.mktemp("model") / "tiny.tflite"
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    rule = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
     model_file.write(path, file.flatbuffer, ModelCard("tiny", "classification", rule, ("red", "green", "blue")))
     return path
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from edgevision.device.cli.capture import capture as command
-from edgevision.device.collection.capture import Captured, capture, class_folder, next_number
+from edgevision.device.collection.capture import CaptureResult, capture, class_folder, next_number
 from edgevision.device.collection.sharpness import Choosing, sharpness
-from edgevision.device.stream.events import Notice, Unreadable
+from edgevision.device.stream.events import SourceEvent, Unreadable
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import BadInput, CannotWrite
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
-Item = Frame | Unreadable | Notice
+Item = Frame | Unreadable | SourceEvent
 
 
 def view(seed: int, noise: int = 0, size: tuple[int, int] = (160, 120)) -> Frame:
@@ -54,8 +54,8 @@ class Camera:
         pass
 
 
-def take(tmp_path: Path, items: list[Item], count: int = 100, every_s: float = 0.0, **how: object) -> Captured:
-    captured = Captured(tmp_path / "mug")
+def take(tmp_path: Path, items: list[Item], count: int = 100, every_s: float = 0.0, **how: object) -> CaptureResult:
+    captured = CaptureResult(tmp_path / "mug")
     camera = Camera(items)
     capture(camera, captured, count, every_s, clock=camera.clock, **how)  # type: ignore[arg-type]
     return captured
@@ -125,7 +125,7 @@ def test_live_photos_are_at_least_the_interval_apart(tmp_path: Path) -> None:
 
 def test_camera_events_and_damaged_frames_do_not_end_the_capture(tmp_path: Path) -> None:
     told: list[str] = []
-    items: list[Item] = [view(1), Notice("camera_lost", "it is gone"), Unreadable(1, "c", "broken"), view(2)]
+    items: list[Item] = [view(1), SourceEvent("camera_lost", "it is gone"), Unreadable(1, "c", "broken"), view(2)]
     captured = take(tmp_path, items, tell=told.append)
     assert (len(captured.files), captured.damaged, told) == (2, 1, ["it is gone"])
 

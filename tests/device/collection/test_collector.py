@@ -25,7 +25,7 @@ from edgevision.errors import BadInput, CannotWrite
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Detection, Frame, Label, Prediction, Region
 
 ROOMY = 10**12
@@ -252,7 +252,7 @@ def test_invalid_byte_sizes_are_rejected(text: str) -> None:
 def test_run_collects_images_that_train_can_read(data: Path, tmp_path: Path) -> None:
     file = model_file.read(data / "tiny.tflite")
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    rule = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
     model, folder, summary = tmp_path / "m.tflite", tmp_path / "collected", tmp_path / "run.json"
     model_file.write(model, file.flatbuffer, ModelCard("colours", "classification", rule, ("red", "green", "blue")))
     args = ["run", str(model), "--camera", "fake:ok*5", "--collect", str(folder), "--summary", str(summary), "--json"]
@@ -293,7 +293,7 @@ def test_collected_photos_have_the_full_camera_resolution(data: Path, tmp_path: 
     """Without --collect, a live JPEG stream would be decoded no larger than this small model needs."""
     file = model_file.read(data / "tiny.tflite")
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    rule = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
     model, folder = tmp_path / "m.tflite", tmp_path / "collected"
     model_file.write(model, file.flatbuffer, ModelCard("colours", "classification", rule, ("red", "green", "blue")))
     big = np.kron(frame(1).pixels, np.ones((8, 8, 1), np.uint8))

@@ -29,7 +29,7 @@ from edgevision.device.doctor.result import Check, Section
 from edgevision.device.doctor.run_checks import STEPS, examine
 from edgevision.device.doctor.terminal import show
 from edgevision.device.system import host
-from edgevision.device.system.host import Answer
+from edgevision.device.system.host import ProcessResult
 
 Examined = Callable[..., dict[str, Check]]
 
@@ -89,7 +89,7 @@ def test_python_version_range(version: tuple[int, int, int], ok: bool, examined:
 
 
 def test_crashing_or_hanging_import_is_a_failed_check(examined: Examined) -> None:
-    checks = examined(PI_4, answers={"cv2": Answer(-11), "ai_edge_litert.interpreter": Answer(None)})
+    checks = examined(PI_4, answers={"cv2": ProcessResult(-11), "ai_edge_litert.interpreter": ProcessResult(None)})
     assert "importing it crashed (SIGSEGV)" in checks["OpenCV"].found
     assert "did not finish within" in checks["LiteRT"].found
     assert broken(checks) == {"OpenCV", "LiteRT"}
@@ -97,7 +97,7 @@ def test_crashing_or_hanging_import_is_a_failed_check(examined: Examined) -> Non
 
 def test_one_working_runtime_is_enough(examined: Examined) -> None:
     both = {**PI_4.versions, "tflite-runtime": "2.14.0"}
-    assert not broken(examined(PI_4, versions=both, answers={"ai_edge_litert.interpreter": Answer(-11)}))
+    assert not broken(examined(PI_4, versions=both, answers={"ai_edge_litert.interpreter": ProcessResult(-11)}))
     none = {name: version for name, version in PI_4.versions.items() if name != "ai-edge-litert"}
     check = examined(PI_4, versions=none)["LiteRT"]
     assert check.broken and check.fix == "pip install ai-edge-litert"
@@ -118,7 +118,7 @@ def test_picamera2_hidden_by_a_virtual_environment(examined: Examined) -> None:
 
 
 def test_missing_shared_library_is_not_reported_as_not_installed(examined: Examined) -> None:
-    said = Answer(1, "", "ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
+    said = ProcessResult(1, "", "ImportError: libGL.so.1: cannot open shared object file: No such file or directory")
     check = examined(PI_4, answers={"cv2": said})["OpenCV"]
     assert check.broken and "libGL.so.1" in check.found and "opencv-python-headless" in (check.fix or "")
 
@@ -127,13 +127,13 @@ CLASHES = [
     (
         "OpenCV and numpy",
         {"numpy": "1.26.4", "opencv-python-headless": "5.0.0.93", "ai-edge-litert": "2.3.0"},
-        {"cv2": Answer(1, "", "ImportError: numpy.core.multiarray failed to import")},
+        {"cv2": ProcessResult(1, "", "ImportError: numpy.core.multiarray failed to import")},
         "OpenCV 5.0.0.93 needs numpy 2, numpy is 1.26.4",
     ),
     (
         "tflite-runtime and numpy",
         {"numpy": "2.4.6", "opencv-python-headless": "5.0.0.93", "tflite-runtime": "2.14.0"},
-        {"tflite_runtime.interpreter": Answer(1, "", "AttributeError: _ARRAY_API not found")},
+        {"tflite_runtime.interpreter": ProcessResult(1, "", "AttributeError: _ARRAY_API not found")},
         "tflite-runtime 2.14.0 needs numpy 1, numpy is 2.4.6",
     ),
 ]
@@ -141,7 +141,7 @@ CLASHES = [
 
 @pytest.mark.parametrize(("pair", "versions", "answers", "found"), CLASHES)
 def test_conflicting_pair_is_reported(
-    pair: str, versions: dict[str, str], answers: dict[str, Answer], found: str, examined: Examined
+    pair: str, versions: dict[str, str], answers: dict[str, ProcessResult], found: str, examined: Examined
 ) -> None:
     check = examined(PI_4, versions=versions, answers=answers)[pair]
     assert check.broken and found in check.found and "pip" in (check.fix or "")
@@ -149,7 +149,9 @@ def test_conflicting_pair_is_reported(
 
 def test_picamera2_numpy_conflict_is_broken_only_with_csi_camera(examined: Examined) -> None:
     versions = {**PI_5.versions, "numpy": "2.4.6"}
-    answers = {"picamera2": Answer(1, "", "ValueError: numpy.dtype size changed, may indicate binary incompatibility.")}
+    answers = {
+        "picamera2": ProcessResult(1, "", "ValueError: numpy.dtype size changed, may indicate binary incompatibility.")
+    }
     raw = {"path": "/dev/video0", "name": "unicam", "reason": "the raw data of a CSI camera"}
     lacking = {"cameras": [], "others": [raw], "hints": ["picamera2 cannot be imported: numpy.dtype size changed"]}
     checks = examined(PI_4, versions=versions, answers=answers, cameras=lacking)
@@ -166,7 +168,7 @@ def test_two_opencv_packages_are_a_warning_while_the_import_works(examined: Exam
     check = examined(PI_5, versions=versions)["OpenCV twice"]
     assert check.ok is False and not check.broken
     assert "opencv-python-headless 5.0.0.93 and opencv-contrib-python 4.11.0.86" in check.found
-    assert examined(PI_5, versions=versions, answers={"cv2": Answer(-6)})["OpenCV twice"].broken
+    assert examined(PI_5, versions=versions, answers={"cv2": ProcessResult(-6)})["OpenCV twice"].broken
 
 
 # --- cameras and permissions
@@ -213,9 +215,12 @@ def test_csi_camera_without_picamera2_shows_what_to_install(examined: Examined) 
 
 
 def test_crashing_or_hanging_camera_stack_is_a_failed_check(examined: Examined) -> None:
-    assert "did not finish" in examined(PI_5, answers={CAMERAS: Answer(None)})["cameras"].found
-    assert "listing the cameras crashed (SIGSEGV)" in examined(PI_5, answers={CAMERAS: Answer(-11)})["cameras"].found
-    odd = examined(PI_5, answers={CAMERAS: Answer(1, "", "edgevision: error: no such thing\n")})["cameras"]
+    assert "did not finish" in examined(PI_5, answers={CAMERAS: ProcessResult(None)})["cameras"].found
+    assert (
+        "listing the cameras crashed (SIGSEGV)"
+        in examined(PI_5, answers={CAMERAS: ProcessResult(-11)})["cameras"].found
+    )
+    odd = examined(PI_5, answers={CAMERAS: ProcessResult(1, "", "edgevision: error: no such thing\n")})["cameras"]
     assert odd.ok is False and odd.found == "edgevision: error: no such thing"
 
 
@@ -235,14 +240,16 @@ PLUGGED = {
     f"{USB}/speed": "5000\n",
     "/dev/bus/usb/002/003": "",
 }
-LOADS = {LIBRARY: Answer(0, '{"version": "RuntimeVersion(14)", "devices": ["usb"]}')}
+LOADS = {LIBRARY: ProcessResult(0, '{"version": "RuntimeVersion(14)", "devices": ["usb"]}')}
 
 
 def test_working_edge_tpu(examined: Examined) -> None:
     checks = examined(PI_4, files=PLUGGED, answers=LOADS)
     assert not wrong(checks) and "1a6e:089a on USB" in checks["Edge TPU"].found
     assert "RuntimeVersion(14)" in checks["libedgetpu"].found
-    blind = examined(PI_4, files=PLUGGED, answers={LIBRARY: Answer(0, '{"version": "", "devices": []}')})["libedgetpu"]
+    blind = examined(PI_4, files=PLUGGED, answers={LIBRARY: ProcessResult(0, '{"version": "", "devices": []}')})[
+        "libedgetpu"
+    ]
     assert blind.broken and blind.found == f"{LIBRARY} sees 0 of 1"
     slow = examined(PI_4, files={**PLUGGED, f"{USB}/speed": "480\n"}, answers=LOADS)["Edge TPU"]
     assert slow.ok is False and not slow.needed and "USB 2" in slow.found
@@ -253,7 +260,7 @@ def test_edge_tpu_needs_library_and_group(examined: Examined) -> None:
     checks = examined(PI_4, files=PLUGGED, locked=locked, groups=frozenset({"pi", "video", "render"}))
     assert broken(checks) == {"Edge TPU", "libedgetpu", "group plugdev"}
     assert "libedgetpu1-std" in (checks["libedgetpu"].fix or "")
-    crashing = examined(PI_4, files=PLUGGED, answers={LIBRARY: Answer(-11)})["libedgetpu"]
+    crashing = examined(PI_4, files=PLUGGED, answers={LIBRARY: ProcessResult(-11)})["libedgetpu"]
     assert crashing.broken and "crashed" in crashing.found
 
 
@@ -314,7 +321,7 @@ def test_machine_that_reports_nothing_is_handled(tmp_path: Path) -> None:
         devices=(),
         throttled=None,
         synchronized=None,
-        answers={"distributions": Answer(None)},
+        answers={"distributions": ProcessResult(None)},
     )
     machine = build(bare, tmp_path)
     for name in ("proc/meminfo", "proc/mounts", "sys/class/thermal/thermal_zone0/temp", "etc/os-release", "etc/group"):
@@ -421,7 +428,7 @@ def test_querying_this_machine() -> None:
     assert found.pointer_bits in (32, 64) and found.user and found.groups
     assert found.disk(Path("/"))[1] > 0
     assert found.synchronized() in (True, False, None)
-    assert found.child([sys.executable, "-c", "print(1)"], 60.0) == Answer(0, "1\n", "")
+    assert found.child([sys.executable, "-c", "print(1)"], 60.0) == ProcessResult(0, "1\n", "")
     assert found.child([sys.executable, "-c", "import time; time.sleep(60)"], 0.5).status is None
     assert found.child(["/absent/program"], 5.0).status is None
     assert {check.name for check in health.checks(found)} >= {"clock", "disk"}

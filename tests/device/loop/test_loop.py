@@ -13,12 +13,12 @@ from edgevision.device.loop.fakes import FakeCamera, FakeEngine
 from edgevision.device.loop.loop import MAX_ENGINE_ERRORS, run
 from edgevision.device.loop.stop import Stop, ended_by_signals
 from edgevision.device.sinks.background import Queued
-from edgevision.device.stream.bounded_queue import Handoff
+from edgevision.device.stream.bounded_queue import BoundedQueue
 from edgevision.device.stream.events import Event, OutputClosed, Unreadable
 from edgevision.device.system import process_stats
 from edgevision.device.system.clock import Clock, rfc3339
 from edgevision.device.telemetry.percentiles import Percentiles
-from edgevision.device.telemetry.run_stats import Measures
+from edgevision.device.telemetry.run_stats import RunStats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ from edgevision.errors import BadInput, CameraLost, EngineError
 from edgevision.model import Model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame, Label, Prediction
 
 
@@ -110,7 +110,7 @@ def test_times_come_from_the_clock() -> None:
     notes = Notebook()
     camera = FakeCamera("slow*4", clock=hand.clock)  # each frame comes a second late
     summary = run(
-        camera, StubModel(hand, infer_s=0.25), [notes], clock=hand.clock, measures=Measures(hand.clock, hand.now - 2.0)
+        camera, StubModel(hand, infer_s=0.25), [notes], clock=hand.clock, measures=RunStats(hand.clock, hand.now - 2.0)
     )
     assert summary.seconds == pytest.approx(4 * 1.25)
     assert summary.rate_fps == pytest.approx(0.8)
@@ -160,7 +160,9 @@ def fake_model(data: Path, folder: Path, script: str) -> Model:
     path = folder / "tiny.tflite"
     spec = file.inputs[0]
     model_file.write(
-        path, file.flatbuffer, ModelCard("tiny", "classification", Rule(spec.shape[2], spec.shape[1]), ("r", "g", "b"))
+        path,
+        file.flatbuffer,
+        ModelCard("tiny", "classification", Preprocessing(spec.shape[2], spec.shape[1]), ("r", "g", "b")),
     )
     return open_model(path, engine=FakeEngine(file.inputs, file.outputs, script))
 
@@ -421,7 +423,7 @@ def test_temperature_is_read(tmp_path: Path) -> None:
 
 
 def test_handoff_delivers_in_order_and_ends() -> None:
-    queue: Handoff[int] = Handoff(3, newest_wins=True)
+    queue: BoundedQueue[int] = BoundedQueue(3, newest_wins=True)
     for number in range(5):
         assert queue.put(number)
     queue.end(OSError("broken"))
@@ -432,11 +434,11 @@ def test_handoff_delivers_in_order_and_ends() -> None:
 
 
 def test_lossless_handoff_waits_until_closed() -> None:
-    queue: Handoff[int] = Handoff(1, newest_wins=False)
+    queue: BoundedQueue[int] = BoundedQueue(1, newest_wins=False)
     assert queue.put(1)
     assert not queue.put(2, timeout=0.01)
     with pytest.raises(TimeoutError):
-        Handoff[int](1, newest_wins=False).get(timeout=0.01)
+        BoundedQueue[int](1, newest_wins=False).get(timeout=0.01)
     queue.close()
     assert not queue.put(3)
     assert queue.get() is None

@@ -9,9 +9,9 @@ import pytest
 from edgevision.device.loop.fakes import FakeCamera
 from edgevision.device.loop.loop import run
 from edgevision.device.loop.motion_gate import COLUMNS, LEVEL, LOOK_AGAIN_S, ROWS, MotionGate, grey_cells
-from edgevision.device.loop.temporal_filter import Decider
+from edgevision.device.loop.temporal_filter import TemporalFilter
 from edgevision.device.system.clock import Clock
-from edgevision.device.telemetry.run_stats import Measures
+from edgevision.device.telemetry.run_stats import RunStats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,7 +160,7 @@ def test_limit_counts_still_frames() -> None:
 def test_still_frames_complete_an_average() -> None:
     """A prediction stands for the still frames that follow: a label enters though the model saw only one frame."""
     notes = Notes()
-    run(Still(20), Cat(), [notes], gate=MotionGate(), decider=Decider("classification", smooth=5))
+    run(Still(20), Cat(), [notes], gate=MotionGate(), decider=TemporalFilter("classification", smooth=5))
     assert notes.events == [("entered", 4, None), ("left", 19, 1.5)]
 
 
@@ -171,6 +171,6 @@ def test_frame_on_which_the_engine_failed_does_not_count_as_seen() -> None:
 
 
 def test_moving_pattern_may_have_still_frames() -> None:
-    summary = run(FakeCamera("ok*20,lost"), Cat(), [], gate=MotionGate(), measures=Measures())
+    summary = run(FakeCamera("ok*20,lost"), Cat(), [], gate=MotionGate(), measures=RunStats())
     assert summary.frames + summary.still == 20
     assert summary.frames >= 2

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from edgevision.device.loop.loop import run
-from edgevision.device.loop.temporal_filter import CANDIDATES, Decider
-from edgevision.device.stream.events import Event, Notice
+from edgevision.device.loop.temporal_filter import CANDIDATES, TemporalFilter
+from edgevision.device.stream.events import Event, SourceEvent
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import CameraLost
@@ -30,12 +30,12 @@ def scores(*values: float) -> Prediction:
     return Prediction("classification", tuple(labels))
 
 
-def update(decider: Decider, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
+def update(decider: TemporalFilter, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Change, ...]]:
     """Return what is shown, and what came or went."""
     return decider.show(frame, prediction), decider.changes(frame, prediction)
 
 
-def shown(decider: Decider, *answers: Prediction) -> list[list[tuple[str, float]]]:
+def shown(decider: TemporalFilter, *answers: Prediction) -> list[list[tuple[str, float]]]:
     """Return the labels shown for each prediction."""
     return [
         [(label.name, label.score) for label in update(decider, frame(n), answer)[0].labels]
@@ -47,13 +47,13 @@ def shown(decider: Decider, *answers: Prediction) -> list[list[tuple[str, float]
 
 
 def test_without_a_threshold_all_labels_are_requested_and_shown() -> None:
-    decider = Decider("classification")
+    decider = TemporalFilter("classification")
     assert (decider.ask_top, decider.ask_threshold) == (5, None)
     assert shown(decider, scores(0.4, 0.3, 0.01)) == [[("cat", 0.4), ("dog", 0.3), ("owl", 0.01)]]
 
 
 def test_hysteresis_requests_scores_below_the_threshold() -> None:
-    decider = Decider("classification", threshold=0.5)
+    decider = TemporalFilter("classification", threshold=0.5)
     assert decider.ask_threshold == pytest.approx(0.4)
     changes = [update(decider, frame(n), scores(s, 0.1))[1] for n, s in enumerate((0.6, 0.45, 0.55, 0.3))]
     assert [[(c.kind, c.label.name) for c in of_frame] for of_frame in changes] == [
@@ -62,26 +62,28 @@ def test_hysteresis_requests_scores_below_the_threshold() -> None:
 
 
 def test_scores_requested_for_hysteresis_are_not_shown() -> None:
-    decider = Decider("classification", threshold=0.5)
+    decider = TemporalFilter("classification", threshold=0.5)
     assert shown(decider, scores(0.6, 0.1), scores(0.45, 0.42)) == [[("cat", 0.6)], []]
 
 
 def test_model_threshold_applies_without_a_user_threshold() -> None:
-    assert shown(Decider("classification", own=0.5), scores(0.6, 0.4)) == [[("cat", 0.6)]]
-    assert shown(Decider("classification", own=0.5, threshold=0.3), scores(0.6, 0.4)) == [[("cat", 0.6), ("dog", 0.4)]]
+    assert shown(TemporalFilter("classification", own=0.5), scores(0.6, 0.4)) == [[("cat", 0.6)]]
+    assert shown(TemporalFilter("classification", own=0.5, threshold=0.3), scores(0.6, 0.4)) == [
+        [("cat", 0.6), ("dog", 0.4)]
+    ]
 
 
 def test_averages_request_all_scores() -> None:
-    decider = Decider("classification", smooth=3, threshold=0.5, top=2)
+    decider = TemporalFilter("classification", smooth=3, threshold=0.5, top=2)
     assert (decider.ask_top, decider.ask_threshold) == (CANDIDATES, 0.0)
-    assert Decider("classification", smooth=3, top=100).ask_top == 100
+    assert TemporalFilter("classification", smooth=3, top=100).ask_top == 100
 
 
 # --- what is shown
 
 
 def test_shown_scores_are_averages() -> None:
-    decider = Decider("classification", smooth=2, threshold=0.3, top=1)
+    decider = TemporalFilter("classification", smooth=2, threshold=0.3, top=1)
     answers = (scores(0.9, 0.1), scores(0.1, 0.9), scores(0.1, 0.7), scores(0.1, 0.1))
     assert shown(decider, *answers) == [[("cat", 0.9)], [("cat", 0.5)], [("dog", 0.8)], [("dog", 0.4)]]
 
@@ -89,7 +91,7 @@ def test_shown_scores_are_averages() -> None:
 def test_objects_are_those_of_the_current_frame() -> None:
     """A box has no average; averages only affect events."""
     boxes = tuple(Detection(n, NAMES[n], score, (0, 0, 9, 9)) for n, score in enumerate((0.8, 0.45, 0.1)))
-    decider = Decider("detection", smooth=2)
+    decider = TemporalFilter("detection", smooth=2)
     assert decider.ask_threshold == 0.0
     first, changes = update(decider, frame(0), Prediction("detection", objects=boxes))
     assert [found.name for found in first.objects] == ["cat"]  # 0.5 by default
@@ -100,7 +102,7 @@ def test_objects_are_those_of_the_current_frame() -> None:
 
 def test_segmentation_background_causes_no_events() -> None:
     regions = (Region(0, "background", 0.8, 800), Region(1, "cat", 0.2, 200))
-    decider = Decider("segmentation", threshold=0.7)
+    decider = TemporalFilter("segmentation", threshold=0.7)
     assert decider.ask_threshold == 0.7  # the model applies it to the mask
     prediction, changes = update(decider, frame(0), Prediction("segmentation", regions=regions))
     assert prediction.regions == regions
@@ -115,10 +117,10 @@ class Scripted:
 
     spec, dropped = "scripted", 0
 
-    def __init__(self, items: list[Frame | Notice], live: bool = True, lost: bool = False) -> None:
+    def __init__(self, items: list[Frame | SourceEvent], live: bool = True, lost: bool = False) -> None:
         self.items, self.live, self.lost = items, live, lost
 
-    def __iter__(self) -> Iterator[Frame | Notice]:
+    def __iter__(self) -> Iterator[Frame | SourceEvent]:
         yield from self.items
         if self.lost:
             raise CameraLost("unplugged")
@@ -164,7 +166,7 @@ def test_events_follow_their_frame_and_have_durations() -> None:
     notes = Notes()
     model = Answers(scores(0.9, 0.1), scores(0.2, 0.8), scores(0.1, 0.1))
     source = Scripted([frame(n) for n in range(3)])
-    run(source, model, [notes], clock=CLOCK, decider=Decider("classification"))
+    run(source, model, [notes], clock=CLOCK, decider=TemporalFilter("classification"))
     assert notes.lines == ["frame 0", "entered", "frame 1", "changed", "frame 2", "left"]
     entered, changed, left = notes.events
     assert (entered.index, entered.detail, entered.duration_s, entered.before) == (0, "cat 0.90", None, None)
@@ -179,7 +181,7 @@ def test_events_follow_their_frame_and_have_durations() -> None:
 def test_events_of_a_video_have_its_position() -> None:
     notes = Notes()
     source = Scripted([frame(n, live=False) for n in range(2)], live=False)
-    run(source, Answers(scores(0.9), scores(0.1)), [notes], clock=CLOCK, decider=Decider("classification"))
+    run(source, Answers(scores(0.9), scores(0.1)), [notes], clock=CLOCK, decider=TemporalFilter("classification"))
     assert [(e.kind, e.position_s, e.duration_s) for e in notes.events] == [("entered", 0.0, None), ("left", 0.1, 0.1)]
     assert notes.events[0].time == "1970-01-01T00:16:40.000Z"
 
@@ -187,9 +189,9 @@ def test_events_of_a_video_have_its_position() -> None:
 @pytest.mark.parametrize("kind", ["camera_lost", "camera_frozen"])
 def test_labels_leave_when_the_camera_is_lost(kind: str) -> None:
     notes = Notes()
-    source = Scripted([frame(0), frame(3), Notice(kind, "x"), Notice("camera_back", "x"), frame(9)])
+    source = Scripted([frame(0), frame(3), SourceEvent(kind, "x"), SourceEvent("camera_back", "x"), frame(9)])
     model = Answers(*[scores(0.9)] * 3)
-    run(source, model, [notes], clock=CLOCK, decider=Decider("classification"))
+    run(source, model, [notes], clock=CLOCK, decider=TemporalFilter("classification"))
     assert notes.lines == [
         "frame 0", "entered", "frame 3", kind, "left", "camera_back", "frame 9", "entered", "left",
     ]  # fmt: skip
@@ -204,18 +206,24 @@ def test_labels_leave_at_the_end_and_when_the_camera_is_gone() -> None:
         Answers(*[scores(0.9)] * 2),
         [notes],
         clock=CLOCK,
-        decider=Decider("classification"),
+        decider=TemporalFilter("classification"),
     )
     assert (summary.stopped_by, notes.lines[-2:]) == ("error", ["camera_lost", "left"])
 
 
 def test_model_gets_the_top_and_threshold_of_the_decider() -> None:
     model = Answers(scores(0.9))
-    run(Scripted([frame(0)]), model, [], top=1, decider=Decider("classification", smooth=2, top=3))
+    run(Scripted([frame(0)]), model, [], top=1, decider=TemporalFilter("classification", smooth=2, top=3))
     assert model.asked == [(CANDIDATES, 0.0)]
 
 
 def test_change_events_can_be_disabled() -> None:
     notes = Notes()
-    run(Scripted([frame(0)]), Answers(scores(0.9)), [notes], decider=Decider("classification"), tell_changes=False)
+    run(
+        Scripted([frame(0)]),
+        Answers(scores(0.9)),
+        [notes],
+        decider=TemporalFilter("classification"),
+        tell_changes=False,
+    )
     assert notes.lines == ["frame 0"]

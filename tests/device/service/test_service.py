@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
-from edgevision.device.service.install import Wish, enable, prepare, remove
+from edgevision.device.service.install import ServiceOptions, enable, prepare, remove
 from edgevision.device.service.status import status
-from edgevision.device.service.systemctl import Answer, Manager, require_root, require_systemd
+from edgevision.device.service.systemctl import CommandResult, Manager, require_root, require_systemd
 from edgevision.device.service.unit import CONFIG, MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,7 +128,7 @@ def at(root: Path, path: PurePosixPath) -> Path:
 
 
 def install(root: Path, **wish: object) -> str:
-    made = prepare(Wish(root=root, **wish))  # type: ignore[arg-type]
+    made = prepare(ServiceOptions(root=root, **wish))  # type: ignore[arg-type]
     made.write()
     enable(root)
     return at(root, UNIT).read_text()
@@ -249,11 +249,11 @@ class FakeSystemd:
         self.shown, self.journal, self.fails = shown, journal, fails
         self.asked: list[tuple[str, ...]] = []
 
-    def __call__(self, command: Sequence[str]) -> Answer:
+    def __call__(self, command: Sequence[str]) -> CommandResult:
         self.asked.append(tuple(command))
         if self.fails and self.fails in command:
-            return Answer(1, "", "Job for edgevision.service failed.\nSee more\n")
-        return Answer(0, self.journal if command[0] == "journalctl" else self.shown)
+            return CommandResult(1, "", "Job for edgevision.service failed.\nSee more\n")
+        return CommandResult(0, self.journal if command[0] == "journalctl" else self.shown)
 
 
 RUNNING = """LoadState=loaded

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgevision.device.sinks.contact_sheet import COLUMNS, GAP, ROWS, TILE, ContactSheet
-from edgevision.device.sinks.even_sample import Even
+from edgevision.device.sinks.even_sample import EvenSampler
 from edgevision.device.sinks.jsonl import run_lengths
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ ROOM = COLUMNS * ROWS
 
 @given(st.integers(2, 9), st.integers(0, 500))
 def test_sampler_keeps_evenly_spaced_items(size: int, count: int) -> None:
-    even: Even[int] = Even(size)
+    even: EvenSampler[int] = EvenSampler(size)
     for number in range(count):
         if even.wants():
             even.keep(number)

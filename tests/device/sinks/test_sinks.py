@@ -15,7 +15,7 @@ from edgevision.device.sinks.live_display import LiveDisplay
 from edgevision.device.sinks.text_lines import PlainLines, describe
 from edgevision.device.stream.events import Event, OutputClosed, Unreadable
 from edgevision.device.system.clock import Clock
-from edgevision.device.telemetry.run_stats import Measures
+from edgevision.device.telemetry.run_stats import RunStats
 
 from edgevision.types import Detection, Frame, Label, Prediction, Region
 
@@ -225,7 +225,7 @@ def painted(display: LiveDisplay) -> str:
 def test_display_shows_labels_rates_and_times() -> None:
     now = [10.0]
     stream = io.StringIO()
-    measures = Measures(firmware=lambda: 0x50005)
+    measures = RunStats(firmware=lambda: 0x50005)
     measures.dropped = lambda: 5
     clock = Clock(monotonic=lambda: now[0])
     display = LiveDisplay("v2 · /dev/video0", 3, measures.snapshot, stream, clock)
@@ -277,7 +277,7 @@ def test_display_shows_labels_rates_and_times() -> None:
 
 
 def test_display_survives_hostile_names() -> None:
-    display = LiveDisplay("[red]\x1b[2J", 1, Measures().snapshot, io.StringIO())
+    display = LiveDisplay("[red]\x1b[2J", 1, RunStats().snapshot, io.StringIO())
     display.write(LIVE, Prediction("classification", (Label(0, "[/bold]\n" + "long" * 50, 1.0),)))
     display.error(Unreadable(0, "x", "[/nothing] \x1b[2J"))
     text = painted(display)

@@ -11,7 +11,7 @@ from edgevision.device.loop.loop import run
 from edgevision.device.stream.events import Event
 from edgevision.device.system.clock import Clock
 from edgevision.device.system.throttling import LOOK_S, NAMES, Firmware, Watch, now, since_start
-from edgevision.device.telemetry.run_stats import Measures
+from edgevision.device.telemetry.run_stats import RunStats
 
 from edgevision.types import Frame, Prediction
 
@@ -142,7 +142,7 @@ class Notes:
 
 def test_loop_reports_throttling_and_summary_keeps_it() -> None:
     hand, notes = Hand(), Notes()
-    measures = Measures(hand.clock, firmware=FakeFirmware(0x0, 0x0, 0x10001, 0x10000))
+    measures = RunStats(hand.clock, firmware=FakeFirmware(0x0, 0x0, 0x10001, 0x10000))
     summary = run(Film(hand, 5), Silent(), [notes], clock=hand.clock, measures=measures)
     assert [(event.kind, event.index) for event in notes.events] == [("throttled", 2)]
     assert "under_voltage: the power supply or its cable is too weak" in notes.events[0].detail
@@ -153,5 +153,5 @@ def test_loop_reports_throttling_and_summary_keeps_it() -> None:
 
 def test_unknown_throttling_is_none() -> None:
     hand = Hand()
-    measures = Measures(hand.clock, firmware=FakeFirmware(None))
+    measures = RunStats(hand.clock, firmware=FakeFirmware(None))
     assert run(Film(hand, 2), Silent(), [], clock=hand.clock, measures=measures).throttled is None

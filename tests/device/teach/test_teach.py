@@ -25,7 +25,7 @@ from edgevision.model_file.card import EmbeddingOutput, ModelCard
 from edgevision.postprocessing import feature_vector
 from edgevision.postprocessing.imprinting import Imprints, TaughtClass, combine
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 from edgevision.types import Frame
 
@@ -63,7 +63,9 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = add_embedding(file.flatbuffer)
     known = card(file)
     frames = [Frame(picture(colour, seed), "RGB") for seed in range(6) for colour in COLOURS.values()]
-    vectors = references(made.flatbuffer, made.output, known.rule, (pixels(frame, known.rule) for frame in frames))
+    vectors = references(
+        made.flatbuffer, made.output, known.preprocessing, (pixels(frame, known.preprocessing) for frame in frames)
+    )
     path = tmp_path_factory.mktemp("model") / "colours.tflite"
     model_file.write(path, made.flatbuffer, known.with_(embedding=made.output), {feature_vector.REFERENCES: vectors})
     return path
@@ -71,8 +73,8 @@ def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def card(file: model_file.ModelFile) -> ModelCard:
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
-    return ModelCard("colours", "classification", rule, tuple(COLOURS))
+    preprocessing = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    return ModelCard("colours", "classification", preprocessing, tuple(COLOURS))
 
 
 def teach(*args: object) -> subprocess.CompletedProcess[str]:
@@ -411,19 +413,21 @@ def test_embedding_model_predicts_taught_classes(data: Path, tmp_path: Path) -> 
     from edgevision.inspection import add_card
 
     path = tmp_path / "embedder.tflite"
-    add_card.write(add_card.new_card(data / "embedder.tflite", add_card.Wish("embedding", resize="stretch")), path)
+    add_card.write(
+        add_card.new_card(data / "embedder.tflite", add_card.CardOptions("embedding", resize="stretch")), path
+    )
     with open_model(path, threads=1) as opened:
         vectors = {name: np.stack([opened.embed(picture(c, seed)) for seed in range(4)]) for name, c in COLOURS.items()}
         overlay = Overlay(opened.sha256, 3)
         for name, rows in vectors.items():
             overlay = overlay.teach(name, rows)
-        opened.know(overlay.imprints(np.zeros((0, 3), np.float32)))
+        opened.set_imprints(overlay.imprints(np.zeros((0, 3), np.float32)))
         for name, colour in COLOURS.items():
             found = opened.predict(picture(colour, 99))
             assert found.top is not None
             assert found.top.name == name
             assert len(found.embedding) == 3
-        opened.know(None)
+        opened.set_imprints(None)
         assert opened.predict(picture(YELLOW)).labels == ()
 
 
@@ -431,6 +435,6 @@ def test_detectors_cannot_be_taught(data: Path, tmp_path: Path) -> None:
     from edgevision.inspection import add_card
 
     path = tmp_path / "detector.tflite"
-    add_card.write(add_card.new_card(data / "detector.tflite", add_card.Wish(resize="stretch")), path)
+    add_card.write(add_card.new_card(data / "detector.tflite", add_card.CardOptions(resize="stretch")), path)
     with open_model(path, threads=1) as opened, pytest.raises(EdgeVisionError):
-        opened.know(Imprints([TaughtClass(0, "x", VECTORS)], OTHERS))
+        opened.set_imprints(Imprints([TaughtClass(0, "x", VECTORS)], OTHERS))

@@ -26,13 +26,13 @@ from edgevision.engines.edgetpu_devices import LIBRARY_VARIABLE, plugged_in
 from edgevision.engines.edgetpu_diagnosis import explain
 from edgevision.engines.edgetpu_failure import Failure
 from edgevision.engines.edgetpu_query import listing
-from edgevision.engines.protocol import Choice, Unsuited
+from edgevision.engines.protocol import EngineChoice, EngineUnavailable
 from edgevision.engines.registry import check_name, open_engine
 from edgevision.errors import BadModel, EngineError, UnknownName
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
-from edgevision.model_file.edgetpu_part import compiled_part, is_compiled, refuse_stranger
-from edgevision.preprocessing.spec import Rule
+from edgevision.model_file.edgetpu_part import check_compiled_from, compiled_part, is_compiled
+from edgevision.preprocessing.spec import Preprocessing
 
 SOURCE = TESTS / "delegate" / "fake_edgetpu.c"
 
@@ -63,12 +63,12 @@ def fake(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     return use
 
 
-def carded(source: Path, target: Path, files: dict[str, bytes] | None = None) -> Path:
+def has_card(source: Path, target: Path, files: dict[str, bytes] | None = None) -> Path:
     """Write a copy of a model with a model card and more files inside; return its path."""
     file = model_file.read(source)
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
-    card = ModelCard("tiny", "classification", rule, ("red", "green", "blue"), activation="softmax")
+    preprocessing = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    card = ModelCard("tiny", "classification", preprocessing, ("red", "green", "blue"), activation="softmax")
     model_file.write(target, file.flatbuffer, card, files)
     return target
 
@@ -76,14 +76,14 @@ def carded(source: Path, target: Path, files: dict[str, bytes] | None = None) ->
 @pytest.fixture
 def bare(data: Path, tmp_path: Path) -> Path:
     """Return a compiled model file."""
-    return carded(data / "tiny_edgetpu.tflite", tmp_path / "bare_edgetpu.tflite")
+    return has_card(data / "tiny_edgetpu.tflite", tmp_path / "bare_edgetpu.tflite")
 
 
 @pytest.fixture
 def both(data: Path, tmp_path: Path) -> Path:
     """Return an ordinary model file with the compiled model inside."""
     compiled = (data / "tiny_edgetpu.tflite").read_bytes()
-    return carded(data / "tiny.tflite", tmp_path / "both.tflite", {"edgetpu.tflite": compiled})
+    return has_card(data / "tiny.tflite", tmp_path / "both.tflite", {"edgetpu.tflite": compiled})
 
 
 def ran(log: Path, what: str) -> list[str]:
@@ -143,9 +143,9 @@ def test_any_engine_name_is_valid_or_a_one_line_error(name: str) -> None:
 
 
 def test_model_without_compiled_part_runs_on_cpu(data: Path, tmp_path: Path) -> None:
-    path = carded(data / "tiny.tflite", tmp_path / "m.tflite")
+    path = has_card(data / "tiny.tflite", tmp_path / "m.tflite")
     with edgevision.open_model(path, engine="auto") as model:
-        assert model.choice == Choice("auto", "cpu", None)
+        assert model.choice == EngineChoice("auto", "cpu", None)
     with pytest.raises(EngineError, match="no model compiled for the Edge TPU"):
         edgevision.open_model(path, engine="edgetpu")
 
@@ -153,7 +153,7 @@ def test_model_without_compiled_part_runs_on_cpu(data: Path, tmp_path: Path) -> 
 def test_compiled_part_runs_on_delegate(both: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     with edgevision.open_model(both, engine="auto", threads=1) as model:
-        assert model.choice == Choice("auto", "edgetpu", None)
+        assert model.choice == EngineChoice("auto", "edgetpu", None)
         for blue in (0, 1, 2, 200):
             top = model.predict(picture(blue)).top
             assert top is not None and top.index == blue % 3 and top.score > 0.99
@@ -163,7 +163,7 @@ def test_compiled_part_runs_on_delegate(both: Path, fake: Callable[[str], Path])
 def test_named_cpu_is_used(both: Path, fake: Callable[[str], Path]) -> None:
     log = fake("")
     with edgevision.open_model(both, engine="cpu") as model:
-        assert model.choice == Choice("cpu", "cpu", None)
+        assert model.choice == EngineChoice("cpu", "cpu", None)
         assert model.predict(np.full((16, 16, 3), (0, 0, 255), np.uint8)).top.name == "blue"
     assert not log.exists()
 
@@ -235,7 +235,7 @@ def test_open_waits_for_device_that_reconnects_late(bare: Path, fake: Callable[[
 
 
 def test_compiled_file_cannot_fall_back_to_cpu(bare: Path, fake: Callable[[str], Path]) -> None:
-    with pytest.raises(Unsuited, match=r"use the ordinary \.tflite"):
+    with pytest.raises(EngineUnavailable, match=r"use the ordinary \.tflite"):
         edgevision.open_model(bare, engine="cpu")
     fake("crash")
     with pytest.raises(EngineError, match=r"driver crashed .* cannot run on the CPU"):
@@ -254,12 +254,14 @@ def test_compiled_part_of_another_model_is_refused(data: Path, tmp_path: Path, f
     other = model_file.read(data / "segmenter.tflite")
     wrong = tmp_path / "wrong.tflite"
     size = other.inputs[0].shape
-    rule = Rule(size[2], size[1], mean=(0.0,), std=(1.0,))
-    model_file.write(wrong, other.flatbuffer, ModelCard("s", "segmentation", rule), {"edgetpu.tflite": compiled})
+    preprocessing = Preprocessing(size[2], size[1], mean=(0.0,), std=(1.0,))
+    model_file.write(
+        wrong, other.flatbuffer, ModelCard("s", "segmentation", preprocessing), {"edgetpu.tflite": compiled}
+    )
     with pytest.raises(BadModel, match="was not compiled from"):
         edgevision.open_model(wrong, engine="edgetpu")
     plain = (data / "tiny.tflite").read_bytes()
-    inside = carded(data / "tiny.tflite", tmp_path / "plain.tflite", {"edgetpu.tflite": plain})
+    inside = has_card(data / "tiny.tflite", tmp_path / "plain.tflite", {"edgetpu.tflite": plain})
     with pytest.raises(BadModel, match="not made by the Edge TPU compiler"):
         edgevision.open_model(inside, engine="edgetpu")
     with edgevision.open_model(inside, engine="auto") as model:
@@ -281,7 +283,7 @@ def test_damaged_compiled_part_is_checked_or_refused(at: int, value: int, data: 
     damaged[at] = value
     with suppress(BadModel):
         assert is_compiled(bytes(damaged)) in (True, False)
-        refuse_stranger(bytes(damaged), model_file.read(data / "tiny.tflite"), "it")
+        check_compiled_from(bytes(damaged), model_file.read(data / "tiny.tflite"), "it")
 
 
 def test_real_compiled_model_runs_on_fake_device(shared: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
@@ -297,7 +299,7 @@ def test_real_compiled_model_runs_on_fake_device(shared: Path, tmp_path: Path, f
 
 
 def test_card_command_stores_compiled_model_inside(data: Path, tmp_path: Path, fake: Callable[[str], Path]) -> None:
-    ordinary = carded(data / "tiny.tflite", tmp_path / "m.tflite")
+    ordinary = has_card(data / "tiny.tflite", tmp_path / "m.tflite")
     compiled = data / "tiny_edgetpu.tflite"
     done = command("card", str(ordinary), "--edgetpu", str(compiled), "-o", "both.tflite", folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from edgevision.evaluation.scorers import ModelFacts, Scorer, locate
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.decode import encode_png
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 RGB = ("red", "green", "blue")
@@ -34,7 +34,7 @@ class ColorScorer:
     sha256 = "0" * 64
 
     def __init__(self, labels: Sequence[str] = RGB, task: str = "classification", **card: object) -> None:
-        self.card = ModelCard("stub", task, Rule(8, 8), tuple(labels), **card)  # type: ignore[arg-type]
+        self.card = ModelCard("stub", task, Preprocessing(8, 8), tuple(labels), **card)  # type: ignore[arg-type]
         self.calls = 0
 
     def scores(self, frame: Frame) -> np.ndarray:
@@ -79,11 +79,11 @@ def subject(scorer: Scorer) -> Subject:
 
 
 def judged(
-    scorer: Scorer, root: Path, other: Scorer | None = None, unrelated: Path | None = None, **options: object
+    scorer: Scorer, root: Path, other: Scorer | None = None, negatives: Path | None = None, **options: object
 ) -> Evaluation:
     dataset = open_dataset(root)
-    strangers = open_unlabelled(unrelated) if unrelated else ()
-    pictures = Pictures(str(root), dataset.items, dataset.classes, skipped=dataset.skipped, unrelated=strangers)
+    negatives = open_unlabelled(negatives) if negatives else ()
+    pictures = Pictures(str(root), dataset.items, dataset.classes, skipped=dataset.skipped, negatives=negatives)
     return evaluate(subject(scorer), pictures, other=subject(other) if other else None, **options)  # type: ignore[arg-type]
 
 
@@ -235,11 +235,11 @@ def test_false_positives_on_negatives(tmp_path: Path) -> None:
     for n, share in enumerate((0.4, 0.5, 0.6, 0.9)):
         rest = int(255 * (1 - share) / 2)
         paint(tmp_path / "u" / f"{n}.png", (int(255 * share), rest, rest))
-    given = judged(ColorScorer(), root, unrelated=tmp_path / "u", threshold=0.55).verdict.judgement.false_alarms
+    given = judged(ColorScorer(), root, negatives=tmp_path / "u", threshold=0.55).verdict.judgement.false_alarms
     assert given is not None and (given.rate.count, given.rate.total, given.threshold_from) == (2, 4, "given")
-    card = judged(ColorScorer(threshold=0.7), root, unrelated=tmp_path / "u").verdict.judgement.false_alarms
+    card = judged(ColorScorer(threshold=0.7), root, negatives=tmp_path / "u").verdict.judgement.false_alarms
     assert card is not None and (card.rate.count, card.threshold_from) == (1, "card")
-    free = judged(ColorScorer(), root, unrelated=tmp_path / "u")
+    free = judged(ColorScorer(), root, negatives=tmp_path / "u")
     advice, alarms = free.verdict.judgement.threshold, free.verdict.judgement.false_alarms
     assert alarms is not None and alarms.threshold_from == "suggested" and alarms.threshold == advice.suggested
     assert free.to_json()["data"]["pictures"] == 13
@@ -319,9 +319,9 @@ def test_detector_is_refused(tmp_path: Path) -> None:
 def tiny(data: Path, tmp_path: Path) -> Path:
     file = model_file.read(data / "tiny.tflite")
     spec = file.inputs[0]
-    rule = Rule(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
+    preprocessing = Preprocessing(spec.shape[2], spec.shape[1], mean=(float(spec.zero_point),), std=(1 / spec.scale,))
     path = tmp_path / "tiny.tflite"
-    model_file.write(path, file.flatbuffer, ModelCard("tiny", "classification", rule, RGB))
+    model_file.write(path, file.flatbuffer, ModelCard("tiny", "classification", preprocessing, RGB))
     return path
 
 

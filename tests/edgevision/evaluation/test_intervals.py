@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.evaluation.intervals import paired_difference, share, wilson
+from edgevision.evaluation.intervals import paired_difference, proportion, wilson
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_wilson_contains_the_proportion_and_stays_within_0_and_1(pair: tuple[int
 
 
 def test_proportion_of_nothing_is_none() -> None:
-    assert share(0, 0) is None
+    assert proportion(0, 0) is None
     with pytest.raises(ValueError, match="5 of 3"):
         wilson(5, 3)
 

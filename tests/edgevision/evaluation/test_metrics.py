@@ -167,26 +167,28 @@ def test_divergence_ignores_noise_and_stays_finite() -> None:
 @given(scored, st.lists(st.integers(0, 8).map(lambda n: n / 8), max_size=8))
 def test_threshold_reaches_its_criterion(pairs: list[tuple[bool, float]], strange: list[float]) -> None:
     right, best = arrays(pairs)
-    strangers = np.array(strange, np.float32)
-    found = threshold.for_answers(best, right, strangers)
+    negatives = np.array(strange, np.float32)
+    found = threshold.for_answers(best, right, negatives)
     assert found.suggested is not None and found.precision is not None and found.recall is not None
     answers = right[best >= found.suggested]
-    wrong = (strangers >= found.suggested).sum()
+    wrong = (negatives >= found.suggested).sum()
     if right.any():
         assert found.precision == pytest.approx(answers.sum() / (len(answers) + wrong))
     assert found.recall == pytest.approx(answers.sum() / len(right))
-    total = len(right) + len(strangers)
+    total = len(right) + len(negatives)
     target = max(threshold.PRECISION, 1 - (1 - right.sum() / total) / 2)
     levels = sorted({*best.tolist(), *strange})
     assume(right.any())
 
     def promise(level: float) -> tuple[float, float]:
-        given_ = (best >= level).sum() + (strangers >= level).sum()
+        given_ = (best >= level).sum() + (negatives >= level).sum()
         good = (right & (best >= level)).sum()
         return good / given_, good / right.sum()
 
     fulfilled = [
-        level for level in levels if promise(level)[0] >= target - 1e-12 and promise(level)[1] >= threshold.ENOUGH
+        level
+        for level in levels
+        if promise(level)[0] >= target - 1e-12 and promise(level)[1] >= threshold.MIN_CORRECT_KEPT
     ]
     if fulfilled:
         assert found.criterion.startswith("lowest") and found.suggested == min(fulfilled)

@@ -11,10 +11,12 @@ from locations import TESTS
 from edgevision.cli.main import main
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 TINY = TESTS / "data" / "tiny.tflite"
-OURS = ModelCard("colours", "classification", Rule(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue"))
+OURS = ModelCard(
+    "colours", "classification", Preprocessing(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue")
+)
 TEST = SelfTest((SelfTestCase("selftest/0.png", "00", 1, (1.0,), (1,)),), 0.1)
 
 
@@ -44,7 +46,7 @@ def test_bare_model_gets_card_from_options_and_quantization(folder: Path, capsys
     assert card is not None
     assert card.labels == ("red", "green", "blue")
     assert (card.name, card.task, card.activation, card.threshold) == ("tiny", "classification", "softmax", 0.4)
-    assert card.rule == Rule(16, 16, resize="crop", crop_fraction=0.875, mean=(127.0,), std=(127.5,))
+    assert card.preprocessing == Preprocessing(16, 16, resize="crop", crop_fraction=0.875, mean=(127.0,), std=(127.5,))
     assert str(folder) not in card.dumps()
 
 
@@ -65,8 +67,13 @@ def test_show_prints_card_and_writes_nothing(folder: Path, capsys: pytest.Captur
     before = set(folder.iterdir())
     code, out, _ = command(capsys, "card tiny.tflite --resize letterbox --mean 1,2,3 --std 4 --order BGR --show")
     assert code == 0
-    rule = json.loads(out)["rule"]
-    assert (rule["resize"], rule["mean"], rule["std"], rule["order"]) == ("letterbox", [1, 2, 3], [4], "BGR")
+    preprocessing = json.loads(out)["rule"]
+    assert (preprocessing["resize"], preprocessing["mean"], preprocessing["std"], preprocessing["order"]) == (
+        "letterbox",
+        [1, 2, 3],
+        [4],
+        "BGR",
+    )
     assert set(folder.iterdir()) == before
 
 
@@ -150,7 +157,7 @@ def test_card_is_filled_from_real_metadata(shared: Path, folder: Path, capsys: p
     assert new.card is not None
     assert old.metadata is not None
     assert new.metadata is not None
-    assert new.card.rule.mean == new.card.rule.std == (127.5,)
+    assert new.card.preprocessing.mean == new.card.preprocessing.std == (127.5,)
     assert new.labels[:2] == ("background", "tench, Tinca tinca")
     assert (new.metadata.author, new.metadata.license) == (old.metadata.author, old.metadata.license)
     assert set(new.files) == {"edgevision.json", "labels.txt"}

@@ -18,13 +18,13 @@ from edgevision.inspection.runtime_ops import CUSTOM, TFLITE_RUNTIME
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import associated_files
 from edgevision.types import Frame
 
 DATA = ROOT / "tests" / "data"
 TINY = (DATA / "tiny.tflite").read_bytes()
-RULE = Rule(16, 16, mean=(127.0,), std=(127.5,))
+RULE = Preprocessing(16, 16, mean=(127.0,), std=(127.5,))
 CARD = ModelCard("colours", "classification", RULE, ("red", "green", "blue"))
 
 
@@ -46,12 +46,16 @@ def new_operator(model: Any) -> None:
     model.operatorCodes[0].version = 99
 
 
+def fed(**changes: Any) -> ModelCard:
+    return CARD.with_(preprocessing=Preprocessing(16, 16, mean=(127.0,), std=(127.5,), **changes))
+
+
 MEDIAPIPE: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "whole": (lambda: model_file.build(TINY, CARD), None),
     "no labels": (lambda: model_file.build(TINY, CARD.with_(labels=())), None),
     "no metadata": (lambda: TINY, None),
-    "crop": (lambda: model_file.build(TINY, CARD.with_(rule=Rule(16, 16, resize="crop", mean=(127.0,), std=(127.5,)))), None),
-    "bgr": (lambda: model_file.build(TINY, CARD.with_(rule=Rule(16, 16, order="BGR", mean=(127.0,), std=(127.5,)))), "BGR"),
+    "crop": (lambda: model_file.build(TINY, fed(resize="crop")), None),
+    "bgr": (lambda: model_file.build(TINY, fed(order="BGR")), "BGR"),
     "int8 output": (lambda: model_file.build(changed(int8_end), CARD), "int8 outputs are not supported"),
     "two labels": (lambda: relabelled(b"a\nb\n"), "2 labels for 3"),
 }  # fmt: skip
@@ -83,7 +87,7 @@ def test_differences_are_noted(tmp_path: Path) -> None:
     logits = judged(model_file.build(TINY, CARD.with_(activation="logits", labels=())), tmp_path).mlkit.notes
     assert len(logits) == 2 and "no labels" in logits[0] and "raw outputs" in logits[1]
     # The preprocessing does not match the input's quantization, so other tools would feed different values.
-    other = judged(model_file.build(TINY, CARD.with_(rule=Rule(16, 16))), tmp_path).mediapipe
+    other = judged(model_file.build(TINY, CARD.with_(preprocessing=Preprocessing(16, 16))), tmp_path).mediapipe
     assert not other.ok and "go into the input unchanged" in str(other.reason)
 
 

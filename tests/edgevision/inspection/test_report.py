@@ -21,12 +21,14 @@ from edgevision.inspection import report as inspection
 from edgevision.inspection.edgetpu_support import readiness
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import read_graph
 
 TINY = TESTS / "data" / "tiny.tflite"
 BARE = TINY.read_bytes()
-CARD = ModelCard("colours", "classification", Rule(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue"))
+CARD = ModelCard(
+    "colours", "classification", Preprocessing(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue")
+)
 KEYS = """
 schema path bytes sha256 card metadata files tensors operators all_int8 edgetpu compatibility runs_here opens_as notes
 """
@@ -182,8 +184,8 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report_on_file_with_card(tmp_path: Path) -> None:
-    rule = Rule(16, 16, resize="crop", crop_fraction=0.875, order="BGR", mean=(127.0,), std=(127.5,))
-    path = put(tmp_path, model_file.build(BARE, CARD.with_(rule=rule)))
+    preprocessing = Preprocessing(16, 16, resize="crop", crop_fraction=0.875, order="BGR", mean=(127.0,), std=(127.5,))
+    path = put(tmp_path, model_file.build(BARE, CARD.with_(preprocessing=preprocessing)))
     report = inspection.inspect(path)
     assert report["card"]["labels"] == ["red", "green", "blue"]
     assert report["opens_as"]["from"] == "card"

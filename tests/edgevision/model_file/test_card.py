@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from edgevision.errors import BadModel
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 
 CARD = ModelCard(
     "cats",
     "classification",
-    Rule(96, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
+    Preprocessing(96, 96, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
     ("cat", "dog", "Übergrößenträger"),
     threshold=0.5,
     selftest=SelfTest((SelfTestCase("selftest/0.png", "00" * 32, 1, (0.9, 0.1), (1, 0)),), 0.12),

@@ -14,7 +14,7 @@ from locations import TESTS
 from edgevision import open_model
 from edgevision.inspection import add_card
 from edgevision.preprocessing import decode, transform
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame, Prediction
 
 HERE = TESTS
@@ -32,10 +32,10 @@ def mediapipe() -> Path:
     return PYTHON
 
 
-def carded(source: Path, folder: Path, labels: Path, **wish: Any) -> Path:
+def has_card(source: Path, folder: Path, labels: Path, **wish: Any) -> Path:
     """Write a copy with a model card and standard metadata; return its path."""
     path = folder / "carded.tflite"
-    add_card.write(add_card.new_card(source, add_card.Wish(labels=labels, resize="stretch", **wish)), path)
+    add_card.write(add_card.new_card(source, add_card.CardOptions(labels=labels, resize="stretch", **wish)), path)
     return path
 
 
@@ -59,7 +59,7 @@ def same_answer(ours: Prediction, theirs: list[dict[str, Any]]) -> None:
 def test_tiny_model_gives_same_results(mediapipe: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\n", encoding="utf-8")
-    model = carded(HERE / "data" / "tiny.tflite", tmp_path, labels)
+    model = has_card(HERE / "data" / "tiny.tflite", tmp_path, labels)
     frames = [Frame(np.full((16, 16, 3), colour, np.uint8), "RGB") for colour in COLOURS]
     theirs = answers(mediapipe, model, written(frames, tmp_path))
     assert len(theirs) == len(frames)
@@ -72,11 +72,11 @@ def test_tiny_model_gives_same_results(mediapipe: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mobilenet_v2_1.0_224_quant", "mobilenet_v1_0.25_224_float_with_metadata"])
 def test_real_models_give_same_results(shared: Path, mediapipe: Path, tmp_path: Path, name: str) -> None:
     labels = shared / "models" / "imagenet_labels_1001.txt"
-    model = carded(shared / "models" / f"{name}.tflite", tmp_path, labels)
+    model = has_card(shared / "models" / f"{name}.tflite", tmp_path, labels)
     # MediaPipe resizes differently, so the images already have the model's size.
-    rule = Rule(width=224, height=224, resize="stretch")
+    preprocessing = Preprocessing(width=224, height=224, resize="stretch")
     files = sorted((shared / "data" / "imagenet_sample").glob("*.jpg"))[::25]
-    frames = [Frame(transform.pixels(decode.read(path), rule), "RGB") for path in files]
+    frames = [Frame(transform.pixels(decode.read(path), preprocessing), "RGB") for path in files]
     theirs = answers(mediapipe, model, written(frames, tmp_path))
     assert len(theirs) == len(frames) == 20
     with open_model(model) as opened:

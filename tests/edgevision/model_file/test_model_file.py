@@ -19,14 +19,16 @@ from edgevision.errors import BadModel, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ENTRY, ModelCard
 from edgevision.model_file.card_from_metadata import effective_card
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import associated_files, metadata, metadata_buffer, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
 
 TINY = TESTS / "data" / "tiny.tflite"
 BARE = TINY.read_bytes()
-RULE = Rule(width=16, height=16, mean=(127.5,), std=(127.5,))
-CARD = ModelCard(name="colours", task="classification", rule=RULE, labels=("red", "green", "blue"), threshold=0.25)
+RULE = Preprocessing(width=16, height=16, mean=(127.5,), std=(127.5,))
+CARD = ModelCard(
+    name="colours", task="classification", preprocessing=RULE, labels=("red", "green", "blue"), threshold=0.25
+)
 EXTRA = {"selftest/1.png": b"not read here", "a.bin": bytes(1000)}
 BUILT = model_file.build(BARE, CARD, EXTRA)
 MODELS = (
@@ -200,7 +202,11 @@ def test_file_with_standard_metadata_gets_a_card(tmp_path: Path) -> None:
     assert card.labels == ("red", "green", "blue")
     assert (card.name, card.task, card.activation) == ("theirs", "classification", "softmax")
     # A uint8 input takes bytes unchanged: its quantization is (pixel - 127) * scale.
-    assert (card.rule.resize, card.rule.mean, card.rule.std) == ("stretch", (127.0,), (127.5,))
+    assert (card.preprocessing.resize, card.preprocessing.mean, card.preprocessing.std) == (
+        "stretch",
+        (127.0,),
+        (127.5,),
+    )
 
 
 def test_deflated_archive_is_read(tmp_path: Path) -> None:
@@ -275,8 +281,14 @@ def test_file_without_card_and_metadata_is_refused_with_the_remedy(tmp_path: Pat
     ("card", "said"),
     [
         (CARD.with_(labels=("one", "two")), "2 labels, but the model has 3 classes"),
-        (CARD.with_(rule=Rule(width=32, height=16)), r"shape \[1, 16, 16, 3\], .* makes \[1, 16, 32, 3\]"),
-        (CARD.with_(rule=Rule(width=16, height=16, channels=1, order="GRAY")), r"makes \[1, 16, 16, 1\]"),
+        (
+            CARD.with_(preprocessing=Preprocessing(width=32, height=16)),
+            r"shape \[1, 16, 16, 3\], .* makes \[1, 16, 32, 3\]",
+        ),
+        (
+            CARD.with_(preprocessing=Preprocessing(width=16, height=16, channels=1, order="GRAY")),
+            r"makes \[1, 16, 16, 1\]",
+        ),
         (CARD.with_(labels=("a\nb", "c", "d")), "must be a single line"),
     ],
 )

@@ -15,7 +15,7 @@ from edgevision.model_file.card import ModelCard
 from edgevision.postprocessing import classification
 from edgevision.postprocessing.decoder import open_decoder
 from edgevision.preprocessing import decode as pictures
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.outputs import classes
 from edgevision.types import Label, TensorSpec
 
@@ -24,7 +24,7 @@ QUANTIZED = TensorSpec("out", (1, 4), "uint8", 1 / 256, 0)
 
 
 def card(activation: str = "softmax", labels: tuple[str, ...] = ("a", "b", "c", "d")) -> ModelCard:
-    return ModelCard("test", "classification", Rule(4, 4), labels, activation)
+    return ModelCard("test", "classification", Preprocessing(4, 4), labels, activation)
 
 
 def labels(output: np.ndarray, spec: TensorSpec, card: ModelCard, top: int, threshold: float) -> tuple[Label, ...]:

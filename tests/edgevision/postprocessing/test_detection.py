@@ -24,7 +24,7 @@ from edgevision.postprocessing import score_calibration
 from edgevision.postprocessing.decoder import open_decoder
 from edgevision.preprocessing import decode as pictures
 from edgevision.preprocessing.geometry import plan
-from edgevision.preprocessing.spec import Resize, Rule
+from edgevision.preprocessing.spec import Preprocessing, Resize
 from edgevision.tflite import associated_files, metadata_buffer, metadata_writer
 from edgevision.tflite.detection_op import class_count, result_outputs
 from edgevision.tflite.detection_outputs import DetectionOutputs, corners, find_outputs
@@ -40,11 +40,11 @@ SSD = "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite"
 FOUR = ("boxes", (1, 10, 4)), ("classes", (1, 10)), ("scores", (1, 10)), ("count", (1,))
 
 
-def carded(source: Path, folder: Path, resize: Resize = "stretch", labels: str = "red\ngreen\nblue\n") -> Path:
+def has_card(source: Path, folder: Path, resize: Resize = "stretch", labels: str = "red\ngreen\nblue\n") -> Path:
     """Write a copy with a model card; return its path."""
     names, path = folder / "names.txt", folder / f"{source.stem}_{resize}.tflite"
     names.write_text(labels, encoding="utf-8")
-    add_card.write(add_card.new_card(source, add_card.Wish(labels=names, resize=resize)), path)
+    add_card.write(add_card.new_card(source, add_card.CardOptions(labels=names, resize=resize)), path)
     return path
 
 
@@ -61,14 +61,14 @@ def decode(
     classes: Any,
     scores: Any,
     count: float,
-    rule: Rule,
+    preprocessing: Preprocessing,
     size: tuple[int, int],
     threshold: float | None = 0.0,
 ) -> tuple[Detection, ...]:
     """Decode outputs in the usual order, without a model."""
     outputs = [np.array(v, np.float32)[np.newaxis] for v in (boxes, classes, scores)] + [np.array([count], np.float32)]
     specs = [TensorSpec(name, shape, "float32") for name, shape in FOUR]
-    card = ModelCard("test", "detection", rule, LABELS, "none")
+    card = ModelCard("test", "detection", preprocessing, LABELS, "none")
     return (
         open_decoder(card, specs, OutputFacts(operator_outputs=(0, 1, 2, 3)))
         .decode(outputs, size, 5, threshold)
@@ -88,7 +88,7 @@ def test_boxes_are_in_pixels_of_the_frame(
     data: Path, tmp_path: Path, name: str, resize: Resize, block: tuple[int, int, int, int]
 ) -> None:
     # One pixel of the 8x8 input corresponds to 16x8, 8x8 (of the middle) or 16x16 pixels of this frame.
-    with open_model(carded(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
+    with open_model(has_card(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
         found = model.predict(picture(128, 64, (block, RED)))
     assert found.task == "detection"
     assert [(o.index, o.name, o.score) for o in found.objects] == [(0, "red", 1.0)]
@@ -99,7 +99,7 @@ def test_boxes_are_in_pixels_of_the_frame(
 @pytest.mark.parametrize("name", ORDERS)
 def test_objects_above_threshold_are_sorted_and_not_limited_by_top(data: Path, tmp_path: Path, name: str) -> None:
     blocks = [((16 * n, 8 * n, 16 * n + 16, 8 * n + 8), (0, 40 * n, 0)) for n in range(1, 7)]
-    with open_model(carded(data / f"{name}.tflite", tmp_path), threads=1) as model:
+    with open_model(has_card(data / f"{name}.tflite", tmp_path), threads=1) as model:
         frame = picture(128, 64, *blocks)
         every = model.predict(frame, top=1, threshold=0.1).objects
         assert [round(o.score * 255) for o in every] == [240, 200, 160, 120, 80, 40]
@@ -111,7 +111,7 @@ def test_objects_above_threshold_are_sorted_and_not_limited_by_top(data: Path, t
 
 def test_bgr_frame_gives_same_objects(data: Path, tmp_path: Path) -> None:
     pixels = picture(128, 64, ((32, 16, 48, 24), (0, 0, 255)))
-    with open_model(carded(data / "detector.tflite", tmp_path), threads=1) as model:
+    with open_model(has_card(data / "detector.tflite", tmp_path), threads=1) as model:
         swapped = Frame(np.ascontiguousarray(pixels[..., ::-1]), "BGR")
         assert model.predict(swapped).objects == model.predict(pixels).objects
         assert model.predict(pixels).objects[0].name == "blue"
@@ -119,7 +119,7 @@ def test_bgr_frame_gives_same_objects(data: Path, tmp_path: Path) -> None:
 
 def test_scores_of_a_detector_are_refused(data: Path, tmp_path: Path) -> None:
     with (
-        open_model(carded(data / "detector.tflite", tmp_path), threads=1) as model,
+        open_model(has_card(data / "detector.tflite", tmp_path), threads=1) as model,
         pytest.raises(BadInput, match="is a detection model; only classifiers"),
     ):
         model.scores(Frame(picture(8, 8)))
@@ -195,7 +195,7 @@ def test_unidentified_outputs_are_refused(names: tuple[str, ...]) -> None:
 
 
 def test_classifier_is_refused_as_detector(data: Path) -> None:
-    wish = add_card.Wish(task="detection", resize="stretch")
+    wish = add_card.CardOptions(task="detection", resize="stretch")
     with pytest.raises(BadModel, match=r"tiny\.tflite: cannot tell which outputs"):
         add_card.new_card(data / "tiny.tflite", wish)
 
@@ -218,7 +218,7 @@ def test_every_box_layout_is_converted(box: Box, values: tuple[float, ...]) -> N
 # For any values, the objects are in the frame, sorted, and valid JSON.
 
 RULES = st.builds(
-    Rule,
+    Preprocessing,
     width=st.integers(1, 400),
     height=st.integers(1, 400),
     resize=st.sampled_from(["stretch", "crop", "letterbox"]),
@@ -229,9 +229,9 @@ SIZES = st.tuples(st.integers(1, 2000), st.integers(1, 2000))
 
 @given(RULES, SIZES, arrays(np.float32, (10, 6)), st.floats(width=32))
 def test_any_values_give_objects_in_the_frame(
-    rule: Rule, size: tuple[int, int], values: np.ndarray, count: float
+    preprocessing: Preprocessing, size: tuple[int, int], values: np.ndarray, count: float
 ) -> None:
-    found = decode(values[:, :4], values[:, 4], values[:, 5], count, rule, size)
+    found = decode(values[:, :4], values[:, 4], values[:, 5], count, preprocessing, size)
     assert [o.score for o in found] == sorted((o.score for o in found), reverse=True)
     for o in found:
         x0, y0, x1, y1 = o.box
@@ -244,36 +244,40 @@ def test_any_values_give_objects_in_the_frame(
 
 @given(RULES, SIZES, st.tuples(*[st.floats(0, 1)] * 4))
 def test_box_survives_mapping_to_the_input_and_back(
-    rule: Rule, size: tuple[int, int], part: tuple[float, float, float, float]
+    preprocessing: Preprocessing, size: tuple[int, int], part: tuple[float, float, float, float]
 ) -> None:
-    geometry = plan(*size, rule)
+    geometry = plan(*size, preprocessing)
     (sx, sy, sw, sh), (tx, ty, tw, th) = geometry.source, geometry.target
     (u0, u1), (v0, v1) = sorted(part[:2]), sorted(part[2:])
     box = (sx + u0 * sw, sy + v0 * sh, sx + u1 * sw, sy + v1 * sh)
     # In the operator's layout: top, left, bottom, right as proportions of the input.
-    written = ((ty + v0 * th) / rule.height, (tx + u0 * tw) / rule.width, (ty + v1 * th) / rule.height)
-    found = decode([[*written, (tx + u1 * tw) / rule.width]], [1], [0.9], 1, rule, size)
+    written = (
+        (ty + v0 * th) / preprocessing.height,
+        (tx + u0 * tw) / preprocessing.width,
+        (ty + v1 * th) / preprocessing.height,
+    )
+    found = decode([[*written, (tx + u1 * tw) / preprocessing.width]], [1], [0.9], 1, preprocessing, size)
     tolerance = 0.002 + 1e-5 * max(size)
     if min(box[2] - box[0], box[3] - box[1]) > 2 * tolerance:
         assert found[0].box == pytest.approx(box, abs=tolerance)
 
 
 def test_boxes_beyond_the_count_or_outside_the_frame_are_ignored() -> None:
-    rule = Rule(100, 100, resize="letterbox")
+    preprocessing = Preprocessing(100, 100, resize="letterbox")
     boxes = [[0.4, 0.1, 0.6, 0.2], [0.0, 0.1, 0.2, 0.2], [0.4, 0.5, 0.6, 0.6]]
     # The frame fills the middle half of the input; the second box is in the border above it.
-    found = decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], 2, rule, (200, 100))
+    found = decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], 2, preprocessing, (200, 100))
     assert [(o.name, o.box) for o in found] == [("red", pytest.approx((20, 30, 40, 70)))]
-    assert decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], float("nan"), rule, (200, 100)) == ()
+    assert decode(boxes, [0, 1, 2], [0.5, 0.9, 0.8], float("nan"), preprocessing, (200, 100)) == ()
 
 
 def test_class_beyond_labels_is_named_by_number() -> None:
-    assert decode([[0, 0, 1, 1]], [7], [0.9], 1, Rule(8, 8), (8, 8))[0].name == "7"
+    assert decode([[0, 0, 1, 1]], [7], [0.9], 1, Preprocessing(8, 8), (8, 8))[0].name == "7"
 
 
 def test_outputs_of_different_lengths_are_refused() -> None:
     with pytest.raises(BadModel, match="do not fit together"):
-        decode([[0, 0, 1, 1]], [7, 8], [0.9, 0.8], 2, Rule(8, 8), (8, 8))
+        decode([[0, 0, 1, 1]], [7, 8], [0.9, 0.8], 2, Preprocessing(8, 8), (8, 8))
 
 
 # Labels.
@@ -281,19 +285,19 @@ def test_outputs_of_different_lengths_are_refused() -> None:
 
 @pytest.mark.parametrize("first", ["???", "background"])
 def test_leading_placeholder_label_is_dropped(data: Path, tmp_path: Path, first: str) -> None:
-    path = carded(data / "detector.tflite", tmp_path, labels=f"{first}\nred\ngreen\nblue\n")
+    path = has_card(data / "detector.tflite", tmp_path, labels=f"{first}\nred\ngreen\nblue\n")
     assert model_file.read(path).labels == LABELS
 
 
 def test_placeholders_between_labels_are_kept(data: Path, tmp_path: Path) -> None:
-    path = carded(data / "detector.tflite", tmp_path, labels="???\n???\nblue\n")
+    path = has_card(data / "detector.tflite", tmp_path, labels="???\n???\nblue\n")
     assert model_file.read(path).labels == ("???", "???", "blue")
 
 
 @pytest.mark.parametrize("labels", ["red\ngreen\n", "red\ngreen\nblue\nwhite\n"])
 def test_labels_of_another_detector_are_refused(data: Path, tmp_path: Path, labels: str) -> None:
     with pytest.raises(BadInput, match=r"labels, but the model has 3 classes"):
-        carded(data / "detector.tflite", tmp_path, labels=labels)
+        has_card(data / "detector.tflite", tmp_path, labels=labels)
 
 
 # Score calibration as defined by the standard metadata.
@@ -326,7 +330,7 @@ def test_detector_scores_are_calibrated(
     # Red is calibrated, green only from 0.9, blue not at all: a negative default score means "never".
     source = calibrated(data / "detector.tflite", tmp_path, 2, "0.8,2.0,0.5\n1,1,0,0.9\n\n", transformation)
     blocks = [((0, 0, 16, 8), (204, 0, 0)), ((32, 16, 48, 24), (0, 204, 0)), ((64, 32, 80, 40), (0, 0, 204))]
-    with open_model(carded(source, tmp_path), threads=1) as model:
+    with open_model(has_card(source, tmp_path), threads=1) as model:
         (found,) = model.predict(picture(128, 64, *blocks), threshold=0.0).objects
     assert found.name == "red"
     assert found.score == pytest.approx(0.8 / (1 + np.exp(-(2.0 * transformed(0.8) + 0.5))), abs=1e-4)
@@ -334,7 +338,7 @@ def test_detector_scores_are_calibrated(
 
 def test_classifier_scores_are_calibrated(data: Path, tmp_path: Path) -> None:
     source = calibrated(data / "tiny.tflite", tmp_path, 0, "0.5,0,0\n1,0,0\n")
-    with open_model(carded(source, tmp_path), threads=1) as model:
+    with open_model(has_card(source, tmp_path), threads=1) as model:
         found = model.predict(picture(16, 16, ((0, 0, 16, 16), RED)))
         assert [(label.name, label.score) for label in found.labels] == [("green", 0.5), ("red", 0.25)]
         assert model.scores(Frame(picture(16, 16))).tolist() == [0.25, 0.5, 0.0]
@@ -352,7 +356,7 @@ def test_classifier_scores_are_calibrated(data: Path, tmp_path: Path) -> None:
 )
 def test_damaged_calibration_is_a_one_line_error(data: Path, tmp_path: Path, lines: str, said: str) -> None:
     with pytest.raises(BadModel, match=f"calibrated.tflite: calibration.csv, {said}" if said[0] == "l" else said):
-        carded(calibrated(data / "detector.tflite", tmp_path, 2, lines), tmp_path)
+        has_card(calibrated(data / "detector.tflite", tmp_path, 2, lines), tmp_path)
 
 
 def test_missing_calibration_is_refused() -> None:
@@ -420,7 +424,7 @@ def test_real_detector_gives_same_objects_in_other_order(shared: Path, tmp_path:
     source = other_order(shared / "models" / SSD, tmp_path / "other.tflite")
     labels = (shared / "models" / "coco_labels.txt").read_text(encoding="utf-8")
     found = []
-    for path in (shared / "models" / SSD, source, carded(source, tmp_path, labels=labels)):
+    for path in (shared / "models" / SSD, source, has_card(source, tmp_path, labels=labels)):
         with open_model(path, threads=1) as model:
             found.append(model.predict(frame, threshold=0.2).objects)
     assert len(found[0]) > 3

@@ -15,10 +15,10 @@ from edgevision.errors import BadModel
 from edgevision.inspection import add_card
 from edgevision.model_file.card import ModelCard
 from edgevision.postprocessing.decoder import open_decoder
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import TensorSpec
 
-CARD = ModelCard("test", "embedding", Rule(4, 4), activation="none")
+CARD = ModelCard("test", "embedding", Preprocessing(4, 4), activation="none")
 
 
 def embed(values: np.ndarray, spec: TensorSpec) -> tuple[float, ...]:
@@ -27,7 +27,9 @@ def embed(values: np.ndarray, spec: TensorSpec) -> tuple[float, ...]:
 
 def test_embedding_of_small_model_is_mean_color(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "embedder.tflite"
-    add_card.write(add_card.new_card(data / "embedder.tflite", add_card.Wish("embedding", resize="stretch")), path)
+    add_card.write(
+        add_card.new_card(data / "embedder.tflite", add_card.CardOptions("embedding", resize="stretch")), path
+    )
     with open_model(path, threads=1) as model:
         found = model.predict(np.full((32, 48, 3), (150, 0, 200), np.uint8))
         again = model.predict(np.full((99, 10, 3), (75, 0, 100), np.uint8))

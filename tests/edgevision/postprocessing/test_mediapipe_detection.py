@@ -40,11 +40,11 @@ def mediapipe() -> Path:
     return PYTHON
 
 
-def carded(source: Path, folder: Path) -> Path:
+def has_card(source: Path, folder: Path) -> Path:
     """Write a copy with a model card and standard metadata; return its path."""
     labels, path = folder / "labels.txt", folder / "carded.tflite"
     labels.write_text("red\ngreen\nblue\n", encoding="utf-8")
-    add_card.write(add_card.new_card(source, add_card.Wish(labels=labels, resize="stretch")), path)
+    add_card.write(add_card.new_card(source, add_card.CardOptions(labels=labels, resize="stretch")), path)
     return path
 
 
@@ -79,7 +79,7 @@ def test_small_detectors_give_same_objects(
     source = data / f"{name}.tflite"
     if with_calibration:
         source = calibrated(source, tmp_path, SCORES_AT[name])
-    model, picture = carded(source, tmp_path), tmp_path / "picture.png"
+    model, picture = has_card(source, tmp_path), tmp_path / "picture.png"
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[0, 0, 0], pixels[2, 2, 1], pixels[4, 4, 2], pixels[6, 6, 1] = 204, 205, 230, 240
     frame = Frame(pixels)
@@ -97,7 +97,7 @@ def test_real_detector_gives_nearly_same_object(mediapipe: Path, shared: Path, t
     picture = shared / "data" / "pictures" / "cat_720p.jpg"
     source, labels = shared / "models" / "coco_ssd_mobilenet_v1_1.0_quant_with_metadata.tflite", shared / "models"
     path = tmp_path / "carded.tflite"
-    add_card.write(add_card.new_card(source, add_card.Wish(labels=labels / "coco_labels.txt")), path)
+    add_card.write(add_card.new_card(source, add_card.CardOptions(labels=labels / "coco_labels.txt")), path)
     theirs = answers(mediapipe, path, picture)[0]
     with open_model(path, threads=1) as ours:
         best = ours.predict(decode.read(picture)).objects[0]

@@ -24,7 +24,7 @@ from edgevision.postprocessing.decoder import open_decoder
 from edgevision.postprocessing.segmentation import UNSEEN, over_frame, stretch
 from edgevision.preprocessing import decode as pictures
 from edgevision.preprocessing.geometry import plan
-from edgevision.preprocessing.spec import Resize, Rule
+from edgevision.preprocessing.spec import Preprocessing, Resize
 from edgevision.types import Prediction, TensorSpec
 
 NAMES = ("red", "green", "blue")
@@ -54,11 +54,11 @@ HORSE = (
 )
 
 
-def carded(source: Path, folder: Path, resize: Resize, labels: str = "red\ngreen\nblue\n") -> Path:
+def has_card(source: Path, folder: Path, resize: Resize, labels: str = "red\ngreen\nblue\n") -> Path:
     """Write a copy with a model card; return its path."""
     names, path = folder / "names.txt", folder / "carded.tflite"
     names.write_text(labels, encoding="utf-8")
-    wish = add_card.Wish(task="segmentation", labels=names, resize=resize)
+    wish = add_card.CardOptions(task="segmentation", labels=names, resize=resize)
     add_card.write(add_card.new_card(source, wish), path)
     return path
 
@@ -84,7 +84,7 @@ def striped(width: int, height: int) -> np.ndarray:
 def test_mask_and_regions_cover_the_frame(
     data: Path, tmp_path: Path, name: str, resize: Resize, shape: tuple[int, int], shares: dict[str, float]
 ) -> None:
-    with open_model(carded(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
+    with open_model(has_card(data / f"{name}.tflite", tmp_path, resize), threads=1) as model:
         found = model.predict(striped(128, 64))
     assert found.task == "segmentation"
     assert {region.name: region.area for region in found.regions} == shares
@@ -105,7 +105,7 @@ def decode(output: np.ndarray, spec: TensorSpec, card: ModelCard, threshold: flo
 
 
 def card(activation: str = "none", labels: tuple[str, ...] = ()) -> ModelCard:
-    return ModelCard("test", "segmentation", Rule(8, 8), labels, activation)
+    return ModelCard("test", "segmentation", Preprocessing(8, 8), labels, activation)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8"])
@@ -147,7 +147,7 @@ def test_classes_out_of_range_are_refused() -> None:
 
 
 RULES = st.builds(
-    Rule,
+    Preprocessing,
     width=st.integers(1, 200),
     height=st.integers(1, 200),
     resize=st.sampled_from(["stretch", "crop", "letterbox"]),
@@ -161,20 +161,20 @@ RULES = st.builds(
     st.tuples(st.integers(1, 600), st.integers(1, 600)),
     arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.integers(0, 20)),
 )
-def test_any_mask_covers_the_frame(rule: Rule, size: tuple[int, int], classes: np.ndarray) -> None:
-    mask = over_frame(classes, rule, size)
+def test_any_mask_covers_the_frame(preprocessing: Preprocessing, size: tuple[int, int], classes: np.ndarray) -> None:
+    mask = over_frame(classes, preprocessing, size)
     assert min(mask.shape) >= 1
     seen = mask[mask != UNSEEN]
     assert seen.size > 0
     assert set(seen.tolist()) <= set(classes.reshape(-1).tolist())
-    if rule.resize != "crop":
+    if preprocessing.resize != "crop":
         assert seen.size == mask.size
         # The mask keeps the model's resolution.
         assert mask.shape[0] <= classes.shape[0]
         assert mask.shape[1] <= classes.shape[1]
     else:
         assert mask.shape[0] <= max(size[1], classes.shape[0] * size[1]) + 2
-        x, y, w, h = plan(*size, rule).source
+        x, y, w, h = plan(*size, preprocessing).source
         centre = mask[int((y + h / 2) / size[1] * mask.shape[0]), int((x + w / 2) / size[0] * mask.shape[1])]
         assert centre != UNSEEN
 
@@ -191,14 +191,14 @@ def test_stretch_by_integer_factor_repeats_pixels(mask: np.ndarray, factor: int)
 
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_note_below_labels_is_ignored(data: Path, tmp_path: Path, name: str) -> None:
-    path = carded(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\nblue\n\nand a note\nof two lines\n")
+    path = has_card(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\nblue\n\nand a note\nof two lines\n")
     assert model_file.read(path).labels == NAMES
 
 
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_labels_of_another_model_are_refused(data: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="2 labels, but the model has 3 classes"):
-        carded(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\n")
+        has_card(data / f"{name}.tflite", tmp_path, "stretch", "red\ngreen\n")
 
 
 @given(st.lists(st.text(max_size=4), max_size=8).map(tuple), st.integers(1, 6))

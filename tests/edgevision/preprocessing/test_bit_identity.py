@@ -24,18 +24,18 @@ from edgevision.evaluation.scoring import score
 from edgevision.model import Model
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame, TensorSpec
 
 SIZES = ((97, 61), (33, 140), (301, 200), (64, 64), (17, 19))
 """Width and height: odd sizes, smaller and larger than the input."""
 RULES = {
-    "stretch": Rule(48, 32, mean=(127.5,), std=(127.5,)),
-    "crop": Rule(32, 40, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
-    "letterbox": Rule(40, 40, resize="letterbox", fill=114, mean=(127.5,), std=(127.5,)),
-    "letterbox top left": Rule(40, 24, resize="letterbox", align="top_left", std=(255.0,)),
-    "gray": Rule(28, 28, channels=1, order="GRAY", std=(255.0,)),
-    "per channel": Rule(31, 33, order="BGR", mean=(103.9, 116.8, 123.7), std=(57.0, 58.0, 59.0)),
+    "stretch": Preprocessing(48, 32, mean=(127.5,), std=(127.5,)),
+    "crop": Preprocessing(32, 40, resize="crop", crop_fraction=0.875, mean=(127.5,), std=(127.5,)),
+    "letterbox": Preprocessing(40, 40, resize="letterbox", fill=114, mean=(127.5,), std=(127.5,)),
+    "letterbox top left": Preprocessing(40, 24, resize="letterbox", align="top_left", std=(255.0,)),
+    "gray": Preprocessing(28, 28, channels=1, order="GRAY", std=(255.0,)),
+    "per channel": Preprocessing(31, 33, order="BGR", mean=(103.9, 116.8, 123.7), std=(57.0, 58.0, 59.0)),
 }
 
 
@@ -77,9 +77,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Recorder:
     """An engine that records its inputs."""
 
-    def __init__(self, rule: Rule, floats: bool) -> None:
-        shape = (1, rule.height, rule.width, rule.channels)
-        scale, zero = 1 / rule.std[0], round(rule.mean[0])
+    def __init__(self, preprocessing: Preprocessing, floats: bool) -> None:
+        shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
+        scale, zero = 1 / preprocessing.std[0], round(preprocessing.mean[0])
         self.inputs = [
             TensorSpec("image", shape, "float32") if floats else TensorSpec("image", shape, "uint8", scale, zero)
         ]
@@ -94,15 +94,15 @@ class Recorder:
         pass
 
 
-def model(rule: Rule, floats: bool) -> tuple[Model, Recorder]:
-    engine = Recorder(rule, floats)
-    card = ModelCard("m", "classification", rule, ("a", "b"), "softmax")
+def model(preprocessing: Preprocessing, floats: bool) -> tuple[Model, Recorder]:
+    engine = Recorder(preprocessing, floats)
+    card = ModelCard("m", "classification", preprocessing, ("a", "b"), "softmax")
     return Model(Path("m.tflite"), card, engine, "0" * 64), engine
 
 
-def on_the_device(folder: Path, rule: Rule, floats: bool) -> np.ndarray:
+def on_the_device(folder: Path, preprocessing: Preprocessing, floats: bool) -> np.ndarray:
     """Return the inputs of a model when the loop reads a folder."""
-    asked, engine = model(rule, floats)
+    asked, engine = model(preprocessing, floats)
     source = open_source(str(folder))
     for frame in source:
         assert isinstance(frame, Frame)
@@ -111,27 +111,29 @@ def on_the_device(folder: Path, rule: Rule, floats: bool) -> np.ndarray:
     return np.concatenate(engine.fed)
 
 
-def in_evaluation(folder: Path, rule: Rule, floats: bool) -> np.ndarray:
-    asked, engine = model(rule, floats)
+def in_evaluation(folder: Path, preprocessing: Preprocessing, floats: bool) -> np.ndarray:
+    asked, engine = model(preprocessing, floats)
     score([asked], items(folder))
     return np.concatenate(engine.fed)
 
 
-def in_calibration(folder: Path, rule: Rule) -> np.ndarray:
+def in_calibration(folder: Path, preprocessing: Preprocessing) -> np.ndarray:
     found = [Picture(path, file_sha256(path)) for path in decode.find(folder)]
-    return prepare_all(found, rule, lambda done: None)
+    return prepare_all(found, preprocessing, lambda done: None)
 
 
 def items(folder: Path) -> Any:
     return sorted(open_dataset(folder).items, key=lambda item: item.path)
 
 
-def in_training(folder: Path, rule: Rule, place: str, scratch: Path) -> tuple[np.ndarray, np.ndarray]:
+def in_training(folder: Path, preprocessing: Preprocessing, place: str, scratch: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the cached bytes and the real values that the network receives."""
     found = items(folder)
-    kept = open_pixels(found, rule, place, scratch, lambda note: None)
+    kept = open_pixels(found, preprocessing, place, scratch, lambda note: None)
     every = np.arange(len(found))
-    examples = Examples(kept, rule, every, np.zeros((len(found), 2), np.float32), np.ones(len(found), np.float32))
+    examples = Examples(
+        kept, preprocessing, every, np.zeros((len(found), 2), np.float32), np.ones(len(found), np.float32)
+    )
     fed = np.concatenate([pixels.numpy() for pixels, _, _ in batches(examples, 5)])
     rows = np.array(kept.rows(every))
     kept.close()
@@ -140,14 +142,14 @@ def in_training(folder: Path, rule: Rule, place: str, scratch: Path) -> tuple[np
 
 @pytest.mark.parametrize("name", RULES)
 def test_image_gives_the_same_bytes_everywhere(folder: Path, name: str, tmp_path: Path) -> None:
-    rule = RULES[name]
-    plain = replace(rule, mean=(0.0,), std=(1.0,))  # compare bytes, without normalization
+    preprocessing = RULES[name]
+    plain = replace(preprocessing, mean=(0.0,), std=(1.0,))  # compare bytes, without normalization
     device = on_the_device(folder, plain, floats=False)
     assert device.dtype == np.uint8
     assert len(device) == len(items(folder)) == 23
     assert len({one.tobytes() for one in device}) > 15  # a decoder that always returns the same image would fail here
     assert np.array_equal(device, in_evaluation(folder, plain, floats=False))
-    assert np.array_equal(device, in_calibration(folder, rule))
+    assert np.array_equal(device, in_calibration(folder, preprocessing))
     for place in ("memory", "disk", "none"):
         assert np.array_equal(device, in_training(folder, plain, place, tmp_path)[0])
 
@@ -155,19 +157,19 @@ def test_image_gives_the_same_bytes_everywhere(folder: Path, name: str, tmp_path
 @pytest.mark.parametrize("name", RULES)
 def test_image_gives_the_same_real_values_everywhere(folder: Path, name: str, tmp_path: Path) -> None:
     """Training feeds the network the same values, bit for bit, as the device feeds a float model."""
-    rule = RULES[name]
-    device = on_the_device(folder, rule, floats=True)
+    preprocessing = RULES[name]
+    device = on_the_device(folder, preprocessing, floats=True)
     assert device.dtype == np.float32
-    assert np.array_equal(device, in_evaluation(folder, rule, floats=True))
-    if rule.scalar:  # training supports no other normalization
-        assert np.array_equal(device, in_training(folder, rule, "memory", tmp_path)[1])
+    assert np.array_equal(device, in_evaluation(folder, preprocessing, floats=True))
+    if preprocessing.scalar:  # training supports no other normalization
+        assert np.array_equal(device, in_training(folder, preprocessing, "memory", tmp_path)[1])
 
 
 def test_quantized_input_receives_the_same_bytes(folder: Path) -> None:
     """A scalar mean and std equal the input's quantization, so the stored values are the bytes of the image."""
     for name in ("stretch", "crop", "letterbox", "gray"):
-        rule = RULES[name]
-        assert np.array_equal(on_the_device(folder, rule, floats=False), in_calibration(folder, rule))
+        preprocessing = RULES[name]
+        assert np.array_equal(on_the_device(folder, preprocessing, floats=False), in_calibration(folder, preprocessing))
 
 
 def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -176,12 +178,16 @@ def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -
     from edgevision.convert.keras_files.embedded_card import save_keras
     from edgevision.convert.keras_scorer import KerasScorer
 
-    rule = RULES["crop"]
+    preprocessing = RULES["crop"]
     keras = backend.keras()
     flat = keras.Sequential(
-        [keras.Input((rule.height, rule.width, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+        [
+            keras.Input((preprocessing.height, preprocessing.width, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, "softmax"),
+        ]
     )
-    save_keras(flat, ModelCard("m", "classification", rule, ("a", "b"), "softmax"), tmp_path / "m.keras")
+    save_keras(flat, ModelCard("m", "classification", preprocessing, ("a", "b"), "softmax"), tmp_path / "m.keras")
     scorer = KerasScorer(tmp_path / "m.keras")
     run, fed = scorer._run, []
 
@@ -191,4 +197,4 @@ def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -
 
     scorer._run = recording
     score([scorer], items(folder))
-    assert np.array_equal(np.concatenate(fed), on_the_device(folder, rule, floats=True))
+    assert np.array_equal(np.concatenate(fed), on_the_device(folder, preprocessing, floats=True))

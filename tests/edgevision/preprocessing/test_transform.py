@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edgevision.errors import BadInput
 from edgevision.preprocessing.geometry import plan
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import Preparation, pixels, prepare, quantize, takes_bytes
 from edgevision.types import Frame, TensorSpec
 
@@ -36,7 +36,7 @@ def picture(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 
 rules = st.builds(
-    Rule,
+    Preprocessing,
     width=st.integers(1, 70),
     height=st.integers(1, 70),
     resize=st.sampled_from(["stretch", "crop", "letterbox"]),
@@ -49,37 +49,37 @@ rules = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(rules, st.integers(1, 400), st.integers(1, 400))
-def test_geometry_stays_inside_frame_and_input(rule: Rule, width: int, height: int) -> None:
-    found = plan(width, height, rule)
+def test_geometry_stays_inside_frame_and_input(preprocessing: Preprocessing, width: int, height: int) -> None:
+    found = plan(width, height, preprocessing)
     x, y, w, h = found.source
     assert 0 <= x and 0 <= y and w >= 1 and h >= 1 and x + w <= width and y + h <= height
     assert w % (1 << found.halvings) == 0 and h % (1 << found.halvings) == 0
     tx, ty, tw, th = found.target
-    assert 0 <= tx and 0 <= ty and tx + tw <= rule.width and ty + th <= rule.height
+    assert 0 <= tx and 0 <= ty and tx + tw <= preprocessing.width and ty + th <= preprocessing.height
     corner = found.to_frame(tx + tw, ty + th)
     assert corner == pytest.approx((x + w, y + h))
 
 
 @settings(max_examples=60, deadline=None)
 @given(rules, st.integers(1, 200), st.integers(1, 200))
-def test_shape_and_channel_order(rule: Rule, width: int, height: int) -> None:
+def test_shape_and_channel_order(preprocessing: Preprocessing, width: int, height: int) -> None:
     rgb = picture(width, height)
-    made = pixels(Frame(rgb, "RGB"), rule)
-    assert made.shape == (rule.height, rule.width, 3) and made.dtype == np.uint8
+    made = pixels(Frame(rgb, "RGB"), preprocessing)
+    assert made.shape == (preprocessing.height, preprocessing.width, 3) and made.dtype == np.uint8
     swapped = Frame(np.ascontiguousarray(rgb[..., ::-1]), "BGR")
-    assert np.array_equal(pixels(swapped, rule), made)
+    assert np.array_equal(pixels(swapped, preprocessing), made)
 
 
 def test_image_of_the_right_size_is_unchanged() -> None:
     rgb = picture(48, 32)
     for resize in ("stretch", "crop", "letterbox"):
-        assert np.array_equal(pixels(Frame(rgb, "RGB"), Rule(48, 32, resize=resize)), rgb)
+        assert np.array_equal(pixels(Frame(rgb, "RGB"), Preprocessing(48, 32, resize=resize)), rgb)
 
 
 @pytest.mark.parametrize(("factor", "rounding"), [(2, 0.5), (4, 1.0)])
 def test_reduction_is_the_mean_of_blocks(factor: int, rounding: float) -> None:
     rgb = picture(32 * factor, 32 * factor)
-    made = pixels(Frame(rgb, "RGB"), Rule(32, 32))
+    made = pixels(Frame(rgb, "RGB"), Preprocessing(32, 32))
     blocks = rgb.reshape(32, factor, 32, factor, 3).mean(axis=(1, 3))
     assert np.abs(made.astype(float) - blocks).max() <= rounding
 
@@ -87,23 +87,23 @@ def test_reduction_is_the_mean_of_blocks(factor: int, rounding: float) -> None:
 def test_crop_keeps_the_center() -> None:
     rgb = np.zeros((100, 200, 3), np.uint8)
     rgb[:, 50:150] = 255
-    assert pixels(Frame(rgb, "RGB"), Rule(20, 20, resize="crop")).min() == 255
-    wide = pixels(Frame(rgb, "RGB"), Rule(20, 20, resize="stretch"))
+    assert pixels(Frame(rgb, "RGB"), Preprocessing(20, 20, resize="crop")).min() == 255
+    wide = pixels(Frame(rgb, "RGB"), Preprocessing(20, 20, resize="stretch"))
     assert wide.min() == 0 and wide.max() == 255
 
 
 def test_letterbox_fills_the_border() -> None:
-    made = pixels(Frame(picture(200, 100), "RGB"), Rule(40, 40, resize="letterbox", fill=9))
+    made = pixels(Frame(picture(200, 100), "RGB"), Preprocessing(40, 40, resize="letterbox", fill=9))
     assert (made[:10] == 9).all() and (made[30:] == 9).all() and (made[10:30] != 9).any()
-    top = pixels(Frame(picture(200, 100), "RGB"), Rule(40, 40, resize="letterbox", fill=9, align="top_left"))
+    top = pixels(Frame(picture(200, 100), "RGB"), Preprocessing(40, 40, resize="letterbox", fill=9, align="top_left"))
     assert (top[20:] == 9).all() and (top[:20] != 9).any()
 
 
 def test_gray_input_and_output() -> None:
     gray = picture(60, 40)[..., 0]
-    color = pixels(Frame(gray, "GRAY"), Rule(30, 20))
+    color = pixels(Frame(gray, "GRAY"), Preprocessing(30, 20))
     assert np.array_equal(color[..., 0], color[..., 2])
-    one = Rule(60, 40, channels=1, order="GRAY")
+    one = Preprocessing(60, 40, channels=1, order="GRAY")
     assert np.array_equal(pixels(Frame(gray, "GRAY"), one)[..., 0], gray)
     red = np.zeros((40, 60, 3), np.uint8)
     red[..., 0] = 255
@@ -119,11 +119,11 @@ def test_result_survives_the_next_frame(side: int, order: str) -> None:
     shape = (side, side) if order == "GRAY" else (side, side, 3)
     frames = [Frame(rng.integers(0, 256, shape, np.uint8), order) for _ in range(3)]
     for wanted in ("RGB", "GRAY"):
-        rule = Rule(24, 24, channels=1 if wanted == "GRAY" else 3, order=wanted)
-        results = [pixels(frame, rule) for frame in frames]
+        preprocessing = Preprocessing(24, 24, channels=1 if wanted == "GRAY" else 3, order=wanted)
+        results = [pixels(frame, preprocessing) for frame in frames]
         copies = [result.copy() for result in results]
         with ThreadPoolExecutor(3) as pool:
-            again = list(pool.map(pixels, frames * 8, [rule] * 24))
+            again = list(pool.map(pixels, frames * 8, [preprocessing] * 24))
         for result, copy in zip(results * 9, copies * 9, strict=True):
             np.testing.assert_array_equal(result, copy)
         for result, copy in zip(again, copies * 8, strict=True):
@@ -131,51 +131,54 @@ def test_result_survives_the_next_frame(side: int, order: str) -> None:
 
 
 def test_bytes_are_unchanged_if_the_quantization_equals_the_normalization() -> None:
-    rule = Rule(48, 32, **CENTRED)
-    assert takes_bytes(rule, BYTES)
+    preprocessing = Preprocessing(48, 32, **CENTRED)
+    assert takes_bytes(preprocessing, BYTES)
     rgb = picture(48, 32)
-    assert np.array_equal(prepare(Frame(rgb, "RGB"), rule, BYTES)[0], rgb)
-    assert not takes_bytes(Rule(48, 32, mean=(0.0,), std=(255.0,)), BYTES)
+    assert np.array_equal(prepare(Frame(rgb, "RGB"), preprocessing, BYTES)[0], rgb)
+    assert not takes_bytes(Preprocessing(48, 32, mean=(0.0,), std=(255.0,)), BYTES)
 
 
 @settings(max_examples=60, deadline=None)
 @given(rules, st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), min_size=1, max_size=4), st.booleans())
-def test_writing_into_memory_gives_the_same_result(rule: Rule, sizes: list[tuple[int, int]], raw: bool) -> None:
+def test_writing_into_memory_gives_the_same_result(
+    preprocessing: Preprocessing, sizes: list[tuple[int, int]], raw: bool
+) -> None:
     """Frames of different sizes and channel orders are written into the same memory, one after the other."""
-    shape = (1, rule.height, rule.width, 3)
+    shape = (1, preprocessing.height, preprocessing.width, 3)
     spec = TensorSpec("in", shape, "uint8") if raw else TensorSpec("in", shape, "int8", 1.0, -128)
-    preparation, memory = Preparation(rule, spec), np.full(shape, 77, spec.dtype)
+    preparation, memory = Preparation(preprocessing, spec), np.full(shape, 77, spec.dtype)
     for width, height in sizes:
         rgb = picture(width, height)
         for frame in (Frame(rgb, "RGB"), Frame(rgb, "BGR"), Frame(rgb[..., 0].copy(), "GRAY")):
             preparation.write(frame, lambda: memory)
-            expected = prepare(frame, rule, spec)
+            expected = prepare(frame, preprocessing, spec)
             assert memory.dtype == expected.dtype and np.array_equal(memory, expected)
             assert np.array_equal(preparation.prepare(frame), expected)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_table_is_within_half_a_step_of_the_formula(dtype: str) -> None:
-    rule = Rule(48, 32, mean=(123.7, 116.8, 103.9), std=(58.4, 57.1, 57.4))
+    preprocessing = Preprocessing(48, 32, mean=(123.7, 116.8, 103.9), std=(58.4, 57.1, 57.4))
     spec = TensorSpec("in", (1, 32, 48, 3), dtype, 0.02, -3 if dtype == "int8" else 110)
     rgb = picture(48, 32)
-    real = (rgb - np.array(rule.mean)) / np.array(rule.std)
+    real = (rgb - np.array(preprocessing.mean)) / np.array(preprocessing.std)
     stored = np.clip(real / spec.scale + spec.zero_point, np.iinfo(dtype).min, np.iinfo(dtype).max)
-    assert np.abs(quantize(rgb, rule, spec)[0] - stored).max() <= 0.5001
+    assert np.abs(quantize(rgb, preprocessing, spec)[0] - stored).max() <= 0.5001
 
 
 def test_float_input_follows_the_formula() -> None:
     rgb = picture(48, 32)
-    made = prepare(Frame(rgb, "RGB"), Rule(48, 32, **CENTRED), TensorSpec("in", (1, 32, 48, 3), "float32"))
+    made = prepare(Frame(rgb, "RGB"), Preprocessing(48, 32, **CENTRED), TensorSpec("in", (1, 32, 48, 3), "float32"))
     assert made.dtype == np.float32
     assert np.allclose(made[0], rgb / 127.5 - 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("resize", GOLDEN)
 def test_bytes_are_the_same_on_every_machine(resize: str) -> None:
-    rule = Rule(48, 32, resize=resize, crop_fraction=0.875, fill=128)
+    preprocessing = Preprocessing(48, 32, resize=resize, crop_fraction=0.875, fill=128)
     found = [
-        pixels(Frame(picture(w, h), "RGB"), rule).tobytes() for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))
+        pixels(Frame(picture(w, h), "RGB"), preprocessing).tobytes()
+        for w, h in ((48, 32), (97, 61), (640, 480), (31, 200))
     ]
     assert hashlib.sha256(b"".join(found)).hexdigest() == GOLDEN[resize]
 
@@ -192,7 +195,7 @@ def test_bytes_are_the_same_on_every_machine(resize: str) -> None:
 )
 def test_wrong_arrays_are_refused(array: np.ndarray, order: str) -> None:
     with pytest.raises(BadInput, match="must be uint8"):
-        pixels(Frame(array, order), Rule(2, 2))  # type: ignore[arg-type]
+        pixels(Frame(array, order), Preprocessing(2, 2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -208,9 +211,9 @@ def test_wrong_arrays_are_refused(array: np.ndarray, order: str) -> None:
 )
 def test_invalid_preprocessing_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(BadInput, match="invalid preprocessing"):
-        Rule(**{"width": 8, "height": 8, **bad})  # type: ignore[arg-type]
+        Preprocessing(**{"width": 8, "height": 8, **bad})  # type: ignore[arg-type]
 
 
 @given(rules)
-def test_preprocessing_survives_json(rule: Rule) -> None:
-    assert Rule.from_json({**rule.to_json(), "later_field": 1}) == rule
+def test_preprocessing_survives_json(preprocessing: Preprocessing) -> None:
+    assert Preprocessing.from_json({**preprocessing.to_json(), "later_field": 1}) == preprocessing

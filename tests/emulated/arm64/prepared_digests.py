@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import prepare
 from edgevision.types import Frame, TensorSpec
 
@@ -48,7 +48,7 @@ def digests() -> Iterator[tuple[str, str]]:
     """Yield the name of each case and the SHA-256 of its tensor."""
     for frame, size, fit, number in itertools.product(FRAMES, INPUTS, FITS, NUMBERS):
         dtype, scale, zero, mean, std = number
-        rule = Rule(*size, mean=mean, std=std, **fit)
+        rule = Preprocessing(*size, mean=mean, std=std, **fit)
         spec = TensorSpec("input", (1, size[1], size[0], 3), dtype, scale, zero)
         tensor = prepare(Frame(picture(*frame), "BGR"), rule, spec)
         case = f"{frame} -> {size} {fit} {dtype}"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import virtual_camera
 from edgevision.device.cameras.registry import open_camera
-from edgevision.device.stream.events import Notice
-from edgevision.device.stream.request import Wanted
+from edgevision.device.stream.events import SourceEvent
+from edgevision.device.stream.request import CaptureRequest
 
 from edgevision.errors import CameraError
 from edgevision.types import Frame
@@ -116,7 +116,7 @@ def test_missing_camera_error_lists_available_ones() -> None:
 
 
 def test_rotation_is_applied() -> None:
-    with closing(open_camera("picamera:0", wanted=Wanted(rotate=180))) as source:
+    with closing(open_camera("picamera:0", wanted=CaptureRequest(rotate=180))) as source:
         frame = next(_frames(source, 1))
     turned = Frame(frame.pixels[::-1, ::-1], frame.order)
     _assert_colours(turned)
@@ -127,7 +127,7 @@ def test_lost_camera_is_reported_and_reopened(ribbon: Ribbon) -> None:
     indices: list[int] = []
     with closing(open_camera("picamera:0")) as source:
         for item in source:
-            if isinstance(item, Notice):
+            if isinstance(item, SourceEvent):
                 kinds.append(item.kind)
                 assert "\n" not in item.detail
                 if item.kind == "camera_lost":

@@ -28,10 +28,10 @@ from edgevision.convert.source_model.float_model import FloatModel
 
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadInput
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import read_graph
 
-RULE = Rule(SIZE, SIZE, mean=(127.5,), std=(127.5,))
+RULE = Preprocessing(SIZE, SIZE, mean=(127.5,), std=(127.5,))
 
 
 CALIBRATION, CHOOSING, OTHERS = drawn(40, 1), drawn(16, 2), drawn(120, 3)
@@ -52,8 +52,8 @@ class Made:
         )
 
 
-def made(keras_model: Any, rule: Rule = RULE, calibration: Any = CALIBRATION) -> Made:
-    model = FloatModel(keras_model, rule, None, None)
+def made(keras_model: Any, preprocessing: Preprocessing = RULE, calibration: Any = CALIBRATION) -> Made:
+    model = FloatModel(keras_model, preprocessing, None, None)
     return Made(model, to_float(model), to_int8(model, lambda: calibration))
 
 
@@ -231,7 +231,7 @@ def test_repair_with_gray_images_and_raw_scores() -> None:
     model = keras.Sequential([keras.Input((24, 24, 1)), layers.Conv2D(6, 3, activation="relu"), layers.Flatten()])
     model.add(layers.Dense(4))
     pictures = drawn(30, 8, 24, 1)
-    one = made(model, Rule(24, 24, order="GRAY", channels=1, mean=(0.0,), std=(255.0,)), pictures)
+    one = made(model, Preprocessing(24, 24, order="GRAY", channels=1, mean=(0.0,), std=(255.0,)), pictures)
     found = repair(one.plain, one.reference, one.model.normalize, pictures[:20], pictures[20:])
     assert {step.measure for step in found.steps} == {"relative_error"}
     assert found.before is not None and found.after is not None and found.after.value <= found.before.value

@@ -16,7 +16,7 @@ from unbalanced_network import SIZE, drawn, unbalanced
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
-from edgevision.convert.comparison.accuracy_limit import Gate
+from edgevision.convert.comparison.accuracy_limit import AccuracyLimit
 from edgevision.convert.images import preprocessed
 from edgevision.convert.images.calibration import Picture, choose, file_sha256, set_aside
 from edgevision.convert.pipeline import ConvertOptions, convert
@@ -25,7 +25,7 @@ from edgevision.convert.report.record import ConvertReport
 from edgevision.errors import UsageError
 from edgevision.model_file import model_file
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 
@@ -53,9 +53,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(model: Path, photos: Path, output: Path, **more: Any) -> ConvertOptions:
-    from edgevision.convert.source_model.infer_preprocessing import RuleOptions
+    from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
 
-    return ConvertOptions(model, photos, output=output, rule=RuleOptions(mean=(127.5,), std=(127.5,)), **more)
+    return ConvertOptions(
+        model, photos, output=output, preprocessing=PreprocessingOptions(mean=(127.5,), std=(127.5,)), **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def test_image_sets_are_disjoint(report: ConvertReport, photos: Path) -> None:
 def test_sets_are_disjoint_for_any_seed(photos: Path, seed: int) -> None:
     whole = choose(photos, 100, seed)
     parted = set_aside(whole, seed)
-    calibrating, choosing = ({one.sha256 for one in side} for side in (parted.chosen, parted.choosing))
+    calibrating, choosing = ({one.sha256 for one in side} for side in (parted.chosen, parted.selection))
     assert (len(calibrating), len(choosing)) == (80, 20)
     assert not calibrating & choosing
     assert parted.used == calibrating | choosing == {one.sha256 for one in whole.chosen}
@@ -130,7 +132,7 @@ def test_table_lists_the_worst_layers(report: ConvertReport) -> None:
 
 def test_few_images_give_no_independent_comparison(model: Path, tmp_path: Path) -> None:
     found = convert(options(model, folder(tmp_path / "few", 40, 12), tmp_path / "m.tflite"))
-    assert (len(found.calibration.chosen), len(found.calibration.choosing)) == (32, 8)
+    assert (len(found.calibration.chosen), len(found.calibration.selection)) == (32, 8)
     assert any(note.startswith("the comparison is not independent") for note in found.notes)
     held = found.to_json()["heldout"]
     assert (held["independent"], held["pictures"]) == (False, 8)
@@ -177,7 +179,7 @@ def test_drop_within_the_limit_is_met(report: ConvertReport, model: Path, photos
     from edgevision.convert.source_model.float_model import FloatModel
 
     judged = folder(tmp_path / "judged", 60, 13)
-    network = FloatModel(unbalanced(), Rule(SIZE, SIZE, mean=(127.5,), std=(127.5,)), None, None)
+    network = FloatModel(unbalanced(), Preprocessing(SIZE, SIZE, mean=(127.5,), std=(127.5,)), None, None)
     tops = network.outputs(np.stack(drawn(60, 13))).argmax(1)
     rows = [f"{path.name},{top}" for path, top in zip(sorted(judged.iterdir()), tops, strict=True)]
     (judged / "labels.csv").write_text("\n".join(["path,label", *rows]))
@@ -192,8 +194,8 @@ def test_drop_within_the_limit_is_met(report: ConvertReport, model: Path, photos
 
 
 def test_limit_is_inclusive() -> None:
-    def gate(value: float | None) -> Gate:
-        return Gate(1.0, "accuracy", value, -1.0, 3.0, 100, ("more",))
+    def gate(value: float | None) -> AccuracyLimit:
+        return AccuracyLimit(1.0, "accuracy", value, -1.0, 3.0, 100, ("more",))
 
     assert gate(1.0).met and gate(-2.0).met
     assert not gate(1.01).met and not gate(None).met
@@ -203,11 +205,11 @@ def test_limit_is_inclusive() -> None:
 
 def test_large_image_sets_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Picture(path, file_sha256(path)) for path in sorted(folder(tmp_path, 12, 14).iterdir())]
-    rule = Rule(16, 16, mean=(0.0,), std=(1.0,))
+    preprocessing = Preprocessing(16, 16, mean=(0.0,), std=(1.0,))
     steps: list[int] = []
-    in_memory = preprocessed.prepare_all(found, rule, steps.append)
+    in_memory = preprocessed.prepare_all(found, preprocessing, steps.append)
     monkeypatch.setattr(preprocessed, "IN_MEMORY", 1000)
-    on_disk = preprocessed.prepare_all(found, rule, steps.append)
+    on_disk = preprocessed.prepare_all(found, preprocessing, steps.append)
     assert isinstance(on_disk, np.memmap) and not isinstance(in_memory, np.memmap)
     assert np.array_equal(on_disk, in_memory)
     assert steps == [*range(1, 13), *range(1, 13)]

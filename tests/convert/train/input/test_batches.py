@@ -14,16 +14,16 @@ import pytest
 from edgevision.convert.train.input.image_cache import PLACES, PixelSource, free_memory, open_pixels
 
 from edgevision.datasets.dataset import Item, open_dataset
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import prepare
 from edgevision.types import TensorSpec
 
 pytestmark = pytest.mark.tensorflow
 RULES = [
-    Rule(24, 24, mean=(127.5,), std=(127.5,)),
-    Rule(32, 16, resize="crop", crop_fraction=0.875, mean=(0.0,), std=(255.0,)),
-    Rule(16, 32, resize="letterbox", fill=114, mean=(127.5,), std=(127.5,)),
-    Rule(20, 20, channels=1, order="GRAY", mean=(100.0,), std=(58.0,)),
+    Preprocessing(24, 24, mean=(127.5,), std=(127.5,)),
+    Preprocessing(32, 16, resize="crop", crop_fraction=0.875, mean=(0.0,), std=(255.0,)),
+    Preprocessing(16, 32, resize="letterbox", fill=114, mean=(127.5,), std=(127.5,)),
+    Preprocessing(20, 20, channels=1, order="GRAY", mean=(100.0,), std=(58.0,)),
 ]
 
 
@@ -41,31 +41,31 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[Item, ...]:
     return open_dataset(folder).items
 
 
-def _examples(pixels: PixelSource, rule: Rule) -> Any:
+def _examples(pixels: PixelSource, preprocessing: Preprocessing) -> Any:
     from edgevision.convert.train.input.batches import Examples
 
     n = len(pixels)
     targets = np.eye(n, dtype=np.float32)
-    return Examples(pixels, rule, np.arange(n), targets, np.arange(1, n + 1, dtype=np.float32))
+    return Examples(pixels, preprocessing, np.arange(n), targets, np.arange(1, n + 1, dtype=np.float32))
 
 
-def _prepared(items: Sequence[Item], rule: Rule) -> np.ndarray:
+def _prepared(items: Sequence[Item], preprocessing: Preprocessing) -> np.ndarray:
     """Preprocess the images with the device's own function."""
-    spec = TensorSpec("input", (1, rule.height, rule.width, rule.channels), "float32")
-    return np.concatenate([prepare(item.read(), rule, spec) for item in items])
+    spec = TensorSpec("input", (1, preprocessing.height, preprocessing.width, preprocessing.channels), "float32")
+    return np.concatenate([prepare(item.read(), preprocessing, spec) for item in items])
 
 
-@pytest.mark.parametrize("rule", RULES, ids=Rule.describe)
+@pytest.mark.parametrize("preprocessing", RULES, ids=Preprocessing.describe)
 @pytest.mark.parametrize("place", ["memory", "disk", "none"])
 def test_training_batch_equals_device_preprocessing(
-    items: tuple[Item, ...], rule: Rule, place: str, tmp_path: Path
+    items: tuple[Item, ...], preprocessing: Preprocessing, place: str, tmp_path: Path
 ) -> None:
     from edgevision.convert.train.input.batches import batches, pictures
 
-    pixels = open_pixels(items, rule, place, tmp_path, pytest.fail)
+    pixels = open_pixels(items, preprocessing, place, tmp_path, pytest.fail)
     assert pixels.place == place
     order = np.array([4, 0, 5, 2, 1, 3])
-    examples, expected = _examples(pixels, rule), _prepared(items, rule)
+    examples, expected = _examples(pixels, preprocessing), _prepared(items, preprocessing)
     found = list(batches(examples, 4, order))
     assert [len(x) for x, _, _ in found] == [4, 2]
     for number, part in enumerate(("pictures", "targets", "weights")):
@@ -131,9 +131,9 @@ def test_augmented_images_stay_in_range_and_depend_on_the_seed() -> None:
     from edgevision.convert.train.config.augmentation import PRESETS
     from edgevision.convert.train.input.augmentation import augmenter, reseed
 
-    rule = RULES[0]
+    preprocessing = RULES[0]
     x = np.random.default_rng(0).uniform(-1, 1, (8, 24, 24, 3)).astype(np.float32)
-    model = augmenter(PRESETS["strong"], rule)
+    model = augmenter(PRESETS["strong"], preprocessing)
     np.testing.assert_array_equal(np.asarray(model(x, training=False)), x)
     reseed(model, 5, 1)
     first, second = np.asarray(model(x, training=True)), np.asarray(model(x, training=True))
@@ -178,11 +178,11 @@ def test_translation_and_rotation_move_the_content() -> None:
 
     x = np.full((32, 25, 25, 3), -1, np.float32)
     x[:, 12, 12] = 1
-    rule = Rule(25, 25, mean=(127.5,), std=(127.5,))
-    turned = augmenter(Augmentation(rotation=90), rule)
+    preprocessing = Preprocessing(25, 25, mean=(127.5,), std=(127.5,))
+    turned = augmenter(Augmentation(rotation=90), preprocessing)
     reseed(turned, 1)
     np.testing.assert_allclose(np.asarray(turned(x, training=True))[:, 12, 12], 1, atol=1e-4)
-    moved = augmenter(Augmentation(translation=0.2), rule)
+    moved = augmenter(Augmentation(translation=0.2), preprocessing)
     reseed(moved, 1)
     y = np.asarray(moved(x, training=True))[..., 0]
     places = np.array([np.unravel_index(one.argmax(), one.shape) for one in y])

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.train.network.backbones import BACKBONES, Choice, find
+from edgevision.convert.train.network.backbones import BACKBONES, BackboneSpec, find
 
 from edgevision.errors import BadInput, BadModel, EdgeVisionError, MissingFile, UnknownName
 
 pytestmark = pytest.mark.tensorflow
-SMALL = Choice("mobilenet_v2", 32, 0.35)
+SMALL = BackboneSpec("mobilenet_v2", 32, 0.35)
 
 
-def _network(choice: Choice, weights: str = "none") -> Any:
+def _network(choice: BackboneSpec, weights: str = "none") -> Any:
     from edgevision.convert.train.network.head import goal_of
     from edgevision.convert.train.network.network import open_network
 
@@ -37,7 +37,7 @@ def _shake(model: Any, seed: int = 1) -> None:
             variable.assign(random.normal(0, 0.3, variable.shape))
 
 
-def _pictures(choice: Choice, count: int = 3) -> Any:
+def _pictures(choice: BackboneSpec, count: int = 3) -> Any:
     return np.random.default_rng(0).uniform(-1, 1, (count, choice.image_size, choice.image_size, 3)).astype(np.float32)
 
 
@@ -60,7 +60,7 @@ def test_every_backbone_can_be_built_split_and_folded(name: str) -> None:
     from edgevision.convert.train.network.bn_folding import folded
 
     row = find(name)
-    choice = Choice(name, 32, row.alphas[0] if row.alphas else 1.0, cnn_filters=(4, 8), cnn_dense=8)
+    choice = BackboneSpec(name, 32, row.alphas[0] if row.alphas else 1.0, cnn_filters=(4, 8), cnn_dense=8)
     network = _network(choice)
     _shake(network.backbone)
     x = _pictures(choice)
@@ -91,7 +91,7 @@ def test_folding_removes_all_batch_normalization_layers() -> None:
 @pytest.mark.parametrize("file", ["model.h5", "model.keras", "only.weights.h5"])
 def test_weights_are_matched_by_layer_name(saved: tuple[Path, list[Any]], file: str) -> None:
     folder, arrays = saved
-    network = _network(Choice("mobilenet_v2", 64, 0.35), str(folder / file))
+    network = _network(BackboneSpec("mobilenet_v2", 64, 0.35), str(folder / file))
     for got, expected in zip(network.backbone.get_weights(), arrays, strict=True):
         np.testing.assert_array_equal(got, expected)
     assert network.origin.pretrained
@@ -103,9 +103,9 @@ def test_error_names_the_backbone_of_mismatched_weights(saved: tuple[Path, list[
     with pytest.raises(
         BadModel, match=r"has the weights of a mobilenet_v2 0.35; add --backbone mobilenet_v2 --alpha 0.35"
     ):
-        _network(Choice("mobilenet", 32, 0.25), str(folder / "model.h5"))
+        _network(BackboneSpec("mobilenet", 32, 0.25), str(folder / "model.h5"))
     with pytest.raises(BadModel, match=r"matches only \d+ of the 104 layers of mobilenet_v2 1, 32x32"):
-        _network(Choice("mobilenet_v2", 32, 1.0), str(folder / "model.keras"))
+        _network(BackboneSpec("mobilenet_v2", 32, 1.0), str(folder / "model.keras"))
 
 
 def test_files_without_weights_are_rejected(tmp_path: Path) -> None:
@@ -127,15 +127,15 @@ def test_files_without_weights_are_rejected(tmp_path: Path) -> None:
     ("choice", "error", "said"),
     [
         (
-            Choice("mobilenet_v2", 100),
+            BackboneSpec("mobilenet_v2", 100),
             BadInput,
             "needs a multiple of 32; try --image-size 96",
         ),
-        (Choice("cnn", 4, cnn_filters=(4, 8, 16)), BadInput, "--image-size 8 or more"),
-        (Choice("mobilenet_v5", 96), UnknownName, "did you mean 'mobilenet"),
+        (BackboneSpec("cnn", 4, cnn_filters=(4, 8, 16)), BadInput, "--image-size 8 or more"),
+        (BackboneSpec("mobilenet_v5", 96), UnknownName, "did you mean 'mobilenet"),
     ],
 )
-def test_impossible_choices_are_rejected(choice: Choice, error: type[EdgeVisionError], said: str) -> None:
+def test_impossible_choices_are_rejected(choice: BackboneSpec, error: type[EdgeVisionError], said: str) -> None:
     from edgevision.convert.train.network.backbones import build
 
     with pytest.raises(error, match=said):
@@ -202,11 +202,11 @@ def test_imagenet_weights_are_downloaded_once(
     source.save(legacy)
     handler.content = legacy.read_bytes()
     _serve_from(url, monkeypatch)
-    first = _network(Choice("mobilenet_v2", 96, 0.35), "imagenet")
+    first = _network(BackboneSpec("mobilenet_v2", 96, 0.35), "imagenet")
     (cached,) = keras_home.iterdir()
     assert cached.name == "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"
     _serve_from("http://127.0.0.1:9/", monkeypatch)
-    again = _network(Choice("mobilenet_v2", 96, 0.35), "imagenet")
+    again = _network(BackboneSpec("mobilenet_v2", 96, 0.35), "imagenet")
     for network in (first, again):
         for got, expected in zip(network.backbone.get_weights(), source.get_weights(), strict=True):
             np.testing.assert_array_equal(got, expected)
@@ -234,6 +234,6 @@ def test_silent_server_times_out(keras_home: Path, monkeypatch: pytest.MonkeyPat
 
 def test_widths_without_published_weights_are_rejected(keras_home: Path) -> None:
     with pytest.raises(BadInput, match=r"with --alpha 0.4; use --alpha 0.35, 0.5"):
-        _network(Choice("mobilenet_v2", 96, 0.4), "imagenet")
+        _network(BackboneSpec("mobilenet_v2", 96, 0.4), "imagenet")
     with pytest.raises(BadInput, match="train from scratch with --weights none"):
-        _network(Choice("cnn", 32, cnn_filters=(4,)), "imagenet")
+        _network(BackboneSpec("cnn", 32, cnn_filters=(4,)), "imagenet")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.monitor.observer import Watcher
+from edgevision.convert.train.monitor.observer import TrainingObserver
 from edgevision.convert.train.network import resolve_auto, starter_weights
-from edgevision.convert.train.network.backbones import Choice, build
+from edgevision.convert.train.network.backbones import BackboneSpec, build
 from edgevision.convert.train.network.initial_weights import Origin, initialize
 from edgevision.convert.train.network.resolve_auto import choose
 from locations import ROOT
@@ -26,7 +26,7 @@ from edgevision.model import open_model
 from edgevision.model_file import model_file
 
 PACKAGE = ROOT / "starter" / "edgevision_starter"
-STARTER = Choice("mobilenet_v2", 96, 0.35)
+STARTER = BackboneSpec("mobilenet_v2", 96, 0.35)
 
 
 def test_weights_are_small_and_match_their_card() -> None:
@@ -72,7 +72,7 @@ def test_installed_weights_are_loaded_into_network() -> None:
 @pytest.mark.tensorflow
 def test_starter_is_refused_for_another_network() -> None:
     with pytest.raises(BadInput, match=r"are for mobilenet_v2 0.35, not mobilenet_v2 0.5; omit") as caught:
-        starter_weights.assign(None, Choice("mobilenet_v2", 96, 0.5))
+        starter_weights.assign(None, BackboneSpec("mobilenet_v2", 96, 0.5))
     assert "\n" not in str(caught.value)
 
 
@@ -109,7 +109,7 @@ def test_missing_starter_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) ->
     assert "\n" not in str(caught.value)
 
 
-class _Notes(Watcher):
+class _Notes(TrainingObserver):
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -118,9 +118,9 @@ class _Notes(Watcher):
 
 
 def _decide(settings: Settings, monkeypatch: pytest.MonkeyPatch, imagenet: Path | None) -> tuple[Settings, list[str]]:
-    asked: list[Choice] = []
+    asked: list[BackboneSpec] = []
 
-    def obtain(choice: Choice) -> tuple[Path | None, str]:
+    def obtain(choice: BackboneSpec) -> tuple[Path | None, str]:
         asked.append(choice)
         return imagenet, "" if imagenet else "no answer within 3 seconds"
 
@@ -148,7 +148,7 @@ def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.Monk
 
 def test_auto_keeps_requested_size(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = _decide(Settings(image_size=160), monkeypatch, None)
-    assert choose(found) == Choice("mobilenet_v2", 160, 0.35)
+    assert choose(found) == BackboneSpec("mobilenet_v2", 160, 0.35)
 
 
 @pytest.mark.parametrize("settings", [Settings(backbone="mobilenet"), Settings(alpha=0.5)])

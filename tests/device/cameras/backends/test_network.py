@@ -14,15 +14,15 @@ import pytest
 from edgevision.device.cameras.backends.mjpeg_http import open_mjpeg
 from edgevision.device.cameras.backends.network import StreamReader, open_stream, shown
 from edgevision.device.cameras.registry import open_camera
-from edgevision.device.stream.events import Notice
+from edgevision.device.stream.events import SourceEvent
 from edgevision.device.stream.protocols import Source
-from edgevision.device.stream.request import ANY, Wanted
+from edgevision.device.stream.request import ANY, CaptureRequest
 from edgevision.device.system.clock import Clock
 from rtsp_server import COLOR_BGR, rtsp_server
 
 from edgevision.errors import CameraError, CameraLost
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -109,7 +109,7 @@ def multipart(data: list[bytes]) -> Answer:
     return answer
 
 
-def read_all(url: str, wanted: Wanted = ANY) -> tuple[list[Frame], int]:
+def read_all(url: str, wanted: CaptureRequest = ANY) -> tuple[list[Frame], int]:
     """Return every frame of a stream after the first, and the number of damaged images."""
     reader = open_mjpeg(url, url, 5.0, wanted)
     assert reader is not None
@@ -134,7 +134,7 @@ def test_truncated_image_is_not_completed_from_an_older_one() -> None:
 
 def test_stream_is_decoded_no_larger_than_the_model_needs() -> None:
     with server(multipart([photo(n, (640, 480)) for n in range(3)])) as host:
-        found, _ = read_all(f"http://{host}/", Wanted(rule=Rule(96, 96)))
+        found, _ = read_all(f"http://{host}/", CaptureRequest(preprocessing=Preprocessing(96, 96)))
     assert {(frame.width, frame.height, frame.reduced) for frame in found} == {(160, 120, 4)}
 
 
@@ -254,7 +254,7 @@ def kinds_until(camera: Source, last: str, then: Callable[[str], None] = lambda 
     """Return event kinds up to ``last`` and a frame after it; consecutive frames become one "frame"."""
     found = ["frame"]
     for item in camera:
-        kind = item.kind if isinstance(item, Notice) else "frame"
+        kind = item.kind if isinstance(item, SourceEvent) else "frame"
         if kind != found[-1]:
             found.append(kind)
             then(kind)

@@ -17,13 +17,13 @@ from edgevision.device.cameras.backends.picamera import open_picamera
 from edgevision.device.cameras.backends.v4l2_nodes import Node
 from edgevision.device.cameras.listing import look, summary
 from edgevision.device.cameras.registry import open_camera
-from edgevision.device.stream.request import ANY, Wanted
+from edgevision.device.stream.request import ANY, CaptureRequest
 from edgevision.device.system.clock import SYSTEM
 from fake_picamera2 import COLOR_RGB, Machine, camera
 from locations import TESTS
 
 from edgevision.errors import CameraError, CameraLost, MissingDependency
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 Plug = Callable[[Machine], Machine]
@@ -40,7 +40,7 @@ def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
     return plug
 
 
-def first(wanted: Wanted = ANY, spec: str = "picamera:0") -> tuple[Frame, str]:
+def first(wanted: CaptureRequest = ANY, spec: str = "picamera:0") -> tuple[Frame, str]:
     source = open_picamera(spec, SYSTEM, wanted)
     try:
         frame = next(iter(source))
@@ -58,7 +58,7 @@ def as_rgb(frame: Frame) -> np.ndarray:
 @pytest.mark.parametrize("name", ["RGB888", "BGR888", "XBGR8888", "XRGB8888", "NV12", "YUV420"])
 def test_colors_are_right_in_every_format_picamera2_may_grant(plug: Plug, name: str, padding: int) -> None:
     plug(Machine(format=name, padding=padding))
-    frame, description = first(Wanted(width=64, height=48))
+    frame, description = first(CaptureRequest(width=64, height=48))
     assert (frame.width, frame.height) == (64, 48)
     assert np.abs(as_rgb(frame)[4:].astype(int) - COLOR_RGB).max() <= 3
     assert name in description
@@ -74,17 +74,17 @@ def test_whole_field_of_view_is_requested(plug: Plug) -> None:
 
 def test_older_picamera2_without_sensor_modes_works(plug: Plug) -> None:
     machine = plug(Machine(refuses=("sensor",)))
-    first(Wanted(fps=10))
+    first(CaptureRequest(fps=10))
     assert "sensor" not in machine.configured[-1]
     assert machine.configured[-1]["controls"] == {"FrameRate": 10}
 
 
-RULE = Rule(96, 96)
+RULE = Preprocessing(96, 96)
 
 
 def test_lores_stream_is_used_if_granted_as_requested(plug: Plug) -> None:
     plug(Machine())
-    frame, description = first(Wanted(width=640, height=480, rule=RULE))
+    frame, description = first(CaptureRequest(width=640, height=480, preprocessing=RULE))
     assert (frame.width, frame.height, frame.reduced) == (160, 120, 4)
     assert "scaled by the image processor" in description
 
@@ -100,21 +100,21 @@ def test_lores_stream_is_used_if_granted_as_requested(plug: Plug) -> None:
 )
 def test_main_stream_is_used_if_the_lores_one_differs(plug: Plug, machine: Machine) -> None:
     plug(machine)
-    frame, _ = first(Wanted(width=640, height=480, rule=RULE))
+    frame, _ = first(CaptureRequest(width=640, height=480, preprocessing=RULE))
     assert (frame.width, frame.height, frame.reduced) == (640, 480, 1)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0.25, 0.25), (-5.0, 0.0), (3600.0, 0.0)])
 def test_capture_time_is_the_sensor_timestamp_on_our_clock(plug: Plug, age: float, expected: float) -> None:
     plug(Machine(boottime_ahead_s=age))
-    frame, _ = first(Wanted(width=64, height=48))
+    frame, _ = first(CaptureRequest(width=64, height=48))
     assert frame.captured_at is not None
     assert 0 <= time.monotonic() - frame.captured_at - expected < 10
 
 
 def test_every_request_is_released(plug: Plug) -> None:
     machine = plug(Machine(frames=5))
-    source = open_picamera("picamera:0", SYSTEM, Wanted(width=64, height=48))
+    source = open_picamera("picamera:0", SYSTEM, CaptureRequest(width=64, height=48))
     with pytest.raises(CameraLost, match="picamera:0 stopped sending frames: timed out"):
         list(source)
     source.close()
@@ -160,7 +160,7 @@ def test_camera_opens_by_its_libcamera_id(plug: Plug) -> None:
 
 def test_lost_camera_reconnects(plug: Plug) -> None:
     machine = plug(Machine(frames=4))
-    source = open_camera("picamera:0", wanted=Wanted(width=64, height=48, frozen_s=0))
+    source = open_camera("picamera:0", wanted=CaptureRequest(width=64, height=48, frozen_s=0))
     kinds = []
     for item in source:
         kinds.append(getattr(item, "kind", "frame"))
@@ -212,7 +212,7 @@ def test_libcamera_cameras_are_numbered_first(plug: Plug, monkeypatch: pytest.Mo
 def test_camera_zero_on_a_pi_is_not_the_raw_node(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(v4l2_lookup, "nodes", lambda: [RAW_NODE])
     plug(Machine())
-    source = open_camera("0", wanted=Wanted(width=64, height=48))
+    source = open_camera("0", wanted=CaptureRequest(width=64, height=48))
     assert isinstance(next(iter(source)), Frame)
     assert source.spec == "picamera:0"
     source.close()
@@ -295,12 +295,12 @@ def test_camera_list_of_rpicam_is_parsed() -> None:
     ("wanted", "size", "asked"),
     [
         (ANY, (896, 672), "--width 896 --height 672 --framerate 30"),
-        (Wanted(width=640, height=480, fps=12.5), (640, 480), "--width 640 --height 480 --framerate 12.5"),
-        (Wanted(width=600, height=401), (600, 401), "--width 640 --height 402 --framerate 30"),
+        (CaptureRequest(width=640, height=480, fps=12.5), (640, 480), "--width 640 --height 480 --framerate 12.5"),
+        (CaptureRequest(width=600, height=401), (600, 401), "--width 640 --height 402 --framerate 30"),
     ],
 )
 def test_rpicam_delivers_frames_of_the_requested_size(
-    child: Callable[..., Path], wanted: Wanted, size: tuple[int, int], asked: str
+    child: Callable[..., Path], wanted: CaptureRequest, size: tuple[int, int], asked: str
 ) -> None:
     log = child(name="rpicam-vid")
     source = rpicam.open_rpicam("rpicam:0", SYSTEM, wanted)

@@ -14,7 +14,7 @@ from edgevision.device.cameras.backends.jpeg_splitter import MAX_BYTES, JpegSpli
 from edgevision.device.cameras.backends.pixel_formats import ALIASES, PACKED, layout, pixels
 from edgevision.device.cameras.backends.stdin import open_stdin
 from edgevision.device.stream.events import Unreadable
-from edgevision.device.stream.request import ANY, Wanted
+from edgevision.device.stream.request import ANY, CaptureRequest
 from edgevision.device.system.clock import SYSTEM
 from fake_picamera2 import COLOR_RGB, draw
 from hypothesis import given
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from edgevision.errors import BadInput
 from edgevision.preprocessing import decode
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 
@@ -95,7 +95,7 @@ def test_bytes_without_an_end_do_not_fill_the_memory() -> None:
 
 
 @contextmanager
-def piped(data: bytes, spec: str = "-", live: bool = False, wanted: Wanted = ANY) -> Iterator[object]:
+def piped(data: bytes, spec: str = "-", live: bool = False, wanted: CaptureRequest = ANY) -> Iterator[object]:
     """Open a source on a pipe that a thread writes to."""
     read_end, write_end = os.pipe()
 
@@ -112,7 +112,7 @@ def piped(data: bytes, spec: str = "-", live: bool = False, wanted: Wanted = ANY
         writer.join(30)
 
 
-def items(data: bytes, spec: str = "-", wanted: Wanted = ANY) -> list[object]:
+def items(data: bytes, spec: str = "-", wanted: CaptureRequest = ANY) -> list[object]:
     with piped(data, spec, wanted=wanted) as source:
         return list(source)  # type: ignore[call-overload]
 
@@ -139,7 +139,7 @@ def test_damaged_jpeg_among_others_gives_one_error() -> None:
 
 def test_jpegs_are_decoded_no_larger_than_the_model_needs() -> None:
     data = jpeg(0, (640, 480)) + with_thumbnail(jpeg(1, (640, 480))) + jpeg(2, (320, 240))
-    found = items(data, wanted=Wanted(rule=Rule(96, 96)))
+    found = items(data, wanted=CaptureRequest(preprocessing=Preprocessing(96, 96)))
     assert [(item.width, item.height, item.reduced) for item in found] == [(160, 120, 4), (160, 120, 4), (160, 120, 2)]
 
 

@@ -18,7 +18,7 @@ from edgevision.device.cameras.listing import Listed, look, summary
 from edgevision.device.cameras.registry import open_camera
 from edgevision.device.cameras.wrappers.jpeg_scale import reduction
 from edgevision.device.cameras.wrappers.orientation import turned_size
-from edgevision.device.stream.request import Wanted
+from edgevision.device.stream.request import CaptureRequest
 from edgevision.device.system.clock import Clock
 from fake_picamera2 import COLOR_RGB, draw
 from hypothesis import given
@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from edgevision.errors import BadInput, CameraError, CameraLost
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.geometry import plan
-from edgevision.preprocessing.spec import Rule
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
 CAPTURE, META, OUTPUT, M2M, DEVICE_CAPS = 0x1, 0x0080_0000, 0x2, 0x8000, 0x8000_0000
@@ -245,15 +245,15 @@ def test_formats_are_read_from_the_driver() -> None:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), ("MJPG", 640, 480, 30)),
-        (Wanted(width=1280, height=720), ("MJPG", 1280, 720, 30)),
-        (Wanted(width=1280, height=720, fps=10), ("MJPG", 1280, 720, 30)),
-        (Wanted(width=1300, height=700), ("MJPG", 1280, 720, 30)),
-        (Wanted(width=640, height=480, fps=12), ("MJPG", 640, 480, 15)),
-        (Wanted(width=4000, height=3000, fps=60), ("MJPG", 1920, 1080, 30)),
+        (CaptureRequest(), ("MJPG", 640, 480, 30)),
+        (CaptureRequest(width=1280, height=720), ("MJPG", 1280, 720, 30)),
+        (CaptureRequest(width=1280, height=720, fps=10), ("MJPG", 1280, 720, 30)),
+        (CaptureRequest(width=1300, height=700), ("MJPG", 1280, 720, 30)),
+        (CaptureRequest(width=640, height=480, fps=12), ("MJPG", 640, 480, 15)),
+        (CaptureRequest(width=4000, height=3000, fps=60), ("MJPG", 1920, 1080, 30)),
     ],
 )
-def test_best_format_is_chosen(wanted: Wanted, expected: tuple[str, int, int, float]) -> None:
+def test_best_format_is_chosen(wanted: CaptureRequest, expected: tuple[str, int, int, float]) -> None:
     best = choose(formats(Path("/dev/video0"), WEBCAM), wanted)
     assert best is not None
     assert (best.fourcc, best.width, best.height, best.rates_fps[0]) == expected
@@ -261,14 +261,14 @@ def test_best_format_is_chosen(wanted: Wanted, expected: tuple[str, int, int, fl
 
 def test_raw_format_is_chosen_if_mjpeg_is_too_slow() -> None:
     driver = Driver({"MJPG": {(640, 480): [5]}, "YUYV": {(640, 480): [30]}})
-    best = choose(formats(Path("/dev/video0"), driver), Wanted())
+    best = choose(formats(Path("/dev/video0"), driver), CaptureRequest())
     assert best is not None
     assert best.fourcc == "YUYV"
 
 
 def test_no_format_is_chosen_if_none_can_be_decoded() -> None:
-    assert choose(formats(Path("/dev/video0"), Driver({"pRAA": {(640, 480): [30]}})), Wanted()) is None
-    assert choose((), Wanted()) is None
+    assert choose(formats(Path("/dev/video0"), Driver({"pRAA": {(640, 480): [30]}})), CaptureRequest()) is None
+    assert choose((), CaptureRequest()) is None
 
 
 def test_granted_format_is_read_back_from_the_camera() -> None:
@@ -278,7 +278,7 @@ def test_granted_format_is_read_back_from_the_camera() -> None:
 
     capture = Stubborn()
     offered = formats(Path("/dev/video0"), WEBCAM)
-    wanted = Wanted(width=1280, height=720, fps=25)
+    wanted = CaptureRequest(width=1280, height=720, fps=25)
     reader = v4l2.V4L2Reader("/dev/video0", "cam", capture=lambda _: capture, wanted=wanted, offered=offered)
     assert reader.description == "cam, 1280x480 MJPG (1280x720 is not available) at 30 frames/s"
     assert capture.values[cv2.CAP_PROP_CONVERT_RGB] == 0
@@ -319,9 +319,11 @@ def test_jpeg_buffers_are_decoded_in_full_without_a_model() -> None:
 
 
 def test_jpeg_buffers_are_decoded_no_larger_than_the_model_needs() -> None:
-    rule = Rule(224, 224, resize="crop", crop_fraction=0.875)
+    rule = Preprocessing(224, 224, resize="crop", crop_fraction=0.875)
     reader = v4l2.V4L2Reader(
-        "/dev/video0", capture=lambda _: webcam([compressed((1280, 720))], (1280, 720)), wanted=Wanted(rule=rule)
+        "/dev/video0",
+        capture=lambda _: webcam([compressed((1280, 720))], (1280, 720)),
+        wanted=CaptureRequest(preprocessing=rule),
     )
     frame = reader.read()
     assert (frame.width, frame.height, frame.reduced) == (640, 360, 2)
@@ -348,7 +350,9 @@ def test_buffers_are_accepted_in_the_shape_of_any_opencv_version(shape: tuple[in
 def test_red_and_blue_of_nv12_are_right_in_any_opencv_version(stride: int) -> None:
     capture = webcam([draw("NV12", 64, 48, stride).tobytes()], (64, 48))
     capture.values[cv2.CAP_PROP_FOURCC] = float(int.from_bytes(b"NV12", "little"))
-    frame = v4l2.V4L2Reader("/dev/video0", capture=lambda _: capture, wanted=Wanted(rule=Rule(8, 8))).read()
+    frame = v4l2.V4L2Reader(
+        "/dev/video0", capture=lambda _: capture, wanted=CaptureRequest(preprocessing=Preprocessing(8, 8))
+    ).read()
     assert capture.values[cv2.CAP_PROP_CONVERT_RGB] == 0
     assert (frame.width, frame.height, frame.reduced) == (64, 48, 1)
     assert np.abs(frame.pixels[4:, :, ::-1].astype(int) - COLOR_RGB).max() <= 3
@@ -382,8 +386,8 @@ def test_jpeg_without_huffman_tables_is_decoded() -> None:
 def test_reduced_images_are_never_coarser_than_the_model_input(
     width: int, height: int, side: int, resize: str, rotate: int
 ) -> None:
-    rule = Rule(side, side, resize=resize)  # type: ignore[arg-type]
-    wanted = Wanted(rule=rule, rotate=rotate, roi=(0.25, 0, 0.5, 1))  # type: ignore[arg-type]
+    rule = Preprocessing(side, side, resize=resize)  # type: ignore[arg-type]
+    wanted = CaptureRequest(preprocessing=rule, rotate=rotate, roi=(0.25, 0, 0.5, 1))  # type: ignore[arg-type]
     factor = reduction(width, height, wanted)
     if factor > 1:
         geometry = plan(*turned_size(-(-width // factor), -(-height // factor), wanted), rule)

@@ -11,7 +11,7 @@ import pytest
 from edgevision.device.cameras.registry import open_camera, open_source
 from edgevision.device.cameras.wrappers.orientation import turn, turned_size
 from edgevision.device.cameras.wrappers.rate_limit import Paced
-from edgevision.device.stream.request import Wanted
+from edgevision.device.stream.request import CaptureRequest
 from edgevision.device.system.clock import SYSTEM
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ from edgevision.types import Frame
 ROTATIONS, FLIPS = (0, 90, 180, 270), ("none", "horizontal", "vertical", "both")
 
 
-def reference(pixels: np.ndarray, wanted: Wanted) -> np.ndarray:
+def reference(pixels: np.ndarray, wanted: CaptureRequest) -> np.ndarray:
     """Rotate, flip and crop in turn with plain numpy."""
     turned = np.rot90(pixels, -wanted.rotate // 90)
     if wanted.flip in ("horizontal", "both"):
@@ -43,7 +43,7 @@ def reference(pixels: np.ndarray, wanted: Wanted) -> np.ndarray:
 @pytest.mark.parametrize("roi", [None, (0, 0, 1, 1), (0.25, 0.5, 0.5, 0.5), (0.75, 0, 0.25, 0.25)])
 def test_turn_matches_numpy(rotate: int, flip: str, roi: tuple[float, ...] | None, gray: bool) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (8, 12) if gray else (8, 12, 3), np.uint8)
-    wanted = Wanted(rotate=rotate, flip=flip, roi=roi)  # type: ignore[arg-type]
+    wanted = CaptureRequest(rotate=rotate, flip=flip, roi=roi)  # type: ignore[arg-type]
     found = turn(pixels, wanted)
     assert np.array_equal(found, reference(pixels, wanted))
     assert turned_size(12, 8, wanted) == (found.shape[1], found.shape[0])
@@ -51,7 +51,7 @@ def test_turn_matches_numpy(rotate: int, flip: str, roi: tuple[float, ...] | Non
 
 def test_crop_alone_is_a_view() -> None:
     pixels = np.zeros((8, 12, 3), np.uint8)
-    assert np.shares_memory(turn(pixels, Wanted(roi=(0.5, 0.5, 0.5, 0.5))), pixels)
+    assert np.shares_memory(turn(pixels, CaptureRequest(roi=(0.5, 0.5, 0.5, 0.5))), pixels)
 
 
 @given(
@@ -66,7 +66,7 @@ def test_any_region_holds_at_least_one_pixel(
     width: int, height: int, corner: tuple[float, float], share: tuple[float, float], rotate: int, flip: str
 ) -> None:
     roi = (*corner, (1 - corner[0]) * share[0], (1 - corner[1]) * share[1])
-    wanted = Wanted(rotate=rotate, flip=flip, roi=roi)  # type: ignore[arg-type]
+    wanted = CaptureRequest(rotate=rotate, flip=flip, roi=roi)  # type: ignore[arg-type]
     found = turn(np.zeros((height, width, 3), np.uint8), wanted)
     assert found.size > 0
     assert turned_size(width, height, wanted) == (found.shape[1], found.shape[0])
@@ -89,7 +89,7 @@ def test_any_region_holds_at_least_one_pixel(
 )
 def test_invalid_requests_give_a_one_line_error(asked: dict[str, object], said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
-        Wanted(**asked)  # type: ignore[arg-type]
+        CaptureRequest(**asked)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_request_applies_to_images_and_cameras(tmp_path: Path) -> None:
     pixels = np.random.default_rng(5).integers(0, 256, (6, 10, 3), np.uint8)
     path = tmp_path / "one.png"
     path.write_bytes(decode.encode_png(Frame(pixels, "BGR")))
-    wanted = Wanted(rotate=90, roi=(0, 0, 1, 0.5))
+    wanted = CaptureRequest(rotate=90, roi=(0, 0, 1, 0.5))
     (frame,) = open_source(str(path), SYSTEM, wanted)
     assert isinstance(frame, Frame)
     assert np.array_equal(frame.pixels, reference(pixels, wanted))
@@ -156,7 +156,7 @@ def test_video_is_sampled_at_the_requested_rate(tmp_path: Path) -> None:
     for _ in range(50):
         writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()
-    found = list(open_source(str(tmp_path / "film.avi"), SYSTEM, Wanted(fps=1)))
+    found = list(open_source(str(tmp_path / "film.avi"), SYSTEM, CaptureRequest(fps=1)))
     assert [item.index for item in found] == [0, 25]  # type: ignore[union-attr]
 
 
@@ -165,13 +165,13 @@ def test_size_is_accepted_only_for_cameras(tmp_path: Path, spec: str, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.png").write_bytes(decode.encode_png(Frame(np.zeros((6, 10, 3), np.uint8), "BGR")))
     with pytest.raises(BadInput, match="which has a fixed size") as caught:
-        open_source(spec, SYSTEM, Wanted(width=64, height=48))
+        open_source(spec, SYSTEM, CaptureRequest(width=64, height=48))
     assert "lamb" not in str(caught.value)
 
 
 def test_pattern_uses_the_requested_size_unless_its_spec_has_one() -> None:
     for spec, size in [("test:@fast", (320, 240)), ("test:64x48@fast", (64, 48))]:
-        camera = open_camera(spec, SYSTEM, Wanted(width=320, height=240))
+        camera = open_camera(spec, SYSTEM, CaptureRequest(width=320, height=240))
         frame = next(iter(camera))
         assert isinstance(frame, Frame)
         assert (frame.width, frame.height) == size

@@ -11,7 +11,7 @@ from edgevision.device.cameras.registry import open_camera
 from edgevision.device.cameras.wrappers.cancellable_open import Opening
 from edgevision.device.cameras.wrappers.reconnect import DELAYS_S, STEADY_S, Reopening
 from edgevision.device.loop.fakes import FakeCamera
-from edgevision.device.stream.events import Notice, Unreadable
+from edgevision.device.stream.events import SourceEvent, Unreadable
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import CameraError, CameraGone, CameraLost, EdgeVisionError
@@ -84,7 +84,7 @@ def told(camera: Reopening) -> list[int | str]:
         for item in camera:
             found.append(
                 item.kind
-                if isinstance(item, Notice)
+                if isinstance(item, SourceEvent)
                 else "bad"
                 if isinstance(item, Unreadable)
                 else int(item.pixels[0, 0, 0])
@@ -103,9 +103,9 @@ def test_lost_camera_comes_back_and_continues_counting() -> None:
         hand, [1, 2, LOST], CameraError("not there"), CameraError("not there"), [3, Unreadable(1, "p", "no"), 4]
     )
     items = list(camera)
-    assert [item.kind for item in items if isinstance(item, Notice)] == ["camera_lost", "camera_back"]
-    assert [item.index for item in items if not isinstance(item, Notice)] == [0, 1, 2, 3, 4]
-    assert [type(item) for item in items] == [Frame, Frame, Notice, Notice, Frame, Unreadable, Frame]
+    assert [item.kind for item in items if isinstance(item, SourceEvent)] == ["camera_lost", "camera_back"]
+    assert [item.index for item in items if not isinstance(item, SourceEvent)] == [0, 1, 2, 3, 4]
+    assert [type(item) for item in items] == [Frame, Frame, SourceEvent, SourceEvent, Frame, Unreadable, Frame]
     assert items[2].detail == "unplugged"
     assert hand.waits == [1, 2, 4]
     assert camera.reconnects == 1
@@ -229,7 +229,7 @@ def test_close_ends_the_wait_between_attempts() -> None:
 
     hand = HandClock()
     camera = Reopening(Played([1, LOST], hand), lambda: Played([2], hand), Clock(wait=wait))
-    assert [type(item) for item in ends(camera, waiting)] == [Frame, Notice]
+    assert [type(item) for item in ends(camera, waiting)] == [Frame, SourceEvent]
 
 
 def test_close_ends_a_hanging_attempt_and_a_late_source_is_closed() -> None:
@@ -270,7 +270,9 @@ def test_failed_open_raises_its_error() -> None:
 
 
 def kinds(spec: str, hand: HandClock) -> list[str]:
-    return [item.kind if isinstance(item, Notice) else type(item).__name__ for item in open_camera(spec, hand.clock)]
+    return [
+        item.kind if isinstance(item, SourceEvent) else type(item).__name__ for item in open_camera(spec, hand.clock)
+    ]
 
 
 @pytest.mark.parametrize(

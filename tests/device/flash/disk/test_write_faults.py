@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from edgevision.device.flash.disk import write
 from edgevision.device.flash.disk.fake_host import FakeMedium, Fault
-from edgevision.device.flash.disk.image_source import Source
+from edgevision.device.flash.disk.image_source import ImageSource
 from edgevision.device.flash.image.status import read_status
 from flash_setup import CARD_BYTES, IMAGE_BYTES, MIB, Setup, random_image
 from hypothesis import HealthCheck, given, settings
@@ -156,7 +156,7 @@ def test_any_size_of_image_on_any_size_of_card(
     medium.sector = sector
     seen: list[tuple[str, int, int]] = []
     with image.open("rb") as stream, closing(medium):
-        written = write.write(Source(stream, size), medium, lambda *told: seen.append(told))
+        written = write.write(ImageSource(stream, size), medium, lambda *told: seen.append(told))
     content = disk.read_bytes()
     assert (content[:size], len(content)) == (image.read_bytes(), room)
     assert set(content[size : -(-size // sector) * sector]) <= {0}  # to the end of the last sector
@@ -172,7 +172,7 @@ def test_an_image_that_changes_meanwhile(tmp_path: Path, change: int, word: str)
         stream.truncate(IMAGE_BYTES + change)
         stream.seek(0)
         with pytest.raises(WriteFailed, match=word):
-            write.write(Source(stream, IMAGE_BYTES), FakeMedium(disk, "8:16"), lambda *_: None)
+            write.write(ImageSource(stream, IMAGE_BYTES), FakeMedium(disk, "8:16"), lambda *_: None)
     assert half_written(disk)
 
 
@@ -186,7 +186,7 @@ def test_a_card_whose_end_was_made_up(tmp_path: Path) -> None:
     image, disk = random_image(tmp_path / "image"), tmp_path / "disk"
     disk.write_bytes(bytes(CARD_BYTES))
     with image.open("rb") as stream, pytest.raises(VerifyFailed, match="pretends to be larger"):
-        write.write(Source(stream, IMAGE_BYTES), Counterfeit(disk, "8:16"), lambda *_: None)
+        write.write(ImageSource(stream, IMAGE_BYTES), Counterfeit(disk, "8:16"), lambda *_: None)
     assert half_written(disk)
 
 
