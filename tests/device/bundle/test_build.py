@@ -17,6 +17,7 @@ from edgevision.device.bundle import keys, own_wheel
 from edgevision.device.bundle.target import PYTHONS
 from edgevision.device.bundle.wheelhouse import requirements
 from locations import TESTS
+from prepared_card import FAKE_PIP
 
 from edgevision import default_model
 
@@ -56,13 +57,28 @@ def stand_in(folder: Path, name: str, version: str, files: dict[str, str] | None
     return path
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stand-ins for the requirements of edgevision, and this machine's pip, which installs them."""
-    folder = tmp_path_factory.mktemp("wheels")
+def make_wheels(folder: Path) -> Path:
+    """Write stand-ins for the requirements of edgevision, except pip."""
     for one in requirements():
         name, _, version = one.partition(">=")
         stand_in(folder, name, f"{version}.0")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-ins for the requirements of edgevision, and a pip that only unpacks: the real one takes seconds per command."""
+    folder = make_wheels(tmp_path_factory.mktemp("wheels"))
+    stand_in(folder, "pip", "1.0", {"pip/__init__.py": "", "pip/__main__.py": FAKE_PIP.decode()})
+    return folder
+
+
+@pytest.fixture
+def wheels_with_real_pip(tmp_path: Path) -> Path:
+    """Stand-ins for the requirements of edgevision, and this machine's pip."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    make_wheels(folder)
     import pip
 
     base = Path(pip.__file__).parent
@@ -82,15 +98,19 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stand_in(folder, "edgevision", "0.1.0", package | {"edgevision/device/bundle/verify_model.py": PROVE})
 
 
-@pytest.fixture(scope="module")
-def bundle(wheels: Path, own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle for this machine."""
-    path = tmp_path_factory.mktemp("bundle") / "b.tar.xz"
+def make_bundle(wheels: Path, own: Path, path: Path) -> Path:
+    """Create a bundle for this machine."""
     if HERE not in PYTHONS or ARCH not in ("x86_64", "aarch64"):
         pytest.skip(f"bundles are only for Python {' and '.join(PYTHONS)} on x86_64 and aarch64")
     options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", "test:")
     edgevision("bundle", default_model.path(), *options, "-o", path)
     return path
+
+
+@pytest.fixture(scope="module")
+def bundle(wheels: Path, own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for this machine."""
+    return make_bundle(wheels, own, tmp_path_factory.mktemp("bundle") / "b.tar.xz")
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +226,14 @@ def test_bundle_help_lists_both_subcommands() -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- installing
+
+
+def test_pip_of_the_bundle_installs_its_wheels(wheels_with_real_pip: Path, own: Path, tmp_path: Path) -> None:
+    release = run_and_find(make_bundle(wheels_with_real_pip, own, tmp_path / "b.tar.xz"), tmp_path / "root")
+    (site,) = (release / "venv/lib").glob("python*/site-packages")
+    installed = {path.name.partition("-")[0] for path in site.glob("*.dist-info")}
+    assert installed == {"edgevision", *(one.partition(">")[0].replace("-", "_") for one in requirements())}
+    assert (site / "edgevision/device/bundle/verify_model.py").read_text() == PROVE
 
 
 def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None:
