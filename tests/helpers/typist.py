@@ -1,4 +1,4 @@
-"""Somebody who sits at a terminal: a real one (a pty), with a program that has it for its own."""
+"""Simulated user at a real terminal (a pty) that controls a program."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PATIENCE_S = 60.0
-"""Far over what a busy machine needs; a program that never asks must fail a test."""
+"""Timeout in seconds, far longer than a busy machine needs; a program that never asks must fail the test."""
 
 HAND_S, AGAIN_S = 0.5, 10.0
 
 
 class Typist:
-    """``python -m edgevision ...`` at a terminal of 100 columns."""
+    """``python -m edgevision ...`` at a terminal with 100 columns."""
 
     def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str]) -> None:
         self.screen, slave = pty.openpty()
         termios.tcsetwinsize(slave, (50, 100))
         self.shown = ""
-        """All that stood on the screen."""
+        """Everything shown on the screen so far."""
         self._read = 0
         self._child = subprocess.Popen(
             [sys.executable, "-m", "edgevision", *map(str, args)],
@@ -41,7 +41,7 @@ class Typist:
         os.close(slave)
 
     def sees(self, text: str) -> None:
-        """Waits until a text appears after what was seen before."""
+        """Wait until a text appears after the text seen before."""
         end = time.monotonic() + PATIENCE_S
         while (at := self.shown.find(text, self._read)) < 0:
             if not self._more(end - time.monotonic()):
@@ -52,21 +52,23 @@ class Typist:
         os.write(self.screen, text.encode())
 
     def answers(self, question: str, text: str) -> None:
-        """A line, once the question stands there and the cursor behind it."""
+        """Type a line once the question and its prompt are shown."""
         self.sees(question)
         self.sees(": ")
         self.types(f"{text}\n")
 
     def leaves(self) -> int:
-        """The exit status, with all of the screen read."""
+        """Read the screen to its end and return the exit code."""
         end = time.monotonic() + PATIENCE_S
         while self._more(end - time.monotonic()):
             pass
         return self._child.wait(PATIENCE_S)
 
     def gives_up(self, key: str) -> int:
-        """Ctrl-C or Ctrl-D, as late as a person's hand, and once more where that was still before the program began to
-        wait for an answer; the exit status."""
+        """Press Ctrl-C or Ctrl-D after a short delay and return the exit code.
+
+        The key is pressed again if the program was not yet waiting for an answer the first time.
+        """
         time.sleep(HAND_S)
         self.types(key)
         end = time.monotonic() + AGAIN_S
@@ -83,12 +85,12 @@ class Typist:
         os.close(self.screen)
 
     def _more(self, seconds: float) -> bool:
-        """Reads what comes; False: nothing will."""
+        """Read available output; return False if no more will come."""
         if seconds <= 0 or not select.select([self.screen], [], [], seconds)[0]:
             return False
         try:
             data = os.read(self.screen, 65536)
-        except OSError:  # Linux: the program let go of its terminal
+        except OSError:  # Linux: the program closed its terminal
             return False
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)

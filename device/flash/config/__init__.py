@@ -1,1 +1,1 @@
-"""device.toml: what one device is to be."""
+"""device.toml: the settings of one device."""

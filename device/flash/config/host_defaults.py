@@ -1,4 +1,4 @@
-"""What this machine tells about the person who sits at it: good first answers for a device that they make."""
+"""Default answers for the wizard, taken from this computer and its user."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .ssh_keys import read_keys
 
 ZONES = "zoneinfo/"
 SYSTEM_LOCALE = "en_GB.UTF-8"
-"""What Raspberry Pi OS comes with."""
+"""Default locale of Raspberry Pi OS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where to look."""
+    """Places to read the defaults from."""
 
     home: Path = field(default_factory=Path.home)
     etc: Path = Path("/etc")
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def user(self) -> str:
-        """The one at work here, or edge."""
+        """Return the current user's name, or edge."""
         return _first([self.environ.get("LOGNAME", ""), self.environ.get("USER", "")], check_user, "edge")
 
     def ssh_keys(self) -> dict[str, str]:
-        """Line of authorized_keys -> where it was found, of the .pub files in ~/.ssh."""
+        """Return line of authorized_keys -> file name for the .pub files in ~/.ssh."""
         found: dict[str, str] = {}
         for path in sorted((self.home / ".ssh").glob("*.pub")):
             try:
@@ -43,19 +43,19 @@ class Host:
         return found
 
     def timezone(self) -> str:
-        """That of this machine, or UTC."""
+        """Return this computer's time zone, or UTC."""
         named = [self.environ.get("TZ", "").removeprefix(":"), _read(self.etc / "timezone").strip()]
-        with contextlib.suppress(OSError):  # no link: some systems have a copy
+        with contextlib.suppress(OSError):  # not a link: some systems have a copy
             named.append(str((self.etc / "localtime").readlink()).rpartition(ZONES)[2])
         return _first(named, check_timezone, "UTC")
 
     def locale(self) -> str:
-        """That of this person, or the system's."""
+        """Return the user's locale, or the default of Raspberry Pi OS."""
         named = [self.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
         return _first([one for one in named if one != "C.UTF-8"], check_locale, SYSTEM_LOCALE)
 
     def keyboard(self, locale: str) -> str:
-        """That of this machine, or the usual one of a locale's country."""
+        """Return this computer's keyboard layout, or the usual one of the locale's country."""
         lines = _read(self.etc / "default" / "keyboard").splitlines()
         named = [line.partition("=")[2].strip("\"' ").split(",")[0] for line in lines if line.startswith("XKBLAYOUT=")]
         country = territory(locale).lower()
@@ -63,17 +63,17 @@ class Host:
 
 
 def country(timezone: str, locale: str) -> str:
-    """That of the time zone, or of the locale; empty where neither tells."""
+    """Return the country of the time zone, or else of the locale; empty if unknown."""
     return country_of_zone(timezone) or territory(locale)
 
 
 def territory(locale: str) -> str:
-    """de_DE.UTF-8 -> DE"""
+    """Return the territory of a locale: de_DE.UTF-8 -> DE."""
     return locale.partition(".")[0].partition("_")[2]
 
 
 def _first(named: list[str], check: Callable[[str], str], otherwise: str) -> str:
-    """The first that can be."""
+    """Return the first valid value."""
     for one in named:
         try:
             return check(one)

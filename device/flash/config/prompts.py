@@ -1,4 +1,4 @@
-"""Questions at a terminal: a default in brackets, what was wrong, and the question again."""
+"""Interactive questions at a terminal; an invalid answer shows an error and repeats the question."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 
 def say(text: str = "") -> None:
-    """A line of the dialogue; no command for the terminal gets through."""
+    """Print a line without terminal control characters."""
     print(printable(text))
 
 
 def ask(question: str, check: Callable[[str], T], default: str = "") -> T:
-    """What ``check`` makes of the answer; asked until it takes one. Raises EOFError, KeyboardInterrupt."""
+    """Ask until ``check`` accepts the answer, and return its result. Raises EOFError, KeyboardInterrupt."""
     shown = f"{question} [{default}]: " if default else f"{question}: "
     return _until_right(lambda: check(input(printable(shown)) or default))
 
 
 def choose(question: str, choices: Mapping[str, str], default: str = "") -> str:
-    """One of some words, shown with what they mean. Raises EOFError, KeyboardInterrupt."""
+    """Ask for one of ``choices``, which are shown with their meanings. Raises EOFError, KeyboardInterrupt."""
     width = max(map(len, choices))
     for word, meaning in choices.items():
         say(f"  {word:{width}}  {meaning}")
@@ -32,35 +32,34 @@ def choose(question: str, choices: Mapping[str, str], default: str = "") -> str:
     def check(text: str) -> str:
         word = text.strip().lower()
         if word not in choices:
-            raise BadInput(f"it is one of {', '.join(choices)}{nearest(word, [*choices])}")
+            raise BadInput(f"choose one of {', '.join(choices)}{nearest(word, [*choices])}")
         return word
 
     return ask(question, check, default)
 
 
 def confirm(question: str, default: bool) -> bool:
-    """Yes or no. Raises EOFError, KeyboardInterrupt."""
+    """Ask a yes/no question. Raises EOFError, KeyboardInterrupt."""
     words = {"y": True, "yes": True, "n": False, "no": False, "": default}
 
     def check(text: str) -> bool:
         if text.strip().lower() not in words:
-            raise BadInput("write y or n")
+            raise BadInput("answer y or n")
         return words[text.strip().lower()]
 
     return ask(f"{question} [{'Y/n' if default else 'y/N'}]", check)
 
 
 def ask_hidden(question: str, check: Callable[[str], T], optional: bool = False) -> T | None:
-    """What is typed is not shown, and typed twice. ``optional``: an empty answer is None. Raises EOFError,
-    KeyboardInterrupt."""
+    """Ask for hidden input twice; ``optional``: an empty answer gives None. Raises EOFError, KeyboardInterrupt."""
 
     def twice() -> T | None:
-        first = getpass.getpass(f"{question} (not shown): ")
+        first = getpass.getpass(f"{question} (hidden): ")
         if optional and not first:
             return None
         found = check(first)
-        if getpass.getpass("Once more: ") != first:
-            raise BadInput("the two are not the same")
+        if getpass.getpass("Repeat: ") != first:
+            raise BadInput("the two entries differ")
         return found
 
     return _until_right(twice)
@@ -73,4 +72,4 @@ def _until_right(answer: Callable[[], T]) -> T:
         except (BadInput, UnknownName) as error:
             say(f"  {error}")
         except UnicodeError:
-            say("  that is no text in UTF-8")
+            say("  the answer is not valid UTF-8")

@@ -1,4 +1,4 @@
-"""Reading device.toml. Whatever is wrong ends in one line with file and line number, and no line holds a secret."""
+"""Read device.toml; errors are one line with file and line number and never contain a secret."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from .section import Section, check_keys
 from .ssh_keys import check_key, read_keys
 from .write import ABOUT
 
-WANTED = "a device.toml, as edgevision flash config writes it"
+WANTED = "a device.toml (create one with: edgevision flash config)"
 KEYS = {section: tuple(keys) for section, keys in ABOUT.items()}
 REFUSED = {
-    ("user", "password"): "a password itself does not belong into a file; write password_hash, as edgevision flash "
-    f"config does or {passwords.HOW} prints it",
+    ("user", "password"): "a plain password must not be stored in a file; use password_hash, which edgevision flash "
+    f"config or {passwords.HOW} creates",
 } | {(section, key): why for section in run_options.SECTIONS for key, why in run_options.REFUSED.items()}
-"""What people may expect, and why it is not so."""
+"""Section and key that users may expect -> why it is not allowed."""
 
 
 def known() -> dict[str, tuple[str, ...]]:
-    """Section -> its keys."""
+    """Return section -> its keys."""
     return KEYS | run_options.known()
 
 
 def read(path: Path) -> DeviceConfig:
-    """The settings of one device, all checked. Raises MissingFile, BadInput with file and line."""
+    """Read and validate the settings of one device. Raises MissingFile, BadInput with file and line."""
     return from_toml(toml.read(path, WANTED))
 
 
 def from_toml(file: TomlFile) -> DeviceConfig:
-    """The same of a text that was read already. Raises BadInput."""
+    """Validate the settings of a parsed file. Raises BadInput."""
     check_keys(file, known(), REFUSED)
     device = Section(file, "device")
     hostname = device.text("hostname", check_hostname)
@@ -55,7 +55,7 @@ def from_toml(file: TomlFile) -> DeviceConfig:
 
 
 def _user(section: Section) -> User:
-    """Somebody who can log in. Raises BadInput."""
+    """Return the account, which must be able to log in. Raises BadInput."""
     name = section.need("name", section.text("name", check_user), '"edge"')
     folder = section.file.path.parent
 
@@ -64,7 +64,7 @@ def _user(section: Section) -> User:
         try:
             path = path.expanduser()
         except RuntimeError:
-            raise BadInput(f"{text!r}: there is no such home; write the whole path") from None
+            raise BadInput(f"{text!r}: home folder not found; use an absolute path") from None
         return read_keys(folder / path)
 
     lines = section.texts("ssh_keys", check_key)
@@ -73,19 +73,19 @@ def _user(section: Section) -> User:
     hashed = section.text("password_hash", passwords.check_hash)
     if not lines and hashed is None:
         section.fault(
-            "nobody could log in; give ssh_keys, ssh_key_files (such as ['~/.ssh/id_ed25519.pub']) or password_hash"
+            "nobody could log in; set ssh_keys, ssh_key_files (such as ['~/.ssh/id_ed25519.pub']) or password_hash"
         )
     sudo = section.one_of("sudo", get_args(Sudo)) or ("none" if hashed is None else "password")
     if sudo == "password" and hashed is None:
         section.fault(
-            "sudo = 'password' needs a password_hash; without one it is 'nopasswd' (who logs in may do all) or 'none'",
+            "sudo = 'password' needs a password_hash; without one, use 'nopasswd' (any login has full rights) or 'none'",
             "sudo",
         )
     return User(name, tuple(dict.fromkeys(lines)), hashed, cast(Sudo, sudo))
 
 
 def _wifi(section: Section) -> Wifi | None:
-    """None where no network is named. Raises BadInput."""
+    """Return the Wi-Fi network; None if there is no ssid. Raises BadInput."""
     ssid = section.text("ssid", wifi_key.check_ssid)
     password = section.text("password", wifi_key.check_password)
     psk = section.text("psk", wifi_key.check_psk)
@@ -94,10 +94,10 @@ def _wifi(section: Section) -> Wifi | None:
     if ssid is None:
         for key in ("password", "psk", "security", "hidden"):
             if section.has(key):
-                section.fault(f"{key} without a network; write ssid, its name", key)
+                section.fault(f"{key} is set, but the network's name is missing; add ssid", key)
         return None
     if not section.has("country"):
-        section.fault("Wi-Fi needs country: without it the radio stays off; write, for one, country = 'DE'", "ssid")
+        section.fault("Wi-Fi needs a country, or the radio stays off; add, for example, country = 'DE'", "ssid")
     _check_secrets(section, security)
     if password is None:
         return Wifi(ssid, security, psk, None, hidden)
@@ -107,14 +107,14 @@ def _wifi(section: Section) -> Wifi | None:
 
 
 def _check_secrets(section: Section, security: Security) -> None:
-    """Exactly what the kind of network takes. Raises BadInput."""
+    """Check that password or psk is set as the security requires. Raises BadInput."""
     given = [key for key in ("password", "psk") if section.has(key)]
     if security == "open":
         if given:
-            section.fault(f"an open network has no {given[0]}; take it out, or write security = 'wpa2'", given[0])
+            section.fault(f"an open network has no {given[0]}; remove it, or set security = 'wpa2'", given[0])
     elif len(given) == 2:
-        section.fault("give password or psk, not both", "psk")
+        section.fault("both password and psk are set; keep only one of them", "psk")
     elif not given:
-        section.fault("the network's password is missing; where it has none, write security = 'open'", "ssid")
+        section.fault("the network's password is missing; add it or, for an open network, security = 'open'", "ssid")
     elif security == "wpa3" and given == ["psk"]:
-        section.fault("WPA3 works with the password itself and with no psk; write password =", "psk")
+        section.fault("WPA3 needs the password, not a psk; use password =", "psk")

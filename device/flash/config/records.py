@@ -1,4 +1,4 @@
-"""What one device becomes: its name, its user, its network, and how its loop runs; device.toml, read and checked."""
+"""Settings of one device from device.toml: host name, account, network and loop options."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ Sudo = Literal["password", "nopasswd", "none"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The one account that people log in with."""
+    """The login account."""
 
     name: str
     ssh_keys: tuple[str, ...] = ()
     """Lines of authorized_keys."""
     password_hash: str | None = field(default=None, repr=False)
-    """As crypt(5) writes it; None: nobody logs in with a password."""
+    """crypt(5) hash; None: no login with a password."""
     sudo: Sudo = "none"
-    """Whether it may become root: with its password, without one, or never."""
+    """Whether the account may become root: with its password, without one, or never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wifi:
-    """One wireless network."""
+    """A Wi-Fi network."""
 
     ssid: bytes
-    """1 to 32 bytes, of any kind."""
+    """1 to 32 arbitrary bytes."""
     security: Security = "wpa2"
     psk: str | None = field(default=None, repr=False)
-    """64 hexadecimal digits: what WPA2 makes of the password."""
+    """64 hexadecimal digits that WPA2 derives from the password."""
     passphrase: str | None = field(default=None, repr=False)
-    """The password itself, for WPA3 alone, where the hash does not do."""
+    """The password itself; for WPA3 only, which cannot use the psk."""
     hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """Everything that differs from device to device. Its values were checked: ``device_file.read`` is the only door."""
+    """All settings that differ between devices; validated, since they are only created by reading device.toml."""
 
     hostname: str
     user: User
     wifi: Wifi | None = None
     country: str | None = None
-    """Two letters (ISO 3166-1); there whenever ``wifi`` is."""
+    """ISO 3166-1 code; always set if ``wifi`` is."""
     locale: str | None = None
-    """As in de_DE.UTF-8."""
+    """Such as de_DE.UTF-8."""
     keyboard: str | None = None
-    """As in de."""
+    """Such as de."""
     timezone: str | None = None
-    """As in Europe/Berlin."""
+    """Such as Europe/Berlin."""
     run: Mapping[str, Any] = field(default_factory=dict)
-    """Parameter of ``edgevision run`` -> value, as ``run_config.read`` has them; they win over those of the bundle."""
+    """Parameter of ``edgevision run`` -> value; they override those of the bundle."""

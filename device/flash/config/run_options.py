@@ -1,4 +1,4 @@
-"""[camera] and [run] of device.toml: options of ``edgevision run``, as far as a service on a device may have them."""
+"""[camera] and [run] of device.toml: the options of ``edgevision run`` that a service on a device may use."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from ...service.install import unfit
 
 SECTIONS = ("camera", "run")
 REFUSED = {
-    "model": "the bundle brings the model; give it to edgevision bundle",
-    "runs": "the bundle brings the model, so none is looked for",
-    "limit": "limit would end the service; take it out",
+    "model": "the model is part of the bundle; pass it to edgevision bundle",
+    "runs": "the model is part of the bundle, so runs is not used; remove it",
+    "limit": "limit would end the service; remove it",
 }
 PIPES = ("-", "raw:")
 
 
 @cache
 def known() -> dict[str, tuple[str, ...]]:
-    """Section -> its keys."""
+    """Return section -> its keys."""
     options = {key: one.name for key, one in config_file.keys(run_command).items() if key not in REFUSED}
     seen = tuple(key for key, name in options.items() if name in GROUPS["Source"])
     return {"camera": seen, "run": tuple(key for key in options if key not in seen)}
 
 
 def read_options(file: TomlFile) -> dict[str, Any]:
-    """Parameter -> value. Raises BadInput with file and line."""
+    """Return parameter -> value. Raises BadInput with file and line."""
     parameters = config_file.keys(run_command)
     found: dict[str, Any] = {}
     for section in SECTIONS:
@@ -48,27 +48,27 @@ def read_options(file: TomlFile) -> dict[str, Any]:
                 raise BadInput(f"{where(key)}: {printable(wrong)}")
             found[parameters[key].name or key] = value
     if found.get("camera") is not None and found.get("source") is not None:
-        raise BadInput(f"{file.where('camera', 'source')}: give camera or source, not both")
+        raise BadInput(f"{file.where('camera', 'source')}: both camera and source are set; keep only one of them")
     return found
 
 
 def check_place(name: str, text: str) -> str:
-    """A camera or source by its form. Raises BadInput, UnknownName."""
+    """Return a camera or source of valid form. Raises BadInput, UnknownName."""
     if text.startswith(PIPES):
-        raise BadInput(f"{name} = {text}: a service has no standard input")
+        raise BadInput(f"{name} = {text}: a service has no standard input; use a camera, URL or file")
     return check_camera(text) if name == "camera" else check_source(text)
 
 
 def _unfit(parameter: click.Parameter, value: Any) -> str | None:
-    """What speaks against it on a device that nobody looks after."""
+    """Return why a value is not suitable for an unattended device; None if it is."""
     name, text = parameter.name or "", str(value)
     if not text.isprintable():
-        return f"{name} holds a control character"
+        return f"{name} contains a control character"
     if name in config_file.PLACES:
         try:
             check_place(name, text)
         except (BadInput, UnknownName) as error:
             return str(error)
     if config_file.is_path(value, parameter) and not PurePosixPath(text).is_absolute():
-        return f"{name} = {text}: write the whole path that it has on the device, beginning with /"
+        return f"{name} = {text}: use the absolute path on the device, starting with /"
     return unfit(name, value)

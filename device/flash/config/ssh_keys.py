@@ -1,7 +1,6 @@
-"""Public SSH keys, taken apart to see that they are some. Nothing that was given is ever repeated in a message: it may be
-a private key or a password in the wrong place.
+"""Validate public SSH keys. Messages never repeat the input, which may be a misplaced private key or password.
 
-The form of a line: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; of what is in it: RFC 4253 section 6.6, RFC 5656, RFC 8709 and
+Format of a line: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; of its content: RFC 4253 section 6.6, RFC 5656, RFC 8709 and
 OpenSSH's PROTOCOL.u2f.
 """
 
@@ -15,10 +14,10 @@ from pathlib import Path
 from edgevision.errors import BadInput
 
 LARGEST_FILE = 100_000
-"""Bytes."""
+"""Maximum size of a key file in bytes."""
 FEWEST_RSA_BITS = 2048
 FIELDS: dict[str, tuple[str, ...]] = {
-    # type of key -> what follows it within
+    # key type -> fields that follow it in the key data
     "ssh-ed25519": ("key",),
     "ssh-rsa": ("exponent", "modulus"),
     "ecdsa-sha2-nistp256": ("curve", "point"),
@@ -32,35 +31,37 @@ ED25519_BYTES = 32
 
 
 def check_key(text: str) -> str:
-    """A line of authorized_keys without options: type, key, comment. Raises BadInput."""
+    """Return a normalized line of authorized_keys without options: type, key, comment. Raises BadInput."""
     line = text.strip()
     _refuse_others(line)
     kind, *rest = line.split(None, 2)
     if kind not in FIELDS:
         if any(f" {known} " in f" {line} " for known in FIELDS):
-            raise BadInput("options before an SSH key are not taken; add them on the device, in ~/.ssh/authorized_keys")
-        raise BadInput(f"this is no SSH public key: it begins with none of {', '.join(FIELDS)}")
+            raise BadInput(
+                "SSH keys with options are not supported; add options on the device in ~/.ssh/authorized_keys"
+            )
+        raise BadInput(f"not an SSH public key: it must start with one of {', '.join(FIELDS)}")
     if not rest:
-        raise BadInput(f"this SSH key is cut off: nothing follows {kind}")
+        raise BadInput(f"the SSH key is truncated: nothing follows {kind}")
     comment = rest[1] if len(rest) > 1 else ""
     if not comment.isprintable():
-        raise BadInput("the comment of this SSH key holds a line end or another control character; a key is one line")
+        raise BadInput("the comment of the SSH key contains a line break or control character; a key must be one line")
     _check_blob(kind, _decoded(rest[0]))
     return " ".join([kind, rest[0], comment]).rstrip()
 
 
 def read_keys(path: Path) -> tuple[str, ...]:
-    """Of a .pub file or an authorized_keys file, at least one. Raises BadInput, with the line in that file."""
+    """Return the keys of a .pub or authorized_keys file, at least one. Raises BadInput with the line number."""
     if not path.is_file():
-        raise BadInput(f"no such file: {path}")
+        raise BadInput(f"SSH key file not found: {path}")
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise BadInput(f"{path} is no file of SSH keys: it is too large")
+            raise BadInput(f"{path} is not an SSH key file: larger than {LARGEST_FILE // 1000} kB")
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadInput(f"{path} is no file of SSH public keys") from None
+        raise BadInput(f"{path} is not a file of SSH public keys: not UTF-8 text") from None
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):
@@ -69,66 +70,66 @@ def read_keys(path: Path) -> tuple[str, ...]:
             except BadInput as error:
                 raise BadInput(f"{path}, line {number}: {error}") from None
     if not found:
-        raise BadInput(f"{path} holds no SSH key")
+        raise BadInput(f"{path} contains no SSH key")
     return tuple(found)
 
 
 def describe(line: str) -> str:
-    """Type, fingerprint and comment of a checked line, as ssh-keygen -l has them."""
+    """Return type, fingerprint and comment of a valid line, as ssh-keygen -l prints them."""
     kind, blob, *comment = line.split(None, 2)
     digest = base64.b64encode(hashlib.sha256(base64.b64decode(blob)).digest()).decode().rstrip("=")
     return " ".join([kind, f"SHA256:{digest}", *comment])
 
 
 def _refuse_others(line: str) -> None:
-    """What people have that looks like a key."""
+    """Reject other things that look like keys, with specific messages. Raises BadInput."""
     if not line:
-        raise BadInput("an SSH key is empty")
+        raise BadInput("the SSH key is empty")
     if "PRIVATE KEY" in line or line.startswith("PuTTY-User-Key-File"):
         raise BadInput(
-            "this is a private SSH key, which must never leave the machine that it is for; give the public one, "
-            "whose file ends in .pub"
+            "this is a private SSH key, which must never leave its machine; use the public key, "
+            "whose file name ends in .pub"
         )
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
-        raise BadInput("this SSH key is in RFC 4716's form; turn it into a line: ssh-keygen -i -f FILE")
+        raise BadInput("the SSH key is in RFC 4716 format; convert it with: ssh-keygen -i -f FILE")
     if line.startswith("ssh-dss "):
-        raise BadInput("DSA keys are not taken by SSH any more; make a new one: ssh-keygen -t ed25519")
+        raise BadInput("SSH no longer accepts DSA keys; create a new key: ssh-keygen -t ed25519")
     if "-cert-v01@openssh.com" in line.split(None, 1)[0]:
-        raise BadInput("this is an SSH certificate; give the key itself")
+        raise BadInput("this is an SSH certificate; use the public key itself")
 
 
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadInput("this SSH key is damaged or cut off: its second part is no base64") from None
+        raise BadInput("the SSH key is damaged or truncated: its second part is not valid base64") from None
 
 
 def _check_blob(kind: str, blob: bytes) -> None:
-    """The key says its type within once more, and holds what that type has, and nothing else. Raises BadInput."""
+    """Check that the key data repeats the type and has exactly the fields of that type. Raises BadInput."""
     fields = _strings(blob)
     if not fields:
-        raise BadInput("this SSH key is damaged or cut off")
+        raise BadInput("the SSH key is damaged or truncated")
     if fields[0] != kind.encode():
-        raise BadInput(f"this SSH key is damaged: it says {kind}, and within it is another")
+        raise BadInput(f"the SSH key is damaged: its data is not of type {kind}")
     names = FIELDS[kind]
     if len(fields) != len(names) + 1:
-        raise BadInput(f"this SSH key is damaged or cut off: it has not the parts of a {kind}")
+        raise BadInput(f"the SSH key is damaged or truncated: wrong number of fields for {kind}")
     parts = dict(zip(names, fields[1:], strict=True))
     if "key" in parts and len(parts["key"]) != ED25519_BYTES:
-        raise BadInput(f"this SSH key is damaged: {kind} has {ED25519_BYTES} bytes, not {len(parts['key'])}")
+        raise BadInput(f"the SSH key is damaged: {kind} must have {ED25519_BYTES} bytes, not {len(parts['key'])}")
     if "modulus" in parts:
         bits = int.from_bytes(parts["modulus"], "big").bit_length()
         if bits < FEWEST_RSA_BITS:
-            raise BadInput(f"this RSA key of {bits} bits is too weak; make a new one: ssh-keygen -t ed25519")
+            raise BadInput(f"the RSA key has {bits} bits, which is too weak; create a new key: ssh-keygen -t ed25519")
     if "curve" in parts:
         curve = kind.partition("@")[0].rpartition("-")[2]
         if parts["curve"] != curve.encode() or len(parts["point"]) != POINT_BYTES[curve] or parts["point"][0] != 4:
-            raise BadInput(f"this SSH key is damaged: it holds no point of {curve}")
+            raise BadInput(f"the SSH key is damaged: invalid point on {curve}")
 
 
 def _strings(blob: bytes) -> list[bytes]:
-    """RFC 4251 section 5: four bytes of length, then so many; empty where they do not come out even."""
+    """Split data into strings with a 4-byte length each (RFC 4251 section 5); empty if the lengths do not add up."""
     found = []
     at = 0
     while at + 4 <= len(blob):

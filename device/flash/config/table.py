@@ -1,4 +1,4 @@
-"""What a device.toml says, in lines for a person; of secrets only that they are there."""
+"""Summary of a device.toml for the terminal; secrets are only shown as set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .ssh_keys import describe
 
 SUDO = {
     "password": "with its password",
-    "nopasswd": "without a password: whoever logs in may do all",
-    "none": "never: nobody may change the system",
+    "nopasswd": "without a password: any login has full rights",
+    "none": "never: nobody can change the system",
 }
-SECURITY = {"wpa2": "WPA2, or WPA3 beside it", "wpa3": "WPA3 alone", "open": "no password, nothing is encrypted"}
+SECURITY = {"wpa2": "WPA2, or WPA2 and WPA3", "wpa3": "WPA3 only", "open": "no password, not encrypted"}
 
 
 def rows(config: DeviceConfig) -> Iterator[tuple[str, str]]:
-    """What, and how it is set."""
+    """Yield the name and value of each setting."""
     yield "host name", config.hostname
     yield from _user(config.user)
     yield from _wifi(config.wifi)
@@ -34,7 +34,7 @@ def rows(config: DeviceConfig) -> Iterator[tuple[str, str]]:
 
 
 def holds_secret(config: DeviceConfig) -> bool:
-    """Whether somebody who reads it learns what they should not."""
+    """Return whether the file contains secrets."""
     urls = any("@" in str(config.run.get(name)) for name in config_file.PLACES)
     wifi = config.wifi is not None and config.wifi.security != "open"
     return urls or wifi or config.user.password_hash is not None
@@ -45,20 +45,20 @@ def _user(user: User) -> Iterator[tuple[str, str]]:
     for key in user.ssh_keys:
         yield "SSH key", describe(key)
     if not user.ssh_keys:
-        yield "SSH key", "none: log-in at a screen only"
-    yield "password", "none: log-in over SSH only" if user.password_hash is None else "set (its hash)"
-    yield "becomes root", SUDO[user.sudo]
+        yield "SSH key", "none (login at a screen only)"
+    yield "password", "none (login over SSH only)" if user.password_hash is None else "set (hash)"
+    yield "sudo", SUDO[user.sudo]
 
 
 def _wifi(wifi: Wifi | None) -> Iterator[tuple[str, str]]:
     if wifi is None:
-        yield "Wi-Fi", "none: a cable"
+        yield "Wi-Fi", "none (network cable)"
         return
-    yield "Wi-Fi", wifi.ssid.decode() + (", which hides its name" if wifi.hidden else "")
-    yield "its kind", SECURITY[wifi.security]
+    yield "Wi-Fi", wifi.ssid.decode() + (" (hidden)" if wifi.hidden else "")
+    yield "security", SECURITY[wifi.security]
     if wifi.security != "open":
-        yield "its password", "set" if wifi.psk is None else "set (its hash)"
+        yield "Wi-Fi key", "set" if wifi.psk is None else "set (hash)"
 
 
 def _kept() -> str:
-    return "as the system has it"
+    return "OS default"

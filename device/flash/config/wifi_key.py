@@ -1,4 +1,4 @@
-"""The name and the key of a wireless network (IEEE 802.11-2020). No message ever holds a password."""
+"""SSID and key of a Wi-Fi network (IEEE 802.11-2020). Messages never contain a password."""
 
 from __future__ import annotations
 
@@ -9,44 +9,48 @@ import unicodedata
 from edgevision.errors import BadInput
 
 LONGEST_SSID = 32
-"""Bytes (9.4.2.2)."""
+"""Maximum SSID length in bytes (9.4.2.2)."""
 ROUNDS = 4096
 PSK_BYTES = 32
 _PSK = re.compile(r"[0-9A-Fa-f]{64}")
 _UNWANTED = frozenset({"Cc", "Zl", "Zp"})
-"""Control characters and line ends: nobody types them, and what reads them next may take them for something else."""
+"""Control characters and line separators: never typed, and later readers might misinterpret them."""
 
 
 def check_ssid(text: str) -> bytes:
-    """1 to 32 bytes of UTF-8, without control characters. Raises BadInput."""
+    """Return a valid SSID: 1 to 32 bytes of UTF-8 without control characters. Raises BadInput."""
     raw = text.encode()
     if not raw:
         raise BadInput("the network's name (ssid) is empty")
     if len(raw) > LONGEST_SSID:
-        raise BadInput(f"the network's name (ssid) has {len(raw)} bytes; there are at most {LONGEST_SSID}")
+        raise BadInput(f"the network's name (ssid) has {len(raw)} bytes; at most {LONGEST_SSID} are allowed")
     if any(unicodedata.category(letter) in _UNWANTED for letter in text):
-        raise BadInput(f"the network's name (ssid) {text!r} holds a control character")
+        raise BadInput(f"the network's name (ssid) {text!r} contains a control character")
     return raw
 
 
 def check_password(text: str) -> str:
-    """8 to 63 printable characters of ASCII (annex J.4.1). Raises BadInput."""
+    """Return a valid password: 8 to 63 printable ASCII characters (annex J.4.1). Raises BadInput."""
     if _PSK.fullmatch(text):
-        raise BadInput("the Wi-Fi password is 64 hexadecimal digits, so it is a psk: write psk = instead of password =")
+        raise BadInput("the Wi-Fi password has 64 hexadecimal digits, so it is a psk; use psk = instead of password =")
     if not (text.isascii() and text.isprintable()):
-        raise BadInput("the Wi-Fi password holds a character that is none of the 95 of ASCII; no network takes that")
+        raise BadInput(
+            "the Wi-Fi password contains a character that is not printable ASCII, which Wi-Fi does not allow"
+        )
     if not 8 <= len(text) <= 63:
-        raise BadInput(f"the Wi-Fi password has {len(text)} characters; there are 8 to 63")
+        raise BadInput(f"the Wi-Fi password has {len(text)} characters; it must have 8 to 63")
     return text
 
 
 def check_psk(text: str) -> str:
-    """64 hexadecimal digits. Raises BadInput."""
+    """Return a valid psk: 64 hexadecimal digits. Raises BadInput."""
     if not _PSK.fullmatch(text):
-        raise BadInput("a psk is 64 hexadecimal digits, as wpa_passphrase prints; a password is written password =")
+        raise BadInput(
+            "a psk must have 64 hexadecimal digits, as printed by wpa_passphrase; use password = for a password"
+        )
     return text.lower()
 
 
 def derive_psk(password: str, ssid: bytes) -> str:
-    """64 hexadecimal digits: PBKDF2-HMAC-SHA1 of 4096 rounds with the name as salt (annex J.4.1)."""
+    """Return the psk as 64 hexadecimal digits: PBKDF2-HMAC-SHA1, 4096 rounds, SSID as salt (annex J.4.1)."""
     return hashlib.pbkdf2_hmac("sha1", password.encode("ascii"), ssid, ROUNDS, PSK_BYTES).hex()

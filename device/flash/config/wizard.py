@@ -1,4 +1,4 @@
-"""The dialogue that ends in a device.toml. Of passwords it keeps what has to be kept: a hash, a psk; for WPA3 alone itself."""
+"""Interactive wizard for device.toml. Of passwords it keeps only a hash or psk; the password itself only for WPA3."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .ssh_keys import describe, read_keys
 from .table import SECURITY, SUDO
 
 INTRODUCTION = (
-    "The settings of one device. Enter takes what stands in brackets; Ctrl-C ends this, and nothing is written."
+    "Settings of one device. Press Enter to accept the value in brackets, or Ctrl-C to quit without writing anything."
 )
 
 
 def interview(host: Host) -> DeviceConfig:
-    """Asks for everything. Raises EOFError, KeyboardInterrupt."""
+    """Ask for all settings. Raises EOFError, KeyboardInterrupt."""
     say(INTRODUCTION)
     say()
     hostname = ask("Host name", lambda text: check_hostname(text.strip()), "edgevision")
@@ -35,80 +35,86 @@ def interview(host: Host) -> DeviceConfig:
     wifi = _wifi()
     where = None
     if wifi is not None:
-        question = "Country that the device is in, for its radio"
+        question = "Country (for the Wi-Fi radio)"
         where = ask(question, lambda text: check_country(text.strip()), country(timezone, locale))
     say()
     return DeviceConfig(hostname, user, wifi, where, locale, keyboard, timezone, _camera())
 
 
 def _user(host: Host) -> User:
-    """Somebody who can log in."""
+    """Ask for the account, which must be able to log in."""
     name = ask("User name", lambda text: check_user(text.strip()), host.user())
     say()
     keys = _ssh_keys(host)
-    say("A password is for the login at a screen and for sudo; over the network SSH takes keys alone.")
-    question = "Password; none: just Enter" if keys else "Password"
+    say("The password is for login at a screen and for sudo; SSH accepts keys only.")
+    question = "Password, or Enter for none" if keys else "Password"
     hashed = ask_hidden(question, passwords.hash_password, optional=bool(keys))
     choices = {word: meaning for word, meaning in SUDO.items() if hashed is not None or word != "password"}
     say()
-    say(f"How may {name} become root (sudo)?")
-    # Without a password neither answer is one that should be given by default.
-    sudo = choose("As root", choices, "" if hashed is None else "password")
+    say(f"May {name} become root (sudo)?")
+    # Without a password neither answer is a safe default.
+    sudo = choose("sudo rule", choices, "" if hashed is None else "password")
     return User(name, keys, hashed, cast(Sudo, sudo))
 
 
 def _ssh_keys(host: Host) -> tuple[str, ...]:
-    """Lines of authorized_keys: some of those found here, or those of a file."""
+    """Ask for SSH keys: some of those found here, or those of a file."""
     found = host.ssh_keys()
     listed = list(found)
     for number, key in enumerate(listed, 1):
         say(f"  {number}  {describe(key)}  ({found[key]})")
     if not listed:
-        say("There is no SSH key in ~/.ssh; ssh-keygen -t ed25519 makes one.")
+        say("No SSH key found in ~/.ssh; create one with: ssh-keygen -t ed25519")
         return ask(
-            "A .pub file whose owner may log in (none: just Enter)", lambda text: _chosen(text or "none", listed)
+            "Path of a .pub file to allow login, or Enter for none", lambda text: _chosen(text or "none", listed)
         )
-    return ask("Who may log in: numbers, all, none, or another .pub file", lambda text: _chosen(text, listed), "all")
+    return ask(
+        "Keys that may log in (numbers, all, none, or the path of a .pub file)",
+        lambda text: _chosen(text, listed),
+        "all",
+    )
 
 
 def _chosen(text: str, listed: list[str]) -> tuple[str, ...]:
-    """What an answer means. Raises BadInput."""
+    """Return the keys that an answer selects. Raises BadInput."""
     answer = text.strip()
     if answer.lower() in ("all", "none"):
         return tuple(listed) if answer.lower() == "all" else ()
     words = answer.replace(",", " ").split()
     if words and all(word.isdecimal() for word in words):
         if not all(1 <= int(word) <= len(listed) for word in words):
-            raise BadInput(f"there are the numbers 1 to {len(listed)}" if listed else "there is no list to choose from")
+            raise BadInput(f"choose numbers from 1 to {len(listed)}" if listed else "there are no keys to choose from")
         return tuple(dict.fromkeys(listed[int(word) - 1] for word in words))
     try:
         return read_keys(Path(answer).expanduser())
     except RuntimeError:
-        raise BadInput("there is no such home; write the whole path") from None
+        raise BadInput("home folder not found; use an absolute path") from None
 
 
 def _wifi() -> Wifi | None:
-    """None where there is none."""
+    """Ask for the Wi-Fi network; None if there is none."""
     say()
-    name = ask("Wi-Fi network; none, only a cable: just Enter", lambda text: wifi_key.check_ssid(text) if text else b"")
+    name = ask(
+        "Wi-Fi network, or Enter for none (network cable)", lambda text: wifi_key.check_ssid(text) if text else b""
+    )
     if not name:
         return None
-    hidden = confirm("Does it hide its name?", False)
-    security = cast(Security, choose("Its kind", SECURITY, "wpa2"))
+    hidden = confirm("Is the network hidden?", False)
+    security = cast(Security, choose("Wi-Fi security", SECURITY, "wpa2"))
     if security == "open":
         return Wifi(name, security, hidden=hidden)
-    password = ask_hidden("Its password", wifi_key.check_password)
-    assert password is not None, "only an optional one may be left out"
+    password = ask_hidden("Wi-Fi password", wifi_key.check_password)
+    assert password is not None, "only an optional answer may be empty"
     if security == "wpa3":
         return Wifi(name, security, passphrase=password, hidden=hidden)
     return Wifi(name, security, wifi_key.derive_psk(password, name), hidden=hidden)
 
 
 def _camera() -> dict[str, Any]:
-    """Options of the loop that differ from the bundle's."""
+    """Ask for loop options that differ from the bundle's."""
 
     def check(text: str) -> str:
         return check_place("camera", text.strip()) if text.strip() else ""
 
-    spec = ask("Camera, as for edgevision run --camera; as the bundle has it: just Enter", check)
+    spec = ask("Camera, as for edgevision run --camera, or Enter for the bundle's", check)
     return {"camera": spec} if spec else {}

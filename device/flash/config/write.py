@@ -1,4 +1,4 @@
-"""Writing device.toml: every key with what it is for, those that are not given as comments."""
+"""Write device.toml with an explanation of every key; unset keys are commented out."""
 
 from __future__ import annotations
 
@@ -14,40 +14,43 @@ from . import run_options
 from .records import DeviceConfig
 
 HEADER = """\
-# One device, for edgevision flash image --config. Keep it to yourself: whoever reads it may join the network, and may try
-# passwords against the hash. What a line means in full: docs/guides/device-toml.md
+# Settings of one device, for edgevision flash image --config. Keep this file private: it may give access to the Wi-Fi,
+# and the password could be guessed from its hash. Full description: docs/guides/device-toml.md
 """
 ABOUT: dict[str, dict[str, tuple[str, str]]] = {
-    # section -> key -> what it is for, an example
+    # section -> key -> explanation, example
     "device": {
-        "hostname": ("What the device is called in the network (NAME.local): letters, digits and -.", '"cam-1"'),
+        "hostname": ("Name in the network (NAME.local): letters, digits and inner hyphens.", '"cam-1"'),
         "timezone": ("", '"Europe/Berlin"'),
         "locale": ("", '"de_DE.UTF-8"'),
-        "keyboard": ("Layout, for a keyboard plugged in some day.", '"de"'),
+        "keyboard": ("Layout of an attached keyboard.", '"de"'),
     },
     "user": {
-        "name": ("The one account to log in with; not root.", '"edge"'),
-        "ssh_keys": ("Who may log in over SSH: lines of .pub files.", '["ssh-ed25519 AAAA... me@laptop"]'),
-        "ssh_key_files": ("The same from files, seen from this one.", '["~/.ssh/id_ed25519.pub"]'),
-        "password_hash": ("For the login at a screen and for sudo; openssl passwd -6 makes one.", '"$6$..."'),
-        "sudo": ("Becoming root: password (needs a password_hash), nopasswd (whoever logs in may), none.", '"none"'),
+        "name": ("Login account; not root.", '"edge"'),
+        "ssh_keys": ("Keys that may log in over SSH: lines of .pub files.", '["ssh-ed25519 AAAA... me@laptop"]'),
+        "ssh_key_files": ("Files with such keys, relative to this file.", '["~/.ssh/id_ed25519.pub"]'),
+        "password_hash": ("For login at a screen and for sudo; create it with openssl passwd -6.", '"$6$..."'),
+        "sudo": (
+            "Becoming root: password (needs a password_hash), nopasswd (any login has full rights), none.",
+            '"none"',
+        ),
     },
     "wifi": {
-        "ssid": ("The network's name.", '"My network"'),
+        "ssid": ("Name of the network.", '"My network"'),
         "password": (
-            "Its password, 8 to 63 characters; only WPA3 needs it, else only its hash goes on the card.",
+            "Password, 8 to 63 characters. Only for WPA3 is it stored on the SD card; otherwise only its hash is.",
             '"..."',
         ),
-        "psk": ("That hash, 64 hexadecimal digits, instead of the password.", '"..."'),
-        "security": ("wpa2 (also where WPA3 may be used, too), wpa3 (nothing else), open.", '"wpa2"'),
-        "hidden": ("Whether the network does not tell its name.", "true"),
-        "country": ("Where the device is: which channels its radio may use.", '"DE"'),
+        "psk": ("The hash, 64 hexadecimal digits, instead of the password.", '"..."'),
+        "security": ("wpa2 (also for WPA2 and WPA3), wpa3 (WPA3 only), open.", '"wpa2"'),
+        "hidden": ("Whether the network hides its name.", "true"),
+        "country": ("Country of the device, which decides the allowed radio channels.", '"DE"'),
     },
 }
 
 
 def dumps(config: DeviceConfig | None) -> str:
-    """The text of a file that ``device_file`` reads as this; None: one to be filled in."""
+    """Return the text of a device.toml with these settings; None: a template to fill in."""
     given = {} if config is None else _given(config)
     lines = [HEADER]
     for section, keys in ABOUT.items():
@@ -59,13 +62,13 @@ def dumps(config: DeviceConfig | None) -> str:
         lines.append("")
     options = {} if config is None else config.run
     for section in run_options.SECTIONS:
-        lines.append(f"[{section}]  # options of edgevision run; they win over those of the bundle")
+        lines.append(f"[{section}]  # options of edgevision run; they override those of the bundle")
         lines += [_option(key, options) for key in run_options.known()[section]]
     return "\n".join(lines)
 
 
 def _given(config: DeviceConfig) -> dict[tuple[str, str], Any]:
-    """Section and key -> value; None: not in the file."""
+    """Return section and key -> value; None: not in the file."""
     user, wifi = config.user, config.wifi
     found: dict[tuple[str, str], Any] = {
         ("device", key): getattr(config, key) for key in ("hostname", "timezone", "locale", "keyboard")
@@ -84,7 +87,7 @@ def _given(config: DeviceConfig) -> dict[tuple[str, str], Any]:
 
 
 def _written(value: bool | str | Sequence[str]) -> str:
-    """A list has a line for each."""
+    """Return a TOML value; a list has one item a line."""
     if isinstance(value, bool | str):
         return literal(value)
     return "[\n" + "".join(f"  {literal(one)},\n" for one in value) + "]"

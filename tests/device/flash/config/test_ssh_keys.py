@@ -1,4 +1,4 @@
-"""Public SSH keys: what is one and what is not, and that no message repeats what was given."""
+"""Tests of SSH key validation: keys are accepted or rejected, and messages never repeat the input."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from edgevision.errors import BadInput
 
 
 @pytest.mark.parametrize("line", [ED25519, RSA, ECDSA, SECURITY_KEY])
-def test_keys_of_each_type(line: str) -> None:
+def test_check_key_accepts_each_type(line: str) -> None:
     assert ssh_keys.check_key(line) == line
     assert ssh_keys.check_key(f'{line} me: "a" # $(b)') == f'{line} me: "a" # $(b)'
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
-def test_real_keys(tmp_path: Path, kind: str) -> None:
+def test_read_keys_accepts_keys_of_ssh_keygen(tmp_path: Path, kind: str) -> None:
     made = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "me at 'home'", "-f", str(tmp_path / "key")]
     subprocess.run(made, check=True, timeout=60)
     (line,) = ssh_keys.read_keys(tmp_path / "key.pub")
@@ -38,16 +38,16 @@ def test_real_keys(tmp_path: Path, kind: str) -> None:
     ("line", "said"),
     [
         ("", "empty"),
-        ("ssh-ed25519", "cut off"),
-        (ED25519[:40], "cut off"),
+        ("ssh-ed25519", "truncated"),
+        (ED25519[:40], "truncated"),
         (ED25519[:-1] + "!", "base64"),
-        (f"ssh-rsa {ED25519.split()[1]}", "within it is another"),
-        (key_line("ssh-ed25519", bytes(31)), "has 32 bytes, not 31"),
-        (key_line("ssh-ed25519", bytes(32), b"more"), "has not the parts"),
-        (key_line("ssh-rsa", b"3", b"\xc1" * 128), "1024 bits is too weak"),
-        (key_line("ecdsa-sha2-nistp256", b"nistp384", b"\x04" + bytes(64)), "no point"),
-        (key_line("ecdsa-sha2-nistp256", b"nistp256", b"\x02" + bytes(64)), "no point"),
-        (key_line("ecdsa-sha2-nistp256", b"nistp256", b""), "no point"),
+        (f"ssh-rsa {ED25519.split()[1]}", "its data is not of type ssh-rsa"),
+        (key_line("ssh-ed25519", bytes(31)), "must have 32 bytes, not 31"),
+        (key_line("ssh-ed25519", bytes(32), b"more"), "wrong number of fields"),
+        (key_line("ssh-rsa", b"3", b"\xc1" * 128), "1024 bits, which is too weak"),
+        (key_line("ecdsa-sha2-nistp256", b"nistp384", b"\x04" + bytes(64)), "invalid point"),
+        (key_line("ecdsa-sha2-nistp256", b"nistp256", b"\x02" + bytes(64)), "invalid point"),
+        (key_line("ecdsa-sha2-nistp256", b"nistp256", b""), "invalid point"),
         ("ssh-dss AAAA", "DSA"),
         (f'from="10.*" {ED25519}', "options"),
         (f"{ED25519} me\nssh-rsa AAAA", "one line"),
@@ -57,15 +57,15 @@ def test_real_keys(tmp_path: Path, kind: str) -> None:
         ("-----BEGIN RSA PRIVATE KEY-----", "private"),
     ],
 )
-def test_what_is_no_key(line: str, said: str) -> None:
+def test_check_key_rejects_other_input(line: str, said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         ssh_keys.check_key(line)
     assert not any(len(part) > 20 and part in str(caught.value) for part in line.split())
 
 
 @given(st.binary(max_size=80))
-def test_any_blob_is_a_key_or_refused(data: bytes) -> None:
-    """Where it is taken, it has the bytes that the shortest key has."""
+def test_check_key_accepts_or_rejects_any_data(data: bytes) -> None:
+    """Accepted data is at least as long as the shortest key."""
     for kind in ssh_keys.FIELDS:
         try:
             ssh_keys.check_key(

@@ -1,8 +1,9 @@
-"""The wizard at a real terminal: what is typed ends in the file, secrets nowhere on the screen, and Ctrl-C leaves nothing."""
+"""Tests of the wizard at a real terminal: answers are written, secrets never shown, and Ctrl-C leaves no file."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -22,7 +23,7 @@ LOGIN, WIFI = "långes p\"ss'w $(ord)", "se cret $pass'\\"
 
 
 class Desk:
-    """A terminal in an empty folder, and a home with keys."""
+    """A terminal in an empty folder, and a home folder with SSH keys."""
 
     def __init__(self, folder: Path) -> None:
         self.home, self.folder = folder / "home", folder / "work"
@@ -52,7 +53,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         made.typist.close()
 
 
-def test_every_question(desk: Desk) -> None:
+def test_wizard_asks_every_question(desk: Desk) -> None:
     desk.key("id_ed25519.pub", f"{ED25519} mia@laptop")
     desk.key("work.pub", f"{RSA} mia@work")
     desk.key("broken.pub", "ssh-ed25519 AAAA")
@@ -64,33 +65,33 @@ def test_every_question(desk: Desk) -> None:
     at.sees("1  ssh-ed25519 SHA256:")
     at.sees("mia@laptop  (~/.ssh/id_ed25519.pub)")
     at.sees("2  ssh-rsa SHA256:")
-    at.answers("Who may log in", "3")
-    at.sees("there are the numbers 1 to 2")
-    at.answers("Who may log in", ",")
-    at.sees("no such file")
-    at.answers("Who may log in", "2, 1")
+    at.answers("Keys that may log in", "3")
+    at.sees("choose numbers from 1 to 2")
+    at.answers("Keys that may log in", ",")
+    at.sees("SSH key file not found")
+    at.answers("Keys that may log in", "2, 1")
     at.answers("Password", "short")
     at.sees("8 to 128 characters")
     at.answers("Password", LOGIN)
-    at.answers("Once more", "another one")
-    at.sees("the two are not the same")
+    at.answers("Repeat", "another one")
+    at.sees("the two entries differ")
     at.answers("Password", LOGIN)
-    at.answers("Once more", LOGIN)
-    at.answers("As root [password]", "nopass")
+    at.answers("Repeat", LOGIN)
+    at.answers("sudo rule [password]", "nopass")
     at.sees("did you mean 'nopasswd'?")
-    at.answers("As root [password]", "")
+    at.answers("sudo rule [password]", "")
     at.answers("Time zone [Europe/Vienna]", "Berlin")
     at.sees("did you mean 'Europe/Berlin'?")
     at.answers("Time zone [Europe/Vienna]", "Europe/Berlin")
     at.answers("Language (locale) [de_AT.UTF-8]", "de_DE.UTF-8")
     at.answers("Keyboard layout", "de")
     at.answers("Wi-Fi network", 'Mein "Netz": #1 ')
-    at.answers("hide its name? [y/N]", "perhaps")
-    at.answers("hide its name? [y/N]", "y")
-    at.answers("Its kind [wpa2]", "")
-    at.answers("Its password", WIFI)
-    at.answers("Once more", WIFI)
-    at.answers("Country that the device is in, for its radio [DE]", "")
+    at.answers("Is the network hidden? [y/N]", "perhaps")
+    at.answers("Is the network hidden? [y/N]", "y")
+    at.answers("Wi-Fi security [wpa2]", "")
+    at.answers("Wi-Fi password", WIFI)
+    at.answers("Repeat", WIFI)
+    at.answers("Country (for the Wi-Fi radio) [DE]", "")
     at.answers("Camera", "rstp://mia:geheim1@10.0.0.7/x")
     at.sees("unknown camera")
     at.answers("Camera", "rtsp://10.0.0.7/x")
@@ -120,15 +121,15 @@ def test_every_question(desk: Desk) -> None:
         assert secret not in path.read_text()
 
 
-def test_as_little_as_can_be(desk: Desk) -> None:
-    """Enter wherever there is an answer already; the only choice without one is who becomes root."""
+def test_wizard_accepts_defaults(desk: Desk) -> None:
+    """Enter accepts the default everywhere except for sudo, which has none here."""
     desk.key("id.pub", f"{ED25519} mia")
     at = desk.start("-o", "cams/one.toml")
-    for question in ("Host name", "User name", "Who may log in", "Password"):
+    for question in ("Host name", "User name", "Keys that may log in", "Password"):
         at.answers(question, "")
-    at.answers("As root", "")
-    at.sees("it is one of nopasswd, none")
-    at.answers("As root", "none")
+    at.answers("sudo rule", "")
+    at.sees("choose one of nopasswd, none")
+    at.answers("sudo rule", "none")
     for question in ("Time zone", "Language", "Keyboard", "Wi-Fi network", "Camera"):
         at.answers(question, "")
     at.answers("Write cams/one.toml?", "yes")
@@ -138,27 +139,27 @@ def test_as_little_as_can_be(desk: Desk) -> None:
     assert (found.timezone, found.locale, found.wifi, found.run) == ("Europe/Vienna", "de_AT.UTF-8", None, {})
 
 
-def test_without_a_key_there_must_be_a_password(desk: Desk) -> None:
+def test_wizard_needs_a_password_without_ssh_keys(desk: Desk) -> None:
     (desk.folder / "mine.txt").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     at = desk.start()
     at.answers("Host name", "")
     at.answers("User name", "")
-    at.sees("There is no SSH key in ~/.ssh")
-    at.answers("A .pub file", "mine.txt")
+    at.sees("No SSH key found in ~/.ssh")
+    at.answers("Path of a .pub file", "mine.txt")
     at.sees("this is a private SSH key")
-    at.answers("A .pub file", "")
+    at.answers("Path of a .pub file", "")
     at.answers("Password", "")
     at.sees("8 to 128 characters")
     at.answers("Password", LOGIN)
-    at.answers("Once more", LOGIN)
-    at.answers("As root", "nopasswd")
+    at.answers("Repeat", LOGIN)
+    at.answers("sudo rule", "nopasswd")
     for question in ("Time zone", "Language", "Keyboard"):
         at.answers(question, "")
     at.answers("Wi-Fi network", "Net")
-    at.answers("hide", "")
-    at.answers("Its kind", "wpa3")
-    at.answers("Its password", WIFI)
-    at.answers("Once more", WIFI)
+    at.answers("hidden", "")
+    at.answers("Wi-Fi security", "wpa3")
+    at.answers("Wi-Fi password", WIFI)
+    at.answers("Repeat", WIFI)
     at.answers("Country", "uk")
     at.sees("did you mean 'GB'?")
     at.answers("Country", "GB")
@@ -175,24 +176,24 @@ def test_without_a_key_there_must_be_a_password(desk: Desk) -> None:
 
 @pytest.mark.parametrize("ending", ["\x03", "\x04"])
 @pytest.mark.parametrize("at_password", [False, True])
-def test_ctrl_c_and_ctrl_d_leave_nothing(desk: Desk, ending: str, at_password: bool) -> None:
+def test_ctrl_c_and_ctrl_d_leave_no_file(desk: Desk, ending: str, at_password: bool) -> None:
     at = desk.start()
     if at_password:
-        for question in ("Host name", "User name", "A .pub file"):
+        for question in ("Host name", "User name", "Path of a .pub file"):
             at.answers(question, "")
-    at.sees("Password (not shown): " if at_password else "Host name [edgevision]: ")
+    at.sees("Password (hidden): " if at_password else "Host name [edgevision]: ")
     assert at.gives_up(ending) == 130
     assert at.shown.rstrip().splitlines()[-1] == "edgevision: error: interrupted"
     assert "Traceback" not in at.shown
     assert desk.files == []
 
 
-def test_no_at_the_end_writes_nothing(desk: Desk) -> None:
+def test_declining_to_write_leaves_no_file(desk: Desk) -> None:
     desk.key("id.pub", f"{ED25519} mia")
     at = desk.start()
-    for question in ("Host name", "User name", "Who may log in", "Password"):
+    for question in ("Host name", "User name", "Keys that may log in", "Password"):
         at.answers(question, "")
-    at.answers("As root", "none")
+    at.answers("sudo rule", "none")
     for question in ("Time zone", "Language", "Keyboard", "Wi-Fi network", "Camera"):
         at.answers(question, "")
     at.answers("Write device.toml?", "n")
@@ -201,7 +202,7 @@ def test_no_at_the_end_writes_nothing(desk: Desk) -> None:
     assert desk.files == []
 
 
-def test_what_is_no_utf_8_is_asked_for_again(desk: Desk) -> None:
+def test_wizard_repeats_the_question_after_invalid_utf8(desk: Desk) -> None:
     at = desk.start()
     at.sees("Host name [edgevision]: ")
     os.write(at.screen, b"caf\xe9\n")
@@ -211,7 +212,7 @@ def test_what_is_no_utf_8_is_asked_for_again(desk: Desk) -> None:
     assert "Traceback" not in at.shown
 
 
-def test_an_existing_file_is_kept_before_anything_is_asked(desk: Desk) -> None:
+def test_existing_file_is_reported_before_any_question(desk: Desk) -> None:
     (desk.folder / "device.toml").write_text("mine")
     at = desk.start()
     assert at.leaves() == 1
@@ -230,7 +231,7 @@ def edgevision(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_a_terminal_there_is_an_example(tmp_path: Path) -> None:
+def test_template_without_a_terminal(tmp_path: Path) -> None:
     done = edgevision(cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
@@ -243,7 +244,7 @@ def test_without_a_terminal_there_is_an_example(tmp_path: Path) -> None:
     assert read.read(tmp_path / "device.toml").user == User("edge", (f"{ED25519} me@laptop",))
 
 
-def test_a_file_is_shown_without_its_secrets(tmp_path: Path) -> None:
+def test_check_shows_settings_without_secrets(tmp_path: Path) -> None:
     path = tmp_path / "device.toml"
     path.write_text(
         f"[device]\nhostname = 'cam-1'\n[user]\nname = 'edge'\nssh_keys = ['{ED25519} me']\n"
@@ -253,9 +254,9 @@ def test_a_file_is_shown_without_its_secrets(tmp_path: Path) -> None:
     path.chmod(0o644)
     done = edgevision("--check", path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    shown = {line[:14].strip(): line[14:].strip() for line in done.stdout.splitlines()}
+    shown = dict(re.split(" {2,}", line.strip(), maxsplit=1) for line in done.stdout.splitlines())
     assert shown["host name"] == "cam-1"
-    assert shown["its password"] == "set"
+    assert shown["Wi-Fi key"] == "set"
     assert shown["run camera"] == "rtsp://***@10.0.0.7/x"
     assert "chmod 600" in done.stderr
     assert not any(secret in done.stdout + done.stderr for secret in ("horse", "geheim", ED25519.split()[1]))
@@ -263,7 +264,7 @@ def test_a_file_is_shown_without_its_secrets(tmp_path: Path) -> None:
     assert edgevision("--check", path, cwd=tmp_path).stderr == ""
 
 
-def test_what_this_machine_tells(tmp_path: Path) -> None:
+def test_host_defaults(tmp_path: Path) -> None:
     etc, home = tmp_path / "etc", tmp_path / "home"
     (etc / "default").mkdir(parents=True)
     nothing = Host(home, etc, {})
