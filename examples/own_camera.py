@@ -13,20 +13,20 @@ from pathlib import Path
 
 import numpy as np
 from edgevision.device.loop.loop import run
+from edgevision.device.stream.protocols import Source
 
 import edgevision
 from edgevision import default_model
 from edgevision.types import Frame, Prediction
 
 
-class Noise:
-    """Deliver 20 frames of noise. A source has ``spec``, ``live``, ``dropped``, an iterator and ``close``."""
+class Noise(Source):
+    """Deliver 20 frames of noise. A source has ``spec``, ``live`` and an iterator; ``Source`` has the rest."""
 
     spec = "noise:"
     live = False
     """False: the loop gets every frame. True: a live camera, of which only the newest frame counts."""
-    dropped = 0
-    """Frames that were captured and never delivered."""
+    description = "noise that grows brighter"
 
     def __init__(self, frames: int = 20) -> None:
         self._frames = frames
@@ -37,9 +37,6 @@ class Noise:
             top = 55 + 200 * index // self._frames
             pixels = self._random.integers(0, top, (240, 320, 3), np.uint8)
             yield Frame(pixels, "RGB", index, source=self.spec)
-
-    def close(self) -> None:
-        """Free the device; may be called twice, and from another thread."""
 
 
 class Print:

@@ -15,10 +15,7 @@ from ..system.clock import SYSTEM, Clock
 from .backends import libcamera, v4l2_lookup
 
 if TYPE_CHECKING:
-    from ..stream.protocols import Source
-
-if TYPE_CHECKING:
-    from ..stream.protocols import Source
+    from ..stream.protocols import LiveSource, Source
 
 PREFIXES = {
     # prefix before the colon: "module:function" below edgevision.device, called with spec, clock and request
@@ -166,18 +163,21 @@ def _steady(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
         return _back_end(spec, clock, wanted)
     from .wrappers.reconnect import Reopening, open_steadily
 
-    first = open_steadily(lambda: _back_end(spec, clock, wanted))
-    identity = str(getattr(first, "identity", spec))
-    return Reopening(first, lambda: _back_end(identity, clock, wanted), clock)
+    first = open_steadily(lambda: _live_back_end(spec, clock, wanted))
+    return Reopening(first, lambda: _live_back_end(first.identity, clock, wanted), clock)
 
 
-def _back_end(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
+def _live_back_end(spec: str, clock: Clock, wanted: CaptureRequest) -> LiveSource:
     if spec.isdecimal():
         return open_numbered(int(spec), clock, wanted)
     if spec.startswith("/dev/"):
         from .backends.v4l2_lookup import open_node
 
         return open_node(spec, clock, wanted)
+    return cast("LiveSource", _back_end(spec, clock, wanted))
+
+
+def _back_end(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     module, _, function = PREFIXES[_prefix(spec)].partition(":")
     return cast("Source", getattr(import_module(f"..{module}", __package__), function)(spec, clock, wanted))
 
@@ -210,7 +210,7 @@ def _hint(spec: str) -> str:
     return nearest(_prefix(spec), list(PREFIXES)) if _prefix(spec) else ""
 
 
-def open_numbered(number: int, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_numbered(number: int, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open camera N. Raises CameraError, which lists the available cameras."""
     seen = libcamera.survey()
     if number < len(seen.cameras):

@@ -69,7 +69,7 @@ def capture(
     keep_all, begun = rest.pop("keep_all"), time.monotonic()
     try:
         with closing(open_camera(camera, wanted=_wanted(**rest))) as source:
-            note(f"source: {source.spec} ({getattr(source, 'description', 'camera')})", quiet)
+            note(f"source: {source.spec} ({source.description})", quiet)
             with bar(f"photos of {name}", count, quiet) as progress:
                 take(
                     source,

@@ -173,7 +173,7 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     if not model.has_card:
         size = f"{model.preprocessing.width}x{model.preprocessing.height}"
         note(f"note: {model.path} has no model card; the whole image is stretched to {size}, as in MediaPipe")
-    note(f"source: {camera.spec} ({getattr(camera, 'description', 'camera')})")
+    note(f"source: {camera.spec} ({camera.description})")
     if options.model is None and model.path == default_model.path():
         note(f"note: {default_model.describe(model.card)}; for your own things: edgevision train PHOTOS/")
 

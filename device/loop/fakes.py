@@ -70,7 +70,7 @@ class FakeCamera:
         clock: Clock = SYSTEM,
     ) -> None:
         """``size``: (width, height). ``fps``: frames a second; None: as fast as it is read. Raises BadInput."""
-        self.spec = f"fake:{script}"
+        self.spec = self.identity = f"fake:{script}"
         self.live = live
         self.description = "a fake camera with scripted faults"
         self.closed = False

@@ -101,7 +101,6 @@ class _Loop:
         self.engine_errors = 0
         self.last_error = ""
         measures.dropped = lambda: camera.dropped
-        measures.reconnects = lambda: int(getattr(camera, "reconnects", 0))
         measures.sinks = outputs.counts
 
     def run(self, limit: int | None) -> tuple[Ending, str | None]:
@@ -202,6 +201,8 @@ class _Loop:
 
     def noticed(self, notice: SourceEvent) -> None:
         """Report an event of the source; what was present may be gone when the source comes back."""
+        if notice.kind == "camera_back":
+            self.measures.reconnects += 1
         self.outputs.event(notice.kind, notice.detail)
         if self.service is not None:
             self.service.say(f"{notice.kind}: {notice.detail}")

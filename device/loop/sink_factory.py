@@ -48,7 +48,7 @@ def _main_sink(
     if _can_paint() and not options.as_json and not options.quiet and not is_pictures(camera):
         from ..sinks.live_display import LiveDisplay
 
-        title = f"{model.card.name} · {camera.spec} · {getattr(camera, 'description', '')}"
+        title = f"{model.card.name} · {camera.spec} · {camera.description}"
         return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot)
     lines = LineWriter(sys.stdout.fileno(), lossless=not camera.live, stopping=stop)
     event_lines = lines if options.events else _beside(stop)

@@ -1,4 +1,4 @@
-"""Protocols between the parts of the loop; plain classes satisfy them. Imported only by type checkers."""
+"""Protocols between the parts of the loop. A class that subclasses one inherits the defaults of its optional members."""
 
 from __future__ import annotations
 
@@ -14,35 +14,56 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What the loop reads from: a Camera of ``edgevision.engines.protocol`` whose items may also be unreadable, or events.
-
-    A source that reopens a lost camera counts this in ``reconnects``.
-    """
-
-    spec: str
-    live: bool
-
-    @property
-    def dropped(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]: ...
-
-    def close(self) -> None: ...
-
-
-class Reader(Protocol):
-    """A back end: reads item after item on a thread run by a camera class.
-
-    Optional: ``interrupt()`` ends a read from another thread; ``damaged`` counts broken frames that were skipped.
-    """
+    """What the loop reads from."""
 
     spec: str
     """Spec as typed by a user, without secrets."""
-    description: str
+    live: bool
+    """True: only the newest frame counts and older ones are dropped. False: every frame is delivered."""
+    description: str = ""
     """Description for display: name, size, rate."""
+
+    @property
+    def dropped(self) -> int:
+        """Number of frames captured but not delivered so far."""
+        return 0
+
+    def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
+        """Yield items, blocking for each; stop at the end of a file; raise CameraLost if a live source is gone."""
+        ...
+
+    def close(self) -> None:
+        """Free the device. Safe to call twice, and from another thread to end the iteration."""
+        return  # without it, type checkers take the method for abstract
+
+
+class LiveSource(Source, Protocol):
+    """A live source that can be opened again after it was lost."""
+
+    identity: str
+    """Spec that opens this camera again wherever it is plugged in."""
+    frozen_s: float = 0.0
+    """Seconds without change after which the image counts as frozen; 0 disables the check."""
+    may_repeat: bool = True
+    """Whether equal frames can be distinct captures, as in a compressed stream."""
+
+
+class Reader(Protocol):
+    """A back end: reads item after item on a thread run by a camera class."""
+
+    spec: str
+    """Spec as typed by a user, without secrets."""
+    description: str = ""
+    """Description for display: name, size, rate."""
+    damaged: int = 0
+    """Number of broken frames that were skipped."""
 
     def read(self) -> Frame | Unreadable | None:
         """Block until the next item; None at the end. Raises CameraLost if the device is gone."""
+
+    def interrupt(self) -> None:
+        """End a waiting read from another thread, if the device allows it."""
+        return  # without it, type checkers take the method for abstract
 
     def close(self) -> None:
         """Free the device or file; called on the reading thread, possibly twice."""

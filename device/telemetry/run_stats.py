@@ -39,7 +39,7 @@ class RunStats:
         self.write_ms: float | None = None
         self.memory_start = memory_mb()
         self.dropped: Callable[[], int] = lambda: 0
-        self.reconnects: Callable[[], int] = lambda: 0
+        self.reconnects = 0
         self.sinks: Callable[[], tuple[SinkCount, ...]] = lambda: ()
 
     @property
@@ -92,7 +92,7 @@ class RunStats:
             still=self.still,
             dropped=self.dropped(),
             errors=self.errors,
-            reconnects=self.reconnects(),
+            reconnects=self.reconnects,
             seconds=round(seconds, 3),
             rate_fps=round(self.frames / seconds, 2) if seconds > 0 else None,
             first_prediction_ms=None if self.first_ms is None else round(self.first_ms, 1),

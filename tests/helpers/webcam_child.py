@@ -41,7 +41,7 @@ def main(device: str, fourcc: str, size: str, side: int, count: int) -> None:
         reader.close()
     else:
         camera = open_camera(device, Clock(wait=lambda event, _: event.wait(0.01)), wanted)
-        found["description"] = camera.description  # type: ignore[attr-defined]
+        found["description"] = camera.description
         for item in camera:
             found["items"].append(facts(item) if isinstance(item, Frame) else item.kind)
             if len(found["items"]) >= count or found["items"][-1] == "camera_lost":

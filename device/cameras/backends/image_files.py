@@ -11,6 +11,7 @@ from edgevision.errors import BadInput, BadPicture, MissingFile
 from edgevision.preprocessing import decode
 
 from ...stream.events import Unreadable
+from ...stream.protocols import Reader
 from ..wrappers.reader_thread import EveryFrame
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ...stream.protocols import Source
 
 
-class PictureReader:
+class PictureReader(Reader):
     """Decodes image files one after the other as BGR frames."""
 
     def __init__(self, spec: str, paths: list[Path]) -> None:

@@ -12,7 +12,7 @@ from .csi_camera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
 from .v4l2_nodes import SENSOR_DRIVERS, Node, nodes
 
 if TYPE_CHECKING:
-    from ...stream.protocols import Source
+    from ...stream.protocols import LiveSource
     from ...stream.request import CaptureRequest
     from ...system.clock import Clock
 
@@ -47,7 +47,7 @@ def survey(found: list[Node] | None = None) -> Survey:
     return Survey((), reason or (PICAMERA_HINT if _has_sensor(found) else ""))
 
 
-def open_listed(camera: LibcameraCamera, clock: Clock, wanted: CaptureRequest) -> Source:
+def open_listed(camera: LibcameraCamera, clock: Clock, wanted: CaptureRequest) -> LiveSource:
     """Open a camera that ``survey`` listed. Raises CameraError."""
     if camera.through == "picamera":
         from .picamera import open_picamera

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from edgevision.errors import BadPicture, CameraError, CameraLost
 from edgevision.preprocessing import decode
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
@@ -31,7 +32,7 @@ _BAD = 10
 _KINDS = ("multipart/x-mixed-replace", "multipart/mixed")
 
 
-class MjpegReader:
+class MjpegReader(Reader):
     """Reads one stream as BGR frames."""
 
     def __init__(

@@ -11,6 +11,7 @@ import cv2
 from edgevision.errors import BadInput, CameraError, CameraLost
 from edgevision.types import Frame
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import NewestFrame
@@ -19,7 +20,7 @@ from .mjpeg_http import open_mjpeg
 if TYPE_CHECKING:
     from edgevision.types import Pixels
 
-    from ...stream.protocols import Reader, Source
+    from ...stream.protocols import LiveSource
 
 TIMEOUT_S = 10.0
 """Timeout in seconds for opening and for each frame."""
@@ -28,7 +29,7 @@ FROZEN_S = 60.0
 _SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
 
 
-class StreamReader:
+class StreamReader(Reader):
     """Decodes one stream as BGR frames."""
 
     def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = TIMEOUT_S) -> None:
@@ -66,7 +67,7 @@ class StreamReader:
         return pixels if good else None
 
 
-def open_stream(url: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_stream(url: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open an ``http://``, ``https://`` or ``rtsp://`` URL. Raises BadInput, CameraError."""
     try:
         host = urlsplit(url).hostname

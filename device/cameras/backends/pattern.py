@@ -11,6 +11,7 @@ import numpy as np
 from edgevision.errors import BadInput
 from edgevision.types import Frame
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import EveryFrame, NewestFrame
@@ -27,7 +28,7 @@ _SIDES = range(16, 4097)
 _RATES_FPS = (0.1, 1000.0)
 
 
-class PatternReader:
+class PatternReader(Reader):
     """Color bars, a circling disc and a binary counter in BGR; without a rate, as fast as it is read."""
 
     def __init__(self, spec: str, width: int, height: int, fps: float | None, clock: Clock = SYSTEM) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency, first_line
 from edgevision.types import Frame
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
@@ -26,7 +27,7 @@ from .csi_camera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
 from .pixel_formats import PACKED, Layout, layout, pixels
 
 if TYPE_CHECKING:
-    from ...stream.protocols import Source
+    from ...stream.protocols import LiveSource
 
 FORMAT = "RGB888"
 """libcamera's name for B, G, R byte order in memory, which OpenCV uses directly."""
@@ -50,7 +51,7 @@ class Stream:
     reduced: int = 1
 
 
-class PicameraReader:
+class PicameraReader(Reader):
     """Reads one camera in its native channel order."""
 
     def __init__(self, camera: LibcameraCamera, wanted: CaptureRequest = ANY, clock: Clock = SYSTEM) -> None:
@@ -129,7 +130,7 @@ def cameras() -> tuple[LibcameraCamera, ...]:
     )
 
 
-def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open ``picamera:N`` or ``picamera:ID`` with a libcamera ID. Raises CameraError, MissingDependency."""
     name = spec.partition(":")[2]
     known = cameras()

@@ -21,6 +21,7 @@ import numpy as np
 from edgevision.errors import CameraError, CameraLost
 from edgevision.types import Frame
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.reader_thread import SENSOR_FROZEN_S, TIMEOUT_S, NewestFrame
@@ -30,7 +31,7 @@ from .pixel_formats import layout, pixels
 if TYPE_CHECKING:
     from edgevision.types import Pixels
 
-    from ...stream.protocols import Source
+    from ...stream.protocols import LiveSource
 
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
 """Current program name, and the one on Raspberry Pi OS Bullseye."""
@@ -86,7 +87,7 @@ def parse_list(text: str) -> tuple[LibcameraCamera, ...]:
     return tuple(found)
 
 
-class RpicamReader:
+class RpicamReader(Reader):
     """Reads the frames of one child process as BGR."""
 
     def __init__(self, camera: LibcameraCamera, path: str, wanted: CaptureRequest = ANY, clock: Clock = SYSTEM) -> None:
@@ -182,7 +183,7 @@ def command(path: str, number: int, width: int, height: int, fps: float) -> Sequ
     return [path, "--camera", str(number), *how]
 
 
-def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open ``rpicam:N`` or ``rpicam:ID`` with a libcamera ID. Raises CameraError, which lists the cameras."""
     path, name = _require(), spec.partition(":")[2]
     known = cameras()

@@ -18,6 +18,7 @@ from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
 from ...stream.events import Unreadable
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
@@ -60,7 +61,7 @@ class Pipe:
         self._wake_read = self._wake_write = -1
 
 
-class _PipeReader:
+class _PipeReader(Reader):
     """What both kinds of pipe readers share."""
 
     def __init__(self, spec: str, pipe: Pipe, stamp: Callable[[], float | None]) -> None:

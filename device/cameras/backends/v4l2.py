@@ -18,6 +18,7 @@ from edgevision.errors import BadInput, CameraError, CameraLost
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
+from ...stream.protocols import Reader
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
 from ..wrappers.jpeg_scale import reduction
@@ -36,7 +37,7 @@ Capture = Callable[[str], Any]
 """Opens a node: path -> cv2.VideoCapture."""
 
 
-class V4L2Reader:
+class V4L2Reader(Reader):
     """Reads one node as BGR frames."""
 
     def __init__(

@@ -20,7 +20,7 @@ from .v4l2_formats import formats, is_busy
 from .v4l2_nodes import Node, nodes
 
 if TYPE_CHECKING:
-    from ...stream.protocols import Source
+    from ...stream.protocols import LiveSource
 
 FIRST_FRAME_S = 5.0
 """Seconds without a frame after which an open node is not a camera: the raw sensor node of a Pi behaves like that."""
@@ -29,7 +29,7 @@ BY_ID = Path("/dev/v4l/by-id")
 TRY_TEST = "to try without a camera, use --camera test:"
 
 
-def open_node(path: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_node(path: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open a literal ``/dev/videoN`` or a link to one. Raises CameraError."""
     if not Path(path).exists():
         raise CameraError(f"camera {path} not found: {_listing(nodes(), {})}; {TRY_TEST}")
@@ -41,7 +41,7 @@ def open_node(path: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) ->
     return _live(reader, wanted, node.spec if node else "")
 
 
-def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
+def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open ``v4l2:2`` (/dev/video2) or ``v4l2:/dev/v4l/...`` (any path). Raises BadInput, CameraError."""
     name = spec.partition(":")[2]
     if not name.isdecimal() and not name.startswith("/dev/"):
@@ -49,7 +49,7 @@ def open_v4l2(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) ->
     return open_node(f"/dev/video{name}" if name.isdecimal() else name, clock, wanted)
 
 
-def open_usb(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY, folder: Path = BY_ID) -> Source:
+def open_usb(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY, folder: Path = BY_ID) -> LiveSource:
     """Open ``usb:NAME``: a link in /dev/v4l/by-id, or an unambiguous part of one. Raises CameraError."""
     name = spec.partition(":")[2]
     links = sorted(link.name for link in folder.glob("*")) if folder.is_dir() else []
@@ -68,7 +68,7 @@ def open_numbered(
     found: list[Node] | None = None,
     capture: Capture | None = None,
     busy: Callable[[Path], bool] = is_busy,
-) -> Source:
+) -> LiveSource:
     """Open the N-th node, from 0, that delivers a frame, or would if no other program used it.
 
     Raises CameraError, which lists the devices.
@@ -110,7 +110,7 @@ def try_nodes(
             yield node, None, IN_USE if busy(node.path) else str(error).removeprefix(f"{node.path} ")
 
 
-def _live(reader: V4L2Reader, wanted: CaptureRequest, identity: str = "") -> Source:
+def _live(reader: V4L2Reader, wanted: CaptureRequest, identity: str = "") -> LiveSource:
     return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(SENSOR_FROZEN_S), may_repeat=False, identity=identity)
 
 

@@ -11,6 +11,7 @@ from edgevision.errors import BadInput
 from edgevision.types import Frame
 
 from ...stream.events import Unreadable
+from ...stream.protocols import Reader
 from ..wrappers.reader_thread import EveryFrame
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _HEAD = 4096
 """Number of bytes examined before FFMPEG gets the file."""
 
 
-class VideoReader:
+class VideoReader(Reader):
     """Decodes one file as BGR frames."""
 
     def __init__(self, path: Path) -> None:

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from ...stream.events import Unreadable
     from ...stream.protocols import Reader
 
-if TYPE_CHECKING:
-    from edgevision.types import Frame
-
-    from ...stream.events import Unreadable
-    from ...stream.protocols import Reader
-
-if TYPE_CHECKING:
-    from ...stream.protocols import Reader
-
 JOIN_S = 1.0
 """Seconds that ``close`` waits for the current read; a read that hangs is abandoned."""
 
@@ -59,9 +50,8 @@ class ThreadedCamera:
             if first:
                 self._reader.close()
         elif self._thread is not current_thread():
-            interrupt = getattr(self._reader, "interrupt", None)
-            if first and interrupt is not None:
-                interrupt()
+            if first:
+                self._reader.interrupt()
             self._thread.join(JOIN_S)
 
     def _next(self) -> Frame | Unreadable | None:
@@ -120,7 +110,7 @@ class NewestFrame(ThreadedCamera):
     @property
     def dropped(self) -> int:
         """Number of frames captured but never delivered, damaged ones included."""
-        return self._handoff.dropped + int(getattr(self._reader, "damaged", 0))
+        return self._handoff.dropped + self._reader.damaged
 
     def _next(self) -> Frame | Unreadable | None:
         try:

@@ -16,7 +16,7 @@ from .cancellable_open import Opening
 from .freeze_detector import FrameChange, Stillness
 
 if TYPE_CHECKING:
-    from ...stream.protocols import Source
+    from ...stream.protocols import LiveSource, Source
 
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Delays in seconds before successive attempts to reopen; the last one repeats."""
@@ -29,26 +29,20 @@ class Reopening:
 
     live = True
 
-    def __init__(self, first: Source, again: Callable[[], Source], clock: Clock = SYSTEM) -> None:
+    def __init__(self, first: LiveSource, again: Callable[[], Source], clock: Clock = SYSTEM) -> None:
         """``again``: opens the same camera even if it is plugged in elsewhere; may raise CameraError."""
         self.spec = first.spec
-        self.reconnects = 0
-        """Number of times the source came back."""
-        self._source = first
+        self.description = first.description
+        self._source: Source = first
         self._again = again
         self._clock = clock
-        self._stillness = Stillness(getattr(first, "frozen_s", 0.0), getattr(first, "may_repeat", True))
+        self._stillness = Stillness(first.frozen_s, first.may_repeat)
         self._ended = Event()
         self._lock = Lock()
         self._opening: Opening[Source] | None = None
         self._offset = self._next_index = self._dropped = 0
         self._failures = 0
         self._steady_from: float | None = None
-
-    @property
-    def description(self) -> str:
-        """Description of the source for display."""
-        return str(getattr(self._source, "description", ""))
 
     @property
     def dropped(self) -> int:
@@ -102,7 +96,6 @@ class Reopening:
         yield item
 
     def _found_again(self, loss: SourceEvent) -> SourceEvent:
-        self.reconnects += 1
         self._steady_from = self._clock.monotonic()
         return SourceEvent("camera_back", f"{self.spec} is sending frames again after: {loss.detail}")
 
@@ -151,7 +144,7 @@ class Frozen(CameraLost):
     """The camera keeps delivering the same image."""
 
 
-def open_steadily(attempt: Callable[[], Source]) -> Source:
+def open_steadily(attempt: Callable[[], LiveSource]) -> LiveSource:
     """Open a source that may hang, so that Ctrl-C ends the wait at once. Raises what the attempt raises."""
     source = Opening(attempt, "camera").wait()
     assert source is not None  # only ``abandon`` returns None

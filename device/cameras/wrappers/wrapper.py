@@ -19,21 +19,12 @@ class Wrapped:
         self._source = source
         self.spec = source.spec
         self.live = source.live
-
-    @property
-    def description(self) -> str:
-        """Description of the source for display."""
-        return str(getattr(self._source, "description", ""))
+        self.description = source.description
 
     @property
     def dropped(self) -> int:
         """Number of frames captured but never delivered."""
         return self._source.dropped
-
-    @property
-    def reconnects(self) -> int:
-        """Number of times the source was lost and found again."""
-        return int(getattr(self._source, "reconnects", 0))
 
     def __iter__(self) -> Iterator[Frame | Unreadable | SourceEvent]:
         """Yield the items of the wrapped source."""

@@ -14,6 +14,7 @@ from edgevision.device.cameras.registry import PREFIXES, open_camera, open_sourc
 from edgevision.device.cameras.wrappers.reader_thread import EveryFrame, NewestFrame
 from edgevision.device.loop.fakes import FakeCamera
 from edgevision.device.stream.events import Unreadable
+from edgevision.device.stream.protocols import Reader
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import BadInput, BadPicture, CameraLost, MissingFile, UnknownName
@@ -34,7 +35,7 @@ class HandClock:
         self.now += seconds
 
 
-class GatedReader:
+class GatedReader(Reader):
     """Delivers a numbered frame each time the gate is released."""
 
     spec = "gated"

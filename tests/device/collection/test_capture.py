@@ -15,6 +15,7 @@ from edgevision.device.cli.capture import capture as command
 from edgevision.device.collection.capture import CaptureResult, capture, class_folder, next_number
 from edgevision.device.collection.sharpness import Choosing, sharpness
 from edgevision.device.stream.events import SourceEvent, Unreadable
+from edgevision.device.stream.protocols import Source
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import BadInput, CannotWrite
@@ -36,10 +37,10 @@ def blurred(frame: Frame) -> Frame:
     return Frame(cv2.GaussianBlur(frame.pixels, (41, 41), 0), "BGR")
 
 
-class Camera:
+class Camera(Source):
     """Yields a list of items, one per ``step_s`` of the test's clock."""
 
-    spec, dropped = "list", 0
+    spec = "list"
 
     def __init__(self, items: list[Item], live: bool = True, step_s: float = 1.0) -> None:
         self.items, self.live, self.step_s, self.now = items, live, step_s, 0.0

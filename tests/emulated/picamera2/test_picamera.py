@@ -142,7 +142,6 @@ def test_lost_camera_is_reported_and_reopened(ribbon: Ribbon) -> None:
                     if len(indices) >= 40:
                         break
     assert kinds == ["camera_lost", "camera_back"]
-    assert source.reconnects == 1
     assert indices == sorted(set(indices)), "frame numbers must continue where they stopped"
 
 

@@ -11,6 +11,7 @@ import pytest
 from edgevision.device.cameras.registry import open_camera, open_source
 from edgevision.device.cameras.wrappers.orientation import turn, turned_size
 from edgevision.device.cameras.wrappers.rate_limit import Paced
+from edgevision.device.stream.protocols import Source
 from edgevision.device.stream.request import CaptureRequest
 from edgevision.device.system.clock import SYSTEM
 from hypothesis import given
@@ -112,10 +113,10 @@ def test_request_applies_to_images_and_cameras(tmp_path: Path) -> None:
 # --- rate limit
 
 
-class Timed:
+class Timed(Source):
     """A live source with frames at given times."""
 
-    spec, live, dropped = "timed", True, 0
+    spec, live = "timed", True
 
     def __init__(self, times: list[float | None]) -> None:
         self.times = times
