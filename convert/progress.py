@@ -1,13 +1,11 @@
-"""Progress of a conversion: a bar on a terminal, otherwise nothing."""
+"""Progress of a conversion: its stages, how long they took, and who is shown them."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -62,43 +60,3 @@ class Stages:
     def finish(self) -> dict[str, float]:
         """Return the duration of each stage in seconds, and of everything as ``total``."""
         return {**self.seconds, "total": round(perf_counter() - self._started, 3)}
-
-
-class _Bar:
-    """A rich progress bar."""
-
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-        self._task: Any = None
-
-    def stage(self, name: str, total: int | None) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(name, total=total)
-
-    def step(self, done: int) -> None:
-        if self._task is not None:
-            self._bar.update(self._task, completed=done)
-
-
-@contextmanager
-def terminal_progress(quiet: bool = False) -> Iterator[Progress]:
-    """Yield a progress bar on stderr if that is a terminal; it disappears at the end."""
-    if quiet or not sys.stderr.isatty():
-        yield NoProgress()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
-    from rich.text import Text
-
-    class Count(MofNCompleteColumn):
-        """Column such as 3/100; empty if the number of steps is unknown."""
-
-        def render(self, task: Task) -> Text:
-            return super().render(task) if task.total else Text("")
-
-    # Use a separate file descriptor, because stderr itself is captured while native code runs.
-    with os.fdopen(os.dup(2), "w") as stream:
-        columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(file=stream, force_terminal=True), transient=True) as bar:
-            yield _Bar(bar)

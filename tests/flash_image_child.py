@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import edgevision.cli.main
-import edgevision.reporting.terminal
+import edgevision.cli.terminal
 
 PATIENCE_S = 120
 """Time limit after which SIGALRM ends the process in any case (s)."""
@@ -44,10 +44,10 @@ def main() -> None:
         here("before it gets its name")
         return replace(path, target)
 
-    edgevision.terminal.bar = bar
+    edgevision.cli.terminal.bar = bar
     os.fsync = slow_fsync
     Path.replace = slow_replace  # type: ignore[method-assign, assignment]
-    edgevision.cli.main(sys.argv[2:])
+    edgevision.cli.main.main(sys.argv[2:])
 
 
 if __name__ == "__main__":

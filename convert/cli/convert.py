@@ -83,8 +83,8 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     from edgevision.errors import GateNotMet
 
     from ..pipeline import convert as run
-    from ..progress import terminal_progress
-    from ..report.terminal import show
+    from ..report import summary
+    from .progress import terminal_progress
 
     with terminal_progress(quiet) as progress:
         report = run(_options(values), progress)
@@ -95,7 +95,10 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
 
         click.echo(dump(report.to_json()))
     else:
-        show(report)
+        from rich.console import Console
+
+        Console(highlight=False, markup=False, emoji=False).print(summary.table(report))
+        click.echo("\n".join(summary.lines(report)))
     if report.gate is not None and not report.gate.met:
         raise GateNotMet(report.gate.message())
 

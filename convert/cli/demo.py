@@ -23,11 +23,20 @@ def demo(as_json: bool, runs: Path, quiet: bool, seed: int) -> None:
 
     from ..demo.options import DemoOptions
     from ..demo.run import run_demo
-    from ..demo.terminal import show
+    from .progress import terminal_progress
 
-    report = run_demo(DemoOptions(runs=runs, seed=seed, quiet=quiet))
+    def tell(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
+    report = run_demo(DemoOptions(runs=runs, seed=seed), lambda: terminal_progress(quiet), tell)
     if as_json:
         click.echo(dump(report.to_json()))
     else:
-        show(report)
+        from rich.console import Console
+
+        from ..demo import summary
+
+        Console(highlight=False).print(summary.table(report), markup=False)
+        click.echo("\n".join(summary.lines(report)))
     report.require_goal()

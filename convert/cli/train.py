@@ -72,24 +72,33 @@ def setting_options(function: F) -> F:
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
-    from ..train.monitor.observer import TerminalObserver, TrainingObserver
-    from ..train.report.terminal import show
+    from edgevision.cli.terminal import show
+
+    from ..train.monitor.observer import TrainingObserver
+    from ..train.report import summary
+    from ..train.run import TrainingInterrupted
     from ..train.run import train as run
+    from .train_progress import TerminalWatcher
 
     if values["fit_budget"] is not None:
         _fit_budget(values, quiet)
-    result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
+    try:
+        result = run(_request(values), TrainingObserver() if quiet else TerminalWatcher())
+    except TrainingInterrupted as error:
+        click.echo(error, err=True)
+        raise
     if as_json:
         from edgevision.files.run_folder import dump
 
         click.echo(dump(result.to_json()))
     else:
-        show(result)
+        show(*summary.tables(result))
+        click.echo("\n".join(summary.lines(result)))
 
 
 def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
     """Set backbone, alpha and image size."""
-    from edgevision.reporting.terminal import note
+    from edgevision.cli.terminal import note
 
     from ..train.network.latency_budget import propose
 

@@ -53,5 +53,4 @@ class DemoOptions:
     """Parent of the run folder."""
     seed: int = 0
     """Random seed: the same seed draws the same images and trains the same network."""
-    quiet: bool = False
     plan: DemoSizes = field(default_factory=DemoSizes)

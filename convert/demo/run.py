@@ -1,14 +1,12 @@
-"""The demo from end to end, stage by stage; progress goes to stderr."""
+"""The demo from end to end, stage by stage."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import count
 from time import perf_counter
-
-import click
 
 from edgevision import model
 from edgevision.errors import GateNotMet
@@ -19,7 +17,7 @@ from edgevision.preprocessing import decode
 from .. import backend
 from ..keras_files.embedded_card import save_keras
 from ..pipeline import ConvertOptions, convert
-from ..progress import Progress, terminal_progress
+from ..progress import NoProgress, Progress
 from ..report.record import ConvertReport
 from ..synthetic import draw_set
 from ..train.monitor.observer import TrainingObserver
@@ -35,33 +33,37 @@ SPLITS = ("train", "val", "test", "clip")
 
 
 class _Teller:
-    """Progress display: a bar while a stage runs, and one line when it is done."""
+    """Progress: a bar while a stage runs, and one line when it is done."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, bar: Callable[[], AbstractContextManager[Progress]], tell: Callable[[str], None]) -> None:
+        self._bar, self._tell = bar, tell
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, key: str, name: str, total: int | None = None) -> Iterator[Progress]:
         """Show and time a stage. ``key``: name in the report; ``name``: title; ``total``: steps, None if unknown."""
         started = perf_counter()
-        with terminal_progress(self.quiet) as progress:
+        with self._bar() as progress:
             progress.stage(name, total)
             yield progress
         self.seconds[key] = round(perf_counter() - started, 2)
 
     def tell(self, key: str, text: str) -> None:
-        """Print the result of a finished stage."""
-        if not self.quiet:
-            click.echo(f"{text} ({self.seconds[key]:.0f} s)", err=True)
+        """Report the result of a finished stage."""
+        self._tell(f"{text} ({self.seconds[key]:.0f} s)")
 
 
-def run_demo(options: DemoOptions) -> DemoReport:
+def run_demo(
+    options: DemoOptions,
+    bar: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(NoProgress()),
+    tell: Callable[[str], None] = lambda text: None,
+) -> DemoReport:
     """Run the demo and write everything to ``runs/demo-N``. Raises CannotWrite, LoopFailed and the errors of ``convert``.
 
+    ``bar``: shows the progress of one stage. ``tell``: receives one line for each finished stage.
     ``ok`` of the report and the exit code in run.json tell whether the accuracy goal was met.
     """
-    started, teller = perf_counter(), _Teller(options.quiet)
+    started, teller = perf_counter(), _Teller(bar, tell)
     with teller.stage("load", "Loading TensorFlow"):
         backend.tensorflow()  # first: if TensorFlow is missing, fail before writing anything
     run = run_folder.new_run(options.runs, "demo")

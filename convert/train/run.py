@@ -182,16 +182,17 @@ def _is_finished(folder: Path) -> bool:
         return False
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a training; the message says how to resume."""
+
+
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Print how to resume after Ctrl-C."""
+    """Raise TrainingInterrupted on Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
-        import sys
-
-        print(f"interrupted; to continue, run: edgevision train --resume {folder}", file=sys.stderr)
-        raise
+        raise TrainingInterrupted(f"interrupted; to continue, run: edgevision train --resume {folder}") from None
 
 
 @contextmanager

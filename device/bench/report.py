@@ -1,23 +1,17 @@
-"""The report of a finished benchmark: its files and the terminal or JSON output."""
+"""The files of a finished benchmark, and its results as lines of text."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from edgevision.files.atomic import write_text
 from edgevision.files.run_folder import dump
-from edgevision.reporting.terminal import note, printable, show
 
 from .benchmark import Bench
 from .html import write_page
-from .profile_tables import profile_tables
-from .tables import costs_table, machine_lines, ms, ratio_lines, state_line, times_table
+from .tables import ms
 
 
 def write(found: Bench, folder: Path) -> list[str]:
@@ -27,46 +21,7 @@ def write(found: Bench, folder: Path) -> list[str]:
     return ["bench.json", "bench.html"]
 
 
-def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
-    """Print the results as JSON or as text."""
-    if as_json:
-        click.echo(dump(found.document))
-        return
-    results = found.document["results"]
-    for line in machine_lines(found.machine):
-        click.echo(printable(line))
-    click.echo(f"state: {state_line(results[0]['state'])}")
-    show(times_table(results), costs_table(results), *profile_tables(results))
-    for line in ratio_lines(found.document["ratios"]):
-        click.echo(printable(line))
-    for reason in dict.fromkeys(reason for result in found.results for reason in result.invalid):
-        note(f"not valid: {reason}")
-    click.echo(printable(_result_line(found, results[0])))
-    click.echo(folder.absolute() / "bench.html")
-    click.echo(f"next: {next_command}")
-
-
-def _result_line(found: Bench, first: Mapping[str, Any]) -> str:
+def result_line(found: Bench, first: Mapping[str, Any]) -> str:
     median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
     verdict = "" if found.valid else ", NOT VALID"
     return f"{first['id']}: predict p50 {median} ms, p95 {p95} ms on {found.machine.name}{verdict}"
-
-
-@contextmanager
-def bar(quiet: bool, count: int) -> Iterator[Callable[[str, float], None]]:
-    """Yield a function that shows the current step and its finished share, 0 to 1; a no-op unless stderr is a terminal.
-
-    ``count``: the number of combinations.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
-        task = progress.add_task("opening", total=1.0)
-        models = f"{count} model{'s' if count > 1 else ''}"
-        # Redrawn only between blocks: a refresh thread would take time from the model.
-        yield lambda what, share: progress.update(task, description=f"{what} ({models})", completed=share, refresh=True)

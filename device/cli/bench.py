@@ -86,7 +86,8 @@ def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
     from edgevision.files.run_folder import new_run
 
     from ..bench.benchmark import Opened
-    from ..bench.report import bar, tell, write
+    from ..bench.report import write
+    from .bench_output import bar, tell
 
     request = _request(values)
     with Opened(request) as opened, new_run(runs, "bench") as run:
@@ -107,8 +108,9 @@ def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
 @runs_option
 def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, runs: Path) -> None:
     """Compare the results of several bench.json files in one table and one page; ratios are relative to the first."""
+    from edgevision.cli.terminal import show
     from edgevision.files.run_folder import dump, new_run
-    from edgevision.reporting.terminal import printable, show
+    from edgevision.reporting.terminal import printable
 
     from ..bench import comparison_tables
     from ..bench.compare import compare as compared
@@ -169,12 +171,13 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
 
     edgevision train --fit-budget reads the resulting bench.json.
     """
+    from edgevision.cli.terminal import bar as counted
     from edgevision.files.run_folder import new_run
-    from edgevision.reporting.terminal import bar as counted
 
     from ..bench.benchmark import Opened
-    from ..bench.report import bar, tell, write
+    from ..bench.report import write
     from ..bench.sweep import make, networks
+    from .bench_output import bar, tell
 
     alphas = _list(values["alphas"], float, "--alphas")
     specs = networks(values["backbones"].split(","), alphas, _list(values["sizes"], int, "--sizes"))

@@ -53,8 +53,8 @@ def bundle() -> None:
 @overwrite_option
 def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
     """Make a bundle of MODEL. The same input always gives the same bytes."""
+    from edgevision.cli.terminal import bar, note
     from edgevision.files.run_folder import dump
-    from edgevision.reporting.terminal import bar, note
 
     from ..bundle.build import BUDGET, BundleOptions, make
 
@@ -133,7 +133,8 @@ def _install_line(file: Path) -> str:
 
 
 def _show(made: Made) -> None:
-    from edgevision.reporting.terminal import show, table
+    from edgevision.cli.terminal import show
+    from edgevision.reporting.terminal import table
 
     files = sorted(made.manifest.files.items(), key=lambda item: -item[1].bytes)
     rows = [(name.removeprefix("wheels/"), f"{entry.bytes / 1e6:.2f}") for name, entry in files]

@@ -26,7 +26,8 @@ def cameras(as_json: bool) -> None:
 
         click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
         return
-    from edgevision.reporting.terminal import note, show, table
+    from edgevision.cli.terminal import note, show
+    from edgevision.reporting.terminal import table
 
     from ..cameras.listing import Listed, summary
 

@@ -57,8 +57,8 @@ def capture(
     """
     from contextlib import closing
 
+    from edgevision.cli.terminal import bar, note
     from edgevision.preprocessing.opencv_log import silence
-    from edgevision.reporting.terminal import bar, note
 
     from ..cameras.registry import open_camera
     from ..collection.capture import CaptureResult, class_folder

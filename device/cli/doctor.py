@@ -23,9 +23,9 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
 
     With MODEL, also run the self-test stored in the model file.
     """
+    from edgevision.cli.terminal import bar
     from edgevision.errors import GateNotMet
     from edgevision.files.atomic import require_file
-    from edgevision.reporting.terminal import bar
 
     from ..doctor.run_checks import STEPS, examine
     from ..system.host import here

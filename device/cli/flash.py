@@ -26,8 +26,9 @@ def drives(as_json: bool) -> None:
     """List the drives of this machine and whether each may be an SD card. Nothing is opened or changed."""
     from dataclasses import asdict
 
+    from edgevision.cli.terminal import show
     from edgevision.files.run_folder import dump
-    from edgevision.reporting.terminal import show, table
+    from edgevision.reporting.terminal import table
 
     from ..flash.disk.block_devices import Machine
     from ..flash.disk.safety_rules import judge_all

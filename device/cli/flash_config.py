@@ -40,7 +40,7 @@ def config(output: Path, checked: Path | None, example: bool, overwrite: bool) -
 
 
 def _show(path: Path) -> None:
-    from edgevision.reporting.terminal import note
+    from edgevision.cli.terminal import note
 
     from ..flash.config import read
     from ..flash.config.table import holds_secret
@@ -81,7 +81,8 @@ def _ask(output: Path, overwrite: bool) -> None:
 
 
 def _table(found: DeviceConfig) -> None:
-    from edgevision.reporting.terminal import show, table
+    from edgevision.cli.terminal import show
+    from edgevision.reporting.terminal import table
 
     from ..flash.config.table import rows
 

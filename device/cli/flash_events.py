@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
+from edgevision.cli.terminal import bytes_bar, note
 from edgevision.errors import EdgeVisionError
 from edgevision.files.run_folder import dump
-from edgevision.reporting.terminal import bytes_bar, note
 
 from ..flash.disk.transfer_rate import Meter
 from ..flash.disk.write import PHASES

@@ -50,9 +50,9 @@ def image(
 
     OS.img.xz: 64-bit Raspberry Pi OS Bookworm or Trixie from raspberrypi.com; it is not changed. Needs no root.
     """
+    from edgevision.cli.terminal import bar
     from edgevision.errors import UsageError
     from edgevision.files.run_folder import dump
-    from edgevision.reporting.terminal import bar
 
     if config is None:
         raise UsageError("--config FILE is missing; make the file with: edgevision flash config")
@@ -75,7 +75,8 @@ def image(
 
 def _show(made: PreparedImage) -> None:
     """Show what the device will be, without passwords or their hashes."""
-    from edgevision.reporting.terminal import show, table
+    from edgevision.cli.terminal import show
+    from edgevision.reporting.terminal import table
 
     config, system, manifest = made.config, made.system, made.manifest
     user = config.user

@@ -119,7 +119,7 @@ def _model_path(given: Path | None, runs: Path) -> Path:
 
 
 def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
-    from edgevision.reporting import terminal
+    from edgevision.cli import terminal
 
     source = _open(teacher.model, rest["camera"], rest["source"])
     count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
@@ -166,7 +166,8 @@ def _open(model: Model, camera: str | None, source: str | None) -> Source:
 
 
 def _list(teacher: Teacher, as_json: bool) -> None:
-    from edgevision.reporting import terminal
+    from edgevision.cli.terminal import show
+    from edgevision.reporting.terminal import table
 
     fits, overlay = teacher.fits(), teacher.overlay
     background = 0 if overlay.background is None else len(overlay.background)
@@ -186,7 +187,7 @@ def _list(teacher: Teacher, as_json: bool) -> None:
         (one.name, str(len(one.vectors)), f"{fit.typical:.2f}", f"{fit.rival:.2f}", "yes" if fit.separable else "no")
         for one, fit in zip(overlay.classes, fits.values(), strict=True)
     ]
-    terminal.show(terminal.table(("class", ">frames", ">similarity", ">to others", "separable"), rows))
+    show(table(("class", ">frames", ">similarity", ">to others", "separable"), rows))
     click.echo(f"{len(rows)} classes taught to {teacher.model.path}, {background} background frames: {teacher.path}")
 
 

@@ -34,7 +34,7 @@ def check(photos: Path, label_map: Path | None, strict: bool, as_json: bool, qui
     """
     from ..datasets.check import check as look_at
     from ..datasets.dataset import open_dataset
-    from ..reporting.terminal import bar
+    from .terminal import bar
 
     dataset = open_dataset(photos, label_map)
     with bar("checking", len(dataset.items), quiet) as step:
@@ -46,7 +46,8 @@ def check(photos: Path, label_map: Path | None, strict: bool, as_json: bool, qui
 
 def _show(report: DataReport, as_json: bool) -> None:
     from ..files.run_folder import dump
-    from ..reporting.terminal import printable, show, table
+    from ..reporting.terminal import printable, table
+    from .terminal import show
 
     if as_json:
         click.echo(dump(report.to_json()))

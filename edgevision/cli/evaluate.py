@@ -66,7 +66,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
     PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
     """
     from ..evaluation.request import Request, prepare, run
-    from ..reporting.terminal import bar
+    from .terminal import bar
 
     request = Request(**values)
     prepared = prepare(request)
@@ -79,7 +79,8 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 def _show(request: Request, done: Evaluation, folder: Run, as_json: bool, quiet: bool) -> None:
     from ..evaluation.tables import result_line, tables
     from ..files.run_folder import dump
-    from ..reporting.terminal import note, printable, show
+    from ..reporting.terminal import printable
+    from .terminal import note, show
 
     for line in done.notes:
         note(line, quiet)

@@ -234,15 +234,14 @@ def add_card(path: Path) -> None:
         archive.writestr("edgevision.json", card.dumps())
 
 
-def test_command_prints_a_table_and_the_next_command(
-    report: ConvertReport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from edgevision.convert.report.terminal import show
+def test_summary_has_a_table_and_the_next_command(report: ConvertReport) -> None:
+    from edgevision.convert.report import summary
+    from rich.console import Console
 
-    monkeypatch.setenv("COLUMNS", "200")
-    show(report)
-    printed = capsys.readouterr().out
-    lines = printed.splitlines()
+    lines, console = summary.lines(report), Console(width=200)
+    with console.capture() as shown:
+        console.print(summary.table(report))
+    printed = shown.get()
     assert lines[-1] == f"Next: edgevision run {report.path} --camera 0"
     assert lines[-2].startswith(f"Converted {report.source.path} to {report.path} (")
     for word in (

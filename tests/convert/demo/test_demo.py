@@ -188,7 +188,7 @@ def test_whole_chain_reaches_the_accuracy_goal(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_missed_goal_is_recorded_and_reported(tmp_path: Path) -> None:
-    report = run_demo(DemoOptions(runs=tmp_path, quiet=True, plan=TINY))
+    report = run_demo(DemoOptions(runs=tmp_path, plan=TINY))
     assert not report.ok
     with pytest.raises(GateNotMet, match=r"correct on \d+\.\d % of the held-out images, below the demo's goal of 97 %"):
         report.require_goal()

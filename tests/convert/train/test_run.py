@@ -225,11 +225,13 @@ class _Power:
         return Cutting()
 
 
-def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int, capsys: pytest.CaptureFixture[str]) -> Path:
-    with pytest.raises(KeyboardInterrupt):
+def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int) -> Path:
+    from edgevision.convert.train.run import TrainingInterrupted
+
+    with pytest.raises(TrainingInterrupted) as caught:
         run(photos, runs, settings, _Power(epoch, 2).watcher())
     (folder,) = runs.iterdir()
-    assert f"edgevision train --resume {folder}" in capsys.readouterr().err
+    assert f"edgevision train --resume {folder}" in str(caught.value)
     assert json.loads((folder / "run.json").read_text())["exit_code"] == 130
     return folder
 
@@ -250,11 +252,9 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_interrupted_training_gives_the_same_model(
-    trained: Any, tmp_path: Path, epoch: int, every_epoch: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_interrupted_training_gives_the_same_model(trained: Any, tmp_path: Path, epoch: int, every_epoch: None) -> None:
     """Bit for bit, with or without an existing checkpoint."""
-    folder = _interrupt(trained.photos, tmp_path, TINY, epoch, capsys)
+    folder = _interrupt(trained.photos, tmp_path, TINY, epoch)
     assert (folder / "checkpoint.npz").exists() == (epoch > 1)
     again = _resume(folder)
     assert again.folder == folder
@@ -262,20 +262,16 @@ def test_interrupted_training_gives_the_same_model(
     assert len(_history(folder)) == len(_history(trained.folder))
 
 
-def test_run_cannot_be_resumed_with_changed_images(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_cannot_be_resumed_with_changed_images(photos: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(photos, tmp_path / "photos")
-    folder = _interrupt(copy, tmp_path / "runs", TINY, 1, capsys)
+    folder = _interrupt(copy, tmp_path / "runs", TINY, 1)
     cv2.imwrite(str(copy / "red" / "000.png"), _picture("red", 500))
     with pytest.raises(BadInput, match="has changed since"):
         _resume(folder)
 
 
-def test_damaged_checkpoint_raises_one_line(
-    photos: Path, tmp_path: Path, every_epoch: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = _interrupt(photos, tmp_path, TINY, 3, capsys)
+def test_damaged_checkpoint_raises_one_line(photos: Path, tmp_path: Path, every_epoch: None) -> None:
+    folder = _interrupt(photos, tmp_path, TINY, 3)
     whole = (folder / "checkpoint.npz").read_bytes()
     (folder / "checkpoint.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput, match=r"is damaged .*delete it to restart this run"):
@@ -306,14 +302,13 @@ def test_two_phase_training_from_a_weights_file(
     base: Path,
     two_phases: Settings,
     every_epoch: None,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The frozen part stays unchanged, the rest is trained; an interruption in the second phase changes nothing."""
     whole = run(photos, tmp_path / "whole", two_phases)
     rows = _history(whole.folder)
     assert [row["phase"] for row in rows] == ["head", "head", "fine-tune", "fine-tune", "fine-tune"]
     assert all("once over 2 copies" in row["applied"] for row in rows)
-    folder = _interrupt(photos, tmp_path / "cut", two_phases, 2, capsys)
+    folder = _interrupt(photos, tmp_path / "cut", two_phases, 2)
     assert _weights(_resume(folder).model) == _weights(whole.model)
     _frozen_stayed(base, whole.model)
 

@@ -118,7 +118,7 @@ def test_report_and_card_record_the_repair(report: ConvertReport) -> None:
 
 
 def test_table_lists_the_worst_layers(report: ConvertReport) -> None:
-    from edgevision.convert.report.terminal import rows
+    from edgevision.convert.report.summary import rows
 
     table = dict(rows(report))
     assert report.repair is not None
@@ -137,7 +137,7 @@ def test_few_images_give_no_independent_comparison(model: Path, tmp_path: Path) 
     held = found.to_json()["heldout"]
     assert (held["independent"], held["pictures"]) == (False, 8)
     assert held["file_sha256"] == found.to_json()["selection"]["file_sha256"]
-    from edgevision.convert.report.terminal import rows
+    from edgevision.convert.report.summary import rows
 
     assert "selection set (not independent)" in dict(rows(found))["agreement"]
 

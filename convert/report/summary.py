@@ -1,29 +1,38 @@
-"""Terminal output of a finished conversion."""
+"""Summary of a finished conversion for the terminal: a table, the result line and the next command."""
 
 from __future__ import annotations
 
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from edgevision.evaluation.tables import percent
 
 from .record import ConvertReport
 
-
-def show(report: ConvertReport) -> None:
-    """Print the table, the result line and the next command on stdout."""
-    from rich.console import Console
+if TYPE_CHECKING:
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False, emoji=False)  # paths and labels may contain brackets and colons
+
+def table(report: ConvertReport) -> Table:
+    """Return the table; its texts are not markup: paths and labels may contain brackets and colons."""
+    from rich.table import Table
+
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows(report):
         table.add_row(name, value)
-    console.print(table)
+    return table
+
+
+def lines(report: ConvertReport) -> list[str]:
+    """Return the lines below the table: the result and the next command."""
     size, page = _mb(report.int8_bytes), f"; report: {report.page_path}" if report.page_path else ""
-    print(f"\nConverted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s{page}.")
-    print(f"Next: edgevision run {quote(str(report.path))} --camera 0")
+    return [
+        "",
+        f"Converted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s{page}.",
+        f"Next: edgevision run {quote(str(report.path))} --camera 0",
+    ]
 
 
 def rows(report: ConvertReport) -> list[tuple[str, str]]:

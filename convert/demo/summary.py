@@ -1,19 +1,22 @@
-"""Terminal summary of a finished demo."""
+"""Summary of a finished demo for the terminal."""
 
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from edgevision.evaluation.intervals import Proportion
 
 from .options import CLASSES
 from .report import DemoReport
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-def show(report: DemoReport) -> None:
-    """Print the table, the paths, the result line and the next command on stdout."""
+
+def table(report: DemoReport) -> Table:
+    """Return the table of the accuracies and sizes."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -21,9 +24,7 @@ def show(report: DemoReport) -> None:
         table.add_column(name, no_wrap=True)
     for row in rows(report):
         table.add_row(*row)
-    Console(highlight=False).print(table, markup=False)
-    for line in lines(report):
-        print(line)
+    return table
 
 
 def rows(report: DemoReport) -> list[tuple[str, str, str]]:
