@@ -56,10 +56,14 @@ os-image: $(READY) ## an OS image in the shape of Raspberry Pi OS that an emulat
 boot: $(READY) ## boot an emulated Pi from CARD=card.img, made by edgevision flash image (needs root rights)
 	@$(BIN)/python -m tools.emulation boot $(or $(CARD),$(error name the image: make boot CARD=card.img))
 
-lint: $(READY) ## ruff and mypy --strict
+lint: $(READY) ## ruff, mypy --strict, the layers (import-linter) and the prose check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@sh tools/typing_view.sh $(CACHE)/typing
+	$(BIN)/mypy --config-file tools/mypy.ini tools benchmarks examples
+	$(BIN)/lint-imports --no-logo --cache-dir $(CACHE)/import-linter
+	$(BIN)/python -m tools.prose_check
 
 format: $(READY) ## let ruff format and sort
 	$(BIN)/ruff check --fix-only -q .

@@ -34,13 +34,13 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 from edgevision.convert import backend
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.options import ConvertOptions
 from edgevision.convert.quantization.correction import repair
 from edgevision.convert.quantization.correction.distance import answers
 from edgevision.convert.quantization.correction.editable_model import FlatModel
 from edgevision.convert.quantization.correction.kernel_runner import tap
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.source_model.float_model import FloatModel
+from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
 from edgevision.convert.source_model.source_model import open_network
 
 from edgevision.evaluation.intervals import Z_95
@@ -112,7 +112,7 @@ def _fed(model: FlatModel, case: Case, picture: Array) -> Array:
     dtype = model.dtype(model.inputs[0])
     if dtype == "uint8":
         return picture
-    real = case.model.normalize(picture)
+    real: Array = case.model.normalize(picture)
     if dtype == "float32":
         return real
     scale, zero_point = model.scale(model.inputs[0])
@@ -121,7 +121,7 @@ def _fed(model: FlatModel, case: Case, picture: Array) -> Array:
 
 def open_case(path: Path, photos: Path, offset: int | None) -> Case:
     """Load a model, convert it to float and preprocess all images. Raises EdgeVisionError."""
-    found = open_network(scan(path), ConvertOptions(path), path.stem)
+    found = open_network(scan(path), path.stem, PreprocessingOptions(), None)
     model, files = found.model, decode.find(photos)
     stack = np.stack([pixels(decode.read(file), found.card.preprocessing) for file in files])
     classes = None

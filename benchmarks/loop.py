@@ -54,7 +54,7 @@ def pictures(frames: int) -> Iterator[np.ndarray]:
 
 def make_mjpeg(path: Path, frames: int) -> Path:
     """Write a Motion JPEG video with OpenCV; return its path."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), FPS, (WIDTH, HEIGHT))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (WIDTH, HEIGHT))
     for picture in pictures(frames):
         writer.write(picture)
     writer.release()
@@ -127,7 +127,7 @@ def throughput(name: str, film: Path, model: Model, blocks: int) -> None:
     reader = VideoReader(film)
     frame = reader.read()
     reader.close()
-    assert frame is not None
+    assert isinstance(frame, Frame)
     loop_rate(film, model)  # warms caches
     rows = []
     for _ in range(blocks):

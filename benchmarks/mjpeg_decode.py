@@ -90,9 +90,10 @@ def _filled(pixels: Pixels, width: int, height: int) -> Pixels:
     rows, columns = pixels.shape[:2]
     scale = max(width / columns, height / rows)
     size = (max(width, round(columns * scale)), max(height, round(rows * scale)))
-    large = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # noqa: TID251
+    large: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)  # noqa: TID251
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return large[top : top + height, left : left + width]
+    part: Pixels = large[top : top + height, left : left + width]
+    return part
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 def film(folder: Path) -> Path:
     """Write a Motion JPEG video with slightly more frames than are predicted; return its path."""
     path = folder / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 30, (1280, 720))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (1280, 720))
     rng = np.random.default_rng(0)
     for _ in range(FRAMES + 5):
         writer.write(cv2.GaussianBlur(rng.integers(0, 256, (720, 1280, 3), np.uint8), (0, 0), 3))

@@ -47,7 +47,8 @@ def vector(builder: flatbuffers.Builder, table: int) -> int:
     """Write a vector of one table."""
     builder.StartVector(4, 1, 4)
     builder.PrependUOffsetTRelative(table)
-    return builder.EndVector()
+    offset: int = builder.EndVector()
+    return offset
 
 
 def known(interpreter: type, number: int, version: int) -> bool:

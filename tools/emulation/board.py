@@ -106,7 +106,8 @@ class Board:
 
     def close(self) -> None:
         """Switch the power off."""
-        for process in (*self._lines.values(), self._process):
+        processes: list[subprocess.Popen[str] | subprocess.Popen[bytes]] = [*self._lines.values(), self._process]
+        for process in processes:
             if process.poll() is None:
                 process.kill()
             process.wait()
@@ -133,8 +134,8 @@ class Board:
         return Path(self._sockets.name) / user
 
     def _ssh(self, user: str) -> list[str]:
-        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes")
-        options += ("ConnectTimeout=120", f"ControlPath={self._socket(user)}")
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes"]
+        options += ["ConnectTimeout=120", f"ControlPath={self._socket(user)}"]
         flags = [part for option in options for part in ("-o", option)]
         return ["ssh", "-i", str(self.key), "-p", str(self.port), *flags, f"{user}@127.0.0.1"]
 

@@ -111,7 +111,16 @@ def _account(root: Path) -> None:
     users = {line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()}
     if "pi" not in users:
         joined = GROUPS.replace(" ", ",")
-        command = ["useradd", "--prefix", root, "--uid", "1000", "--create-home", "--shell", "/bin/bash"]
+        command: list[str | Path] = [
+            "useradd",
+            "--prefix",
+            root,
+            "--uid",
+            "1000",
+            "--create-home",
+            "--shell",
+            "/bin/bash",
+        ]
         run([*command, "--groups", joined, "pi"], "useradd pi")
 
 

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, cast
 
 from . import image, pi_root
 from .host import IMAGES, REPO, CannotRun, need_programs, need_root, say
@@ -49,4 +50,4 @@ def _build(release: str, board: pi_root.Board) -> None:
         sys.path.remove(str(HELPERS))
     IMAGES.mkdir(parents=True, exist_ok=True)
     raspios_files.furnish(board.root, release, raspios_image.DISK_ID, raspios_image.Flaws())
-    raspios_image.build(IMAGES, release, root=board.root)
+    raspios_image.build(IMAGES, cast(Literal["bookworm", "trixie"], release), root=board.root)

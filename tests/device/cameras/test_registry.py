@@ -64,7 +64,7 @@ class GatedReader(Reader):
 
 def video(path: Path, count: int, size: tuple[int, int] = (64, 48), fps: float = 25) -> Path:
     """Write a video whose frames get brighter."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, size)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, size)
     assert writer.isOpened()
     for index in range(count):
         writer.write(np.full((size[1], size[0], 3), index * 250 // count, np.uint8))
@@ -225,7 +225,7 @@ def test_video_delivers_every_frame_with_its_position(tmp_path: Path) -> None:
 
 def test_video_keeps_its_colors(tmp_path: Path) -> None:
     path = tmp_path / "blue.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     writer.write(np.full((48, 64, 3), (255, 0, 0), np.uint8))
     writer.release()
     (frame,) = frames(open_source(str(path)))

@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video of 30 frames: 10 red, 10 green, 10 blue."""
     path = tmp_path_factory.mktemp("film") / "film.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for colour in COLOURS_BGR.values():
         for _ in range(10):
             writer.write(np.full((48, 64, 3), colour, np.uint8))
@@ -128,7 +128,7 @@ def test_video_events_are_in_order(model: Path, film: Path) -> None:
 def test_unread_events_do_not_block_the_loop(model: Path, tmp_path: Path) -> None:
     """stderr is open but never read, and gets more events than fit into a pipe."""
     film = tmp_path / "flicker.avi"
-    writer = cv2.VideoWriter(str(film), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for index in range(600):
         writer.write(np.full((48, 64, 3), list(COLOURS_BGR.values())[index % 3], np.uint8))
     writer.release()

@@ -38,7 +38,7 @@ def place() -> Path:
     shutil.copy2(REPO / "tests" / "data" / "tiny.tflite", place / "bare.tflite")
     (place / "labels.txt").write_text("".join(f"{name}\n" for name in COLOURS))
     noise = np.random.default_rng(5)
-    film = cv2.VideoWriter(str(place / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120))
+    film = cv2.VideoWriter(str(place / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120))
     for name, colour in COLOURS.items():
         (place / "photos" / name).mkdir(parents=True, exist_ok=True)
         for number in range(4):

@@ -153,7 +153,7 @@ def test_frames_without_a_time_all_pass() -> None:
 
 
 def test_video_is_sampled_at_the_requested_rate(tmp_path: Path) -> None:
-    writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    writer = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     for _ in range(50):
         writer.write(np.zeros((48, 64, 3), np.uint8))
     writer.release()
