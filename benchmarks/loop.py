@@ -148,7 +148,7 @@ class SlowModel:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         sleep(self.seconds)
         return Prediction("classification", stages_ms={"infer": self.seconds * 1e3})
 

@@ -104,7 +104,7 @@ def trained(photos: Dataset, chosen: tuple[Item, ...], settings: Settings) -> tu
             os.link(photos.path / item.path, link) if _same_disk(photos.path, place) else link.write_bytes(item.data())
         result = train(TrainRequest(place, settings, Path(scratch) / "runs"), TrainingObserver())
     assert result.evaluation is not None
-    right = dict(zip(result.evaluation.paths, result.evaluation.verdict.judgement.right, strict=True))
+    right = dict(zip(result.evaluation.paths, result.evaluation.metrics.right, strict=True))
     after = resource.getrusage(resource.RUSAGE_SELF)
     cost = f"{perf_counter() - started:.0f} s, {after.ru_utime - before.ru_utime:.0f} s of CPU"
     return np.array([right[item.path] for item in photos.in_split("test")]), cost

@@ -1,23 +1,104 @@
-"""edgevision: from photos or a Keras model to a camera loop on a small board.
+"""Take photos or a Keras model to a camera loop on a Raspberry Pi.
 
-The public API is small: ``open_model(path)`` returns a model, and its ``predict(rgb_array)`` returns a prediction.
+What ``__all__`` lists here, in ``edgevision.convert`` and in ``edgevision.device`` is the public API. Everything else,
+every module below these packages included, is private and may change without notice.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Model as Model
-    from .model import open_model as open_model
+    from .errors import (
+        BadImage,
+        BadInput,
+        BadModel,
+        CameraError,
+        CameraGone,
+        CameraLost,
+        Cancelled,
+        CannotWrite,
+        EdgeVisionError,
+        EngineError,
+        FlashRefused,
+        GateNotMet,
+        MissingDependency,
+        MissingFile,
+        OutputExists,
+        UnknownName,
+        UsageError,
+        VerifyFailed,
+        WriteFailed,
+    )
+    from .evaluation.api import evaluate
+    from .evaluation.evaluate import Evaluation
+    from .inspection.report import inspect
+    from .model import Model, open_model
+    from .model_file.api import read_model
+    from .model_file.card import ModelCard
+    from .model_file.model_file import ModelFile
+    from .preprocessing.spec import Preprocessing
+    from .types import Detection, Frame, Label, Prediction, Region
 
 __version__ = "0.1.0"
-__all__ = ["Model", "__version__", "open_model"]
+__all__ = [
+    "BadImage",
+    "BadInput",
+    "BadModel",
+    "CameraError",
+    "CameraGone",
+    "CameraLost",
+    "Cancelled",
+    "CannotWrite",
+    "Detection",
+    "EdgeVisionError",
+    "EngineError",
+    "Evaluation",
+    "FlashRefused",
+    "Frame",
+    "GateNotMet",
+    "Label",
+    "MissingDependency",
+    "MissingFile",
+    "Model",
+    "ModelCard",
+    "ModelFile",
+    "OutputExists",
+    "Prediction",
+    "Preprocessing",
+    "Region",
+    "UnknownName",
+    "UsageError",
+    "VerifyFailed",
+    "WriteFailed",
+    "__version__",
+    "evaluate",
+    "inspect",
+    "open_model",
+    "read_model",
+]
+_MODULES = {
+    # Imported when a name is first used, so that `import edgevision` and `edgevision --help` load neither NumPy nor a runtime.
+    ".evaluation.api": ("evaluate",),
+    ".evaluation.evaluate": ("Evaluation",),
+    ".inspection.report": ("inspect",),
+    ".model": ("Model", "open_model"),
+    ".model_file.api": ("read_model",),
+    ".model_file.card": ("ModelCard",),
+    ".model_file.model_file": ("ModelFile",),
+    ".preprocessing.spec": ("Preprocessing",),
+    ".types": ("Detection", "Frame", "Label", "Prediction", "Region"),
+}
+"""Module -> its public names; all others are in ``.errors``."""
 
+if not TYPE_CHECKING:  # type checkers must refuse a misspelled name
 
-def __getattr__(name: str) -> Any:
-    # Imported on first use, so that `import edgevision` and `edgevision --help` load neither numpy nor a runtime.
-    if name in ("Model", "open_model"):
-        return getattr(import_module("edgevision.model"), name)
-    raise AttributeError(f"module 'edgevision' has no attribute {name!r}")
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = next((module for module, names in _MODULES.items() if name in names), ".errors")
+        return getattr(import_module(module, __name__), name)
+
+    def __dir__():
+        return list(__all__)

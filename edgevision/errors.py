@@ -6,96 +6,132 @@ one fits, from the built-in exception that a Python user would catch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EdgeVisionError(Exception):
-    """Base class of all faults of the user's input or machine."""
+    """Base class of all faults of the user's input or machine: catch it to handle every one of them."""
 
     exit_code: int = 1
     """Exit status of the command line."""
 
 
 class BadInput(EdgeVisionError, ValueError):
-    """A value, file or folder cannot be used."""
+    """Raised when a value, file or folder cannot be used, such as an array that is not an image."""
 
 
-class BadPicture(BadInput):
-    """An image file is damaged, truncated or not an image."""
+class BadImage(BadInput):
+    """Raised when an image file is damaged, truncated or not an image."""
 
 
 class BadModel(BadInput):
-    """A model file is damaged, unsafe or not supported."""
+    """Raised when a model file is damaged, unsafe or not supported."""
 
 
-class MissingFile(EdgeVisionError, FileNotFoundError):
-    """A path does not exist."""
-
-
-class OutputExists(EdgeVisionError, FileExistsError):
-    """An output file already exists and would be overwritten."""
-
-
-class CannotWrite(EdgeVisionError, OSError):
-    """An output cannot be written: no permission, no space or no folder."""
-
-
-class MissingDependency(EdgeVisionError, ImportError):
-    """A command needs an optional library that is not installed."""
-
-
-class UnknownName(EdgeVisionError, LookupError):
-    """A name is unknown; the message suggests similar ones."""
-
-
-class CameraError(EdgeVisionError, OSError):
-    """A camera or stream cannot be opened."""
-
-
-class CameraLost(CameraError):
-    """A camera or stream stopped delivering frames."""
-
-
-class CameraGone(CameraLost):
-    """A camera is lost and cannot come back, so that waiting for it is useless."""
-
-
-class EngineError(EdgeVisionError, RuntimeError):
-    """A runtime or accelerator failed."""
-
-
-class UsageError(EdgeVisionError):
-    """A command line is invalid."""
+class UsageError(EdgeVisionError, ValueError):
+    """Raised when options contradict each other, or a required one is missing."""
 
     exit_code = 2
 
 
+class UnknownName(EdgeVisionError, LookupError):
+    """Raised when no camera, engine, architecture or the like has the given name; the message suggests similar names."""
+
+
+class MissingFile(EdgeVisionError, FileNotFoundError):
+    """Raised when a file or folder that is to be read does not exist."""
+
+
+class OutputExists(EdgeVisionError, FileExistsError):
+    """Raised when an output file already exists and may not be overwritten."""
+
+
+class CannotWrite(EdgeVisionError, OSError):
+    """Raised when an output cannot be written: no permission, no space or no folder."""
+
+
+class MissingDependency(EdgeVisionError, ImportError):
+    """Raised when an optional library or program is not installed; the message says how to install it."""
+
+
+class CameraError(EdgeVisionError, OSError):
+    """Raised when a camera or stream cannot be opened: not found, in use, or without a frame."""
+
+
+class CameraLost(CameraError):
+    """Raised by a source whose camera or stream stopped delivering frames, unplugged for example."""
+
+
+class CameraGone(CameraLost):
+    """Raised by a source whose camera is lost and cannot come back, so that waiting for it is useless."""
+
+
+class EngineError(EdgeVisionError, RuntimeError):
+    """Raised when a runtime or accelerator cannot run a model, or fails while it runs."""
+
+
 class GateNotMet(EdgeVisionError):
-    """A limit set by the user, or a self-test, was not met."""
+    """Raised when a limit set by the user, or a self-test, was not met."""
 
     exit_code = 3
 
 
 class FlashRefused(EdgeVisionError):
-    """A drive must not be written, or it cannot be told from one that must not."""
+    """Raised before writing an SD card, if the drive must not be written or cannot be told from one that must not."""
 
     exit_code = 10
 
 
 class Cancelled(EdgeVisionError):
-    """The user did not confirm."""
+    """Raised when the user did not confirm a question of the command line."""
 
     exit_code = 11
 
 
 class WriteFailed(EdgeVisionError, OSError):
-    """An SD card could not be written completely."""
+    """Raised when an SD card could not be written completely."""
 
     exit_code = 12
 
 
-class VerifyFailed(EdgeVisionError):
-    """An SD card does not contain what was written to it."""
+class VerifyFailed(EdgeVisionError, OSError):
+    """Raised when an SD card does not contain what was written to it."""
 
     exit_code = 13
+
+
+INSTALL = {
+    # missing library: the command that installs it
+    "tensorflow": "pip install 'edgevision[convert]'",
+    "keras": "pip install 'edgevision[convert]'",
+    "tf_keras": "pip install 'edgevision[convert]'",
+    "h5py": "pip install 'edgevision[convert]'",
+    "matplotlib": "pip install 'edgevision[convert]'",
+    "cv2": "pip install opencv-python-headless",
+    "ai_edge_litert": "pip install ai-edge-litert",
+    "picamera2": "sudo apt install python3-picamera2",
+}
+
+
+def missing_dependency(error: ModuleNotFoundError) -> MissingDependency | None:
+    """Return the error that says how to install a missing library; None for a module that is not one of INSTALL."""
+    library = (error.name or "").partition(".")[0]
+    if library not in INSTALL:
+        return None
+    return MissingDependency(f"{library} is not installed, but is needed here; install it with: {INSTALL[library]}")
+
+
+@contextmanager
+def missing_dependencies() -> Iterator[None]:
+    """Raise MissingDependency instead of ModuleNotFoundError for the libraries of INSTALL."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        found = missing_dependency(error)
+        if found is None:
+            raise
+        raise found from error
 
 
 def first_line(error: BaseException) -> str:

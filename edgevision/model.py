@@ -27,13 +27,18 @@ if TYPE_CHECKING:
     from .postprocessing.imprinting import Imprints
     from .types import Tensor
 
+    Image = Frame | npt.NDArray[np.uint8] | str | Path
+
 log = Log("edgevision.model")
 TOP = 5
 """Default maximum number of labels that ``predict`` returns. Objects and regions are not limited."""
 
 
 class Model:
-    """A model file and the engine that runs it. Use it as a context manager, or call ``close``."""
+    """An open model file, made by ``open_model``. Use it as a context manager, or call ``close``.
+
+    A model belongs to one thread at a time; open one for each thread.
+    """
 
     def __init__(
         self,
@@ -46,8 +51,11 @@ class Model:
         choice: EngineChoice | None = None,
     ) -> None:
         self.path = path
+        """Path of the model file."""
         self.card = card
+        """The model card: task, labels, threshold. Without one in the file, it is made from the standard metadata."""
         self.engine = engine
+        """What runs the model."""
         self.sha256 = sha256
         """SHA-256 of the whole file."""
         self.has_card = has_card
@@ -55,31 +63,33 @@ class Model:
         self.choice = choice
         """The requested engine and the one in use; None if the caller supplied the engine."""
         self.preprocessing: Preprocessing = card.preprocessing
+        """How an image becomes the model's input; ``predict`` applies it."""
         self._preparation = Preparation(card.preprocessing, engine.inputs[0])
         self._writable = _writable(engine, card.preprocessing)
         model_file.refuse_mismatch(card, tuple(engine.inputs), tuple(engine.outputs))
         self._own_decoder = open_decoder(card, engine.outputs, facts)
         self._decoder: Decoder = self._own_decoder
 
-    def predict(
-        self, picture: Frame | npt.NDArray[np.uint8], top: int = TOP, threshold: float | None = None
-    ) -> Prediction:
+    def predict(self, image: Image, top: int = TOP, threshold: float | None = None) -> Prediction:
         """Return the model's prediction for one image.
 
         Args:
-            picture: a frame, or an RGB array, uint8 (height, width, 3); gray if (height, width).
-            top: maximum number of labels; objects and regions are not limited.
-            threshold: lowest score of a label or object, 0..1; None for the model's own.
+            image: A frame; an RGB array, uint8 (height, width, 3), or gray (height, width); or the path of an image
+                file, which is decoded upright as in training. Any size.
+            top: Largest number of labels, 1 or more; objects and regions are not limited.
+            threshold: Lowest score of a label or object, 0..1; None for the model's own.
 
         Returns:
-            The prediction; the model's task decides which of its fields are filled.
+            The prediction; the model's task decides which of its fields are filled. Boxes are in pixels of the image.
 
         Raises:
-            BadInput: the array is not an image, or the model returned unusable values.
-            EngineError: the runtime failed.
+            BadInput: The array is not an image, or the model returned unusable values.
+            MissingFile: The image file does not exist.
+            BadImage: The image file is damaged or not an image.
+            EngineError: The runtime failed.
         """
         start = perf_counter()
-        frame = picture if isinstance(picture, Frame) else as_frame(picture)
+        frame = image if isinstance(image, Frame) else as_frame(image)
         if self._writable is None:
             tensor = self._preparation.prepare(frame)
             prepared = perf_counter()
@@ -98,43 +108,45 @@ class Model:
         return prediction
 
     def prepare(self, frame: Frame) -> Tensor:
-        """Return the input tensor for a frame, as ``predict`` prepares it."""
+        """Return the input tensor for a frame, as ``predict`` prepares it: (1, height, width, channels). Raises BadInput."""
         return self._preparation.prepare(frame)
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
         """Return a classifier's scores of all classes, (classes,), 0..1.
 
         Args:
-            frame: the image.
+            frame: The image.
 
         Returns:
             One score for each class, in the order of the labels.
 
         Raises:
-            BadInput: the model is not a classifier.
-            EngineError: the runtime failed.
+            BadInput: The model is not a classifier.
+            EngineError: The runtime failed.
         """
         if not isinstance(self._own_decoder, ClassificationDecoder):
             raise BadInput(f"{self.path} is a {self.card.task} model; only classifiers return a score for every class")
         return self._own_decoder.scores(self.engine.infer(self.prepare(frame)))
 
-    def embed(self, picture: Frame | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def embed(self, image: Image) -> npt.NDArray[np.float32]:
         """Return the feature vector before the last layer, (size,), of length 1.
 
         Args:
-            picture: a frame, or an RGB array, uint8 (height, width, 3); gray if (height, width).
+            image: As for ``predict``.
 
         Returns:
             The embedding. The dot product of two embeddings is the cosine similarity of the images.
 
         Raises:
-            BadModel: the model has no embedding output.
-            BadInput: the array is not an image.
-            EngineError: the runtime failed.
+            BadModel: The model has no embedding output.
+            BadInput: The array is not an image.
+            MissingFile: The image file does not exist.
+            BadImage: The image file is damaged or not an image.
+            EngineError: The runtime failed.
         """
         from .postprocessing.feature_vector import EmbeddingOutputReader
 
-        frame = picture if isinstance(picture, Frame) else as_frame(picture)
+        frame = image if isinstance(image, Frame) else as_frame(image)
         with model_file.model_errors(self.path):
             reader = EmbeddingOutputReader(self.card, self.engine.outputs)
             return reader.read(self.engine.infer(self.prepare(frame)))
@@ -163,25 +175,29 @@ class Model:
         self.close()
 
 
-def open_model(path: str | Path, *, engine: Engine | str = "cpu", threads: int | None = None) -> Model:
+def open_model(path: str | Path | None = None, *, engine: Engine | str = "cpu", threads: int | None = None) -> Model:
     """Open a .tflite that has a model card or standard metadata with its preprocessing.
 
     Args:
-        path: the model file.
-        engine: a name (``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``) or an Engine object. Only ``auto`` falls back
-            to another engine.
-        threads: CPU threads; None for one per available CPU.
+        path: The model file; None for the bundled default model, which knows a few everyday things.
+        engine: A name (``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``) or an object with the members of an engine
+            (docs/contributing/engine.md). Only ``auto`` falls back to another engine.
+        threads: CPU threads, 1 or more; None for one per available CPU.
 
     Returns:
         The model, ready to predict. Close it, or use it as a context manager.
 
     Raises:
-        MissingFile: the file does not exist.
-        BadModel: the file is damaged, or does not say how images are preprocessed.
-        UnknownName: no such engine.
-        EngineError: the engine cannot run the model.
-        MissingDependency: no TFLite runtime is installed.
+        MissingFile: The file does not exist.
+        BadModel: The file is damaged, or does not say how images are preprocessed.
+        UnknownName: There is no such engine.
+        EngineError: The engine cannot run the model.
+        MissingDependency: No TFLite runtime is installed.
     """
+    if path is None:
+        from . import default_model
+
+        path = default_model.path()
     started = perf_counter()
     file = model_file.read(Path(path))
     card = file.card
@@ -206,8 +222,15 @@ def _writable(engine: Engine, preprocessing: Preprocessing) -> WritableEngine | 
     return engine if fits and isinstance(engine, WritableEngine) else None
 
 
-def as_frame(picture: npt.NDArray[np.uint8]) -> Frame:
-    """Return an array as a frame: RGB, or gray if it has two dimensions. Raises BadInput."""
-    if not isinstance(picture, np.ndarray):
-        raise BadInput(f"expected a uint8 RGB array or a Frame, got {type(picture).__name__}")
-    return Frame(picture, "GRAY" if picture.ndim == 2 else "RGB")
+def as_frame(image: npt.NDArray[np.uint8] | str | Path) -> Frame:
+    """Return an array (RGB, or gray if it has two dimensions) or an image file as a frame.
+
+    Raises BadInput, MissingFile, BadImage.
+    """
+    if isinstance(image, (str, Path)):
+        from .preprocessing import decode
+
+        return decode.read(Path(image))
+    if not isinstance(image, np.ndarray):
+        raise BadInput(f"expected a uint8 RGB array, a Frame or the path of an image, got {type(image).__name__}")
+    return Frame(image, "GRAY" if image.ndim == 2 else "RGB")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import BadModel, BadPicture
+from .errors import BadImage, BadModel
 from .model import Model
 from .model_file import model_file
 from .model_file.card import SelfTestCase
@@ -85,7 +85,7 @@ def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> Frame:
         return decode.decode(entries[name], name)
     except KeyError:
         raise BadModel(f"{model.path}: the self-test image {name} is missing from the file") from None
-    except BadPicture as error:
+    except BadImage as error:
         raise BadModel(f"{model.path}: the self-test image is damaged: {error}") from None
 
 

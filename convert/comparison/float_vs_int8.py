@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.engines.interpreter import Interpreter
-from edgevision.errors import BadModel, BadPicture
+from edgevision.errors import BadImage, BadModel
 from edgevision.evaluation import metrics
 from edgevision.evaluation.intervals import Difference, Proportion, paired_difference, proportion
 from edgevision.model_file.card import ModelCard
@@ -121,7 +121,7 @@ def _read(heldout: HeldOut, skipped: list[Skipped]) -> Iterator[tuple[LabelledIm
     for judged in heldout.pictures:
         try:
             frame = judged.read()
-        except BadPicture as error:
+        except BadImage as error:
             skipped.append(Skipped(judged.path, str(error).removeprefix(f"{judged.path}: ")))
             continue
         yield judged, frame

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import EdgeVisionError
+from edgevision.errors import EngineError
 from edgevision.evaluation.intervals import Proportion, proportion
 
 from .video import Clip
@@ -18,7 +18,7 @@ TIMEOUT_S = 300.0
 """Time limit in seconds: a few hundred frames take a second or two, so a loop that takes minutes has hung."""
 
 
-class LoopFailed(EdgeVisionError, RuntimeError):
+class LoopFailed(EngineError):
     """The loop ended with an error or did not report every frame."""
 
 

@@ -71,7 +71,7 @@ class Trained:
 
 
 def read_folders(folder: Path, classes: Sequence[str], preprocessing: Preprocessing = RULE) -> TrainingData:
-    """Read ``folder/CLASS/*`` with the standard decoder and preprocessing. Raises BadPicture."""
+    """Read ``folder/CLASS/*`` with the standard decoder and preprocessing. Raises BadImage."""
     found = [(index, path) for index, name in enumerate(classes) for path in decode.find(folder / name)]
     pixels = np.stack([transform.pixels(decode.read(path), preprocessing) for _, path in found])
     return TrainingData(pixels, np.array([index for index, _ in found], np.int64))

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision.errors import BadInput, BadPicture, MissingFile
+from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
 
 if TYPE_CHECKING:
@@ -136,12 +136,12 @@ def fingerprint(digests: Iterable[str]) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file. Raises BadPicture if it cannot be read."""
+    """Return the sha256 of a file. Raises BadImage if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise BadPicture(f"{path}: cannot read the file: {error.strerror}") from None
+        raise BadImage(f"{path}: cannot read the file: {error.strerror}") from None
 
 
 def _find(folder: Path) -> list[Path]:
@@ -189,7 +189,7 @@ def _take(order: Iterable[Path], count: int) -> tuple[list[Picture], list[Skippe
             if is_blank(decode.read(path).pixels):
                 skipped.append(Skipped(path, "blank: almost a single color"))
                 continue
-        except BadPicture as error:
+        except BadImage as error:
             skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
             continue
         chosen.append(Picture(path, digest))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
 from edgevision.datasets.label_matching import fold
-from edgevision.errors import BadInput, BadPicture
+from edgevision.errors import BadImage, BadInput
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
@@ -36,7 +36,7 @@ class LabelledImage:
     """Source of the image if it is not a plain file."""
 
     def read(self) -> Frame:
-        """Return the decoded image. Raises MissingFile, BadPicture."""
+        """Return the decoded image. Raises MissingFile, BadImage."""
         return self.item.read() if self.item is not None else decode.read(self.path)
 
 
@@ -77,7 +77,7 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
             break
         try:
             digest = file_sha256(path)
-        except BadPicture as error:
+        except BadImage as error:
             skipped.append(Skipped(path, str(error)))
             continue
         if digest not in used:
@@ -121,7 +121,7 @@ def _hashed(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[tuple[Ite
     for item in items:
         try:
             yield item, hashlib.sha256(item.data()).hexdigest()
-        except BadPicture as error:
+        except BadImage as error:
             skipped.append(Skipped(Path(item.path), str(error)))
 
 

@@ -23,7 +23,7 @@ IN_MEMORY = 256_000_000
 
 
 def prepare_all(found: Sequence[Picture], preprocessing: Preprocessing, step: Callable[[int], None]) -> Pixels:
-    """Return the preprocessed images, uint8 (n, height, width, channels). Raises BadPicture.
+    """Return the preprocessed images, uint8 (n, height, width, channels). Raises BadImage.
 
     ``step`` is called with the number of images done.
     """

@@ -72,7 +72,7 @@ class Reader(Protocol):
 class Predictor(Protocol):
     """What the loop needs of an open model."""
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         """Return at most ``top`` labels with scores of at least ``threshold``. Raises EngineError, BadInput."""
 
 

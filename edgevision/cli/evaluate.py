@@ -96,7 +96,7 @@ def _show(request: Request, done: Evaluation, folder: Run, as_json: bool, quiet:
 def _next(request: Request, done: Evaluation) -> str:
     import shlex
 
-    facts = done.verdict.subject.facts
+    facts = done.result.subject.facts
     model, photos = shlex.quote(facts.path), shlex.quote(str(request.photos))
     if facts.kind == "tflite":
         return f"edgevision run {model} --camera 0"

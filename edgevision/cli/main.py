@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import EdgeVisionError, nearest
+from ..errors import EdgeVisionError, missing_dependency, nearest
 from . import verbosity
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -65,17 +65,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.convert.cli.demo:demo",
         "Run the whole pipeline on a small set of generated images, offline.",
     ),
-}
-INSTALL = {
-    # missing library: the command that installs it
-    "tensorflow": "pip install 'edgevision[convert]'",
-    "keras": "pip install 'edgevision[convert]'",
-    "tf_keras": "pip install 'edgevision[convert]'",
-    "h5py": "pip install 'edgevision[convert]'",
-    "matplotlib": "pip install 'edgevision[convert]'",
-    "cv2": "pip install opencv-python-headless",
-    "ai_edge_litert": "pip install ai-edge-litert",
-    "picamera2": "sudo apt install python3-picamera2",
 }
 
 
@@ -142,11 +131,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _debug()
         code = _fail(str(error), error.exit_code)
     except ModuleNotFoundError as error:
-        root = (error.name or "").partition(".")[0]
-        if root not in INSTALL:
+        missing = missing_dependency(error)
+        if missing is None:
             raise
         _debug()
-        code = _fail(f"{root} is not installed, but this command needs it; install it with: {INSTALL[root]}", 1)
+        code = _fail(str(missing), missing.exit_code)
     except OSError as error:
         # Only errors of the operating system: no space, no permission, a path that is a folder ...
         if error.errno is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..engines.interpreter import available_cpus
-from ..errors import BadInput, BadPicture, MissingFile
+from ..errors import BadImage, BadInput, MissingFile
 from ..preprocessing import sniff
 from ..preprocessing.decode import decode
 from . import perceptual_hash
@@ -50,12 +50,12 @@ def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
 def _inspect(item: Item) -> tuple[Picture, npt.NDArray[np.uint8]] | Skipped:
     try:
         data = item.data()
-    except (BadPicture, MissingFile) as error:
+    except (BadImage, MissingFile) as error:
         return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
     found = sniff.sniff(data)
     try:
         frame = decode(data, item.path)
-    except BadPicture as error:
+    except BadImage as error:
         return Skipped(item.path, _reason(str(error).removeprefix(f"{item.path}: "), found.kind))
     thumb = perceptual_hash.thumbnail(frame)
     digest = hashlib.sha256(data).hexdigest()

@@ -46,11 +46,11 @@ class Item:
     source: FileContainer = field(repr=False, compare=False)
 
     def data(self) -> bytes:
-        """Read the encoded image. Raises MissingFile, BadPicture."""
+        """Read the encoded image. Raises MissingFile, BadImage."""
         return self.source.read(self.path)
 
     def read(self) -> Frame:
-        """Read and decode the image, upright, in BGR. Raises MissingFile, BadPicture."""
+        """Read and decode the image, upright, in BGR. Raises MissingFile, BadImage."""
         from ..preprocessing.decode import decode
 
         return decode(self.data(), self.path)

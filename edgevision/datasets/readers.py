@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from ..errors import BadInput, BadPicture, MissingFile
+from ..errors import BadImage, BadInput, MissingFile
 
 MAX_BYTES = 256 * 1024 * 1024
 """Size limit of an image file. An entry of a zip is not unpacked beyond it, whatever its header says."""
@@ -42,7 +42,7 @@ class FileContainer(Protocol):
         """Return whether there is a file with this name."""
 
     def read(self, name: str) -> bytes:
-        """Read a file. Raises MissingFile, BadPicture."""
+        """Read a file. Raises MissingFile, BadImage."""
 
 
 class FolderSource:
@@ -60,16 +60,16 @@ class FolderSource:
         return (self.path / name).is_file()
 
     def read(self, name: str) -> bytes:
-        """Read a file. Raises MissingFile, BadPicture."""
+        """Read a file. Raises MissingFile, BadImage."""
         path = self.path / name
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise BadPicture(f"{path}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
+                raise BadImage(f"{path}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
             return path.read_bytes()
         except FileNotFoundError:
             raise MissingFile(f"image not found: {path}") from None
         except OSError as error:
-            raise BadPicture(f"cannot read {path}: {error.strerror}") from None
+            raise BadImage(f"cannot read {path}: {error.strerror}") from None
 
 
 class ZipSource:
@@ -92,19 +92,19 @@ class ZipSource:
         return name in self._entries
 
     def read(self, name: str) -> bytes:
-        """Read an entry. Raises MissingFile, BadPicture."""
+        """Read an entry. Raises MissingFile, BadImage."""
         entry = self._entries.get(name)
         if entry is None:
             raise MissingFile(f"image not found in {self.path}: {name}")
         if entry.flag_bits & 0x1:
-            raise BadPicture(f"{name}: encrypted in {self.path}; make the zip without a password")
+            raise BadImage(f"{name}: encrypted in {self.path}; make the zip without a password")
         try:
             with self._zip.open(entry) as stream:
                 data = stream.read(MAX_BYTES + 1)
         except _DAMAGE as error:
-            raise BadPicture(f"{name}: damaged in {self.path}: {error}") from None
+            raise BadImage(f"{name}: damaged in {self.path}: {error}") from None
         if len(data) > MAX_BYTES:
-            raise BadPicture(f"{name}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
+            raise BadImage(f"{name}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
         return data
 
 

@@ -27,7 +27,7 @@ class ModelEvaluation:
     """The result of one model."""
 
     subject: Subject
-    judgement: ClassificationMetrics
+    metrics: ClassificationMetrics
 
     def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
         """Return the fields of ``edgevision.evaluate/1`` about this model."""
@@ -35,9 +35,9 @@ class ModelEvaluation:
         return {
             "model": self.subject.facts.to_json(),
             "task": card.task,
-            "labels": list(self.judgement.labels),
+            "labels": list(self.metrics.labels),
             "rule": card.preprocessing.to_json(),
-            **self.judgement.to_json(paths),
+            **self.metrics.to_json(paths),
         }
 
 
@@ -53,7 +53,7 @@ class Evaluation:
     """Skipped files and labels, each with the reason."""
     fingerprint: str
     """sha256 of the n images and their labels."""
-    verdict: ModelEvaluation
+    result: ModelEvaluation
     """Result of the model."""
     other: ModelEvaluation | None
     """Result of the model it is compared with."""
@@ -65,13 +65,18 @@ class Evaluation:
     """Duration of the evaluation in seconds."""
 
     @property
+    def metrics(self) -> ClassificationMetrics:
+        """All measures of the model: accuracy with its confidence interval, confusion matrix, per class and more."""
+        return self.result.metrics
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Paths of the n images."""
         return tuple(item.path for item in self.items)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record in the schema ``edgevision.evaluate/1``."""
-        found = self.verdict.to_json(self.paths)
+        found = self.result.to_json(self.paths)
         data = {
             "path": self.pictures.path,
             "split": self.pictures.split,
@@ -137,9 +142,9 @@ def evaluate(
         items=scored.items,
         skipped=(*pictures.skipped, *chosen.left_out, *scored.skipped, *negatives.skipped),
         fingerprint=scored.fingerprint,
-        verdict=verdicts[0],
+        result=verdicts[0],
         other=verdicts[1] if other else None,
-        comparison=compare(verdicts[0].judgement, verdicts[1].judgement) if other else None,
+        comparison=compare(verdicts[0].metrics, verdicts[1].metrics) if other else None,
         notes=tuple(dict.fromkeys(line for of in classes for line in of.notes)),
         seconds=perf_counter() - started,
     )

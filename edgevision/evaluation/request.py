@@ -18,7 +18,7 @@ from ..files.run_folder import Run, dump, new_run
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
 from .records import Pictures, Subject
-from .scorers import Located, facts, locate, open_scorer
+from .scorers import Located, Scorer, facts, locate, open_scorer
 
 CONFUSION_PLOT = "edgevision.convert.train.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
@@ -28,7 +28,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An evaluation request; each field is an option of ``edgevision evaluate``."""
+    """An evaluation request; each field is an option of ``edgevision evaluate``. Raises BadInput."""
 
     model: Path
     photos: Path
@@ -46,6 +46,14 @@ class Request:
     """Largest number of images to evaluate; the same images are drawn each time."""
     runs: Path = Path("runs")
 
+    def __post_init__(self) -> None:
+        if self.split not in (None, "train", "val", "test", ALL):
+            raise BadInput(f"invalid split {self.split!r}: use train, val, test or {ALL}")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise BadInput(f"invalid threshold {self.threshold}: it must be 0 to 1")
+        if self.limit is not None and self.limit < 1:
+            raise BadInput(f"invalid limit {self.limit}: it must be 1 or more")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluationInputs:
@@ -57,8 +65,11 @@ class EvaluationInputs:
     notes: tuple[str, ...]
 
 
-def prepare(request: Request) -> EvaluationInputs:
-    """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause."""
+def prepare(request: Request, model: Scorer | None = None, compare: Scorer | None = None) -> EvaluationInputs:
+    """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause.
+
+    ``model``, ``compare``: models of the request that are open already.
+    """
     located = locate(request.model)
     other = locate(request.compare) if request.compare else None
     dataset = open_dataset(request.photos, request.label_map)
@@ -72,8 +83,8 @@ def prepare(request: Request) -> EvaluationInputs:
         skipped=dataset.skipped,
         negatives=open_unlabelled(request.negatives) if request.negatives else (),
     )
-    subject = _open(located, request)
-    second = _open(other, request) if other else None
+    subject = _open(located, request, model)
+    second = _open(other, request, compare) if other else None
     _refuse_needless_engine(request, subject, second)
     choose(
         [subject, second] if second else [subject], pictures
@@ -96,8 +107,8 @@ def run(
     return done, folder
 
 
-def _open(located: Located, request: Request) -> Subject:
-    scorer = open_scorer(located.path, request.threads, request.engine)
+def _open(located: Located, request: Request, opened: Scorer | None) -> Subject:
+    scorer = opened or open_scorer(located.path, request.threads, request.engine)
     return Subject(scorer, facts(located.path, scorer))
 
 
@@ -162,7 +173,7 @@ def _limited(items: tuple[Item, ...], limit: int | None) -> tuple[Item, ...]:
 
 def _plot(done: Evaluation, folder: Run) -> tuple[str, ...]:
     """Draw confusion.png, or return a note if matplotlib is not installed."""
-    judged = done.verdict.judgement
+    judged = done.metrics
     if judged.multilabel:
         return ()
     module, _, name = CONFUSION_PLOT.partition(":")

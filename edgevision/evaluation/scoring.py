@@ -11,7 +11,7 @@ import numpy as np
 
 from ..datasets.dataset import Item, Skipped, fingerprint
 from ..datasets.prefetch import in_order
-from ..errors import BadInput, BadModel, BadPicture, MissingFile
+from ..errors import BadImage, BadInput, BadModel, MissingFile
 from ..preprocessing.decode import decode
 from ..types import Frame
 from .scorers import Scorer
@@ -90,7 +90,7 @@ def _read(item: Item) -> _Read | Skipped:
     try:
         data = item.data()
         return _Read(item, hashlib.sha256(data).hexdigest(), decode(data, item.path))
-    except (BadPicture, MissingFile) as error:
+    except (BadImage, MissingFile) as error:
         return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
 
 

@@ -27,7 +27,7 @@ LISTED = 8
 
 def tables(done: Evaluation) -> list[Table]:
     """Return the tables: summary, classes, confusion matrix, worst images and comparison, as far as they have rows."""
-    judged = done.verdict.judgement
+    judged = done.metrics
     found = [_summary(done), _classes(judged)]
     if not judged.multilabel and len(judged.confusion) <= CONFUSION_CLASSES:
         found.append(_confusion(judged))
@@ -41,9 +41,9 @@ def tables(done: Evaluation) -> list[Table]:
 
 def result_line(done: Evaluation) -> str:
     """Return a line with the accuracy."""
-    facts, part = done.verdict.subject.facts, done.pictures.split
+    facts, part = done.result.subject.facts, done.pictures.split
     where = done.pictures.path if part == "all" else f"{done.pictures.path} ({part})"
-    return f"{facts.path} on {where}: {percent(done.verdict.judgement.accuracy)} correct, {len(done.items)} images"
+    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} correct, {len(done.items)} images"
 
 
 def percent(value: Proportion) -> str:
@@ -53,7 +53,7 @@ def percent(value: Proportion) -> str:
 
 def _summary(done: Evaluation) -> Table:
     """Return the summary with one column per model."""
-    verdicts = [done.verdict] + ([done.other] if done.other else [])
+    verdicts = [done.result] + ([done.other] if done.other else [])
     columns = [_facts(one, done) for one in verdicts]
     rows = [
         (name, *(column.get(name, "-") for column in columns)) for name in dict.fromkeys(k for c in columns for k in c)
@@ -64,7 +64,7 @@ def _summary(done: Evaluation) -> Table:
 
 
 def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
-    judged, model = one.judgement, one.subject.facts
+    judged, model = one.metrics, one.subject.facts
     average = metrics.macro(judged.per_class)
     found = {
         "model": f"{model.path} ({model.kind}, {model.mode}, {model.bytes / 1e6:.1f} MB)",

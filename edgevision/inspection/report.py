@@ -19,19 +19,22 @@ from .edgetpu_support import readiness
 SCHEMA = "edgevision.inspect/1"
 
 
-def inspect(path: Path) -> dict[str, Any]:
-    """Report what a .tflite contains, without running it in this process.
+def inspect(path: str | Path) -> dict[str, Any]:
+    """Report what a .tflite holds and what can run it: card, tensors, operators, Edge TPU readiness, compatibility.
+
+    The model is loaded in a child process only, so that a corrupt or malicious file cannot harm this one.
 
     Args:
-        path: any .tflite, with or without a model card.
+        path: Any .tflite, with or without a model card.
 
     Returns:
-        The report ``edgevision.inspect/1`` as JSON values.
+        The report as JSON values, in the schema ``edgevision.inspect/1``, as ``edgevision inspect --json`` prints it.
 
     Raises:
-        MissingFile: the file does not exist.
-        BadModel: the file is damaged or not a TFLite model.
+        MissingFile: The file does not exist.
+        BadModel: The file is damaged or not a TFLite model.
     """
+    path = Path(path)
     file = model_file.read(path, strict=False)
     metadata, graph = file.metadata, file.graph()
     subgraphs = subgraph_count(file.flatbuffer)

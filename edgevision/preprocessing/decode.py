@@ -13,7 +13,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 import cv2
 import numpy as np
 
-from ..errors import BadPicture, MissingFile
+from ..errors import BadImage, MissingFile
 from ..types import Frame
 from .opencv_log import silenced
 
@@ -33,18 +33,18 @@ _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 def read(path: Path) -> Frame:
-    """Read an image file into a BGR frame. Raises MissingFile, BadPicture."""
+    """Read an image file into a BGR frame. Raises MissingFile, BadImage."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise MissingFile(f"image not found: {path}") from None
     except OSError as error:
-        raise BadPicture(f"cannot read {path}: {error.strerror}") from None
+        raise BadImage(f"cannot read {path}: {error.strerror}") from None
     return decode(data, str(path))
 
 
 def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
-    """Decode an encoded image into a BGR frame. Raises BadPicture.
+    """Decode an encoded image into a BGR frame. Raises BadImage.
 
     EXIF orientation is applied, transparent pixels are blended with white, 16 bits become 8, and gray and CMYK become
     color. ``source`` names the image in errors. ``reduced`` = 2, 4 or 8 decodes a JPEG at that fraction of its size
@@ -52,11 +52,11 @@ def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
     """
     reason = _damage(data)
     if reason:
-        raise BadPicture(f"{source}: {reason}")
+        raise BadImage(f"{source}: {reason}")
     is_jpeg = data.startswith(_JPEG_START)
     pixels = _decode_plain(data, _REDUCED[reduced]) if is_jpeg else _decode_any(data)
     if pixels is None:
-        raise BadPicture(f"{source}: damaged or not an image; use JPEG, PNG, WebP, BMP or TIFF")
+        raise BadImage(f"{source}: damaged or not an image; use JPEG, PNG, WebP, BMP or TIFF")
     return Frame(pixels, "BGR", source=source, reduced=reduced if is_jpeg else 1)
 
 
@@ -85,7 +85,7 @@ def _encode(suffix: str, frame: Frame, options: list[int]) -> bytes:
     pixels = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR) if frame.order == "RGB" else frame.pixels
     good, data = cv2.imencode(suffix, pixels, options)
     if not good:
-        raise BadPicture(f"cannot encode {frame.source or 'a frame'} ({frame.width}x{frame.height}) as {suffix}")
+        raise BadImage(f"cannot encode {frame.source or 'a frame'} ({frame.width}x{frame.height}) as {suffix}")
     return bytes(data)
 
 

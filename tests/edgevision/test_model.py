@@ -9,9 +9,10 @@ import pytest
 
 import edgevision
 from edgevision.engines.interpreter import open_interpreter
-from edgevision.errors import BadInput, BadModel, EngineError, MissingFile
+from edgevision.errors import BadImage, BadInput, BadModel, EngineError, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.decode import encode_png
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
 
@@ -95,9 +96,28 @@ def test_predict_refuses_wrong_arrays(tiny: Path, tmp_path: Path, wrong: np.ndar
         model.predict(wrong)
 
 
-def test_predict_refuses_a_path(tiny: Path, tmp_path: Path) -> None:
-    with edgevision.open_model(has_card(tiny, tmp_path)) as model, pytest.raises(BadInput, match="got str"):
-        model.predict("cat.jpg")  # type: ignore[arg-type]
+def test_predict_reads_an_image_file(tiny: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode_png(Frame(pixels, "RGB")))
+    with edgevision.open_model(has_card(tiny, tmp_path)) as model:
+        expected = model.predict(pixels).labels
+        assert model.predict(path).labels == model.predict(str(path)).labels == expected
+        with pytest.raises(MissingFile, match=r"image not found: cat\.jpg"):
+            model.predict("cat.jpg")
+        path.write_bytes(b"no image")
+        with pytest.raises(BadImage, match="not an image"):
+            model.predict(path)
+
+
+def test_predict_refuses_another_type(tiny: Path, tmp_path: Path) -> None:
+    with edgevision.open_model(has_card(tiny, tmp_path)) as model, pytest.raises(BadInput, match="got list"):
+        model.predict([1, 2, 3])  # type: ignore[arg-type]
+
+
+def test_open_model_without_a_path_opens_the_default_model() -> None:
+    with edgevision.open_model() as model:
+        assert model.path.name == "default.tflite" and model.has_card
 
 
 def test_file_without_preprocessing_is_refused_with_the_remedy(tiny: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision.errors import BadInput, BadPicture
+from edgevision.errors import BadImage, BadInput
 from edgevision.files import atomic
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.spec import Preprocessing
@@ -125,7 +125,7 @@ def _usual_side(source: Source, found: list[Entry]) -> int:
 def _frame(content: bytes, name: str) -> Frame | None:
     try:
         return decode.decode(content, name)
-    except BadPicture:
+    except BadImage:
         return None
 
 

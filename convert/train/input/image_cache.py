@@ -101,7 +101,7 @@ def open_pixels(
 ) -> PixelSource:
     """Preprocess all images and cache them; ``place`` is one of PLACES, ``folder`` holds the disk cache.
 
-    Calls ``note`` with the reason if they do not fit. Raises BadPicture.
+    Calls ``note`` with the reason if they do not fit. Raises BadImage.
     """
     fresh = FreshPixels(items, preprocessing)
     need = len(items) * preprocessing.height * preprocessing.width * preprocessing.channels

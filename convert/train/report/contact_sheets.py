@@ -46,7 +46,7 @@ def worst_tiles(evaluation: Evaluation, preprocessing: Preprocessing) -> list[tu
     """Return path and tile of the most confidently wrong test images, as the network saw them."""
     shown = replace(preprocessing, width=WORST_SIDE, height=WORST_SIDE)
     tiles = []
-    for wrong in evaluation.verdict.judgement.worst[:WORST]:
+    for wrong in evaluation.metrics.worst[:WORST]:
         item = evaluation.items[wrong.index]
         caption = f"{wrong.true},\npredicted {wrong.predicted} {100 * wrong.score:.0f} %"
         tiles.append((item.path, Tile(pixels(item.read(), shown), caption, good=False)))

@@ -52,7 +52,7 @@ def _headline(result: TrainResult) -> Html:
 def _score(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
         return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
-    one = evaluation.verdict.judgement.accuracy
+    one = evaluation.metrics.accuracy
     said = (
         f"of {one.total} test images correct, none of them used in training; "
         f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
@@ -68,7 +68,7 @@ def _findings(result: TrainResult) -> Html:
     if seen is not None:
         lines.append(("warn" if seen.found else "good", seen.describe()))
     if result.evaluation is not None:
-        judged = result.evaluation.verdict.judgement
+        judged = result.evaluation.metrics
         if judged.accuracy.high - judged.accuracy.low > 0.1:
             lines.append(
                 ("warn", "Few test images: the accuracy is only a rough estimate. More images make it precise.")
@@ -89,7 +89,7 @@ def _findings(result: TrainResult) -> Html:
 def _classes(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
         return html.NOTHING
-    judged = evaluation.verdict.judgement
+    judged = evaluation.metrics
     one = judged.per_class
     order = list(range(len(one.support)))
     title = "Classes"

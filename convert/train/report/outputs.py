@@ -130,7 +130,7 @@ def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
         plots.curves(result.history, result.kept, folder / CURVES_FILE)
     if evaluation is not None:
         write_text(folder / METRICS_FILE, run_folder.dump(evaluation.to_json()) + "\n")
-        judged = evaluation.verdict.judgement
+        judged = evaluation.metrics
         if not judged.multilabel:
             plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
         contact_sheets.write_worst(

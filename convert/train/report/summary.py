@@ -43,5 +43,5 @@ def _facts(result: TrainResult) -> list[tuple[str, str]]:
 def _verdict(result: TrainResult) -> str:
     if result.evaluation is None:
         return "trained, not tested: no test images were available"
-    value = result.evaluation.verdict.judgement.accuracy
+    value = result.evaluation.metrics.accuracy
     return f"{evaluation_tables.percent(value)} of {value.total} test images correct"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision.errors import BadInput, BadPicture, MissingFile
+from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
 
 from ...stream.events import Unreadable
@@ -37,7 +37,7 @@ class PictureReader(Reader):
         self._index += 1
         try:
             return replace(decode.read(path), index=index, source=str(path))
-        except (BadPicture, MissingFile) as error:
+        except (BadImage, MissingFile) as error:
             return Unreadable(index, str(path), str(error))
 
     def close(self) -> None:
@@ -63,6 +63,6 @@ def open_glob(pattern: str) -> Source:
 
 
 def open_picture(path: Path) -> Source:
-    """Open one image file. Raises BadPicture."""
+    """Open one image file. Raises BadImage."""
     decode.read(path)  # a damaged single image is an error, not one report among many
     return EveryFrame(PictureReader(str(path), [path]))

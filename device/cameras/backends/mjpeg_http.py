@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from edgevision.errors import BadPicture, CameraError, CameraLost
+from edgevision.errors import BadImage, CameraError, CameraLost
 from edgevision.preprocessing import decode
 
 from ...stream.protocols import Reader
@@ -67,7 +67,7 @@ class MjpegReader(Reader):
             data = self._next()
             try:
                 frame = decode.decode(data, self.spec, self._reduction(data))
-            except BadPicture:
+            except BadImage:
                 self.damaged += 1
                 self._index += 1
                 continue

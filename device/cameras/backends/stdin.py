@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision.errors import BadInput, BadPicture
+from edgevision.errors import BadImage, BadInput
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
@@ -120,7 +120,7 @@ class JpegPipeReader(_PipeReader):
     def _decode(self, data: bytes) -> Frame | Unreadable:
         try:
             frame = decode.decode(data, f"JPEG {self._index} on standard input", self._reduction(data))
-        except BadPicture as error:
+        except BadImage as error:
             return self._unreadable(str(error))
         found = replace(frame, index=self._index, captured_at=self._stamp(), source=self.spec)
         self._index += 1

@@ -35,7 +35,7 @@ def _train(photos: Path, runs: Path, **settings: Any) -> TrainResult:
 
 def _accuracy(result: TrainResult) -> float:
     assert result.evaluation is not None
-    return result.evaluation.verdict.judgement.accuracy.value
+    return result.evaluation.metrics.accuracy.value
 
 
 def test_mobilenet_v2_reaches_its_minimum_accuracy(photos: Path, shared: Path, tmp_path: Path) -> None:

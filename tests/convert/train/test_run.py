@@ -107,7 +107,7 @@ def test_run_folder_is_complete(trained: Any) -> None:
 
 
 def test_training_learns(trained: Any) -> None:
-    assert trained.evaluation.verdict.judgement.accuracy.value >= 0.8
+    assert trained.evaluation.metrics.accuracy.value >= 0.8
     rows = _history(trained.folder)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))

@@ -17,7 +17,7 @@ from edgevision.device.stream.events import Unreadable
 from edgevision.device.stream.protocols import Reader
 from edgevision.device.system.clock import Clock
 
-from edgevision.errors import BadInput, BadPicture, CameraLost, MissingFile, UnknownName
+from edgevision.errors import BadImage, BadInput, CameraLost, MissingFile, UnknownName
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
@@ -294,7 +294,7 @@ def test_single_image(tmp_path: Path) -> None:
 def test_single_damaged_image_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "one.jpg"
     path.write_bytes(b"hello")
-    with pytest.raises(BadPicture, match=r"one\.jpg"):
+    with pytest.raises(BadImage, match=r"one\.jpg"):
         open_source(str(path))
 
 

@@ -48,11 +48,11 @@ class StubModel:
     def __init__(self, hand: HandClock | None = None, infer_s: float = 0.0) -> None:
         self.hand, self.infer_s, self.seen = hand, infer_s, 0
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         self.seen += 1
         if self.hand is not None:
             self.hand.sleep(self.infer_s)
-        label = Label(picture.index, f"class {picture.index}", 0.5)
+        label = Label(image.index, f"class {image.index}", 0.5)
         return Prediction(
             "classification", (label,)[:top], stages_ms={"prepare": 1.0, "infer": self.infer_s * 1e3, "decode": 0.5}
         )
@@ -194,7 +194,7 @@ def test_failing_engine_on_few_images_runs_to_the_end(data: Path, tmp_path: Path
 
 def test_internal_bug_is_raised() -> None:
     class Broken(StubModel):
-        def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+        def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
             raise KeyError("a bug")
 
     notes, camera = Notebook(), FakeCamera("ok")
@@ -249,12 +249,12 @@ def test_slow_sink_does_not_stall_the_loop() -> None:
             super().write(frame, prediction)
 
     class Releasing(StubModel):
-        def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
-            if picture.index == 1:
+        def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+            if image.index == 1:
                 entered.wait()
-            if picture.index == 19:
+            if image.index == 19:
                 release.set()  # the sink was stuck while 18 frames passed
-            return super().predict(picture, top, threshold)
+            return super().predict(image, top, threshold)
 
     slow = Slow()
     summary = run(FakeCamera("ok*20"), Releasing(), [Queued(slow)])
@@ -275,10 +275,10 @@ def test_queued_sink_reports_errors_of_its_thread() -> None:
         return OSError("broker down")
 
     class Waiting(StubModel):
-        def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
-            if picture.index == 1:
+        def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+            if image.index == 1:
                 failed.wait()
-            return super().predict(picture, top, threshold)
+            return super().predict(image, top, threshold)
 
     good = Notebook()
     summary = run(FakeCamera("ok*5"), Waiting(), [good, Queued(Notebook(fail))])
@@ -295,10 +295,10 @@ def test_stop_ends_after_the_current_frame() -> None:
     stop = Stop()
 
     class Stopping(StubModel):
-        def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
-            if picture.index == 2:
+        def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+            if image.index == 2:
                 stop.request(signal.SIGTERM)
-            return super().predict(picture, top, threshold)
+            return super().predict(image, top, threshold)
 
     notes = Notebook()
     summary = run(FakeCamera("ok*50"), Stopping(), [notes], stop=stop)

@@ -120,7 +120,7 @@ class Cat:
     def __init__(self, fails: int = 0) -> None:
         self.calls, self.fails = 0, fails
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         self.calls += 1
         if self.calls <= self.fails:
             raise EngineError("not now")

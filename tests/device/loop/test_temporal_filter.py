@@ -136,7 +136,7 @@ class Answers:
         self.answers = iter(answers)
         self.asked: list[tuple[int, float | None]] = []
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         self.asked.append((top, threshold))
         return next(self.answers)
 

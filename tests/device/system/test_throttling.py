@@ -120,7 +120,7 @@ class Film:
 class Silent:
     """A model that recognizes nothing."""
 
-    def predict(self, picture: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
+    def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         return Prediction("classification")
 
 

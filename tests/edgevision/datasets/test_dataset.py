@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgevision.datasets import readers
 from edgevision.datasets.csv_labels import Row, format_rows, parse_rows
 from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, open_unlabelled
-from edgevision.errors import BadInput, BadPicture, EdgeVisionError, MissingFile
+from edgevision.errors import BadImage, BadInput, EdgeVisionError, MissingFile
 from edgevision.preprocessing.decode import encode_png
 from edgevision.types import Frame
 
@@ -175,7 +175,7 @@ def test_unpacked_size_of_a_zip_entry_is_limited(tmp_path: Path, monkeypatch: py
         file.writestr("b/1.jpg", PNG)
     monkeypatch.setattr(readers, "MAX_BYTES", 50_000)
     large, small = open_dataset(tmp_path / "z.zip").items
-    with pytest.raises(BadPicture, match="larger than"):
+    with pytest.raises(BadImage, match="larger than"):
         large.data()
     assert small.data() == PNG
 
@@ -185,7 +185,7 @@ def test_encrypted_zip_entry_is_refused(tmp_path: Path) -> None:
     at = data.find(b"PK\x01\x02")
     data[at + 8] |= 1  # the flag in the central directory
     (tmp_path / "z.zip").write_bytes(data)
-    with pytest.raises(BadPicture, match="without a password"):
+    with pytest.raises(BadImage, match="without a password"):
         open_dataset(tmp_path / "z.zip").items[0].data()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgevision
 from edgevision.datasets.dataset import BACKGROUND, open_dataset, open_unlabelled
 from edgevision.errors import BadInput, BadModel, MissingFile
 from edgevision.evaluation.evaluate import Evaluation, evaluate
@@ -135,12 +136,12 @@ def test_progress_is_reported_and_batches_give_the_same_scores(tmp_path: Path) -
     steps: list[int] = []
     one, many = judged(ColorScorer(), root, step=steps.append), judged(Batches(), root)
     assert steps[-1] == 61 and steps == sorted(steps)
-    assert np.array_equal(one.verdict.judgement.scores, many.verdict.judgement.scores)
+    assert np.array_equal(one.metrics.scores, many.metrics.scores)
 
 
 @pytest.mark.parametrize("labels", [("Red", "GREEN", "blue"), ("red", "green", "blue, azure, sky")])
 def test_labels_are_matched_loosely(tmp_path: Path, labels: tuple[str, ...]) -> None:
-    assert judged(ColorScorer(labels), photos(tmp_path)).verdict.judgement.accuracy.count == 12
+    assert judged(ColorScorer(labels), photos(tmp_path)).metrics.accuracy.count == 12
 
 
 def test_unknown_classes_are_listed_and_skipped(tmp_path: Path) -> None:
@@ -173,20 +174,20 @@ def test_ambiguous_label_needs_a_class_number(tmp_path: Path) -> None:
     names.write_text("green,1\nblue,2\n")
     dataset = open_dataset(tmp_path, names)
     numbered = evaluate(subject(ColorScorer(("red", "green", "green"))), Pictures("p", dataset.items, dataset.classes))
-    assert numbered.verdict.judgement.accuracy.count == 12
+    assert numbered.metrics.accuracy.count == 12
 
 
 def test_model_without_labels_takes_the_class_names_in_alphabetical_order(tmp_path: Path) -> None:
     root = photos(tmp_path)
     done = judged(ColorScorer(()), root)
-    assert done.verdict.judgement.labels == ("blue", "green", "red")
+    assert done.metrics.labels == ("blue", "green", "red")
     assert "alphabetical order" in done.notes[0]
-    assert done.verdict.judgement.accuracy.count == 4  # red and blue are swapped in this model
+    assert done.metrics.accuracy.count == 4  # red and blue are swapped in this model
 
 
 def test_model_without_labels_takes_those_of_the_other_model(tmp_path: Path) -> None:
     done = judged(ColorScorer(()), photos(tmp_path), ColorScorer())
-    assert done.verdict.judgement.labels == RGB and "using the 3 labels of the other model" in done.notes[0]
+    assert done.metrics.labels == RGB and "using the 3 labels of the other model" in done.notes[0]
     assert done.comparison is not None and done.comparison.agreement.value == 1.0 and done.comparison.kl == 0.0
 
 
@@ -200,8 +201,8 @@ def test_two_classes_have_roc_areas(tmp_path: Path) -> None:
         paint(tmp_path / "other" / f"{n}.png", (255 - level, level, level))
         paint(tmp_path / "red" / f"{n}.png", (level, 40, 40))
     done = judged(Reddish(("other", "red")), tmp_path)
-    assert done.verdict.judgement.roc_auc == (1.0, 1.0)
-    assert done.verdict.judgement.accuracy.value == 1.0
+    assert done.metrics.roc_auc == (1.0, 1.0)
+    assert done.metrics.accuracy.value == 1.0
 
 
 def test_several_labels_per_image(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_several_labels_per_image(tmp_path: Path) -> None:
         f"path,label\n1.png,red|green\n2.png,red|green|blue\n3.png,{BACKGROUND}\n4.png,green|blue\n"
     )
     done = judged(ColorScorer(task="multilabel", activation="sigmoid", threshold=0.45), tmp_path / "l.csv")
-    one = done.verdict.judgement
+    one = done.metrics
     assert one.predicted.tolist() == [[True, True, False], [True, True, True], [True] * 3, [False, False, True]]
     assert (one.accuracy.count, one.accuracy.total) == (2, 4)
     record = done.to_json()
@@ -225,7 +226,7 @@ def test_several_labels_per_image(tmp_path: Path) -> None:
     ]
     assert record["false_alarms"]["alarms"] == 1 and record["false_alarms"]["pictures"] == 1
     stricter = judged(ColorScorer(task="multilabel", activation="sigmoid"), tmp_path / "l.csv", threshold=0.6)
-    assert not stricter.verdict.judgement.predicted[2].any()
+    assert not stricter.metrics.predicted[2].any()
     with pytest.raises(BadInput, match=r"have several labels, but stub.tflite predicts one label per image"):
         judged(ColorScorer(), tmp_path / "l.csv")
 
@@ -235,12 +236,12 @@ def test_false_positives_on_negatives(tmp_path: Path) -> None:
     for n, share in enumerate((0.4, 0.5, 0.6, 0.9)):
         rest = int(255 * (1 - share) / 2)
         paint(tmp_path / "u" / f"{n}.png", (int(255 * share), rest, rest))
-    given = judged(ColorScorer(), root, negatives=tmp_path / "u", threshold=0.55).verdict.judgement.false_alarms
+    given = judged(ColorScorer(), root, negatives=tmp_path / "u", threshold=0.55).metrics.false_alarms
     assert given is not None and (given.rate.count, given.rate.total, given.threshold_from) == (2, 4, "given")
-    card = judged(ColorScorer(threshold=0.7), root, negatives=tmp_path / "u").verdict.judgement.false_alarms
+    card = judged(ColorScorer(threshold=0.7), root, negatives=tmp_path / "u").metrics.false_alarms
     assert card is not None and (card.rate.count, card.threshold_from) == (1, "card")
     free = judged(ColorScorer(), root, negatives=tmp_path / "u")
-    advice, alarms = free.verdict.judgement.threshold, free.verdict.judgement.false_alarms
+    advice, alarms = free.metrics.threshold, free.metrics.false_alarms
     assert alarms is not None and alarms.threshold_from == "suggested" and alarms.threshold == advice.suggested
     assert free.to_json()["data"]["pictures"] == 13
 
@@ -250,7 +251,7 @@ def test_background_images_are_negatives_for_a_model_without_background(tmp_path
     paint(tmp_path / BACKGROUND / "1.png", COLORS["none"])
     done = judged(ColorScorer(), tmp_path)
     assert len(done.items) == 13 and done.skipped == () and done.notes == ()
-    assert done.verdict.judgement.false_alarms is not None and done.verdict.judgement.false_alarms.rate.total == 1
+    assert done.metrics.false_alarms is not None and done.metrics.false_alarms.rate.total == 1
 
 
 def test_predicting_background_is_not_a_false_positive(tmp_path: Path) -> None:
@@ -258,12 +259,12 @@ def test_predicting_background_is_not_a_false_positive(tmp_path: Path) -> None:
     (tmp_path / "blue").rename(tmp_path / BACKGROUND)
     paint(tmp_path / BACKGROUND / "greenish.png", (20, 140, 60))
     done = judged(ColorScorer(("red", "green", BACKGROUND)), tmp_path)
-    alarms = done.verdict.judgement.false_alarms
+    alarms = done.metrics.false_alarms
     assert alarms is not None and (alarms.rate.count, alarms.rate.total) == (
         0 if alarms.threshold > 140 / 220 else 1,
         5,
     )
-    low = judged(ColorScorer(("red", "green", BACKGROUND)), tmp_path, threshold=0.3).verdict.judgement.false_alarms
+    low = judged(ColorScorer(("red", "green", BACKGROUND)), tmp_path, threshold=0.3).metrics.false_alarms
     assert low is not None and (low.rate.count, low.rate.total) == (1, 5)
 
 
@@ -333,13 +334,34 @@ def chosen(tmp_path: Path, model: Path, source: Path, **options: object) -> tupl
 def test_real_model_writes_a_run_folder(tiny: Path, tmp_path: Path) -> None:
     request = Request(tiny, photos(tmp_path / "p"), threads=1, runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
-    assert done.verdict.judgement.accuracy.count == 12 and folder.folder.name == "evaluate-1"
+    assert done.metrics.accuracy.count == 12 and folder.folder.name == "evaluate-1"
     record = json.loads((folder.folder / "metrics.json").read_text())
     assert record["model"]["mode"] == "int8" and record["model"]["sha256"] == model_file.read(tiny).sha256
     assert record["accuracy"]["correct"] == 12
     about = json.loads((folder.folder / "run.json").read_text())
     assert about["command"] == "evaluate" and about["exit_code"] == 0
     assert set(about["outputs"]) == {path.name for path in folder.folder.iterdir()} - {"run.json"}
+
+
+def test_public_function_measures_a_file_and_an_open_model_alike(tiny: Path, tmp_path: Path) -> None:
+    root, steps = photos(tmp_path / "p"), list[int]()
+    done = edgevision.evaluate(str(tiny), str(root), threads=1, progress=steps.append)
+    assert done.metrics.accuracy.count == 12 and steps[-1] == 13 and done.other is None
+    with edgevision.open_model(tiny, threads=1) as model:
+        again = edgevision.evaluate(model, root, compare=tiny)
+        assert again.comparison is not None and again.comparison.agreement.value == 1.0
+        assert again.to_json()["accuracy"] == done.to_json()["accuracy"]
+        assert model.predict(root / "red" / "0.png").top is not None, "the given model is still open"
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_public_function_refuses_bad_arguments(tiny: Path, tmp_path: Path) -> None:
+    root = photos(tmp_path / "p")
+    with pytest.raises(edgevision.MissingFile, match="not found"):
+        edgevision.evaluate(tmp_path / "absent.tflite", root)
+    for options, text in (({"threshold": 2.0}, "0 to 1"), ({"limit": 0}, "1 or more"), ({"split": "x"}, "use train")):
+        with pytest.raises(edgevision.BadInput, match=text):
+            edgevision.evaluate(tiny, root, **options)  # type: ignore[arg-type]
 
 
 def test_missing_matplotlib_gives_a_note_instead_of_the_plot(
@@ -477,6 +499,6 @@ def test_real_model_reaches_its_accuracy_on_real_photos(shared: Path, tmp_path: 
         runs=tmp_path,
     )
     done, _ = run(request, prepare(request))
-    one = done.verdict.judgement
+    one = done.metrics
     assert 0.4 < one.accuracy.value < 0.65 and one.top5 is not None and one.top5 > one.accuracy.value + 0.15
     assert done.comparison is not None and done.comparison.agreement.value > 0.65

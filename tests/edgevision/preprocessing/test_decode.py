@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevision.errors import BadPicture, MissingFile
+from edgevision.errors import BadImage, MissingFile
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
@@ -83,7 +83,7 @@ ENCODED = {
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.9])
 def test_truncated_files_are_refused(suffix: str, share: float) -> None:
     data = ENCODED[suffix]
-    with pytest.raises(BadPicture, match="photo"):
+    with pytest.raises(BadImage, match="photo"):
         decode.decode(data[: int(len(data) * share)], "photo")
 
 
@@ -97,7 +97,7 @@ def test_damaged_files_give_an_image_or_a_one_line_error(suffix: str, changes: l
         data[int(place * (len(data) - 1))] = value
     try:
         frame = decode.decode(bytes(data), "photo")
-    except BadPicture as error:
+    except BadImage as error:
         assert str(error).startswith("photo: ") and "\n" not in str(error)
     else:
         assert frame.pixels.dtype == np.uint8 and frame.pixels.ndim == 3
@@ -106,11 +106,11 @@ def test_damaged_files_give_an_image_or_a_one_line_error(suffix: str, changes: l
 def test_text_and_missing_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "note.jpg"
     text.write_text("plain text")
-    with pytest.raises(BadPicture, match="damaged or not an image"):
+    with pytest.raises(BadImage, match="damaged or not an image"):
         decode.read(text)
     with pytest.raises(MissingFile, match="image not found"):
         decode.read(tmp_path / "absent.png")
-    with pytest.raises(BadPicture, match="cannot read"):
+    with pytest.raises(BadImage, match="cannot read"):
         decode.read(tmp_path)
 
 

@@ -1,0 +1,92 @@
+"""The public function that evaluates a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ..errors import missing_dependencies
+from ..model import Model
+from .evaluate import Evaluation
+from .evaluate import evaluate as evaluate_subject
+from .request import Request, prepare
+
+
+def evaluate(
+    model: str | Path | Model,
+    photos: str | Path,
+    *,
+    compare: str | Path | Model | None = None,
+    split: Literal["train", "val", "test", "all"] | None = None,
+    split_file: str | Path | None = None,
+    label_map: str | Path | None = None,
+    negatives: str | Path | None = None,
+    threshold: float | None = None,
+    engine: str = "cpu",
+    threads: int | None = None,
+    limit: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Measure how well a classifier recognizes labeled photos, and optionally compare it with a second model.
+
+    Writes no files, unlike ``edgevision evaluate``, which makes a run folder.
+
+    Args:
+        model: An open model, a .tflite, .keras or .h5 file, a SavedModel folder, or the run folder of a training.
+        photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip.
+        compare: A second model to compare with on the same photos.
+        split: The part to evaluate; None for test if the photos are split, else for all.
+        split_file: The split.csv of a training, or its run folder; None for the one next to the model.
+        label_map: A CSV of name,label: the label of the model for a folder or a file.
+        negatives: A folder or zip of images that show none of the classes, to measure false positives.
+        threshold: Score from which a prediction counts, 0..1; None for the threshold of the model.
+        engine: What runs a .tflite that is not open yet: ``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``.
+        threads: CPU threads for a .tflite that is not open yet; None for one per available CPU.
+        limit: Largest number of photos; the same photos are drawn each time.
+        progress: Called with the number of images done so far.
+
+    Returns:
+        The measures of the model, such as ``metrics.accuracy``, and the differences between the models.
+
+    Raises:
+        MissingFile: A model or the photos do not exist.
+        BadModel: A model is damaged or not a classifier.
+        BadInput: The photos cannot be used, or no label matches the model.
+        EngineError: The engine failed.
+        MissingDependency: A Keras model is given, and TensorFlow is not installed.
+    """
+    first, second = (one if isinstance(one, Model) else None for one in (model, compare))
+    request = Request(
+        model=first.path if first else Path(str(model)),
+        photos=Path(photos),
+        compare=second.path if second else None if compare is None else Path(str(compare)),
+        split=split,
+        split_file=_path(split_file),
+        label_map=_path(label_map),
+        negatives=_path(negatives),
+        threshold=threshold,
+        engine=engine,
+        threads=threads,
+        limit=limit,
+    )
+    with missing_dependencies():
+        inputs = prepare(request, first, second)
+        try:
+            done = evaluate_subject(
+                inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore
+            )
+        finally:
+            for subject, given in ((inputs.subject, first), (inputs.other, second)):
+                if given is None and subject is not None and isinstance(subject.scorer, Model):
+                    subject.scorer.close()
+    return replace(done, notes=(*inputs.notes, *done.notes))
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _ignore(done: int) -> None:
+    """Report no progress."""
