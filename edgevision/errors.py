@@ -101,6 +101,10 @@ class VerifyFailed(EdgeVisionError, OSError):
     exit_code = 13
 
 
+class RenamedSetting(FutureWarning):
+    """Warning: a setting was given by its former name. The command line prints it as a note."""
+
+
 INSTALL = {
     # missing library: the command that installs it
     "tensorflow": "pip install 'edgevision[convert]'",

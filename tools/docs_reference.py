@@ -9,7 +9,6 @@ An input that does not exist yet gives no page. An input that exists and cannot 
 from __future__ import annotations
 
 import argparse
-import importlib
 import shutil
 import sys
 import tomllib
@@ -33,7 +32,7 @@ def pages() -> dict[str, str]:
     found: dict[str, str] = {}
     found |= cli_pages.render(cli_pages.find_group(entry_point))
     found |= python_page.render(folders)
-    found |= settings_page.render(_optional("edgevision.settings"), _optional(settings_page.TRAINING))
+    found |= settings_page.render()
     found |= schema_pages.render(ROOT / "edgevision" / "schemas")
     return {path: NOTE + text for path, text in found.items()}
 
@@ -47,16 +46,6 @@ def write(folder: Path = OUT) -> list[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     return [folder / path for path in made]
-
-
-def _optional(name: str) -> object | None:
-    """Return a module, or None where it does not exist; an error inside it is not hidden."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-            return None
-        raise
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgevision.settings import RUNS, SEED
+
 from ..synthetic import THINGS
 
 GOAL = 0.97
@@ -49,8 +51,8 @@ CLASSES = tuple(THINGS)
 class DemoOptions:
     """Options of a demo run."""
 
-    runs: Path = Path("runs")
+    runs: Path = RUNS.field()
     """Parent of the run folder."""
-    seed: int = 0
+    seed: int = SEED.field()
     """Random seed: the same seed draws the same images and trains the same network."""
     plan: DemoSizes = field(default_factory=DemoSizes)

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import click
-
 from edgevision import __version__
 from edgevision.errors import BadInput
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
 
-from ..cli.run import run as run_command
 from ..installer.archive.manifest import (
     CONFIG,
     INSTALLER,
@@ -102,13 +99,13 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     step()
     write_bytes(path, packed)
     step()
-    secret = any("@" in str(options.get(name)) for name in ("camera", "source"))
+    secret = config_file.holds_password(options.get("camera"), options.get("source"))
     return Made(path, len(packed), manifest, wish.sign is not None, secret)
 
 
 def _options(wish: BundleOptions) -> dict[str, Any]:
     """Return the loop options, checked for use on a device. Raises BadInput."""
-    found = {} if wish.config is None else config_file.read(wish.config, run_command, click.Context(run_command))
+    found = {} if wish.config is None else config_file.read(wish.config)
     found.pop("model", None)
     if wish.camera is not None:
         found["camera"] = wish.camera
@@ -120,7 +117,7 @@ def _options(wish: BundleOptions) -> dict[str, Any]:
 
 
 def _config(options: dict[str, Any]) -> str:
-    return config_file.dumps(run_command, options | {"model": Path(MODEL)}, Path(CONFIG))
+    return config_file.dumps(options | {"model": Path(MODEL)}, Path(CONFIG))
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.option_groups import DefaultGroup
+from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
 
 if TYPE_CHECKING:

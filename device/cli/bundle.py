@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.option_groups import DefaultGroup
+from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
+from edgevision.cli.setting_options import option_of
 
 from ..bundle.target import ARCHES, PYTHONS, Target
+from ..loop.options import CAMERA
 
 if TYPE_CHECKING:
     from ..bundle.build import Made
@@ -31,7 +33,7 @@ def bundle() -> None:
 @click.option(
     "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
 )
-@click.option("--camera", metavar="SPEC", help="Camera of the device, as in edgevision run.  [default: 0]")
+@option_of(CAMERA, help="Camera of the device, as in edgevision run.")
 @click.option(
     "--python",
     type=click.Choice(PYTHONS),

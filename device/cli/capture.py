@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.options import PATH, json_option, quiet_option
+from edgevision.cli.setting_options import finite, option_of, setting_options
 
-from .option_types import Region, Rotation, Size, finite, four_numbers
+from ..loop.options import CAMERA, DEFAULT_CAMERA, Options
 
 if TYPE_CHECKING:
     from ..collection.capture import CaptureResult
-    from ..stream.request import CaptureRequest
 
 
 @click.command()
 @click.argument("name")
-@click.option("--camera", default="0", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
+@option_of(CAMERA, default=DEFAULT_CAMERA, help="Camera, as in edgevision run.")
 @click.option("--count", type=click.IntRange(1), default=100, metavar="N", help="Photos to take.  [default: 100]")
 @click.option(
     "--every",
@@ -33,17 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=PATH, default=Path("photos"), metavar="FOLDER", help="Write photos to FOLDER/NAME.  [default: photos]"
 )
-@click.option(
-    "--size", type=Size(), metavar="WxH", help="Image size to request from the camera.  [default: the camera's own]"
-)
-@click.option("--rotate", type=Rotation(), default=0, metavar="DEGREES", help="Rotate clockwise by 0, 90, 180 or 270.")
-@click.option(
-    "--flip",
-    type=click.Choice(["none", "horizontal", "vertical", "both"]),
-    default="none",
-    help="Mirror the image after rotating it.",
-)
-@click.option("--roi", type=Region(), metavar="X,Y,W,H", help="Crop to this part of the rotated image.")
+@setting_options(Options, only=("size", "rotate", "flip", "roi"))
 @click.option("--keep-all", is_flag=True, help="Also keep blurred photos and photos similar to the previous one.")
 @json_option
 @quiet_option
@@ -68,7 +58,7 @@ def capture(
     captured = CaptureResult(class_folder(out, name))
     keep_all, begun = rest.pop("keep_all"), time.monotonic()
     try:
-        with closing(open_camera(camera, wanted=_wanted(**rest))) as source:
+        with closing(open_camera(camera, wanted=Options(**rest).capture_request)) as source:
             note(f"source: {source.spec} ({source.description})", quiet)
             with bar(f"photos of {name}", count, quiet) as progress:
                 take(
@@ -82,14 +72,6 @@ def capture(
                 )
     finally:
         _tell(captured, out, time.monotonic() - begun, as_json)
-
-
-def _wanted(size: str | None, rotate: int, flip: str, roi: str | None) -> CaptureRequest:
-    from ..stream.request import CaptureRequest
-
-    width, height = (int(side) for side in size.split("x")) if size else (None, None)
-    part = four_numbers(roi) if roi else None
-    return CaptureRequest(width, height, rotate=rotate, flip=flip, roi=part)  # type: ignore[arg-type]
 
 
 def _tell(captured: CaptureResult, out: Path, seconds: float, as_json: bool) -> None:

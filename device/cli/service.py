@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from edgevision.cli.options import PATH, json_option, overwrite_option
+from edgevision.cli.setting_options import option_of
+
+from ..loop.options import CAMERA, SETTINGS
 
 
 @click.group()
@@ -17,7 +20,7 @@ def service() -> None:
 
 @service.command()
 @click.argument("model", type=PATH, required=False)
-@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
+@option_of(CAMERA, help="Camera, as in edgevision run.")
 @click.option(
     "--config", type=PATH, metavar="FILE", help="Options of the loop, written by edgevision run --save-config."
 )
@@ -34,7 +37,7 @@ def service() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Print the unit file without changing anything.")
 @click.option("--no-start", is_flag=True, help="Install without starting.")
-@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
+@option_of(SETTINGS["runs"], help="Folder to search for the newest convert-N/*.tflite.")
 @overwrite_option
 def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
     """Install and start the service: the unit file, /etc/edgevision/run.toml and a copy of MODEL beside it.

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
+from edgevision.cli.setting_options import option_of
+
+from ..loop.options import CAMERA, DEFAULT_CAMERA, SETTINGS
 
 if TYPE_CHECKING:
     from edgevision.model import Model
@@ -24,8 +27,8 @@ MAX_PICTURES = 200
 @click.option(
     "--model", type=PATH, help="A .tflite made by edgevision convert --with-embedding.  [default: the newest]"
 )
-@click.option("--camera", metavar="SPEC", help="Camera, as in edgevision run.  [default: 0]")
-@click.option("--source", metavar="SPEC", help="Learn from an image, a folder of images or a video instead.")
+@option_of(CAMERA, help="Camera, as in edgevision run.")
+@option_of(SETTINGS["source"], help="Learn from an image, a folder of images or a video instead.")
 @click.option(
     "--count",
     type=click.IntRange(1, MAX_PICTURES),
@@ -46,8 +49,8 @@ MAX_PICTURES = 200
 @click.option(
     "--import", "import_", type=PATH, metavar="FILE", help="Replace the taught classes by those of such a file."
 )
-@click.option("--state", type=PATH, metavar="DIR", help="Folder of the taught classes.  [default: the state folder]")
-@click.option("--runs", type=PATH, default=Path("runs"), help="Folder to search for the newest convert-N/*.tflite.")
+@option_of(SETTINGS["state"], help="Folder of the taught classes.")
+@option_of(SETTINGS["runs"], help="Folder to search for the newest convert-N/*.tflite.")
 @json_option
 @overwrite_option
 @quiet_option
@@ -162,7 +165,9 @@ def _open(model: Model, camera: str | None, source: str | None) -> Source:
     from ..stream.request import CaptureRequest
 
     wanted = CaptureRequest(preprocessing=model.preprocessing)
-    return open_camera(camera or "0", wanted=wanted) if source is None else open_source(source, wanted=wanted)
+    return (
+        open_camera(camera or DEFAULT_CAMERA, wanted=wanted) if source is None else open_source(source, wanted=wanted)
+    )
 
 
 def _list(teacher: Teacher, as_json: bool) -> None:

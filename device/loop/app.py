@@ -22,6 +22,7 @@ from ..system.clock import SYSTEM
 from ..telemetry.run_stats import RunStats
 from ..telemetry.status_signal import dump_stats_on_sigusr1
 from .loop import run
+from .options import DEFAULT_CAMERA
 from .sd_notify import from_environment
 from .sink_factory import is_pictures, open_sinks
 from .stop import Stop, ended_by_signals
@@ -115,14 +116,16 @@ def _model_path(options: Options) -> Path:
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
     # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
-    wanted = replace(options.wanted, preprocessing=model.preprocessing if options.collect is None else None)
+    wanted = replace(options.capture_request, preprocessing=model.preprocessing if options.collect is None else None)
+
+    camera = options.camera or DEFAULT_CAMERA
 
     def attempt() -> Source:
         if options.source is not None:
             return open_source(options.source, wanted=wanted)
-        return open_camera(options.camera or "0", wanted=wanted)
+        return open_camera(camera, wanted=wanted)
 
-    opening = Opening(attempt, options.source or options.camera or "0")
+    opening = Opening(attempt, options.source or camera)
     stop.on_request(opening.abandon)
     if stop():
         return None

@@ -57,7 +57,7 @@ class FakeCamera:
     """Delivers one item per step of its script, then ends. Drops nothing."""
 
     dropped = 0
-    frozen_s = 1.0
+    freeze_timeout_s = 1.0
     may_repeat = False
 
     def __init__(

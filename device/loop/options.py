@@ -1,43 +1,216 @@
-"""Options of one run of the loop, from the command line and the configuration file."""
+"""Settings of one run of the loop: options of ``edgevision run`` and keys of its configuration files."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import get_args
 
-if TYPE_CHECKING:
-    from ..stream.request import CaptureRequest
+from edgevision.engines.registry import ENGINE, THREADS
+from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
+
+from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotation, require_inside
+
+DEFAULT_CAMERA = "0"
+_BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kMGT]?)B?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Parse WIDTHxHEIGHT in pixels. Raises ValueError."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and all(1 <= int(side) <= MAX_SIDE for side in (width, height))):
+        raise ValueError(text)
+    return int(width), int(height)
+
+
+def parse_roi(text: str) -> Roi:
+    """Parse x,y,width,height, each 0 to 1. Raises ValueError."""
+    x, y, width, height = (float(part) for part in text.split(","))
+    require_inside((x, y, width, height))
+    return x, y, width, height
+
+
+def parse_bytes(text: str) -> int:
+    """Parse a size above 0 such as 20kB, 500MB, 2GB or 1TB (powers of 1000) into bytes. Raises ValueError."""
+    found = _BYTES.fullmatch(text.strip())
+    size = 0 if found is None else int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
+    if found is None or not size:
+        raise ValueError(text)
+    return size
+
+
+def format_bytes(size: int) -> str:
+    """Format a number of bytes so that ``parse_bytes`` reads exactly it, such as 500MB."""
+    power = next(power for power in (4, 3, 2, 1, 0) if size % 1000**power == 0)
+    return f"{size // 1000**power}{' kMGT'[power].strip()}B"
+
+
+def _format_roi(roi: Roi) -> str:
+    return ",".join(repr(part).removesuffix(".0") for part in roi)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of ``edgevision run``; its help describes each."""
+    """Settings of ``edgevision run``."""
 
-    model: Path | None = None
-    """None: the newest converted one."""
-    camera: str | None = None
-    source: str | None = None
-    """At most one of camera and source; neither: camera 0."""
-    wanted: CaptureRequest
-    top: int = 5
-    threshold: float | None = None
-    smooth: int = 1
-    on_motion: bool = False
-    masks: bool = False
-    engine: str = "auto"
-    limit: int | None = None
-    threads: int | None = None
-    as_json: bool = False
-    events: bool = False
-    """Whether events go to stdout, among the results."""
-    quiet: bool = False
-    summary: Path | None = None
-    contact_sheet: Path | None = None
-    collect: Path | None = None
-    collect_quota: int = 500_000_000
-    """Maximum bytes of collected photos."""
-    state: Path | None = None
-    """None: the default state folder."""
-    overwrite: bool = False
-    runs: Path = Path("runs")
+    model: Path | None = setting(None, "path", "The .tflite to run.", argument=True)
+    camera: str | None = setting(
+        None,
+        "text",
+        "Camera number from edgevision cameras, usb:NAME, /dev/videoN, a URL, - (JPEGs on standard input; "
+        "raw:640x480:rgb24 for raw frames), or test: (a generated pattern).",
+        "Source",
+        metavar="SPEC",
+        default_text=DEFAULT_CAMERA,
+    )
+    source: str | None = setting(
+        None,
+        "text",
+        "Read every frame of an image, a folder of images, a video file, a URL, test:, - or raw:640x480:rgb24 "
+        "(see --camera).",
+        "Source",
+        metavar="SPEC",
+    )
+    size: tuple[int, int] | None = setting(
+        None,
+        "text",
+        "Image size to request from the camera.",
+        "Source",
+        metavar="WxH",
+        default_text="the camera's own",
+        form="WIDTHxHEIGHT in pixels, such as 1280x720",
+        parse=parse_size,
+        unparse=lambda size: f"{size[0]}x{size[1]}",
+    )
+    fps: float | None = setting(
+        None,
+        "float",
+        "Process at most N frames per second.",
+        "Source",
+        above=0,
+        high=MAX_FPS,
+        metavar="N",
+        default_text="no limit",
+    )
+    rotate: Rotation = setting(
+        0, "int", "Rotate clockwise by 0, 90, 180 or 270.", "Source", choices=get_args(Rotation), metavar="DEGREES"
+    )
+    flip: Flip = setting(
+        "none",
+        "choice",
+        "Mirror the image after rotating it: horizontal, vertical or both.",
+        "Source",
+        choices=get_args(Flip),
+        metavar="HOW",
+    )
+    roi: Roi | None = setting(
+        None,
+        "text",
+        "Crop to this part of the rotated image; each number is 0 to 1, so 0.25,0.25,0.5,0.5 is the middle.",
+        "Source",
+        metavar="X,Y,W,H",
+        form="x,y,width,height within the image, each 0 to 1, such as 0.25,0.25,0.5,0.5 for the middle",
+        parse=parse_roi,
+        unparse=_format_roi,
+    )
+    freeze_timeout: float | None = setting(
+        None,
+        "float",
+        "Reopen the camera if its image has not changed for this long; 0: never.",
+        "Source",
+        low=0,
+        metavar="SECONDS",
+        default_text="depends on the camera",
+        old_names=("frozen",),
+    )
+
+    top: int = setting(5, "int", "Report at most N labels per frame.", "Predictions", low=1, high=1000, metavar="N")
+    threshold: float | None = setting(
+        None,
+        "float",
+        'Report scores below this as "unknown".',
+        "Predictions",
+        low=0,
+        high=1,
+        metavar="SCORE",
+        default_text="the model's own",
+    )
+    smooth: int = setting(
+        1, "int", "Average scores over N frames, for labels and events.", "Predictions", low=1, high=1000, metavar="N"
+    )
+    on_motion: bool = setting(
+        False, "flag", "Run the model only when the image changes, and every 10 s.", "Predictions"
+    )
+    masks: bool = setting(False, "flag", "With --json, include segmentation masks as run lengths.", "Predictions")
+
+    as_json: bool = JSON.field(
+        group="Output", help="Print one JSON object per line on stdout; everything else goes to stderr."
+    )
+    events: bool = setting(
+        False,
+        "flag",
+        "Also print events on stdout: a label entered, left or changed, the camera was lost, ...",
+        "Output",
+    )
+    summary: Path | None = setting(
+        None,
+        "path",
+        "Write counts, latencies and memory use of the run to this file, as JSON.",
+        "Output",
+        metavar="FILE",
+    )
+    contact_sheet: Path | None = setting(
+        None,
+        "path",
+        "At the end, write one .png or .jpg that shows the most informative frames with boxes, masks and labels.",
+        "Output",
+        metavar="FILE",
+    )
+    collect: Path | None = setting(
+        None,
+        "path",
+        "Collect images for the next training: where the model is unsure, and where a label entered.",
+        "Output",
+        metavar="FOLDER",
+    )
+    collect_quota: int = setting(
+        500_000_000,
+        "text",
+        "Disk space for the collected images; the oldest are deleted first.",
+        "Output",
+        metavar="SIZE",
+        form="a disk size, such as 500MB or 2GB",
+        parse=parse_bytes,
+        unparse=format_bytes,
+    )
+    overwrite: bool = OVERWRITE.field(group="Output")
+    quiet: bool = QUIET.field(group="Output")
+
+    engine: str = ENGINE.field(group="Running")
+    limit: int | None = setting(None, "int", "Stop after N frames.", "Running", low=1, metavar="N")
+    threads: int | None = THREADS.field(group="Running")
+    state: Path | None = setting(
+        None,
+        "path",
+        "Folder with the classes added by edgevision teach.",
+        "Running",
+        metavar="FOLDER",
+        default_text="the device's state folder",
+    )
+    runs: Path = RUNS.field(
+        group="Running",
+        help="Without MODEL: use the newest convert-N/*.tflite in this folder, or else the bundled default model.",
+    )
+
+    @property
+    def capture_request(self) -> CaptureRequest:
+        """The request to the source: size, rate, orientation and region."""
+        width, height = self.size or (None, None)
+        return CaptureRequest(
+            width, height, self.fps, self.rotate, self.flip, self.roi, freeze_timeout_s=self.freeze_timeout
+        )
+
+
+SETTINGS = settings_of(Options)
+CAMERA: Setting = SETTINGS["camera"]

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import click
-
 from edgevision import default_model
 from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
 from edgevision.files.atomic import require_file, write_bytes, write_text
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.settings import RUNS
 
-from ..cli.run import run as run_command
 from ..loop import config_file
 from .systemctl import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
@@ -44,7 +42,7 @@ class ServiceOptions:
     user: str | None = None
     python: Path | None = None
     root: Path = Path("/")
-    runs: Path = Path("runs")
+    runs: Path = RUNS.field()
     overwrite: bool = False
 
 
@@ -98,7 +96,7 @@ def prepare(wish: ServiceOptions) -> Installation:
         systemd=_systemd_version(wish.root),
     )
     # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
-    text = None if keep else config_file.dumps(run_command, given | {"model": Path(os.path.relpath(copy))}, config)
+    text = None if keep else config_file.dumps(given | {"model": Path(os.path.relpath(copy))}, config)
     moved = keep or (copy.exists() and model.samefile(copy))
     return Installation(unit_text(plan), text, None if moved else model, wish.root)
 
@@ -138,7 +136,7 @@ def _options(wish: ServiceOptions) -> dict[str, Any]:
     """Return the loop's options from the given file or else the installed one, overridden by the command line."""
     installed = place(wish.root, CONFIG)
     source = wish.config or (installed if installed.exists() else None)
-    found = {} if source is None else config_file.read(source, run_command, click.Context(run_command))
+    found = {} if source is None else config_file.read(source)
     if wish.camera is not None:
         found["camera"] = wish.camera
         found.pop("source", None)

@@ -42,7 +42,7 @@ class LiveSource(Source, Protocol):
 
     identity: str
     """Spec that opens this camera again wherever it is plugged in."""
-    frozen_s: float = 0.0
+    freeze_timeout_s: float = 0.0
     """Seconds without change after which the image counts as frozen; 0 disables the check."""
     may_repeat: bool = True
     """Whether equal frames can be distinct captures, as in a compressed stream."""

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 Rotation = Literal[0, 90, 180, 270]
 Flip = Literal["none", "horizontal", "vertical", "both"]
+Roi = tuple[float, float, float, float]
+"""Region of interest as x, y, width, height, each 0..1 of the image."""
 MAX_SIDE = 16384
 """Pixels; larger than any sensor."""
+MAX_FPS = 1000
+"""Frames per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,11 @@ class CaptureRequest:
     rotate: Rotation = 0
     """Degrees clockwise."""
     flip: Flip = "none"
-    roi: tuple[float, float, float, float] | None = None
-    """Region of interest as x, y, width, height, each 0..1 of the rotated and flipped image; None: all of it."""
+    roi: Roi | None = None
+    """Region of interest in the rotated and flipped image; None: all of it."""
     preprocessing: Preprocessing | None = None
     """Preprocessing of the model: lets a source deliver scaled-down frames, no coarser than the model's input."""
-    frozen_s: float | None = None
+    freeze_timeout_s: float | None = None
     """Seconds without change after which a live image counts as frozen; 0: never; None: the camera's default."""
 
     def __post_init__(self) -> None:
@@ -42,19 +46,16 @@ class CaptureRequest:
             raise BadInput("give both width and height of the camera image, or neither")
         if not all(side is None or 1 <= side <= MAX_SIDE for side in (self.width, self.height)):
             raise BadInput(f"invalid image size {self.width}x{self.height}: each side must be 1 to {MAX_SIDE} pixels")
-        if self.fps is not None and not (isfinite(self.fps) and 0 < self.fps <= 1000):
-            raise BadInput(f"invalid camera rate {self.fps:g} frames/s: it must be above 0 and at most 1000")
+        if self.fps is not None and not (isfinite(self.fps) and 0 < self.fps <= MAX_FPS):
+            raise BadInput(f"invalid camera rate {self.fps:g} frames/s: it must be above 0 and at most {MAX_FPS}")
         if self.rotate not in get_args(Rotation):
             raise BadInput(f"invalid rotation {self.rotate}: it must be 0, 90, 180 or 270 degrees")
         if self.flip not in get_args(Flip):
             raise BadInput(f"invalid flip {self.flip!r}: it must be none, horizontal, vertical or both")
-        if self.frozen_s is not None and not (isfinite(self.frozen_s) and self.frozen_s >= 0):
-            raise BadInput(f"invalid freeze timeout {self.frozen_s:g} s: it must be 0 (never) or more")
-        if self.roi is not None and not _inside(self.roi):
-            raise BadInput(
-                f"invalid region {','.join(f'{value:g}' for value in self.roi)}: it must lie within the image; use "
-                "x,y,width,height, each 0 to 1, such as 0.25,0.25,0.5,0.5 for the middle"
-            )
+        if self.freeze_timeout_s is not None and not (isfinite(self.freeze_timeout_s) and self.freeze_timeout_s >= 0):
+            raise BadInput(f"invalid freeze timeout {self.freeze_timeout_s:g} s: it must be 0 (never) or more")
+        if self.roi is not None:
+            require_inside(self.roi)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -66,17 +67,20 @@ class CaptureRequest:
         """Whether frames are rotated, flipped or cropped."""
         return self.rotate != 0 or self.flip != "none" or self.roi is not None
 
-    def frozen_after(self, default_s: float) -> float:
+    def freeze_timeout_or(self, default_s: float) -> float:
         """Return the freeze timeout in seconds, ``default_s`` unless requested otherwise; 0: never."""
-        return default_s if self.frozen_s is None else self.frozen_s
+        return default_s if self.freeze_timeout_s is None else self.freeze_timeout_s
 
 
 ANY = CaptureRequest()
 
 
-def _inside(roi: tuple[float, float, float, float]) -> bool:
+def require_inside(roi: Roi) -> None:
+    """Check that a region lies within the image. Raises BadInput."""
     x, y, width, height = roi
-    if not all(isfinite(value) for value in roi):
-        return False
     fits = x + width <= 1 + 1e-6 and y + height <= 1 + 1e-6
-    return x >= 0 and y >= 0 and width > 0 and height > 0 and fits
+    if not (all(isfinite(value) for value in roi) and x >= 0 and y >= 0 and width > 0 and height > 0 and fits):
+        raise BadInput(
+            f"invalid region {','.join(f'{value:g}' for value in roi)}: it must lie within the image; use "
+            "x,y,width,height, each 0 to 1, such as 0.25,0.25,0.5,0.5 for the middle"
+        )

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import EdgeVisionError, missing_dependency, nearest
+from ..errors import EdgeVisionError, RenamedSetting, missing_dependency, nearest
 from . import verbosity
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -112,6 +112,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
     0 done, 1 input or environment, 2 usage, 3 limit not met, 10..13 flashing an SD card, 130 Ctrl-C.
     """
+    _show_renamed_settings()
     try:
         result: Any = cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
         _flush()
@@ -144,6 +145,23 @@ def main(argv: list[str] | None = None) -> NoReturn:
         where = f": {error.filename}" if error.filename else ""
         code = _fail(f"{error.strerror}{where}", 1)
     sys.exit(code)
+
+
+def _show_renamed_settings() -> None:
+    """Print the warnings about former names of settings as notes, unless --quiet is given."""
+    import warnings
+
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *more: Any, **rest: Any) -> None:
+        if not issubclass(category, RenamedSetting):
+            usual(message, category, *more, **rest)
+            return
+        ctx = click.get_current_context(silent=True)
+        if ctx is None or not ctx.params.get("quiet"):
+            click.echo(f"note: {message}", err=True)
+
+    warnings.showwarning = show
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import BadModel, EngineError, UnknownName, nearest
 from ..log import Log
+from ..settings import Setting
 from .protocol import EngineChoice, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -52,6 +53,27 @@ def check_name(spec: str) -> str:
         forms = " ".join([name, *(f"{name}:{form}" for form in ENGINES[name].forms)])
         raise UnknownName(f"no such device of engine {name}: {spec!r}; use one of: {forms}")
     return spec
+
+
+ENGINE = Setting(
+    "text",
+    AUTO,
+    "Engine that runs a .tflite: auto, cpu, edgetpu, or a certain device: edgetpu:N, edgetpu:usb:N, edgetpu:pci:N. Only "
+    "auto falls back to the CPU.",
+    key="engine",
+    metavar="NAME",
+    parse=check_name,
+)
+THREADS = Setting(
+    "int",
+    None,
+    "CPU threads for a .tflite.",
+    key="threads",
+    low=1,
+    high=256,
+    metavar="N",
+    default_text="the number of cores",
+)
 
 
 def open_engine(spec: str, file: ModelFile, threads: int | None = None) -> tuple[Engine, EngineChoice]:

@@ -28,7 +28,6 @@ RENAMED = {
     "--eval-data": "--report-on",
     "--activation-range": "--range",
     "--learning-rate": "--rate",
-    "--freeze-timeout": "--frozen",
     "--negatives": "--unrelated",
     "--augment-copies": "--copies",
 }
@@ -123,7 +122,8 @@ def test_reference_has_a_page_for_every_command() -> None:
     commands = group().list_commands(click.Context(group()))
     assert {f"cli/{name}.md" for name in commands} <= made.keys()
     assert "open_model" in made["python.md"]
-    assert "backbone" in made["settings.md"]
+    assert "`backbone`" in made["settings.md"]
+    assert "`freeze_timeout`" in made["settings.md"]
 
 
 def test_reference_is_written_to_a_folder(tmp_path: Path) -> None:
@@ -133,7 +133,6 @@ def test_reference_is_written_to_a_folder(tmp_path: Path) -> None:
 
 def test_missing_inputs_give_no_page(tmp_path: Path) -> None:
     assert schema_pages.render(tmp_path / "schemas") == {}
-    assert settings_page.render(None, None) == {}
 
 
 def test_schema_page_lists_nested_fields(tmp_path: Path) -> None:
@@ -158,9 +157,9 @@ def test_damaged_schema_is_an_error(tmp_path: Path) -> None:
         schema_pages.render(tmp_path)
 
 
-def test_settings_without_a_table_are_an_error() -> None:
-    with pytest.raises(LookupError, match="no table of settings"):
-        settings_page.render(json, None)
+def test_record_without_settings_is_an_error() -> None:
+    with pytest.raises(LookupError, match="declares no settings"):
+        settings_page.render({"edgevision.types:Label": ("Labels", "None.")})
 
 
 def test_api_page_follows_imports_and_reads_google_sections(tmp_path: Path) -> None:

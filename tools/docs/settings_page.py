@@ -1,51 +1,44 @@
-"""The reference page of settings: the table of edgevision.settings, and the settings of a training."""
+"""The reference page of settings, read from the records that declare them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
+from edgevision.settings import Setting, default_text, describe, settings_of
+
+RECORDS = {
+    # "module:record" -> its heading and what it is
+    "edgevision.device.loop.options:Options": (
+        "The loop",
+        "Options of `edgevision run`, keys of its configuration files, and of [camera] and [run] in `device.toml`.",
+    ),
+}
 TRAINING = "edgevision.convert.train.config.settings"
-"""Where the settings of a training are declared."""
-NEEDED = {"name", "type", "default", "help", "group"}
 
 
-def render(settings: object | None, training: object | None) -> dict[str, str]:
-    """Return path -> Markdown of the settings page; empty where there are no settings. Raises LookupError."""
-    lines: list[str] = []
-    if settings is not None:
-        lines += ["## The loop", "", *_tables(_rows(settings))]
-    if training is not None:
-        lines += ["## Training", "", "The sections of `config.toml`, and options of `edgevision train`.", ""]
-        lines += _training(training)
-    return {"settings.md": "\n".join(["# Settings", "", *lines]) + "\n"} if lines else {}
+def render(records: Mapping[str, tuple[str, str]] = RECORDS) -> dict[str, str]:
+    """Return path -> Markdown of the settings page. Raises LookupError for a record without settings."""
+    lines: list[str] = ["# Settings", ""]
+    for target, (heading, about) in records.items():
+        module, _, name = target.partition(":")
+        declared = settings_of(getattr(import_module(module), name))
+        if not declared:
+            raise LookupError(f"{target} declares no settings")
+        lines += [f"## {heading}", "", about, "", *_tables(list(declared.values()))]
+    lines += ["## Training", "", "The sections of `config.toml`, and options of `edgevision train`.", ""]
+    lines += _training(import_module(TRAINING))
+    return {"settings.md": "\n".join(lines) + "\n"}
 
 
-def _rows(module: Any) -> list[Any]:
-    """Return the records of the one table that a settings module declares. Raises LookupError where there is none."""
-    found: list[Any] = []
-    for value in vars(module).values():
-        records = value.values() if isinstance(value, dict) else value
-        if isinstance(records, Iterable) and not isinstance(records, str | bytes):
-            found += [one for one in records if _is_setting(one) and one not in found]
-    if not found:
-        raise LookupError(
-            f"{module.__name__} declares no table of settings with the fields {', '.join(sorted(NEEDED))}"
-        )
-    return found
-
-
-def _is_setting(value: object) -> bool:
-    return is_dataclass(value) and not isinstance(value, type) and {f.name for f in fields(value)} >= NEEDED
-
-
-def _tables(rows: list[Any]) -> Iterator[str]:
+def _tables(rows: list[Setting]) -> Iterator[str]:
     for group in dict.fromkeys(row.group for row in rows):
-        yield from (f"### {group}", "", "| setting | type | default | meaning |", "|---|---|---|---|")
+        if group:
+            yield from (f"### {group}", "")
+        yield from ("| setting | values | default | meaning |", "|---|---|---|---|")
         for row in (row for row in rows if row.group == group):
-            kind = getattr(row.type, "__name__", str(row.type))
-            yield f"| `{row.name}` | {_cell(kind)} | {_default(row.default)} | {_cell(row.help)} |"
+            yield f"| `{row.key}` | {_cell(describe(row))} | {_cell(default_text(row))} | {_cell(row.help)} |"
         yield ""
 
 

@@ -75,11 +75,11 @@ def open_stream(url: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -
         host = None
     if not host:
         raise BadInput(f"invalid URL {shown(url)}: the host is missing; example: rtsp://192.168.1.20:554/stream1")
-    frozen_s = wanted.frozen_after(FROZEN_S)
+    freeze_timeout_s = wanted.freeze_timeout_or(FROZEN_S)
     reader: Reader | None = None
     if urlsplit(url).scheme.lower() in ("http", "https"):
         reader = open_mjpeg(url, shown(url), TIMEOUT_S, wanted, clock)
-    return NewestFrame(reader or StreamReader(url, clock), TIMEOUT_S, frozen_s, may_repeat=True, identity=url)
+    return NewestFrame(reader or StreamReader(url, clock), TIMEOUT_S, freeze_timeout_s, may_repeat=True, identity=url)
 
 
 def shown(url: str) -> str:

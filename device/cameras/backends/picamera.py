@@ -140,8 +140,10 @@ def open_picamera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY
         raise CameraError(f"camera {spec!r} not found: " + (f"available cameras: {there}" if there else NOT_DETECTED))
     reader = PicameraReader(matches[0], wanted, clock)
     # A real camera has a device tree path as its ID; libcamera's virtual camera draws its images, without noise.
-    frozen_s = wanted.frozen_after(SENSOR_FROZEN_S if "/" in matches[0].identity else 0.0)
-    return NewestFrame(reader, TIMEOUT_S + 1, frozen_s, may_repeat=False, identity=f"picamera:{matches[0].identity}")
+    freeze_timeout_s = wanted.freeze_timeout_or(SENSOR_FROZEN_S if "/" in matches[0].identity else 0.0)
+    return NewestFrame(
+        reader, TIMEOUT_S + 1, freeze_timeout_s, may_repeat=False, identity=f"picamera:{matches[0].identity}"
+    )
 
 
 def _acquire(camera: LibcameraCamera) -> Any:

@@ -194,8 +194,8 @@ def open_rpicam(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) 
     camera = matches[0]
     reader = RpicamReader(camera, path, wanted, clock)
     _prove(reader)
-    frozen_s = wanted.frozen_after(SENSOR_FROZEN_S)
-    return NewestFrame(reader, TIMEOUT_S, frozen_s, may_repeat=False, identity=f"rpicam:{camera.identity}")
+    freeze_timeout_s = wanted.freeze_timeout_or(SENSOR_FROZEN_S)
+    return NewestFrame(reader, TIMEOUT_S, freeze_timeout_s, may_repeat=False, identity=f"rpicam:{camera.identity}")
 
 
 def _prove(reader: RpicamReader) -> None:

@@ -111,7 +111,9 @@ def try_nodes(
 
 
 def _live(reader: V4L2Reader, wanted: CaptureRequest, identity: str = "") -> LiveSource:
-    return NewestFrame(reader, TIMEOUT_S, wanted.frozen_after(SENSOR_FROZEN_S), may_repeat=False, identity=identity)
+    return NewestFrame(
+        reader, TIMEOUT_S, wanted.freeze_timeout_or(SENSOR_FROZEN_S), may_repeat=False, identity=identity
+    )
 
 
 def _proven(path: str, name: str, clock: Clock, wanted: CaptureRequest, capture: Capture | None = None) -> V4L2Reader:

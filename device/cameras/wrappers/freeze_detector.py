@@ -28,9 +28,9 @@ class Stillness:
     darkness), and the check is suspended until the image changes.
     """
 
-    def __init__(self, frozen_s: float, may_repeat: bool) -> None:
-        """``frozen_s``: 0 disables the check. ``may_repeat``: equal frames can be new ones, as in a compressed stream."""
-        self._frozen_s = frozen_s
+    def __init__(self, freeze_timeout_s: float, may_repeat: bool) -> None:
+        """``freeze_timeout_s``: 0 disables the check. ``may_repeat``: equal frames can be new ones, as in a compressed stream."""
+        self._freeze_timeout_s = freeze_timeout_s
         self._may_repeat = may_repeat
         self._last: Pixels | None = None
         self._since = 0.0
@@ -40,7 +40,7 @@ class Stillness:
 
     def look(self, frame: Frame, now: float) -> FrameChange:
         """Classify a frame; ``now``: monotonic seconds."""
-        if not self._frozen_s:
+        if not self._freeze_timeout_s:
             return FrameChange.NEW
         if self._last is None or not _equal(self._last, frame.pixels):
             self._last, self._since = frame.pixels, now
@@ -49,7 +49,7 @@ class Stillness:
         self._believed = self._believed or self._suspected
         if self._believed:
             return FrameChange.NEW
-        if now - self._since >= self._frozen_s:
+        if now - self._since >= self._freeze_timeout_s:
             self._suspected = True
             return FrameChange.FROZEN
         return FrameChange.NEW if self._may_repeat else FrameChange.REPEATED

@@ -91,19 +91,19 @@ class NewestFrame(ThreadedCamera):
         self,
         reader: Reader,
         timeout_s: float = TIMEOUT_S,
-        frozen_s: float = 0.0,
+        freeze_timeout_s: float = 0.0,
         may_repeat: bool = True,
         identity: str = "",
     ) -> None:
         """Set up a live source.
 
-        ``frozen_s``: seconds without change after which the image counts as frozen; 0 disables the check. ``may_repeat``:
+        ``freeze_timeout_s``: seconds without change after which the image counts as frozen; 0 disables the check. ``may_repeat``:
         equal frames can be distinct captures. ``identity``: spec that opens this camera again wherever it is plugged in;
         empty: ``spec``.
         """
         super().__init__(reader, BoundedQueue(1, newest_wins=True))
         self._timeout_s = timeout_s
-        self.frozen_s = frozen_s
+        self.freeze_timeout_s = freeze_timeout_s
         self.may_repeat = may_repeat
         self.identity = identity or reader.spec
 

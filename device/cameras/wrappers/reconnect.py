@@ -36,7 +36,7 @@ class Reopening:
         self._source: Source = first
         self._again = again
         self._clock = clock
-        self._stillness = Stillness(first.frozen_s, first.may_repeat)
+        self._stillness = Stillness(first.freeze_timeout_s, first.may_repeat)
         self._ended = Event()
         self._lock = Lock()
         self._opening: Opening[Source] | None = None

@@ -38,7 +38,7 @@ def read(path: Path) -> DeviceConfig:
 
 def from_toml(file: TomlFile) -> DeviceConfig:
     """Validate the settings of a parsed file. Raises BadInput."""
-    check_keys(file, known(), REFUSED)
+    check_keys(file, known(), REFUSED, run_options.former())
     device = Section(file, "device")
     hostname = device.text("hostname", check_hostname)
     wifi = Section(file, "wifi")

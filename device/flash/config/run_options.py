@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
-
-import click
 
 from edgevision.errors import BadInput, UnknownName
 from edgevision.files.toml import TomlFile
 from edgevision.reporting.terminal import printable
 
 from ...cameras.registry import check_camera, check_source
-from ...cli.run import GROUPS
-from ...cli.run import run as run_command
 from ...loop import config_file
+from ...loop.options import CAMERA, SETTINGS
 from ...service.install import unfit
 
-SECTIONS = ("camera", "run")
 REFUSED = {
     "model": "the model is part of the bundle; pass it to edgevision bundle",
     "runs": "the model is part of the bundle, so runs is not used; remove it",
     "limit": "limit would end the service; remove it",
 }
+_ALLOWED = [one for one in config_file.KEPT.values() if one.key not in REFUSED]
+SECTIONS = {
+    "camera": [one for one in _ALLOWED if one.group == CAMERA.group],
+    "run": [one for one in _ALLOWED if one.group != CAMERA.group],
+}
 PIPES = ("-", "raw:")
 
 
-@cache
 def known() -> dict[str, tuple[str, ...]]:
     """Return section -> its keys."""
-    options = {key: one.name for key, one in config_file.keys(run_command).items() if key not in REFUSED}
-    seen = tuple(key for key, name in options.items() if name in GROUPS["Source"])
-    return {"camera": seen, "run": tuple(key for key in options if key not in seen)}
+    return {section: tuple(one.key for one in settings) for section, settings in SECTIONS.items()}
+
+
+def former() -> dict[str, tuple[str, ...]]:
+    """Return section -> former names of its keys."""
+    return {section: tuple(old for one in settings for old in one.old_names) for section, settings in SECTIONS.items()}
 
 
 def read_options(file: TomlFile) -> dict[str, Any]:
-    """Return parameter -> value. Raises BadInput with file and line."""
-    parameters = config_file.keys(run_command)
+    """Return field name -> value. Raises BadInput with file and line."""
     found: dict[str, Any] = {}
     for section in SECTIONS:
         where = partial(file.where, section)
-        values = file.values.get(section, {})
-        for key, value in config_file.checked(values, parameters, where, click.Context(run_command)).items():
-            wrong = _unfit(parameters[key], value)
+        for name, value in config_file.checked(file.values.get(section, {}), where).items():
+            wrong = _unfit(name, value)
             if wrong is not None:
-                raise BadInput(f"{where(key)}: {printable(wrong)}")
-            found[parameters[key].name or key] = value
+                raise BadInput(f"{where(SETTINGS[name].key)}: {printable(wrong)}")
+            found[name] = value
     if found.get("camera") is not None and found.get("source") is not None:
         raise BadInput(f"{file.where('camera', 'source')}: both camera and source are set; keep only one of them")
     return found
@@ -59,9 +60,9 @@ def check_place(name: str, text: str) -> str:
     return check_camera(text) if name == "camera" else check_source(text)
 
 
-def _unfit(parameter: click.Parameter, value: Any) -> str | None:
+def _unfit(name: str, value: Any) -> str | None:
     """Return why a value is not suitable for an unattended device; None if it is."""
-    name, text = parameter.name or "", str(value)
+    text = str(value)
     if not text.isprintable():
         return f"{name} contains a control character"
     if name in config_file.PLACES:
@@ -69,6 +70,6 @@ def _unfit(parameter: click.Parameter, value: Any) -> str | None:
             check_place(name, text)
         except (BadInput, UnknownName) as error:
             return str(error)
-    if config_file.is_path(value, parameter) and not PurePosixPath(text).is_absolute():
+    if config_file.is_path(name, value) and not PurePosixPath(text).is_absolute():
         return f"{name} = {text}: use the absolute path on the device, starting with /"
     return unfit(name, value)

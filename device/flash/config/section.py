@@ -95,13 +95,14 @@ class Section:
         self.fault(f"{key} must be {wanted}, not {_KINDS.get(type(value), 'a table or a date')}", key, *place)
 
 
-def check_keys(file: TomlFile, known: Known, refused: Mapping[tuple[str, str], str]) -> None:
+def check_keys(file: TomlFile, known: Known, refused: Mapping[tuple[str, str], str], former: Known) -> None:
     """Reject unknown sections and keys.
 
     Args:
         file: The parsed file.
         known: Section -> its keys.
         refused: Section and key -> why it is not allowed.
+        former: Section -> former names of its keys, which are still accepted.
 
     Raises:
         BadInput: With file and line.
@@ -115,7 +116,7 @@ def check_keys(file: TomlFile, known: Known, refused: Mapping[tuple[str, str], s
         for key in values:
             if (name, key) in refused:
                 raise BadInput(f"{file.where(name, key)}: {refused[name, key]}")
-            if key not in known[name]:
+            if key not in known[name] and key not in former.get(name, ()):
                 raise BadInput(f"{file.where(name, key)}: unknown key {key!r} in [{name}]{_hint(key, name, known)}")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgevision.settings import to_text
+
 from ...cameras.backends.network import shown
-from ...cli.run import run as run_command
 from ...loop import config_file
+from ...loop.options import SETTINGS
 from .records import DeviceConfig, User, Wifi
 from .ssh_keys import describe
 
@@ -27,15 +29,14 @@ def rows(config: DeviceConfig) -> Iterator[tuple[str, str]]:
     yield "time zone", config.timezone or _kept()
     yield "locale", config.locale or _kept()
     yield "keyboard", config.keyboard or _kept()
-    names = {parameter.name: key for key, parameter in config_file.keys(run_command).items()}
     for name, value in config.run.items():
-        text = shown(str(value)) if name in config_file.PLACES else str(value)
-        yield f"run {names[name]}", {"True": "true", "False": "false"}.get(text, text)
+        text = to_text(SETTINGS[name], value)
+        yield f"run {SETTINGS[name].key}", shown(text) if name in config_file.PLACES else text
 
 
 def holds_secret(config: DeviceConfig) -> bool:
     """Return whether the file contains secrets."""
-    urls = any("@" in str(config.run.get(name)) for name in config_file.PLACES)
+    urls = config_file.holds_password(config.run.get("camera"), config.run.get("source"))
     wifi = config.wifi is not None and config.wifi.security != "open"
     return urls or wifi or config.user.password_hash is not None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgevision.files.toml import literal
+from edgevision.settings import Setting
 
-from ...cli.run import run as run_command
 from ...loop import config_file
 from . import run_options
 from .records import DeviceConfig
@@ -63,7 +62,7 @@ def dumps(config: DeviceConfig | None) -> str:
     options = {} if config is None else config.run
     for section in run_options.SECTIONS:
         lines.append(f"[{section}]  # options of edgevision run; they override those of the bundle")
-        lines += [_option(key, options) for key in run_options.known()[section]]
+        lines += [_option(setting, options) for setting in run_options.SECTIONS[section]]
     return "\n".join(lines)
 
 
@@ -93,7 +92,5 @@ def _written(value: bool | str | Sequence[str]) -> str:
     return "[\n" + "".join(f"  {literal(one)},\n" for one in value) + "]"
 
 
-def _option(key: str, options: Any) -> str:
-    parameter = config_file.keys(run_command)[key]
-    value = options.get(parameter.name)
-    return config_file.entry(key, parameter, str(value) if isinstance(value, PurePath) else value)
+def _option(setting: Setting, options: Mapping[str, Any]) -> str:
+    return config_file.entry(setting, options.get(setting.name))

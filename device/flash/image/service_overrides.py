@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
 from edgevision.errors import BadInput
 from edgevision.files import toml
 
 from ...bundle.build import RELEASE, unit_plan
 from ...bundle.target import Target
-from ...cli.run import run as run_command
 from ...installer.archive.manifest import CONFIG as BUNDLED
 from ...installer.archive.manifest import Manifest
 from ...loop import config_file
@@ -33,7 +30,7 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
         return {}
     both = _merged(config, run_toml)
     plan = unit_plan(Target(manifest.python, manifest.arch), networked(both))
-    own = config_file.dumps(run_command, config.run, Path(CONFIG))
+    own = config_file.dumps(config.run, Path(CONFIG))
     return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG).encode()}
 
 
@@ -44,6 +41,6 @@ def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadInput(f"{BUNDLED} of the bundle is no text; make the bundle again") from None
     file = toml.parse(text, Path(RELEASE / BUNDLED))
-    both = config_file.merged([config_file.options(file, run_command, click.Context(run_command)), config.run])
+    both = config_file.merged([config_file.options(file), config.run])
     check_config(both, None)
     return both

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevision.device.cli.option_types import parse_bytes
 from edgevision.device.collection.collector import Collector
 from edgevision.device.collection.quota_store import OURS, Store, folder_name
 from edgevision.device.collection.selection import Novelty, Pace, is_unsure
+from edgevision.device.loop.options import format_bytes, parse_bytes
 from edgevision.device.stream.events import Event
 from edgevision.device.system.clock import Clock
 from hypothesis import given
@@ -246,7 +246,13 @@ def test_byte_sizes_are_parsed(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "MB", "-5MB", "5XB", "0", "0.1", "nan", "1e9", "5MBB", "9" * 40])
 def test_invalid_byte_sizes_are_rejected(text: str) -> None:
-    assert parse_bytes(text) is None
+    with pytest.raises(ValueError):
+        parse_bytes(text)
+
+
+@given(st.integers(1, 10**15))
+def test_byte_sizes_survive_a_round_trip(size: int) -> None:
+    assert parse_bytes(format_bytes(size)) == size
 
 
 def test_run_collects_images_that_train_can_read(data: Path, tmp_path: Path) -> None:

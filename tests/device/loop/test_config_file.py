@@ -11,12 +11,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from edgevision.device.cli.run import GROUPS, run
+from edgevision.device.cli.run import run
 from edgevision.device.loop import config_file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.cli.setting_options import GroupedCommand
+from edgevision.errors import BadInput, EdgeVisionError, RenamedSetting
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
@@ -36,7 +37,7 @@ def edgevision(*args: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def read(path: Path) -> dict[str, object]:
-    return config_file.read(path, run, click.Context(run))
+    return config_file.read(path)
 
 
 def test_saved_command_line_runs_from_any_folder(folder: Path) -> None:
@@ -124,12 +125,12 @@ def test_values_are_converted_by_their_options(tmp_path: Path) -> None:
     path = tmp_path / "all.toml"
     path.write_text(
         'model = "a.tflite"\ncamera = 1\nthreshold = 1\nfps = 2.5\nrotate = 90\nflip = "both"\nsize = "64X48"\n'
-        'on_motion = true\nsummary = "/var/run.json"\ncontact_sheet = "sheet.png"\nfrozen = 0\n'
+        'on_motion = true\nsummary = "/var/run.json"\ncontact_sheet = "sheet.png"\nfreeze_timeout = 0\n'
     )
     assert read(path) == {
         "model": tmp_path / "a.tflite", "camera": "1", "threshold": 1.0, "fps": 2.5, "rotate": 90, "flip": "both",
-        "size": "64x48", "on_motion": True, "summary": Path("/var/run.json"), "contact_sheet": tmp_path / "sheet.png",
-        "frozen": 0.0,
+        "size": (64, 48), "on_motion": True, "summary": Path("/var/run.json"), "contact_sheet": tmp_path / "sheet.png",
+        "freeze_timeout": 0.0,
     }  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def test_specs_that_are_not_paths_are_unchanged(tmp_path: Path, spec: str) -> No
     path = tmp_path / "cam.toml"
     path.write_text(f"camera = {json.dumps(spec)}\n")
     assert read(path) == {"camera": spec}
-    assert tomllib.loads(config_file.dumps(run, {"camera": spec}, path)) == {"camera": spec}
+    assert tomllib.loads(config_file.dumps({"camera": spec}, path)) == {"camera": spec}
 
 
 @pytest.mark.parametrize(
@@ -149,21 +150,26 @@ def test_specs_that_are_not_paths_are_unchanged(tmp_path: Path, spec: str) -> No
         ("as_json = true\n", "bad.toml:1: unknown option 'as_json'"),
         ("config = 'x'\n", "bad.toml:1: unknown option 'config'"),
         ("top = 1\n'xyzzy' = 1\n", "bad.toml:2: unknown option 'xyzzy'; available options: model, camera"),
-        ('top = "five"\n', 'bad.toml:1: top must be a whole number, not "five"'),
-        ("top = true\n", "bad.toml:1: top must be a whole number, not true"),
-        ("top = 0\n", "bad.toml:1: top: 0 is not in the range"),
-        ("threshold = nan\n", "bad.toml:1: threshold must be a number, not nan"),
-        ("json = 1\n", "bad.toml:1: json must be true or false, not 1"),
-        ("roi = [0, 0, 1, 1]\n", "bad.toml:1: roi must be a string"),
-        ('\nroi = "0,0,2,1"\n', "bad.toml:2: roi: expected x,y,width,height within the image"),
-        ("rotate = 45\n", "bad.toml:1: rotate: expected 0, 90, 180 or 270, got 45"),
-        ('flip = "up"\n', "bad.toml:1: flip: 'up' is not one of"),
-        ("top = 1\n[source]\nx = 1\n", "bad.toml:2: source must be a string"),
+        ('top = "five"\n', "bad.toml:1: top: expected a whole number from 1 to 1000, got 'five'"),
+        ("top = true\n", "bad.toml:1: top: expected a whole number from 1 to 1000, got true"),
+        ("top = 0\n", "bad.toml:1: top: expected a whole number from 1 to 1000, got 0"),
+        ("threshold = nan\n", "bad.toml:1: threshold: expected a number from 0 to 1, got nan"),
+        ("fps = 0\n", "bad.toml:1: fps: expected a number above 0, up to 1000, got 0"),
+        ("freeze_timeout = inf\n", "bad.toml:1: freeze_timeout: expected a number, 0 or more, got inf"),
+        ("limit = 0\n", "bad.toml:1: limit: expected a whole number, 1 or more, got 0"),
+        ("json = 1\n", "bad.toml:1: json: expected true or false, got 1"),
+        ("roi = [0, 0, 1, 1]\n", "bad.toml:1: roi: expected x,y,width,height within the image"),
+        ('\nroi = "0,0,2,1"\n', "bad.toml:2: roi: invalid region 0,0,2,1: it must lie within the image"),
+        ('size = "big"\n', "bad.toml:1: size: expected WIDTHxHEIGHT in pixels, such as 1280x720, got 'big'"),
+        ('engine = "cpi"\n', "bad.toml:1: engine: no such engine: 'cpi'; did you mean 'cpu'?"),
+        ("rotate = 45\n", "bad.toml:1: rotate: expected one of 0, 90, 180, 270, got 45"),
+        ('flip = "up"\n', "bad.toml:1: flip: expected one of none, horizontal, vertical, both, got 'up'"),
+        ("top = 1\n[source]\nx = 1\n", "bad.toml:2: source: expected text, got a table"),
         ("top = = 1\n", "bad.toml:1: Invalid value"),
         ("top = 1\n\x00", "bad.toml:2: "),
         ("x = " + "[" * 5000, "bad.toml: brackets are nested too deeply"),
         ("top = " + "1" * 5000, "bad.toml: Exceeds the limit"),
-        ("'camera'\t= [\"rtsp://me:secret@10.0.0.7\"]", "bad.toml:1: camera must be a string, not a list"),
+        ("'camera'\t= [\"rtsp://me:secret@10.0.0.7\"]", "bad.toml:1: camera: expected text, got a list"),
     ],
 )  # fmt: skip
 def test_invalid_file_gives_file_line_and_expected_value(tmp_path: Path, text: str, said: str) -> None:
@@ -172,6 +178,12 @@ def test_invalid_file_gives_file_line_and_expected_value(tmp_path: Path, text: s
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.strip().splitlines()
     assert said in line
+
+
+def test_key_with_its_former_name_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "twice.toml").write_text("frozen = 1\nfreeze_timeout = 2\n")
+    with pytest.warns(RenamedSetting), pytest.raises(BadInput, match=r"twice\.toml:2: freeze_timeout is given twice"):
+        read(tmp_path / "twice.toml")
 
 
 def test_missing_and_binary_files_are_rejected(tmp_path: Path) -> None:
@@ -203,22 +215,25 @@ def test_any_text_is_read_or_rejected_with_its_file(tmp_path_factory: pytest.Tem
             "threshold": st.floats(0, 1),
             "top": st.integers(1, 1000),
             "events": st.booleans(),
-            "roi": st.just("0.25,0.25,0.5,0.5"),
+            "roi": st.just((0.25, 0.1, 0.5, 1 / 3)),
+            "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
+            "collect_quota": st.integers(1, 10**12),
         },
     )
 )
 def test_written_options_are_read_back(tmp_path_factory: pytest.TempPathFactory, given: dict[str, object]) -> None:
     path = tmp_path_factory.getbasetemp() / "again.toml"
-    path.write_text(config_file.dumps(run, given, path), encoding="utf-8")
+    path.write_text(config_file.dumps(given, path), encoding="utf-8")
     assert read(path) == given
 
 
 def test_every_option_has_a_heading_in_the_help() -> None:
-    grouped = {name for names in GROUPS.values() for name in names}
+    assert isinstance(run, GroupedCommand)
+    grouped = {name for names in run.groups.values() for name in names}
     options = {str(p.name) for p in run.params if isinstance(p, click.Option)}
     assert options <= grouped
     text = run.get_help(click.Context(run, info_name="edgevision run"))
-    assert [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line.endswith(":")] == [*GROUPS]
+    assert [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line.endswith(":")] == [*run.groups]
     assert "--no-" not in text.replace("--no-events", "")
 
 

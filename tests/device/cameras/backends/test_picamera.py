@@ -160,7 +160,7 @@ def test_camera_opens_by_its_libcamera_id(plug: Plug) -> None:
 
 def test_lost_camera_reconnects(plug: Plug) -> None:
     machine = plug(Machine(frames=4))
-    source = open_camera("picamera:0", wanted=CaptureRequest(width=64, height=48, frozen_s=0))
+    source = open_camera("picamera:0", wanted=CaptureRequest(width=64, height=48, freeze_timeout_s=0))
     kinds = []
     for item in source:
         kinds.append(getattr(item, "kind", "frame"))

@@ -85,7 +85,7 @@ def test_any_region_holds_at_least_one_pixel(
         ({"roi": (0.5, 0.5, 0.6, 0.5)}, r"0\.5,0\.5,0\.6,0\.5"),
         ({"roi": (0.0, 0.0, 0.0, 1.0)}, "within the image"),
         ({"roi": (0.0, float("nan"), 0.5, 1.0)}, "within the image"),
-        ({"frozen_s": -1.0}, "-1 s"),
+        ({"freeze_timeout_s": -1.0}, "-1 s"),
     ],
 )
 def test_invalid_requests_give_a_one_line_error(asked: dict[str, object], said: str) -> None:

@@ -44,12 +44,12 @@ class Played(LiveSource):
         self,
         items: list[int | Unreadable | Exception],
         hand: HandClock,
-        frozen_s: float = 3.0,
+        freeze_timeout_s: float = 3.0,
         may_repeat: bool = False,
         step_s: float = 1.0,
     ) -> None:
         self.items, self.hand, self.step_s = items, hand, step_s
-        self.frozen_s, self.may_repeat, self.closed = frozen_s, may_repeat, 0
+        self.freeze_timeout_s, self.may_repeat, self.closed = freeze_timeout_s, may_repeat, 0
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
         for index, item in enumerate(self.items):
@@ -163,7 +163,7 @@ def test_stream_may_repeat_frames_until_the_freeze_timeout() -> None:
 
 
 def test_freeze_detection_can_be_disabled() -> None:
-    assert told(play(HandClock(), [1, *[2] * 50], frozen_s=0)) == [1, *[2] * 50]
+    assert told(play(HandClock(), [1, *[2] * 50], freeze_timeout_s=0)) == [1, *[2] * 50]
 
 
 def test_frames_that_differ_in_one_byte_are_distinct() -> None:

@@ -107,7 +107,7 @@ def test_read_all_settings(tmp_path: Path) -> None:
         keyboard="de",
         timezone="Europe/Berlin",
         run={
-            "camera": "0", "size": "1280x720", "rotate": 180, "threshold": 1.0, "events": True, "as_json": False,
+            "camera": "0", "size": (1280, 720), "rotate": 180, "threshold": 1.0, "events": True, "as_json": False,
             "collect": Path("/var/lib/edgevision/new"),
         },
     )  # fmt: skip
@@ -205,8 +205,8 @@ def test_repr_contains_no_secret(secret: str) -> None:
         ({"run": {"camera": 0}}, "device.toml:7: unknown key 'camera' in [run]; it belongs in [camera]"),
         ({"run": {"model": "x.tflite"}}, "device.toml:7: the model is part of the bundle"),
         ({"run": {"limit": 5}}, "device.toml:7: limit would end the service"),
-        ({"run": {"top": 0}}, "device.toml:7: top: 0 is not in the range"),
-        ({"run": {"threshold": True}}, "threshold must be a number, not true"),
+        ({"run": {"top": 0}}, "device.toml:7: top: expected a whole number from 1 to 1000, got 0"),
+        ({"run": {"threshold": True}}, "threshold: expected a number from 0 to 1, got true"),
         ({"run": {"collect": "new"}}, "device.toml:7: collect = new: use the absolute path"),
         ({"run": {"collect": "/home/me/new"}}, "the service can only write below /var/lib/edgevision"),
         ({"run": {"collect": "/var/lib/edgevision/../x"}}, "the service can only write below /var/lib/edgevision"),
@@ -217,7 +217,10 @@ def test_repr_contains_no_secret(secret: str) -> None:
         ({"camera": {"source": "film.avi"}}, "unknown source"),
         ({"camera": {"source": "/home/me/film.avi"}}, "the service cannot read home directories"),
         ({"camera": {"camera": 0, "source": "/srv/film.avi"}}, "device.toml:8: both camera and source are set"),
-        ({"camera": {"rotate": 45}}, "device.toml:7: rotate: expected 0, 90, 180 or 270, got 45"),
+        ({"camera": {"frozen": -1}}, "device.toml:7: frozen: expected a number, 0 or more, got -1"),
+        ({"camera": {"frozne": 1}}, "device.toml:7: unknown key 'frozne' in [camera]"),
+        ({"run": {"frozen": 1}}, "device.toml:7: unknown key 'frozen' in [run]"),
+        ({"camera": {"rotate": 45}}, "device.toml:7: rotate: expected one of 0, 90, 180, 270, got 45"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_with_the_place(sections: dict[str, dict[str, Any]], said: str) -> None:
@@ -473,7 +476,7 @@ RUNS = st.fixed_dictionaries(
         "events": st.booleans(),
         "as_json": st.booleans(),
         "collect": NAMES.map(lambda name: Path("/var/lib/edgevision") / name),
-        "frozen": st.just(0.0),
+        "freeze_timeout": st.just(0.0),
     },
 )
 CONFIGS = st.builds(
@@ -502,7 +505,7 @@ def test_documentation_lists_every_key() -> None:
     """docs/guides/device-toml.md lists exactly the known keys."""
     page = (ROOT / "docs" / "guides" / "device-toml.md").read_text(encoding="utf-8")
     rows = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
-    assert rows == {"freeze_timeout" if key == "frozen" else key for _, key in KNOWN}
+    assert rows == {key for _, key in KNOWN}
     example = page.partition("```toml\n")[2].partition("```")[0]
     assert parse(example.replace("ssh-ed25519 AAAA... me@laptop", ED25519)).hostname == "shelfcam-07"
 

@@ -10,9 +10,7 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import click
 import pytest
-from edgevision.device.cli.run import run
 from edgevision.device.flash.config.records import DeviceConfig, User
 from edgevision.device.flash.image.service_overrides import extras
 from edgevision.device.installer.archive.manifest import Manifest
@@ -42,7 +40,7 @@ def test_its_options_win_over_those_of_the_bundle(tmp_path: Path) -> None:
     assert own == {"source": URL, "top": 1, "on_motion": False}
     for name, data in (("bundled.toml", BUNDLED), ("own.toml", found["run.toml"])):
         (tmp_path / name).write_bytes(data)
-    both = config_file.read_all([tmp_path / "bundled.toml", tmp_path / "own.toml"], run, click.Context(run))
+    both = config_file.read_all([tmp_path / "bundled.toml", tmp_path / "own.toml"])
     assert both == {"model": tmp_path / "model.tflite", "source": URL, "top": 1, "on_motion": False}
 
 

@@ -1,0 +1,246 @@
+"""Declaration of settings: one field of a record is the name, default, allowed values and help of one setting.
+
+The command line, configuration files, the service, bundles and SD cards all read these declarations.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from .errors import BadInput, EdgeVisionError, RenamedSetting, nearest
+
+T = TypeVar("T")
+Kind = Literal["flag", "int", "float", "ints", "choice", "text", "path"]
+AUTO = "auto"
+"""Value in options and files for "choose by the data"; stored as None."""
+_TYPES: dict[str, tuple[type, ...]] = {
+    "flag": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "ints": (list,),
+    "choice": (str,),
+    "text": (str,),
+    "path": (str,),
+}
+_NAMES = {"flag": "true or false", "int": "a whole number", "float": "a number", "text": "text", "path": "a path"}
+_NOT_SHOWN: dict[type, str] = {list: "a list", dict: "a table"}
+"""Descriptions of values that are not shown: a URL inside may hold a password."""
+
+
+class Setting(NamedTuple):
+    """Declaration of one setting.
+
+    A named tuple, because every command defines this class at its start: a dataclass of this size takes 1 ms more.
+    """
+
+    kind: Kind
+    """Type of the value in options and files; ``ints`` is a list of whole numbers."""
+    default: Any
+    help: str
+    group: str = ""
+    """Heading in the help of the command, or section of the file."""
+    name: str = ""
+    """Name of the field; ``settings_of`` fills it in."""
+    key: str = ""
+    """Name in files, and with - for _ on the command line, if it is not that of the field."""
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    """Exclusive lower limit."""
+    most: int = 8
+    """Largest number of values of a list."""
+    choices: tuple[str | int, ...] = ()
+    auto: bool = False
+    """Whether ``auto`` is allowed; it is stored as None."""
+    parse: Callable[[str], Any] | None = None
+    """Convert a text to the stored value. Raises ValueError, or EdgeVisionError with a complete message."""
+    unparse: Callable[[Any], str] = str
+    """Convert a stored value back to a text that ``parse`` accepts."""
+    form: str = ""
+    """Description of what ``parse`` accepts."""
+    metavar: str = ""
+    """Placeholder in the help; derived from the kind if empty."""
+    default_text: str = ""
+    """Description of the default in the help, if the value does not tell."""
+    short: str = ""
+    """One-letter option, such as ``-o``."""
+    argument: bool = False
+    """Whether the command line takes the value as an argument instead of an option."""
+    old_names: tuple[str, ...] = ()
+    """Former keys, still accepted."""
+
+    @property
+    def option(self) -> str:
+        """Name of the option on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+    def field(self, **changes: Any) -> Any:
+        """Return a dataclass field declared by this setting, or by a copy of it with ``changes``."""
+        made = self._replace(**changes)
+        return field(default=made.default, metadata={"setting": made})
+
+
+def setting(default: T, kind: Kind, help: str, group: str = "", **more: Any) -> T:
+    """Declare a field of a record as a setting. ``more``: further fields of ``Setting``."""
+    declared: T = Setting(kind, default, help, group, **more).field()
+    return declared
+
+
+@cache
+def settings_of(record: type) -> Mapping[str, Setting]:
+    """Return the settings that a record declares, by field name, in their order."""
+    declared = {f.name: f.metadata["setting"] for f in fields(record) if "setting" in f.metadata}
+    return {name: one._replace(name=name, key=one.key or name) for name, one in declared.items()}
+
+
+def checked(setting: Setting, value: Any) -> Any:
+    """Validate a value as a TOML file gives it, and return it as stored in the record.
+
+    Raises BadInput with a message that does not name the setting.
+    """
+    if setting.auto and value == AUTO:
+        return None
+    if not _fits(setting, value):
+        raise BadInput(f"expected {describe(setting)}, got {_shown(setting, value)}{_hint(setting, value)}")
+    if setting.parse is not None:
+        try:
+            return setting.parse(value)
+        except EdgeVisionError as error:
+            raise BadInput(str(error)) from None
+        except ValueError:
+            raise BadInput(f"expected {describe(setting)}, got {value!r}") from None
+    stored = {"float": float, "ints": tuple, "path": Path}.get(setting.kind)
+    return value if stored is None else stored(value)
+
+
+def from_text(setting: Setting, text: str) -> Any:
+    """Return the same for a text of the command line. Raises BadInput."""
+    value: Any = text
+    if setting.kind in ("int", "float", "ints") and not (setting.auto and text == AUTO):
+        try:
+            value = [int(part) for part in text.split(",")] if setting.kind == "ints" else _number(setting.kind, text)
+        except ValueError:
+            raise BadInput(f"expected {describe(setting)}, got {text!r}") from None
+    return checked(setting, value)
+
+
+def to_file(setting: Setting, value: Any) -> Any:
+    """Return a stored value as a TOML file holds it: the inverse of ``checked``."""
+    if value is None and setting.auto:
+        return AUTO
+    if setting.parse is not None:
+        return setting.unparse(value)
+    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+
+
+def to_text(setting: Setting, value: Any) -> str:
+    """Return a stored value as the command line takes it, or true or false."""
+    written = to_file(setting, value)
+    if isinstance(written, bool | float):
+        return _plain(written)
+    return ",".join(map(str, written)) if isinstance(written, list) else str(written)
+
+
+def describe(setting: Setting) -> str:
+    """Describe the allowed values, such as ``a number from 0 to 1 or 'auto'``."""
+    if setting.form:
+        text = setting.form
+    elif setting.choices:
+        text = "one of " + ", ".join(map(str, setting.choices))
+    elif setting.kind == "ints":
+        text = f"one to {setting.most} whole numbers{limits(setting, ' from ')}"
+    else:
+        text = _NAMES[setting.kind] + limits(setting, " from ")
+    return text + (f" or '{AUTO}'" if setting.auto else "")
+
+
+def limits(setting: Setting, start: str = "") -> str:
+    """Describe the limits of a number, such as ``0 to 1``; ``start`` precedes a lower limit. Empty if there is none."""
+    if setting.above is not None:
+        return f" above {setting.above:g}" + ("" if setting.high is None else f", up to {setting.high:.12g}")
+    if setting.low is None:
+        return ""
+    if setting.high is None:
+        return f"{', ' if start else ''}{setting.low:g} or more"
+    return f"{start}{setting.low:.12g} to {setting.high:.12g}"
+
+
+def help_text(setting: Setting) -> str:
+    """Return the help of a setting with its default and limits, such as ``[default: 5; 1 to 1000]``."""
+    facts = [f"default: {text}"] if (text := default_text(setting)) else []
+    if setting.kind in ("int", "float", "ints") and (text := limits(setting).strip()):
+        facts.append(text)
+    return setting.help + (f"  [{'; '.join(facts)}]" if facts else "")
+
+
+def default_text(setting: Setting) -> str:
+    """Return the default as the help shows it; empty if there is none worth showing."""
+    if setting.default_text or (setting.default is None and not setting.auto):
+        return setting.default_text
+    return "" if setting.kind == "flag" else to_text(setting, setting.default)
+
+
+def by_key(settings: Mapping[str, Setting], key: str, where: str = "") -> Setting | None:
+    """Return the setting with a key, or with a former one, which gives a warning that starts with ``where``."""
+    for one in settings.values():
+        if key == one.key:
+            return one
+        if key in one.old_names:
+            warn_renamed(f"{where}{key}", one.key)
+            return one
+    return None
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that an old name was used."""
+    import warnings
+
+    warnings.warn(f"{old} is now {new}", RenamedSetting, stacklevel=3)
+
+
+def _fits(setting: Setting, value: Any) -> bool:
+    if not isinstance(value, _TYPES[setting.kind]) or (isinstance(value, bool) and setting.kind != "flag"):
+        return False
+    if isinstance(value, list):
+        numbers = (type(one) is int and _in_range(setting, one) for one in value)
+        return 1 <= len(value) <= setting.most and all(numbers)
+    if setting.choices and value not in setting.choices:
+        return False
+    return not isinstance(value, int | float) or setting.kind == "flag" or _in_range(setting, value)
+
+
+def _in_range(setting: Setting, value: float) -> bool:
+    largest = sys.float_info.max  # excludes infinity, NaN, and whole numbers that no float can hold
+    low = -largest if setting.low is None else setting.low
+    high = largest if setting.high is None else setting.high
+    return low <= value <= high and (setting.above is None or value > setting.above)
+
+
+def _number(kind: str, text: str) -> float:
+    return int(text) if kind == "int" else float(text)
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value).removesuffix(".0")
+
+
+def _shown(setting: Setting, value: Any) -> str:
+    if setting.kind == "ints" and isinstance(value, list):
+        return repr(value)
+    return _NOT_SHOWN.get(type(value)) or (_plain(value) if isinstance(value, str | float | int) else str(value))
+
+
+def _hint(setting: Setting, value: Any) -> str:
+    return nearest(value, [str(one) for one in setting.choices]) if isinstance(value, str) else ""
+
+
+SEED = Setting("int", 0, "Random seed; the same seed gives the same result.", low=0, high=2**31 - 1, key="seed")
+RUNS = Setting("path", Path("runs"), "Folder for the numbered run folders.", key="runs", metavar="FOLDER")
+OVERWRITE = Setting("flag", False, "Replace existing output.", key="overwrite")
+QUIET = Setting("flag", False, "Show no progress and no notes.", key="quiet")
+JSON = Setting("flag", False, "Print one JSON document on stdout, everything else on stderr.", key="json")
