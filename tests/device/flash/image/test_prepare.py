@@ -583,7 +583,7 @@ def test_ended_by_a_person(how: signal.Signals, code: int, bench: Bench, tmp_pat
 
 
 def kill_at(step: str, how: signal.Signals, arguments: list[str]) -> int:
-    command = [sys.executable, str(CHILD), step, *arguments]
+    command = [sys.executable, "-P", str(CHILD), step, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "here\n", child.communicate()[1]
