@@ -31,7 +31,7 @@ class Network:
 
 
 def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
-    """Load a scanned model; ``rule`` and ``labels_path`` take precedence over what it says. Raises BadModel, BadInput."""
+    """Load a scanned model; ``preprocessing`` and ``labels_path`` take precedence over what it says. Raises BadModel, BadInput."""
     loaded = load(found)
     found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)

@@ -66,7 +66,7 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
             ("card", f"{card['name']}: {card['task']}, {card['activation']}"),
             ("labels", _labels(card["labels"])),
         ]
-        facts += [("preprocessing", Preprocessing.from_json(card["rule"]).describe())]
+        facts += [("preprocessing", Preprocessing.from_json(card["preprocessing"]).describe())]
         facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
 

@@ -36,7 +36,7 @@ class ModelEvaluation:
             "model": self.subject.facts.to_json(),
             "task": card.task,
             "labels": list(self.metrics.labels),
-            "rule": card.preprocessing.to_json(),
+            "preprocessing": card.preprocessing.to_json(),
             **self.metrics.to_json(paths),
         }
 

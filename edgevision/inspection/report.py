@@ -80,7 +80,11 @@ def _opens_as(file: ModelFile) -> dict[str, Any] | None:
         return None
     if card is None:
         return None
-    return {"from": "card" if file.card else "metadata", "task": card.task, "rule": card.preprocessing.to_json()}
+    return {
+        "from": "card" if file.card else "metadata",
+        "task": card.task,
+        "preprocessing": card.preprocessing.to_json(),
+    }
 
 
 def _runs_here(file: ModelFile) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from ..errors import BadModel
 from ..preprocessing.spec import Preprocessing
 from ..types import Task
 
-SCHEMA = "edgevision.card/1"
+SCHEMA = "edgevision.card/2"
+READABLE = (SCHEMA, "edgevision.card/1")
+"""Schemas that ``loads`` reads. Version 1 called ``preprocessing`` ``rule``."""
 ENTRY = "edgevision.json"
 """Name of the model card in the model file's archive."""
 LABELS = "labels.txt"
@@ -114,7 +116,7 @@ class ModelCard:
             "schema": SCHEMA,
             "name": self.name,
             "task": self.task,
-            "rule": self.preprocessing.to_json(),
+            "preprocessing": self.preprocessing.to_json(),
             "labels": list(self.labels),
             "activation": self.activation,
             "threshold": self.threshold,
@@ -144,8 +146,10 @@ class ModelCard:
         if not isinstance(value, dict):
             raise BadModel("the card is not a JSON object")
         schema = str(value.get("schema"))
-        if schema != SCHEMA:
-            raise BadModel(f"the card has schema {schema!r}, but this version reads {SCHEMA!r}; update edgevision")
+        if schema not in READABLE:
+            raise BadModel(
+                f"the card has schema {schema!r}, but this version reads {SCHEMA!r} and older; update edgevision"
+            )
         try:
             return _from_json(value)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
@@ -163,10 +167,11 @@ def _case(case: SelfTestCase) -> dict[str, Any]:
 
 
 def _from_json(value: dict[str, Any]) -> ModelCard:
+    old = "rule" in value and "preprocessing" not in value  # cards of schema 1
     return ModelCard(
         name=_text(value["name"]),
         task=value["task"],
-        preprocessing=Preprocessing.from_json(value["rule"]),
+        preprocessing=Preprocessing.from_json(value["rule" if old else "preprocessing"]),
         labels=tuple(_text(v) for v in value.get("labels") or ()),
         activation=_text(value.get("activation", "softmax")),
         threshold=None if value.get("threshold") is None else float(value["threshold"]),

@@ -165,7 +165,7 @@ def test_report_has_the_documented_fields(report: ConvertReport) -> None:
     written = json.loads(report.report_path.read_text())
     assert report.report_path.name == "c.report.json"
     assert written["schema"] == "edgevision.convert/1"
-    promised = """source output rule rule_from labels tensors operators all_int8 calibration selection heldout float int8
+    promised = """source output preprocessing preprocessing_from labels tensors operators all_int8 calibration selection heldout float int8
     agreement drop_points kl ties repair layers edgetpu compatibility gate selftest seconds peak_rss_mb versions"""
     assert set(promised.split()) <= set(written)
     assert set(written["source"]) == {"path", "sha256", "format", "keras_version", "bytes", "parameters"}
@@ -213,7 +213,7 @@ def test_command_writes_a_run_folder_and_only_json(trained: Path, photos: Path, 
     output = tmp_path / document["output"]["path"]
     assert output == tmp_path / "runs" / "convert-1" / "mine.tflite"
     assert document["labels"] == {"count": 3, "from": "the model card"}
-    assert document["rule"]["resize"] == "crop"
+    assert document["preprocessing"]["resize"] == "crop"
     record = json.loads((output.parent / "run.json").read_text())
     assert (record["command"], record["exit_code"]) == ("convert", 0)
     written = ["mine.tflite", "mine.report.json", "mine.report.html"]

@@ -132,7 +132,7 @@ def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
         assert card.training["data"]["pictures"] == {"train": 48, "val": 6, "test": 6}
         assert str(trained.folder.parent) not in card.dumps()
         assert str(trained.photos) not in card.dumps()
-    assert json.loads((trained.folder / "model.card.json").read_text())["schema"] == "edgevision.card/1"
+    assert json.loads((trained.folder / "model.card.json").read_text())["schema"] == "edgevision.card/2"
 
 
 def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_pat
         done, _ = evaluate(request, prepare(request))
         again = done.to_json()
         assert again["data"]["split"] == "test"
-        for key in ("accuracy", "per_class", "confusion", "labels", "task", "rule"):
+        for key in ("accuracy", "per_class", "confusion", "labels", "task", "preprocessing"):
             assert again[key] == metrics[key]
 
 

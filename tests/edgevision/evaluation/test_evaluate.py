@@ -89,7 +89,7 @@ def judged(
 
 
 KEYS = {
-    "schema", "model", "data", "task", "labels", "rule", "accuracy", "top5", "macro", "weighted", "micro", "per_class",
+    "schema", "model", "data", "task", "labels", "preprocessing", "accuracy", "top5", "macro", "weighted", "micro", "per_class",
     "confusion", "calibration", "threshold", "worst", "ties", "seconds", "versions", "compare",
 }  # fmt: skip
 
@@ -122,7 +122,7 @@ def test_record_has_all_fields(tmp_path: Path) -> None:
     assert record["worst"] == [
         {"path": "red/wrong.png", "true": "red", "predicted": "green", "score": pytest.approx(230 / 270)}
     ]
-    assert record["labels"] == list(RGB) and record["rule"]["width"] == 8 and record["compare"] is None
+    assert record["labels"] == list(RGB) and record["preprocessing"]["width"] == 8 and record["compare"] is None
     assert len(record["calibration"]["bins"]) == 15 and record["ties"] == 0
     assert record["false_alarms"] is None
 

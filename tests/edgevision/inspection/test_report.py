@@ -189,7 +189,7 @@ def test_report_on_file_with_card(tmp_path: Path) -> None:
     report = inspection.inspect(path)
     assert report["card"]["labels"] == ["red", "green", "blue"]
     assert report["opens_as"]["from"] == "card"
-    assert report["opens_as"]["rule"]["crop_fraction"] == 0.875
+    assert report["opens_as"]["preprocessing"]["crop_fraction"] == 0.875
     assert report["compatibility"]["mediapipe"]["reason"] == "expected an RGB input, but this model takes BGR"
     assert report["notes"] == []
     assert [f["name"] for f in report["files"]] == ["edgevision.json", "labels.txt"]

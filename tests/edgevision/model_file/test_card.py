@@ -33,14 +33,29 @@ def test_unknown_keys_are_ignored() -> None:
     assert ModelCard.loads(json.dumps({**CARD.to_json(), "later": [1]})) == CARD
 
 
+@pytest.mark.parametrize("key", ["rule", "preprocessing"])
+@pytest.mark.parametrize("schema", ["edgevision.card/1", "edgevision.card/2"])
+def test_older_cards_are_read(schema: str, key: str) -> None:
+    value = CARD.to_json()
+    preprocessing = value.pop("preprocessing")
+    assert ModelCard.loads(json.dumps({**value, "schema": schema, key: preprocessing})) == CARD
+
+
+def test_a_card_without_preprocessing_gives_an_error() -> None:
+    value = CARD.to_json()
+    del value["preprocessing"]
+    with pytest.raises(BadModel, match="damaged: 'preprocessing'"):
+        ModelCard.loads(json.dumps(value))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"schema": "edgevision.card/9"}, "update edgevision"),
         ({"task": "poetry"}, "unknown task"),
         ({"activation": "tanh"}, "unknown activation"),
-        ({"rule": {"width": 4}}, "incomplete"),
-        ({"rule": 7}, "must be a JSON object"),
+        ({"preprocessing": {"width": 4}}, "incomplete"),
+        ({"preprocessing": 7}, "must be a JSON object"),
         ({"labels": [1, 2]}, "expected text"),
         ({"threshold": "high"}, "damaged"),
         ({"selftest": {"cases": [{}]}}, "damaged"),
