@@ -30,6 +30,7 @@ from edgevision.device.cameras.backends.video_file import VideoReader, open_vide
 from edgevision.device.loop.loop import run
 from edgevision.device.sinks.jsonl import JsonLines
 from edgevision.device.sinks.line_writer import LineWriter
+from edgevision.device.stream.protocols import Predictor
 
 from edgevision import default_model, open_model
 from edgevision.engines.interpreter import available_cpus
@@ -142,7 +143,7 @@ def throughput(name: str, film: Path, model: Model, blocks: int) -> None:
     )
 
 
-class SlowModel:
+class SlowModel(Predictor):
     """Stands in for an accelerator: takes a fixed time per frame without using the processor."""
 
     def __init__(self, seconds: float) -> None:

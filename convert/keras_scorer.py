@@ -43,6 +43,8 @@ class KerasScorer:
         self.card = plain if known is None else known.with_(preprocessing=model.preprocessing, labels=labels)
         self.sha256 = found.sha256()
         """sha256 of the model file, or of the files of a folder."""
+        self.inputs = (TensorSpec("image", (1, *model.shape), "float32"),)
+        self.choice = None
         self._normalize = model.normalize
         tf = backend.tensorflow()
         spec = tf.TensorSpec((None, *model.shape), tf.float32)

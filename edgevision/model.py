@@ -22,10 +22,12 @@ from .tflite.outputs import OutputFacts
 from .types import Frame, Prediction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from .postprocessing.imprinting import Imprints
-    from .types import Tensor
+    from .types import Tensor, TensorSpec
 
     Image = Frame | npt.NDArray[np.uint8] | str | Path
 
@@ -107,6 +109,11 @@ class Model:
         )
         return prediction
 
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """The model's inputs."""
+        return self.engine.inputs
+
     def prepare(self, frame: Frame) -> Tensor:
         """Return the input tensor for a frame, as ``predict`` prepares it: (1, height, width, channels). Raises BadInput."""
         return self._preparation.prepare(frame)
@@ -127,6 +134,21 @@ class Model:
         if not isinstance(self._own_decoder, ClassificationDecoder):
             raise BadInput(f"{self.path} is a {self.card.task} model; only classifiers return a score for every class")
         return self._own_decoder.scores(self.engine.infer(self.prepare(frame)))
+
+    def scores_batch(self, frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
+        """Return a classifier's scores of all classes for several images, one after the other.
+
+        Args:
+            frames: the images.
+
+        Returns:
+            The scores, (images, classes), 0..1.
+
+        Raises:
+            BadInput: the model is not a classifier.
+            EngineError: the runtime failed.
+        """
+        return np.stack([self.scores(frame) for frame in frames])
 
     def embed(self, image: Image) -> npt.NDArray[np.float32]:
         """Return the feature vector before the last layer, (size,), of length 1.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from edgevision.device.loop.loop import run
-from edgevision.device.stream.protocols import Source
+from edgevision.device.stream.protocols import Sink, Source
 
 import edgevision
 from edgevision import default_model
@@ -39,15 +39,12 @@ class Noise(Source):
             yield Frame(pixels, "RGB", index, source=self.spec)
 
 
-class Print:
+class Print(Sink):
     """Print the top label of each frame."""
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Take one result."""
         print(frame.index, prediction.top)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def main(arguments: list[str]) -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from edgevision.device.cameras.registry import open_camera
 from edgevision.device.loop.loop import run
+from edgevision.device.stream.protocols import Sink
 
 import edgevision
 from edgevision import default_model
 from edgevision.types import Frame, Prediction
 
 
-class CountPerLabel:
-    """Count the frames that each label led. A sink needs ``write`` and ``close``, and must not block."""
+class CountPerLabel(Sink):
+    """Count the frames that each label led. A sink needs ``write``, which must not block; ``Sink`` has the rest."""
 
     spec = "counts"
     """Its name in the summary of the run."""

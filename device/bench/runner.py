@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from edgevision.engines.protocol import WritableEngine
 from edgevision.errors import BadInput
 from edgevision.model import Model, open_model
 from edgevision.types import Frame
 
 from ..cameras.backends.pattern import PatternReader
+from ..stream.protocols import Sink
 
 if TYPE_CHECKING:
     from edgevision.types import Prediction
@@ -84,10 +86,11 @@ class ModelSubject:
             return self._loop(count)
         if measure == "predict":
             return self._timed(self._predict, count)
-        engine: Any = self.model.engine
+        engine = self.model.engine
         engine.infer(self._tensor)
-        invoke: Callable[[], object] = getattr(engine, "invoke", lambda: engine.infer(self._tensor))
-        return self._timed(invoke, count)
+        if isinstance(engine, WritableEngine):
+            return self._timed(engine.invoke, count)
+        return self._timed(lambda: engine.infer(self._tensor), count)
 
     def stages(self) -> dict[str, list[float]]:
         """Return the milliseconds of each stage of every ``predict`` so far."""
@@ -126,7 +129,7 @@ class ModelSubject:
         return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]
 
 
-class _Times:
+class _Times(Sink):
     """A sink that records the time of each result."""
 
     def __init__(self, wall_s: Callable[[], float]) -> None:
@@ -135,9 +138,6 @@ class _Times:
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         self.at_s.append(self._wall_s())
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _first_frame(source: str | None) -> Frame:

@@ -11,6 +11,7 @@ from edgevision.postprocessing.temporal import time_of
 from edgevision.preprocessing.decode import encode_jpeg
 
 from ..stream.bounded_queue import BoundedQueue
+from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock
 from .quota_store import Store
 from .selection import Novelty, Pace, is_unsure
@@ -27,7 +28,7 @@ QUALITY = 90
 CAME = ("entered", "changed")
 
 
-class Collector:
+class Collector(Sink):
     """Stores unsure frames and frames where something changed."""
 
     def __init__(self, store: Store, threshold: float | None, clock: Clock = SYSTEM) -> None:

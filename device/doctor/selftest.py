@@ -35,7 +35,7 @@ def _engine(model: Model) -> Check:
     taken_ms = (perf_counter() - start) * 1e3
     choice = model.choice
     used = choice.used if choice else "?"
-    runtime = " ".join(str(getattr(model.engine, name, "")) for name in ("runtime", "version")).strip()
+    runtime = " ".join(filter(None, (model.engine.runtime, model.engine.version)))
     reason = f"; not on an accelerator: {choice.fallback_reason}" if choice and choice.fallback_reason else ""
     return Check("engine", True, f"{used}, {runtime}, {taken_ms:.1f} ms per image{reason}")
 

@@ -165,12 +165,12 @@ def _gate(options: Options, service: Service | None) -> MotionGate | None:
 
 
 def _say_what_runs(options: Options, model: Model, camera: Source, note: Callable[[str], None]) -> None:
-    runtime = getattr(model.engine, "runtime", "an engine")
-    threads = getattr(model.engine, "threads", None)
+    engine = model.engine
     labels = f"{len(model.card.labels)} labels"
     choice = model.choice or EngineChoice()
-    where = f"{runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {runtime}"
-    note(f"model: {model.path} ({model.card.name}, {labels}), {where}, {threads} threads")
+    where = f"{engine.runtime} on the CPU" if choice.used == "cpu" else f"{choice.used} under {engine.runtime}"
+    threads = "" if engine.threads is None else f", {engine.threads} threads"
+    note(f"model: {model.path} ({model.card.name}, {labels}), {where}{threads}")
     if choice.fallback_reason:
         note(f"note: running on the CPU because {choice.fallback_reason}")
     if not model.has_card:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..stream.events import Event
+from ..stream.events import Event, OutputClosed
 from ..system.clock import Clock, rfc3339
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..stream.events import Unreadable
     from ..stream.protocols import Sink
     from ..telemetry.snapshot import SinkCount
-from ..stream.events import OutputClosed
 
 
 class _Guarded:
@@ -24,20 +23,17 @@ class _Guarded:
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self.spec = str(getattr(sink, "spec", type(sink).__name__))
+        self.spec = sink.spec or type(sink).__name__
         self.written = 0
         self.errors = 0
         self.down = False
         self.message: str | None = None
-        # Both are optional, see Reporter.
-        self.on_error: Callable[[Unreadable], None] | None = getattr(sink, "error", None)
-        self.on_event: Callable[[Event], None] | None = getattr(sink, "event", None)
 
     def count(self) -> SinkCount:
         from ..telemetry.snapshot import SinkCount
 
-        written = int(getattr(self.sink, "written", self.written))
-        return SinkCount(self.spec, written, int(getattr(self.sink, "dropped", 0)), self.errors, self.message)
+        written = self.written if self.sink.written is None else self.sink.written
+        return SinkCount(self.spec, written, self.sink.dropped, self.errors, self.message)
 
 
 class Outputs:
@@ -60,8 +56,7 @@ class Outputs:
         """Report an item that takes a frame's place. Raises OutputClosed."""
         self._index = error.index
         for one in self._guarded:
-            if one.on_error is not None:
-                self._try(one, one.on_error, error)
+            self._try(one, one.sink.error, error)
 
     def event(self, kind: str, detail: str) -> None:
         """Report something that happened in the loop. Raises OutputClosed."""
@@ -85,8 +80,7 @@ class Outputs:
 
     def _tell(self, event: Event) -> None:
         for one in self._guarded:
-            if one.on_event is not None:
-                self._try(one, one.on_event, event)
+            self._try(one, one.sink.event, event)
 
     def close(self) -> None:
         """Close all sinks, the last first; failures are counted as for ``write``."""

@@ -6,11 +6,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from ..stream.bounded_queue import BoundedQueue
+from ..stream.protocols import Sink
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
-
-    from ..stream.protocols import Sink
 
 SIZE = 2
 """Maximum number of results waiting; each holds its frame's pixels."""
@@ -18,11 +17,11 @@ CLOSE_S = 1.0
 """Seconds that ``close`` waits for queued results."""
 
 
-class Queued:
+class Queued(Sink):
     """A sink behind a short queue: if it is too slow, the oldest waiting results are dropped and counted."""
 
     def __init__(self, sink: Sink) -> None:
-        self.spec = str(getattr(sink, "spec", type(sink).__name__))
+        self.spec = sink.spec or type(sink).__name__
         self._sink = sink
         self._queue: BoundedQueue[tuple[Frame, Prediction]] = BoundedQueue(SIZE, newest_wins=True)
         self._error: Exception | None = None

@@ -20,6 +20,7 @@ from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 from edgevision.types import Detection, Frame
 
+from ..stream.protocols import Sink
 from .even_sample import EvenSampler
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Tile:
     caption: str
 
 
-class ContactSheet:
+class ContactSheet(Sink):
     """Keeps a few reduced frames: those with a new answer, filled up with others spread over the run."""
 
     spec = "contact sheet"

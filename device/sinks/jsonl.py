@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock, rfc3339
 from ..telemetry.run_stats import STAGES
 from .line_writer import LineWriter
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..stream.events import Event, Unreadable
 
 
-class JsonLines:
+class JsonLines(Sink):
     """Writes frames and errors to one output, events to the same or another."""
 
     spec = "json"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from edgevision.postprocessing.temporal import evidence
 
+from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock
 from ..telemetry.snapshot import count, ms
 from .text_lines import UNKNOWN, event_line, printable
@@ -32,7 +33,7 @@ _SMOOTH = 0.1
 """Weight of the newest frame in the displayed rate."""
 
 
-class LiveDisplay:
+class LiveDisplay(Sink):
     """Stores the newest result; another thread paints it, so a slow terminal never blocks the loop."""
 
     spec = "display"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock, rfc3339
 from .line_writer import LineWriter
 
@@ -17,7 +18,7 @@ UNKNOWN = "unknown"
 """Shown if no label reaches the threshold."""
 
 
-class PlainLines:
+class PlainLines(Sink):
     """Writes ``TIME SOURCE: label score; ...``; TIME is UTC for cameras, the position in a video, absent for images."""
 
     spec = "text"

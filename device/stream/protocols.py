@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
-
-from edgevision.types import Frame, Prediction
-
-from .events import Event, SourceEvent, Unreadable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edgevision.engines.protocol import Engine, EngineChoice
+    from edgevision.model_file.card import ModelCard
     from edgevision.types import Frame, Prediction
+
+    from .events import Event, SourceEvent, Unreadable
 
 
 class Source(Protocol):
@@ -70,28 +72,64 @@ class Reader(Protocol):
 
 
 class Predictor(Protocol):
-    """What the loop needs of an open model."""
+    """What the loop needs of an open model; ``edgevision.Model`` has it all, and a stand-in may lack all but ``predict``."""
+
+    @property
+    def path(self) -> Path | None:
+        """The model file."""
+        return None
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the whole file."""
+        return None
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The model card."""
+        return None
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that runs the model."""
+        return None
+
+    @property
+    def choice(self) -> EngineChoice | None:
+        """The requested engine and the one in use."""
+        return None
 
     def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         """Return at most ``top`` labels with scores of at least ``threshold``. Raises EngineError, BadInput."""
 
 
-class Reporter(Protocol):
-    """A sink that also receives unreadable images and events; both methods are optional."""
-
-    def error(self, error: Unreadable) -> None:
-        """Report an image without a prediction."""
-
-    def event(self, event: Event) -> None:
-        """Report an event of the loop."""
-
-
-@runtime_checkable
 class Sink(Protocol):
     """An output of the loop."""
+
+    spec: str = ""
+    """Name for display, without secrets; empty: the name of the class."""
+
+    @property
+    def written(self) -> int | None:
+        """Number of results written, if the sink counts them itself; None: every call of ``write`` that succeeded."""
+        return None
+
+    @property
+    def dropped(self) -> int:
+        """Number of results that the sink accepted but never wrote."""
+        return 0
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Write one result immediately, without blocking the loop."""
 
+    def error(self, error: Unreadable) -> None:
+        """Report an image without a prediction."""
+        return  # without it, type checkers take the method for abstract
+
+    def event(self, event: Event) -> None:
+        """Report an event of the loop."""
+        return  # without it, type checkers take the method for abstract
+
     def close(self) -> None:
         """Flush and free the output. Calling it twice is safe."""
+        return  # without it, type checkers take the method for abstract

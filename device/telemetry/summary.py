@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..stream.protocols import Predictor
 
 SCHEMA = "edgevision.run/1"
 Ending = Literal["end", "limit", "signal", "error"]
@@ -37,20 +40,25 @@ class RunSummary(Snapshot):
         return [f"{first} (stopped by: {self.stopped_by})", *others]
 
 
-def model_facts(model: object) -> dict[str, Any]:
+def model_facts(model: Predictor) -> dict[str, Any]:
     """Return which model ran; a stand-in without a file gives nulls."""
-    card = getattr(model, "card", None)
-    path = getattr(model, "path", None)
+    card, path = model.card, model.path
     return {
         "path": None if path is None else str(path),
-        "name": getattr(card, "name", None),
-        "sha256": getattr(model, "sha256", None),
-        "task": getattr(card, "task", None),
+        "name": None if card is None else card.name,
+        "sha256": model.sha256,
+        "task": None if card is None else card.task,
     }
 
 
-def engine_facts(model: object) -> dict[str, Any]:
+def engine_facts(model: Predictor) -> dict[str, Any]:
     """Return the engine that ran the model; unknown values are None."""
-    engine, choice = getattr(model, "engine", None), getattr(model, "choice", None)
-    facts = {key: getattr(choice, key, None) for key in ("requested", "used", "fallback_reason")}
-    return facts | {key: getattr(engine, key, None) for key in ("runtime", "version", "threads")}
+    engine, choice = model.engine, model.choice
+    return {
+        "requested": None if choice is None else choice.requested,
+        "used": None if choice is None else choice.used,
+        "fallback_reason": None if choice is None else choice.fallback_reason,
+        "runtime": None if engine is None else engine.runtime,
+        "version": None if engine is None else engine.version,
+        "threads": None if engine is None else engine.threads,
+    }

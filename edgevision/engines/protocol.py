@@ -1,40 +1,34 @@
-"""Protocols of a camera, an engine and a sink; a class needs no base class to satisfy them."""
+"""Protocols of an engine. A class that subclasses one inherits the defaults of its optional members."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..errors import EngineError
 
 if TYPE_CHECKING:
-    from ..types import Frame, Tensor, TensorSpec
+    from ..types import Tensor, TensorSpec
 
 
-@runtime_checkable
-class Camera(Protocol):
-    """A source of frames."""
-
-    spec: str
-    """The source, as a user types it."""
-    live: bool
-    """True: only the newest frame counts and older ones are dropped. False: every frame is delivered."""
-
-    @property
-    def dropped(self) -> int:
-        """Number of frames captured but not delivered so far."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield frames, blocking for each; stop at the end of a file; raise CameraLost if a live source is gone."""
-
-    def close(self) -> None:
-        """Free the device. Safe to call twice, and from another thread to end the iteration."""
-
-
-@runtime_checkable
 class Engine(Protocol):
     """A back end that runs a model."""
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime, for display."""
+        return type(self).__name__
+
+    @property
+    def version(self) -> str | None:
+        """Version of the runtime."""
+        return None
+
+    @property
+    def threads(self) -> int | None:
+        """Number of CPU threads."""
+        return None
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
@@ -60,6 +54,9 @@ class WritableEngine(Engine, Protocol):
 
     def infer_written(self) -> list[Tensor]:
         """Run the model on what ``input_memory`` holds; otherwise like ``infer``."""
+
+    def invoke(self) -> None:
+        """Run the model on whatever its input holds, without copying the outputs; for benchmarks."""
 
 
 @dataclass(frozen=True, slots=True)

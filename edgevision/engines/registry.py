@@ -105,5 +105,5 @@ def _open(spec: str, file: ModelFile, threads: int | None) -> Engine:
     name, _, device = spec.partition(":")
     module, _, function = ENGINES[name].target.partition(":")
     engine = cast("Engine", getattr(import_module(f".{module}", __package__), function)(file, device, threads))
-    log.info("engine %s: %s, %s threads", spec, getattr(engine, "runtime", "?"), getattr(engine, "threads", "?"))
+    log.info("engine %s: %s, %s threads", spec, engine.runtime, engine.threads)
     return engine

@@ -120,7 +120,7 @@ def _refuse_needless_engine(request: Request, *subjects: Subject | None) -> None
 
 def _fallbacks(*subjects: Subject | None) -> list[str]:
     """Return why a model runs on a different engine than requested."""
-    choices = [getattr(subject.scorer, "choice", None) for subject in subjects if subject]
+    choices = [subject.scorer.choice for subject in subjects if subject]
     return [f"running on the CPU: {choice.fallback_reason}" for choice in choices if choice and choice.fallback_reason]
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..types import Frame
+    from ..engines.protocol import EngineChoice
+    from ..types import Frame, TensorSpec
 
 KERAS = "edgevision.convert.keras_scorer:KerasScorer"
 KINDS = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
@@ -30,15 +31,25 @@ class Scorer(Protocol):
     sha256: str
     """sha256 of the model file."""
 
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """The model's inputs."""
+        return ()
+
+    @property
+    def choice(self) -> EngineChoice | None:
+        """The engine that runs a .tflite."""
+        return None
+
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
         """Return the scores of all classes, 0..1, shape (classes,)."""
-
-
-class BatchScorer(Scorer, Protocol):
-    """A scorer that is faster on several images at once."""
+        ...
 
     def scores_batch(self, frames: Sequence[Frame]) -> npt.NDArray[np.float32]:
-        """Return the scores of all classes, 0..1, shape (frames, classes)."""
+        """Return the scores of all classes for several images, 0..1, shape (frames, classes)."""
+        import numpy as np
+
+        return np.stack([self.scores(frame) for frame in frames])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,8 @@ def facts(path: Path, scorer: Scorer) -> ModelFacts:
     """Collect the facts about an evaluated model."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
-    choice = getattr(scorer, "choice", None)
-    return ModelFacts(str(path), scorer.sha256, kind_of(path), _mode(scorer), size, choice.used if choice else None)
+    engine = scorer.choice.used if scorer.choice else None
+    return ModelFacts(str(path), scorer.sha256, kind_of(path), _mode(scorer), size, engine)
 
 
 def kind_of(path: Path) -> str:
@@ -115,5 +126,4 @@ def _mode(scorer: Scorer) -> str:
     recorded = (scorer.card.quantization or {}).get("mode")
     if isinstance(recorded, str):
         return recorded
-    inputs = getattr(getattr(scorer, "engine", None), "inputs", ())
-    return "int8" if inputs and inputs[0].dtype in ("uint8", "int8") else "float"
+    return "int8" if scorer.inputs and scorer.inputs[0].dtype in ("uint8", "int8") else "float"

@@ -95,9 +95,7 @@ def _read(item: Item) -> _Read | Skipped:
 
 
 def _run(scorer: Scorer, frames: list[Frame]) -> Scores:
-    together = getattr(scorer, "scores_batch", None)
-    made = together(frames) if together is not None else np.stack([scorer.scores(frame) for frame in frames])
-    scores = np.asarray(made, np.float32)
+    scores = np.asarray(scorer.scores_batch(frames), np.float32)
     broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
     if len(broken):
         raise BadModel(f"the model {scorer.card.name!r} returned NaN or infinite scores for {frames[broken[0]].source}")

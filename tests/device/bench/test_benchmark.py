@@ -309,7 +309,7 @@ def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.Captur
     assert code == (0 if all(one["valid"] for one in out["results"]) else 3)
     assert out["schema"] == "edgevision.bench/1"
     first, second = out["results"]
-    assert (first["id"], second["id"]) == ("everyday cpu 1T", "everyday cpu 1T #2")
+    assert (first["id"], second["id"]) == ("default cpu 1T", "default cpu 1T #2")
     assert (first["threads"], first["engine"], first["source"]) == (1, "cpu", "test:@fast")
     assert first["valid"] == (not first["invalid"])
     assert set(first["rate_fps"]) == {"invoke", "predict", "loop"}

@@ -132,7 +132,7 @@ def test_command_shows_a_profile(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert [one["name"] for one in found["operators"]] == [one.name for one in GRAPH.operators]
     assert found["operators"][0]["runs_in"] in ("not run", "unknown")  # it only flips one bit of each byte
     assert {one["runs_in"] for one in found["operators"][1:]} <= {"XNNPACK", "built-in", "unknown"}
-    assert "Operators of everyday cpu 1T" in (tmp_path / "bench-1/bench.html").read_text()
+    assert "Operators of default cpu 1T" in (tmp_path / "bench-1/bench.html").read_text()
     with pytest.raises(SystemExit) as ended:
         main(["bench", str(default_model.path()), "--profile", "--engine", "edgetpu"])
     assert ended.value.code == 1

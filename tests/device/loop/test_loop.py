@@ -15,6 +15,7 @@ from edgevision.device.loop.stop import Stop, ended_by_signals
 from edgevision.device.sinks.background import Queued
 from edgevision.device.stream.bounded_queue import BoundedQueue
 from edgevision.device.stream.events import Event, OutputClosed, Unreadable
+from edgevision.device.stream.protocols import Predictor, Sink
 from edgevision.device.system import process_stats
 from edgevision.device.system.clock import Clock, rfc3339
 from edgevision.device.telemetry.percentiles import Percentiles
@@ -42,7 +43,7 @@ class HandClock:
         self.now += seconds
 
 
-class StubModel:
+class StubModel(Predictor):
     """A model that answers at once, or takes ``infer_s`` of the test's clock."""
 
     def __init__(self, hand: HandClock | None = None, infer_s: float = 0.0) -> None:
@@ -58,7 +59,7 @@ class StubModel:
         )
 
 
-class Notebook:
+class Notebook(Sink):
     """A sink that records everything, and fails on request."""
 
     spec = "notebook"

@@ -10,6 +10,7 @@ from edgevision.device.loop.fakes import FakeCamera
 from edgevision.device.loop.loop import run
 from edgevision.device.loop.motion_gate import COLUMNS, LEVEL, LOOK_AGAIN_S, ROWS, MotionGate, grey_cells
 from edgevision.device.loop.temporal_filter import TemporalFilter
+from edgevision.device.stream.protocols import Predictor, Sink, Source
 from edgevision.device.system.clock import Clock
 from edgevision.device.telemetry.run_stats import RunStats
 from hypothesis import given
@@ -98,10 +99,10 @@ def test_video_interval_uses_its_own_time() -> None:
 # --- in the loop
 
 
-class Still:
+class Still(Source):
     """A video of ``frames`` equal frames at ten a second."""
 
-    spec, live, dropped = "film.avi", False, 0
+    spec, live = "film.avi", False
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -110,11 +111,8 @@ class Still:
         for index in range(self._frames):
             yield film(scene(), index / 10, index)
 
-    def close(self) -> None:
-        pass
 
-
-class Cat:
+class Cat(Predictor):
     """A model that sees a cat, after failing ``fails`` times."""
 
     def __init__(self, fails: int = 0) -> None:
@@ -127,7 +125,7 @@ class Cat:
         return Prediction("classification", (Label(0, "cat", 0.9),), stages_ms={"infer": 1.0})
 
 
-class Notes:
+class Notes(Sink):
     """A sink that records frames and events."""
 
     def __init__(self) -> None:
@@ -139,9 +137,6 @@ class Notes:
 
     def event(self, event) -> None:  # type: ignore[no-untyped-def]
         self.events.append((event.kind, event.index, event.duration_s))
-
-    def close(self) -> None:
-        pass
 
 
 def test_still_frames_are_counted_but_not_processed() -> None:

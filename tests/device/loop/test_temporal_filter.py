@@ -9,6 +9,7 @@ import pytest
 from edgevision.device.loop.loop import run
 from edgevision.device.loop.temporal_filter import CANDIDATES, TemporalFilter
 from edgevision.device.stream.events import Event, SourceEvent
+from edgevision.device.stream.protocols import Predictor, Sink, Source
 from edgevision.device.system.clock import Clock
 
 from edgevision.errors import CameraLost
@@ -112,10 +113,10 @@ def test_segmentation_background_causes_no_events() -> None:
 # --- in the loop
 
 
-class Scripted:
+class Scripted(Source):
     """A source of frames at ten a second of the test's clock, with events; may be lost at the end."""
 
-    spec, dropped = "scripted", 0
+    spec = "scripted"
 
     def __init__(self, items: list[Frame | SourceEvent], live: bool = True, lost: bool = False) -> None:
         self.items, self.live, self.lost = items, live, lost
@@ -125,11 +126,8 @@ class Scripted:
         if self.lost:
             raise CameraLost("unplugged")
 
-    def close(self) -> None:
-        pass
 
-
-class Answers:
+class Answers(Predictor):
     """A model that returns given predictions in turn."""
 
     def __init__(self, *answers: Prediction) -> None:
@@ -141,7 +139,7 @@ class Answers:
         return next(self.answers)
 
 
-class Notes:
+class Notes(Sink):
     """A sink that records the order of frames and events."""
 
     def __init__(self) -> None:
@@ -154,9 +152,6 @@ class Notes:
     def event(self, event: Event) -> None:
         self.lines.append(event.kind)
         self.events.append(event)
-
-    def close(self) -> None:
-        pass
 
 
 CLOCK = Clock(monotonic=lambda: 5.0, wall=lambda: 1000.0)

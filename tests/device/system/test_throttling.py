@@ -9,6 +9,7 @@ import pytest
 from edgevision.device.loop.fakes import FakeFirmware
 from edgevision.device.loop.loop import run
 from edgevision.device.stream.events import Event
+from edgevision.device.stream.protocols import Predictor, Sink, Source
 from edgevision.device.system.clock import Clock
 from edgevision.device.system.throttling import LOOK_S, NAMES, Firmware, Watch, now, since_start
 from edgevision.device.telemetry.run_stats import RunStats
@@ -100,10 +101,10 @@ def test_conditions_before_the_run_are_not_reported() -> None:
     assert watch.seen == []
 
 
-class Film:
+class Film(Source):
     """A video with six seconds between frames."""
 
-    spec, live, dropped = "film", False, 0
+    spec, live = "film", False
 
     def __init__(self, hand: Hand, frames: int) -> None:
         self.hand, self.frames = hand, frames
@@ -113,18 +114,15 @@ class Film:
             self.hand.now += 6.0
             yield Frame(np.zeros((4, 4, 3), np.uint8), "BGR", index)
 
-    def close(self) -> None:
-        pass
 
-
-class Silent:
+class Silent(Predictor):
     """A model that recognizes nothing."""
 
     def predict(self, image: Frame, top: int = 5, threshold: float | None = None) -> Prediction:
         return Prediction("classification")
 
 
-class Notes:
+class Notes(Sink):
     """A sink that records events."""
 
     def __init__(self) -> None:
@@ -135,9 +133,6 @@ class Notes:
 
     def event(self, event: Event) -> None:
         self.events.append(event)
-
-    def close(self) -> None:
-        pass
 
 
 def test_loop_reports_throttling_and_summary_keeps_it() -> None:

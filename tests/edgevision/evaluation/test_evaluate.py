@@ -29,7 +29,7 @@ RGB = ("red", "green", "blue")
 COLORS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230), "none": (128, 128, 128)}
 
 
-class ColorScorer:
+class ColorScorer(Scorer):
     """Classifies an image by its mean color: the score of a class is the proportion of its channel."""
 
     sha256 = "0" * 64

@@ -77,6 +77,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Recorder:
     """An engine that records its inputs."""
 
+    runtime, version, threads = "recorder", None, None
+
     def __init__(self, preprocessing: Preprocessing, floats: bool) -> None:
         shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         scale, zero = 1 / preprocessing.std[0], round(preprocessing.mean[0])
