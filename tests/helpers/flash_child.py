@@ -1,4 +1,4 @@
-"""Writes an image to a file that stands for a card, and waits for a line before each step: for tests that kill it there.
+"""Write an image to a file that stands for an SD card; wait for a line before each step, so that tests can kill it there.
 
 Arguments: the image, the file.
 """
@@ -16,7 +16,7 @@ from edgevision.device.flash.disk.write import write
 
 
 class Waiting(FakeMedium):
-    """Says what it is about to do, and does it when told to."""
+    """Announce each operation and wait for a line before performing it."""
 
     def write_at(self, at: int, data: memoryview) -> int:
         self._ask(f"write {at}")
@@ -41,7 +41,7 @@ class Waiting(FakeMedium):
 
 
 def main() -> None:
-    signal.alarm(120)  # then the system ends it, whatever it is at: nobody waits for it for ever
+    signal.alarm(120)  # time limit, in case nobody kills the process
     image, card = (Path(text) for text in sys.argv[1:])
     medium: Medium = Waiting(card, "8:16")
     with image.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""A machine with a system disk and a card reader, the card of which is a file, and ``flash write`` on it."""
+"""Fake machine with a system drive and a card reader for tests of ``flash write``; the SD card is a file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from fake_machine import GB, FakeMachine
 
 MIB = 1 << 20
 IMAGE_BYTES = 9 * MIB + 700
-"""A head, two blocks and a half, and no whole number of sectors."""
+"""Image size in bytes: a head and two and a half blocks, not a whole number of sectors."""
 CARD_BYTES = 16 * MIB
 SERIAL = "2012062"
 MODEL = "Generic SD Reader"
 
 
 class Terminal(io.StringIO):
-    """Somebody who answers."""
+    """Standard input of a terminal, with an answer."""
 
     def isatty(self) -> bool:
         return True
@@ -33,21 +33,21 @@ class Terminal(io.StringIO):
 
 @cache
 def image_bytes(size: int) -> bytes:
-    """At random, but for an empty partition table."""
+    """Return random bytes with an empty partition table."""
     content = bytearray(random.Random(7).randbytes(size))
     content[446:512] = bytes(64) + b"\x55\xaa"
     return bytes(content)
 
 
 def random_image(path: Path, size: int = IMAGE_BYTES) -> Path:
-    """A file of ``image_bytes``."""
+    """Write a file of ``image_bytes``."""
     path.write_bytes(image_bytes(size))
     return path
 
 
 @dataclass
 class Said:
-    """What a command left."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -59,7 +59,7 @@ class Said:
 
 
 class Setup:
-    """``/dev/sdb`` is the card; ``/dev/sda`` is the system's disk."""
+    """A machine whose SD card is ``/dev/sdb`` and whose system drive is ``/dev/sda``."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.machine = FakeMachine(folder / "root")
@@ -76,11 +76,11 @@ class Setup:
         monkeypatch.setattr(flash_write, "this_host", lambda: self.host)
 
     def add(self, name: str, at: str, size: int = CARD_BYTES, **files: str) -> Path:
-        """A disk of the machine."""
+        """Add a drive to the machine."""
         return self.machine.disk(name, at, size, **files)
 
     def write(self, *options: object, to: str = "/dev/sdb", answer: str | None = None, faults: object = ()) -> Said:
-        """``answer``: what is typed; None: there is no terminal."""
+        """Run ``flash write``; ``answer``: typed text, or None without a terminal."""
         from edgevision.cli.main import main
 
         self.host.machine = self.machine.told()
@@ -93,11 +93,11 @@ class Setup:
         return Said(int(ended.value.code or 0), said.out, said.err)
 
     def surely(self, *options: object, **more: Any) -> Said:
-        """As a script would."""
+        """Run ``flash write`` without questions, as a script would."""
         return self.write("--yes", "--expect-serial", SERIAL, *options, **more)
 
     def refused(self, said: Said, *words: str, code: int = 10) -> None:
-        """In one line, and nothing was changed."""
+        """Check that the command failed with one line and changed nothing."""
         _, found, line = said.err.partition("edgevision: error: ")
         assert found, said.err
         assert line.endswith("\n")
@@ -108,7 +108,7 @@ class Setup:
         assert self.disk.read_bytes() == self.before
 
     def is_written(self) -> bool:
-        """Byte by byte."""
+        """Return whether the SD card holds the image."""
         content = self.image.read_bytes()
         return self.disk.read_bytes()[: len(content)] == content
 

@@ -1,4 +1,4 @@
-"""A card as ``edgevision flash image`` prepares it, as folders: its boot partition, and the root of its system beside it."""
+"""A prepared SD card as folders: its boot partition, and the root of its system beside it."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ CONFIG = DeviceConfig(
 )
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 NEEDED = ("usermod", "useradd", "groupmod", "chpasswd", "systemctl")
-FAKE_PIP = b"""# A fake pip: unpacks wheels into the environment that runs it.
+FAKE_PIP = b"""# Fake pip that unpacks wheels into the environment that runs it.
 import sys, sysconfig, zipfile
 if sys.argv[1] == "install":
     for wheel in [one for one in sys.argv[2:] if one.endswith(".whl")]:
         zipfile.ZipFile(wheel).extractall(sysconfig.get_paths()["purelib"])
 """
-FAKE_PROOF = b"""# A fake proof: it looks at the model's size alone.
+FAKE_PROOF = b"""# Fake model check that only looks at the size of the model.
 import pathlib, sys
 sys.exit(0 if pathlib.Path(sys.argv[1]).stat().st_size > 1000 else "too small")
 """
 DEBIAN = {
-    # What Raspberry Pi OS has and the tiny root of raspios_files has not.
+    # Files of Raspberry Pi OS that the tiny root of raspios_files does not have.
     "usr/lib/systemd/system/ssh.service": "[Unit]\nDescription=sshd\n[Service]\nExecStart=/usr/sbin/sshd -D\n"
     "[Install]\nWantedBy=multi-user.target\nAlias=sshd.service\n",
     "usr/lib/systemd/system/getty@.service": "[Service]\nExecStart=-/sbin/agetty %I\n",
@@ -76,35 +76,35 @@ DEBIAN = {
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A card in the machine that it was made for."""
+    """A prepared SD card in its device."""
 
     root: Path
     boot: Path
 
     @property
     def card(self) -> Path:
-        """Our folder on the boot partition."""
+        """The edgevision folder on the boot partition."""
         return self.boot / "edgevision"
 
     @property
     def status(self) -> dict[str, Any]:
-        """What the card says of itself."""
+        """Content of status.json."""
         value = json.loads((self.card / "status.json").read_text())
         assert isinstance(value, dict)
         return value
 
     @property
     def current(self) -> Path:
-        """The release in charge."""
+        """Folder of the current release."""
         return (self.root / "opt/edgevision/current").resolve()
 
     def device(self, **changes: Any) -> None:
-        """Changes device.json."""
+        """Change fields of device.json."""
         path = self.card / "device.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
     def text(self, path: str) -> str:
-        """Of a file of the system."""
+        """Return the text of a system file."""
         return (self.root / path).read_text()
 
 
@@ -115,7 +115,7 @@ def prepare(
     bundle: Path | None = None,
     trust: Sequence[Path] = (),
 ) -> Prepared:
-    """All files are those that ``flash image`` writes. The test is skipped where Debian's tools are not."""
+    """Write the files of ``flash image`` and a small root; skip the test if Debian's tools are not installed."""
     if missing := [name for name in NEEDED if shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") is None]:
         pytest.skip(f"not installed: {' '.join(missing)}")
     prepared = Prepared(folder / "root", folder / "boot")
@@ -143,7 +143,7 @@ def installable(
     model: bytes = b"a model\n" * 500,
     unit: bytes = small_bundle.FILES["edgevision.service"],
 ) -> Path:
-    """A bundle for this machine that installs within seconds: its pip and its proof are fakes."""
+    """Write a bundle for this machine that installs within seconds, with a fake pip and a fake model check."""
     wheels = {
         "wheels/pip-1-py3-none-any.whl": {"pip/__main__.py": FAKE_PIP},
         "wheels/edgevision-0.1.0-py3-none-any.whl": {
@@ -159,18 +159,18 @@ def installable(
 
 
 def run_first(prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:
-    """The first start, without systemd."""
+    """Run the first boot, without systemd."""
     return start(prepared, "--first-boot", prepared.card, *options)
 
 
 def run_setup(prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:
-    """The second start, without systemd; by the installer that the first one kept."""
+    """Run the second boot, without systemd, with the installer that the first boot copied."""
     pyz = prepared.root / "opt/edgevision/setup/install.pyz"
     return start(prepared, "--setup", prepared.card, *options, pyz=pyz)
 
 
 def start(prepared: Prepared, *options: object, pyz: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """install.pyz by a Python that knows nothing of edgevision."""
+    """Run install.pyz with a Python that cannot import edgevision."""
     command = [sys.executable, "-I", pyz or prepared.card / "install.pyz", *options, "--root", prepared.root]
     done = subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=300, check=False)
     assert "Traceback" not in done.stderr, done.stderr
@@ -178,7 +178,7 @@ def start(prepared: Prepared, *options: object, pyz: Path | None = None) -> subp
 
 
 def _line(release: str) -> str:
-    """As RPi OS's own first boot leaves it."""
+    """Return cmdline.txt of the release."""
     return CMDLINE[release].format(id=DISK_ID)
 
 

@@ -1,4 +1,4 @@
-"""The files of a Raspberry Pi OS that tell it from others; where each is written down: ``raspios_image``."""
+"""Files that identify a Raspberry Pi OS; their sources are listed in ``raspios_image``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KERNELS_32 = ("kernel.img", "kernel7.img", "kernel7l.img", "initramfs", "initram
 BOARDS = ("bcm2710-rpi-3-b-plus", "bcm2710-rpi-zero-2-w", "bcm2711-rpi-4-b", "bcm2711-rpi-cm4", "bcm2712-rpi-5-b")
 OVERLAYS = ("README", "overlay_map.dtb", "disable-wifi.dtbo", "imx219.dtbo", "imx708.dtbo", "vc4-kms-v3d.dtbo")
 SEEDS = {
-    "user-data": "#cloud-config\n\n# How this machine is set up at its first start.\n#hostname: raspberrypi\n",
+    "user-data": "#cloud-config\n\n# How this machine is set up at its first boot.\n#hostname: raspberrypi\n",
     "meta-data": "# What identifies this machine.\ndsmode: local\ninstance_id: rpios-image\n",
     "network-config": "# Networks, as netplan writes them.\n#network:\n#  version: 2\n",
 }
@@ -44,31 +44,31 @@ PROGRAM_START = "#!/bin/sh\n# A stand-in: this image is never booted.\n"
 
 
 class Shape(Protocol):
-    """Those of ``raspios_image.Flaws`` that files depend on."""
+    """Fields of ``raspios_image.Flaws`` that the files depend on."""
 
     @property
     def armhf(self) -> bool:
-        """The 32-bit system."""
+        """Whether it is the 32-bit system."""
 
     @property
     def no_seeds(self) -> bool:
-        """Without cloud-init's files."""
+        """Whether the cloud-init files are missing."""
 
     @property
     def not_raspios(self) -> bool:
-        """Ubuntu."""
+        """Whether it is Ubuntu instead."""
 
     @property
     def python(self) -> str | None:
-        """Another Python."""
+        """Python version other than the release's."""
 
     @property
     def prepared(self) -> bool:
-        """Armed already."""
+        """Whether it is already prepared."""
 
 
 def boot_files(release: str, disk_id: str, shape: Shape) -> dict[str, bytes]:
-    """Path -> content on the boot partition."""
+    """Return path -> content of the boot partition."""
     line = UBUNTU_CMDLINE if shape.not_raspios else CMDLINE[release].format(id=disk_id)
     texts = {"cmdline.txt": f"{line}{ARMED if shape.prepared else ''}\n", "config.txt": CONFIG}
     if not shape.not_raspios:
@@ -84,7 +84,7 @@ def boot_files(release: str, disk_id: str, shape: Shape) -> dict[str, bytes]:
 
 
 def furnish(root: Path, release: str, disk_id: str, shape: Shape) -> None:
-    """Writes the system's files; what a real root has already (programs, dpkg's lists, users) is kept."""
+    """Write the system files; existing ones of a real root (programs, dpkg's lists, users) are kept."""
     real = (root / "usr" / "bin").is_dir()
     for path, text in _settings(release, disk_id, shape).items():
         _write(root / path, text)
@@ -98,7 +98,7 @@ def _issue(release: str, shape: Shape) -> str:
 
 
 def _settings(release: str, disk_id: str, shape: Shape) -> dict[str, str]:
-    """What the image's builder writes on top of Debian's packages."""
+    """Return the files that pi-gen adds to those of the Debian packages."""
     root, boot = f"PARTUUID={disk_id}-02", f"PARTUUID={disk_id}-01"
     if shape.not_raspios:
         root, boot = "LABEL=writable", "LABEL=system-boot"
@@ -120,7 +120,7 @@ def _settings(release: str, disk_id: str, shape: Shape) -> dict[str, str]:
 
 
 def _tiny(root: Path, release: str, shape: Shape) -> None:
-    """Stand-ins for what Debian's packages bring."""
+    """Write stand-ins for the files of the Debian packages."""
     for name in ("bin", "sbin", "lib"):
         (root / "usr" / name).mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(f"usr/{name}")
@@ -183,7 +183,7 @@ def _os_release(release: str, shape: Shape) -> str:
 
 
 def _elf(bits: int) -> bytes:
-    """The first bytes of a program: 64-bit ARM (183) or 32-bit ARM (40), little endian."""
+    """Return the start of an ELF program for 64-bit ARM (183) or 32-bit ARM (40), little endian."""
     start = b"\x7fELF" + bytes([2 if bits == 64 else 1, 1, 1]) + bytes(9)
     return start + struct.pack("<HHI", 3, 183 if bits == 64 else 40, 1) + bytes(4000)
 

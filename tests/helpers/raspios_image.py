@@ -1,8 +1,8 @@
-"""Images in the shape of Raspberry Pi OS Lite: partitions, labels, cluster sizes, and the files that tell systems apart.
+"""Build images with the structure of Raspberry Pi OS Lite: partitions, labels, cluster sizes and identifying files.
 
-What is imitated, and where that is written (pi-gen: RPi-Distro/pi-gen; sys-mods: RPi-Distro/raspberrypi-sys-mods):
+Imitated features and their sources (pi-gen: RPi-Distro/pi-gen; sys-mods: RPi-Distro/raspberrypi-sys-mods):
 
-- partitions: MBR with a disk id, 8 MiB alignment, 512 MiB FAT32 ``bootfs`` (type c), ext4 ``rootfs`` of content + 20 % +
+- partitions: MBR with a disk ID, 8 MiB alignment, 512 MiB FAT32 ``bootfs`` (type c), ext4 ``rootfs`` of content + 20 % +
   200 MiB without huge_file; clusters of 2 KiB, on Trixie of 512 bytes: pi-gen export-image/prerun.sh (bookworm-arm64 d7a31c6,
   arm64 ca8aeed);
 - cmdline.txt: pi-gen stage1/00-boot-files/files/cmdline.txt (04bc684, Trixie: ``resize``); Bookworm appends
@@ -11,15 +11,15 @@ What is imitated, and where that is written (pi-gen: RPi-Distro/pi-gen; sys-mods
   stage1/01-sys-tweaks/files/fstab (00da851);
 - issue.txt, rpi-issue, machine-id (empty on Bookworm, ``uninitialized`` on Trixie): pi-gen
   export-image/05-finalise/01-run.sh (a46065d and later);
-- user-data and network-config (comments alone), meta-data with ``instance_id``: pi-gen stage2/04-cloud-init (0e2bbf6,
+- user-data and network-config (comments only), meta-data with ``instance_id``: pi-gen stage2/04-cloud-init (0e2bbf6,
   cb05dfc); 99_raspberry-pi.cfg: the same folder (026e4a0), since 2025-11 of the package rpi-cloud-init-mods;
-- both architectures known to dpkg, the own one first: pi-gen stage0/00-configure-apt (bookworm-arm64 d7a31c6);
-- the user of uid 1000: pi-gen stage1/01-sys-tweaks/00-run.sh (f6e24df); /boot/cmdline.txt that points to /boot/firmware:
+- both architectures known to dpkg, the native one first: pi-gen stage0/00-configure-apt (bookworm-arm64 d7a31c6);
+- the user with UID 1000: pi-gen stage1/01-sys-tweaks/00-run.sh (f6e24df); /boot/cmdline.txt that points to /boot/firmware:
   package raspi-firmware;
 - usr/lib/raspberrypi-sys-mods/*: sys-mods (3af395f; Trixie, 5c67317, has no ``firstboot``); usr/lib/userconf-pi/userconf:
   RPi-Distro/userconf-pi (ca2620a);
 - the 32-bit system: ID=raspbian, armhf first, the same boot partition with 32-bit kernels beside kernel8.img;
-- what is not Raspberry Pi OS: Ubuntu 24.04 for the Pi (labels system-boot and writable, seeds on the boot partition,
+- not Raspberry Pi OS: Ubuntu 24.04 for the Pi (labels system-boot and writable, seeds on the boot partition,
   Python 3.12).
 
 Firmware, kernels, device trees and programs are stand-ins of a few bytes; their names are real.
@@ -45,7 +45,7 @@ BOOT_AT = 8 * MB
 BOOT_SIZE = 512 * MB
 ROOT_AT = BOOT_AT + BOOT_SIZE
 DISK_ID = "5a1c3f2e"
-"""Of the partition table, and so the first half of every PARTUUID."""
+"""Disk ID of the partition table, the first part of every PARTUUID."""
 SMALL_BOOT_LEFT = 4 * MB
 PROGRAMS = {"sfdisk": "fdisk", "mkfs.vfat": "dosfstools", "mcopy": "mtools", "mke2fs": "e2fsprogs"}
 Release = Literal["bookworm", "trixie"]
@@ -53,36 +53,40 @@ Release = Literal["bookworm", "trixie"]
 
 @dataclass(frozen=True, slots=True)
 class Flaws:
-    """In what an image differs from the one that is wanted."""
+    """Differences from a regular image."""
 
     armhf: bool = False
     """The 32-bit system."""
     no_seeds: bool = False
     """Trixie of October 2025: no user-data, meta-data, network-config."""
     not_raspios: bool = False
-    """Ubuntu for the Pi: a FAT32 and an ext4 partition, seeds, and another everything."""
+    """Ubuntu for the Pi: also a FAT32 and an ext4 partition and cloud-init files, but everything else differs."""
     small_boot: bool = False
-    """4 MiB are left on the boot partition."""
+    """Only 4 MiB are free on the boot partition."""
     python: str | None = None
-    """Another Python than the system's, as in 3.12."""
+    """Python version other than the release's, such as 3.12."""
     no_ext4: bool = False
     """The second partition holds zeros."""
     prepared: bool = False
-    """Somebody's first start is in it already: armed cmdline.txt, edgevision/image.json."""
+    """Already prepared: kernel arguments of the first boot, edgevision/image.json."""
 
 
 def missing_programs() -> list[str]:
-    """Debian packages that building images needs and this machine lacks."""
+    """Return the Debian packages that are needed to build images and not installed."""
     return sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
 
 
 def build(
     folder: Path, release: Release = "bookworm", root: Path | None = None, card_mb: int | None = None, **flaws: object
 ) -> Path:
-    """Makes ``folder/raspios-RELEASE.img``, sparse, within two seconds; the test is skipped where programs are missing.
+    """Build ``folder/raspios-RELEASE.img`` as a sparse file within two seconds; skip the test if programs are missing.
 
-    ``root``: a whole root file system, already furnished (``raspios_files.furnish``) for ``DISK_ID``; otherwise a tiny one is made.
-    ``card_mb``: the file's size, as if it had been written to a card. ``flaws``: those of ``Flaws``.
+    Args:
+        folder: Output folder.
+        release: Raspberry Pi OS release.
+        root: Complete root file system, prepared with ``raspios_files.furnish`` for ``DISK_ID``; None: make a tiny one.
+        card_mb: File size in MiB, as if written to an SD card of this size.
+        flaws: Fields of ``Flaws``.
     """
     if missing := missing_programs():
         pytest.skip(f"not installed: {' '.join(missing)} (Debian: apt install)")
@@ -106,7 +110,7 @@ def build(
 
 
 def _content(root: Path) -> int:
-    """Bytes that the files take, in blocks of 4 KiB."""
+    """Return the size of all files in bytes, in blocks of 4 KiB."""
     return sum(
         -(-os.lstat(os.path.join(place, name)).st_size // 4096) * 4096 + 1024
         for place, folders, files in os.walk(root)
@@ -142,14 +146,14 @@ def _fat(scratch: Path, image: Path, release: Release, flaws: Flaws) -> None:
 
 
 def _bad_blocks(path: Path, tables_mb: int) -> Path:
-    """All but the first few MiB: as if big files lay there, which would take time to write."""
+    """List all but the first few MiB as bad blocks: a quick stand-in for large files."""
     first, last = (SMALL_BOOT_LEFT + tables_mb * MB) // 1024, BOOT_SIZE // 1024 - 8
     path.write_text("".join(f"{block}\n" for block in range(first, last)))
     return path
 
 
 def _count_bad(image: Path) -> None:
-    """mkfs.vfat counts bad clusters as free ones; a driver believes that count."""
+    """Correct the count of free clusters: mkfs.vfat counts bad clusters as free, and drivers trust the count."""
     with image.open("r+b") as stream:
         stream.seek(BOOT_AT)
         reserved, fat_sectors = struct.unpack("<14xH20xI", stream.read(40))
@@ -167,7 +171,7 @@ def _ext4(image: Path, root: Path, size: int, label: str) -> None:
 
 
 def _run(*command: str | Path, text: str | None = None) -> None:
-    """Also finds programs in sbin, which is not on an ordinary user's path."""
+    """Run a program, also from sbin, which is not in the PATH of a regular user."""
     program = shutil.which(str(command[0]), path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or str(command[0])
     done = subprocess.run([program, *command[1:]], input=text, capture_output=True, text=True, check=False)
     if done.returncode:

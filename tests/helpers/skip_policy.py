@@ -15,7 +15,7 @@ import pytest
 ALLOWED: Mapping[str, str] = {
     r"the real models and photos are not on this machine": "they may not be redistributed, so a public clone has none",
     r"needs? root rights": "an ordinary user may not change accounts, mounts or block devices",
-    r"the disk that this system runs from is not known": "in a container; our safety check then refuses every drive",
+    r"cannot tell which drive this system runs from": "in a container; our safety check then refuses every drive",
     r"(losetup|mount) .*does not work here": "containers may lack loop devices or may not use them",
     r"no file system can be mounted here": "containers may not mount, even as root",
     r"this machine runs systemd|this machine has picamera2": "the test is about a machine without it",

@@ -1,4 +1,4 @@
-"""The images that other tests take for Raspberry Pi OS have its shape, and programs that know better find no mistake."""
+"""Tests of the test images: they have the structure of Raspberry Pi OS, and standard tools find no error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def root_file(image: Path, name: str) -> str:
 
 
 def part(image: Path, at: int, size: int, target: Path) -> Path:
-    """Holes stay holes: most of a partition is one."""
+    """Copy part of an image as a sparse file; most of a partition is a hole."""
     with image.open("rb") as source, target.open("wb") as copy:
         end = min(at + size, image.stat().st_size)
         copy.truncate(end - at)
@@ -39,7 +39,7 @@ def part(image: Path, at: int, size: int, target: Path) -> Path:
         while place < end:
             try:
                 place = os.lseek(source.fileno(), place, os.SEEK_DATA)
-            except OSError:  # nothing but holes
+            except OSError:  # the rest is a hole
                 break
             source.seek(place)
             block = source.read(min(MB, max(0, end - place)))
@@ -55,7 +55,7 @@ def cluster_of(boot: Path) -> int:
 
 
 @pytest.mark.parametrize(("release", "cluster"), [("bookworm", 2048), ("trixie", 512)])
-def test_has_its_partitions(tmp_path: Path, release: Release, cluster: int) -> None:
+def test_image_has_valid_partitions(tmp_path: Path, release: Release, cluster: int) -> None:
     image = build(tmp_path, release)
     with image.open("rb") as stream:
         head = stream.read(SECTOR)
@@ -74,7 +74,7 @@ def test_has_its_partitions(tmp_path: Path, release: Release, cluster: int) -> N
     ("release", "end", "python"),
     [("bookworm", "quiet init=/usr/lib/raspberrypi-sys-mods/firstboot", "3.11"), ("trixie", "resize", "3.13")],
 )
-def test_tells_which_system_it_is(tmp_path: Path, release: Release, end: str, python: str) -> None:
+def test_image_identifies_its_release(tmp_path: Path, release: Release, end: str, python: str) -> None:
     image = build(tmp_path, release)
     line = boot_file(image, "cmdline.txt")
     assert line.count("\n") == 1 and line.endswith(f"rootwait {end}\n") and f"root=PARTUUID={DISK_ID}-02 " in line
@@ -86,7 +86,7 @@ def test_tells_which_system_it_is(tmp_path: Path, release: Release, end: str, py
     assert "Raspberry Pi reference" in boot_file(image, "issue.txt")
 
 
-def test_flaws_are_to_be_seen(tmp_path: Path) -> None:
+def test_flaws_are_present(tmp_path: Path) -> None:
     assert root_file(build(tmp_path, armhf=True), "/var/lib/dpkg/arch").split() == ["armhf", "arm64"]
     seeds = "instance_id" in boot_file(build(tmp_path, "trixie"), "meta-data")
     names = said("mdir", "-b", "-i", f"{build(tmp_path, 'trixie', no_seeds=True)}@@{BOOT_AT}", "::")
@@ -96,7 +96,7 @@ def test_flaws_are_to_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_a_full_boot_partition_is_full(tmp_path: Path, release: Release) -> None:
+def test_small_boot_partition_is_full(tmp_path: Path, release: Release) -> None:
     image = build(tmp_path, release, small_boot=True, card_mb=1000)
     assert image.stat().st_size == 1000 * MB
     said("fsck.vfat", "-n", part(image, BOOT_AT, BOOT_SIZE, tmp_path / "boot"))

@@ -1,1 +1,1 @@
-"""Drives and writing to them."""
+"""Listing drives and writing OS images to them."""

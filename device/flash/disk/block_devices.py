@@ -1,4 +1,4 @@
-"""The disks of this machine as the kernel tells of them: /sys/block, mounts, swap; nothing is opened or run."""
+"""List the drives of this machine from /sys/block, mounts and swap; nothing is opened or run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from edgevision.errors import BadInput
 
 SECTOR = 512
-"""Of /sys/block/*/size, whatever the disk's own is."""
+"""Unit of /sys/block/*/size in bytes, whatever the drive's own sector size."""
 LEFT_OUT = re.compile(r"(ram|zram|dm-|md|sr|fd|nbd|mtdblock)\d+|mmcblk\d+(boot\d+|rpmb)")
-"""In memory, made of other disks, no disks at all, or a chip's own areas."""
+"""Devices that are not drives: in memory, built on other devices, special areas of a chip, and others."""
 MEMBERS = ("crypto_LUKS", "LVM2_member", "linux_raid_member", "bcache", "drbd", "VMFS_volume_member")
-"""File system types, as blkid names them, that are parts of something larger."""
+"""File system types (as in blkid) of members of a volume, an array or an encrypted container."""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A whole disk."""
+    """A whole drive (not a partition)."""
 
     device: str
-    """/dev/sda"""
+    """Path of the device, such as /dev/sda."""
     bytes: int
     model: str
     serial: str | None
@@ -32,53 +32,53 @@ class Drive:
     removable: bool
     read_only: bool
     mounts: tuple[str, ...]
-    """Of its partitions and of what is made of them."""
+    """Mount points of its partitions and of devices built on them."""
     swap: bool
     held_by: tuple[str, ...]
-    """dm-0 (LVM, LUKS), md0 (RAID), btrfs ... : what is made of it and in use."""
+    """Active devices built on it, such as dm-0 (LVM, LUKS), md0 (RAID), btrfs."""
     zfs: bool
     number: str
-    """As in 8:16: what an open file tells of the disk it belongs to."""
+    """Device number, such as 8:16, by which an open file identifies its drive."""
     sequence: int | None
-    """Grows with each disk and each medium put in (Linux 5.15); None: not told."""
+    """Sequence number, which increases with each drive and medium inserted (Linux 5.15); None: unknown."""
     labels: tuple[str, ...]
-    """Names of the file systems on it, where udev looked."""
+    """Labels of its file systems known to udev."""
     members: tuple[str, ...]
-    """crypto_LUKS, LVM2_member ...: parts of something larger, perhaps not in use now."""
+    """Types such as crypto_LUKS or LVM2_member that it contains, possibly inactive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where to look; tests give a root of their own."""
+    """The machine to inspect; tests use another root."""
 
     root: Path = Path("/")
 
     def drives(self) -> list[Drive]:
-        """All disks. Raises BadInput where they cannot be told: then none may be written."""
+        """Return all drives. Raises BadInput if they cannot be identified, in which case none may be written."""
         folder = self.root / "sys/block"
         try:
             names = sorted(path.name for path in folder.iterdir() if not LEFT_OUT.fullmatch(path.name))
             mounts, swaps = self._mounts(), self._swaps()
             found = [self._drive(folder / name, mounts, swaps) for name in names]
         except (OSError, ValueError, IndexError) as error:
-            raise BadInput(f"the disks of this machine cannot be told apart, so none is offered: {error}") from None
+            raise BadInput(f"cannot identify the drives of this machine, so none can be used: {error}") from None
         return [drive for drive in found if drive.bytes or drive.kind != "loop"]
 
     def root_is_known(self, drives: list[Drive]) -> bool:
-        """Whether one of them holds the running system."""
+        """Return whether one of the drives holds the running system."""
         return any("/" in drive.mounts for drive in drives)
 
     def mount_of(self, path: Path) -> str:
-        """Where the file system that holds a path is mounted. Raises BadInput."""
+        """Return the mount point of the file system that holds a path. Raises BadInput."""
         try:
             points = {at for _, _, at in self._mounts()}
         except (OSError, IndexError) as error:
-            raise BadInput(f"it cannot be told which disk holds {path}: {error}") from None
+            raise BadInput(f"cannot find the drive that holds {path}: {error}") from None
         resolved = path.resolve()
         return next((str(one) for one in (resolved, *resolved.parents) if str(one) in points), "/")
 
     def disk_of(self, number: str) -> str | None:
-        """The disk that a device number means: its own or that of one of its partitions; None: neither."""
+        """Return the drive with this device number, or with a partition of this number; None if there is none."""
         for folder in sorted((self.root / "sys/block").iterdir()):
             parts = (path for path in folder.iterdir() if (path / "partition").exists())
             if number in {_optional(part / "dev") for part in (folder, *parts)}:
@@ -116,7 +116,7 @@ class Machine:
         )
 
     def _made_of(self, parts: list[Path]) -> list[Path]:
-        """LUKS on LVM on RAID ...: all that is built on these, each once."""
+        """Return all devices built on these, such as LUKS on LVM on RAID, without duplicates."""
         found: dict[str, Path] = {}
         waiting = list(parts)
         while waiting:
@@ -127,7 +127,7 @@ class Machine:
         return list(found.values())
 
     def _mounts(self) -> list[tuple[str, str, str]]:
-        """Number of the device, its name, and where it is mounted (proc_pid_mountinfo(5))."""
+        """Return device number, source and mount point of each mount (proc_pid_mountinfo(5))."""
         found = []
         for line in _text(self.root / "proc/self/mountinfo").splitlines():
             left, _, right = line.partition(" - ")
@@ -140,11 +140,11 @@ class Machine:
         return {_plain(line.split()[0]) for line in lines}
 
     def _btrfs(self) -> set[str]:
-        """Partitions of mounted file systems; the list of mounts names one of several alone."""
+        """Return the devices of mounted btrfs file systems, of which the mount list names only one each."""
         return {path.name for path in (self.root / "sys/fs/btrfs").glob("*/devices/*")}
 
     def _udev(self, number: str) -> dict[str, str]:
-        """What udev found on it: ZFS, for one, holds its disks without telling /sys."""
+        """Return udev's properties of a device; ZFS, for example, does not show in /sys that it uses a drive."""
         known = self.root / f"run/udev/data/b{number}"
         if not known.exists():
             return {}
@@ -164,7 +164,7 @@ def _kind(name: str, where: Path) -> str:
 
 
 def _serial(where: Path) -> str | None:
-    """Of the disk or of the USB device that it is in; of a loop device, the file behind it."""
+    """Return the serial number of the drive or its USB device; for a loop device, its backing file."""
     if where.name.startswith("loop"):
         return _optional(where / "loop/backing_file")
     for folder in (where / "device", where, *where.parents):
@@ -186,7 +186,7 @@ def _held(part: Path) -> list[Path]:
 
 
 def _plain(text: str) -> str:
-    r"""The kernel writes a blank as \040."""
+    r"""Decode the kernel's octal escapes, such as \040 for a blank."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
 
 

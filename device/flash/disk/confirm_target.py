@@ -1,4 +1,4 @@
-"""Whether the disk that was named may be overwritten: everything that is asked before, and asked again once it is open."""
+"""Check that the chosen drive may be overwritten, before it is opened and again afterwards."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ IDENTITY = {
     "serial": "serial number",
     "sequence": "count of media put in",
 }
-"""Fields of ``Drive`` by which a disk is known again."""
+"""Fields of ``Drive`` that identify a drive -> name for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetConfirmation:
-    """What the user said about the disk."""
+    """What the user specified about the drive."""
 
     device: Path
     allowed: frozenset[str] = frozenset()
-    """Names of doubts (``Doubt.name``) that were looked at."""
+    """Names of the doubts that the user has allowed."""
     serial: str | None = None
-    """That the disk must have."""
+    """Serial number that the drive must have."""
     files: tuple[Path, ...] = ()
-    """That must not lie on it: they would be overwritten while they are read."""
+    """Input files, which must not be on the drive, since they would be overwritten while being read."""
     bytes: int = 0
-    """That the image takes; 0: not known yet."""
+    """Size of the OS image; 0: not known yet."""
 
 
 def choose(choice: TargetConfirmation, host: Host) -> DriveAssessment:
-    """The disk, where nothing speaks against it, or only what was allowed. Nothing is opened. Raises FlashRefused."""
+    """Return the drive if nothing prevents writing to it, except allowed doubts; it is not opened. Raises FlashRefused."""
     number = host.number(choice.device)
     try:
         verdicts = judge_all(host.machine)
@@ -48,49 +48,49 @@ def choose(choice: TargetConfirmation, host: Host) -> DriveAssessment:
     found = next((one for one in verdicts if one.drive.device == whole), None)
     if found is None:
         raise FlashRefused(
-            f"{choice.device} is no disk that could be a card; edgevision flash drives lists those that could"
+            f"{choice.device} is not a drive that can be written; list suitable drives with: edgevision flash drives"
         )
     drive = found.drive
     if drive.number != number:
         raise FlashRefused(
-            f"{choice.device} is a partition, and an image takes the whole disk: give --to {drive.device}"
+            f"{choice.device} is a partition, but an OS image needs the whole drive: use --to {drive.device}"
         )
     for reason in (*found.never, *_holds(choice.files, drive, host), *_too_small(choice.bytes, drive)):
-        raise FlashRefused(f"{_named(drive)} is not written: {reason}")
+        raise FlashRefused(f"refusing to write {_named(drive)}: {reason}")
     if choice.serial is not None and choice.serial != drive.serial:
-        has = f"the serial number {drive.serial}" if drive.serial else "no serial number"
-        raise FlashRefused(f"{_named(drive)} has {has}, and --expect-serial says {choice.serial}")
+        has = f"serial number {drive.serial}" if drive.serial else "no serial number"
+        raise FlashRefused(f"{_named(drive)} has {has}, but --expect-serial is {choice.serial}")
     _refuse_doubts([doubt for doubt in found.doubts if doubt.name not in choice.allowed], drive)
     return found
 
 
 def refuse_changed(before: Drive, after: Drive) -> None:
-    """Whether it is the disk that was confirmed. Raises FlashRefused."""
+    """Check that the drive is still the confirmed one. Raises FlashRefused."""
     for what, word in IDENTITY.items():
         was, now = getattr(before, what), getattr(after, what)
         if was != now:
-            raise FlashRefused(f"{before.device} is another disk than a moment ago: its {word} was {was} and is {now}")
+            raise FlashRefused(f"{before.device} is no longer the same drive: its {word} was {was} and is now {now}")
 
 
 def refuse_other(drive: Drive, medium: Medium) -> None:
-    """Whether the disk that was opened is the one that /sys tells of. Raises FlashRefused."""
+    """Check that the opened drive is the one described in /sys. Raises FlashRefused."""
     for what in ("number", "bytes", "sequence"):
         told, opened = getattr(drive, what), getattr(medium, what)
         if told != opened and None not in (told, opened):
-            said = f"its {IDENTITY[what]} was {told} and is {opened}"
-            raise FlashRefused(f"{drive.device} is another disk once opened: {said}")
+            said = f"its {IDENTITY[what]} was {told} and is now {opened}"
+            raise FlashRefused(f"{drive.device} is another drive after opening: {said}")
 
 
 def _refuse_doubts(doubts: list[Doubt], drive: Drive) -> None:
     if doubts:
         said, permits = "; ".join(doubt.text for doubt in doubts), " ".join(doubt.permit for doubt in doubts)
         raise FlashRefused(
-            f"{_named(drive)} is hardly a card: {said}; where it is the right disk all the same, add {permits}"
+            f"{_named(drive)} does not look like an SD card: {said}; if it is the right drive, add {permits}"
         )
 
 
 def _holds(files: tuple[Path, ...], drive: Drive, host: Host) -> list[str]:
-    """What of the input lies on the disk itself."""
+    """Return the input files that are on the drive itself."""
     found = []
     for file in files:
         try:
@@ -99,14 +99,14 @@ def _holds(files: tuple[Path, ...], drive: Drive, host: Host) -> list[str]:
             return [str(error)]
         behind_loop = drive.kind == "loop" and drive.serial == str(file.resolve())
         if at in drive.mounts or behind_loop:
-            found.append(f"{file} lies on it")
+            found.append(f"{file} is on this drive")
     return found
 
 
 def _too_small(wanted: int, drive: Drive) -> list[str]:
     if wanted <= drive.bytes:
         return []
-    return [f"it has {drive.bytes / 1e9:.2f} GB, and the image takes {wanted / 1e9:.2f} GB; take a larger card"]
+    return [f"it has {drive.bytes / 1e9:.2f} GB, but the OS image needs {wanted / 1e9:.2f} GB; use a larger SD card"]
 
 
 def _named(drive: Drive) -> str:

@@ -1,4 +1,4 @@
-"""A machine whose disks are files, with faults to order: to test what is done with disks without one."""
+"""Fake machine for tests, with files as drives and simulated faults."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Kind = Literal["short", "stuck", "full", "broken", "unreadable", "corrupt", "gon
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens when byte ``at`` of the disk is reached."""
+    """A fault that occurs at byte ``at`` of the drive."""
 
     kind: Kind
-    """short: one write ends there; stuck: every write does; full: ENOSPC; broken: EIO when written; unreadable: EIO when
-    read; corrupt: another byte is read there than was written; gone: unplugged from then on."""
+    """short: one write ends there; stuck: every write ends there; full: ENOSPC; broken: EIO on writing; unreadable: EIO on
+    reading; corrupt: reading returns a wrong byte; gone: unplugged from then on."""
     at: int = 0
 
 
 class FakeMedium:
-    """A ``Medium`` that is a file."""
+    """``Medium`` backed by a file."""
 
     def __init__(self, path: Path, number: str, faults: tuple[Fault, ...] = (), sequence: int | None = None) -> None:
-        """``path``: a file as large as the disk is to be."""
+        """Open the drive; ``path``: a file of the drive's size."""
         self.number, self.sequence, self.place = number, sequence, path
         self.sector = 512
         self._handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -60,14 +60,14 @@ class FakeMedium:
         return count
 
     def flush(self) -> None:
-        """See ``Medium``; a file outlives the process as it is."""
+        """See ``Medium``; nothing to do, since a file survives the process."""
         self._reached(-1, 0)
 
     def drop_caches(self) -> None:
-        """See ``Medium``: there are none."""
+        """See ``Medium``; nothing to do, since there are no caches."""
 
     def reread_partitions(self) -> bool:
-        """See ``Medium``: nobody looks."""
+        """See ``Medium``; nothing to do, since nothing uses the partitions."""
         return True
 
     def close(self) -> None:
@@ -90,26 +90,26 @@ class FakeMedium:
 
 @dataclass
 class FakeHost:
-    """A ``Host`` with the disks of ``machine``, of which those in ``files`` can be opened."""
+    """``Host`` with the drives of ``machine``, of which those in ``files`` can be opened."""
 
     machine: Machine
     numbers: dict[str, str]
-    """Path of a device -> its number; others are no block devices."""
+    """Device path -> device number; other paths are not block devices."""
     files: dict[str, Path] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     writable: bool = True
     busy: bool = False
-    """Somebody else has the disk open for himself."""
+    """Whether another program has the drive open exclusively."""
     on_unmount: Callable[[str], None] = lambda at: None
     on_open: Callable[[], None] = lambda: None
-    """What happens to the machine while the disk is opened."""
+    """Called while the drive is opened."""
     opened_number: str | None = None
-    """The number that the opened disk has, where it is not the one that was asked for."""
+    """Device number of the opened drive, if it differs from the requested one."""
 
     def number(self, device: Path) -> str:
         """See ``Host``."""
         if str(device) not in self.numbers:
-            raise FlashRefused(f"{device} is no disk")
+            raise FlashRefused(f"{device} is not a drive")
         return self.numbers[str(device)]
 
     def may_write(self, device: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The image that is written: any whole disk in a file, with what is known of it before it is read."""
+"""The OS image to write: any disk image in a file."""
 
 from __future__ import annotations
 
@@ -17,62 +17,62 @@ from ..image.unpack import packed_as
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A file that was found to be an image."""
+    """A file that is a disk image."""
 
     path: Path
     bytes: int
     prepared: dict[str, Any] | None
-    """image.json, where ``flash image`` made it."""
+    """Content of image.json, if prepared with ``flash image``."""
 
     @property
     def said(self) -> str:
-        """For whom it is, in words."""
+        """Description of its purpose."""
         if self.prepared is None:
-            return "as it is; it was not prepared by edgevision flash image"
+            return "not prepared with edgevision flash image"
         told = {key: str(self.prepared.get(key) or "?") for key in ("hostname", "release")}
         return f"prepared for {told['hostname']} with {told['release']}"
 
 
 class ImageSource:
-    """The bytes of an image, in turn."""
+    """Sequential reader of an image."""
 
     def __init__(self, stream: BinaryIO, bytes: int) -> None:
         self.bytes = bytes
         self._stream, self._done = stream, 0
 
     def fill(self, into: memoryview) -> None:
-        """The next so many bytes. Raises WriteFailed."""
+        """Fill the buffer with the next bytes. Raises WriteFailed."""
         at = 0
         while at < len(into):
             try:
                 count = self._stream.readinto(into[at:])  # type: ignore[attr-defined]
             except OSError as error:
-                raise WriteFailed(f"the image cannot be read at {self._done / 1e6:.1f} MB: {error.strerror}") from None
+                raise WriteFailed(f"cannot read the OS image at {self._done / 1e6:.1f} MB: {error.strerror}") from None
             if not count:
                 raise WriteFailed(
-                    f"the image ended at {self._done / 1e6:.1f} MB; it became shorter while it was written"
+                    f"the OS image became shorter while being written: it ended at {self._done / 1e6:.1f} MB"
                 )
             at, self._done = at + count, self._done + count
 
     def finish(self) -> None:
-        """Raises WriteFailed where there is more than was said."""
+        """Check that the image has ended. Raises WriteFailed."""
         if self._stream.read(1):
-            raise WriteFailed("the image became longer while it was written")
+            raise WriteFailed("the OS image became longer while being written")
 
 
 def examine(path: Path) -> Image:
-    """Raises MissingFile, BadInput."""
-    require_file(path, "image")
+    """Check that a file is an unpacked disk image. Raises MissingFile, BadInput."""
+    require_file(path, "OS image")
     if not path.is_file():
-        raise BadInput(f"{path} is no file, and the image must be one")
+        raise BadInput(f"{path} is not a regular file; the OS image must be one")
     with path.open("rb") as stream:
         head = stream.read(512)
         size = stream.seek(0, 2)
     packed = packed_as(head)
     if packed:
-        raise BadInput(f"{path} is packed ({packed}); unpack it first, or prepare it: edgevision flash image")
+        raise BadInput(f"{path} is compressed ({packed}); unpack it first, or prepare it: edgevision flash image")
     if head[510:] != b"\x55\xaa":
-        raise BadInput(f"{path} is no image of a disk: it has no partition table")
+        raise BadInput(f"{path} is not a disk image: no partition table found")
     return Image(path, size, _prepared(path))
 
 
@@ -81,5 +81,5 @@ def _prepared(path: Path) -> dict[str, Any] | None:
         raw = read_boot_files(path, (IMAGE_JSON,)).get(IMAGE_JSON)
         value = json.loads(raw) if raw else None
     except (EdgeVisionError, ValueError, RecursionError):
-        return None  # Another system's image; check tells of ours that are damaged.
+        return None  # Another OS image; damaged ones of ours are reported by the check command.
     return value if isinstance(value, dict) else None

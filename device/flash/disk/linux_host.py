@@ -1,4 +1,4 @@
-"""Disks as Linux opens them: exclusively, and past the page cache (open(2), block/ioctl.c of the kernel)."""
+"""Open drives on Linux, exclusively and bypassing the page cache (open(2), block/ioctl.c of the kernel)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ BLKSSZGET, BLKRRPART, BLKFLSBUF = 0x1268, 0x125F, 0x1261
 BLKGETSIZE64 = 0x80000000 | struct.calcsize("N") << 16 | 0x1272
 BLKGETDISKSEQ = 0x80081280
 PATIENCE_S = 5.0
-"""How long another program, udev for one, may look at the disk before it counts as in use."""
+"""Seconds that another program, such as udev, may lock the drive before it counts as in use."""
 PAUSE_S = 0.1
 
 
 class BlockDevice:
-    """A ``Medium``: a whole disk."""
+    """``Medium`` for a whole drive."""
 
     def __init__(self, handle: int, device: Path) -> None:
-        """Takes the handle over."""
+        """Take ownership of an open handle."""
         self._handle, self.place = handle, device
         told = os.fstat(handle).st_rdev
         self.number = f"{os.major(told)}:{os.minor(told)}"
@@ -51,7 +51,7 @@ class BlockDevice:
         os.fsync(self._handle)
 
     def drop_caches(self) -> None:
-        """O_DIRECT has left nothing of ours there; others may have read what lay on the disk before."""
+        """See ``Medium``; O_DIRECT caches none of our data, but other programs may have cached old data."""
         os.posix_fadvise(self._handle, 0, 0, os.POSIX_FADV_DONTNEED)
         try:
             fcntl.ioctl(self._handle, BLKFLSBUF)
@@ -76,7 +76,7 @@ class BlockDevice:
 
 
 class LinuxHost:
-    """A ``Host``: this machine."""
+    """``Host`` for this machine."""
 
     def __init__(self) -> None:
         self.machine = Machine()
@@ -87,10 +87,12 @@ class LinuxHost:
             found = device.stat()
         except OSError as error:
             raise FlashRefused(
-                f"cannot write to {device}: {error.strerror}; edgevision flash drives lists the disks"
+                f"cannot write to {device}: {error.strerror}; list the drives with: edgevision flash drives"
             ) from None
         if not stat.S_ISBLK(found.st_mode):
-            raise FlashRefused(f"{device} is no disk, and an image is written to a whole disk alone, like /dev/sdb")
+            raise FlashRefused(
+                f"{device} is not a drive; an OS image can only be written to a whole drive, such as /dev/sdb"
+            )
         return f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
 
     def may_write(self, device: Path) -> bool:
@@ -102,13 +104,13 @@ class LinuxHost:
         try:
             done = subprocess.run(["umount", at], capture_output=True, text=True, check=False)
         except OSError as error:
-            raise FlashRefused(f"cannot unmount {at}: {error.strerror} (the program umount)") from None
+            raise FlashRefused(f"cannot unmount {at}: cannot run umount: {error.strerror}") from None
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["umount does not say why"])[-1]
-            raise FlashRefused(f"cannot unmount {at}: {said}; close what uses it, then try again")
+            said = (done.stderr.strip().splitlines() or ["no reason given by umount"])[-1]
+            raise FlashRefused(f"cannot unmount {at}: {said}; close all programs that use it and try again")
 
     def open(self, device: Path) -> BlockDevice:
-        """See ``Host``; the lock keeps udev from looking at what is half-written (systemd.io/BLOCK_DEVICE_LOCKING)."""
+        """See ``Host``; a lock keeps udev from probing a half-written drive (systemd.io/BLOCK_DEVICE_LOCKING)."""
         try:
             handle = os.open(device, os.O_RDWR | os.O_EXCL | os.O_DIRECT | os.O_CLOEXEC)
         except OSError as error:
@@ -132,15 +134,15 @@ def _lock(handle: int, device: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > end:
-                raise FlashRefused(f"{device} is locked by another program; wait for it, or close it") from None
+                raise FlashRefused(f"{device} is locked by another program; wait for it or close it") from None
         time.sleep(PAUSE_S)
 
 
 def _not_opened(device: Path, error: OSError) -> FlashRefused:
     if error.errno == errno.EBUSY:
         return FlashRefused(
-            f"{device} is in use: something has it open for itself alone, or a part of it is mounted "
-            "where this cannot be seen (a container?); close that first"
+            f"{device} is in use: another program has opened it exclusively, or a partition is mounted "
+            "in another namespace (a container?); close or unmount it first"
         )
-    remedy = "; is its lock switch on?" if error.errno == errno.EROFS else ""
+    remedy = "; check the lock switch of the SD card" if error.errno == errno.EROFS else ""
     return FlashRefused(f"cannot open {device}: {error.strerror}{remedy}")

@@ -1,4 +1,4 @@
-"""What an image is written to, and the machine it is put into: the one door to a disk, for real disks and for fakes."""
+"""Protocols for a drive and its machine; all access to drives goes through them, for real and fake ones."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from .block_devices import Machine
 
 
 class Medium(Protocol):
-    """A whole disk, opened so that nobody else has it. All methods raise OSError where the disk fails."""
+    """A whole drive, opened exclusively. All methods raise OSError if the drive fails."""
 
     number: str
-    """Of the disk that was really opened, as in 8:16."""
+    """Device number of the opened drive, such as 8:16."""
     bytes: int
     sector: int
-    """Bytes; places and lengths are multiples of it."""
+    """Sector size in bytes; all offsets and lengths are multiples of it."""
     sequence: int | None
-    """As ``Drive.sequence``."""
+    """See ``Drive.sequence``."""
     place: Path
-    """Where others read it."""
+    """Path for reading it with other code."""
 
     def write_at(self, at: int, data: memoryview) -> int:
-        """How many bytes were taken; ``data`` lies in memory from ``aligned``."""
+        """Write bytes and return how many were written; ``data`` must be memory from ``aligned``."""
 
     def read_at(self, at: int, into: memoryview) -> int:
-        """How many bytes came; ``into`` lies in memory from ``aligned``."""
+        """Read bytes and return how many were read; ``into`` must be memory from ``aligned``."""
 
     def flush(self) -> None:
-        """Returns when all that was written is on the medium."""
+        """Wait until all written data is on the medium."""
 
     def drop_caches(self) -> None:
-        """From now on, what is read comes from the medium."""
+        """Drop caches, so that later reads come from the medium."""
 
     def reread_partitions(self) -> bool:
-        """Has the system look at the partition table anew; whether it did."""
+        """Make the kernel read the partition table again; return whether it did."""
 
     def close(self) -> None:
-        """Gives the disk back."""
+        """Close the drive."""
 
 
 class Host(Protocol):
-    """The machine that the disk is in. What cannot be done raises FlashRefused."""
+    """The machine of the drive. Methods raise FlashRefused if they fail."""
 
     machine: Machine
 
     def number(self, device: Path) -> str:
-        """Of the block device that a path means, as in 8:16."""
+        """Return the device number of a block device, such as 8:16."""
 
     def may_write(self, device: Path) -> bool:
-        """Whether whoever runs this has the right to."""
+        """Return whether the current user may write to the device."""
 
     def unmount(self, at: str) -> None:
-        """As anybody would: never by force, never later."""
+        """Unmount a file system, neither forced nor lazily."""
 
     def open(self, device: Path) -> Medium:
-        """Exclusively: refused while anything uses the disk or a part of it."""
+        """Open a drive exclusively; fails while the drive or a partition of it is in use."""
 
 
 def aligned(count: int) -> memoryview:
-    """Zeros that begin at a page, as reading and writing past the page cache wants it."""
+    """Return page-aligned zeroed memory, as needed to bypass the page cache."""
     return memoryview(mmap.mmap(-1, count))

@@ -1,4 +1,4 @@
-"""Which disk may become a card. Each rule is about a disk that somebody lost, or could have."""
+"""Rules for which drives may be overwritten, each to prevent a possible loss of data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .block_devices import Drive, Machine
 
 SYSTEM = ("/", "/boot", "/usr", "/home", "/var", "/etc", "/opt", "/srv", "/nix")
 LARGEST = 256 * 10**9
-"""Bytes; a larger one is more likely a disk with somebody's data than a card."""
+"""Size in bytes above which a drive is more likely a data drive than an SD card."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A reason for a person to look twice, and to say so."""
+    """A reason not to write to a drive that the user can override."""
 
     name: str
     text: str
@@ -30,43 +30,43 @@ class Doubt:
 
 FIXED = Doubt("fixed", "neither removable nor USB nor a card reader")
 LARGE = Doubt("large", f"larger than {LARGEST // 10**9} GB")
-NVME = Doubt("nvme", "NVMe, hardly a card")
-LOOP = Doubt("loop", "a loop device, no disk")
-MEMBER = Doubt("member", "holds a part of LVM, RAID or LUKS, though not in use now")
+NVME = Doubt("nvme", "an NVMe drive")
+LOOP = Doubt("loop", "a loop device, not a drive")
+MEMBER = Doubt("member", "contains a part of LVM, RAID or LUKS, currently not in use")
 DOUBTS = (FIXED, LARGE, NVME, LOOP, MEMBER)
 
 
 @dataclass(frozen=True, slots=True)
 class DriveAssessment:
-    """A disk, and why it is no place for an image."""
+    """A drive, and the reasons against writing to it."""
 
     drive: Drive
     never: tuple[str, ...]
-    """Reasons that nothing overrides."""
+    """Reasons that cannot be overridden."""
     doubts: tuple[Doubt, ...]
     mounted: tuple[str, ...]
-    """What has to be unmounted first."""
+    """Mount points to unmount first."""
 
     @property
     def suitable(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether there is no reason against writing to it."""
         return not self.never and not self.doubts
 
 
 def judge_all(machine: Machine) -> list[DriveAssessment]:
-    """Every disk with its reasons. Raises BadInput where the disks cannot be told."""
+    """Assess every drive. Raises BadInput if the drives cannot be identified."""
     drives = machine.drives()
     known = machine.root_is_known(drives)
     return [judge(drive, known) for drive in drives]
 
 
 def judge(drive: Drive, root_known: bool) -> DriveAssessment:
-    """``root_known``: whether it is known which disk the system runs from; live systems and containers hide it."""
+    """Assess a drive; ``root_known``: whether the system drive is known, which live systems and containers hide."""
     never = [*_system(drive, root_known), *_in_use(drive)]
     if drive.bytes == 0:
-        never.append("no medium in it")
+        never.append("no medium inserted")
     if drive.read_only:
-        never.append("read-only (a lock switch?)")
+        never.append("read-only (lock switch?)")
     return DriveAssessment(drive, tuple(never), tuple(_doubts(drive)), drive.mounts if not never else ())
 
 
@@ -74,15 +74,15 @@ def _system(drive: Drive, root_known: bool) -> list[str]:
     at = [mount for mount in drive.mounts if _of_the_system(mount)]
     found = [f"this system runs from it ({', '.join(at)})"] if at else []
     if drive.swap:
-        found.append("this system swaps to it")
+        found.append("this system uses it for swap")
     if not root_known:
-        found.append("the disk that this system runs from is not known (a live system or a container?)")
+        found.append("cannot tell which drive this system runs from (a live system or a container?)")
     return found
 
 
 def _in_use(drive: Drive) -> list[str]:
     found = (
-        [f"in use by {', '.join(drive.held_by)} (LVM, RAID, LUKS or a file system of several disks)"]
+        [f"in use by {', '.join(drive.held_by)} (LVM, RAID, LUKS or a multi-device file system)"]
         if drive.held_by
         else []
     )

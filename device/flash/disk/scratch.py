@@ -1,4 +1,4 @@
-"""A folder for the one large file that is made on the way to a card; nothing of it stays."""
+"""Temporary folder for the OS image that is prepared before writing an SD card."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PREFIX = "edgevision-card-"
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Readable by nobody else, and gone when the block ends; what a kill left is removed by the next one.
+    """Create a private folder that is removed when the block ends; leftovers of killed processes are removed first.
 
-    In TMPDIR, or else in /var/tmp, since /tmp is often in memory. Raises CannotWrite.
+    It is in TMPDIR or else in /var/tmp, since /tmp is often in memory. Raises CannotWrite.
     """
     above = Path(os.environ.get("TMPDIR") or ("/var/tmp" if Path("/var/tmp").is_dir() else tempfile.gettempdir()))
     if not os.access(above, os.W_OK | os.X_OK):
-        raise CannotWrite(f"cannot make the image in {above}; TMPDIR names another folder for it")
+        raise CannotWrite(f"cannot write the temporary OS image to {above}; set TMPDIR to another folder")
     _remove_leftovers(above)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=above) as name:
         handle = os.open(name, os.O_RDONLY)
@@ -35,7 +35,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _remove_leftovers(above: Path) -> None:
-    """Folders of ours that no living process has locked."""
+    """Remove our folders that no running process has locked."""
     for folder in above.glob(f"{PREFIX}*"):
         with suppress(OSError):
             handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""How fast it goes, and how long it still takes."""
+"""Transfer rate and remaining time."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WINDOW_S = 15.0
-"""The rate is that of the last so many seconds: cards slow down when their fast part is full."""
+"""Seconds over which the rate is measured: SD cards slow down when their fast cache is full."""
 LEAST_S = 1e-3
-"""Of less nothing can be told: two looks at the clock are not far enough apart for a rate."""
+"""Shortest time in seconds from which a rate can be computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a phase stands."""
+    """Progress of a phase."""
 
     phase: str
     bytes: int
     total_bytes: int
     rate_mb_s: float | None
-    """None: too early to tell."""
+    """Rate in MB/s; None: not known yet."""
     left_s: float | None
-    """Of this phase."""
+    """Remaining seconds of this phase; None: not known yet."""
 
 
 class Meter:
-    """Watches phases that follow one another."""
+    """Measures successive phases."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: dict[str, float] = {}
-        """What each phase has taken so far."""
+        """Duration of each phase so far, in seconds."""
         self._clock = clock
         self._began = 0.0
         self._seen: deque[tuple[float, int]] = deque()
 
     def at(self, phase: str, done: int, total: int) -> Progress:
-        """To be told whenever something was done, with all the bytes of the phase so far and in the end."""
+        """Record progress; ``done`` and ``total``: bytes of the phase so far and at its end."""
         now = self._clock()
         if phase not in self.seconds:
             self._began = now

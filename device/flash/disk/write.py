@@ -1,7 +1,7 @@
-"""Writes an image to a disk, byte by byte, reads it back, and only then lets the disk be what the image is.
+"""Write an OS image to a drive and read it back before the drive becomes bootable.
 
-The first sector, with the partition table, comes last: until everything else was read back, it says that the card is
-half-written, and no machine starts from it.
+The first sector, with the partition table, is written last: until everything else has been verified, it marks the SD
+card as half-written, and no machine boots from it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .medium import Medium, aligned
 
 BLOCK = 4 << 20
 HEAD = 1 << 20
-"""What is written last; partition tables of both kinds, and the start programs of some, are in it."""
+"""Size in bytes of the part that is written last; it includes MBR and GPT partition tables and some boot loaders."""
 PHASES = ("wipe", "write", "flush", "verify", "finish")
 
 Report = Callable[[str, int, int], None]
@@ -30,15 +30,15 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A card that gave back what was written to it."""
+    """Result of a verified write."""
 
     bytes: int
     sha256: str
-    """Of the image, as it was read, written, and read back."""
+    """SHA-256 of the OS image as read, written and read back."""
 
 
 def write(source: ImageSource, medium: Medium, report: Report) -> Written:
-    """All of an image, from a source at its start, to a medium at least as large. Raises WriteFailed, VerifyFailed."""
+    """Write and verify an OS image on a medium of at least its size. Raises WriteFailed, VerifyFailed."""
     whole, sums = hashlib.sha256(), dict[int, int]()
     head = aligned(HEAD)
     taken = min(HEAD, source.bytes)
@@ -62,7 +62,7 @@ def _note(whole: hashlib._Hash, sums: dict[int, int], at: int, block: memoryview
 
 
 def _wipe(medium: Medium, report: Report) -> None:
-    """No old partition table stays, not even the second one at the end that GPT has."""
+    """Overwrite the old partition table, including the backup GPT at the end."""
     report("wipe", 0, 2 * HEAD)
     blank = aligned(HEAD)
     blank[: len(HALF_WRITTEN)] = HALF_WRITTEN
@@ -75,7 +75,7 @@ def _wipe(medium: Medium, report: Report) -> None:
 
 
 def _write_rest(source: ImageSource, medium: Medium, report: Report, note: Callable[[int, memoryview], None]) -> None:
-    """Everything after the head; the image is read and hashed while the block before is written."""
+    """Write everything after the head; each block is read and hashed while the previous one is written."""
 
     def fill(at: int, block: memoryview) -> None:
         source.fill(block)
@@ -95,7 +95,7 @@ def _sync(medium: Medium, report: Report, total: int) -> None:
 
 
 def _verify_rest(total: int, medium: Medium, report: Report, sums: dict[int, int], back: hashlib._Hash) -> None:
-    """Reads everything after the head; ``back`` gets all of it."""
+    """Read and check everything after the head; ``back`` is updated with all data."""
 
     def fill(at: int, block: memoryview) -> None:
         _get(medium, at, _whole_sectors(block, medium.sector))
@@ -110,7 +110,7 @@ def _verify_rest(total: int, medium: Medium, report: Report, sums: dict[int, int
 
 
 def _write_head(head: memoryview, total: int, medium: Medium, report: Report) -> None:
-    """The commit point is its first sector, which a card writes whole or not at all: then the card is what the image is."""
+    """Write the head; its first sector, which an SD card writes atomically, is last and makes the SD card valid."""
     size, first = min(HEAD, medium.bytes), medium.sector
     report("finish", 0, total)
     try:
@@ -121,7 +121,7 @@ def _write_head(head: memoryview, total: int, medium: Medium, report: Report) ->
         _get(medium, 0, again)
         if again != head[:size]:
             raise VerifyFailed(_differs("in its first megabyte"))
-    except BaseException:  # Ctrl-C, too: no card keeps a partition table that was not read back.
+    except BaseException:  # also on Ctrl-C: never leave a partition table that was not verified
         with suppress(WriteFailed):
             _wipe(medium, lambda *_: None)
         raise
@@ -129,7 +129,7 @@ def _write_head(head: memoryview, total: int, medium: Medium, report: Report) ->
 
 
 def _ahead(fill: Callable[[int, memoryview], None], start: int, end: int) -> Generator[tuple[int, memoryview]]:
-    """Blocks with their places, in turn; the next is filled on another thread while the last is worked on."""
+    """Yield blocks with their offsets; the next block is filled in another thread while the current one is processed."""
     rooms = (aligned(BLOCK), aligned(BLOCK))
     with ThreadPoolExecutor(1, "flash") as pool:
         ready: tuple[int, memoryview, Future[None]] | None = None
@@ -146,7 +146,7 @@ def _ahead(fill: Callable[[int, memoryview], None], start: int, end: int) -> Gen
 
 
 def _whole_sectors(block: memoryview, sector: int) -> memoryview:
-    """A block and, where it ends within a sector, zeros up to its end: what lies behind the block in the same memory."""
+    """Return the block padded with zeros to whole sectors, in the same memory."""
     over = -len(block) % sector
     if not over:
         return block
@@ -156,7 +156,7 @@ def _whole_sectors(block: memoryview, sector: int) -> memoryview:
 
 
 def _put(medium: Medium, at: int, data: memoryview) -> None:
-    """Writes all of it, however often that takes."""
+    """Write all data, in several calls if necessary."""
     while data:
         try:
             count = medium.write_at(at, data)
@@ -172,14 +172,18 @@ def _get(medium: Medium, at: int, into: memoryview) -> None:
         try:
             count = medium.read_at(at, into)
         except OSError as error:
-            raise VerifyFailed(f"reading back at {at / 1e6:.1f} MB failed: {error.strerror}; {_HALF}") from None
+            raise VerifyFailed(
+                f"verification failed at {at / 1e6:.1f} MB: cannot read: {error.strerror}; {_HALF}"
+            ) from None
         if count <= 0:
-            raise VerifyFailed(f"reading back ended at {at / 1e6:.1f} MB: the card is smaller than it says; {_HALF}")
+            raise VerifyFailed(
+                f"verification failed at {at / 1e6:.1f} MB: the SD card is smaller than it reports; {_HALF}"
+            )
         at, into = at + count, into[count:]
 
 
 def _flush(medium: Medium, at: int) -> None:
-    """Everything is on the medium, and what is read from now on comes from there."""
+    """Wait until everything is on the medium, and drop caches so that reads come from it."""
     try:
         medium.flush()
         medium.drop_caches()
@@ -187,16 +191,16 @@ def _flush(medium: Medium, at: int) -> None:
         raise _failed(at, error) from None
 
 
-_HALF = "the card is half-written now and starts nothing: write it again, or take another"
+_HALF = "the SD card is now half-written and cannot boot: write it again, or use another one"
 
 
 def _failed(at: int, error: OSError | None) -> WriteFailed:
-    said = error.strerror if error else "the card takes no more"
-    return WriteFailed(f"writing the card failed at {at / 1e6:.1f} MB: {said} (worn out, or pulled out?); {_HALF}")
+    said = error.strerror if error else "it accepts no more data"
+    return WriteFailed(f"writing the SD card failed at {at / 1e6:.1f} MB: {said} (worn out or removed?); {_HALF}")
 
 
 def _differs(where: str) -> str:
     return (
-        f"the card gives back something else than was written, {where}: it is worn out, or pretends to be larger than "
-        f"it is; {_HALF}"
+        f"verification failed: the SD card returned wrong data {where}; it is worn out, or reports more than its real size; "
+        f"{_HALF}"
     )

@@ -1,4 +1,4 @@
-"""A card from an image, once the disk is confirmed: unmounted, opened, asked again who it is, written, and looked at."""
+"""Write an OS image to a confirmed drive: unmount, open, identify it again, write and verify."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ STEP = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What was written where."""
+    """Result of writing an SD card."""
 
     drive: Drive
     written: write.Written
     prepared: bool
-    """Whether it sets itself up."""
+    """Whether the OS image was prepared to set itself up."""
     partitions_known: bool
-    """Whether the system has looked at the new partition table."""
+    """Whether the kernel has read the new partition table."""
 
 
 def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host: Host, report: write.Report) -> Card:
-    """``confirmed``: the disk as it was when somebody said yes to it. Raises FlashRefused, WriteFailed, VerifyFailed."""
+    """Write and verify; ``confirmed``: the drive that the user confirmed. Raises FlashRefused, WriteFailed, VerifyFailed."""
     now = choose(choice, host)
     refuse_changed(confirmed, now.drive)
     for at in sorted(now.mounted, key=len, reverse=True):
@@ -43,7 +43,9 @@ def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host:
         refuse_changed(confirmed, opened.drive)
         refuse_other(opened.drive, medium)
         if opened.mounted:
-            raise FlashRefused(f"{confirmed.device} is mounted again at {', '.join(opened.mounted)}; unmount it")
+            raise FlashRefused(
+                f"{confirmed.device} was mounted again at {', '.join(opened.mounted)}; unmount it and try again"
+            )
         with image.path.open("rb") as stream:
             written = write.write(ImageSource(stream, image.bytes), medium, report)
         prepared = image.prepared is not None
@@ -53,21 +55,23 @@ def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host:
 
 
 def require_sound(image: Image) -> None:
-    """That a prepared image is what ``flash image`` made. Raises BadInput."""
+    """Check that a prepared OS image is undamaged. Raises BadInput."""
     fault = _fault(image.path) if image.prepared is not None else None
     if fault:
-        raise BadInput(f"{image.path} is prepared, but damaged: {fault}; prepare it again: edgevision flash image")
+        raise BadInput(
+            f"the prepared OS image {image.path} is damaged: {fault}; prepare it again: edgevision flash image"
+        )
 
 
 def _require_files(place: Path, report: write.Report) -> None:
-    """Reads the files on the card as the Raspberry Pi will. Raises VerifyFailed."""
+    """Check the files on the SD card as the Raspberry Pi will read them. Raises VerifyFailed."""
     report("files", 0, 0)
     try:
         fault = _fault(place)
     except (EdgeVisionError, OSError) as error:
         fault = str(error)
     if fault:
-        raise VerifyFailed(f"the card was written, but its files do not read back: {fault}; take another card")
+        raise VerifyFailed(f"verification failed: the files on the SD card are damaged: {fault}; use another SD card")
 
 
 def _fault(place: Path) -> str | None:
@@ -75,7 +79,7 @@ def _fault(place: Path) -> str | None:
 
 
 def check_sha256(path: Path, wanted: ExpectedDigest, report: write.Report) -> None:
-    """That a file is what its maker published. Raises BadInput."""
+    """Check the SHA-256 of a file. Raises BadInput."""
     total, done, found = path.stat().st_size, 0, hashlib.sha256()
     with path.open("rb") as stream:
         while part := stream.read(STEP):
@@ -84,6 +88,6 @@ def check_sha256(path: Path, wanted: ExpectedDigest, report: write.Report) -> No
             report("check", done, total)
     if found.hexdigest() != wanted.sha256:
         raise BadInput(
-            f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, and {wanted.said_by} says "
+            f"{path} is damaged or another file: its sha256 is {found.hexdigest()}, but {wanted.said_by} says "
             f"{wanted.sha256}"
         )

@@ -1,7 +1,7 @@
-"""Reads files of an ext4 file system inside an image, with no mount and no root rights; never writes.
+"""Read-only ext4 reader for OS images, which needs no mount and no root privileges.
 
-Written after the kernel's Documentation/filesystems/ext4 (superblock, group descriptors, inodes, extents, linear
-directories). What a fresh Raspberry Pi OS does not use (block maps of ext3, data inside inodes, encryption) is refused.
+Follows the kernel's Documentation/filesystems/ext4 (superblock, group descriptors, inodes, extents, linear directories).
+Features that a fresh Raspberry Pi OS does not use (ext3 block maps, inline data, encryption) are rejected.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ ROOT_INODE = 2
 FILE, FOLDER, LINK = 0x8000, 0x4000, 0xA000
 IN_EXTENTS = 0x80000
 KNOWN = 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x20000
-"""Incompatible features that change nothing for this reader: filetype, recover, extents, 64bit, mmp, flex_bg, ea_inode,
-csum_seed, largedir, casefold."""
+"""Incompatible features that this reader supports or can ignore: filetype, recover, extents, 64bit, mmp, flex_bg,
+ea_inode, csum_seed, largedir, casefold."""
 IS_64BIT = 0x80
 SHORT_LINK = 60
-"""Bytes; a shorter target of a link stands in the inode."""
+"""Link targets shorter than this number of bytes are stored in the inode."""
 MAX_FOLDER = 64 * 2**20
 MAX_DEPTH = 5
-"""Of a tree of extents (kernel: EXT4_MAX_EXTENT_DEPTH)."""
+"""Maximum depth of an extent tree (kernel: EXT4_MAX_EXTENT_DEPTH)."""
 UNWRITTEN = 0x8000
-"""Blocks; what is longer is an extent of zeros, this much less long."""
+"""Maximum length of an extent in blocks; a longer value marks an unwritten extent (zeros) of that much less."""
 MAX_LINKS = 20
 FARTHEST = 2**62
-"""Where every stream can be asked and none has anything."""
-DAMAGED = "its root file system is damaged"
+"""Largest offset to seek to, beyond the end of any stream."""
+DAMAGED = "the root file system is damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """A file, a folder or a link."""
+    """Inode of a file, folder or link."""
 
     kind: int
     size: int
-    """Bytes."""
+    """Size in bytes."""
     in_extents: bool
     map: bytes
-    """60 bytes: the root of the tree of extents, or a link's target."""
+    """60 bytes: the root of the extent tree, or the target of a link."""
 
 
 class Ext4:
-    """The file system that begins at ``offset`` of a stream. Raises BadInput where it is none or a damaged one."""
+    """The file system that starts at ``offset`` of a stream. Raises BadInput if it is not ext4 or is damaged."""
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
         self._stream, self._offset = stream, offset
         head = self._at(1024, 1024)
         if struct.unpack_from("<H", head, 0x38)[0] != MAGIC:
-            raise BadInput("its second partition is no ext4 file system, so it is no Raspberry Pi OS")
+            raise BadInput("not a Raspberry Pi OS image: the second partition is not an ext4 file system")
         features = struct.unpack_from("<I", head, 0x60)[0]
         if features & ~KNOWN:
-            raise BadInput(f"its root file system has features that cannot be read here ({features & ~KNOWN:#x})")
+            raise BadInput(f"ext4 features of the root file system are not supported ({features & ~KNOWN:#x})")
         (log_size,) = struct.unpack_from("<I", head, 0x18)
         self._inodes, self._blocks = struct.unpack_from("<II", head, 0)
         (self._first,) = struct.unpack_from("<I", head, 0x14)
@@ -69,22 +69,22 @@ class Ext4:
             or not 128 <= self._inode_size <= 4096
             or not 32 <= self._descriptor <= 1024
         ):
-            raise BadInput(f"{DAMAGED}: its sizes contradict each other")
+            raise BadInput(f"{DAMAGED}: inconsistent sizes")
         self._block = 1024 << log_size
 
     def read(self, path: str, limit: int) -> bytes:
-        """The first ``limit`` bytes of a file; links are followed. Raises MissingFile, BadInput."""
+        """Return the first ``limit`` bytes of a file, following links. Raises MissingFile, BadInput."""
         inode = self._find(path.strip("/").split("/"))
         if inode.kind != FILE:
-            raise MissingFile(f"there is no file /{path} in it")
+            raise MissingFile(f"file not found in the root file system: /{path}")
         return self._content(inode, limit)
 
     def target(self, path: str) -> str:
-        """Where a link leads, as it stands there. Raises MissingFile, BadInput."""
+        """Return the target of a link, unresolved. Raises MissingFile, BadInput."""
         *above, name = path.strip("/").split("/")
         inode = self._inode(self._number(self._find(above), name, path))
         if inode.kind != LINK:
-            raise MissingFile(f"there is no link /{path} in it")
+            raise MissingFile(f"link not found in the root file system: /{path}")
         return self._link(inode)
 
     def _find(self, parts: list[str]) -> Inode:
@@ -105,25 +105,25 @@ class Ext4:
                 continue
             links += 1
             if links > MAX_LINKS:
-                raise BadInput(f"{DAMAGED}: /{path} leads in a circle")
+                raise BadInput(f"{DAMAGED}: /{path} is a circular link")
             target = self._link(inode)
             above = above[:1] if target.startswith("/") else above
             waiting += target.split("/")[::-1]
         return above[-1]
 
     def _number(self, folder: Inode, name: str, path: str) -> int:
-        """Of the inode of that name."""
+        """Return the inode number of a name in a folder. Raises MissingFile, BadInput."""
         if folder.kind == FOLDER:
             if folder.size > MAX_FOLDER:
-                raise BadInput(f"{DAMAGED}: a folder is larger than any")
+                raise BadInput(f"{DAMAGED}: a folder is larger than {MAX_FOLDER // 2**20} MiB")
             for found, number in _entries(self._content(folder, folder.size), self._block):
                 if found == name.encode() and number:
                     return number
-        raise MissingFile(f"there is no /{path} in it")
+        raise MissingFile(f"not found in the root file system: /{path}")
 
     def _inode(self, number: int) -> Inode:
         if not 1 <= number <= self._inodes:
-            raise BadInput(f"{DAMAGED}: a folder names an inode that there is not")
+            raise BadInput(f"{DAMAGED}: a folder refers to an invalid inode")
         group, index = divmod(number - 1, self._per_group)
         table = self._at((self._first + 1) * self._block + group * self._descriptor, self._descriptor)
         (start,) = struct.unpack_from("<I", table, 8)
@@ -136,20 +136,20 @@ class Ext4:
 
     def _link(self, inode: Inode) -> str:
         if inode.size > 4096:
-            raise BadInput(f"{DAMAGED}: a link's target is longer than any")
+            raise BadInput(f"{DAMAGED}: a link target is longer than 4096 bytes")
         raw = inode.map[: inode.size] if inode.size < SHORT_LINK else self._content(inode, inode.size)
         return raw.decode("utf-8", "surrogateescape")
 
     def _content(self, inode: Inode, limit: int) -> bytes:
-        """The first bytes of a file or folder; what no extent covers is zeros."""
+        """Return the first bytes of a file or folder; holes between extents are zeros."""
         if not inode.in_extents:
-            raise BadInput("its root file system keeps files in a way that cannot be read here; is it really ext4?")
+            raise BadInput("the root file system does not use extents, which is not supported (ext2 or ext3?)")
         size = min(inode.size, limit)
         found = bytearray(size)
         end = 0
         for at, count, start, written in self._extents(inode.map, MAX_DEPTH):
-            if at < end:  # no circle and no tree of copies gets past this
-                raise BadInput(f"{DAMAGED}: the places of a file contradict each other")
+            if at < end:  # also rejects cycles and repeated subtrees
+                raise BadInput(f"{DAMAGED}: inconsistent extents of a file")
             end = at + count
             first = at * self._block
             if first < size and written:
@@ -158,15 +158,15 @@ class Ext4:
         return bytes(found)
 
     def _extents(self, node: bytes, depth: int) -> Iterator[tuple[int, int, int, bool]]:
-        """First block in the file, number of blocks, first block on the disk, and whether they hold more than zeros."""
+        """Yield first block in the file, number of blocks, first block on disk, and whether they were written."""
         magic, count, _, level = struct.unpack_from("<HHHH", node, 0)
         empty = not count and depth < MAX_DEPTH
         if magic != EXTENT_MAGIC or 12 * (count + 1) > len(node) or level > depth or empty:
-            raise BadInput(f"{DAMAGED}: the places of a file contradict each other")
+            raise BadInput(f"{DAMAGED}: inconsistent extents of a file")
         for at in range(12, 12 * (count + 1), 12):
             if level:
                 _, low, high = struct.unpack_from("<IIH", node, at)
-                # Each level down must be lower than the one above.
+                # The level must decrease at each step.
                 yield from self._extents(self._at((high << 32 | low) * self._block, self._block), level - 1)
                 continue
             first, length, high, low = struct.unpack_from("<IHHI", node, at)
@@ -177,12 +177,12 @@ class Ext4:
         self._stream.seek(min(self._offset + place, FARTHEST))
         raw = self._stream.read(size)
         if len(raw) != size:
-            raise BadInput("its root file system is cut off")
+            raise BadInput("the root file system is truncated")
         return raw
 
 
 def _entries(raw: bytes, block: int) -> Iterator[tuple[bytes, int]]:
-    """Name and inode of each entry of a folder; index blocks look like empty entries."""
+    """Yield name and inode number of each entry of a folder; index blocks look like empty entries."""
     for start in range(0, len(raw), block):
         at, end = start, min(start + block, len(raw))
         while at + 8 <= end:

@@ -1,6 +1,6 @@
-"""Reads and writes files on a FAT32 partition inside an image, with no mount and no root rights.
+"""Read and write files on a FAT32 partition of an OS image, without mounting it and without root privileges.
 
-Written after Microsoft's "FAT: General Overview of On-Disk Format", version 1.03 (2000).
+Follows Microsoft's "FAT: General Overview of On-Disk Format", version 1.03 (2000).
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ ENTRY = 32
 FOLDER, ARCHIVE, VOLUME = 0x10, 0x20, 0x08
 DELETED, NOTHING = 0xE5, 0x00
 DATE = 0x0021
-"""1 January 1980: the same files give the same image."""
+"""Fixed date, 1 January 1980, so that images are reproducible."""
 MAX_FILE = 2**32 - 1
 MAX_FOLDER = 65536 * ENTRY
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder, as its folder tells of it."""
+    """Directory entry of a file or folder."""
 
     name: str
     short: bytes
     folder: bool
     first: int
-    """Cluster; 0: an empty file, or the top folder in an entry ``..``."""
+    """First cluster; 0: an empty file, or the root folder in an entry ``..``."""
     size: int
     at: int
-    """Of its short entry, from the start of the partition."""
+    """Offset of its short entry from the start of the partition."""
 
 
 class Fat32:
-    """The file system that begins at ``offset`` of a stream; what is written counts once ``close`` was called."""
+    """The file system that starts at ``offset`` of a stream; changes take effect when ``close`` is called."""
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:
         stream.seek(offset)
@@ -49,36 +49,36 @@ class Fat32:
 
     @property
     def free(self) -> int:
-        """Bytes that files can still take."""
+        """Free space in bytes."""
         return self._table.free * self._shape.cluster
 
     def names(self, path: str = "") -> list[str]:
-        """What a folder holds. Raises MissingFile, BadInput."""
+        """Return the names in a folder. Raises MissingFile, BadInput."""
         return [entry.name for entry in self._entries(self._folder(_parts(path)))]
 
     def read(self, path: str) -> bytes:
-        """A file. Raises MissingFile, BadInput."""
+        """Return the content of a file. Raises MissingFile, BadInput."""
         *above, name = _parts(path)
         entry = self._find(self._folder(above), name)
         if entry is None or entry.folder:
-            raise MissingFile(f"there is no file {path} on the boot partition")
+            raise MissingFile(f"file not found on the boot partition: {path}")
         chain = self._table.chain(entry.first) if entry.first else []
         if len(chain) * self._shape.cluster < entry.size:
-            raise BadInput(f"the boot partition is damaged: {path} is shorter than its folder says")
+            raise BadInput(f"the boot partition is damaged: {path} is shorter than its recorded size")
         return b"".join(self._cluster(cluster) for cluster in chain)[: entry.size]
 
     def write(self, path: str, data: bytes) -> None:
-        """Adds a file with the folders above it, or replaces one. Raises BadInput where there is no room."""
+        """Write or replace a file, creating its folders. Raises BadInput if there is not enough space."""
         *above, name = _parts(path)
         if len(data) > MAX_FILE:
-            raise BadInput(f"{path} is larger than a file on a FAT partition can be")
+            raise BadInput(f"{path} is too large for a FAT partition ({MAX_FILE} bytes at most)")
         self._need_room(path, len(data), len(above))
         folder = self._shape.root
         for one in above:
             folder = self._enter(folder, one)
         old = self._find(folder, name)
         if old is not None and old.folder:
-            raise BadInput(f"{path} is a folder on the boot partition, and a file is to be written there")
+            raise BadInput(f"cannot write {path} on the boot partition: a folder of this name exists")
         first = self._store(data)
         if old is None:
             self._add(folder, name, ARCHIVE, first, len(data))
@@ -91,13 +91,13 @@ class Fat32:
             self._table.give_back(self._table.chain(old.first))
 
     def walk(self) -> Iterator[tuple[str, Entry, list[int]]]:
-        """Every file and folder with its path and its clusters. Raises BadInput where they lead nowhere or in a circle."""
+        """Yield every file and folder with its path and clusters. Raises BadInput for invalid or circular chains."""
         waiting = [("", self._shape.root)]
         seen = set()
         while waiting:
             above, first = waiting.pop()
             if first in seen:
-                raise BadInput(f"the boot partition is damaged: the folder {above} is in itself")
+                raise BadInput(f"the boot partition is damaged: the folder {above} contains itself")
             seen.add(first)
             for entry in self._entries(first):
                 path = f"{above}{entry.name}"
@@ -106,17 +106,17 @@ class Fat32:
                     waiting.append((f"{path}/", entry.first))
 
     def faults(self) -> list[str]:
-        """In what the file system contradicts itself; empty where all is well."""
+        """Return the inconsistencies of the file system; empty if there are none."""
         found = self._table.faults()
-        taken: dict[int, str] = dict.fromkeys(self._table.chain(self._shape.root), "the top folder")
+        taken: dict[int, str] = dict.fromkeys(self._table.chain(self._shape.root), "the root folder")
         try:
             for path, entry, chain in self.walk():
                 size = self._shape.cluster * len(chain)
                 if not entry.folder and not size - self._shape.cluster < entry.size <= size:
-                    found.append(f"{path} has {entry.size} bytes and room for {size}")
+                    found.append(f"{path} has {entry.size} bytes but clusters for {size}")
                 shared = next((taken[cluster] for cluster in chain if cluster in taken), None)
                 if shared is not None:
-                    found.append(f"{path} and {shared} take the same place")
+                    found.append(f"{path} and {shared} share a cluster")
                 taken.update(dict.fromkeys(chain, path))
         except BadInput as error:
             return [*found, str(error)]
@@ -124,21 +124,21 @@ class Fat32:
         return [*found, f"{lost} clusters belong to no file"] if lost > 0 else found
 
     def close(self) -> None:
-        """Writes the table of clusters: from now on all of it counts."""
+        """Write the file allocation table, which makes all changes take effect."""
         self._table.write()
         self._stream.flush()
 
     def _need_room(self, path: str, size: int, folders: int) -> None:
-        # Each folder on the way may have to grow by a cluster or two for a long name, or to be made.
+        # Each folder of the path may have to be created, or to grow by a cluster or two for a long name.
         spare = (folders + 1) * (2 + 20 * ENTRY // self._shape.cluster)
         needed = (size + self._shape.cluster - 1) // self._shape.cluster + spare
         if needed > self._table.free:
             raise BadInput(
-                f"no room for {path} on the boot partition: it takes {size / 1e6:.1f} MB, and {self.free / 1e6:.1f} MB are free"
+                f"not enough space for {path} on the boot partition: {size / 1e6:.1f} MB needed, {self.free / 1e6:.1f} MB free"
             )
 
     def _store(self, data: bytes) -> int:
-        """Writes the content; its first cluster, 0 where there is none."""
+        """Write content and return its first cluster; 0 if it is empty."""
         size = self._shape.cluster
         chain = self._table.take((len(data) + size - 1) // size)
         for number, cluster in enumerate(chain):
@@ -146,20 +146,20 @@ class Fat32:
         return chain[0] if chain else 0
 
     def _folder(self, parts: list[str]) -> int:
-        """The first cluster of a folder. Raises MissingFile."""
+        """Return the first cluster of a folder. Raises MissingFile."""
         cluster = self._shape.root
         for part in parts:
             entry = self._find(cluster, part)
             if entry is None or not entry.folder:
-                raise MissingFile(f"there is no folder {'/'.join(parts)} on the boot partition")
+                raise MissingFile(f"folder not found on the boot partition: {'/'.join(parts)}")
             cluster = entry.first or self._shape.root
         return cluster
 
     def _enter(self, folder: int, name: str) -> int:
-        """The folder of that name in a folder, made if it is not there."""
+        """Return the first cluster of a subfolder, which is created if necessary. Raises BadInput."""
         found = self._find(folder, name)
         if found is not None and not found.folder:
-            raise BadInput(f"{name} is a file on the boot partition, and a folder is wanted there")
+            raise BadInput(f"cannot create folder {name} on the boot partition: a file of this name exists")
         if found is not None:
             return found.first or self._shape.root
         above = 0 if folder == self._shape.root else folder
@@ -170,7 +170,7 @@ class Fat32:
         return first
 
     def _add(self, folder: int, name: str, kind: int, first: int, size: int) -> None:
-        """Puts an entry into a folder, which grows where it must."""
+        """Add an entry to a folder, which grows if necessary."""
         taken = {entry.short for entry in self._entries(folder)}
         short, before = fat_names.entries_for(name, taken)
         wanted = [*before, _entry(short, kind, first, size)]
@@ -178,7 +178,7 @@ class Fat32:
             self._put(place, entry)
 
     def _free_run(self, folder: int, count: int) -> list[int]:
-        """Places of so many free entries in a row."""
+        """Return the offsets of ``count`` consecutive free entries; the folder grows if necessary."""
         run: list[int] = []
         chain = self._table.chain(folder)
         for cluster in chain:
@@ -200,7 +200,7 @@ class Fat32:
         return next((entry for entry in self._entries(folder) if fat_names.same(entry.name, name)), None)
 
     def _entries(self, folder: int) -> list[Entry]:
-        """All files and folders of a folder, but ``.`` and ``..``."""
+        """Return all files and folders in a folder, except ``.`` and ``..``."""
         found: list[Entry] = []
         parts: list[tuple[int, bytes]] = []
         for cluster in self._table.chain(folder):
@@ -225,7 +225,7 @@ class Fat32:
         self._stream.seek(self._offset + place)
         raw = self._stream.read(size)
         if len(raw) != size:
-            raise BadInput("the boot partition is cut off")
+            raise BadInput("the boot partition is truncated")
         return raw
 
     def _put(self, place: int, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The geometry of a FAT32 partition and its table of clusters, checked before it is believed."""
+"""Geometry and file allocation table of a FAT32 partition, validated before use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edgevision.errors import BadInput
 
 FREE, BAD, END, MASK = 0, 0x0FFFFFF7, 0x0FFFFFF8, 0x0FFFFFFF
 SMALLEST = 65525
-"""Clusters; a partition with fewer is FAT16 or FAT12, whatever it says."""
+"""Minimum number of clusters; with fewer, a partition is FAT16 or FAT12 by definition."""
 UNKNOWN = 0xFFFFFFFF
-"""Where free clusters were not counted."""
+"""Value of the count of free clusters if it is unknown."""
 INFO_SIGNS = (0x41615252, 0x61417272, 0xAA550000)
 SECTOR_SIZES = (512, 1024, 2048, 4096)
 MAX_CLUSTERS = 1 << 26
@@ -22,7 +22,7 @@ MAX_CLUSTERS = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Of the partition, from its first sector. Sizes in bytes, places from the start of the partition."""
+    """Geometry of the partition: sizes in bytes, offsets from the start of the partition."""
 
     sector: int
     cluster: int
@@ -32,29 +32,29 @@ class Geometry:
     data_at: int
     clusters: int
     root: int
-    """First cluster of the top folder."""
+    """First cluster of the root folder."""
     info_at: int | None
-    """Of the sector that counts the free clusters."""
+    """Offset of the sector that holds the count of free clusters."""
 
     def place(self, cluster: int) -> int:
-        """Where a cluster begins."""
+        """Return the offset of a cluster."""
         return self.data_at + (cluster - 2) * self.cluster
 
 
 def geometry(head: bytes) -> Geometry:
-    """Of the first 512 bytes of a partition. Raises BadInput."""
+    """Parse the first 512 bytes of a partition. Raises BadInput."""
     if len(head) < 512 or head[510:512] != b"\x55\xaa":
-        raise BadInput("the boot partition is no FAT file system")
+        raise BadInput("the boot partition is not a FAT file system")
     sector, per, reserved, tables, entries, few = struct.unpack_from("<HBHBHH", head, 11)
     (short,) = struct.unpack_from("<H", head, 22)
     total, long, _, _, root, info = struct.unpack_from("<IIHHIH", head, 32)
     sane = sector in SECTOR_SIZES and per and not per & (per - 1) and reserved and 1 <= tables <= 2
     if not sane or entries or few or short or not long:
-        raise BadInput("the boot partition is no FAT32 file system; Raspberry Pi OS has one")
+        raise BadInput("not a Raspberry Pi OS image: the boot partition is not a FAT32 file system")
     data = reserved + tables * long
     clusters = (total - data) // per
     if not SMALLEST <= clusters <= min(MAX_CLUSTERS, long * sector // 4 - 2) or not 2 <= root < clusters + 2:
-        raise BadInput("the boot partition's FAT32 file system is damaged: its sizes contradict each other")
+        raise BadInput("the boot partition's FAT32 file system is damaged: inconsistent sizes")
     info_at = info * sector if 0 < info < reserved else None
     return Geometry(
         sector, per * sector, reserved * sector, long * sector, tables, data * sector, clusters, root, info_at
@@ -62,34 +62,34 @@ def geometry(head: bytes) -> Geometry:
 
 
 class Table:
-    """Which cluster follows which, in memory until ``write``."""
+    """File allocation table, kept in memory until ``write``."""
 
     def __init__(self, stream: BinaryIO, offset: int, shape: Geometry) -> None:
         self._stream, self._offset, self._shape = stream, offset, shape
         stream.seek(offset + shape.table_at)
         raw = stream.read(4 * (shape.clusters + 2))
         if len(raw) < 4 * (shape.clusters + 2):
-            raise BadInput("the boot partition is cut off")
+            raise BadInput("the boot partition is truncated")
         self._next = array("I", raw)
         if self._next.itemsize != 4 or struct.pack("=H", 1) != b"\1\0":
-            raise BadInput("this machine's numbers are not those of FAT")
+            raise BadInput("FAT32 is not supported on this machine: it is not little-endian with 4-byte integers")
         self._search = 2
         self.free = sum(1 for value in self._next[2:] if value & MASK == FREE)
-        """Clusters without a file."""
+        """Number of free clusters."""
 
     def chain(self, first: int) -> list[int]:
-        """All clusters of a file or folder. Raises BadInput where they lead nowhere or in a circle."""
+        """Return all clusters of a file or folder. Raises BadInput for an invalid or circular chain."""
         found: list[int] = []
         cluster = first
         while cluster < END:
             if not 2 <= cluster < self._shape.clusters + 2 or len(found) > self._shape.clusters:
-                raise BadInput("the boot partition is damaged: a file's clusters lead nowhere; write the card anew")
+                raise BadInput("the boot partition is damaged: invalid cluster chain; write the SD card again")
             found.append(cluster)
             cluster = self._next[cluster] & MASK
         return found
 
     def take(self, count: int, after: int | None = None) -> list[int]:
-        """A chain of so many free clusters, behind ``after`` where one is named. Raises BadInput."""
+        """Allocate a chain of ``count`` clusters, appended to cluster ``after`` if given. Raises BadInput."""
         found: list[int] = []
         cluster = self._search
         while len(found) < count:
@@ -107,7 +107,7 @@ class Table:
         return found
 
     def give_back(self, chain: list[int]) -> None:
-        """Frees the clusters of a file that is replaced."""
+        """Free the clusters of a replaced file."""
         for cluster in chain:
             self._set(cluster, FREE)
         self.free += len(chain)
@@ -115,23 +115,23 @@ class Table:
 
     @property
     def taken(self) -> int:
-        """Clusters that belong to a file or folder, or should."""
+        """Number of allocated clusters."""
         return sum(1 for value in self._next[2:] if value & MASK not in (FREE, BAD))
 
     def faults(self) -> list[str]:
-        """Where the copies of the table differ, or the count of free clusters is wrong."""
+        """Return the inconsistencies between the copies of the table and in the count of free clusters."""
         found = []
         for copy in range(1, self._shape.tables):
             self._stream.seek(self._offset + self._shape.table_at + copy * self._shape.table_bytes)
             if self._stream.read(4 * len(self._next)) != self._next.tobytes():
-                found.append("the copies of its table differ")
+                found.append("the copies of the file allocation table differ")
         counted = self._info()
         if counted is not None and struct.unpack_from("<I", counted, 488)[0] not in (self.free, UNKNOWN):
-            found.append(f"its count of free clusters is wrong, there are {self.free}")
+            found.append(f"the count of free clusters is wrong, {self.free} are free")
         return found
 
     def write(self) -> None:
-        """Puts all copies of the table and the count of free clusters on the partition."""
+        """Write all copies of the table and the count of free clusters to the partition."""
         raw = self._next.tobytes()
         for copy in range(self._shape.tables):
             self._stream.seek(self._offset + self._shape.table_at + copy * self._shape.table_bytes)
@@ -146,7 +146,7 @@ class Table:
             self._stream.write(info)
 
     def _info(self) -> bytearray | None:
-        """The sector that counts the free clusters, where there is one."""
+        """Return the sector with the count of free clusters; None if there is none."""
         if self._shape.info_at is None:
             return None
         self._stream.seek(self._offset + self._shape.info_at)
@@ -157,5 +157,5 @@ class Table:
         return info if signs == INFO_SIGNS else None
 
     def _set(self, cluster: int, value: int) -> None:
-        # The upper four bits are not part of the number and stay as they are.
+        # The upper four bits are not part of the cluster number and must be kept.
         self._next[cluster] = self._next[cluster] & ~MASK & 0xFFFFFFFF | value

@@ -1,4 +1,4 @@
-"""The partition table of an image or a card: MBR, as every Raspberry Pi OS has it."""
+"""MBR partition table of an OS image or SD card."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINUX, PROTECTIVE = 0x83, 0xEE
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One of the four of an MBR. Bytes."""
+    """Partition entry of an MBR; start and size in bytes."""
 
     kind: int
     start: int
@@ -25,28 +25,30 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """What the first sector tells."""
+    """Content of the partition table."""
 
     disk_id: str
-    """Eight hexadecimal digits; ``PARTUUID=`` of a partition is this, a dash and its number in two digits."""
+    """Eight hexadecimal digits; the PARTUUID of a partition is the disk ID, a hyphen and its two-digit number."""
     boot: Partition
-    """The first one, FAT32."""
+    """First partition, FAT32."""
     root: Partition | None
-    """The second one, where it is a Linux one."""
+    """Second partition, if its type is Linux."""
 
 
 def read_partitions(stream: BinaryIO) -> Partitions:
-    """Raises BadInput."""
+    """Read the partition table. Raises BadInput."""
     stream.seek(0)
     head = stream.read(SECTOR)
     refuse_half_written(head)
     if len(head) < SECTOR or head[510:] != b"\x55\xaa":
-        raise BadInput("it has no partition table; this is neither a card nor an unpacked image (.xz: unpack it first)")
+        raise BadInput(
+            "no partition table found: not an SD card or unpacked OS image (if it is an .xz, unpack it first)"
+        )
     boot, root = (_parsed(head, number) for number in (0, 1))
     if PROTECTIVE in (boot.kind, root.kind):
-        raise BadInput("it has a GPT partition table, and Raspberry Pi OS has an MBR one; this is another system")
+        raise BadInput("not a Raspberry Pi OS image: GPT partition table instead of MBR")
     if boot.kind not in FAT32_KINDS or not boot.start:
-        raise BadInput("its first partition is no FAT32 one, so it is no Raspberry Pi OS")
+        raise BadInput("not a Raspberry Pi OS image: the first partition is not FAT32")
     return Partitions(
         f"{struct.unpack_from('<I', head, DISK_ID_AT)[0]:08x}",
         boot,
@@ -61,10 +63,12 @@ def _parsed(head: bytes, number: int) -> Partition:
 
 
 HALF_WRITTEN = b"edgevision: this card is half-written\n"
-"""What a card begins with while it is written, in the place of its partition table."""
+"""Start of an SD card while it is being written, in place of the partition table."""
 
 
 def refuse_half_written(head: bytes) -> None:
-    """``head``: the first sector. Raises BadInput."""
+    """Reject a half-written SD card; ``head``: its first sector. Raises BadInput."""
     if head.startswith(HALF_WRITTEN):
-        raise BadInput("writing this card was broken off, so it starts nothing; write it again: edgevision flash write")
+        raise BadInput(
+            "writing this SD card was interrupted, so it cannot boot; write it again: edgevision flash write"
+        )

@@ -1,4 +1,4 @@
-"""A large file that is made beside its place and renamed into it when it is whole; what is broken off leaves nothing."""
+"""Write a large file atomically: a temporary file is renamed when complete, and removed after a failure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from edgevision.errors import CannotWrite
 from ...installer.base.atomic_files import sync_folder
 
 SUFFIX = ".edgevision-part"
-"""Behind the name of what is being made."""
+"""Suffix of the temporary file."""
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 ENDING = ("SIGTERM", "SIGHUP")
-"""What ends a program at once unless it asks for it; SIGINT does ask already."""
+"""Signals that end a program at once unless it handles them; Python already handles SIGINT."""
 
 
 @contextmanager
 def half_made(output: Path) -> Iterator[BinaryIO]:
-    """A new file, open for reading and writing, that becomes ``output`` when the block ends well and is gone when not.
+    """Open a new file that is renamed to ``output`` if the block succeeds and removed if it fails.
 
-    A process that is killed leaves it behind; it is locked as long as its maker lives, and the next one in this folder
-    removes those without a maker. Nobody but its owner may read it. Raises CannotWrite.
+    A killed process leaves the file behind. It is locked while its process lives, and the next call in the same folder
+    removes unlocked ones. Only its owner can read it. Raises CannotWrite.
     """
     part = output.with_name(output.name + SUFFIX)
     with ended_by_signals():
@@ -44,23 +44,23 @@ def half_made(output: Path) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-                if sys.platform != "win32":  # still locked: nobody can take it in between
+                if sys.platform != "win32":  # still locked: no other process can claim it in between
                     part.replace(output)
-            if sys.platform == "win32":  # a file that is open cannot be renamed there
+            if sys.platform == "win32":  # an open file cannot be renamed on Windows
                 part.replace(output)
-            with suppress(OSError):  # not every system can be told to
+            with suppress(OSError):  # not supported by every system
                 sync_folder(output.parent)
         except BaseException as error:
             with suppress(OSError):
                 part.unlink()
             if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-                room = "; make room there, or choose another place" if error.errno in NO_ROOM else ""
+                room = "; free some space there, or choose another folder" if error.errno in NO_ROOM else ""
                 raise CannotWrite(f"cannot write {output}: {error.strerror}{room}") from None
             raise
 
 
 def _remove_orphans(folder: Path) -> None:
-    """What killed processes of this user left: gigabytes, with secrets in them."""
+    """Remove files that killed processes of this user left: gigabytes, with secrets in them."""
     for path in folder.glob(f"*{SUFFIX}"):
         with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)), "r+b") as stream:
             if _is_ours(stream) and _lock(stream):
@@ -68,24 +68,24 @@ def _remove_orphans(folder: Path) -> None:
 
 
 def _claim(part: Path) -> BinaryIO:
-    """Opens the file, locks it, and empties it. Raises CannotWrite where another process is at it."""
+    """Open, lock and empty the file. Raises CannotWrite if another process is using it."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     while True:
         stream = os.fdopen(os.open(part, flags, 0o600), "r+b")
         if not _is_ours(stream):
             stream.close()
-            raise CannotWrite(f"{part} belongs to somebody else, and what is made there holds secrets; remove it")
+            raise CannotWrite(f"{part} belongs to another user and would receive secrets; remove it")
         if not _lock(stream):
             stream.close()
-            raise CannotWrite(f"another edgevision is making this file now ({part}); wait for it, or end it")
+            raise CannotWrite(f"another edgevision process is writing this file ({part}); wait for it, or stop it")
         if _same(stream, part):
             stream.truncate(0)
             return stream
-        stream.close()  # Its maker finished or removed it between our opening and locking it.
+        stream.close()  # The other process renamed or removed it before we locked it: try again.
 
 
 def _is_ours(stream: BinaryIO) -> bool:
-    """Whether nobody else may look into it; in a folder for all, anybody can have put it there."""
+    """Return whether the file is ours, and make it private; in a shared folder anybody could have created it."""
     if sys.platform == "win32":
         return True
     if os.fstat(stream.fileno()).st_uid != os.geteuid():
@@ -95,9 +95,9 @@ def _is_ours(stream: BinaryIO) -> bool:
 
 
 def _lock(stream: BinaryIO) -> bool:
-    """Whether nobody else has it; the lock ends with the process, however that ends."""
+    """Lock the file; return False if another process has it. The lock ends with the process."""
     if sys.platform == "win32":
-        return True  # Where a file that is open cannot be replaced in any case.
+        return True  # An open file cannot be replaced there anyway.
     import fcntl
 
     try:
@@ -116,13 +116,13 @@ def _same(stream: BinaryIO, path: Path) -> bool:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does: by an exception, so that all is cleaned up."""
+    """Make SIGTERM and SIGHUP raise an exception as Ctrl-C does, so that the block cleans up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, _: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_IGN)  # the second one must not break off the cleaning up
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
         raise SystemExit(128 + number)
 
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]

@@ -1,4 +1,4 @@
-"""Reads files of the boot partition of an image, of a card, or where it is mounted."""
+"""Read files from the boot partition of an OS image or SD card, or from a mounted boot partition."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..filesystems.partitions import read_partitions
 
 
 def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Those of the files that are there; ``place``: an image, a card's device, or the boot partition where it is mounted.
+    """Return the content of those of the files that exist.
 
-    Raises MissingFile, BadInput, OSError.
+    ``place``: an OS image, a drive, or the folder of a mounted boot partition. Raises MissingFile, BadInput, OSError.
     """
     if place.is_dir():
         return {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
     if not place.exists():
-        raise MissingFile(f"no such image, card or folder: {place}")
-    refuse_pipe(place, "an image or card")
+        raise MissingFile(f"OS image, SD card or folder not found: {place}")
+    refuse_pipe(place, "OS image or SD card")
     if not os.access(place, os.R_OK):
-        raise BadInput(f"you have no right to read {place}; where it is a card, put sudo before the command")
+        raise BadInput(f"no permission to read {place}; if it is an SD card, run the command with sudo")
     found = {}
     with place.open("rb") as stream:
         try:

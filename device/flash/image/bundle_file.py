@@ -1,4 +1,4 @@
-"""A bundle read into memory, as it goes onto a card."""
+"""A verified bundle in memory, to be written to an SD card."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from ...installer.base.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
-    """A bundle of which every byte was checked."""
+    """A verified bundle."""
 
     content: bytes
     manifest: Manifest
     run_toml: bytes
-    """Its configuration."""
+    """Content of its run.toml."""
 
 
 def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
-    """``keys``: public keys of which one must have signed it. Raises MissingFile, BadInput."""
+    """Read and verify a bundle; ``keys``: public keys, one of which must have signed it. Raises MissingFile, BadInput."""
     refuse_pipe(path, "bundle")
     if require_file(path, "bundle").stat().st_size > MAX_BYTES:
-        raise BadInput(f"{path} is no bundle: it is larger than any; edgevision bundle MODEL makes one")
+        raise BadInput(
+            f"{path} is not a bundle: larger than {MAX_BYTES // 2**20} MiB; create one with: edgevision bundle MODEL"
+        )
     content = path.read_bytes()
     try:
         found = check(content, keys)
@@ -40,12 +42,12 @@ def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
 
 
 def check(content: bytes, keys: Sequence[Path] = ()) -> Checked:
-    """As the device checks it. Raises Refused."""
+    """Verify a bundle as the device does. Raises Refused."""
     return read_stream(BytesIO(content), keys)
 
 
 def _one(content: bytes, name: str) -> bytes:
-    """A file of a bundle that was checked."""
+    """Return one file of a verified bundle."""
     packed = Packed(BytesIO(content), 2**40)
     while (header := packed.next()) is not None:
         found = b"".join(packed.chunks(header[1]))

@@ -1,4 +1,4 @@
-"""Whether an image, or a card, is what ``flash image`` made: every file, the bundle, the kernel's line, the file system."""
+"""Verify an OS image or SD card prepared with ``flash image``: files, bundle, kernel arguments and file system."""
 
 from __future__ import annotations
 
@@ -22,41 +22,46 @@ from .boot_partition import read_boot_files
 from .identify import SEEDS, root_fault
 from .payload import BUNDLE, CMDLINE, DEVICE, DEVICE_SCHEMA, FOLDER, IMAGE, IMAGE_SCHEMA, INSTALLER, START, STATUS
 
-AGAIN = "prepare it again: edgevision flash image; of a card: write it again"
+AGAIN = "prepare the OS image again: edgevision flash image; if this is an SD card, write it again"
 NEEDED = (BUNDLE, INSTALLER, START, DEVICE)
 NEEDED_BY = {"bookworm": (), "trixie": SEEDS}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 MAX_FILES = 100
-STARTED = "first start"
-"""Name of the finding that a card has been in a machine already."""
+STARTED = "first boot"
+"""Name of the finding that the SD card has been booted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     name: str
     ok: bool
     found: str
     todo: str = ""
-    """What to do where it is wrong, or next."""
+    """What to do about a problem, or next."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What is checked, and what it says of itself."""
+    """The data being checked."""
 
     keys: Sequence[Path]
     image: Mapping[str, Any]
-    """image.json."""
+    """Content of image.json."""
     files: Mapping[str, bytes]
-    """Those that image.json lists and that are there."""
+    """Existing files that image.json lists."""
 
 
 def check(place: Path, keys: Sequence[Path] = ()) -> list[Finding]:
-    """``place``: an image, a card's device, or its boot partition where it is mounted; ``keys``: see ``onboard.reading``.
+    """Check an OS image or SD card and return the findings.
 
-    Raises MissingFile, BadInput, OSError where it cannot be read at all.
+    Args:
+        place: OS image, drive, or folder of a mounted boot partition.
+        keys: Public keys, one of which must have signed the bundle.
+
+    Raises:
+        MissingFile, BadInput, OSError: If it cannot be read at all.
     """
     first = read_boot_files(place, (CMDLINE, IMAGE, STATUS))
     line = first.get(CMDLINE, b"").decode("utf-8", "replace")
@@ -74,12 +79,12 @@ def check(place: Path, keys: Sequence[Path] = ()) -> list[Finding]:
 
 
 def started(findings: Sequence[Finding]) -> bool:
-    """Whether the card has been in a machine already."""
+    """Return whether the SD card has been booted."""
     return any(one.name == STARTED for one in findings)
 
 
 def _disk(place: Path, line: str, start: Finding) -> Iterator[Finding]:
-    """Of an image or card; a mounted partition is the kernel's to judge, and one in use is mended at each start."""
+    """Check partitions and boot file system; not those that are mounted, or in use and repaired at each boot."""
     if place.is_dir():
         return
     with place.open("rb") as stream:
@@ -90,20 +95,22 @@ def _disk(place: Path, line: str, start: Finding) -> Iterator[Finding]:
             return
         fat = Fat32(stream, parts.boot.start)
         faults = fat.faults()
-        text = "; ".join(faults[:3]) or f"FAT32, {fat.free / 1e6:.0f} MB are free"
-        yield Finding("boot partition", not faults, text, f"fsck.vfat on its partition, or {AGAIN}" if faults else "")
+        text = "; ".join(faults[:3]) or f"FAT32, {fat.free / 1e6:.0f} MB free"
+        yield Finding(
+            "boot partition", not faults, text, f"run fsck.vfat on the partition, or {AGAIN}" if faults else ""
+        )
 
 
 def _image(raw: bytes | None) -> dict[str, Any]:
-    """Raises BadInput."""
+    """Parse and validate image.json. Raises BadInput."""
     if raw is None:
-        raise BadInput("it is not there: this was not prepared, or not to the end")
+        raise BadInput("missing: not prepared with edgevision flash image, or only partly")
     try:
         value = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise BadInput("it is damaged: no JSON") from None
+        raise BadInput("damaged: not valid JSON") from None
     if not isinstance(value, dict) or value.get("schema") != IMAGE_SCHEMA:
-        raise BadInput(f"it is of another kind, not {IMAGE_SCHEMA}: use an edgevision that fits")
+        raise BadInput(f"expected schema {IMAGE_SCHEMA}: use the edgevision version that prepared it")
     texts = ("os", "python", "arch", "release", "instance", "hostname")
     files: Any = value.get("files")
     sane = (
@@ -114,46 +121,46 @@ def _image(raw: bytes | None) -> dict[str, Any]:
         and all(_NAME.fullmatch(name) and isinstance(entry, dict) for name, entry in files.items())
     )
     if not sane:
-        raise BadInput("it is damaged: a part of it is missing or of another kind")
+        raise BadInput("damaged: a field is missing or invalid")
     missing = [name for name in (*NEEDED, *NEEDED_BY[value["backend"]]) if name not in files]
     if missing:
-        raise BadInput(f"it is damaged: it lists no {', '.join(missing)}")
+        raise BadInput(f"damaged: it does not list {', '.join(missing)}")
     return value
 
 
 def _start(place: Path, line: str, files: Mapping[str, bytes]) -> Finding:
-    """Whether the next start of a machine with this is the first one, or the first one has been made."""
+    """Check whether the next boot is the first one, or the first one has happened."""
     try:
         armed = kernel_line.is_armed(line)
     except EdgeVisionError as error:
         return Finding(CMDLINE, False, str(error), AGAIN)
     if armed:
-        return Finding(CMDLINE, True, "the next start sets the device up")
+        return Finding(CMDLINE, True, "the next boot sets up the device")
     state = _json(files.get(STATUS)).get("state")
     if IMAGE not in files or state in (None, "pending"):
-        return Finding(CMDLINE, False, "it does not start the setup, and nothing has been set up yet", AGAIN)
-    return Finding(
-        "first start", True, f"it was made already; state: {state!s:.40}", f"edgevision flash status {place}"
-    )
+        return Finding(CMDLINE, False, "it does not start the setup, and the device has not been set up yet", AGAIN)
+    return Finding("first boot", True, f"already done; state: {state!s:.40}", f"edgevision flash status {place}")
 
 
 def _files(whole: _Place) -> Iterator[Finding]:
     for name, entry in whole.image["files"].items():
         content = whole.files.get(name)
         if content is None:
-            yield Finding(name, False, "it is missing", AGAIN)
+            yield Finding(name, False, "missing", AGAIN)
         elif len(content) != entry.get("bytes") or hashlib.sha256(content).hexdigest() != entry.get("sha256"):
-            yield Finding(name, False, f"it is not what was written: {len(content)} bytes, or other ones", AGAIN)
+            yield Finding(name, False, f"changed since it was written ({len(content)} bytes)", AGAIN)
         else:
             yield Finding(name, True, f"{len(content)} bytes")
 
 
 def _settings(whole: _Place) -> Iterator[Finding]:
-    """What the device reads at its first start goes together."""
+    """Check that the files that the device reads at its first boot match each other."""
     device = _json(whole.files.get(DEVICE))
     same = {"schema": DEVICE_SCHEMA} | {key: whole.image[key] for key in ("instance", "release", "backend")}
     wrong = [key for key, value in same.items() if device.get(key) != value]
-    text = f"device.json is about another {', '.join(wrong)}" if wrong else f"instance {whole.image['instance']}"
+    text = (
+        f"device.json does not match image.json: {', '.join(wrong)}" if wrong else f"instance {whole.image['instance']}"
+    )
     yield Finding("settings", not wrong, text, AGAIN if wrong else "")
     texts = {name: content for name, content in whole.files.items() if name in (START, *SEEDS)}
     for name, content in texts.items():
@@ -163,21 +170,21 @@ def _settings(whole: _Place) -> Iterator[Finding]:
 
 
 def _text_fault(name: str, content: bytes, instance: str) -> str | None:
-    """What the system would stumble over."""
+    """Return what the OS would not accept; None if nothing."""
     first = {START: b"#!/bin/sh\n", "user-data": b"#cloud-config\n"}.get(name, b"")
     if b"\r" in content:
-        return "it has Windows' ends of lines, which the system does not take"
+        return "it has Windows line ends, which the OS does not accept"
     if not content.startswith(first):
-        return f"it does not begin with {first.decode().strip()}"
+        return f"it does not start with {first.decode().strip()}"
     if name == "meta-data" and instance.encode() not in content:
-        return "it is about another instance"
+        return "it is for another instance"
     return None
 
 
 def _bundle(whole: _Place) -> Finding:
     content = whole.files.get(BUNDLE)
     if content is None:
-        return Finding("bundle", False, "it is missing", AGAIN)
+        return Finding("bundle", False, "missing", AGAIN)
     with tempfile.TemporaryDirectory() as scratch:
         try:
             trusted = _trusted(whole, Path(scratch))
@@ -186,21 +193,21 @@ def _bundle(whole: _Place) -> Finding:
                 bundle_file.check(content, whole.keys)
         except Refused as error:
             said = str(error).replace(f"{scratch}/", "")
-            return Finding("bundle", False, said, "make the bundle again, then prepare the image again")
+            return Finding("bundle", False, said, "build the bundle again, then prepare the OS image again")
     manifest = found.manifest
     is_its = {"release": manifest.id, "python": manifest.python, "arch": manifest.arch}
     wrong = [key for key, value in is_its.items() if whole.image[key] != value]
     if wrong:
-        return Finding("bundle", False, f"it is of another {', '.join(wrong)} than image.json says", AGAIN)
-    signed = f"signed with {found.signed_by.name}" if found.signed_by else "the card asks for no signature"
-    return Finding("bundle", True, f"every one of its {len(manifest.files)} files is as its manifest says; {signed}")
+        return Finding("bundle", False, f"it does not match image.json: {', '.join(wrong)}", AGAIN)
+    signed = f"signed with {found.signed_by.name}" if found.signed_by else "no signature required"
+    return Finding("bundle", True, f"all {len(manifest.files)} files match the manifest; {signed}")
 
 
 def _trusted(whole: _Place, scratch: Path) -> list[Path]:
-    """The keys on the card. Raises Refused."""
+    """Write the trusted keys to files and return their paths. Raises Refused."""
     names = _json(whole.files.get(DEVICE)).get("trust")
     if not isinstance(names, list) or not all(f"{FOLDER}/{name}" in whole.files for name in names):
-        raise Refused("device.json names keys that are not there")
+        raise Refused("trusted keys listed in device.json are missing")
     paths = [scratch / str(name) for name in names]
     for path in paths:
         path.write_bytes(whole.files[f"{FOLDER}/{path.name}"])

@@ -1,4 +1,4 @@
-"""What an image is and how it wants to be set up, told by its content: never by its name or date, which prove nothing."""
+"""Identify an OS image by its content; its name and date prove nothing."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from ..filesystems.fat32 import Fat32
 from ..filesystems.partitions import Partitions, read_partitions
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
-"""Systems that can be prepared, by code name, and the Python that each has."""
+"""Code name of a supported OS -> its Python version."""
 MACHINES = {(1, 40): "armv7l", (2, 183): "aarch64", (2, 62): "x86_64"}
-"""Class and machine of an ELF file -> what ``uname -m`` says of it."""
+"""Class and machine of an ELF file -> architecture as in ``uname -m``."""
 SEEDS = ("user-data", "meta-data")
 OWN = "edgevision/image.json"
 OTHERS = ("custom.toml", "firstrun.sh", "userconf.txt", "userconf", "rpi-preseed.toml")
-"""What other programs leave on the boot partition, and what would set the system up beside us."""
+"""Files of other setup programs on the boot partition, which would conflict with ours."""
 FRESH = ("", "uninitialized")
-"""What machine-id holds before the first start."""
-UNTOUCHED = "take one as it was downloaded"
+"""Content of machine-id before the first boot."""
+UNTOUCHED = "use a freshly downloaded OS image"
 
 
 @dataclass(frozen=True, slots=True)
 class SystemImage:
-    """A Raspberry Pi OS that was never started."""
+    """A Raspberry Pi OS image that has never been booted."""
 
     backend: str
-    """bookworm or trixie: how it sets itself up at its first start."""
+    """bookworm or trixie: how it is set up at its first boot."""
     os_name: str
-    """As its os-release has it."""
+    """PRETTY_NAME of its os-release."""
     python: str
-    """As in 3.11."""
+    """Python version, such as 3.11."""
     arch: str
-    """As ``uname -m`` would say of its programs."""
+    """Architecture of its programs, as in ``uname -m``."""
     cmdline: str
-    """The line of cmdline.txt."""
+    """Line of cmdline.txt."""
     disk_id: str
     boot_at: int
-    """Where the boot partition begins, in bytes."""
+    """Start of the boot partition in bytes."""
     boot_free_bytes: int
 
 
 def examine(stream: BinaryIO) -> SystemImage:
-    """Of an unpacked image or a card. Raises BadInput for what is no untouched Raspberry Pi OS, with the reason."""
+    """Identify an unpacked OS image or an SD card. Raises BadInput if it is not an unchanged Raspberry Pi OS."""
     parts = read_partitions(stream)
     fat = Fat32(stream, parts.boot.start)
     cmdline = _cmdline(fat)
     _refuse_set_up(fat, cmdline)
     if parts.root is None:
-        raise BadInput("it has no second partition with a Linux system, so it is no Raspberry Pi OS")
+        raise BadInput("not a Raspberry Pi OS image: no second partition with a Linux file system")
     root = Ext4(stream, parts.root.start)
     codename, os_name = _release(root)
     if _text(root, "etc/machine-id") not in FRESH:
-        raise BadInput(f"this system has been started before (it has a machine-id); {UNTOUCHED}")
+        raise BadInput(f"the OS has been booted before (it has a machine-id); {UNTOUCHED}")
     backend = _backend(fat, cmdline.split())
     if backend != codename:
-        raise BadInput(f"{os_name} that sets itself up as {backend} does is not known; {UNTOUCHED}")
+        raise BadInput(f"{os_name} with the first-boot setup of {backend} is not supported; {UNTOUCHED}")
     _check_root(cmdline, parts)
     python = _python(root)
     arch = _machine(root, python)
@@ -69,44 +69,44 @@ def examine(stream: BinaryIO) -> SystemImage:
 
 
 def root_fault(cmdline: str, disk_id: str) -> str | None:
-    """What is wrong with the root partition that the line names; None where it is that of this disk, or no PARTUUID."""
+    """Return why the root partition in cmdline.txt is wrong; None if it is on this disk or not given as PARTUUID."""
     named = re.search(r"(?:^|\s)root=PARTUUID=(\S+)", cmdline)
     if named is None or named[1].lower() == f"{disk_id}-02":
         return None
-    return f"cmdline.txt names the root partition {named[1]}, and this disk's is {disk_id}-02: it would not start"
+    return f"it would not boot: cmdline.txt names root partition {named[1]}, but this disk has {disk_id}-02"
 
 
 def _cmdline(fat: Fat32) -> str:
     try:
         raw = fat.read("cmdline.txt")
     except MissingFile:
-        raise BadInput("its boot partition has no cmdline.txt, so it is no Raspberry Pi OS") from None
+        raise BadInput("not a Raspberry Pi OS image: no cmdline.txt on the boot partition") from None
     lines = raw.decode("utf-8", "replace").strip().splitlines()
     if len(lines) != 1 or not lines[0].isprintable():
-        raise BadInput(f"its cmdline.txt has {len(lines)} lines of text, and must have one; {UNTOUCHED}")
+        raise BadInput(f"cmdline.txt must have one line of printable text, got {len(lines)} lines; {UNTOUCHED}")
     return lines[0]
 
 
 def _refuse_set_up(fat: Fat32, cmdline: str) -> None:
-    """Two that set up the same system would get into each other's way."""
+    """Reject an OS image that another program has set up, since the two would conflict. Raises BadInput."""
     names = set(fat.names())
     if "edgevision" in names and OWN.partition("/")[2] in fat.names("edgevision"):
-        raise BadInput(f"this image was prepared by edgevision already; {UNTOUCHED}")
+        raise BadInput(f"the OS image was already prepared with edgevision; {UNTOUCHED}")
     found = sorted(names & set(OTHERS)) or [one for one in cmdline.split() if one.startswith("systemd.run=")]
     if found:
-        raise BadInput(f"another program has set this image up already ({found[0]}); {UNTOUCHED}")
+        raise BadInput(f"another program has already set up the OS image ({found[0]}); {UNTOUCHED}")
 
 
 def _release(root: Ext4) -> tuple[str, str]:
-    """Code name and full name."""
+    """Return the code name and the full name of the OS. Raises BadInput."""
     fields = _fields(_text(root, "etc/os-release"))
-    name = fields.get("PRETTY_NAME", "a system without a name")
+    name = fields.get("PRETTY_NAME", "an unnamed system")
     if fields.get("ID") not in ("debian", "raspbian") or not _text(root, "etc/rpi-issue"):
-        raise BadInput(f"this is {name!r:.80}, no Raspberry Pi OS")
+        raise BadInput(f"not a Raspberry Pi OS image: it contains {name!r:.80}")
     codename = fields.get("VERSION_CODENAME", "?")
     if codename not in PYTHONS:
-        known = " and ".join(one.capitalize() for one in PYTHONS)
-        raise BadInput(f"this is Raspberry Pi OS {codename!r:.40}, and only {known} can be prepared")
+        known = " or ".join(one.capitalize() for one in PYTHONS)
+        raise BadInput(f"Raspberry Pi OS {codename!r:.40} is not supported; use {known}")
     return codename, name
 
 
@@ -115,13 +115,13 @@ def _backend(fat: Fat32, words: list[str]) -> str:
         return "bookworm"
     if "resize" not in words:
         raise BadInput(
-            f"its cmdline.txt has no first start in it: the system has been started, or changed; {UNTOUCHED}"
+            f"the OS has been booted before, or changed: cmdline.txt does not start its first-boot setup; {UNTOUCHED}"
         )
     missing = [name for name in SEEDS if name not in fat.names()]
     if missing:
         raise BadInput(
-            f"this Raspberry Pi OS lacks {' and '.join(missing)} on its boot partition, as that of October 2025 does, "
-            "and so cannot be set up without a screen; take a newer one, or Bookworm"
+            f"{' and '.join(missing)} not found on the boot partition, as in the release of October 2025, so the OS cannot "
+            "be set up without a screen; use a newer release, or Bookworm"
         )
     return "trixie"
 
@@ -133,32 +133,32 @@ def _check_root(cmdline: str, parts: Partitions) -> None:
 
 
 def _python(root: Ext4) -> str:
-    """The version in the name that python3 links to."""
+    """Return the Python version from the name that python3 links to. Raises BadInput."""
     try:
         target = root.target("usr/bin/python3")
     except MissingFile:
         raise BadInput(
-            "this system has no Python 3, and the installer needs one; take Raspberry Pi OS or its Lite"
+            "the OS has no Python 3, which the installer needs; use Raspberry Pi OS or Raspberry Pi OS Lite"
         ) from None
     found = re.search(r"python(3\.\d+)$", target)
     if found is None:
-        raise BadInput(f"this system's python3 is {target!r:.80}, which tells no version; {UNTOUCHED}")
+        raise BadInput(f"cannot tell the OS's Python version: python3 is {target!r:.80}; {UNTOUCHED}")
     return found[1]
 
 
 def _machine(root: Ext4, python: str) -> str:
-    """For which processor its Python was made: that is what libraries have to fit."""
+    """Return the architecture of its Python, which the libraries must match. Raises BadInput."""
     head = root.read(f"usr/bin/python{python}", 20)
     if len(head) < 20 or head[:4] != b"\x7fELF":
-        raise BadInput(f"this system's Python is no program; {UNTOUCHED}")
+        raise BadInput(f"the OS's Python is not an ELF program; {UNTOUCHED}")
     kind = (head[4], struct.unpack_from("<H", head, 18)[0])
     if kind not in MACHINES:
-        raise BadInput(f"this system's Python is for an unknown processor (ELF machine {kind[1]})")
+        raise BadInput(f"the OS's Python is for an unsupported processor (ELF machine {kind[1]})")
     return MACHINES[kind]
 
 
 def _text(root: Ext4, path: str) -> str:
-    """A small file; empty where it is not there."""
+    """Return the text of a small file; empty if it does not exist."""
     try:
         return root.read(path, 1 << 16).decode("utf-8", "replace").strip()
     except MissingFile:
@@ -166,7 +166,7 @@ def _text(root: Ext4, path: str) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """os-release(5): shell assignments, of which nothing is run."""
+    """Parse os-release(5), which consists of shell assignments, without running anything."""
     found = {}
     for line in text.splitlines():
         name, equals, value = line.partition("=")

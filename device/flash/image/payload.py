@@ -1,4 +1,4 @@
-"""What is put on a system's boot partition: which files with which content, in their order. Nothing is written here."""
+"""Plan the files for the boot partition: names, content and order. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ PENDING = {
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What one card gets, and for which system."""
+    """Input for the files of one SD card."""
 
     config: DeviceConfig
     system: SystemImage
     bundle: BundleFile
     trust: Sequence[bytes]
-    """Public keys, PEM."""
+    """Public keys in PEM format."""
     instance: str
-    """A name that no other card has."""
+    """Unique name of this SD card."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """Files in the order in which they are written."""
+    """Files in the order of writing."""
 
     files: Mapping[str, bytes]
-    """Path on the boot partition -> content; image.json, which lists the others, is the last."""
+    """Path on the boot partition -> content; image.json, which lists the others, comes last."""
     cmdline: bytes
-    """cmdline.txt; once it is written, the image is prepared."""
+    """Content of cmdline.txt; once it is written, the OS image is prepared."""
 
 
 def plan(payload: Payload) -> Injection:
-    """Raises BadInput where the settings and the system do not go together."""
+    """Return the files for the boot partition. Raises BadInput if the settings do not fit the OS."""
     seed = BACKENDS[payload.system.backend].seed(payload.config, payload.system.cmdline, payload.instance)
     keys = {f"key-{number}.pem": key for number, key in enumerate(payload.trust, 1)}
     bundle = payload.bundle

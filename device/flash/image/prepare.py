@@ -1,4 +1,4 @@
-"""Makes an image that sets itself up and installs a bundle at its first start; the image it is made of stays as it is."""
+"""Prepare a copy of an OS image that sets itself up and installs a bundle at its first boots."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ from .payload import CMDLINE, Injection, Payload, plan
 from .unpack import is_packed, unpack, wanted_sha256
 
 KERNEL_ROOM = 64 * 10**6
-"""Bytes of the boot partition that stay free: updates put new kernels and start files beside the old ones there."""
+"""Bytes of the boot partition to keep free: updates write new kernels and boot files beside the old ones."""
 MB = 1 << 20
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Of a piece of work, by its name and its length: what is told how much of it is done."""
+"""Starts a progress bar for a step, given its name and length; yields a function that sets the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareWish:
-    """What the command line asked for."""
+    """Options of the command line."""
 
     image: Path
-    """.img or .img.xz of a Raspberry Pi OS."""
+    """OS image: .img or .img.xz of Raspberry Pi OS."""
     bundle: Path
     config: DeviceConfig
     output: Path
     sha256: str | None = None
-    """Of ``image`` as it was downloaded; None: of a file NAME.sha256 beside it, if there is one."""
+    """SHA-256 of the downloaded ``image``; None: read NAME.sha256 beside it, if it exists."""
     trust: tuple[Path, ...] = ()
-    """Public keys; the device takes bundles that were signed with one of them, and no others."""
+    """Public keys; the device then accepts only bundles signed with one of them."""
     overwrite: bool = False
     config_file: Path | None = None
-    """Where ``config`` was read, so that it is not what gets overwritten."""
+    """File of ``config``, which must not be overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """An image that was made."""
+    """A prepared OS image."""
 
     path: Path
     bytes: int
     system: SystemImage
-    """As it was before."""
+    """The original OS image."""
     manifest: Manifest
     config: DeviceConfig
     instance: str
     trusted: int
-    """Number of keys."""
+    """Number of trusted keys."""
     checked_by: str | None
-    """Where the sha256 stood that the system's image had to have; None: it was not checked."""
+    """Source of the SHA-256 that the OS image was checked against; None: not checked."""
     boot_free_bytes: int
 
 
@@ -72,9 +72,9 @@ def _silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
 
 
 def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
-    """Checks everything that can be checked first, then works on a copy. Raises EdgeVisionError."""
-    require_file(wish.image, "system image")
-    refuse_pipe(wish.image, "system image")
+    """Check all inputs, then prepare a copy of the OS image. Raises EdgeVisionError."""
+    require_file(wish.image, "OS image")
+    refuse_pipe(wish.image, "OS image")
     _check_output(wish)
     wanted = wanted_sha256(wish.image, wish.sha256)
     for path in wish.trust:
@@ -82,7 +82,7 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
     trust = [path.read_bytes() for path in wish.trust]
     bundle = bundle_file.load(wish.bundle, wish.trust)
     if not is_packed(wish.image) and not wanted:
-        with wish.image.open("rb") as source:  # what is wrong is said before gigabytes are copied
+        with wish.image.open("rb") as source:  # report problems before copying gigabytes
             _examine(wish, source, bundle.manifest)
     with half_made(wish.output) as stream:
         with progress("unpacking", -(-wish.image.stat().st_size // MB)) as step:
@@ -108,12 +108,15 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
 def _check_output(wish: PrepareWish) -> None:
     refuse_source(wish.output, (wish.image, wish.bundle, wish.config_file, *wish.trust), "the image")
     if wish.output.exists() and not wish.output.is_file() and not wish.output.is_dir():
-        raise BadInput(f"{wish.output} is no file; make an image first, then: edgevision flash write IMAGE --to DEVICE")
+        raise BadInput(
+            f"{wish.output} is not a regular file; write the OS image to a file first, then: "
+            "edgevision flash write IMAGE --to DEVICE"
+        )
     require_absent(wish.output, wish.overwrite)
 
 
 def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemImage:
-    """Raises BadInput where image and bundle do not go together."""
+    """Identify the OS image. Raises BadInput if it does not match the bundle."""
     try:
         system = examine(stream)
     except EdgeVisionError as error:
@@ -121,26 +124,26 @@ def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemI
     if system.arch != manifest.arch:
         bits = " (a 32-bit system)" if system.arch == "armv7l" else ""
         raise BadInput(
-            f"{wish.image} is for {system.arch}{bits}, and the bundle for {manifest.arch}; take the image of the same kind"
+            f"{wish.image} is for {system.arch}{bits}, but the bundle is for {manifest.arch}; use a matching OS image"
         )
     if system.python != manifest.python:
         fits = system.python == PYTHONS[system.backend]
-        remedy = f"make it again: edgevision bundle MODEL --python {system.python}" if fits else UNTOUCHED
+        remedy = f"build it again: edgevision bundle MODEL --python {system.python}" if fits else UNTOUCHED
         raise BadInput(
-            f"{wish.image} has Python {system.python} ({system.backend}), and the bundle is for {manifest.python}; {remedy}"
+            f"{wish.image} has Python {system.python} ({system.backend}), but the bundle is for {manifest.python}; {remedy}"
         )
     return system
 
 
 def _inject(stream: BinaryIO, system: SystemImage, injection: Injection, progress: Progress) -> None:
-    """All files, and when they are on the disk cmdline.txt: from then on the image is a prepared one."""
+    """Write all files, sync them, and then write cmdline.txt, which makes the OS image a prepared one."""
     fat = Fat32(stream, system.boot_at)
     taken = sum(len(content) for content in injection.files.values())
     if fat.free < taken + KERNEL_ROOM:
         raise BadInput(
-            f"no room on the boot partition: {taken / 1e6:.1f} MB are to go there, {fat.free / 1e6:.1f} MB are free, and "
-            f"{KERNEL_ROOM / 1e6:.0f} MB stay free for updates of the system; "
-            f"{'make a smaller bundle' if fat.free > KERNEL_ROOM else UNTOUCHED}"
+            f"not enough space on the boot partition: {taken / 1e6:.1f} MB needed, {fat.free / 1e6:.1f} MB free, of which "
+            f"{KERNEL_ROOM / 1e6:.0f} MB are reserved for system updates; "
+            f"{'build a smaller bundle' if fat.free > KERNEL_ROOM else UNTOUCHED}"
         )
     with progress("preparing", -(-taken // MB)) as step:
         done = 0
@@ -158,15 +161,15 @@ def _settle(fat: Fat32, stream: BinaryIO) -> None:
 
 
 def _verify(stream: BinaryIO, system: SystemImage, injection: Injection, progress: Progress) -> int:
-    """Reads everything back as a machine would; the bytes that are left. Raises BadInput."""
+    """Read everything back as a device would and return the free bytes. Raises BadInput."""
     fat = Fat32(stream, system.boot_at)
     wanted = {**injection.files, CMDLINE: injection.cmdline}
     with progress("verifying", len(wanted)) as step:
         for number, (name, content) in enumerate(wanted.items(), 1):
             if fat.read(name) != content:
-                raise BadInput(f"{name} reads back other than it was written; is the disk all right?")
+                raise BadInput(f"{name} reads back differently than written; check the disk for errors")
             step(number)
     faults = fat.faults()
     if faults:
-        raise BadInput(f"the image's boot partition is damaged ({faults[0]}); {UNTOUCHED}")
+        raise BadInput(f"the boot partition of the OS image is damaged ({faults[0]}); {UNTOUCHED}")
     return fat.free

@@ -1,4 +1,4 @@
-"""What a device has of its own beside its bundle: options of the loop, and the drop-in that makes the service use them."""
+"""The device's own loop options, and the unit drop-in that makes the service use them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ...service.unit import CONFIG, drop_in_text
 from ..config.records import DeviceConfig
 
 RUN, SERVICE = "run.toml", "service.conf"
-"""``onboard.extras`` puts each in its place."""
+"""File names on the boot partition; the installer moves the files to their places."""
 
 
 def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[str, bytes]:
-    """Name -> content for the boot partition; empty where the device has no options of its own.
+    """Return name -> content for the boot partition; empty if the device has no options of its own.
 
-    ``run_toml``: the bundle's. Raises BadInput where both together are nothing that a service can run.
+    ``run_toml``: configuration of the bundle. Raises BadInput if a service cannot run with the merged options.
     """
     if not config.run:
         return {}
@@ -35,11 +35,11 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
 
 
 def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
-    """The bundle's options and those of the device, which win. Raises BadInput."""
+    """Return the bundle's options, overridden by those of the device. Raises BadInput."""
     try:
         text = run_toml.decode()
     except UnicodeDecodeError:
-        raise BadInput(f"{BUNDLED} of the bundle is no text; make the bundle again") from None
+        raise BadInput(f"{BUNDLED} of the bundle is not a text file; build the bundle again") from None
     file = toml.parse(text, Path(RELEASE / BUNDLED))
     both = config_file.merged([config_file.options(file), config.run])
     check_config(both, None)

@@ -1,4 +1,4 @@
-"""The system's image as bytes on the disk: copied or unpacked, its sha256 checked on the way, zeros left out."""
+"""Copy or unpack an OS image, check its SHA-256 on the way, and leave out zeros."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from edgevision.files.atomic import require_file
 
 CHUNK = 1 << 20
 HOLE = 1 << 16
-"""Bytes; so many zeros in a row are not written: the file reads the same and takes less of the disk."""
+"""Block size in bytes; blocks of zeros are not written, which keeps the content and saves disk space."""
 MEMORY = 512 * 2**20
-"""For unpacking; xz -9 takes 65 MiB."""
+"""Memory limit of the xz decoder in bytes; xz -9 needs 65 MiB."""
 LARGEST = 64 * 2**30
-"""Bytes unpacked; no system's image has more, and a bomb has."""
+"""Maximum unpacked size in bytes: larger than any OS image, smaller than an archive bomb."""
 XZ = "xz"
-"""The one that is unpacked here."""
+"""The only compression that is unpacked here."""
 MAGIC = {
     b"\xfd7zXZ\0": XZ,
     b"\x1f\x8b": "gzip",
@@ -37,18 +37,18 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDigest:
-    """What the downloaded file's sha256 has to be."""
+    """Expected SHA-256 of the downloaded file."""
 
     sha256: str
     said_by: str
-    """Where that stands."""
+    """Source of the value."""
 
 
 def wanted_sha256(image: Path, given: str | None) -> ExpectedDigest | None:
-    """As given, or as the file NAME.sha256 beside the image says; None where neither does. Raises BadInput."""
+    """Return the SHA-256 given, or that of the file NAME.sha256 beside the image; None if neither. Raises BadInput."""
     if given is not None:
         if not _SHA256.fullmatch(given.strip()):
-            raise BadInput(f"--sha256 takes 64 hexadecimal digits, not {given!r:.80}")
+            raise BadInput(f"--sha256: expected 64 hexadecimal digits, got {given!r:.80}")
         return ExpectedDigest(given.strip().lower(), "--sha256")
     beside = image.with_name(image.name + ".sha256")
     if not beside.is_file():
@@ -56,28 +56,28 @@ def wanted_sha256(image: Path, given: str | None) -> ExpectedDigest | None:
     with beside.open("rb") as stream:
         words = stream.read(1024).decode("utf-8", "replace").split()
     if not words or not _SHA256.fullmatch(words[0]):
-        raise BadInput(f"{beside} does not begin with a sha256; remove it, or download it again")
+        raise BadInput(f"{beside} does not start with a sha256; remove it, or download it again")
     return ExpectedDigest(words[0].lower(), str(beside))
 
 
 def is_packed(image: Path) -> bool:
-    """Whether it is an .xz. Raises MissingFile, and BadInput where it is packed in another way."""
-    with require_file(image, "system image").open("rb") as stream:
+    """Return whether the image is an .xz. Raises MissingFile, and BadInput for other compressions."""
+    with require_file(image, "OS image").open("rb") as stream:
         kind = packed_as(stream.read(max(map(len, MAGIC))))
     if kind not in (None, XZ):
-        raise BadInput(f"{image} is packed as {kind}; unpack it first (.img and .img.xz are read as they are)")
+        raise BadInput(f"{image} is compressed with {kind}; unpack it first (.img and .img.xz are read directly)")
     return kind == XZ
 
 
 def packed_as(head: bytes) -> str | None:
-    """How a file that begins like this is packed; None: not at all, or in no known way."""
+    """Return the compression of a file from its first bytes; None: uncompressed or unknown."""
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
 def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: ExpectedDigest | None = None) -> int:
-    """Writes the image, unpacked if it is an .xz, into an empty file; its size in bytes.
+    """Copy the image, unpacked if it is an .xz, into an empty file and return its size in bytes.
 
-    ``progress`` is told the bytes that were read of ``image``. Raises MissingFile, BadInput.
+    ``progress``: called with the number of bytes read of ``image``. Raises MissingFile, BadInput.
     """
     packed = is_packed(image)
     digest = hashlib.sha256() if wanted else None
@@ -89,7 +89,7 @@ def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted:
             size = _write_sparse(_without_holes(stream, progress), into, image)
     if wanted and digest and digest.hexdigest() != wanted.sha256:
         raise BadInput(
-            f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, and {wanted.said_by} says "
+            f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, but {wanted.said_by} says "
             f"{wanted.sha256}; download it again"
         )
     return size
@@ -106,7 +106,7 @@ def _chunks(stream: BinaryIO, digest: hashlib._Hash | None, progress: Callable[[
 
 
 def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
-    """Of one or several .xz streams, with padding between them (the .xz file format, version 1.2, section 2)."""
+    """Unpack one or several .xz streams with padding between them (the .xz file format, version 1.2, section 2)."""
     xz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
     padding = 0
     for chunk in chunks:
@@ -119,7 +119,7 @@ def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
                 if not ready:
                     break
                 if padding % 4:
-                    raise BadInput(f"{image} is damaged: something stands between its parts; download it again")
+                    raise BadInput(f"{image} is damaged: unexpected data between its parts; download it again")
                 xz, padding = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY), 0
             try:
                 yield xz.decompress(ready, CHUNK)
@@ -127,13 +127,13 @@ def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
                 raise BadInput(f"{image} is damaged ({error}); download it again") from None
             ready = xz.unused_data if xz.eof else b""
     if not xz.eof:
-        raise BadInput(f"{image} is cut off: the end of the .xz is missing; download it again")
+        raise BadInput(f"{image} is truncated: the end of the .xz is missing; download it again")
     if padding % 4:
-        raise BadInput(f"{image} is damaged: something stands behind its end; download it again")
+        raise BadInput(f"{image} is damaged: unexpected data after its end; download it again")
 
 
 def _placed(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each with its place in the whole; an empty one marks the end."""
+    """Yield each chunk with its offset; an empty chunk marks the end."""
     at = 0
     for chunk in chunks:
         yield at, chunk
@@ -142,13 +142,13 @@ def _placed(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _without_holes(stream: BinaryIO, progress: Callable[[int], None]) -> Iterator[tuple[int, bytes]]:
-    """As ``_placed``, but what the disk does not hold is not read, where the system tells (lseek(2), SEEK_DATA)."""
+    """Like ``_placed``, but skip holes of a sparse file if the system reports them (lseek(2), SEEK_DATA)."""
     at, size = 0, stream.seek(0, os.SEEK_END)
     while at < size:
         try:
             at = os.lseek(stream.fileno(), at, os.SEEK_DATA) if hasattr(os, "SEEK_DATA") else at
         except OSError as error:
-            if error.errno == errno.ENXIO:  # a hole up to the end
+            if error.errno == errno.ENXIO:  # the rest of the file is a hole
                 break
         stream.seek(at)
         chunk = stream.read(CHUNK)
@@ -162,7 +162,7 @@ def _without_holes(stream: BinaryIO, progress: Callable[[int], None]) -> Iterato
 
 
 def _write_sparse(chunks: Iterator[tuple[int, bytes]], into: BinaryIO, image: Path) -> int:
-    """Leaves out what is zeros; the size of all."""
+    """Write all chunks except zeros and return the total size."""
     size = 0
     zeros = bytes(HOLE)
     for place, chunk in chunks:
@@ -173,7 +173,7 @@ def _write_sparse(chunks: Iterator[tuple[int, bytes]], into: BinaryIO, image: Pa
                 into.write(part)
         size = place + len(chunk)
         if size > LARGEST:
-            raise BadInput(f"{image} unpacks to more than {LARGEST // 2**30} GiB; no system's image does")
+            raise BadInput(f"{image} is not an OS image: it unpacks to more than {LARGEST // 2**30} GiB")
     into.truncate(size)
     into.flush()
     return size

@@ -1,1 +1,1 @@
-"""What each system wants to find at its first start; one file a system."""
+"""First-boot configuration of each supported OS, one module per OS."""

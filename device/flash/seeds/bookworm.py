@@ -1,4 +1,4 @@
-"""Raspberry Pi OS Bookworm: it has no file for what a device is to be, so our first start does all of it."""
+"""Raspberry Pi OS Bookworm: it has no configuration file for device settings, so the installer applies all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .protocol import Seed
 
 
 class Bookworm:
-    """Its own first start (``init=`` on the kernel's line) grows the card and reboots; ours comes after that.
+    """The OS's own first boot (kernel argument ``init=``) grows the root partition and reboots; ours follows.
 
     RPi-Distro/raspberrypi-sys-mods, branch bookworm: usr/lib/raspberrypi-sys-mods/firstboot.
     """
@@ -17,5 +17,5 @@ class Bookworm:
     name = "bookworm"
 
     def seed(self, config: DeviceConfig, cmdline: str, instance: str) -> Seed:
-        """See ``Backend.seed``; ``instance`` is not needed."""
+        """See ``Backend.seed``; ``instance`` is not used."""
         return Seed(kernel_line.arm(cmdline, config.country), device=device_json.system(config))

@@ -1,4 +1,4 @@
-"""A device's settings as device.json hands them to our first boot."""
+"""Device settings in the format of device.json, which our first boot reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ..config.records import DeviceConfig, User, Wifi
 
 
 def system(config: DeviceConfig) -> dict[str, Any]:
-    """Every setting that was made; a key that is not there leaves the system as it is.
+    """Return all given settings; a missing key leaves the OS default.
 
-    ``hostname``; ``user``: ``name``, ``password_hash`` (None: locked), ``ssh_keys``, ``sudo``; ``wifi``; ``country``,
-    ``locale``, ``keyboard``, ``timezone``. Where there are keys, ssh is switched on; log-in by password over it is off.
+    Keys: ``hostname``; ``user``: ``name``, ``password_hash`` (None: locked), ``ssh_keys``, ``sudo``; ``wifi``;
+    ``country``, ``locale``, ``keyboard``, ``timezone``. With SSH keys, SSH is enabled, without password login.
     """
     found: dict[str, Any] = {"hostname": config.hostname, "user": user(config.user)}
     if config.wifi is not None:
@@ -21,7 +21,7 @@ def system(config: DeviceConfig) -> dict[str, Any]:
 
 
 def user(account: User) -> dict[str, Any]:
-    """The one account, with ``ssh_keys`` as a list."""
+    """Return the account, with ``ssh_keys`` as a list."""
     return {
         "name": account.name,
         "password_hash": account.password_hash,
@@ -31,7 +31,8 @@ def user(account: User) -> dict[str, Any]:
 
 
 def wifi(network: Wifi) -> dict[str, Any]:
-    """``ssid``: its 1 to 32 bytes in hexadecimal; ``security``: wpa2, wpa3 or open; ``psk``, ``passphrase``; ``hidden``."""
+    """Return the Wi-Fi network: ``ssid`` (1 to 32 bytes as hexadecimal digits), ``security`` (wpa2, wpa3 or open),
+    ``psk``, ``passphrase`` and ``hidden``."""
     return {
         "ssid": network.ssid.hex(),
         "security": network.security,

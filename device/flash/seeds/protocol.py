@@ -1,4 +1,4 @@
-"""What a system finds on its boot partition at its first start."""
+"""Protocol of the back ends that write the first-boot configuration of an OS."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from ..config.records import DeviceConfig
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What makes a system set itself up at its first start."""
+    """First-boot configuration of an OS."""
 
     cmdline: str
-    """The one line of cmdline.txt, with our first start in it and no newline at its end."""
+    """Line of cmdline.txt with the arguments of our first boot, without a newline."""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Path on the boot partition -> content; it replaces what is there."""
+    """Path on the boot partition -> content; existing files are replaced."""
     device: Mapping[str, Any] = field(default_factory=dict)
-    """What our own first start does itself, because the system has no file for it (device.json)."""
+    """Settings for device.json, which our first boot applies because the OS has no file for them."""
 
 
 class Backend(Protocol):
-    """One system's way of being set up."""
+    """First-boot configuration of one OS."""
 
     name: str
 
     def seed(self, config: DeviceConfig, cmdline: str, instance: str) -> Seed:
-        """``cmdline``: all of the image's cmdline.txt; ``instance``: ``edgevision-`` and what no other card has.
+        """Return the first-boot configuration.
 
+        ``cmdline``: content of the image's cmdline.txt; ``instance``: unique name that starts with ``edgevision-``.
         Raises BadInput.
         """

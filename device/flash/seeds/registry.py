@@ -1,4 +1,4 @@
-"""The systems that can be prepared, by name."""
+"""Back ends by the code name of the OS."""
 
 from __future__ import annotations
 

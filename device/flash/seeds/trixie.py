@@ -1,4 +1,4 @@
-"""Raspberry Pi OS Trixie: cloud-init reads what a device is to be from three files on the boot partition."""
+"""Raspberry Pi OS Trixie: cloud-init reads the device settings from three files on the boot partition."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Trixie:
 
 
 def user_data(config: DeviceConfig) -> dict[str, Any]:
-    """Host name, account, language and time; no packages: they would need a network."""
+    """Return host name, account, locale and time zone; no packages, which would need a network."""
     found: dict[str, Any] = {"hostname": config.hostname, "manage_etc_hosts": True}
     if config.timezone is not None:
         found["timezone"] = config.timezone
@@ -55,7 +55,7 @@ def user_data(config: DeviceConfig) -> dict[str, Any]:
 
 
 def network_config(config: DeviceConfig) -> dict[str, Any]:
-    """For netplan. It replaces the system's own file, so the cable is in it, too; nothing waits for either."""
+    """Return the netplan configuration; it replaces the OS's file, so it includes Ethernet. Both are optional at boot."""
     network: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True, "optional": True}}}
     if config.wifi is not None and _is_plain(config.wifi):
         wlan: dict[str, Any] = {"dhcp4": True, "optional": True}
@@ -67,10 +67,10 @@ def network_config(config: DeviceConfig) -> dict[str, Any]:
 
 
 def _user(user: User) -> dict[str, Any]:
-    """``user``, not ``users``: it takes the place of the account that cloud-init would make by itself.
+    """Return the key ``user``, not ``users``, to replace the account that cloud-init would create by default.
 
-    ``hashed_passwd``, since ``passwd`` does nothing to an account that is there; ``sudo: null``, since a missing key
-    means the image's own rule.
+    It uses ``hashed_passwd``, since ``passwd`` does not change an existing account, and ``sudo: null``, since without
+    the key the rule of the OS image applies.
     """
     found: dict[str, Any] = {
         "name": user.name,
@@ -86,7 +86,7 @@ def _user(user: User) -> dict[str, Any]:
 
 
 def _commands(user: User) -> list[list[str]]:
-    """At the end, as root. What an account that was there may do is taken back before anybody can come in."""
+    """Return the commands to run as root at the end; they revoke rights of an existing account before anybody can log in."""
     commands = []
     if user.sudo != "nopasswd":
         commands.append(["rm", "-f", f"/{sudo.SYSTEMS_OWN}"])
@@ -107,10 +107,10 @@ def _access_point(wifi: Wifi) -> dict[str, Any]:
 
 
 def _is_plain(wifi: Wifi) -> bool:
-    """Whether netplan and NetworkManager hand name and password on as they are.
+    """Return whether netplan and NetworkManager pass SSID and password on unchanged.
 
-    netplan escapes what is not printable (1.1.2 of Debian 13 was tried), older ones also quotes and backslashes
-    (canonical/netplan pull request 486); NetworkManager reads a name such as 1;2; as a list of bytes.
+    netplan escapes unprintable characters (tested with 1.1.2 of Debian 13), and older versions also quotes and
+    backslashes (canonical/netplan pull request 486); NetworkManager reads an SSID such as 1;2; as a list of bytes.
     """
     try:
         texts = (wifi.ssid.decode(), wifi.passphrase or "")
@@ -120,7 +120,7 @@ def _is_plain(wifi: Wifi) -> bool:
 
 
 def _left_over(config: DeviceConfig) -> dict[str, Any]:
-    """What cloud-init cannot do: let the radio be switched on, and networks whose names netplan would change."""
+    """Return the settings that cloud-init cannot apply: enabling the radio, and SSIDs that netplan would change."""
     found: dict[str, Any] = {}
     if config.wifi is not None and not _is_plain(config.wifi):
         found["wifi"] = device_json.wifi(config.wifi)
@@ -128,11 +128,14 @@ def _left_over(config: DeviceConfig) -> dict[str, Any]:
 
 
 def _with_source(cmdline: str, instance: str) -> str:
-    """Names the instance on the kernel's line, as Raspberry Pi Imager does since 2026: cloud-init then knows at each
-    start that it has been here, and neither reads its files again nor puts the host name back. Raises BadInput."""
+    """Return the line with the instance added, as Raspberry Pi Imager does since 2026.
+
+    At later boots cloud-init then recognizes the instance and neither reads its files again nor resets the host name.
+    Raises BadInput.
+    """
     if not _INSTANCE.fullmatch(instance):
         raise BadInput(
-            f"an instance is edgevision- and letters, digits, dots or dashes, 64 at most; not {instance!r:.80}"
+            f"invalid instance {instance!r:.80}: use edgevision- with letters, digits, dots, hyphens or underscores, up to 64"
         )
     line = kernel_line.disarm(cmdline)
     for token in line.split():

@@ -1,4 +1,4 @@
-"""Writes YAML that no value can break out of, for readers of YAML 1.1 and 1.2 alike."""
+"""Write YAML, safe for any value, for readers of both YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 Value = str | int | None | Sequence["Value"] | Mapping[str, "Value"]
 _PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-"""Keys that YAML 1.1 would take for another type."""
+"""Keys that YAML 1.1 would read as another type."""
 
 
 def dumps(value: Mapping[str, Value]) -> str:
-    """One key or list entry a line, all texts in double quotes, all bytes ASCII."""
+    """Return ASCII YAML with one key or list item per line and all strings in double quotes."""
     return "\n".join(_mapping(value, "")) + "\n"
 
 
 def quoted(text: str) -> str:
-    """A double-quoted scalar.
+    """Return a double-quoted scalar.
 
-    Not JSON's: its two escapes for a character beyond U+FFFF are two broken characters to a YAML reader, and it leaves
-    line breaks such as U+0085 and U+2028 as they are.
+    JSON strings would not do: YAML readers take their two escapes for a character beyond U+FFFF as two invalid
+    characters, and they do not escape line breaks such as U+0085 and U+2028.
     """
     return '"' + "".join(map(_escaped, text)) + '"'
 
@@ -44,7 +44,7 @@ def _entry(head: str, value: Value, indent: str) -> Iterator[str]:
 
 
 def _flow(value: Value) -> str:
-    """On one line."""
+    """Return a value on one line."""
     if value is None:
         return "null"
     if isinstance(value, bool):

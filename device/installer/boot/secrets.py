@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-MARK = "blanked after first start"
+MARK = "blanked after first boot"
 """Replacement for a network's password. The key stays, since a network without a password would be an open one."""
 _HASH = re.compile(rb'^( *)hashed_passwd: ".*"$', re.MULTILINE)
 _PASSWORD = re.compile(rb'^( *password: )".*"$', re.MULTILINE)

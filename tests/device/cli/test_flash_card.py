@@ -1,4 +1,4 @@
-"""``edgevision flash card``: nothing of the image that it makes on the way stays, however it ends."""
+"""Tests of ``edgevision flash card``: the temporary OS image is removed in any case."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ password_hash = "$6$ab${"c" * 86}"
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As it is published, but for the packing."""
+    """An unpacked OS image as published."""
     return raspios_image.build(tmp_path_factory.mktemp("system"))
 
 
 class Desk:
-    """A card in a reader, a bundle, settings, and an empty folder for what is made on the way."""
+    """An SD card in a reader, a bundle, settings, and an empty folder for temporary files."""
 
     def __init__(self, folder: Path, system: Path) -> None:
         self.folder, self.system = folder, system
@@ -66,7 +66,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """Everything that a card takes."""
+    """All inputs for an SD card."""
     made = Desk(tmp_path, system)
     monkeypatch.setattr(flash_card, "this_host", lambda: made.host)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
@@ -75,7 +75,7 @@ def desk(tmp_path: Path, system: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     made.disk.unlink()
 
 
-def test_a_card_is_made(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_card_is_prepared_and_written(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     before = desk.system.stat()
     assert desk.card() == 0
     assert "prepared for shelfcam-07" in capsys.readouterr().err
@@ -111,12 +111,12 @@ def occupy(desk: Desk) -> None:
 
 
 def shrink(desk: Desk) -> None:
-    """Too small, which shows once the image is unpacked."""
+    """Make the SD card too small, which is only known once the OS image is unpacked."""
     (desk.host.machine.root / "sys/block/sdb/size").write_text(f"{600 * MIB // 512}\n")
 
 
 def exchange(desk: Desk) -> None:
-    """What is read from the card once it was written is another card's."""
+    """Make reads after the write return another SD card's data."""
     zeros, really = desk.folder / "zeros", desk.host.open
     zeros.write_bytes(bytes(MIB))
 
@@ -146,24 +146,24 @@ def mismatch(desk: Desk) -> None:
         (mismatch, 1),
     ],
 )
-def test_nothing_stays_in_any_ending(desk: Desk, happens: Callable[[Desk], None], code: int) -> None:
+def test_temporary_image_is_removed_in_any_case(desk: Desk, happens: Callable[[Desk], None], code: int) -> None:
     happens(desk)
     assert desk.card() == code
     assert list(desk.scratch.iterdir()) == []
 
 
-def test_the_folder_for_the_image_is_not_there(
+def test_missing_temporary_folder_is_reported(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(desk.folder / "none"))
     assert desk.card() == 1
-    assert "TMPDIR names another folder" in capsys.readouterr().err
+    assert "set TMPDIR to another folder" in capsys.readouterr().err
 
 
-def test_the_disk_is_confirmed_before_anything_is_made(
+def test_drive_is_confirmed_before_the_image_is_prepared(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(scratch, "scratch_folder", lambda: pytest.fail("the image was begun"))
+    monkeypatch.setattr(scratch, "scratch_folder", lambda: pytest.fail("the OS image was prepared"))
     assert desk.card("--yes") == 10
     monkeypatch.setattr(sys, "stdin", Terminal("no\n"))
     assert desk.card("--expect-serial", "S1") == 11
@@ -174,7 +174,7 @@ def test_the_disk_is_confirmed_before_anything_is_made(
 
 
 @pytest.mark.parametrize("name", ["everyday.tar.xz", "device.toml", "raspios-bookworm.img"])
-def test_what_it_is_made_of_must_not_lie_on_the_card(
+def test_inputs_on_the_card_are_refused(
     desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from edgevision.device.flash.disk.block_devices import Machine
@@ -186,10 +186,10 @@ def test_what_it_is_made_of_must_not_lie_on_the_card(
     (desk.host.machine.root / "proc/self/mountinfo").write_text(mounted)
     monkeypatch.setattr(Machine, "mount_of", lambda _, path: "/media/me/card" if path.name == name else "/")
     assert desk.card() == 10
-    assert f"{name} lies on it" in capsys.readouterr().err
+    assert f"{name} is on this drive" in capsys.readouterr().err
 
 
-def test_what_a_kill_left_is_removed_and_what_is_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_unused_leftovers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     left = tmp_path / f"{scratch.PREFIX}left"
     left.mkdir()

@@ -1,4 +1,4 @@
-"""Cards for the emulated boards: a system in Raspberry Pi OS's shape, a bundle, ``flash image``; one run of each to its end."""
+"""SD cards for the emulated boards, prepared with ``flash image``, and one complete run of each."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPl3TMHjPFVNDtl2hvMgiqlX1XpbEhqBfQSMk
 HASH = "$6$edgevisiontests$P9Oqv0qQZlBI4wRJ5JdTkHbVXg3oQ2C1wJw4wXk8nM6m8yq8mIhUoI3sOWzJ3vJm6pC6Yb7cQe0Yy6nVtq0tA1"
 PSK = "2d1c6a5f00b27a7e36b8a0e2d3ee54b0e3d1c1f1a55a3c9e8a2d8c4f5b6a7980"
 SSID = {"bookworm": "Shop floor; 2nd", "trixie": "Shop floor"}
-"""On Trixie a name that cloud-init and netplan take, so that they are tried, too."""
+"""On Trixie a name that cloud-init and netplan accept, so that they are tested as well."""
 SIGNED = ("trixie",)
-"""The other one takes bundles that nobody signed."""
+"""Releases whose bundle must be signed; the other one accepts unsigned bundles."""
 DEVICE = f"""[device]
 hostname = "shelfcam-07"
 timezone = "Europe/Berlin"
@@ -48,13 +48,12 @@ roi = "0.33,0.3,0.2,0.3"
 collect = "/var/lib/edgevision/collect"
 summary = "/var/lib/edgevision/summary.json"
 """
-"""The part of the driver's bars that is looked at is green, with a little of its neighbours: no picture is kept of one
-colour alone."""
+"""The region of the driver's color bars is green with a bit of its neighbors, since images of one color are not kept."""
 
 
 @dataclass(slots=True)
 class Prepared:
-    """What one system's cards are made of."""
+    """Inputs for the SD cards of one release."""
 
     release: raspios_image.Release
     board: pi_root.Board
@@ -62,30 +61,30 @@ class Prepared:
     folder: Path
 
     def pi(self, card: Path, name: str) -> Pi:
-        """A board with this card."""
+        """Return a board with this SD card."""
         return Pi(self.board, card, CACHE / "logs" / f"pi-{self.release}-{name}.console")
 
 
 @dataclass(slots=True)
 class Finished:
-    """A card on which all came to its end, taken out of its board."""
+    """An SD card after a complete run, removed from its board."""
 
     prepared: Prepared
     card: Path
     starts: list[str]
     before: dict[str, Path]
-    """Copies of the card: ``first``: before our first start; ``setup``: before the one that installs."""
+    """Copies of the SD card: ``first``: before our first boot; ``setup``: before the boot that installs."""
     console: str
 
     @property
     def root(self) -> Rootfs:
-        """The second partition."""
+        """The root partition."""
         return Rootfs(self.card)
 
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
 def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    """An image as ``flash image`` makes it."""
+    """A prepared OS image."""
     release = request.param
     folder = tmp_path_factory.mktemp(release)
     board = pi_root.prepare(release)
@@ -105,13 +104,13 @@ def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def finished(prepared: Prepared) -> Finished:
-    """First start, restart, installation, some seconds of work, power button."""
+    """First boot, reboot, installation, some seconds of operation, power button."""
     card = write_card(prepared.image, prepared.folder / "card.img")
     pi = prepared.pi(card, "whole")
     before = {}
     try:
         watch = Watch(pi)
-        if prepared.release == "bookworm":  # its own first start comes before ours
+        if prepared.release == "bookworm":  # the OS's own first boot comes before ours
             pi.power_on()
             pi.wait_for_restart()
         before["first"] = copy_card(card, prepared.folder / "before-first.img")
@@ -122,7 +121,7 @@ def finished(prepared: Prepared) -> Finished:
         pi.power_on()
         watch.until()
         pi.wait_for("the installer's end", lambda: "edgevision-setup.service: Deactivated" in pi.said())
-        time.sleep(20)  # of work, so that there are answers to read back
+        time.sleep(20)  # of operation, so that there are predictions to read
         pi.press_power_button()
         watch.tell("switched off by its button")
     finally:

@@ -1,7 +1,7 @@
-"""Run by the Python of a Trixie root: its cloud-init and its netplan read what flash wrote, as at a first start.
+"""Run with the Python of a Trixie root: its cloud-init and netplan read the prepared files as at a first boot.
 
-One folder per case on the command line, with ``user-data`` and ``network-config``; netplan's file is left below it.
-Prints one JSON object: folder -> what was wrong, or null.
+Arguments: one folder per case, with ``user-data`` and ``network-config``; netplan's file is written below it.
+Prints one JSON object: folder -> error, or null.
 """
 
 import json
@@ -20,7 +20,7 @@ NETWORK = get_schema(SchemaType.NETWORK_CONFIG)
 
 
 class Distro:
-    """With the first account that Raspberry Pi OS's images name."""
+    """Distro with the default account of Raspberry Pi OS images."""
 
     name = "debian"
 
@@ -29,7 +29,7 @@ class Distro:
 
 
 def read(folder):
-    """The accounts that cloud-init would make. netplan's file is written as cloudinit/net/netplan.py does it."""
+    """Return the accounts that cloud-init would create; write netplan's file as cloudinit/net/netplan.py does."""
     data = yaml.safe_load((folder / "user-data").read_text())
     validate_cloudconfig_schema(data, schema=ACCOUNTS, strict=True)
     network = yaml.safe_load((folder / "network-config").read_text())

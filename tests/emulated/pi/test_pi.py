@@ -1,4 +1,4 @@
-"""A card that was only prepared becomes a device that recognises what its camera shows, with no network and nobody there."""
+"""Tests of prepared SD cards on emulated boards: the device sets itself up without network or user and recognizes images."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .conftest import HASH, KEY, PSK, SIGNED, Finished, Prepared
 
 MB = 1 << 20
 STARTS = {"bookworm": 3, "trixie": 2}
-"""The system's own first one, ours, and the one that stays."""
+"""Number of boots: the OS's own first boot (Bookworm), our first boot, and the one that installs."""
 STATE = "/var/lib/private/edgevision"
 
 
 def told(card: Path) -> str:
-    """What somebody reads who puts the card into a PC."""
+    """Return the output of flash status for an SD card."""
     return pi_bundle.edgevision("flash", "status", card, code=None)
 
 
@@ -32,7 +32,7 @@ def cmdline(card: Path) -> str:
     return boot_file(card, "cmdline.txt").decode()
 
 
-def test_it_comes_up_by_itself(finished: Finished) -> None:
+def test_device_boots_the_expected_number_of_times(finished: Finished) -> None:
     release = finished.prepared.release
     assert len(finished.starts) == STARTS[release]
     assert ["systemd.run=" in line for line in finished.starts] == [True] * (STARTS[release] - 1) + [False]
@@ -41,27 +41,29 @@ def test_it_comes_up_by_itself(finished: Finished) -> None:
     assert "cfg80211.ieee80211_regdom=DE" in last
 
 
-def test_the_card_says_what_the_camera_showed(finished: Finished) -> None:
+def test_status_reports_the_first_prediction(finished: Finished) -> None:
     said = told(finished.card)
     assert "done: the service runs; first prediction: green" in said, said
-    assert pi_bundle.edgevision("flash", "status", finished.card) == said, "exit status 0 where all is done"
+    assert pi_bundle.edgevision("flash", "status", finished.card) == said, (
+        "exit code 0 if the installation has finished"
+    )
 
 
-def test_predictions_are_on_the_card(finished: Finished) -> None:
+def test_predictions_are_stored_on_the_card(finished: Finished) -> None:
     summary = json.loads(finished.root.read(f"{STATE}/summary.json"))
     assert summary["frames"] >= 10 and summary["errors"] == 0 and summary["stopped_by"] == "signal", summary
     assert "green" in finished.root.names(f"{STATE}/collect"), finished.root.ask(f"ls -l {STATE}/collect")
     assert any(name.endswith(".jpg") for name in finished.root.names(f"{STATE}/collect/green"))
 
 
-def test_the_device_checked_the_signature_and_keeps_the_key(finished: Finished) -> None:
+def test_device_verifies_the_signature_and_keeps_the_key(finished: Finished) -> None:
     log = boot_file(finished.card, "edgevision/setup.log").decode()
     signed = finished.prepared.release in SIGNED
-    assert ("every file is as its manifest says, signed by key-1.pem" in log) is signed, log
+    assert ("all files match the manifest, signed by key-1.pem" in log) is signed, log
     assert finished.root.names("/etc/edgevision/keys") == ({"key-1.pem"} if signed else set())
 
 
-def test_settings_are_made(finished: Finished) -> None:
+def test_settings_are_applied(finished: Finished) -> None:
     root = finished.root
     assert root.read("/etc/hostname") == "shelfcam-07\n"
     account = next(line.split(":") for line in root.read("/etc/passwd").splitlines() if line.startswith("edge:"))
@@ -79,7 +81,7 @@ def test_settings_are_made(finished: Finished) -> None:
     assert "ssh.service" in root.names("/etc/systemd/system/multi-user.target.wants")
 
 
-def test_the_network_is_known(finished: Finished) -> None:
+def test_network_is_configured(finished: Finished) -> None:
     by_us = finished.prepared.release == "bookworm"
     folder = "/etc/NetworkManager/system-connections" if by_us else "/etc/netplan"
     profiles = {name: finished.root.read(f"{folder}/{name}") for name in finished.root.names(folder)}
@@ -88,26 +90,26 @@ def test_the_network_is_known(finished: Finished) -> None:
         assert "Mode:  0600" in finished.root.stat(f"{folder}/{name}")
 
 
-def test_no_secret_and_no_bundle_is_left_on_the_boot_partition(finished: Finished) -> None:
+def test_boot_partition_has_no_secret_and_no_bundle(finished: Finished) -> None:
     with pytest.raises(CannotRun, match="not found"):
         boot_file(finished.card, "edgevision/bundle.tar.xz")
     sectors = _boot_partition(finished.card)
     for secret in (PSK, HASH):
         assert secret.encode() not in sectors
         assert secret.encode() in _boot_partition(finished.prepared.image), (
-            "it was there, and was looked for in the right place"
+            "the secret must be found in the prepared image"
         )
 
 
-def test_the_system_has_all_of_the_card(finished: Finished) -> None:
+def test_root_partition_fills_the_card(finished: Finished) -> None:
     blocks = re.search(r"Block count:\s+(\d+)", finished.root.ask("stats -h"))
     assert blocks and int(blocks[1]) * 4096 > (CARD_MB - 530) * MB
     disk = f"{int.from_bytes(_head(finished.card)[440:444], 'little'):08x}"
-    assert disk != DISK_ID, "each card gets an id of its own"
+    assert disk != DISK_ID, "each SD card must get its own disk ID"
     assert f"PARTUUID={disk}-02" in finished.root.read("/etc/fstab") and f"PARTUUID={disk}-02" in cmdline(finished.card)
 
 
-def test_file_systems_are_whole(finished: Finished, tmp_path: Path) -> None:
+def test_file_systems_are_consistent(finished: Finished, tmp_path: Path) -> None:
     boot = tmp_path / "boot"
     boot.write_bytes(_boot_partition(finished.card))
     subprocess.run(["fsck.vfat", "-n", boot], check=True, capture_output=True)
@@ -118,31 +120,31 @@ def test_file_systems_are_whole(finished: Finished, tmp_path: Path) -> None:
     assert root.returncode == 0, root.stdout
 
 
-def test_there_was_no_network(finished: Finished) -> None:
+def test_device_had_no_network(finished: Finished) -> None:
     devices = set(re.findall(r"NetworkManager\[.*device \((\w+)\)", finished.console))
-    assert devices == {"lo"}, "what the system's own NetworkManager found"
+    assert devices == {"lo"}, "devices that NetworkManager found"
 
 
-def test_power_cut_in_our_first_start(prepared: Prepared, finished: Finished) -> None:
-    """The next start is a normal one, whatever was done before; the card says where it stopped, or it goes on."""
+def test_power_cut_in_our_first_boot(prepared: Prepared, finished: Finished) -> None:
+    """The next boot is a normal one in any case, and the status reports the interruption."""
     pi = prepared.pi(finished.before["first"], "cut")
     try:
         pi.power_on()
         assert "systemd.run=" in pi.starts[-1]
         Watch(pi).until("firstboot", "system", "room")
         pi.cut_power()
-        assert "cut off there" in told(pi.card), told(pi.card)
+        assert "interrupted" in told(pi.card), told(pi.card)
         pi.power_on()
         assert "systemd." not in pi.starts[-1]
         pi.wait_for("somebody can log in", lambda: " login:" in pi.said())
         pi.press_power_button()
-        assert "cut off there" in told(pi.card), told(pi.card)
+        assert "interrupted" in told(pi.card), told(pi.card)
     finally:
         pi.close()
 
 
-def test_power_cuts_while_it_installs(prepared: Prepared, finished: Finished) -> None:
-    """While the bundle is unpacked, and in its environment; the third attempt comes to its end."""
+def test_power_cuts_during_the_installation(prepared: Prepared, finished: Finished) -> None:
+    """While the bundle is unpacked, and while its libraries are installed; the third attempt succeeds."""
     pi = prepared.pi(finished.before["setup"], "cuts")
     try:
         watch = Watch(pi)
@@ -150,10 +152,10 @@ def test_power_cuts_while_it_installs(prepared: Prepared, finished: Finished) ->
             pi.power_on()
             watch.until(*steps)
             pi.cut_power()
-            assert "cut off there" in told(pi.card), told(pi.card)
+            assert "interrupted" in told(pi.card), told(pi.card)
         pi.power_on()
         watch.until()
-        assert " login:" in pi.said(), "the installation goes on beside an ordinary start"
+        assert " login:" in pi.said(), "the installation must not block a normal boot"
         pi.press_power_button()
         assert "done: the service runs; first prediction: green" in told(pi.card), told(pi.card)
     finally:

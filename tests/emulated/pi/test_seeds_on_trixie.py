@@ -1,4 +1,4 @@
-"""What flash writes for Trixie, read by the cloud-init, netplan and NetworkManager of Debian 13; no board is started."""
+"""Tests of the Trixie files with cloud-init, netplan and NetworkManager of Debian 13, without booting a board."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BLANKED = [*USERS, "wpa2-0", "wpa3-0"]
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder per configuration, and one with the same files blanked."""
+    """One folder per configuration, and another one with its files blanked."""
     place = tmp_path_factory.mktemp("cases")
     for name, config in CONFIGS.items():
         files = BACKENDS["trixie"].seed(config, "root=PARTUUID=1-02 resize", "edgevision-1").files
@@ -71,7 +71,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def read(cases: Path) -> dict[str, Any]:
-    """Name of a case -> what cloud-init and netplan made of it."""
+    """Return case -> result of cloud-init and netplan."""
     names = sorted(str(path) for path in cases.iterdir())
     packages = {"PYTHONHOME": f"{ROOT}/usr", "PYTHONPATH": f"{ROOT}/usr/lib/python3/dist-packages"}
     command = [*QEMU, f"{ROOT}/usr/bin/python3.13", str(HERE / "seed_child.py"), *names]
@@ -81,7 +81,7 @@ def read(cases: Path) -> dict[str, Any]:
 
 
 def of_netplan(folder: Path) -> str:
-    """The wireless network as netplan hands it to NetworkManager; empty: there is none."""
+    """Return the NetworkManager keyfile that netplan generates; empty if there is none."""
     command = [*QEMU, f"{ROOT}/usr/libexec/netplan/generate", "--root-dir", str(folder)]
     subprocess.run(command, capture_output=True, timeout=120, check=True)
     found = sorted((folder / "run/NetworkManager/system-connections").glob("netplan-wlan0*"))
@@ -89,7 +89,7 @@ def of_netplan(folder: Path) -> str:
 
 
 def understood(text: str) -> dict[str, str]:
-    """NetworkManager reads a file and writes what it understood, its own way."""
+    """Return the settings of a keyfile as NetworkManager reads and rewrites them."""
     command = [*QEMU, f"{ROOT}/usr/bin/nmcli", "--offline", "connection", "modify", "connection.autoconnect", "yes"]
     done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=120, check=True)
     lines = done.stdout.decode().split("\n")
@@ -97,25 +97,25 @@ def understood(text: str) -> dict[str, str]:
 
 
 def unescaped(value: str) -> str:
-    """As GKeyFile has it."""
+    """Decode the escapes of GKeyFile."""
     escapes = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
     return re.sub(r"\\([sntr\\])", lambda match: escapes[match[1]], value)
 
 
 def ssid_bytes(value: str) -> bytes:
-    """A list of numbers, or a text in which a semicolon is escaped."""
+    """Decode an SSID: a list of numbers, or text with escaped semicolons."""
     if re.fullmatch(r"(\d+;)+", value):
         return bytes(map(int, value.rstrip(";").split(";")))
     return unescaped(value).replace("\\;", ";").encode()
 
 
-def test_nothing_is_wrong_with_any_of_them(read: dict[str, Any]) -> None:
+def test_all_cases_are_valid(read: dict[str, Any]) -> None:
     assert {name: one["wrong"] for name, one in read.items() if one["wrong"]} == {}
     assert len(read) == len(CONFIGS) + len(BLANKED)
 
 
 @pytest.mark.parametrize("name", sorted(USERS))
-def test_the_account_is_what_was_asked_for(name: str, read: dict[str, Any]) -> None:
+def test_account_matches_the_settings(name: str, read: dict[str, Any]) -> None:
     wanted = USERS[name]
     ((user, found),) = read[name]["users"].items()
     assert user == "edge"
@@ -128,11 +128,11 @@ def test_the_account_is_what_was_asked_for(name: str, read: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_networkmanager_understands_a_network_as_it_was_given(name: str, cases: Path, read: dict[str, Any]) -> None:
+def test_networkmanager_reads_the_given_network(name: str, cases: Path, read: dict[str, Any]) -> None:
     wifi = NETWORKS[name]
     handed = BACKENDS["trixie"].seed(CONFIGS[name], "root=x resize", "edgevision-1").device.get("wifi")
     text = of_netplan(cases / name)
-    assert (handed is None) == bool(text), "netplan or our first start, never both"
+    assert (handed is None) == bool(text), "either netplan or our first boot, never both"
     for one in [text or keyfile(handed), keyfile(device_json.wifi(wifi))]:
         found = understood(one)
         assert ssid_bytes(found["ssid"]) == wifi.ssid
@@ -142,6 +142,6 @@ def test_networkmanager_understands_a_network_as_it_was_given(name: str, cases: 
 
 
 @pytest.mark.parametrize("kind", ["wpa2", "wpa3"])
-def test_a_blanked_network_is_still_a_locked_one(kind: str, cases: Path, read: dict[str, Any]) -> None:
+def test_blanked_network_keeps_its_security(kind: str, cases: Path, read: dict[str, Any]) -> None:
     found = understood(of_netplan(cases / f"{kind}-0-blank"))
     assert (found["psk"], ssid_bytes(found["ssid"]).decode()) == (MARK, SSIDS[0])

@@ -1,4 +1,4 @@
-"""``edgevision flash drives``: which disk could be a card, on machines made of files."""
+"""Tests of ``edgevision flash drives`` on fake machines: which drives are suitable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgevision.errors import BadInput
 
 @pytest.fixture
 def machine(tmp_path: Path) -> FakeMachine:
-    """With a system on a SATA disk, and a card reader."""
+    """A machine with its system on a SATA drive, and a card reader."""
     made = FakeMachine(tmp_path)
     system = made.disk("sda", "pci0/ata1/host0/target0/0:0:0:0", 500 * GB, model="WDC WD5000")
     made.mount(system / "sda2", "/")
@@ -24,14 +24,14 @@ def machine(tmp_path: Path) -> FakeMachine:
     return made
 
 
-def test_a_card_in_a_reader_is_suitable(machine: FakeMachine) -> None:
+def test_card_in_a_reader_is_suitable(machine: FakeMachine) -> None:
     found = machine.judge()["/dev/sdb"]
     assert found.suitable
     drive = found.drive
     assert (drive.kind, drive.model, drive.serial, drive.bytes) == ("usb", "Generic SD Reader", "2012062", 32 * GB)
 
 
-def test_the_built_in_reader_too(machine: FakeMachine) -> None:
+def test_card_in_a_built_in_reader_is_suitable(machine: FakeMachine) -> None:
     machine.disk("mmcblk0", "pci0/mmc_host/mmc0/mmc0:aaaa", serial="0x1234")
     machine.disk("mmcblk0boot0", "pci0/mmc_host/mmc0/mmc0:aaab", parts=0)
     found = machine.judge()
@@ -41,20 +41,20 @@ def test_the_built_in_reader_too(machine: FakeMachine) -> None:
 
 
 @pytest.mark.parametrize("at", ["/", "/boot", "/boot/firmware", "/usr", "/home", "/home/me/a\\040b"])
-def test_what_the_system_runs_from(machine: FakeMachine, at: str) -> None:
+def test_system_drive_is_refused(machine: FakeMachine, at: str) -> None:
     machine.mount(machine.root / "sys/block/sdb/sdb1", at)
     (reason,) = machine.judge()["/dev/sdb"].never
     assert reason.startswith("this system runs from it")
 
 
-def test_a_system_on_usb_or_a_card_is_no_target(tmp_path: Path) -> None:
+def test_system_on_a_card_is_refused(tmp_path: Path) -> None:
     pi = FakeMachine(tmp_path)
     card = pi.disk("mmcblk0", "soc/mmc_host/mmc0/mmc0:aaaa", removable="0")
     pi.mount(card / "mmcblk0p2", "/")
     assert "this system runs from it (/)" in pi.judge()["/dev/mmcblk0"].never
 
 
-def test_the_system_behind_luks_on_lvm_is_found(machine: FakeMachine) -> None:
+def test_system_behind_luks_on_lvm_is_refused(machine: FakeMachine) -> None:
     stick = machine.disk("sdc", "pci0/usb1/1-3/1-3:1.0/host2/target2/2:0:0:0", removable="1")
     crypt = machine.build_on(stick / "sdc2", "dm-0")
     volume = machine.build_on(crypt, "dm-1")
@@ -62,49 +62,49 @@ def test_the_system_behind_luks_on_lvm_is_found(machine: FakeMachine) -> None:
     machine.mount(volume, "/")
     found = machine.judge()
     assert found["/dev/sdc"].never[0] == "this system runs from it (/)"
-    assert "in use by dm-0, dm-1 (LVM, RAID, LUKS or a file system of several disks)" in found["/dev/sdc"].never
+    assert "in use by dm-0, dm-1 (LVM, RAID, LUKS or a multi-device file system)" in found["/dev/sdc"].never
     assert "/dev/dm-0" not in found
 
 
-def test_parts_of_a_raid_and_of_zfs(machine: FakeMachine) -> None:
+def test_members_of_raid_and_zfs_are_refused(machine: FakeMachine) -> None:
     part = machine.root / "sys/block/sdb/sdb1"
     machine.build_on(part, "md127")
     machine.udev(machine.root / "sys/block/sdb/sdb2", ID_FS_TYPE="zfs_member")
     never = machine.judge()["/dev/sdb"].never
-    assert never == ("in use by md127 (LVM, RAID, LUKS or a file system of several disks)", "part of a ZFS pool")
+    assert never == ("in use by md127 (LVM, RAID, LUKS or a multi-device file system)", "part of a ZFS pool")
 
 
 @pytest.mark.parametrize("kind", ["crypto_LUKS", "LVM2_member", "linux_raid_member"])
-def test_parts_of_something_larger_that_is_not_in_use(machine: FakeMachine, kind: str) -> None:
-    """A backup behind LUKS that was not opened looks like an empty disk otherwise."""
+def test_inactive_members_need_confirmation(machine: FakeMachine, kind: str) -> None:
+    """Otherwise, a locked LUKS backup would look like an empty drive."""
     machine.udev(machine.root / "sys/block/sdb/sdb1", ID_FS_TYPE=kind, ID_FS_LABEL="backup")
     found = machine.judge()["/dev/sdb"]
     assert (found.never, [one.permit for one in found.doubts]) == ((), ["--allow-member"])
     assert found.drive.labels == ("backup",)
 
 
-def test_the_second_disk_of_a_mounted_btrfs(machine: FakeMachine) -> None:
+def test_second_drive_of_a_mounted_btrfs_is_refused(machine: FakeMachine) -> None:
     devices = machine.root / "sys/fs/btrfs/0123-4567/devices"
     devices.mkdir(parents=True)
     for name in ("sda2", "sdb2"):
         (devices / name).write_text("")
-    assert machine.judge()["/dev/sdb"].never == ("in use by btrfs (LVM, RAID, LUKS or a file system of several disks)",)
+    assert machine.judge()["/dev/sdb"].never == ("in use by btrfs (LVM, RAID, LUKS or a multi-device file system)",)
 
 
-def test_swap(machine: FakeMachine) -> None:
+def test_swap_drive_is_refused(machine: FakeMachine) -> None:
     machine.swaps = ["/dev/sdb2"]
-    assert machine.judge()["/dev/sdb"].never == ("this system swaps to it",)
+    assert machine.judge()["/dev/sdb"].never == ("this system uses it for swap",)
 
 
-def test_an_empty_reader_and_a_locked_card(machine: FakeMachine) -> None:
+def test_empty_reader_and_read_only_card_are_refused(machine: FakeMachine) -> None:
     machine.disk("sdc", "pci0/usb1/1-3/host2", 0, 0, removable="1")
     machine.disk("sdd", "pci0/usb1/1-4/host3", removable="1", ro="1")
     found = machine.judge()
-    assert found["/dev/sdc"].never == ("no medium in it",)
-    assert found["/dev/sdd"].never == ("read-only (a lock switch?)",)
+    assert found["/dev/sdc"].never == ("no medium inserted",)
+    assert found["/dev/sdd"].never == ("read-only (lock switch?)",)
 
 
-def test_what_is_hardly_a_card(machine: FakeMachine) -> None:
+def test_unlikely_cards_need_confirmation(machine: FakeMachine) -> None:
     machine.disk("nvme0n1", "pci0/nvme/nvme0", model="Fast")
     machine.disk("loop0", "virtual/loop0", parts=0)
     machine.disk("loop1", "virtual/loop1", 0, parts=0)
@@ -123,34 +123,34 @@ def test_what_is_hardly_a_card(machine: FakeMachine) -> None:
     assert "/dev/loop1" not in found
 
 
-def test_a_mounted_card_is_told(machine: FakeMachine) -> None:
+def test_mounted_card_is_reported(machine: FakeMachine) -> None:
     machine.mount(machine.root / "sys/block/sdb/sdb1", "/media/me/my\\040card")
     found = machine.judge()["/dev/sdb"]
     assert (found.suitable, found.mounted) == (True, ("/media/me/my card",))
 
 
-def test_nothing_is_offered_where_the_systems_disk_is_not_known(machine: FakeMachine) -> None:
-    """A live system runs from an overlay: its stick looks like any other."""
+def test_no_drive_is_suitable_if_the_system_drive_is_unknown(machine: FakeMachine) -> None:
+    """A live system runs from an overlay, so its USB stick looks like any other."""
     machine.mounts = ["22 1 0:20 / / rw - overlay overlay rw,lowerdir=/a"]
     assert all(not one.suitable for one in machine.judge().values())
-    assert "not known" in " ".join(machine.judge()["/dev/sdb"].never)
+    assert "cannot tell which drive" in " ".join(machine.judge()["/dev/sdb"].never)
 
 
 @pytest.mark.parametrize("lost", ["proc/self/mountinfo", "proc/swaps", "sys/block/sdb/size", "sys/block/sda/sda2/dev"])
-def test_nothing_is_offered_where_the_kernel_does_not_tell(machine: FakeMachine, lost: str) -> None:
+def test_missing_kernel_information_is_an_error(machine: FakeMachine, lost: str) -> None:
     machine.judge()
     (machine.root / lost).unlink()
-    with pytest.raises(BadInput, match="none is offered"):
+    with pytest.raises(BadInput, match="none can be used"):
         judge_all(Machine(machine.root))
 
 
-def test_numbers_that_are_none(machine: FakeMachine) -> None:
+def test_invalid_kernel_information_is_an_error(machine: FakeMachine) -> None:
     (machine.root / "sys/block/sdb/size").write_text("many\n")
-    with pytest.raises(BadInput, match="none is offered"):
+    with pytest.raises(BadInput, match="none can be used"):
         machine.judge()
 
 
-def test_the_command_lists_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_drives_command_lists_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     from edgevision.cli.main import main
 
     if not Path("/sys/block").is_dir():

@@ -1,4 +1,4 @@
-"""Rate and time left of a card that is written: of the last seconds, anew in each phase."""
+"""Tests of the transfer rate and the remaining time, which use the last seconds and restart in each phase."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def meter(*times: float) -> Meter:
     return Meter(lambda: next(told))
 
 
-def test_nothing_is_known_at_the_start() -> None:
+def test_rate_is_unknown_at_the_start() -> None:
     first = meter(5.0).at("write", 0, 100 * MB)
     assert (first.rate_mb_s, first.left_s) == (None, None)
 
 
-def test_the_rate_is_that_of_the_last_seconds() -> None:
-    """A card that was quick at first is as slow as it is now."""
+def test_rate_is_that_of_the_last_seconds() -> None:
+    """An SD card that was fast at first is reported at its current speed."""
     clock = meter(0, WINDOW_S, 2 * WINDOW_S, 3 * WINDOW_S)
     clock.at("write", 0, 1000 * MB)
     assert clock.at("write", 600 * MB, 1000 * MB).rate_mb_s == pytest.approx(600 / WINDOW_S)
@@ -35,7 +35,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert clock.seconds == {"write": 3 * WINDOW_S}
 
 
-def test_each_phase_begins_anew() -> None:
+def test_rate_restarts_in_each_phase() -> None:
     clock = meter(0, 10, 12, 14)
     clock.at("write", 0, 10 * MB)
     clock.at("write", 10 * MB, 10 * MB)
@@ -46,7 +46,7 @@ def test_each_phase_begins_anew() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, MB)), max_size=30))
 @example([(0.0, 0), (2e-306, 327)])
-def test_any_pace_gives_sane_figures(steps: list[tuple[float, int]]) -> None:
+def test_rate_is_valid_for_any_progress(steps: list[tuple[float, int]]) -> None:
     now, done, total = 0.0, 0, 31 * MB
     clock = Meter(lambda: now)
     for seconds, count in steps:

@@ -1,4 +1,4 @@
-"""``edgevision flash write``: which disks are refused, what is asked, and what is said, on a machine made of files."""
+"""Tests of ``edgevision flash write`` on a fake machine: refused drives, confirmation and messages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from edgevision.errors import FlashRefused
 
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Setup]:
-    """A card that may be written."""
+    """A machine with an SD card that may be written."""
     yield Setup(tmp_path, monkeypatch, capsys)
-    shutil.rmtree(tmp_path)  # pytest would keep the disks of all tests
+    shutil.rmtree(tmp_path)  # otherwise pytest would keep the drives of all tests
 
 
 @pytest.mark.parametrize("answer", [MODEL, "generic sd reader", "  Generic SD  Reader ", "0.0 GB", "0.0gb", "0.0"])
-def test_typing_the_model_or_the_size_writes_the_card(setup: Setup, answer: str) -> None:
+def test_model_or_size_confirms_the_card(setup: Setup, answer: str) -> None:
     said = setup.write(answer=f"{answer}\n")
     assert said.code == 0, said.err
     assert setup.is_written()
@@ -37,7 +37,7 @@ def test_typing_the_model_or_the_size_writes_the_card(setup: Setup, answer: str)
 
 
 @pytest.mark.parametrize("answer", ["", "\n", "yes\n", "y\n", "/dev/sdb\n", f"{SERIAL}\n", "Generic\n", "32\n"])
-def test_any_other_answer_leaves_it_alone(setup: Setup, answer: str) -> None:
+def test_other_answers_leave_the_card_unchanged(setup: Setup, answer: str) -> None:
     setup.refused(setup.write(answer=answer), "not confirmed", "nothing was written", code=11)
 
 
@@ -50,23 +50,23 @@ def test_labels_and_mounts_are_shown(setup: Setup) -> None:
     setup.refused(said, code=11)
 
 
-def test_without_a_terminal_it_takes_the_serial_number(setup: Setup) -> None:
+def test_serial_number_is_required_without_a_terminal(setup: Setup) -> None:
     setup.refused(setup.write(), "no terminal", "--expect-serial SERIAL", SERIAL)
     setup.refused(setup.write("--yes"), "--expect-serial", SERIAL)
-    setup.refused(setup.write("--yes", "--expect-serial", "1"), f"has the serial number {SERIAL}", "says 1")
+    setup.refused(setup.write("--yes", "--expect-serial", "1"), f"has serial number {SERIAL}", "--expect-serial is 1")
     setup.refused(setup.write("--yes", answer="0.0\n"), "--expect-serial")
     assert setup.surely().code == 0
     assert setup.is_written()
 
 
-def test_a_disk_without_a_serial_number_is_asked_for_at_a_terminal(setup: Setup) -> None:
+def test_drive_without_serial_number_needs_a_terminal(setup: Setup) -> None:
     (setup.machine.root / "sys/devices/pci0/usb1/1-2/serial").unlink()
     setup.refused(setup.surely(), "has no serial number")
     setup.refused(setup.write("--yes"), "this drive has none", "in a terminal")
 
 
-def test_the_disk_must_be_named(setup: Setup, capsys: pytest.CaptureFixture[str]) -> None:
-    """Not even an only one is taken by itself."""
+def test_drive_must_be_given(setup: Setup, capsys: pytest.CaptureFixture[str]) -> None:
+    """Even a single suitable drive is never chosen automatically."""
     from edgevision.cli.main import main
 
     with pytest.raises(SystemExit) as ended:
@@ -75,32 +75,32 @@ def test_the_disk_must_be_named(setup: Setup, capsys: pytest.CaptureFixture[str]
     assert "--to" in capsys.readouterr().err
 
 
-def test_a_partition_is_refused_with_its_disk(setup: Setup) -> None:
-    setup.refused(setup.surely(to="/dev/sdb1"), "is a partition", "give --to /dev/sdb")
+def test_partition_is_refused_with_a_hint(setup: Setup) -> None:
+    setup.refused(setup.surely(to="/dev/sdb1"), "is a partition", "use --to /dev/sdb")
 
 
-def test_what_is_no_disk(setup: Setup) -> None:
-    setup.refused(setup.surely(to=str(setup.image)), "is no disk")
+def test_other_files_and_devices_are_refused(setup: Setup) -> None:
+    setup.refused(setup.surely(to=str(setup.image)), "is not a drive")
     made = setup.machine.build_on(setup.card / "sdb1", "dm-0")
     assert made.exists()
-    setup.refused(setup.surely(to="/dev/dm-0"), "no disk that could be a card")
+    setup.refused(setup.surely(to="/dev/dm-0"), "is not a drive that can be written")
 
 
 @pytest.mark.parametrize("at", ["/", "/boot", "/boot/firmware", "/usr", "/home", "/home/me", "/var"])
-def test_the_disk_of_the_system(setup: Setup, at: str) -> None:
+def test_system_drive_is_refused(setup: Setup, at: str) -> None:
     setup.machine.mount(setup.card / "sdb2", at)
     setup.refused(setup.surely(), f"this system runs from it ({at})")
 
 
-def test_the_disk_of_the_system_below_luks_and_lvm(setup: Setup) -> None:
+def test_system_drive_below_luks_and_lvm_is_refused(setup: Setup) -> None:
     volume = setup.machine.build_on(setup.machine.build_on(setup.card / "sdb2", "dm-0"), "dm-1")
     setup.machine.mount(volume, "/home")
     setup.refused(setup.surely(), "this system runs from it (/home)")
 
 
-def test_swap_raid_and_zfs(setup: Setup) -> None:
+def test_swap_raid_and_zfs_drives_are_refused(setup: Setup) -> None:
     setup.machine.swaps = ["/dev/sdb2"]
-    setup.refused(setup.surely(), "swaps to it")
+    setup.refused(setup.surely(), "uses it for swap")
     setup.machine.swaps = []
     setup.machine.udev(setup.card / "sdb2", ID_FS_TYPE="zfs_member")
     setup.refused(setup.surely(), "ZFS")
@@ -109,32 +109,32 @@ def test_swap_raid_and_zfs(setup: Setup) -> None:
     setup.refused(setup.surely(), "in use by md127")
 
 
-def test_the_disk_that_holds_the_image(setup: Setup, tmp_path: Path) -> None:
+def test_drive_that_holds_the_image_is_refused(setup: Setup, tmp_path: Path) -> None:
     setup.machine.mount(setup.card / "sdb1", str(tmp_path))
-    setup.refused(setup.surely(), "card.img lies on it")
+    setup.refused(setup.surely(), "card.img is on this drive")
 
 
-def test_a_loop_device_made_of_the_image_itself(setup: Setup) -> None:
+def test_loop_device_of_the_image_is_refused(setup: Setup) -> None:
     loop = setup.add("loop0", "virtual/loop0", parts=0)
     (loop / "loop").mkdir()
     (loop / "loop/backing_file").write_text(f"{setup.image}\n")
     said = setup.write("--yes", "--expect-serial", setup.image, "--allow-loop", to="/dev/loop0")
-    setup.refused(said, "card.img lies on it")
+    setup.refused(said, "card.img is on this drive")
 
 
-def test_read_only_empty_and_too_small(setup: Setup) -> None:
+def test_read_only_empty_and_small_drives_are_refused(setup: Setup) -> None:
     (setup.card / "ro").write_text("1\n")
     setup.refused(setup.surely(), "read-only")
     (setup.card / "ro").write_text("0\n")
     (setup.card / "size").write_text("0\n")
-    setup.refused(setup.surely(), "no medium in it")
+    setup.refused(setup.surely(), "no medium inserted")
     (setup.card / "size").write_text(f"{setup.image.stat().st_size // 512}\n")
-    setup.refused(setup.surely(), "the image takes", "take a larger card")
+    setup.refused(setup.surely(), "the OS image needs", "use a larger SD card")
 
 
 @pytest.mark.parametrize("lost", ["proc/self/mountinfo", "proc/swaps", "sys/block/sda/size"])
-def test_disks_that_cannot_be_told_apart(setup: Setup, lost: str) -> None:
-    setup.host.on_open = lambda: pytest.fail("it was opened")
+def test_unidentifiable_drives_are_refused(setup: Setup, lost: str) -> None:
+    setup.host.on_open = lambda: pytest.fail("the drive was opened")
     told = setup.machine.told
 
     def without() -> object:
@@ -143,12 +143,12 @@ def test_disks_that_cannot_be_told_apart(setup: Setup, lost: str) -> None:
         return found
 
     setup.machine.told = without  # type: ignore[method-assign, assignment]
-    setup.refused(setup.surely(), "none is offered")
+    setup.refused(setup.surely(), "none can be used")
 
 
-def test_a_system_whose_disk_is_not_known(setup: Setup) -> None:
+def test_unknown_system_drive_is_refused(setup: Setup) -> None:
     setup.machine.mounts = ["22 1 0:20 / / rw - overlay overlay rw,lowerdir=/a"]
-    setup.refused(setup.surely(), "is not known")
+    setup.refused(setup.surely(), "cannot tell which drive")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_system_whose_disk_is_not_known(setup: Setup) -> None:
         ("sdd", "pci0/ata2/host3", {"size": 4000 * 10**9}, "--allow-fixed --allow-large"),
     ],
 )
-def test_each_doubt_takes_its_option(setup: Setup, name: str, at: str, more: dict[str, object], permits: str) -> None:
+def test_each_doubt_needs_its_option(setup: Setup, name: str, at: str, more: dict[str, object], permits: str) -> None:
     made = setup.add(name, at, serial="S1", **more)  # type: ignore[arg-type]
     if name == "loop0":
         (made / "loop").mkdir()
@@ -179,19 +179,19 @@ def test_each_doubt_takes_its_option(setup: Setup, name: str, at: str, more: dic
         assert stream.read(setup.image.stat().st_size) == setup.image.read_bytes()
 
 
-def test_a_locked_backup_takes_its_option(setup: Setup) -> None:
+def test_locked_backup_needs_its_option(setup: Setup) -> None:
     setup.machine.udev(setup.card / "sdb1", ID_FS_TYPE="crypto_LUKS")
     setup.refused(setup.surely(), "LUKS", "--allow-member")
     assert setup.surely("--allow-member").code == 0
 
 
-def test_no_option_overrides_what_is_never_done(setup: Setup) -> None:
+def test_options_do_not_override_refusals(setup: Setup) -> None:
     setup.machine.mount(setup.card / "sdb2", "/home")
     every = [f"--allow-{name}" for name in ("fixed", "large", "nvme", "loop", "member")]
     setup.refused(setup.surely(*every), "this system runs from it")
 
 
-def test_it_is_unmounted_first_deepest_first(setup: Setup) -> None:
+def test_deepest_mounts_are_unmounted_first(setup: Setup) -> None:
     setup.machine.mount(setup.card / "sdb1", "/media/me/rootfs/boot")
     setup.machine.mount(setup.card / "sdb2", "/media/me/rootfs")
     order = []
@@ -206,7 +206,7 @@ def test_it_is_unmounted_first_deepest_first(setup: Setup) -> None:
     assert order == ["/media/me/rootfs/boot", "/media/me/rootfs"]
 
 
-def test_what_cannot_be_unmounted_stays(setup: Setup) -> None:
+def test_card_that_cannot_be_unmounted_is_refused(setup: Setup) -> None:
     setup.machine.mount(setup.card / "sdb1", "/media/me/boot")
 
     def busy(at: str) -> None:
@@ -218,7 +218,7 @@ def test_what_cannot_be_unmounted_stays(setup: Setup) -> None:
     setup.refused(setup.surely(), "mounted again at /media/me/boot")
 
 
-def test_a_disk_that_somebody_else_has(setup: Setup) -> None:
+def test_drive_in_use_is_refused(setup: Setup) -> None:
     setup.host.busy = True
     setup.refused(setup.surely(), "in use")
 
@@ -230,23 +230,23 @@ def test_a_disk_that_somebody_else_has(setup: Setup) -> None:
         ("device/model", "Other", "its model was"),
         ("../../../../serial", "999", "serial number 999"),
         ("diskseq", "12", "its count of media put in was"),
-        ("dev", "8:77", "is no disk"),
+        ("dev", "8:77", "is not a drive"),
         ("ro", "1", "read-only"),
     ],
 )
-def test_another_disk_once_it_is_open(setup: Setup, file: str, value: str, word: str) -> None:
-    """Somebody changed the card while the question stood there."""
+def test_changed_drive_after_opening_is_refused(setup: Setup, file: str, value: str, word: str) -> None:
+    """The SD card was exchanged after the confirmation."""
     (setup.card / "diskseq").write_text("11\n")
     setup.host.on_open = lambda: (setup.card / file).write_text(f"{value}\n") and None  # type: ignore[func-returns-value]
     setup.refused(setup.surely(), word)
 
 
-def test_another_disk_behind_the_same_name(setup: Setup) -> None:
+def test_other_drive_of_the_same_name_is_refused(setup: Setup) -> None:
     setup.host.opened_number = "8:99"
-    setup.refused(setup.surely(), "another disk once opened", "8:99")
+    setup.refused(setup.surely(), "another drive after opening", "8:99")
 
 
-def test_what_mounts_it_again_meanwhile(setup: Setup) -> None:
+def test_card_mounted_again_is_refused(setup: Setup) -> None:
     def automount() -> None:
         setup.machine.mount(setup.card / "sdb1", "/media/me/boot")
         setup.machine.told()
@@ -255,7 +255,7 @@ def test_what_mounts_it_again_meanwhile(setup: Setup) -> None:
     setup.refused(setup.surely(), "mounted again")
 
 
-def test_without_the_rights_it_says_what_to_type(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_permission_shows_the_sudo_command(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     setup.host.writable = False
     monkeypatch.setattr(sys, "argv", ["/venv/bin/edgevision", "flash", "write", "my card.img", "--to", "/dev/sdb"])
     said = setup.write(answer="0.0\n")
@@ -263,7 +263,7 @@ def test_without_the_rights_it_says_what_to_type(setup: Setup, monkeypatch: pyte
     assert "will be lost" not in said.err
 
 
-def test_on_other_systems_it_points_to_an_image_writer(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_platforms_suggest_an_image_writer(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgevision.device.cli import flash_disk, flash_write
 
     monkeypatch.setattr(flash_write, "this_host", flash_disk.this_host)
@@ -277,25 +277,25 @@ def test_on_other_systems_it_points_to_an_image_writer(setup: Setup, monkeypatch
     [
         (b"", "no partition table"),
         (b"hostname = 'a'\n" * 100, "no partition table"),
-        (b"\xfd7zXZ\0" + bytes(2000), "packed (xz)"),
-        (b"PK\3\4" + bytes(2000), "packed (zip)"),
+        (b"\xfd7zXZ\0" + bytes(2000), "compressed (xz)"),
+        (b"PK\3\4" + bytes(2000), "compressed (zip)"),
     ],
 )
-def test_what_is_no_image(setup: Setup, content: bytes, word: str) -> None:
+def test_files_that_are_not_images_are_refused(setup: Setup, content: bytes, word: str) -> None:
     setup.image.write_bytes(content)
     setup.refused(setup.surely(), word, code=1)
     setup.image.unlink()
-    setup.refused(setup.surely(), "image not found", code=1)
+    setup.refused(setup.surely(), "OS image not found", code=1)
 
 
-def test_a_prepared_image_that_is_damaged(setup: Setup, tmp_path: Path) -> None:
-    setup.image = raspios_image.build(tmp_path, prepared=True)  # with an image.json that fits nothing
+def test_damaged_prepared_image_is_refused(setup: Setup, tmp_path: Path) -> None:
+    setup.image = raspios_image.build(tmp_path, prepared=True)  # with an image.json that does not match
     (setup.card / "size").write_text(f"{GB // 512}\n")
-    setup.host.on_open = lambda: pytest.fail("it was opened")
-    setup.refused(setup.surely(), "is prepared, but damaged", "prepare it again", code=1)
+    setup.host.on_open = lambda: pytest.fail("the drive was opened")
+    setup.refused(setup.surely(), "the prepared OS image", "is damaged", "prepare it again", code=1)
 
 
-def test_the_sha256_is_asked_for_beforehand(setup: Setup) -> None:
+def test_sha256_is_checked_before_writing(setup: Setup) -> None:
     right = hashlib.sha256(setup.image.read_bytes()).hexdigest()
     setup.refused(setup.surely("--sha256", "0" * 64), "is damaged or another file", code=1)
     setup.refused(setup.surely("--sha256", "abc"), "64 hexadecimal digits", code=1)
@@ -309,7 +309,7 @@ def test_the_sha256_is_asked_for_beforehand(setup: Setup) -> None:
     assert setup.surely("--sha256", right.upper()).code == 0
 
 
-def test_a_program_reads_events(setup: Setup) -> None:
+def test_json_events(setup: Setup) -> None:
     said = setup.surely("--json")
     assert said.code == 0
     events = said.events
@@ -325,7 +325,7 @@ def test_a_program_reads_events(setup: Setup) -> None:
     assert last["bytes"] == setup.image.stat().st_size
 
 
-def test_a_program_is_told_of_the_end_in_any_case(setup: Setup) -> None:
+def test_json_events_end_with_any_failure(setup: Setup) -> None:
     (last,) = setup.write("--json").events
     assert (last["phase"], last["exit_code"]) == ("failed", 10)
     assert "no terminal" in last["message"]
@@ -333,7 +333,7 @@ def test_a_program_is_told_of_the_end_in_any_case(setup: Setup) -> None:
     assert (last["phase"], last["exit_code"]) == ("failed", 11)
 
 
-def test_ctrl_c_says_what_is_left(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_reports_the_state_of_the_card(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgevision.device.flash.disk.fake_host import FakeMedium
 
     def flush(_: FakeMedium) -> None:
@@ -345,7 +345,7 @@ def test_ctrl_c_says_what_is_left(setup: Setup, monkeypatch: pytest.MonkeyPatch)
     assert "only partly written" in said.err
 
 
-def test_a_small_image_on_a_small_card(setup: Setup) -> None:
+def test_small_image_is_written(setup: Setup) -> None:
     random_image(setup.image, 5000)
     assert setup.surely().code == 0
     assert setup.is_written()

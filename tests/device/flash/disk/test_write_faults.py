@@ -1,4 +1,4 @@
-"""Cards that fail, cards that lie, and a writer that is killed: what is said, and what such a card looks like afterwards."""
+"""Tests of failing and counterfeit SD cards and of a killed writer: messages, and the state of the SD card."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from edgevision.errors import BadInput, VerifyFailed, WriteFailed
 
 CHILD = TESTS / "helpers" / "flash_child.py"
 BLOCKS = [1 * MIB, 5 * MIB, 9 * MIB]
-"""Where they begin that come after the first megabyte."""
+"""Start of the blocks after the first megabyte."""
 PLACES = [0, 1, 511, MIB - 1, MIB, 6 * MIB, IMAGE_BYTES - 1]
 STEPS = [
-    # Everything that is done to the disk, in its order; the writer is killed before each.
+    # All operations on the drive in order; the writer is killed before each of them.
     "write 0",
     "written half of 0",
     f"write {CARD_BYTES - MIB}",
@@ -45,22 +45,22 @@ STEPS = [
     "done",
 ]
 WHOLE_FROM = len(STEPS) - 3
-"""From this step on, the first sector is there."""
+"""Step from which on the first sector is valid."""
 
 
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Setup]:
-    """A card that may be written."""
+    """A machine with an SD card that may be written."""
     yield Setup(tmp_path, monkeypatch, capsys)
-    shutil.rmtree(tmp_path)  # pytest would keep the disks of all tests
+    shutil.rmtree(tmp_path)  # otherwise pytest would keep the drives of all tests
 
 
 def half_written(disk: Path) -> bool:
-    """Whether flash status says so."""
+    """Return whether flash status reports a half-written SD card."""
     try:
         read_status(disk)
     except BadInput as error:
-        return "was broken off" in str(error)
+        return "was interrupted" in str(error)
     return False
 
 
@@ -80,61 +80,61 @@ def fails(setup: Setup, fault: Fault, code: int, *words: str) -> None:
 
 @pytest.mark.parametrize("at", PLACES)
 @pytest.mark.parametrize(("kind", "said"), [("broken", "Input/output error"), ("full", "No space left")])
-def test_a_card_that_cannot_be_written(setup: Setup, kind: str, said: str, at: int) -> None:
-    fails(setup, Fault(kind, at), 12, "writing the card failed at", said, "write it again")  # type: ignore[arg-type]
+def test_write_errors_are_reported(setup: Setup, kind: str, said: str, at: int) -> None:
+    fails(setup, Fault(kind, at), 12, "writing the SD card failed at", said, "write it again")  # type: ignore[arg-type]
     assert not setup.is_written()
     assert half_written(setup.disk) == (at >= MIB)
 
 
 @pytest.mark.parametrize("at", [MIB, 6 * MIB])
-def test_a_card_that_is_pulled_out(setup: Setup, at: int) -> None:
-    fails(setup, Fault("gone", at), 12, "No such device", "pulled out")
+def test_removed_card_is_reported(setup: Setup, at: int) -> None:
+    fails(setup, Fault("gone", at), 12, "No such device", "removed")
     assert half_written(setup.disk)
 
 
 @pytest.mark.parametrize("at", [MIB + 512, 6 * MIB, 6 * MIB + 1000])
-def test_short_writes_are_gone_on_with(setup: Setup, at: int) -> None:
+def test_short_writes_are_continued(setup: Setup, at: int) -> None:
     assert setup.surely(faults=Fault("short", at)).code == 0
     assert setup.is_written()
-    fails(setup, Fault("stuck", at), 12, "takes no more")
+    fails(setup, Fault("stuck", at), 12, "accepts no more data")
 
 
 @pytest.mark.parametrize("at", PLACES)
-def test_a_card_that_gives_back_something_else(setup: Setup, at: int) -> None:
+def test_wrong_data_is_detected(setup: Setup, at: int) -> None:
     place = "in its first megabyte" if at < MIB else "between "
-    fails(setup, Fault("corrupt", at), 13, "something else than was written", place)
+    fails(setup, Fault("corrupt", at), 13, "the SD card returned wrong data", place)
     assert half_written(setup.disk)
 
 
-def test_what_lies_behind_the_image_is_not_asked_for(setup: Setup) -> None:
+def test_data_after_the_image_is_not_verified(setup: Setup) -> None:
     assert setup.surely(faults=Fault("corrupt", IMAGE_BYTES)).code == 0
 
 
 @pytest.mark.parametrize(("at", "block"), [(0, "0.0 MB"), (MIB, "1.0 MB"), (6 * MIB, "5.2 MB")])
-def test_a_card_that_cannot_be_read_back(setup: Setup, at: int, block: str) -> None:
-    fails(setup, Fault("unreadable", at), 13, f"reading back at {block} failed", "Input/output error")
+def test_read_errors_are_reported(setup: Setup, at: int, block: str) -> None:
+    fails(setup, Fault("unreadable", at), 13, f"verification failed at {block}: cannot read", "Input/output error")
     assert half_written(setup.disk)
 
 
-def test_no_old_partition_table_stays(setup: Setup) -> None:
-    """Not even GPT's second one, at the end of the disk."""
+def test_old_partition_tables_are_removed(setup: Setup) -> None:
+    """Including the backup GPT at the end of the drive."""
     setup.disk.write_bytes(b"EFI PART" * (CARD_BYTES // 8))
     assert setup.surely().code == 0
     assert setup.disk.read_bytes()[CARD_BYTES - MIB :] == bytes(MIB)
 
 
-def test_an_image_that_fills_the_card(setup: Setup) -> None:
+def test_image_of_the_size_of_the_card(setup: Setup) -> None:
     random_image(setup.image, CARD_BYTES)
     assert setup.surely().code == 0
     assert setup.is_written()
     random_image(setup.image, CARD_BYTES + 1)
     said = setup.surely()
     assert said.code == 10
-    assert "take a larger card" in said.err
+    assert "use a larger SD card" in said.err
     assert setup.disk.read_bytes()[:CARD_BYTES] != setup.before
 
 
-def test_zeros_are_written_too(setup: Setup) -> None:
+def test_zeros_are_written(setup: Setup) -> None:
     with setup.image.open("r+b") as stream:
         stream.truncate(MIB)
         stream.truncate(IMAGE_BYTES)
@@ -144,7 +144,7 @@ def test_zeros_are_written_too(setup: Setup) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(size=st.integers(512, 60_000), spare=st.integers(0, 40), sector=st.sampled_from([512, 4096]))
-def test_any_size_of_image_on_any_size_of_card(
+def test_any_image_size_on_any_card_size(
     size: int, spare: int, sector: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "HEAD", 8192)
@@ -159,13 +159,13 @@ def test_any_size_of_image_on_any_size_of_card(
         written = write.write(ImageSource(stream, size), medium, lambda *told: seen.append(told))
     content = disk.read_bytes()
     assert (content[:size], len(content)) == (image.read_bytes(), room)
-    assert set(content[size : -(-size // sector) * sector]) <= {0}  # to the end of the last sector
+    assert set(content[size : -(-size // sector) * sector]) <= {0}  # padding of the last sector
     assert written.sha256 == hashlib.sha256(content[:size]).hexdigest()
     assert all(0 <= done <= total for _, done, total in seen)
 
 
 @pytest.mark.parametrize(("change", "word"), [(-5000, "became shorter"), (5000, "became longer")])
-def test_an_image_that_changes_meanwhile(tmp_path: Path, change: int, word: str) -> None:
+def test_image_that_changes_size_is_reported(tmp_path: Path, change: int, word: str) -> None:
     image, disk = random_image(tmp_path / "image"), tmp_path / "disk"
     disk.write_bytes(bytes(CARD_BYTES))
     with image.open("r+b") as stream:
@@ -176,8 +176,8 @@ def test_an_image_that_changes_meanwhile(tmp_path: Path, change: int, word: str)
     assert half_written(disk)
 
 
-def test_a_card_whose_end_was_made_up(tmp_path: Path) -> None:
-    """Counterfeit: what is written behind its end comes out at its beginning."""
+def test_counterfeit_card_is_detected(tmp_path: Path) -> None:
+    """Addresses beyond the real size wrap around to its start."""
 
     class Counterfeit(FakeMedium):
         def read_at(self, at: int, into: memoryview) -> int:
@@ -185,13 +185,13 @@ def test_a_card_whose_end_was_made_up(tmp_path: Path) -> None:
 
     image, disk = random_image(tmp_path / "image"), tmp_path / "disk"
     disk.write_bytes(bytes(CARD_BYTES))
-    with image.open("rb") as stream, pytest.raises(VerifyFailed, match="pretends to be larger"):
+    with image.open("rb") as stream, pytest.raises(VerifyFailed, match="reports more than its real size"):
         write.write(ImageSource(stream, IMAGE_BYTES), Counterfeit(disk, "8:16"), lambda *_: None)
     assert half_written(disk)
 
 
 def steps_until(image: Path, disk: Path, last: int) -> list[str]:
-    """What the writer said until it was killed at that step."""
+    """Run the writer, kill it at a step and return the steps reported so far."""
     command = [sys.executable, str(CHILD), str(image), str(disk)]
     said = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
@@ -207,7 +207,7 @@ def steps_until(image: Path, disk: Path, last: int) -> list[str]:
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=[f"{n}-{step}" for n, step in enumerate(STEPS)])
-def test_killed_at_every_step(tmp_path: Path, step: int) -> None:
+def test_kill_at_each_step_leaves_a_marked_or_complete_card(tmp_path: Path, step: int) -> None:
     image, disk = random_image(tmp_path / "image.img"), tmp_path / "disk"
     disk.write_bytes(b"EFI PART" * (CARD_BYTES // 8))
     assert steps_until(image, disk, step) == STEPS[: step + 1]

@@ -1,4 +1,4 @@
-"""``edgevision flash write`` and ``flash card`` on real block devices: loop devices, which take root rights."""
+"""Tests of ``edgevision flash write`` and ``flash card`` on loop devices, which need root privileges."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIB = 1 << 20
 CARD_BYTES = 832 * MIB
 PATIENCE_S = 300
 MORE_PHASES = ("wipe", "flush", "verify")
-"""Each step of these is in test_flash_write_faults, too."""
+"""Phases of which each step is also covered by test_write_faults."""
 DEVICE = f"""[device]
 hostname = "shelfcam-07"
 [user]
@@ -48,7 +48,7 @@ def flash(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]
 
 @contextmanager
 def writing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """``flash write`` at its work, which is killed where it never ends."""
+    """Run ``flash write`` in the background, with a timeout."""
     command = [sys.executable, "-m", "edgevision", "flash", "write", *map(str, arguments), "--json"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     watchdog = Timer(PATIENCE_S, child.kill)
@@ -62,12 +62,12 @@ def writing(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A loop device, and the file behind it."""
+    """A loop device and its backing file."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("needs root rights on Linux for loop devices")
     machine = Machine()
     if not machine.root_is_known(machine.drives()):
-        pytest.skip("the disk that this system runs from is not known (a container?), so no disk may be written")
+        pytest.skip("cannot tell which drive this system runs from (a container?), so no drive may be written")
     file = tmp_path / "card"
     with file.open("wb") as stream:
         stream.truncate(CARD_BYTES)
@@ -81,7 +81,7 @@ def card(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a disk, and of no system: it is smaller."""
+    """A disk image without a system, which is smaller."""
     return random_image(tmp_path_factory.mktemp("image") / "disk.img", 48 * MIB + 700)
 
 
@@ -97,7 +97,7 @@ def same(file: Path, image: Path) -> bool:
     return True
 
 
-def test_an_image_is_written_and_read_back(card: tuple[str, Path], image: Path) -> None:
+def test_write_and_verify_image(card: tuple[str, Path], image: Path) -> None:
     device, file = card
     said = flash("write", image, *chosen(device, file), "--json")
     events = [json.loads(line) for line in said.stdout.splitlines()]
@@ -106,7 +106,7 @@ def test_an_image_is_written_and_read_back(card: tuple[str, Path], image: Path) 
     assert same(file, image)
 
 
-def test_a_reader_of_events_that_goes_away(card: tuple[str, Path], image: Path) -> None:
+def test_write_survives_a_closed_event_pipe(card: tuple[str, Path], image: Path) -> None:
     device, file = card
     with writing(image, *chosen(device, file)) as child:
         assert child.stdout
@@ -115,7 +115,7 @@ def test_a_reader_of_events_that_goes_away(card: tuple[str, Path], image: Path) 
     assert same(file, image)
 
 
-def test_what_uses_a_part_of_it_keeps_it(card: tuple[str, Path], image: Path) -> None:
+def test_drive_in_use_is_refused(card: tuple[str, Path], image: Path) -> None:
     device, file = card
     handle = os.open(device, os.O_RDONLY | os.O_EXCL)
     try:
@@ -127,13 +127,13 @@ def test_what_uses_a_part_of_it_keeps_it(card: tuple[str, Path], image: Path) ->
         assert stream.read(MIB) == bytes(MIB)
 
 
-def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None:
-    """A partition is no disk; a mounted one is unmounted; what is in use there is not."""
+def test_partitions_are_refused_or_unmounted(card: tuple[str, Path], image: Path, tmp_path: Path) -> None:
+    """A partition is not a target; a mounted one is unmounted, unless it is in use."""
     device, file = card
     tool("addpart", device, 1, 2048, 65536)
     tool("mke2fs", "-q", "-t", "ext4", f"{device}p1")
     said = flash("write", image, "--to", f"{device}p1", code=10)
-    assert f"give --to {device}\n" in said.stderr
+    assert f"use --to {device}\n" in said.stderr
 
     place = tmp_path / "mounted here"
     place.mkdir()
@@ -145,7 +145,7 @@ def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None
             assert "busy" in said.stderr
         inside = place / "card.img"
         inside.write_bytes(bytes(510) + b"\x55\xaa")
-        assert "lies on it" in flash("write", inside, *chosen(device, file), code=10).stderr
+        assert "is on this drive" in flash("write", inside, *chosen(device, file), code=10).stderr
         said = flash("write", image, *chosen(device, file))
         assert f"{place} (will be unmounted)" in said.stderr
         assert not place.is_mount()
@@ -159,8 +159,8 @@ def test_partitions(card: tuple[str, Path], image: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "phase", ["write", "finish", *(pytest.param(one, marks=pytest.mark.slow) for one in MORE_PHASES)]
 )
-def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) -> None:
-    """Afterwards it is half-written; where the kill came before or after all that, untouched or whole."""
+def test_kill_in_each_phase_leaves_a_marked_card(card: tuple[str, Path], image: Path, phase: str) -> None:
+    """Marked as half-written; if killed before or after the phase, unchanged or complete."""
     device, file = card
     with writing(image, *chosen(device, file)) as child:
         assert child.stdout
@@ -170,15 +170,15 @@ def test_killed_in_every_phase(card: tuple[str, Path], image: Path, phase: str) 
                 break
     assert child.returncode in (-signal.SIGKILL, 0)
     after = flash("status", device, code=1).stderr
-    if "was broken off" in after:
-        assert "was broken off" in flash("check", device, code=1).stderr
+    if "was interrupted" in after:
+        assert "was interrupted" in flash("check", device, code=1).stderr
     else:
         with file.open("rb") as stream:
             assert same(file, image) or stream.read(MIB) == bytes(MIB)
 
 
 @pytest.mark.slow
-def test_from_the_system_to_the_card_in_one_go(
+def test_flash_card_from_os_image_to_card(
     card: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device, file = card

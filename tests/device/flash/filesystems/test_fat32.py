@@ -1,4 +1,4 @@
-"""Files on a FAT32 partition: what fsck.vfat and mtools make of what we write, and we of what they do."""
+"""Tests of the FAT32 file system against fsck.vfat and mtools, in both directions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
 
 OFFSET = 1 << 20
-"""Of the partition in the image."""
+"""Start of the partition in the image."""
 PROGRAMS = ("mkfs.vfat", "fsck.vfat", "mcopy", "mmd", "mdir")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
 pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"not installed: {MISSING} (Debian: apt install dosfstools mtools)"
 )
 CLUSTERS = [1, 4]
-"""Sectors: as Raspberry Pi OS Trixie and Bookworm have them."""
+"""Sectors per cluster, as in Raspberry Pi OS Trixie and Bookworm."""
 
 
 def tool(*arguments: object, **options: object) -> bytes:
@@ -34,7 +34,7 @@ def tool(*arguments: object, **options: object) -> bytes:
 
 
 def format_image(path: Path, sectors: int) -> Path:
-    """The least size that is FAT32 with such clusters, and a file that mtools wrote."""
+    """Make the smallest FAT32 image with such clusters, and write a file with mtools."""
     size = OFFSET + 512 * (sectors * 66000 + 3000)
     with path.open("wb") as stream:
         stream.truncate(size)
@@ -52,12 +52,12 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The least image there is, for tests that make many."""
+    """The smallest image, for tests that make many."""
     return format_image(tmp_path_factory.mktemp("fat") / "image", 1).read_bytes()
 
 
 def judge(image: bytes, tmp_path: Path, files: dict[str, bytes]) -> None:
-    """fsck finds nothing, and mtools reads what was written."""
+    """Check that fsck finds no error and mtools reads the files."""
     path, alone = tmp_path / "judged", tmp_path / "partition"
     path.write_bytes(image)
     alone.write_bytes(image[OFFSET:])
@@ -67,15 +67,15 @@ def judge(image: bytes, tmp_path: Path, files: dict[str, bytes]) -> None:
         assert tool("mcopy", "-n", "-i", f"{path}@@{OFFSET}", f"::{name}", "-") == content
 
 
-def test_what_mtools_wrote_is_read(template: bytes) -> None:
+def test_read_files_written_by_mtools(template: bytes) -> None:
     fat = Fat32(io.BytesIO(template), OFFSET)
     assert fat.names() == ["cmdline.txt", "overlays"]
     assert fat.read("CMDLINE.TXT").startswith(b"console=tty1")
-    with pytest.raises(MissingFile, match=r"no folder edgevision"):
+    with pytest.raises(MissingFile, match=r"folder not found on the boot partition: edgevision"):
         fat.read("edgevision/status.json")
 
 
-def test_files_of_all_sizes_and_folders(template: bytes, tmp_path: Path) -> None:
+def test_write_files_of_all_sizes_and_folders(template: bytes, tmp_path: Path) -> None:
     files = {
         f"edgevision/part {size}.tar.xz": bytes(index % 251 for index in range(size))
         for size in (0, 1, 511, 512, 513, 2048, 2049)
@@ -96,7 +96,7 @@ def test_files_of_all_sizes_and_folders(template: bytes, tmp_path: Path) -> None
     )
 
 
-def test_the_same_files_give_the_same_bytes_and_nothing_beside_the_partition_changes(template: bytes) -> None:
+def test_write_is_reproducible_and_stays_in_the_partition(template: bytes) -> None:
     made = []
     for _ in range(2):
         image = io.BytesIO(template)
@@ -109,7 +109,7 @@ def test_the_same_files_give_the_same_bytes_and_nothing_beside_the_partition_cha
     assert len(made[0]) == len(template)
 
 
-def test_replacing_gives_the_room_back(template: bytes, tmp_path: Path) -> None:
+def test_replacing_a_file_frees_its_space(template: bytes, tmp_path: Path) -> None:
     image = io.BytesIO(template)
     fat = Fat32(image, OFFSET)
     fat.write("big.bin", bytes(2_000_000))
@@ -123,17 +123,17 @@ def test_replacing_gives_the_room_back(template: bytes, tmp_path: Path) -> None:
     judge(image.getvalue(), tmp_path, {"big.bin": b""})
 
 
-def test_what_does_not_fit_changes_nothing(template: bytes, tmp_path: Path) -> None:
+def test_write_without_space_changes_nothing(template: bytes, tmp_path: Path) -> None:
     image = io.BytesIO(template)
     fat = Fat32(image, OFFSET)
-    with pytest.raises(BadInput, match=r"no room for bundle.tar.xz .* MB are free"):
+    with pytest.raises(BadInput, match=r"not enough space for bundle.tar.xz .* MB free"):
         fat.write("bundle.tar.xz", bytes(fat.free + 1))
     fat.close()
     judge(image.getvalue(), tmp_path, {})
     assert Fat32(image, OFFSET).names() == ["cmdline.txt", "overlays"]
 
 
-def test_a_folder_grows(template: bytes) -> None:
+def test_folders_grow(template: bytes) -> None:
     fat = Fat32(io.BytesIO(template), OFFSET)
     for number in range(150):
         fat.write(f"overlays/file with a long name {number:04}.txt", b"")
@@ -143,21 +143,21 @@ def test_a_folder_grows(template: bytes) -> None:
 @pytest.mark.parametrize(
     "name", ["a:b", "a*", "x/../y", "dot.", "blank ", " first", "a\nb", "x" * 256, "a//b", "/a", "\ud800"]
 )
-def test_names_that_fat_cannot_hold(name: str, template: bytes) -> None:
+def test_write_rejects_invalid_names(name: str, template: bytes) -> None:
     fat = Fat32(io.BytesIO(template), OFFSET)
-    with pytest.raises(BadInput, match="cannot be the name"):
+    with pytest.raises(BadInput, match="invalid file name"):
         fat.write(name, b"")
 
 
-def test_a_file_is_no_folder_and_a_folder_no_file(template: bytes) -> None:
+def test_write_does_not_mix_up_files_and_folders(template: bytes) -> None:
     fat = Fat32(io.BytesIO(template), OFFSET)
-    with pytest.raises(BadInput, match="is a folder"):
+    with pytest.raises(BadInput, match="a folder of this name exists"):
         fat.write("overlays", b"")
-    with pytest.raises(BadInput, match="is a file"):
+    with pytest.raises(BadInput, match="a file of this name exists"):
         fat.write("cmdline.txt/x", b"")
 
 
-def test_a_circle_of_clusters_ends(template: bytes) -> None:
+def test_read_rejects_circular_cluster_chains(template: bytes) -> None:
     image = io.BytesIO(template)
     fat = Fat32(image, OFFSET)
     fat.write("a.bin", bytes(10_000))
@@ -165,12 +165,16 @@ def test_a_circle_of_clusters_ends(template: bytes) -> None:
     first = next(entry.first for entry in fat._entries(fat._shape.root) if entry.name == "a.bin")
     image.seek(OFFSET + fat._shape.table_at + 4 * (first + 1))
     image.write(struct.pack("<I", first))
-    with pytest.raises(BadInput, match="lead nowhere"):
+    with pytest.raises(BadInput, match="invalid cluster chain"):
         Fat32(image, OFFSET).read("a.bin")
 
 
-def test_what_is_no_fat32(template: bytes) -> None:
-    for image, match in ((b"", "no FAT"), (bytes(4096), "no FAT"), (template[OFFSET : OFFSET + 600], "cut off")):
+def test_fat32_rejects_other_data(template: bytes) -> None:
+    for image, match in (
+        (b"", "not a FAT"),
+        (bytes(4096), "not a FAT"),
+        (template[OFFSET : OFFSET + 600], "truncated"),
+    ):
         with pytest.raises(BadInput, match=match):
             Fat32(io.BytesIO(image), 0)
 
@@ -180,7 +184,7 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), max_codepoint=0x2
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.dictionaries(NAMES, st.binary(max_size=3000), max_size=12))
-def test_any_names_and_contents(files: dict[str, bytes], small: bytes, tmp_path: Path) -> None:
+def test_write_any_names_and_contents(files: dict[str, bytes], small: bytes, tmp_path: Path) -> None:
     image = io.BytesIO(small)
     fat = Fat32(image, OFFSET)
     written: dict[str, tuple[str, bytes]] = {}
@@ -198,8 +202,8 @@ def test_any_names_and_contents(files: dict[str, bytes], small: bytes, tmp_path:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=6))
-def test_damage_is_a_message(changes: list[tuple[int, int, int]], small: bytes) -> None:
-    """In the first sector, both tables and the top folder."""
+def test_damage_is_reported_or_harmless(changes: list[tuple[int, int, int]], small: bytes) -> None:
+    """Damage in the first sector, both tables and the root folder."""
     sound = Fat32(io.BytesIO(small), OFFSET)._shape
     places = (0, sound.table_at, sound.table_at + sound.table_bytes, sound.place(sound.root))
     image = io.BytesIO(small)

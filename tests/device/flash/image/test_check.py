@@ -1,4 +1,4 @@
-"""``edgevision flash check``: every way in which a prepared image can be other than it was made is found and named."""
+"""Tests of ``edgevision flash check``: every change to a prepared OS image is found and named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FOLDER = "edgevision/"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Prepared images."""
+    """Release -> prepared OS image."""
     folder = tmp_path_factory.mktemp("made")
     found = {}
     for release, python in (("bookworm", "3.11"), ("trixie", "3.13")):
@@ -45,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def image(made: dict[str, Path], tmp_path: Path) -> Path:
-    """A prepared Trixie to change."""
+    """A prepared Trixie image that may be changed."""
     return copied(made["trixie"], tmp_path)
 
 
@@ -55,7 +55,7 @@ def copied(image: Path, folder: Path) -> Path:
 
 
 def change(image: Path, **changes: bytes | Callable[[bytes], bytes]) -> None:
-    """Files of the boot partition by their names, with _ for what cannot stand in a name here."""
+    """Replace files of the boot partition, given by name with _ for characters not allowed in a Python name."""
     with image.open("r+b") as stream:
         fat = Fat32(stream, raspios_image.BOOT_AT)
         names = {re.sub(r"\W", "_", name): f"{FOLDER}{name}" for name in fat.names("edgevision")}
@@ -66,7 +66,7 @@ def change(image: Path, **changes: bytes | Callable[[bytes], bytes]) -> None:
 
 
 def wrong(place: Path, **options: Any) -> dict[str, str]:
-    """What is wrong, by name; each with something to do."""
+    """Return name -> problem of the failed checks, each of which must have a remedy."""
     found = [one for one in check(place, **options) if not one.ok]
     assert all(one.todo and "\n" not in one.found + one.todo for one in found)
     return {one.name: one.found for one in found}
@@ -81,15 +81,15 @@ def ask(*arguments: object, code: int) -> str:
 
 
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_what_was_prepared_is_right(release: str, made: dict[str, Path]) -> None:
+def test_check_accepts_prepared_image(release: str, made: dict[str, Path]) -> None:
     said = ask(made[release], code=0)
     assert "wrong" not in said
-    assert "the next start sets the device up" in said
+    assert "the next boot sets up the device" in said
     assert f"next: edgevision flash write {made[release]}" in said
     assert ("user-data" in said) == (release == "trixie")
 
 
-def test_a_mounted_boot_partition_is_checked_as_well(made: dict[str, Path], tmp_path: Path) -> None:
+def test_check_reads_a_mounted_boot_partition(made: dict[str, Path], tmp_path: Path) -> None:
     boot = mounted(made["bookworm"], tmp_path)
     assert wrong(boot) == {}
     (boot / "edgevision" / "install.pyz").write_bytes(b"other")
@@ -97,7 +97,7 @@ def test_a_mounted_boot_partition_is_checked_as_well(made: dict[str, Path], tmp_
 
 
 def mounted(image: Path, folder: Path) -> Path:
-    """Its boot partition as a folder."""
+    """Copy the boot partition to a folder and return it."""
     boot = folder / "bootfs"
     with image.open("rb") as stream:
         fat = Fat32(stream, raspios_image.BOOT_AT)
@@ -108,31 +108,31 @@ def mounted(image: Path, folder: Path) -> Path:
     return boot
 
 
-def test_a_system_that_was_not_prepared(tmp_path: Path) -> None:
+def test_check_reports_an_unprepared_image(tmp_path: Path) -> None:
     said = ask(raspios_image.build(tmp_path, "bookworm"), code=3)
-    assert "wrong edgevision/image.json: it is not there: this was not prepared" in said
-    assert "what to do: prepare it again: edgevision flash image" in said
+    assert "wrong edgevision/image.json: missing: not prepared with edgevision flash image" in said
+    assert "what to do: prepare the OS image again: edgevision flash image" in said
 
 
 @pytest.mark.parametrize(
     "name", ["bundle_tar_xz", "install_pyz", "firstrun_sh", "device_json", "user_data", "meta_data", "network_config"]
 )
-def test_a_changed_file_is_found(name: str, image: Path) -> None:
+def test_check_finds_a_changed_file(name: str, image: Path) -> None:
     change(image, **{name: lambda content: content[:-1] + bytes([content[-1] ^ 1])})
     found = wrong(image)
     assert re.sub(r"\W", "_", next(iter(found)).removeprefix(FOLDER)) == name
-    assert "it is not what was written" in next(iter(found.values()))
+    assert "changed since it was written" in next(iter(found.values()))
 
 
-def test_a_missing_file_is_found(made: dict[str, Path], tmp_path: Path) -> None:
+def test_check_finds_missing_files(made: dict[str, Path], tmp_path: Path) -> None:
     boot = mounted(made["trixie"], tmp_path)
     (boot / "edgevision/bundle.tar.xz").unlink()
     (boot / "user-data").unlink()
-    assert wrong(boot) == dict.fromkeys(("edgevision/bundle.tar.xz", "user-data", "bundle"), "it is missing")
+    assert wrong(boot) == dict.fromkeys(("edgevision/bundle.tar.xz", "user-data", "bundle"), "missing")
 
 
 def relist(image: Path, name: str, content: bytes) -> None:
-    """Changes a file and image.json with it, as somebody would who wants it to look right."""
+    """Change a file and image.json consistently, so that only deeper checks can find it."""
 
     def listed(raw: bytes) -> bytes:
         value = json.loads(raw)
@@ -146,28 +146,28 @@ def relist(image: Path, name: str, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "where", "match"),
     [
-        ("user_data", b"hostname: x\n", "user-data", "does not begin with #cloud-config"),
-        ("user_data", b"#cloud-config\r\nhostname: x\r\n", "user-data", "ends of lines"),
-        ("firstrun_sh", b"#!/bin/sh\r\n", "edgevision/firstrun.sh", "ends of lines"),
+        ("user_data", b"hostname: x\n", "user-data", "does not start with #cloud-config"),
+        ("user_data", b"#cloud-config\r\nhostname: x\r\n", "user-data", "Windows line ends"),
+        ("firstrun_sh", b"#!/bin/sh\r\n", "edgevision/firstrun.sh", "Windows line ends"),
         ("meta_data", b'instance-id: "edgevision-0"\n', "meta-data", "another instance"),
         ("device_json", b'{"schema": "edgevision.device/1", "trust": []}', "settings", "instance, release, backend"),
-        ("device_json", b"no JSON", "settings", "about another schema"),
+        ("device_json", b"no JSON", "settings", "does not match image.json: schema"),
         ("bundle_tar_xz", b"no bundle at all, whatever it is called", "bundle", "not a .tar.xz"),
     ],
 )
-def test_files_that_do_not_go_together(name: str, content: bytes, where: str, match: str, image: Path) -> None:
+def test_check_finds_files_that_do_not_match(name: str, content: bytes, where: str, match: str, image: Path) -> None:
     relist(image, name, content)
     assert re.search(match, wrong(image)[where])
 
 
-def test_a_bundle_of_another_release(image: Path, tmp_path: Path) -> None:
+def test_check_finds_a_bundle_of_another_release(image: Path, tmp_path: Path) -> None:
     other = small_bundle.build(tmp_path / "other.tar.xz", "3.11", padding=64).read_bytes()
     relist(image, "bundle_tar_xz", other)
-    assert "another release, python than" in wrong(image)["bundle"]
+    assert "does not match image.json: release, python" in wrong(image)["bundle"]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-def test_signatures(made: dict[str, Path], tmp_path: Path) -> None:
+def test_check_verifies_signatures(made: dict[str, Path], tmp_path: Path) -> None:
     key = tmp_path / "mine.pem"
     public, foreign = keys.new(key), keys.new(tmp_path / "other.pem")
     assert "not signed" in wrong(made["bookworm"], keys=(public,))["bundle"]
@@ -176,32 +176,32 @@ def test_signatures(made: dict[str, Path], tmp_path: Path) -> None:
     output = prepare(PrepareWish(system, signed, CONFIG, tmp_path / "out.img", trust=(public,))).path
     assert "signed with key-1.pem" in ask(output, "--key", public, code=0)
     assert "none of the trusted keys" in ask(output, "--key", foreign, code=3)
-    # The card's own key is another one than the bundle was signed with.
+    # The key on the SD card is not the one that signed the bundle.
     relist(output, "key_1_pem", foreign.read_bytes())
     found = wrong(output)["bundle"]
     assert "none of the trusted keys (key-1.pem)" in found
     assert "key not found" in ask(output, "--key", tmp_path / "none.pem", code=1)
 
 
-# ------------------------------------------------------------------------------------------------ the line and the disk
+# ---------------------------------------------------------------------------------------- kernel arguments and the disk
 
 
 @pytest.mark.parametrize(
     ("line", "name", "match"),
     [
-        (lambda line: line.replace(b"5a1c3f2e", b"11111111"), "partitions", "names the root partition 11111111-02"),
+        (lambda line: line.replace(b"5a1c3f2e", b"11111111"), "partitions", "names root partition 11111111-02"),
         (lambda line: line.replace(b" systemd.run=", b"\nsystemd.run="), "cmdline.txt", "several lines"),
         (lambda line: b"", "cmdline.txt", "is empty"),
-        (lambda line: disarm(line.decode()).encode(), "cmdline.txt", "nothing has been set up yet"),
+        (lambda line: disarm(line.decode()).encode(), "cmdline.txt", "has not been set up yet"),
     ],
 )
-def test_kernel_lines_that_are_wrong(line: Callable[[bytes], bytes], name: str, match: str, image: Path) -> None:
+def test_check_finds_wrong_kernel_arguments(line: Callable[[bytes], bytes], name: str, match: str, image: Path) -> None:
     change(image, cmdline_txt=line)
     assert re.search(match, wrong(image)[name])
 
 
 @pytest.mark.parametrize("state", ["running", "ok", "failed"])
-def test_a_card_that_was_started_says_so(state: str, made: dict[str, Path], tmp_path: Path) -> None:
+def test_check_reports_a_booted_card(state: str, made: dict[str, Path], tmp_path: Path) -> None:
     image = copied(made["bookworm"], tmp_path)
     status = json.dumps({"step": "unpack", "state": state, "message": "x"}).encode()
     change(
@@ -212,12 +212,12 @@ def test_a_card_that_was_started_says_so(state: str, made: dict[str, Path], tmp_
         device_json=b"{}",
     )
     said = ask(image, code=0)
-    assert f"it was made already; state: {state}" in said
+    assert f"already done; state: {state}" in said
     assert f"next: edgevision flash status {image}" in said
     assert json.loads(ask(image, "--json", code=0))["started"] is True
 
 
-def test_a_file_system_that_contradicts_itself(image: Path) -> None:
+def test_check_finds_an_inconsistent_file_system(image: Path) -> None:
     with image.open("r+b") as stream:
         fat = Fat32(stream, raspios_image.BOOT_AT)
         chains = {path: chain for path, entry, chain in fat.walk() if not entry.folder}
@@ -233,25 +233,25 @@ def test_a_file_system_that_contradicts_itself(image: Path) -> None:
         point(free, 0x0FFFFFFF, tables[:1])
         stream.flush()
         found = wrong(image)["boot partition"]
-        assert "the copies of its table differ" in found
+        assert "the copies of the file allocation table differ" in found
         assert "count of free clusters is wrong" in found
         assert "1 clusters belong to no file" in found
         point(free, 0, tables)
         installer, bundle = chains["edgevision/install.pyz"], chains["edgevision/bundle.tar.xz"]
         point(installer[0], bundle[1], tables)
         stream.flush()
-        assert "take the same place" in wrong(image)["boot partition"]
+        assert "share a cluster" in wrong(image)["boot partition"]
 
 
-def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
+def test_check_reports_unreadable_places_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(4096))
-    for place, match in (("none", "no such image"), ("zeros", "no partition table")):
+    for place, match in (("none", "OS image, SD card or folder not found"), ("zeros", "no partition table")):
         said = ask(tmp_path / place, code=1)
         assert match in said
         assert said.count("\n") == 1
 
 
-def test_a_program_is_told_in_json(image: Path) -> None:
+def test_check_json(image: Path) -> None:
     change(image, install_pyz=b"other")
     value = json.loads(ask(image, "--json", code=3))
     assert (value["schema"], value["ok"], value["started"]) == ("edgevision.image_check/1", False, False)
@@ -282,8 +282,8 @@ def boot(made: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
     changes=st.dictionaries(KEYS, VALUES, max_size=3),
     name=st.sampled_from(["image.json", "device.json", "status.json"]),
 )
-def test_any_json_on_the_card_is_judged(changes: dict[str, Any], name: str, boot: Path) -> None:
-    """Nothing outside of the boot partition is looked at, whatever image.json lists."""
+def test_check_handles_any_json_on_the_card(changes: dict[str, Any], name: str, boot: Path) -> None:
+    """Whatever image.json lists, nothing outside the boot partition is read."""
     path = boot / "edgevision" / name
     before = path.read_bytes()
     try:

@@ -1,4 +1,4 @@
-"""What an image is told to be, why one is refused, and the reader of its root file system, with debugfs as the judge."""
+"""Tests of identifying OS images and of the ext4 reader, which is compared with debugfs."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def changed(images: dict[str, Path], tmp_path: Path) -> Path:
-    """A Bookworm to change."""
+    """A Bookworm image that may be changed."""
     path = tmp_path / "changed.img"
     subprocess.run(["cp", "--sparse=always", images["bookworm"], path], check=True)
     return path
 
 
 def furnished(folder: Path, files: dict[str, str], without: tuple[str, ...] = ()) -> Path:
-    """An image of a Bookworm whose root has these files, too, or lacks some."""
+    """Build a Bookworm image whose root has additional files or lacks some."""
     root = folder / "root"
     root.mkdir()
     raspios_files.furnish(root, "bookworm", raspios_image.DISK_ID, raspios_image.Flaws())
@@ -63,17 +63,17 @@ def patch(path: Path, at: int, data: bytes) -> None:
 
 
 def put(path: Path, name: str, content: bytes) -> None:
-    """A file on the boot partition."""
+    """Write a file on the boot partition."""
     with path.open("r+b") as stream:
         fat = Fat32(stream, raspios_image.BOOT_AT)
         fat.write(name, content)
         fat.close()
 
 
-# --------------------------------------------------------------------------------------------------------- what it is
+# -------------------------------------------------------------------------------------------------------- identification
 
 
-def test_both_systems_are_told_apart(images: dict[str, Path]) -> None:
+def test_examine_identifies_both_releases(images: dict[str, Path]) -> None:
     bookworm, trixie = look(images["bookworm"]), look(images["trixie"])
     assert (bookworm.backend, bookworm.python, bookworm.arch) == ("bookworm", "3.11", "aarch64")
     assert (trixie.backend, trixie.python, trixie.arch) == ("trixie", "3.13", "aarch64")
@@ -84,7 +84,7 @@ def test_both_systems_are_told_apart(images: dict[str, Path]) -> None:
     assert 500e6 < bookworm.boot_free_bytes < raspios_image.BOOT_SIZE
 
 
-def test_the_32_bit_system_and_another_python_are_said_as_they_are(tmp_path: Path) -> None:
+def test_examine_reports_architecture_and_python(tmp_path: Path) -> None:
     assert look(raspios_image.build(tmp_path, "bookworm", armhf=True)).arch == "armv7l"
     assert look(raspios_image.build(tmp_path, "bookworm", python="3.12")).python == "3.12"
 
@@ -92,13 +92,13 @@ def test_the_32_bit_system_and_another_python_are_said_as_they_are(tmp_path: Pat
 @pytest.mark.parametrize(
     ("release", "flaw", "match"),
     [
-        ("trixie", "no_seeds", "lacks user-data and meta-data .* October 2025"),
-        ("trixie", "not_raspios", "'Ubuntu 24.04.4 LTS', no Raspberry Pi OS"),
-        ("bookworm", "prepared", "prepared by edgevision already"),
-        ("bookworm", "no_ext4", "no ext4"),
+        ("trixie", "no_seeds", "user-data and meta-data not found .* October 2025"),
+        ("trixie", "not_raspios", "not a Raspberry Pi OS image: it contains 'Ubuntu 24.04.4 LTS'"),
+        ("bookworm", "prepared", "already prepared with edgevision"),
+        ("bookworm", "no_ext4", "not an ext4"),
     ],
 )
-def test_images_that_are_refused(release: str, flaw: str, match: str, tmp_path: Path) -> None:
+def test_examine_rejects_unsuitable_images(release: str, flaw: str, match: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=match) as error:
         look(raspios_image.build(tmp_path, release, **{flaw: True}))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
@@ -107,21 +107,27 @@ def test_images_that_are_refused(release: str, flaw: str, match: str, tmp_path: 
 @pytest.mark.parametrize(
     ("files", "without", "match"),
     [
-        ({"etc/machine-id": "0123456789abcdef0123456789abcdef\n"}, (), "has been started before"),
-        ({"usr/lib/os-release": "PRETTY_NAME=Old\nID=debian\nVERSION_CODENAME=bullseye\n"}, (), "'bullseye', and only"),
-        ({"usr/lib/os-release": "ID=debian\nVERSION_CODENAME=trixie\n"}, (), "sets itself up as bookworm does"),
+        ({"etc/machine-id": "0123456789abcdef0123456789abcdef\n"}, (), "has been booted before"),
+        (
+            {"usr/lib/os-release": "PRETTY_NAME=Old\nID=debian\nVERSION_CODENAME=bullseye\n"},
+            (),
+            "'bullseye' is not supported",
+        ),
+        ({"usr/lib/os-release": "ID=debian\nVERSION_CODENAME=trixie\n"}, (), "with the first-boot setup of bookworm"),
         (
             {"usr/lib/os-release": "this is 'no file of assignments\n"},
             (),
-            "a system without a name.*no Raspberry Pi OS",
+            "not a Raspberry Pi OS.*an unnamed system",
         ),
-        ({}, ("etc/rpi-issue",), "no Raspberry Pi OS"),
+        ({}, ("etc/rpi-issue",), "not a Raspberry Pi OS"),
         ({}, ("usr/bin/python3",), "no Python 3"),
-        ({"usr/bin/python3.11": "#!/bin/sh\n"}, (), "Python is no program"),
-        ({"usr/bin/python3.11": "\x7fELF" + "\2" * 60}, (), "unknown processor"),
+        ({"usr/bin/python3.11": "#!/bin/sh\n"}, (), "Python is not an ELF program"),
+        ({"usr/bin/python3.11": "\x7fELF" + "\2" * 60}, (), "unsupported processor"),
     ],
 )
-def test_roots_that_are_refused(files: dict[str, str], without: tuple[str, ...], match: str, tmp_path: Path) -> None:
+def test_examine_rejects_unsuitable_root_file_systems(
+    files: dict[str, str], without: tuple[str, ...], match: str, tmp_path: Path
+) -> None:
     with pytest.raises(BadInput, match=match) as error:
         look(furnished(tmp_path, files, without))
     assert "\n" not in str(error.value)
@@ -130,36 +136,36 @@ def test_roots_that_are_refused(files: dict[str, str], without: tuple[str, ...],
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ("root=PARTUUID=5a1c3f2e-02 rootwait", "no first start in it"),
+        ("root=PARTUUID=5a1c3f2e-02 rootwait", "does not start its first-boot setup"),
         (
             "root=PARTUUID=11111111-02 init=/x/firstboot",
-            "names the root partition 11111111-02, and this disk's is 5a1c",
+            "names root partition 11111111-02, but this disk has 5a1c",
         ),
         ("root=PARTUUID=5a1c3f2e-02 resize systemd.run=/boot/firstrun.sh", "another program"),
-        ("root=PARTUUID=5a1c3f2e-02\ninit=/x/firstboot", "has 2 lines"),
-        ("root=PARTUUID=5a1c3f2e-02 \x1b[2J init=/x/firstboot", "has 1 lines"),
-        ("", "has 0 lines"),
+        ("root=PARTUUID=5a1c3f2e-02\ninit=/x/firstboot", "got 2 lines"),
+        ("root=PARTUUID=5a1c3f2e-02 \x1b[2J init=/x/firstboot", "got 1 lines"),
+        ("", "got 0 lines"),
     ],
 )
-def test_kernel_lines_that_are_refused(line: str, match: str, changed: Path) -> None:
+def test_examine_rejects_wrong_kernel_arguments(line: str, match: str, changed: Path) -> None:
     put(changed, "cmdline.txt", line.encode())
     with pytest.raises(BadInput, match=match):
         look(changed)
 
 
 @pytest.mark.parametrize("name", ["custom.toml", "firstrun.sh", "userconf.txt"])
-def test_what_another_program_set_up_is_refused(name: str, changed: Path) -> None:
+def test_examine_rejects_images_set_up_by_another_program(name: str, changed: Path) -> None:
     put(changed, name, b"x")
     with pytest.raises(BadInput, match=f"another program .*{name}"):
         look(changed)
 
 
-def test_partition_tables_that_are_refused(changed: Path) -> None:
+def test_examine_rejects_wrong_partition_tables(changed: Path) -> None:
     patch(changed, TABLE + 16 + 4, b"\x07")
-    with pytest.raises(BadInput, match="no second partition with a Linux system"):
+    with pytest.raises(BadInput, match="no second partition with a Linux file system"):
         look(changed)
     patch(changed, TABLE + 4, b"\x83")
-    with pytest.raises(BadInput, match="first partition is no FAT32"):
+    with pytest.raises(BadInput, match="first partition is not FAT32"):
         look(changed)
     patch(changed, TABLE + 4, b"\xee")
     with pytest.raises(BadInput, match="GPT"):
@@ -170,7 +176,7 @@ def test_partition_tables_that_are_refused(changed: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [0, 511, 4096, (8 << 20) + 100, (520 << 20) + 1024, (520 << 20) + 5000])
-def test_what_is_cut_off_is_refused(end: int, changed: Path) -> None:
+def test_examine_rejects_truncated_images(end: int, changed: Path) -> None:
     with changed.open("r+b") as stream:
         stream.truncate(end)
     with pytest.raises(BadInput) as error:
@@ -178,11 +184,11 @@ def test_what_is_cut_off_is_refused(end: int, changed: Path) -> None:
     assert "\n" not in str(error.value)
 
 
-# ---------------------------------------------------------------------------------------------------------- the reader
+# ---------------------------------------------------------------------------------------------------------- ext4 reader
 
 
 def make_ext4(folder: Path, *options: str, kind: str = "ext4", size: str = "24M") -> Path:
-    """A file system with everything that the reader knows: many names, holes, pieces, links of all kinds."""
+    """Make a file system with everything that the reader supports: many names, holes, extents, all kinds of links."""
     root, path = folder / "tree", folder / "root.ext4"
     (root / "etc").mkdir(parents=True)
     (root / "many").mkdir()
@@ -190,7 +196,7 @@ def make_ext4(folder: Path, *options: str, kind: str = "ext4", size: str = "24M"
         (root / "many" / f"a name of some length {number}").write_text(str(number))
     (root / "etc/plain").write_bytes(bytes(range(256)) * 40)
     with (root / "etc/holes").open("wb") as stream:
-        for number in range(12):  # more pieces than the four that an inode holds
+        for number in range(12):  # more extents than the four that an inode holds
             stream.seek(number * 50_000)
             stream.write(f"piece {number}".encode() * 20)
     (root / "link").symlink_to("etc/plain")
@@ -207,9 +213,9 @@ def make_ext4(folder: Path, *options: str, kind: str = "ext4", size: str = "24M"
     "options",
     [(), ("-O", "^huge_file"), ("-O", "^64bit,^metadata_csum", "-b", "1024"), ("-I", "128", "-O", "^flex_bg")],
 )
-def test_files_are_read_as_debugfs_reads_them(options: tuple[str, ...], tmp_path: Path) -> None:
+def test_ext4_reads_files_like_debugfs(options: tuple[str, ...], tmp_path: Path) -> None:
     path = make_ext4(tmp_path, *options)
-    # An index of the folder with many names, as the kernel makes it.
+    # Index the folder with many names, as the kernel does.
     subprocess.run(["e2fsck", "-fyD", path], check=False, capture_output=True)
     with path.open("rb") as stream:
         root = Ext4(stream, 0)
@@ -223,9 +229,9 @@ def test_files_are_read_as_debugfs_reads_them(options: tuple[str, ...], tmp_path
         assert root.target("link") == "etc/plain"
         assert root.target("etc/long") == "../" * 30 + "etc/plain"
         for missing in ("etc/nowhere", "etc/none", "many", "etc/plain/x"):
-            with pytest.raises(MissingFile, match="in it"):
+            with pytest.raises(MissingFile, match="not found in the root file system"):
                 root.read(missing, 10)
-        with pytest.raises(BadInput, match="in a circle"):
+        with pytest.raises(BadInput, match="is a circular link"):
             root.read("etc/circle", 10)
 
 
@@ -233,10 +239,10 @@ def test_files_are_read_as_debugfs_reads_them(options: tuple[str, ...], tmp_path
 @pytest.mark.parametrize(
     ("kind", "options"), [("ext2", ()), ("ext4", ("-O", "inline_data")), ("ext4", ("-O", "encrypt"))]
 )
-def test_what_the_reader_does_not_know_it_refuses(kind: str, options: tuple[str, ...], tmp_path: Path) -> None:
+def test_ext4_rejects_unsupported_features(kind: str, options: tuple[str, ...], tmp_path: Path) -> None:
     with (
         make_ext4(tmp_path, *options, kind=kind).open("rb") as stream,
-        pytest.raises(BadInput, match="cannot be read here"),
+        pytest.raises(BadInput, match="not supported"),
     ):
         Ext4(stream, 0).read("etc/plain", 10)
 
@@ -258,8 +264,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_size=12,
     )
 )
-def test_damage_is_a_message_or_does_not_matter(changes: list[tuple[str, int, int]], small: Path) -> None:
-    """No crash, no hang, no traceback: where bytes matter most, and anywhere."""
+def test_ext4_reports_damage_or_reads_on(changes: list[tuple[str, int, int]], small: Path) -> None:
+    """Damage never causes a crash or hang, in the most important structures or anywhere else."""
     image = bytearray(small.read_bytes())
     (blocks,) = struct.unpack_from("<I", image, 4096 + 8)
     places = {
@@ -278,8 +284,8 @@ def test_damage_is_a_message_or_does_not_matter(changes: list[tuple[str, int, in
             assert "\n" not in str(error)
 
 
-def test_a_tree_of_extents_that_leads_back_ends(small: Path) -> None:
-    """Every block is the block of extents of itself."""
+def test_ext4_rejects_a_cyclic_extent_tree(small: Path) -> None:
+    """Every extent block refers to itself."""
     node = struct.pack("<HHHHI", 0xF30A, 340, 340, 1, 0) + struct.pack("<IIHH", 0, 1, 0, 0) * 340
     image = bytearray(small.read_bytes())
     (table,) = struct.unpack_from("<I", image, 4096 + 8)
@@ -287,5 +293,5 @@ def test_a_tree_of_extents_that_leads_back_ends(small: Path) -> None:
     root = table * 4096 + 256
     top = struct.pack("<HHHHI", 0xF30A, 4, 4, 5, 0) + struct.pack("<IIHH", 0, 1000, 0, 0) * 4
     image[root + 0x28 : root + 0x28 + 60] = top
-    with pytest.raises(BadInput, match="contradict"):
+    with pytest.raises(BadInput, match="inconsistent"):
         Ext4(io.BytesIO(bytes(image)), 0).read("etc/plain", 10)

@@ -1,4 +1,4 @@
-"""``edgevision flash image``: what is in the image it makes, what it refuses, and what is left when it is killed."""
+"""Tests of ``edgevision flash image``: the prepared OS image, rejected inputs, and the files left after a kill."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything that an image is made of."""
+    """Input files for prepared OS images."""
 
     images: dict[str, Path]
     bundles: dict[str, Path]
@@ -82,7 +82,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """No test may have changed the systems' images."""
+    """Input files; afterwards it is checked that no test changed the original OS images."""
     folder = tmp_path_factory.mktemp("bench")
     images = {release: raspios_image.build(folder, release) for release in ("bookworm", "trixie")}  # type: ignore[arg-type]
     bundles = {release: small_bundle.build(folder / f"{release}.tar.xz", PYTHON[release]) for release in images}
@@ -91,7 +91,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     before = {release: marked(path) for release, path in images.items()}
     yield Bench(images, bundles, config)
     assert {release: marked(path) for release, path in images.items()} == before
-    assert len(list(folder.iterdir())) == 5, "something was left beside the systems' images"
+    assert len(list(folder.iterdir())) == 5, "a test left files beside the original OS images"
 
 
 def digest(path: Path) -> str:
@@ -100,7 +100,7 @@ def digest(path: Path) -> str:
 
 
 def marked(path: Path) -> str:
-    """As ``digest``, of the blocks with something in them: a file's holes are not read."""
+    """Return a hash of the non-zero blocks; holes of a sparse file are not read."""
     found, block = hashlib.sha256(), 4096
     at, end = 0, path.stat().st_size
     with path.open("rb") as stream:
@@ -131,14 +131,14 @@ def boot(image: Path) -> Fat32:
 
 
 def _boot_bytes(image: Path) -> bytes:
-    """The start of the boot partition: all that is ever used of it here."""
+    """Return the start of the boot partition, which holds all files of these tests."""
     with image.open("rb") as stream:
         stream.seek(raspios_image.BOOT_AT)
         return stream.read(48 << 20)
 
 
 def refused(wish: PrepareWish, match: str) -> None:
-    """One line that says why, and nothing is left."""
+    """Check that it is rejected with one line, and that no file is left."""
     there = set(wish.output.parent.iterdir())
     with pytest.raises(EdgeVisionError, match=match) as error:
         prepare(wish)
@@ -146,12 +146,12 @@ def refused(wish: PrepareWish, match: str) -> None:
     assert set(wish.output.parent.iterdir()) == there
 
 
-# ------------------------------------------------------------------------------------------------------ what comes out
+# ------------------------------------------------------------------------------------------------------ prepared image
 
 
 @needs_judges
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_an_image_that_fsck_and_mtools_read(release: str, bench: Bench, tmp_path: Path) -> None:
+def test_prepared_image_is_valid_for_fsck_and_mtools(release: str, bench: Bench, tmp_path: Path) -> None:
     output = tmp_path / "out.img"
     said = edgevision(*bench.arguments(output, release))
     assert f"next: edgevision flash check {output}" in said.stdout
@@ -172,7 +172,7 @@ def test_an_image_that_fsck_and_mtools_read(release: str, bench: Bench, tmp_path
     assert is_armed(line)
     assert line.count("\n") == 1
     assert ("resize" in line.split()) == (release == "trixie")
-    # All else is as it was: the table before, and the root after the boot partition.
+    # The rest is unchanged: the partition table before, and the root after the boot partition.
     same = ["cmp", bench.images[release], output]
     subprocess.run([*same, "-n", str(raspios_image.BOOT_AT)], check=True)
     subprocess.run([*same, "-i", f"{raspios_image.ROOT_AT}:{raspios_image.ROOT_AT}"], check=True)
@@ -191,7 +191,7 @@ def mtype(image: Path, name: str) -> bytes:
     return subprocess.run(["mcopy", "-n", "-i", source, f"::{name}", "-"], check=True, capture_output=True).stdout
 
 
-def test_a_program_is_told_in_json_and_no_secret_is_shown(bench: Bench, tmp_path: Path) -> None:
+def test_image_json_output_contains_no_secret(bench: Bench, tmp_path: Path) -> None:
     said = edgevision(*bench.arguments(tmp_path / "out.img"), "--json")
     made = json.loads(said.stdout)
     assert (made["schema"], made["backend"], made["wifi"]) == ("edgevision.image_made/1", "bookworm", "My Net")
@@ -203,13 +203,13 @@ def test_a_program_is_told_in_json_and_no_secret_is_shown(bench: Bench, tmp_path
         assert secret not in said.stdout + said.stderr
 
 
-def test_two_images_of_the_same_are_two_instances(bench: Bench, tmp_path: Path) -> None:
+def test_each_prepared_image_has_its_own_instance(bench: Bench, tmp_path: Path) -> None:
     one, other = prepare(bench.wish(tmp_path / "1.img")), prepare(bench.wish(tmp_path / "2.img"))
     assert one.instance != other.instance
     assert re.fullmatch(r"edgevision-[0-9a-f]{12}", one.instance)
 
 
-def test_options_of_the_loop_go_onto_the_card(bench: Bench, tmp_path: Path) -> None:
+def test_loop_options_are_written_to_the_boot_partition(bench: Bench, tmp_path: Path) -> None:
     config = tmp_path / "device.toml"
     config.write_text(SETTINGS + "\n[run]\ntop = 3\n")
     prepare(bench.wish(tmp_path / "out.img", config=device_file.read(config)))
@@ -219,8 +219,8 @@ def test_options_of_the_loop_go_onto_the_card(bench: Bench, tmp_path: Path) -> N
     assert json.loads(fat.read("edgevision/device.json"))["service"] == {"files": ["run.toml", "service.conf"]}
 
 
-def test_the_device_reads_what_was_written_for_it(bench: Bench, tmp_path: Path) -> None:
-    """By its own readers: the settings, and the line that starts its first start."""
+def test_device_reads_the_prepared_files(bench: Bench, tmp_path: Path) -> None:
+    """The installer's own code reads the settings and the kernel arguments of the first boot."""
     config = tmp_path / "device.toml"
     config.write_text(SETTINGS + "\n[run]\ntop = 3\n")
     made = prepare(bench.wish(tmp_path / "out.img", config=device_file.read(config)))
@@ -238,7 +238,7 @@ def test_the_device_reads_what_was_written_for_it(bench: Bench, tmp_path: Path) 
     assert [token for token in TOKENS if token not in line] == []
 
 
-def test_old_seeds_of_trixie_are_replaced(bench: Bench, tmp_path: Path) -> None:
+def test_original_cloud_init_files_are_replaced_on_trixie(bench: Bench, tmp_path: Path) -> None:
     before = boot(bench.images["trixie"])
     assert b"rpios-image" in before.read("meta-data")
     made = prepare(bench.wish(tmp_path / "out.img", "trixie"))
@@ -261,8 +261,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("release", ["bookworm", "trixie"])
-def test_hostile_values_end_verbatim(text: str, release: str, bench: Bench, tmp_path: Path) -> None:
-    """Through device.toml into the image, as the device's own readers take them; or refused in one line."""
+def test_hostile_values_are_written_verbatim(text: str, release: str, bench: Bench, tmp_path: Path) -> None:
+    """From device.toml into the OS image, as the device reads them; or rejected in one line."""
     password = "".join(letter for letter in text if " " <= letter <= "~") + "12345678"
     ssid, written = (json.dumps(one, ensure_ascii=False).replace("\x7f", "\\u007f") for one in (text, password))
     config = tmp_path / "device.toml"
@@ -286,34 +286,34 @@ def test_hostile_values_end_verbatim(text: str, release: str, bench: Bench, tmp_
         assert points[text]["auth"]["password"] == password
 
 
-# ------------------------------------------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------------------------------------ rejected inputs
 
 
-def test_image_and_bundle_that_do_not_fit(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_rejects_mismatched_image_and_bundle(bench: Bench, tmp_path: Path) -> None:
     output = tmp_path / "out.img"
     (tmp_path / "images").mkdir()
     narrow = raspios_image.build(tmp_path / "images", "bookworm", armhf=True)
-    refused(bench.wish(output, image=narrow), r"is for armv7l \(a 32-bit system\), and the bundle for aarch64")
+    refused(bench.wish(output, image=narrow), r"is for armv7l \(a 32-bit system\), but the bundle is for aarch64")
     other = raspios_image.build(tmp_path / "images", "bookworm", python="3.12")
     refused(
         bench.wish(output, image=other),
-        r"has Python 3.12 .*, and the bundle is for 3.11; take one as it was downloaded",
+        r"has Python 3.12 .*, but the bundle is for 3.11; use a freshly downloaded OS image",
     )
     refused(bench.wish(output, bundle=bench.bundles["trixie"]), "the bundle is for 3.13; .* --python 3.11")
     full = raspios_image.build(tmp_path / "images", "bookworm", small_boot=True)
     refused(
         bench.wish(output, image=full),
-        r"no room on the boot partition: .* MB are free, and 64 MB stay free .*; take one as",
+        r"not enough space on the boot partition: .* MB free, of which 64 MB are reserved .*; use a fresh",
     )
     seedless = raspios_image.build(tmp_path / "images", "trixie", no_seeds=True)
     refused(bench.wish(output, "trixie", image=seedless), "October 2025")
     ubuntu = raspios_image.build(tmp_path / "images", "trixie", not_raspios=True)
-    refused(bench.wish(output, "trixie", image=ubuntu), "no Raspberry Pi OS")
+    refused(bench.wish(output, "trixie", image=ubuntu), "not a Raspberry Pi OS image")
     prepare(bench.wish(output))
-    refused(bench.wish(tmp_path / "again.img", image=output), "prepared by edgevision already")
+    refused(bench.wish(tmp_path / "again.img", image=output), "already prepared with edgevision")
 
 
-def test_a_boot_partition_that_contradicts_itself(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_rejects_an_inconsistent_boot_partition(bench: Bench, tmp_path: Path) -> None:
     image = tmp_path / "damaged.img"
     subprocess.run(["cp", "--sparse=always", bench.images["bookworm"], image], check=True)
     with image.open("r+b") as stream:
@@ -321,12 +321,12 @@ def test_a_boot_partition_that_contradicts_itself(bench: Bench, tmp_path: Path) 
         for copy in range(shape.tables):
             stream.seek(raspios_image.BOOT_AT + shape.table_at + copy * shape.table_bytes + 4 * shape.clusters)
             stream.write(b"\xff\xff\xff\x0f")
-    refused(
-        bench.wish(tmp_path / "out.img", image=image), "is damaged .1 clusters belong to no file.; take one as it was"
-    )
+    refused(bench.wish(tmp_path / "out.img", image=image), "is damaged .1 clusters belong to no file.; use a freshly")
 
 
-def test_a_disk_that_gives_back_something_else(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_detects_a_disk_that_returns_wrong_data(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settle = os.fsync
 
     def fsync(handle: int) -> None:
@@ -339,10 +339,10 @@ def test_a_disk_that_gives_back_something_else(bench: Bench, tmp_path: Path, mon
     with (tmp_path / "same.img").open("rb") as stream:
         shape = Fat32(stream, offset)._shape
         monkeypatch.setattr(os, "fsync", fsync)
-        refused(bench.wish(tmp_path / "out.img"), "device.json reads back other than it was written")
+        refused(bench.wish(tmp_path / "out.img"), "device.json reads back differently than written")
 
 
-def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_verifies_the_bundle_first(bench: Bench, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.tar.xz"
     content = bytearray(bench.bundles["bookworm"].read_bytes())
     content[len(content) // 2] ^= 1
@@ -350,18 +350,18 @@ def test_a_bundle_is_checked_before_the_image_is_touched(bench: Bench, tmp_path:
     output = tmp_path / "out.img"
     refused(bench.wish(output, bundle=damaged), "damaged.tar.xz")
     refused(bench.wish(output, bundle=tmp_path / "none"), "bundle not found")
-    refused(bench.wish(output, bundle=bench.images["bookworm"]), "is no bundle: it is larger than any")
+    refused(bench.wish(output, bundle=bench.images["bookworm"]), "is not a bundle: larger than 512 MiB")
     refused(bench.wish(output, bundle=bench.config), "not a .tar.xz")
 
 
-def test_the_bundle_takes_no_room_elsewhere(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders for temporary files are often small, and in memory."""
+def test_prepare_does_not_use_temporary_files(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders for temporary files are often small and in memory."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     prepare(bench.wish(tmp_path / "out.img"))
 
 
 @needs_openssl
-def test_keys_to_trust(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_with_trusted_keys(bench: Bench, tmp_path: Path) -> None:
     mine, other = tmp_path / "mine.pem", tmp_path / "other.pem"
     public, foreign = keys.new(mine), keys.new(other)
     signed = small_bundle.build(tmp_path / "signed.tar.xz", sign=mine)
@@ -376,7 +376,7 @@ def test_keys_to_trust(bench: Bench, tmp_path: Path) -> None:
     assert "key-2.pem" in next(one.found for one in check(output) if one.name == "bundle")
 
 
-def test_outputs_that_are_refused(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_rejects_outputs_that_exist_or_are_inputs(bench: Bench, tmp_path: Path) -> None:
     there = tmp_path / "there.img"
     there.write_bytes(b"mine")
     refused(bench.wish(there), "already exists; give another name")
@@ -394,23 +394,23 @@ def test_outputs_that_are_refused(bench: Bench, tmp_path: Path) -> None:
     public = tmp_path / "key.pub.pem"
     public.write_text("a key")
     refused(bench.wish(public, trust=(public,), overwrite=True), "is an input of the image")
-    refused(bench.wish(Path("/dev/null"), overwrite=True), "is no file; make an image first")
+    refused(bench.wish(Path("/dev/null"), overwrite=True), "is not a regular file; write the OS image to a file first")
     assert there.read_bytes() == b"mine"
-    # A broken link is followed nowhere: the image takes its name.
+    # Not followed: the prepared image replaces a link.
     prepare(bench.wish(there, overwrite=True))
     assert there.stat().st_size > 1 << 20
 
 
-def test_pipes_are_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+def test_prepare_rejects_pipes(bench: Bench, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    refused(bench.wish(tmp_path / "out.img", image=pipe), "system image must be a file, but .* is a pipe")
+    refused(bench.wish(tmp_path / "out.img", image=pipe), "OS image must be a file, but .* is a pipe")
     refused(bench.wish(tmp_path / "out.img", bundle=pipe), "bundle must be a file, but .* is a pipe")
     with pytest.raises(EdgeVisionError, match=r"must be a file, but .* is a pipe"):
         check(pipe)
 
 
-def test_without_settings_the_next_command_is_named(bench: Bench, tmp_path: Path) -> None:
+def test_missing_arguments_are_reported(bench: Bench, tmp_path: Path) -> None:
     arguments = bench.arguments(tmp_path / "out.img")
     del arguments[arguments.index("--config") : arguments.index("--config") + 2]
     assert "edgevision flash config" in edgevision(*arguments, code=2).stderr
@@ -420,8 +420,8 @@ def test_without_settings_the_next_command_is_named(bench: Bench, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_a_line_and_nothing_is_left(bench: Bench, tmp_path: Path) -> None:
-    """A limit on the size of files stands in for the disk: it ends in the same way, in the middle of writing."""
+def test_full_disk_leaves_no_file(bench: Bench, tmp_path: Path) -> None:
+    """A limit on the file size stands in for a full disk: writing fails in the same way."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
@@ -429,17 +429,17 @@ def test_a_full_disk_is_a_line_and_nothing_is_left(bench: Bench, tmp_path: Path)
     command = [sys.executable, "-m", "edgevision", *bench.arguments(tmp_path / "out.img")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, preexec_fn=limit, check=False)
     assert done.returncode == 1
-    assert f"cannot write {tmp_path / 'out.img'}: File too large; make room there" in done.stderr
+    assert f"cannot write {tmp_path / 'out.img'}: File too large; free some space there" in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------- what the image comes in
+# ----------------------------------------------------------------------------------------------------- compressed images
 
 
 @pytest.fixture(scope="module")
 def packed(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bookworm as it is downloaded, in many parts, some with padding between them."""
+    """Bookworm as an .xz of many streams, some with padding between them."""
     path = tmp_path_factory.mktemp("packed") / "os.img.xz"
     size = 16 << 20
     zeros = bytes(size)
@@ -450,7 +450,7 @@ def packed(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_an_xz_is_unpacked_and_its_sha256_found_beside_it(packed: Path, bench: Bench, tmp_path: Path) -> None:
+def test_prepare_unpacks_xz_and_checks_the_sha256_beside_it(packed: Path, bench: Bench, tmp_path: Path) -> None:
     beside = packed.with_name(packed.name + ".sha256")
     beside.write_text(f"{digest(packed).upper()}  os.img.xz\n")
     made = prepare(bench.wish(tmp_path / "out.img", image=packed))
@@ -461,20 +461,20 @@ def test_an_xz_is_unpacked_and_its_sha256_found_beside_it(packed: Path, bench: B
     assert [one for one in check(tmp_path / "out.img") if not one.ok] == []
 
 
-def test_an_xz_that_is_cut_off_leaves_nothing(packed: Path, bench: Bench, tmp_path: Path) -> None:
+def test_prepare_rejects_a_truncated_xz(packed: Path, bench: Bench, tmp_path: Path) -> None:
     short = tmp_path / "short.img.xz"
     short.write_bytes(packed.read_bytes()[:5000])
-    refused(bench.wish(tmp_path / "out.img", image=short), "short.img.xz is cut off: the end of the .xz is missing")
+    refused(bench.wish(tmp_path / "out.img", image=short), "short.img.xz is truncated: the end of the .xz is missing")
 
 
-def test_a_sha256_that_differs(tmp_path: Path) -> None:
+def test_unpack_rejects_a_wrong_sha256(tmp_path: Path) -> None:
     wrong, right = "0" * 64, hashlib.sha256(b"content").hexdigest()
-    with pytest.raises(BadInput, match=f"its sha256 is {right}, and --sha256 says {wrong}; download it again"):
+    with pytest.raises(BadInput, match=f"its sha256 is {right}, but --sha256 says {wrong}; download it again"):
         unpacked(b"content", tmp_path, wrong)
     (tmp_path / "in.sha256").write_text(f"{wrong}  in\n")
     with pytest.raises(BadInput, match=rf"in\.sha256 says {wrong}"):
         unpacked(b"content", tmp_path)
-    # What is given wins.
+    # The value given takes precedence.
     assert unpacked(b"content", tmp_path, right.upper()) == b"content"
 
 
@@ -495,9 +495,7 @@ PIECES = st.lists(st.sampled_from([b"\0" * 70_000, b"\0" * 7, b"x", b"data" * 30
 
 @settings(max_examples=40, deadline=None)
 @given(parts=st.lists(PIECES.map(b"".join), min_size=1, max_size=3), padding=st.integers(0, 3))
-def test_any_image_comes_out_as_it_went_in(
-    parts: list[bytes], padding: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_unpack_keeps_any_content(parts: list[bytes], padding: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder, whole = tmp_path_factory.mktemp("any"), b"".join(parts)
     assert unpacked(whole, folder) == whole
     assert unpacked(whole, folder, hashlib.sha256(whole).hexdigest()) == whole
@@ -505,10 +503,10 @@ def test_any_image_comes_out_as_it_went_in(
     assert unpacked(packed, folder) == whole
 
 
-def test_packed_images_that_are_damaged(tmp_path: Path) -> None:
+def test_unpack_rejects_damaged_archives(tmp_path: Path) -> None:
     whole = lzma.compress(bytes(range(256)) * 5000, preset=0)
     for end in (7, 12, len(whole) // 2, len(whole) - 1):
-        with pytest.raises(BadInput, match=r"cut off: the end of the \.xz is missing"):
+        with pytest.raises(BadInput, match=r"truncated: the end of the \.xz is missing"):
             unpacked(whole[:end], tmp_path)
     changed = bytearray(whole)
     changed[len(whole) // 2] ^= 0x10
@@ -522,38 +520,40 @@ def test_packed_images_that_are_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "name"), [(b"\x1f\x8b", "gzip"), (b"PK\3\4", "zip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh9", "bzip2")]
 )
-def test_other_packings_are_named(head: bytes, name: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=f"packed as {name}; unpack it first"):
+def test_unpack_names_other_compressions(head: bytes, name: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=f"compressed with {name}; unpack it first"):
         unpacked(head + bytes(100), tmp_path)
 
 
-def test_a_sha256_file_that_is_none(tmp_path: Path) -> None:
+def test_invalid_sha256_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "os.img.sha256").write_text("<html>not found</html>")
-    with pytest.raises(BadInput, match="does not begin with a sha256"):
+    with pytest.raises(BadInput, match="does not start with a sha256"):
         wanted_sha256(tmp_path / "os.img", None)
 
 
-# ------------------------------------------------------------------------------------------------------- being killed
+# ------------------------------------------------------------------------------------------------------- interruptions
 
 STEPS = (
     "unpacking begins",
     "unpacking goes on",
     "preparing begins",
     "preparing goes on",
-    "before fsync 1",  # of the files
-    "before fsync 2",  # of cmdline.txt: the image is prepared
+    "before fsync 1",  # sync of the files
+    "before fsync 2",  # sync of cmdline.txt: the image is prepared
     "verifying begins",
     "verifying goes on",
-    "before fsync 3",  # of the whole, read back
+    "before fsync 3",  # sync of the whole file, after it was read back
     "before it gets its name",
 )
 LAST = "before fsync 4"
-"""Of the folder: the image has its name already."""
+"""Sync of the folder: the image already has its name."""
 
 
 @pytest.mark.parametrize("step", [*STEPS, LAST])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_at_every_step(how: signal.Signals, step: str, bench: Bench, tmp_path: Path) -> None:
+def test_kill_at_each_step_leaves_no_partial_output(
+    how: signal.Signals, step: str, bench: Bench, tmp_path: Path
+) -> None:
     output, part = tmp_path / "out.img", tmp_path / f"out.img{SUFFIX}"
     before = bench.images["bookworm"].stat()
     code = kill_at(step, how, bench.arguments(output))
@@ -569,7 +569,9 @@ def test_killed_at_every_step(how: signal.Signals, step: str, bench: Bench, tmp_
         at = STEPS.index(step)
         if at > STEPS.index("preparing begins"):
             prepared = is_armed(boot(part).read("cmdline.txt").decode())
-            assert prepared == (at >= STEPS.index("before fsync 2")), "cmdline.txt is the last, and makes it whole"
+            assert prepared == (at >= STEPS.index("before fsync 2")), (
+                "cmdline.txt is written last and completes the image"
+            )
             assert not prepared or [one for one in check(part) if not one.ok] == []
         prepare(bench.wish(output))
         assert list(tmp_path.iterdir()) == [output]
@@ -577,7 +579,7 @@ def test_killed_at_every_step(how: signal.Signals, step: str, bench: Bench, tmp_
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_ended_by_a_person(how: signal.Signals, code: int, bench: Bench, tmp_path: Path) -> None:
+def test_interrupt_removes_the_temporary_file(how: signal.Signals, code: int, bench: Bench, tmp_path: Path) -> None:
     assert kill_at("preparing goes on", how, bench.arguments(tmp_path / "out.img")) == code
     assert list(tmp_path.iterdir()) == []
 
@@ -597,18 +599,18 @@ def kill_at(step: str, how: signal.Signals, arguments: list[str]) -> int:
     return child.returncode
 
 
-def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+def test_concurrent_writers_are_rejected(tmp_path: Path) -> None:
     output = tmp_path / "out.img"
     with half_made(output) as stream:
         stream.write(b"first")
-        with pytest.raises(CannotWrite, match="another edgevision is making this file now"), half_made(output):
+        with pytest.raises(CannotWrite, match="another edgevision process is writing this file"), half_made(output):
             pass
         assert not output.exists()
     assert output.read_bytes() == b"first"
     assert os.listdir(tmp_path) == ["out.img"]
 
 
-def test_what_a_killed_one_left_under_another_name_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     orphan, alive = tmp_path / f"other.img{SUFFIX}", tmp_path / "alive.img"
     orphan.write_bytes(b"secrets")
     (tmp_path / f"folder{SUFFIX}").mkdir()
@@ -620,8 +622,8 @@ def test_what_a_killed_one_left_under_another_name_is_removed(tmp_path: Path) ->
     assert {path.name for path in tmp_path.iterdir()} == {"alive.img", "out.img", f"folder{SUFFIX}"}
 
 
-def test_what_lies_in_the_place_is_not_followed_and_not_shown(tmp_path: Path) -> None:
-    """In a folder for all, somebody can have put a link or an open file there."""
+def test_temporary_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
+    """In a shared folder, somebody may have created a link or a readable file in its place."""
     output, victim = tmp_path / "out.img", tmp_path / "victim"
     part = tmp_path / f"out.img{SUFFIX}"
     victim.write_bytes(b"precious")
@@ -639,11 +641,11 @@ def test_what_lies_in_the_place_is_not_followed_and_not_shown(tmp_path: Path) ->
     if os.geteuid() == 0:
         part.write_bytes(b"")
         os.chown(part, 12345, 12345)
-        with pytest.raises(CannotWrite, match="belongs to somebody else"), half_made(output):
+        with pytest.raises(CannotWrite, match="belongs to another user"), half_made(output):
             pass
 
 
-def test_the_commands_that_are_named_can_be_pasted(bench: Bench, tmp_path: Path) -> None:
+def test_suggested_commands_can_be_pasted(bench: Bench, tmp_path: Path) -> None:
     output = tmp_path / "my card's.img"
     said = edgevision(*bench.arguments(output)).stdout
     following = said.rpartition("next: ")[2].partition(", then")[0]

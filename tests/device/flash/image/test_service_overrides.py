@@ -1,4 +1,4 @@
-"""What a device adds to its bundle: options that come after the bundle's, and a drop-in as systemd itself reads it."""
+"""Tests of a device's own loop options, which override the bundle's, and of the drop-in as read by systemd."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def made(bundled: bytes = BUNDLED, **options: Any) -> dict[str, bytes]:
     return extras(DeviceConfig("shelfcam", User("edge"), run=options), MANIFEST, bundled)
 
 
-def test_a_device_without_options_of_its_own_adds_nothing() -> None:
+def test_extras_are_empty_without_own_options() -> None:
     assert made() == {}
 
 
-def test_its_options_win_over_those_of_the_bundle(tmp_path: Path) -> None:
+def test_own_options_override_those_of_the_bundle(tmp_path: Path) -> None:
     found = made(source=URL, top=1, on_motion=False)
     assert found.keys() == PLACES.keys()
     own = tomllib.loads(found["run.toml"].decode())
@@ -44,7 +44,7 @@ def test_its_options_win_over_those_of_the_bundle(tmp_path: Path) -> None:
     assert both == {"model": tmp_path / "model.tflite", "source": URL, "top": 1, "on_motion": False}
 
 
-def test_the_service_reads_both_files_in_this_order() -> None:
+def test_service_reads_both_files_in_order() -> None:
     text = made(top=1)["service.conf"].decode()
     first, second = (line for line in text.splitlines() if line.startswith("ExecStart="))
     assert first == "ExecStart="
@@ -67,18 +67,18 @@ def test_the_service_reads_both_files_in_this_order() -> None:
         ({"source": "test:"}, BUNDLED.replace(b'"0"', b'"rtsp://cam/1"'), False),
     ],
 )
-def test_the_network_is_what_both_together_need(
+def test_network_access_follows_the_merged_options(
     options: dict[str, Any], bundled: bytes, reaches: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # a folder that the service does not see: only what is a file by its form is looked for
+    monkeypatch.chdir(tmp_path)  # a folder that the service cannot see: values must be classified by their form only
     lines = made(bundled, **options)["service.conf"].decode().splitlines()
     assert ("IPAddressDeny=any" in lines) is not reaches
     assert ("RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6" in lines) is reaches
 
 
 @pytest.mark.parametrize("reaches", [True, False])
-def test_systemd_reads_it_as_it_is_meant(reaches: bool, tmp_path: Path) -> None:
-    """The unit says the opposite: what the drop-in takes back must be gone."""
+def test_systemd_applies_the_drop_in(reaches: bool, tmp_path: Path) -> None:
+    """The unit has the opposite setting, which the drop-in must override."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed here (Debian: apt install systemd)")
     python = PurePosixPath(sys.executable)
@@ -92,17 +92,17 @@ def test_systemd_reads_it_as_it_is_meant(reaches: bool, tmp_path: Path) -> None:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     done = analyze("verify", "--man=no")
-    # Two ExecStart= would be refused for a service that is not oneshot: the first one was taken back.
+    # systemd rejects two ExecStart= unless the service is oneshot, so the drop-in must reset the first one.
     assert [line for line in (done.stdout + done.stderr).splitlines() if "edgevision" in line] == []
     judged = analyze("security", "--offline=true", "--json=short")
     if judged.returncode and not judged.stdout:
-        pytest.skip("this systemd-analyze cannot judge a file")
+        pytest.skip("this systemd-analyze cannot analyze a unit file")
     limited = {one["json_field"]: one["set"] for one in json.loads(judged.stdout)}
     assert limited["IPAddressDeny"] is not reaches
     assert limited["RestrictAddressFamilies_AF_INET_INET6"] is not reaches
     assert limited["RestrictAddressFamilies_OTHER"] is True
     more.write_text(more.read_text().replace("ExecStart=\n", ""))
-    assert "more than one ExecStart" in analyze("verify", "--man=no").stderr, "this test can fail"
+    assert "more than one ExecStart" in analyze("verify", "--man=no").stderr, "the test would not detect an error"
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_systemd_reads_it_as_it_is_meant(reaches: bool, tmp_path: Path) -> None:
         ({"source": "/home/me/film.mp4"}, "the service cannot read home directories"),
     ],
 )
-def test_what_no_service_can_do_is_refused_in_one_line(options: dict[str, Any], said: str) -> None:
+def test_extras_reject_options_unfit_for_a_service(options: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         made(**options)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("bundled", [b"\xff\xfe", b"top = = 1", b"tpo = 1"])
-def test_a_bundle_that_cannot_be_read_is_named(bundled: bytes) -> None:
+def test_extras_report_an_unreadable_bundle_configuration(bundled: bytes) -> None:
     with pytest.raises(BadInput, match=r"run\.toml") as caught:
         made(bundled, top=1)
     assert "\n" not in str(caught.value)

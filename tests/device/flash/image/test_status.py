@@ -99,10 +99,10 @@ def test_status_errors_are_one_line(blank: Path, tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(blank.read_bytes()[:4096])
     (tmp_path / "picture.img.xz").write_bytes(b"\xfd7zXZ\0" + bytes(1000))
     for name, match in (
-        ("none", "no such image"),
+        ("none", "OS image, SD card or folder not found"),
         ("zeros", "no partition table"),
-        ("linux", "no Raspberry Pi OS"),
-        ("short", "no FAT file system"),
+        ("linux", "not a Raspberry Pi OS image"),
+        ("short", "not a FAT file system"),
         ("picture.img.xz", "unpack it first"),
     ):
         said = ask(tmp_path / name, code=1)
@@ -119,7 +119,7 @@ def test_unreadable_card_needs_sudo(
     with pytest.raises(SystemExit) as ended:
         main(["flash", command, str(blank)])
     assert ended.value.code == 1
-    assert "put sudo before the command" in capsys.readouterr().err
+    assert "run the command with sudo" in capsys.readouterr().err
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,4 +1,4 @@
-"""The kernel's line: our first start in it once, everything else as it was, and lines that are refused."""
+"""Tests of the kernel arguments: ours are added once, all others are kept, and unsuitable lines are rejected."""
 
 from __future__ import annotations
 
@@ -33,22 +33,24 @@ LINES = st.lists(WORDS, min_size=1, max_size=12).flatmap(
 
 @pytest.mark.parametrize("line", [BOOKWORM, TRIXIE])
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", " \n", "\n\n"])
-def test_our_first_start_comes_behind_what_was_there(line: str, end: str) -> None:
+def test_arm_appends_our_arguments(line: str, end: str) -> None:
     assert arm(line + end) == line + OURS
     assert arm(line + end, "DE") == line + " cfg80211.ieee80211_regdom=DE" + OURS
     assert disarm(arm(line + end)) == line
 
 
-def test_what_the_systems_look_for_is_still_found() -> None:
-    """As their scripts do it: RPi-Distro/raspberrypi-sys-mods, initramfs-tools/scripts."""
+def test_scripts_of_the_os_still_find_their_arguments() -> None:
+    """As in RPi-Distro/raspberrypi-sys-mods, initramfs-tools/scripts."""
     assert re.search(" resize", arm(TRIXIE, "DE"))
     assert re.sub(r" init=/usr/lib/raspberrypi-sys-mods/firstboot", "", arm(BOOKWORM)).count("init=") == 0
-    assert not re.search(r"systemd\.run=/boot/firstrun\.sh", arm(BOOKWORM)), "its initramfs would change our script"
+    assert not re.search(r"systemd\.run=/boot/firstrun\.sh", arm(BOOKWORM)), (
+        "the OS's initramfs would change our script"
+    )
     assert re.sub("4e639091", "12345678", arm(TRIXIE)).count("12345678") == 1
 
 
 @given(LINES, st.sampled_from([None, "DE", "US"]), st.sampled_from([None, "DE", "GB"]))
-def test_everything_else_keeps_its_bytes(line: str, first: str | None, second: str | None) -> None:
+def test_arm_keeps_other_arguments_unchanged(line: str, first: str | None, second: str | None) -> None:
     armed = arm(line, first)
     assert is_armed(armed) and not is_armed(line)
     assert armed.startswith(line)
@@ -62,13 +64,13 @@ def test_everything_else_keeps_its_bytes(line: str, first: str | None, second: s
     assert not is_armed(disarm(again))
 
 
-def test_a_country_that_is_there_is_replaced_and_never_lost() -> None:
+def test_arm_replaces_or_keeps_an_existing_country() -> None:
     line = f"cfg80211.ieee80211_regdom=GB {TRIXIE}"
     assert arm(line).count("regdom=GB") == 1
     assert arm(line, "DE") == f"{TRIXIE} cfg80211.ieee80211_regdom=DE{OURS}"
 
 
-def test_what_is_in_quotes_is_one_word() -> None:
+def test_quoted_text_is_one_argument() -> None:
     line = f'{TRIXIE} dyndbg="file x.c +p; {TOKENS[0]} -- systemd.unit=x" a" b"c'
     assert not is_armed(line)
     assert arm(line) == line + OURS
@@ -86,30 +88,33 @@ def test_what_is_in_quotes_is_one_word() -> None:
         (f"{TRIXIE}\0", r"the character '\\x00'"),
         (f"{TRIXIE} a\x85b", r"the character '\\x85'"),
         (f"{TRIXIE} a\u2028b", r"the character '\\u2028'"),
-        (f'{TRIXIE} x="y', "a quote that is never closed"),
-        (f"{TRIXIE} -- single", "holds --"),
-        (f"{TRIXIE} systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot", "prepared already, by another"),
-        (f"{TRIXIE} systemd.run_success_action=none", "prepared already, by another"),
-        (f"{TRIXIE} systemd.unit=rescue.target", "prepared already, by another"),
-        (f"{TRIXIE} {TOKENS[0]}.old", "prepared already, by another"),
-        (f"{TRIXIE} {'x' * MAX_BYTES}", "room for 511"),
+        (f'{TRIXIE} x="y', "an unclosed quote"),
+        (f"{TRIXIE} -- single", "contains --"),
+        (
+            f"{TRIXIE} systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot",
+            "another program has already set up",
+        ),
+        (f"{TRIXIE} systemd.run_success_action=none", "another program has already set up"),
+        (f"{TRIXIE} systemd.unit=rescue.target", "another program has already set up"),
+        (f"{TRIXIE} {TOKENS[0]}.old", "another program has already set up"),
+        (f"{TRIXIE} {'x' * MAX_BYTES}", "at most 511"),
         (f"{TRIXIE} {'x' * (MAX_BYTES - len(TRIXIE) - len(OURS))}", "have 512 bytes"),
     ],
 )
-def test_a_line_that_would_not_do_is_refused_in_one_line(line: str, said: str) -> None:
+def test_arm_rejects_unsuitable_lines(line: str, said: str) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         arm(line)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
 
 
-def test_the_longest_line_that_fits_a_sector() -> None:
+def test_arm_accepts_the_longest_line_of_one_sector() -> None:
     line = f"{TRIXIE} {'x' * (MAX_BYTES - len(TRIXIE) - len(OURS) - 1)}"
     assert len(arm(line)) == MAX_BYTES
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_armed_or_refused(text: str) -> None:
+def test_arm_accepts_or_rejects_any_text(text: str) -> None:
     try:
         armed = arm(text)
     except BadInput as error:

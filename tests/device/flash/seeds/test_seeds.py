@@ -1,4 +1,4 @@
-"""What each system finds at its first start: golden files, and hostile values that come back as they were given."""
+"""Tests of the first-boot configuration of each OS: golden files, and hostile values that are kept verbatim."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ SYSTEM = {
     "keyboard": "de",
     "timezone": "Europe/Berlin",
 }
-# All that breaks out of something: YAML, shells, NetworkManager's files, lines of any alphabet.
+# Values that may break out of YAML, shells, NetworkManager keyfiles or lines.
 HOSTILE = (
     "a\nb: c", 'x", y: "z', "it's", "$(reboot)", "`id`", "%s%n", "\\n\\", "#cloud-config", "- a", "? b", "!!python/x",
     "&a *a", "{a: [b]}", "yes", "null", "~", "1e3", "0x1F", "1;2;3;", " lead", "trail ", "a\x85b", "a\u2028b\u2029",
@@ -124,20 +124,20 @@ def seed(system: str, config: DeviceConfig, line: str = LINE, instance: str = IN
 
 def parsed(found: Seed, name: str) -> Any:
     text = found.files[name].decode("ascii")
-    if hasattr(yaml, "CSafeLoader"):  # libyaml, which netplan reads with, too
+    if hasattr(yaml, "CSafeLoader"):  # libyaml, which netplan also uses
         assert yaml.load(text, yaml.CSafeLoader) == yaml.safe_load(text)
     return yaml.safe_load(text)
 
 
-# -------------------------------------------------------------------------------------------------------------- golden
+# -------------------------------------------------------------------------------------------------------- golden files
 
 
-def test_trixie_finds_the_files_of_cloud_init() -> None:
+def test_trixie_gets_cloud_init_files() -> None:
     found = seed("trixie", WHOLE)
     assert {name: data.decode() for name, data in found.files.items()} == {
         "user-data": USER_DATA, "meta-data": META_DATA, "network-config": NETWORK_CONFIG
     }  # fmt: skip
-    assert found.device == {"country": "DE"}, "cloud-init does not let the radio be switched on"
+    assert found.device == {"country": "DE"}, "cloud-init cannot enable the radio"
     assert found.cmdline == (
         f"{LINE.strip()} ds=nocloud;i={INSTANCE} cfg80211.ieee80211_regdom=DE "
         "systemd.run=/boot/firmware/edgevision/firstrun.sh systemd.run_success_action=reboot "
@@ -145,26 +145,28 @@ def test_trixie_finds_the_files_of_cloud_init() -> None:
     )
 
 
-def test_bookworm_hands_everything_to_our_first_start() -> None:
+def test_bookworm_leaves_all_settings_to_our_first_boot() -> None:
     found = seed("bookworm", WHOLE)
     assert (found.files, found.device) == ({}, SYSTEM)
     assert "ds=" not in found.cmdline
     assert found.cmdline.startswith(f"{LINE.strip()} cfg80211.ieee80211_regdom=DE systemd.run=")
 
 
-def test_what_was_not_set_stays_as_the_system_has_it() -> None:
+def test_unset_settings_keep_the_os_defaults() -> None:
     assert seed("bookworm", BARE).device == {
         "hostname": "cam", "user": {"name": "edge", "password_hash": None, "ssh_keys": [KEY], "sudo": "none"}
     }  # fmt: skip
     found = seed("trixie", BARE)
     assert found.device == {}
     assert parsed(found, "user-data").keys() == {"hostname", "manage_etc_hosts", "ssh_pwauth", "user", "runcmd"}
-    assert parsed(found, "network-config")["network"].keys() == {"version", "ethernets"}, "the cable stays"
+    assert parsed(found, "network-config")["network"].keys() == {"version", "ethernets"}, (
+        "Ethernet must stay configured"
+    )
     assert "regdom" not in found.cmdline
 
 
 @pytest.mark.parametrize("name", ["bookworm", "trixie"])
-def test_the_table_knows_each_by_its_name(name: str) -> None:
+def test_back_ends_are_registered_by_name(name: str) -> None:
     assert BACKENDS[name].name == name
     assert is_armed(seed(name, BARE).cmdline)
 
@@ -175,17 +177,17 @@ def test_the_table_knows_each_by_its_name(name: str) -> None:
 @pytest.mark.parametrize(("sudo", "rule", "member"), [
     ("none", None, False), ("password", None, True), ("nopasswd", "ALL=(ALL) NOPASSWD:ALL", True)
 ])  # fmt: skip
-def test_who_may_become_root(sudo: Any, rule: str | None, member: bool) -> None:
+def test_trixie_sets_the_sudo_rule(sudo: Any, rule: str | None, member: bool) -> None:
     data = parsed(seed("trixie", DeviceConfig("cam", User("edge", (KEY,), HASH, sudo))), "user-data")
     assert data["user"]["sudo"] == rule
     assert ("sudo" in data["user"]["groups"].split(",")) is member
     commands = data["runcmd"]
     assert (["rm", "-f", "/etc/sudoers.d/010_pi-nopasswd"] in commands) is (sudo != "nopasswd")
     assert any("gpasswd" in " ".join(command) for command in commands) is (sudo == "none")
-    assert commands[-1] == ["systemctl", "enable", "--now", "ssh"], "the way in opens last"
+    assert commands[-1] == ["systemctl", "enable", "--now", "ssh"], "SSH must be enabled last"
 
 
-def test_nobody_logs_in_by_password_over_the_network() -> None:
+def test_trixie_disables_ssh_password_login() -> None:
     for user in (User("edge", (KEY,)), User("edge", (), HASH)):
         data = parsed(seed("trixie", DeviceConfig("cam", user)), "user-data")
         assert data["ssh_pwauth"] is False
@@ -209,7 +211,7 @@ def test_nobody_logs_in_by_password_over_the_network() -> None:
         (Wifi(b"on", "open"), {"auth": {"key-management": "none"}}),
     ],
 )
-def test_networks_that_netplan_takes(wifi: Wifi, access: dict[str, Any]) -> None:
+def test_plain_networks_are_configured_with_netplan(wifi: Wifi, access: dict[str, Any]) -> None:
     found = seed("trixie", DeviceConfig("cam", BARE.user, wifi, "GB"))
     wlan = parsed(found, "network-config")["network"]["wifis"]["wlan0"]
     assert wlan == {
@@ -222,7 +224,7 @@ def test_networks_that_netplan_takes(wifi: Wifi, access: dict[str, Any]) -> None
     "ssid",
     [b"\xff\xfe", b"1;2;3;", b'say "hi"', b"back\\slash", b" lead", b"trail ", b"a\tb", b"a\0b", b"\xe2\x80\xa8"],
 )
-def test_names_that_netplan_or_networkmanager_would_change_go_to_our_first_start(ssid: bytes) -> None:
+def test_other_ssids_are_left_to_our_first_boot(ssid: bytes) -> None:
     found = seed("trixie", DeviceConfig("cam", BARE.user, Wifi(ssid, "wpa2", PSK), "GB"))
     assert "wifis" not in parsed(found, "network-config")["network"]
     assert PSK.encode() not in b"".join(found.files.values())
@@ -230,11 +232,11 @@ def test_names_that_netplan_or_networkmanager_would_change_go_to_our_first_start
     assert found.device["country"] == "GB"
 
 
-# ------------------------------------------------------------------------------------------------------------- hostile
+# ------------------------------------------------------------------------------------------------------ hostile values
 
 
 @given(CONFIGS)
-def test_trixie_takes_every_value_verbatim(config: DeviceConfig) -> None:
+def test_trixie_keeps_every_value_verbatim(config: DeviceConfig) -> None:
     found = seed("trixie", config)
     data = parsed(found, "user-data")
     assert found.files["user-data"].startswith(b"#cloud-config\nhostname: ")
@@ -271,7 +273,7 @@ def assert_network(found: Seed, wifi: Wifi | None) -> None:
 
 
 @given(CONFIGS)
-def test_bookworm_takes_every_value_verbatim(config: DeviceConfig) -> None:
+def test_bookworm_keeps_every_value_verbatim(config: DeviceConfig) -> None:
     found = json.loads(json.dumps(seed("bookworm", config).device))
     assert (found["hostname"], found["user"]["name"]) == (config.hostname, config.user.name)
     assert tuple(found["user"]["ssh_keys"]) == config.user.ssh_keys
@@ -292,14 +294,14 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4))
-def test_any_value_is_read_back(value: dict[str, Any]) -> None:
+def test_dumps_any_value_is_read_back(value: dict[str, Any]) -> None:
     text = dumps(value)
     assert text.isascii()
     assert yaml.safe_load(text) == value
 
 
 @given(TEXTS)
-def test_a_quoted_text_stays_on_its_line(text: str) -> None:
+def test_quoted_text_stays_on_one_line(text: str) -> None:
     line = quoted(text)
     assert line.isprintable() and line.isascii()
     assert yaml.safe_load(line) == text
@@ -308,24 +310,24 @@ def test_a_quoted_text_stays_on_its_line(text: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ instance
 
 
-def test_preparing_twice_leaves_one_instance() -> None:
+def test_preparing_again_replaces_the_instance() -> None:
     once = seed("trixie", WHOLE)
     again = seed("trixie", WHOLE, once.cmdline, "edgevision-ffff")
     assert again.cmdline == once.cmdline.replace(INSTANCE, "edgevision-ffff")
-    assert disarm(again.cmdline).endswith("cfg80211.ieee80211_regdom=DE"), "instance and country stay for ever"
+    assert disarm(again.cmdline).endswith("cfg80211.ieee80211_regdom=DE"), "instance and country must stay"
 
 
 @pytest.mark.parametrize("token", ["ds=nocloud;i=rpi-imager-1784124660514", "ds=nocloud", "ds=ec2", "ds=nocloud;s=/x"])
-def test_a_card_that_another_program_prepared_is_refused(token: str) -> None:
-    with pytest.raises(BadInput, match="prepared already, by another program"):
+def test_trixie_rejects_an_image_set_up_by_another_program(token: str) -> None:
+    with pytest.raises(BadInput, match="another program has already set up"):
         seed("trixie", WHOLE, f"{LINE.strip()} {token}")
 
 
 @pytest.mark.parametrize(
     "instance", ["", "edgevision-", "mine", "edgevision-a b", "edgevision-" + "x" * 60, "edgevision-\n"]
 )
-def test_an_instance_stays_one_word(instance: str) -> None:
-    with pytest.raises(BadInput, match="an instance is edgevision-"):
+def test_trixie_rejects_invalid_instances(instance: str) -> None:
+    with pytest.raises(BadInput, match="invalid instance"):
         seed("trixie", WHOLE, instance=instance)
 
 
@@ -333,14 +335,14 @@ def test_an_instance_stays_one_word(instance: str) -> None:
 
 
 def files_of(system: str, config: DeviceConfig) -> dict[str, bytes]:
-    """As they lie on the boot partition."""
+    """Return the files of the boot partition."""
     found = seed(system, config)
     device = {"schema": "edgevision.device/1", "instance": INSTANCE, "system": dict(found.device) or None}
     return {"edgevision/device.json": json.dumps(device).encode(), **found.files}
 
 
 @given(CONFIGS, st.sampled_from(["bookworm", "trixie"]))
-def test_no_secret_outlives_the_first_start(config: DeviceConfig, system: str) -> None:
+def test_blanked_files_contain_no_secret(config: DeviceConfig, system: str) -> None:
     secrets = [config.user.password_hash, *((config.wifi.psk, config.wifi.passphrase) if config.wifi else ())]
     for name, data in files_of(system, config).items():
         if name not in SECRET_FILES:
@@ -349,12 +351,12 @@ def test_no_secret_outlives_the_first_start(config: DeviceConfig, system: str) -
         blank = blanked(name, data)
         assert blanked(name, blank) == blank
         before, after = yaml.safe_load(data), yaml.safe_load(blank)
-        assert without_secrets(after) == without_secrets(before), "all else is as it was"
+        assert without_secrets(after) == without_secrets(before), "everything except the secrets must be unchanged"
         assert not set(leaves(after)) & {*filter(None, secrets)} - set(leaves(without_secrets(before)))
 
 
 def without_secrets(value: Any) -> Any:
-    """The same with all values taken out that may hold one."""
+    """Return the value without all entries that may hold a secret."""
     if isinstance(value, dict):
         gone = {"hashed_passwd", "system"}
         kept = {
@@ -372,25 +374,25 @@ def leaves(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def test_a_blanked_network_stays_a_locked_one() -> None:
+def test_blanked_network_keeps_its_security() -> None:
     for wifi in (Wifi(b"MyNet", "wpa2", PSK), Wifi(b"MyNet", "wpa3", passphrase="correct horse")):
         data = seed("trixie", DeviceConfig("cam", BARE.user, wifi, "DE")).files["network-config"]
         access = yaml.safe_load(blanked("network-config", data))["network"]["wifis"]["wlan0"]["access-points"]["MyNet"]
         assert access.get("password", access.get("auth", {}).get("password")) == MARK
-    assert 8 <= len(MARK) <= 63, "a password that the system would take"
+    assert 8 <= len(MARK) <= 63, "the mark must be a valid password"
 
 
-def test_a_network_that_is_called_like_a_key_is_left_alone() -> None:
+def test_network_named_like_a_key_is_unchanged() -> None:
     data = seed("trixie", DeviceConfig("cam", BARE.user, Wifi(b"password", "open"), "DE")).files["network-config"]
     assert blanked("network-config", data) == data
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"[1]", b'{"system": {"user": 1}', b"[" * 100_000])
-def test_a_damaged_device_json_holds_nothing_afterwards(data: bytes) -> None:
+def test_damaged_device_json_is_emptied(data: bytes) -> None:
     assert json.loads(blanked("edgevision/device.json", data)) == {"system": None}
 
 
-def test_what_holds_no_secret_stays_byte_for_byte() -> None:
+def test_files_without_secrets_are_unchanged() -> None:
     for data in (b'{"system": null, "instance":"x"}', b"{}"):
         assert blanked("edgevision/device.json", data) == data
     assert blanked("user-data", b"#cloud-config\n{}\n") == b"#cloud-config\n{}\n"
