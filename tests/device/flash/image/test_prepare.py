@@ -40,7 +40,7 @@ from locations import TESTS
 
 from edgevision.errors import BadInput, CannotWrite, EdgeVisionError
 
-CHILD = TESTS / "flash_image_child.py"
+CHILD = TESTS / "helpers" / "flash_image_child.py"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFmd8kXm0sU2C2pQvVqoPJ3PzN9y0v8tWb0f0Yq4sB1c me@desk"
 SETTINGS = f"""
 [device]
