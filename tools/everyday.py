@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from edgevision.convert import backend
-from edgevision.convert.cli.train_progress import TerminalWatcher
+from edgevision.convert.cli.train_progress import TerminalObserver
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.train.config.settings import Settings
 from edgevision.convert.train.network import starter_weights
@@ -130,7 +130,7 @@ def main() -> None:
     given = parser.parse_args()
     source, photos = Source(given.data), given.work / "photos"
     unpack(source, choose(source), photos)
-    trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalWatcher())
+    trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalObserver())
     made = trained.folder / "everyday.tflite"
     report = convert(
         ConvertOptions(

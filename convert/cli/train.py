@@ -78,12 +78,12 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     from ..train.report import summary
     from ..train.run import TrainingInterrupted
     from ..train.run import train as run
-    from .train_progress import TerminalWatcher
+    from .train_progress import TerminalObserver
 
     if values["fit_budget"] is not None:
         _fit_budget(values, quiet)
     try:
-        result = run(_request(values), TrainingObserver() if quiet else TerminalWatcher())
+        result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
     except TrainingInterrupted as error:
         click.echo(error, err=True)
         raise

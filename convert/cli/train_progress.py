@@ -14,7 +14,7 @@ from ..train.monitor.history import Epoch
 from ..train.monitor.observer import TrainingObserver, line
 
 
-class TerminalWatcher(TrainingObserver):
+class TerminalObserver(TrainingObserver):
     """Training observer that writes to stderr."""
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,6 @@ def _show(sections: tuple[Section, ...], model: Path | None, as_json: bool) -> N
             dump({"schema": "edgevision.doctor/1", "model": None if model is None else str(model), "checks": checks})
         )
         return
-    from ..doctor.terminal import show
+    from ..doctor.terminal import text
 
-    show(sections, model)
+    click.echo(text(sections, model, sys.stdout))

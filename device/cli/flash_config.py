@@ -56,9 +56,9 @@ def _ask(output: Path, overwrite: bool) -> None:
     from edgevision.files.atomic import require_absent, write_text
 
     from ..flash.config.host_defaults import Host
-    from ..flash.config.prompts import confirm, say
-    from ..flash.config.wizard import interview
     from ..flash.config.write import dumps
+    from .flash_prompts import confirm, say
+    from .flash_wizard import interview
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise EdgeVisionError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ import click
 from click.core import ParameterSource
 
 from edgevision.cli.setting_options import PATH, GroupedCommand, headings, setting_options
+from edgevision.cli.verbosity import is_verbose
 
-from ..loop.options import Options
+from ..loop.options import Options, Terminal
 
 STARTED = time.monotonic()
 """The start of the command, in seconds of the monotonic clock, as early as this module can know it."""
@@ -51,9 +54,14 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
     try:
         from ..loop.app import launch
 
-        return launch(options, STARTED)
+        return launch(options, Terminal(sys.stdout, sys.stderr, _may_paint()), STARTED)
     finally:
         gc.enable()
+
+
+def _may_paint() -> bool:
+    """Return whether the results can be a live display: on a terminal, unless lines of the log would tear it."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not is_verbose()
 
 
 def _from_config(ctx: click.Context, paths: tuple[Path, ...], given: dict[str, Any]) -> dict[str, Any]:

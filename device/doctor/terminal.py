@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from edgevision.reporting.terminal import printable
 
@@ -24,14 +23,16 @@ MARKS = {
 NAME_WIDTH = 18
 
 
-def show(sections: tuple[Section, ...], model: Path | None) -> None:
-    """Print all checks and the overall result."""
+def text(sections: tuple[Section, ...], model: Path | None, stream: TextIO) -> str:
+    """Return all checks and the overall result, with the signs, colors and width that ``stream`` can show."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    width = None if stream.isatty() else 160
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
+    encoding = stream.encoding or "ascii"
     with console.capture() as painted:
         for section in sections:
             console.print(Text(section.title, style="bold"))
@@ -40,26 +41,25 @@ def show(sections: tuple[Section, ...], model: Path | None) -> None:
             rows.add_column(min_width=NAME_WIDTH, no_wrap=True)
             rows.add_column(overflow="fold")
             for check in section.checks:
-                for row in _rows(check):
+                for row in _rows(check, encoding):
                     rows.add_row(*row)
             console.print(Padding(rows, (0, 0, 1, 2)))
     # rich pads the lines of a table with spaces.
     lines = [*(line.rstrip() for line in painted.get().splitlines()), _outcome(sections, model)]
-    encoding = sys.stdout.encoding or "ascii"
-    print("\n".join(lines).encode(encoding, "replace").decode(encoding))
+    return "\n".join(lines).encode(encoding, "replace").decode(encoding)
 
 
-def _rows(check: Check) -> list[tuple[Text, ...]]:
+def _rows(check: Check, encoding: str) -> list[tuple[Text, ...]]:
     from rich.text import Text
 
     kind = _kind(check)
     sign, ascii_sign, style = MARKS[kind]
-    mark = Text(sign if _can_show(sign) else ascii_sign, style=style)
+    mark = Text(sign if _can_show(sign, encoding) else ascii_sign, style=style)
     quiet = "dim" if kind == "none" else ""
     found = check.found if check.ok or check.expected is None else f"{check.found} (expected: {check.expected})"
     rows: list[tuple[Text, ...]] = [(mark, Text(check.name, style=quiet), Text(printable(found), style=quiet))]
     if check.fix is not None:
-        arrow = "→" if _can_show("→") else "->"
+        arrow = "→" if _can_show("→", encoding) else "->"
         rows.append((Text(""), Text(""), Text(f"{arrow} {printable(check.fix)}", style=quiet or "cyan")))
     return rows
 
@@ -87,9 +87,9 @@ def _warnings(count: int) -> str:
     return f", {count} warning{'s' if count > 1 else ''}" if count else ""
 
 
-def _can_show(sign: str) -> bool:
+def _can_show(sign: str, encoding: str) -> bool:
     try:
-        sign.encode(sys.stdout.encoding or "ascii")
+        sign.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True

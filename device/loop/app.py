@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -31,18 +30,21 @@ if TYPE_CHECKING:
     from ..stream.protocols import Source
     from ..telemetry.summary import RunSummary
     from .motion_gate import MotionGate
-    from .options import Options
+    from .options import Options, Terminal
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
 
 
-def launch(options: Options, started: float | None = None) -> int:
-    """Run the loop and return the exit status. Raises EdgeVisionError on any failure."""
+def launch(options: Options, terminal: Terminal, started: float | None = None) -> int:
+    """Run the loop and return the exit status. Raises EdgeVisionError on any failure.
+
+    ``started``: when the command started, in seconds of the monotonic clock.
+    """
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
     _silence_opencv()
-    note = _quiet if options.quiet else _note
+    note = _quiet if options.quiet else terminal.note
     stop = Stop()
     with (
         ended_by_signals(stop),
@@ -52,31 +54,32 @@ def launch(options: Options, started: float | None = None) -> int:
         camera = _open(options, model, stop)
         if camera is None:
             note("stopped before the first frame")
-            return _leave(stop, stop.exit_code)
-        summary = _run(options, model, camera, stop, note, RunStats(SYSTEM, started))
+            return _leave(stop, terminal, stop.exit_code)
+        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started))
         from .end_report import report  # imported late: the first prediction does not wait for it
 
-        return _leave(stop, report(options, model, summary, stop, note))
+        return _leave(stop, terminal, report(options, model, summary, stop, note))
 
 
 def _run(
-    options: Options, model: Model, camera: Source, stop: Stop, note: Callable[[str], None], measures: RunStats
+    options: Options, terminal: Terminal, model: Model, camera: Source, stop: Stop, measures: RunStats
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
+    note = _quiet if options.quiet else terminal.note
     try:
         taught = _know_taught(options, model)
         _say_what_runs(options, model, camera, note)
         if taught:
             note(f"taught: {', '.join(taught)}")
         service = from_environment()
-        sinks = open_sinks(options, model, camera, stop, measures, _note)
+        sinks = open_sinks(options, terminal, model, camera, stop, measures)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:
         camera.close()
         raise
     gc.freeze()  # exempt existing objects: collections then only scan the loop's own garbage
     gc.enable()
-    with dump_stats_on_sigusr1(measures, options.as_json):
+    with dump_stats_on_sigusr1(measures, options.as_json, terminal.err.fileno()):
         return run(
             camera,
             model,
@@ -132,12 +135,11 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     return opening.wait()
 
 
-def _leave(stop: Stop, code: int) -> int:
+def _leave(stop: Stop, terminal: Terminal, code: int) -> int:
     """Return the exit status; exit at once if a camera hangs in its driver: Python would wait for it, or crash in it."""
     if not stop.wait(0.0):
         with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            terminal.flush()
         os._exit(code)
     return code
 
@@ -191,9 +193,5 @@ def _silence_opencv() -> None:
     silence()
 
 
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def _quiet(_: str) -> None:
-    """Print nothing."""
+    """Write nothing."""

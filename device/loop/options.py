@@ -1,11 +1,11 @@
-"""Settings of one run of the loop: options of ``edgevision run`` and keys of its configuration files."""
+"""Settings of one run of the loop, options of ``edgevision run`` and keys of its files; and where its output goes."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TextIO, get_args
 
 from edgevision.engines.registry import ENGINE, THREADS
 from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
@@ -210,6 +210,28 @@ class Options:
         return CaptureRequest(
             width, height, self.fps, self.rotate, self.flip, self.roi, freeze_timeout_s=self.freeze_timeout
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The streams that a command gives to its run."""
+
+    out: TextIO
+    """For results."""
+    err: TextIO
+    """For everything else."""
+    may_paint: bool = False
+    """Whether results may be a display that is painted again and again; else they are lines."""
+
+    def note(self, text: str) -> None:
+        """Write one line beside the results."""
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def flush(self) -> None:
+        """Flush both streams. Raises OSError."""
+        self.out.flush()
+        self.err.flush()
 
 
 SETTINGS = settings_of(Options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,17 +15,17 @@ if TYPE_CHECKING:
 
     from ..stream.protocols import Sink, Source
     from ..telemetry.run_stats import RunStats
-    from .options import Options
+    from .options import Options, Terminal
     from .stop import Stop
 
 MAX_DISPLAY_ROWS = 10
 
 
 def open_sinks(
-    options: Options, model: Model, camera: Source, stop: Stop, measures: RunStats, note: Callable[[str], None]
+    options: Options, terminal: Terminal, model: Model, camera: Source, stop: Stop, measures: RunStats
 ) -> list[Sink]:
-    """Open all requested outputs, the one for results first. ``note``: receives messages apart from the results."""
-    sinks = [_main_sink(options, model, camera, stop, measures, note)]
+    """Open all requested outputs, the one for results first."""
+    sinks = [_main_sink(options, terminal, model, camera, stop, measures)]
     if options.contact_sheet is not None:
         from ..sinks.contact_sheet import ContactSheet
 
@@ -42,16 +40,16 @@ def open_sinks(
 
 
 def _main_sink(
-    options: Options, model: Model, camera: Source, stop: Stop, measures: RunStats, note: Callable[[str], None]
+    options: Options, terminal: Terminal, model: Model, camera: Source, stop: Stop, measures: RunStats
 ) -> Sink:
     """Return JSON lines on request, else a display on a terminal, else text lines; images always get lasting lines."""
-    if _can_paint() and not options.as_json and not options.quiet and not is_pictures(camera):
+    if terminal.may_paint and not options.as_json and not options.quiet and not is_pictures(camera):
         from ..sinks.live_display import LiveDisplay
 
         title = f"{model.card.name} · {camera.spec} · {camera.description}"
-        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot)
-    lines = LineWriter(sys.stdout.fileno(), lossless=not camera.live, stopping=stop)
-    event_lines = lines if options.events else _beside(stop)
+        return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot, terminal.out)
+    lines = LineWriter(terminal.out.fileno(), lossless=not camera.live, stopping=stop)
+    event_lines = lines if options.events else _beside(terminal, stop)
     if options.as_json:
         from ..sinks.jsonl import JsonLines
 
@@ -59,22 +57,18 @@ def _main_sink(
         return JsonLines(lines, event_lines, lambda: camera.dropped, masks=options.masks, still=still)
     from ..sinks.text_lines import PlainLines
 
-    return PlainLines(lines, note, event_lines)
+    return PlainLines(lines, terminal.note, event_lines)
 
 
-def _beside(stop: Stop) -> Callable[[str], None]:
+def _beside(terminal: Terminal, stop: Stop) -> Callable[[str], None]:
     """Return a writer to stderr that drops lines nobody reads: the loop waits only for results."""
-    lines = LineWriter(sys.stderr.fileno(), lossless=False, stopping=stop)
+    lines = LineWriter(terminal.err.fileno(), lossless=False, stopping=stop)
 
     def tell(line: str) -> None:
         with suppress(OutputClosed, OSError):
             lines(line)
 
     return tell
-
-
-def _can_paint() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def is_pictures(camera: Source) -> bool:

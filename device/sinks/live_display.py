@@ -43,10 +43,10 @@ class LiveDisplay(Sink):
         title: str,
         rows: int,
         snapshot: Callable[[], Snapshot],
-        stream: TextIO | None = None,
+        stream: TextIO,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``rows``: maximum labels shown. ``snapshot``: returns counts and times so far."""
+        """``rows``: maximum labels shown. ``snapshot``: returns counts and times so far. ``stream``: the terminal."""
         self._title = printable(title)
         self._rows = rows
         self._snapshot = snapshot

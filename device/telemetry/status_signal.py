@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def dump_stats_on_sigusr1(measures: RunStats, as_json: bool, descriptor: int = 2) -> Iterator[None]:
-    """While active, each SIGUSR1 writes the status to stderr, as one JSON line or a few lines of text."""
+def dump_stats_on_sigusr1(measures: RunStats, as_json: bool, descriptor: int) -> Iterator[None]:
+    """While active, each SIGUSR1 writes the status to a file descriptor, as one JSON line or a few lines of text."""
 
     def tell(_: int, __: FrameType | None) -> None:
         # Write directly to the descriptor: the signal may interrupt a write to Python's own stream.

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from ..reporting.terminal import printable
 from .verbosity import is_verbose
 
@@ -92,4 +94,4 @@ def show(*tables: RenderableType) -> None:
 def note(text: str, quiet: bool = False) -> None:
     """Print a note on stderr."""
     if not quiet:
-        print(f"note: {printable(text)}", file=sys.stderr)
+        click.echo(f"note: {printable(text)}", err=True)

@@ -27,7 +27,7 @@ from edgevision.device.doctor.fakes import (
 )
 from edgevision.device.doctor.result import Check, Section
 from edgevision.device.doctor.run_checks import STEPS, examine
-from edgevision.device.doctor.terminal import show
+from edgevision.device.doctor.terminal import text
 from edgevision.device.system import host
 from edgevision.device.system.host import ProcessResult
 
@@ -339,23 +339,22 @@ def test_number_of_progress_steps(tmp_path: Path) -> None:
     assert len(done) == STEPS
 
 
-def test_terminal_report(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    show(examine(build(PI_4_THROTTLED, tmp_path)), None)
-    lines = capsys.readouterr().out.splitlines()
+def report(sections: tuple[Section, ...], model: Path | None = None, encoding: str = "utf-8") -> str:
+    return text(sections, model, io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+
+
+def test_terminal_report(tmp_path: Path) -> None:
+    lines = report(examine(build(PI_4_THROTTLED, tmp_path))).splitlines()
     assert all(line == line.rstrip() for line in lines)
     at = next(number for number, line in enumerate(lines) if "throttling" in line)
     assert "0x50005" in lines[at] and lines[at + 1].strip().startswith("→ the power supply")
     assert lines[-2:] == ["Ready to run, 2 warnings.", "Next: edgevision run --camera 0"]
-    show((Section("Packages", (Check("numpy", False, "bad \x1b[31m sign", fix="fix it"),)),), Path("m.tflite"))
-    out = capsys.readouterr().out
+    out = report((Section("Packages", (Check("numpy", False, "bad \x1b[31m sign", fix="fix it"),)),), Path("m.tflite"))
     assert "\x1b" not in out and "1 of 1 checks failed" in out and "Next" not in out
 
 
-def test_ascii_only_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", write_through=True))
-    show(examine(build(PI_4_THROTTLED, tmp_path)), None)
-    lines = written.getvalue().decode("ascii").splitlines()
+def test_ascii_only_terminal(tmp_path: Path) -> None:
+    lines = report(examine(build(PI_4_THROTTLED, tmp_path)), encoding="ascii").splitlines()
     assert any(line.split() == ["ok", "numpy", "1.26.4"] for line in lines)
     assert any(line.strip().startswith("-> improve the airflow") for line in lines)
 

@@ -7,15 +7,15 @@ from typing import Any, cast
 
 from edgevision.errors import BadInput
 
-from . import passwords, wifi_key
-from .host_defaults import Host, country
-from .host_names import check_hostname, check_user
-from .locale import check_country, check_keyboard, check_locale, check_timezone
-from .prompts import ask, ask_hidden, choose, confirm, say
-from .records import DeviceConfig, Security, Sudo, User, Wifi
-from .run_options import check_place
-from .ssh_keys import describe, read_keys
-from .table import SECURITY, SUDO
+from ..flash.config import passwords, wifi_key
+from ..flash.config.host_defaults import Host, country
+from ..flash.config.host_names import check_hostname, check_user
+from ..flash.config.locale import check_country, check_keyboard, check_locale, check_timezone
+from ..flash.config.records import DeviceConfig, Security, Sudo, User, Wifi
+from ..flash.config.run_options import check_place
+from ..flash.config.ssh_keys import describe, read_keys
+from ..flash.config.table import SECURITY, SUDO
+from .flash_prompts import ask, ask_hidden, choose, confirm, say
 
 INTRODUCTION = (
     "Settings of one device. Press Enter to accept the value in brackets, or Ctrl-C to quit without writing anything."

@@ -6,6 +6,8 @@ import getpass
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import click
+
 from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.reporting.terminal import printable
 
@@ -14,7 +16,7 @@ T = TypeVar("T")
 
 def say(text: str = "") -> None:
     """Print a line without terminal control characters."""
-    print(printable(text))
+    click.echo(printable(text))
 
 
 def ask(question: str, check: Callable[[str], T], default: str = "") -> T:
