@@ -25,7 +25,7 @@ packages: ## install the Debian packages that the tests need (as root or with pa
 	@sh tools/system_packages.sh || true
 
 test: packages $(READY) ## the tests, without the slow ones; CI=true fails if one is skipped for no good reason
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 test-all: packages $(READY) env-mediapipe env-tflite-runtime ## all tests; fails if a slow one is skipped (ALLOW_SKIP=1: passes)
 	$(BIN)/python -m pytest -q --full -m "slow or not slow"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,12 @@ pytest_plugins = ["pytester", "skip_policy"]
 
 # Debian's file system tools live in sbin, which is not on the path of an ordinary user.
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+# A background job of a shell (nohup make test &) ignores these signals, and so would the processes that tests start and signal.
+# A handler keeps ignoring them here, but is not inherited.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 # No deadlines: a test must not fail because the machine is busy.
 settings.register_profile("edgevision", deadline=None)

@@ -132,7 +132,7 @@ class _Steps(TrainingObserver):
 @pytest.mark.tensorflow
 def test_training_starts_from_the_starter_weights_and_saves_a_model_with_its_card(tmp_path: Path) -> None:
     names = ["banana", "grapes"]
-    draw_set(tmp_path / "train", names, 48, seed=0, size=96)
+    draw_set(tmp_path / "train", names, 24, seed=0, size=96)
     learn = read_folders(tmp_path / "train", names)
     steps = _Steps()
     trained = train(learn, learn, names, 2, 0, steps)

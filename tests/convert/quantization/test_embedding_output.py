@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from edgevision.convert import backend
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.embedding_output import add_embedding
@@ -112,14 +111,8 @@ def test_missing_features_are_reported_before_the_long_work(photos: Path, tmp_pa
         add_embedding(float_model(pooled_scores))
     path = tmp_path / "net.keras"
     pooled_scores.save(path)
-    command = ["convert", path, "--calibration", photos, "-o", tmp_path / "x.tflite", "--with-embedding"]
-    done = subprocess.run(
-        [sys.executable, "-m", "edgevision", *map(str, command)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    options = ("--calibration", photos, "-o", tmp_path / "x.tflite", "--with-embedding")
+    done = edgevision("convert", path, *options, cwd=tmp_path)
     assert done.returncode == 1
     assert "no feature vector to learn new classes from" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "x.tflite").exists()

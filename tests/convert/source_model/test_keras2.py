@@ -255,6 +255,8 @@ def test_command_is_quiet(keras: Any, data: Path, tmp_path: Path) -> None:
         "old.h5",
         "--calibration",
         str(pictures),
+        "--calibration-count",
+        "20",
         "--effort",
         "none",
         "--json",

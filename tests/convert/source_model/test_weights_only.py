@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from locations import ROOT
 
 pytestmark = pytest.mark.tensorflow
@@ -113,26 +112,13 @@ def test_architecture_with_a_whole_model_is_rejected(tmp_path: Path) -> None:
 
 def test_command_converts_weights_only_file(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save_weights(tmp_path / "w.weights.h5")
-    pictures = ROOT / "calibration_images"
-    line = [
-        sys.executable,
-        "-m",
-        "edgevision",
-        "convert",
-        "w.weights.h5",
-        "--calibration",
-        str(pictures),
-        "--effort",
-        "none",
-    ]
+    line = ["convert", "w.weights.h5", "--calibration", ROOT / "calibration_images", "--effort", "none"]
     named = "--architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 64 --mean 127.5 --std 127.5".split()
     for arguments, code, words in (
         (named[:8], 1, "its MobileNetV2 backbone usually needs --mean 127.5 --std 127.5"),
         (named, 0, "Next: edgevision run"),
     ):
-        done = subprocess.run(
-            [*line, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
-        )
+        done = edgevision(*line, *arguments, cwd=tmp_path)
         assert done.returncode == code, done.stderr
         assert words in done.stdout + done.stderr
         assert code == 0 or len(done.stderr.strip().splitlines()) == 1

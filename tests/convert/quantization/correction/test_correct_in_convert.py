@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import edgevision
 from unbalanced_network import SIZE, drawn, unbalanced
 
 pytestmark = pytest.mark.tensorflow
@@ -148,14 +147,9 @@ def test_range_without_repair_is_rejected(model: Path, photos: Path, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "edgevision", "convert", *map(str, arguments)]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
-
-
 def test_exceeded_limit_exits_with_3_and_keeps_the_file(model: Path, photos: Path, tmp_path: Path) -> None:
     given = (model, "--calibration", photos, "--mean", "127.5", "--std", "127.5", "--calibration-count", "50")
-    done = command(*given, "--effort", "none", "--max-drop", "1", "--json", "--quiet", cwd=tmp_path)
+    done = edgevision("convert", *given, "--effort", "none", "--max-drop", "1", "--json", "--quiet", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert (
