@@ -80,25 +80,29 @@ __all__ = [
 ]
 _MODULES = {
     # Imported when a name is first used, so that `import edgevision` and `edgevision --help` load neither NumPy nor a runtime.
-    ".evaluation.api": ("evaluate",),
-    ".evaluation.evaluate": ("Evaluation",),
-    ".inspection.report": ("inspect",),
-    ".model": ("Model", "open_model"),
-    ".model_file.api": ("read_model",),
-    ".model_file.card": ("ModelCard",),
-    ".model_file.model_file": ("ModelFile",),
-    ".preprocessing.spec": ("Preprocessing",),
-    ".types": ("Detection", "Frame", "Label", "Prediction", "Region"),
+    "Detection": ".types",
+    "Evaluation": ".evaluation.evaluate",
+    "Frame": ".types",
+    "Label": ".types",
+    "Model": ".model",
+    "ModelCard": ".model_file.card",
+    "ModelFile": ".model_file.model_file",
+    "Prediction": ".types",
+    "Preprocessing": ".preprocessing.spec",
+    "Region": ".types",
+    "evaluate": ".evaluation.api",
+    "inspect": ".inspection.report",
+    "open_model": ".model",
+    "read_model": ".model_file.api",
 }
-"""Module -> its public names; all others are in ``.errors``."""
+"""Name -> module. Names that are not listed are errors."""
 
 if not TYPE_CHECKING:  # type checkers must refuse a misspelled name
 
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = next((module for module, names in _MODULES.items() if name in names), ".errors")
-        return getattr(import_module(module, __name__), name)
+        return getattr(import_module(_MODULES.get(name, ".errors"), __name__), name)
 
     def __dir__():
         return list(__all__)

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from edgevision.device.loop.loop import run
-from edgevision.device.stream.protocols import Sink, Source
+from edgevision.device import Sink, Source, run
 
-import edgevision
-from edgevision import default_model
-from edgevision.types import Frame, Prediction
+from edgevision import Frame, Prediction, open_model
 
 
 class Noise(Source):
@@ -49,8 +45,7 @@ class Print(Sink):
 
 def main(arguments: list[str]) -> None:
     """Run the loop until the source ends."""
-    path = Path(arguments[0]) if arguments else default_model.path()
-    with edgevision.open_model(path) as model:
+    with open_model(arguments[0] if arguments else None) as model:
         run(Noise(), model, [Print()])
 
 

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from pathlib import Path
 
-from edgevision.device.cameras.registry import open_camera
-from edgevision.device.loop.loop import run
-from edgevision.device.stream.protocols import Sink
+from edgevision.device import Event, Sink, open_camera, run
 
-import edgevision
-from edgevision import default_model
-from edgevision.types import Frame, Prediction
+from edgevision import Frame, Prediction, open_model
 
 
 class CountPerLabel(Sink):
@@ -33,6 +28,10 @@ class CountPerLabel(Sink):
         """Take one result."""
         self.counts[prediction.top.name if prediction.top else "unknown"] += 1
 
+    def event(self, event: Event) -> None:
+        """Print what came and went; optional."""
+        print(event.kind, event.detail, file=sys.stderr)
+
     def close(self) -> None:
         """Print the counts at the end of the run."""
         for name, count in self.counts.most_common():
@@ -42,9 +41,9 @@ class CountPerLabel(Sink):
 def main(arguments: list[str]) -> None:
     """Run the loop on 30 frames."""
     camera = arguments[0] if arguments else "test:"
-    path = Path(arguments[1]) if len(arguments) > 1 else default_model.path()
-    with edgevision.open_model(path) as model:
-        summary = run(open_camera(camera), model, [CountPerLabel()], limit=30, threshold=0.3)
+    path = arguments[1] if len(arguments) > 1 else None
+    with open_model(path) as model:
+        summary = run(open_camera(camera, model=model), model, [CountPerLabel()], limit=30, threshold=0.3)
     print(f"{summary.frames} frames, stopped by: {summary.stopped_by}")
 
 

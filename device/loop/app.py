@@ -145,15 +145,9 @@ def _leave(stop: Stop, terminal: Terminal, code: int) -> int:
 
 
 def _decider(options: Options, model: Model) -> TemporalFilter:
-    from .temporal_filter import TemporalFilter
+    from .temporal_filter import filter_for
 
-    return TemporalFilter(
-        model.card.task,
-        smooth=options.smooth,
-        threshold=options.threshold,
-        own=model.card.threshold,
-        top=options.top,
-    )
+    return filter_for(model.card, smooth=options.smooth, threshold=options.threshold, top=options.top)
 
 
 def _gate(options: Options, service: Service | None) -> MotionGate | None:

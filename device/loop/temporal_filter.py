@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edgevision.model_file.card import ModelCard
     from edgevision.postprocessing.temporal import Change, Decision, Decisions
     from edgevision.types import Frame, Prediction, Task
 
@@ -87,6 +88,11 @@ class TemporalFilter:
 
     def _is_shown(self, score: float) -> bool:
         return self._shown is None or score >= self._shown
+
+
+def filter_for(card: ModelCard, *, smooth: int, threshold: float | None, top: int) -> TemporalFilter:
+    """Return the filter for a model with the user's settings. Raises BadInput."""
+    return TemporalFilter(card.task, smooth=smooth, threshold=threshold, own=card.threshold, top=top)
 
 
 def _shown(task: Task, threshold: float | None, own: float | None) -> float | None:

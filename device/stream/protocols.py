@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What the loop reads from."""
+    """What the loop reads from: a camera, a video, images. Subclass it to inherit what is optional.
+
+    A subclass needs ``spec``, ``live`` and ``__iter__``, and ``close`` if it holds a device.
+    """
 
     spec: str
     """Spec as typed by a user, without secrets."""
@@ -104,7 +107,10 @@ class Predictor(Protocol):
 
 
 class Sink(Protocol):
-    """An output of the loop."""
+    """An output of the loop. Subclass it to inherit what is optional; only ``write`` is needed.
+
+    An exception in a sink is counted, reported to all sinks as the event ``sink_down``, and never stops the loop.
+    """
 
     spec: str = ""
     """Name for display, without secrets; empty: the name of the class."""

@@ -14,7 +14,7 @@ from locations import ROOT
 
 import edgevision
 
-PACKAGES = {"edgevision": ROOT / "edgevision"}
+PACKAGES = {"edgevision": ROOT / "edgevision", "edgevision.device": ROOT / "device"}
 HEAVY = (
     "numpy",
     "cv2",
@@ -75,7 +75,11 @@ def test_import_is_light(name: str) -> None:
 
 def test_every_error_is_public_and_can_be_caught_by_the_base_class() -> None:
     errors = importlib.import_module("edgevision.errors")
-    classes = {name for name, found in vars(errors).items() if inspect.isclass(found) and issubclass(found, Exception)}
+    classes = {
+        name
+        for name, found in vars(errors).items()
+        if inspect.isclass(found) and issubclass(found, errors.EdgeVisionError)
+    }
     assert classes <= set(edgevision.__all__)
     for name in classes:
         assert issubclass(getattr(edgevision, name), edgevision.EdgeVisionError)

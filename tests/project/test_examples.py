@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from locations import ROOT
+from public_names import private_names
 
 EXAMPLES = ROOT / "examples"
 
@@ -20,6 +22,17 @@ def run_example(name: str, *arguments: str) -> str:
 
 def test_every_example_is_tested() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == {"python_api.py", "own_sink.py", "own_camera.py"}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_examples_use_only_the_public_api(path: Path) -> None:
+    assert list(private_names(path.read_text(encoding="utf-8"))) == []
+
+
+def test_python_api_reports_a_missing_image_in_one_line() -> None:
+    command = [sys.executable, str(EXAMPLES / "python_api.py"), "absent.jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1 and done.stderr == "error: image not found: absent.jpg\n"
 
 
 def test_python_api_prints_three_labels() -> None:
