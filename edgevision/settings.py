@@ -173,7 +173,9 @@ def limits(setting: Setting, start: str = "") -> str:
 def help_text(setting: Setting) -> str:
     """Return the help of a setting with its default and limits, such as ``[default: 5; 1 to 1000]``."""
     facts = [f"default: {text}"] if (text := default_text(setting)) else []
-    if setting.kind in ("int", "float", "ints") and (text := limits(setting).strip()):
+    if setting.choices and setting.metavar:  # else the placeholder lists them
+        facts.append("one of " + ", ".join(map(str, setting.choices)))
+    elif text := limits(setting).strip():
         facts.append(text)
     return setting.help + (f"  [{'; '.join(facts)}]" if facts else "")
 
@@ -183,6 +185,37 @@ def default_text(setting: Setting) -> str:
     if setting.default_text or (setting.default is None and not setting.auto):
         return setting.default_text
     return "" if setting.kind == "flag" else to_text(setting, setting.default)
+
+
+def checked_table(
+    table: Mapping[str, Any],
+    settings: Mapping[str, Setting],
+    where: Callable[[str], str],
+    unknown: Callable[[str], str],
+) -> dict[str, Any]:
+    """Return field name -> stored value of a table of a TOML file; former names give a warning.
+
+    Args:
+        table: Key -> value of the file.
+        settings: The settings that the table may have, by field name.
+        where: Function of a key that returns ``FILE:LINE``.
+        unknown: Function of an unknown key that returns the message.
+
+    Raises:
+        BadInput: A key is unknown or given twice, or a value is not allowed; with file and line.
+    """
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        known = by_key(settings, key, f"{where(key)}: ")
+        if known is None:
+            raise BadInput(f"{where(key)}: {unknown(key)}")
+        if known.name in found:
+            raise BadInput(f"{where(key)}: {known.key} is given twice, once by a former name; remove one")
+        try:
+            found[known.name] = checked(known, value)
+        except BadInput as error:
+            raise BadInput(f"{where(key)}: {key}: {error}") from None
+    return found
 
 
 def by_key(settings: Mapping[str, Setting], key: str, where: str = "") -> Setting | None:

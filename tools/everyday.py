@@ -46,9 +46,9 @@ SETTINGS = Settings(
     head_epochs=10,
     epochs=8,
     fine_tune_blocks=8,
-    rate=5e-4,
+    learning_rate=5e-4,
     features="once",
-    copies=2,
+    augment_copies=2,
     class_weights="none",
 )
 CHOICE = BackboneSpec(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, starter_weights.ALPHA)

@@ -42,9 +42,9 @@ SETTINGS = Settings(
     weights=STARTER,
     head_epochs=8,
     fine_tune_blocks=8,
-    rate=1e-3,
+    learning_rate=1e-3,
     features="once",
-    copies=3,
+    augment_copies=3,
     dropout=0.1,
 )
 """Settings that differ from ``edgevision train``: more blocks and a higher rate, since drawings differ from photos."""

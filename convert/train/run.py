@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.errors import BadInput
 from edgevision.files import run_folder
-from edgevision.files.atomic import write_text
+from edgevision.files.atomic import refuse_source, write_text
 
 from .. import backend
 from .config import config_file
+from .config.request import TrainRequest as TrainRequest
 from .config.settings import Settings
 from .fit import checkpoint
 from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
 from .fit.fit import fit
 from .fit.plan import TrainPlan, make_plan, settled
-from .input.splits import DatasetSplits, open_photos, open_sets, prepare
-from .monitor import history
+from .input import image_cache
+from .input.splits import DATA_FILE, DatasetSplits, open_photos, open_sets, prepare
+from .monitor import history, tensorboard
 from .monitor.observer import TrainingObserver
 from .monitor.tensorboard import TensorBoardWatcher
 from .network.network import Network, open_network
@@ -33,17 +35,19 @@ from .report import contact_sheets, outputs
 from .report.result import TrainResult
 
 CONFIG_FILE, HISTORY_FILE = "config.toml", "history.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """Request for a training: photos, settings and run folder."""
-
-    photos: Path
-    settings: Settings
-    runs: Path = Path("runs")
-    resume: Path | None = None
-    """Folder of an interrupted run to resume; photos and settings must be those of that run (see ``resumed``)."""
+OUTPUTS = frozenset(
+    {
+        CONFIG_FILE,
+        HISTORY_FILE,
+        run_folder.RECORD,
+        DATA_FILE,
+        SPLIT_FILE,
+        checkpoint.FILE,
+        image_cache.FILE,
+        *outputs.FILES,
+    }
+)
+"""Names of all files that a training writes."""
 
 
 def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
@@ -60,13 +64,15 @@ def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
         EdgeVisionError: A setting, a photo set or a weights file is unusable; most errors occur before anything is
             written.
     """
+    if request.output is not None:
+        _require_free(request)
     settings = decide(request.settings, watcher)
     request = replace(request, settings=settings)
     dataset = open_photos(request.photos, settings)
     choice = choose(settings)
     with _machine(settings) as gpus:
         network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
-        run = run_folder.new_run(request.runs, "train") if request.resume is None else _reopen(request.resume)
+        run = _open_run(request)
         with run, _resumable(run.folder):
             _record(run.folder, settings, request.photos)
             learning = prepare(dataset, settings, run.folder, watcher)
@@ -154,7 +160,7 @@ def _finish(
     )
     outputs.write_reports(result, watcher)
     (folder / checkpoint.FILE).unlink(missing_ok=True)
-    run.outputs += sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "run.json")
+    run.outputs += sorted(name for name in OUTPUTS if name != run_folder.RECORD and (folder / name).is_file())
     return result
 
 
@@ -168,16 +174,34 @@ def _record(folder: Path, settings: Settings, photos: Path) -> None:
     write_text(folder / CONFIG_FILE, config_file.dumps(settings, str(photos.absolute())))
 
 
-def _reopen(folder: Path) -> run_folder.Run:
-    import sys
+def _require_free(request: TrainRequest) -> None:
+    """Check the requested output folder before any work is done. Raises OutputExists."""
+    assert request.output is not None
+    run_folder.require_free(request.output, request.overwrite)
+    refuse_source(request.output, (request.photos,), "the training")
 
-    argv = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    return run_folder.Run(folder, "train", argv, run_folder.utc_now(), time.monotonic())
+
+def _open_run(request: TrainRequest) -> run_folder.Run:
+    if request.resume is not None:
+        return run_folder.run_in(request.resume, "train")
+    if request.output is None:
+        return run_folder.new_run(request.runs, "train")
+    run = run_folder.run_in(request.output, "train")
+    _remove_outputs(run.folder)
+    return run
+
+
+def _remove_outputs(folder: Path) -> None:
+    """Remove the files of an earlier training, which would otherwise be taken for an interrupted one."""
+    for name in OUTPUTS:
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / tensorboard.FOLDER).glob("events.out.tfevents.*"):
+        path.unlink()
 
 
 def _is_finished(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / "run.json").read_text(encoding="utf-8"))["exit_code"] == 0)
+        return bool(json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["exit_code"] == 0)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevision import settings
-from edgevision.errors import BadInput, nearest
+from edgevision.errors import nearest
 from edgevision.files import toml
-from edgevision.settings import Setting, by_key, help_text, to_file
+from edgevision.settings import Setting, checked_table, help_text, to_file
 
 from .options import SETTINGS, Options
 
@@ -53,20 +52,9 @@ def merged(all_options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def checked(values: Mapping[str, Any], where: Callable[[str], str]) -> dict[str, Any]:
     """Return field name -> validated value of keys and values. ``where``: returns FILE:LINE of a key. Raises BadInput."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        known = by_key(KEPT, key, f"{where(key)}: ")
-        if known is None:
-            raise BadInput(f"{where(key)}: unknown option {key!r}{_hint(key)}")
-        if known.name in found:
-            raise BadInput(f"{where(key)}: {known.key} is given twice, once by a former name; remove one")
-        if known.name == "camera" and type(value) is int:
-            value = str(value)  # people write camera = 0
-        try:
-            found[known.name] = settings.checked(known, value)
-        except BadInput as error:
-            raise BadInput(f"{where(key)}: {key}: {error}") from None
-    return found
+    if type(values.get("camera")) is int:
+        values = {**values, "camera": str(values["camera"])}  # people write camera = 0
+    return checked_table(values, KEPT, where, _unknown)
 
 
 def changed(options: Options) -> dict[str, Any]:
@@ -125,6 +113,7 @@ def _is_path(name: str, value: Any) -> bool:
     return is_path(name, value) or (name in PLACES and Path(str(value)).exists())
 
 
-def _hint(key: str) -> str:
+def _unknown(key: str) -> str:
     known = [one.key for one in KEPT.values()]
-    return nearest(key.lower().replace("-", "_"), known) or f"; available options: {', '.join(known)}"
+    hint = nearest(key.lower().replace("-", "_"), known) or f"; available options: {', '.join(known)}"
+    return f"unknown option {key!r}{hint}"

@@ -93,13 +93,11 @@ class Options:
         metavar="N",
         default_text="no limit",
     )
-    rotate: Rotation = setting(
-        0, "int", "Rotate clockwise by 0, 90, 180 or 270.", "Source", choices=get_args(Rotation), metavar="DEGREES"
-    )
+    rotate: Rotation = setting(0, "int", "Rotate clockwise.", "Source", choices=get_args(Rotation), metavar="DEGREES")
     flip: Flip = setting(
         "none",
         "choice",
-        "Mirror the image after rotating it: horizontal, vertical or both.",
+        "Mirror the image after rotating it.",
         "Source",
         choices=get_args(Flip),
         metavar="HOW",

@@ -12,10 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import CannotWrite
+from ..errors import CannotWrite, OutputExists
 from .atomic import write_text
 
 Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
+RECORD = "run.json"
+"""Name of the record in a run folder."""
 PACKAGES = (
     "edgevision",
     "numpy",
@@ -54,7 +56,7 @@ class Run:
             "outputs": self.outputs,
             "versions": versions(),
         }
-        write_text(self.folder / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
     def __enter__(self) -> Run:
         return self
@@ -83,7 +85,26 @@ def new_run(runs: Path, kind: Kind) -> Run:
         raise CannotWrite(
             f"cannot create a run folder in {runs}: {error.strerror}; choose another folder with --runs"
         ) from None
-    return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
+    return _begin(folder, kind)
+
+
+def require_free(folder: Path, overwrite: bool) -> None:
+    """Refuse an output folder that is a file, or that is not empty unless ``overwrite``. Raises OutputExists."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputExists(f"{folder} is a file; give a folder with -o")
+    if folder.is_dir() and not overwrite and any(folder.iterdir()):
+        raise OutputExists(f"{folder} is not empty; give another folder with -o, or write into it with --overwrite")
+
+
+def run_in(folder: Path, kind: Kind) -> Run:
+    """Create exactly this run folder, unless it exists. Raises CannotWrite."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot create the folder {folder}: {error.strerror}; choose another folder with -o"
+        ) from None
+    return _begin(folder, kind)
 
 
 def newest(runs: Path, pattern: str) -> Path | None:
@@ -106,6 +127,10 @@ def versions() -> dict[str, str]:
 def utc_now() -> str:
     """Return the current time in UTC with milliseconds (RFC 3339)."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _begin(folder: Path, kind: Kind) -> Run:
+    return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
 
 
 def _highest(runs: Path, kind: str) -> int:

@@ -65,8 +65,10 @@ def parse(text: str, path: Path) -> TomlFile:
         raise BadInput(f"{where}: {_PLACE.sub('', message)}") from None
 
 
-def literal(value: bool | int | float | str) -> str:
+def literal(value: bool | int | float | str | list[Any]) -> str:
     """Format a value as TOML, on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

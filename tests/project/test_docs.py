@@ -27,9 +27,7 @@ RENAMED = {
     # new name -> old name, while the command line may still have either
     "--eval-data": "--report-on",
     "--activation-range": "--range",
-    "--learning-rate": "--rate",
     "--negatives": "--unrelated",
-    "--augment-copies": "--copies",
 }
 SHORT = {"bundle": "create", "bench": "measure"}
 """Sub-commands that need not be typed."""

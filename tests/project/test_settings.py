@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 import pytest
+from edgevision.convert.cli.train import train
+from edgevision.convert.train.config.request import TrainRequest
+from edgevision.convert.train.config.settings import Settings
 from edgevision.device.cli.run import run
 from edgevision.device.loop.options import Options
 from locations import ROOT
@@ -22,6 +25,7 @@ MADE_BEFORE = ROOT / "tests" / "data" / "made_before"
 COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
     # command, its records, its options that are not settings
     (run, (Options,), {"config", "save_config", "verbose"}),
+    (train, (Settings, TrainRequest), {"config", "fit_budget", "as_json", "quiet", "verbose"}),
 ]
 for one, _, _ in COMMANDS:
     verbosity.add_option(one)  # as the group of all commands does
@@ -102,6 +106,16 @@ def test_device_file_made_before_is_read_with_one_note(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [f"note: {old}:63: frozen is now freeze_timeout"]
     assert "freeze_timeout  30" in done.stdout
+
+
+def test_training_file_made_before_is_read_with_one_note_for_each_old_key(tmp_path: Path) -> None:
+    old = MADE_BEFORE / "config.toml"
+    done = _edgevision("train", tmp_path / "nothing", "--config", old, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[:-1] == [
+        f"note: {old}:46: rate is now learning_rate",
+        f"note: {old}:60: copies is now augment_copies",
+    ]
 
 
 def test_former_option_gives_one_note_unless_quiet(tmp_path: Path) -> None:

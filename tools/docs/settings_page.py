@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
 
 from edgevision.settings import Setting, default_text, describe, settings_of
 
@@ -14,8 +13,12 @@ RECORDS = {
         "The loop",
         "Options of `edgevision run`, keys of its configuration files, and of [camera] and [run] in `device.toml`.",
     ),
+    "edgevision.convert.train.config.settings:Settings": (
+        "Training",
+        "Options of `edgevision train`, and keys of `config.toml`: its sections are [model], [training], [augment] (here "
+        "Augmentation), [data] and [output].",
+    ),
 }
-TRAINING = "edgevision.convert.train.config.settings"
 
 
 def render(records: Mapping[str, tuple[str, str]] = RECORDS) -> dict[str, str]:
@@ -27,8 +30,6 @@ def render(records: Mapping[str, tuple[str, str]] = RECORDS) -> dict[str, str]:
         if not declared:
             raise LookupError(f"{target} declares no settings")
         lines += [f"## {heading}", "", about, "", *_tables(list(declared.values()))]
-    lines += ["## Training", "", "The sections of `config.toml`, and options of `edgevision train`.", ""]
-    lines += _training(import_module(TRAINING))
     return {"settings.md": "\n".join(lines) + "\n"}
 
 
@@ -40,24 +41,6 @@ def _tables(rows: list[Setting]) -> Iterator[str]:
         for row in (row for row in rows if row.group == group):
             yield f"| `{row.key}` | {_cell(describe(row))} | {_cell(default_text(row))} | {_cell(row.help)} |"
         yield ""
-
-
-def _training(module: Any) -> Iterator[str]:
-    for section in module.SECTIONS:
-        yield from (f"### [{section}]", "", "| setting | values | default | meaning |", "|---|---|---|---|")
-        for name, option in module.OPTIONS.items():
-            if option.section == section:
-                values, default = _cell(module.describe(option)), _default(module.default(name))
-                yield f"| `{name}` | {values} | {default} | {_cell(option.help)} |"
-        yield ""
-
-
-def _default(value: object) -> str:
-    if value is None:
-        return "auto"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{','.join(map(str, value)) if isinstance(value, tuple | list) else value}`".replace("|", "\\|")
 
 
 def _cell(text: str) -> str:

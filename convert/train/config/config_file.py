@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput, nearest
 from edgevision.files import toml
+from edgevision.settings import Setting, checked_table, describe, to_file
 
-from .settings import AUTO, OPTIONS, SECTIONS, Settings, checked, describe
+from .settings import SECTIONS, SETTINGS, Settings
 
 PHOTOS = "photos"
-"""The only key that is not a setting: the path of the training images."""
+"""The only key that is not a setting: the path of the training images, in the section [data]."""
 HEADER = "# All settings of a training. To repeat it: edgevision train PHOTOS --config config.toml\n"
 
 
@@ -22,9 +24,9 @@ def dumps(settings: Settings, photos: str | None = None) -> str:
         lines.append(f"[{section}]")
         if section == "data" and photos is not None:
             lines.append(f"{PHOTOS} = {toml.literal(photos)}")
-        for name, option in OPTIONS.items():
-            if option.section == section:
-                lines += [f"# {option.help} ({describe(option)})", f"{name} = {_literal(getattr(settings, name))}"]
+        for name, one in _settings_in(section).items():
+            value = to_file(one, getattr(settings, name))
+            lines += [f"# {one.help} ({describe(one)})", f"{one.key} = {toml.literal(value)}"]
         lines.append("")
     return "\n".join(lines)
 
@@ -33,36 +35,27 @@ def read(path: Path) -> tuple[dict[str, Any], str | None]:
     """Return the validated settings of a file and its photos. Raises MissingFile, or BadInput with file and line."""
     file = toml.read(path, "the config.toml of a run folder")
     found: dict[str, Any] = {}
+    photos: str | None = None
     for section, table in file.values.items():
         if section not in SECTIONS:
             hint = nearest(section, list(SECTIONS))
             raise BadInput(f"{file.where(section)}: no section [{section}]{hint}; available: {', '.join(SECTIONS)}")
         if not isinstance(table, dict):
             raise BadInput(f"{file.where(section)}: {section} must be a section, written [{section}]")
-        for name, value in table.items():
-            found[name] = _setting(file.where(section, name), section, name, value)
-    return found, found.pop(PHOTOS, None)
+        if section == "data" and PHOTOS in table:
+            photos = table.pop(PHOTOS)
+            if not isinstance(photos, str):
+                raise BadInput(f"{file.where(section, PHOTOS)}: {PHOTOS}: expected a path, got {photos!r}")
+        where = partial(file.where, section)
+        found |= checked_table(table, _settings_in(section), where, partial(_unknown, section))
+    return found, photos
 
 
-def _setting(where: str, section: str, name: str, value: Any) -> Any:
-    if section == "data" and name == PHOTOS:
-        if not isinstance(value, str):
-            raise BadInput(f"{where}: {PHOTOS} must be a path, got {value!r}")
-        return value
-    known = [n for n, option in OPTIONS.items() if option.section == section]
-    if name not in known:
-        elsewhere = OPTIONS[name].section if name in OPTIONS else None
-        hint = f"; it belongs in [{elsewhere}]" if elsewhere else nearest(name, known)
-        raise BadInput(f"{where}: no setting {name!r} in [{section}]{hint}")
-    try:
-        return checked(name, value)
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from None
+def _settings_in(section: str) -> dict[str, Setting]:
+    return {name: one for name, one in SETTINGS.items() if one.group == SECTIONS[section]}
 
 
-def _literal(value: Any) -> str:
-    if value is None:
-        return f'"{AUTO}"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(str(v) for v in value) + "]"
-    return toml.literal(value)
+def _unknown(section: str, key: str) -> str:
+    home = next((name for name in SECTIONS if any(one.key == key for one in _settings_in(name).values())), None)
+    known = [one.key for one in _settings_in(section).values()]
+    return f"no setting {key!r} in [{section}]" + (f"; it belongs in [{home}]" if home else nearest(key, known))

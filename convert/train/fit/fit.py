@@ -70,8 +70,8 @@ def _compute(network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObs
     """Run the frozen part with the initial weights over all copies."""
     keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
     frozen = extractor(network, plan.augmentation, plan.fine_tune_blocks, keep_maps)
-    total = plan.copies * len(sets.train) + len(sets.val)
+    total = plan.augment_copies * len(sets.train) + len(sets.val)
     with watcher.stage("Computing features", total) as step:
-        train = frozen.compute(sets.train, plan.copies, plan.seed, step)
-        val = frozen.compute(sets.val, 1, plan.seed, lambda done: step(plan.copies * len(sets.train) + done))
+        train = frozen.compute(sets.train, plan.augment_copies, plan.seed, step)
+        val = frozen.compute(sets.val, 1, plan.seed, lambda done: step(plan.augment_copies * len(sets.train) + done))
     return _Views(train, val)

@@ -72,7 +72,7 @@ def fine_tune_on_features(network: Network, plan: TrainPlan, train: Features, va
     model = keras.Model(inputs, network.apply_head(InferenceMode(upper)(inputs)))
     copies, n = train.maps.shape[:2]
     each = min(copies, max(1, round(EPOCH_PICTURES / n)))
-    schedule = Schedule(plan.rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
+    schedule = Schedule(plan.learning_rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
     _compile(model, network, plan, schedule, train.targets)
     signature = (
         tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
@@ -122,7 +122,7 @@ def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples
         # Batch norm in inference mode: the statistics of a small set would be noise.
         features = InferenceMode(upper)(InferenceMode(lower)(x))
     model = keras.Model(inputs, network.apply_head(features))
-    schedule = Schedule(plan.rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
+    schedule = Schedule(plan.learning_rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
     _compile(model, network, plan, schedule, train.targets)
 
     def data(random: np.random.Generator) -> Any:

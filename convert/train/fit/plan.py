@@ -36,15 +36,15 @@ class TrainPlan:
     fine_tune_blocks: int
     batch_size: int
     head_rate: float
-    rate: float
+    learning_rate: float
     schedule: str
     weight_decay: float
     label_smoothing: float
     patience: int
     class_weights: str
     once: bool
-    """True if the frozen part runs once over all ``copies``, False if it runs again in each epoch."""
-    copies: int
+    """True if the frozen part runs once over all ``augment_copies``, False if it runs again in each epoch."""
+    augment_copies: int
     augmentation: Augmentation
     mixed: bool
     seed: int
@@ -57,7 +57,7 @@ class TrainPlan:
     @property
     def applied(self) -> Augmentation:
         """Augmentation that is actually applied; none if features are computed once from a single copy."""
-        return Augmentation() if self.once and self.copies == 1 else self.augmentation
+        return Augmentation() if self.once and self.augment_copies == 1 else self.augmentation
 
     def applied_once(self, copies: int) -> str:
         """Describe the augmentation for history.csv if features are computed once."""
@@ -81,7 +81,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
     most = MAPS_BYTES // max(1, network.map_bytes(blocks) * pictures) if blocks else MAX_COPIES
     fits = pictures <= PASSES and not gpu and most >= (2 if augmented else 1)
     once = not scratch and settings.features != "live" and (settings.features == "once" or fits)
-    copies = settings.copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
+    copies = settings.augment_copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
     copies = copies if augmented and once else 1
     return TrainPlan(
         choice=choice,
@@ -92,14 +92,14 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
         fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
-        rate=_or(settings.rate, 1e-3 if scratch else 2e-4),
+        learning_rate=_or(settings.learning_rate, 1e-3 if scratch else 2e-4),
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
         label_smoothing=settings.label_smoothing,
         patience=settings.patience or (12 if scratch else 8),
         class_weights=settings.class_weights,
         once=once,
-        copies=copies,
+        augment_copies=copies,
         augmentation=settings.augmentation,
         mixed=settings.precision == "mixed" or (settings.precision == "auto" and gpu),
         seed=settings.seed,
@@ -117,10 +117,10 @@ def settled(settings: Settings, plan: TrainPlan) -> Settings:
         epochs=plan.epochs,
         fine_tune_blocks=plan.fine_tune_blocks,
         batch_size=plan.batch_size,
-        rate=plan.rate,
+        learning_rate=plan.learning_rate,
         patience=plan.patience,
         features="once" if plan.once else "live",
-        copies=plan.copies,
+        augment_copies=plan.augment_copies,
         **augmentation,
     )
 

@@ -33,6 +33,20 @@ MODEL_FILE, H5_FILE, LABELS_FILE = "model.keras", "model.h5", "labels.txt"
 METRICS_FILE, REPORT_FILE = "metrics.json", "report.html"
 CURVES_FILE, CONFUSION_FILE = "curves.png", "confusion.png"
 SAMPLES_FILE, WORST_FILE = "samples.png", "worst.png"
+H5_CARD_FILE = "model.card.json"
+FILES = (
+    MODEL_FILE,
+    H5_FILE,
+    H5_CARD_FILE,
+    LABELS_FILE,
+    METRICS_FILE,
+    REPORT_FILE,
+    CURVES_FILE,
+    CONFUSION_FILE,
+    SAMPLES_FILE,
+    WORST_FILE,
+)
+"""Names of the files written here."""
 
 
 def announce(

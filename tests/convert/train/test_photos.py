@@ -78,7 +78,7 @@ def test_small_cnn_from_scratch_learns_and_reports_overfitting(photos: Path, tmp
 
 def _start(photos: Path, runs: Path, weights: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "edgevision", "train", str(photos), "--runs", str(runs), "--backbone", "mobilenet"]
-    command += ["--weights", str(weights), "--epochs", "3", "--head-epochs", "3", "--copies", "2"]
+    command += ["--weights", str(weights), "--epochs", "3", "--head-epochs", "3", "--augment-copies", "2"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from edgevision.convert.train.config.settings import Settings
 
-from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.errors import BadInput, EdgeVisionError, OutputExists
 
 pytestmark = pytest.mark.tensorflow
 TINY = Settings(
@@ -26,7 +26,7 @@ TINY = Settings(
     cnn_filters=(8, 8),
     cnn_dense=16,
     epochs=8,
-    rate=0.01,
+    learning_rate=0.01,
     dropout=0.1,
     batch_size=16,
 )
@@ -53,12 +53,12 @@ def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
     return folder
 
 
-def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, resume: Path | None = None) -> Any:
+def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, **more: Any) -> Any:
     """Run one training through the API."""
     from edgevision.convert.train.monitor.observer import TrainingObserver
     from edgevision.convert.train.run import TrainRequest, train
 
-    return train(TrainRequest(photos, settings, runs, resume), watcher or TrainingObserver())
+    return train(TrainRequest(photos, settings, runs, **more), watcher or TrainingObserver())
 
 
 def noting() -> Any:
@@ -104,6 +104,36 @@ def test_run_folder_is_complete(trained: Any) -> None:
     record = json.loads((trained.folder / "run.json").read_text())
     assert record["exit_code"] == 0
     assert set(record["outputs"]) == {n for n in names if (trained.folder / n).is_file()} - {"run.json"}
+
+
+def test_output_is_the_run_folder(photos: Path, tmp_path: Path) -> None:
+    out, settings = tmp_path / "new" / "out", replace(TINY, epochs=1)
+    first = run(photos, tmp_path / "runs", settings, output=out)
+    assert first.folder == out and first.model == out / "model.keras"
+    assert not (tmp_path / "runs").exists()
+    before = (out / "run.json").read_text()
+    with pytest.raises(OutputExists, match=r"out is not empty; give another folder with -o"):
+        run(photos, tmp_path / "runs", settings, output=out)
+    assert (out / "run.json").read_text() == before
+
+
+def test_overwriting_a_run_folder_starts_again_and_keeps_other_files(photos: Path, tmp_path: Path) -> None:
+    for name in ("checkpoint.npz", "split.csv", "data.json", "model.h5", "mine.txt"):
+        (tmp_path / name).write_text("left from before")
+    done = run(photos, tmp_path / "runs", replace(TINY, epochs=1), output=tmp_path, overwrite=True)
+    names = {path.name for path in done.folder.iterdir()}
+    assert names >= {"model.keras", "split.csv", "mine.txt"}
+    assert not names & {"checkpoint.npz", "model.h5"}
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["exit_code"] == 0
+    assert set(record["outputs"]) == names - {"run.json", "mine.txt"}
+
+
+def test_output_that_holds_the_photos_is_refused(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, said in ((photos, "is an input of the training"), (tmp_path / "file", "is a file; give a folder")):
+        with pytest.raises(OutputExists, match=said):
+            run(photos, tmp_path / "runs", TINY, output=folder, overwrite=True)
 
 
 def test_training_learns(trained: Any) -> None:
@@ -292,7 +322,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_phases(base: Path) -> Settings:
     """Return settings of a short training that starts with a frozen base."""
     return Settings(
-        backbone="mobilenet", weights=str(base), image_size=32, head_epochs=2, epochs=3, fine_tune_blocks=2, copies=2
+        backbone="mobilenet",
+        weights=str(base),
+        image_size=32,
+        head_epochs=2,
+        epochs=3,
+        fine_tune_blocks=2,
+        augment_copies=2,
     )
 
 
