@@ -48,7 +48,7 @@ armed() {
 }
 
 # Blanks replace our arguments: same size, same sector, so a power cut leaves the old line or the new one.
-disarm() {
+blank_arguments() {
     new=$(mktemp) || return 1
     sed '@BLANKING@' "$line" >"$new" &&
         [ "$(wc -c <"$new")" -eq "$(wc -c <"$line")" ] &&
@@ -78,7 +78,7 @@ go_on() {
     systemctl --no-block isolate multi-user.target
 }
 
-disarm
+blank_arguments
 failed=$?
 if (: >>"$here/setup.log") 2>/dev/null; then
     exec >>"$here/setup.log" 2>&1

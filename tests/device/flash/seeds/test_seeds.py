@@ -252,7 +252,7 @@ def test_trixie_keeps_every_value_verbatim(config: DeviceConfig) -> None:
 
 
 def assert_network(found: Seed, wifi: Wifi | None) -> None:
-    """It is in exactly one place, as it was given."""
+    """Check that the network is unchanged, and either in the netplan configuration or in device.json."""
     network = parsed(found, "network-config")["network"]
     handed = found.device.get("wifi")
     assert network["ethernets"] == {"eth0": {"dhcp4": True, "optional": True}}
