@@ -21,14 +21,14 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 from edgevision.convert import backend
-from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.input.batches import real_values
-from edgevision.convert.train.monitor.observer import TrainingObserver
-from edgevision.convert.train.network.backbones import BackboneSpec
-from edgevision.convert.train.network.head import goal_of
-from edgevision.convert.train.network.network import for_inference, open_network
-from edgevision.convert.train.network.resolve_auto import choose
-from edgevision.convert.train.run import TrainRequest, train
+from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.input.batches import real_values
+from edgevision.convert.training.monitor.observer import TrainingObserver
+from edgevision.convert.training.network.backbones import BackboneSpec
+from edgevision.convert.training.network.head import goal_of
+from edgevision.convert.training.network.network import for_inference, open_network
+from edgevision.convert.training.network.resolve_auto import choose
+from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
 from edgevision.evaluation.intervals import paired_difference

@@ -21,7 +21,7 @@ from edgevision.model_file.card import ModelCard
 from . import backend
 from .quantization.ptq import to_int8
 from .source_model.float_model import FloatModel
-from .train.network.backbones import CNN, BackboneSpec, build, find
+from .training.network.backbones import CNN, BackboneSpec, build, find
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels

@@ -20,10 +20,10 @@ import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.cli.train_progress import TerminalObserver
 from edgevision.convert.pipeline import ConvertOptions, convert
-from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.network import starter_weights
-from edgevision.convert.train.network.backbones import BackboneSpec, build
-from edgevision.convert.train.run import TrainRequest, train
+from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.network import starter_weights
+from edgevision.convert.training.network.backbones import BackboneSpec, build
+from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.files.atomic import write_bytes
 from edgevision.preprocessing import decode, transform

@@ -12,8 +12,8 @@ from edgevision.cli.options import PATH, json_option, quiet_option
 from edgevision.cli.setting_options import GroupedCommand, headings, setting_options
 from edgevision.errors import UsageError
 
-from ..train.config.request import TrainRequest
-from ..train.config.settings import SETTINGS, Settings
+from ..training.config.request import TrainRequest
+from ..training.config.settings import SETTINGS, Settings
 
 
 @click.command(
@@ -45,10 +45,10 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
     from edgevision.cli.terminal import show
 
-    from ..train.monitor.observer import TrainingObserver
-    from ..train.report import summary
-    from ..train.run import TrainingInterrupted
-    from ..train.run import train as run
+    from ..training.monitor.observer import TrainingObserver
+    from ..training.report import summary
+    from ..training.run import TrainingInterrupted
+    from ..training.run import train as run
     from .train_progress import TerminalObserver
 
     if values["fit_budget"] is not None:
@@ -71,7 +71,7 @@ def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
     """Set backbone, alpha and image size."""
     from edgevision.cli.terminal import note
 
-    from ..train.network.latency_budget import propose
+    from ..training.network.latency_budget import propose
 
     ctx = click.get_current_context()
     names = ("backbone", "alpha", "image_size", "resume")
@@ -86,8 +86,8 @@ def _fit_budget(values: dict[str, Any], quiet: bool) -> None:
 
 
 def _request(values: dict[str, Any]) -> TrainRequest:
-    from ..train.config import config_file
-    from ..train.run import resumed
+    from ..training.config import config_file
+    from ..training.run import resumed
 
     ctx = click.get_current_context()
     typed = [name for name in values if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]

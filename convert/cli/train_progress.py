@@ -10,8 +10,8 @@ import click
 
 from edgevision.cli import terminal
 
-from ..train.monitor.history import Epoch
-from ..train.monitor.observer import TrainingObserver, line
+from ..training.monitor.history import Epoch
+from ..training.monitor.observer import TrainingObserver, line
 
 
 class TerminalObserver(TrainingObserver):

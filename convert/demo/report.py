@@ -10,7 +10,7 @@ from edgevision.errors import GateNotMet
 from edgevision.files import run_folder
 
 from ..report.record import ConvertReport, share_json
-from ..train.monitor.history import Epoch
+from ..training.monitor.history import Epoch
 from .options import CLASSES, GOAL, DemoOptions
 from .run_loop import LoopResult
 from .training import NAME

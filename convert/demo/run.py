@@ -20,7 +20,7 @@ from ..pipeline import ConvertOptions, convert
 from ..progress import NoProgress, Progress
 from ..report.record import ConvertReport
 from ..synthetic import draw_set
-from ..train.monitor.observer import TrainingObserver
+from ..training.monitor.observer import TrainingObserver
 from .contact_sheet import TilePrediction, write_contact_sheet
 from .options import CLASSES, DemoOptions
 from .report import DemoFiles, DemoReport

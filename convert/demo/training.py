@@ -13,21 +13,21 @@ from edgevision.preprocessing import decode, transform
 from edgevision.preprocessing.spec import Preprocessing
 
 from .. import backend
-from ..train.config.settings import Settings
-from ..train.fit.checkpoint import State
-from ..train.fit.epochs import Checkpointer
-from ..train.fit.fit import fit
-from ..train.fit.plan import make_plan
-from ..train.input.batches import Examples
-from ..train.input.image_cache import KeptPixels
-from ..train.input.splits import Sets
-from ..train.monitor.history import Epoch
-from ..train.monitor.observer import TrainingObserver
-from ..train.network import starter_weights
-from ..train.network.backbones import BackboneSpec
-from ..train.network.head import Head, goal_of
-from ..train.network.initial_weights import STARTER
-from ..train.network.network import open_network
+from ..training.config.settings import Settings
+from ..training.fit.checkpoint import State
+from ..training.fit.epochs import Checkpointer
+from ..training.fit.fit import fit
+from ..training.fit.plan import make_plan
+from ..training.input.batches import Examples
+from ..training.input.image_cache import KeptPixels
+from ..training.input.splits import Sets
+from ..training.monitor.history import Epoch
+from ..training.monitor.observer import TrainingObserver
+from ..training.network import starter_weights
+from ..training.network.backbones import BackboneSpec
+from ..training.network.head import Head, goal_of
+from ..training.network.initial_weights import STARTER
+from ..training.network.network import open_network
 
 if TYPE_CHECKING:
     import numpy.typing as npt

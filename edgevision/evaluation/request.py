@@ -20,7 +20,7 @@ from .ground_truth import choose
 from .records import Pictures, Subject
 from .scorers import Located, Scorer, facts, locate, open_scorer
 
-CONFUSION_PLOT = "edgevision.convert.train.report.plots:confusion"
+CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
 ALL = "all"

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 from edgevision.convert.cli.train import train
-from edgevision.convert.train.config.request import TrainRequest
-from edgevision.convert.train.config.settings import Settings
+from edgevision.convert.training.config.request import TrainRequest
+from edgevision.convert.training.config.settings import Settings
 from edgevision.device.cli.run import run
 from edgevision.device.loop.options import Options
 from locations import ROOT

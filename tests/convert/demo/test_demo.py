@@ -20,8 +20,8 @@ from edgevision.convert.demo.training import RULE, read_folders, train
 from edgevision.convert.demo.video import write_clip
 from edgevision.convert.keras_files.embedded_card import save_keras
 from edgevision.convert.synthetic import draw_set
-from edgevision.convert.train.monitor.observer import TrainingObserver
-from edgevision.convert.train.network import starter_weights
+from edgevision.convert.training.monitor.observer import TrainingObserver
+from edgevision.convert.training.network import starter_weights
 
 from edgevision.errors import CannotWrite, GateNotMet
 from edgevision.model_file.card import ModelCard

@@ -36,7 +36,7 @@ def board(tmp_path: Path) -> Path:
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(("budget", "alpha", "size"), [("30ms", 0.5, 160), ("0.1s", 1.0, 224), ("5.1 ms", 0.35, 96)])
 def test_largest_network_within_the_budget_is_proposed(board: Path, budget: str, alpha: float, size: int) -> None:
-    from edgevision.convert.train.network.latency_budget import propose
+    from edgevision.convert.training.network.latency_budget import propose
 
     found = propose(f"{budget}@{board}")
     assert (found.backbone, found.alpha, found.image_size) == ("mobilenet_v2", alpha, size)

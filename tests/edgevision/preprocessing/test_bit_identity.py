@@ -15,8 +15,8 @@ pytestmark = pytest.mark.tensorflow
 
 from edgevision.convert.images.calibration import Picture, file_sha256
 from edgevision.convert.images.preprocessed import prepare_all
-from edgevision.convert.train.input.batches import Examples, batches
-from edgevision.convert.train.input.image_cache import open_pixels
+from edgevision.convert.training.input.batches import Examples, batches
+from edgevision.convert.training.input.image_cache import open_pixels
 from edgevision.device.cameras.registry import open_source
 
 from edgevision.datasets.dataset import open_dataset

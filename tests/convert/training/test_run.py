@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from edgevision.convert.train.config.settings import Settings
+from edgevision.convert.training.config.settings import Settings
 
 from edgevision.errors import BadInput, EdgeVisionError, OutputExists
 
@@ -55,15 +55,15 @@ def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
 
 def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, **more: Any) -> Any:
     """Run one training through the API."""
-    from edgevision.convert.train.monitor.observer import TrainingObserver
-    from edgevision.convert.train.run import TrainRequest, train
+    from edgevision.convert.training.monitor.observer import TrainingObserver
+    from edgevision.convert.training.run import TrainRequest, train
 
     return train(TrainRequest(photos, settings, runs, **more), watcher or TrainingObserver())
 
 
 def noting() -> Any:
     """Return a training observer that records the notes."""
-    from edgevision.convert.train.monitor.observer import TrainingObserver
+    from edgevision.convert.training.monitor.observer import TrainingObserver
 
     class Noting(TrainingObserver):
         def __init__(self) -> None:
@@ -199,7 +199,7 @@ def test_report_is_one_self_contained_page(trained: Any) -> None:
 
 def test_config_reproduces_the_training(trained: Any, tmp_path: Path) -> None:
     """The same seed gives the same model twice."""
-    from edgevision.convert.train.config import config_file
+    from edgevision.convert.training.config import config_file
 
     values, named = config_file.read(trained.folder / "config.toml")
     assert named == str(trained.photos)
@@ -216,7 +216,7 @@ def test_tensorboard_logs_are_written(trained: Any) -> None:
 
 
 def test_finished_run_cannot_be_resumed(trained: Any) -> None:
-    from edgevision.convert.train.run import resumed
+    from edgevision.convert.training.run import resumed
 
     with pytest.raises(BadInput, match="is finished"):
         resumed(trained.folder)
@@ -236,7 +236,7 @@ class _Power:
         self.epoch = epoch
 
     def watcher(self) -> Any:
-        from edgevision.convert.train.monitor.observer import TrainingObserver
+        from edgevision.convert.training.monitor.observer import TrainingObserver
 
         power = self
 
@@ -256,7 +256,7 @@ class _Power:
 
 
 def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int) -> Path:
-    from edgevision.convert.train.run import TrainingInterrupted
+    from edgevision.convert.training.run import TrainingInterrupted
 
     with pytest.raises(TrainingInterrupted) as caught:
         run(photos, runs, settings, _Power(epoch, 2).watcher())
@@ -267,7 +267,7 @@ def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int) -> Path
 
 
 def _resume(folder: Path) -> Any:
-    from edgevision.convert.train.run import resumed
+    from edgevision.convert.training.run import resumed
 
     photos, settings = resumed(folder)
     return run(photos, folder.parent, settings, resume=folder)
@@ -276,7 +276,7 @@ def _resume(folder: Path) -> Any:
 @pytest.fixture
 def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write a checkpoint after each epoch, however short."""
-    from edgevision.convert.train.fit import epochs as loop
+    from edgevision.convert.training.fit import epochs as loop
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
@@ -311,7 +311,7 @@ def test_damaged_checkpoint_raises_one_line(photos: Path, tmp_path: Path, every_
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file that serves as pretrained weights."""
-    from edgevision.convert.train.network.backbones import BackboneSpec, build
+    from edgevision.convert.training.network.backbones import BackboneSpec, build
 
     path = tmp_path_factory.mktemp("base") / "base.h5"
     build(BackboneSpec("mobilenet", 32, 0.25)).save(path)

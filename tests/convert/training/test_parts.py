@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgevision.convert.train.fit.early_stopping import MIN_VALIDATION_IMAGES, Selection
-from edgevision.convert.train.monitor import history
-from edgevision.convert.train.network.head import goal_of
+from edgevision.convert.training.fit.early_stopping import MIN_VALIDATION_IMAGES, Selection
+from edgevision.convert.training.monitor import history
+from edgevision.convert.training.network.head import goal_of
 
 ROW = history.Epoch(1, "scratch", 1.0, 1e-3, 0.5, 0.8, 0.6, 0.75, "no augmentation")
 
@@ -133,7 +133,7 @@ def test_history_survives_a_round_trip_with_unknown_values_empty() -> None:
 
 @pytest.mark.tensorflow
 def test_learning_rate_warms_up_and_decays() -> None:
-    from edgevision.convert.train.fit.phases import FLOOR, Schedule
+    from edgevision.convert.training.fit.phases import FLOOR, Schedule
 
     rates = [float(Schedule(0.01, 8, 10).keras()(step)) for step in range(80)]
     assert rates[0] < 0.001
@@ -147,7 +147,7 @@ def test_learning_rate_warms_up_and_decays() -> None:
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_temperature_recovers_the_scale_of_the_logits(classes: int) -> None:
-    from edgevision.convert.train.fit.temperature_scaling import HIGH, LOW, best_temperature
+    from edgevision.convert.training.fit.temperature_scaling import HIGH, LOW, best_temperature
 
     goal = goal_of(tuple("abcd"[:classes]), False)
     random = np.random.default_rng(0)

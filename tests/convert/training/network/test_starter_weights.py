@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.monitor.observer import TrainingObserver
-from edgevision.convert.train.network import resolve_auto, starter_weights
-from edgevision.convert.train.network.backbones import BackboneSpec, build
-from edgevision.convert.train.network.initial_weights import Origin, initialize
-from edgevision.convert.train.network.resolve_auto import choose
+from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.monitor.observer import TrainingObserver
+from edgevision.convert.training.network import resolve_auto, starter_weights
+from edgevision.convert.training.network.backbones import BackboneSpec, build
+from edgevision.convert.training.network.initial_weights import Origin, initialize
+from edgevision.convert.training.network.resolve_auto import choose
 from locations import ROOT
 
 from edgevision import default_model, selftest

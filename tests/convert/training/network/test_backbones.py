@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.train.network.backbones import BACKBONES, BackboneSpec, find
+from edgevision.convert.training.network.backbones import BACKBONES, BackboneSpec, find
 
 from edgevision.errors import BadInput, BadModel, EdgeVisionError, MissingFile, UnknownName
 
@@ -21,8 +21,8 @@ SMALL = BackboneSpec("mobilenet_v2", 32, 0.35)
 
 
 def _network(choice: BackboneSpec, weights: str = "none") -> Any:
-    from edgevision.convert.train.network.head import goal_of
-    from edgevision.convert.train.network.network import open_network
+    from edgevision.convert.training.network.head import goal_of
+    from edgevision.convert.training.network.network import open_network
 
     return open_network(choice, goal_of(("a", "b", "c"), False), weights, 0.1)
 
@@ -56,8 +56,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
 @pytest.mark.parametrize("name", list(BACKBONES))
 def test_every_backbone_can_be_built_split_and_folded(name: str) -> None:
     """The two parts together equal the whole, and folding does not change the result."""
-    from edgevision.convert.train.network.backbones import CNN
-    from edgevision.convert.train.network.bn_folding import folded
+    from edgevision.convert.training.network.backbones import CNN
+    from edgevision.convert.training.network.bn_folding import folded
 
     row = find(name)
     choice = BackboneSpec(name, 32, row.alphas[0] if row.alphas else 1.0, cnn_filters=(4, 8), cnn_dense=8)
@@ -79,7 +79,7 @@ def test_every_backbone_can_be_built_split_and_folded(name: str) -> None:
 
 
 def test_folding_removes_all_batch_normalization_layers() -> None:
-    from edgevision.convert.train.network.bn_folding import folded
+    from edgevision.convert.training.network.bn_folding import folded
 
     plain = _network(SMALL).backbone
     left = [layer for layer in folded(plain).layers if layer.weights]
@@ -136,7 +136,7 @@ def test_files_without_weights_are_rejected(tmp_path: Path) -> None:
     ],
 )
 def test_impossible_choices_are_rejected(choice: BackboneSpec, error: type[EdgeVisionError], said: str) -> None:
-    from edgevision.convert.train.network.backbones import build
+    from edgevision.convert.training.network.backbones import build
 
     with pytest.raises(error, match=said):
         build(choice)
@@ -224,7 +224,7 @@ def test_missing_network_error_is_one_line_with_alternatives(keras_home: Path, m
 
 
 def test_silent_server_times_out(keras_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgevision.convert.train.network import initial_weights
+    from edgevision.convert.training.network import initial_weights
 
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

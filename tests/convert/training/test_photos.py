@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.monitor.observer import TrainingObserver
-from edgevision.convert.train.report.result import TrainResult
-from edgevision.convert.train.run import TrainRequest, train
+from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.monitor.observer import TrainingObserver
+from edgevision.convert.training.report.result import TrainResult
+from edgevision.convert.training.run import TrainRequest, train
 from locations import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
@@ -135,9 +135,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 listed, mirrored = tf.config.list_physical_devices, tf.distribute.MirroredStrategy
 tf.config.list_physical_devices = lambda kind=None: ["GPU:0", "GPU:1"] if kind == "GPU" else listed(kind)
 tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
-from edgevision.convert.train.config.settings import Settings
-from edgevision.convert.train.run import TrainRequest, train
-from edgevision.convert.train.monitor.observer import Watcher
+from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.run import TrainRequest, train
+from edgevision.convert.training.monitor.observer import Watcher
 settings = Settings(backbone="cnn", weights="none", image_size=32, cnn_filters=(8, 8), cnn_dense=8, epochs=3, precision="float32")
 result = train(TrainRequest(Path({str(_few(photos, tmp_path / "few"))!r}), settings, Path({str(tmp_path)!r})), Watcher())
 print(len(result.history), result.evaluation is not None)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from edgevision.convert.cli.train import train
-from edgevision.convert.train.config import config_file
-from edgevision.convert.train.config.augmentation import PRESETS, Augmentation
-from edgevision.convert.train.config.settings import SETTINGS, Settings
-from edgevision.convert.train.network.backbones import BACKBONES
+from edgevision.convert.training.config import config_file
+from edgevision.convert.training.config.augmentation import PRESETS, Augmentation
+from edgevision.convert.training.config.settings import SETTINGS, Settings
+from edgevision.convert.training.network.backbones import BACKBONES
 from hypothesis import given
 from hypothesis import strategies as st
 

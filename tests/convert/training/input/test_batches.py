@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from edgevision.convert.train.input.image_cache import PLACES, PixelSource, free_memory, open_pixels
+from edgevision.convert.training.input.image_cache import PLACES, PixelSource, free_memory, open_pixels
 
 from edgevision.datasets.dataset import Item, open_dataset
 from edgevision.preprocessing.spec import Preprocessing
@@ -42,7 +42,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> tuple[Item, ...]:
 
 
 def _examples(pixels: PixelSource, preprocessing: Preprocessing) -> Any:
-    from edgevision.convert.train.input.batches import Examples
+    from edgevision.convert.training.input.batches import Examples
 
     n = len(pixels)
     targets = np.eye(n, dtype=np.float32)
@@ -60,7 +60,7 @@ def _prepared(items: Sequence[Item], preprocessing: Preprocessing) -> np.ndarray
 def test_training_batch_equals_device_preprocessing(
     items: tuple[Item, ...], preprocessing: Preprocessing, place: str, tmp_path: Path
 ) -> None:
-    from edgevision.convert.train.input.batches import batches, pictures
+    from edgevision.convert.training.input.batches import batches, pictures
 
     pixels = open_pixels(items, preprocessing, place, tmp_path, pytest.fail)
     assert pixels.place == place
@@ -107,7 +107,7 @@ def test_full_disk_disables_the_cache_with_a_note(
 def test_low_memory_moves_the_cache_to_disk(
     items: tuple[Item, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgevision.convert.train.input import image_cache
+    from edgevision.convert.training.input import image_cache
 
     monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
     said: list[str] = []
@@ -128,8 +128,8 @@ def test_progress_counts_up_to_the_number_of_images(items: tuple[Item, ...], tmp
 
 
 def test_augmented_images_stay_in_range_and_depend_on_the_seed() -> None:
-    from edgevision.convert.train.config.augmentation import PRESETS
-    from edgevision.convert.train.input.augmentation import augmenter, reseed
+    from edgevision.convert.training.config.augmentation import PRESETS
+    from edgevision.convert.training.input.augmentation import augmenter, reseed
 
     preprocessing = RULES[0]
     x = np.random.default_rng(0).uniform(-1, 1, (8, 24, 24, 3)).astype(np.float32)
@@ -149,8 +149,8 @@ def test_augmented_images_stay_in_range_and_depend_on_the_seed() -> None:
 
 
 def test_empty_augmentation_changes_nothing() -> None:
-    from edgevision.convert.train.config.augmentation import Augmentation
-    from edgevision.convert.train.input.augmentation import augmenter
+    from edgevision.convert.training.config.augmentation import Augmentation
+    from edgevision.convert.training.input.augmentation import augmenter
 
     pictures = np.random.default_rng(0).random((2, RULES[0].height, RULES[0].width, 3), np.float32)
     np.testing.assert_array_equal(augmenter(Augmentation(), RULES[0])(pictures, training=True), pictures)
@@ -158,8 +158,8 @@ def test_empty_augmentation_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("flip", "axis"), [("horizontal", 1), ("vertical", 0)])
 def test_flips_are_exact_and_affect_about_half(flip: str, axis: int) -> None:
-    from edgevision.convert.train.config.augmentation import Augmentation
-    from edgevision.convert.train.input.augmentation import augmenter, reseed
+    from edgevision.convert.training.config.augmentation import Augmentation
+    from edgevision.convert.training.input.augmentation import augmenter, reseed
 
     x = np.random.default_rng(1).uniform(-1, 1, (64, 24, 24, 3)).astype(np.float32)
     model = augmenter(Augmentation(flip=flip), RULES[0])
@@ -173,8 +173,8 @@ def test_flips_are_exact_and_affect_about_half(flip: str, axis: int) -> None:
 
 def test_translation_and_rotation_move_the_content() -> None:
     """A bright dot in the center stays put when rotated and moves when translated, within the limit."""
-    from edgevision.convert.train.config.augmentation import Augmentation
-    from edgevision.convert.train.input.augmentation import augmenter, reseed
+    from edgevision.convert.training.config.augmentation import Augmentation
+    from edgevision.convert.training.input.augmentation import augmenter, reseed
 
     x = np.full((32, 25, 25, 3), -1, np.float32)
     x[:, 12, 12] = 1

@@ -20,7 +20,7 @@ class TrainRequest:
     resume: Path | None = setting(
         None, "path", "Resume an interrupted run, e.g. runs/train-1.", "Configuration", metavar="FOLDER"
     )
-    """Photos and settings must be those of that run (see ``edgevision.convert.train.run.resumed``)."""
+    """Photos and settings must be those of that run (see ``edgevision.convert.training.run.resumed``)."""
     output: Path | None = setting(
         None,
         "path",
