@@ -6,9 +6,11 @@ import glob
 import os
 from importlib import import_module
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from edgevision.errors import BadInput, CameraError, MissingFile, UnknownName, nearest
+from edgevision.log import Log
 
 from ..stream.request import ANY, CaptureRequest
 from ..system.clock import SYSTEM, Clock
@@ -17,6 +19,7 @@ from .backends import libcamera, v4l2_lookup
 if TYPE_CHECKING:
     from ..stream.protocols import LiveSource, Source
 
+log = Log("edgevision.cameras")
 PREFIXES = {
     # prefix before the colon: "module:function" below edgevision.device, called with spec, clock and request
     "test": "cameras.backends.pattern:open_pattern",
@@ -52,7 +55,8 @@ def open_camera(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) 
         BadInput: The spec or the request is invalid.
         UnknownName: The spec is not a camera.
     """
-    return _as_wanted(_camera(spec, clock, wanted), wanted)
+    started = perf_counter()
+    return _opened(_as_wanted(_camera(spec, clock, wanted), wanted), started)
 
 
 def open_source(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Source:
@@ -71,7 +75,8 @@ def open_source(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) 
         BadInput: The file cannot be used as a source, or the request is invalid.
         CameraError: The camera is missing, in use or delivers no frame.
     """
-    return _as_wanted(_source(spec, clock, wanted), wanted)
+    started = perf_counter()
+    return _opened(_as_wanted(_source(spec, clock, wanted), wanted), started)
 
 
 def check_camera(spec: str) -> str:
@@ -94,6 +99,11 @@ def check_source(spec: str) -> str:
     return spec
 
 
+def _opened(source: Source, started: float) -> Source:
+    log.info("opened %s (%s) in %.1f s", source.spec, source.description, perf_counter() - started)
+    return source
+
+
 def _is_camera(spec: str) -> bool:
     return spec.isdecimal() or spec.startswith("/dev/") or _prefix(spec) in PREFIXES
 
@@ -104,10 +114,12 @@ def _as_wanted(source: Source, wanted: CaptureRequest) -> Source:
         from .wrappers.rate_limit import Paced
 
         source = Paced(source, wanted.fps)
+        log.debug("%s: at most %g frames/s pass", source.spec, wanted.fps)
     if wanted.turns:
         from .wrappers.orientation import Turned
 
         source = Turned(source, wanted)
+        log.debug("%s: rotate %s, flip %s, region %s", source.spec, wanted.rotate, wanted.flip, wanted.roi)
     return source
 
 
@@ -213,6 +225,7 @@ def _hint(spec: str) -> str:
 def open_numbered(number: int, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open camera N. Raises CameraError, which lists the available cameras."""
     seen = libcamera.survey()
+    log.debug("camera %d: libcamera has %d cameras, then come V4L2 devices", number, len(seen.cameras))
     if number < len(seen.cameras):
         return libcamera.open_listed(seen.cameras[number], clock, wanted)
     try:

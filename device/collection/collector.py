@@ -7,6 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from edgevision.datasets.folder_layout import UNSORTED
+from edgevision.log import Log
 from edgevision.postprocessing.temporal import time_of
 from edgevision.preprocessing.decode import encode_jpeg
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..stream.events import Event
 
+log = Log("edgevision.collect")
 WAITING = 4
 """Maximum number of images waiting to be written; each holds its pixels."""
 CLOSE_S = 2.0
@@ -94,6 +96,7 @@ class Collector(Sink):
 
     def _keep(self, label: str, frame: Frame) -> None:
         if self._novelties[label].is_new(frame):
-            self.store.add(label, encode_jpeg(frame, QUALITY), self._clock.wall())
+            path = self.store.add(label, encode_jpeg(frame, QUALITY), self._clock.wall())
+            log.debug("kept frame %d as %s", frame.index, path)
             self._written += 1
             self._error = None

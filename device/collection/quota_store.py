@@ -12,7 +12,9 @@ from pathlib import Path
 
 from edgevision.errors import CannotWrite
 from edgevision.files.atomic import write_bytes
+from edgevision.log import Log
 
+log = Log("edgevision.collect")
 OURS = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.jpg")
 """File names of collected images: a running number, which is immune to a wrong clock, and the UTC time."""
 LEAST_FREE = 50_000_000
@@ -38,6 +40,7 @@ class Store:
         self._number = found[-1][0] + 1 if found else 1
         self.bytes = sum(size for _, size in self._kept)
         """Total bytes of the images kept now."""
+        log.info("%s: %d images, %.1f of %.0f MB", folder, len(self._kept), self.bytes / 1e6, quota / 1e6)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -68,6 +71,7 @@ class Store:
             with suppress(FileNotFoundError):
                 path.unlink()
             self.bytes -= freed
+            log.debug("deleted %s: the quota of %.0f MB is reached", path, self.quota / 1e6)
 
 
 def folder_name(label: str) -> str:

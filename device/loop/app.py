@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgevision import default_model
 from edgevision.engines.protocol import EngineChoice
 from edgevision.files.atomic import require_absent, require_file
+from edgevision.log import Log
 from edgevision.model import Model, open_model
 
 from ..cameras.registry import open_camera, open_source
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .options import Options, Terminal
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
+
+log = Log("edgevision.loop")
 
 
 def launch(options: Options, terminal: Terminal, started: float | None = None) -> int:
@@ -113,7 +116,9 @@ def _model_path(options: Options) -> Path:
         return require_file(options.model, "model")
     from edgevision.files.run_folder import newest
 
-    return newest(options.runs, "convert-*/*.tflite") or require_file(default_model.path(), "bundled default model")
+    found = newest(options.runs, "convert-*/*.tflite")
+    log.info("no model given; newest in %s: %s", options.runs, found or "none, so the bundled default model")
+    return found or require_file(default_model.path(), "bundled default model")
 
 
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
@@ -157,7 +162,9 @@ def _gate(options: Options, service: Service | None) -> MotionGate | None:
     from .motion_gate import LOOK_AGAIN_S, MotionGate
 
     watchdog_s = None if service is None else service.watchdog_s
-    return MotionGate(LOOK_AGAIN_S if watchdog_s is None else min(LOOK_AGAIN_S, watchdog_s / 4))
+    look_again_s = LOOK_AGAIN_S if watchdog_s is None else min(LOOK_AGAIN_S, watchdog_s / 4)
+    log.info("the model runs when the image changes, and at least every %g s", look_again_s)
+    return MotionGate(look_again_s)
 
 
 def _say_what_runs(options: Options, model: Model, camera: Source, note: Callable[[str], None]) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 from edgevision.errors import nearest
 from edgevision.files import toml
+from edgevision.log import Log
 from edgevision.settings import Setting, checked_table, help_text, to_file
 
 from .options import SETTINGS, Options
 
+log = Log("edgevision.loop")
 LEFT_OUT = frozenset({"overwrite"})
 """Settings that belong to one command line, not to a configuration."""
 PLACES = frozenset({"camera", "source"})
@@ -32,6 +34,7 @@ def read(path: Path) -> dict[str, Any]:
 def options(file: toml.TomlFile) -> dict[str, Any]:
     """Return the same from a file already read. Raises BadInput with file and line."""
     values = checked(file.values, file.where)
+    log.info("%s: %s", file.path, ", ".join(values) or "no settings")  # no values: a URL may hold a password
     return {name: _from_file(name, value, file.path.parent) for name, value in values.items()}
 
 

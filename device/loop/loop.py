@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, CameraLost, EngineError
+from edgevision.log import Log
 from edgevision.types import Frame
 
 from ..stream.events import OutputClosed, SourceEvent, Unreadable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
 
+log = Log("edgevision.loop")
 MAX_ENGINE_ERRORS = 10
 """Consecutive engine failures after which the loop gives up: the engine will not recover by itself."""
 CLOSE_S = 0.5
@@ -78,6 +80,7 @@ def run(
         ending, message = loop.run(limit)
     finally:
         loop.end()
+    log.info("stopped: %s%s", ending, f", {message}" if message else "")
     return loop.summary(ending, message)
 
 
@@ -160,6 +163,7 @@ class _Loop:
         except (EngineError, BadInput) as error:
             self.engine_errors += 1
             self.last_error = str(error)
+            log.debug("frame %d: no prediction: %s", frame.index, error)
             if self.gate is not None:
                 self.gate.forget()
             self.failed(Unreadable(frame.index, frame.source, self.last_error))

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgevision.log import Log
+
 from ..sinks.line_writer import LineWriter
 from ..stream.events import OutputClosed
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .options import Options, Terminal
     from .stop import Stop
 
+log = Log("edgevision.outputs")
 MAX_DISPLAY_ROWS = 10
 
 
@@ -36,6 +39,7 @@ def open_sinks(
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
         sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
+    log.info("outputs: %s", ", ".join(sink.spec for sink in sinks))
     return sinks
 
 

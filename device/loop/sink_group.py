@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from edgevision.log import Log
+
 from ..stream.events import Event, OutputClosed
 from ..system.clock import Clock, rfc3339
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ..stream.events import Unreadable
     from ..stream.protocols import Sink
     from ..telemetry.snapshot import SinkCount
+
+log = Log("edgevision.outputs")
 
 
 class _Guarded:
@@ -105,6 +109,7 @@ class Outputs:
     def _up(self, one: _Guarded) -> None:
         if one.down:
             one.down = False
+            log.info("%s works again after %d errors", one.spec, one.errors)
             self.event("sink_up", f"{one.spec} works again")
 
     def _failed(self, one: _Guarded, error: Exception) -> None:
@@ -112,6 +117,7 @@ class Outputs:
         one.message = str(error) or type(error).__name__
         if not one.down:
             one.down = True
+            log.info("%s failed (%s): %s", one.spec, type(error).__name__, one.message)
             self.event("sink_down", f"{one.spec}: {one.message}")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from edgevision import default_model
 from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
 from edgevision.files.atomic import require_file, write_bytes, write_text
+from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
 from edgevision.settings import RUNS
@@ -21,6 +22,7 @@ from ..loop import config_file
 from .systemctl import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
 
+log = Log("edgevision.service")
 WRITTEN = ("summary", "contact_sheet", "collect", "state")
 """Options that name outputs of the loop."""
 ENDS = ("limit",)
@@ -97,6 +99,8 @@ def prepare(wish: ServiceOptions) -> Installation:
     )
     # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
     text = None if keep else config_file.dumps(given | {"model": Path(os.path.relpath(copy))}, config)
+    log.info("%s: %s", config, "kept" if keep else "new, from the options")
+    log.info("model %s, Python %s, systemd %d, user %s", model, python, plan.systemd, plan.user or "made by systemd")
     moved = keep or (copy.exists() and model.samefile(copy))
     return Installation(unit_text(plan), text, None if moved else model, wish.root)
 

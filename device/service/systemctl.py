@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import EdgeVisionError, MissingDependency
+from edgevision.log import Log
 
 from .unit import NAME, UNIT
 
+log = Log("edgevision.service")
 TIMEOUT_S = 900.0
 """Seconds for a command, more than any TimeoutStartSec, so that systemd itself ends a start that hangs."""
 BOOTED = Path("/run/systemd/system")
@@ -37,6 +39,7 @@ class CommandResult:
 
 def run_command(command: Sequence[str]) -> CommandResult:
     """Run a system command. Raises MissingDependency if it is missing, EdgeVisionError if it hangs."""
+    log.debug("running %s", " ".join(command))
     if shutil.which(command[0]) is None:
         raise MissingDependency(f"{command[0]} not found; services need a machine that runs systemd")
     try:

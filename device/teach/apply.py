@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput
+from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.postprocessing.feature_vector import EmbeddingOutputReader
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from edgevision.model import Model
     from edgevision.postprocessing.feature_vector import Vectors
 
+log = Log("edgevision.teach")
+
 
 def load_taught_classes(model: Model, folder: Path) -> tuple[str, ...]:
     """Add the taught classes to the model; return their names, if any. Raises BadInput, BadModel."""
@@ -24,6 +27,7 @@ def load_taught_classes(model: Model, folder: Path) -> tuple[str, ...]:
         return ()
     overlay = load_for(model, path)
     model.set_imprints(overlay.imprints(references(model)))
+    log.info("%d taught classes from %s", len(overlay.names), path)
     return overlay.names
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.files.atomic import require_absent
+from edgevision.log import Log
 
 from ..system.state_folder import taught_file
 from .apply import load_for, references
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..stream.protocols import Source
 
+log = Log("edgevision.teach")
 FEW = 3
 """Number of frames below which a class is unreliable (measured: docs/research/teach.md)."""
 
@@ -78,6 +80,13 @@ class Teacher:
         if not taken.vectors:
             raise BadInput(f"no usable frames in {source.spec}: {_why_nothing(taken)}")
         vectors = np.stack(taken.vectors)
+        log.info(
+            "%s: %d frames used, %d nearly uniform, %d unreadable",
+            name or "background",
+            len(vectors),
+            taken.blank,
+            len(taken.unreadable),
+        )
         known = self.overlay
         self._save(known.teach_background(vectors, anew) if name is None else known.teach(name, vectors, anew))
         return self._lesson(name, taken)
@@ -110,6 +119,7 @@ class Teacher:
 
     def _save(self, overlay: Overlay) -> None:
         overlay.save(self.path)
+        log.info("wrote %s", self.path)
         self.overlay = overlay
 
     def _refuse_own(self, name: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,7 +18,6 @@ ROOT = "edgevision"
 """Name of the logger above all loggers of the library."""
 _VERBOSE, _HANDLER = "edgevision.verbose", "edgevision.log_handler"
 """Keys of what the contexts of a command and its sub-command share."""
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
 def add_option(command: click.Command) -> click.Command:
@@ -34,7 +32,7 @@ def add_option(command: click.Command) -> click.Command:
 
 def is_option(argument: str) -> bool:
     """Return whether an argument is ``-v``, ``-vv`` or ``--verbose``."""
-    return argument == "--verbose" or re.fullmatch("-v+", argument) is not None
+    return argument == "--verbose" or (argument[:1] == "-" and {*argument[1:]} == {"v"})
 
 
 def is_verbose() -> bool:
@@ -106,7 +104,9 @@ def _handler() -> logging.Handler:
 
 def without_passwords(text: str) -> str:
     """Replace user and password in URLs by ``***``. Those who log a URL hide its parts themselves; this is the net below."""
-    return _CREDENTIALS.sub("***@", text)
+    import re
+
+    return re.sub(r"(?<=://)[^/\s@]*@", "***@", text)
 
 
 def _stream() -> TextIO:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edgevision.errors import EdgeVisionError
+from edgevision.log import Log
 
 from .csi_camera import NOT_DETECTED, PICAMERA_HINT, LibcameraCamera
 from .v4l2_nodes import SENSOR_DRIVERS, Node, nodes
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ...stream.protocols import LiveSource
     from ...stream.request import CaptureRequest
     from ...system.clock import Clock
+
+log = Log("edgevision.cameras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,14 @@ def survey(found: list[Node] | None = None) -> Survey:
             return _surveyed(picamera.cameras(), found)
         except EdgeVisionError as error:
             reason = str(error)
+            log.info("not through picamera2: %s", error)
     from . import rpicam
 
     if rpicam.program() is not None:
         try:
             return _surveyed(rpicam.cameras(), found, reason)
         except EdgeVisionError as error:
+            log.info("not through rpicam-vid: %s", error)
             return Survey((), reason or str(error))
     return Survey((), reason or (PICAMERA_HINT if _has_sensor(found) else ""))
 

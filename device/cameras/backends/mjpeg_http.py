@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from edgevision.errors import BadImage, CameraError, CameraLost
+from edgevision.log import Log
 from edgevision.preprocessing import decode
 
 from ...stream.protocols import Reader
@@ -26,6 +27,7 @@ from .jpeg_splitter import JpegSplitter, jpeg_size
 if TYPE_CHECKING:
     from edgevision.types import Frame
 
+log = Log("edgevision.cameras")
 _CHUNK = 1 << 16
 _BAD = 10
 """Number of consecutive damaged images after which the camera counts as lost."""
@@ -119,13 +121,15 @@ def open_mjpeg(
         raise CameraError(
             f"cannot open {shown}: no answer within {timeout_s:g} s; check the address and that the camera is on"
         ) from None
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        log.info("%s: not read here (%s); FFMPEG tries it", shown, type(error).__name__)
         return None  # such as a self-signed certificate or malformed HTTP
     if answer.status == 200 and (answer.getheader("Content-Type") or "").lower().startswith(_KINDS):
         return MjpegReader(shown, connected, answer, wanted, clock)
     connection.close()
     if 400 <= answer.status < 600 and answer.status != 401:
         raise CameraError(f"cannot open {shown}: the server answered {answer.status} {answer.reason}")
+    log.info("%s: not Motion JPEG (status %d); FFMPEG tries it", shown, answer.status)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import cv2
 
@@ -90,7 +90,16 @@ def shown(url: str) -> str:
         return url.partition("://")[0] + "://***"
     address = parts.netloc.rpartition("@")
     netloc = f"***@{address[2]}" if address[1] else parts.netloc
-    path = parts.path
-    if not parts.netloc and "@" in path:  # user:password@host without a scheme
-        path = "***@" + path.rpartition("@")[2]
+    path, secret = parts.path, parts.path.rpartition("@")
+    if secret[1] and not parts.netloc:  # user:password@host without a scheme
+        path = f"***@{secret[2]}"
+    elif secret[1] and not _port_is_valid(parts):  # a slash in the password
+        netloc, path = f"***@{secret[2]}", ""
     return urlunsplit((parts.scheme, netloc, path, _SECRET.sub(r"\1***", parts.query), ""))
+
+
+def _port_is_valid(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port >= 0
+    except ValueError:
+        return False

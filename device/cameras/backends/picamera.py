@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.errors import BadInput, CameraError, CameraLost, MissingDependency, first_line
+from edgevision.log import Log
 from edgevision.types import Frame
 
 from ...stream.protocols import Reader
@@ -29,6 +30,7 @@ from .pixel_formats import PACKED, Layout, layout, pixels
 if TYPE_CHECKING:
     from ...stream.protocols import LiveSource
 
+log = Log("edgevision.cameras")
 FORMAT = "RGB888"
 """libcamera's name for B, G, R byte order in memory, which OpenCV uses directly."""
 WIDTH = 1280
@@ -184,6 +186,7 @@ def _configure(opened: Any, wanted: CaptureRequest, size: tuple[int, int]) -> St
             opened.configure(opened.create_video_configuration(controls=controls, **streams))
         except Exception as error:  # unsupported by this image processor or by this picamera2
             fault = error
+            log.debug("configuration rejected (%s): %s", first_line(error), streams)
             continue
         with suppress(Exception):
             opened.set_controls(controls)

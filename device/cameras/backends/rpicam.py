@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from edgevision.errors import CameraError, CameraLost
+from edgevision.log import Log
 from edgevision.types import Frame
 
 from ...stream.protocols import Reader
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from ...stream.protocols import LiveSource
 
+log = Log("edgevision.cameras")
 PROGRAMS = ("rpicam-vid", "libcamera-vid")
 """Current program name, and the one on Raspberry Pi OS Bullseye."""
 BLOCK = 128
@@ -100,6 +102,7 @@ class RpicamReader(Reader):
         self._layout = layout("YUV420", width, height)
         fps = wanted.fps or FPS
         self.description = f"{camera.name}, {self._size[0]}x{self._size[1]} at {fps:g} frames/s through rpicam-vid"
+        log.debug("%s: starting %s with frames of %dx%d", self.spec, path, width, height)
         self._buffer = np.empty(self._layout.bytes, np.uint8)
         self._said: deque[str] = deque(maxlen=20)
         try:

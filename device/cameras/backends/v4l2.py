@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from edgevision.errors import BadInput, CameraError, CameraLost
+from edgevision.log import Log
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
@@ -28,6 +29,7 @@ from .v4l2_formats import Format, choose
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+log = Log("edgevision.cameras")
 BAD_READS = 10
 """Consecutive failed reads after which a camera counts as lost; USB cameras send a damaged frame at times, mostly first."""
 _JPEGS = ("MJPG", "JPEG")
@@ -89,6 +91,9 @@ class V4L2Reader(Reader):
         size, fps = self._wanted.size, self._wanted.fps
         if best is not None:
             size, fps = (best.width, best.height), best.rates_fps[0]
+            log.debug(
+                "%s: requesting %s %dx%d at %g frames/s of %d offers", self.spec, best.fourcc, *size, fps, len(offered)
+            )
             self._capture.set(cv2.CAP_PROP_FOURCC, _code(best.fourcc))
         if size is not None:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, CameraError, EdgeVisionError
+from edgevision.log import Log
 
 from ...stream.request import ANY, CaptureRequest
 from ...system.clock import SYSTEM, Clock
@@ -22,6 +23,7 @@ from .v4l2_nodes import Node, nodes
 if TYPE_CHECKING:
     from ...stream.protocols import LiveSource
 
+log = Log("edgevision.cameras")
 FIRST_FRAME_S = 5.0
 """Seconds without a frame after which an open node is not a camera: the raw sensor node of a Pi behaves like that."""
 IN_USE = "in use by another program"
@@ -103,10 +105,12 @@ def try_nodes(
     """
     for node in found:
         if node.refusal:
+            log.debug("%s (%s) is not a camera: %s", node.path, node.name, node.refusal)
             continue
         try:
             yield node, _proven(str(node.path), node.name, clock, wanted, capture), ""
         except EdgeVisionError as error:
+            log.info("%s (%s) is not usable: %s", node.path, node.name, error)
             yield node, None, IN_USE if busy(node.path) else str(error).removeprefix(f"{node.path} ")
 
 

@@ -8,6 +8,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from edgevision.errors import CameraGone, CameraLost, EdgeVisionError
+from edgevision.log import Log
 from edgevision.types import Frame
 
 from ...stream.events import SourceEvent, Unreadable
@@ -18,6 +19,7 @@ from .freeze_detector import FrameChange, Stillness
 if TYPE_CHECKING:
     from ...stream.protocols import LiveSource, Source
 
+log = Log("edgevision.cameras")
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Delays in seconds before successive attempts to reopen; the last one repeats."""
 STEADY_S = 60.0
@@ -67,6 +69,7 @@ class Reopening:
                     return
                 if loss is None:
                     loss = SourceEvent("camera_frozen" if isinstance(error, Frozen) else "camera_lost", str(error))
+                    log.info("%s: %s", loss.kind, loss.detail)
                     yield loss
             self._retire()
             if not self._reopen():
@@ -97,6 +100,7 @@ class Reopening:
 
     def _found_again(self, loss: SourceEvent) -> SourceEvent:
         self._steady_from = self._clock.monotonic()
+        log.info("%s: sending frames again after attempt %d", self.spec, self._failures)
         return SourceEvent("camera_back", f"{self.spec} is sending frames again after: {loss.detail}")
 
     def _retire(self) -> None:
@@ -113,14 +117,15 @@ class Reopening:
         while True:
             delay = DELAYS_S[min(self._failures, len(DELAYS_S) - 1)]
             self._failures += 1
+            log.info("%s: attempt %d to open it again in %g s", self.spec, self._failures, delay)
             if self._clock.wait(self._ended, delay):
                 return False
             try:
                 return self._attempt()
             except CameraGone:
                 raise
-            except EdgeVisionError:
-                continue  # reported once, when it was lost
+            except EdgeVisionError as error:  # reported once, when it was lost
+                log.info("%s: attempt %d failed: %s", self.spec, self._failures, error)
 
     def _attempt(self) -> bool:
         with self._lock:

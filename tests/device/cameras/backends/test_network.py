@@ -237,6 +237,8 @@ def test_secrets_reach_only_the_server() -> None:
         ("http://a:b@[::1/s", "http://***"),
         ("me:secret@10.0.0.7/x", "me:***@10.0.0.7/x"),  # without a scheme
         ("//me:secret@10.0.0.7/x", "//***@10.0.0.7/x"),
+        ("http://me:sec/ret@10.0.0.7:80/x", "http://***@10.0.0.7:80/x"),  # a slash ends the host's part of a URL
+        ("rtsp://10.0.0.2/media@1", "rtsp://10.0.0.2/media@1"),
     ],
 )
 def test_shown_hides_secrets(url: str, expected: str) -> None:
@@ -264,12 +266,15 @@ def kinds_until(camera: Source, last: str, then: Callable[[str], None] = lambda 
     return found
 
 
-def test_stream_that_ends_is_reopened() -> None:
-    with server(mjpeg(20)) as host:
+def test_stream_that_ends_is_reopened(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "edgevision"), server(mjpeg(20)) as host:
         camera = open_camera(f"http://mary:lamb@{host}/video", QUICK)
         found = kinds_until(camera, "camera_back")
     assert found == ["frame", "camera_lost", "camera_back", "frame"]
     assert camera.spec == f"http://***@{host}/video"
+    assert f"opened http://***@{host}/video" in caplog.text
+    assert "attempt 1 to open it again" in caplog.text and "after attempt 1" in caplog.text
+    assert "lamb" not in caplog.text
 
 
 def test_server_that_disappears_is_waited_for() -> None:
