@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,6 @@ from edgevision.log import Log
 
 from ..stream.request import ANY, CaptureRequest
 from ..system.clock import SYSTEM, Clock
-from .backends import libcamera, v4l2_lookup
 
 if TYPE_CHECKING:
     from ..stream.protocols import LiveSource, Source
@@ -149,6 +147,8 @@ def _source(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     if not path.exists():
         if _prefix(spec) in PREFIXES:
             return _steady(spec, clock, wanted)
+        import glob
+
         if glob.has_magic(spec):
             from .backends.image_files import open_glob
 
@@ -224,6 +224,8 @@ def _hint(spec: str) -> str:
 
 def open_numbered(number: int, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open camera N. Raises CameraError, which lists the available cameras."""
+    from .backends import libcamera, v4l2_lookup  # imported late: other sources start without them
+
     seen = libcamera.survey()
     log.debug("camera %d: libcamera has %d cameras, then come V4L2 devices", number, len(seen.cameras))
     if number < len(seen.cameras):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,6 +54,8 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
 
     ``private``: at no time is the file readable by other users.
     """
+    import tempfile  # imported late, like hashlib below: most callers only check paths
+
     part: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +81,8 @@ def write_text(path: Path, text: str, private: bool = False) -> None:
 
 def sha256(path: Path) -> str:
     """Return the sha256 of a file as 64 hexadecimal digits."""
+    import hashlib
+
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
