@@ -127,3 +127,9 @@ def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
     assert {t for t in tops if not t.endswith(".dist-info")} == {"edgevision"}
     wanted = {name.replace(".", "/") + "/__init__.py" for name in _packages()}
     assert wanted <= set(names)
+
+
+def test_links_point_to_existing_files() -> None:
+    ours = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    links = [line.partition("\t")[2] for line in ours.splitlines() if line.startswith("120000")]
+    assert [link for link in links if not (ROOT / link).exists()] == []
