@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engines.protocol import Engine, EngineChoice, WritableEngine
+from .engines.protocol import Engine, EngineChoice, WritableEngine, is_writable
 from .engines.registry import open_engine
 from .errors import BadInput
 from .log import Log
@@ -241,7 +241,7 @@ def _writable(engine: Engine, preprocessing: Preprocessing) -> WritableEngine | 
     """Return the engine if a prepared frame can be written directly into its input, else None."""
     spec = engine.inputs[0]
     fits = spec.shape == (1, preprocessing.height, preprocessing.width, preprocessing.channels)
-    return engine if fits and isinstance(engine, WritableEngine) else None
+    return engine if fits and is_writable(engine) else None
 
 
 def as_frame(image: npt.NDArray[np.uint8] | str | Path) -> Frame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from edgevision.engines.protocol import WritableEngine
+from edgevision.engines.protocol import is_writable
 from edgevision.errors import BadInput
 from edgevision.model import Model, open_model
 from edgevision.types import Frame
@@ -88,7 +88,7 @@ class ModelSubject:
             return self._timed(self._predict, count)
         engine = self.model.engine
         engine.infer(self._tensor)
-        if isinstance(engine, WritableEngine):
+        if is_writable(engine):
             return self._timed(engine.invoke, count)
         return self._timed(lambda: engine.infer(self._tensor), count)
 

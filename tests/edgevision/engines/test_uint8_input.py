@@ -14,7 +14,7 @@ from locations import TESTS
 from edgevision import default_model
 from edgevision.engines.cpu_interpreter import start
 from edgevision.engines.interpreter import open_interpreter
-from edgevision.engines.protocol import WritableEngine
+from edgevision.engines.protocol import is_writable
 from edgevision.engines.uint8_input import SignChange, without_sign_change
 from edgevision.errors import BadModel, EngineError
 from edgevision.model_file import model_file
@@ -30,7 +30,7 @@ TINY = model_file.read(DATA / "tiny.tflite")
 def test_results_are_those_of_the_whole_model(path: Path) -> None:
     file = model_file.read(path)
     whole, engine = open_interpreter(file.flatbuffer, 1), start(file, 1)
-    assert isinstance(engine, SignChange) and isinstance(engine, WritableEngine)
+    assert isinstance(engine, SignChange) and is_writable(engine)
     assert list(engine.inputs) == list(whole.inputs) and list(engine.outputs) == list(whole.outputs)
     rng = np.random.default_rng(0)
     shape = whole.inputs[0].shape
