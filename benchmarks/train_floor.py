@@ -21,7 +21,7 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 from edgevision.convert import backend
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.input.batches import real_values
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network.backbones import BackboneSpec
@@ -93,7 +93,7 @@ def _logits(x: Floats, y: Hits, z: Floats) -> Floats:
     return np.asarray(b @ w)
 
 
-def trained(photos: Dataset, chosen: tuple[Item, ...], settings: Settings) -> tuple[Hits, str]:
+def trained(photos: Dataset, chosen: tuple[Item, ...], settings: TrainSettings) -> tuple[Hits, str]:
     """Train on some photos; return which test images are classified correctly, and the time it took."""
     started, before = perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     with tempfile.TemporaryDirectory() as scratch:
@@ -126,7 +126,7 @@ def main() -> None:
     arguments = _parse()
     photos = open_dataset(arguments.photos)
     learn, test = photos.in_split("train"), photos.in_split("test")
-    base = Settings(backbone=arguments.backbone, weights=arguments.weights, alpha=arguments.alpha)
+    base = TrainSettings(backbone=arguments.backbone, weights=arguments.weights, alpha=arguments.alpha)
     choice = choose(base)
     print(f"{choice.describe()}, {len(learn)} training and {len(test)} test photos", flush=True)
     known, asked = (compute(part, photos.classes, choice, arguments.weights) for part in (learn, test))
@@ -136,7 +136,9 @@ def main() -> None:
     for seed in range(arguments.seeds):
         some = draw(known, arguments.per_class, seed)
         lowest = floor(Features(known.values[some], known.labels[some]), asked)
-        settings = Settings(backbone=arguments.backbone, weights=arguments.weights, alpha=arguments.alpha, seed=seed)
+        settings = TrainSettings(
+            backbone=arguments.backbone, weights=arguments.weights, alpha=arguments.alpha, seed=seed
+        )
         hits, cost = trained(photos, tuple(learn[i] for i in some), settings) if arguments.train else (None, "")
         _line(f"{arguments.per_class} per class, seed {seed}", lowest, hits, cost)
         sums.append((lowest, hits))

@@ -1,1 +1,51 @@
-"""The host side: trains models and converts Keras models to int8 .tflite. Needs the ``convert`` extra (TensorFlow)."""
+"""Train models and convert them to int8 .tflite. Needs the ``convert`` extra (TensorFlow).
+
+What ``__all__`` lists is the public API of this package. Everything else is private and may change without notice.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .keras_files.load_options import LoadOptions
+    from .options import ConvertOptions
+    from .pipeline import convert
+    from .report.record import ConvertReport
+    from .source_model.infer_preprocessing import PreprocessingOptions
+    from .training.api import train
+    from .training.config.settings import TrainSettings
+    from .training.report.result import TrainResult
+
+__all__ = [
+    "ConvertOptions",
+    "ConvertReport",
+    "LoadOptions",
+    "PreprocessingOptions",
+    "TrainResult",
+    "TrainSettings",
+    "convert",
+    "train",
+]
+_MODULES = {
+    # Imported when a name is first used: a conversion does not load what only a training needs.
+    "ConvertOptions": ".options",
+    "ConvertReport": ".report.record",
+    "LoadOptions": ".keras_files.load_options",
+    "PreprocessingOptions": ".source_model.infer_preprocessing",
+    "TrainResult": ".training.report.result",
+    "TrainSettings": ".training.config.settings",
+    "convert": ".pipeline",
+    "train": ".training.api",
+}
+
+if not TYPE_CHECKING:  # type checkers must refuse a misspelled name
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_MODULES[name], __name__), name)
+
+    def __dir__():
+        return list(__all__)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -144,6 +144,21 @@ def to_text(setting: Setting, value: Any) -> str:
     if isinstance(written, bool | float):
         return _plain(written)
     return ",".join(map(str, written)) if isinstance(written, list) else str(written)
+
+
+def validated(record: T) -> T:
+    """Return a record made by a program with checked values, paths as ``Path``. Raises BadInput with the setting's name."""
+    values: dict[str, Any] = {}
+    kind: type = type(record)
+    for name, one in settings_of(kind).items():
+        value = getattr(record, name)
+        if value is None and one.default is None:
+            continue
+        try:
+            values[name] = checked(one, to_file(one, value))
+        except BadInput as error:
+            raise BadInput(f"{name}: {error}") from None
+    return replace(record, **values)  # type: ignore[type-var]
 
 
 def describe(setting: Setting) -> str:

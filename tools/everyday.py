@@ -20,7 +20,7 @@ import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.cli.train_progress import TerminalObserver
 from edgevision.convert.pipeline import ConvertOptions, convert
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.network import starter_weights
 from edgevision.convert.training.network.backbones import BackboneSpec, build
 from edgevision.convert.training.run import TrainRequest, train
@@ -40,7 +40,7 @@ OTHERS = "something else"
 LEARN, JUDGE = 80, 40
 """Training images per candidate: to fit the classifier that selects candidates, and to evaluate it."""
 OTHER_TRAIN, OTHER_TEST = 1200, 30
-SETTINGS = Settings(
+SETTINGS = TrainSettings(
     weights="starter",
     resize="stretch",  # the images are small squares already, so nothing should be cropped
     head_epochs=10,

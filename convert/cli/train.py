@@ -13,13 +13,13 @@ from edgevision.cli.setting_options import GroupedCommand, headings, setting_opt
 from edgevision.errors import UsageError
 
 from ..training.config.request import TrainRequest
-from ..training.config.settings import SETTINGS, Settings
+from ..training.config.settings import SETTINGS, TrainSettings
 
 
 @click.command(
     cls=GroupedCommand,
     groups=headings(
-        Settings,
+        TrainSettings,
         TrainRequest,
         Model=("fit_budget",),
         Output=("as_json", "quiet", "verbose"),
@@ -27,7 +27,7 @@ from ..training.config.settings import SETTINGS, Settings
     ),
 )
 @click.argument("photos", type=PATH, required=False)
-@setting_options(Settings, TrainRequest)
+@setting_options(TrainSettings, TrainRequest)
 @click.option(
     "--config",
     type=PATH,
@@ -106,5 +106,5 @@ def _request(values: dict[str, Any]) -> TrainRequest:
         raise UsageError("no photos given: run edgevision train PHOTOS/, a folder with one subfolder per class")
     chosen |= {name: values[name] for name in typed if name in SETTINGS}
     return TrainRequest(
-        photos, Settings(**chosen), values["runs"], output=values["output"], overwrite=values["overwrite"]
+        photos, TrainSettings(**chosen), values["runs"], output=values["output"], overwrite=values["overwrite"]
     )

@@ -13,7 +13,7 @@ from edgevision.preprocessing import decode, transform
 from edgevision.preprocessing.spec import Preprocessing
 
 from .. import backend
-from ..training.config.settings import Settings
+from ..training.config.settings import TrainSettings
 from ..training.fit.checkpoint import State
 from ..training.fit.epochs import Checkpointer
 from ..training.fit.fit import fit
@@ -38,7 +38,7 @@ CHOICE = BackboneSpec(starter_weights.BACKBONE, starter_weights.IMAGE_SIZE, star
 NAME = f"MobileNetV2 {starter_weights.ALPHA}"
 RULE = CHOICE.preprocessing("stretch")
 """Preprocessing: the whole image, stretched; real values -1..1."""
-SETTINGS = Settings(
+SETTINGS = TrainSettings(
     weights=STARTER,
     head_epochs=8,
     fine_tune_blocks=8,

@@ -18,7 +18,7 @@ from edgevision.files.atomic import refuse_source, write_text
 from .. import backend
 from .config import config_file
 from .config.request import TrainRequest as TrainRequest
-from .config.settings import Settings
+from .config.settings import TrainSettings
 from .fit import checkpoint
 from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
@@ -84,7 +84,7 @@ def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
     return result
 
 
-def resumed(folder: Path) -> tuple[Path, Settings]:
+def resumed(folder: Path) -> tuple[Path, TrainSettings]:
     """Return photos and settings of an interrupted run. Raises MissingFile, BadInput."""
     if not folder.is_dir() or not (folder / CONFIG_FILE).exists():
         raise BadInput(
@@ -95,7 +95,7 @@ def resumed(folder: Path) -> tuple[Path, Settings]:
     values, photos = config_file.read(folder / CONFIG_FILE)
     if photos is None:
         raise BadInput(f'{folder / CONFIG_FILE} does not name the photos; add photos = "PATH" to its section [data]')
-    return Path(photos), Settings(**values)
+    return Path(photos), TrainSettings(**values)
 
 
 def _fit(
@@ -103,7 +103,7 @@ def _fit(
     network: Network,
     plan: TrainPlan,
     learning: DatasetSplits,
-    settings: Settings,
+    settings: TrainSettings,
     watcher: TrainingObserver,
 ) -> State:
     state = checkpoint.read(folder) or State(origin=network.origin.sha256)
@@ -164,13 +164,13 @@ def _finish(
     return result
 
 
-def _first_network(classes: tuple[str, ...], multilabel: bool, choice: Any, settings: Settings) -> Network:
+def _first_network(classes: tuple[str, ...], multilabel: bool, choice: Any, settings: TrainSettings) -> Network:
     from .network.head import goal_of
 
     return open_network(choice, goal_of(classes, multilabel), settings.weights, settings.dropout)
 
 
-def _record(folder: Path, settings: Settings, photos: Path) -> None:
+def _record(folder: Path, settings: TrainSettings, photos: Path) -> None:
     write_text(folder / CONFIG_FILE, config_file.dumps(settings, str(photos.absolute())))
 
 
@@ -220,7 +220,7 @@ def _resumable(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _machine(settings: Settings) -> Iterator[int]:
+def _machine(settings: TrainSettings) -> Iterator[int]:
     """Set up TensorFlow for this machine and yield the number of GPUs. Raises BadInput for a cluster."""
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     if sum(len(tasks) for tasks in cluster.values()) > 1:

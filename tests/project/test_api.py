@@ -14,7 +14,11 @@ from locations import ROOT
 
 import edgevision
 
-PACKAGES = {"edgevision": ROOT / "edgevision", "edgevision.device": ROOT / "device"}
+PACKAGES = {
+    "edgevision": ROOT / "edgevision",
+    "edgevision.convert": ROOT / "convert",
+    "edgevision.device": ROOT / "device",
+}
 HEAVY = (
     "numpy",
     "cv2",
@@ -43,6 +47,13 @@ def test_names_for_type_checkers_and_at_run_time_are_the_same(name: str) -> None
     assert dir(package) == sorted(package.__all__)
     for one, module in static.items():
         assert getattr(package, one) is getattr(importlib.import_module(module, name), one)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_module_has_a_public_name(name: str) -> None:
+    """Importing such a module would replace what is public by the module."""
+    package = importlib.import_module(name)
+    assert not {path.stem for path in PACKAGES[name].iterdir()} & set(package.__all__)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -12,7 +12,7 @@ import click
 import pytest
 from edgevision.convert.cli.train import train
 from edgevision.convert.training.config.request import TrainRequest
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.device.cli.run import run
 from edgevision.device.loop.options import Options
 from locations import ROOT
@@ -25,7 +25,7 @@ MADE_BEFORE = ROOT / "tests" / "data" / "made_before"
 COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
     # command, its records, its options that are not settings
     (run, (Options,), {"config", "save_config", "verbose"}),
-    (train, (Settings, TrainRequest), {"config", "fit_budget", "as_json", "quiet", "verbose"}),
+    (train, (TrainSettings, TrainRequest), {"config", "fit_budget", "as_json", "quiet", "verbose"}),
 ]
 for one, _, _ in COMMANDS:
     verbosity.add_option(one)  # as the group of all commands does

@@ -13,7 +13,7 @@ RECORDS = {
         "The loop",
         "Options of `edgevision run`, keys of its configuration files, and of [camera] and [run] in `device.toml`.",
     ),
-    "edgevision.convert.training.config.settings:Settings": (
+    "edgevision.convert.training.config.settings:TrainSettings": (
         "Training",
         "Options of `edgevision train`, and keys of `config.toml`: its sections are [model], [training], [augment] (here "
         "Augmentation), [data] and [output].",

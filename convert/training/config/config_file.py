@@ -10,14 +10,14 @@ from edgevision.errors import BadInput, nearest
 from edgevision.files import toml
 from edgevision.settings import Setting, checked_table, describe, to_file
 
-from .settings import SECTIONS, SETTINGS, Settings
+from .settings import SECTIONS, SETTINGS, TrainSettings
 
 PHOTOS = "photos"
 """The only key that is not a setting: the path of the training images, in the section [data]."""
 HEADER = "# All settings of a training. To repeat it: edgevision train PHOTOS --config config.toml\n"
 
 
-def dumps(settings: Settings, photos: str | None = None) -> str:
+def dumps(settings: TrainSettings, photos: str | None = None) -> str:
     """Return the text of config.toml."""
     lines = [HEADER]
     for section in SECTIONS:

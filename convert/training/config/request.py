@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgevision.settings import OVERWRITE, RUNS, setting
 
-from .settings import Settings
+from .settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class TrainRequest:
     """Request for a training."""
 
     photos: Path
-    settings: Settings
+    settings: TrainSettings
     runs: Path = RUNS.field(group="Output")
     resume: Path | None = setting(
         None, "path", "Resume an interrupted run, e.g. runs/train-1.", "Configuration", metavar="FOLDER"

@@ -17,8 +17,8 @@ _AMOUNT = {"low": 0.0, "high": 0.9, "auto": True}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings of a training; None means ``auto``."""
+class TrainSettings:
+    """Settings of a training; None means ``auto``, chosen by the data and the machine."""
 
     backbone: str = setting(
         "mobilenet_v2",
@@ -212,4 +212,4 @@ class Settings:
         return Augmentation(**{k: getattr(preset, k) if v is None else v for k, v in given.items()})
 
 
-SETTINGS = settings_of(Settings)
+SETTINGS = settings_of(TrainSettings)

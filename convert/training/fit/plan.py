@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.augmentation import Augmentation
-from ..config.settings import Settings
+from ..config.settings import TrainSettings
 from ..network.backbones import CNN, BackboneSpec
 from ..network.initial_weights import NONE
 from ..network.network import Network
@@ -72,7 +72,7 @@ class TrainPlan:
         return f"augmented differently in each epoch; {self.augmentation.describe()}"
 
 
-def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) -> TrainPlan:
+def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: bool) -> TrainPlan:
     """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
     scratch = settings.weights == NONE
@@ -106,7 +106,7 @@ def make_plan(settings: Settings, network: Network, pictures: int, gpu: bool) ->
     )
 
 
-def settled(settings: Settings, plan: TrainPlan) -> Settings:
+def settled(settings: TrainSettings, plan: TrainPlan) -> TrainSettings:
     """Return the settings with ``auto`` replaced by the plan's values, for config.toml."""
     augmentation = {name: getattr(plan.augmentation, name) for name in plan.augmentation.__dataclass_fields__}
     return replace(

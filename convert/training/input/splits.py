@@ -19,7 +19,7 @@ from edgevision.files import run_folder
 from edgevision.files.atomic import write_text
 from edgevision.preprocessing.spec import Preprocessing
 
-from ..config.settings import Settings
+from ..config.settings import TrainSettings
 from ..monitor.observer import TrainingObserver
 from ..network.head import Head, goal_of
 from .batches import Examples
@@ -59,14 +59,14 @@ class Sets:
     val: Examples
 
 
-def open_photos(photos: Path, settings: Settings) -> Dataset:
+def open_photos(photos: Path, settings: TrainSettings) -> Dataset:
     """Open the labeled images without reading them yet. Raises MissingFile, BadInput."""
     dataset = open_dataset(photos, Path(settings.label_map) if settings.label_map else None)
     dataset.require_trainable()
     return dataset
 
 
-def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: TrainingObserver) -> DatasetSplits:
+def prepare(dataset: Dataset, settings: TrainSettings, folder: Path, watcher: TrainingObserver) -> DatasetSplits:
     """Check and split the images and record both in the run folder; existing records are reused.
 
     Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
@@ -91,7 +91,11 @@ def prepare(dataset: Dataset, settings: Settings, folder: Path, watcher: Trainin
 
 
 def open_sets(
-    learning: DatasetSplits, preprocessing: Preprocessing, settings: Settings, folder: Path, watcher: TrainingObserver
+    learning: DatasetSplits,
+    preprocessing: Preprocessing,
+    settings: TrainSettings,
+    folder: Path,
+    watcher: TrainingObserver,
 ) -> Sets:
     """Decode and resize the training and validation images, only once if they can be cached."""
     items = (*learning.train, *learning.val)

@@ -8,14 +8,14 @@ from pathlib import Path
 from edgevision.errors import BadInput, EdgeVisionError
 
 from ...keras_files import weight_arrays
-from ..config.settings import Settings
+from ..config.settings import TrainSettings
 from ..monitor.observer import TrainingObserver
 from . import starter_weights
 from .backbones import CNN, BackboneSpec, find
 from .initial_weights import AUTO, IMAGENET, NAMES, NONE, STARTER, obtain_imagenet, recognise
 
 
-def decide(settings: Settings, watcher: TrainingObserver) -> Settings:
+def decide(settings: TrainSettings, watcher: TrainingObserver) -> TrainSettings:
     """Return the settings with ``auto`` replaced: ImageNet weights if available, otherwise the starter weights.
 
     Reports the choice of the starter weights and its cost to the user. Raises BadInput if neither is available for the
@@ -44,7 +44,7 @@ def decide(settings: Settings, watcher: TrainingObserver) -> Settings:
     return replace(settings, weights=STARTER)
 
 
-def choose(settings: Settings) -> BackboneSpec:
+def choose(settings: TrainSettings) -> BackboneSpec:
     """Return the network for some settings. Raises UnknownName, BadModel, MissingFile."""
     row = find(settings.backbone)
     alpha = settings.alpha if settings.alpha is not None else _alpha_of(settings)
@@ -52,7 +52,7 @@ def choose(settings: Settings) -> BackboneSpec:
     return BackboneSpec(row.name, size, alpha, settings.minimalistic, settings.cnn_filters, settings.cnn_dense)
 
 
-def _alpha_of(settings: Settings) -> float:
+def _alpha_of(settings: TrainSettings) -> float:
     """Return the alpha of the starter weights, or of a weights file that matches the backbone, otherwise 1."""
     if settings.weights == STARTER:
         return starter_weights.ALPHA

@@ -15,7 +15,7 @@ from edgevision.preprocessing.spec import Resize
 
 from ... import backend
 from ...keras_files.embedded_card import save_keras
-from ..config.settings import Settings
+from ..config.settings import TrainSettings
 from ..fit.checkpoint import State
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES
 from ..fit.plan import TrainPlan
@@ -67,7 +67,7 @@ def announce(
 
 
 def make_card(
-    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State, settings: Settings
+    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State, settings: TrainSettings
 ) -> ModelCard:
     """Return the model card; it contains no local paths."""
     choice = plan.choice
@@ -102,7 +102,7 @@ def make_card(
     )
 
 
-def write_model(folder: Path, network: Network, card: ModelCard, settings: Settings) -> Path:
+def write_model(folder: Path, network: Network, card: ModelCard, settings: TrainSettings) -> Path:
     """Write model.keras, labels.txt and, if requested, model.h5. Raises CannotWrite."""
     deployed = _in_float32(network, settings)
     path = folder / MODEL_FILE
@@ -156,7 +156,7 @@ def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
         watcher.note(seen.describe())
 
 
-def _in_float32(network: Network, settings: Settings) -> Any:
+def _in_float32(network: Network, settings: TrainSettings) -> Any:
     """Return the deployed network, rebuilt in float32 if it was trained in mixed precision."""
     keras = backend.keras()
     policy = keras.config.dtype_policy()

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevision.evaluation.evaluate import Evaluation
 
-from ..config.settings import Settings
+from ..config.settings import TrainSettings
 from ..fit.plan import TrainPlan
 from ..input.splits import DatasetSplits
 from ..monitor import history
@@ -23,7 +23,7 @@ class TrainResult:
     folder: Path
     model: Path
     photos: Path
-    settings: Settings
+    settings: TrainSettings
     plan: TrainPlan
     learning: DatasetSplits
     origin: str

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.report.result import TrainResult
 from edgevision.convert.training.run import TrainRequest, train
@@ -30,7 +30,7 @@ def photos(shared: Path) -> Path:
 
 
 def _train(photos: Path, runs: Path, **settings: Any) -> TrainResult:
-    return train(TrainRequest(photos, Settings(**settings), runs), TrainingObserver())
+    return train(TrainRequest(photos, TrainSettings(**settings), runs), TrainingObserver())
 
 
 def _accuracy(result: TrainResult) -> float:
@@ -135,11 +135,11 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 listed, mirrored = tf.config.list_physical_devices, tf.distribute.MirroredStrategy
 tf.config.list_physical_devices = lambda kind=None: ["GPU:0", "GPU:1"] if kind == "GPU" else listed(kind)
 tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
-from edgevision.convert.training.config.settings import Settings
-from edgevision.convert.training.run import TrainRequest, train
-from edgevision.convert.training.monitor.observer import Watcher
-settings = Settings(backbone="cnn", weights="none", image_size=32, cnn_filters=(8, 8), cnn_dense=8, epochs=3, precision="float32")
-result = train(TrainRequest(Path({str(_few(photos, tmp_path / "few"))!r}), settings, Path({str(tmp_path)!r})), Watcher())
+from edgevision.convert import TrainSettings, train
+settings = TrainSettings(
+    backbone="cnn", weights="none", image_size=32, cnn_filters=(8, 8), cnn_dense=8, epochs=3, precision="float32"
+)
+result = train({str(_few(photos, tmp_path / "few"))!r}, settings, runs={str(tmp_path)!r})
 print(len(result.history), result.evaluation is not None)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import edgevision.convert
 import numpy as np
 import pytest
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert import TrainSettings
 
 from edgevision.errors import BadInput, EdgeVisionError, OutputExists
 
 pytestmark = pytest.mark.tensorflow
-TINY = Settings(
+TINY = TrainSettings(
     backbone="cnn",
     weights="none",
     image_size=16,
@@ -53,7 +54,7 @@ def make_photos(folder: Path, classes: tuple[str, ...], count: int) -> Path:
     return folder
 
 
-def run(photos: Path, runs: Path, settings: Settings = TINY, watcher: Any = None, **more: Any) -> Any:
+def run(photos: Path, runs: Path, settings: TrainSettings = TINY, watcher: Any = None, **more: Any) -> Any:
     """Run one training through the API."""
     from edgevision.convert.training.monitor.observer import TrainingObserver
     from edgevision.convert.training.run import TrainRequest, train
@@ -83,8 +84,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return one finished training that several tests inspect."""
-    return run(photos, tmp_path_factory.mktemp("runs"), replace(TINY, h5=True, tensorboard=True))
+    """Return one finished training that several tests inspect, run through the public function."""
+    settings = replace(TINY, h5=True, tensorboard=True)
+    return edgevision.convert.train(str(photos), settings, runs=str(tmp_path_factory.mktemp("runs")))
 
 
 def _history(folder: Path) -> list[dict[str, str]]:
@@ -203,7 +205,7 @@ def test_config_reproduces_the_training(trained: Any, tmp_path: Path) -> None:
 
     values, named = config_file.read(trained.folder / "config.toml")
     assert named == str(trained.photos)
-    again = run(trained.photos, tmp_path, Settings(**values))
+    again = run(trained.photos, tmp_path, TrainSettings(**values))
     strip = ("seconds",)
     for first, second in zip(_history(trained.folder), _history(again.folder), strict=True):
         assert {k: v for k, v in first.items() if k not in strip} == {k: v for k, v in second.items() if k not in strip}
@@ -213,6 +215,21 @@ def test_config_reproduces_the_training(trained: Any, tmp_path: Path) -> None:
 
 def test_tensorboard_logs_are_written(trained: Any) -> None:
     assert list((trained.folder / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_public_function_refuses_bad_arguments(photos: Path, tmp_path: Path) -> None:
+    train = edgevision.convert.train
+    with pytest.raises(edgevision.UsageError, match="no photos given"):
+        train()
+    with pytest.raises(edgevision.UsageError, match="omit photos and settings"):
+        train(photos, resume=tmp_path)
+    with pytest.raises(edgevision.MissingFile):
+        train(tmp_path / "absent", runs=tmp_path)
+    with pytest.raises(edgevision.BadInput, match=r"dropout: expected a number from 0 to 0\.9, got 5"):
+        train(photos, edgevision.convert.TrainSettings(dropout=5.0), runs=tmp_path)
+    with pytest.raises(edgevision.BadInput, match=r"backbone: expected one of .*did you mean 'mobilenet_v2'"):
+        train(photos, edgevision.convert.TrainSettings(backbone="mobilenetv2"), runs=tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing is written"
 
 
 def test_finished_run_cannot_be_resumed(trained: Any) -> None:
@@ -255,7 +272,7 @@ class _Power:
         return Cutting()
 
 
-def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int) -> Path:
+def _interrupt(photos: Path, runs: Path, settings: TrainSettings, epoch: int) -> Path:
     from edgevision.convert.training.run import TrainingInterrupted
 
     with pytest.raises(TrainingInterrupted) as caught:
@@ -267,10 +284,7 @@ def _interrupt(photos: Path, runs: Path, settings: Settings, epoch: int) -> Path
 
 
 def _resume(folder: Path) -> Any:
-    from edgevision.convert.training.run import resumed
-
-    photos, settings = resumed(folder)
-    return run(photos, folder.parent, settings, resume=folder)
+    return edgevision.convert.train(resume=folder)
 
 
 @pytest.fixture
@@ -282,11 +296,15 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("epoch", [1, 4])
-def test_interrupted_training_gives_the_same_model(trained: Any, tmp_path: Path, epoch: int, every_epoch: None) -> None:
+def test_interrupted_training_gives_the_same_model(
+    trained: Any, tmp_path: Path, epoch: int, every_epoch: None, caplog: pytest.LogCaptureFixture
+) -> None:
     """Bit for bit, with or without an existing checkpoint."""
     folder = _interrupt(trained.photos, tmp_path, TINY, epoch)
     assert (folder / "checkpoint.npz").exists() == (epoch > 1)
-    again = _resume(folder)
+    with caplog.at_level("INFO", "edgevision.train"):
+        again = _resume(folder)
+    assert any(message.startswith("epoch   8  scratch") for message in caplog.messages)
     assert again.folder == folder
     assert _weights(again.model) == _weights(trained.model)
     assert len(_history(folder)) == len(_history(trained.folder))
@@ -319,9 +337,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def two_phases(base: Path) -> Settings:
+def two_phases(base: Path) -> TrainSettings:
     """Return settings of a short training that starts with a frozen base."""
-    return Settings(
+    return TrainSettings(
         backbone="mobilenet",
         weights=str(base),
         image_size=32,
@@ -332,7 +350,9 @@ def two_phases(base: Path) -> Settings:
     )
 
 
-def test_two_phase_training_from_a_weights_file(photos: Path, tmp_path: Path, base: Path, two_phases: Settings) -> None:
+def test_two_phase_training_from_a_weights_file(
+    photos: Path, tmp_path: Path, base: Path, two_phases: TrainSettings
+) -> None:
     """The frozen part stays unchanged, the rest is trained."""
     done = run(photos, tmp_path, two_phases)
     rows = _history(done.folder)
@@ -343,14 +363,16 @@ def test_two_phase_training_from_a_weights_file(photos: Path, tmp_path: Path, ba
 
 @pytest.mark.slow
 def test_interruption_in_the_second_phase_gives_the_same_model(
-    photos: Path, tmp_path: Path, two_phases: Settings, every_epoch: None
+    photos: Path, tmp_path: Path, two_phases: TrainSettings, every_epoch: None
 ) -> None:
     whole = run(photos, tmp_path / "whole", two_phases)
     folder = _interrupt(photos, tmp_path / "cut", two_phases, 2)
     assert _weights(_resume(folder).model) == _weights(whole.model)
 
 
-def test_second_phase_with_live_augmentation(photos: Path, tmp_path: Path, base: Path, two_phases: Settings) -> None:
+def test_second_phase_with_live_augmentation(
+    photos: Path, tmp_path: Path, base: Path, two_phases: TrainSettings
+) -> None:
     done = run(photos, tmp_path, replace(two_phases, features="live"))
     rows = _history(done.folder)
     assert ["once; no augmentation" in row["applied"] for row in rows] == [True, True, False, False, False]

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from edgevision.convert.cli.train import train
 from edgevision.convert.training.config import config_file
 from edgevision.convert.training.config.augmentation import PRESETS, Augmentation
-from edgevision.convert.training.config.settings import SETTINGS, Settings
+from edgevision.convert.training.config.settings import SETTINGS, TrainSettings
 from edgevision.convert.training.network.backbones import BACKBONES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edgevision.errors import BadInput, MissingFile, RenamedSetting
 
 
-def _written(tmp_path: Path, settings: Settings, old: str = "", new: str = "") -> Path:
+def _written(tmp_path: Path, settings: TrainSettings, old: str = "", new: str = "") -> Path:
     path = tmp_path / "config.toml"
     text = config_file.dumps(settings, "photos")
     assert old in text
@@ -27,10 +27,10 @@ def _written(tmp_path: Path, settings: Settings, old: str = "", new: str = "") -
 
 
 def test_defaults_survive_a_round_trip_through_the_file(tmp_path: Path) -> None:
-    values, photos = config_file.read(_written(tmp_path, Settings()))
-    assert Settings(**values) == Settings()
+    values, photos = config_file.read(_written(tmp_path, TrainSettings()))
+    assert TrainSettings(**values) == TrainSettings()
     assert photos == "photos"
-    assert set(values) == {field.name for field in fields(Settings)}
+    assert set(values) == {field.name for field in fields(TrainSettings)}
 
 
 VALUES = {
@@ -43,22 +43,22 @@ VALUES = {
 
 
 @st.composite
-def _settings(draw: st.DrawFn) -> Settings:
+def _settings(draw: st.DrawFn) -> TrainSettings:
     chosen = {}
     for name, option in SETTINGS.items():
         kind = st.sampled_from(option.choices) if option.kind == "choice" else VALUES[option.kind]
         chosen[name] = draw(st.none() | kind if option.auto else kind)
-    return Settings(**chosen)
+    return TrainSettings(**chosen)
 
 
 @given(settings=_settings())
 def test_any_settings_survive_a_round_trip_through_the_file(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    settings: TrainSettings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("config") / "config.toml"
     path.write_text(config_file.dumps(settings, None), encoding="utf-8")
     values, photos = config_file.read(path)
-    assert Settings(**values) == settings
+    assert TrainSettings(**values) == settings
     assert photos is None
 
 
@@ -71,7 +71,7 @@ def test_any_file_is_read_or_rejected_with_its_path(text: str, tmp_path_factory:
     except BadInput as error:
         assert str(path) in str(error)
     else:
-        Settings(**values)
+        TrainSettings(**values)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_any_file_is_read_or_rejected_with_its_path(text: str, tmp_path_factory:
     ],
 )
 def test_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
-    path = _written(tmp_path, Settings(), old, new)
+    path = _written(tmp_path, TrainSettings(), old, new)
     line = path.read_text().splitlines().index(next(row for row in path.read_text().splitlines() if new in row)) + 1
     with pytest.raises(BadInput) as caught:
         config_file.read(path)
@@ -127,14 +127,14 @@ def test_options_are_validated_like_the_file(arguments: list[str], said: str) ->
 
 
 def test_individual_augment_settings_override_the_preset() -> None:
-    settings = Settings(augment="light", rotation=0.0, noise=0.1)
+    settings = TrainSettings(augment="light", rotation=0.0, noise=0.1)
     assert settings.augmentation == replace(PRESETS["light"], rotation=0.0, noise=0.1)
-    assert not Settings(augment="none").augmentation
-    assert Settings(augment="none", flip="both").augmentation == Augmentation(flip="both")
+    assert not TrainSettings(augment="none").augmentation
+    assert TrainSettings(augment="none", flip="both").augmentation == Augmentation(flip="both")
 
 
 def test_former_keys_are_read_with_a_note(tmp_path: Path) -> None:
-    text = config_file.dumps(Settings(learning_rate=0.5, augment_copies=3))
+    text = config_file.dumps(TrainSettings(learning_rate=0.5, augment_copies=3))
     path = tmp_path / "config.toml"
     path.write_text(text.replace("learning_rate", "rate").replace("augment_copies", "copies"))
     with pytest.warns(RenamedSetting) as caught:

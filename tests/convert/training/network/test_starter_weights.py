@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgevision.convert.training.config.settings import Settings
+from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network import resolve_auto, starter_weights
 from edgevision.convert.training.network.backbones import BackboneSpec, build
@@ -117,7 +117,9 @@ class _Notes(TrainingObserver):
         self.said.append(text)
 
 
-def _decide(settings: Settings, monkeypatch: pytest.MonkeyPatch, imagenet: Path | None) -> tuple[Settings, list[str]]:
+def _decide(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch, imagenet: Path | None
+) -> tuple[TrainSettings, list[str]]:
     asked: list[BackboneSpec] = []
 
     def obtain(choice: BackboneSpec) -> tuple[Path | None, str]:
@@ -132,12 +134,12 @@ def _decide(settings: Settings, monkeypatch: pytest.MonkeyPatch, imagenet: Path 
 
 
 def test_auto_uses_imagenet_if_available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found, said = _decide(Settings(), monkeypatch, tmp_path)
+    found, said = _decide(TrainSettings(), monkeypatch, tmp_path)
     assert (found.weights, choose(found).alpha, choose(found).image_size, said) == ("imagenet", 1.0, 224, [])
 
 
 def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, said = _decide(Settings(), monkeypatch, None)
+    found, said = _decide(TrainSettings(), monkeypatch, None)
     assert choose(found) == STARTER
     assert found.weights == "starter"
     (line,) = said
@@ -147,26 +149,26 @@ def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.Monk
 
 
 def test_auto_keeps_requested_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = _decide(Settings(image_size=160), monkeypatch, None)
+    found, _ = _decide(TrainSettings(image_size=160), monkeypatch, None)
     assert choose(found) == BackboneSpec("mobilenet_v2", 160, 0.35)
 
 
-@pytest.mark.parametrize("settings", [Settings(backbone="mobilenet"), Settings(alpha=0.5)])
-def test_auto_without_any_weights_is_a_one_line_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [TrainSettings(backbone="mobilenet"), TrainSettings(alpha=0.5)])
+def test_auto_without_any_weights_is_a_one_line_error(settings: TrainSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match=r"are not available \(no answer within 3 seconds\).*--weights none") as caught:
         _decide(settings, monkeypatch, None)
     assert "\n" not in str(caught.value)
 
 
 def test_auto_uses_random_weights_for_small_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, (line,) = _decide(Settings(backbone="cnn"), monkeypatch, None)
+    found, (line,) = _decide(TrainSettings(backbone="cnn"), monkeypatch, None)
     assert found.weights == "none"
     assert "random" in line
 
 
 @pytest.mark.parametrize("weights", ["starter", "imagenet", "none", "other.h5"])
 def test_explicit_weights_are_kept(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _decide(Settings(weights=weights), monkeypatch, None) == (Settings(weights=weights), [])
+    assert _decide(TrainSettings(weights=weights), monkeypatch, None) == (TrainSettings(weights=weights), [])
 
 
 def test_default_model_passes_its_self_test() -> None:

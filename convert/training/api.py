@@ -1,0 +1,83 @@
+"""The public function that trains a classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgevision.errors import UsageError, missing_dependencies
+from edgevision.log import Log
+from edgevision.settings import validated
+
+from .config.request import TrainRequest
+from .config.settings import TrainSettings
+from .monitor.history import Epoch
+from .monitor.observer import TrainingObserver, line
+from .report.result import TrainResult
+from .run import resumed
+from .run import train as run
+
+log = Log("edgevision.train")
+
+
+def train(
+    photos: str | Path | None = None,
+    settings: TrainSettings | None = None,
+    *,
+    runs: str | Path = "runs",
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    resume: str | Path | None = None,
+) -> TrainResult:
+    """Train a classifier on labeled photos and write a run folder: model.keras, metrics, history, plots and a report.
+
+    Notes and one line per epoch go to the logger ``edgevision.train``.
+
+    Args:
+        photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip. At least
+            two images per class, better 50.
+        settings: The settings; None for the defaults.
+        runs: Folder in which the run folder train-N is made.
+        output: Folder to write instead, which must be new or empty.
+        overwrite: Whether ``output`` may be a folder with files.
+        resume: Run folder of an interrupted training to finish, instead of ``photos`` and ``settings``.
+
+    Returns:
+        The paths, the history and, if there were test images, the evaluation on them.
+
+    Raises:
+        UsageError: Neither photos nor a run folder to resume is given, or both are.
+        BadInput: The photos, a setting or a weights file cannot be used; most faults are found before anything is written.
+        MissingFile: The photos or a file do not exist.
+        OutputExists: The ``output`` folder has files.
+        GateNotMet: The data check found faults, and ``settings.strict`` is set.
+        CannotWrite: The run folder cannot be written.
+        MissingDependency: TensorFlow is not installed.
+    """
+    with missing_dependencies():
+        if resume is not None:
+            if photos is not None or settings is not None:
+                raise UsageError("resume uses the photos and settings of the interrupted run; omit photos and settings")
+            known, used = resumed(Path(resume))
+            return run(TrainRequest(known, used, resume=Path(resume)), LogObserver())
+        if photos is None:
+            raise UsageError("no photos given: pass a folder with one subfolder per class")
+        request = TrainRequest(
+            Path(photos),
+            validated(settings or TrainSettings()),
+            Path(runs),
+            output=None if output is None else Path(output),
+            overwrite=overwrite,
+        )
+        return run(request, LogObserver())
+
+
+class LogObserver(TrainingObserver):
+    """Training observer that logs notes and epochs."""
+
+    def note(self, text: str) -> None:
+        """Log a note."""
+        log.info("%s", text)
+
+    def end(self, row: Epoch, kept: bool) -> None:
+        """Log the line of an epoch."""
+        log.info("%s", line(row, kept))
