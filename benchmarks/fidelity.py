@@ -40,7 +40,7 @@ from edgevision.convert.quantization.correction.editable_model import FlatModel
 from edgevision.convert.quantization.correction.kernel_runner import tap
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.source_model.float_model import FloatModel
-from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 from edgevision.convert.source_model.source_model import open_network
 
 from edgevision.evaluation.intervals import Z_95
@@ -146,7 +146,9 @@ def ours(effort: Any) -> Callable[[Case, Array], bytes]:
         count = round(CHOOSING * len(drawn))
         choosing, calibrating = case.pictures[drawn[:count]], case.pictures[drawn[count:]]
         plain = to_int8(case.model, lambda: calibrating)
-        return repair(plain, case.reference, case.model.normalize, list(calibrating), list(choosing), effort).flatbuffer
+        return repair(
+            plain, case.reference, case.model.normalize, list(calibrating), list(choosing), effort, "auto"
+        ).flatbuffer
 
     return run
 

@@ -63,8 +63,8 @@ def make_int8(
 
 def held_out(network: Network, calibration: CalibrationSet, options: ConvertOptions) -> HeldOut:
     """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
-    if options.report_on is not None:
-        return labelled(options.report_on, network.card, network.loaded.outputs, calibration)
+    if options.eval_data is not None:
+        return labelled(options.eval_data, network.card, network.loaded.outputs, calibration)
     return remaining(calibration, network.card.labels, options.seed)
 
 
@@ -88,7 +88,7 @@ def _quantized(
             list(chosen),
             list(selection),
             options.effort,
-            options.range_method,
+            options.activation_range,
             stages.progress,
             frozenset(_layer_names(model.keras)),
         )

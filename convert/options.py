@@ -1,18 +1,17 @@
-"""Options of a conversion."""
+"""Options of a conversion; those with a declaration are options of ``edgevision convert``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
-from .images.calibration import COUNT
+from edgevision.settings import OVERWRITE, RUNS, SEED, setting
+
+from .images.counts import COUNT, MAX_COUNT, MIN_COUNT
 from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
-from .source_model.infer_preprocessing import PreprocessingOptions
-
-Effort = Literal["none", "low", "normal", "high"]
-EFFORTS: tuple[Effort, ...] = ("none", "low", "normal", "high")
-"""Amount of repair of the int8 accuracy; ``none`` keeps TensorFlow Lite's own result."""
+from .quantization.choices import ActivationRange, Effort
+from .source_model.preprocessing_options import PreprocessingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +19,82 @@ class ConvertOptions:
     """The model to convert, the images, the output and the settings."""
 
     model: Path
-    calibration: Path | None = None
-    """Folder of photos; None means the one named by the model card, else ./calibration_images."""
-    calibration_count: int = COUNT
-    """Number of images to use; unless ``effort`` is ``none``, a fifth of them is the selection set."""
-    labels: Path | None = None
-    name: str | None = None
-    """Name of the model; None means the name of the model file."""
-    output: Path | None = None
-    """Path of the .tflite; None means a new run folder."""
+    calibration: Path | None = setting(
+        None,
+        "path",
+        f"Folder with about {COUNT} photos like those the camera will see.",
+        "Images",
+        metavar="FOLDER",
+        default_text="the photos of the training, else ./calibration_images",
+    )
+    calibration_count: int = setting(
+        COUNT,
+        "int",
+        "Number of photos to use; unless --effort is none, a fifth of them chooses between the repairs.",
+        "Images",
+        low=MIN_COUNT,
+        high=MAX_COUNT,
+    )
+    labels: Path | None = setting(
+        None,
+        "path",
+        "Text file with one label per line, in output order.",
+        "Model",
+        metavar="FILE",
+        default_text="from the model",
+    )
     preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
     load: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
-    report_on: Path | None = None
-    """Labeled images to evaluate on: CSV, folder or zip; None means the other images of the calibration folder."""
-    effort: Effort = "normal"
-    range_method: str = "auto"
-    """Method for the activation ranges: ``minmax``, a percentile (``p99.99`` ...), or ``auto`` for the best agreement."""
-    max_drop: float | None = None
-    """Largest allowed accuracy loss in percentage points; None means no limit."""
-    with_embedding: bool = False
-    """Whether to output the features before the last layer too, so that a device can learn new classes."""
-    runs: Path = Path("runs")
-    overwrite: bool = False
-    seed: int = 0
+    eval_data: Path | None = setting(
+        None,
+        "path",
+        "Labeled images to evaluate on: class folders, a CSV of path,label, or a zip.",
+        "Images",
+        metavar="PHOTOS",
+        default_text="the other images of the calibration folder",
+        old_names=("report_on",),
+    )
+    effort: Effort = setting(
+        "normal",
+        "choice",
+        "How much to repair the int8 accuracy; high takes twice as long, none keeps TensorFlow Lite's result.",
+        "Quantization",
+        choices=get_args(Effort),
+    )
+    activation_range: ActivationRange = setting(
+        "auto",
+        "choice",
+        "Activation ranges: minimum to maximum, a percentile, or the method that agrees best with float.",
+        "Quantization",
+        choices=get_args(ActivationRange),
+        old_names=("range",),
+    )
+    max_drop: float | None = setting(
+        None,
+        "float",
+        "Allowed accuracy loss in percentage points; exit 3 above it.",
+        "Quantization",
+        low=0,
+        high=100,
+        default_text="no limit",
+    )
+    with_embedding: bool = setting(
+        False, "flag", "Also output the features before the last layer, as edgevision teach needs.", "Quantization"
+    )
+    name: str | None = setting(
+        None, "text", "Name of the model and the output files.", "Output", default_text="the name of the model file"
+    )
+    output: Path | None = setting(
+        None,
+        "path",
+        "Path of the .tflite to write.",
+        "Output",
+        short="-o",
+        metavar="FILE",
+        default_text="in a new folder below --runs",
+    )
+    runs: Path = RUNS.field(group="Output")
+    overwrite: bool = OVERWRITE.field(group="Output")
+    seed: int = SEED.field(group="Quantization")
     warn_rendered: bool = True
     """Whether to warn about synthetic calibration images; False in the demo, whose model is meant for them."""

@@ -72,8 +72,8 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
 
 def _calibration(folder: Path, options: ConvertOptions) -> CalibrationSet:
-    if options.effort == "none" and options.range_method not in ("auto", MINMAX):
-        raise UsageError(f"--range {options.range_method} needs the repair; use --effort low or higher")
+    if options.effort == "none" and options.activation_range not in ("auto", MINMAX):
+        raise UsageError(f"--activation-range {options.activation_range} needs the repair; use --effort low or higher")
     found = choose(folder, options.calibration_count, options.seed)
     return found if options.effort == "none" else set_aside(found, options.seed)
 
@@ -181,11 +181,11 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
         )
     found += _skipped(calibration, made)
     if made.comparison.pictures == 0:
-        found.append("no images left to compare float and int8; give more images or --report-on")
+        found.append("no images left to compare float and int8; give more images or --eval-data")
     elif not made.heldout.independent:
         found.append(
             f"the comparison is not independent: only the {made.comparison.pictures} images of the selection set were "
-            "left; give more images or --report-on"
+            "left; give more images or --eval-data"
         )
     if options.with_embedding:
         found.append(

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from .errors import BadInput, EdgeVisionError, RenamedSetting, nearest
 
 T = TypeVar("T")
-Kind = Literal["flag", "int", "float", "ints", "choice", "text", "path"]
+Kind = Literal["flag", "int", "float", "ints", "numbers", "choice", "text", "path"]
 AUTO = "auto"
 """Value in options and files for "choose by the data"; stored as None."""
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -23,11 +23,20 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
     "ints": (list,),
+    "numbers": (list,),
     "choice": (str,),
     "text": (str,),
     "path": (str,),
 }
-_NAMES = {"flag": "true or false", "int": "a whole number", "float": "a number", "text": "text", "path": "a path"}
+_NAMES = {
+    "flag": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "ints": "whole numbers",
+    "numbers": "numbers",
+    "text": "text",
+    "path": "a path",
+}
 _NOT_SHOWN: dict[type, str] = {list: "a list", dict: "a table"}
 """Descriptions of values that are not shown: a URL inside may hold a password."""
 
@@ -39,7 +48,7 @@ class Setting(NamedTuple):
     """
 
     kind: Kind
-    """Type of the value in options and files; ``ints`` is a list of whole numbers."""
+    """Type of the value in options and files; ``ints`` and ``numbers`` are lists."""
     default: Any
     help: str
     group: str = ""
@@ -52,8 +61,8 @@ class Setting(NamedTuple):
     high: float | None = None
     above: float | None = None
     """Exclusive lower limit."""
-    most: int = 8
-    """Largest number of values of a list."""
+    lengths: tuple[int, ...] = tuple(range(1, 9))
+    """Allowed lengths of a list."""
     choices: tuple[str | int, ...] = ()
     auto: bool = False
     """Whether ``auto`` is allowed; it is stored as None."""
@@ -114,6 +123,8 @@ def checked(setting: Setting, value: Any) -> Any:
             raise BadInput(str(error)) from None
         except ValueError:
             raise BadInput(f"expected {describe(setting)}, got {value!r}") from None
+    if setting.kind == "numbers":
+        return tuple(map(float, value))
     stored = {"float": float, "ints": tuple, "path": Path}.get(setting.kind)
     return value if stored is None else stored(value)
 
@@ -121,9 +132,10 @@ def checked(setting: Setting, value: Any) -> Any:
 def from_text(setting: Setting, text: str) -> Any:
     """Return the same for a text of the command line. Raises BadInput."""
     value: Any = text
-    if setting.kind in ("int", "float", "ints") and not (setting.auto and text == AUTO):
+    number = {"int": int, "float": float, "ints": int, "numbers": float}.get(setting.kind)
+    if number is not None and not (setting.auto and text == AUTO):
         try:
-            value = [int(part) for part in text.split(",")] if setting.kind == "ints" else _number(setting.kind, text)
+            value = [number(part) for part in text.split(",")] if list in _TYPES[setting.kind] else number(text)
         except ValueError:
             raise BadInput(f"expected {describe(setting)}, got {text!r}") from None
     return checked(setting, value)
@@ -143,7 +155,7 @@ def to_text(setting: Setting, value: Any) -> str:
     written = to_file(setting, value)
     if isinstance(written, bool | float):
         return _plain(written)
-    return ",".join(map(str, written)) if isinstance(written, list) else str(written)
+    return ",".join(map(_plain, written)) if isinstance(written, list) else str(written)
 
 
 def validated(record: T) -> T:
@@ -167,8 +179,8 @@ def describe(setting: Setting) -> str:
         text = setting.form
     elif setting.choices:
         text = "one of " + ", ".join(map(str, setting.choices))
-    elif setting.kind == "ints":
-        text = f"one to {setting.most} whole numbers{limits(setting, ' from ')}"
+    elif setting.kind in ("ints", "numbers"):
+        text = f"{_lengths(setting)} {_NAMES[setting.kind]}{limits(setting, ' from ')}"
     else:
         text = _NAMES[setting.kind] + limits(setting, " from ")
     return text + (f" or '{AUTO}'" if setting.auto else "")
@@ -255,8 +267,8 @@ def _fits(setting: Setting, value: Any) -> bool:
     if not isinstance(value, _TYPES[setting.kind]) or (isinstance(value, bool) and setting.kind != "flag"):
         return False
     if isinstance(value, list):
-        numbers = (type(one) is int and _in_range(setting, one) for one in value)
-        return 1 <= len(value) <= setting.most and all(numbers)
+        types = (int,) if setting.kind == "ints" else (int, float)
+        return len(value) in setting.lengths and all(type(one) in types and _in_range(setting, one) for one in value)
     if setting.choices and value not in setting.choices:
         return False
     return not isinstance(value, int | float) or setting.kind == "flag" or _in_range(setting, value)
@@ -269,8 +281,10 @@ def _in_range(setting: Setting, value: float) -> bool:
     return low <= value <= high and (setting.above is None or value > setting.above)
 
 
-def _number(kind: str, text: str) -> float:
-    return int(text) if kind == "int" else float(text)
+def _lengths(setting: Setting) -> str:
+    *others, last = map(str, setting.lengths)
+    consecutive = setting.lengths == tuple(range(setting.lengths[0], setting.lengths[-1] + 1))
+    return f"{others[0]} to {last}" if others and consecutive else " or ".join((*others, last))
 
 
 def _plain(value: object) -> str:
@@ -278,7 +292,7 @@ def _plain(value: object) -> str:
 
 
 def _shown(setting: Setting, value: Any) -> str:
-    if setting.kind == "ints" and isinstance(value, list):
+    if isinstance(value, list) and list in _TYPES[setting.kind]:
         return repr(value)
     return _NOT_SHOWN.get(type(value)) or (_plain(value) if isinstance(value, str | float | int) else str(value))
 

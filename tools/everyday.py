@@ -134,7 +134,7 @@ def main() -> None:
     made = trained.folder / "everyday.tflite"
     report = convert(
         ConvertOptions(
-            model=trained.model, calibration=photos / "train", name="everyday", output=made, report_on=photos / "test"
+            model=trained.model, calibration=photos / "train", name="everyday", output=made, eval_data=photos / "test"
         )
     )
     write_bytes(given.out, made.read_bytes())

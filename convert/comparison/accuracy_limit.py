@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from edgevision.evaluation.intervals import Difference, Proportion
 
-from ..images.calibration import COUNT, CalibrationSet
+from ..images.calibration import CalibrationSet
+from ..images.counts import COUNT
 from ..options import ConvertOptions
 from .float_vs_int8 import FidelityComparison
 
@@ -86,7 +87,7 @@ def _measured(result: FidelityComparison) -> tuple[Measure, Difference | None]:
 def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOptions) -> tuple[str, ...]:
     found = []
     if measure == "changed_answers":
-        found.append("--report-on with labeled images, to measure the accuracy loss itself")
+        found.append("--eval-data with labeled images, to measure the accuracy loss itself")
     if options.effort != "high":
         found.append("--effort high")
     if calibration.rendered and options.warn_rendered:

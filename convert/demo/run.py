@@ -157,7 +157,7 @@ def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Convert
                 calibration=place.pictures / "train",
                 name="demo",
                 output=place.tflite,
-                report_on=place.pictures / "test",
+                eval_data=place.pictures / "test",
                 seed=options.seed,
                 warn_rendered=False,
             ),

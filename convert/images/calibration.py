@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
 
+from .counts import COUNT, MIN_COUNT
+
 if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
     from edgevision.types import Pixels
 
-COUNT = 100
-"""Default number of images; more did not help (measured on four networks, 10 to 500 images)."""
-MIN_COUNT = 10
-"""Smallest number of distinct images; with fewer, the ranges are unreliable."""
 MIN_DEVIATION = 2.0
 """Smallest standard deviation of an image's pixels (0..255); below it, the image is blank, such as a lens cap, and useless."""
 DEFAULT_FOLDER = Path("calibration_images")

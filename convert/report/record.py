@@ -166,7 +166,7 @@ def quantization_record(
 
 
 def _range_method(repair: RepairResult | None) -> str:
-    return repair.range_method if repair else MINMAX
+    return repair.activation_range if repair else MINMAX
 
 
 def peak_rss_mb() -> float:

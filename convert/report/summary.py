@@ -94,7 +94,7 @@ def _embedding(report: ConvertReport) -> list[tuple[str, str]]:
 def _accuracy(report: ConvertReport) -> str:
     result = report.comparison
     if result.float_accuracy is None or result.int8_accuracy is None or result.drop is None:
-        return "unknown: the images have no labels; give labeled images with --report-on"
+        return "unknown: the images have no labels; give labeled images with --eval-data"
     drop = result.drop
     points = f"{100 * drop.value:.1f} points lost (95 %: {100 * drop.low:.1f} to {100 * drop.high:.1f})"
     return f"float {percent(result.float_accuracy)}, int8 {percent(result.int8_accuracy)}, {points}"

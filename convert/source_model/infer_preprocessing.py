@@ -8,22 +8,12 @@ from typing import Any
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.model_file.card import ModelCard
-from edgevision.preprocessing.spec import ModelOrder, Preprocessing, Resize
+from edgevision.preprocessing.spec import ModelOrder, Preprocessing
 
 from . import layer_graph
 from .input_layers import NEUTRAL, first_layers, proves_bytes, rescaling, scale_and_offset
 from .known_architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
-
-
-@dataclass(frozen=True, slots=True)
-class PreprocessingOptions:
-    """Preprocessing options given by the user; None if not given."""
-
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    resize: Resize | None = None
-    crop_fraction: float | None = None
-    order: ModelOrder | None = None
+from .preprocessing_options import PreprocessingOptions
 
 
 @dataclass(frozen=True, slots=True)

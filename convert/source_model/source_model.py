@@ -12,9 +12,10 @@ from edgevision.model_file.model_file import parse_labels
 
 from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
-from .infer_preprocessing import InferredPreprocessing, PreprocessingOptions, infer_preprocessing
+from .infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from .infer_task import infer_task
 from .load import LoadedModel, load
+from .preprocessing_options import PreprocessingOptions
 from .two_class_softmax import as_two_class_softmax
 
 

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 """Any path; whether it exists is checked where it is used, with a better message than click's."""
 _RENAMED = "edgevision.renamed_options"
-_METAVARS = {"int": "N", "float": "X", "ints": "N,N,...", "text": "TEXT", "path": "PATH"}
+_METAVARS = {"int": "N", "float": "X", "ints": "N,N,...", "numbers": "X,X,...", "text": "TEXT", "path": "PATH"}
 
 
 class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
@@ -126,9 +126,15 @@ def setting_options(*records: type, only: Iterable[str] | None = None) -> Callab
     return decorate
 
 
-def headings(*records: type, **more: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return heading -> parameter names, for ``GroupedCommand``. ``more``: names of parameters that are not settings."""
-    found: dict[str, tuple[str, ...]] = {}
+def headings(*records: type, first: Iterable[str] = (), **more: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return heading -> parameter names, for ``GroupedCommand``, in the order of the records.
+
+    Args:
+        records: Records of settings, whose groups are the headings.
+        first: Headings that come before those.
+        more: Names of parameters that are not settings, by heading.
+    """
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(first, ())
     for record in records:
         for name, one in settings_of(record).items():
             if one.group:

@@ -23,9 +23,10 @@ from edgevision.convert.quantization.ptq import to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.report.record import ConvertReport
 from edgevision.convert.source_model.float_model import FloatModel, make_float_model
-from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions, infer_preprocessing
+from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 from edgevision.convert.source_model.two_class_softmax import as_two_class_softmax
 
 from edgevision import open_model, selftest
@@ -485,7 +486,7 @@ def test_report_on_other_labeled_images(trained: Path, photos: Path, tmp_path: P
         (tmp_path / f"{number}.png").write_bytes(decode.encode_png(Frame(pixels)))
         rows.append(f"{number}.png,{one}")
     (tmp_path / "judged.csv").write_text("\n".join(rows))
-    found = convert(ConvertOptions(trained, photos, output=tmp_path / "m.tflite", report_on=tmp_path / "judged.csv"))
+    found = convert(ConvertOptions(trained, photos, output=tmp_path / "m.tflite", eval_data=tmp_path / "judged.csv"))
     assert found.comparison.pictures == 30
     assert found.comparison.float_accuracy is not None and found.comparison.float_accuracy.value >= 0.9
     assert found.to_json()["heldout"]["path"].endswith("judged.csv")

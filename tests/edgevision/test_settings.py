@@ -47,7 +47,8 @@ class Sample:
     count: int = setting(3, "int", "A count.", "Numbers", low=1, high=9, old_names=("number",))
     share: float | None = setting(None, "float", "A share.", "Numbers", low=0, high=1, auto=True)
     rate: float | None = setting(None, "float", "A rate.", "Numbers", above=0, high=5, default_text="the camera's")
-    sizes: tuple[int, ...] = setting((8, 16), "ints", "Sizes.", "Numbers", low=1, high=64, most=3)
+    sizes: tuple[int, ...] = setting((8, 16), "ints", "Sizes.", "Numbers", low=1, high=64, lengths=(1, 2, 3))
+    mean: tuple[float, ...] | None = setting(None, "numbers", "A mean.", "Numbers", lengths=(1, 3))
     turn: int = setting(0, "int", "A turn.", choices=(0, 90))
     style: str = setting("soft", "choice", "A style.", choices=("soft", "hard"), short="-s")
     folder: Path | None = setting(None, "path", "A folder.", metavar="FOLDER")
@@ -66,6 +67,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "share": st.none() | st.floats(0, 1),
     "rate": st.floats(0, 5, exclude_min=True),
     "sizes": st.lists(st.integers(1, 64), min_size=1, max_size=3).map(tuple),
+    "mean": st.sampled_from([1, 3]).flatmap(
+        lambda n: st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * n)
+    ),
     "turn": st.sampled_from([0, 90]),
     "style": st.sampled_from(["soft", "hard"]),
     "folder": st.from_regex(r"[a-z]{1,8}(/[a-z]{1,8})?", fullmatch=True).map(Path),
@@ -117,9 +121,11 @@ def test_any_value_is_stored_or_refused_with_what_is_expected(name: str, value: 
         ("share", math.nan, "expected a number from 0 to 1 or 'auto', got nan"),
         ("share", "atuo", "expected a number from 0 to 1 or 'auto', got 'atuo'"),
         ("rate", 0, "expected a number above 0, up to 5, got 0"),
-        ("sizes", [], "expected one to 3 whole numbers from 1 to 64, got []"),
-        ("sizes", [1, 2, 3, 4], "expected one to 3 whole numbers from 1 to 64, got [1, 2, 3, 4]"),
+        ("sizes", [], "expected 1 to 3 whole numbers from 1 to 64, got []"),
+        ("sizes", [1, 2, 3, 4], "expected 1 to 3 whole numbers from 1 to 64, got [1, 2, 3, 4]"),
         ("sizes", [True], "got [True]"),
+        ("mean", [1, 2], "expected 1 or 3 numbers, got [1, 2]"),
+        ("mean", [1, 2, math.inf], "expected 1 or 3 numbers, got [1, 2, inf]"),
         ("turn", 45, "expected one of 0, 90, got 45"),
         ("style", "sotf", "expected one of soft, hard, got 'sotf'; did you mean 'soft'?"),
         ("style", ["rtsp://me:secret@10.0.0.7"], "expected one of soft, hard, got a list"),
@@ -218,7 +224,7 @@ def test_flags_can_be_switched_off() -> None:
         (["--count", "many"], "Invalid value for '--count': expected a whole number from 1 to 9, got 'many'"),
         (["--count", "10"], "Invalid value for '--count': expected a whole number from 1 to 9, got 10"),
         (["--rate", "inf"], "expected a number above 0, up to 5, got inf"),
-        (["--sizes", "8,x"], "expected one to 3 whole numbers from 1 to 64, got '8,x'"),
+        (["--sizes", "8,x"], "expected 1 to 3 whole numbers from 1 to 64, got '8,x'"),
         (["--styel", "soft"], "--style"),
     ],
 )

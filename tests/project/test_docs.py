@@ -25,8 +25,6 @@ PAGES = sorted(
 )
 RENAMED = {
     # new name -> old name, while the command line may still have either
-    "--eval-data": "--report-on",
-    "--activation-range": "--range",
     "--negatives": "--unrelated",
 }
 SHORT = {"bundle": "create", "bench": "measure"}

@@ -10,7 +10,11 @@ from typing import Any
 
 import click
 import pytest
+from edgevision.convert.cli.convert import convert
 from edgevision.convert.cli.train import train
+from edgevision.convert.keras_files.load_options import LoadOptions
+from edgevision.convert.options import ConvertOptions
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 from edgevision.convert.training.config.request import TrainRequest
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.device.cli.run import run
@@ -25,6 +29,7 @@ MADE_BEFORE = ROOT / "tests" / "data" / "made_before"
 COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
     # command, its records, its options that are not settings
     (run, (Options,), {"config", "save_config", "verbose"}),
+    (convert, (ConvertOptions, LoadOptions, PreprocessingOptions), {"as_json", "quiet", "verbose"}),
     (train, (TrainSettings, TrainRequest), {"config", "fit_budget", "as_json", "quiet", "verbose"}),
 ]
 for one, _, _ in COMMANDS:

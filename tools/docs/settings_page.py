@@ -13,6 +13,15 @@ RECORDS = {
         "The loop",
         "Options of `edgevision run`, keys of its configuration files, and of [camera] and [run] in `device.toml`.",
     ),
+    "edgevision.convert.options:ConvertOptions": ("Conversion", "Options of `edgevision convert`."),
+    "edgevision.convert.keras_files.load_options:LoadOptions": (
+        "Conversion: the model",
+        "What `edgevision convert` is told about the model file.",
+    ),
+    "edgevision.convert.source_model.preprocessing_options:PreprocessingOptions": (
+        "Conversion: preprocessing",
+        "What `edgevision convert` is told about the images that the model was trained on.",
+    ),
     "edgevision.convert.training.config.settings:TrainSettings": (
         "Training",
         "Options of `edgevision train`, and keys of `config.toml`: its sections are [model], [training], [augment] (here "

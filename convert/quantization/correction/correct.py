@@ -14,6 +14,7 @@ from edgevision.errors import BadInput
 
 from ... import backend
 from ...progress import NoProgress, Progress
+from ..choices import ActivationRange, RepairEffort
 from .bias_correction import tuner
 from .channel_equalization import equalize
 from .distance import Judge, Score
@@ -21,7 +22,7 @@ from .layer_pairs import CannotPair, Pair
 from .layer_snr import signal_to_noise
 from .layerwise import walk
 from .range_calibration import AUTO, METHODS, MINMAX, look, narrow
-from .result import Distance, Effort, LayerError, RepairResult, Step
+from .result import Distance, LayerError, RepairResult, Step
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 N_QUICK_CORRECTION_IMAGES = 24
 """Calibration images for the quick bias correction before alternatives are compared: bias errors would hide the rest."""
-STEPS: dict[Effort, tuple[str, ...]] = {
+STEPS: dict[RepairEffort, tuple[str, ...]] = {
     "low": ("ranges", "biases"),
     "normal": ("ranges", "biases", "rounding"),
     "high": ("ranges", "biases", "rounding", "equalization"),
@@ -52,17 +53,17 @@ def repair(
     normalize: Normalize,
     calibration: Sequence[Pixels],
     selection: Sequence[Pixels],
-    effort: Effort = "normal",
-    range_method: str = "auto",
+    effort: RepairEffort,
+    activation_range: ActivationRange,
     progress: Progress | None = None,
     names: Collection[str] = (),
 ) -> RepairResult:
     """Improve an int8 flatbuffer step by step. Raises BadInput if a set of images is empty.
 
     ``plain``: full int8 model with uint8 input and batch 1; ``reference``: float flatbuffer of the same function.
-    ``normalize``: converts a uint8 image to the float model's input. ``calibration`` and ``choosing`` (the selection
-    set): uint8 images (height, width, channels) in the model's input size, none in both sets. ``range_method``: one of
-    ``RANGE_METHODS``. ``names``: names of the Keras model's layers, used in the result.
+    ``normalize``: converts a uint8 image to the float model's input. ``calibration`` and ``selection``: uint8 images
+    (height, width, channels) in the model's input size, none in both sets. ``names``: names of the Keras model's layers,
+    used in the result.
     """
     if not len(calibration) or not len(selection):
         raise BadInput(f"repair needs calibration and selection images, got {len(calibration)} and "
@@ -72,7 +73,7 @@ def repair(
             before = Pair(plain, reference, names)
         except CannotPair as reason:
             return RepairResult(plain, effort, note=str(reason))
-        work = _Work(plain, reference, normalize, calibration, selection, range_method, names)
+        work = _Work(plain, reference, normalize, calibration, selection, activation_range, names)
         return work.run(before, effort, progress or NoProgress())
 
 
@@ -94,14 +95,14 @@ class _Work:
     steps: list[Step] = field(default_factory=list)
     actions: dict[str, list[str]] = field(default_factory=dict)
     """Changes of each layer, by layer name."""
-    range_method: str = MINMAX
+    activation_range: str = MINMAX
     note: str | None = None
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.reference, self.selection, self.normalize)
         self.start = self.int8
 
-    def run(self, before: Pair, effort: Effort, progress: Progress) -> RepairResult:
+    def run(self, before: Pair, effort: RepairEffort, progress: Progress) -> RepairResult:
         """Run all steps of an effort. A step that fails is skipped and noted: the model is valid without it."""
         distance = self._distance(before)
         for name in STEPS[effort]:
@@ -132,7 +133,7 @@ class _Work:
         forced = self.wanted_range != AUTO
         if self._record(f"ranges {best}", before, after, started, errors=1.0, forced=forced):
             self.start = self.int8 = changed
-            self.range_method = best
+            self.activation_range = best
 
     def biases(self) -> None:
         """Correct the biases so that each layer's mean error is zero."""
@@ -154,7 +155,7 @@ class _Work:
             self.int8, self.reference = pair.int8.pack(), reference
             self._note("channels scaled", scaled)
 
-    def _result(self, before: Pair, distance: Distance, effort: Effort) -> RepairResult:
+    def _result(self, before: Pair, distance: Distance, effort: RepairEffort) -> RepairResult:
         """Build the result, with the errors of every layer before and after."""
         after = self._pair()
         decibels = [signal_to_noise(pair, self.selection, self.normalize) for pair in (before, after)]
@@ -163,7 +164,14 @@ class _Work:
             for layer, old, new in zip(after.layers, *decibels, strict=True)
         )
         return RepairResult(
-            self.int8, effort, tuple(self.steps), layers, self.range_method, distance, self._distance(after), self.note
+            self.int8,
+            effort,
+            tuple(self.steps),
+            layers,
+            self.activation_range,
+            distance,
+            self._distance(after),
+            self.note,
         )
 
     def _distance(self, pair: Pair) -> Distance:

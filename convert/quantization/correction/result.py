@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from ..choices import RepairEffort
 from .range_calibration import MINMAX
-
-Effort = Literal["low", "normal", "high"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,11 @@ class RepairResult:
 
     flatbuffer: bytes
     """Repaired model; its operator graph is that of the given one."""
-    effort: Effort
+    effort: RepairEffort
     steps: tuple[Step, ...] = ()
     layers: tuple[LayerError, ...] = ()
     """Layers in execution order."""
-    range_method: str = MINMAX
+    activation_range: str = MINMAX
     """``minmax``, or the percentile that replaced it."""
     before: Distance | None = None
     """Distance of the given model."""

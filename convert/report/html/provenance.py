@@ -52,7 +52,7 @@ def record(report: ConvertReport) -> Html:
         ["calibration images", str(report.calibration.folder)],
         ["held-out images", str(report.heldout.path)],
         ["labels", f"{len(card.labels)} ({report.labels_from})" if card.labels else report.labels_from],
-        ["activation ranges", report.repair.range_method if report.repair else "minmax"],
+        ["activation ranges", report.repair.activation_range if report.repair else "minmax"],
         ["self-test", _selftest(report)],
         ["time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items())],
         ["peak memory", f"{peak_rss_mb():,.0f} MB"],

@@ -32,7 +32,7 @@ def _shares(report: ConvertReport) -> Html:
     bars = [charts.share_bar(name, one.value, one.low, one.high) for name, one in named if one is not None]
     if result.float_accuracy is None:
         bars.append(
-            html.paragraph("Accuracy is not known: the images have no labels. Give labeled ones with --report-on.")
+            html.paragraph("Accuracy is not known: the images have no labels. Give labeled ones with --eval-data.")
         )
     return html.join(bars)
 

@@ -26,7 +26,7 @@ from edgevision.convert.report.html import page, write_page
 from edgevision.convert.report.html.preprocessing_text import in_words
 from edgevision.convert.report.html.ranges import activation_ranges
 from edgevision.convert.report.record import ConvertReport
-from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 
 from edgevision.model_file import model_file
 from edgevision.preprocessing import decode

@@ -17,13 +17,10 @@ from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.quantization.verify import verify
 from edgevision.convert.source_model.float_model import make_float_model
-from edgevision.convert.source_model.infer_preprocessing import (
-    InferredPreprocessing,
-    PreprocessingOptions,
-    infer_preprocessing,
-)
+from edgevision.convert.source_model.infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgevision.convert.source_model.infer_preprocessing import (
-    InferredPreprocessing,
-    PreprocessingOptions,
-    infer_preprocessing,
-)
+from edgevision.convert.source_model.infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.layer_graph import final_activation, head
+from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.model_file.card import ModelCard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
 from edgevision.convert import backend
-from edgevision.convert.quantization.correction import RANGE_METHODS, RepairResult, repair
+from edgevision.convert.quantization.choices import ActivationRange
+from edgevision.convert.quantization.correction import RepairResult, repair
 from edgevision.convert.quantization.correction.channel_equalization import equalize
 from edgevision.convert.quantization.correction.distance import Judge, Score
 from edgevision.convert.quantization.correction.editable_model import FlatModel
@@ -45,10 +46,19 @@ class Made:
     reference: bytes
     plain: bytes
 
-    def repaired(self, effort: Any = "normal", calibration: Any = CALIBRATION, **options: Any) -> RepairResult:
+    def repaired(
+        self, effort: Any = "normal", calibration: Any = CALIBRATION, activation_range: Any = "auto"
+    ) -> RepairResult:
         names = [layer.name for layer in self.model.keras.layers]
         return repair(
-            self.plain, self.reference, self.model.normalize, calibration, CHOOSING, effort, names=names, **options
+            self.plain,
+            self.reference,
+            self.model.normalize,
+            calibration,
+            CHOOSING,
+            effort,
+            activation_range,
+            names=names,
         )
 
 
@@ -124,13 +134,13 @@ def test_repair_undoes_steps_that_do_not_help(network: Made) -> None:
     """White images tell nothing about the others: every step fitted to them hurts, so the model stays unchanged."""
     white = [np.full((SIZE, SIZE, 3), 255, np.uint8)] * 12
     exact = network.repaired("high")
-    kept = repair(exact.flatbuffer, network.reference, network.model.normalize, white, CHOOSING, "high")
+    kept = repair(exact.flatbuffer, network.reference, network.model.normalize, white, CHOOSING, "high", "auto")
     assert not any(step.kept for step in kept.steps)
     assert all(step.after > step.before for step in kept.steps[1:])
     assert np.array_equal(answers(kept.flatbuffer, OTHERS[:20]), answers(exact.flatbuffer, OTHERS[:20]))
     assert {layer.action for layer in kept.layers} == {"none"}
     assert kept.before == kept.after
-    assert kept.range_method == "minmax"
+    assert kept.activation_range == "minmax"
 
 
 def test_result_lists_each_layer_with_its_error(network: Made, result: RepairResult) -> None:
@@ -147,10 +157,10 @@ def test_result_lists_each_layer_with_its_error(network: Made, result: RepairRes
     assert set(result.layers_json()[0]) == {"name", "op", "snr_db_before", "snr_db_after", "action"}
 
 
-@pytest.mark.parametrize("method", RANGE_METHODS[1:])
-def test_range_method_can_be_forced(network: Made, method: str) -> None:
-    found = network.repaired("low", range_method=method)
-    assert found.range_method == method
+@pytest.mark.parametrize("method", get_args(ActivationRange)[1:])
+def test_activation_range_can_be_forced(network: Made, method: str) -> None:
+    found = network.repaired("low", activation_range=method)
+    assert found.activation_range == method
     assert ("biases",) == tuple(step.name for step in found.steps if not step.name.startswith("ranges"))
     model, plain = FlatModel(found.flatbuffer), FlatModel(network.plain)
     scales = [model.scales(op.outputs[0])[0] / plain.scales(op.outputs[0])[0] for op in plain.operators]
@@ -171,9 +181,9 @@ def test_auto_range_chooses_a_percentile_with_outliers() -> None:
     pale[0][0, 0] = (255, 0, 255)
     calibration, choosing = pale[: len(CALIBRATION)], pale[len(CALIBRATION) :]
     one = made(model, calibration=calibration)
-    found = repair(one.plain, one.reference, one.model.normalize, calibration, choosing)
-    assert found.steps[0].name == f"ranges {found.range_method}"
-    assert found.range_method != "minmax" and found.steps[0].kept
+    found = repair(one.plain, one.reference, one.model.normalize, calibration, choosing, "normal", "auto")
+    assert found.steps[0].name == f"ranges {found.activation_range}"
+    assert found.activation_range != "minmax" and found.steps[0].kept
 
 
 def test_repair_without_images_or_with_a_different_float_model(network: Made) -> None:
@@ -183,7 +193,9 @@ def test_repair_without_images_or_with_a_different_float_model(network: Made) ->
         network.repaired(calibration=[])
     keras = backend.keras()
     other = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Conv2D(4, 3), keras.layers.Flatten()])
-    found = repair(network.plain, made(other).reference, network.model.normalize, CALIBRATION, CHOOSING)
+    found = repair(
+        network.plain, made(other).reference, network.model.normalize, CALIBRATION, CHOOSING, "normal", "auto"
+    )
     assert found.flatbuffer == network.plain
     assert found.note is not None and "do not match" in found.note
     assert found.steps == ()
@@ -232,7 +244,7 @@ def test_repair_with_gray_images_and_raw_scores() -> None:
     model.add(layers.Dense(4))
     pictures = drawn(30, 8, 24, 1)
     one = made(model, Preprocessing(24, 24, order="GRAY", channels=1, mean=(0.0,), std=(255.0,)), pictures)
-    found = repair(one.plain, one.reference, one.model.normalize, pictures[:20], pictures[20:])
+    found = repair(one.plain, one.reference, one.model.normalize, pictures[:20], pictures[20:], "normal", "auto")
     assert {step.measure for step in found.steps} == {"relative_error"}
     assert found.before is not None and found.after is not None and found.after.value <= found.before.value
 

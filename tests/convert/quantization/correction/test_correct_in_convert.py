@@ -52,7 +52,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(model: Path, photos: Path, output: Path, **more: Any) -> ConvertOptions:
-    from edgevision.convert.source_model.infer_preprocessing import PreprocessingOptions
+    from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 
     return ConvertOptions(
         model, photos, output=output, preprocessing=PreprocessingOptions(mean=(127.5,), std=(127.5,)), **more
@@ -142,8 +142,8 @@ def test_few_images_give_no_independent_comparison(model: Path, tmp_path: Path) 
 
 
 def test_range_without_repair_is_rejected(model: Path, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--range p99\.99 needs the repair; use --effort low or higher"):
-        convert(options(model, photos, tmp_path / "m.tflite", effort="none", range_method="p99.99"))
+    with pytest.raises(UsageError, match=r"--activation-range p99\.99 needs the repair; use --effort low or higher"):
+        convert(options(model, photos, tmp_path / "m.tflite", effort="none", activation_range="p99.99"))
     assert not list(tmp_path.iterdir())
 
 
@@ -156,7 +156,7 @@ def test_exceeded_limit_exits_with_3_and_keeps_the_file(model: Path, photos: Pat
         "points of the answers changed (95 %: " in done.stderr
         and "--max-drop allows 1, measured without labels" in done.stderr
     )
-    for remedy in ("--effort high", "--report-on with labeled images", "larger alpha"):
+    for remedy in ("--effort high", "--eval-data with labeled images", "larger alpha"):
         assert remedy in done.stderr
     document = json.loads(done.stdout)
     gate = document["gate"]
@@ -178,7 +178,7 @@ def test_drop_within_the_limit_is_met(report: ConvertReport, model: Path, photos
     rows = [f"{path.name},{top}" for path, top in zip(sorted(judged.iterdir()), tops, strict=True)]
     (judged / "labels.csv").write_text("\n".join(["path,label", *rows]))
     wanted = options(
-        model, photos, tmp_path / "m.tflite", calibration_count=50, report_on=judged / "labels.csv", max_drop=40
+        model, photos, tmp_path / "m.tflite", calibration_count=50, eval_data=judged / "labels.csv", max_drop=40
     )
     found = convert(wanted)
     assert found.gate is not None and found.gate.met and found.gate.measure == "accuracy"

@@ -83,7 +83,7 @@ def test_any_file_is_read_or_rejected_with_its_path(text: str, tmp_path_factory:
         ("seed = 0", "seed = true", "got true"),
         ('cache = "auto"', 'cache = "memroy"', "did you mean 'memory'?"),
         ("strict = false", "alpha = 1.0", "no setting 'alpha' in [data]; it belongs in [model]"),
-        ("cnn_filters = [32, 64, 128]", "cnn_filters = [0]", "expected one to 8 whole numbers from 1 to 4096, got [0]"),
+        ("cnn_filters = [32, 64, 128]", "cnn_filters = [0]", "expected 1 to 8 whole numbers from 1 to 4096, got [0]"),
     ],
 )
 def test_mistake_in_the_file_is_reported_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
