@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .options import ConvertOptions
     from .pipeline import convert
     from .report.record import ConvertReport
-    from .source_model.infer_preprocessing import PreprocessingOptions
+    from .source_model.preprocessing_options import PreprocessingOptions
     from .training.api import train
     from .training.config.settings import TrainSettings
     from .training.report.result import TrainResult
@@ -33,7 +33,7 @@ _MODULES = {
     "ConvertOptions": ".options",
     "ConvertReport": ".report.record",
     "LoadOptions": ".keras_files.load_options",
-    "PreprocessingOptions": ".source_model.infer_preprocessing",
+    "PreprocessingOptions": ".source_model.preprocessing_options",
     "TrainResult": ".training.report.result",
     "TrainSettings": ".training.config.settings",
     "convert": ".pipeline",
