@@ -22,7 +22,7 @@ class ConvertOptions:
     calibration: Path | None = setting(
         None,
         "path",
-        f"Folder with about {COUNT} photos like those the camera will see.",
+        "Folder with photos like those the camera will see.",
         "Images",
         metavar="FOLDER",
         default_text="the photos of the training, else ./calibration_images",

@@ -174,6 +174,23 @@ def test_api_page_follows_imports_and_reads_google_sections(tmp_path: Path) -> N
     assert "- `ValueError`: for None" in page
 
 
+def test_api_page_reads_the_help_of_settings(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text('__all__ = ["Some"]\nfrom .inner import Some as Some\n')
+    (tmp_path / "inner.py").write_text(
+        'class Some:\n    """Some settings."""\n\n'
+        '    count: int = setting(3, "int", "How " "many.")\n'
+        '    runs: Path = RUNS.field(group="Output")\n'
+        '    seed: int = SEED.field(help="Any number.")\n'
+    )
+    page = python_page.render(dict.fromkeys(python_page.PACKAGES, tmp_path))["python.md"]
+    for line in (
+        "| `count` | <code>int</code> | How many. |",
+        "Folder for the numbered run folders. |",
+        "Any number. |",
+    ):
+        assert line in page
+
+
 def test_api_page_refuses_a_name_that_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text('__all__ = ["nothing"]\n')
     with pytest.raises(LookupError, match="nothing"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from edgevision.convert.cli.train import train
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.options import ConvertOptions
 from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
+from edgevision.convert.training.api import train as train_model
 from edgevision.convert.training.config.request import TrainRequest
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.device.cli.run import run
+from edgevision.device.loop.api import run as run_loop
 from edgevision.device.loop.options import Options
 from locations import ROOT
 
@@ -81,6 +84,15 @@ def test_help_lists_every_option_under_a_heading(
     text = command.get_help(click.Context(command, info_name=f"edgevision {command.name}"))
     shown = [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line.endswith(":")]
     assert shown == [*command.groups]
+
+
+@pytest.mark.parametrize(("function", "record"), [(run_loop, Options), (train_model, TrainRequest)])
+def test_public_functions_have_the_defaults_of_the_settings(function: Callable[..., Any], record: type) -> None:
+    declared, parameters = settings_of(record), inspect.signature(function).parameters
+    given = {name: one.default for name, one in parameters.items() if one.default is not one.empty and name in declared}
+    assert len(given) >= 4
+    for name, default in given.items():
+        assert default == declared[name].default or Path(str(default)) == declared[name].default, name
 
 
 def _edgevision(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The reference page of the public Python API, read from the source: nothing is imported.
+"""The reference page of the public Python API, read from the source; the code is not imported.
 
 Attribute docstrings are read too, and the folders convert/ and device/ are found by the mapping in pyproject.toml.
 """
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
+
+from edgevision import settings
 
 PACKAGES = ("edgevision", "edgevision.convert", "edgevision.device")
 Definition = ast.ClassDef | ast.FunctionDef
@@ -136,7 +138,22 @@ def _annotated(body: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         if not statement.target.id.startswith("_"):
-            yield statement.target.id, ast.unparse(statement.annotation), _text_after(body, at)
+            text = _text_after(body, at) or _one_line(_declared_help(statement.value))
+            yield statement.target.id, ast.unparse(statement.annotation), text
+
+
+def _declared_help(value: ast.expr | None) -> str:
+    """Return the help of a field declared by ``setting(...)``, or by ``NAME.field(...)`` of a shared setting."""
+    if not isinstance(value, ast.Call):
+        return ""
+    texts = [one.value for one in value.keywords if one.arg == "help"]
+    if isinstance(value.func, ast.Name) and value.func.id == "setting":
+        texts += value.args[2:3]
+    if texts and isinstance(texts[0], ast.Constant):
+        return str(texts[0].value)
+    if isinstance(value.func, ast.Attribute) and isinstance(value.func.value, ast.Name):
+        return getattr(getattr(settings, value.func.value.id, None), "help", "")
+    return ""
 
 
 def _assigned(init: ast.FunctionDef) -> Iterator[tuple[str, str, str]]:
