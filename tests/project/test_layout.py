@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from locations import ROOT
+from user_wheel import build_wheel
 
 FOLDERS = {"edgevision": "edgevision", "convert": "edgevision.convert", "device": "edgevision.device"}
 HEAVY = ("tensorflow", "keras", "tf_keras", "edgevision.convert")
@@ -119,9 +120,7 @@ def test_packages_import_only_what_is_allowed() -> None:
 
 @pytest.mark.slow
 def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"edgevision"}

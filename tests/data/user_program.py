@@ -1,0 +1,190 @@
+"""A program as a user would write it, with every public name. tests/project/test_typing.py checks its types."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+import numpy.typing as npt
+from edgevision.convert import (
+    ConvertOptions,
+    ConvertReport,
+    LoadOptions,
+    PreprocessingOptions,
+    TrainResult,
+    TrainSettings,
+    convert,
+    train,
+)
+from edgevision.device import Event, RunSummary, Sink, Source, Unreadable, open_camera, open_source, run
+
+import edgevision
+from edgevision import (
+    BadImage,
+    BadInput,
+    BadModel,
+    CameraError,
+    CameraGone,
+    CameraLost,
+    Cancelled,
+    CannotWrite,
+    Detection,
+    EdgeVisionError,
+    EngineError,
+    Evaluation,
+    FlashRefused,
+    Frame,
+    GateNotMet,
+    Label,
+    MissingDependency,
+    MissingFile,
+    Model,
+    ModelCard,
+    ModelFile,
+    OutputExists,
+    Prediction,
+    Preprocessing,
+    Region,
+    UnknownName,
+    UsageError,
+    VerifyFailed,
+    WriteFailed,
+    evaluate,
+    inspect,
+    open_model,
+    read_model,
+)
+
+FAULTS: tuple[type[EdgeVisionError], ...] = (
+    BadImage,
+    BadInput,
+    BadModel,
+    CameraError,
+    CameraGone,
+    CameraLost,
+    Cancelled,
+    CannotWrite,
+    EngineError,
+    FlashRefused,
+    GateNotMet,
+    MissingDependency,
+    MissingFile,
+    OutputExists,
+    UnknownName,
+    UsageError,
+    VerifyFailed,
+    WriteFailed,
+)
+
+
+class Ramp(Source):
+    """Delivers gray images that grow brighter."""
+
+    spec = "ramp:"
+    live = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(5):
+            yield Frame(np.full((48, 64, 3), 50 * index, np.uint8), "BGR", index, source=self.spec)
+
+
+class Collect(Sink):
+    """Keeps the best label of each frame, and what happened."""
+
+    spec = "collect"
+
+    def __init__(self) -> None:
+        self.best: list[str] = []
+        self.happened: list[str] = []
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        assert_type(prediction.top, Label | None)
+        self.best.append(f"{frame.index} {prediction.top.name if prediction.top else 'unknown'}")
+
+    def event(self, event: Event) -> None:
+        self.happened.append(f"{event.kind} {event.detail}")
+
+    def error(self, error: Unreadable) -> None:
+        self.happened.append(f"{error.index} {error.message}")
+
+
+def describe(prediction: Prediction) -> Iterator[str]:
+    label: Label
+    for label in prediction.labels:
+        yield f"{label.score:.2f} {label.name}"
+    found: Detection
+    for found in prediction.objects:
+        x0, y0, x1, y1 = found.box
+        yield f"{found.score:.2f} {found.name} {x1 - x0:.0f}x{y1 - y0:.0f}"
+    region: Region
+    for region in prediction.regions:
+        yield f"{100 * region.area:.0f} % {region.name}"
+    yield f"{prediction.stages_ms['infer']:.1f} ms"
+
+
+def predict(model: Model, image: npt.NDArray[np.uint8] | Path) -> Prediction:
+    card: ModelCard = model.card
+    preprocessing: Preprocessing = card.preprocessing
+    gray = Frame(np.full((preprocessing.height, preprocessing.width), 128, np.uint8), "GRAY")
+    assert_type(model.scores(gray), npt.NDArray[np.float32])
+    return model.predict(image, top=3, threshold=0.0)
+
+
+def loop(model: Model, video: str | None = None) -> RunSummary:
+    source: Source = Ramp() if video is None else open_source(video, model=model, rotate=90)
+    collect = Collect()
+    summary = run(source, model, [collect], limit=100, threshold=0.0, smooth=3)
+    print(*collect.best, *collect.happened, sep="\n")
+    return summary
+
+
+def look(model: Model) -> RunSummary:
+    camera = open_camera("test:@fast", model=model, size=(320, 240), fps=30.0, flip="horizontal")
+    return run(camera, model, limit=5, on_motion=True)
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    file: ModelFile = read_model(path)
+    print(path, edgevision.__version__, file.card.task if file.card else "no card", file.labels[:3])
+    return inspect(path)
+
+
+def make(photos: Path, folder: Path) -> tuple[ConvertReport, Evaluation]:
+    settings = TrainSettings(backbone="mobilenet_v2", epochs=5, augment="strong", seed=1)
+    trained: TrainResult = train(photos, settings, runs=folder)
+    options = ConvertOptions(
+        model=trained.model,
+        calibration=photos,
+        output=folder / "model.tflite",
+        max_drop=2.0,
+        preprocessing=PreprocessingOptions(resize="crop", mean=(127.5,), std=(127.5,)),
+        load=LoadOptions(image_size=224),
+    )
+    report = convert(options)
+    done = evaluate(report.path, photos, compare=trained.model, split="test")
+    accuracy = done.metrics.accuracy
+    print(f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})")
+    return report, done
+
+
+def main() -> int:
+    try:
+        with open_model(threads=1) as model:
+            print(*describe(predict(model, np.zeros((240, 320, 3), np.uint8))), sep="\n")
+            for summary in (loop(model), look(model)):
+                print(summary.frames, summary.stopped_by)
+            print(file_facts(model.path)["schema"])
+    except MissingFile as error:
+        print(error.filename, error, file=sys.stderr)
+        return error.exit_code
+    except FAULTS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
