@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Protocol, TypeVar
 
+from edgevision.log import Log
+
+log = Log("edgevision.convert")
 T = TypeVar("T")
 
 
@@ -46,6 +49,7 @@ class Stages:
         started = perf_counter()
         yield
         self.seconds[key] = round(perf_counter() - started, 3)
+        log.info("%s: %.1f s", name, self.seconds[key])
 
     def step(self, done: int) -> None:
         """Report the number of steps done in the current stage."""

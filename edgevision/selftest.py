@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import BadImage, BadModel
+from .log import Log
 from .model import Model
 from .model_file import model_file
 from .model_file.card import SelfTestCase
 from .preprocessing import decode
 from .types import Frame
+
+log = Log("edgevision.selftest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ def check(model: Model, files: Mapping[str, bytes] | None = None) -> SelfTestRep
     if test is None or not test.cases:
         raise BadModel(f"{model.path} has no self-test; convert the model with edgevision to get one")
     entries = model_file.read(model.path).files if files is None else files
-    return SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
+    report = SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
+    log.info("%s: %s", model.path, report.describe())
+    return report
 
 
 def tensor_sha256(tensor: np.ndarray) -> str:

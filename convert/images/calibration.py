@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadImage, BadInput, MissingFile
+from edgevision.log import Log
 from edgevision.preprocessing import decode
 
 from .counts import COUNT, MIN_COUNT
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
     from edgevision.types import Pixels
 
+log = Log("edgevision.calibration")
 MIN_DEVIATION = 2.0
 """Smallest standard deviation of an image's pixels (0..255); below it, the image is blank, such as a lens cap, and useless."""
 DEFAULT_FOLDER = Path("calibration_images")
@@ -85,6 +87,9 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
     found = [path for path in every if path not in rendered] or every
     order = _spread(found, folder, random.Random(seed))
     chosen, skipped, seen = _take(order, count)
+    log.info("%s: %d calibration images of %d, %d skipped", folder, len(chosen), len(found), len(skipped))
+    for one in skipped:
+        log.debug("skipped %s: %s", one.path, one.reason)
     if len(chosen) < min(MIN_COUNT, count):
         raise BadInput(_too_few(folder, len(found), chosen, skipped))
     return CalibrationSet(
@@ -99,6 +104,7 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
 def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
     """Return the same images with a random fifth moved to the selection set."""
     count = max(1, round(CHOOSING_SHARE * len(calibration.chosen)))
+    log.info("%d of the calibration images form the selection set", count)
     drawn = set(random.Random(seed).sample(range(len(calibration.chosen)), count))
     by_number = list(enumerate(calibration.chosen))
     return replace(
@@ -117,10 +123,12 @@ def find_folder(given: Path | None, model: Path, card: ModelCard | None) -> Path
         return given
     named = _named_by(card, model)
     if named is not None:
+        log.info("calibration images: %s, named by the model card", named)
         return named
     if DEFAULT_FOLDER.is_dir():
         found = decode.find(DEFAULT_FOLDER)
         if len(found) > len(_rendered(found, DEFAULT_FOLDER)):
+            log.info("calibration images: ./%s, because no folder was given", DEFAULT_FOLDER)
             return DEFAULT_FOLDER
     raise BadInput(
         "no calibration images: give --calibration FOLDER with about 100 photos like those the camera will see, "

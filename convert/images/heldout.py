@@ -11,12 +11,14 @@ from pathlib import Path
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
 from edgevision.datasets.label_matching import fold
 from edgevision.errors import BadImage, BadInput
+from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
 from .calibration import CalibrationSet, Skipped, file_sha256, fingerprint
 
+log = Log("edgevision.calibration")
 MAX_COUNT = 400
 """Maximum number of the calibration folder's other images; a proportion of 400 is accurate to five points or better."""
 
@@ -84,7 +86,9 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
             used.add(digest)
             found.append(LabelledImage(path, digest, _folder_label(path, calibration.folder, known)))
     if not found:
+        log.info("no held-out images are left: the selection set is used instead")
         return _choosing(calibration, known, tuple(skipped))
+    log.info("held-out set: %d other images of %s, %d skipped", len(found), calibration.folder, len(skipped))
     return HeldOut(calibration.folder, tuple(found), tuple(skipped))
 
 
@@ -108,6 +112,7 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
         raise BadInput(
             f"{path}: no images left to evaluate: all were used to make the model or are corrupt; give other images"
         )
+    log.info("held-out set: %d labeled images of %s, %d left out", len(found), path, len(skipped))
     return HeldOut(path, tuple(found), tuple(skipped))
 
 

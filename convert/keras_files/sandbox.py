@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from edgevision.errors import BadModel, EdgeVisionError
+from edgevision.log import Log
 
+log = Log("edgevision.convert")
 TIMEOUT_S = 300.0
 """Time limit in seconds; a large network on a busy machine loads in a minute."""
 REFUSED = 3
@@ -52,6 +54,7 @@ class Child:
 @contextmanager
 def started(module: str, path: Path) -> Iterator[Child]:
     """Start ``python -m module path`` and yield it; wait for it with ``require``. It is killed on exit if still running."""
+    log.debug("loading %s in a child process first", path)
     # -P keeps the current folder out of the import path.
     command = [sys.executable, "-P", "-m", module, str(path)]
     with tempfile.TemporaryFile() as said:

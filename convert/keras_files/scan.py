@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 from edgevision.errors import BadModel
 from edgevision.files.atomic import require_file, sha256
+from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 
 from . import config_walk, hdf5, keras_archive, saved_model, size_limits
 from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
+log = Log("edgevision.convert")
 Format = Literal["keras", "h5", "weights", "savedmodel"]
 SAVE = "model.save('model.keras')"
 
@@ -69,6 +71,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     weight_bytes = keras_archive.weight_bytes(path) if result.format == "keras" else result.bytes
     check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
     config_walk.check_training(result.training, path, options.allow_code)
+    log.info("%s: %s, Keras %s, %.2f MB", path, result.format, result.keras_version or "unknown", result.bytes / 1e6)
     return result
 
 

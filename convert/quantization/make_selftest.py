@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevision.engines.interpreter import Interpreter
+from edgevision.log import Log
 from edgevision.model_file.card import SelfTest, SelfTestCase
 from edgevision.postprocessing import classification
 from edgevision.preprocessing.decode import decode, encode_png
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     Scores = npt.NDArray[np.float32]
 
+log = Log("edgevision.convert")
 TOLERANCE = 0.12
 """Largest allowed difference of a score; kernels differ by up to 0.1 between CPUs (measured on int8 MobileNets)."""
 MARGIN = 0.3
@@ -142,6 +144,12 @@ def make_selftest(
         found.append(_climb(search, start, chance))
         step(CANDIDATES + (number + 1) * STEPS)
     chosen = _pick(found)
+    log.debug(
+        "self-test: %d of %d images tried, %d with clear scores",
+        len(chosen),
+        len(found),
+        sum(one.good for one in chosen),
+    )
     files = {f"selftest_{n + 1}.png": encode_png(Frame(one.picture.draw(), "RGB")) for n, one in enumerate(chosen)}
     cases = tuple(_case(search, name, data) for name, data in files.items())
     return GeneratedSelfTest(

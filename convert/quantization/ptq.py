@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.errors import BadModel
+from edgevision.log import Log
 
 from .. import backend
 from ..source_model.float_model import FloatModel
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edgevision.types import Pixels
+
+log = Log("edgevision.convert")
 
 
 def to_int8(model: FloatModel, pictures: Callable[[], Iterable[Pixels]]) -> bytes:
@@ -54,7 +57,7 @@ def _converter(model: FloatModel) -> Any:
 
 def _convert(converter: Any, failed: str) -> bytes:
     failure: Exception | None = None
-    with backend.quiet() as log:
+    with backend.quiet() as native:
         try:
             result = bytes(converter.convert())
         # The converter raises ConverterError, RuntimeError, ValueError and others, and names the operator only in its
@@ -62,7 +65,8 @@ def _convert(converter: Any, failed: str) -> bytes:
         except Exception as error:
             failure = error
     if failure is not None:
-        raise BadModel(f"this model {failed}: {_reason(failure, log.reason())}") from failure
+        raise BadModel(f"this model {failed}: {_reason(failure, native.reason())}") from failure
+    log.debug("the converter wrote %.2f MB", len(result) / 1e6)
     gc.collect()
     return result
 

@@ -11,11 +11,13 @@ from typing import Any, cast
 import numpy as np
 
 from edgevision.errors import BadModel
+from edgevision.log import Log
 
 from .. import backend
 from ..keras_files.scan import Scan
 from . import keras2, keras3, layer_graph
 
+log = Log("edgevision.convert")
 MAX_SIDE = 2048
 """Maximum side of the input in pixels; larger activations do not fit on a small board."""
 
@@ -37,6 +39,7 @@ class LoadedModel:
 
 def load(found: Scan) -> LoadedModel:
     """Load the model of a scanned file. Raises BadModel, and ModuleNotFoundError without TensorFlow."""
+    log.info("loading %s with %s", found.path, _loader(found))
     if found.format == "savedmodel":
         return _saved_model(found)
     path = found.path
@@ -55,6 +58,14 @@ def load(found: Scan) -> LoadedModel:
         _as_float32(model)
         model = _with_float_input(model)
     return LoadedModel(model, found, height, width, channels, outputs, parameters)
+
+
+def _loader(found: Scan) -> str:
+    if found.format == "savedmodel":
+        return "TensorFlow"
+    if found.format == "weights":
+        return f"keras.applications, architecture {found.options.architecture}"
+    return "tf_keras" if found.keras_2 else "Keras 3"
 
 
 def _load(found: Scan) -> Any:
@@ -158,6 +169,7 @@ def _with_float_input(model: Any) -> Any:
     declared = model.inputs[0]
     if str(declared.dtype) == "float32":
         return model
+    log.debug("the input of type %s becomes float32", declared.dtype)
     keras = backend.keras()
     floats = keras.Input(batch_shape=tuple(declared.shape), dtype="float32")
     copy = keras.models.clone_model(model, input_tensors=floats)

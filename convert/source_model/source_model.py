@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.files.atomic import require_file
+from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 from edgevision.model_file.model_file import parse_labels
 
@@ -17,6 +18,8 @@ from .infer_task import infer_task
 from .load import LoadedModel, load
 from .preprocessing_options import PreprocessingOptions
 from .two_class_softmax import as_two_class_softmax
+
+log = Log("edgevision.convert")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,9 @@ def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, la
     except BadModel as error:
         raise BadModel(f"{found.path}: {error}") from None
     labels, labels_from = labels_for(labels_path, found.card, answer.classes)
+    log.info("task: %s with %d classes, output activation %s", answer.task, answer.classes, answer.activation)
+    log.info("preprocessing: %s (%s)", inferred.preprocessing.describe(), inferred.source)
+    log.info("labels: %s", labels_from)
     model = make_float_model(loaded, inferred)
     card = ModelCard(
         name=name,

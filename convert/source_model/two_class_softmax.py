@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from edgevision.log import Log
+
 from .. import backend
 from .infer_task import OutputTask
 from .load import LoadedModel
 
+log = Log("edgevision.convert")
 YES_OR_NO = ("sigmoid", "sigmoid_logits")
 N_EQUIVALENCE_INPUTS = 4
 """Number of random images on which both networks must agree."""
@@ -34,6 +37,7 @@ def as_two_class_softmax(loaded: LoadedModel, answer: OutputTask) -> tuple[Loade
     pair.set_weights([np.hstack([np.zeros_like(kernel), kernel]), np.concatenate([[0.0], bias])])
     if not _says_the_same(loaded, model, answer.activation):
         return loaded, answer
+    log.info("the one score of the binary network becomes two, one for each label")
     return replace(loaded, keras=model, outputs=2), replace(answer, activation="softmax")
 
 

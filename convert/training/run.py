@@ -14,6 +14,7 @@ from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.errors import BadInput
 from edgevision.files import run_folder
 from edgevision.files.atomic import refuse_source, write_text
+from edgevision.log import Log
 
 from .. import backend
 from .config import config_file
@@ -34,6 +35,7 @@ from .network.resolve_auto import choose, decide
 from .report import contact_sheets, outputs
 from .report.result import TrainResult
 
+log = Log("edgevision.train")
 CONFIG_FILE, HISTORY_FILE = "config.toml", "history.csv"
 OUTPUTS = frozenset(
     {
@@ -106,7 +108,10 @@ def _fit(
     settings: TrainSettings,
     watcher: TrainingObserver,
 ) -> State:
-    state = checkpoint.read(folder) or State(origin=network.origin.sha256)
+    found = checkpoint.read(folder)
+    state = found or State(origin=network.origin.sha256)
+    if found is not None:
+        log.info("resuming after %d epochs, in phase %d", len(found.history), found.phase + 1)
     if state.origin != network.origin.sha256:
         raise BadInput(f"the weights {plan.weights} have changed since {folder} was started; start a new training")
     if state.finished:
@@ -230,6 +235,7 @@ def _machine(settings: TrainSettings) -> Iterator[int]:
         )
     tf, keras = backend.tensorflow(), backend.keras()
     gpus = len(tf.config.list_physical_devices("GPU"))
+    log.info("TensorFlow %s, %d GPUs, seed %d", tf.__version__, gpus, settings.seed)
     before = keras.config.dtype_policy()
     keras.utils.clear_session()
     keras.utils.set_random_seed(settings.seed)

@@ -13,6 +13,7 @@ from ..errors import BadImage, BadInput, MissingFile
 from ..preprocessing import sniff
 from ..preprocessing.decode import decode
 from . import perceptual_hash
+from .check_report import Across, DataReport, Duplicates, Picture
 from .dataset import Dataset, Item, Skipped
 from .duplicates import Alike, find_alike
 from .findings import find_warnings
@@ -20,7 +21,10 @@ from .prefetch import in_order
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-from .check_report import Across, DataReport, Duplicates, Picture
+
+from ..log import Log
+
+log = Log("edgevision.data")
 
 
 def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> DataReport:
@@ -32,6 +36,7 @@ def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
     for done, result in enumerate(in_order(_inspect, dataset.items, threads), 1):
         if isinstance(result, Skipped):
             bad.append(result)
+            log.debug("not usable: %s: %s", result.path, result.reason)
         else:
             pictures.append(result[0])
             thumbs.append(result[1])
@@ -42,6 +47,7 @@ def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
         )
     alike = find_alike([p.sha256 for p in pictures], np.stack(thumbs), [p.item.labels for p in pictures])
     duplicates = _duplicates(pictures, alike)
+    log.info("%d images are usable, %d are not; %d sets of duplicates", len(pictures), len(bad), len(duplicates))
     groups = {pictures[i].item.path: f"g{number}" for number, group in enumerate(alike.groups, 1) for i in group}
     warnings, notes = find_warnings(dataset, pictures, bad, duplicates, alike.still)
     return DataReport(dataset, tuple(pictures), tuple(bad), duplicates, groups, warnings, notes)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput
+from ..log import Log
 from . import csv_labels
 from .folder_layout import Layout, arrange, arrange_rows
 from .readers import FileContainer, FolderSource, ZipSource, open_source
@@ -17,6 +18,7 @@ from .readers import FileContainer, FolderSource, ZipSource, open_source
 if TYPE_CHECKING:
     from ..types import Frame
 
+log = Log("edgevision.data")
 BACKGROUND = "_background"
 """The class of images that show none of the other classes; index 0 if present."""
 
@@ -172,6 +174,9 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
         raise BadInput(_nothing(path, source, len(layout.rows)))
     items = tuple(Item(row.path, row.labels, row.split, source) for row in rows)
     classes = sorted({label for row in rows for label in row.labels}, key=lambda name: (name != BACKGROUND, name))
+    log.info(
+        "%s (%s): %d images, %d classes, %d files skipped", path, layout.name, len(items), len(classes), len(skipped)
+    )
     return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes)
 
 

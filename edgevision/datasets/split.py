@@ -10,11 +10,13 @@ from pathlib import Path
 
 from ..errors import BadInput
 from ..files.atomic import write_text
+from ..log import Log
 from .check import check
 from .check_report import DataReport
 from .csv_labels import Row, format_rows, parse_rows, read_text
 from .dataset import Dataset, Item
 
+log = Log("edgevision.data")
 NAMES = ("train", "val", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 FILE = "split.csv"
@@ -94,7 +96,9 @@ def split(
     rows = tuple(
         Row(item.path, item.labels, chosen.get(item.path), report.groups.get(item.path, "")) for item in report.items
     )
-    return Split(rows, (*_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
+    made = Split(rows, (*_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
+    log.info("split with seed %d: %s", seed, ", ".join(f"{count} {name}" for name, count in made.counts().items()))
+    return made
 
 
 def _leaking(report: DataReport, given: Mapping[str, str | None]) -> set[str]:

@@ -13,11 +13,15 @@ from ..files.run_folder import versions
 from .comparison import ModelComparison, compare
 from .ground_truth import LabelMapping, choose
 from .measures import ClassificationMetrics, classification_metrics
+from .records import Pictures, Subject
 from .scoring import score
 
 if TYPE_CHECKING:
     from .scoring import Scores
-from .records import Pictures, Subject
+
+from ..log import Log
+
+log = Log("edgevision.evaluate")
 
 SCHEMA = "edgevision.evaluate/1"
 
@@ -131,7 +135,12 @@ def evaluate(
     subjects = [subject] if other is None else [subject, other]
     classes, chosen = choose(subjects, pictures)
     scorers = [one.scorer for one in subjects]
+    for one, of in zip(subjects, classes, strict=True):
+        log.info("%s: %d labels", one.facts.path, of.count)
     scored = score(scorers, chosen.items, step)
+    log.info(
+        "scored %d images in %.1f s, %d not usable", len(scored.items), perf_counter() - started, len(scored.skipped)
+    )
     negatives = score(scorers, chosen.negatives, lambda done: step(len(chosen.items) + done))
     verdicts = [
         _verdict(one, of, scored.items, scores, apart, threshold)

@@ -15,11 +15,13 @@ from ..datasets.split import Split
 from ..errors import BadInput
 from ..files.atomic import write_text
 from ..files.run_folder import Run, dump, new_run
+from ..log import Log
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
 from .records import Pictures, Subject
 from .scorers import Located, Scorer, facts, locate, open_scorer
 
+log = Log("edgevision.evaluate")
 CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
@@ -83,6 +85,7 @@ def prepare(request: Request, model: Scorer | None = None, compare: Scorer | Non
         skipped=dataset.skipped,
         negatives=open_unlabelled(request.negatives) if request.negatives else (),
     )
+    log.info("%d images, split %s, %d negatives", len(items), split, len(pictures.negatives))
     subject = _open(located, request, model)
     second = _open(other, request, compare) if other else None
     _refuse_needless_engine(request, subject, second)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..datasets.split import FILE as SPLIT_FILE
 from ..errors import BadModel, MissingFile
+from ..log import Log
 from ..model_file.card import ModelCard
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..engines.protocol import EngineChoice
     from ..types import Frame, TensorSpec
 
+log = Log("edgevision.evaluate")
 KERAS = "edgevision.convert.keras_scorer:KerasScorer"
 KINDS = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
 
@@ -89,6 +91,7 @@ def locate(path: Path) -> Located:
         if len(models) != 1:
             raise BadModel(f"{path} is not a run folder with a model.keras or exactly one .tflite; give the model file")
         path = models[0]
+        log.info("the model of the run folder: %s", path)
     split = path.parent / SPLIT_FILE
     return Located(path, split if split.exists() else None)
 

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import CannotWrite, MissingFile, OutputExists
+from ..log import Log
+
+log = Log("edgevision.files")
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -67,6 +70,7 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
         if not private:
             _public(Path(part))
         Path(part).replace(path)
+        log.debug("wrote %s (%d bytes)", path, len(data))
     except OSError as error:
         if part is not None:
             with contextlib.suppress(OSError):

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotWrite, OutputExists
+from ..log import Log
 from .atomic import write_text
 
+log = Log("edgevision.files")
 Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
 RECORD = "run.json"
 """Name of the record in a run folder."""
@@ -130,6 +132,7 @@ def utc_now() -> str:
 
 
 def _begin(folder: Path, kind: Kind) -> Run:
+    log.info("run folder: %s", folder)
     return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
 
 

@@ -10,6 +10,7 @@ from ..engines.probe import probe
 from ..errors import BadInput, BadModel, UsageError
 from ..files.atomic import require_absent, require_file, write_bytes
 from ..files.run_folder import utc_now, versions
+from ..log import Log
 from ..model_file import model_file
 from ..model_file.card import ModelCard, SelfTest
 from ..model_file.card_from_metadata import (
@@ -28,6 +29,8 @@ from ..preprocessing.spec import ModelOrder, Preprocessing, Resize
 from ..tflite.graph import Graph
 from ..types import Task, TensorSpec
 from .edgetpu_support import readiness
+
+log = Log("edgevision.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ def new_card(path: Path, wish: CardOptions) -> Given:
     file = model_file.read(path, strict=False)
     graph = file.graph()
     known = _known(file)
+    origin = "nothing" if known is None else "its model card" if file.card else "its standard metadata"
+    log.info("%s: starting from %s", path, origin)
     task = wish.task or (known.task if known else guess_task(graph))
     if task is None:
         raise UsageError(f"cannot infer the task of {path} from its outputs; set it with --task")

@@ -492,11 +492,29 @@ def test_report_on_other_labeled_images(trained: Path, photos: Path, tmp_path: P
     assert found.to_json()["heldout"]["path"].endswith("judged.csv")
 
 
-def test_synthetic_images_give_a_note(trained: Path, tmp_path: Path) -> None:
+def test_synthetic_images_give_a_note(trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And the log tells each decision on the way."""
     own = ROOT / "calibration_images"
-    found = convert(ConvertOptions(trained, own, output=tmp_path / "m.tflite"))
+    with caplog.at_level("DEBUG", "edgevision"):
+        found = convert(ConvertOptions(trained, own, output=tmp_path / "m.tflite"))
     assert any("synthetic images" in note for note in found.notes)
     assert found.to_json()["calibration"]["rendered"] is True
+    told = [f"{one.name.removeprefix('edgevision.')}: {one.getMessage()}" for one in caplog.records]
+    for start in (
+        f"convert: {trained}: keras, Keras 3.",
+        f"calibration: {own}: ",
+        "calibration: no held-out images are left",
+        f"convert: loading {trained} with Keras 3",
+        "convert: task: classification with 3 classes",
+        "convert: preprocessing: 32x24 RGB",
+        "convert: labels: none",
+        "repair: biases: ",
+        "repair: rounding: ",
+        "convert: Quantizing to int8: ",
+        f"selftest: {tmp_path / 'm.tflite'}: ",
+        f"files: wrote {tmp_path / 'm.tflite'} (",
+    ):
+        assert any(line.startswith(start) for line in told), start
 
 
 def test_native_log_is_captured_for_the_error_message(capfd: pytest.CaptureFixture[str]) -> None:

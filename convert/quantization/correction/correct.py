@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadInput
+from edgevision.log import Log
 
 from ... import backend
 from ...progress import NoProgress, Progress
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     Normalize = Callable[[Pixels], npt.NDArray[Any]]
 
+log = Log("edgevision.repair")
 N_QUICK_CORRECTION_IMAGES = 24
 """Calibration images for the quick bias correction before alternatives are compared: bias errors would hide the rest."""
 STEPS: dict[RepairEffort, tuple[str, ...]] = {
@@ -72,6 +74,7 @@ def repair(
         try:
             before = Pair(plain, reference, names)
         except CannotPair as reason:
+            log.info("not possible: %s", reason)
             return RepairResult(plain, effort, note=str(reason))
         work = _Work(plain, reference, normalize, calibration, selection, activation_range, names)
         return work.run(before, effort, progress or NoProgress())
@@ -111,6 +114,7 @@ class _Work:
                 getattr(self, name)()
             except (RuntimeError, ValueError) as error:  # from the runtime or numpy's linear algebra
                 self.note = f"{name} failed: {str(error).splitlines()[0]}" if str(error) else f"{name} failed"
+                log.info("%s", self.note)
         progress.stage("Measuring the layers", None)
         return self._result(before, distance, effort)
 
@@ -128,6 +132,7 @@ class _Work:
             narrow(pair, seen, kept)
             changed = pair.int8.pack()
             found[method] = self._quick(pair), changed
+            log.debug("ranges %s: %s %.3g", method, self.judge.measure, found[method][0].mean)
         best = min(found, key=lambda method: found[method][0].mean)
         after, changed = found[best]
         forced = self.wanted_range != AUTO
@@ -197,6 +202,10 @@ class _Work:
     ) -> bool:
         kept = forced or after.better_than(before, errors)
         seconds = round(perf_counter() - started, 2)
+        verdict = "kept" if kept else "undone"
+        log.info(
+            "%s: %s %.3g -> %.3g, %s (%.1f s)", name, self.judge.measure, before.mean, after.mean, verdict, seconds
+        )
         self.steps.append(Step(name, round(before.mean, 6), round(after.mean, 6), self.judge.measure, kept, seconds))
         return kept
 

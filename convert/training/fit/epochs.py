@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgevision.log import Log
+
 from ... import backend
 from ..input.augmentation import reseed
 from ..monitor.history import Epoch
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from .early_stopping import Losses
 
+log = Log("edgevision.train")
 EPOCH_STREAM = 7002
 """Seed component that separates the random numbers of the epochs from those of the copies."""
 CHECKPOINT_SECONDS = 5.0
@@ -58,6 +61,7 @@ def run_phase(
     ``targets``: targets of the validation images, (n, outputs).
     """
     _restore(phase, network, state)
+    log.info("phase %s: up to %d epochs, %s", phase.name, phase.schedule.epochs, phase.applied)
     while state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience:
         row, losses = _epoch(phase, network, targets, state, seed, watcher)
         state.history.append(row)
@@ -67,8 +71,15 @@ def run_phase(
         if keep:
             state.kept_weights = state.weights
         watcher.end(row, keep)
+        log.debug("epoch %d: learning rate %.2g, loss %.4f, %.1f s", row.epoch, row.lr, row.loss, row.seconds)
         state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
+    log.info(
+        "phase %s ended after %d epochs; the weights of epoch %d are kept",
+        phase.name,
+        state.epoch,
+        state.selection.epoch,
+    )
     # The next phase starts from the kept weights with a new optimizer.
     if state.kept_weights:
         network.assign(state.kept_weights)

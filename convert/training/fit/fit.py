@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edgevision.log import Log
+
 from ..input.splits import Sets
 from ..monitor.observer import TrainingObserver
 from ..network.network import Network
@@ -15,6 +17,8 @@ from .frozen_features import Features, extractor
 from .phases import Phase, fine_tune_on_features, head_phase, live_phase
 from .plan import TrainPlan
 from .temperature_scaling import calibrate
+
+log = Log("edgevision.train")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,7 @@ def fit(
     network.assign(state.kept_weights or network.values())
     if len(sets.val) >= MIN_VALIDATION_IMAGES:
         state.temperature = calibrate(network, sets.val)
+        log.info("scores calibrated with temperature %.3f", state.temperature)
     state.kept_weights = network.values()
     state.finished = True
     keeper.keep(state, now=True)

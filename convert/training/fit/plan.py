@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgevision.log import Log
+
 from ..config.augmentation import Augmentation
 from ..config.settings import TrainSettings
 from ..network.backbones import CNN, BackboneSpec
 from ..network.initial_weights import NONE
 from ..network.network import Network
 
+log = Log("edgevision.train")
 PASSES = 10_000
 """Limit of images, with copies, for one pass through the frozen part: a minute for a MobileNetV2 on two idle cores."""
 MAPS_BYTES = 1_200_000_000
@@ -83,6 +86,12 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
     once = not scratch and settings.features != "live" and (settings.features == "once" or fits)
     copies = settings.augment_copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
     copies = copies if augmented and once else 1
+    log.info(
+        "plan: %s, %s, %d augmented copies of each image",
+        "all layers from scratch" if scratch else f"the head, then {blocks} blocks",
+        "features computed once" if once else "images augmented in each epoch",
+        copies,
+    )
     return TrainPlan(
         choice=choice,
         weights=settings.weights,

@@ -14,6 +14,7 @@ import numpy as np
 from edgevision.datasets.dataset import Item
 from edgevision.engines.interpreter import available_cpus
 from edgevision.errors import CannotWrite
+from edgevision.log import Log
 from edgevision.preprocessing import transform
 from edgevision.preprocessing.spec import Preprocessing
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from edgevision.types import Pixels
 
+log = Log("edgevision.train")
 PLACES = ("auto", "memory", "disk", "none")
 MEMORY_SHARE = 0.4
 """Largest share of the free memory for the cache."""
@@ -109,7 +111,9 @@ def open_pixels(
         reason = _no_memory(need) if candidate == "memory" else _no_space(need, folder)
         if reason is None:
             try:
-                return _keep(fresh, preprocessing, candidate, folder, progress)
+                kept = _keep(fresh, preprocessing, candidate, folder, progress)
+                log.info("%d preprocessed images (%.1f MB) cached %s", len(items), need / 1e6, _WHERE[candidate])
+                return kept
             except CannotWrite as error:
                 reason = str(error)
         note(f"cannot cache the preprocessed images ({need / 1e6:.1f} MB) {_WHERE[candidate]}: {reason}")

@@ -11,12 +11,14 @@ from typing import Any
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.files.atomic import sha256
+from edgevision.log import Log
 
 from ... import backend
 from ...keras_files import weight_arrays
 from . import starter_weights
 from .backbones import BackboneSpec
 
+log = Log("edgevision.train")
 AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
 NAMES = (AUTO, STARTER, IMAGENET, NONE)
 """Values of --weights besides a path; ``auto`` is resolved before the network is built."""
@@ -74,9 +76,11 @@ def obtain_imagenet(choice: BackboneSpec) -> tuple[Path | None, str]:
     name = _published_file(choice)
     cached = keras_cache() / name
     if cached.exists():
+        log.info("ImageNet weights: %s", cached)
         return cached, ""
     keras = backend.keras()
     url = sys.modules[getattr(keras.applications, choice.row.builder).__module__].BASE_WEIGHT_PATH + name
+    log.info("ImageNet weights: not in %s; downloading %s", cached.parent, url)
     problem = unreachable(url, CONNECT_SECONDS)
     if problem is not None:
         return None, problem

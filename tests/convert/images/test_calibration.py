@@ -58,15 +58,20 @@ def test_fingerprint_is_sha256_of_the_sorted_hashes() -> None:
     assert fingerprint(["c", "a", "b"]) == expected
 
 
-def test_corrupt_blank_and_duplicate_images_are_skipped_with_a_reason(tmp_path: Path) -> None:
+def test_corrupt_blank_and_duplicate_images_are_skipped_with_a_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     good = photos(tmp_path, 12)
     (tmp_path / "cut.png").write_bytes(good[0].read_bytes()[:60])
     (tmp_path / "text.jpg").write_text("not an image")
     shutil.copy(good[1], tmp_path / "copy.png")
     gray = np.random.default_rng(0).integers(99, 102, (20, 20, 3), dtype=np.uint8)
     (tmp_path / "blank.png").write_bytes(decode.encode_png(Frame(gray)))
-    found = choose(tmp_path, 100)
+    with caplog.at_level("DEBUG", "edgevision"):
+        found = choose(tmp_path, 100)
     assert len(found.chosen) == 12
+    assert f"{tmp_path}: 12 calibration images of 16, 4 skipped" in caplog.text
+    assert f"skipped {tmp_path / 'cut.png'}: " in caplog.text
     reasons = {one.path.name: one.reason for one in found.skipped}
     second = "copy.png" if "copy.png" in reasons else "001.png"  # the later one in the random order
     assert reasons.pop(second) == "duplicate of another image"

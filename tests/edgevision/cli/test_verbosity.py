@@ -144,6 +144,21 @@ def test_a_command_leaves_the_logger_as_it_was(caplog: pytest.LogCaptureFixture)
     assert "heard by the others" in caplog.text
 
 
+def test_log_is_not_mixed_with_the_output_of_native_code() -> None:
+    code = (
+        "import os, click\nfrom edgevision.cli import verbosity\nfrom edgevision.convert import backend\n"
+        "from edgevision.log import Log\n"
+        "@click.command()\ndef work():\n"
+        "  with backend.quiet() as native:\n"
+        "    os.write(2, b'noise')\n"
+        "    Log('edgevision.test').info('a decision')\n"
+        "  assert native.text == 'noise', native.text\n"
+        "verbosity.add_option(work).main(['-v'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == "edgevision.test: a decision\n"
+
+
 class Closed(io.StringIO):
     def write(self, text: str) -> int:
         raise BrokenPipeError
