@@ -6,9 +6,7 @@ every module below these packages included, is private and may change without no
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing defines it; imports here would come before Ctrl-C is handled
 if TYPE_CHECKING:
     from .errors import (
         BadImage,
@@ -102,6 +100,8 @@ if not TYPE_CHECKING:  # type checkers must refuse a misspelled name
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
         return getattr(import_module(_MODULES.get(name, ".errors"), __name__), name)
 
     def __dir__():

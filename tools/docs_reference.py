@@ -17,6 +17,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from edgevision.cli.main import cli
 from tools.docs import cli_pages, python_page, schema_pages, settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +29,8 @@ def pages() -> dict[str, str]:
     """Return the text of every generated page by its path below docs/reference/generated."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders = {name: ROOT / path for name, path in project["tool"]["setuptools"]["package-dir"].items()}
-    entry_point = project["project"]["scripts"]["edgevision"]
     found: dict[str, str] = {}
-    found |= cli_pages.render(cli_pages.find_group(entry_point))
+    found |= cli_pages.render(cli)
     found |= python_page.render(folders)
     found |= settings_page.render()
     found |= schema_pages.render(ROOT / "edgevision" / "schemas")

@@ -60,7 +60,7 @@ def _metadata() -> dict[str, str]:
     except metadata.PackageNotFoundError:
         raise MissingDependency("edgevision is not installed as a package; run: pip install edgevision") from None
     text = here.read_text("METADATA") or here.read_text("PKG-INFO") or ""
-    scripts = "[console_scripts]\nedgevision = edgevision.cli.main:main\n"
+    scripts = "[console_scripts]\nedgevision = edgevision.__main__:main\n"
     return {"METADATA": text, "WHEEL": WHEEL, "entry_points.txt": scripts}
 
 

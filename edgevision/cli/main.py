@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import EdgeVisionError, RenamedSetting, missing_dependency, nearest
-from . import verbosity
+from ..errors import EdgeVisionError, MissingDependency, RenamedSetting, missing_dependency, nearest
+from . import interrupt, verbosity
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", help line); the help lines are here so that --help imports no command
@@ -86,13 +86,21 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # click would write an empty line first
+            raise click.Abort from error
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
             ctx.fail(f"no such command: {name!r}{nearest(name, list(COMMANDS))}")
-        return super().resolve_command(ctx, args)
+        resolved = super().resolve_command(ctx, args)
+        interrupt.command_starts()
+        return resolved
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -114,7 +122,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     """
     _show_renamed_settings()
     try:
-        result: Any = cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
+        result = _run(argv)
         _flush()
         code = result if isinstance(result, int) else 0
     except click.ClickException as error:
@@ -123,6 +131,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _debug()
+        if sys.stderr.isatty():
+            click.echo(err=True)  # after ^C
         code = _fail("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`). That is fine, but Python must not flush again on exit.
@@ -144,7 +154,17 @@ def main(argv: list[str] | None = None) -> NoReturn:
         _debug()
         where = f": {error.filename}" if error.filename else ""
         code = _fail(f"{error.strerror}{where}", 1)
+    interrupt.command_ended(code)
     sys.exit(code)
+
+
+def _run(argv: list[str] | None) -> Any:
+    try:
+        return cli.main(args=argv, prog_name="edgevision", standalone_mode=False)
+    except (ImportError, MissingDependency, RuntimeError, SystemError) as error:
+        if interrupt.requested:  # extension modules turn KeyboardInterrupt into one of these while they are imported
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _show_renamed_settings() -> None:

@@ -15,8 +15,9 @@ from locations import ROOT
 
 sys.path.insert(0, str(ROOT))
 
+from edgevision.cli.main import cli
 from tools import docs_reference
-from tools.docs import cli_pages, python_page, schema_pages, settings_page
+from tools.docs import python_page, schema_pages, settings_page
 
 PAGES = sorted(
     path
@@ -33,10 +34,6 @@ PLANNED = {"edgevision/settings.py"}
 """Files that pages name and that are still to come."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-
-
-def group() -> click.Group:
-    return cli_pages.find_group("edgevision.cli.main:main")
 
 
 def anchors(page: Path) -> set[str]:
@@ -70,7 +67,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 def options_of(arguments: list[str]) -> tuple[click.Command, list[str]]:
-    command: click.Command = group()
+    command: click.Command = cli
     ctx = click.Context(command, info_name="edgevision")
     while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
         if command.name in SHORT and arguments[0] not in command.list_commands(ctx):
@@ -115,7 +112,7 @@ def test_source_files_that_pages_name_exist() -> None:
 
 def test_reference_has_a_page_for_every_command() -> None:
     made = docs_reference.pages()
-    commands = group().list_commands(click.Context(group()))
+    commands = cli.list_commands(click.Context(cli))
     assert {f"cli/{name}.md" for name in commands} <= made.keys()
     assert "open_model" in made["python.md"]
     assert "`backbone`" in made["settings.md"]

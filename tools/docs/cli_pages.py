@@ -6,25 +6,10 @@ import html
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 
 import click
 
 FOLDER = "cli"
-
-
-def find_group(entry_point: str) -> click.Group:
-    """Return the click group behind a console script such as ``edgevision.cli.main:main``. Raises LookupError."""
-    package = entry_point.partition(":")[0]
-    for name in (package, f"{package}.main"):
-        try:
-            module = import_module(name)
-        except ModuleNotFoundError:
-            continue
-        groups = [value for value in vars(module).values() if isinstance(value, click.Group)]
-        if groups:
-            return groups[0]
-    raise LookupError(f"no click group in {package} or {package}.main")
 
 
 def render(group: click.Group) -> dict[str, str]:
