@@ -160,6 +160,15 @@ def to_text(setting: Setting, value: Any) -> str:
 
 def validated(record: T) -> T:
     """Return a record made by a program with checked values, paths as ``Path``. Raises BadInput with the setting's name."""
+    return replace(record, **_checked_fields(record))  # type: ignore[type-var]
+
+
+def require_valid(record: object) -> None:
+    """Check the values of a record, for its ``__post_init__``. Raises BadInput with the setting's name."""
+    _checked_fields(record)
+
+
+def _checked_fields(record: object) -> dict[str, Any]:
     values: dict[str, Any] = {}
     kind: type = type(record)
     for name, one in settings_of(kind).items():
@@ -170,7 +179,7 @@ def validated(record: T) -> T:
             values[name] = checked(one, to_file(one, value))
         except BadInput as error:
             raise BadInput(f"{name}: {error}") from None
-    return replace(record, **values)  # type: ignore[type-var]
+    return values
 
 
 def describe(setting: Setting) -> str:

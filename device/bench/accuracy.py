@@ -8,8 +8,9 @@ from typing import Any
 
 from edgevision.errors import BadInput
 from edgevision.evaluation.evaluate import evaluate
+from edgevision.evaluation.options import EvaluateOptions
 from edgevision.evaluation.records import Pictures
-from edgevision.evaluation.request import EvaluationInputs, Request, prepare
+from edgevision.evaluation.request import EvaluationInputs, prepare
 
 from .runner import Combination
 
@@ -27,7 +28,9 @@ class Accuracies:
             key = (one.path, one.engine)
             if key in self._prepared:
                 continue
-            found = prepare(Request(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads))
+            found = prepare(
+                EvaluateOptions(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads)
+            )
             if found.subject.scorer.card.task != "classification":
                 raise BadInput(
                     f"{one.path} is a {found.subject.scorer.card.task} model; --accuracy needs classification models"

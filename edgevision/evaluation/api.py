@@ -11,7 +11,8 @@ from ..errors import missing_dependencies
 from ..model import Model
 from .evaluate import Evaluation
 from .evaluate import evaluate as evaluate_subject
-from .request import Request, prepare
+from .options import EvaluateOptions
+from .request import prepare
 
 
 def evaluate(
@@ -58,7 +59,7 @@ def evaluate(
         MissingDependency: A Keras model is given, and TensorFlow is not installed.
     """
     first, second = (one if isinstance(one, Model) else None for one in (model, compare))
-    request = Request(
+    request = EvaluateOptions(
         model=first.path if first else Path(str(model)),
         photos=Path(photos),
         compare=second.path if second else None if compare is None else Path(str(compare)),

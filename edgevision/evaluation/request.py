@@ -18,6 +18,7 @@ from ..files.run_folder import Run, dump, new_run
 from ..log import Log
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
+from .options import EvaluateOptions
 from .records import Pictures, Subject
 from .scorers import Located, Scorer, facts, locate, open_scorer
 
@@ -26,35 +27,6 @@ CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
 ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An evaluation request; each field is an option of ``edgevision evaluate``. Raises BadInput."""
-
-    model: Path
-    photos: Path
-    compare: Path | None = None
-    split: str | None = None
-    """train, val, test or all; None: test if present, else all."""
-    split_file: Path | None = None
-    label_map: Path | None = None
-    negatives: Path | None = None
-    threshold: float | None = None
-    threads: int | None = None
-    engine: str = "cpu"
-    """Engine that runs a .tflite."""
-    limit: int | None = None
-    """Largest number of images to evaluate; the same images are drawn each time."""
-    runs: Path = Path("runs")
-
-    def __post_init__(self) -> None:
-        if self.split not in (None, "train", "val", "test", ALL):
-            raise BadInput(f"invalid split {self.split!r}: use train, val, test or {ALL}")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise BadInput(f"invalid threshold {self.threshold}: it must be 0 to 1")
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"invalid limit {self.limit}: it must be 1 or more")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +39,7 @@ class EvaluationInputs:
     notes: tuple[str, ...]
 
 
-def prepare(request: Request, model: Scorer | None = None, compare: Scorer | None = None) -> EvaluationInputs:
+def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scorer | None = None) -> EvaluationInputs:
     """Open the models and find the images, without evaluating. Raises every error that a wrong path or option can cause.
 
     ``model``, ``compare``: models of the request that are open already.
@@ -96,7 +68,7 @@ def prepare(request: Request, model: Scorer | None = None, compare: Scorer | Non
 
 
 def run(
-    request: Request, prepared: EvaluationInputs, step: Callable[[int], None] = lambda done: None
+    request: EvaluateOptions, prepared: EvaluationInputs, step: Callable[[int], None] = lambda done: None
 ) -> tuple[Evaluation, Run]:
     """Evaluate and write ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
     with new_run(request.runs, "evaluate") as folder:
@@ -110,12 +82,12 @@ def run(
     return done, folder
 
 
-def _open(located: Located, request: Request, opened: Scorer | None) -> Subject:
+def _open(located: Located, request: EvaluateOptions, opened: Scorer | None) -> Subject:
     scorer = opened or open_scorer(located.path, request.threads, request.engine)
     return Subject(scorer, facts(located.path, scorer))
 
 
-def _refuse_needless_engine(request: Request, *subjects: Subject | None) -> None:
+def _refuse_needless_engine(request: EvaluateOptions, *subjects: Subject | None) -> None:
     """Raise BadInput if an accelerator was requested but no model is a .tflite that it could run."""
     if request.engine not in ("auto", "cpu") and not any(s and s.facts.kind == "tflite" for s in subjects):
         raise BadInput(f"--engine {request.engine} runs only .tflite models, got {request.model}; leave --engine out")
@@ -128,7 +100,7 @@ def _fallbacks(*subjects: Subject | None) -> list[str]:
 
 
 def _choose(
-    request: Request, dataset: Dataset, model: Located, other: Located | None
+    request: EvaluateOptions, dataset: Dataset, model: Located, other: Located | None
 ) -> tuple[tuple[Item, ...], str, tuple[str, ...]]:
     """Return the images of the requested split, from the split recorded by a training or from the source's folders."""
     record = _record(request.split_file) or model.split or (other.split if other else None)

@@ -25,34 +25,13 @@ from ..model_file.edgetpu_part import check_compiled_from, is_compiled
 from ..model_file.labels import count_classes, fit_labels, refuse_count
 from ..model_file.model_file import ModelFile
 from ..postprocessing.decoder import open_decoder, read_facts
-from ..preprocessing.spec import ModelOrder, Preprocessing, Resize
+from ..preprocessing.spec import Preprocessing
 from ..tflite.graph import Graph
 from ..types import Task, TensorSpec
+from .card_options import CardOptions
 from .edgetpu_support import readiness
 
 log = Log("edgevision.model")
-
-
-@dataclass(frozen=True, slots=True)
-class CardOptions:
-    """The user's settings for a model; None keeps what the file has."""
-
-    task: Task | None = None
-    labels: Path | None = None
-    """Text file with one label per line."""
-    resize: Resize | None = None
-    crop_fraction: float | None = None
-    """Kept share of the image, 0..1; only with ``crop``."""
-    mean: tuple[float, ...] | None = None
-    """In pixel units 0..255, one value or one per channel; ``std`` likewise."""
-    std: tuple[float, ...] | None = None
-    order: ModelOrder | None = None
-    activation: str | None = None
-    name: str | None = None
-    threshold: float | None = None
-    """Lowest score that is not "unknown", 0..1."""
-    edgetpu: Path | None = None
-    """This model as compiled for the Edge TPU; it is stored inside the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,6 @@ PAGES = sorted(
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "calibration_images" / "README.md")
     if "generated" not in path.parts
 )
-RENAMED = {
-    # new name -> old name, while the command line may still have either
-    "--negatives": "--unrelated",
-}
 SHORT = {"bundle": "create", "bench": "measure"}
 """Sub-commands that need not be typed."""
 PLANNED = {"edgevision/settings.py"}
@@ -85,7 +81,7 @@ def test_commands_and_options_exist(page: Path) -> None:
             continue
         command, given = options_of(arguments)
         known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
-        missing = [name for name in given if name not in known and RENAMED.get(name) not in known]
+        missing = [name for name in given if name not in known]
         assert not missing, f"{page.name}: edgevision {' '.join(arguments)}"
 
 

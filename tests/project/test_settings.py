@@ -25,7 +25,12 @@ from edgevision.device.loop.options import Options
 from locations import ROOT
 
 from edgevision.cli import verbosity
+from edgevision.cli.card import card
+from edgevision.cli.evaluate import evaluate
 from edgevision.cli.setting_options import GroupedCommand, SettingOption
+from edgevision.evaluation.api import evaluate as evaluate_model
+from edgevision.evaluation.options import EvaluateOptions
+from edgevision.inspection.card_options import CardOptions
 from edgevision.settings import settings_of
 
 MADE_BEFORE = ROOT / "tests" / "data" / "made_before"
@@ -33,6 +38,8 @@ COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
     # command, its records, its options that are not settings
     (run, (Options,), {"config", "save_config", "verbose"}),
     (convert, (ConvertOptions, LoadOptions, PreprocessingOptions), {"as_json", "quiet", "verbose"}),
+    (card, (CardOptions,), {"output", "show", "overwrite", "verbose"}),
+    (evaluate, (EvaluateOptions,), {"as_json", "quiet", "verbose"}),
     (train, (TrainSettings, TrainRequest), {"config", "fit_budget", "as_json", "quiet", "verbose"}),
 ]
 for one, _, _ in COMMANDS:
@@ -86,7 +93,9 @@ def test_help_lists_every_option_under_a_heading(
     assert shown == [*command.groups]
 
 
-@pytest.mark.parametrize(("function", "record"), [(run_loop, Options), (train_model, TrainRequest)])
+@pytest.mark.parametrize(
+    ("function", "record"), [(run_loop, Options), (train_model, TrainRequest), (evaluate_model, EvaluateOptions)]
+)
 def test_public_functions_have_the_defaults_of_the_settings(function: Callable[..., Any], record: type) -> None:
     declared, parameters = settings_of(record), inspect.signature(function).parameters
     given = {name: one.default for name, one in parameters.items() if one.default is not one.empty and name in declared}

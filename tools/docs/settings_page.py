@@ -13,6 +13,8 @@ RECORDS = {
         "The loop",
         "Options of `edgevision run`, keys of its configuration files, and of [camera] and [run] in `device.toml`.",
     ),
+    "edgevision.evaluation.options:EvaluateOptions": ("Evaluation", "Options of `edgevision evaluate`."),
+    "edgevision.inspection.card_options:CardOptions": ("Model card", "Options of `edgevision card`."),
     "edgevision.convert.options:ConvertOptions": ("Conversion", "Options of `edgevision convert`."),
     "edgevision.convert.keras_files.load_options:LoadOptions": (
         "Conversion: the model",

@@ -48,12 +48,13 @@ def test_small_mobilenet_v1_and_its_int8_model_reach_their_accuracy(photos: Path
     """At least 95 %, with int8 within one percentage point."""
     from edgevision.convert.pipeline import ConvertOptions, convert
 
-    from edgevision.evaluation.request import Request, prepare, run
+    from edgevision.evaluation.options import EvaluateOptions
+    from edgevision.evaluation.request import prepare, run
 
     result = _train(photos, tmp_path, backbone="mobilenet", weights=str(shared / "models" / V1))
     assert _accuracy(result) >= 0.95
     report = convert(ConvertOptions(model=result.model, calibration=photos / "train", runs=tmp_path))
-    request = Request(report.path, photos, compare=result.model, split="test", runs=tmp_path)
+    request = EvaluateOptions(report.path, photos, compare=result.model, split="test", runs=tmp_path)
     done, _ = run(request, prepare(request))
     assert done.comparison is not None
     assert abs(done.comparison.change.value) <= 0.01

@@ -169,14 +169,15 @@ def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
 
 def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
     """For the run folder and for its .h5 model."""
-    from edgevision.evaluation.request import Request, prepare
+    from edgevision.evaluation.options import EvaluateOptions
+    from edgevision.evaluation.request import prepare
     from edgevision.evaluation.request import run as evaluate
 
     metrics = json.loads((trained.folder / "metrics.json").read_text())
     assert metrics["schema"] == "edgevision.evaluate/1"
     assert metrics["data"]["split"] == "test"
     for model in (trained.folder, trained.folder / "model.h5"):
-        request = Request(model, trained.photos, runs=tmp_path)
+        request = EvaluateOptions(model, trained.photos, runs=tmp_path)
         done, _ = evaluate(request, prepare(request))
         again = done.to_json()
         assert again["data"]["split"] == "test"

@@ -16,8 +16,9 @@ from edgevision.datasets.dataset import BACKGROUND, open_dataset, open_unlabelle
 from edgevision.errors import BadInput, BadModel, MissingFile
 from edgevision.evaluation.evaluate import Evaluation, evaluate
 from edgevision.evaluation.intervals import wilson
+from edgevision.evaluation.options import EvaluateOptions
 from edgevision.evaluation.records import Pictures, Subject
-from edgevision.evaluation.request import Request, prepare, run
+from edgevision.evaluation.request import prepare, run
 from edgevision.evaluation.scorers import ModelFacts, Scorer, locate
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
@@ -327,12 +328,12 @@ def tiny(data: Path, tmp_path: Path) -> Path:
 
 
 def chosen(tmp_path: Path, model: Path, source: Path, **options: object) -> tuple[list[str], str, tuple[str, ...]]:
-    found = prepare(Request(model, source, runs=tmp_path / "runs", **options))  # type: ignore[arg-type]
+    found = prepare(EvaluateOptions(model, source, runs=tmp_path / "runs", **options))  # type: ignore[arg-type]
     return [item.path for item in found.pictures.items], found.pictures.split, found.notes
 
 
 def test_real_model_writes_a_run_folder(tiny: Path, tmp_path: Path) -> None:
-    request = Request(tiny, photos(tmp_path / "p"), threads=1, runs=tmp_path / "runs")
+    request = EvaluateOptions(tiny, photos(tmp_path / "p"), threads=1, runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
     assert done.metrics.accuracy.count == 12 and folder.folder.name == "evaluate-1"
     record = json.loads((folder.folder / "metrics.json").read_text())
@@ -359,7 +360,7 @@ def test_public_function_refuses_bad_arguments(tiny: Path, tmp_path: Path) -> No
     root = photos(tmp_path / "p")
     with pytest.raises(edgevision.MissingFile, match="not found"):
         edgevision.evaluate(tmp_path / "absent.tflite", root)
-    for options, text in (({"threshold": 2.0}, "0 to 1"), ({"limit": 0}, "1 or more"), ({"split": "x"}, "use train")):
+    for options, text in (({"threshold": 2.0}, "0 to 1"), ({"limit": 0}, "1 or more"), ({"split": "x"}, "one of train")):
         with pytest.raises(edgevision.BadInput, match=text):
             edgevision.evaluate(tiny, root, **options)  # type: ignore[arg-type]
 
@@ -368,7 +369,7 @@ def test_missing_matplotlib_gives_a_note_instead_of_the_plot(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgevision.evaluation.request.CONFUSION_PLOT", "edgevision.convert.no_such_module:confusion")
-    request = Request(tiny, photos(tmp_path / "p"), runs=tmp_path / "runs")
+    request = EvaluateOptions(tiny, photos(tmp_path / "p"), runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
     assert folder.outputs == ["metrics.json"] and "confusion.png was not drawn" in done.notes[-1]
 
@@ -424,7 +425,7 @@ def test_unsupported_models_are_refused(tmp_path: Path) -> None:
         locate(tmp_path)
     (tmp_path / "x.onnx").write_bytes(b"x")
     with pytest.raises(BadModel, match="is not a supported model"):
-        prepare(Request(tmp_path / "x.onnx", photos(tmp_path / "p")))
+        prepare(EvaluateOptions(tmp_path / "x.onnx", photos(tmp_path / "p")))
 
 
 def command(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -466,11 +467,11 @@ def test_command_does_not_load_tensorflow_for_a_tflite(tiny: Path, tmp_path: Pat
         (["absent.tflite", "p"], 1, "model or run folder not found: absent.tflite"),
         (["tiny.tflite", "absent"], 1, "images not found: absent; give a folder, a zip or a CSV"),
         (["tiny.tflite", "p", "--split", "tset"], 2, "test"),
-        (["tiny.tflite", "p", "--unrelated", "empty"], 1, "empty is empty"),
+        (["tiny.tflite", "p", "--negatives", "empty"], 1, "empty is empty"),
         (["tiny.tflite", "p", "--label-map", "absent.csv"], 1, "CSV not found: absent.csv"),
         (["tiny.tflite", "p", "--split-file", "empty"], 1, "empty has no split.csv"),
         (["tiny.tflite", "animals"], 1, "no class of animals is a label of tiny.tflite"),
-        (["tiny.tflite", "p", "--threshold", "nan"], 2, "nan is not a number"),
+        (["tiny.tflite", "p", "--threshold", "nan"], 2, "expected a number from 0 to 1, got nan"),
         (["tiny.tflite"], 2, "Missing argument 'PHOTOS'"),
     ],
 )
@@ -491,7 +492,7 @@ def test_real_model_reaches_its_accuracy_on_real_photos(shared: Path, tmp_path: 
     folder = shared / "data" / "imagenet_sample"
     rows = [f"{path},{int(path.name[:4]) + 1}\n" for path in sorted(folder.glob("*.jpg"))]
     (tmp_path / "l.csv").write_text("path,label\n" + "".join(rows))
-    request = Request(
+    request = EvaluateOptions(
         model,
         tmp_path / "l.csv",
         compare=model.with_name(model.name.replace("quant", "float")),

@@ -105,7 +105,11 @@ def test_self_test_is_dropped_when_preprocessing_changes(folder: Path, capsys: p
         ("card tiny.tflite -o o.tflite", 2, "--resize: stretch, crop, letterbox"),
         ("card tiny.tflite --resize strech -o o.tflite", 2, "'stretch'"),
         ("card tiny.tflite --resize stretch --crop-fraction 0.5 -o o.tflite", 2, "requires --resize crop"),
-        ("card tiny.tflite --resize stretch --mean x -o o.tflite", 2, "'x' is not a number"),
+        (
+            "card tiny.tflite --resize stretch --mean x -o o.tflite",
+            2,
+            "expected one number such as 127.5, or one per channel",
+        ),
         ("card tiny.tflite --resize stretch --mean 1,2 -o o.tflite", 1, "mean: (1.0, 2.0)"),
         ("card tiny.tflite --resize stretch --std 0 -o o.tflite", 1, "invalid preprocessing std"),
         ("card tiny.tflite --resize stretch --order GRAY -o o.tflite", 1, "invalid preprocessing order"),

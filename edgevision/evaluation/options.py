@@ -1,0 +1,64 @@
+"""Options of an evaluation; those with a declaration are options of ``edgevision evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from ..engines.registry import ENGINE, THREADS
+from ..settings import RUNS, require_valid, setting
+
+Part = Literal["train", "val", "test", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """The model, the photos and the settings of an evaluation. Raises BadInput."""
+
+    model: Path
+    photos: Path
+    compare: Path | None = setting(
+        None, "path", "Second model to compare with on the same images.", "Photos", metavar="MODEL|RUN"
+    )
+    split: Part | None = setting(
+        None, "choice", "Part to evaluate.", "Photos", choices=get_args(Part), default_text="test if present, else all"
+    )
+    split_file: Path | None = setting(
+        None,
+        "path",
+        "split.csv of a training, or its run folder.",
+        "Photos",
+        metavar="CSV|RUN",
+        default_text="the one next to the model",
+    )
+    label_map: Path | None = setting(
+        None, "path", "CSV of name,label: the model's label for a folder or a file.", "Photos", metavar="CSV"
+    )
+    negatives: Path | None = setting(
+        None,
+        "path",
+        "Images that show none of the classes, to measure false positives.",
+        "Photos",
+        metavar="FOLDER",
+        old_names=("unrelated",),
+    )
+    limit: int | None = setting(
+        None, "int", "Evaluate at most this many images; the same images are drawn each time.", "Photos", low=1
+    )
+    threshold: float | None = setting(
+        None,
+        "float",
+        "Score from which a prediction counts.",
+        "Model",
+        low=0,
+        high=1,
+        metavar="SCORE",
+        default_text="the model's own",
+    )
+    engine: str = ENGINE.field(group="Model", default="cpu")
+    threads: int | None = THREADS.field(group="Model")
+    runs: Path = RUNS.field(group="Output")
+
+    def __post_init__(self) -> None:
+        require_valid(self)
