@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, get_args
+from typing import NamedTuple, TextIO, get_args
 
 from edgevision.engines.registry import ENGINE, THREADS
 from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
@@ -210,8 +210,7 @@ class Options:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(NamedTuple):
     """The streams that a command gives to its run."""
 
     out: TextIO

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from edgevision.types import Label
@@ -22,8 +22,7 @@ class Unreadable:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class SourceEvent:
+class SourceEvent(NamedTuple):
     """Reported by a source in sequence with its frames; the loop turns it into an event."""
 
     kind: str

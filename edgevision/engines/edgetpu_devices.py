@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 USB_IDS = {
     "1a6e:089a": "Global Unichip: after plugging in, before first use",
@@ -18,8 +17,7 @@ PCI_ID = ("0x1ac1", "0x089a")
 Bus = Literal["usb", "pci"]
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeTpu:
+class EdgeTpu(NamedTuple):
     """A connected Edge TPU."""
 
     bus: Bus
@@ -52,7 +50,7 @@ def _usb(root: Path, may_use: Callable[[Path], bool]) -> list[EdgeTpu]:
 
 
 def _pci(root: Path, may_use: Callable[[Path], bool]) -> list[EdgeTpu]:
-    nodes = [node for node in _entries(root / "dev") if node.name.startswith("apex_")]
+    nodes = _entries(root / "dev", "apex_")
     if nodes:
         return [EdgeTpu("pci", f"/dev/{node.name}", node, may_use(node)) for node in nodes]
     cards = [
@@ -63,16 +61,16 @@ def _pci(root: Path, may_use: Callable[[Path], bool]) -> list[EdgeTpu]:
     return [EdgeTpu("pci", f"PCIe card {card.name}", None, False) for card in cards]
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path, prefix: str = "") -> list[Path]:
     try:
-        return sorted(folder.iterdir())
+        return [folder / name for name in sorted(os.listdir(folder)) if name.startswith(prefix)]
     except OSError:
         return []
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
 

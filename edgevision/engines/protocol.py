@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 from ..errors import EngineError
 
@@ -66,8 +65,7 @@ def is_writable(engine: Engine) -> TypeGuard[WritableEngine]:
     return all(hasattr(engine, name) for name in ("input_memory", "infer_written", "invoke"))
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
+class EngineChoice(NamedTuple):
     """The engine that runs a model, and why it was chosen."""
 
     requested: str = "cpu"

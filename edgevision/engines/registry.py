@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import BadModel, EngineError, UnknownName, nearest
 from ..log import Log
@@ -20,8 +19,7 @@ log = Log("edgevision.engines")
 AUTO = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class BackEnd:
+class BackEnd(NamedTuple):
     """One engine in the registry."""
 
     target: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from ..errors import BadModel
 from ..preprocessing.spec import Preprocessing
@@ -27,8 +27,7 @@ MAX_EMBEDDING = 16_384
 """Largest size of an embedding; a larger output is an unpooled feature map."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelfTestCase:
+class SelfTestCase(NamedTuple):
     """One generated image with its expected result."""
 
     picture: str
@@ -43,8 +42,7 @@ class SelfTestCase:
     """The classes of these scores."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelfTest:
+class SelfTest(NamedTuple):
     """Expected results that show whether a machine computes what the converter measured."""
 
     cases: tuple[SelfTestCase, ...]

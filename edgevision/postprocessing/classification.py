@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model_file.card import ModelCard
-from ..tflite.outputs import OutputFacts, dequantize
-from ..types import Label, Prediction, TensorSpec
-from . import score_calibration
+from ..tflite.outputs import classes, dequantize
+from ..types import Label, Prediction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..types import Tensor
-from ..tflite.outputs import classes
+    from ..model_file.card import ModelCard
+    from ..tflite.outputs import OutputFacts
+    from ..types import Tensor, TensorSpec
+    from .score_calibration import Calibration
 
 FEW = 10
 """Up to this number, finding the largest values one by one is faster than sorting."""
@@ -31,7 +31,11 @@ class ClassificationDecoder:
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
         self._card, self._spec = card, outputs[0]
         self._threshold = card.threshold or 0.0
-        self._calibration = score_calibration.find(facts.metadata, facts.files)
+        self._calibration: Calibration | None = None
+        if facts.metadata is not None:
+            from .score_calibration import find  # imported late: few models have one
+
+            self._calibration = find(facts.metadata, facts.files)
         classes(self._spec, card.activation)
         self._bytes = None if self._calibration else ByteScores.of(self._spec, card)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from ..model_file.card import ENTRY, LABELS, ModelCard
-from ..types import TensorSpec
+from ..model_file.card import ENTRY, LABELS
+from ..tflite.outputs import OutputFacts
 
 if TYPE_CHECKING:
+    from ..model_file.card import ModelCard
     from ..model_file.model_file import ModelFile
-    from ..types import Prediction, Task, Tensor
-from ..tflite.outputs import OutputFacts
+    from ..types import Prediction, Task, Tensor, TensorSpec
 
 DECODERS: dict[Task, str] = {
     "classification": "classification:ClassificationDecoder",

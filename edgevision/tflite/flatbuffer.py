@@ -7,7 +7,6 @@ to its vtable, which holds the position of each field; vectors and strings are a
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from ..errors import BadModel
 
@@ -18,14 +17,16 @@ WIDTHS = {"b": 1, "B": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 """Size of each scalar (bytes), by its letter in ``struct``."""
 
 
-@dataclass(slots=True)
 class ByteSource:
     """The bytes of one buffer, and how much of the budget is left."""
 
-    data: memoryview
-    what: str
-    """What error messages call it: ``the model``, ``the metadata``."""
-    left: int = BUDGET
+    __slots__ = ("data", "left", "what")
+
+    def __init__(self, data: memoryview, what: str) -> None:
+        """``what``: what error messages call it: ``the model``, ``the metadata``."""
+        self.data = data
+        self.what = what
+        self.left = BUDGET
 
     def unpack(self, letter: str, at: int) -> int | float:
         """Return the scalar at ``at``. Raises BadModel outside the buffer."""

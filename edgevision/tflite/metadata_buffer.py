@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ..errors import BadModel
 from .flatbuffer import Table
-from .schema import IDENTIFIER, METADATA_NAME, Buffer, MetadataEntry, Model, Operator, SubGraph
+from .schema import IDENTIFIER, METADATA_NAME, MODEL_FIELDS, Buffer, MetadataEntry, Model, Operator, SubGraph
 from .tables import metadata_index, open_flatbuffer
 
 ALIGN = 64
@@ -53,7 +53,7 @@ def without_metadata(flatbuffer: bytes) -> bytes:
 
 
 def _refuse_what_cannot_move(model: Table) -> None:
-    if any(number >= len(Model) for number in model.fields):
+    if any(number not in MODEL_FIELDS for number in model.fields):
         raise BadModel("the model's file format is too new for this version to add metadata; update edgevision")
     operators = [o for graph in model.tables(Model.SUBGRAPHS) for o in graph.tables(SubGraph.OPERATORS)]
     offsets = [b.integer(Buffer.OFFSET, "Q") for b in model.tables(Model.BUFFERS)]
@@ -133,13 +133,13 @@ def _head(model: Table, metadata: bytes) -> bytes:
 
 def _root(head: _Head, model: Table) -> list[int]:
     """Append the new root table, a copy of the old one except for the two lists; return its field positions."""
-    present = [n in (*model.fields, Model.BUFFERS, Model.METADATA) for n in Model]
+    present = [n in (*model.fields, Model.BUFFERS, Model.METADATA) for n in MODEL_FIELDS]
     at, places = head.table(present)
     head.refer(0, at)
     for number in model.fields:
         if number == Model.VERSION:
             head.store(places[number], model.integer(Model.VERSION, "I"))
-        elif number not in (Model.BUFFERS, Model.METADATA) and number < len(Model):
+        elif number not in (Model.BUFFERS, Model.METADATA) and number in MODEL_FIELDS:
             target = model.target(number)
             assert target is not None
             head.refer_old(places[number], target)

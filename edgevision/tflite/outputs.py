@@ -1,32 +1,20 @@
-"""Dequantize stored values to real values."""
+"""What the outputs of a model hold: real values, class scores or masks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..errors import BadModel
-from ..types import TensorSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..types import Tensor, TensorSpec
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from ..types import Tensor
-
-if TYPE_CHECKING:
-    from ..types import Tensor
     from .metadata import Metadata
-
-if TYPE_CHECKING:
-    from ..types import Tensor
 
 
 def dequantize(output: Tensor, spec: TensorSpec) -> npt.NDArray[np.float32]:
@@ -45,13 +33,12 @@ def classes(spec: TensorSpec, activation: str) -> int:
     return 2 if count == 1 and activation in ("sigmoid", "sigmoid_logits") else count
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFacts:
+class OutputFacts(NamedTuple):
     """What a model file says about its outputs beyond its card."""
 
     metadata: Metadata | None = None
     """The standard metadata."""
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = MappingProxyType({})
     """Entries of the archive, which the metadata refers to."""
     operator_outputs: tuple[int | None, ...] = ()
     """Outputs with boxes, classes, scores and count, as the operator that makes them tells; empty if unknown."""

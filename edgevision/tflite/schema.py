@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 IDENTIFIER = b"TFL3"
 METADATA_NAME = "TFLITE_METADATA"
 """Name of the Model.metadata entry that holds the standard metadata."""
@@ -11,8 +9,8 @@ COMPILED_OPERATOR = "edgetpu-custom-op"
 """The single operator with which the Edge TPU compiler replaces everything it mapped."""
 
 
-class Model(IntEnum):
-    """All fields of the root table."""
+class Model:
+    """Fields of the root table, all of them."""
 
     VERSION = 0
     OPERATOR_CODES = 1
@@ -26,7 +24,11 @@ class Model(IntEnum):
     EXTERNAL_BUFFERS = 9
 
 
-class SubGraph(IntEnum):
+MODEL_FIELDS = range(10)
+"""Numbers of all fields of the root table."""
+
+
+class SubGraph:
     """Fields of a subgraph."""
 
     TENSORS = 0
@@ -35,7 +37,7 @@ class SubGraph(IntEnum):
     OPERATORS = 3
 
 
-class Tensor(IntEnum):
+class Tensor:
     """Fields of a tensor."""
 
     SHAPE = 0
@@ -47,14 +49,14 @@ class Tensor(IntEnum):
     EXTERNAL_BUFFER = 10
 
 
-class Quantization(IntEnum):
+class Quantization:
     """Fields of a tensor's quantization."""
 
     SCALE = 2
     ZERO_POINT = 3
 
 
-class Operator(IntEnum):
+class Operator:
     """Fields of an operator."""
 
     CODE = 0
@@ -64,7 +66,7 @@ class Operator(IntEnum):
     LARGE_CUSTOM_OPTIONS_OFFSET = 9
 
 
-class OperatorCode(IntEnum):
+class OperatorCode:
     """Fields of an operator code; the old builtin field is 127 if the number does not fit into it."""
 
     OLD_BUILTIN = 0
@@ -73,14 +75,14 @@ class OperatorCode(IntEnum):
     BUILTIN = 3
 
 
-class Buffer(IntEnum):
+class Buffer:
     """Fields of a buffer; files over 2 GB store its data after the flatbuffer, at an offset."""
 
     DATA = 0
     OFFSET = 1
 
 
-class MetadataEntry(IntEnum):
+class MetadataEntry:
     """Fields of an entry of Model.metadata."""
 
     NAME = 0

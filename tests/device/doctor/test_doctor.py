@@ -414,9 +414,9 @@ def test_failed_self_test_is_a_failed_check(tmp_path: Path) -> None:
 
     file = model_file.read(default_model.path())
     assert file.card is not None and file.card.selftest is not None
-    cases = tuple(replace(case, top=(case.top + 1) % 9) for case in file.card.selftest.cases)
+    cases = tuple(case._replace(top=(case.top + 1) % 9) for case in file.card.selftest.cases)
     other = tmp_path / "other.tflite"
-    card = file.card.with_(selftest=replace(file.card.selftest, cases=cases))
+    card = file.card.with_(selftest=file.card.selftest._replace(cases=cases))
     model_file.write(other, file.flatbuffer, card, file.files)
     done = command(str(other))
     assert done.returncode == 3 and "different top class" in done.stdout and "self-test" in done.stderr

@@ -85,9 +85,9 @@ def _write_with_other_answers(path: Path, whole: Any) -> None:
 
     card = whole.card
     classes = len(card.labels)
-    cases = tuple(replace(case, top=(case.top + 1) % classes) for case in card.selftest.cases)
+    cases = tuple(case._replace(top=(case.top + 1) % classes) for case in card.selftest.cases)
     files = {name: data for name, data in whole.files.items() if name not in ("edgevision.json", "labels.txt")}
-    model_file.write(path, whole.flatbuffer, replace(card, selftest=replace(card.selftest, cases=cases)), files)
+    model_file.write(path, whole.flatbuffer, replace(card, selftest=card.selftest._replace(cases=cases)), files)
 
 
 def _compare(expected: Any, found: Any, tolerance: float) -> int:
