@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def path() -> Path:
-    """Return the path of the default model, made by ``tools/everyday.py``."""
+    """Return the path of the default model, made by ``tools/make_default_model.py``."""
     return Path(__file__).resolve().parent / "default.tflite"
 
 

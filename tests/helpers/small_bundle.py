@@ -37,7 +37,7 @@ def build(
         )
     files = dict(sorted(files.items()))
     entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
-    raw = Manifest(release_id("everyday", entries), python, arch, "0.1.0", entries).dumps()
+    raw = Manifest(release_id("default", entries), python, arch, "0.1.0", entries).dumps()
     head = {MANIFEST: raw} | ({} if sign is None else {SIGNATURE: keys.sign(raw, sign)})
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:

@@ -48,7 +48,7 @@ class Desk:
             stream.truncate(CARD_BYTES)
         number = (machine.root / "sys/block/sdb/dev").read_text().strip()
         self.host = FakeHost(machine.told(), {"/dev/sdb": number}, {"/dev/sdb": self.disk})
-        self.bundle = small_bundle.build(folder / "everyday.tar.xz")
+        self.bundle = small_bundle.build(folder / "default.tar.xz")
         self.config = folder / "device.toml"
         self.config.write_text(DEVICE)
         self.scratch = folder / "scratch"
@@ -173,7 +173,7 @@ def test_drive_is_confirmed_before_the_image_is_prepared(
     assert "device.toml:2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["everyday.tar.xz", "device.toml", "raspios-bookworm.img"])
+@pytest.mark.parametrize("name", ["default.tar.xz", "device.toml", "raspios-bookworm.img"])
 def test_inputs_on_the_card_are_refused(
     desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

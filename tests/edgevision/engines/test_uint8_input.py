@@ -26,7 +26,7 @@ DATA = TESTS / "data"
 TINY = model_file.read(DATA / "tiny.tflite")
 
 
-@pytest.mark.parametrize("path", [DATA / "tiny.tflite", default_model.path()], ids=["tiny", "everyday"])
+@pytest.mark.parametrize("path", [DATA / "tiny.tflite", default_model.path()], ids=["tiny", "default"])
 def test_results_are_those_of_the_whole_model(path: Path) -> None:
     file = model_file.read(path)
     whole, engine = open_interpreter(file.flatbuffer, 1), start(file, 1)

@@ -34,7 +34,7 @@ def place() -> Path:
     """A folder shared by host and root, with a model, labelled photos and a video."""
     place = Path(os.environ["EMULATED_ROOT"]) / "tmp" / "place"
     place.mkdir(exist_ok=True)
-    shutil.copy2(REPO / "edgevision" / "ready" / "everyday.tflite", place / "model.tflite")
+    shutil.copy2(REPO / "edgevision" / "default_model" / "default.tflite", place / "model.tflite")
     shutil.copy2(REPO / "tests" / "data" / "tiny.tflite", place / "bare.tflite")
     (place / "labels.txt").write_text("".join(f"{name}\n" for name in COLOURS))
     noise = np.random.default_rng(5)

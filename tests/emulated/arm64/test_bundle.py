@@ -34,13 +34,13 @@ def folder(bare: Userland) -> Iterator[Path]:
 
 
 def test_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: Path) -> None:
-    bundle = folder / "everyday.tar.xz"
+    bundle = folder / "default.tar.xz"
     make = [sys.executable, "-m", "edgevision", "bundle", default_model.path(), "--camera", "test:", "-o", bundle]
     subprocess.run(make, check=True, capture_output=True)
     subprocess.run(["tar", "xf", bundle, "-C", folder, "install.pyz"], check=True)
     inside = bare.inside(folder)
     options = ("--root", f"{inside}/root", "--status", f"{inside}/status.json")
-    bare.run(f"{inside}/install.pyz", f"{inside}/everyday.tar.xz", *options)
+    bare.run(f"{inside}/install.pyz", f"{inside}/default.tar.xz", *options)
     assert json.loads((folder / "status.json").read_text())["state"] == "ok"
     # In the root itself: the symlink and the environment's Python are only valid there.
     release = f"{inside}/root/opt/edgevision/current"

@@ -183,7 +183,7 @@ def test_flash_card_from_os_image_to_card(
 ) -> None:
     device, file = card
     system = raspios_image.build(tmp_path, "trixie")
-    bundle = small_bundle.build(tmp_path / "everyday.tar.xz", python="3.13")
+    bundle = small_bundle.build(tmp_path / "default.tar.xz", python="3.13")
     config = tmp_path / "device.toml"
     config.write_text(DEVICE)
     scratch = tmp_path / "scratch"

@@ -1,6 +1,6 @@
 """Make the bundled default model of ``edgevision run``: a few everyday things, trained from the starter weights.
 
-    python -m tools.everyday --data tiny_imagenet.zip --work WORK --out edgevision/ready/everyday.tflite
+    python -m tools.make_default_model --data tiny_imagenet.zip --work WORK --out edgevision/default_model/default.tflite
 
 ``--data``: a zip with ``train/ID/``, ``val/ID/`` and ``classes.txt`` (ID, tab, names). It uses those of the candidates
 below that a linear classifier on the starter's features separates best, measured on training images only; the images in
@@ -124,14 +124,14 @@ def unpack(source: Source, things: Sequence[str], folder: Path) -> None:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.everyday")
+    parser = argparse.ArgumentParser(prog="python -m tools.make_default_model")
     for name in ("data", "work", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args()
     source, photos = Source(given.data), given.work / "photos"
     unpack(source, choose(source), photos)
     trained = train(TrainRequest(photos, SETTINGS, given.work / "runs"), TerminalObserver())
-    made = trained.folder / "everyday.tflite"
+    made = trained.folder / "default.tflite"
     report = convert(
         ConvertOptions(
             model=trained.model, calibration=photos / "train", name="everyday", output=made, eval_data=photos / "test"
