@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from edgevision import selftest
-from edgevision.errors import EngineError, GateNotMet, UsageError
+from edgevision.errors import EngineError, GateNotMet, UsageError, missing_dependencies
 from edgevision.files import atomic, run_folder
 from edgevision.inspection import compatibility
 from edgevision.model import open_model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.settings import validated
 
 from . import backend
 from .build_int8 import Int8Model, held_out, make_int8
@@ -31,23 +33,31 @@ from .source_model.source_model import Network, open_network
 __all__ = ["ConvertOptions", "convert", "report_path"]
 
 
+@missing_dependencies()
 def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport:
-    """Convert a Keras model to int8 and measure the loss of accuracy.
+    """Convert a Keras classifier to a self-describing int8 .tflite, repair it, and measure what accuracy it lost.
 
-    Writes NAME.tflite, NAME.report.json and NAME.report.html. The model is written and returned even if it exceeds
-    ``options.max_drop``; ``report.gate`` tells.
+    Writes NAME.tflite, NAME.report.json and NAME.report.html.
 
     Args:
-        options: The model, the images and the settings of the conversion.
-        progress: Receives the stages and steps; None for no progress output.
+        options: The model, the photos and the settings.
+        progress: An object with ``stage(name, total)`` and ``step(done)`` that is told the progress; None for none.
 
     Returns:
-        The report with the paths of the written files and all measurements.
+        The paths of the written files and all measurements. The model is written even if it lost more than
+        ``options.max_drop``; ``gate.met`` tells.
 
     Raises:
-        EdgeVisionError: The model or the images are unsuitable, or an output file exists and ``options.overwrite`` is
-            False. It is raised before anything is written.
+        MissingFile: The model or the photos do not exist.
+        BadModel: The model is damaged, unsafe or not supported.
+        BadInput: An option or the photos cannot be used; raised before anything is written.
+        UsageError: Options contradict each other.
+        OutputExists: An output file exists, and ``options.overwrite`` is False.
+        CannotWrite: An output cannot be written.
+        EngineError: The written model fails its own self-test on this machine.
+        MissingDependency: TensorFlow is not installed.
     """
+    options = _validated(options)
     stages = Stages(progress or NoProgress())
     name = _name(options)
     if options.output is not None:
@@ -69,6 +79,12 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
             run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
             run.exit_code = 0 if report.gate is None or report.gate.met else GateNotMet.exit_code
     return report
+
+
+def _validated(options: ConvertOptions) -> ConvertOptions:
+    """Return checked options. Raises BadInput."""
+    checked = validated(replace(options, model=Path(options.model)))
+    return replace(checked, preprocessing=validated(options.preprocessing), load=validated(options.load))
 
 
 def _calibration(folder: Path, options: ConvertOptions) -> CalibrationSet:

@@ -19,6 +19,7 @@ from .run import train as run
 log = Log("edgevision.train")
 
 
+@missing_dependencies()
 def train(
     photos: str | Path | None = None,
     settings: TrainSettings | None = None,
@@ -53,22 +54,21 @@ def train(
         CannotWrite: The run folder cannot be written.
         MissingDependency: TensorFlow is not installed.
     """
-    with missing_dependencies():
-        if resume is not None:
-            if photos is not None or settings is not None:
-                raise UsageError("resume uses the photos and settings of the interrupted run; omit photos and settings")
-            known, used = resumed(Path(resume))
-            return run(TrainRequest(known, used, resume=Path(resume)), LogObserver())
-        if photos is None:
-            raise UsageError("no photos given: pass a folder with one subfolder per class")
-        request = TrainRequest(
-            Path(photos),
-            validated(settings or TrainSettings()),
-            Path(runs),
-            output=None if output is None else Path(output),
-            overwrite=overwrite,
-        )
-        return run(request, LogObserver())
+    if resume is not None:
+        if photos is not None or settings is not None:
+            raise UsageError("resume uses the photos and settings of the interrupted run; omit photos and settings")
+        known, used = resumed(Path(resume))
+        return run(TrainRequest(known, used, resume=Path(resume)), LogObserver())
+    if photos is None:
+        raise UsageError("no photos given: pass a folder with one subfolder per class")
+    request = TrainRequest(
+        Path(photos),
+        validated(settings or TrainSettings()),
+        Path(runs),
+        output=None if output is None else Path(output),
+        overwrite=overwrite,
+    )
+    return run(request, LogObserver())
 
 
 class LogObserver(TrainingObserver):

@@ -15,6 +15,7 @@ from .options import EvaluateOptions
 from .request import prepare
 
 
+@missing_dependencies()
 def evaluate(
     model: str | Path | Model,
     photos: str | Path,
@@ -72,16 +73,15 @@ def evaluate(
         threads=threads,
         limit=limit,
     )
-    with missing_dependencies():
-        inputs = prepare(request, first, second)
-        try:
-            done = evaluate_subject(
-                inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore
-            )
-        finally:
-            for subject, given in ((inputs.subject, first), (inputs.other, second)):
-                if given is None and subject is not None and isinstance(subject.scorer, Model):
-                    subject.scorer.close()
+    inputs = prepare(request, first, second)
+    try:
+        done = evaluate_subject(
+            inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore
+        )
+    finally:
+        for subject, given in ((inputs.subject, first), (inputs.other, second)):
+            if given is None and subject is not None and isinstance(subject.scorer, Model):
+                subject.scorer.close()
     return replace(done, notes=(*inputs.notes, *done.notes))
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,14 @@ from locations import ROOT
 pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
-from edgevision.convert import backend
+from edgevision.convert import ConvertOptions, ConvertReport, LoadOptions, PreprocessingOptions, backend, convert
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.ptq import to_int8
 from edgevision.convert.quantization.verify import verify
-from edgevision.convert.report.record import ConvertReport
 from edgevision.convert.source_model.float_model import FloatModel, make_float_model
 from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
-from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
 from edgevision.convert.source_model.two_class_softmax import as_two_class_softmax
 
 from edgevision import open_model, selftest
@@ -166,8 +164,9 @@ def test_report_has_the_documented_fields(report: ConvertReport) -> None:
     written = json.loads(report.report_path.read_text())
     assert report.report_path.name == "c.report.json"
     assert written["schema"] == "edgevision.convert/1"
-    promised = """source output preprocessing preprocessing_from labels tensors operators all_int8 calibration selection heldout float int8
-    agreement drop_points kl ties repair layers edgetpu compatibility gate selftest seconds peak_rss_mb versions"""
+    promised = """source output preprocessing preprocessing_from labels tensors operators all_int8 calibration selection
+    heldout float int8 agreement drop_points kl ties repair layers edgetpu compatibility gate selftest seconds
+    peak_rss_mb versions"""
     assert set(promised.split()) <= set(written)
     assert set(written["source"]) == {"path", "sha256", "format", "keras_version", "bytes", "parameters"}
     assert written["output"]["bytes"] == report.path.stat().st_size
@@ -200,6 +199,18 @@ def test_existing_output_is_rejected_before_anything_is_read(report: ConvertRepo
 def command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "edgevision", *map(str, arguments)]
     return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_options_of_a_program_are_checked(trained: Path, photos: Path, tmp_path: Path) -> None:
+    loaded, wrong = LoadOptions(image_size=4), PreprocessingOptions(resize="squash")  # type: ignore[arg-type]
+    for options, text in (
+        (ConvertOptions(trained, photos, effort="most"), "effort: expected one of"),  # type: ignore[arg-type]
+        (ConvertOptions(trained, photos, max_drop=-1), "max_drop: expected a number from 0 to 100"),
+        (ConvertOptions(trained, photos, load=loaded), "image_size: expected a whole number from 8"),
+        (ConvertOptions(trained, photos, preprocessing=wrong), "resize: expected one of"),
+    ):
+        with pytest.raises(BadInput, match=text):
+            convert(replace(options, output=tmp_path / "x.tflite"))
 
 
 def test_command_writes_a_run_folder_and_only_json(trained: Path, photos: Path, tmp_path: Path) -> None:

@@ -137,3 +137,29 @@ def test_inspect_and_read_model_take_text_and_paths(data: Path, tmp_path: Path) 
     assert edgevision.read_model(str(path)).sha256 == edgevision.read_model(path).sha256
     with pytest.raises(edgevision.MissingFile, match="not found"):
         edgevision.read_model(str(tmp_path / "absent.tflite"))
+
+
+def test_missing_library_is_an_error_that_says_how_to_install_it(tmp_path: Path) -> None:
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    code = f"""
+import sys
+
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name in ("tensorflow", "keras"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent)
+import edgevision
+from edgevision.convert import train
+try:
+    train({str(tmp_path)!r}, runs={str(tmp_path / "runs")!r})
+except edgevision.MissingDependency as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    install = "pip install 'edgevision[convert]'"
+    assert done.stdout == f"keras is not installed, but is needed here; install it with: {install}\n"
