@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from importlib.util import find_spec
@@ -49,6 +50,12 @@ def shared() -> Path:
 def data() -> Path:
     """Return the folder of small test files."""
     return ROOT / "tests" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Take the millions of objects of TensorFlow out of the garbage collector's rounds, and start those less often."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
