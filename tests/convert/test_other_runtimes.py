@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from locations import TESTS
+from locations import HELPERS, ROOT
 
 from edgevision import open_model
 from edgevision.engines.interpreter import Interpreter, open_interpreter
@@ -21,8 +21,7 @@ from edgevision.model_file import model_file
 from edgevision.preprocessing import decode, transform
 from edgevision.types import Frame
 
-HERE = TESTS
-ENVIRONMENTS = HERE.parent / ".cache" / "envs"
+ENVIRONMENTS = ROOT / ".cache" / "envs"
 NETWORKS = ("mobilenet_v1_0.25_224_imagenet", "mobilenet_v2_1.0_224_imagenet")
 COUNT = 200
 
@@ -71,7 +70,7 @@ def test_mediapipe_gives_same_top_class(converted: Path, shared: Path, tmp_path:
     paths = [tmp_path / f"{number}.png" for number in range(COUNT)]
     for path, pixels in zip(paths, cut, strict=True):
         path.write_bytes(decode.encode_png(Frame(pixels)))
-    command = [python, str(HERE / "mediapipe_child.py"), str(converted), *map(str, paths)]
+    command = [python, str(HELPERS / "mediapipe_child.py"), str(converted), *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     theirs = [json.loads(line)[0] for line in done.stdout.splitlines() if line.startswith("[")]
@@ -108,7 +107,7 @@ def test_binary_classifier_opens_in_mediapipe(tmp_path: Path) -> None:
     )
     assert made.compatibility.mediapipe.ok
     done = subprocess.run(
-        [python, str(HERE / "mediapipe_child.py"), str(made.path), *map(str, paths)],
+        [python, str(HELPERS / "mediapipe_child.py"), str(made.path), *map(str, paths)],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -130,7 +129,7 @@ def test_tflite_runtime_gives_nearly_same_top_class_as_litert(converted: Path, s
     """Runs with numpy 1. Kernels round differently, so only nearly all top classes agree (measured: 93 to 99 of 100)."""
     python = environment("tflite-runtime")
     paths = photos(shared, 100)
-    command = [python, str(HERE / "tflite_runtime_child.py"), str(converted), *map(str, paths)]
+    command = [python, str(HELPERS / "tflite_runtime_child.py"), str(converted), *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     theirs = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Where the tests and the checkout lie."""
+"""Paths of the checkout, the tests and their helpers."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
+HELPERS = TESTS / "helpers"

@@ -1,4 +1,4 @@
-"""A small network that plain quantization breaks, and pictures for it."""
+"""A small network that plain quantization breaks, and images for it."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def unbalanced() -> Any:
     weights = 12 * model.layers[-2].get_weights()[0]
     model.layers[-2].set_weights([weights, np.zeros(10)])
     logits = keras.Model(model.inputs, model.layers[-2].output).predict(real, verbose=0)
-    model.layers[-2].set_weights([weights, -logits.mean(0)])  # else one class wins on every picture
+    model.layers[-2].set_weights([weights, -logits.mean(0)])  # else one class wins on every image
     return model

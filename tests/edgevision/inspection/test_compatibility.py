@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from changed_model import changed
-from locations import ROOT
+from locations import HELPERS, ROOT
 
 from edgevision.inspection.compatibility import Compatibility, judge
 from edgevision.inspection.runtime_ops import CUSTOM, TFLITE_RUNTIME
@@ -122,7 +122,7 @@ def test_mediapipe_agrees(name: str, tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(decode.encode_png(Frame(np.full((16, 16, 3), 90, np.uint8))))
     command = [
         str(python),
-        str(ROOT / "tests" / "mediapipe_child.py"),
+        str(HELPERS / "mediapipe_child.py"),
         str(tmp_path / "m.tflite"),
         str(tmp_path / "p.png"),
     ]

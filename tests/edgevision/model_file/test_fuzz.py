@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locations import ROOT, TESTS
+from locations import HELPERS, ROOT
 
-CHILD = TESTS / "fuzz_child.py"
+CHILD = HELPERS / "fuzz_child.py"
 SAMPLE, ALL, BATCH = 60, 2_000, 500
 READY = ROOT / "edgevision" / "default_model" / "default.tflite"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from locations import TESTS
+from locations import HELPERS, ROOT, TESTS
 
 from edgevision import open_model
 from edgevision.inspection import add_card
@@ -17,8 +17,7 @@ from edgevision.preprocessing import decode, transform
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame, Prediction
 
-HERE = TESTS
-PYTHON = HERE.parent / ".cache" / "envs" / "mediapipe" / "bin" / "python"
+PYTHON = ROOT / ".cache" / "envs" / "mediapipe" / "bin" / "python"
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 180, 30), (30, 160, 170))
 
 pytestmark = pytest.mark.slow
@@ -41,7 +40,7 @@ def has_card(source: Path, folder: Path, labels: Path, **wish: Any) -> Path:
 
 def answers(python: Path, model: Path, files: list[Path]) -> list[list[dict[str, Any]]]:
     """Return MediaPipe's labels for each image, best first."""
-    command = [str(python), str(HERE / "mediapipe_child.py"), str(model), *map(str, files)]
+    command = [str(python), str(HELPERS / "mediapipe_child.py"), str(model), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
@@ -59,7 +58,7 @@ def same_answer(ours: Prediction, theirs: list[dict[str, Any]]) -> None:
 def test_tiny_model_gives_same_results(mediapipe: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("red\ngreen\nblue\n", encoding="utf-8")
-    model = has_card(HERE / "data" / "tiny.tflite", tmp_path, labels)
+    model = has_card(TESTS / "data" / "tiny.tflite", tmp_path, labels)
     frames = [Frame(np.full((16, 16, 3), colour, np.uint8), "RGB") for colour in COLOURS]
     theirs = answers(mediapipe, model, written(frames, tmp_path))
     assert len(theirs) == len(frames)

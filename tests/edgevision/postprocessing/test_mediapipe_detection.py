@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from locations import TESTS
+from locations import HELPERS, ROOT
 
 from edgevision import open_model
 from edgevision.inspection import add_card
@@ -22,8 +22,7 @@ from edgevision.tflite import associated_files, metadata_buffer, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
 from edgevision.types import Frame
 
-HERE = TESTS
-PYTHON = HERE.parent / ".cache" / "envs" / "mediapipe" / "bin" / "python"
+PYTHON = ROOT / ".cache" / "envs" / "mediapipe" / "bin" / "python"
 THRESHOLD = 0.2
 SCORES_AT = {"detector": 2, "detector_other_order": 0}
 """Number of the output with the scores, by model."""
@@ -50,7 +49,7 @@ def has_card(source: Path, folder: Path) -> Path:
 
 def answers(python: Path, model: Path, picture: Path) -> list[dict[str, Any]]:
     """Return MediaPipe's objects, best first."""
-    command = [str(python), str(HERE / "mediapipe_detector_child.py"), str(model), str(THRESHOLD), str(picture)]
+    command = [str(python), str(HELPERS / "mediapipe_detector_child.py"), str(model), str(THRESHOLD), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("[")]

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_picamera2 import COLOR_RGB, draw
-from locations import TESTS
+from locations import HELPERS
 
 from edgevision.preprocessing import decode
 from edgevision.types import Frame
 
-HELPERS = TESTS / "helpers"
 SHARED_MEMORY = Path("/dev/shm")
 RED = [254, 0, 0]
 """Color of the YUYV frames of webcam.c."""

@@ -17,7 +17,7 @@ from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from locations import ROOT
-from ssh_lines import ED25519, RSA
+from ssh_public_keys import ED25519, RSA
 
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files import toml

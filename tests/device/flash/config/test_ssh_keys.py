@@ -11,7 +11,7 @@ import pytest
 from edgevision.device.flash.config import ssh_keys
 from hypothesis import given
 from hypothesis import strategies as st
-from ssh_lines import ECDSA, ED25519, RSA, SECURITY_KEY, key_line
+from ssh_public_keys import ECDSA, ED25519, RSA, SECURITY_KEY, key_line
 
 from edgevision.errors import BadInput
 

@@ -15,8 +15,8 @@ import pytest
 from edgevision.device.flash.config import read, wifi_key
 from edgevision.device.flash.config.host_defaults import SYSTEM_LOCALE, Host, country
 from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
-from ssh_lines import ED25519, RSA
-from typist import Typist
+from ssh_public_keys import ED25519, RSA
+from terminal_user import TerminalUser
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
 LOGIN, WIFI = "långes p\"ss'w $(ord)", "se cret $pass'\\"
@@ -29,16 +29,16 @@ class Desk:
         self.home, self.folder = folder / "home", folder / "work"
         for one in (self.home / ".ssh", self.folder):
             one.mkdir(parents=True)
-        self.typist: Typist | None = None
+        self.user: TerminalUser | None = None
 
     def key(self, name: str, text: str) -> None:
         (self.home / ".ssh" / name).write_text(text + "\n")
 
-    def start(self, *args: object) -> Typist:
+    def start(self, *args: object) -> TerminalUser:
         environ = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "de_AT.UTF-8", "PYTHONUTF8": "1"}
         names = {"TZ": "Europe/Vienna", "LOGNAME": "mia", "TERM": "dumb"}
-        self.typist = Typist("flash", "config", *args, cwd=self.folder, environ=environ | names)
-        return self.typist
+        self.user = TerminalUser("flash", "config", *args, cwd=self.folder, environ=environ | names)
+        return self.user
 
     @property
     def files(self) -> list[str]:
@@ -49,8 +49,8 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
-    if made.typist is not None:
-        made.typist.close()
+    if made.user is not None:
+        made.user.close()
 
 
 def test_wizard_asks_every_question(desk: Desk) -> None:

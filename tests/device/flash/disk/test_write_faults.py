@@ -18,11 +18,11 @@ from edgevision.device.flash.image.status import read_status
 from flash_setup import CARD_BYTES, IMAGE_BYTES, MIB, Setup, random_image
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from locations import TESTS
+from locations import HELPERS
 
 from edgevision.errors import BadInput, VerifyFailed, WriteFailed
 
-CHILD = TESTS / "helpers" / "flash_child.py"
+CHILD = HELPERS / "flash_write_child.py"
 BLOCKS = [1 * MIB, 5 * MIB, 9 * MIB]
 """Start of the blocks after the first megabyte."""
 PLACES = [0, 1, 511, MIB - 1, MIB, 6 * MIB, IMAGE_BYTES - 1]

@@ -36,11 +36,11 @@ from edgevision.device.installer.boot.boot_partition import read_device
 from edgevision.device.installer.boot.firstrun_script import TOKENS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from locations import TESTS
+from locations import HELPERS
 
 from edgevision.errors import BadInput, CannotWrite, EdgeVisionError
 
-CHILD = TESTS / "helpers" / "flash_image_child.py"
+CHILD = HELPERS / "flash_image_child.py"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFmd8kXm0sU2C2pQvVqoPJ3PzN9y0v8tWb0f0Yq4sB1c me@desk"
 SETTINGS = f"""
 [device]

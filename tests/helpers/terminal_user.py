@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 HAND_S, AGAIN_S = 0.5, 10.0
 
 
-class Typist:
+class TerminalUser:
     """``python -m edgevision ...`` at a terminal with 100 columns."""
 
     def __init__(self, *args: object, cwd: Path, environ: Mapping[str, str]) -> None:
