@@ -65,7 +65,7 @@ def held_out(network: Network, calibration: CalibrationSet, options: ConvertOpti
     """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
     if options.eval_data is not None:
         return labelled(options.eval_data, network.card, network.loaded.outputs, calibration)
-    return remaining(calibration, network.card.labels, options.seed)
+    return remaining(calibration, network.card.labels, options.seed, classes=max(2, network.loaded.outputs))
 
 
 def _quantized(

@@ -19,6 +19,7 @@ from .source_model.float_model import make_float_model
 from .source_model.infer_preprocessing import infer_preprocessing
 from .source_model.infer_task import infer_task
 from .source_model.load import load
+from .source_model.preprocessing_options import ColorOrder, PreprocessingOptions
 from .source_model.source_model import labels_for
 
 if TYPE_CHECKING:
@@ -30,13 +31,23 @@ if TYPE_CHECKING:
 class KerasScorer:
     """A .keras, .h5 or SavedModel classifier, opened as in a conversion: scanned first, with inferred preprocessing."""
 
-    def __init__(self, path: Path) -> None:
-        """Scan and load the model. Raises MissingFile, BadModel, BadInput, ModuleNotFoundError."""
+    def __init__(
+        self,
+        path: Path,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+        order: ColorOrder | None = None,
+    ) -> None:
+        """Scan and load the model; mean, std and order as for a conversion.
+
+        Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
+        """
         loaded = load(scan(path))
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)
-        model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card))
+        given = PreprocessingOptions(mean=mean, std=std, order=order)
+        model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card, given))
         labels, _ = labels_for(None, found.card, answer.classes)
         plain = ModelCard(path.stem, answer.task, model.preprocessing, labels, answer.activation)
         known = found.card

@@ -183,13 +183,17 @@ def _require_outputs_absent(output: Path, overwrite: bool) -> None:
     atomic.require_absent(page_path(output), overwrite)
 
 
+WARNING = "warning: "
+"""Prefix of notes on results that make the model useless; the command line shows them with --quiet, too."""
+MIN_AGREEMENT = 0.8
+"""Share of equal answers of float and int8 below which the user is warned."""
 MAX_LISTED_SKIPS = 5
 """Maximum number of skipped images to list; the report lists all."""
 
 
 def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions) -> tuple[str, ...]:
-    """Return the notes, one line each."""
-    found = []
+    """Return the notes, one line each, the warnings first."""
+    found = _warnings(made, options)
     if calibration.rendered and options.warn_rendered:
         found.append(
             "calibrated with synthetic images, which lowers accuracy on photos; give --calibration FOLDER with about "
@@ -210,6 +214,21 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
     if made.repair is not None and made.repair.note is not None:
         found.append(f"not repaired: {made.repair.note}")
     return tuple(found)
+
+
+def _warnings(made: Int8Model, options: ConvertOptions) -> list[str]:
+    """Return what makes the model useless as it is."""
+    found = []
+    agreement = made.comparison.agreement
+    if agreement is not None and agreement.value < MIN_AGREEMENT:
+        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
+        found.append(
+            f"{WARNING}int8 gives the float model's answer on only {100 * agreement.value:.1f} % of "
+            f"{agreement.total} images, so the model is hardly usable; {advice}, or more calibration images"
+        )
+    if made.comparison.chance is not None:
+        found.append(f"{WARNING}{made.comparison.chance.message()}")
+    return found
 
 
 def _skipped(calibration: CalibrationSet, made: Int8Model) -> list[str]:

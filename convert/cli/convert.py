@@ -33,14 +33,18 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
     from edgevision.errors import GateNotMet
 
+    from ..pipeline import WARNING
     from ..pipeline import convert as run
     from ..report import summary
     from .progress import terminal_progress
 
     with terminal_progress(quiet) as progress:
         report = run(_options(values), progress)
-    for note in () if quiet else report.notes:
-        click.echo(f"note: {note}", err=True)
+    for note in report.notes:
+        if note.startswith(WARNING):
+            click.echo(note, err=True)
+        elif not quiet:
+            click.echo(f"note: {note}", err=True)
     if as_json:
         from edgevision.files.run_folder import dump
 

@@ -20,6 +20,7 @@ from edgevision.types import TensorSpec
 from ..images.calibration import Skipped
 from ..images.heldout import HeldOut, LabelledImage
 from ..source_model.float_model import FloatModel
+from .chance import ChanceLevel, chance_level
 from .disagreements import Disagreement, TopDisagreements
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class FidelityComparison:
     """The disagreements in which both models are most confident."""
     stretched: Proportion | None = None
     """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
+    chance: ChanceLevel | None = None
+    """The float accuracy, if it cannot be told from guessing."""
 
 
 def compare(
@@ -92,7 +95,15 @@ def compare(
     # The scores of a multi-label model are not a probability distribution.
     mean = divergence / len(kept) if kept and card.task == "classification" else None
     found = _summary(kept, tops, ties, mean, skipped)
-    return replace(found, disagreements=tuple(surest.kept), stretched=proportion(stretched.same, stretched.total))
+    by_chance = None
+    if card.task == "classification":
+        by_chance = chance_level(kept, [top for top, _ in tops], max(2, float_model.outputs[0].shape[-1]))
+    return replace(
+        found,
+        disagreements=tuple(surest.kept),
+        stretched=proportion(stretched.same, stretched.total),
+        chance=by_chance,
+    )
 
 
 def scores_of(interpreter: Interpreter, picture: Pixels, card: ModelCard) -> Scores:

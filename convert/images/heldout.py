@@ -36,6 +36,8 @@ class LabelledImage:
     """True class indices; empty if unknown. A name shared by two classes gives both indices."""
     item: Item | None = None
     """Source of the image if it is not a plain file."""
+    assumed: frozenset[int] = frozenset()
+    """For a model without labels, the class by its folder, if there is a folder per class, in alphabetical order."""
 
     def read(self) -> Frame:
         """Return the decoded image. Raises MissingFile, BadImage."""
@@ -63,14 +65,18 @@ class HeldOut:
         return fingerprint(picture.sha256 for picture in self.pictures)
 
 
-def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0, count: int = MAX_COUNT) -> HeldOut:
+def remaining(
+    calibration: CalibrationSet, labels: Sequence[str], seed: int = 0, count: int = MAX_COUNT, classes: int = 0
+) -> HeldOut:
     """Return up to ``count`` random other images of the calibration folder, labeled by folder names where they match.
 
-    If none are left, return the selection set, whose results are slightly optimistic.
+    If none are left, return the selection set, whose results are slightly optimistic. ``classes``: number of classes of
+    a model without labels, whose classes are then assumed to be the folders in alphabetical order.
     """
     order = list(calibration.others)
     random.Random(seed).shuffle(order)
     known = _indices(labels)
+    assumed = {} if labels else _folders_as_classes(calibration, classes)
     used = set(calibration.used)
     skipped: list[Skipped] = []
     found: list[LabelledImage] = []
@@ -84,10 +90,11 @@ def remaining(calibration: CalibrationSet, labels: Sequence[str], seed: int = 0,
             continue
         if digest not in used:
             used.add(digest)
-            found.append(LabelledImage(path, digest, _folder_label(path, calibration.folder, known)))
+            label = _folder_label(path, calibration.folder, known)
+            found.append(LabelledImage(path, digest, label, assumed=_by_folder(path, assumed)))
     if not found:
         log.info("no held-out images are left: the selection set is used instead")
-        return _choosing(calibration, known, tuple(skipped))
+        return _choosing(calibration, known, assumed, tuple(skipped))
     log.info("held-out set: %d other images of %s, %d skipped", len(found), calibration.folder, len(skipped))
     return HeldOut(calibration.folder, tuple(found), tuple(skipped))
 
@@ -116,9 +123,28 @@ def labelled(path: Path, card: ModelCard, classes: int, calibration: Calibration
     return HeldOut(path, tuple(found), tuple(skipped))
 
 
-def _choosing(calibration: CalibrationSet, known: dict[str, frozenset[int]], skipped: tuple[Skipped, ...]) -> HeldOut:
+def _folders_as_classes(calibration: CalibrationSet, classes: int) -> dict[str, int]:
+    """Return the class index per folder name as Keras' image loaders assign it, if there is one folder per class."""
+    paths = [*calibration.others, *(picture.path for picture in (*calibration.chosen, *calibration.selection))]
+    names = sorted({path.parent.name for path in paths if path.parent != calibration.folder})
+    return {name: index for index, name in enumerate(names)} if len(names) == classes else {}
+
+
+def _by_folder(path: Path, assumed: dict[str, int]) -> frozenset[int]:
+    return frozenset({assumed[path.parent.name]}) if path.parent.name in assumed else frozenset()
+
+
+def _choosing(
+    calibration: CalibrationSet,
+    known: dict[str, frozenset[int]],
+    assumed: dict[str, int],
+    skipped: tuple[Skipped, ...],
+) -> HeldOut:
     folder = calibration.folder
-    found = tuple(LabelledImage(p.path, p.sha256, _folder_label(p.path, folder, known)) for p in calibration.selection)
+    found = tuple(
+        LabelledImage(p.path, p.sha256, _folder_label(p.path, folder, known), assumed=_by_folder(p.path, assumed))
+        for p in calibration.selection
+    )
     return HeldOut(folder, found, skipped, independent=not found)
 
 

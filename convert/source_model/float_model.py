@@ -11,6 +11,7 @@ from edgevision.errors import BadModel
 from edgevision.preprocessing.spec import Preprocessing
 
 from .. import backend
+from . import layer_graph
 from .infer_preprocessing import InferredPreprocessing
 from .load import LoadedModel
 
@@ -96,9 +97,7 @@ def _input_convolution(preprocessing: Preprocessing) -> tuple[npt.NDArray[np.flo
 def _without_rescaling(loaded: LoadedModel, inferred: InferredPreprocessing) -> Any:
     """Set the Rescaling layer to scale 1 and offset 0, which the converter drops from the graph."""
     assert inferred.cut is not None
-    layer = loaded.keras
-    for name in inferred.cut.path:
-        layer = layer.get_layer(name)
+    layer = layer_graph.layer_at(loaded.keras, inferred.cut.path)
     pixels = np.arange(loaded.height * loaded.width * loaded.channels) % 256
     real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.preprocessing)
     scale, offset = np.float32(layer.scale), np.float32(layer.offset)

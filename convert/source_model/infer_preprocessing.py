@@ -11,7 +11,7 @@ from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.spec import ModelOrder, Preprocessing
 
 from . import layer_graph
-from .input_layers import NEUTRAL, first_layers, proves_bytes, rescaling, scale_and_offset
+from .input_layers import NEUTRAL, first_layers, hidden_normalization, proves_bytes, rescaling, scale_and_offset
 from .known_architectures import CROP_FRACTION, Architecture, is_imagenet, recognise
 from .preprocessing_options import PreprocessingOptions
 
@@ -54,7 +54,8 @@ def infer_preprocessing(
     family = recognise(layer_graph.names(model))
     published = family if family is not None and is_imagenet(family, _own_names(model), classes) else None
     entry = first_layers(model)
-    normal = _normalization(entry, family, published, card, given)
+    hidden = None if proves_bytes(entry) else hidden_normalization(model, entry)
+    normal = _normalization(entry, hidden, family, published, card, given)
     if shape[2] == 1:
         normal = replace(normal, order="GRAY")
     elif given.order is not None:
@@ -80,6 +81,7 @@ def infer_preprocessing(
 
 def _normalization(
     entry: list[layer_graph.Node],
+    hidden: str | None,
     family: Architecture | None,
     published: Architecture | None,
     card: ModelCard | None,
@@ -88,7 +90,7 @@ def _normalization(
     """Return the normalization for the model's own input, with its first layers in place."""
     inside = proves_bytes(entry)
     if options.mean is not None or options.std is not None:
-        return _from_options(options, inside)
+        return _from_options(options, inside or hidden)
     if card is not None:
         return _from_card(card, inside)
     if inside is not None:
@@ -96,6 +98,11 @@ def _normalization(
     if published is not None and published.normalization == "outside":
         source = f"keras.applications {published.name} with its ImageNet top"
         return _Normalization(published.mean, published.std, published.order, source)
+    if hidden is not None:
+        raise BadModel(
+            f"cannot determine how the model's images must be normalized: {hidden} normalizes them, but not all of its "
+            "inputs are known; if the model takes plain bytes 0..255, give --mean 0 --std 1"
+        )
     raise BadModel(_unproven(entry, family))
 
 
@@ -103,7 +110,8 @@ def _from_options(options: PreprocessingOptions, inside: str | None) -> _Normali
     mean, std = options.mean or (0.0,), options.std or (1.0,)
     if inside is not None and (set(mean), set(std)) != ({0.0}, {1.0}):
         raise BadInput(
-            f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; omit both options"
+            f"--mean and --std would normalize twice: the model takes 0..255 and has {inside}; "
+            "omit both options, or give --mean 0 --std 1"
         )
     return _Normalization(mean, std, "RGB", "--mean and --std")
 

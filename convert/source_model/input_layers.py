@@ -10,8 +10,10 @@ from . import layer_graph
 
 RAW_STD = 10.0
 """A layer that divides or shifts its input by more than this takes bytes: nobody divides 0..1 by ten or shifts it by ten."""
-NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "ZeroPadding2D")
-"""Layers and operators that rearrange pixels or channels without changing their values."""
+NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "RandomCrop", "ZeroPadding2D", "Cropping2D", "Concatenate",
+           "UpSampling2D", "MaxPooling2D", "AveragePooling2D", "Reshape", "Flatten", "Permute", "ExpandDims", "Resize",
+           "image.resize", "Transpose", "Squeeze", "Pad")  # fmt: skip
+"""Layers and operators that rearrange pixels or channels without changing the range of their values."""
 
 
 def first_layers(model: Mapping[str, Any]) -> list[layer_graph.Node]:
@@ -36,6 +38,19 @@ def proves_bytes(entry: list[layer_graph.Node]) -> str | None:
             return _what(used)
         step *= line[0]
     return _what(used) if used and 0 < step < 1 / RAW_STD else None
+
+
+def hidden_normalization(model: Mapping[str, Any], entry: list[layer_graph.Node]) -> str | None:
+    """Name a layer before the first weights that normalizes bytes, although the layers before it prove nothing.
+
+    It is behind a branch or a layer of unknown effect. None if there is none, or if the first layers scale their input.
+    """
+    if any(scale_and_offset(node) is not None for node in entry):
+        return None
+    for node in layer_graph.before_weights(model):
+        if proves_bytes([node]) is not None:
+            return f"the {node.kind} layer {node.name!r}"
+    return None
 
 
 def _what(used: list[layer_graph.Node]) -> str:

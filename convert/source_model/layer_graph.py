@@ -5,24 +5,36 @@ Reads the configuration as stored in the file, for functional, sequential and ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MODELS = ("Functional", "Sequential", "Model")
-AUGMENTATION = ("Random", "AugMix", "AutoContrast", "CutMix", "MixUp", "Solarization", "Equalization")
+SEQUENCES = ("Sequential", "Pipeline")
+"""Classes whose layers run one after the other."""
+MODELS = ("Functional", "Model", *SEQUENCES)
+AUGMENTATION = ("Random", "RandAugment", "AugMix", "CutMix", "MixUp", "Solarization", "Equalization")
 """Prefixes of the class names of layers that are inactive at inference."""
+NOT_PASSIVE = ("RandomCrop",)
+"""Layers with such a prefix that change images at inference, too."""
 PASSIVE = (
     "InputLayer",
     "Identity",
     "Cast",
     "Dropout",
+    "SpatialDropout1D",
     "SpatialDropout2D",
     "GaussianNoise",
     "GaussianDropout",
     "AlphaDropout",
+    "ActivityRegularization",
+    "MaxNumBoundingBoxes",
+    "StopGradient",
 )
 """Layers that return their input unchanged at inference."""
+WEIGHTED = ("Conv", "Depthwise", "Separable", "Dense", "Einsum", "BatchNorm", "LayerNorm", "GroupNorm", "RMSNorm",
+            "UnitNorm", "SpectralNorm", "Embedding", "PReLU", "Attention", "AdditiveAttention", "MultiHead", "GroupQuery",
+            "nn.conv", "Matmul", "linalg.matmul", "SavedModel")  # fmt: skip
+"""Prefixes of the class names of layers with weights, whose output is no longer an image."""
 OPERATORS = {
     "math.truediv": "TrueDivide", "math.divide": "TrueDivide", "__operators__.truediv": "TrueDivide", "RealDiv": "TrueDivide",
     "math.subtract": "Subtract", "__operators__.sub": "Subtract", "Sub": "Subtract",
@@ -58,7 +70,8 @@ class Node:
     def passive(self) -> bool:
         """Whether it returns its input unchanged at inference."""
         linear = self.kind == "Activation" and _function(self.config.get("activation")) == "linear"
-        return self.kind in PASSIVE or self.kind.startswith(AUGMENTATION) or linear
+        augments = self.kind.startswith(AUGMENTATION) and self.kind not in NOT_PASSIVE
+        return self.kind in PASSIVE or augments or linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ def graph(model: Mapping[str, Any], path: tuple[str, ...] = ()) -> Graph:
     if not isinstance(config, Mapping):
         return Graph((), (), ())
     entries = [entry for entry in config.get("layers", ()) if isinstance(entry, Mapping)]
-    if model.get("class_name") == "Sequential":
+    if model.get("class_name") in SEQUENCES:
         return _sequential(entries, path)
     nodes = tuple(_node(entry, path) for entry in entries)
     return Graph(nodes, _names(config.get("input_layers")), _names(config.get("output_layers")))
@@ -127,19 +140,34 @@ def final_activation(model: Mapping[str, Any]) -> str:
     return "linear"
 
 
-def _walk_head(found: Graph) -> Iterator[Node]:
+def _walk_head(found: Graph) -> Generator[Node, None, bool]:
+    """Yield the layers from the input on; return whether the model's output was reached without a branch."""
+    if not found.nodes:
+        return True
     if len(found.inputs) != 1:
-        return
+        return False
     node = found.node(found.inputs[0])
-    while node is not None:
-        if node.kind in MODELS and node.calls == 1:
-            yield from _walk_head(_inner(node))
-            return
-        yield node
+    seen: set[str] = set()
+    while node is not None and node.name not in seen:
+        seen.add(node.name)
+        if node.kind in MODELS and node.calls <= 1:
+            if not (yield from _walk_head(_inner(node))):
+                return False
+        else:
+            yield node
         readers = found.consumers(node.name)
+        if not readers:
+            return found.outputs == (node.name,)
         readers = _rejoined(found, readers) or readers
-        alone = len(readers) == 1 and node.calls <= 1 and readers[0].inputs.count(node.name) <= 1
-        node = readers[0] if alone else None
+        alone = len(readers) == 1 and node.calls <= 1 and node.name not in found.outputs
+        repeats = not alone or readers[0].inputs.count(node.name) > 1
+        node = readers[0] if alone and (not repeats or _is_repetition(readers[0])) else None
+    return False
+
+
+def _is_repetition(node: Node) -> bool:
+    """Return whether a layer only repeats one tensor, as from gray to three equal channels."""
+    return node.kind == "Concatenate" and len(set(node.inputs)) == 1
 
 
 def _rejoined(found: Graph, readers: list[Node]) -> list[Node]:
@@ -150,16 +178,60 @@ def _rejoined(found: Graph, readers: list[Node]) -> list[Node]:
     return [node for node in after.values() if node.kind == "Stack"] if len(after) == 1 else []
 
 
-def _walk_tail(found: Graph) -> Iterator[Node]:
+def _walk_tail(found: Graph) -> Generator[Node, None, bool]:
+    """Yield the layers from the output back; return whether the model's input was reached without a branch."""
+    if not found.nodes:
+        return True
     if len(found.outputs) != 1:
-        return
+        return False
     node = found.node(found.outputs[0])
-    while node is not None:
+    seen: set[str] = set()
+    while node is not None and node.name not in seen:
+        seen.add(node.name)
         if node.kind in MODELS:
-            yield from _walk_tail(_inner(node))
-            return
-        yield node
+            if not (yield from _walk_tail(_inner(node))):
+                return False
+        else:
+            yield node
+        if not node.inputs:
+            return True
         node = found.node(node.inputs[0]) if len(node.inputs) == 1 else None
+    return False
+
+
+def before_weights(model: Mapping[str, Any]) -> Iterator[Node]:
+    """Yield the layers that pixels reach before any layer with weights, on all branches."""
+    yield from _before_weights(graph(model))
+
+
+def _before_weights(found: Graph) -> Generator[Node, None, bool]:
+    """Yield the layers before any weights; return whether the model has no layer with weights."""
+    left, seen, clear = list(found.inputs), set(found.inputs), True
+    while left:
+        node = found.node(left.pop(0))
+        if node is None:
+            continue
+        if node.kind.startswith(WEIGHTED):
+            clear = False
+            continue
+        if node.kind in MODELS:
+            if not (yield from _before_weights(_inner(node))):
+                clear = False
+                continue
+        else:
+            yield node
+        for reader in found.consumers(node.name):
+            if reader.name not in seen:
+                seen.add(reader.name)
+                left.append(reader.name)
+    return clear
+
+
+def layer_at(model: Any, path: tuple[str, ...]) -> Any:
+    """Return the layer of a loaded Keras model that a node describes, from the names down to it."""
+    for name in path:
+        model = next(layer for layer in model.layers if layer.name == name)
+    return model
 
 
 def _inner(node: Node) -> Graph:

@@ -149,9 +149,7 @@ def _with_statistics(config: dict[str, Any], model: Any) -> dict[str, Any]:
     config = deepcopy(config)
     for node in layer_graph.head(config):
         if node.kind == "Normalization" and node.config.get("mean") is None:
-            layer = model
-            for name in node.path:
-                layer = layer.get_layer(name)
+            layer = layer_graph.layer_at(model, node.path)
             found = {name: np.ravel(getattr(layer, name)).tolist() for name in ("mean", "variance")}
             cast(dict[str, Any], node.config).update(found)
     return config

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ..engines.registry import ENGINE, THREADS
 from ..settings import RUNS, require_valid, setting
 
 Part = Literal["train", "val", "test", "all"]
+
+
+def _numbers(help_: str) -> Any:
+    """Return the setting for one number, or one per channel."""
+    form = "one number such as 127.5, or three separated by commas"
+    return setting(None, "numbers", help_, "Model", lengths=(1, 3), form=form, metavar="X[,X,X]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,13 @@ class EvaluateOptions:
     )
     engine: str = ENGINE.field(group="Model", default="cpu")
     threads: int | None = THREADS.field(group="Model")
+    mean: tuple[float, ...] | None = _numbers(
+        "Pixel value (0..255) that maps to 0, for a Keras model that does not show it."
+    )
+    std: tuple[float, ...] | None = _numbers("Difference in pixel values that maps to 1, for such a Keras model.")
+    order: Literal["RGB", "BGR"] | None = setting(
+        None, "choice", "Channel order such a Keras model was trained with.", "Model", choices=("RGB", "BGR")
+    )
     runs: Path = RUNS.field(group="Output")
 
     def __post_init__(self) -> None:

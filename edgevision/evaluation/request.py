@@ -26,6 +26,8 @@ log = Log("edgevision.evaluate")
 CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
+KERAS_OPTIONS = ("mean", "std", "order")
+"""Fields of a request that apply only to Keras models."""
 ALL = "all"
 
 
@@ -61,6 +63,7 @@ def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scor
     subject = _open(located, request, model)
     second = _open(other, request, compare) if other else None
     _refuse_needless_engine(request, subject, second)
+    _refuse_needless_normalization(request, subject, second)
     choose(
         [subject, second] if second else [subject], pictures
     )  # fails here on wrong labels, before a run folder is created
@@ -83,7 +86,8 @@ def run(
 
 
 def _open(located: Located, request: EvaluateOptions, opened: Scorer | None) -> Subject:
-    scorer = opened or open_scorer(located.path, request.threads, request.engine)
+    given = {name: getattr(request, name) for name in KERAS_OPTIONS if getattr(request, name) is not None}
+    scorer = opened or open_scorer(located.path, request.threads, request.engine, given)
     return Subject(scorer, facts(located.path, scorer))
 
 
@@ -91,6 +95,15 @@ def _refuse_needless_engine(request: EvaluateOptions, *subjects: Subject | None)
     """Raise BadInput if an accelerator was requested but no model is a .tflite that it could run."""
     if request.engine not in ("auto", "cpu") and not any(s and s.facts.kind == "tflite" for s in subjects):
         raise BadInput(f"--engine {request.engine} runs only .tflite models, got {request.model}; leave --engine out")
+
+
+def _refuse_needless_normalization(request: EvaluateOptions, *subjects: Subject | None) -> None:
+    """Raise BadInput if a normalization was given but no model is a Keras model: a .tflite has its own."""
+    given = [f"--{name}" for name in KERAS_OPTIONS if getattr(request, name) is not None]
+    if given and not any(s and s.facts.kind != "tflite" for s in subjects):
+        raise BadInput(
+            f"{' and '.join(given)}: only for Keras models, got {request.model}; a .tflite has its preprocessing in its card"
+        )
 
 
 def _fallbacks(*subjects: Subject | None) -> list[str]:

@@ -13,7 +13,7 @@ from ..log import Log
 from ..model_file.card import ModelCard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -96,14 +96,19 @@ def locate(path: Path) -> Located:
     return Located(path, split if split.exists() else None)
 
 
-def open_scorer(path: Path, threads: int | None = None, engine: str = "cpu") -> Scorer:
-    """Open a model file; ``engine`` runs a .tflite. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
+def open_scorer(
+    path: Path, threads: int | None = None, engine: str = "cpu", keras_options: Mapping[str, Any] | None = None
+) -> Scorer:
+    """Open a model file; ``engine`` runs a .tflite, ``keras_options`` (mean, std, order) are for a Keras file.
+
+    Raises MissingFile, BadModel, EngineError, ModuleNotFoundError.
+    """
     if kind_of(path) == "tflite":
         from ..model import open_model
 
         return open_model(path, threads=threads, engine=engine)
     module, _, name = KERAS.partition(":")
-    scorer: Scorer = getattr(import_module(module), name)(path)
+    scorer: Scorer = getattr(import_module(module), name)(path, **(keras_options or {}))
     return scorer
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import edgevision
+from edgevision import default_model
 from edgevision.datasets.dataset import BACKGROUND, open_dataset, open_unlabelled
 from edgevision.errors import BadInput, BadModel, MissingFile
 from edgevision.evaluation.evaluate import Evaluation, evaluate
@@ -503,3 +504,9 @@ def test_real_model_reaches_its_accuracy_on_real_photos(shared: Path, tmp_path: 
     one = done.metrics
     assert 0.4 < one.accuracy.value < 0.65 and one.top5 is not None and one.top5 > one.accuracy.value + 0.15
     assert done.comparison is not None and done.comparison.agreement.value > 0.65
+
+
+def test_normalization_for_a_tflite_is_refused(tmp_path: Path) -> None:
+    request = EvaluateOptions(default_model.path(), photos(tmp_path), mean=(0.0,), std=(255.0,))
+    with pytest.raises(BadInput, match="--mean and --std: only for Keras models"):
+        prepare(request)
