@@ -11,6 +11,7 @@ import click
 
 from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
+from edgevision.cli.setting_options import list_of
 
 if TYPE_CHECKING:
     from ..bench.benchmark import Request
@@ -210,32 +211,14 @@ def _list(text: str, kind: Callable[[str], Any], option: str) -> list[Any]:
 
 def _request(values: dict[str, Any]) -> Request:
     from edgevision.engines.interpreter import available_cpus
+    from edgevision.engines.registry import ENGINE, THREADS
 
     from ..bench.benchmark import Request
     from ..bench.stopping_rule import MeasurementPlan
 
     seconds = values["seconds"]
     plan = MeasurementPlan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
-    engines = tuple(dict.fromkeys(_engine(name) for name in values["engines"].split(",")))
-    threads = _numbers(values["threads"]) if values["threads"] else (available_cpus(),)
+    engines = list_of(ENGINE, values["engines"])
+    threads = list_of(THREADS, values["threads"]) if values["threads"] else (available_cpus(),)
     optional = {name: values.get(name) for name in ("source", "accuracy", "label_map")}
     return Request(values["models"], engines, threads, profile=values.get("profile", False), plan=plan, **optional)
-
-
-def _engine(name: str) -> str:
-    from edgevision.engines.registry import check_name
-    from edgevision.errors import UnknownName
-
-    try:
-        return check_name(name.strip())
-    except UnknownName as error:
-        raise click.BadParameter(str(error), param_hint="--engine") from None
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and 1 <= int(part) <= 256 for part in parts):
-        raise click.BadParameter(
-            f"expected numbers from 1 to 256 separated by commas, such as 1,2,4, got {text!r}", param_hint="--threads"
-        )
-    return tuple(dict.fromkeys(map(int, parts)))

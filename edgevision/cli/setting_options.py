@@ -142,6 +142,14 @@ def headings(*records: type, first: Iterable[str] = (), **more: tuple[str, ...])
     return found | {heading: (*found.get(heading, ()), *names) for heading, names in more.items()}
 
 
+def list_of(setting: Setting, text: str) -> tuple[Any, ...]:
+    """Return the different values of a setting in a text separated by commas. Raises click.BadParameter."""
+    try:
+        return tuple(dict.fromkeys(from_text(setting, part.strip()) for part in text.split(",")))
+    except BadInput as error:
+        raise click.BadParameter(str(error), param_hint=f"'{setting.option}'") from None
+
+
 def finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     """Reject NaN and infinity, which click's range types accept."""
     if value is not None and not abs(value) < float("inf"):

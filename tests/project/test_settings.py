@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,12 @@ from edgevision.convert.training.api import train as train_model
 from edgevision.convert.training.config.request import TrainRequest
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.device.cli.run import run
-from edgevision.device.loop.api import run as run_loop
+from edgevision.device.loop import api, loop
 from edgevision.device.loop.options import Options
+from edgevision.device.loop.temporal_filter import TemporalFilter
+from edgevision.device.stream.protocols import Predictor
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from locations import ROOT
 
 from edgevision.cli import verbosity
@@ -30,8 +35,10 @@ from edgevision.cli.evaluate import evaluate
 from edgevision.cli.setting_options import GroupedCommand, SettingOption
 from edgevision.evaluation.api import evaluate as evaluate_model
 from edgevision.evaluation.options import EvaluateOptions
+from edgevision.files import toml
 from edgevision.inspection.card_options import CardOptions
-from edgevision.settings import settings_of
+from edgevision.model import Model
+from edgevision.settings import AUTO, Setting, checked, from_text, settings_of, to_file, to_text
 
 MADE_BEFORE = ROOT / "tests" / "data" / "made_before"
 COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
@@ -44,6 +51,13 @@ COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
 ]
 for one, _, _ in COMMANDS:
     verbosity.add_option(one)  # as the group of all commands does
+SPECIAL: dict[str, st.SearchStrategy[Any]] = {
+    "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
+    "roi": st.tuples(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.01, 0.5), st.floats(0.01, 0.5)),
+    "collect_quota": st.integers(1, 10**15),
+    "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
+}
+"""Values of the settings that have a parser of their own."""
 IDS = [str(command.name) for command, _, _ in COMMANDS]
 
 
@@ -71,8 +85,6 @@ def test_every_option_is_that_of_a_declared_setting(
 def test_defaults_and_choices_are_valid_and_have_help(
     command: click.Command, records: tuple[type, ...], others: set[str]
 ) -> None:
-    from edgevision.settings import checked, to_file
-
     for record in records:
         for name, one in settings_of(record).items():
             assert one.help.strip().endswith("."), name
@@ -93,13 +105,60 @@ def test_help_lists_every_option_under_a_heading(
     assert shown == [*command.groups]
 
 
+def _values(one: Setting) -> st.SearchStrategy[Any]:
+    """Draw values of a setting as a record stores them."""
+    low, high = one.low if one.low is not None else one.above or 0, one.high if one.high is not None else 1e6
+    numbers = {
+        "int": st.integers(int(low), int(high)),
+        "float": st.floats(low, high, exclude_min=one.above is not None),
+    }
+    drawn: st.SearchStrategy[Any]
+    if one.name in SPECIAL:
+        drawn = SPECIAL[one.name]
+    elif one.choices:
+        drawn = st.sampled_from(one.choices)
+    elif one.kind in ("ints", "numbers"):
+        number = numbers["int" if one.kind == "ints" else "float"]
+        drawn = st.sampled_from(one.lengths).flatmap(lambda length: st.tuples(*[number] * length))
+    else:
+        text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=9)
+        text = text.filter(lambda text: text != AUTO)
+        drawn = {**numbers, "flag": st.booleans(), "text": text, "path": text.map(Path)}[one.kind]
+    return st.none() | drawn if one.auto else drawn
+
+
+@given(data=st.data())
 @pytest.mark.parametrize(
-    ("function", "record"), [(run_loop, Options), (train_model, TrainRequest), (evaluate_model, EvaluateOptions)]
+    "one",
+    [one for _, records, _ in COMMANDS for record in records for one in settings_of(record).values()],
+    ids=lambda one: one.name,
 )
-def test_public_functions_have_the_defaults_of_the_settings(function: Callable[..., Any], record: type) -> None:
+@settings(max_examples=20)
+def test_file_and_command_line_give_the_same_value(one: Setting, data: st.DataObject) -> None:
+    value = data.draw(_values(one))
+    (written,) = tomllib.loads(f"key = {toml.literal(to_file(one, value))}").values()
+    assert checked(one, written) == value
+    if one.kind != "flag":
+        assert from_text(one, to_text(one, value)) == value
+
+
+@pytest.mark.parametrize(
+    ("function", "record"),
+    [
+        (api.run, Options),
+        (loop.run, Options),
+        (TemporalFilter, Options),
+        (Model.predict, Options),
+        (Predictor.predict, Options),
+        (train_model, TrainRequest),
+        (evaluate_model, EvaluateOptions),
+    ],
+    ids=lambda one: one.__qualname__,
+)
+def test_functions_have_the_defaults_of_the_settings(function: Callable[..., Any], record: type) -> None:
     declared, parameters = settings_of(record), inspect.signature(function).parameters
     given = {name: one.default for name, one in parameters.items() if one.default is not one.empty and name in declared}
-    assert len(given) >= 4
+    assert len(given) >= 2
     for name, default in given.items():
         assert default == declared[name].default or Path(str(default)) == declared[name].default, name
 
@@ -115,7 +174,7 @@ def test_run_file_made_before_is_read_with_one_note(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[0] == f"note: {old}:28: frozen is now freeze_timeout"
     assert done.stderr.count("note:") == 1
-    assert _values(tmp_path / "now.toml") == {
+    assert _content(tmp_path / "now.toml") == {
         "camera": "rtsp://10.0.0.7/live",
         "size": "1280x720",
         "roi": "0.25,0,0.5,1",
@@ -149,11 +208,9 @@ def test_former_option_gives_one_note_unless_quiet(tmp_path: Path) -> None:
     done = _edgevision(*given, cwd=tmp_path)
     assert done.stderr.splitlines()[0] == "note: --frozen is now --freeze-timeout"
     assert done.stderr.count("note:") == 1
-    assert _values(tmp_path / "run.toml") == {"freeze_timeout": 3.0}
+    assert _content(tmp_path / "run.toml") == {"freeze_timeout": 3.0}
     assert "note:" not in _edgevision(*given, "--quiet", cwd=tmp_path).stderr
 
 
-def _values(path: Path) -> dict[str, Any]:
-    import tomllib
-
+def _content(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -18,11 +18,11 @@ RECORDS = {
     "edgevision.convert.options:ConvertOptions": ("Conversion", "Options of `edgevision convert`."),
     "edgevision.convert.keras_files.load_options:LoadOptions": (
         "Conversion: the model",
-        "What `edgevision convert` is told about the model file.",
+        "What to state about the model file.",
     ),
     "edgevision.convert.source_model.preprocessing_options:PreprocessingOptions": (
         "Conversion: preprocessing",
-        "What `edgevision convert` is told about the images that the model was trained on.",
+        "What to state about the images that the model was trained on.",
     ),
     "edgevision.convert.training.config.settings:TrainSettings": (
         "Training",

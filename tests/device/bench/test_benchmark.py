@@ -375,7 +375,7 @@ class Page(HTMLParser):
     [
         ((), 1, "no model to measure"),
         (("absent.tflite",), 1, "model not found: absent.tflite"),
-        (("MODEL", "--threads", "0"), 2, "expected numbers from 1 to 256"),
+        (("MODEL", "--threads", "0"), 2, "expected a whole number from 1 to 256, got 0"),
         (("MODEL", "--engine", "cpo"), 2, "did you mean 'cpu'?"),
         (("MODEL", "--source", "absent.mp4"), 1, "no such file or folder: absent.mp4"),
         (("MODEL", "--source", "-"), 1, "--source cannot be standard input"),

@@ -361,7 +361,11 @@ def test_public_function_refuses_bad_arguments(tiny: Path, tmp_path: Path) -> No
     root = photos(tmp_path / "p")
     with pytest.raises(edgevision.MissingFile, match="not found"):
         edgevision.evaluate(tmp_path / "absent.tflite", root)
-    for options, text in (({"threshold": 2.0}, "0 to 1"), ({"limit": 0}, "1 or more"), ({"split": "x"}, "one of train")):
+    for options, text in (
+        ({"threshold": 2.0}, "0 to 1"),
+        ({"limit": 0}, "1 or more"),
+        ({"split": "x"}, "one of train"),
+    ):
         with pytest.raises(edgevision.BadInput, match=text):
             edgevision.evaluate(tiny, root, **options)  # type: ignore[arg-type]
 
