@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from edgevision.settings import OVERWRITE, RUNS, SEED, setting
 
 from .images.counts import COUNT, MAX_COUNT, MIN_COUNT
 from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
-from .quantization.choices import ActivationRange, Effort
 from .source_model.preprocessing_options import PreprocessingOptions
+
+Effort = Literal["none", "low", "normal", "high"]
+"""Amount of repair of the int8 accuracy; ``none`` keeps TensorFlow Lite's own result."""
+RepairEffort = Literal["low", "normal", "high"]
+ActivationRange = Literal["auto", "minmax", "p99.999", "p99.99"]
+"""Method for the activation ranges: the converter's minimum to maximum, a percentile, or the best of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from edgevision.errors import BadInput
 from edgevision.log import Log
 
 from ... import backend
+from ...options import ActivationRange, RepairEffort
 from ...progress import NoProgress, Progress
-from ..choices import ActivationRange, RepairEffort
 from .bias_correction import tuner
 from .channel_equalization import equalize
 from .distance import Judge, Score

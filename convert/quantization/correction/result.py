@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..choices import RepairEffort
+from ...options import RepairEffort
 from .range_calibration import MINMAX
 
 

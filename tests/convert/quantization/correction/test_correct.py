@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
 from edgevision.convert import backend
-from edgevision.convert.quantization.choices import ActivationRange
+from edgevision.convert.options import ActivationRange
 from edgevision.convert.quantization.correction import RepairResult, repair
 from edgevision.convert.quantization.correction.channel_equalization import equalize
 from edgevision.convert.quantization.correction.distance import Judge, Score
