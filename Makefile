@@ -83,8 +83,8 @@ wheel: $(READY) ## build dist/edgevision-*.whl
 	$(BIN)/python -m pip -q wheel --no-deps -w dist .
 
 MODELS ?= edgevision/default_model/default.tflite
-bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite PICTURES=photos/ FLOATS=v2-float.tflite)
-	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(FLOATS),--float $(FLOATS))
+bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime, the loop beside its slower half (MODELS=v2.tflite IMAGES=photos/ FLOATS=v2-float.tflite)
+	$(BIN)/python benchmarks/peers.py $(MODELS) $(if $(IMAGES),--images $(IMAGES)) $(if $(FLOATS),--float $(FLOATS))
 	$(BIN)/python benchmarks/predict.py $(MODELS)
 	$(BIN)/python benchmarks/start.py $(firstword $(MODELS))
 	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))

@@ -1,6 +1,6 @@
 """Compare ``predict`` with alternatives that a Python programmer might write or install: same model, same images.
 
-    python benchmarks/peers.py MODEL.tflite [MODEL.tflite ...] [--pictures FOLDER] [--blocks 30]
+    python benchmarks/peers.py MODEL.tflite [MODEL.tflite ...] [--images FOLDER] [--blocks 30]
                                [--float FLOAT.tflite ...]
 
 From a 1280x720 image in memory to the five best labels, on one thread, alternating in short blocks, in random order and
@@ -198,7 +198,7 @@ def ratio_of(a: list[float], b: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--pictures", type=Path, help="folder of images; default: generated images")
+    parser.add_argument("--images", type=Path, help="folder of images; default: generated images")
     parser.add_argument("--blocks", type=int, default=30)
     parser.add_argument(
         "--float", nargs="+", type=Path, default=[], metavar="FLOAT", help="a float .tflite for each model"
@@ -213,7 +213,7 @@ def main() -> None:
         print("MediaPipe is skipped, since it is not installed; install it with: make env-mediapipe", file=sys.stderr)
     watcher = MachineMonitor(here())
     states: list[dict[str, Any]] = [watcher.look(0.0).to_json()]
-    every = frames(options.pictures)
+    every = frames(options.images)
     with tempfile.TemporaryDirectory() as folder:
         for path, floats in zip_longest(options.models, options.float):
             found, told = measure(path, floats, every, options.blocks, Path(folder))

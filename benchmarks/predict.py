@@ -1,6 +1,6 @@
 """Measure the overhead of ``predict`` over the bare runtime, alternating in one process on one thread.
 
-    python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--picture P] [--blocks 20]
+    python benchmarks/predict.py MODEL.tflite [MODEL.tflite ...] [--image P] [--blocks 20]
 
 For each model, on the same 1280x720 frame: ``invoke`` of the bare runtime on the same file with a prepared tensor,
 ``invoke`` of edgevision's engine, ``prepare`` alone, and ``predict``. They alternate in short blocks, so that a busy
@@ -81,13 +81,13 @@ def _spread(values: list[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--picture", type=Path, help="a 1280x720 image")
+    parser.add_argument("--image", type=Path, help="a 1280x720 image")
     parser.add_argument("--blocks", type=int, default=20)
     parser.add_argument("--per-block", type=int, default=20)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     for path in options.models:
-        measure(path, frame_720p(options.picture), options.blocks, options.per_block)
+        measure(path, frame_720p(options.image), options.blocks, options.per_block)
 
 
 if __name__ == "__main__":

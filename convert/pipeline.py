@@ -41,7 +41,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
     Args:
         options: The model, the photos and the settings.
-        progress: An object with ``stage(name, total)`` and ``step(done)`` that is told the progress; None for none.
+        progress: An object with ``stage(name, total)`` and ``step(done)`` that receives the progress, or None.
 
     Returns:
         The paths of the written files and all measurements. The model is written even if it lost more than

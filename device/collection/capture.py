@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 QUALITY = 95
 """JPEG quality, 1..100: high, because the camera itself already loses detail."""
 QUIET_S = 10.0
-"""Seconds without a new photo after which the user is told why."""
+"""Seconds without a new photo after which the reason is reported."""
 
 
 @dataclass(slots=True)

@@ -69,7 +69,7 @@ class FakeCamera:
         fps: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``size``: (width, height). ``fps``: frames a second; None: as fast as it is read. Raises BadInput."""
+        """``size``: (width, height). ``fps``: frames per second; None: as fast as it is read. Raises BadInput."""
         self.spec = self.identity = f"fake:{script}"
         self.live = live
         self.description = "a fake camera with scripted faults"
@@ -173,7 +173,7 @@ class FakeFirmware:
 
 
 def open_fake(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> Reopening:
-    """Open ``fake:ok*30,lost,ok*30``: a live camera at 30 frames a second with scripted faults. Raises BadInput."""
+    """Open ``fake:ok*30,lost,ok*30``: a live camera at 30 frames per second with scripted faults. Raises BadInput."""
     camera = FakeCamera(spec.partition(":")[2] or "ok", fps=wanted.fps or 30.0, clock=clock, size=wanted.size or SIZE)
     return Reopening(camera, camera.again, clock)
 

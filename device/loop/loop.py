@@ -172,7 +172,7 @@ class _Loop:
         self.answered(frame)
         done = self.clock.monotonic()
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
-        self.measures.recognised(frame, shown, read_ms, done)
+        self.measures.recognized(frame, shown, read_ms, done)
         self.write(frame, shown, done)
         self.emit(() if self.decider is None else self.decider.changes(frame, prediction))
         self.tell_first(shown)
@@ -188,7 +188,7 @@ class _Loop:
         self.measures.written((self.clock.monotonic() - since) * 1e3)
 
     def tell_first(self, shown: Prediction) -> None:
-        """Report a service's first prediction as an event, before systemd is told that it is ready."""
+        """Report a service's first prediction as an event, before systemd receives READY."""
         if self.service is not None and not self.service.ready:
             from ..sinks.text_lines import describe
 
@@ -201,7 +201,7 @@ class _Loop:
 
             self.outputs.event("throttled", f"{name}: {ADVICE[name]}")
         if self.service is not None:
-            self.service.recognised(lambda: self.measures.snapshot().describe()[0])
+            self.service.recognized(lambda: self.measures.snapshot().describe()[0])
 
     def noticed(self, notice: SourceEvent) -> None:
         """Report an event of the source; what was present may be gone when the source comes back."""

@@ -31,10 +31,10 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Whether systemd was told that the first prediction is done."""
+        """Whether READY was sent, which the first prediction does."""
         return self._ready
 
-    def recognised(self, status: Callable[[], str]) -> None:
+    def recognized(self, status: Callable[[], str]) -> None:
         """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line."""
         now = self._clock.monotonic()
         lines = [] if self._ready else ["READY=1"]

@@ -29,7 +29,7 @@ class CaptureRequest:
     """Pixels at the camera, before rotation; None: the camera's default. Given together with ``height``."""
     height: int | None = None
     fps: float | None = None
-    """Maximum frames a second; None: as many as arrive."""
+    """Maximum frames per second; None: as many as arrive."""
     rotate: Rotation = 0
     """Degrees clockwise."""
     flip: Flip = "none"

@@ -47,7 +47,7 @@ class RunStats:
         """Number of frames and images taken from the source, whatever became of them."""
         return self.frames + self.errors + self.still
 
-    def recognised(self, frame: Frame, prediction: Prediction, read_ms: float, done: float) -> None:
+    def recognized(self, frame: Frame, prediction: Prediction, read_ms: float, done: float) -> None:
         """Record one frame; adds the loop's own stages to the prediction: read, and write of the frame before."""
         self.frames += 1
         if self.first_ms is None:

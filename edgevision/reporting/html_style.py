@@ -82,7 +82,7 @@ h3{margin:1rem 0 .2rem;font-size:.95rem}
 .tools li::before{content:"\\2713";position:absolute;left:.2rem;color:#16a34a;font-weight:700}
 .tools .warn::before{content:"\\2715";color:#ea580c}
 .tools small{display:block;color:var(--soft);font-size:.88rem}
-.small-pictures img{image-rendering:pixelated}
+.small-images img{image-rendering:pixelated}
 .right{color:#16a34a;font-weight:600}
 details{margin-top:.6rem}
 summary{cursor:pointer;color:var(--blue);font-size:.92rem}

@@ -11,7 +11,7 @@ SIZE = 32
 
 
 def drawn(count: int, seed: int, size: int = SIZE, channels: int = 3) -> list[Any]:
-    """Soft blotches of colour with a little noise: neighbours are alike, as in photos."""
+    """Draw soft blotches of color with a little noise: adjacent pixels are alike, as in photos."""
     chance = np.random.default_rng(seed)
     blotches = chance.integers(0, 256, (count, size // 8, size // 8, channels))
     soft = np.kron(blotches, np.ones((1, 8, 8, 1))) + chance.normal(0, 12, (count, size, size, channels))
@@ -19,9 +19,9 @@ def drawn(count: int, seed: int, size: int = SIZE, channels: int = 3) -> list[An
 
 
 def unbalanced() -> Any:
-    """Ten classes, and what breaks small MobileNets: depthwise filters whose one large tap leaves the others no steps.
+    """Build a network of ten classes that breaks as small MobileNets do: each depthwise filter has one large tap.
 
-    The others are all rounded to nothing, so that the output channels are shifted.
+    It leaves no steps for the other taps: they are rounded to zero, which shifts the output channels.
     """
     from edgevision.convert import backend
 

@@ -29,7 +29,7 @@ def disagreements(report: ConvertReport) -> Html:
     note = f"{which}. Images are shown as the network saw them; each score is that of the model that gave the answer."
     tiles = html.tiles(_tile(one, report) for one in result.disagreements)
     small = max(report.card.preprocessing.width, report.card.preprocessing.height) < SMALL
-    return html.section("Disagreements", tiles, note=note, kind="small-pictures" if small else "")
+    return html.section("Disagreements", tiles, note=note, kind="small-images" if small else "")
 
 
 def _tile(one: Disagreement, report: ConvertReport) -> Html:

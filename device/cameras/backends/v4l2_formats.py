@@ -43,7 +43,7 @@ class Format:
     """Width in pixels; the largest, if any size up to it is offered."""
     height: int
     rates_fps: tuple[float, ...] = ()
-    """Frames a second, highest first; empty: not reported."""
+    """Frames per second, highest first; empty: not reported."""
     any_size: bool = False
     """Whether every size up to this one is offered, not only this one."""
 

@@ -20,7 +20,7 @@ _ROUNDED_S = 0.001
 
 
 class Paced(Wrapped):
-    """Passes at most ``fps`` frames a second by capture time or video position; the others count as dropped."""
+    """Passes at most ``fps`` frames per second by capture time or video position; the others count as dropped."""
 
     def __init__(self, source: Source, fps: float) -> None:
         super().__init__(source)

@@ -431,7 +431,7 @@ def test_bad_images_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None
     copy = shutil.copytree(photos, tmp_path / "photos")
     good = cv2.imencode(".jpg", _picture("red", 900, 64))[1].tobytes()
     (copy / "red" / "cut.jpg").write_bytes(good[: len(good) // 2])
-    (copy / "red" / "note.txt").write_text("not a picture")
+    (copy / "red" / "note.txt").write_text("not an image")
     cv2.imwrite(str(copy / "blue" / "deep.png"), _picture("blue", 901).astype(np.uint16) * 257)
     watcher = noting()
     done = run(copy, tmp_path / "runs", TINY, watcher)

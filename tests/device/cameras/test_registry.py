@@ -259,8 +259,8 @@ def test_folder_delivers_images_in_order_and_an_error_for_a_bad_one(tmp_path: Pa
     names = ["b.png", "a/2.png", "a/1.png", "c.png"]
     for value, name in enumerate(names):
         picture(tmp_path / name, value * 50)
-    (tmp_path / "b2.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "b2.jpg").write_bytes(b"\xff\xd8\xff no image")
+    (tmp_path / "notes.txt").write_text("not an image")
     camera = open_source(str(tmp_path))
     found = list(camera)
     assert [Path(item.source).relative_to(tmp_path).as_posix() for item in found] == [

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder with an image and a subfolder for files."""
     (tmp_path / "setup").mkdir()
     picture = decode.encode_png(Frame(np.full((30, 40, 3), 200, np.uint8), "BGR"))
-    (tmp_path / "setup" / "grey.png").write_bytes(picture)
+    (tmp_path / "setup" / "gray.png").write_bytes(picture)
     return tmp_path
 
 
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, object]:
 def test_saved_command_line_runs_from_any_folder(folder: Path) -> None:
     given = [
         "--source",
-        "setup/grey.png",
+        "setup/gray.png",
         "--top",
         2,
         "--json",
@@ -56,7 +56,7 @@ def test_saved_command_line_runs_from_any_folder(folder: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "next: edgevision run --config setup/cam.toml" in done.stderr
     found = tomllib.loads((folder / "setup" / "cam.toml").read_text())
-    assert found == {"source": "grey.png", "top": 2, "json": True, "roi": "0,0,0.5,1"}
+    assert found == {"source": "gray.png", "top": 2, "json": True, "roi": "0,0,0.5,1"}
     again = edgevision("--config", "../setup/cam.toml", cwd=_made(folder / "elsewhere"))
     assert again.returncode == 0, again.stderr
     record = json.loads(again.stdout)
@@ -65,19 +65,19 @@ def test_saved_command_line_runs_from_any_folder(folder: Path) -> None:
 
 def test_command_line_overrides_the_file(folder: Path) -> None:
     (folder / "cam.toml").write_text("camera = 0\ntop = 3\njson = true\nquiet = true\n")
-    done = edgevision("--config", "cam.toml", "--source", "setup/grey.png", "--top", 1, "--no-json", cwd=folder)
+    done = edgevision("--config", "cam.toml", "--source", "setup/gray.png", "--top", 1, "--no-json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("setup/grey.png: ")
+    assert done.stdout.startswith("setup/gray.png: ")
     assert ";" not in done.stdout
 
 
 def test_later_files_override_earlier_ones_key_by_key(folder: Path) -> None:
     (folder / "cam.toml").write_text("camera = 0\ntop = 3\nquiet = true\n")
-    (folder / "setup" / "own.toml").write_text('source = "grey.png"\ntop = 1\n')
+    (folder / "setup" / "own.toml").write_text('source = "gray.png"\ntop = 1\n')
     done = edgevision("--config", "cam.toml", "--config", "setup/own.toml", "--json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
-    assert (record["source"], len(record["labels"])) == ("setup/grey.png", 1)
+    assert (record["source"], len(record["labels"])) == ("setup/gray.png", 1)
     both = edgevision("--config", "setup/own.toml", "--config", "cam.toml", "--save-config", "both.toml", cwd=folder)
     assert both.returncode == 0, both.stderr
     assert tomllib.loads((folder / "both.toml").read_text()) == {"camera": "0", "top": 3, "quiet": True}

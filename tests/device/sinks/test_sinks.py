@@ -230,7 +230,7 @@ def test_display_shows_labels_rates_and_times() -> None:
     clock = Clock(monotonic=lambda: now[0])
     display = LiveDisplay("v2 · /dev/video0", 3, measures.snapshot, stream, clock)
     assert "waiting for the first frame" in painted(display)
-    measures.recognised(LIVE, CATS, 1.0, 50.02)
+    measures.recognized(LIVE, CATS, 1.0, 50.02)
     measures.look()
     display.write(LIVE, CATS)
     now[0] += 0.04
