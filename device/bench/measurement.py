@@ -7,11 +7,14 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from edgevision.log import Log
+
 from .energy import Energy, used_j
 from .machine_state import Counters, MachineMonitor, State
 from .runner import SYSTEM, Measure, Stopwatch, Subject
 from .stopping_rule import WARMUP_S, WINDOW, MeasurementPlan, is_steady
 
+log = Log("edgevision.bench")
 ORDER = (
     "each block visits all combinations in random order and then in reverse order, so that drift affects all equally; "
     "each visit runs its measures in random order"
@@ -112,7 +115,9 @@ class Measuring:
             self._block()
             blocks += 1
             states.append(self._watcher.look(self._elapsed_s()))
+            log.debug("block %d, %.1f s: %s", blocks, self._elapsed_s(), states[-1])
             step(min(1.0, self._elapsed_s() / self._plan.most_s))
+        log.info("stopped after %d blocks, %.0f s", blocks, self._elapsed_s())
         after = self._watcher.counters()
         own = self._clock.cpu_s() - cpu_s
         return Session(self._measured, states, before, after, self._elapsed_s(), own, blocks)
@@ -126,7 +131,10 @@ class Measuring:
         while not is_steady(taken) and (not taken or self._clock.wall_s() - begun < WARMUP_S):
             taken += subject.run(measure, WINDOW if measure == "loop" else 1)
         self._measured[subject.id].warmup_runs += len(taken)
-        self._runs[subject.id, measure] = self._plan.runs(statistics.median(taken[-WINDOW:]))
+        runs = self._plan.runs(statistics.median(taken[-WINDOW:]))
+        self._runs[subject.id, measure] = runs
+        steady = "steady" if is_steady(taken) else "not steady"
+        log.info("%s, %s: %s after %d runs; %d runs at each visit", subject.id, measure, steady, len(taken), runs)
 
     def _block(self) -> None:
         order = list(self._subjects)

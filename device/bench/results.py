@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgevision.log import Log
+
 from .bootstrap import paired_ratio
 from .cold_start import ColdStart
 from .measurement import Session
 from .result import Named, Result
 from .runner import ModelSubject
 from .validity import differs, of_itself, of_machine
+
+log = Log("edgevision.bench")
 
 
 def judged(
@@ -24,6 +28,7 @@ def judged(
         ratios.append(Named(subject.id, subject.id, "predict_ms", itself))
         doubt = differs(itself, "predict")
         invalid = [*of_machine(session, subject.combination.threads, cores), *([doubt] if doubt else [])]
+        log.info("%s: cold start %s ms; %s", subject.id, start.ms["total"], "; ".join(invalid) or "valid")
         results.append(_result(subject, start, session, invalid))
     return results, ratios + _against_first(session, seed)
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgevision.errors import BadInput, MissingDependency
+from edgevision.log import Log
 
+log = Log("edgevision.bench")
 MAKER = "edgevision.convert.sweep"
 REFUSED = 3
 """Exit status of the child if its last line on stderr is the error message."""
@@ -31,6 +33,7 @@ def make(
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-P", "-m", MAKER, str(folder.resolve()), str(classes), *specs]
+    log.info("building %d networks in a child process with TensorFlow", len(specs))
     found: list[Path] = []
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"

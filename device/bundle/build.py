@@ -15,6 +15,7 @@ from typing import Any
 from edgevision import __version__
 from edgevision.errors import BadInput
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
+from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
 
@@ -36,6 +37,7 @@ from ..service.unit import GROUPS, UnitPlan, unit_text
 from . import installer_pyz, keys, own_wheel, wheelhouse
 from .target import Target
 
+log = Log("edgevision.bundle")
 BUDGET = 100 * 10**6
 """Largest bundle in bytes that fits on the boot partition of an SD card and leaves room for system updates."""
 RELEASE = PurePosixPath("/opt/edgevision/current")
@@ -76,6 +78,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
     model = model_file.read(require_file(wish.model, "model"))
     effective_card(model)
+    log.info("%s: for Python %s on %s", wish.model, wish.target.python, wish.target.arch)
     name = wish.model.name.removesuffix(".tflite")
     path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
     refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")
@@ -95,6 +98,8 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     manifest = _manifest(name, wish.target, dict(sorted(files.items())))
     raw = manifest.dumps()
     head = {MANIFEST: raw} | ({} if wish.sign is None else {SIGNATURE: keys.sign(raw, wish.sign)})
+    log.info("release %s: %d files, %.1f MB unpacked", manifest.id, len(files), sum(map(len, files.values())) / 1e6)
+    log.info("signature: %s", "none" if wish.sign is None else f"with {wish.sign}")
     packed = lzma.compress(_tar(head | dict(sorted(files.items()))), preset=PRESET)
     step()
     write_bytes(path, packed)
@@ -134,6 +139,7 @@ def _wheels(wish: BundleOptions) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as scratch:
         found = wheelhouse.collect(wish.target, Path(scratch), wish.wheels)
         if wish.wheel is None:
+            log.info("edgevision's own wheel: built from the running code")
             found.append(own_wheel.build(Path(scratch)))
         else:
             _check_own(require_file(wish.wheel, "wheel"))

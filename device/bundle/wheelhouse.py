@@ -8,9 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingDependency
+from edgevision.log import Log
 
 from .target import Target
 
+log = Log("edgevision.bundle")
 PIP_TIMEOUT_S = 3600
 
 
@@ -27,6 +29,9 @@ def collect(target: Target, folder: Path, source: Path | None = None) -> list[Pa
     _pip([*command, "pip", *requirements()], target, source)
     found = sorted(folder.glob("*.whl"))
     _check(found)
+    log.info("%d libraries from %s", len(found), source or "the package index")
+    for wheel in found:
+        log.debug("library %s (%.1f MB)", wheel.name, wheel.stat().st_size / 1e6)
     return found
 
 
@@ -50,6 +55,7 @@ def distribution(wheel: Path) -> str:
 
 
 def _pip(command: list[str], target: Target, source: Path | None) -> None:
+    log.debug("running pip %s", " ".join(command[3:]))
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False

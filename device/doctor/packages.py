@@ -8,9 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from edgevision.log import Log
+
 from ..system.host import ProcessResult, System, how_it_ended
 from .result import Check
 
+log = Log("edgevision.doctor")
 TIMEOUT_S = 60.0
 """Seconds for one import; a busy Pi Zero 2 imports the slowest library in about 10 s."""
 AT_ONCE = 2
@@ -80,6 +83,7 @@ def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
 
     def one(module: str) -> Tried:
         tried = _tried(module, system.child([sys.executable, "-P", "-c", _TRY, module], TIMEOUT_S))
+        log.debug("import %s: %s", module, tried.version or tried.problem or "not installed")
         step()
         return tried
 

@@ -7,6 +7,7 @@ second boot.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     """Return the exit code: 0 installed, 1 refused or failed, 2 usage error, 130 Ctrl-C."""
     parser = _parser()
     given = parser.parse_args(argv)
+    _show_log(given.verbose)
     if [given.bundle, given.first_boot, given.setup].count(None) != 2:
         parser.error("give exactly one of: a bundle, --first-boot DIR, --setup")
     root = given.root.resolve()  # /. and // also mean this machine
@@ -71,7 +73,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="Second boot of a prepared SD card: install the bundle in DIR.",
     )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="Log decisions on stderr, one per line; -vv: the commands that are run, too.",
+    )
     return parser
+
+
+def _show_log(verbose: int) -> None:
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(level=level, format="%(name)s: %(message)s", stream=sys.stderr)
 
 
 def _not_meant(given: argparse.Namespace) -> str | None:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadInput, FlashRefused
+from edgevision.log import Log
 
 from .block_devices import Drive
 from .medium import Host, Medium
 from .safety_rules import Doubt, DriveAssessment, judge_all
 
+log = Log("edgevision.flash")
 IDENTITY = {
     "device": "name",
     "number": "device number",
@@ -60,6 +62,8 @@ def choose(choice: TargetConfirmation, host: Host) -> DriveAssessment:
     if choice.serial is not None and choice.serial != drive.serial:
         has = f"serial number {drive.serial}" if drive.serial else "no serial number"
         raise FlashRefused(f"{_named(drive)} has {has}, but --expect-serial is {choice.serial}")
+    for doubt in found.doubts:
+        log.info("%s: %s%s", drive.device, doubt.text, " (allowed)" if doubt.name in choice.allowed else "")
     _refuse_doubts([doubt for doubt in found.doubts if doubt.name not in choice.allowed], drive)
     return found
 

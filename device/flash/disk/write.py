@@ -14,11 +14,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from edgevision.errors import VerifyFailed, WriteFailed
+from edgevision.log import Log
 
 from ..filesystems.partitions import HALF_WRITTEN
 from .image_source import ImageSource
 from .medium import Medium, aligned
 
+log = Log("edgevision.flash")
 BLOCK = 4 << 20
 HEAD = 1 << 20
 """Size in bytes of the part that is written last; it includes MBR and GPT partition tables and some boot loaders."""
@@ -50,9 +52,11 @@ def write(source: ImageSource, medium: Medium, report: Report) -> Written:
     _sync(medium, report, source.bytes)
     back = hashlib.sha256(head[:taken])
     _verify_rest(source.bytes, medium, report, sums, back)
+    log.info("%.0f MB written and read back", source.bytes / 1e6)
     if back.digest() != whole.digest():
         raise VerifyFailed(_differs("somewhere"))
     _write_head(head, source.bytes, medium, report)
+    log.info("the first sector is written: the drive can boot")
     return Written(source.bytes, whole.hexdigest())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, FlashRefused, VerifyFailed
+from edgevision.log import Log
 
 from ..image.check import check
 from ..image.unpack import ExpectedDigest
@@ -17,6 +18,7 @@ from .confirm_target import TargetConfirmation, choose, refuse_changed, refuse_o
 from .image_source import Image, ImageSource
 from .medium import Host
 
+log = Log("edgevision.flash")
 STEP = 16 << 20
 
 
@@ -37,6 +39,7 @@ def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host:
     now = choose(choice, host)
     refuse_changed(confirmed, now.drive)
     for at in sorted(now.mounted, key=len, reverse=True):
+        log.info("unmounting %s", at)
         host.unmount(at)
     with closing(host.open(Path(confirmed.device))) as medium:
         opened = choose(choice, host)
@@ -47,11 +50,16 @@ def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host:
                 f"{confirmed.device} was mounted again at {', '.join(opened.mounted)}; unmount it and try again"
             )
         with image.path.open("rb") as stream:
+            log.info("%s is open and still the same drive: %s, serial %s", *_identity(confirmed))
             written = write.write(ImageSource(stream, image.bytes), medium, report)
         prepared = image.prepared is not None
         if prepared:
             _require_files(medium.place, report)
         return Card(confirmed, written, prepared, medium.reread_partitions())
+
+
+def _identity(drive: Drive) -> tuple[str, str, str]:
+    return drive.device, drive.model or "no model name", drive.serial or "unknown"
 
 
 def require_sound(image: Image) -> None:

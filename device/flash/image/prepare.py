@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files.atomic import refuse_pipe, refuse_source, require_absent, require_file
+from edgevision.log import Log
 
 from ...bundle import keys
 from ...installer.archive.manifest import Manifest
@@ -23,6 +24,7 @@ from .identify import PYTHONS, UNTOUCHED, SystemImage, examine
 from .payload import CMDLINE, Injection, Payload, plan
 from .unpack import is_packed, unpack, wanted_sha256
 
+log = Log("edgevision.flash")
 KERNEL_ROOM = 64 * 10**6
 """Bytes of the boot partition to keep free: updates write new kernels and boot files beside the old ones."""
 MB = 1 << 20
@@ -121,6 +123,8 @@ def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemI
         system = examine(stream)
     except EdgeVisionError as error:
         raise BadInput(f"{wish.image}: {error}") from None
+    log.info("%s: %s, first-boot setup of %s", wish.image, system.os_name, system.backend)
+    log.info("Python %s on %s; the bundle: Python %s on %s", system.python, system.arch, manifest.python, manifest.arch)
     if system.arch != manifest.arch:
         bits = " (a 32-bit system)" if system.arch == "armv7l" else ""
         raise BadInput(
@@ -145,10 +149,17 @@ def _inject(stream: BinaryIO, system: SystemImage, injection: Injection, progres
             f"{KERNEL_ROOM / 1e6:.0f} MB are reserved for system updates; "
             f"{'build a smaller bundle' if fat.free > KERNEL_ROOM else UNTOUCHED}"
         )
+    log.info(
+        "writing %d files, %.1f MB, to the boot partition (%.1f MB free)",
+        len(injection.files),
+        taken / 1e6,
+        fat.free / 1e6,
+    )
     with progress("preparing", -(-taken // MB)) as step:
         done = 0
         for name, content in injection.files.items():
             fat.write(name, content)
+            log.debug("wrote %s (%d bytes)", name, len(content))
             step((done := done + len(content)) // MB)
         _settle(fat, stream)
     fat.write(CMDLINE, injection.cmdline)
@@ -169,6 +180,7 @@ def _verify(stream: BinaryIO, system: SystemImage, injection: Injection, progres
             if fat.read(name) != content:
                 raise BadInput(f"{name} reads back differently than written; check the disk for errors")
             step(number)
+    log.info("all files read back as written")
     faults = fat.faults()
     if faults:
         raise BadInput(f"the boot partition of the OS image is damaged ({faults[0]}); {UNTOUCHED}")

@@ -14,7 +14,9 @@ from typing import BinaryIO
 
 from edgevision.errors import BadInput
 from edgevision.files.atomic import require_file
+from edgevision.log import Log
 
+log = Log("edgevision.flash")
 CHUNK = 1 << 20
 HOLE = 1 << 16
 """Block size in bytes; blocks of zeros are not written, which keeps the content and saves disk space."""
@@ -87,6 +89,8 @@ def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted:
             size = _write_sparse(_placed(_unpacked(chunks, image) if packed else chunks), into, image)
         else:
             size = _write_sparse(_without_holes(stream, progress), into, image)
+    log.info("%s: %s, %.0f MB of OS image", image, "unpacked" if packed else "copied", size / 1e6)
+    log.info("sha256: %s", f"compared with {wanted.said_by}" if wanted else "not compared, none was given")
     if wanted and digest and digest.hexdigest() != wanted.sha256:
         raise BadInput(
             f"{image} is damaged or another file: its sha256 is {digest.hexdigest()}, but {wanted.said_by} says "

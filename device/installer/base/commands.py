@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from .errors import Refused
 
+log = logging.getLogger("edgevision.installer")
 BOOTED = Path("/run/systemd/system")
 """Exists if systemd is the init system (sd_booted(3))."""
 ROOM = 5
@@ -28,6 +30,7 @@ def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b
     ``given``: standard input of the command.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
+    log.debug("running %s", " ".join(map(str, command)))  # secrets are given on standard input only
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
     try:
         done = subprocess.run(

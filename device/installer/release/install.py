@@ -10,6 +10,7 @@ An interrupted installation leaves a release without ``installed.json``, which t
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import sys
@@ -28,6 +29,7 @@ from ..base.errors import Refused
 from ..base.status import Status
 from .service import place_service
 
+log = logging.getLogger("edgevision.installer")
 HOME = Path("opt/edgevision")
 KEYS = Path("etc/edgevision/keys")
 RELEASES, CURRENT, DONE, VENV = "releases", "current", "installed.json", "venv"
@@ -77,7 +79,10 @@ def install(wish: InstallOptions, status: Status) -> Installed:
         status.step("check", _told(checked), checked.manifest.id)
         check_fits(checked.manifest)
         release = home / RELEASES / checked.manifest.id
-        if not (release / DONE).exists():
+        log.info("%d trusted keys; current release: %s", len(keys), _current(home) or "none")
+        if (release / DONE).exists():
+            log.info("%s is installed already: only made current", release.name)
+        else:
             _discard_half_made(home)
             _build(wish.bundle, keys, checked.manifest, release, status)
         _trust(wish)
@@ -160,6 +165,7 @@ def _discard_half_made(home: Path) -> None:
     """Remove incomplete releases of earlier attempts."""
     for folder in (home / RELEASES).glob("*"):
         if not (folder / DONE).exists():
+            log.info("removing the incomplete release %s", folder.name)
             shutil.rmtree(folder)
 
 
@@ -167,6 +173,7 @@ def _keep_two(home: Path, *names: str | None) -> None:
     """Remove all releases except the current and the previous one."""
     for folder in (home / RELEASES).glob("*"):
         if folder.name not in names:
+            log.info("removing the old release %s", folder.name)
             shutil.rmtree(folder)
 
 

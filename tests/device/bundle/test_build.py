@@ -241,7 +241,9 @@ def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None
     (root / "etc").mkdir(parents=True)
     (root / "etc" / "group").write_text("root:x:0:\nvideo:x:44:\n")
     status_file = tmp_path / "edgevision" / "status.json"
-    run_installer(bundle, root, "--status", status_file)
+    told = run_installer(bundle, root, "--status", status_file, "-vv")
+    assert "edgevision.installer: 0 trusted keys; current release: none\n" in told
+    assert "edgevision.installer: running " in told and " -m venv --without-pip " in told
     home = root / "opt" / "edgevision"
     release = home / os.readlink(home / "current")
     assert release.parent == home / "releases"
@@ -256,7 +258,8 @@ def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None
     status = json.loads(status_file.read_text())
     assert (status["state"], status["release"]) == ("ok", release.name)
     # Installing again builds nothing.
-    assert "environment" not in run_installer(bundle, root)
+    again = run_installer(bundle, root)
+    assert "environment" not in again and "edgevision.installer" not in again
     # An interrupted installation is built again.
     (release / "installed.json").unlink()
     (release / "model.tflite").write_bytes(b"half")

@@ -191,8 +191,10 @@ def mtype(image: Path, name: str) -> bytes:
     return subprocess.run(["mcopy", "-n", "-i", source, f"::{name}", "-"], check=True, capture_output=True).stdout
 
 
-def test_image_json_output_contains_no_secret(bench: Bench, tmp_path: Path) -> None:
-    said = edgevision(*bench.arguments(tmp_path / "out.img"), "--json")
+def test_image_json_output_and_log_contain_no_secret(bench: Bench, tmp_path: Path) -> None:
+    said = edgevision(*bench.arguments(tmp_path / "out.img"), "--json", "-vv")
+    assert "edgevision.flash: wrote edgevision/device.json (" in said.stderr
+    assert "edgevision.flash: all files read back as written\n" in said.stderr
     made = json.loads(said.stdout)
     assert (made["schema"], made["backend"], made["wifi"]) == ("edgevision.image_made/1", "bookworm", "My Net")
     assert made["bytes"] == (tmp_path / "out.img").stat().st_size
