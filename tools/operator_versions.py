@@ -2,7 +2,7 @@
 
 Prints one line per operator, NAME LOWEST HIGHEST, for the runtime of the Python it is run with:
     PYTHONPATH=. .cache/envs/tflite-runtime/bin/python tools/operator_versions.py
-The table in edgevision/runtime_operators.py is made with it.
+The table in edgevision/inspection/runtime_ops.py is made with it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ SMALL = 127
 """Largest number that fits into the old one-byte field of an operator code."""
 
 
+def n_fields(table: type) -> int:
+    """Return how many fields the schema lists for a table."""
+    return 1 + max(value for value in vars(table).values() if isinstance(value, int))
+
+
 def model(number: int, version: int) -> bytes:
     """Return a model that does nothing and declares one operator, which a runtime looks up immediately."""
     builder = flatbuffers.Builder(256)
-    builder.StartObject(len(OperatorCode))
+    builder.StartObject(n_fields(OperatorCode))
     builder.PrependInt8Slot(OperatorCode.OLD_BUILTIN, min(number, SMALL), 0)
     builder.PrependInt32Slot(OperatorCode.VERSION, version, 1)
     builder.PrependInt32Slot(OperatorCode.BUILTIN, number, 0)
@@ -34,7 +39,7 @@ def model(number: int, version: int) -> bytes:
     graphs = vector(builder, builder.EndObject())
     builder.StartObject(1)
     buffers = vector(builder, builder.EndObject())
-    builder.StartObject(len(Model))
+    builder.StartObject(n_fields(Model))
     builder.PrependUint32Slot(Model.VERSION, MODEL_VERSION, 0)
     builder.PrependUOffsetTRelativeSlot(Model.OPERATOR_CODES, codes, 0)
     builder.PrependUOffsetTRelativeSlot(Model.SUBGRAPHS, graphs, 0)
