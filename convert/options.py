@@ -24,6 +24,7 @@ class ConvertOptions:
     """The model to convert, the images, the output and the settings."""
 
     model: Path
+    """The .keras or .h5 file, or SavedModel folder."""
     calibration: Path | None = setting(
         None,
         "path",
@@ -49,7 +50,9 @@ class ConvertOptions:
         default_text="from the model",
     )
     preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
+    """How the images were prepared on which the model was trained, where the file does not tell."""
     load: LoadOptions = ONLY_WHAT_THE_FILE_SAYS
+    """How to open the model, where the file does not tell."""
     eval_data: Path | None = setting(
         None,
         "path",

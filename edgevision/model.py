@@ -139,14 +139,14 @@ class Model:
         """Return a classifier's scores of all classes for several images, one after the other.
 
         Args:
-            frames: the images.
+            frames: The images.
 
         Returns:
             The scores, (images, classes), 0..1.
 
         Raises:
-            BadInput: the model is not a classifier.
-            EngineError: the runtime failed.
+            BadInput: The model is not a classifier.
+            EngineError: The runtime failed.
         """
         return np.stack([self.scores(frame) for frame in frames])
 

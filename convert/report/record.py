@@ -28,14 +28,16 @@ SCHEMA = "edgevision.convert/1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvertReport:
-    """Record of a finished conversion."""
+    """Record of a finished conversion. ``to_json`` returns all of it in a documented schema."""
 
     path: Path
     """Path of the .tflite."""
     report_path: Path
+    """Path of the JSON report."""
     page_path: Path | None
     """Path of the HTML report; None if it could not be written."""
     card: ModelCard
+    """The model card, without the digest of the file."""
     source: Scan
     """The scanned Keras file."""
     parameters: int
@@ -47,19 +49,27 @@ class ConvertReport:
     float_bytes: int
     """Size of the same model as a float .tflite in bytes."""
     preprocessing_from: str
+    """Where the preprocessing was found."""
     labels_from: str
+    """Where the labels were found."""
     graph: Graph
+    """Tensors and operators of the .tflite."""
     compatibility: Compatibility
     """Compatibility of the file with other tools."""
     calibration: CalibrationSet
+    """Images that set the int8 ranges, and those that chose between repairs."""
     heldout: HeldOut
+    """Images on which float and int8 are compared."""
     comparison: FidelityComparison
+    """Agreement and accuracy of float and int8, with 95 % confidence intervals."""
     repair: RepairResult | None
-    """None if no repair was requested."""
+    """The repair of the int8 accuracy; None if none was requested."""
     selftest: GeneratedSelfTest
+    """The self-test in the file."""
     gate: AccuracyLimit | None
-    """None if no limit was set."""
+    """The limit ``max_drop``, and whether it is ``met``; None if no limit was set."""
     seconds: dict[str, float]
+    """Duration of each stage, and ``total``, in seconds."""
     notes: tuple[str, ...]
     """Notes for the user; none of them is an error."""
 

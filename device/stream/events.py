@@ -19,7 +19,9 @@ class Unreadable:
     index: int
     """Frame number, in one sequence with the frames."""
     source: str
+    """Origin of the image: the camera's spec or the path of the file."""
     message: str
+    """What is wrong."""
 
 
 class SourceEvent(NamedTuple):
@@ -41,9 +43,11 @@ class Event:
     index: int | None
     """Index of the frame, or of the last one before the event; None: no frame yet."""
     detail: str
+    """Description for display."""
     label: Label | None = None
     """Label that entered, left, or replaced ``before``."""
     before: Label | None = None
+    """Label that was replaced."""
     duration_s: float | None = None
     """Seconds that the label which left or was replaced had been present."""
     position_s: float | None = None

@@ -33,6 +33,7 @@ class Snapshot:
     errors: int
     """Unreadable images, and frames on which the engine failed."""
     reconnects: int
+    """Times that a lost camera came back."""
     seconds: float
     """Seconds since the start of the loop."""
     rate_fps: float | None
@@ -47,9 +48,11 @@ class Snapshot:
     memory_mb: dict[str, float | None]
     """start, end (now, during the run), peak."""
     temperature_c: float | None
+    """Temperature of the processor in °C."""
     throttled: list[str] | None
     """What slows the machine down now; in a summary, what did at any time."""
     sinks: tuple[SinkCount, ...]
+    """spec, written, dropped, errors and the last error (message) of each sink."""
 
     def describe(self) -> list[str]:
         """Return lines for display: counts, stages, machine, failing outputs."""

@@ -18,14 +18,16 @@ FIRST = ("model", "source", "engine")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary(Snapshot):
-    """The whole run. Unknown values are None."""
+    """Counts and times of a whole run of the loop. Unknown values are None."""
 
     model: dict[str, Any]
     """path, name, sha256, task."""
     source: str
+    """The source, without secrets."""
     engine: dict[str, Any]
     """requested, used, runtime, version, threads, fallback_reason."""
     stopped_by: Ending
+    """Why the loop ended: end (of the source), limit, signal (Ctrl-C or SIGTERM) or error."""
     message: str | None = None
     """Error message, if an error ended the run."""
 

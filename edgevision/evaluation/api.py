@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from ..errors import missing_dependencies
 from ..model import Model
 from .evaluate import Evaluation
 from .evaluate import evaluate as evaluate_subject
-from .options import EvaluateOptions
+from .options import EvaluateOptions, Part
 from .request import prepare
 
 
@@ -21,7 +20,7 @@ def evaluate(
     photos: str | Path,
     *,
     compare: str | Path | Model | None = None,
-    split: Literal["train", "val", "test", "all"] | None = None,
+    split: Part | None = None,
     split_file: str | Path | None = None,
     label_map: str | Path | None = None,
     negatives: str | Path | None = None,
@@ -39,7 +38,7 @@ def evaluate(
         model: An open model, a .tflite, .keras or .h5 file, a SavedModel folder, or the run folder of a training.
         photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip.
         compare: A second model to compare with on the same photos.
-        split: The part to evaluate; None for test if the photos are split, else for all.
+        split: The part to evaluate: train, val, test or all; None for test if the photos are split, else for all.
         split_file: The split.csv of a training, or its run folder; None for the one next to the model.
         label_map: A CSV of name,label: the label of the model for a folder or a file.
         negatives: A folder or zip of images that show none of the classes, to measure false positives.

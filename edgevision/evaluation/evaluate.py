@@ -47,7 +47,10 @@ class ModelEvaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """The result of an evaluation."""
+    """The result of an evaluation. ``to_json`` returns all of it in a documented schema.
+
+    ``metrics.accuracy`` has ``value``, ``low`` and ``high`` (95 % confidence interval), 0..1.
+    """
 
     pictures: Pictures
     """The images that were given."""

@@ -71,11 +71,15 @@ class ModelCard:
     """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 
     name: str
+    """Name of the model, for display."""
     task: Task
+    """Task of the model."""
     preprocessing: Preprocessing
+    """How an image becomes the model's input."""
     labels: tuple[str, ...] = ()
     """Class names, in the order of the class indices."""
     activation: Activation = "softmax"
+    """Content of the last tensor: softmax, sigmoid, logits, sigmoid_logits or none."""
     threshold: float | None = None
     """Lowest score that is not "unknown", 0..1; None if none was measured."""
     flatbuffer_sha256: str | None = None
@@ -83,11 +87,15 @@ class ModelCard:
     source_sha256: str | None = None
     """SHA-256 of the model that this one was made from."""
     selftest: SelfTest | None = None
+    """Generated images with expected results; None if there are none."""
     embedding: EmbeddingOutput | None = None
     """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
     training: dict[str, Any] | None = None
+    """Record of the training, as JSON values; None if unknown."""
     quantization: dict[str, Any] | None = None
+    """Record of the conversion, as JSON values; None if unknown."""
     versions: dict[str, str] = field(default_factory=dict)
+    """Library -> version that made the file."""
     created: str | None = None
     """Creation time, RFC 3339, UTC."""
 

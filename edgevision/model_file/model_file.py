@@ -34,6 +34,7 @@ class ModelFile:
     """A model file, read but not run."""
 
     path: Path
+    """Path of the file."""
     flatbuffer: bytes
     """The model itself, without the archive."""
     card: ModelCard | None
@@ -45,7 +46,9 @@ class ModelFile:
     files: Mapping[str, bytes]
     """Entries of the archive, including the card."""
     inputs: tuple[TensorSpec, ...]
+    """Inputs of the model: name, shape, dtype, scale and zero_point of each."""
     outputs: tuple[TensorSpec, ...]
+    """Outputs of the model, likewise."""
     sha256: str
     """SHA-256 of the whole file."""
     file_bytes: int

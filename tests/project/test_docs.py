@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import click
 import pytest
+import snippets
 from locations import ROOT
+from public_names import private_names
 
 sys.path.insert(0, str(ROOT))
 
@@ -83,6 +86,14 @@ def test_commands_and_options_exist(page: Path) -> None:
         known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
         missing = [name for name in given if name not in known]
         assert not missing, f"{page.name}: edgevision {' '.join(arguments)}"
+
+
+def test_programs_on_pages_use_only_the_public_api() -> None:
+    found = {page: list(snippets.programs(page.read_text(encoding="utf-8"))) for page in PAGES}
+    assert len(found[ROOT / "README.md"]) == 1 and len(found[ROOT / "docs" / "guides" / "python.md"]) == 5
+    for page, codes in found.items():
+        for code in codes:
+            assert list(private_names(code)) == [], page.name
 
 
 def test_decision_records_have_the_same_form() -> None:
@@ -162,7 +173,7 @@ def test_api_page_follows_imports_and_reads_google_sections(tmp_path: Path) -> N
     )
     folders = dict.fromkeys(python_page.PACKAGES, tmp_path)
     page = python_page.render(folders)["python.md"]
-    assert "scale(value: int | None, *, by: float=2.0) -> float" in page
+    assert "scale(value: int | None, *, by: float = 2.0) -> float" in page
     assert "**Args**\n\n- `value`: what to scale" in page
     assert "- `ValueError`: for None" in page
 
@@ -182,6 +193,38 @@ def test_api_page_reads_the_help_of_settings(tmp_path: Path) -> None:
         "Any number. |",
     ):
         assert line in page
+
+
+def test_api_page_inherits_resolves_aliases_and_constants_and_tabulates_errors(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").write_text(
+        '__all__ = ["Bad", "Child", "EdgeVisionError", "turn"]\nfrom .inner import Bad, Child, EdgeVisionError, turn\n'
+    )
+    (tmp_path / "inner.py").write_text(
+        'Side = Literal["left", "right"]\nTOP = 5\n'
+        'class EdgeVisionError(Exception):\n    """Any fault."""\n    exit_code: int = 1\n'
+        'class Bad(EdgeVisionError, ValueError):\n    """Raised for bad values."""\n'
+        'class Parent:\n    size: int\n    """Size in pixels."""\n'
+        'class Child(Parent):\n    """A child."""\n    side: Side\n    """Its side."""\n'
+        'def turn(side: Side | None, top: int = TOP, *, by: float = 1.5) -> Child:\n    """Turn."""\n'
+    )
+    page = python_page.render(dict.fromkeys(python_page.PACKAGES, tmp_path))["python.md"]
+    assert "turn(side: Side | None, top: int = 5, *, by: float = 1.5) -> Child" in page
+    assert "| `size` | <code>int</code> | Size in pixels. |\n| `side` | <code>Side</code> | Its side. |" in page
+    assert "| `Side` | <code>Literal['left', 'right']</code> |" in page
+    assert "| `EdgeVisionError` | `Exception` | 1 | Any fault. |" in page
+    assert "| `Bad` | `EdgeVisionError`, `ValueError` |  | Raised for bad values. |" in page
+
+
+def test_api_page_lists_exactly_the_public_names_and_explains_each_attribute() -> None:
+    page = docs_reference.pages()["python.md"]
+    listed = set(re.findall(r"^### (edgevision\.\S+)$", page, re.MULTILINE))
+    errors = set(re.findall(r"^\| `(\w+)` \| `(?:\w+)`.*\|$", page, re.MULTILINE))
+    public = set()
+    for package in python_page.PACKAGES:
+        names = {name for name in importlib.import_module(package).__all__ if not name.startswith("__")}
+        public |= {f"{package}.{name}" for name in names if package != "edgevision" or name not in errors}
+    assert listed == public and len(errors) == 19
+    assert [line for line in page.splitlines() if line.startswith("| ") and line.endswith("|  |")] == []
 
 
 def test_api_page_refuses_a_name_that_does_not_exist(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from locations import ROOT
 from public_names import PACKAGES, private_names
+from snippets import programs
 from user_wheel import PIP, build_wheel
 
 PROGRAM = ROOT / "tests" / "data" / "user_program.py"
@@ -47,10 +49,19 @@ def check(packages: Path, folder: Path, *programs: Path) -> subprocess.Completed
     )
 
 
+def written(folder: Path, *pages: str) -> Iterator[Path]:
+    """Write the programs on pages into files and yield their paths."""
+    for page in pages:
+        for number, code in enumerate(programs((ROOT / page).read_text(encoding="utf-8"))):
+            path = folder / f"{Path(page).stem}_{number}.py"
+            path.write_text(code)
+            yield path
+
+
 def require_right_and_wrong(packages: Path, folder: Path) -> None:
     wrong = folder / "misspelled.py"
     wrong.write_text(MISSPELLED)
-    done = check(packages, folder, PROGRAM, wrong)
+    done = check(packages, folder, PROGRAM, wrong, *written(folder, "README.md", "docs/guides/python.md"))
     lines = [line.removeprefix(f"{wrong.name}:") for line in done.stdout.splitlines() if ": error: " in line]
     assert [line for line in lines if not line[0].isdecimal()] == [], "the program of the user must have no error"
     found = {int(line.partition(":")[0]): line for line in lines}

@@ -1,83 +1,45 @@
-"""The reference page of the public Python API, read from the source; the code is not imported.
-
-Attribute docstrings are read too, and the folders convert/ and device/ are found by the mapping in pyproject.toml.
-"""
+"""The reference page of the public Python API, read from the source."""
 
 from __future__ import annotations
 
 import ast
-import html
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from inspect import cleandoc
 from pathlib import Path
 
 from edgevision import settings
 
+from .docstrings import code, docstring, one_line
+from .python_source import Source
+
 PACKAGES = ("edgevision", "edgevision.convert", "edgevision.device")
-Definition = ast.ClassDef | ast.FunctionDef
-_SECTION = re.compile(r"(Args|Arguments|Attributes|Returns|Yields|Raises|Example|Examples|Note|Notes):")
-_ENTRY = re.compile(r"(?P<name>[*\w., ]+?)(?: \((?P<kind>[^)]*)\))?: (?P<text>.*)")
+BASE_ERROR = "EdgeVisionError"
+INTRODUCTION = """\
+What this page lists is public; everything else is private and may change without notice. That holds for the classes, too, that
+an attribute names and this page does not list: of them, only what the text says is public. Where an object has `to_json`, its
+[schema](../formats.md) is the stable way to its figures.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Finds modules of the project by their dotted names."""
+class Public:
+    """A public name."""
 
-    folders: Mapping[str, Path]
-    """Package name -> folder, as pyproject.toml maps them."""
-
-    def file(self, module: str) -> Path:
-        """Return the file of a module or package. Raises LookupError."""
-        package = max((name for name in self.folders if f"{module}.".startswith(f"{name}.")), key=len)
-        base = self.folders[package].joinpath(*module.removeprefix(package).strip(".").split("."))
-        for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
-            if path.is_file():
-                return path
-        raise LookupError(f"no file for the module {module}")
-
-    def tree(self, module: str) -> ast.Module:
-        """Return the parsed source of a module."""
-        return ast.parse(self.file(module).read_text(encoding="utf-8"))
-
-    def find(self, module: str, name: str) -> tuple[str, ast.stmt | None]:
-        """Follow imports to where a name is defined. Raises LookupError."""
-        for node in ast.walk(self.tree(module)):
-            if isinstance(node, Definition | ast.AsyncFunctionDef) and node.name == name:
-                return module, node
-            if isinstance(node, ast.ImportFrom):
-                alias = next((a for a in node.names if (a.asname or a.name) == name), None)
-                if alias is not None:
-                    return self.find(self._absolute(module, node), alias.name)
-            if isinstance(node, ast.Assign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(isinstance(t, ast.Name) and t.id == name for t in targets):
-                    return module, node
-        raise LookupError(f"{module} has no {name}, though its __all__ lists it")
-
-    def _absolute(self, module: str, node: ast.ImportFrom) -> str:
-        if not node.level:
-            return node.module or ""
-        is_package = self.file(module).name == "__init__.py"
-        parts = module.split(".")
-        base = parts[: len(parts) - node.level + (1 if is_package else 0)]
-        return ".".join([*base, *(node.module.split(".") if node.module else [])])
+    name: str
+    """Dotted name, as a user imports it."""
+    module: str
+    """Module in which it is defined."""
+    node: ast.ClassDef | ast.FunctionDef
 
 
 def render(folders: Mapping[str, Path]) -> dict[str, str]:
     """Return path -> Markdown of the API page. Raises LookupError where ``__all__`` lists a name that is not there."""
     source = Source(folders)
-    lines = [
-        "# Python API",
-        "",
-        "What is listed here is public. Everything else is private and may change without notice.",
-        "",
-    ]
+    lines = ["# Python API", "", INTRODUCTION]
     for package in PACKAGES:
-        names = [name for name in public_names(source.tree(package)) if not name.startswith("__")]
-        if names:
-            lines += [f"## {package}", "", *_package(source, package, names)]
+        found = list(_public(source, package))
+        if found:
+            lines += [f"## {package}", "", *_package(source, found)]
     return {"python.md": "\n".join(lines) + "\n"}
 
 
@@ -91,35 +53,107 @@ def public_names(tree: ast.Module) -> list[str]:
     return []
 
 
-def _package(source: Source, package: str, names: list[str]) -> Iterator[str]:
-    for name in names:
-        module, node = source.find(package, name)
-        if isinstance(node, ast.ClassDef):
-            yield from _class(node, f"{package}.{name}", module)
-        elif isinstance(node, ast.FunctionDef):
-            yield from _function(node, f"{package}.{name}", 3)
+def _public(source: Source, package: str) -> Iterator[Public]:
+    for name in public_names(source.tree(package)):
+        if not name.startswith("__"):
+            module, node = source.find(package, name)
+            assert isinstance(node, ast.ClassDef | ast.FunctionDef), (
+                f"{package}.{name} is neither a class nor a function"
+            )
+            yield Public(f"{package}.{name}", module, node)
 
 
-def _class(node: ast.ClassDef, name: str, module: str) -> Iterator[str]:
-    bases = ", ".join(
-        f"`{ast.unparse(base)}`" for base in node.bases if ast.unparse(base) not in ("Protocol", "object")
+def _package(source: Source, names: list[Public]) -> Iterator[str]:
+    """Yield functions, then classes, then a table of errors, then the types that their signatures name."""
+    errors = [one for one in names if _is_error(source, one)]
+    for one in names:
+        if isinstance(one.node, ast.FunctionDef):
+            yield from _function(source, one.module, one.node, one.name, 3)
+    for one in names:
+        if isinstance(one.node, ast.ClassDef) and one not in errors:
+            yield from _class(source, one)
+    if errors:
+        yield from ("### Errors", "", *_errors(errors))
+    aliases = dict(sorted(_aliases(source, names)))
+    if aliases:
+        yield from ("### Types", "", "| name | stands for |", "|---|---|")
+        yield from (f"| `{name}` | <code>{code(text)}</code> |" for name, text in aliases.items())
+        yield ""
+
+
+def _is_error(source: Source, one: Public) -> bool:
+    if not isinstance(one.node, ast.ClassDef):
+        return False
+    return BASE_ERROR in (one.node.name, *(base.name for _, base in source.bases(one.module, one.node)))
+
+
+def _errors(errors: list[Public]) -> Iterator[str]:
+    yield from (
+        "Every fault of the user's input or machine is one of these. Most are also the built-in exception that fits.",
+        "",
     )
-    yield from (f"### {name}", "", *_docstring(ast.get_docstring(node, clean=False)))
-    if bases:
-        yield from (f"Bases: {bases}", "")
-    fields = list(_fields(node))
+    yield from ("| error | kind of | exit status, if not 1 | meaning |", "|---|---|---|---|")
+    for one in sorted(errors, key=lambda one: (one.node.name != BASE_ERROR, one.node.name)):
+        assert isinstance(one.node, ast.ClassDef)
+        kinds = ", ".join(f"`{ast.unparse(base)}`" for base in one.node.bases)
+        codes = [ast.unparse(s.value) for s in one.node.body if isinstance(s, ast.Assign | ast.AnnAssign) and s.value]
+        text = one_line(ast.get_docstring(one.node) or "")
+        yield f"| `{one.node.name}` | {kinds} | {''.join(codes)} | {text} |"
+    yield ""
+
+
+def _aliases(source: Source, names: list[Public]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of the type aliases in signatures and attributes."""
+    for one in names:
+        bases = list(source.bases(one.module, one.node)) if isinstance(one.node, ast.ClassDef) else []
+        for module, node in ((one.module, one.node), *bases):
+            for part in (part for annotation in _annotations(node) for part in ast.walk(annotation)):
+                value = source.value(module, part.id) if isinstance(part, ast.Name) else None
+                if value is not None and isinstance(part, ast.Name):
+                    yield part.id, ast.unparse(value)
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the annotations of what is public in a class or function."""
+    if isinstance(node, ast.FunctionDef):
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        yield from (argument.annotation for argument in arguments if argument.annotation is not None)
+        yield from [node.returns] if node.returns is not None else []
+    elif isinstance(node, ast.ClassDef):
+        for member in node.body:
+            if isinstance(member, ast.AnnAssign):
+                yield member.annotation
+            elif isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+                yield from _annotations(member)
+
+
+def _class(source: Source, one: Public) -> Iterator[str]:
+    assert isinstance(one.node, ast.ClassDef)
+    node = one.node
+    yield from (f"### {one.name}", "", *docstring(ast.get_docstring(node, clean=False)))
+    if any(_is_setting(s.value) for s in node.body if isinstance(s, ast.AnnAssign)):
+        yield from ("Allowed values and defaults: [Settings](settings.md).", "")
+    bases = list(source.bases(one.module, node))
+    fields = {name: (kind, text) for _, cls in reversed(bases) for name, kind, text in _fields(cls)}
+    fields |= {name: (kind, text) for name, kind, text in _fields(node)}
     if fields:
         yield from ("| attribute | type | meaning |", "|---|---|---|")
-        for field, kind, text in fields:
-            yield f"| `{field}` | <code>{_code(kind)}</code> | {text.replace('|', chr(92) + '|')} |"
+        for name, (kind, text) in fields.items():
+            yield f"| `{name}` | <code>{code(kind)}</code> | {text.replace('|', chr(92) + '|')} |"
         yield ""
     for member in node.body:
-        if isinstance(member, ast.FunctionDef) and (not member.name.startswith("_") or member.name == "__init__"):
-            if _is_property(member):
-                continue
-            if member.name == "__init__" and not ast.get_docstring(member):
-                continue
-            yield from _function(member, f"{node.name}.{member.name}", 4, drop_self=True)
+        if isinstance(member, ast.FunctionDef) and not _is_property(member) and _is_shown(member):
+            yield from _function(source, one.module, member, f"{node.name}.{member.name}", 4, drop_self=True)
+
+
+def _is_shown(member: ast.FunctionDef) -> bool:
+    if not ast.get_docstring(member):
+        return False
+    return not member.name.startswith("_") or member.name in ("__init__", "__iter__")
+
+
+def _is_setting(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "setting"
 
 
 def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
@@ -130,7 +164,7 @@ def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str]]:
             yield from _assigned(member)
         if isinstance(member, ast.FunctionDef) and _is_property(member) and not member.name.startswith("_"):
             kind = ast.unparse(member.returns) if member.returns else ""
-            yield member.name, kind, _one_line(ast.get_docstring(member) or "")
+            yield member.name, kind, one_line(ast.get_docstring(member) or "")
 
 
 def _annotated(body: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:
@@ -138,7 +172,7 @@ def _annotated(body: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
         if not statement.target.id.startswith("_"):
-            text = _text_after(body, at) or _one_line(_declared_help(statement.value))
+            text = _text_after(body, at) or one_line(_declared_help(statement.value))
             yield statement.target.id, ast.unparse(statement.annotation), text
 
 
@@ -170,7 +204,7 @@ def _assigned(init: ast.FunctionDef) -> Iterator[tuple[str, str, str]]:
 def _text_after(body: list[ast.stmt], at: int) -> str:
     following = body[at + 1] if at + 1 < len(body) else None
     if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
-        return _one_line(str(following.value.value))
+        return one_line(str(following.value.value))
     return ""
 
 
@@ -178,71 +212,40 @@ def _is_property(node: ast.FunctionDef) -> bool:
     return any(isinstance(d, ast.Name) and d.id in ("property", "cached_property") for d in node.decorator_list)
 
 
-def _function(node: ast.FunctionDef, name: str, level: int, drop_self: bool = False) -> Iterator[str]:
-    yield from (f"{'#' * level} {name}", "", "```python", _signature(node, drop_self), "```", "")
-    yield from _docstring(ast.get_docstring(node, clean=False))
+def _function(
+    source: Source, module: str, node: ast.FunctionDef, name: str, level: int, drop_self: bool = False
+) -> Iterator[str]:
+    yield from (f"{'#' * level} {name}", "", "```python", _signature(source, module, node, drop_self), "```", "")
+    yield from docstring(ast.get_docstring(node, clean=False))
 
 
-def _signature(node: ast.FunctionDef, drop_self: bool) -> str:
-    arguments = ast.parse(f"def f({ast.unparse(node.args)}): ...").body[0]
-    assert isinstance(arguments, ast.FunctionDef)
-    if drop_self and arguments.args.args and arguments.args.args[0].arg in ("self", "cls"):
-        arguments.args.args.pop(0)
+def _signature(source: Source, module: str, node: ast.FunctionDef, drop_self: bool) -> str:
+    parts = list(_parameters(source, module, node.args))[1 if drop_self else 0 :]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    text = f"{node.name}({ast.unparse(arguments.args)}){returns}"
+    text = f"{node.name}({', '.join(parts)}){returns}"
     if len(text) <= 100:
         return text
-    parts = _split(ast.unparse(arguments.args))
     return f"{node.name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){returns}"
 
 
-def _split(text: str) -> list[str]:
-    """Split arguments at the commas outside brackets."""
-    parts, depth, start = [], 0, 0
-    for at, letter in enumerate(text):
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and depth == 0:
-            parts.append(text[start:at].strip())
-            start = at + 1
-    return [*parts, text[start:].strip()]
+def _parameters(source: Source, module: str, arguments: ast.arguments) -> Iterator[str]:
+    """Yield each parameter with its type and default; the name of a constant is replaced by its value."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    defaults: list[ast.expr | None] = [None] * (len(plain) - len(arguments.defaults)) + list(arguments.defaults)
+    for argument, default in zip(plain, defaults, strict=True):
+        yield _parameter(source, module, argument, default)
+    if arguments.vararg is not None:
+        yield f"*{ast.unparse(arguments.vararg)}"
+    elif arguments.kwonlyargs:
+        yield "*"
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _parameter(source, module, argument, default)
+    if arguments.kwarg is not None:
+        yield f"**{ast.unparse(arguments.kwarg)}"
 
 
-def _docstring(text: str | None) -> list[str]:
-    """Return a Google-style docstring as Markdown: its sections become lists."""
-    if not text:
-        return []
-    lines: list[str] = []
-    inside = ""
-    for line in cleandoc(text).splitlines():
-        head = _SECTION.fullmatch(line)
-        if head is not None:
-            inside = head[1]
-            lines += ["", f"**{inside}**", ""]
-        elif inside and line.startswith(" ") and not inside.startswith("Example"):
-            lines.append(_entry(line))
-        else:
-            inside = inside if not line or line.startswith(" ") else ""
-            lines.append(_ticks(line))
-    return [*lines, ""]
-
-
-def _entry(line: str) -> str:
-    """Return one line of a section: ``name: text`` begins an entry, what is indented further goes on with it."""
-    text = line.strip()
-    match = _ENTRY.fullmatch(text)
-    if match is not None and len(line) - len(line.lstrip()) <= 4:
-        kind = f" ({match['kind']})" if match["kind"] else ""
-        return f"- `{match['name']}`{kind}: {_ticks(match['text'])}"
-    return f"  {_ticks(text)}"
-
-
-def _code(text: str) -> str:
-    return html.escape(text, quote=False).replace("|", "&#124;")
-
-
-def _one_line(text: str) -> str:
-    return _ticks(" ".join(text.split()))
-
-
-def _ticks(text: str) -> str:
-    return text.replace("``", "`")
+def _parameter(source: Source, module: str, argument: ast.arg, default: ast.expr | None) -> str:
+    if default is None:
+        return ast.unparse(argument)
+    value = source.value(module, default.id) if isinstance(default, ast.Name) else None
+    return f"{ast.unparse(argument)} = {ast.unparse(value or default)}"

@@ -18,17 +18,24 @@ SCHEMA = "edgevision.train/1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainResult:
-    """Result of a training."""
+    """Result of a training. ``to_json`` returns its figures in a documented schema."""
 
     folder: Path
+    """The run folder."""
     model: Path
+    """Path of model.keras, which ``convert`` takes."""
     photos: Path
+    """Path of the photos."""
     settings: TrainSettings
+    """The settings; of those left to ``auto``, ``plan`` has the values."""
     plan: TrainPlan
+    """The settings with every ``auto`` resolved."""
     learning: DatasetSplits
+    """The images: train, val and test."""
     origin: str
     """Description of the initial weights."""
     history: tuple[history.Epoch, ...]
+    """Loss and accuracy of each epoch, as in history.csv."""
     kept: int
     """Epoch whose weights the model has, from 1; 0 if no epoch was run."""
     temperature: float | None
