@@ -6,6 +6,8 @@ every module below these packages included, is private and may change without no
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False  # as typing defines it; imports here would come before Ctrl-C is handled
 if TYPE_CHECKING:
     from .errors import (
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from .model_file.model_file import ModelFile
     from .preprocessing.spec import Preprocessing
     from .types import Detection, Frame, Label, Prediction, Region
+
+# OpenCV reads this when it is first imported, in whichever module. It stops a PNG of a few kilobytes from claiming gigabytes
+# of memory.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 
 __version__ = "0.1.0"
 __all__ = [

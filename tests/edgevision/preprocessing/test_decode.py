@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -120,3 +123,23 @@ def test_find_sorts_and_skips_hidden_files(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
     assert [p.relative_to(tmp_path).as_posix() for p in decode.find(tmp_path)] == ["a/1.png", "b/2.JPG", "c.webp"]
+
+
+@pytest.mark.parametrize("first", ["edgevision.model", "edgevision.device.cameras.backends.network"])
+def test_small_file_with_too_many_pixels_is_refused(first: str, tmp_path: Path) -> None:
+    """OpenCV reads its limit when it is imported, so the limit must be set before any of our modules imports it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    side = 17_000  # 289 million pixels, above the limit of 268 million
+    lines = zlib.compress(bytes(side * (1 + (side + 7) // 8)))
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path = tmp_path / "large.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b""))
+    code = (
+        f"import {first}, pathlib\nfrom edgevision.preprocessing.decode import read\nread(pathlib.Path({str(path)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert path.stat().st_size < 100_000
+    assert done.returncode == 1 and "BadImage" in done.stderr.splitlines()[-1]
