@@ -189,7 +189,7 @@ def _silence_opencv() -> None:
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         return
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    from edgevision.preprocessing.opencv_log import silence
+    from edgevision.preprocessing.decode import silence
 
     silence()
 

@@ -1,27 +1,28 @@
-"""Image decoding and encoding. All parts of the package decode images here: upright, 8-bit, three channels, BGR."""
+"""Image decoding and encoding. All parts of the package decode images here: upright, 8-bit, three channels, BGR.
+
+It also controls OpenCV's log, which is off while this package reports faults in one line each.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-# OpenCV reads this when it is first imported. It stops a PNG of a few kilobytes from claiming gigabytes of memory.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from ..errors import BadImage, MissingFile
 from ..types import Frame
-from .opencv_log import silenced
 
 if TYPE_CHECKING:
     from ..types import Pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 """File name suffixes, in lower case, that ``find`` treats as images."""
+SILENT = 0
+"""Level of OpenCV's log that lets nothing through."""
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -140,3 +141,24 @@ def _quietly(call: Callable[[], Pixels | None]) -> Pixels | None:
             return call()
         except cv2.error:
             return None
+
+
+def silence() -> None:
+    """Turn OpenCV's log off permanently."""
+    _log().setLogLevel(SILENT)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Turn OpenCV's log off inside a ``with`` block."""
+    log = _log()
+    level = log.getLogLevel()
+    log.setLogLevel(SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+def _log() -> Any:
+    return cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # version 5 moved it
