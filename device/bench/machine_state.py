@@ -47,7 +47,6 @@ class Counters:
     """Pages swapped in and out."""
     busy_s: float | None
     """CPU seconds of all cores and programs, including time stolen by a hypervisor."""
-    firmware_bits: int | None
 
 
 class MachineMonitor:
@@ -70,7 +69,7 @@ class MachineMonitor:
 
     def counters(self) -> Counters:
         """Return the kernel's current counters."""
-        return Counters(_swapped(self._system), _busy(self._system), self._system.throttled())
+        return Counters(_swapped(self._system), _busy(self._system))
 
 
 def frequency_mhz(system: System) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engines.interpreter import available_cpus
 from ..errors import BadImage, BadInput, MissingFile
+from ..log import Log
 from ..preprocessing import sniff
 from ..preprocessing.decode import decode
 from . import perceptual_hash
@@ -22,7 +23,6 @@ from .prefetch import in_order
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-from ..log import Log
 
 log = Log("edgevision.data")
 

@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..preprocessing import sniff
 from .dataset import Dataset, Item, Skipped, fingerprint
-
-if TYPE_CHECKING:
-    pass
 
 SCHEMA = "edgevision.data_check/1"
 Across = Literal["split", "class", "none"]

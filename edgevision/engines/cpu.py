@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from ..log import Log
 from ..model_file.edgetpu_part import NOT_ON_CPU, is_compiled
+from .cpu_interpreter import start
 from .protocol import EngineUnavailable
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile
     from .protocol import Engine
-from .cpu_interpreter import start
 
 log = Log("edgevision.engines")
 

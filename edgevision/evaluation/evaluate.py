@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..datasets.dataset import Item, Skipped
 from ..errors import BadModel
 from ..files.run_folder import versions
+from ..log import Log
 from .comparison import ModelComparison, compare
 from .ground_truth import LabelMapping, choose
 from .measures import ClassificationMetrics, classification_metrics
@@ -19,7 +20,6 @@ from .scoring import score
 if TYPE_CHECKING:
     from .scoring import Scores
 
-from ..log import Log
 
 log = Log("edgevision.evaluate")
 

@@ -151,13 +151,6 @@ def precision_recall_curve(positive: Flags, scores: Floats) -> tuple[Doubles, Do
     return _ratio(right, answered), _ratio(right, np.array(max(1, int(positive.sum())))), thresholds
 
 
-def roc_curve(positive: Flags, scores: Floats) -> tuple[Doubles, Doubles, Doubles]:
-    """Return the false and true positive rates at each threshold, and the thresholds, highest first."""
-    thresholds, right, answered = _steps(positive, scores)
-    negatives, positives = (np.array(max(1, int(np.count_nonzero(v)))) for v in (~positive, positive))
-    return _ratio(answered - right, negatives), _ratio(right, positives), thresholds
-
-
 def calibration(confidence: Floats, right: Flags, bins: int = 15) -> tuple[float | None, tuple[Bin, ...]]:
     """Return the expected calibration error, 0..1, over bins of equal width, and the bins. The error is None without images.
 

@@ -11,12 +11,11 @@ from ..errors import BadModel
 from ..model_file.card import ModelCard
 from ..preprocessing.geometry import plan
 from ..preprocessing.spec import Preprocessing
-from ..tflite.outputs import OutputFacts, dequantize
+from ..tflite.outputs import MAX_CLASSES, OutputFacts, dequantize, mask_kind
 from ..types import Prediction, Region, TensorSpec
 
 if TYPE_CHECKING:
     from ..types import Pixels, Tensor
-from ..tflite.outputs import MAX_CLASSES, mask_kind
 
 UNSEEN = 255
 """Mask value of a pixel that the model did not see, because its preprocessing crops."""

@@ -13,8 +13,6 @@ from .namespace import bind, mount, mount_system
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 ENTRY = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 QEMU = "qemu-aarch64-static"
-CPU = "cortex-a72"
-"""The CPU of a Pi 4. With all of QEMU's features (max), LiteRT's kernels compute wrong results."""
 CPUINFO = Path(__file__).with_name("cpuinfo-pi4")
 
 

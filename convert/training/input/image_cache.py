@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from edgevision.types import Pixels
 
 log = Log("edgevision.train")
-PLACES = ("auto", "memory", "disk", "none")
 MEMORY_SHARE = 0.4
 """Largest share of the free memory for the cache."""
 DISK_SHARE = 0.8
@@ -101,7 +100,7 @@ def open_pixels(
     note: Note,
     progress: Progress = lambda done: None,
 ) -> PixelSource:
-    """Preprocess all images and cache them; ``place`` is one of PLACES, ``folder`` holds the disk cache.
+    """Preprocess all images and cache them; ``place`` is auto, memory, disk or none, and ``folder`` holds the disk cache.
 
     Calls ``note`` with the reason if they do not fit. Raises BadImage.
     """

@@ -34,7 +34,6 @@ class Origin:
     """imagenet, starter, none, or the file name."""
     sha256: str | None = None
     """sha256 of the file."""
-    pretrained: bool = True
 
     def describe(self) -> str:
         """Return a readable name."""
@@ -45,7 +44,7 @@ class Origin:
 def initialize(model: Any, choice: BackboneSpec, weights: str) -> Origin:
     """Load the initial weights into a network without its top. Raises BadInput, BadModel, MissingFile."""
     if weights == NONE:
-        return Origin(NONE, pretrained=False)
+        return Origin(NONE)
     if weights == STARTER:
         return Origin(STARTER, starter_weights.assign(model, choice).sha256)
     if weights == IMAGENET:

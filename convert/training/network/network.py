@@ -56,10 +56,6 @@ class Network:
         """Return the bytes per image of the upper part's input, in half precision."""
         return 2 * int(math.prod(self.cut(top_blocks)[0].output.shape[1:]))
 
-    def block_count(self) -> int:
-        """Return the number of blocks above the stem, the most that ``cut`` can put into the upper part."""
-        return len(blocks(self.backbone, self.choice.row)) - 1
-
     def apply_head(self, features: Any, pooled: bool = False) -> Any:
         """Apply the head to a feature map (or pooled features) in a functional model and return the logits."""
         for layer in self.head[1:] if pooled else self.head:

@@ -82,9 +82,6 @@ def test_roc_auc_is_the_probability_that_a_positive_scores_higher(pairs: list[tu
         return
     wins = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a in yes for b in no)
     assert found == pytest.approx(wins / (len(yes) * len(no)))
-    false, true, _ = metrics.roc_curve(positive, scores)
-    area = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
-    assert area(np.append(0.0, true), np.append(0.0, false)) == pytest.approx(found)
 
 
 @given(scored)

@@ -37,7 +37,7 @@ class Userland:
             "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ["PATH"],
             "HOME": "/tmp",
             "LANG": "C.UTF-8",
-            "QEMU_CPU": "cortex-a72",
+            "QEMU_CPU": "cortex-a72",  # with all of QEMU's features (max), LiteRT's kernels compute wrong results
             "PYTHONPATH": f"/opt/edgevision:/opt/{self.name}:/opt/testing",
             "EDGEVISION_SHARED": "/shared",
         }
