@@ -82,11 +82,11 @@ def events(as_json: bool, quiet: bool) -> Iterator[Events]:
         with ended_by_signals(), bytes_bar(quiet) as made.show:
             yield made
     except (EdgeVisionError, OSError) as error:
-        made.end("failed", exit_code=getattr(error, "exit_code", 1), message=str(error))
+        code = error.exit_code if isinstance(error, EdgeVisionError) else 1
+        made.end("failed", exit_code=code, message=str(error))
         raise
     except (KeyboardInterrupt, SystemExit) as error:
-        code = error.code if isinstance(error, SystemExit) else 130
-        made.end("failed", exit_code=code, message="interrupted")
+        made.end("failed", exit_code=error.code if isinstance(error, SystemExit) else 130, message="interrupted")
         if made.phase in PHASES:
             note("the drive is only partly written and will not boot; write it again")
         raise

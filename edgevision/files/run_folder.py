@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import CannotWrite, OutputExists
+from ..errors import CannotWrite, EdgeVisionError, OutputExists
 from ..log import Log
 from .atomic import write_text
 
@@ -63,13 +63,13 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if kind is None:
             self.finish(self.exit_code)
         elif issubclass(kind, KeyboardInterrupt):
             self.finish(130)
         else:
-            self.finish(int(getattr(error, "exit_code", 1)))
+            self.finish(error.exit_code if isinstance(error, EdgeVisionError) else 1)
 
 
 def new_run(runs: Path, kind: Kind) -> Run:
