@@ -116,6 +116,8 @@ def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, r
     from ..bench import comparison_tables
     from ..bench.compare import compare as compared
 
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json cannot be combined; give only one")
     found = compared(files, seed)
     if markdown:
         click.echo(comparison_tables.markdown(found))
@@ -180,6 +182,8 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
     from ..bench.sweep import make, networks
     from .bench_output import bar, tell
 
+    if values["models_only"] and as_json:
+        raise click.UsageError("--models-only measures nothing that --json could print; omit one of them")
     alphas = _list(values["alphas"], float, "--alphas")
     specs = networks(values["backbones"].split(","), alphas, _list(values["sizes"], int, "--sizes"))
     with new_run(runs, "bench") as run:

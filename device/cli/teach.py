@@ -74,12 +74,14 @@ def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
         _list(teacher, rest["as_json"])
     elif rest["forget"] is not None:
         teacher.forget(rest["forget"])
-        click.echo(f"removed {rest['forget']}; classes taught to {teacher.model.path}: {_names(teacher)}")
+        text = f"removed {rest['forget']}; classes taught to {teacher.model.path}: {_names(teacher)}"
+        _report(text, teacher, rest["as_json"])
     elif rest["export"] is not None:
         teacher.export(rest["export"], rest["overwrite"])
-        click.echo(f"wrote {rest['export']}: {_names(teacher)}")
+        _report(f"wrote {rest['export']}: {_names(teacher)}", teacher, rest["as_json"])
     elif rest["import_"] is not None:
         _import(teacher, rest["import_"], rest["overwrite"])
+        _report(f"imported {_names(teacher)} from {rest['import_']}", teacher, rest["as_json"])
     else:
         _teach(name, teacher, **rest)
 
@@ -170,6 +172,14 @@ def _open(model: Model, camera: str | None, source: str | None) -> Source:
     )
 
 
+def _report(text: str, teacher: Teacher, as_json: bool) -> None:
+    """Report what was done: as text, or as the JSON list of the taught classes."""
+    if as_json:
+        _list(teacher, as_json)
+    else:
+        click.echo(text)
+
+
 def _list(teacher: Teacher, as_json: bool) -> None:
     from edgevision.cli.terminal import show
     from edgevision.reporting.terminal import table
@@ -204,7 +214,6 @@ def _import(teacher: Teacher, path: Path, overwrite: bool) -> None:
             f"the import would replace these taught classes: {_names(teacher)}; give --overwrite to replace them"
         )
     teacher.take_over(path)
-    click.echo(f"imported {_names(teacher)} from {path}")
 
 
 def _names(teacher: Teacher) -> str:
