@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from documents import parse
 from locations import HELPERS, ROOT
 
 from edgevision import open_model
@@ -45,7 +46,7 @@ def converted(request: pytest.FixtureRequest, shared: Path, tmp_path_factory: py
     command = [sys.executable, "-m", "edgevision", "convert", models / f"{request.param}.h5", *options, "-o", output]
     done = subprocess.run([*map(str, command), "--json"], capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    document = parse(done.stdout, "convert")
     assert document["all_int8"] and document["repair"]["steps"]
     assert all(found["ok"] for found in document["compatibility"].values())
     return output

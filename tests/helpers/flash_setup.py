@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import sys
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import parse_lines
 from edgevision.device.cli import flash_write
 from edgevision.device.flash.disk.fake_host import FakeHost, Fault
 from fake_machine import GB, FakeMachine
@@ -55,7 +55,7 @@ class Said:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
+        return parse_lines(self.out, "flash_event")
 
 
 class Setup:

@@ -122,6 +122,7 @@ def test_wheel_contains_only_edgevision_and_all_of_it(tmp_path: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"edgevision"}
     wanted = {name.replace(".", "/") + "/__init__.py" for name in _packages()}
+    wanted |= {f"edgevision/schemas/{path.name}" for path in (ROOT / "edgevision" / "schemas").iterdir()}
     assert wanted <= set(names)
 
 

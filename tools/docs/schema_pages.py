@@ -17,10 +17,17 @@ def render(folder: Path) -> dict[str, str]:
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
         return {}
-    schemas = {path.name.removesuffix(".json").removesuffix(".schema"): _read(path) for path in files}
+    read = {path.name.removesuffix(".json").removesuffix(".schema"): _read(path) for path in files}
+    schemas = {name: _inlined(schema, schema, read) for name, schema in read.items()}
     pages = {f"{FOLDER}/{name}.md": _page(name, schema) for name, schema in schemas.items()}
     rows = [f"| [`{name}`]({name}.md) | {_cell(_summary(schema))} |" for name, schema in schemas.items()]
-    head = ["# JSON schemas", "", "What `--json` prints is valid by these schemas, which are part of the package.", ""]
+    head = [
+        "# JSON schemas",
+        "",
+        "What `--json` prints is valid by these [JSON Schemas](https://json-schema.org/) (draft 2020-12), which are part of the "
+        'package: `importlib.resources.files("edgevision") / "schemas"`. Readers ignore keys that a schema does not name.',
+        "",
+    ]
     return {f"{FOLDER}/index.md": "\n".join([*head, "| schema | content |", "|---|---|", *rows, ""])} | pages
 
 
@@ -38,43 +45,58 @@ def _page(name: str, schema: dict[str, Any]) -> str:
     lines = [f"# {name}", ""]
     if text := _summary(schema):
         lines += [text, ""]
-    lines += ["| field | type | meaning |", "|---|---|---|"]
-    lines += [
+    branches = schema.get("oneOf", ())
+    for branch in branches:
+        lines += [f"## {branch.get('title', 'one of')}", "", _summary(branch), "", *_table(branch), ""]
+    return "\n".join([*lines, *([] if branches else [*_table(schema), ""])])
+
+
+def _table(schema: dict[str, Any]) -> list[str]:
+    rows = [
         f"| `{field}` | {_cell(kind)}{'' if required else ', optional'} | {_cell(text)} |"
-        for field, kind, text, required in _properties(schema, schema, "", 0)
+        for field, kind, text, required in _properties(schema, "", 0)
     ]
-    return "\n".join([*lines, ""])
+    return ["| field | type | meaning |", "|---|---|---|", *rows]
 
 
-def _properties(
-    schema: dict[str, Any], root: dict[str, Any], prefix: str, depth: int
-) -> Iterator[tuple[str, str, str, bool]]:
-    schema = _resolve(schema, root)
+def _inlined(value: Any, root: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> Any:
+    """Replace references by what they refer to, and those to a whole other file by a link to its page."""
+    if isinstance(value, list):
+        return [_inlined(item, root, schemas) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" not in value:
+        return {key: _inlined(item, root, schemas) for key, item in value.items()}
+    file, _, pointer = value["$ref"].partition("#")
+    (name,) = [name for name, one in schemas.items() if one.get("$id") == file] if file else [""]
+    if not pointer:
+        return {"type": f"[{name}]({name}.md)", "description": value.get("description", "")}
+    root = schemas[name] if name else root
+    target: Any = root
+    for part in pointer[1:].split("/"):
+        target = target[part]
+    return _inlined({**target, **{key: item for key, item in value.items() if key != "$ref"}}, root, schemas)
+
+
+def _properties(schema: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, str, str, bool]]:
     for branch in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
-        yield from _properties(branch, root, prefix, depth)
+        yield from _properties(branch, prefix, depth)
     required = set(schema.get("required", ()))
     for name, value in schema.get("properties", {}).items():
-        value = _resolve(value, root)
-        yield f"{prefix}{name}", _type(value, root), str(value.get("description", "")), name in required
+        yield f"{prefix}{name}", _type(value), _meaning(value), name in required
         if depth < MAX_DEPTH:
-            items = value.get("items")
-            if isinstance(items, dict):
-                yield from _properties(items, root, f"{prefix}{name}[].", depth + 1)
-            yield from _properties(value, root, f"{prefix}{name}.", depth + 1)
+            for key, mark in (("items", "[]"), ("additionalProperties", ".*")):
+                if isinstance(value.get(key), dict):
+                    yield from _properties(value[key], f"{prefix}{name}{mark}.", depth + 1)
+            yield from _properties(value, f"{prefix}{name}.", depth + 1)
 
 
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference within the same file."""
-    reference = schema.get("$ref", "")
-    if not reference.startswith("#/"):
-        return schema
-    target: Any = root
-    for part in reference[2:].split("/"):
-        target = target[part]
-    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+def _meaning(schema: dict[str, Any]) -> str:
+    known = ", ".join(f"`{value}`" for value in schema.get("examples", ()))
+    return " ".join(filter(None, (str(schema.get("description", "")), known and f"So far: {known}.")))
 
 
-def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
+def _type(schema: dict[str, Any]) -> str:
     if "const" in schema:
         return f"`{json.dumps(schema['const'])}`"
     if "enum" in schema:
@@ -83,10 +105,10 @@ def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
     if isinstance(kinds, list):
         return " or ".join(kinds)
     if kinds == "array" and isinstance(schema.get("items"), dict):
-        return f"array of {_type(_resolve(schema['items'], root), root) or 'values'}"
+        return f"array of {_type(schema['items']) or 'values'}"
     branches = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
     if not kinds and branches:
-        return " or ".join(dict.fromkeys(_type(_resolve(one, root), root) or "value" for one in branches))
+        return " or ".join(dict.fromkeys(_type(one) or "value" for one in branches))
     return str(kinds)
 
 

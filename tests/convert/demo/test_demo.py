@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.convert.demo.contact_sheet import COLUMNS, TilePrediction, choose, write_contact_sheet
 from edgevision.convert.demo.options import CLASSES, DemoOptions, DemoSizes
 from edgevision.convert.demo.run import run_demo
@@ -168,9 +168,9 @@ def test_whole_chain_reaches_the_accuracy_goal(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgevision", "demo", "--json", "--quiet", "--runs", "r"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=1800, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads(done.stdout)
+    report = parse(done.stdout, "demo")
     folder = tmp_path / "r" / "demo-1"
-    assert report == json.loads((folder / "report.json").read_text())
+    assert report == parse((folder / "report.json").read_text(), "demo")
     assert report["schema"] == "edgevision.demo/1"
     assert report["int8"]["accuracy"]["value"] >= 0.97
     assert report["gate"]["met"] is True
@@ -178,7 +178,7 @@ def test_whole_chain_reaches_the_accuracy_goal(tmp_path: Path) -> None:
     assert report["loop"]["accuracy"]["value"] >= 0.9
     assert report["int8"]["bytes"] == (folder / "model.tflite").stat().st_size < report["float"]["bytes"] / 2
     assert all((tmp_path / path).exists() for path in report["files"].values())
-    record = json.loads((folder / "run.json").read_text())
+    record = parse((folder / "run.json").read_text(), "run_folder")
     assert (record["exit_code"], set(record["outputs"])) == (
         0,
         {"model.keras", "model.tflite", "contact.png", "clip.avi", "report.json"},
@@ -192,5 +192,5 @@ def test_missed_goal_is_recorded_and_reported(tmp_path: Path) -> None:
     assert not report.ok
     with pytest.raises(GateNotMet, match=r"correct on \d+\.\d % of the held-out images, below the demo's goal of 97 %"):
         report.require_goal()
-    assert json.loads((tmp_path / "demo-1" / "run.json").read_text())["exit_code"] == 3
-    assert json.loads((tmp_path / "demo-1" / "report.json").read_text())["gate"]["met"] is False
+    assert parse((tmp_path / "demo-1" / "run.json").read_text(), "run_folder")["exit_code"] == 3
+    assert parse((tmp_path / "demo-1" / "report.json").read_text(), "demo")["gate"]["met"] is False

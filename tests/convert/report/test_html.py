@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
 from locations import TESTS
@@ -177,7 +177,7 @@ def test_disagreements_show_both_answers(report: ConvertReport) -> None:
 
 def test_json_report_includes_compatibility(report: ConvertReport) -> None:
     """The .json reports the compatibility with other tools, as ``edgevision inspect`` does."""
-    found = json.loads(report.report_path.read_text())["compatibility"]
+    found = parse(report.report_path.read_text(), "convert")["compatibility"]
     assert set(found) == {"mediapipe", "mlkit", "tflite_runtime"}
     assert all(set(one) == {"ok", "reason", "notes"} and one["ok"] for one in found.values())
     assert any("stretches" in note for note in found["mediapipe"]["notes"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from documents import parse
 from locations import ROOT
 
 pytestmark = pytest.mark.tensorflow
@@ -262,7 +263,7 @@ def test_command_is_quiet(keras: Any, data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
     assert said == []
-    document = json.loads(done.stdout)
+    document = parse(done.stdout, "convert")
     assert document["source"]["keras_version"].startswith("2.")
     with open_model(tmp_path / document["output"]["path"]) as model:
         assert len(model.predict(BYTES[0]).labels) == 3

@@ -15,9 +15,11 @@ import cv2
 import edgevision.convert
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.convert import TrainSettings
 
 from edgevision.errors import BadInput, EdgeVisionError, OutputExists
+from edgevision.files.run_folder import dump
 
 pytestmark = pytest.mark.tensorflow
 TINY = TrainSettings(
@@ -103,9 +105,12 @@ def test_run_folder_is_complete(trained: Any) -> None:
     }  # fmt: skip
     assert "checkpoint.npz" not in names
     assert (trained.folder / "labels.txt").read_text() == "blue\nred\n"
-    record = json.loads((trained.folder / "run.json").read_text())
+    record = parse((trained.folder / "run.json").read_text(), "run_folder")
     assert record["exit_code"] == 0
     assert set(record["outputs"]) == {n for n in names if (trained.folder / n).is_file()} - {"run.json"}
+    result = parse(dump(trained.to_json()), "train")
+    assert parse((trained.folder / "metrics.json").read_text(), "evaluate") == result["metrics"]
+    parse((trained.folder / "data.json").read_text(), "data_check")
 
 
 def test_output_is_the_run_folder(photos: Path, tmp_path: Path) -> None:
@@ -126,7 +131,7 @@ def test_overwriting_a_run_folder_starts_again_and_keeps_other_files(photos: Pat
     names = {path.name for path in done.folder.iterdir()}
     assert names >= {"model.keras", "split.csv", "mine.txt"}
     assert not names & {"checkpoint.npz", "model.h5"}
-    record = json.loads((tmp_path / "run.json").read_text())
+    record = parse((tmp_path / "run.json").read_text(), "run_folder")
     assert record["exit_code"] == 0
     assert set(record["outputs"]) == names - {"run.json", "mine.txt"}
 
@@ -164,7 +169,7 @@ def test_model_card_is_complete_and_contains_no_paths(trained: Any) -> None:
         assert card.training["data"]["pictures"] == {"train": 48, "val": 6, "test": 6}
         assert str(trained.folder.parent) not in card.dumps()
         assert str(trained.photos) not in card.dumps()
-    assert json.loads((trained.folder / "model.card.json").read_text())["schema"] == "edgevision.card/2"
+    assert parse((trained.folder / "model.card.json").read_text(), "card")["schema"] == "edgevision.card/2"
 
 
 def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_metrics_equal_those_of_evaluate_on_the_test_split(trained: Any, tmp_pat
     from edgevision.evaluation.request import prepare
     from edgevision.evaluation.request import run as evaluate
 
-    metrics = json.loads((trained.folder / "metrics.json").read_text())
+    metrics = parse((trained.folder / "metrics.json").read_text(), "evaluate")
     assert metrics["schema"] == "edgevision.evaluate/1"
     assert metrics["data"]["split"] == "test"
     for model in (trained.folder, trained.folder / "model.h5"):
@@ -280,7 +285,7 @@ def _interrupt(photos: Path, runs: Path, settings: TrainSettings, epoch: int) ->
         run(photos, runs, settings, _Power(epoch, 2).watcher())
     (folder,) = runs.iterdir()
     assert f"edgevision train --resume {folder}" in str(caught.value)
-    assert json.loads((folder / "run.json").read_text())["exit_code"] == 130
+    assert parse((folder / "run.json").read_text(), "run_folder")["exit_code"] == 130
     return folder
 
 
@@ -403,7 +408,7 @@ def test_training_with_several_labels_per_image(tmp_path: Path) -> None:
     done = run(table, tmp_path / "runs", TINY, watcher)
     assert done.learning.goal.kind == "multilabel"
     assert any("any number of labels per image" in line for line in watcher.notes)
-    metrics = json.loads((done.folder / "metrics.json").read_text())
+    metrics = parse((done.folder / "metrics.json").read_text(), "evaluate")
     assert metrics["task"] == "multilabel"
     assert metrics["labels"] == ["blue", "green", "red", "white"]
     assert np.array(metrics["confusion"]).shape == (4, 2, 2)
@@ -424,7 +429,7 @@ def test_training_on_a_zip_with_its_own_split(tmp_path: Path) -> None:
     assert counts["test"] == 12
     assert counts["train"] + counts["val"] == 60
     assert done.learning.goal.kind == "multiclass"
-    assert np.array(json.loads((done.folder / "metrics.json").read_text())["confusion"]).sum() == 12
+    assert np.array(parse((done.folder / "metrics.json").read_text(), "evaluate")["confusion"]).sum() == 12
 
 
 def test_bad_images_are_skipped_and_listed(photos: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from statistics import median
 import cv2
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.bench.bootstrap import paired_ratio, unpaired_ratio
 from edgevision.device.bench.energy import Energy, used_j
 from edgevision.device.bench.machine_info import describe, emulated
@@ -303,8 +303,8 @@ def run(*arguments: str) -> int:
 def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = str(default_model.path())
     code = run(model, model, "--threads", "1", SOON, "--source", "test:@fast", "--runs", str(tmp_path), "--json")
-    out = json.loads(capsys.readouterr().out)
-    written = json.loads((tmp_path / "bench-1/bench.json").read_text())
+    out = parse(capsys.readouterr().out, "bench")
+    written = parse((tmp_path / "bench-1/bench.json").read_text(), "bench")
     assert out == written
     assert code == (0 if all(one["valid"] for one in out["results"]) else 3)
     assert out["schema"] == "edgevision.bench/1"
@@ -318,7 +318,7 @@ def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.Captur
     assert first["predict_ms"]["n"] == sum(map(len, first["samples_ms"]["predict"]))
     assert first["stages_ms"].keys() == {"prepare", "infer", "decode"}
     assert {(one["a"], one["b"]) for one in out["ratios"]} >= {(first["id"], first["id"]), (second["id"], first["id"])}
-    record = json.loads((tmp_path / "bench-1/run.json").read_text())
+    record = parse((tmp_path / "bench-1/run.json").read_text(), "run_folder")
     assert (record["exit_code"], record["outputs"]) == (code, ["bench.json", "bench.html"])
     page = Page((tmp_path / "bench-1/bench.html").read_text())
     assert page.open == []
@@ -336,7 +336,7 @@ def test_accuracy_is_reported_with_latency(tmp_path: Path, capsys: pytest.Captur
             cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 60, 3), 40 * number, np.uint8))
     scored = ("--accuracy", str(tmp_path / "photos"), "--label-map", str(translation))
     run(str(default_model.path()), "--threads", "1", SOON, *scored, "--runs", str(tmp_path), "--json")
-    (found,) = json.loads(capsys.readouterr().out)["results"]
+    (found,) = parse(capsys.readouterr().out, "bench")["results"]
     assert found["accuracy"]["total"] == 6
     assert found["accuracy"]["low"] <= found["accuracy"]["value"] <= found["accuracy"]["high"]
     page = Page((tmp_path / "bench-1/bench.html").read_text())

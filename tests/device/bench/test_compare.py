@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from bench_files import file, result
+from documents import loads
 from edgevision.device.bench.compare import compare
 from edgevision.device.bench.comparison_tables import markdown, write_page
 from edgevision.device.bench.pareto import Point, front
@@ -28,7 +28,7 @@ def test_ratios_are_relative_to_the_first(tmp_path: Path, capsys: pytest.Capture
     one = file(tmp_path / "a.json", result("v1", 10.0, drift=0.02), result("v2", 20.0, drift=0.02))
     other = file(tmp_path / "b.json", result("v1", 5.0), machine={"board": "Raspberry Pi 5"})
     assert run(one, other, "--json", "--runs", tmp_path / "runs") == 0
-    found = json.loads(capsys.readouterr().out)
+    found = loads(capsys.readouterr().out)
     assert (found["schema"], found["against"]) == ("edgevision.bench_comparison/1", "v1")
     ratios = [row["ratio"] for row in found["rows"]]
     assert ratios[0]["value"] == 1.0

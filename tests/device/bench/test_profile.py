@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.bench.profile import delegated, profile, rising
 from edgevision.device.bench.runner import Stopwatch
 from edgevision.device.bench.truncated_model import cut, open_ends
@@ -121,7 +121,7 @@ def test_command_shows_a_profile(data: Path, tmp_path: Path, capsys: pytest.Capt
         main(["bench", str(model), "--profile", "--seconds", "1", "--threads", "1", "--runs", str(tmp_path)])
     out = capsys.readouterr().out
     assert "Estimated by truncating the model after each operator" in out.replace("\n", " ").replace("  ", " ")
-    (result,) = json.loads((tmp_path / "bench-1/bench.json").read_text())["results"]
+    (result,) = parse((tmp_path / "bench-1/bench.json").read_text(), "bench")["results"]
     found = result["profile"]
     assert found["estimate"] is True
     assert [one["name"] for one in found["operators"]] == [one.name for one in read_graph(model.read_bytes()).operators]

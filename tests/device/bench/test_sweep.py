@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench_files import file, result
+from documents import parse
 from edgevision.device.bench import sweep
 
 from edgevision import open_model
@@ -126,4 +126,17 @@ def test_models_only_for_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert ended.value.code == 0
     assert (tmp_path / "models/cnn_1_32.tflite").exists()
     assert "edgevision bench *.tflite" in capsys.readouterr().out
-    assert json.loads((tmp_path / "bench-1/run.json").read_text())["outputs"] == ["cnn_1_32.tflite"]
+    assert parse((tmp_path / "bench-1/run.json").read_text(), "run_folder")["outputs"] == ["cnn_1_32.tflite"]
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "sweep", *options, "--json"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.tensorflow
+def test_sweep_measures_the_networks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--backbones", "cnn", "--alphas", "1", "--sizes", "32", "--threads", "1", "--seconds", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "sweep", *options, "--runs", str(tmp_path), "--json", "--quiet"])
+    assert ended.value.code in (0, 3)
+    (found,) = parse(capsys.readouterr().out, "bench")["results"]
+    assert found["model"]["network"] == {"name": "cnn", "alpha": 1.0, "image_size": 32}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from documents import parse
 from edgevision.device.bundle import keys, own_wheel
 from edgevision.device.bundle.target import PYTHONS
 from edgevision.device.bundle.wheelhouse import requirements
@@ -121,7 +121,9 @@ def foreign(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_foreign(wheels: Path, folder: Path) -> Path:
     path = folder / "b.tar.xz"
-    edgevision("bundle", default_model.path(), "--python", OTHER, "--wheels", wheels, "--camera", "0", "-o", path)
+    options = ("--python", OTHER, "--wheels", wheels, "--camera", "0", "--json", "--quiet")
+    made = parse(edgevision("bundle", default_model.path(), *options, "-o", path), "bundle_made")
+    assert (made["path"], made["bytes"], made["signed"]) == (str(path), path.stat().st_size, False)
     return path
 
 
@@ -143,7 +145,7 @@ def run_installer(bundle: Path, root: Path, *options: object, code: int = 0) -> 
 def test_bundle_is_reproducible(foreign: Path, wheels: Path, tmp_path: Path) -> None:
     again = make_foreign(wheels, tmp_path)
     assert again.read_bytes() == foreign.read_bytes()
-    found = json.loads(edgevision("bundle", "verify", again, "--json"))
+    found = parse(edgevision("bundle", "verify", again, "--json"), "bundle_check")
     assert (found["python"], found["arch"], found["signed"]) == (OTHER, "aarch64", False)
     assert found["bytes"] == again.stat().st_size
 
@@ -255,7 +257,7 @@ def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None
     assert "ExecStart=/opt/edgevision/current/venv/bin/python -m edgevision run" in unit
     link = root / "etc/systemd/system/multi-user.target.wants/edgevision.service"
     assert link.resolve() == (root / "etc/systemd/system/edgevision.service").resolve()
-    status = json.loads(status_file.read_text())
+    status = parse(status_file.read_text(), "install_status")
     assert (status["state"], status["release"]) == ("ok", release.name)
     # Installing again builds nothing.
     again = run_installer(bundle, root)
@@ -279,7 +281,7 @@ def test_failed_install_keeps_the_current_release(bundle: Path, wheels: Path, ow
     assert "self-test failed (exit 1): too small" in said
     assert [one.name for one in release.parent.iterdir()] == [release.name]
     assert (root / "opt/edgevision/current").resolve() == release.resolve()
-    status = json.loads((tmp_path / "status.json").read_text())
+    status = parse((tmp_path / "status.json").read_text(), "install_status")
     assert (status["state"], status["step"]) == ("failed", "prove")
 
 

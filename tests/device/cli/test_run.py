@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from documents import parse, parse_lines
 
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
@@ -65,7 +65,7 @@ def run(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[s
 
 
 def records(text: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in text.splitlines()]
+    return parse_lines(text)
 
 
 def top(record: dict[str, object]) -> str:
@@ -161,7 +161,7 @@ def test_on_motion_skips_still_frames(model: Path, film: Path, tmp_path: Path) -
         (10, "green", 9),
         (20, "blue", 18),
     ]
-    summary = json.loads(path.read_text())
+    summary = parse(path.read_text(), "run")
     assert (summary["frames"], summary["still"]) == (3, 27)
 
 
@@ -203,7 +203,7 @@ def test_newest_converted_model_is_used(model: Path, folder: Path, tmp_path: Pat
 def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     assert run(model, "--source", folder, "--summary", path, "--quiet").returncode == 0
-    value = json.loads(path.read_text())
+    value = parse(path.read_text(), "run")
     assert value["schema"] == "edgevision.run/1"
     assert (value["frames"], value["errors"], value["dropped"], value["stopped_by"]) == (3, 1, 0, "end")
     assert value["model"]["name"] == "colors"
@@ -217,7 +217,7 @@ def test_summary_is_written_and_not_overwritten(model: Path, folder: Path, tmp_p
     assert (again.returncode, again.stdout) == (1, "")
     assert "exists" in again.stderr
     assert run(model, "--source", folder, "--summary", path, "--overwrite", "--limit", 1).returncode == 0
-    assert json.loads(path.read_text())["stopped_by"] == "limit"
+    assert parse(path.read_text(), "run")["stopped_by"] == "limit"
 
 
 def test_lost_camera_is_an_event_and_exit_code_1(model: Path) -> None:
@@ -248,7 +248,7 @@ def test_closed_stdout_is_not_an_error(model: Path, live: bool) -> None:
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
-        assert json.loads(child.stdout.readline())["type"] == "frame"
+        assert parse(child.stdout.readline(), "run_line")["type"] == "frame"
         child.stdout.close()
         errors = child.stderr.read()
         assert child.wait(60) == 0, errors
@@ -272,8 +272,8 @@ def test_signals_end_the_run_with_a_summary(
         errors = child.stderr.read()
         assert child.wait(60) == code, errors
     assert "stopped by: signal" in errors
-    assert json.loads(path.read_text())["stopped_by"] == "signal"
-    assert all(json.loads(line) for line in output.splitlines())
+    assert parse(path.read_text(), "run")["stopped_by"] == "signal"
+    records(output)  # all of them are whole
 
 
 def test_sigterm_ends_a_run_blocked_on_stdout(model: Path) -> None:

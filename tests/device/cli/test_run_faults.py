@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import parse, parse_lines
 
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
@@ -73,14 +73,14 @@ def play(
     done = subprocess.run(
         [sys.executable, *starter, *args], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=180, check=False
     )
-    lines = [json.loads(line) for line in (done.stdout or "").splitlines()]
+    lines = parse_lines(done.stdout or "")
     assert "Traceback" not in done.stderr
     return Outcome(
         done.returncode,
         [line for line in lines if line["type"] == "frame"],
         [line for line in lines if line["type"] == "error"],
         [line for line in lines if line["type"] == "event" and "label" not in line],
-        json.loads(path.read_text()),
+        parse(path.read_text(), "run"),
         done.stderr,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from documents import parse
 from edgevision.device.cli.capture import capture as command
 from edgevision.device.collection.capture import CaptureResult, capture, class_folder, next_number
 from edgevision.device.collection.sharpness import Choosing, sharpness
@@ -190,7 +190,7 @@ def test_capture_command_end_to_end(tmp_path: Path) -> None:
     arguments = ["Café", "--camera", "test:64x48@1000", "--count", "2", "--every", "0", "--rotate", "90", "--out", out]
     done = CliRunner().invoke(command, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
-    value = json.loads(done.stdout)
+    value = parse(done.stdout, "capture")
     assert value["schema"] == "edgevision.capture/1"
     photos = decode.find(Path(out))
     assert [str(path) for path in photos] == value["files"]

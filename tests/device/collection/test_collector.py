@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.collection.collector import Collector
 from edgevision.device.collection.quota_store import OURS, Store, folder_name
 from edgevision.device.collection.selection import Novelty, Pace, is_unsure
@@ -271,7 +271,7 @@ def test_run_collects_images_that_train_can_read(data: Path, tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert {name.split("/")[0] for name in kept(folder)} == {"_unsure"}
-    (sink,) = (one for one in json.loads(summary.read_text())["sinks"] if one["spec"].startswith("collect"))
+    (sink,) = (one for one in parse(summary.read_text(), "run")["sinks"] if one["spec"].startswith("collect"))
     assert sink["written"] == len(kept(folder))
     # Images that nobody has sorted yet do not form a class.
     with pytest.raises(BadInput):

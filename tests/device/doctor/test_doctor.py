@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import parse
 from edgevision.device.doctor import health
 from edgevision.device.doctor.fakes import (
     CAMERAS,
@@ -370,7 +370,7 @@ def test_this_machine_with_the_bundled_model() -> None:
     from edgevision import default_model
 
     done = command(str(default_model.path()), "--json")
-    report = json.loads(done.stdout)
+    report = parse(done.stdout, "doctor")
     assert report["schema"] == "edgevision.doctor/1" and report["model"] == str(default_model.path())
     checks = {check["name"]: check for check in report["checks"]}
     assert all(set(check) >= {"name", "ok", "found", "fix"} for check in checks.values())
@@ -398,7 +398,7 @@ def test_broken_engine_is_a_failed_check(tmp_path: Path) -> None:
     from edgevision import default_model
 
     done = command(str(default_model.path()), "--engine", "edgetpu", "--json")
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    checks = {check["name"]: check for check in parse(done.stdout, "doctor")["checks"]}
     assert done.returncode == 3 and "no model compiled" in checks["engine"]["found"]
     assert "self-test" not in checks
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.cli.run import run
 from edgevision.device.loop import config_file
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_saved_command_line_runs_from_any_folder(folder: Path) -> None:
     assert found == {"source": "gray.png", "top": 2, "json": True, "roi": "0,0,0.5,1"}
     again = edgevision("--config", "../setup/cam.toml", cwd=_made(folder / "elsewhere"))
     assert again.returncode == 0, again.stderr
-    record = json.loads(again.stdout)
+    record = parse(again.stdout, "run_line")
     assert (record["width"], record["height"], len(record["labels"])) == (20, 30, 2)
 
 
@@ -76,7 +77,7 @@ def test_later_files_override_earlier_ones_key_by_key(folder: Path) -> None:
     (folder / "setup" / "own.toml").write_text('source = "gray.png"\ntop = 1\n')
     done = edgevision("--config", "cam.toml", "--config", "setup/own.toml", "--json", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    record = json.loads(done.stdout)
+    record = parse(done.stdout, "run_line")
     assert (record["source"], len(record["labels"])) == ("setup/gray.png", 1)
     both = edgevision("--config", "setup/own.toml", "--config", "cam.toml", "--save-config", "both.toml", cwd=folder)
     assert both.returncode == 0, both.stderr

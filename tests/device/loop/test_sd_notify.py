@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse, parse_lines
 from edgevision.device.loop.sd_notify import STATUS_S, Service, from_environment
 from edgevision.device.system.clock import Clock
 
@@ -119,8 +119,8 @@ def test_notifications_of_a_whole_run(manager: tuple[socket.socket, str]) -> Non
     args = command("--camera", "fake:ok*3,lost,ok*3", "--json")
     done = subprocess.run(args, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout.splitlines()[0])["labels"][0]["name"]
-    first = [json.loads(line) for line in done.stderr.splitlines() if '"first_answer"' in line]
+    seen = parse_lines(done.stdout)[0]["labels"][0]["name"]
+    first = [parse(line, "run_line") for line in done.stderr.splitlines() if '"first_answer"' in line]
     assert [(one["index"], one["detail"].startswith(seen)) for one in first] == [(0, True)]
     lines = told(listener)
     assert lines[:2] == ["READY=1", "WATCHDOG=1"]
@@ -150,7 +150,7 @@ def test_still_image_keeps_the_watchdog_alive(manager: tuple[socket.socket, str]
         "--camera", "test:", "--roi", "0,0,0.1,0.1", "--on-motion", "--limit", 60, "--json", "--summary", path
     )
     subprocess.run(args, env=environment, capture_output=True, timeout=120, check=True)
-    summary = json.loads(path.read_text())
+    summary = parse(path.read_text(), "run")
     assert summary["still"] >= 40
     assert summary["frames"] >= 3  # at least two seconds, one prediction every half second
     assert 3 <= told(listener).count("WATCHDOG=1") <= summary["frames"]
@@ -208,7 +208,7 @@ def test_sigterm_while_the_camera_hangs(tmp_path: Path) -> None:
         assert child.returncode == 0, child.stderr.read()
     camera.close()
     print(f"ended {seconds:.2f} s after SIGTERM")
-    summary = json.loads(path.read_text())
+    summary = parse(path.read_text(), "run")
     assert summary["stopped_by"] == "signal"
     assert summary["frames"] == lines.read_text().count('"type":"frame"')
 
@@ -237,7 +237,7 @@ def test_sigterm_while_the_camera_is_reopened(tmp_path: Path) -> None:
         seconds = end(child)
         assert child.returncode == 0, child.stderr.read()
     print(f"ended {seconds:.2f} s after SIGTERM")
-    assert json.loads(path.read_text())["stopped_by"] == "signal"
+    assert parse(path.read_text(), "run")["stopped_by"] == "signal"
 
 
 def test_sigusr1_prints_json_status() -> None:
@@ -252,7 +252,7 @@ def test_sigusr1_prints_json_status() -> None:
         child.terminate()
         child.stdout.read()
         child.stderr.read()
-    status = json.loads(line)
+    status = parse(line, "status")
     assert (status["type"], status["schema"]) == ("status", "edgevision.status/1")
     assert status["frames"] >= 1
     assert status["sinks"][0]["spec"] == "json"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
+from documents import parse
 from edgevision.device.service.install import ServiceOptions, enable, prepare, remove
 from edgevision.device.service.status import status
 from edgevision.device.service.systemctl import CommandResult, Manager, require_root, require_systemd
@@ -284,7 +285,7 @@ def test_status_of_a_running_service_as_text_and_json() -> None:
     assert "memory: 98 MB" in lines
     assert "restarted 2 times by systemd" in lines
     assert "last event: left, 2026-11-21T04:00:09.000Z: cat after 7.8 s" in lines
-    value = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    value = parse(json.dumps(found.to_json()), "service")
     assert value["schema"] == "edgevision.service/1"
     assert (value["active"], value["restarts"], value["pid"], value["memory_mb"]) == (True, 2, 812, 98.3)
     assert value["last_event"] == {"time": "2026-11-21T04:00:09.000Z", "event": "left", "detail": "cat after 7.8 s"}

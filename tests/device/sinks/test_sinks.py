@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import threading
 
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.sinks.jsonl import JsonLines, frame_record
 from edgevision.device.sinks.line_writer import LineWriter
 from edgevision.device.sinks.live_display import LiveDisplay
@@ -92,7 +92,7 @@ def test_json_lines_are_one_object_each() -> None:
     sink.event(EVENT)
     sink.close()
     assert out[-1] == "closed"
-    frame, error = (json.loads(line) for line in out[:-1])
+    frame, error = (parse(line, "run_line") for line in out[:-1])
     assert all("\n" not in line and "\x1b" not in line for line in out)
     assert frame["labels"][0]["name"] == "naïve\n\x1b[31m"
     assert error == {
@@ -102,7 +102,7 @@ def test_json_lines_are_one_object_each() -> None:
         "time": "2023-11-14T22:13:20.000Z",
         "message": "bad.jpg: the JPEG is truncated",
     }
-    (event,) = (json.loads(line) for line in events)
+    (event,) = (parse(line, "run_line") for line in events)
     assert event == {"type": "event", "event": "camera_lost", "time": EVENT.time, "index": 7, "detail": EVENT.detail}
     assert sink.dropped == 4
 

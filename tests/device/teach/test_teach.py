@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse, parse_lines
 from edgevision.convert.quantization.embedding_output import add_embedding, references
 from edgevision.device.system.state_folder import state_folder, taught_file
 from edgevision.device.teach.store import MAX_FRAMES, Overlay, load
@@ -237,7 +238,7 @@ def test_names_that_do_not_fit_a_line_are_rejected(name: str) -> None:
 
 
 def valid() -> dict[str, object]:
-    found: dict[str, object] = json.loads(EMPTY.teach("cup", VECTORS).dumps())
+    found: dict[str, object] = parse(EMPTY.teach("cup", VECTORS).dumps(), "taught")
     return found
 
 
@@ -311,18 +312,19 @@ def test_class_is_taught_recognized_listed_and_forgotten(model: Path, tmp_path: 
     lessons, shown = save(tmp_path, "lessons", YELLOW, 5), save(tmp_path, "shown", YELLOW, 8)
     done = teach("yellow", "--model", model, "--source", lessons, "--state", state, "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = parse(done.stdout, "teach")
     assert (told["name"], told["frames"], told["total"], told["separable"]) == ("yellow", 5, 5, True)
     assert Path(told["state"]) == taught_file(model_file.read(model).sha256, state)
     run = edgevision("run", model, "--source", shown, "--json", "--state", state)
-    best = [json.loads(line)["labels"][0] for line in run.stdout.splitlines()]
+    best = [line["labels"][0] for line in parse_lines(run.stdout)]
     assert [(label["name"], label["index"]) for label in best] == [("yellow", 3)] * 8
     assert "taught: yellow" in run.stderr
     for name, colour in COLOURS.items():
         other = edgevision("run", model, "--source", save(tmp_path, name, colour, 2), "--json", "--state", state)
-        assert [json.loads(line)["labels"][0]["name"] for line in other.stdout.splitlines()] == [name] * 2
+        assert [line["labels"][0]["name"] for line in parse_lines(other.stdout)] == [name] * 2
     assert "yellow" in teach("--list", "--model", model, "--state", state).stdout
-    assert teach("--forget", "yellow", "--model", model, "--state", state).returncode == 0
+    left = parse(teach("--forget", "yellow", "--model", model, "--state", state, "--json").stdout, "teach")
+    assert left["classes"] == []
     again = edgevision("run", model, "--source", shown, "--json", "--state", state)
     assert "yellow" not in again.stdout
     assert "taught:" not in again.stderr
@@ -333,15 +335,16 @@ def test_lessons_accumulate_and_can_be_exported(model: Path, plain: Path, tmp_pa
     options = ("--model", model, "--state", tmp_path / "a")
     for total in (4, 8):
         told = teach("yellow", "--source", lessons, "--json", *options)
-        assert json.loads(told.stdout)["total"] == total
-    assert json.loads(teach("yellow", "--source", lessons, "--overwrite", "--json", *options).stdout)["total"] == 4
+        assert parse(told.stdout, "teach")["total"] == total
+    assert parse(teach("yellow", "--source", lessons, "--overwrite", "--json", *options).stdout, "teach")["total"] == 4
     assert teach("--background", "--camera", "test:", "--count", 2, "--every", 0, *options).returncode == 0
-    assert teach("--export", moved, *options).returncode == 0
+    assert parse(teach("--export", moved, "--json", *options).stdout, "teach")["background_frames"] == 2
+    parse(moved.read_text(), "taught")
     assert teach("--export", moved, *options).returncode == 1
     there = ("--model", model, "--state", tmp_path / "b")
-    assert teach("--import", moved, *there).returncode == 0
+    assert teach("--import", moved, *there).stdout.startswith("imported yellow from ")
     told = teach("--list", "--json", *there)
-    listed = json.loads(told.stdout)
+    listed = parse(told.stdout, "teach")
     assert [(one["name"], one["frames"]) for one in listed["classes"]] == [("yellow", 4)]
     assert listed["background_frames"] == 2
     assert "would replace these taught classes" in one_line(teach("--import", moved, *there))

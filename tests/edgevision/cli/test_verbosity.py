@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from documents import parse_lines
 
 from edgevision import log
 from edgevision.cli import verbosity
@@ -65,7 +65,7 @@ def test_every_command_takes_verbose() -> None:
 def test_levels_of_a_run(args: tuple[str, ...], decisions: bool, details: bool) -> None:
     done = run(*args)
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["index"] for line in done.stdout.splitlines()] == [0, 1]
+    assert [line["index"] for line in parse_lines(done.stdout)] == [0, 1]
     lines = log_lines(done)
     assert any(line.startswith("edgevision.model: opened ") for line in lines) == decisions
     assert any(line.startswith("edgevision.engines: the conversion ") for line in lines) == details

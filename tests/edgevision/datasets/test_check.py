@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -386,7 +386,7 @@ def test_command_reports_warnings_and_exits_with_3_if_strict(tmp_path: Path) -> 
     assert shown.stdout.strip().splitlines()[-1] == f"next: edgevision train {tmp_path / 'p'}"
     strict = run(str(tmp_path / "p"), "--strict", "--json")
     assert strict.returncode == 3 and len(strict.stderr.strip().splitlines()) == 1
-    record = json.loads(strict.stdout)
+    record = parse(strict.stdout, "data_check")
     assert record["schema"] == "edgevision.data_check/1"
     assert record["classes"] == [{"name": "cat", "pictures": 24}, {"name": "dog", "pictures": 25}]
     assert record["bad"] == [{"path": "cat/cut.jpg", "reason": "the JPEG is truncated"}]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
 from locations import ROOT, TESTS
@@ -383,7 +383,7 @@ def test_library_reports_version_and_devices(
     assert listing(str(library)) == {"version": "BuildLabel(fake), RuntimeVersion(14)", "devices": ["usb", "usb"]}
     with pytest.raises(OSError, match="cannot open"):
         listing("libabsent.so.1")
-    checks = json.loads(command("doctor", "--json", folder=tmp_path).stdout)["checks"]
+    checks = parse(command("doctor", "--json", folder=tmp_path).stdout, "doctor")["checks"]
     found = next(check for check in checks if check["name"] == "libedgetpu")
     assert found["ok"] and "RuntimeVersion(14)" in found["found"]
 
@@ -484,7 +484,7 @@ def test_evaluate_uses_the_accelerator(both: Path, tmp_path: Path, fake: Callabl
     photos = write_photos(tmp_path / "photos")
     done = command("evaluate", str(both), str(photos), "--engine", "edgetpu", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    report = parse(done.stdout, "evaluate")
     assert report["accuracy"]["value"] == 1.0 and report["model"]["engine"] == "edgetpu"
     fake("crash")
     done = command("evaluate", str(both), str(photos), "--engine", "auto", "--json", folder=tmp_path)
@@ -500,14 +500,14 @@ def test_run_reports_and_records_engine(both: Path, bare: Path, tmp_path: Path, 
     base = ["run", str(both), "--source", str(photo), "--json", "--overwrite", "--summary", "s.json"]
     done = command(*base, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["labels"][0]["name"] == "green"
-    engine = json.loads((tmp_path / "s.json").read_text())["engine"]
+    assert parse(done.stdout, "run_line")["labels"][0]["name"] == "green"
+    engine = parse((tmp_path / "s.json").read_text(), "run")["engine"]
     assert (engine["requested"], engine["used"], engine["fallback_reason"]) == ("auto", "edgetpu", None)
     assert engine["runtime"] and engine["version"]
     fake("mismatch")
     done = command(*base, folder=tmp_path)
     assert done.returncode == 0 and "on the CPU because libedgetpu and the TFLite runtime" in done.stderr
-    engine = json.loads((tmp_path / "s.json").read_text())["engine"]
+    engine = parse((tmp_path / "s.json").read_text(), "run")["engine"]
     assert engine["used"] == "cpu" and "are incompatible" in engine["fallback_reason"]
     for model, name in ((both, "edgetpu:usb:0"), (bare, "auto"), (bare, "cpu")):
         done = command("run", str(model), "--engine", name, "--source", str(photo), folder=tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import parse
 
 import edgevision
 from edgevision import default_model
@@ -99,7 +100,7 @@ KEYS = {
 def test_record_has_all_fields(tmp_path: Path) -> None:
     (photos(tmp_path) / "blue" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     done = judged(ColorScorer(), tmp_path)
-    record = json.loads(json.dumps(done.to_json(), allow_nan=False))
+    record = parse(json.dumps(done.to_json()), "evaluate")
     assert KEYS <= set(record) and record["schema"] == "edgevision.evaluate/1"
     assert record["model"] == {
         "path": "stub.tflite",
@@ -337,10 +338,10 @@ def test_real_model_writes_a_run_folder(tiny: Path, tmp_path: Path) -> None:
     request = EvaluateOptions(tiny, photos(tmp_path / "p"), threads=1, runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
     assert done.metrics.accuracy.count == 12 and folder.folder.name == "evaluate-1"
-    record = json.loads((folder.folder / "metrics.json").read_text())
+    record = parse((folder.folder / "metrics.json").read_text(), "evaluate")
     assert record["model"]["mode"] == "int8" and record["model"]["sha256"] == model_file.read(tiny).sha256
     assert record["accuracy"]["correct"] == 12
-    about = json.loads((folder.folder / "run.json").read_text())
+    about = parse((folder.folder / "run.json").read_text(), "run_folder")
     assert about["command"] == "evaluate" and about["exit_code"] == 0
     assert set(about["outputs"]) == {path.name for path in folder.folder.iterdir()} - {"run.json"}
 
@@ -449,7 +450,7 @@ def test_command_prints_results_and_writes_the_record(tiny: Path, tmp_path: Path
     for words in ("most confident wrong", "red/wrong.png", "confusion matrix", "100.0 % (95 % CI", "+0.0 points"):
         assert words in shown.stdout
     told = command(str(tiny), "p", "--json", "--limit", "6", cwd=tmp_path)
-    assert json.loads(told.stdout)["data"]["pictures"] == 6
+    assert parse(told.stdout, "evaluate")["data"]["pictures"] == 6
     assert (tmp_path / "runs" / "evaluate-1" / "metrics.json").exists()
 
 

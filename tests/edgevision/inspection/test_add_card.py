@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from documents import parse
 from locations import TESTS
 
 from edgevision.cli.main import main
@@ -67,7 +67,7 @@ def test_show_prints_card_and_writes_nothing(folder: Path, capsys: pytest.Captur
     before = set(folder.iterdir())
     code, out, _ = command(capsys, "card tiny.tflite --resize letterbox --mean 1,2,3 --std 4 --order BGR --show")
     assert code == 0
-    preprocessing = json.loads(out)["preprocessing"]
+    preprocessing = parse(out, "card")["preprocessing"]
     assert (preprocessing["resize"], preprocessing["mean"], preprocessing["std"], preprocessing["order"]) == (
         "letterbox",
         [1, 2, 3],

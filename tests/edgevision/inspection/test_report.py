@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from changed_model import changed
+from documents import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locations import TESTS
@@ -129,7 +130,7 @@ def test_damaged_model_is_reported_or_refused(tmp_path: Path, data: st.DataObjec
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inspection, "probe", lambda path: None)
         try:
-            json.dumps(inspection.inspect(put(tmp_path, bytes(raw))), allow_nan=False)
+            parse(json.dumps(inspection.inspect(put(tmp_path, bytes(raw)))), "inspect")
         except BadModel as error:
             assert "\n" not in str(error)
 
@@ -171,7 +172,7 @@ def test_probe_reports_crash_as_one_line(
 def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = command(capsys, "inspect", str(TINY), "--json")
     assert (code, err) == (0, "")
-    report = json.loads(out)
+    report = parse(out, "inspect")
     assert list(report) == KEYS.split()
     assert report["schema"] == "edgevision.inspect/1"
     assert report["bytes"] == len(BARE)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -411,7 +412,7 @@ def test_run_finds_the_cat_with_a_real_detector(shared: Path) -> None:
     source, model = shared / "data" / "pictures" / "cat.bmp", shared / "models" / SSD
     command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", str(source), "--json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    record = json.loads(done.stdout)
+    record = parse(done.stdout, "run_line")
     assert (record["task"], record["width"], record["height"]) == ("detection", 512, 341)
     best = record["objects"][0]
     assert (best["index"], best["name"]) == (16, "cat")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from documents import parse
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -265,7 +265,7 @@ def test_real_photos_are_segmented_well(shared: Path, deeplab: Path) -> None:
 def test_run_prints_regions(shared: Path, deeplab: Path) -> None:
     source = shared / "data" / "pictures" / "bird.bmp"
     command = [sys.executable, "-m", "edgevision", "run", str(deeplab), "--source", str(source), "--json", "--quiet"]
-    record = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+    record = parse(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout, "run_line")
     assert record["task"] == "segmentation"
     assert [region["name"] for region in record["regions"]][:2] == ["background", "bird"]
     assert record["regions"][1]["area"] == pytest.approx(0.18, abs=0.03)

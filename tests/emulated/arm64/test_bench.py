@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from documents import parse
 
 from .userland import Userland
 
@@ -17,7 +18,7 @@ def test_benchmark_reports_that_the_machine_is_emulated(userland: Userland, plac
     options = ("--threads", "1", "--seconds", "1", "--source", "test:@fast", "--json")
     model = userland.inside(place / "model.tflite")
     done = userland.run("-c", code, "bench", model, *options, "--runs", userland.inside(runs))
-    found = json.loads(done.stdout)
+    found = parse(done.stdout, "bench")
     machine = found["machine"]
     assert machine["arch"] == "aarch64"
     assert "qemu" in machine["emulated"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documents import parse, parse_lines
 
 from edgevision import default_model
 
@@ -41,13 +41,13 @@ def test_bundle_is_installed_and_the_loop_runs_from_it(bare: Userland, folder: P
     inside = bare.inside(folder)
     options = ("--root", f"{inside}/root", "--status", f"{inside}/status.json")
     bare.run(f"{inside}/install.pyz", f"{inside}/default.tar.xz", *options)
-    assert json.loads((folder / "status.json").read_text())["state"] == "ok"
+    assert parse((folder / "status.json").read_text(), "install_status")["state"] == "ok"
     # In the root itself: the symlink and the environment's Python are only valid there.
     release = f"{inside}/root/opt/edgevision/current"
     python = f"{release}/venv/bin/python"
     command = [python, "-I", "-m", "edgevision", "run", "--config", f"{release}/run.toml", "--limit", "3", "--json"]
     code = f"import os; os.execv({python!r}, {command!r})"
     said = bare.run("-c", code)
-    frames = [json.loads(line) for line in said.stdout.splitlines()]
+    frames = parse_lines(said.stdout)
     assert len(frames) == 3
     assert all(frame["labels"] for frame in frames)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from documents import parse, parse_lines
 
 from .userland import Userland
 
@@ -20,7 +21,7 @@ def _model(place: Path, userland: Userland) -> str:
 def test_run_on_a_folder(userland: Userland, place: Path) -> None:
     photos = userland.inside(place / "photos" / "green")
     done = userland.edgevision("run", _model(place, userland), "--source", photos, "--json")
-    frames = [json.loads(line) for line in done.stdout.splitlines()]
+    frames = parse_lines(done.stdout)
     assert [frame["type"] for frame in frames] == ["frame"] * 4
     assert {frame["labels"][0]["name"] for frame in frames} == {"green"}
 
@@ -30,16 +31,16 @@ def test_run_on_a_video_with_a_summary(userland: Userland, place: Path) -> None:
     film = userland.inside(place / "film.avi")
     command = ("run", _model(place, userland), "--source", film, "--json", "--summary", userland.inside(summary))
     done = userland.edgevision(*command)
-    names = [json.loads(line)["labels"][0]["name"] for line in done.stdout.splitlines()]
+    names = [line["labels"][0]["name"] for line in parse_lines(done.stdout)]
     assert names == ["red"] * 4 + ["green"] * 4 + ["blue"] * 4
-    said = json.loads(summary.read_text())
+    said = parse(summary.read_text(), "run")
     assert (said["frames"], said["dropped"], said["stopped_by"]) == (12, 0, "end")
     assert said["engine"]["runtime"] == ("tflite-runtime" if userland.name == "tflite-runtime" else "litert")
 
 
 def test_run_on_a_live_source(userland: Userland, place: Path) -> None:
     done = userland.edgevision("run", _model(place, userland), "--camera", "test:", "--json", "--limit", "5")
-    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["frame"] * 5
+    assert [line["type"] for line in parse_lines(done.stdout)] == ["frame"] * 5
 
 
 def test_evaluate(userland: Userland, place: Path) -> None:
@@ -53,8 +54,7 @@ def test_inspect_reports_that_the_model_runs_here(userland: Userland, place: Pat
 
 
 def test_cameras_without_a_camera(userland: Userland) -> None:
-    done = userland.edgevision("cameras", "--json")
-    assert json.loads(done.stdout)["schema"].startswith("edgevision.cameras/")
+    assert userland.json("cameras")["schema"] == "edgevision.cameras/1"
 
 
 def test_error_is_one_line(userland: Userland) -> None:
@@ -63,7 +63,7 @@ def test_error_is_one_line(userland: Userland) -> None:
 
 
 def test_doctor_recognizes_the_machine(userland: Userland) -> None:
-    said = {check["name"]: check for check in json.loads(userland.edgevision("doctor", "--json").stdout)["checks"]}
+    said = {check["name"]: check for check in userland.json("doctor")["checks"]}
     assert "arm" in said["board"]["found"].lower() or "aarch64" in said["board"]["found"]
     wanted = "tflite-runtime" if userland.name == "tflite-runtime" else "LiteRT"
     assert said[wanted]["ok"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from documents import loads, valid
 
 PYTHON = "/usr/bin/python3"
 
@@ -62,4 +63,4 @@ class Userland:
 
     def json(self, *arguments: str) -> Any:
         """Return the --json output of a command."""
-        return json.loads(self.edgevision(*arguments, "--json").stdout)
+        return valid(loads(self.edgevision(*arguments, "--json").stdout))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from documents import parse
 from raspios_image import DISK_ID
 
 from tools.emulation import pi_bundle
@@ -50,7 +50,7 @@ def test_status_reports_the_first_prediction(finished: Finished) -> None:
 
 
 def test_predictions_are_stored_on_the_card(finished: Finished) -> None:
-    summary = json.loads(finished.root.read(f"{STATE}/summary.json"))
+    summary = parse(finished.root.read(f"{STATE}/summary.json"), "run")
     assert summary["frames"] >= 10 and summary["errors"] == 0 and summary["stopped_by"] == "signal", summary
     assert "green" in finished.root.names(f"{STATE}/collect"), finished.root.ask(f"ls -l {STATE}/collect")
     assert any(name.endswith(".jpg") for name in finished.root.names(f"{STATE}/collect/green"))

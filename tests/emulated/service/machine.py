@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from documents import parse
 
 PATIENCE_S = 600
 """Seconds that anything may take: on an emulated board, starting Python and the runtime alone takes most of a minute."""
@@ -63,8 +64,7 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """Return the output of ``service status --json``, ignoring the exit code."""
-        found: dict[str, Any] = json.loads(self.try_run(f"{self.edgevision} status --json").stdout)
-        return found
+        return parse(self.try_run(f"{self.edgevision} status --json").stdout, "service")
 
 
 def until(what: str, condition: Callable[[], bool]) -> None:

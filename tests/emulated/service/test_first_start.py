@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 import shlex
 import tarfile
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documents import parse
 from prepared_card import HASH, KEY, PYTHON, installable, prepare
 
 from tools.emulation.here import Here
@@ -105,7 +105,7 @@ def test_second_boot_reaches_the_first_answer(here: Here) -> None:
     here.run(f"{CARD}/firstrun.sh")
     here.run("systemctl daemon-reload && systemctl start edgevision-setup")
     end = time.monotonic() + 300
-    while (told := json.loads(here.run(f"cat {CARD}/status.json")))["state"] == "running":
+    while (told := parse(here.run(f"cat {CARD}/status.json"), "install_status"))["state"] == "running":
         assert time.monotonic() < end, here.run(f"cat {CARD}/setup.log")
         time.sleep(1)
     assert (told["state"], told["step"]) == ("ok", "clean"), here.run(

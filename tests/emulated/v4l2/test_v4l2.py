@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from documents import parse, parse_lines
 
 from tools.emulation.board import Board
 
@@ -20,7 +20,7 @@ BARS = {"green": "0.39,0.3,0.09,0.3", "red": "0.64,0.3,0.09,0.3", "blue": "0.765
 
 
 def _lines(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.splitlines()]
+    return list(parse_lines(text))
 
 
 def _until(what: str, condition: Callable[[], bool]) -> None:
@@ -62,13 +62,13 @@ class Loop:
         _until(f"the end by SIG{signal}", lambda: not self.running())
         errors = self.board.run(f"cat /home/pi/{self.name}.err")
         assert "Traceback" not in errors, errors
-        return json.loads(self.board.run(f"cat /home/pi/{self.name}.json"))
+        return parse(self.board.run(f"cat /home/pi/{self.name}.json"), "run")
 
 
 def test_only_the_camera_is_listed(board: Board) -> None:
     nodes = board.run("ls /dev/video*").split()
     assert len(nodes) > 1, "the driver should also create output and metadata nodes"
-    said = json.loads(board.run("edgevision cameras --json", "pi"))
+    said = parse(board.run("edgevision cameras --json", "pi"), "cameras")
     assert len(said["cameras"]) == 1, said
 
 
@@ -136,7 +136,7 @@ def test_sigterm_and_ctrl_c_exit_with_their_status(board: Board) -> None:
         run = f"edgevision run {MODEL} --camera 0 --json --summary {signal}.json --overwrite > {signal}.out"
         done = board.try_run(f"timeout --preserve-status -s {signal} 30 {run}; echo $?", "pi")
         assert done.stdout.strip() == str(status), done.stderr
-        assert json.loads(board.run(f"cat {signal}.json", "pi"))["frames"] > 0
+        assert parse(board.run(f"cat {signal}.json", "pi"), "run")["frames"] > 0
 
 
 def test_device_is_free_after_the_end(board: Board) -> None:

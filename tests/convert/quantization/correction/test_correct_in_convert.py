@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import edgevision
+from documents import parse
 from unbalanced_network import SIZE, drawn, unbalanced
 
 pytestmark = pytest.mark.tensorflow
@@ -66,7 +66,7 @@ def report(model: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_image_sets_are_disjoint(report: ConvertReport, photos: Path) -> None:
     """Images are compared by content, so that copies count, as recorded in the report."""
-    document = json.loads(report.report_path.read_text())
+    document = parse(report.report_path.read_text(), "convert")
     sets = [document[name]["file_sha256"] for name in ("calibration", "selection", "heldout")]
     assert [len(one) for one in sets] == [40, 10, 110]
     assert [len(one) for one in sets] == [document[n]["pictures"] for n in ("calibration", "selection", "heldout")]
@@ -98,7 +98,7 @@ def test_conversion_repairs_by_default(report: ConvertReport, model: Path, photo
 
 
 def test_report_and_card_record_the_repair(report: ConvertReport) -> None:
-    document = json.loads(report.report_path.read_text())
+    document = parse(report.report_path.read_text(), "convert")
     assert document["repair"]["effort"] == "normal"
     assert set(document["repair"]["steps"][0]) == {"name", "before", "after", "measure", "kept", "seconds"}
     assert document["repair"]["after"]["value"] < document["repair"]["before"]["value"]
@@ -158,14 +158,14 @@ def test_exceeded_limit_exits_with_3_and_keeps_the_file(model: Path, photos: Pat
     )
     for remedy in ("--effort high", "--eval-data with labeled images", "larger alpha"):
         assert remedy in done.stderr
-    document = json.loads(done.stdout)
+    document = parse(done.stdout, "convert")
     gate = document["gate"]
     assert (gate["met"], gate["measure"], gate["max_drop_points"]) == (False, "changed_answers", 1.0)
     assert gate["low"] < gate["value"] < gate["high"]
     assert gate["value"] == pytest.approx(100 - 100 * document["agreement"]["value"], abs=0.01)
     output = tmp_path / document["output"]["path"]
     assert model_file.read(output).card is not None
-    assert json.loads((output.parent / "run.json").read_text())["exit_code"] == 3
+    assert parse((output.parent / "run.json").read_text(), "run_folder")["exit_code"] == 3
 
 
 def test_drop_within_the_limit_is_met(report: ConvertReport, model: Path, photos: Path, tmp_path: Path) -> None:

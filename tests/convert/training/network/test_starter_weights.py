@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from documents import parse_lines
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
 from edgevision.convert.training.network import resolve_auto, starter_weights
@@ -194,7 +195,7 @@ def test_run_without_model_uses_default_model_and_says_so(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "edgevision", "run", "--camera", "test:", "--limit", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["frame", "frame"]
+    assert [line["type"] for line in parse_lines(done.stdout)] == ["frame", "frame"]
     (note,) = [line for line in done.stderr.splitlines() if line.startswith("note:")]
     assert "the bundled default model recognizes" in note
     assert "small test images" in note

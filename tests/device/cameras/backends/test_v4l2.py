@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from documents import parse
 from edgevision.device.cameras.backends import v4l2, v4l2_lookup
 from edgevision.device.cameras.backends.v4l2_formats import choose, formats
 from edgevision.device.cameras.backends.v4l2_nodes import Node, nodes
@@ -487,7 +488,7 @@ def test_listing_numbers_match_the_camera_option(tmp_path: Path) -> None:
     ]
     assert [path for path, _, _ in listing.others] == ["/dev/video9", "/dev/video0"]
     assert all(capture.released for capture in captures.values())
-    value = json.loads(json.dumps(listing.to_json()))
+    value = parse(json.dumps(listing.to_json()), "cameras")
     assert value["schema"] == "edgevision.cameras/1"
     assert value["cameras"][1]["number"] == 1
 

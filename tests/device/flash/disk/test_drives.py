@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from documents import parse
 from edgevision.device.flash.disk.block_devices import Machine
 from edgevision.device.flash.disk.safety_rules import judge_all
 from fake_machine import GB, FakeMachine
@@ -159,6 +159,6 @@ def test_drives_command_lists_this_machine(capsys: pytest.CaptureFixture[str]) -
         main(["flash", "drives", "--json"])
     said = capsys.readouterr()
     assert ended.value.code == 0, said.err
-    for drive in json.loads(said.out)["drives"]:
+    for drive in parse(said.out, "drives")["drives"]:
         assert drive["device"].startswith("/dev/")
         assert not (drive["suitable"] and "/" in drive["mounts"])

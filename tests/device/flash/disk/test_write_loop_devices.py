@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from threading import Timer
 import pytest
 import raspios_image
 import small_bundle
+from documents import parse, parse_lines
 from edgevision.device.flash.disk.block_devices import Machine
 from flash_setup import random_image
 
@@ -100,7 +100,7 @@ def same(file: Path, image: Path) -> bool:
 def test_write_and_verify_image(card: tuple[str, Path], image: Path) -> None:
     device, file = card
     said = flash("write", image, *chosen(device, file), "--json")
-    events = [json.loads(line) for line in said.stdout.splitlines()]
+    events = parse_lines(said.stdout, "flash_event")
     assert events[-1]["phase"] == "done"
     assert events[-1]["bytes"] == image.stat().st_size
     assert same(file, image)
@@ -165,7 +165,7 @@ def test_kill_in_each_phase_leaves_a_marked_card(card: tuple[str, Path], image: 
     with writing(image, *chosen(device, file)) as child:
         assert child.stdout
         for line in child.stdout:
-            if json.loads(line)["phase"] == phase:
+            if parse(line, "flash_event")["phase"] == phase:
                 child.send_signal(signal.SIGKILL)
                 break
     assert child.returncode in (-signal.SIGKILL, 0)
@@ -190,7 +190,7 @@ def test_flash_card_from_os_image_to_card(
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     said = flash("card", system, "--bundle", bundle, "--config", config, *chosen(device, file), "--json")
-    phases = list(dict.fromkeys(json.loads(line)["phase"] for line in said.stdout.splitlines()))
+    phases = list(dict.fromkeys(event["phase"] for event in parse_lines(said.stdout, "flash_event")))
     assert phases == ["unpack", "inject", "wipe", "write", "flush", "verify", "finish", "files", "done"]
     assert list(scratch.iterdir()) == []
     assert "all files are unchanged" in flash("check", device).stdout

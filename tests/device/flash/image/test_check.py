@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import raspios_image
 import small_bundle
+from documents import parse
 from edgevision.device.bundle import keys
 from edgevision.device.flash.config.records import DeviceConfig, User
 from edgevision.device.flash.filesystems.fat32 import Fat32
@@ -214,7 +215,7 @@ def test_check_reports_a_booted_card(state: str, made: dict[str, Path], tmp_path
     said = ask(image, code=0)
     assert f"already done; state: {state}" in said
     assert f"next: edgevision flash status {image}" in said
-    assert json.loads(ask(image, "--json", code=0))["started"] is True
+    assert parse(ask(image, "--json", code=0), "image_check")["started"] is True
 
 
 def test_check_finds_an_inconsistent_file_system(image: Path) -> None:
@@ -253,7 +254,7 @@ def test_check_reports_unreadable_places_in_one_line(tmp_path: Path) -> None:
 
 def test_check_json(image: Path) -> None:
     change(image, install_pyz=b"other")
-    value = json.loads(ask(image, "--json", code=3))
+    value = parse(ask(image, "--json", code=3), "image_check")
     assert (value["schema"], value["ok"], value["started"]) == ("edgevision.image_check/1", False, False)
     assert [one["name"] for one in value["findings"] if not one["ok"]] == ["edgevision/install.pyz"]
 

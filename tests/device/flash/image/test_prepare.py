@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import raspios_image
 import small_bundle
+from documents import parse
 from edgevision.device.bundle import keys
 from edgevision.device.flash.config import read as device_file
 from edgevision.device.flash.filesystems.fat32 import Fat32
@@ -159,14 +160,14 @@ def test_prepared_image_is_valid_for_fsck_and_mtools(release: str, bench: Bench,
     assert list(tmp_path.iterdir()) == [output]
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
 
-    listed = json.loads(mtype(output, "edgevision/image.json"))
+    listed = parse(mtype(output, "edgevision/image.json"), "image")
     assert (listed["backend"], listed["hostname"]) == (release, "shelfcam-07")
     for name, entry in listed["files"].items():
         content = mtype(output, name)
         assert (len(content), hashlib.sha256(content).hexdigest()) == (entry["bytes"], entry["sha256"])
     assert mtype(output, "edgevision/bundle.tar.xz") == bench.bundles[release].read_bytes()
     assert mtype(output, "edgevision/firstrun.sh").startswith(b"#!/bin/sh\n")
-    status = json.loads(mtype(output, "edgevision/status.json"))
+    status = parse(mtype(output, "edgevision/status.json"), "install_status")
     assert (status["state"], status["step"], status["release"]) == ("pending", "firstboot", listed["release"])
     line = mtype(output, "cmdline.txt").decode()
     assert is_armed(line)
@@ -195,7 +196,7 @@ def test_image_json_output_and_log_contain_no_secret(bench: Bench, tmp_path: Pat
     said = edgevision(*bench.arguments(tmp_path / "out.img"), "--json", "-vv")
     assert "edgevision.flash: wrote edgevision/device.json (" in said.stderr
     assert "edgevision.flash: all files read back as written\n" in said.stderr
-    made = json.loads(said.stdout)
+    made = parse(said.stdout, "image_made")
     assert (made["schema"], made["backend"], made["wifi"]) == ("edgevision.image_made/1", "bookworm", "My Net")
     assert made["bytes"] == (tmp_path / "out.img").stat().st_size
     psk = device_file.read(bench.config).wifi
@@ -218,7 +219,7 @@ def test_loop_options_are_written_to_the_boot_partition(bench: Bench, tmp_path: 
     fat = boot(tmp_path / "out.img")
     assert b"top = 3" in fat.read("edgevision/run.toml")
     assert b"ExecStart" in fat.read("edgevision/service.conf")
-    assert json.loads(fat.read("edgevision/device.json"))["service"] == {"files": ["run.toml", "service.conf"]}
+    assert parse(fat.read("edgevision/device.json"), "device")["service"] == {"files": ["run.toml", "service.conf"]}
 
 
 def test_device_reads_the_prepared_files(bench: Bench, tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_hostile_values_are_written_verbatim(text: str, release: str, bench: Ben
     assert read.wifi is not None
     prepare(bench.wish(tmp_path / "out.img", release, config=read))
     fat = boot(tmp_path / "out.img")
-    own = (json.loads(fat.read("edgevision/device.json"))["system"] or {}).get("wifi")
+    own = (parse(fat.read("edgevision/device.json"), "device")["system"] or {}).get("wifi")
     if own is not None:
         assert (bytes.fromhex(own["ssid"]), own["passphrase"]) == (text.encode(), password)
     else:
@@ -373,7 +374,7 @@ def test_prepare_with_trusted_keys(bench: Bench, tmp_path: Path) -> None:
     refused(bench.wish(output, bundle=signed, trust=(mine,)), "private key, which must never")
     prepare(bench.wish(output, bundle=signed, trust=(foreign, public)))
     fat = boot(output)
-    assert json.loads(fat.read("edgevision/device.json"))["trust"] == ["key-1.pem", "key-2.pem"]
+    assert parse(fat.read("edgevision/device.json"), "device")["trust"] == ["key-1.pem", "key-2.pem"]
     assert fat.read("edgevision/key-2.pem") == public.read_bytes()
     assert "key-2.pem" in next(one.found for one in check(output) if one.name == "bundle")
 

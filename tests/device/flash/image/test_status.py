@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import parse
 from edgevision.device.flash.filesystems.fat32 import Fat32
 from edgevision.device.flash.image.status import read_status
 from edgevision.device.installer.base.status import Status
@@ -84,7 +85,7 @@ def test_status_explains_what_the_installer_wrote(
     written.ok("installed; the service runs")
     done = card_with(blank, tmp_path, {"edgevision/status.json": file.read_bytes()})
     assert "done: installed; the service runs" in ask(done, code=0)
-    assert json.loads(ask(done, "--json", code=0))["state"] == "ok"
+    assert parse(ask(done, "--json", code=0), "install_status")["state"] == "ok"
     # A mounted boot partition.
     (tmp_path / "boot" / "edgevision").mkdir(parents=True)
     shutil.copyfile(file, tmp_path / "boot" / "edgevision" / "status.json")

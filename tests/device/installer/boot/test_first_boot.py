@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import parse
 from edgevision.device.bundle import installer_pyz
 from edgevision.device.flash.image.status import read_status
 from edgevision.device.flash.seeds import cmdline
@@ -245,7 +245,7 @@ def test_first_boot_leaves_settings_to_cloud_init_on_trixie(tmp_path: Path) -> N
 @needs_root
 def test_first_boot_sets_the_sudo_rule(sudo: str, in_group: bool, rule: str | None, tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
-    system = json.loads((prepared.card / "device.json").read_text())["system"]
+    system = parse((prepared.card / "device.json").read_text(), "device")["system"]
     prepared.device(system={"user": system["user"] | {"sudo": sudo, "password_hash": None}})
     # A rule left by an earlier choice.
     (prepared.root / "etc/sudoers.d/010_edgevision").write_text("edge ALL=(ALL) NOPASSWD: ALL\n")
@@ -275,7 +275,7 @@ def test_first_boot_creates_a_missing_first_account(tmp_path: Path) -> None:
 @needs_root
 def test_first_boot_applies_other_settings_after_a_failure(tmp_path: Path) -> None:
     prepared = prepare(tmp_path)
-    system = json.loads((prepared.card / "device.json").read_text())["system"]
+    system = parse((prepared.card / "device.json").read_text(), "device")["system"]
     prepared.device(system=system | {"timezone": "Europe/Atlantis", "locale": "tlh_KX.UTF-8", "warp": 9})
     done = run_first(prepared)
     assert done.returncode == 0
