@@ -46,6 +46,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep what tests and the processes that they start remember out of the machine's state folder."""
+    folder = tmp_path_factory.mktemp("state")
+    os.environ["STATE_DIRECTORY"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the folder of small test files."""

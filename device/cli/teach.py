@@ -60,9 +60,9 @@ def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, 
     Frames are added to those of an existing class; --overwrite replaces them. The model file is not changed.
     """
     _refuse_mixture(name, rest)
+    from edgevision.files.state_folder import state_folder
     from edgevision.model import open_model
 
-    from ..system.state_folder import state_folder
     from ..teach.teacher import Teacher
 
     with open_model(_model_path(model, runs)) as opened:

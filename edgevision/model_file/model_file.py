@@ -13,6 +13,7 @@ from ..errors import BadInput, BadModel, EdgeVisionError
 from ..files.atomic import require_file, write_bytes
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
+from ..tflite.graph_check import check_graph
 from ..tflite.schema import IDENTIFIER, Buffer, Model
 from ..tflite.tables import io_specs, metadata_bytes, open_flatbuffer
 from ..types import TensorSpec
@@ -206,6 +207,7 @@ def _read(path: Path, data: bytes, strict: bool) -> ModelFile:
         raise BadModel(problem)
     digest.update(memoryview(data)[start:])
     model = open_flatbuffer(flatbuffer)
+    check_graph(model)  # with a card, too: its digest says that the file is unchanged, not that it is good
     standard = metadata_bytes(model)
     if card is None:
         _refuse_cut_off(model, standard, files)
