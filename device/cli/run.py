@@ -49,6 +49,8 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
     options = Options(**given)
     if save_config is not None:
         return _save(options, save_config)
+    # The loop does no linear algebra. OpenBLAS, in NumPy and in OpenCV, would start threads that spin for 20 ms.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Nothing becomes garbage before the loop starts, so collections would only slow down the start.
     gc.disable()
     try:

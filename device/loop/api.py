@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edgevision.errors import BadInput
 
 from . import loop
-from .sink_factory import is_pictures
+from .outputs import is_pictures
 from .temporal_filter import filter_for
 
 if TYPE_CHECKING:

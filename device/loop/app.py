@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision import default_model
 from edgevision.engines.protocol import EngineChoice
 from edgevision.files.atomic import require_absent, require_file
 from edgevision.log import Log
@@ -19,12 +18,10 @@ from edgevision.model import Model, open_model
 from ..cameras.registry import open_camera, open_source
 from ..cameras.wrappers.cancellable_open import Opening
 from ..system.clock import SYSTEM
-from ..telemetry.run_stats import RunStats
-from ..telemetry.status_signal import dump_stats_on_sigusr1
+from ..telemetry.run_stats import RunStats, dump_stats_on_sigusr1
 from .loop import run
 from .options import DEFAULT_CAMERA
-from .sd_notify import from_environment
-from .sink_factory import is_pictures, open_sinks
+from .outputs import is_pictures, open_sinks
 from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
@@ -74,7 +71,7 @@ def _run(
         _say_what_runs(options, model, camera, note)
         if taught:
             note(f"taught: {', '.join(taught)}")
-        service = from_environment()
+        service = _service()
         sinks = open_sinks(options, terminal, model, camera, stop, measures)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:
@@ -116,6 +113,7 @@ def _model_path(options: Options) -> Path:
     """Return the requested model, else the newest converted one, else the bundled default model."""
     if options.model is not None:
         return require_file(options.model, "model")
+    from edgevision import default_model
     from edgevision.files.run_folder import newest
 
     found = newest(options.runs, "convert-*/*.tflite")
@@ -151,6 +149,15 @@ def _leave(stop: Stop, terminal: Terminal, code: int) -> int:
     return code
 
 
+def _service() -> Service | None:
+    """Return the service manager that started this process; None if there is none, as on a terminal."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return None
+    from .sd_notify import from_environment
+
+    return from_environment()
+
+
 def _decider(options: Options, model: Model) -> TemporalFilter:
     from .temporal_filter import filter_for
 
@@ -182,8 +189,11 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
         size = f"{model.preprocessing.width}x{model.preprocessing.height}"
         note(f"note: {model.path} has no model card; the whole image is stretched to {size}, as in MediaPipe")
     note(f"source: {camera.spec} ({camera.description})")
-    if options.model is None and model.path == default_model.path():
-        note(f"note: {default_model.describe(model.card)}; for your own things: edgevision train PHOTOS/")
+    if options.model is None:
+        from edgevision import default_model
+
+        if model.path == default_model.path():
+            note(f"note: {default_model.describe(model.card)}; for your own things: edgevision train PHOTOS/")
 
 
 def _silence_opencv() -> None:

@@ -13,7 +13,7 @@ from edgevision.types import Frame
 from ..stream.events import OutputClosed, SourceEvent, Unreadable
 from ..system.clock import SYSTEM, Clock
 from ..telemetry.run_stats import RunStats
-from .sink_group import Outputs
+from .outputs import Outputs
 from .stop import Stop
 
 if TYPE_CHECKING:

@@ -50,9 +50,9 @@ def _format_roi(roi: Roi) -> str:
     return ",".join(repr(part).removesuffix(".0") for part in roi)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Options:
-    """Settings of ``edgevision run``."""
+    """Settings of ``edgevision run``. They have no ``repr``, since a URL may hold a password."""
 
     model: Path | None = setting(None, "path", "The .tflite to run.", argument=True)
     camera: str | None = setting(

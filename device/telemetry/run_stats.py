@@ -1,19 +1,31 @@
-"""Run statistics, collected live: shown by the display, SIGUSR1, the service manager and the summary."""
+"""Run statistics, collected live: shown by the display, the service manager and the summary, and on SIGUSR1."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..system.clock import SYSTEM, Clock
 from ..system.process_stats import memory_mb, peak_memory_mb, temperature_c
-from .percentiles import Percentiles
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
 
     from ..system.throttling import Watch
     from .snapshot import SinkCount, Snapshot
+
+STAGES = ("read", "prepare", "infer", "decode", "write")
+"""read: waiting for the frame; write: passing the result to all outputs."""
+_STEP = math.log(1.02)
+"""Log width of a bucket: 2 %, so a percentile is at most 1 % off."""
+_FLOOR_MS = 1e-4
 
 
 class RunStats:
@@ -105,5 +117,68 @@ class RunStats:
         )
 
 
-STAGES = ("read", "prepare", "infer", "decode", "write")
-"""read: waiting for the frame; write: passing the result to all outputs."""
+class Percentiles:
+    """A histogram with logarithmic buckets: about 1,200 cover a ten-thousandth of a millisecond to an hour."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._low_ms = math.inf
+        self.count = 0
+        self.max_ms = 0.0
+
+    def add(self, value_ms: float) -> None:
+        """Add one duration; negative values count as 0."""
+        value_ms = max(0.0, value_ms)
+        self._counts[round(math.log(max(value_ms, _FLOOR_MS)) / _STEP)] += 1
+        self.count += 1
+        self.max_ms = max(self.max_ms, value_ms)
+        self._low_ms = min(self._low_ms, value_ms)
+
+    def at(self, fraction: float) -> float | None:
+        """Return the nearest-rank percentile in milliseconds, within 1 %; None if nothing was added."""
+        rank = max(1, math.ceil(fraction * self.count))
+        for bucket in sorted(self._counts):
+            rank -= self._counts[bucket]
+            if rank <= 0:
+                return min(self.max_ms, max(self._low_ms, math.exp(bucket * _STEP)))
+        return None
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return ``{p50, p95, p99, max}`` in milliseconds."""
+        found = {
+            "p50": self.at(0.5),
+            "p95": self.at(0.95),
+            "p99": self.at(0.99),
+            "max": self.max_ms if self.count else None,
+        }
+        return {key: None if value is None else round(value, 3) for key, value in found.items()}
+
+
+@contextmanager
+def dump_stats_on_sigusr1(measures: RunStats, as_json: bool, descriptor: int) -> Iterator[None]:
+    """While active, each SIGUSR1 writes the status to a file descriptor, as one JSON line or a few lines of text."""
+
+    def tell(_: int, __: FrameType | None) -> None:
+        # Write directly to the descriptor: the signal may interrupt a write to Python's own stream.
+        with suppress(OSError):
+            os.write(descriptor, status_text(measures, as_json).encode())
+
+    before = signal.signal(signal.SIGUSR1, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def status_text(measures: RunStats, as_json: bool) -> str:
+    """Return counts and times so far; for programs as ``edgevision.status/1``."""
+    snapshot = measures.snapshot()
+    if not as_json:
+        return "\n".join(f"status: {line}" for line in snapshot.describe()) + "\n"
+    import json
+    from dataclasses import asdict
+
+    from ..system.clock import rfc3339
+
+    record = {"type": "status", "schema": "edgevision.status/1", "time": rfc3339(time.time()), **asdict(snapshot)}
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ..errors import EngineError
 from ..log import Log
 from ..model_file.edgetpu_part import NOT_ON_CPU, is_compiled
-from .cpu_interpreter import start
 from .known_good import is_known_good, remember
 from .protocol import EngineUnavailable
+from .uint8_input import start
 
 if TYPE_CHECKING:
     from ..model_file.model_file import ModelFile

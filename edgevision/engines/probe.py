@@ -52,7 +52,7 @@ def run_once(path: Path) -> None:
 
     from ..model_file import model_file
     from . import interpreter
-    from .cpu_interpreter import start
+    from .uint8_input import start
 
     file = model_file.read(path, strict=False)
     interpreter.describe_runtime()  # imports the runtime, whose own memory does not count

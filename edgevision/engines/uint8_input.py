@@ -13,19 +13,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import EngineError
+from ..log import Log
 from ..tflite.schema import OPERATORS, Model, Operator, OperatorCode, SubGraph
 from ..tflite.tables import main_graph, open_flatbuffer, tensor_spec
-from .interpreter import Interpreter
+from .interpreter import Interpreter, open_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..model_file.model_file import ModelFile
     from ..tflite.flatbuffer import Table
     from ..types import Tensor, TensorSpec
+    from .protocol import Engine
 
+log = Log("edgevision.engines")
 QUANTIZE = OPERATORS.index("QUANTIZE")
 TOP_BIT = np.uint8(0x80)
 HALF = 128
+
+
+def start(file: ModelFile, threads: int | None = None) -> Engine:
+    """Open a model on the CPU without a probe. Raises EngineError, MissingDependency, BadModel."""
+    signed = without_sign_change(file.flatbuffer)
+    if signed is None:
+        return open_interpreter(file.flatbuffer, threads)
+    log.debug("the conversion of the input from uint8 to int8 is done in place, not by the model's first operator")
+    return SignChange(open_interpreter(signed, threads), file.inputs[0])
 
 
 def without_sign_change(flatbuffer: bytes) -> bytes | None:

@@ -18,8 +18,7 @@ from edgevision.device.stream.events import Event, OutputClosed, Unreadable
 from edgevision.device.stream.protocols import Predictor, Sink
 from edgevision.device.system import process_stats
 from edgevision.device.system.clock import Clock, rfc3339
-from edgevision.device.telemetry.percentiles import Percentiles
-from edgevision.device.telemetry.run_stats import RunStats
+from edgevision.device.telemetry.run_stats import Percentiles, RunStats
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from locations import TESTS
 
 from edgevision import default_model
-from edgevision.engines.cpu_interpreter import start
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.engines.protocol import is_writable
-from edgevision.engines.uint8_input import SignChange, without_sign_change
+from edgevision.engines.uint8_input import SignChange, start, without_sign_change
 from edgevision.errors import BadModel, EngineError
 from edgevision.model_file import model_file
 from edgevision.tflite.graph import read_graph
