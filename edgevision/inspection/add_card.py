@@ -14,11 +14,13 @@ from ..log import Log
 from ..model_file import model_file
 from ..model_file.card import ModelCard, SelfTest
 from ..model_file.card_from_metadata import (
+    USUAL_NORMALIZATION,
     effective_card,
     guess_activation,
     guess_task,
+    natural_normalization,
     picture_size,
-    raw_normalization,
+    unnatural_input,
 )
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
@@ -119,13 +121,14 @@ def _crop_fraction(wish: CardOptions, resize: str, known: Preprocessing | None) 
 def _normalization(
     spec: TensorSpec, wish: CardOptions, known: Preprocessing | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and std: the user's, else the file's, else those that a uint8 input's quantization implies."""
-    raw = raw_normalization(spec)
+    """Return mean and std: the user's, else the file's, else those that the input's quantization shows."""
+    raw = natural_normalization(spec)
     default = (known.mean, known.std) if known else ((raw[0],), (raw[1],)) if raw else (None, None)
     mean, std = wish.mean or default[0], wish.std or default[1]
     if mean is None or std is None:
+        why = unnatural_input(spec) if spec.quantized else f"the normalization of the {spec.dtype} input is unknown"
         raise UsageError(
-            f"the normalization of the {spec.dtype} input is unknown; set --mean and --std: (pixel - mean) / std"
+            f"{why}; set --mean and --std, (pixel - mean) / std, as in training; usual: {USUAL_NORMALIZATION}"
         )
     if not spec.quantized and not spec.dtype.startswith("float") and (mean, std) != ((0.0,), (1.0,)):
         raise BadInput(f"the {spec.dtype} input has no scale and takes image bytes unchanged; omit --mean and --std")

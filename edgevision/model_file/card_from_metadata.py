@@ -20,6 +20,11 @@ from .model_file import ModelFile, model_errors
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
 
+NATURAL_STD = ((255.0, 0, 0), (127.5, 127, 128), (1.0, 0, 255))
+"""Usual std of an input with the lowest and highest mean that goes with it: 0..1, -1..1 and bytes less a mean."""
+SCALE_TOLERANCE = 0.005
+"""Relative; 128 and 127 stand for 127.5, and 256 for 255."""
+USUAL_NORMALIZATION = "--mean 127.5 --std 127.5 (-1..1), --mean 0 --std 255 (0..1) or --mean 0 --std 1 (bytes)"
 ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 
@@ -84,15 +89,20 @@ def guess_activation(graph: Graph, task: Task) -> str:
     return "sigmoid_logits" if task == "multilabel" or alone else "logits"
 
 
-def raw_normalization(spec: TensorSpec) -> tuple[float, float] | None:
-    """Return the mean and std with which a uint8 input takes an image's bytes unchanged; None for other inputs.
+def natural_normalization(spec: TensorSpec) -> tuple[float, float] | None:
+    """Return the mean and std with which a quantized input takes an image's bytes unchanged; None if that is not natural.
 
     real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale (a 32-bit float
-    has seven digits, so 127.5 stays 127.5).
+    has seven digits, so 127.5 stays 127.5). An int8 input takes byte - 128. Other scales come from the range of the
+    images that a converter saw and say nothing about the preprocessing.
     """
-    if spec.dtype != "uint8":
+    if spec.dtype not in ("uint8", "int8"):
         return None
-    return (float(spec.zero_point), float(f"{1.0 / spec.scale:.7g}")) if spec.quantized else (0.0, 1.0)
+    if not spec.quantized:
+        return (0.0, 1.0) if spec.dtype == "uint8" else None
+    mean, std = spec.zero_point + (128 if spec.dtype == "int8" else 0), float(f"{1.0 / spec.scale:.7g}")
+    natural = any(abs(std / usual - 1.0) < SCALE_TOLERANCE and low <= mean <= high for usual, low, high in NATURAL_STD)
+    return (float(mean), std) if natural else None
 
 
 def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
@@ -127,13 +137,22 @@ def _preprocessing(file: ModelFile, metadata: Metadata) -> Preprocessing:
 
 def _normalization(file: ModelFile, metadata: Metadata) -> tuple[tuple[float, ...], tuple[float, ...]]:
     # Tools that read this metadata pass the image's bytes to a uint8 input, whatever the normalization says.
-    raw = raw_normalization(file.inputs[0])
-    if raw is not None:
-        return (raw[0],), (raw[1],)
+    spec = file.inputs[0]
+    natural = natural_normalization(spec) if spec.dtype == "uint8" else None
+    if natural is not None:
+        return (natural[0],), (natural[1],)
     unit = metadata.inputs[0].normalization if metadata.inputs else None
     if unit is None:
         raise BadModel(f"the metadata has no normalization (mean and std) of the input; {card_hint(file)}")
-    return _shortest(unit.mean), _shortest(unit.std)
+    mean, std = _shortest(unit.mean), _shortest(unit.std)
+    if spec.dtype == "uint8" and (mean, std) == ((0.0,), (1.0,)):
+        raise BadModel(f"{unnatural_input(spec)}, and the metadata's normalization does not fit it; {card_hint(file)}")
+    return mean, std
+
+
+def unnatural_input(spec: TensorSpec) -> str:
+    """Return the start of a message about an input whose quantization does not show the preprocessing."""
+    return f"the {spec.dtype} input has scale {spec.scale:.7g} and zero point {spec.zero_point}, no usual preprocessing"
 
 
 def _shortest(values: tuple[float, ...]) -> tuple[float, ...]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from changed_model import changed
 from documents import parse
 from locations import TESTS
 
 from edgevision.cli.main import main
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
+from edgevision.model_file.card_from_metadata import natural_normalization
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.types import TensorSpec
 
 TINY = TESTS / "data" / "tiny.tflite"
 OURS = ModelCard(
@@ -34,6 +39,48 @@ def command(capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, st
         main(line.split())
     said = capsys.readouterr()
     return int(ended.value.code or 0), said.out, said.err
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "expected"),
+    [
+        ("uint8", 1 / 255, 0, (0.0, 255.0)),
+        ("uint8", 1 / 256, 0, (0.0, 256.0)),
+        ("uint8", 1 / 127.5, 127, (127.0, 127.5)),
+        ("uint8", 1 / 128, 128, (128.0, 128.0)),
+        ("uint8", 1.0, 0, (0.0, 1.0)),
+        ("uint8", 0.0, 0, (0.0, 1.0)),
+        ("int8", 1 / 255, -128, (0.0, 255.0)),
+        ("int8", 1 / 127.5, -1, (127.0, 127.5)),
+        ("int8", 0.0, 0, None),
+        ("uint8", 0.01157, 123, None),
+        ("uint8", 1 / 255, 60, None),
+        ("int8", 0.0186584, -14, None),
+        ("float32", 0.0, 0, None),
+    ],
+)
+def test_only_usual_quantization_shows_the_normalization(
+    dtype: str, scale: float, zero_point: int, expected: tuple[float, float] | None
+) -> None:
+    got = natural_normalization(TensorSpec("image", (1, 16, 16, 3), dtype, scale, zero_point))
+    assert got == (None if expected is None else pytest.approx(expected))
+
+
+def unusual(model: Any) -> None:
+    graph = model.subgraphs[0]
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    quantization.scale, quantization.zeroPoint = np.array([0.01157], np.float32), np.array([123])
+
+
+def test_unusual_quantization_is_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(changed(unusual))
+    code, _, err = command(capsys, f"card {path} --resize crop --task classification --show")
+    assert code == 2
+    assert "scale 0.01157 and zero point 123" in err
+    assert "--mean 127.5 --std 127.5" in err
+    code, out, _ = command(capsys, f"card {path} --resize crop --task classification --mean 127.5 --std 127.5 --show")
+    assert (code, parse(out, "card")["preprocessing"]["mean"]) == (0, [127.5])
 
 
 def test_bare_model_gets_card_from_options_and_quantization(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
