@@ -44,7 +44,7 @@ class ConvertOptions:
     labels: Path | None = setting(
         None,
         "path",
-        "Text file with one label per line, in output order.",
+        "File with one label per line in output order, or numbered, or JSON.",
         "Model",
         metavar="FILE",
         default_text="from the model",

@@ -9,7 +9,7 @@ from edgevision.errors import BadInput, BadModel
 from edgevision.files.atomic import require_file
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
-from edgevision.model_file.model_file import parse_labels
+from edgevision.model_file.label_file import parse_labels
 
 from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
@@ -68,9 +68,9 @@ def _portable(training: dict[str, object] | None) -> dict[str, object] | None:
 
 
 def read_labels(path: Path, classes: int) -> tuple[str, ...]:
-    """Read a UTF-8 label file with one label per line. Raises MissingFile, and BadInput unless it has ``classes`` labels."""
+    """Read a label file in any form of ``parse_labels``. Raises MissingFile, and BadInput unless it has ``classes`` labels."""
     require_file(path, "label file")
-    labels = parse_labels(path.read_bytes(), str(path))
+    labels = parse_labels(path.read_bytes(), str(path), classes)
     if len(labels) != classes:
         raise BadInput(_wrong_count(path, len(labels), classes))
     return labels

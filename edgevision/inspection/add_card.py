@@ -24,6 +24,7 @@ from ..model_file.card_from_metadata import (
 )
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
+from ..model_file.label_file import parse_labels
 from ..model_file.labels import count_classes, fit_labels, refuse_count
 from ..model_file.model_file import ModelFile
 from ..postprocessing.decoder import open_decoder, read_facts
@@ -141,7 +142,7 @@ def _labels(file: ModelFile, graph: Graph, task: Task, wish: CardOptions, known:
         return known.labels if known else ()
     with model_file.model_errors(file.path):
         classes = count_classes(file.flatbuffer, graph, task)
-    labels = fit_labels(model_file.parse_labels(_read_text(wish.labels), str(wish.labels)), classes, task)
+    labels = fit_labels(parse_labels(_read_text(wish.labels), str(wish.labels), classes), classes, task)
     refuse_count(labels, classes)
     return labels
 

@@ -20,7 +20,7 @@ class CardOptions:
         None, "choice", "Task of the model.", "Model", choices=get_args(Task), default_text="inferred from its outputs"
     )
     labels: Path | None = setting(
-        None, "path", "Text file with the class names, one per line.", "Model", metavar="FILE"
+        None, "path", "File with the class names: one per line, numbered or not, or JSON.", "Model", metavar="FILE"
     )
     resize: Resize | None = setting(
         None, "choice", "How to fit an image into the input.", "Preprocessing", choices=get_args(Resize)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 2**31 + associated_files.MAX_BYTES
 """Limit of a whole file: the largest flatbuffer and an archive."""
-MAX_LABEL_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +83,8 @@ class ModelFile:
         with model_errors(self.path):
             if name not in self.files:
                 raise BadModel(f"the label file {name!r} named in its metadata is missing from its archive")
+            from .label_file import parse_labels
+
             return parse_labels(self.files[name], name)
 
 
@@ -151,22 +152,8 @@ def write(path: Path, flatbuffer: bytes, card: ModelCard, files: Mapping[str, by
     write_bytes(path, build(flatbuffer, card, files))
 
 
-def parse_labels(data: bytes, what: str) -> tuple[str, ...]:
-    """Return labels from UTF-8 text, one per line; empty lines at the end are ignored. Raises BadModel."""
-    if len(data) > MAX_LABEL_BYTES:
-        raise BadModel(f"{what} is not a list of labels: it has {len(data) / 1e6:.0f} MB")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadModel(f"{what} is not a list of labels: it is not UTF-8 text") from None
-    lines = [line.strip() for line in text.split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return tuple(lines)
-
-
 def dump_labels(labels: tuple[str, ...]) -> bytes:
-    """Return the text that ``parse_labels`` reads. Raises BadModel for a label that contains a line break."""
+    """Return the text that ``label_file.parse_labels`` reads. Raises BadModel for a label that contains a line break."""
     broken = [label for label in labels if "\n" in label or "\r" in label]
     if broken:
         raise BadModel(f"a label must be a single line, got {broken[0]!r}")

@@ -12,6 +12,7 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadImage, BadInput, BadModel, EngineError, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.model_file.label_file import parse_labels
 from edgevision.preprocessing.decode import encode_png
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import Frame
@@ -144,7 +145,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 def test_real_imagenet_classifier_recognizes_a_cat(shared: Path, tmp_path: Path) -> None:
     source = shared / "models" / "mobilenet_v2_1.0_224_quant.tflite"
     file = model_file.read(source)
-    labels = model_file.parse_labels((shared / "models" / "imagenet_labels_1001.txt").read_bytes(), "labels")
+    labels = parse_labels((shared / "models" / "imagenet_labels_1001.txt").read_bytes(), "labels")
     preprocessing = Preprocessing(224, 224, resize="crop", crop_fraction=0.875, mean=(128.0,), std=(128.0,))
     path = tmp_path / "v2.tflite"
     model_file.write(path, file.flatbuffer, ModelCard("v2", "classification", preprocessing, labels))
