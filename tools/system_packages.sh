@@ -20,6 +20,7 @@ util-linux      unshare gives a test mounts of its own
 xz-utils        xz packs bundles and OS images
 tzdata          the time zones and countries that the settings are checked against
 libglib2.0-bin  brings GLib, which reads NetworkManager's key files as NetworkManager does
+python3         the system's own Python, which starts the installer on an SD card
 gcc             builds the fake libedgetpu and the fake webcam
 libc6-dev       headers for gcc
 shellcheck      checks the shell scripts of an SD card
