@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.errors import BadInput, MissingFile
+from edgevision.files import strict_json
 from edgevision.files.atomic import write_text
 from edgevision.model_file.card import MAX_EMBEDDING
 from edgevision.postprocessing.feature_vector import unit
@@ -96,9 +97,9 @@ class Overlay:
     def loads(cls, text: str | bytes, where: str) -> Overlay:
         """Parse the output of ``dumps``; ``where``: name for errors. Raises BadInput."""
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{where} is not a file of taught classes: invalid JSON ({error})") from None
+            value = strict_json.loads(text, "it", MAX_BYTES)
+        except BadInput as error:
+            raise BadInput(f"{where} is not a file of taught classes: {error}") from None
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise BadInput(f"{where} is not a file of taught classes: expected the schema {SCHEMA!r}")
         try:

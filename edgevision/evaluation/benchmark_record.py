@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
+from ..files import strict_json
 from ..files.atomic import require_file
 
 SCHEMA = "edgevision.bench/1"
@@ -67,11 +67,7 @@ def _document(path: Path) -> dict[str, Any]:
     require_file(path, "benchmark")
     if path.stat().st_size > MAX_BYTES:
         raise BadInput(f"{path} is not a benchmark: {path.stat().st_size / 1e6:.0f} MB is too large")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        why = str(error).splitlines()[0] if isinstance(error, ValueError) else "nested too deeply"
-        raise BadInput(f"{path} is not valid JSON: {why}") from None
+    found = strict_json.loads(path.read_bytes(), str(path), MAX_BYTES)
     if not isinstance(found, dict):
         raise BadInput(f"{path} is not a benchmark: expected a JSON object, got {type(found).__name__}")
     return found

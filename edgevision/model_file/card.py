@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from math import isfinite
 from typing import Any, NamedTuple, get_args
 
-from ..errors import BadModel
+from ..errors import BadInput, BadModel
+from ..files import strict_json
 from ..preprocessing.spec import Preprocessing
 from ..types import Task
 
@@ -22,6 +22,10 @@ Activation = str
 """Content of the last tensor: ``softmax``, ``sigmoid``, ``logits`` (before a softmax), ``sigmoid_logits``, ``none``."""
 ACTIVATIONS = ("softmax", "sigmoid", "logits", "sigmoid_logits", "none")
 MAX_LABELS = 100_000
+MAX_TEXT = 1000
+"""Largest length of a name or label (characters)."""
+MAX_CASES = 1000
+"""Largest number of images of a self-test, and of scores of one."""
 MAX_OUTPUTS = 64
 MAX_EMBEDDING = 16_384
 """Largest size of an embedding; a larger output is an unpooled feature map."""
@@ -146,9 +150,9 @@ class ModelCard:
     def loads(cls, text: str | bytes) -> ModelCard:
         """Parse what ``dumps`` wrote; unknown keys are ignored. Raises BadModel."""
         try:
-            value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
-            raise BadModel(f"the card is not valid JSON: {error}") from None
+            value = strict_json.loads(text, "the card")
+        except BadInput as error:
+            raise BadModel(str(error)) from None
         if not isinstance(value, dict):
             raise BadModel("the card is not a JSON object")
         schema = str(value.get("schema"))
@@ -159,7 +163,8 @@ class ModelCard:
         try:
             return _from_json(value)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise BadModel(f"the card is damaged: {error}") from None
+            said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise BadModel(f"the card is damaged: {said}") from None
 
 
 def _case(case: SelfTestCase) -> dict[str, Any]:
@@ -174,62 +179,68 @@ def _case(case: SelfTestCase) -> dict[str, Any]:
 
 def _from_json(value: dict[str, Any]) -> ModelCard:
     old = "rule" in value and "preprocessing" not in value  # cards of schema 1
+    labels = strict_json.items(value.get("labels") or [], "labels", MAX_LABELS)
     return ModelCard(
-        name=_text(value["name"]),
+        name=_text(value["name"], "name"),
         task=value["task"],
         preprocessing=Preprocessing.from_json(value["rule" if old else "preprocessing"]),
-        labels=tuple(_text(v) for v in value.get("labels") or ()),
-        activation=_text(value.get("activation", "softmax")),
-        threshold=None if value.get("threshold") is None else float(value["threshold"]),
-        flatbuffer_sha256=_optional(value.get("flatbuffer_sha256")),
-        source_sha256=_optional(value.get("source_sha256")),
+        labels=tuple(_text(label, f"label {n}") for n, label in enumerate(labels)),
+        activation=_text(value.get("activation", "softmax"), "activation"),
+        threshold=None if value.get("threshold") is None else strict_json.real(value["threshold"], "threshold", 0, 1),
+        flatbuffer_sha256=_optional(value, "flatbuffer_sha256"),
+        source_sha256=_optional(value, "source_sha256"),
         selftest=_selftest(value.get("selftest")),
         embedding=_embedding(value.get("embedding")),
-        training=value.get("training"),
-        quantization=value.get("quantization"),
-        versions={str(k): str(v) for k, v in (value.get("versions") or {}).items()},
-        created=_optional(value.get("created")),
+        training=_record(value, "training"),
+        quantization=_record(value, "quantization"),
+        versions={str(k): str(v) for k, v in (_record(value, "versions") or {}).items()},
+        created=_optional(value, "created"),
     )
 
 
-def _selftest(value: dict[str, Any] | None) -> SelfTest | None:
+def _selftest(value: object) -> SelfTest | None:
     if value is None:
         return None
-    cases = tuple(
-        SelfTestCase(
-            picture=_text(c["picture"]),
-            tensor_sha256=_text(c["tensor_sha256"]),
-            top=int(c["top"]),
-            scores=tuple(float(s) for s in c["scores"]),
-            indices=tuple(int(i) for i in c["indices"]),
-        )
-        for c in value["cases"]
+    found = strict_json.fields(value, "selftest")
+    cases = strict_json.items(found["cases"], "selftest.cases", MAX_CASES)
+    return SelfTest(
+        cases=tuple(_read_case(strict_json.fields(case, "selftest.cases")) for case in cases),
+        tolerance=strict_json.real(found["tolerance"], "selftest.tolerance", 0, 1),
     )
-    return SelfTest(cases=cases, tolerance=float(value["tolerance"]))
 
 
-def _embedding(value: dict[str, Any] | None) -> EmbeddingOutput | None:
+def _read_case(case: dict[str, Any]) -> SelfTestCase:
+    scores = strict_json.items(case["scores"], "selftest.scores", MAX_CASES)
+    indices = strict_json.items(case["indices"], "selftest.indices", MAX_CASES)
+    if len(scores) != len(indices):
+        raise ValueError(f"selftest: expected as many scores as indices, got {len(scores)} and {len(indices)}")
+    return SelfTestCase(
+        picture=_text(case["picture"], "selftest.picture"),
+        tensor_sha256=_text(case["tensor_sha256"], "selftest.tensor_sha256"),
+        top=strict_json.whole(case["top"], "selftest.top", 0, MAX_LABELS),
+        scores=tuple(strict_json.real(score, "selftest.scores", -1e9, 1e9) for score in scores),
+        indices=tuple(strict_json.whole(index, "selftest.indices", 0, MAX_LABELS) for index in indices),
+    )
+
+
+def _embedding(value: object) -> EmbeddingOutput | None:
     if value is None:
         return None
-    return EmbeddingOutput(int(value["output"]), _text(value["tensor"]), int(value["size"]))
+    found = strict_json.fields(value, "embedding")
+    return EmbeddingOutput(
+        strict_json.whole(found["output"], "embedding.output", 1, MAX_OUTPUTS - 1),
+        _text(found["tensor"], "embedding.tensor"),
+        strict_json.whole(found["size"], "embedding.size", 1, MAX_EMBEDDING),
+    )
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"it contains the number {name}")
+def _text(value: object, name: str) -> str:
+    return strict_json.text(value, name, MAX_TEXT)
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not isfinite(value):
-        raise ValueError(f"it contains the number {text}")
-    return value
+def _optional(value: dict[str, Any], name: str) -> str | None:
+    return None if value.get(name) is None else _text(value[name], name)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {value!r}")
-    return value
-
-
-def _optional(value: object) -> str | None:
-    return None if value is None else _text(value)
+def _record(value: dict[str, Any], name: str) -> dict[str, Any] | None:
+    return None if value.get(name) is None else strict_json.fields(value[name], name)

@@ -15,6 +15,8 @@ Align = Literal["center", "top_left"]
 ModelOrder = Literal["RGB", "BGR", "GRAY"]
 INTERPOLATION = "area_linear_exact"
 """The only interpolation: halving by area averaging, then bit-exact bilinear. It gives the same bytes on every CPU."""
+MIN_STD = 1e-6
+"""Smallest divisor; a smaller one gives values beyond 32-bit floats."""
 MAX_SIDE = 8192
 """Largest input side in pixels. A larger value means that the file is corrupt."""
 
@@ -54,6 +56,9 @@ class Preprocessing:
     """Divisor after the subtraction, one value or one per channel, on the same scale; above 0."""
 
     def __post_init__(self) -> None:
+        for name in ("width", "height", "channels", "fill"):
+            value = getattr(self, name)
+            _check(hasattr(value, "__index__") and not isinstance(value, bool), name, value)  # numpy's integers, too
         _check(1 <= self.width <= MAX_SIDE and 1 <= self.height <= MAX_SIDE, "size", (self.width, self.height))
         _check(self.channels in (1, 3), "channels", self.channels)
         _check(self.resize in get_args(Resize), "resize", self.resize)
@@ -65,7 +70,7 @@ class Preprocessing:
         _check((self.order == "GRAY") == (self.channels == 1), "order", (self.order, self.channels))
         for name, values in (("mean", self.mean), ("std", self.std)):
             _check(len(values) in (1, self.channels) and all(abs(v) < 1e6 for v in values), name, values)
-        _check(all(v > 0 for v in self.std), "std", self.std)
+        _check(all(v >= MIN_STD for v in self.std), "std", self.std)
 
     @property
     def scalar(self) -> bool:
