@@ -84,7 +84,9 @@ its name only, whatever module the file names."""
 OPERATOR_MODULES = tuple(f"keras.src.ops.{name}" for name in ("numpy", "nn", "core", "image", "math"))
 """Modules of Keras 3 that define the operator classes."""
 LAYER_MODULES = frozenset({"keras", "keras.layers", "keras.models", "keras.src.models.functional"})
-KERAS_2_LAYERS = frozenset({"ThresholdedReLU", "SyncBatchNormalization", "BatchNormalizationV1"})
+KERAS_2_LAYERS = frozenset(
+    {"RandomHeight", "RandomWidth", "ThresholdedReLU", "SyncBatchNormalization", "BatchNormalizationV1"}
+)
 """Layers that exist only in Keras 2."""
 KERAS_2_ENGINE = r"(tf_)?keras(\.src)?\.engine\.(functional|sequential|training)"
 KERAS_2_OPERATOR_MODULE = r"(tf_)?keras(\.src)?\.layers\.core\.tf_op_layer"
@@ -240,7 +242,13 @@ def is_operator(entry: Mapping[str, Any]) -> bool:
     """
     config = entry.get("config")
     known = entry.get("class_name") in OPERATIONS and entry.get("module") is None
-    return known and "inbound_nodes" in entry and isinstance(config, dict) and "dtype" not in config
+    is_named_like_layer = entry.get("class_name") in LAYERS  # Cast writes the dtype, but is no layer
+    return (
+        known
+        and "inbound_nodes" in entry
+        and isinstance(config, dict)
+        and ("dtype" not in config or not is_named_like_layer)
+    )
 
 
 def _legacy(name: str) -> str | None:

@@ -37,10 +37,14 @@ Acos Asin Atan Atan2 Tan If StatelessIf While StatelessWhile ImageProjectiveTran
 RandomUniform RandomStandardNormal StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
 StatelessRandomUniformV2 StatelessRandomUniformIntV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift
 """
-COMPUTING = frozenset(_COMPUTING.split())
+FAKE_QUANT = frozenset("FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel FakeQuantWithMinMaxArgs".split())
+"""Operators of quantization-aware training, which round to int8 within a float model."""
+COMPUTING = frozenset(_COMPUTING.split()) | FAKE_QUANT
 """Operators allowed in inference, including those of augmentation layers, which Keras leaves in unused."""
 SAVING = frozenset("SaveV2 RestoreV2 MergeV2Checkpoints ShardedFilename StaticRegexFullMatch StringJoin".split())
 """Operators of the functions that write and read checkpoints; every SavedModel has them and nothing here calls them."""
+UNCALLED = frozenset("IteratorGetNext IteratorGetNextAsOptional IteratorGetNextSync".split())
+"""Operators of training functions, such as ``adapt`` of a Normalization layer, that are left in the file and never called."""
 _HARMFUL = re.compile(
     "PyFunc|File|Save|Restore|Checkpoint|Dataset|Iterator|Reader|Record|Lookup|HashTable|Table|Print|Summary|Abort|Debug|Rpc|"
     "Remote|Send$|Recv$|Host|Process|Custom|Compile|TPU|TRTEngine|Launch|ImmutableConst|LoadAndRemap|Barrier|Collective"
@@ -114,6 +118,7 @@ def _check_operators(graph: Any, path: Path) -> None:
     answering = _reach(_called(main) & functions.keys(), calls)
     saving = _reach(_called(node for node in graph.graph_def.node if node.name in saver) & functions.keys(), calls)
     saving -= answering | _reach(graph.object_graph_def.concrete_functions.keys() & functions.keys(), calls)
+    loading = _reach(_restoring(graph) & functions.keys(), calls)
     _refuse(main, COMPUTING, path, "the graph")
     for name, function in functions.items():
         if name in saving:
@@ -121,8 +126,30 @@ def _check_operators(graph: Any, path: Path) -> None:
         elif name in answering:
             _refuse(function.node_def, COMPUTING, path, f"function {name!r}")
         else:
-            _refuse(function.node_def, None, path, f"function {name!r}")
+            called_by_loader = name in loading
+            left_in = [node for node in function.node_def if called_by_loader or node.op not in UNCALLED]
+            _refuse(left_in, None, path, f"function {name!r}")
     _refuse_resources(graph, path)
+
+
+def _restoring(graph: Any) -> set[str]:
+    """Return the names of the functions that TensorFlow calls while it loads objects."""
+    nodes = list(graph.object_graph_def.nodes)
+    numbers = {
+        number
+        for node in nodes
+        for saver in node.saveable_objects.values()
+        for number in (saver.save_function, saver.restore_function)
+        if number < len(nodes)
+    }
+    return {
+        name
+        for number in numbers
+        for name in (
+            *nodes[number].function.concrete_functions,
+            nodes[number].bare_concrete_function.concrete_function_name,
+        )
+    }
 
 
 def _refuse(nodes: Iterable[Any], allowed: frozenset[str] | None, path: Path, where: str) -> None:

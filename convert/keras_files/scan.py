@@ -192,7 +192,21 @@ def _no_model(path: Path, start: bytes) -> str:
     return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"
 
 
+ADVICE = {
+    "Quantize": "; it is from quantization-aware training: save the trained model as a SavedModel folder, "
+    "model.save('folder', save_format='tf'), and convert that",
+    "PruneLowMagnitude": "; it is from pruning: save tfmot.sparsity.keras.strip_pruning(model) and convert that",
+    "KerasLayer": "; it is a TensorFlow Hub layer: save the model as a SavedModel folder, "
+    "model.save('folder', save_format='tf'), and convert that",
+}
+"""What to do about layers of other libraries, by the beginning of the class name."""
+
+
 def _advice(value: dict[str, Any]) -> str:
+    name = str(value.get("class_name")).rpartition(">")[2]
+    for start, advice in ADVICE.items():
+        if name.startswith(start):
+            return advice
     if value.get("class_name") == "Lambda":
         return (
             "; replace it with a standard layer such as Rescaling and save again, "

@@ -38,6 +38,11 @@ def _not_int8(graph: Graph) -> str:
     if not working:
         return "a constant stays in floating point"
     names = sorted({op.name for op in working})
+    if any("RANDOM" in name or "MULTINOMIAL" in name for name in names):
+        return (
+            f"it draws random numbers at inference ({', '.join(names[:4])}): a dropout or augmentation layer is called "
+            "with training=True; build the model without that argument and save it again"
+        )
     layer = graph.tensors[working[0].outputs[0]].spec.name
     return (
         f"{', '.join(names[:4])} {'has' if len(names) == 1 else 'have'} no int8 version (first in {layer!r}); "

@@ -87,7 +87,17 @@ def _saved_model(found: Scan) -> LoadedModel:
     function = saved_function.load(found.path)
     height, width, channels = picture_size(function.input_shape, found)
     outputs = _score_count(function.output_shape, found.path)
-    found = replace(found, config=function.config(height, width))
+    try:
+        config = function.config(height, width)
+    except BadModel:
+        raise
+    # TensorFlow raises almost any exception for a graph that it cannot freeze.
+    except Exception as error:
+        raise BadModel(
+            f"{found.path}: TensorFlow cannot turn the SavedModel into a fixed graph ({_telling_line(error)}); "
+            "convert the model saved by model.save('model.keras')"
+        ) from error
+    found = replace(found, config=config)
     return LoadedModel(function, found, height, width, channels, outputs, function.parameters)
 
 

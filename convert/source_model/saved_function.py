@@ -35,6 +35,7 @@ class SavedFunction:
 
     def __init__(self, path: Path) -> None:
         """Load a folder that passed the checks. Raises BadModel, and whatever TensorFlow raises if it is corrupt."""
+        self._path = path
         tf = backend.tensorflow()
         self._loaded = tf.saved_model.load(str(path))
         signatures = self._loaded.signatures
@@ -51,13 +52,61 @@ class SavedFunction:
         self._result, answer = next(iter(outputs.items()))
         self.input_shape, self.output_shape = _shape(given), _shape(answer)
         self._dtype = given.dtype
+        self._pure = self._without_side_effects() if self._needs_rewriting() else None
         self.parameters = sum(int(np.prod(v.shape)) for v in self._function.graph.variables)
 
     def __call__(self, pictures: Any, training: bool = False) -> Any:
         """Return the scores of float images (batch, height, width, channels); inference only."""
         assert not training
+        if self._pure is not None:
+            return self._pure(pictures)
         tf = backend.tensorflow()
         return self._function(**{self._argument: tf.cast(pictures, self._dtype)})[self._result]
+
+    def _needs_rewriting(self) -> bool:
+        """Return whether the function takes integers or changes variables, as the random layers that Keras exports do."""
+        functions = self._function.graph.as_graph_def().library.function
+        assigns = any(node.op.startswith("Assign") for one in functions for node in one.node_def)
+        rounds = any(node.op in saved_model.FAKE_QUANT for one in functions for node in one.node_def)
+        return assigns or rounds or not self._dtype.is_floating
+
+    def _without_side_effects(self) -> Any:
+        """Return the function of float images, inlined, without assignments, casts of the input, and rounding."""
+        tf = backend.tensorflow()
+        from tensorflow.python.framework.convert_to_constants import _run_inline_graph_optimization
+
+        graph = _run_inline_graph_optimization(self._function, False, False)
+        for node in graph.node:
+            del node.input[len(_references(node)) :]  # control dependencies, which come last
+            node.attr.pop("_class", None)  # placement next to other nodes
+            if node.op in saved_model.FAKE_QUANT:
+                _pass_through(node)
+        given, answer = self._function.inputs[0], self._function.outputs[0]
+        graph = tf.compat.v1.graph_util.extract_sub_graph(graph, [answer.op.name])
+        nodes = {node.name: node for node in graph.node}
+        handles = {within.name: outside for outside, within in self._function.graph.captures if within.op.name in nodes}
+        copies, casts, by_bytes = _input_readers(nodes, given.op.name)
+        replaced = {given.op.name, *casts, *(name.partition(":")[0] for name in handles)}
+        if not by_bytes:
+            replaced |= copies
+        kept = [node for node in graph.node if node.name not in replaced]
+        del graph.node[:]
+        graph.node.extend(kept)
+
+        def pure(pictures: Any) -> Any:
+            image = {f"{name}:0": pictures for name in casts}
+            if by_bytes:
+                image[given.name] = tf.cast(pictures, self._dtype)
+            inside = tf.compat.v1.get_default_graph()
+            for variable in self._function.graph.variables:
+                inside.watch_variable(variable)  # else freezing does not find them
+            captured = {name: inside.capture(handle) for name, handle in handles.items()}
+            return tf.graph_util.import_graph_def(
+                graph, input_map={**captured, **image}, return_elements=[answer.name], name=""
+            )[0]
+
+        spec = tf.TensorSpec(given.shape, tf.float32)
+        return tf.function(pure, autograph=False, input_signature=[spec])
 
     def config(self, height: int, width: int) -> dict[str, Any]:
         """Return a serialized Keras model with the parts of the graph that determine preprocessing and task."""
@@ -78,7 +127,60 @@ class SavedFunction:
         spec = tf.TensorSpec((1, height, width, self.input_shape[3]), tf.float32)
         traced = tf.function(self.__call__, autograph=False, input_signature=[spec]).get_concrete_function()
         frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
-        return {node.name: node for node in frozen.graph.as_graph_def().node}, frozen.outputs[0].op.name
+        found, output = frozen.graph.as_graph_def(), frozen.outputs[0].op.name
+        nodes = {node.name: node for node in found.node}
+        self._require_deterministic(nodes, output, found.library.function)
+        return nodes, output
+
+    def _require_deterministic(self, nodes: dict[str, Any], output: str, functions: Any) -> None:
+        """Refuse random numbers and loops on the way to the scores. Raises BadModel."""
+        library = {one.signature.name: one.node_def for one in functions}
+        left, seen = [nodes[output]], {output}
+        while left:
+            node = left.pop()
+            if "Random" in node.op:
+                raise BadModel(
+                    f"{self._path}: the function draws random numbers ({node.name}): it augments or drops out at "
+                    "inference, too; convert the model saved by model.save('model.keras'), called without training=True"
+                )
+            if node.op in ("While", "StatelessWhile"):
+                raise BadModel(
+                    f"{self._path}: the function has a loop ({node.name}), which cannot be converted to int8"
+                )
+            inner = [one for value in node.attr.values() for one in library.get(value.func.name, ())]
+            behind = [nodes[name] for name in _sources(node) if name in nodes and name not in seen]
+            seen.update(one.name for one in behind)
+            left += behind + [one for one in inner if "Random" in one.op or one.op in ("While", "StatelessWhile")]
+
+
+def _references(node: Any) -> list[str]:
+    return [reference for reference in node.input if not reference.startswith("^")]
+
+
+def _pass_through(node: Any) -> None:
+    """Make an operator return its first input."""
+    from tensorflow import float32
+
+    node.op = "Identity"
+    del node.input[1:]
+    node.attr.clear()
+    node.attr["T"].type = float32.as_datatype_enum
+
+
+def _input_readers(nodes: dict[str, Any], given: str) -> tuple[set[str], list[str], bool]:
+    """Return the copies of the input, their casts to float32, for which a float image can stand in, and whether others read it."""
+    from tensorflow import float32
+
+    copies, left, readers = {given}, [given], []
+    while left:
+        for node in _readers(nodes, left.pop()):
+            if node.op == "Identity" and node.name not in copies:
+                copies.add(node.name)
+                left.append(node.name)
+            elif node.op != "Identity":
+                readers.append(node)
+    casts = [node.name for node in readers if node.op == "Cast" and node.attr["DstT"].type == float32.as_datatype_enum]
+    return copies, casts, len(casts) < len(readers)
 
 
 def load(path: Path) -> SavedFunction:
