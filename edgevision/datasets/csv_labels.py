@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput, MissingFile
+from ..files.text import decode_text
 from ..preprocessing.sniff import SUFFIX_KIND
 
 SEPARATOR = "|"
 """Separator between the labels of one image."""
 COLUMNS = ("path", "label")
+_PATH_NAMES = "path file filename filepath filepaths imagepath imagefile imagename image images imagefilename".split()
+_LABEL_NAMES = "label labels class classes classname classlabel category categories target tag tags species".split()
+_OTHER_NAMES = {"split": "split", "subset": "split", "dataset": "split", "set": "split", "group": "group"}
+_MEANING = {**dict.fromkeys(_PATH_NAMES, "path"), **dict.fromkeys(_LABEL_NAMES, "label"), **_OTHER_NAMES}
+"""Column that a name in a header means; spaces, hyphens, underscores and case do not count."""
 MAX_ROWS = 10_000_000
 
 
@@ -36,16 +43,62 @@ def parse_rows(text: str, name: str) -> list[Row]:
     if not rows:
         raise BadInput(f"{name} is empty; write one line per image: path,label")
     header = [cell.strip().lower() for cell in rows[0][1]]
-    if set(COLUMNS) <= set(header):
-        columns = {name: at for at, name in reversed(list(enumerate(header)))}
+    columns = _columns(header, name)
+    if columns:
         rows = rows[1:]
     elif len(header) >= 2 and PurePosixPath(header[0]).suffix in SUFFIX_KIND:
         columns = {"path": 0, "label": 1}
+    elif one_hot := _one_hot(rows, name):
+        return one_hot
     else:
         raise BadInput(
             f"{name}: the first line must be path,label (several labels as a|b), got {','.join(header)[:60]!r}"
         )
     return [_row(cells, columns, line, name) for line, cells in rows]
+
+
+def _columns(header: list[str], name: str) -> dict[str, int]:
+    """Return the position of each column; empty if the header does not name path and label. Raises BadInput."""
+    if set(COLUMNS) <= set(header):
+        return {cell: at for at, cell in reversed(list(enumerate(header)))}
+    found: dict[str, int] = {}
+    for at, cell in enumerate(header):
+        meaning = _MEANING.get(re.sub(r"[\s_-]", "", cell))
+        if meaning in found and meaning in COLUMNS:
+            raise BadInput(
+                f"{name}: the columns {header[found[meaning]]!r} and {cell!r} can both be the {meaning}; "
+                f"call one of them {meaning!r} and remove the other"
+            )
+        if meaning:
+            found.setdefault(meaning, at)
+    return found if set(COLUMNS) <= set(found) else {}
+
+
+def _one_hot(rows: list[tuple[int, list[str]]], name: str) -> list[Row]:
+    """Return the rows of a CSV with one column of 0 or 1 per class, as Roboflow writes it; empty for any other CSV."""
+    header = [cell.strip() for cell in rows[0][1]]
+    paths = [at for at, cell in enumerate(header) if _MEANING.get(re.sub(r"[\s_-]", "", cell.lower())) == "path"]
+    flags = [at for at in range(len(header)) if at not in paths]
+    cells = [[cell.strip() for cell in row] for _, row in rows[1:]]
+    fits = all(len(row) == len(header) and all(row[at] in ("0", "1") for at in flags) for row in cells)
+    if len(paths) != 1 or len(flags) < 2 or not cells or not fits or "" in header:
+        return []
+    if len(set(header)) < len(header) or any(SEPARATOR in header[at] or has_control(header[at]) for at in flags):
+        raise BadInput(
+            f"{name}: the columns after the file name must be distinct class names, got {','.join(header)[:60]!r}"
+        )
+    columns = {"path": 0, "label": 1}
+    joined = [[row[paths[0]], SEPARATOR.join(header[at] for at in flags if row[at] == "1")] for row in cells]
+    return [_row(row, columns, line, name) for row, (line, _) in zip(joined, rows[1:], strict=True)]
+
+
+def has_label_columns(text: str) -> bool:
+    """Return whether the header of a CSV names a path and a label in any way that ``parse_rows`` reads."""
+    try:
+        rows = _cells(text.partition("\n")[0], "")
+        return bool(rows) and bool(_columns([cell.strip().lower() for cell in rows[0][1]], ""))
+    except BadInput:
+        return False
 
 
 def is_label_csv(text: str) -> bool:
@@ -82,7 +135,7 @@ def read_label_map(path: Path) -> dict[str, str]:
 def read_text(path: Path) -> str:
     """Read the text of a CSV. Raises MissingFile, BadInput."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return decode_text(path.read_bytes())
     except FileNotFoundError:
         raise MissingFile(f"CSV not found: {path}") from None
     except OSError as error:
@@ -97,7 +150,8 @@ def has_control(text: str) -> bool:
 
 
 def _cells(text: str, name: str) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    text = text.lstrip("\ufeff")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     found: list[tuple[int, list[str]]] = []
     try:
         for cells in reader:
@@ -108,6 +162,11 @@ def _cells(text: str, name: str) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise BadInput(f"{name}, line {reader.line_num}: not valid CSV: {error}") from None
     return found
+
+
+def _delimiter(header: str) -> str:
+    """Return the delimiter: a comma, unless the first line has none but a tab or semicolon (Excel in many countries)."""
+    return "," if "," in header else next((mark for mark in "\t;" if mark in header), ",")
 
 
 def _row(cells: list[str], columns: dict[str, int], line: int, name: str) -> Row:

@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput
+from ..files.text import decode_text
 from ..log import Log
 from . import csv_labels
 from .folder_layout import Layout, arrange, arrange_rows
 from .readers import FileContainer, FolderSource, ZipSource, open_source
+from .split_names import split_of
 
 if TYPE_CHECKING:
     from ..types import Frame
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 log = Log("edgevision.data")
 BACKGROUND = "_background"
 """The class of images that show none of the other classes; index 0 if present."""
+ROBOFLOW = "_classes.csv"
+"""File of labels in each split folder of a Roboflow export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Dataset:
     """Files that are unusable by their names, and listed names without a file."""
     notes: tuple[str, ...] = ()
     """Remarks for the user about how the source was read."""
+    warnings: tuple[str, ...] = ()
+    """Signs that the source was not understood as meant."""
 
     @property
     def fingerprint(self) -> str:
@@ -104,6 +110,8 @@ class Dataset:
                 f"add a second subfolder, for example {BACKGROUND} with images that do not show it"
             )
         learn = [item for item in self.items if item.split != "test"]
+        if "train" not in self.splits and not any(item.split is None for item in self.items):
+            raise BadInput(f"{self.path} has only {' and '.join(self.splits)} images; add train images to learn from")
         found = Counter(label for item in learn for label in item.labels)
         small = [name for name in self.classes if found[name] < 2]
         if small:
@@ -125,11 +133,19 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
         rows = csv_labels.parse_rows(csv_labels.read_text(path), path.name)
         return _finish(path, source, arrange_rows(rows, source.has, path.name), names)
     source = open_source(path)
+    tables = [name for name in source.files if name.rpartition("/")[2].lower() == ROBOFLOW]
+    if tables:
+        return _finish(path, source, _roboflow(source, tables), names)
     inside = _label_csv(source)
     if inside:
-        rows = csv_labels.parse_rows(source.read(inside).decode("utf-8-sig", "replace"), inside)
+        rows = csv_labels.parse_rows(_text(source, inside), inside)
         return _finish(path, source, arrange_rows(rows, source.has, inside), names)
-    return _finish(path, source, arrange(source.files, source.folders), names)
+    layout = arrange(source.files, source.folders)
+    table = _label_csv(source, any_header=True) if len({row.labels for row in layout.rows}) < 2 else None
+    if table:  # loose images, or all in one folder, with a list whose columns have other names
+        rows = csv_labels.parse_rows(_text(source, table), table)
+        return _finish(path, source, arrange_rows(rows, source.has, table), names)
+    return _finish(path, source, layout, names)
 
 
 def open_unlabelled(path: Path) -> tuple[Item, ...]:
@@ -147,17 +163,51 @@ def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _label_csv(source: FileContainer) -> str | None:
-    """Return the path,label CSV at the top of a folder or zip, or in a zip's only folder, if there is exactly one."""
+def _label_csv(source: FileContainer, any_header: bool = False) -> str | None:
+    """Return the path,label CSV at the top of a folder or zip, or in a zip's only folder, if there is exactly one.
+
+    ``any_header``: also accept other names of these columns.
+    """
     tops = {name.partition("/")[0] for name in source.files}
     depth = 1 if len(tops) == 1 and isinstance(source, ZipSource) else 0
     top = [n for n in source.files if n.count("/") <= depth and n.lower().endswith(".csv")]
-    found = [n for n in top if csv_labels.is_label_csv(source.read(n)[:4096].decode("utf-8", "replace"))]
+    fits = csv_labels.has_label_columns if any_header else csv_labels.is_label_csv
+    found = [n for n in top if fits(_text(source, n, 4096))]
     return found[0] if len(found) == 1 else None
+
+
+def _roboflow(source: FileContainer, tables: list[str]) -> Layout:
+    """Return the layout of a Roboflow export: train/_classes.csv, valid/_classes.csv, test/_classes.csv."""
+    layouts = []
+    for name in tables:
+        text = _text(source, name)
+        if len(text.strip().splitlines()) < 2:
+            continue  # a split without images
+        meaning = split_of(name.rpartition("/")[0].rpartition("/")[2])
+        split = meaning[0] if meaning else None
+        rows = [replace(row, split=split) for row in csv_labels.parse_rows(text, name)]
+        layouts.append(arrange_rows(rows, source.has, name))
+    return Layout(
+        "CSV",
+        tuple(row for layout in layouts for row in layout.rows),
+        tuple(pair for layout in layouts for pair in layout.skipped),
+        tuple(note for layout in layouts for note in layout.notes),
+        tuple(dict.fromkeys(line for layout in layouts for line in layout.warnings)),
+    )
+
+
+def _text(source: FileContainer, name: str, limit: int | None = None) -> str:
+    data = source.read(name)[:limit]
+    try:
+        return decode_text(data)
+    except UnicodeDecodeError:
+        return data.decode("utf-8-sig", "replace")
 
 
 def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, str]) -> Dataset:
     """Create the dataset: rename the labels, sort, and detect whether images have several labels."""
+    if layout.problem and not names:
+        raise BadInput(f"{path}: {layout.problem}, or give the labels in a CSV of path,label")
     rows = sorted((_renamed(row, names) for row in layout.rows), key=lambda row: row.path)
     multilabel = any(len(row.labels) > 1 for row in rows)
     skipped = [Skipped(*pair) for pair in layout.skipped]
@@ -177,7 +227,7 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
     log.info(
         "%s (%s): %d images, %d classes, %d files skipped", path, layout.name, len(items), len(classes), len(skipped)
     )
-    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes)
+    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes, layout.warnings)
 
 
 def _renamed(row: csv_labels.Row, names: dict[str, str]) -> csv_labels.Row:

@@ -28,6 +28,7 @@ def find_warnings(
     """Return the warnings and the notes. ``still``: number of images of one scene that makes up most of a class."""
     counts = Counter(label for picture in pictures for label in picture.item.labels)
     warnings = [
+        *dataset.warnings,
         *_bad(bad),
         *_classes(dataset, counts),
         *_copies(duplicates),

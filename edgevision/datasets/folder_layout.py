@@ -9,17 +9,9 @@ from pathlib import PurePosixPath
 
 from ..errors import BadInput
 from ..preprocessing.sniff import READABLE, SUFFIX_KIND
-from .csv_labels import Row, has_control
+from .csv_labels import SEPARATOR, Row, has_control
+from .split_names import alike, is_filler, split_of
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
 UNSORTED = "_unsure"
 """Folder in which ``edgevision run --collect`` puts images that a person has to sort."""
 
@@ -35,6 +27,10 @@ class Layout:
     skipped: tuple[tuple[str, str], ...] = ()
     """Skipped files, each with its path and the reason."""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Signs that the layout was not understood as meant."""
+    problem: str | None = None
+    """Why the names of the folders cannot be used as labels; None if they can."""
 
 
 @dataclass(slots=True)
@@ -51,18 +47,31 @@ def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
     pile = _Pile()
     pictures = _pictures(files, pile)
     base = _wrapper(pictures)
-    if base:
-        pile.notes.append(f"the class folders are in {base}")
     inner = [name.removeprefix(base) for name in pictures]
-    splits = _split_folders(inner)
+    splits, problem = _split_folders(inner)
+    if base:
+        pile.notes.append(f"the {'split' if splits else 'class'} folders are in {base}")
+    inside = {top: _wrapper_in_split(top, inner) for top in splits}
     for path, name in zip(pictures, inner, strict=True):
-        _place(path, name, splits, pile)
-    _note_empty_classes(folders, base, splits, pile)
+        _place(path, name, splits, inside, pile)
+    _note_empty_classes(folders, base, {f"{top}/{inside[top]}" for top in splits} or {""}, pile)
     if splits:
         layout = "/".join(name for name in ("train", "val", "test") if name in splits.values()) + " folders"
     else:
         layout = "class folders" if any(row.labels for row in pile.rows) else "images without labels"
-    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes))
+    warnings = suspicious_classes(row.labels for row in pile.rows) or _nested_split(inner, splits)
+    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes), warnings, problem)
+
+
+def suspicious_classes(labels: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return a warning if the names of classes look like names of splits."""
+    names = alike(sorted({label for each in labels for label in each}))
+    if not names:
+        return ()
+    listed = ", ".join(repr(name) for name in list(names)[:5])
+    return (
+        f"classes {listed} look like names of splits; if they are, arrange the images as train/CLASS/ and test/CLASS/",
+    )
 
 
 def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> Layout:
@@ -71,18 +80,37 @@ def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> 
     first: dict[str, Row] = {}
     found: list[Row] = []
     missing: list[tuple[str, str]] = []
+    rows = list(rows)
+    joined = _joined_labels(rows, name)
     for row in rows:
         if first.setdefault(row.path, row) is not row:
             _refuse_contradiction(first[row.path], row, name)
             continue
-        if row.split not in (None, "train", "val", "test"):
+        split = row.split and (split_of(row.split) or (row.split,))[0]
+        if split not in (None, "train", "val", "test"):
             raise BadInput(f"{name}, line {row.line}: the split must be train, val or test, got {row.split!r}")
         where = f"{base}/{row.path}" if base else row.path
         if has(where):
-            found.append(replace(row, path=where))
+            found.append(replace(row, path=where, split=split))
         else:
             missing.append((row.path, f"file not found (line {row.line} of {name})"))
-    return Layout("CSV", tuple(found), tuple(missing), _missing_note(missing, len(first), name))
+    warnings = (*joined, *suspicious_classes(row.labels for row in found))
+    return Layout("CSV", tuple(found), tuple(missing), _missing_note(missing, len(first), name), warnings)
+
+
+def _joined_labels(rows: list[Row], name: str) -> tuple[str, ...]:
+    """Warn about labels such as ``a;b``. Raises BadInput if they are certainly several labels in one."""
+    every = {label for row in rows for label in row.labels}
+    for row in rows:
+        for label in row.labels:
+            semicolons, commas = ([part.strip() for part in label.split(mark)] for mark in ";,")
+            several = len(semicolons) > 1 and any(part in every for part in semicolons)
+            if several or (len(commas) > 1 and all(part in every for part in commas)):
+                meant = SEPARATOR.join(part for part in (semicolons if several else commas) if part)
+                said = f"{name}, line {row.line}: the label {label!r} contains other labels"
+                raise BadInput(f"{said}; write several labels as {meant}")
+    odd = sorted(label for label in every if ";" in label)
+    return (f"label {odd[0]!r} is one class; if it is several labels, write {SEPARATOR} between them",) if odd else ()
 
 
 def _refuse_contradiction(first: Row, row: Row, name: str) -> None:
@@ -131,48 +159,97 @@ def _encodable(name: str) -> bool:
 
 
 def _wrapper(pictures: list[str]) -> str:
-    """Return the prefix, such as ``photos/``, if all class folders are inside one folder, as in a zipped folder."""
-    tops = {name.partition("/")[0] for name in pictures}
-    if len(tops) != 1 or any(top.lower() in SPLIT_FOLDERS for top in tops):
-        return ""
-    base = f"{tops.pop()}/"
-    inner = [name.removeprefix(base) for name in pictures]
-    if any("/" not in name for name in inner):
-        return ""
-    return base if len({name.partition("/")[0] for name in inner}) > 1 else ""
+    """Return the prefix, such as ``archive/photos/``, if all class or split folders are inside one folder, at any depth.
+
+    Loose images beside that folder do not count.
+    """
+    base = ""
+    while True:
+        inner = [name.removeprefix(base) for name in pictures if name.startswith(base)]
+        tops = {name.partition("/")[0] for name in inner if "/" in name}
+        loose = any("/" not in name for name in inner)
+        if len(tops) > 1:
+            return "" if base and loose else base
+        if not tops or (base and loose):
+            return ""
+        base += f"{tops.pop()}/"
 
 
-def _split_folders(names: list[str]) -> dict[str, str]:
-    """Return the split folders and their splits; empty if ``train`` is a class among others.
+def _split_folders(names: list[str]) -> tuple[dict[str, str], str | None]:
+    """Return the split folders with their splits, empty if there are none, and what is unclear about them.
 
     A split folder contains class folders and a class folder contains images. This tells a training set from trains.
     """
-    deep = dict.fromkeys(name.partition("/")[0] for name in names if name.count("/") > 1)
-    found = {top: SPLIT_FOLDERS[top.lower()] for top in deep if top.lower() in SPLIT_FOLDERS}
-    kinds = list(found.values())
-    return found if "train" in kinds and len(kinds) > 1 and len(set(kinds)) == len(kinds) else {}
+    tops = dict.fromkeys(name.partition("/")[0] for name in names if "/" in name)
+    deep = {name.partition("/")[0] for name in names if name.count("/") > 1}
+    found = alike(tops)
+    if not found:
+        meanings = [split_of(top) for top in tops if top in deep]
+        if len(tops) > 1 and len(meanings) == len(tops) and None not in meanings:
+            listed = ", ".join(f"{top}/" for top in tops)
+            return {}, f"the folders {listed} look like splits, but it is not clear which: name them train, val, test"
+        return {}, None
+    listed = ", ".join(f"{top}/" for top in found)
+    with_classes = {top: split for top, split in found.items() if top in deep}
+    if not with_classes:
+        if len(found) < len(tops):
+            return {}, None  # a class among others, such as trains
+        return (
+            {},
+            f"the folders {listed} look like splits, but have no class folders inside: make train/CLASS/, test/CLASS/",
+        )
+    if len(set(with_classes.values())) < len(with_classes):
+        said = f"the folders {listed} look like splits, but several mean the same one"
+        return {}, f"{said}: keep one folder each for train, val and test"
+    if "train" not in with_classes.values() and "train" in found.values():
+        return {}, f"the folders {listed} look like splits, but the one for training has no class folders inside"
+    return found, None
 
 
-def _place(path: str, name: str, splits: dict[str, str], pile: _Pile) -> None:
+def _nested_split(names: list[str], splits: dict[str, str]) -> tuple[str, ...]:
+    """Return a warning if a class is named like a split and has folders inside."""
+    deep = sorted({name.partition("/")[0] for name in names if name.count("/") > 1} - set(splits))
+    found = [top for top in deep if not splits and (split_of(top) or ("", "-"))[1] == ""]
+    if not found:
+        return ()
+    return (f"class {found[0]!r} looks like the name of a split and has folders inside; are they the classes?",)
+
+
+def _wrapper_in_split(top: str, names: list[str]) -> str:
+    """Return the prefix inside a split folder that only repeats its name or says ``images``, as in ``seg_train/seg_train/``."""
+    base = ""
+    while True:
+        inner = [name.removeprefix(f"{top}/{base}") for name in names if name.startswith(f"{top}/{base}")]
+        tops = {name.partition("/")[0] for name in inner}
+        name = next(iter(tops), "")
+        repeated = name.lower() == top.lower() or is_filler(name) or split_of(name) == split_of(top)
+        if len(tops) != 1 or not repeated or not all("/" in name for name in inner):
+            return base
+        base += f"{name}/"
+
+
+def _place(path: str, name: str, splits: dict[str, str], inside: dict[str, str], pile: _Pile) -> None:
     top, _, rest = name.partition("/")
     split = splits.get(top)
     if splits and split is None:
         pile.skipped.append((path, "outside " + ", ".join(f"{folder}/" for folder in splits)))
         return
-    label, slash, _ = (rest if split else name).partition("/")
+    label, slash, _ = (rest.removeprefix(inside[top]) if split else name).partition("/")
     if slash and label == UNSORTED:
         pile.skipped.append((path, "not sorted yet; move it into the folder of its class"))
         return
     pile.rows.append(Row(path, (label,) if slash else (), split))
 
 
-def _note_empty_classes(folders: Iterable[str], base: str, splits: dict[str, str], pile: _Pile) -> None:
-    """Add a note about subfolders without images: they do not become classes, although the user may expect it."""
+def _note_empty_classes(folders: Iterable[str], base: str, parents: set[str], pile: _Pile) -> None:
+    """Add a note about subfolders without images: they do not become classes, although the user may expect it.
+
+    ``parents``: the folders of the class folders below ``base``, each with a slash at its end.
+    """
     used = {label for row in pile.rows for label in row.labels}
-    depth = 2 if splits else 1
     inner = [name.removeprefix(base) for name in folders if name.startswith(base)]
-    named = {name.rpartition("/")[2] for name in inner if name.count("/") == depth - 1}
-    empty = sorted(named - used - set(splits))
+    named = {name.rpartition("/")[2] for name in inner if name[: name.rfind("/") + 1] in parents}
+    empty = sorted(named - used)
     if used and empty:
         pile.notes.append(
             "ignored class folders without images: "

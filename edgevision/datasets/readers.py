@@ -14,6 +14,11 @@ from ..errors import BadImage, BadInput, MissingFile
 
 MAX_BYTES = 256 * 1024 * 1024
 """Size limit of an image file. An entry of a zip is not unpacked beyond it, whatever its header says."""
+SYSTEM_FOLDERS = frozenset(
+    """__macosx $recycle.bin recycler #recycle @recycle @eadir @tmp lost+found #snapshot @recently-snapshot
+    __pycache__""".split()
+) | {"system volume information"}
+"""Folders, in lower case, that operating systems and network drives create: trash, thumbnails and snapshots."""
 _DAMAGE = (
     # Everything that the zip reader and the decompressors raise for damaged or unusual files.
     zipfile.BadZipFile,
@@ -129,7 +134,7 @@ def _walk(root: Path) -> tuple[list[str], list[str]]:
             children.clear()
             continue
         seen.add(real)
-        children[:] = sorted(name for name in children if not name.startswith("."))
+        children[:] = sorted(n for n in children if not n.startswith(".") and n.lower() not in SYSTEM_FOLDERS)
         base = Path(here).relative_to(root)
         folders += [(base / name).as_posix() for name in children]
         names += [(base / name).as_posix() for name in files if not name.startswith(".")]
@@ -142,6 +147,6 @@ def _refuse(error: OSError) -> None:
 
 
 def _visible(name: str) -> bool:
-    """Return whether an entry is used: not hidden, not a macOS resource fork, and not a path that leads outside."""
+    """Return whether an entry is used: not hidden, not in a system folder, and not a path that leads outside."""
     parts = name.rstrip("/").split("/")
-    return not any(part.startswith(".") or part in ("", "__MACOSX") or "\\" in part for part in parts)
+    return not any(part.startswith(".") or not part or part.lower() in SYSTEM_FOLDERS or "\\" in part for part in parts)
