@@ -31,6 +31,7 @@ RECORDS = (ConvertOptions, LoadOptions, PreprocessingOptions)
 @quiet_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
+    from edgevision.cli.terminal import say
     from edgevision.errors import GateNotMet
 
     from ..pipeline import WARNING
@@ -42,9 +43,9 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
         report = run(_options(values), progress)
     for note in report.notes:
         if note.startswith(WARNING):
-            click.echo(note, err=True)
+            say(note, err=True)
         elif not quiet:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
     if as_json:
         from edgevision.files.run_folder import dump
 
@@ -53,7 +54,8 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
         from rich.console import Console
 
         Console(highlight=False, markup=False, emoji=False).print(summary.table(report))
-        click.echo("\n".join(summary.lines(report)))
+        for line in summary.lines(report):
+            say(line)
     if report.gate is not None and not report.gate.met:
         raise GateNotMet(report.gate.message())
 

@@ -43,7 +43,7 @@ from ..training.config.settings import SETTINGS, TrainSettings
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
-    from edgevision.cli.terminal import show
+    from edgevision.cli.terminal import say, show
 
     from ..training.monitor.observer import TrainingObserver
     from ..training.report import summary
@@ -64,7 +64,8 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
         click.echo(dump(result.to_json()))
     else:
         show(*summary.tables(result))
-        click.echo("\n".join(summary.lines(result)))
+        for line in summary.lines(result):
+            say(line)
 
 
 def _fit_budget(values: dict[str, Any], quiet: bool) -> None:

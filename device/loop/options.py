@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO, get_args
 
 from edgevision.engines.registry import ENGINE, THREADS
+from edgevision.reporting.terminal import printable
 from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
 
 from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotation, require_inside
@@ -222,7 +223,7 @@ class Terminal(NamedTuple):
 
     def note(self, text: str) -> None:
         """Write one line beside the results."""
-        self.err.write(text + "\n")
+        self.err.write(printable(text) + "\n")
         self.err.flush()
 
     def flush(self) -> None:

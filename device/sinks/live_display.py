@@ -10,11 +10,12 @@ from rich.live import Live
 from rich.text import Text
 
 from edgevision.postprocessing.temporal import evidence
+from edgevision.reporting.terminal import printable
 
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock
 from ..telemetry.snapshot import count, ms
-from .text_lines import UNKNOWN, event_line, printable
+from .text_lines import UNKNOWN, event_line
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edgevision.reporting.terminal import printable
+
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock, rfc3339
 from .line_writer import LineWriter
@@ -81,8 +83,3 @@ def describe(prediction: Prediction) -> str:
     first, *others = prediction.labels
     shown = [first, *(label for label in others if label.score >= 0.005)]
     return "; ".join(f"{printable(label.name)} {label.score:.2f}" for label in shown)
-
-
-def printable(text: str) -> str:
-    """Replace control characters, so that untrusted names cannot control the terminal or break the line."""
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -11,6 +11,7 @@ import click
 from ..inspection.card_options import CardOptions
 from .options import PATH, overwrite_option
 from .setting_options import GroupedCommand, headings, setting_options
+from .terminal import say
 
 if TYPE_CHECKING:
     from ..inspection.add_card import Given
@@ -42,10 +43,10 @@ def card(file: Path, output: Path | None, show: bool, overwrite: bool, **wish: A
 def _tell(given: Given, output: Path) -> None:
     card = given.card
     if not card.labels and card.task != "embedding":
-        click.echo("note: no labels, so predictions show class numbers; add them with --labels", err=True)
+        say("note: no labels, so predictions show class numbers; add them with --labels", err=True)
     if given.compiled:
-        click.echo("note: the model is compiled for the Edge TPU and cannot run on a machine without one", err=True)
+        say("note: the model is compiled for the Edge TPU and cannot run on a machine without one", err=True)
     names = f"{len(card.labels)} labels" if card.labels else "no labels"
-    click.echo(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.preprocessing.describe()}")
+    say(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.preprocessing.describe()}")
     path = shlex.quote(str(output))
-    click.echo(f"next: edgevision inspect {path}" if given.compiled else f"next: edgevision run {path} --camera 0")
+    say(f"next: edgevision inspect {path}" if given.compiled else f"next: edgevision run {path} --camera 0")

@@ -46,8 +46,8 @@ def check(photos: Path, label_map: Path | None, strict: bool, as_json: bool, qui
 
 def _show(report: DataReport, as_json: bool) -> None:
     from ..files.run_folder import dump
-    from ..reporting.terminal import printable, table
-    from .terminal import show
+    from ..reporting.terminal import table
+    from .terminal import say, show
 
     if as_json:
         click.echo(dump(report.to_json()))
@@ -57,12 +57,12 @@ def _show(report: DataReport, as_json: bool) -> None:
         table(["class", ">images"], [(n, str(c)) for n, c in report.counts().items()]),
     )
     for line in [*_bad(report), *_copies(report)]:
-        click.echo(printable(line))
+        say(line)
     for kind, lines in (("note", report.notes), ("warning", report.warnings)):
         for line in lines:
-            click.echo(f"{kind}: {printable(line)}")
-    click.echo(_verdict(report))
-    click.echo(f"next: edgevision train {_quoted(report)}")
+            say(f"{kind}: {line}")
+    say(_verdict(report))
+    say(f"next: edgevision train {_quoted(report)}")
 
 
 def _facts(report: DataReport) -> list[tuple[str, str]]:

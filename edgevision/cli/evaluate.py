@@ -40,8 +40,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool, quiet: bool) -> None:
     from ..evaluation.tables import result_line, tables
     from ..files.run_folder import dump
-    from ..reporting.terminal import printable
-    from .terminal import note, show
+    from .terminal import note, say, show
 
     for line in done.notes:
         note(line, quiet)
@@ -49,9 +48,9 @@ def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool
         click.echo(dump(done.to_json()))
         return
     show(*tables(done))
-    click.echo(printable(result_line(done)))
+    say(result_line(done))
     click.echo(folder.folder.absolute())
-    click.echo(f"next: {_next(request, done)}")
+    say(f"next: {_next(request, done)}")
 
 
 def _next(request: EvaluateOptions, done: Evaluation) -> str:

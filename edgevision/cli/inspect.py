@@ -9,6 +9,7 @@ import click
 
 from ..reporting.terminal import printable, size
 from .options import PATH, json_option
+from .terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,9 +38,9 @@ def _show(report: dict[str, Any]) -> None:
     for table in (_summary(report), _ends(report), _operators(report)):
         console.print(table)
     for note in report["notes"]:
-        click.echo(f"note: {printable(note)}")
-    click.echo(f"{report['path']}: {printable(_verdict(report))}")
-    click.echo(f"next: {_next(report)}")
+        say(f"note: {note}")
+    say(f"{report['path']}: {_verdict(report)}")
+    say(f"next: {_next(report)}")
 
 
 def _summary(report: dict[str, Any]) -> Table:

@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import EdgeVisionError, MissingDependency, RenamedSetting, missing_dependency, nearest
+from ..reporting.terminal import printable
 from . import interrupt, verbosity
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -179,7 +180,7 @@ def _show_renamed_settings() -> None:
             return
         ctx = click.get_current_context(silent=True)
         if ctx is None or not ctx.params.get("quiet"):
-            click.echo(f"note: {message}", err=True)
+            click.echo(f"note: {printable(str(message))}", err=True)
 
     warnings.showwarning = show
 
@@ -195,7 +196,7 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"edgevision: error: {message}", err=True)
+    click.echo(f"edgevision: error: {printable(message)}", err=True)
     return code
 
 

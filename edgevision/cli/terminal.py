@@ -91,6 +91,11 @@ def show(*tables: RenderableType) -> None:
         console.print(one)
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print one line with control characters shown; JSON is printed as it is, by ``click.echo``."""
+    click.echo(printable(text), err=err)
+
+
 def note(text: str, quiet: bool = False) -> None:
     """Print a note on stderr."""
     if not quiet:

@@ -13,6 +13,8 @@ from ..log import Log
 log = Log("edgevision.model")
 MAX_BYTES = 4 * 2**20
 MAX_NUMBER = 100_000
+MAX_LINE = 1010
+"""Longest line: a label of 1000 characters and its number."""
 UNUSED = "???"
 """Label of a class number that a numbered list leaves out, as TensorFlow's label maps write it."""
 _NUMBERED = re.compile(r"\[?([0-9]{1,6})\]?(?:\s*[:,;=|)]\s*|\.\s+|\s+-\s+|\s+)(\S.*)")
@@ -39,6 +41,11 @@ def parse_labels(data: bytes, what: str, classes: int | None = None) -> tuple[st
         raise BadInput(f"{what} is not a list of labels: it is not UTF-8 text; save it as text in UTF-8") from None
     if "\0" in text:
         raise BadInput(f"{what} is not a list of labels: it is a binary file; give text with one label per line")
+    longest = max(map(len, re.split(r"[\r\n]", text)))
+    if longest > MAX_LINE and not text.lstrip().startswith(("{", "[")):
+        raise BadInput(
+            f"{what} is not a list of labels: a line has {longest} characters, at most {MAX_LINE} are allowed"
+        )
     if what.lower().endswith(".json") or (text.strip()[:1], text.strip()[-1:]) in (("{", "}"), ("[", "]")):
         return _from_json(text, what)
     lines = [line.strip() for line in re.split(r"\r\n|\n|\r", text)]

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+MAX_LINE = 10_000
+"""Longest text of a line or cell (characters). Breaking a cell of 5 MB into lines takes half a minute."""
+
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
     """Create a table. Headers that start with ``>`` are right-aligned; the header row is omitted if empty."""
@@ -26,8 +29,15 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
 
 def printable(text: str) -> str:
-    """Replace control characters by question marks."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    r"""Show control characters, line breaks and the like as ``\x1b``, and cut a text that is no line to MAX_LINE.
+
+    Every text that may come from a file, a camera or the network passes here before it reaches a terminal.
+    """
+    if len(text) > MAX_LINE:
+        text = f"{text[:MAX_LINE]}... ({len(text)} characters)"
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def size(count: int) -> str:

@@ -135,7 +135,7 @@ def test_names_cannot_control_the_terminal() -> None:
     out = Lines()
     sink = PlainLines(out, out, out, CLOCK)  # type: ignore[arg-type]
     sink.write(Frame(PIXELS, source="a\nb.jpg"), Prediction("classification", (Label(0, "\x1b[2Jcat", 0.5),)))
-    assert out == ["a?b.jpg: ?[2Jcat 0.50"]
+    assert out == [r"a\nb.jpg: \x1b[2Jcat 0.50"]
 
 
 # --- a descriptor that may block

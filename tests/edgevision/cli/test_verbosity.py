@@ -113,7 +113,7 @@ def invoke(*args: str) -> None:
     verbosity.add_option(work).main([*args], standalone_mode=False)
 
 
-WARNING = "edgevision.test: look: rtsp://***@host:554/x?[2J?and a second line"
+WARNING = r"edgevision.test: look: rtsp://***@host:554/x\x1b[2J\nand a second line"
 
 
 @pytest.mark.parametrize(

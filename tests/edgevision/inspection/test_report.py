@@ -222,7 +222,7 @@ def test_names_from_file_are_neither_markup_nor_escape_sequences(
     path = put(tmp_path, model_file.build(BARE, CARD.with_(name="[/nothing]", labels=labels)))
     code, out, _ = command(capsys, "inspect", str(path))
     assert code == 0
-    assert "[red] | [/] | ?[2Jblue :cat:" in out
+    assert r"[red] | [/] | \x1b[2Jblue :cat:" in out
     assert "\x1b" not in out
 
 
