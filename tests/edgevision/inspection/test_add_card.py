@@ -165,7 +165,7 @@ def test_self_test_is_dropped_when_preprocessing_changes(folder: Path, capsys: p
             1,
             "2 labels, but the model has 3 classes",
         ),
-        ("card tiny.tflite --resize stretch --labels tiny.tflite -o o.tflite", 1, "not UTF-8"),
+        ("card tiny.tflite --resize stretch --labels tiny.tflite -o o.tflite", 1, "it is a binary file"),
         ("card tiny.tflite --resize stretch --labels absent.txt -o o.tflite", 1, "labels file not found"),
         ("card absent.tflite --resize stretch -o o.tflite", 1, "model not found"),
         (
