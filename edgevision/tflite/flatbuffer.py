@@ -15,30 +15,36 @@ BUDGET = 400_000
 refer to the same table a billion times."""
 WIDTHS = {"b": 1, "B": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 """Size of each scalar (bytes), by its letter in ``struct``."""
+_SCALARS = {letter: struct.Struct("<" + letter).unpack_from for letter in WIDTHS}
 
 
 class ByteSource:
     """The bytes of one buffer, and how much of the budget is left."""
 
-    __slots__ = ("data", "left", "what")
+    __slots__ = ("data", "left", "size", "what")
 
     def __init__(self, data: memoryview, what: str) -> None:
         """``what``: what error messages call it: ``the model``, ``the metadata``."""
         self.data = data
+        self.size = len(data)
         self.what = what
         self.left = BUDGET
 
     def unpack(self, letter: str, at: int) -> int | float:
         """Return the scalar at ``at``. Raises BadModel outside the buffer."""
-        if at < 0 or at + WIDTHS[letter] > len(self.data):
+        if at < 0 or at + WIDTHS[letter] > self.size:
             raise self.damaged(at)
-        value: int | float = struct.unpack_from("<" + letter, self.data, at)[0]
+        value: int | float = _SCALARS[letter](self.data, at)[0]
         return value
 
     def offset(self, at: int) -> int:
         """Return where the unsigned offset stored at ``at`` points. Raises BadModel outside the buffer."""
-        target = at + int(self.unpack("I", at))
-        if target == at or target >= len(self.data):
+        return self.checked_target(at, int(self.unpack("I", at)))
+
+    def checked_target(self, at: int, offset: int) -> int:
+        """Return where an unsigned offset read at ``at`` points. Raises BadModel outside the buffer."""
+        target = at + offset
+        if target == at or target >= self.size:
             raise self.damaged(at)
         return target
 
@@ -50,34 +56,34 @@ class ByteSource:
 
     def damaged(self, at: int) -> BadModel:
         """Return the error for an offset that points outside the buffer."""
-        return BadModel(
-            f"{self.what} is damaged or truncated: the offset at byte {at} of {len(self.data)} points outside"
-        )
+        return BadModel(f"{self.what} is damaged or truncated: the offset at byte {at} of {self.size} points outside")
 
 
 class Table:
     """One table. Fields are numbered from 0 in schema order; an absent field has its default value."""
 
-    __slots__ = ("_at", "_fields", "_source", "_vtable")
+    __slots__ = ("_at", "_offsets", "_source")
 
     def __init__(self, source: ByteSource, at: int) -> None:
-        source.spend(1)
+        vtable = at - int(source.unpack("i", at))
+        size = int(source.unpack("H", vtable))
+        if size < 4 or size % 2 or vtable + size > source.size:
+            raise source.damaged(vtable)
+        count = (size - 4) // 2
+        source.spend(1 + count // 64)  # real tables have up to 50 fields, a damaged one may claim 32,000
         self._source = source
         self._at = at
-        self._vtable = at - int(source.unpack("i", at))
-        size = int(source.unpack("H", self._vtable))
-        if size < 4 or size % 2 or self._vtable + size > len(source.data):
-            raise source.damaged(self._vtable)
-        self._fields = (size - 4) // 2
+        self._offsets: tuple[int, ...] = struct.unpack_from(f"<{count}H", source.data, vtable + 4)
+        """Positions of all fields relative to the table; 0: absent."""
 
     @property
     def fields(self) -> tuple[int, ...]:
         """Numbers of the fields that are present."""
-        return tuple(n for n in range(self._fields) if self._field(n))
+        return tuple(n for n, offset in enumerate(self._offsets) if offset)
 
     def position(self, number: int) -> int | None:
         """Return the position of a field's value in the buffer (bytes), None if it is absent."""
-        offset = self._field(number)
+        offset = self._offsets[number] if number < len(self._offsets) else 0
         return self._at + offset if offset else None
 
     def target(self, number: int) -> int | None:
@@ -148,15 +154,9 @@ class Table:
 
     def targets(self, number: int) -> list[int]:
         """Return the position of each element of a vector of tables or strings (bytes)."""
-        count, _ = self._vector(number, 4)
-        self._source.spend(1 + count)
-        start = (self.target(number) or 0) + 4
-        return [self._source.offset(start + 4 * i) for i in range(count)]
-
-    def _field(self, number: int) -> int:
-        if number >= self._fields:
-            return 0
-        return int(self._source.unpack("H", self._vtable + 4 + 2 * number))
+        source, start = self._source, (self.target(number) or 0) + 4
+        offsets = self.integers(number, "I")
+        return [source.checked_target(start + 4 * i, offset) for i, offset in enumerate(offsets)]
 
     def _vector(self, number: int, width: int) -> tuple[int, memoryview]:
         """Return (count, bytes of the elements)."""
@@ -165,14 +165,14 @@ class Table:
             return 0, self._source.data[:0]
         count = int(self._source.unpack("I", target))
         end = target + 4 + count * width
-        if end > len(self._source.data):
+        if end > self._source.size:
             raise self._source.damaged(target)
         return count, self._source.data[target + 4 : end]
 
     def _text(self, at: int) -> str:
         length = int(self._source.unpack("I", at))
         end = at + 4 + length
-        if end > len(self._source.data):
+        if end > self._source.size:
             raise self._source.damaged(at)
         self._source.spend(1 + length // 16)
         return bytes(self._source.data[at + 4 : end]).decode("utf-8", "replace")

@@ -60,8 +60,9 @@ def _check_tensor(tensor: Table, constants: list[bool]) -> int:
     if quantization is not None:
         scales = quantization.reals(Quantization.SCALE)
         if scales:
-            zero = min(scales) == 0.0 and (dtype in SCALE_MAY_BE_ZERO or dtype in UNCHECKED_TYPES)
-            if not (min(scales) > 0.0 or zero) or not sum(scales) < inf:  # NaN makes a comparison or the sum fail
+            least = min(scales)
+            zero = least == 0.0 and (dtype in SCALE_MAY_BE_ZERO or dtype in UNCHECKED_TYPES)
+            if not (least > 0.0 or zero) or not sum(scales) < inf:  # NaN makes a comparison or the sum fail
                 bad = next((s for s in scales if not 0.0 < s < inf), inf)
                 name = tensor.text(Tensor.NAME)
                 raise BadModel(
