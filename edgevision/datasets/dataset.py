@@ -13,7 +13,7 @@ from ..errors import BadInput
 from ..files.text import decode_text
 from ..log import Log
 from . import csv_labels
-from .folder_layout import Layout, arrange, arrange_rows
+from .folder_layout import Layout, arrange, arrange_rows, joined_labels
 from .readers import FileContainer, FolderSource, ZipSource, open_source
 from .split_names import split_of
 
@@ -209,6 +209,7 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
     if layout.problem and not names:
         raise BadInput(f"{path}: {layout.problem}, or give the labels in a CSV of path,label")
     rows = sorted((_renamed(row, names) for row in layout.rows), key=lambda row: row.path)
+    warnings = (*layout.warnings, *(joined_labels(rows, "the label map") if names else ()))
     multilabel = any(len(row.labels) > 1 for row in rows)
     skipped = [Skipped(*pair) for pair in layout.skipped]
     if multilabel:
@@ -227,7 +228,7 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
     log.info(
         "%s (%s): %d images, %d classes, %d files skipped", path, layout.name, len(items), len(classes), len(skipped)
     )
-    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes, layout.warnings)
+    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes, warnings)
 
 
 def _renamed(row: csv_labels.Row, names: dict[str, str]) -> csv_labels.Row:

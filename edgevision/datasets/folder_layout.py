@@ -55,8 +55,11 @@ def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
     for path, name in zip(pictures, inner, strict=True):
         _place(path, name, splits, inside, pile)
     _note_empty_classes(folders, base, {f"{top}/{inside[top]}" for top in splits} or {""}, pile)
-    if splits:
-        layout = "/".join(name for name in ("train", "val", "test") if name in splits.values()) + " folders"
+    if not splits:
+        pile.rows = _splits_in_classes(pile.rows, base)
+    parts = {*splits.values(), *(row.split for row in pile.rows)}
+    if parts - {None}:
+        layout = "/".join(name for name in ("train", "val", "test") if name in parts) + " folders"
     else:
         layout = "class folders" if any(row.labels for row in pile.rows) else "images without labels"
     warnings = suspicious_classes(row.labels for row in pile.rows) or _nested_split(inner, splits)
@@ -81,7 +84,7 @@ def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> 
     found: list[Row] = []
     missing: list[tuple[str, str]] = []
     rows = list(rows)
-    joined = _joined_labels(rows, name)
+    joined = joined_labels(rows, name)
     for row in rows:
         if first.setdefault(row.path, row) is not row:
             _refuse_contradiction(first[row.path], row, name)
@@ -98,7 +101,7 @@ def arrange_rows(rows: Iterable[Row], has: Callable[[str], bool], name: str) -> 
     return Layout("CSV", tuple(found), tuple(missing), _missing_note(missing, len(first), name), warnings)
 
 
-def _joined_labels(rows: list[Row], name: str) -> tuple[str, ...]:
+def joined_labels(rows: list[Row], name: str) -> tuple[str, ...]:
     """Warn about labels such as ``a;b``. Raises BadInput if they are certainly several labels in one."""
     every = {label for row in rows for label in row.labels}
     for row in rows:
@@ -107,7 +110,8 @@ def _joined_labels(rows: list[Row], name: str) -> tuple[str, ...]:
             several = len(semicolons) > 1 and any(part in every for part in semicolons)
             if several or (len(commas) > 1 and all(part in every for part in commas)):
                 meant = SEPARATOR.join(part for part in (semicolons if several else commas) if part)
-                said = f"{name}, line {row.line}: the label {label!r} contains other labels"
+                where = f"{name}, line {row.line}" if row.line else name
+                said = f"{where}: the label {label!r} contains other labels"
                 raise BadInput(f"{said}; write several labels as {meant}")
     odd = sorted(label for label in every if ";" in label)
     return (f"label {odd[0]!r} is one class; if it is several labels, write {SEPARATOR} between them",) if odd else ()
@@ -204,6 +208,17 @@ def _split_folders(names: list[str]) -> tuple[dict[str, str], str | None]:
     if "train" not in with_classes.values() and "train" in found.values():
         return {}, f"the folders {listed} look like splits, but the one for training has no class folders inside"
     return found, None
+
+
+def _splits_in_classes(rows: list[Row], base: str) -> list[Row]:
+    """Return the rows with splits if every class folder holds split folders and nothing else, as in ``cats/train/``."""
+    inner = [row.path.removeprefix(base).split("/") for row in rows]
+    folders = {tuple(parts[:2]) for row, parts in zip(rows, inner, strict=True) if row.labels and len(parts) > 2}
+    splits = alike({folder for _, folder in folders})
+    whole = all(len(parts) > 2 and parts[1] in splits for row, parts in zip(rows, inner, strict=True) if row.labels)
+    if not whole or "train" not in splits.values() or len(set(splits.values())) < len(splits):
+        return rows
+    return [replace(row, split=splits[parts[1]]) if row.labels else row for row, parts in zip(rows, inner, strict=True)]
 
 
 def _nested_split(names: list[str], splits: dict[str, str]) -> tuple[str, ...]:

@@ -11,14 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ..errors import BadImage, BadInput, MissingFile
+from ..preprocessing.sniff import SYSTEM_FOLDERS
 
 MAX_BYTES = 256 * 1024 * 1024
 """Size limit of an image file. An entry of a zip is not unpacked beyond it, whatever its header says."""
-SYSTEM_FOLDERS = frozenset(
-    """__macosx $recycle.bin recycler #recycle @recycle @eadir @tmp lost+found #snapshot @recently-snapshot
-    __pycache__""".split()
-) | {"system volume information"}
-"""Folders, in lower case, that operating systems and network drives create: trash, thumbnails and snapshots."""
 _DAMAGE = (
     # Everything that the zip reader and the decompressors raise for damaged or unusual files.
     zipfile.BadZipFile,

@@ -67,7 +67,9 @@ def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scor
     choose(
         [subject, second] if second else [subject], pictures
     )  # fails here on wrong labels, before a run folder is created
-    return EvaluationInputs(subject, second, pictures, (*dataset.warnings, *dataset.notes, *notes, *_fallbacks(subject, second)))
+    return EvaluationInputs(
+        subject, second, pictures, (*dataset.warnings, *dataset.notes, *notes, *_fallbacks(subject, second))
+    )
 
 
 def run(

@@ -62,12 +62,14 @@ def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
 
 
 def find(folder: Path) -> list[Path]:
-    """Return all image files below a folder, sorted. Files are chosen by suffix; hidden files and folders are skipped."""
+    """Return all image files below a folder, sorted. Files are chosen by suffix; hidden and system folders are skipped."""
+    from .sniff import SYSTEM_FOLDERS
+
     return sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not any(part.startswith(".") or part.lower() in SYSTEM_FOLDERS for part in path.relative_to(folder).parts)
         and path.is_file()
     )
 

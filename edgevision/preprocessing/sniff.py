@@ -6,6 +6,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+SYSTEM_FOLDERS = frozenset(
+    """__macosx $recycle.bin recycler #recycle @recycle @eadir @tmp lost+found #snapshot @recently-snapshot
+    __pycache__""".split()
+) | {"system volume information"}
+"""Folders, in lower case, that operating systems and network drives create: trash, thumbnails and snapshots."""
 READABLE = ("jpeg", "png", "webp", "bmp", "tiff")
 """Formats that can be decoded."""
 SUFFIX_KIND = {

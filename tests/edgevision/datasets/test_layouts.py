@@ -11,7 +11,7 @@ from edgevision.datasets.check import check
 from edgevision.datasets.dataset import Dataset, open_dataset, open_unlabelled
 from edgevision.datasets.split_names import split_of
 from edgevision.errors import BadInput
-from edgevision.preprocessing.decode import encode_png
+from edgevision.preprocessing.decode import encode_png, find
 from edgevision.types import Frame
 
 PNG = encode_png(Frame(np.full((8, 8, 3), 90, np.uint8), "RGB"))
@@ -78,6 +78,21 @@ def test_test_and_val_alone_cannot_be_trained_on(tmp_path: Path) -> None:
         found.require_trainable()
 
 
+def test_splits_inside_class_folders_are_found(tmp_path: Path) -> None:
+    names = [f"pets/{label}/{part}/1.jpg" for part in ("train", "test") for label in ("cats", "dogs")]
+    found = open_dataset(fill(tmp_path, *names))
+    assert found.classes == ("cats", "dogs") and found.layout == "train/test folders"
+    assert ("pets/cats/test/1.jpg", ("cats",), "test") in listed(found)
+    assert open_dataset(fill(tmp_path, "pets/cats/1.jpg")).splits == ()
+
+
+def test_label_map_cannot_join_labels(tmp_path: Path) -> None:
+    fill(tmp_path / "d", "x/1.jpg", "y/1.jpg")
+    (tmp_path / "map.csv").write_text("x,cat;dog\ny,dog\n")
+    with pytest.raises(BadInput, match=r"the label map: .* write several labels as cat\|dog"):
+        open_dataset(tmp_path / "d", tmp_path / "map.csv")
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
@@ -108,6 +123,7 @@ def test_system_folders_are_no_classes(tmp_path: Path) -> None:
     junk = ("$RECYCLE.BIN/1.jpg", "@eaDir/cats/1.jpg", "cats/@eaDir/1.jpg", "__MACOSX/cats/1.jpg", "#recycle/1.jpg")
     found = open_dataset(fill(tmp_path, "cats/1.jpg", "dogs/1.jpg", *junk, "System Volume Information/1.jpg"))
     assert [item.path for item in found.items] == ["cats/1.jpg", "dogs/1.jpg"]
+    assert [path.parent.name for path in find(tmp_path)] == ["cats", "dogs"]
 
 
 def test_roboflow_export(tmp_path: Path) -> None:
