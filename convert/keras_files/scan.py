@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +13,13 @@ from edgevision.files.atomic import require_file, sha256
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 
-from . import config_walk, hdf5, keras_archive, saved_model, size_limits
+from . import config_walk, hdf5, keras_archive, saved_model, size_limits, tensor_sizes
 from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 log = Log("edgevision.convert")
 Format = Literal["keras", "h5", "weights", "savedmodel"]
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SAVE = "model.save('model.keras')"
 
 
@@ -70,6 +72,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     _check_version(path, result.keras_version)
     weight_bytes = keras_archive.weight_bytes(path) if result.format == "keras" else result.bytes
     check_config(result.config, path, result.keras_2, options.allow_code, weight_bytes)
+    tensor_sizes.check(result.config, path, options.image_size)
     config_walk.check_training(result.training, path, options.allow_code)
     log.info("%s: %s, Keras %s, %.2f MB", path, result.format, result.keras_version or "unknown", result.bytes / 1e6)
     return result
@@ -155,6 +158,11 @@ def _json(path: Path, text: str) -> dict[str, Any]:
         raise BadModel(f"{path} is corrupt: the architecture is not valid JSON") from None
     if not isinstance(value, dict):
         raise BadModel(f"{path} is corrupt: the architecture is not a JSON object")
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except (UnicodeEncodeError, RecursionError):
+            raise BadModel(f"{path} is corrupt: the architecture has names that are not valid text") from None
     return value
 
 
