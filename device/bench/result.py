@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgevision.evaluation.benchmark_record import SCHEMA
+from edgevision.files.url_secrets import masked, masked_arguments
 
 from .bootstrap import Ratio
 from .measurement import Measured, Samples
@@ -68,7 +69,7 @@ class Result:
             "engine": self.engine["used"],
             "runtime": self.engine,
             "threads": self.threads,
-            "source": self.source,
+            "source": self.source and masked(self.source),
             "cold_start_ms": self.cold_start_ms,
             **times,
             "rate_fps": {name: round(1e3 / d.mean, 3) for name, d in self.distributions.items() if d},
@@ -106,7 +107,7 @@ def document(created: str, argv: Sequence[str], machine: dict[str, Any], method:
     return {
         "schema": SCHEMA,
         "created": created,
-        "argv": list(argv),
+        "argv": masked_arguments(argv),
         "machine": machine,
         "method": method,
         "results": [result.to_json() for result in results],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from edgevision.engines.protocol import is_writable
 from edgevision.errors import BadInput
+from edgevision.files.url_secrets import masked
 from edgevision.model import Model, open_model
 from edgevision.types import Frame
 
@@ -123,7 +124,7 @@ class ModelSubject:
         if len(times.at_s) < LEAST_FRAMES:
             why = f" ({summary.message})" if summary.message else ""
             raise BadInput(
-                f"{self.combination.source} is too short: got {len(times.at_s)} frames{why}, "
+                f"{masked(self.combination.source)} is too short: got {len(times.at_s)} frames{why}, "
                 f"need at least {LEAST_FRAMES}; give a longer video, a folder of images, or test:@fast"
             )
         return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]
@@ -151,7 +152,7 @@ def _first_frame(source: str | None) -> Frame:
         frames: Iterator[object] = iter(opened)
         found = next((item for item in frames if isinstance(item, Frame)), None)
         if found is None:
-            raise BadInput(f"{source} has no readable frame; give another source")
+            raise BadInput(f"{masked(source)} has no readable frame; give another source")
         return replace(found, pixels=found.pixels.copy())
     finally:
         opened.close()

@@ -80,19 +80,19 @@ def open_source(spec: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) 
 def check_camera(spec: str) -> str:
     """Check the form of a camera spec without opening it. Raises UnknownName."""
     if not _is_camera(spec):
-        from .backends.network import shown
+        from edgevision.files.url_secrets import masked
 
-        raise UnknownName(f"unknown camera {shown(spec)!r}; use a number, /dev/videoN, a URL or test:{_hint(spec)}")
+        raise UnknownName(f"unknown camera {masked(spec)!r}; use a number, /dev/videoN, a URL or test:{_hint(spec)}")
     return spec
 
 
 def check_source(spec: str) -> str:
     """Check the form of a source spec without opening it. Raises UnknownName."""
     if _prefix(spec) not in PREFIXES and not spec.startswith("/"):
-        from .backends.network import shown
+        from edgevision.files.url_secrets import masked
 
         raise UnknownName(
-            f"unknown source {shown(spec)!r}; use a URL, test:, or the full path of an image, folder or video"
+            f"unknown source {masked(spec)!r}; use a URL, test:, or the full path of an image, folder or video"
         )
     return spec
 
@@ -168,9 +168,9 @@ def _source(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
 def _steady(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
     """Open a source; a live one so that Ctrl-C ends the wait and so that it is reopened when lost."""
     if _prefix(spec) in UNSIZED:
-        from .backends.network import shown
+        from edgevision.files.url_secrets import masked
 
-        _refuse_size(shown(spec), wanted)
+        _refuse_size(masked(spec), wanted)
     if _prefix(spec) in PREFIXES and _prefix(spec) not in LIVE:
         return _back_end(spec, clock, wanted)
     from .wrappers.reconnect import Reopening, open_steadily

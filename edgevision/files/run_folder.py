@@ -15,6 +15,7 @@ from typing import Any, Literal
 from ..errors import CannotWrite, EdgeVisionError, OutputExists
 from ..log import Log
 from .atomic import write_text
+from .url_secrets import masked_arguments
 
 log = Log("edgevision.files")
 Kind = Literal["train", "convert", "evaluate", "bench", "demo"]
@@ -133,7 +134,7 @@ def utc_now() -> str:
 
 def _begin(folder: Path, kind: Kind) -> Run:
     log.info("run folder: %s", folder)
-    return Run(folder, kind, [Path(sys.argv[0]).name, *sys.argv[1:]], utc_now(), time.monotonic())
+    return Run(folder, kind, masked_arguments([Path(sys.argv[0]).name, *sys.argv[1:]]), utc_now(), time.monotonic())
 
 
 def _highest(runs: Path, kind: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import cv2
 
 from edgevision.errors import BadInput, CameraError, CameraLost
+from edgevision.files.url_secrets import encoded, masked
 from edgevision.types import Frame
 
 from ...stream.protocols import Reader
@@ -26,7 +26,6 @@ TIMEOUT_S = 10.0
 """Timeout in seconds for opening and for each frame."""
 FROZEN_S = 60.0
 """Seconds: a compressed stream of a static scene repeats frames, but not for this long."""
-_SECRET = re.compile(r"(?i)([^=&;]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
 
 
 class StreamReader(Reader):
@@ -34,7 +33,7 @@ class StreamReader(Reader):
 
     def __init__(self, url: str, clock: Clock = SYSTEM, timeout_s: float = TIMEOUT_S) -> None:
         """Open the stream. Raises CameraError if nothing answers, or the answer holds no video."""
-        self.spec = shown(url)
+        self.spec = masked(url)
         self._clock = clock
         self._index = 0
         wait_ms = int(timeout_s * 1000)
@@ -69,37 +68,15 @@ class StreamReader(Reader):
 
 def open_stream(url: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open an ``http://``, ``https://`` or ``rtsp://`` URL. Raises BadInput, CameraError."""
+    url = encoded(url)
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host:
-        raise BadInput(f"invalid URL {shown(url)}: the host is missing; example: rtsp://192.168.1.20:554/stream1")
+        raise BadInput(f"invalid URL {masked(url)}: the host is missing; example: rtsp://192.168.1.20:554/stream1")
     freeze_timeout_s = wanted.freeze_timeout_or(FROZEN_S)
     reader: Reader | None = None
     if urlsplit(url).scheme.lower() in ("http", "https"):
-        reader = open_mjpeg(url, shown(url), TIMEOUT_S, wanted, clock)
+        reader = open_mjpeg(url, masked(url), TIMEOUT_S, wanted, clock)
     return NewestFrame(reader or StreamReader(url, clock), TIMEOUT_S, freeze_timeout_s, may_repeat=True, identity=url)
-
-
-def shown(url: str) -> str:
-    """Return the URL with ``***`` in place of user, password and any key in the query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("://")[0] + "://***"
-    address = parts.netloc.rpartition("@")
-    netloc = f"***@{address[2]}" if address[1] else parts.netloc
-    path, secret = parts.path, parts.path.rpartition("@")
-    if secret[1] and not parts.netloc:  # user:password@host without a scheme
-        path = f"***@{secret[2]}"
-    elif secret[1] and not _port_is_valid(parts):  # a slash in the password
-        netloc, path = f"***@{secret[2]}", ""
-    return urlunsplit((parts.scheme, netloc, path, _SECRET.sub(r"\1***", parts.query), ""))
-
-
-def _port_is_valid(parts: SplitResult) -> bool:
-    try:
-        return parts.port is None or parts.port >= 0
-    except ValueError:
-        return False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgevision.files.url_secrets import masked
 from edgevision.settings import to_text
 
-from ...cameras.backends.network import shown
 from ...loop import config_file
 from ...loop.options import SETTINGS
 from .records import DeviceConfig, User, Wifi
@@ -31,7 +31,7 @@ def rows(config: DeviceConfig) -> Iterator[tuple[str, str]]:
     yield "keyboard", config.keyboard or _kept()
     for name, value in config.run.items():
         text = to_text(SETTINGS[name], value)
-        yield f"run {SETTINGS[name].key}", shown(text) if name in config_file.PLACES else text
+        yield f"run {SETTINGS[name].key}", masked(text) if name in config_file.PLACES else text
 
 
 def holds_secret(config: DeviceConfig) -> bool:

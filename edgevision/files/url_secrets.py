@@ -1,0 +1,53 @@
+"""Credentials in URLs: hidden wherever a URL is shown or recorded, and encoded where it is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+_KEY = re.compile(r"(?i)([^=&;?]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+
+
+def masked(url: str) -> str:
+    """Return the URL with ``***`` in place of user, password and any key in the query; its fragment is left out."""
+    scheme, credentials, rest = _split(url, whole=True)
+    address, mark, query = rest.partition("#")[0].partition("?")
+    if "[" in address and "]" not in address:
+        return f"{scheme}***"  # an address that cannot be read may hide anything
+    hidden = "" if credentials is None else f"{credentials.partition(':')[0]}:***@" if not scheme else "***@"
+    return f"{scheme}{hidden}{address}{mark}" + _KEY.sub(r"\1***", query)
+
+
+def masked_arguments(arguments: Iterable[str]) -> list[str]:
+    """Return a command line with the credentials of every URL in it masked, for a record of it."""
+    return [_URL.sub(lambda found: masked(found[0]), argument) for argument in arguments]
+
+
+def encoded(url: str) -> str:
+    """Return the URL with its user and password percent-encoded, so that no ``#``, ``/`` or ``@`` in them ends its host."""
+    scheme, credentials, rest = _split(url)
+    if credentials is None or not scheme:
+        return url
+    user, colon, password = credentials.partition(":")
+    return f"{scheme}{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@{rest}"
+
+
+def _split(url: str, whole: bool = False) -> tuple[str, str | None, str]:
+    """Return scheme with ``://``, credentials (None without) and the rest.
+
+    Credentials reach up to the last ``@`` of the host's part, which RFC 3986 ends at ``/``, ``?`` or ``#``. A password that
+    contains one of these leaves a port that is not a number; then they reach up to the last ``@`` of the URL. ``whole``: so
+    they do whenever there are any, which may take a path with an ``@`` for a password, but never the other way around.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        start = "//" if url.startswith("//") else ""
+        credentials, at, place = url[len(start) :].rpartition("@")
+        return start, credentials if at else None, place
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    port = host.rpartition("]")[2].partition(":")[2]
+    cut_off = "@" not in host and port != "" and not port.isdigit()
+    end = rest.rfind("@") if cut_off or (whole and "@" in host) else host.rfind("@")
+    return scheme + mark, rest[:end] if end >= 0 else None, rest[end + 1 :]
