@@ -62,6 +62,9 @@ def _columns(header: list[str], name: str) -> dict[str, int]:
     if set(COLUMNS) <= set(header):
         return {cell: at for at, cell in reversed(list(enumerate(header)))}
     found: dict[str, int] = {}
+    if {"xmin", "x_min", "bbox", "bbox_x", "x1", "roi.x1"} & set(header):
+        said = f"{name} has columns of boxes, for object detection"
+        raise BadInput(f"{said}; to use it as one label per image, call the columns path and label")
     for at, cell in enumerate(header):
         meaning = _MEANING.get(re.sub(r"[\s_-]", "", cell))
         if meaning in found and meaning in COLUMNS:

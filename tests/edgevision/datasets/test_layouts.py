@@ -185,6 +185,13 @@ def test_two_label_columns_are_refused(tmp_path: Path) -> None:
         open_dataset(tmp_path / "l.csv")
 
 
+def test_csv_of_boxes_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path, "1.jpg")
+    (tmp_path / "l.csv").write_text("filename,width,height,class,xmin,ymin,xmax,ymax\n1.jpg,8,8,cat,1,1,2,2\n")
+    with pytest.raises(BadInput, match="columns of boxes"):
+        open_dataset(tmp_path / "l.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "meaning"),
     [
