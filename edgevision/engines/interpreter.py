@@ -127,14 +127,27 @@ def open_interpreter(
     if loaded is not None:
         source["experimental_delegates"] = [loaded]
     try:
-        with _native_notes_off():
-            raw = module.Interpreter(num_threads=count, **source)
-            raw.allocate_tensors()
-        return Interpreter(raw, name, count, loaded)
+        return Interpreter(_allocated(module, count, source), name, count, loaded)
     except (RuntimeError, ValueError) as error:
+        plain = getattr(module, "OpResolverType", None)
+        if loaded is None and plain is not None and "delegate" in str(error).lower():
+            # The runtime's own XNNPACK delegate refuses operators of old models that the plain kernels run.
+            source["experimental_op_resolver_type"] = plain.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            with contextlib.suppress(RuntimeError, ValueError):
+                opened = Interpreter(_allocated(module, count, source), name, count)
+                log.warning("the model runs without the XNNPACK delegate, which is slower: %s", first_line(error))
+                return opened
         if loaded is None and COMPILED_OPERATOR in str(error):
             raise EngineError(f"this model {NOT_ON_CPU}") from None
         raise EngineError(f"the {name} runtime cannot load this model: {first_line(error)}") from None
+
+
+def _allocated(module: Any, threads: int, source: Mapping[str, Any]) -> Any:
+    """Return a runtime's interpreter with its tensors allocated. Raises the runtime's errors."""
+    with _native_notes_off():
+        raw = module.Interpreter(num_threads=threads, **source)
+        raw.allocate_tensors()
+    return raw
 
 
 def describe_runtime() -> str:

@@ -20,6 +20,7 @@ from ..model_file.card_from_metadata import (
     guess_task,
     natural_normalization,
     picture_size,
+    task_from_metadata,
     unnatural_input,
 )
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
@@ -56,9 +57,10 @@ def new_card(path: Path, wish: CardOptions) -> Given:
     known = _known(file)
     origin = "nothing" if known is None else "its model card" if file.card else "its standard metadata"
     log.info("%s: starting from %s", path, origin)
-    task = wish.task or (known.task if known else guess_task(graph))
+    task = wish.task or (known.task if known else _task(file, graph))
     if task is None:
-        raise UsageError(f"cannot infer the task of {path} from its outputs; set it with --task")
+        shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in file.outputs)
+        raise UsageError(f"cannot infer the task of {path} from its outputs ({shapes}); set it with --task")
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
@@ -85,6 +87,10 @@ def write(given: Given, out: Path, overwrite: bool = False) -> None:
     if given.edgetpu is not None:
         entries[EDGETPU_ENTRY] = given.edgetpu
     write_bytes(out, model_file.build(given.file.flatbuffer, given.card, entries))
+
+
+def _task(file: ModelFile, graph: Graph) -> Task | None:
+    return task_from_metadata(file.metadata, graph) or guess_task(graph)
 
 
 def _known(file: ModelFile) -> ModelCard | None:

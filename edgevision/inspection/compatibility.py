@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadModel
-from ..model_file.card_from_metadata import guess_task
+from ..model_file.card_from_metadata import guess_task, task_from_metadata
 from ..model_file.model_file import ModelFile
 from ..preprocessing.transform import takes_bytes
 from ..tflite.detection_op import DETECTION_OPERATOR
@@ -62,7 +62,8 @@ class Compatibility:
 def judge(file: ModelFile) -> Compatibility:
     """Check a file against all tools. Raises BadModel for a damaged graph."""
     graph = file.graph()
-    task = file.card.task if file.card is not None else guess_task(graph)
+    named = task_from_metadata(file.metadata, graph)
+    task = file.card.task if file.card is not None else named or guess_task(graph)
     return Compatibility(_mediapipe(file, graph, task), _mlkit(file, graph, task), _tflite_runtime(graph))
 
 

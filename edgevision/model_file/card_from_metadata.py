@@ -20,6 +20,13 @@ from .model_file import ModelFile, model_errors
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
 
+TASK_NAMES: dict[str, Task] = {
+    # start of the model's name in the metadata, as TensorFlow's and MediaPipe's writers name it
+    "imageembedder": "embedding",
+    "imageclassifier": "classification",
+    "imagesegmenter": "segmentation",
+}
+EMBEDDING_NAMES = (["embedding"], ["feature"], ["feature_vector"])
 NATURAL_STD = ((255.0, 0, 0), (127.5, 127, 128), (1.0, 0, 255))
 """Usual std of an input with the lowest and highest mean that goes with it: 0..1, -1..1 and bytes less a mean."""
 SCALE_TOLERANCE = 0.005
@@ -44,9 +51,10 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
             f"the file has neither a model card nor metadata, so its preprocessing is unknown; {card_hint(file)}"
         )
     graph = file.graph()
-    task = guess_task(graph)
+    task = task_from_metadata(metadata, graph) or guess_task(graph, len(file.labels))
     if task is None:
-        raise BadModel(f"the task cannot be inferred from the model's outputs; {card_hint(file)}")
+        shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in file.outputs)
+        raise BadModel(f"the task cannot be inferred from the model's outputs ({shapes}); {card_hint(file)}")
     return ModelCard(
         name=metadata.name or file.path.stem,
         task=task,
@@ -57,8 +65,23 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
     )
 
 
-def guess_task(graph: Graph) -> Task | None:
-    """Infer the task from the graph's last operator and output shapes; None if they do not show it."""
+def task_from_metadata(metadata: Metadata | None, graph: Graph) -> Task | None:
+    """Return the task that the metadata name, as the usual writers do; None if they name none, or for several outputs."""
+    if metadata is None or len(graph.outputs) != 1:
+        return None
+    name = metadata.name.lower().replace(" ", "").replace("_", "")
+    for start, task in TASK_NAMES.items():
+        if name.startswith(start):
+            return task
+    outputs = [tensor.name.lower() for tensor in metadata.outputs]
+    return "embedding" if outputs in EMBEDDING_NAMES and metadata.label_file() is None else None
+
+
+def guess_task(graph: Graph, labels: int = 0) -> Task | None:
+    """Infer the task from the graph's last operator and output shapes; None if they do not show it.
+
+    ``labels``: number of known labels, 0 if there are none.
+    """
     if any(op.name == DETECTION_OPERATOR for op in graph.operators):
         return "detection"
     if len(graph.outputs) != 1:
@@ -69,8 +92,21 @@ def guess_task(graph: Graph) -> Task | None:
         return "classification"
     # A two-dimensional output is a mask only if it holds classes; scores of this shape may be a list of boxes.
     if len(sizes) in (2, 3) and min(sizes[:2]) > 1 and (len(sizes) == 3 or mask_kind(spec) == "classes"):
-        return "segmentation"
+        return "segmentation" if _is_mask(graph, spec, labels) else None
     return None
+
+
+def _is_mask(graph: Graph, spec: TensorSpec, labels: int) -> bool:
+    """Return whether an output like an image is a mask, not a heat map or a grid of boxes."""
+    operator = producer(graph)
+    if operator is not None and operator.name in ("SOFTMAX", "ARG_MAX", COMPILED_OPERATOR):
+        return True
+    same_size = bool(graph.inputs) and graph.input_specs[0].shape[1:3] == spec.shape[1:3]
+    return (
+        same_size
+        or (labels > 1 and spec.shape[-1] == labels)
+        or (len(spec.shape) == 3 and spec.dtype.startswith("int"))
+    )
 
 
 def guess_activation(graph: Graph, task: Task) -> str:
