@@ -97,7 +97,7 @@ def check_config(
 
 
 def _scan_h5(path: Path, options: LoadOptions) -> Scan:
-    if path.suffix.lower() not in (".h5", ".hdf5"):
+    if path.suffix.lower() not in (".h5", ".hdf5", ".keras"):
         raise BadModel(f"{path} is an HDF5 file with the wrong suffix; rename it to {path.stem}.h5")
     found = hdf5.read(path)
     if found.config is None:
@@ -195,6 +195,12 @@ def _no_model(path: Path, start: bytes) -> str:
         return f"{path} is empty"
     if start[4:8] == b"TFL3":
         return f"{path} is already a .tflite; show its contents with edgevision inspect {path}"
+    if start.startswith(b"version https://git-lfs"):
+        return f"{path} is a Git LFS pointer, not the model itself; fetch it with: git lfs pull"
+    if path.suffix.lower() == ".pbtxt" or start.lstrip().startswith(b"saved_model_schema_version"):
+        return f"{path} is a TensorFlow graph as text, which is not read; save the model as .keras or as a SavedModel folder"
+    if start.lstrip().startswith(b"{"):
+        return f"{path} is JSON, which holds no weights; save the whole model with {SAVE}"
     printable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start)
     kind = "a text file" if printable == len(start) else "neither HDF5 nor a .keras archive"
     return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"

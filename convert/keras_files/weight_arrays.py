@@ -59,7 +59,7 @@ def weights_of(found: Scan) -> Iterator[Path]:
         with keras_archive.weights_file(found.path) as path:
             yield path
         return
-    if not found.path.name.endswith(".weights.h5"):
+    if not found.path.name.endswith((".weights.h5", ".keras")):  # Keras goes by the name
         yield found.path
         return
     with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:

@@ -320,7 +320,10 @@ def test_other_files_are_rejected(tmp_path: Path) -> None:
     refused("m.tflite", b"\x1c\0\0\0TFL3" + bytes(50), "is already a .tflite")
     good = keras_h5(tmp_path / "good.h5").read_bytes()
     refused("cut.h5", good[: len(good) // 2], r"cut\.h5 is truncated")
-    refused("wrong.keras", good, r"is an HDF5 file with the wrong suffix; rename it to wrong\.h5")
+    refused("wrong.txt", good, r"is an HDF5 file with the wrong suffix; rename it to wrong\.h5")
+    refused("lfs.h5", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer")
+    refused("config.json", b"{}", "JSON, which holds no weights")
+    refused("graph.pbtxt", b"node {}", "TensorFlow graph as text")
     archive = keras_zip(tmp_path / "good.keras").read_bytes()
     refused("cut.keras", archive[: len(archive) // 2], r"cut\.keras is a corrupt \.keras archive")
     refused("wrong.h5", archive, r"rename it to wrong\.keras")
@@ -425,3 +428,15 @@ def test_corruption_gives_a_one_line_error_or_none(tmp_path: Path, cut: int, fli
         scan(path)
     except EdgeVisionError as error:
         assert "\n" not in str(error)
+
+
+def test_hdf5_file_named_keras_opens(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    from edgevision.convert.source_model.load import load
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.save(tmp_path / "m.h5")
+    path = (tmp_path / "m.h5").rename(tmp_path / "m.keras")
+    loaded = load(scan(path))
+    assert loaded.scan.format == "h5"
+    assert [w.tolist() for w in loaded.keras.get_weights()] == [w.tolist() for w in model.get_weights()]
