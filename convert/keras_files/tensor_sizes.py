@@ -115,7 +115,7 @@ def _layer(entry: Mapping[str, Any], given: Shape, file: _File, side: int, depth
         return _outputs(entry, given, file, side, depth + 1)
     if not isinstance(config, Mapping):
         return given
-    shape = _declared(config, side) or given
+    shape = given or _declared(config, side)  # an adapted Normalization layer of Keras 2 declares only unknown sides
     found = _shape_of(str(kind), config, shape)
     if not prod(found) <= file.values:
         sizes = "x".join(f"{n:.6g}" for n in found)
@@ -141,7 +141,9 @@ def _declared(config: Mapping[str, Any], side: int) -> Shape:
         if isinstance(value, Mapping):
             value = value.get("items")
         if isinstance(value, list) and len(value) > 1:
-            return tuple(float(n) if isinstance(n, (int, float)) else float(side) for n in value[1:])
+            known = [float(n) if isinstance(n, (int, float)) else None for n in value[1:]]
+            last = 3.0 if known[-1] is None and len(known) == 3 else known[-1]
+            return tuple(float(side) if n is None else n for n in [*known[:-1], last])
     return ()
 
 

@@ -75,3 +75,10 @@ def test_circle_of_layers_is_refused(K: Any) -> None:
 def test_published_networks_pass(name: str) -> None:
     built = getattr(keras.applications, name)(weights=None)
     tensor_sizes.check(json.loads(built.to_json()), PATH)
+
+
+def test_unknown_sides_of_an_inner_layer_say_nothing() -> None:
+    normalization = tf_keras.layers.Normalization()
+    normalization.adapt([[[[1.0, 2.0, 3.0]]]])
+    built = tf_keras.Sequential([tf_keras.Input((16, 16, 3)), normalization, tf_keras.layers.Conv2D(4, 3)])
+    tensor_sizes.check(json.loads(built.to_json()), PATH)
