@@ -242,7 +242,7 @@ def is_operator(entry: Mapping[str, Any]) -> bool:
     """
     config = entry.get("config")
     known = entry.get("class_name") in OPERATIONS and entry.get("module") is None
-    is_named_like_layer = entry.get("class_name") in LAYERS  # Cast writes the dtype, but is no layer
+    is_named_like_layer = entry.get("class_name") in LAYERS  # Cast writes the dtype, but is not a layer
     return (
         known
         and "inbound_nodes" in entry

@@ -45,7 +45,7 @@ class Request:
     threads: tuple[int, ...]
     source: str | None = None
     accuracy: Path | None = None
-    """Folder of labelled images to score the models on."""
+    """Folder of labeled images to score the models on."""
     label_map: Path | None = None
     """CSV that maps the labels of the images to those of the models."""
     profile: bool = False

@@ -52,7 +52,7 @@ def bench() -> None:
     "--accuracy",
     type=PATH,
     metavar="PHOTOS",
-    help="Also score the models on labelled photos, as edgevision evaluate does, to plot accuracy against latency.",
+    help="Also score the models on labeled photos, as edgevision evaluate does, to plot accuracy against latency.",
 )
 @click.option(
     "--label-map",

@@ -1,4 +1,4 @@
-"""``edgevision capture``: take labelled photos for training with the camera that will be deployed."""
+"""``edgevision capture``: take labeled photos for training with the camera that will be deployed."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _show(verdict: DriveAssessment, what: str) -> None:
         "to": f"{drive.device}, {drive.bytes / 1e9:.1f} GB ({drive.kind})",
         "model": drive.model or "unknown",
         "serial": drive.serial or "unknown",
-        "holds": ", ".join(drive.labels) or "no labelled file system",
+        "holds": ", ".join(drive.labels) or "no labeled file system",
     }
     if drive.mounts:
         rows["mounted"] = f"{', '.join(drive.mounts)} (will be unmounted)"

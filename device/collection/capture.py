@@ -1,4 +1,4 @@
-"""Captures labelled photos with the deployment camera, in the folder layout that training reads."""
+"""Captures labeled photos with the deployment camera, in the folder layout that training reads."""
 
 from __future__ import annotations
 

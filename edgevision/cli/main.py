@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.convert.cli.convert:convert",
         "Quantize a Keras model to an int8 .tflite with labels and preprocessing inside.",
     ),
-    "evaluate": ("edgevision.cli.evaluate:evaluate", "Score a model on labelled images, or compare two models."),
+    "evaluate": ("edgevision.cli.evaluate:evaluate", "Score a model on labeled images, or compare two models."),
     "data": (
         "edgevision.cli.data:data",
         "Check a set of images: damaged files, duplicates, leaks, small classes.",
@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "capture": (
         "edgevision.device.cli.capture:capture",
-        "Take labelled photos with the camera you will deploy.",
+        "Take labeled photos with the camera you will deploy.",
     ),
     "teach": ("edgevision.device.cli.teach:teach", "Teach a model a new class on the device from a few frames."),
     "service": (

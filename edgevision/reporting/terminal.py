@@ -29,7 +29,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
 
 def printable(text: str) -> str:
-    r"""Show control characters, line breaks and the like as ``\x1b``, and cut a text that is no line to MAX_LINE.
+    r"""Show control characters, line breaks and the like as ``\x1b``, and cut longer texts to MAX_LINE.
 
     Every text that may come from a file, a camera or the network passes here before it reaches a terminal.
     """

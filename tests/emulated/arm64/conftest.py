@@ -31,7 +31,7 @@ def userland(request: pytest.FixtureRequest) -> Userland:
 
 @pytest.fixture(scope="session")
 def place() -> Path:
-    """A folder shared by host and root, with a model, labelled photos and a video."""
+    """A folder shared by host and root, with a model, labeled photos and a video."""
     place = Path(os.environ["EMULATED_ROOT"]) / "tmp" / "place"
     place.mkdir(exist_ok=True)
     shutil.copy2(REPO / "edgevision" / "default_model" / "default.tflite", place / "model.tflite")
