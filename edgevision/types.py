@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from .records import record
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -59,7 +61,7 @@ class Label:
     """Score of the class, 0..1."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Detection:
     """An object found in a frame."""
 
@@ -73,7 +75,7 @@ class Detection:
     """Corners x0, y0, x1, y1 in pixels of the original frame, clipped to the frame."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Region:
     """All pixels of one class in a segmented frame."""
 

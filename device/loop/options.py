@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TextIO, get_args
 
 from edgevision.engines.registry import ENGINE, THREADS
+from edgevision.records import record
 from edgevision.reporting.terminal import printable
 from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
 
@@ -51,9 +51,9 @@ def _format_roi(roi: Roi) -> str:
     return ",".join(repr(part).removesuffix(".0") for part in roi)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record(kw_only=True)
 class Options:
-    """Settings of ``edgevision run``. They have no ``repr``, since a URL may hold a password."""
+    """Settings of ``edgevision run``."""
 
     model: Path | None = setting(None, "path", "The .tflite to run.", argument=True)
     camera: str | None = setting(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from edgevision.records import record
 
 if TYPE_CHECKING:
     from edgevision.types import Label
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unreadable:
     """Takes the place of a frame that could not be read or processed, so that every image has an output line."""
 
@@ -29,7 +30,7 @@ class SourceEvent(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """Something that happened in the loop, or a change in what it sees."""
 

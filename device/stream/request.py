@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, get_args
 
 from edgevision.errors import BadInput
+from edgevision.records import record
 
 if TYPE_CHECKING:
     from edgevision.preprocessing.spec import Preprocessing
@@ -21,7 +21,7 @@ MAX_FPS = 1000
 """Frames per second."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CaptureRequest:
     """Request made when a source is opened. The image is rotated, then flipped, then cropped to ``roi``."""
 

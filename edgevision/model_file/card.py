@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from typing import Any, NamedTuple, get_args
 
 from ..errors import BadInput, BadModel
 from ..files import strict_json
 from ..preprocessing.spec import Preprocessing
+from ..records import record
 from ..types import Task
 
 SCHEMA = "edgevision.card/2"
@@ -54,7 +55,7 @@ class SelfTest(NamedTuple):
     """Largest allowed difference of a score, 0..1; above 0 because kernels differ between CPUs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EmbeddingOutput:
     """The extra output of a classifier that holds the feature vector before the last layer."""
 
@@ -70,7 +71,7 @@ class EmbeddingOutput:
             raise ValueError(f"output {self.output} with {self.size} values cannot be an embedding beside the scores")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelCard:
     """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 

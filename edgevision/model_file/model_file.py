@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput, BadModel, EdgeVisionError
 from ..files.atomic import require_file, write_bytes
+from ..records import record
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
 from ..tflite.graph_check import check_graph
@@ -29,7 +29,7 @@ MAX_BYTES = 2**31 + associated_files.MAX_BYTES
 """Limit of a whole file: the largest flatbuffer and an archive."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class ModelFile:
     """A model file, read but not run."""
 

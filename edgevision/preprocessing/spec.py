@@ -5,10 +5,11 @@ It is stored in the model file and is never an option of ``run``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal, get_args
 
 from ..errors import BadInput
+from ..records import record
 
 Resize = Literal["stretch", "crop", "letterbox"]
 Align = Literal["center", "top_left"]
@@ -21,7 +22,7 @@ MAX_SIDE = 8192
 """Largest input side in pixels. A larger value means that the file is corrupt."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preprocessing:
     """How an image becomes the model's input: size, cropping, channel order and normalization.
 
