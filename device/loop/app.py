@@ -97,9 +97,7 @@ def _run(
 
 def _know_taught(options: Options, model: Model) -> tuple[str, ...]:
     """Load the classes taught to this model on this device, and return their names."""
-    from edgevision.files.state_folder import state_folder
-
-    from ..system.state_folder import taught_file
+    from edgevision.files.state_folder import state_folder, taught_file
 
     folder = state_folder(options.state)
     if not taught_file(model.sha256, folder).exists():

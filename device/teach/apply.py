@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput
+from edgevision.files.state_folder import taught_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.postprocessing.feature_vector import EmbeddingOutputReader
 
-from ..system.state_folder import taught_file
 from .store import Overlay, load
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 
 from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.files.atomic import require_absent
+from edgevision.files.state_folder import taught_file
 from edgevision.log import Log
 
-from ..system.state_folder import taught_file
 from .apply import load_for, references
 from .frames import Taken, take
 from .store import Overlay, checked_name

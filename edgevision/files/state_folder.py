@@ -1,4 +1,4 @@
-"""The folder for state that outlives a run, chosen by the rules of systemd and XDG."""
+"""The folder for state that outlives a run, chosen by the rules of systemd and XDG, and the files in it."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def state_folder(
     home = environment.get("XDG_STATE_HOME", "")
     base = Path(home) if home.startswith("/") else Path(environment.get("HOME", "/")) / ".local" / "state"
     return base / "edgevision"
+
+
+def taught_file(sha256: str, folder: Path) -> Path:
+    """Return the file in a state folder with the classes taught to the model with this SHA-256."""
+    return folder / "taught" / f"{sha256}.json"

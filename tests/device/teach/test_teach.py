@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from documents import parse, parse_lines
 from edgevision.convert.quantization.embedding_output import add_embedding, references
-from edgevision.device.system.state_folder import taught_file
 from edgevision.device.teach.store import MAX_FRAMES, Overlay, load
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 
 from edgevision import open_model
 from edgevision.errors import BadInput, BadModel, EdgeVisionError
-from edgevision.files.state_folder import state_folder
+from edgevision.files.state_folder import state_folder, taught_file
 from edgevision.model_file import model_file
 from edgevision.model_file.card import EmbeddingOutput, ModelCard
 from edgevision.postprocessing import feature_vector
