@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 _KEY = re.compile(r"(?i)([^=&;?]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
+_BARE = re.compile(r"(//|)((?<=//)[^@]+|[^/:@\s]+:[^@/][^@]*)@(?!.*@)")
+"""``user:password@`` where a URL lacks its scheme; a path with an ``@`` and ``test:@fast`` are no such."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
@@ -43,9 +45,8 @@ def _split(url: str, whole: bool = False) -> tuple[str, str | None, str]:
     """
     scheme, mark, rest = url.partition("://")
     if not mark:
-        start = "//" if url.startswith("//") else ""
-        credentials, at, place = url[len(start) :].rpartition("@")
-        return start, credentials if at else None, place
+        found = _BARE.match(url)
+        return (found[1], found[2], url[found.end() :]) if found else ("", None, url)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     port = host.rpartition("]")[2].partition(":")[2]
     cut_off = "@" not in host and port != "" and not port.isdigit()

@@ -28,6 +28,8 @@ from edgevision.files.url_secrets import encoded, masked, masked_arguments
         ("http://[::1]:80/s", "http://[::1]:80/s"),
         ("me:secret@10.0.0.7/x", "me:***@10.0.0.7/x"),  # without a scheme
         ("//me:secret@10.0.0.7/x", "//***@10.0.0.7/x"),
+        ("test:@fast", "test:@fast"),
+        ("photos/a@b.jpg", "photos/a@b.jpg"),
         ("http://me:sec/ret@10.0.0.7:80/x", "http://***@10.0.0.7:80/x"),
         ("rtsp://10.0.0.2/media@1", "rtsp://10.0.0.2/media@1"),
         ("rtsp://a:b@/c@10.0.0.2/s", "rtsp://***@10.0.0.2/s"),
