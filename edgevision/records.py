@@ -34,7 +34,9 @@ def record(cls: type[T] | None = None, /, *, eq: bool = True, kw_only: bool = Fa
 
     def make(cls: type[T]) -> type[T]:
         made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
-        made.__init__, made.__repr__, made.__signature__ = _init, _repr, _Signature()
+        made.__init__, made.__signature__ = _init, _Signature()
+        if made.__repr__ is object.__repr__:  # a record may have its own, where a field holds a secret
+            made.__repr__ = _repr
         made.__setattr__ = made.__delattr__ = _refuse
         made.__getstate__, made.__setstate__ = _state, _restore
         if eq:

@@ -53,7 +53,7 @@ def _format_roi(roi: Roi) -> str:
 
 @record(kw_only=True)
 class Options:
-    """Settings of ``edgevision run``."""
+    """Settings of ``edgevision run``. Their ``repr`` shows none, since a URL may hold a password."""
 
     model: Path | None = setting(None, "path", "The .tflite to run.", argument=True)
     camera: str | None = setting(
@@ -201,6 +201,9 @@ class Options:
         group="Running",
         help="Without MODEL: use the newest convert-N/*.tflite in this folder, or else the bundled default model.",
     )
+
+    def __repr__(self) -> str:
+        return "Options(...)"
 
     @property
     def capture_request(self) -> CaptureRequest:

@@ -128,3 +128,9 @@ def test_copies_and_pickles_are_equal() -> None:
     point = Point(1, tags=["a"])
     for made in (copy.copy(point), copy.deepcopy(point), pickle.loads(pickle.dumps(point))):  # noqa: S301
         assert made == point and made.tags == ["a"]
+
+
+def test_options_of_a_run_do_not_show_a_password() -> None:
+    from edgevision.device.loop.options import Options
+
+    assert "hush" not in repr(Options(camera="rtsp://me:hush@10.0.0.2/stream"))
