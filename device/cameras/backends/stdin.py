@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,9 @@ class Pipe:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._wake_read, self._wake_write = os.pipe()
+        self._lock = RLock()
+        """Held while the wake-up pipe is used or closed: a reader that ends by itself may close it while another thread wakes it.
+        Reentrant, because a signal may interrupt the thread that holds it."""
 
     def read(self, count: int) -> bytes:
         """Return 1 to ``count`` bytes; empty at the end or after ``interrupt``."""
@@ -52,13 +56,18 @@ class Pipe:
 
     def interrupt(self) -> None:
         """End the current and all later reads."""
-        os.write(self._wake_write, b"x")
+        with self._lock:
+            if self._wake_write >= 0:
+                os.write(self._wake_write, b"x")
 
     def close(self) -> None:
         """Free the wake-up pipe; the descriptor itself belongs to the caller."""
-        for descriptor in (self._wake_read, self._wake_write):
-            os.close(descriptor)
-        self._wake_read = self._wake_write = -1
+        with self._lock:
+            descriptors = (self._wake_read, self._wake_write)
+            self._wake_read = self._wake_write = -1
+            for descriptor in descriptors:
+                if descriptor >= 0:
+                    os.close(descriptor)
 
 
 class _PipeReader(Reader):

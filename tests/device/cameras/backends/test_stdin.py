@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from edgevision.device.cameras.backends.jpeg_splitter import MAX_BYTES, JpegSplitter, jpeg_size
 from edgevision.device.cameras.backends.pixel_formats import ALIASES, PACKED, layout, pixels
-from edgevision.device.cameras.backends.stdin import open_stdin
+from edgevision.device.cameras.backends.stdin import Pipe, open_stdin
 from edgevision.device.stream.events import Unreadable
 from edgevision.device.stream.request import ANY, CaptureRequest
 from edgevision.device.system.clock import SYSTEM
@@ -181,6 +181,16 @@ def test_close_ends_a_waiting_read() -> None:
     source.close()
     reader.join(30)
     assert not reader.is_alive()
+    os.close(write_end)
+    os.close(read_end)
+
+
+def test_interrupt_after_close_does_nothing() -> None:
+    read_end, write_end = os.pipe()
+    pipe = Pipe(read_end)
+    pipe.close()
+    pipe.interrupt()  # its descriptors may already belong to somebody else
+    pipe.close()
     os.close(write_end)
     os.close(read_end)
 
