@@ -83,13 +83,15 @@ def _level(ctx: click.Context) -> str:
 def _handler() -> logging.Handler:
     import logging
 
+    from ..files.url_secrets import masked_text
     from ..reporting.terminal import printable
 
     class Lines(logging.Formatter):
         """One line of printable text without passwords, whatever a camera or a file put into it."""
 
         def format(self, record: logging.LogRecord) -> str:
-            return f"{record.name}: {printable(without_passwords(record.getMessage()))}"
+            # Those who log a URL hide its parts themselves; this is the net below.
+            return f"{record.name}: {printable(masked_text(record.getMessage()))}"
 
     class Stderr(logging.StreamHandler[TextIO]):
         """Handler whose stream may be closed: a log nobody reads stops no work."""
@@ -100,13 +102,6 @@ def _handler() -> logging.Handler:
     handler = Stderr(_stream())
     handler.setFormatter(Lines())
     return handler
-
-
-def without_passwords(text: str) -> str:
-    """Replace user and password in URLs by ``***``. Those who log a URL hide its parts themselves; this is the net below."""
-    import re
-
-    return re.sub(r"(?<=://)[^/\s@]*@", "***@", text)
 
 
 def _stream() -> TextIO:

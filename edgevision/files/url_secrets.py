@@ -16,15 +16,21 @@ def masked(url: str) -> str:
     """Return the URL with ``***`` in place of user, password and any key in the query; its fragment is left out."""
     scheme, credentials, rest = _split(url, whole=True)
     address, mark, query = rest.partition("#")[0].partition("?")
-    if "[" in address and "]" not in address:
+    host = address.partition("/")[0]
+    if "[" in host and "]" not in host:
         return f"{scheme}***"  # an address that cannot be read may hide anything
     hidden = "" if credentials is None else f"{credentials.partition(':')[0]}:***@" if not scheme else "***@"
     return f"{scheme}{hidden}{address}{mark}" + _KEY.sub(r"\1***", query)
 
 
+def masked_text(text: str) -> str:
+    """Return a text with the credentials of every URL in it masked."""
+    return _URL.sub(lambda found: masked(found[0]), text)
+
+
 def masked_arguments(arguments: Iterable[str]) -> list[str]:
     """Return a command line with the credentials of every URL in it masked, for a record of it."""
-    return [_URL.sub(lambda found: masked(found[0]), argument) for argument in arguments]
+    return [masked_text(argument) for argument in arguments]
 
 
 def encoded(url: str) -> str:
