@@ -6,27 +6,15 @@ import io
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_folders import PNG, fill
 
 from edgevision.datasets import readers
 from edgevision.datasets.csv_labels import Row, format_rows, parse_rows
 from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, open_unlabelled
 from edgevision.errors import BadImage, BadInput, EdgeVisionError, MissingFile
-from edgevision.preprocessing.decode import encode_png
-from edgevision.types import Frame
-
-PNG = encode_png(Frame(np.full((8, 8, 3), 90, np.uint8), "RGB"))
-
-
-def fill(root: Path, *names: str) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(PNG)
-    return root
 
 
 def pack(path: Path, *names: str, csv: tuple[str, str] | None = None) -> Path:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from image_folders import fill
 
 from edgevision.datasets.check import check
 from edgevision.datasets.dataset import Dataset, open_dataset, open_unlabelled
 from edgevision.datasets.split_names import split_of
 from edgevision.errors import BadInput
-from edgevision.preprocessing.decode import encode_png, find
-from edgevision.types import Frame
-
-PNG = encode_png(Frame(np.full((8, 8, 3), 90, np.uint8), "RGB"))
-
-
-def fill(root: Path, *names: str) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(PNG)
-    return root
+from edgevision.preprocessing.decode import find
 
 
 def listed(dataset: Dataset) -> set[tuple[str, tuple[str, ...], str | None]]:
