@@ -159,6 +159,7 @@ class _Loop:
     def recognise(self, frame: Frame, read_ms: float) -> None:
         """Predict one frame and pass the result, or the failure, to the sinks."""
         try:
+            self.stop.predictions += 1
             prediction = self.model.predict(frame, self.top, self.threshold)
         except (EngineError, BadInput) as error:
             self.engine_errors += 1
@@ -168,6 +169,8 @@ class _Loop:
                 self.gate.forget()
             self.failed(Unreadable(frame.index, frame.source, self.last_error))
             return
+        finally:
+            self.stop.predictions += 1
         self.engine_errors = 0
         self.answered(frame)
         done = self.clock.monotonic()

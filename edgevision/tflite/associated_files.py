@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from ..errors import BadModel
 
 MAX_ENTRIES = 1000
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 128 * 2**20
 """Limit for all entries together, uncompressed."""
 END = struct.Struct("<4s4H2IH")
 """Signature, disk numbers (2), entries (2), size and offset of the directory, comment length."""

@@ -9,7 +9,7 @@ from math import inf
 
 from ..errors import BadModel
 from .flatbuffer import Table
-from .schema import OPERATORS, TYPE_BITS, TYPES, Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Tensor
+from .schema import OPERATORS, TYPE_BITS, TYPES, Buffer, Model, OperatorCode, Quantization, SubGraph, Tensor
 
 MAX_TENSOR_BYTES = 2**30
 """Largest size of one computed tensor. An image network needs far less: 1280x1280 with 64 float channels is 0.4 GB."""
@@ -19,22 +19,14 @@ SCALE_MAY_BE_ZERO = frozenset({"int32", "int64"})
 """Types of a bias, whose scale is a product and may be rounded to 0; the runtimes do not divide by it."""
 UNCHECKED_TYPES = frozenset({"float32", "float16", "bfloat16", "float64"})
 """Types that are not quantized; old converters left a scale of 0 at them."""
-CALLS = {
-    # operators that run other subgraphs: positions of the subgraph's number in their options
-    "IF": (0, 1),
-    "WHILE": (0, 1),
-    "CALL_ONCE": (0,),
-    "CALL": (0,),
-}
-BUILTIN_OPTIONS = 4
-"""Field of an operator with its options."""
+CONTROL_FLOW = frozenset("IF WHILE CALL_ONCE CALL STABLEHLO_WHILE STABLEHLO_CASE STABLEHLO_COMPOSITE".split())
+"""Operators that run other subgraphs; ``control_flow.CALLS`` has the same."""
 
 
 def check_graph(model: Table) -> None:
     """Raise BadModel for a graph that no converter makes and that a runtime may not survive."""
     subgraphs = model.tables(Model.SUBGRAPHS)
     constants = [buffer.count(Buffer.DATA, 1) > 0 for buffer in model.tables(Model.BUFFERS)]
-    codes = [_name(code) for code in model.tables(Model.OPERATOR_CODES)]
     total = 0
     for graph in subgraphs:
         tensors = graph.tables(SubGraph.TENSORS)
@@ -48,8 +40,21 @@ def check_graph(model: Table) -> None:
     for number, what in ((SubGraph.INPUTS, "inputs"), (SubGraph.OUTPUTS, "outputs")):
         if main.count(number) == 0:
             raise BadModel(f"the model has no {what}; convert it again")
-    if any(name in CALLS for name in codes):
-        _check_calls([_calls(graph, codes) for graph in subgraphs])
+    names = operator_names(model)
+    if not CONTROL_FLOW.isdisjoint(names):
+        from .control_flow import read_parts  # imported late: few models for images have loops
+        from .loop_limits import check_loops
+
+        check_loops(read_parts(model, names))
+
+
+def operator_names(model: Table) -> list[str]:
+    """Return the name of each operator code; empty for numbers that are not in the schema."""
+    numbers = [
+        max(code.integer(OperatorCode.OLD_BUILTIN, "b"), code.integer(OperatorCode.BUILTIN, "i"))
+        for code in model.tables(Model.OPERATOR_CODES)
+    ]
+    return [OPERATORS[number] if 0 <= number < len(OPERATORS) else "" for number in numbers]
 
 
 def _check_tensor(tensor: Table, constants: list[bool]) -> int:
@@ -82,34 +87,3 @@ def _check_tensor(tensor: Table, constants: list[bool]) -> int:
             "are allowed"
         )
     return int(size)
-
-
-def _name(code: Table) -> str:
-    number = max(code.integer(OperatorCode.OLD_BUILTIN, "b"), code.integer(OperatorCode.BUILTIN, "i"))
-    return OPERATORS[number] if 0 <= number < len(OPERATORS) else ""
-
-
-def _calls(graph: Table, codes: list[str]) -> set[int]:
-    """Return the numbers of the subgraphs that a subgraph runs."""
-    called: set[int] = set()
-    for operator in graph.tables(SubGraph.OPERATORS):
-        index = operator.integer(Operator.CODE, "I")
-        name = codes[index] if index < len(codes) else ""
-        options = operator.table(BUILTIN_OPTIONS) if name in CALLS else None
-        if options is not None:
-            called |= {options.integer(position, "i") for position in CALLS[name]}
-    return called
-
-
-def _check_calls(calls: list[set[int]]) -> None:
-    """Raise BadModel if a subgraph runs one that does not exist, or itself."""
-    for called in calls:
-        for number in called:
-            if not 0 <= number < len(calls):
-                raise BadModel(f"the model is damaged: a loop or condition refers to graph {number} of {len(calls)}")
-    reached = [set(called) for called in calls]
-    for _ in calls:
-        for number, own in enumerate(reached):
-            own |= {far for near in own for far in calls[near]}
-            if number in own:
-                raise BadModel("the model is damaged: a loop or condition runs itself")

@@ -45,6 +45,7 @@ class Tensor:
     BUFFER = 2
     NAME = 3
     QUANTIZATION = 4
+    IS_VARIABLE = 5
     SHAPE_SIGNATURE = 7
     EXTERNAL_BUFFER = 10
 
