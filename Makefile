@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,12 +27,18 @@ packages: ## install the Debian packages that the tests need (as root or with pa
 test: packages $(READY) ## the tests, without the slow ones; CI=true fails if one is skipped for no good reason
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-test-all: packages $(READY) env-mediapipe env-tflite-runtime ## all tests; fails if a slow one is skipped (ALLOW_SKIP=1: passes)
+test-all: packages $(READY) env-mediapipe env-tflite-runtime ## all tests, and each fuzz target for a minute; fails if a slow test is skipped (ALLOW_SKIP=1: passes)
 	$(BIN)/python -m pytest -q --full -m "slow or not slow"
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
 MINUTES ?= 60
 soak: $(READY) ## the loop for an hour at full speed: memory, threads and files must not grow (MINUTES=10 for less)
 	@$(BIN)/python tools/soak.py --minutes $(MINUTES)
+
+FUZZ_SECONDS ?= 600
+fuzz: $(READY) ## fuzz everything that reads files from elsewhere, ten minutes each (FUZZ_SECONDS=60, TARGETS="tflite csv")
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || sh tools/setup.sh $(VENV) -e '.[fuzz]' >/dev/null 2>&1 || true
+	@$(BIN)/python -m tools.fuzz --seconds $(FUZZ_SECONDS) $(TARGETS)
 
 test-picamera2: $(READY) ## our camera back end on the real picamera2, in a Debian root (needs root rights; docs/contributing/emulation.md)
 	@$(BIN)/python -m tools.emulation picamera2

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MAX_MESSAGE = 1000
+"""Longest error message (characters)."""
+
 
 class EdgeVisionError(Exception):
-    """Base class of all faults of the user's input or machine: catch it to handle every one of them."""
+    """Base class of all faults of the user's input or machine: catch it to handle every one of them.
+
+    Its text is one printable line of at most MAX_MESSAGE characters, whatever a file put into it.
+    """
 
     exit_code: int = 1
     """Exit status of the command line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class BadInput(EdgeVisionError, ValueError):
@@ -103,6 +112,27 @@ class VerifyFailed(EdgeVisionError, OSError):
 
 class RenamedSetting(FutureWarning):
     """Warning: a setting was given by its former name. The command line prints it as a note."""
+
+
+def one_line(text: str) -> str:
+    """Return a message as one printable line; of a longer one, the middle is left out."""
+    if len(text) > MAX_MESSAGE:
+        text = _shortened(text)
+    return text if text.isprintable() else _shortened(escaped(text))
+
+
+def escaped(text: str) -> str:
+    r"""Show control characters, line breaks and the like as ``\x1b``."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _shortened(text: str) -> str:
+    """Keep the beginning, which says what is wrong, and the end, which says what to do."""
+    if len(text) <= MAX_MESSAGE:
+        return text
+    mark = f" ... ({len(text)} characters) ... "
+    half = (MAX_MESSAGE - len(mark)) // 2
+    return text[:half] + mark + text[-half:]
 
 
 INSTALL = {

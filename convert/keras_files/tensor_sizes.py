@@ -62,7 +62,7 @@ def _outputs(model: Mapping[str, Any], given: Shape, file: _File, side: int, dep
     """Return the shape of a model's output without the batch; an empty shape is unknown."""
     config = model.get("config")
     entries = config if isinstance(config, list) else config.get("layers") if isinstance(config, Mapping) else None
-    layers = [entry for entry in entries or () if isinstance(entry, Mapping)]
+    layers = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
     if model.get("class_name") in ("Sequential", "Pipeline"):
         for layer in layers:
             given = _layer(layer, given, file, side, depth)

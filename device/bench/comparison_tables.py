@@ -116,7 +116,7 @@ def _machines(comparison: BenchComparison) -> list[str]:
         facts = [row.record.machine_name, machine.get("cpu"), f"{machine.get('cores')} cores", machine.get("arch"),
                  machine.get("os"), f"Python {machine.get('python')}", *(f"{k} {v}" for k, v in (runtimes or {}).items()),
                  f"{row.record.method.get('blocks')} blocks", row.record.created[:10]]  # fmt: skip
-        lines.append(printable(", ".join(str(fact) for fact in dict.fromkeys(facts) if fact)))
+        lines.append(printable(", ".join(dict.fromkeys(str(fact) for fact in facts if fact))))
     return list(dict.fromkeys(lines))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import escaped
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -35,9 +37,7 @@ def printable(text: str) -> str:
     """
     if len(text) > MAX_LINE:
         text = f"{text[:MAX_LINE]}... ({len(text)} characters)"
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return text if text.isprintable() else escaped(text)
 
 
 def size(count: int) -> str:

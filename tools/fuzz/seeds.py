@@ -1,0 +1,220 @@
+"""Write the seed inputs of the fuzz targets into tests/data/fuzz: python -m tools.fuzz.seeds
+
+They are small and valid, or nearly so. Inputs called ``found-...`` once failed; they are kept by hand and not touched here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+from edgevision.device.installer.archive.manifest import MANIFEST, Entry, Manifest, release_id
+
+from edgevision.model_file import model_file
+from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
+from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite import associated_files
+from edgevision.tflite.tables import metadata_bytes, open_flatbuffer
+from edgevision.types import Task
+
+from .outcome import ROOT
+from .registry import BY_NAME, CORPUS
+
+DATA = ROOT / "tests" / "data"
+BEFORE = DATA / "made_before"
+TASKS: dict[Task, tuple[str, str]] = {
+    "classification": ("tiny.tflite", "softmax"),
+    "multilabel": ("tiny.tflite", "sigmoid"),
+    "detection": ("detector.tflite", "none"),
+    "segmentation": ("segmenter.tflite", "none"),
+    "embedding": ("embedder.tflite", "none"),
+}
+"""Model and activation of the cards by task."""
+MAX_SAMPLES = 6
+"""Samples kept of each measurement of a benchmark."""
+KERAS_2 = {
+    "class_name": "Functional",
+    "config": {
+        "name": "model",
+        "layers": [
+            {
+                "class_name": "InputLayer",
+                "config": {"batch_input_shape": [None, 16, 16, 3], "dtype": "float32", "name": "input_1"},
+                "name": "input_1",
+                "inbound_nodes": [],
+            },
+            {
+                "class_name": "Conv2D",
+                "config": {
+                    "name": "conv",
+                    "filters": 4,
+                    "kernel_size": [3, 3],
+                    "strides": [2, 2],
+                    "activation": "relu",
+                },
+                "name": "conv",
+                "inbound_nodes": [[["input_1", 0, 0, {}]]],
+            },
+            {
+                "class_name": "TFOpLambda",
+                "config": {"name": "tf.math.multiply", "function": "math.multiply"},
+                "name": "tf.math.multiply",
+                "inbound_nodes": [["conv", 0, 0, {"y": 2.0, "name": None}]],
+            },
+        ],
+        "input_layers": [["input_1", 0, 0]],
+        "output_layers": [["tf.math.multiply", 0, 0]],
+    },
+}
+
+
+def main() -> None:
+    """Write all seeds."""
+    for target, name, data in seeds():
+        path = CORPUS / target / f"seed-{name}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def seeds() -> Iterator[tuple[str, str, bytes]]:
+    """Yield target, name and content of every seed."""
+    yield from _models()
+    yield from _keras()
+    yield from _images()
+    for target, name in (("run-toml", "run.toml"), ("device-toml", "device.toml"), ("train-toml", "config.toml")):
+        yield target, name, (BEFORE / name).read_bytes()
+    yield "bench-json", "bench.json", json.dumps(_bench()).encode()
+    yield "taught-json", "taught.json", (BEFORE / "taught.json").read_bytes()
+    yield from _tables()
+    yield from _bundle()
+
+
+def _models() -> Iterator[tuple[str, str, bytes]]:
+    for path in sorted(DATA.glob("*.tflite")):
+        yield "tflite", path.name, path.read_bytes()
+    for task, (name, activation) in TASKS.items():
+        card = _card(task, activation)
+        yield "card", f"{task}.json", json.dumps(card.to_json()).encode()
+        full = model_file.build((DATA / name).read_bytes(), card.with_(selftest=None))
+        yield "tflite", f"{task}-card.tflite", full
+        yield "metadata", task, metadata_bytes(open_flatbuffer(full[: associated_files.split(full)[0]])) or b""
+    old = _card("classification", "softmax").to_json()
+    yield (
+        "card",
+        "rule.json",
+        json.dumps(old | {"schema": "edgevision.card/1", "rule": old.pop("preprocessing")}).encode(),
+    )
+
+
+def _card(task: Task, activation: str) -> ModelCard:
+    side = 8 if task == "detection" else 16
+    case = SelfTestCase("selftest/0.png", "0" * 64, 0, (0.5,), (0,))
+    return ModelCard(
+        name="small",
+        task=task,
+        preprocessing=Preprocessing(side, side, resize="crop", mean=(127.5,), std=(127.5,)),
+        labels=() if task == "embedding" else ("red", "green", "blue"),
+        activation=activation,
+        threshold=0.5,
+        flatbuffer_sha256="DIGEST",
+        selftest=SelfTest((case,), 0.1),
+        training={"epochs": 0},
+        versions={"edgevision": "0.1.0"},
+        created="2026-11-21T10:00:00.000Z",
+    )
+
+
+def _keras() -> Iterator[tuple[str, str, bytes]]:
+    with zipfile.ZipFile(BEFORE / "model.keras") as archive:
+        config = archive.read("config.json")
+    yield "keras-json", "keras3.json", config
+    yield "keras-json", "keras2.json", json.dumps(KERAS_2).encode()
+    yield "keras", "model.keras", (BEFORE / "model.keras").read_bytes()
+    yield "h5", "model.h5", (BEFORE / "model.h5").read_bytes()
+
+
+def _images() -> Iterator[tuple[str, str, bytes]]:
+    pixels = (np.arange(8 * 6 * 4) % 251).astype(np.uint8).reshape(6, 8, 4)
+    jpeg = _encoded(".jpg", pixels[..., :3])
+    yield "image", "color.jpg", jpeg
+    yield "image", "progressive.jpg", _encoded(".jpg", pixels[..., :3], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    yield "image", "gray.jpg", _encoded(".jpg", pixels[..., 0])
+    yield "image", "exif.jpg", jpeg[:2] + _exif() + jpeg[2:]
+    yield "image", "alpha.png", _encoded(".png", pixels)
+    yield "image", "16bit.png", _encoded(".png", pixels[..., :3].astype(np.uint16) * 257)
+    for suffix in (".webp", ".bmp", ".tiff"):
+        yield "image", f"color{suffix}", _encoded(suffix, pixels[..., :3])
+    part = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+    yield "mjpeg", "parts", head + part * 3
+    yield "mjpeg", "cut", head + part[:-30] + part
+    yield "mjpeg", "chunked", head[:-2] + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(part), part)
+    yield "mjpeg", "refused", b"HTTP/1.0 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+
+
+def _encoded(suffix: str, pixels: Any, options: list[int] | None = None) -> bytes:
+    good, data = cv2.imencode(suffix, pixels, options or [])
+    assert good
+    return bytes(data)
+
+
+def _exif() -> bytes:
+    """Return an APP1 segment that says: turned by 90 degrees."""
+    body = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    return b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+
+
+def _bench() -> Any:
+    value = json.loads((BEFORE / "bench.json").read_text())
+    for result in value["results"]:
+        for measure, visits in result["samples_ms"].items():
+            result["samples_ms"][measure] = [visit[:MAX_SAMPLES] for visit in visits[:MAX_SAMPLES]]
+        result["state"] = result.get("state", [])[:1]
+    return value
+
+
+def _tables() -> Iterator[tuple[str, str, bytes]]:
+    yield "csv", "labels.csv", b"path,label\na.jpg,cat\nb.png,dog|cat\n"
+    yield "csv", "split.csv", (BEFORE / "split.csv").read_bytes()[:600]
+    yield "csv", "one-hot.csv", b"filename, cat, dog\na.jpg,1,0\nb.jpg,0,1\n"
+    yield "csv", "semicolons.csv", '\ufeffImage Name;Class\n"a;b.jpg";"Käse ""1"""\n'.encode()
+    yield "csv", "map.csv", b"folder,label\n"
+    yield "labels", "plain", b"cat\ndog\n"
+    yield "labels", "numbered", b"0 cat\n1 dog\n3: bird\n"
+    yield "labels", "header", b"id,name\n0,cat\n1,dog\n"
+    yield "labels", "list", b'["cat", "dog"]'
+    yield "labels", "map", b'{"id2label": {"0": "cat", "1": ["n01", "dog"]}}'
+    yield "labels", "utf16", "cat\ndog\n".encode("utf-16")
+
+
+def _bundle() -> Iterator[tuple[str, str, bytes]]:
+    contents = {
+        **dict.fromkeys(("edgevision.service", "install.pyz", "model.tflite", "run.toml"), b"x\n"),
+        "wheels/edgevision-0.1.0-py3-none-any.whl": b"x\n",
+    }
+    files = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()}
+    manifest = Manifest(release_id("default", files), "3.11", "aarch64", "0.1.0", files).dumps()
+    yield "manifest", "manifest.json", manifest
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in ({MANIFEST: manifest} | contents).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    yield "bundle", "bundle.tar", packed.getvalue()
+
+
+def missing() -> list[str]:
+    """Return the targets without a seed."""
+    return [name for name in BY_NAME if not any((CORPUS / name).glob("seed-*"))]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The readers under test, one module per kind of data. Modules of ours are imported at the top: atheris instruments them."""
