@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import os
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgevision import __version__
-from edgevision.errors import BadInput
+from edgevision.errors import BadInput, UsageError
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
 from edgevision.log import Log
 from edgevision.model_file import model_file
@@ -23,6 +25,7 @@ from ..installer.archive.manifest import (
     CONFIG,
     INSTALLER,
     MANIFEST,
+    MAX_NUMBER,
     MODEL,
     SIGNATURE,
     UNIT,
@@ -58,6 +61,8 @@ class BundleOptions:
     wheel: Path | None = None
     """Wheel of edgevision itself; None: build it from the running code."""
     sign: Path | None = None
+    number: int | None = None
+    """Release number of a signed bundle; None: the time."""
     output: Path | None = None
     overwrite: bool = False
 
@@ -70,6 +75,8 @@ class Made:
     bytes: int
     manifest: Manifest
     signed: bool
+    public_key: Path | None
+    """Public key of the key that signed it, if it is beside that one."""
     holds_password: bool
     """Whether the configuration names a camera URL with a password."""
 
@@ -86,6 +93,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     options = _options(wish)
     if wish.sign is not None:
         keys.require_private(wish.sign)
+    number = _number(wish)
     step()
     files = {
         MODEL: wish.model.read_bytes(),
@@ -95,7 +103,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
         **_wheels(wish),
     }
     step()
-    manifest = _manifest(name, wish.target, dict(sorted(files.items())))
+    manifest = _manifest(name, wish.target, dict(sorted(files.items())), number)
     raw = manifest.dumps()
     head = {MANIFEST: raw} | ({} if wish.sign is None else {SIGNATURE: keys.sign(raw, wish.sign)})
     log.info("release %s: %d files, %.1f MB unpacked", manifest.id, len(files), sum(map(len, files.values())) / 1e6)
@@ -105,7 +113,26 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     write_bytes(path, packed)
     step()
     secret = config_file.holds_password(options.get("camera"), options.get("source"))
-    return Made(path, len(packed), manifest, wish.sign is not None, secret)
+    return Made(path, len(packed), manifest, wish.sign is not None, _public_key(wish.sign), secret)
+
+
+def _number(wish: BundleOptions) -> int | None:
+    """Return the release number of a signed bundle. Raises UsageError, BadInput."""
+    if wish.sign is None:
+        if wish.number is not None:
+            raise UsageError("--release-number needs --sign: a number that nobody signed can be changed by anybody")
+        return None
+    if wish.number is not None:
+        return wish.number
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")  # https://reproducible-builds.org/specs/source-date-epoch/
+    if given and not (given.isdecimal() and 0 < int(given[:20]) <= MAX_NUMBER):
+        raise BadInput(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {given!r:.40}")
+    return int(given) if given else int(time.time())
+
+
+def _public_key(private: Path | None) -> Path | None:
+    public = None if private is None else keys.public_path(private)
+    return public if public is not None and public.is_file() else None
 
 
 def _options(wish: BundleOptions) -> dict[str, Any]:
@@ -152,9 +179,9 @@ def _check_own(wheel: Path) -> None:
         raise BadInput(f"--wheel: expected edgevision-{__version__}-py3-none-any.whl, got {wheel}")
 
 
-def _manifest(name: str, target: Target, files: dict[str, bytes]) -> Manifest:
+def _manifest(name: str, target: Target, files: dict[str, bytes], number: int | None) -> Manifest:
     entries = {key: Entry(len(data), hashlib.sha256(data).hexdigest()) for key, data in files.items()}
-    return Manifest(release_id(name, entries), target.python, target.arch, __version__, entries)
+    return Manifest(release_id(name, entries), target.python, target.arch, __version__, entries, number)
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tempfile
 from pathlib import Path
 
 from edgevision.errors import BadInput, CannotWrite, EdgeVisionError, MissingDependency, OutputExists
-from edgevision.files.atomic import require_absent, require_file, write_bytes
+from edgevision.files.atomic import require_absent, require_file, write_new
 
+from ..installer.archive import signature, trusted_keys
 from ..installer.archive.signature import BYTES, openssl
 from ..installer.base.errors import Refused
-
-DER_HEAD = bytes.fromhex("302a300506032b6570032100")
-"""Start of the DER SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, section 4); 32 key bytes follow."""
 
 
 def public_path(private: Path) -> Path:
@@ -29,19 +25,23 @@ def new(private: Path) -> Path:
     """
     public = public_path(private)
     for path in (private, public):
-        if path.exists() and not path.is_dir():
+        if path.exists() and not path.is_dir() and not _empty(path):
             raise OutputExists(f"{path} already exists, and keys are never overwritten; choose another name")
-        require_absent(path, False, "FILE")
+        require_absent(path, _empty(path), "FILE")
     key = _openssl("genpkey", "-algorithm", "ed25519")
+    other = _openssl("pkey", "-pubout", given=key)
+    write_new(private, key, private=True)
     try:
-        private.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise CannotWrite(f"cannot write {private}: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(key)
-    write_bytes(public, _openssl("pkey", "-in", str(private), "-pubout"))
+        write_new(public, other)
+    except EdgeVisionError:
+        private.unlink(missing_ok=True)  # half a pair would be in the way of the next attempt
+        raise
     return public
+
+
+def _empty(path: Path) -> bool:
+    """Return whether a file holds nothing, so that it can be replaced: what earlier versions left on a full disk."""
+    return path.is_file() and path.stat().st_size == 0
 
 
 def fingerprint(path: Path) -> str:
@@ -52,10 +52,26 @@ def fingerprint(path: Path) -> str:
             der = _openssl("pkey", *half, "-in", str(path), "-pubout", "-outform", "DER")
         except BadInput:
             continue
-        if der.startswith(DER_HEAD) and len(der) == len(DER_HEAD) + 32:
-            return "sha256:" + hashlib.sha256(der).hexdigest()
+        found = signature.fingerprint(der)
+        if found is not None:
+            return found
         raise BadInput(f"{path} is not an Ed25519 key; create one with: edgevision keys new")
     raise BadInput(f"{path} is not a PEM key without a password; create one with: edgevision keys new")
+
+
+def revoke(root: Path, key: str) -> tuple[str, bool]:
+    """Revoke a key on the device with this root; ``key``: file of either half of the pair, or its fingerprint.
+
+    Returns the fingerprint and whether a usable key is left. Raises EdgeVisionError.
+    """
+    found = key if trusted_keys.FINGERPRINT.fullmatch(key) else fingerprint(Path(key))
+    try:
+        trusted_keys.revoke(root, [found])
+        return found, bool(trusted_keys.read_keys(root).usable)
+    except Refused as error:
+        raise BadInput(str(error)) from None
+    except OSError as error:
+        raise CannotWrite(f"cannot write {root / trusted_keys.REVOKED}: {error.strerror or error}") from None
 
 
 def is_private(path: Path) -> bool:
@@ -93,9 +109,9 @@ def sign(message: bytes, private: Path) -> bytes:
     return made
 
 
-def _openssl(*arguments: str) -> bytes:
+def _openssl(*arguments: str, given: bytes = b"") -> bytes:
     try:
-        done = openssl(*arguments)
+        done = openssl(*arguments, given=given)
     except Refused as error:
         raise MissingDependency(str(error)) from None
     if done.returncode:

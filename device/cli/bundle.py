@@ -13,6 +13,7 @@ from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_op
 from edgevision.cli.setting_options import option_of
 
 from ..bundle.target import ARCHES, PYTHONS, Target
+from ..installer.archive.manifest import MAX_NUMBER
 from ..loop.options import CAMERA
 
 if TYPE_CHECKING:
@@ -49,12 +50,20 @@ def bundle() -> None:
     "--wheel", type=PATH, metavar="FILE", help="edgevision's own wheel.  [default: built from the installed one]"
 )
 @click.option("--sign", type=PATH, metavar="KEY", help="Sign with this private key, made by edgevision keys new.")
+@click.option(
+    "--release-number",
+    "number",
+    type=click.IntRange(1, MAX_NUMBER),
+    metavar="N",
+    help="Number of this release, higher than that of the one before: devices that trust a key refuse lower ones. Needs "
+    "--sign.  [default: the time in seconds since 1970, or SOURCE_DATE_EPOCH]",
+)
 @click.option("-o", "--output", type=PATH, help="[default: NAME-PYTHON-ARCH.tar.xz]")
 @json_option
 @quiet_option
 @overwrite_option
 def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
-    """Make a bundle of MODEL. The same input always gives the same bytes."""
+    """Make a bundle of MODEL. The same input always gives the same bytes; a signed one also needs the same number."""
     from edgevision.cli.terminal import bar, note
     from edgevision.files.run_folder import dump
 
@@ -78,7 +87,8 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
     _show(made)
     path = shlex.quote(str(made.path))
     click.echo(f"wrote {path}: {made.bytes / 1e6:.1f} MB (budget {BUDGET / 1e6:.0f}), release {made.manifest.id}")
-    click.echo(f"next: edgevision bundle verify {path}")
+    key = "" if made.public_key is None else f" --key {shlex.quote(str(made.public_key))}"
+    click.echo(f"next: edgevision bundle verify {path}{key}")
 
 
 @bundle.command()
@@ -113,7 +123,7 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
             "arch": manifest.arch,
             "files": len(manifest.files),
         }
-        more = {"bytes": found.bytes, "signed": found.signed, "signed_by": signed_by}
+        more = {"bytes": found.bytes, "signed": found.signed, "signed_by": signed_by, "number": manifest.number}
         click.echo(dump({"schema": "edgevision.bundle_check/1", "path": str(file), **fields, **more}))
         return
     click.echo(
@@ -125,8 +135,11 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
 
 def _signed(found: Checked) -> str:
     if found.signed_by:
-        return f"signed by {found.signed_by}"
-    return "signed (signature not checked: no --key given)" if found.signed else "not signed"
+        number = found.manifest.number
+        return f"signed by {found.signed_by}" + ("" if number is None else f", release number {number}")
+    if found.signed:
+        return "its signature was NOT checked: that needs the public key, --key PUB"
+    return "not signed: anybody could have made it, and a device that trusts a key refuses it"
 
 
 def _install_line(file: Path) -> str:
@@ -153,5 +166,6 @@ def _to_json(made: Made) -> dict[str, Any]:
         "python": manifest.python,
         "arch": manifest.arch,
         "signed": made.signed,
+        "number": manifest.number,
         "files": {name: entry.bytes for name, entry in manifest.files.items()},
     }

@@ -12,7 +12,7 @@ from edgevision.cli.options import PATH
 
 @click.group()
 def keys() -> None:
-    """Make and show Ed25519 keys that sign bundles."""
+    """Make, show and revoke Ed25519 keys that sign bundles."""
 
 
 @keys.command()
@@ -38,3 +38,30 @@ def show(file: Path) -> None:
 
     digits = fingerprint(file)
     click.echo(f"{file}: {'private' if is_private(file) else 'public'} Ed25519 key, {digits}")
+
+
+@keys.command()
+@click.argument("key", metavar="FILE|FINGERPRINT")
+@click.option(
+    "--root",
+    type=PATH,
+    default=Path("/"),
+    show_default=True,
+    metavar="DIR",
+    help="Root file system of another machine, for example a mounted SD card.",
+)
+def revoke(key: str, root: Path) -> None:
+    """Make this device refuse all bundles signed with a key from now on, even if the key is trusted again.
+
+    Takes a key of the pair, or its fingerprint (sha256:...) if the key is lost. The installed release stays.
+    """
+    from edgevision.cli.terminal import note
+
+    from ..bundle.keys import revoke as make
+
+    found, left = make(root, key)
+    click.echo(f"revoked {found}: the device refuses bundles signed with this key")
+    if not left:
+        note(
+            "no trusted key is left, so the device accepts no bundle until install.pyz gets a new one with --trust KEY"
+        )

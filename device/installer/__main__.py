@@ -45,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         status = Status(given.setup / "status.json", given.setup / "setup.log", "firstboot")
         return _told(lambda: setup(given.setup.absolute(), root, status), status)
     status = Status(given.status)
-    return _told(lambda: _install(InstallOptions(given.bundle, root, given.trust, not given.no_start), status), status)
+    wish = InstallOptions(given.bundle, root, given.trust, not given.no_start, given.allow_older)
+    return _told(lambda: _install(wish, status), status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY",
         help="Public key (PEM) to trust; from now on every bundle must be signed with a trusted key.",
+    )
+    parser.add_argument(
+        "--allow-older",
+        action="store_true",
+        help="Install a signed bundle although a newer one was installed before.",
     )
     parser.add_argument("--no-start", action="store_true", help="Do not start the service after the installation.")
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="Install below DIR instead of /.")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import CannotWrite, MissingFile, OutputExists
 from ..log import Log
 
 log = Log("edgevision.files")
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+"""Errors of a file system without hard links, such as FAT."""
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -57,6 +60,37 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
 
     ``private``: at no time is the file readable by other users.
     """
+    _write(path, data, private, lambda part: part.replace(path))
+
+
+def write_new(path: Path, data: bytes, private: bool = False) -> None:
+    """Write a file atomically unless one with content exists, also if another process makes it meanwhile.
+
+    Raises OutputExists, CannotWrite.
+    """
+    _write(path, data, private, lambda part: _name_new(part, path))
+
+
+def _name_new(part: Path, path: Path) -> None:
+    """Give a temporary file its name; a hard link is made only if there is no such name. Raises OutputExists, OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size == 0:
+            path.unlink()
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise OutputExists(f"{path} already exists; choose another name") from None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if path.exists():
+            raise OutputExists(f"{path} already exists; choose another name") from None
+        part.replace(path)
+        return
+    part.unlink()
+
+
+def _write(path: Path, data: bytes, private: bool, name_it: Callable[[Path], object]) -> None:
     import tempfile  # imported late, like hashlib below: most callers only check paths
 
     part: str | None = None
@@ -69,12 +103,14 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
             os.fsync(stream.fileno())
         if not private:
             _public(Path(part))
-        Path(part).replace(path)
+        name_it(Path(part))
         log.debug("wrote %s (%d bytes)", path, len(data))
     except OSError as error:
         if part is not None:
             with contextlib.suppress(OSError):
                 Path(part).unlink()
+        if isinstance(error, OutputExists):
+            raise
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
 
 

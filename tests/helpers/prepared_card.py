@@ -142,6 +142,7 @@ def installable(
     sign: Path | None = None,
     model: bytes = b"a model\n" * 500,
     unit: bytes = small_bundle.FILES["edgevision.service"],
+    number: int | None = None,
 ) -> Path:
     """Write a bundle for this machine that installs within seconds, with a fake pip and a fake model check."""
     wheels = {
@@ -155,7 +156,8 @@ def installable(
     }
     files = {name: _wheel(content) for name, content in wheels.items()}
     files |= {name: data for name, data in small_bundle.FILES.items() if not name.startswith("wheels/")}
-    return small_bundle.build(path, PYTHON, platform.machine(), sign, files=files | {"model.tflite": model, UNIT: unit})
+    files |= {"model.tflite": model, UNIT: unit}
+    return small_bundle.build(path, PYTHON, platform.machine(), sign, files=files, number=number)
 
 
 def run_first(prepared: Prepared, *options: object) -> subprocess.CompletedProcess[str]:

@@ -28,8 +28,9 @@ def build(
     sign: Path | None = None,
     padding: int = 0,
     files: Mapping[str, bytes] = FILES,
+    number: int | None = None,
 ) -> Path:
-    """Write a bundle; ``padding``: number of incompressible bytes to add."""
+    """Write a bundle; ``padding``: number of incompressible bytes to add, ``number``: release number."""
     files = dict(files)
     if padding:
         files["wheels/padding-1-py3-none-any.whl"] = b"".join(
@@ -37,7 +38,7 @@ def build(
         )
     files = dict(sorted(files.items()))
     entries = {name: Entry(len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()}
-    raw = Manifest(release_id("default", entries), python, arch, "0.1.0", entries).dumps()
+    raw = Manifest(release_id("default", entries), python, arch, "0.1.0", entries, number).dumps()
     head = {MANIFEST: raw} | ({} if sign is None else {SIGNATURE: keys.sign(raw, sign)})
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:

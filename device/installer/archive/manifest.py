@@ -21,8 +21,10 @@ MAX_MANIFEST = 2**20
 MAX_FILES = 1000
 MAX_BYTES = 512 * 2**20
 """Largest total size of all files in bytes: five times the size limit of a bundle."""
+MAX_NUMBER = 2**53 - 1
+"""Largest release number: what every JSON reader keeps exactly."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{12}")
+RELEASE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +50,8 @@ class Manifest:
     """Version of edgevision."""
     files: Mapping[str, Entry]
     """All files except the manifest and its signature, sorted by name."""
+    number: int | None = None
+    """Release number, which grows from release to release; None: not given."""
 
     @property
     def total(self) -> int:
@@ -61,9 +65,10 @@ class Manifest:
 
     def dumps(self) -> bytes:
         """Return the bytes of manifest.json; reproducible."""
-        value = {
+        value: dict[str, Any] = {
             "schema": SCHEMA,
             "id": self.id,
+            **({} if self.number is None else {"number": self.number}),
             "python": self.python,
             "arch": self.arch,
             "edgevision": self.version,
@@ -94,8 +99,11 @@ def parse(data: bytes) -> Manifest:
         raise Refused(f"{MANIFEST}: id, python, arch or edgevision is missing or invalid")
     name, python, arch, version = map(str, texts)
     files = _files(value.get("files"))
-    found = Manifest(name, python, arch, version, files)
-    if not _ID.fullmatch(found.id) or not found.id.endswith(f"-{_digest(files)}"):
+    number = value.get("number")
+    if number is not None and (type(number) is not int or not 0 < number <= MAX_NUMBER):
+        raise Refused(f"{MANIFEST}: expected a release number from 1 to {MAX_NUMBER}, got {number!r:.40}")
+    found = Manifest(name, python, arch, version, files, number)
+    if not RELEASE_ID.fullmatch(found.id) or not found.id.endswith(f"-{_digest(files)}"):
         raise Refused(f"{MANIFEST}: the id {found.id!r} does not match the listed files")
     return found
 

@@ -6,6 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+PART = ".edgevision"
+"""Suffix of a temporary file, whose name starts with a dot."""
+
 
 def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
     """Write a temporary file and rename it; a link at ``path`` is replaced, not followed. Raises OSError.
@@ -13,7 +16,7 @@ def place(path: Path, data: bytes, mode: int = 0o644, owner: tuple[int, int] | N
     ``owner``: UID and GID.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.edgevision")
+    part = path.with_name(f".{path.name}{PART}")
     part.unlink(missing_ok=True)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
@@ -41,7 +44,7 @@ def place_text(path: Path, text: str, mode: int = 0o644) -> None:
 def place_link(path: Path, target: str) -> None:
     """Create or replace a symbolic link atomically. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.edgevision")
+    part = path.with_name(f".{path.name}{PART}")
     part.unlink(missing_ok=True)
     part.symlink_to(target)
     part.replace(path)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.atomic_files import place
+from ..archive import trusted_keys
 from ..base.errors import Refused
 
 SCHEMA = "edgevision.device/1"
 DEVICE, BUNDLE, INSTALLER = "device.json", "bundle.tar.xz", "install.pyz"
 FOLDER = Path("/boot/firmware/edgevision")
 """The SD card's edgevision folder on the running system."""
-KEYS = Path("etc/edgevision/keys")
 MAX_BYTES = 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
@@ -61,7 +60,10 @@ def read_device(card: Path) -> Device:
 
 
 def take_keys(card: Path, device: Device, root: Path) -> None:
-    """Install the trusted keys; from now on every bundle must be signed with one of them. Raises Refused, OSError."""
+    """Install the trusted keys; from now on every bundle must be signed with one of them. Raises Refused, OSError.
+
+    Whether they are keys is checked before a bundle is installed.
+    """
     for name in device.trust:
         try:
             data = (card / name).read_bytes()
@@ -71,4 +73,4 @@ def take_keys(card: Path, device: Device, root: Path) -> None:
             ) from None
         if not 0 < len(data) <= MAX_BYTES:
             raise Refused(f"{card / name} is not a public key; prepare the SD card again")
-        place(root / KEYS / f"{name.removesuffix('.pem')}.pem", data)
+        trusted_keys.place_key(root, name, data)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..base.atomic_files import place
+from ..base.inside import inside
 from .boot_partition import BUNDLE, DEVICE, Device
 from .secrets import SECRET_FILES, blanked
 
@@ -34,7 +35,7 @@ def wait_for_cloud_init(
     if device.backend != CLOUD_INIT:
         return True
     end = now() + APPLIED_S
-    while not (root / SEMAPHORE.format(device.instance)).exists():
+    while not inside(root, SEMAPHORE.format(device.instance)).exists():
         if now() >= end:
             return False
         sleep(POLL_S)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..base.atomic_files import place
+from ..base.inside import inside
 from .boot_partition import Device
 
 PLACES = {
@@ -19,13 +20,14 @@ def place_extras(card: Path, device: Device, root: Path) -> list[str]:
     """Install the files and return the names of those present; without any, remove earlier ones. Raises OSError."""
     present = []
     for name, target in PLACES.items():
+        path = inside(root, target, follow=False)
         if not device.service:
-            (root / target).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         elif (card / name).is_file():
-            place(root / target, (card / name).read_bytes())
-            (root / target).parent.chmod(0o755)
-        if (root / target).exists():
+            place(path, (card / name).read_bytes())
+            path.parent.chmod(0o755)
+        if inside(root, target).exists():
             present.append(name)
     with suppress(OSError):  # not empty, or missing
-        (root / PLACES["service.conf"]).parent.rmdir()
+        inside(root, PLACES["service.conf"].parent).rmdir()
     return present

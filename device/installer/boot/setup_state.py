@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..base.atomic_files import place_text
+from ..base.inside import inside
 from .setup_unit import HOME
 
 FILE = HOME / "state.json"
@@ -30,7 +31,7 @@ class SetupState:
     def load(cls, root: Path) -> SetupState:
         """Load the state; a missing or damaged file gives an initial one."""
         try:
-            value = json.loads((root / FILE).read_text(encoding="utf-8"))
+            value = json.loads(inside(root, FILE).read_text(encoding="utf-8"))
             problems = tuple(map(str, value["problems"]))
             return cls(int(value["attempts"]), bool(value["settled"]), problems, str(value["said"]))
         except (OSError, ValueError, KeyError, TypeError):
@@ -38,7 +39,7 @@ class SetupState:
 
     def save(self, root: Path) -> None:
         """Save the state. Raises OSError."""
-        place_text(root / FILE, json.dumps(asdict(self)) + "\n")
+        place_text(inside(root, FILE, follow=False), json.dumps(asdict(self)) + "\n")
 
     def settings_made(self, problems: Sequence[str]) -> SetupState:
         """Return the state after the settings were processed."""

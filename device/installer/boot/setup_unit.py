@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..base.atomic_files import place as place_file
 from ..base.atomic_files import place_link, place_text, sync_folder
+from ..base.inside import inside
 from .boot_partition import FOLDER, INSTALLER
 
 HOME = Path("opt/edgevision/setup")
@@ -53,13 +54,14 @@ WantedBy=multi-user.target
 
 def place(card: Path, root: Path) -> None:
     """Copy the installer, and install and enable the unit. Raises OSError."""
-    place_file(root / HOME / INSTALLER, (card / INSTALLER).read_bytes())
-    place_text(root / UNITS / NAME, UNIT)
-    place_link(root / WANTED, f"../{NAME}")
+    place_file(inside(root, HOME / INSTALLER, follow=False), (card / INSTALLER).read_bytes())
+    place_text(inside(root, UNITS / NAME, follow=False), UNIT)
+    place_link(inside(root, WANTED, follow=False), f"../{NAME}")
 
 
 def switch_off(root: Path) -> None:
     """Disable the unit, so that the next boot installs nothing. Raises OSError."""
-    (root / WANTED).unlink(missing_ok=True)
+    wanted = inside(root, WANTED, follow=False)
+    wanted.unlink(missing_ok=True)
     with suppress(FileNotFoundError):
-        sync_folder((root / WANTED).parent)
+        sync_folder(wanted.parent)

@@ -4,7 +4,8 @@
     /opt/edgevision/current -> releases/NAME-...  replaced by renaming, so that it always exists
     /etc/edgevision/keys/*.pem                    if there are any, every bundle must be signed with one of them
 
-An interrupted installation leaves a release without ``installed.json``, which the next installation removes.
+An interrupted installation leaves a release without ``installed.json``, which the next installation removes. A release
+that is installed already is compared with the bundle, repaired if it is damaged, and tested again.
 """
 
 from __future__ import annotations
@@ -13,27 +14,27 @@ import fcntl
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..archive import signature
-from ..archive.manifest import MANIFEST, MODEL, WHEELS, Manifest
-from ..archive.requirements import check_fits, check_room
+from ..archive import trusted_keys
+from ..archive.manifest import RELEASE_ID
+from ..archive.requirements import check_fits
 from ..archive.verify import Checked, read
-from ..base.atomic_files import sync_folder
-from ..base.commands import run
+from ..base.atomic_files import place_link
 from ..base.errors import Refused
+from ..base.inside import inside
 from ..base.status import Status
+from . import newest
+from .build import build, prove, repair
+from .release_files import DONE, damage
 from .service import place_service
 
 log = logging.getLogger("edgevision.installer")
 HOME = Path("opt/edgevision")
-KEYS = Path("etc/edgevision/keys")
-RELEASES, CURRENT, DONE, VENV = "releases", "current", "installed.json", "venv"
-PROOF = "edgevision.device.bundle.verify_model"
+RELEASES, CURRENT = "releases", "current"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class InstallOptions:
     trust: Sequence[Path] = ()
     """Public keys (PEM) to trust from now on."""
     start: bool = True
+    allow_older: bool = False
+    """Whether a signed bundle may be older than one installed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,91 +71,50 @@ class Installed:
 
 def install(wish: InstallOptions, status: Status) -> Installed:
     """Verify the bundle, build the release, check it and make it the current one. Raises Refused, OSError."""
-    for key in wish.trust:
-        signature.require_public(key)
-    home = wish.root / HOME
+    new_keys = trusted_keys.additions(wish.root, wish.trust)
+    home = inside(wish.root, HOME)
     home.mkdir(parents=True, exist_ok=True)
-    with _alone(home):
+    with _alone(inside(wish.root, HOME / ".lock")):
+        _check_link(home)
         status.step("check", f"reading {wish.bundle}")
-        keys = [*wish.trust, *sorted((wish.root / KEYS).glob("*.pem"))]
+        keys = trusted_keys.read_keys(wish.root).required(wish.trust)
         checked = read(wish.bundle, keys)
         status.step("check", _told(checked), checked.manifest.id)
+        newest.refuse_older(home, checked, wish.allow_older)
         check_fits(checked.manifest)
-        release = home / RELEASES / checked.manifest.id
+        release = inside(wish.root, HOME / RELEASES) / checked.manifest.id
         log.info("%d trusted keys; current release: %s", len(keys), _current(home) or "none")
-        if (release / DONE).exists():
-            log.info("%s is installed already: only made current", release.name)
-        else:
-            _discard_half_made(home)
-            _build(wish.bundle, keys, checked.manifest, release, status)
-        _trust(wish)
+        _make(wish, keys, checked, release, status)
+        trusted_keys.add(wish.root, new_keys)
         status.step("switch", f"making {release.name} the current release")
         before = _current(home)
-        _switch(home, release)
+        place_link(home / CURRENT, f"{RELEASES}/{release.name}")
+        newest.remember(home, checked)
         if before not in (None, release.name):
-            _keep_two(home, release.name, before)
+            _keep_two(release.parent, release.name, before)
         status.step("service", "installing the service")
         started = place_service(wish.root, release, wish.start)
     return Installed(release, started)
 
 
+def _make(wish: InstallOptions, keys: Sequence[Path], checked: Checked, release: Path, status: Status) -> None:
+    """Make sure that the release is there, complete and unchanged, and that its model works."""
+    manifest = checked.manifest
+    if not (release / DONE).is_file():
+        _discard_half_made(release.parent)
+        build(wish.bundle, keys, manifest, release, status)
+        return
+    status.step("check", f"{release.name} is installed already; comparing its files with the bundle")
+    damaged = damage(release, manifest)
+    if damaged:
+        repair(wish.bundle, keys, manifest, release, damaged, status)
+    else:
+        prove(release, status)
+
+
 def _told(checked: Checked) -> str:
     signed = f", signed by {checked.signed_by.name}" if checked.signed_by else ""
     return f"{checked.manifest.id}: all files match the manifest{signed}"
-
-
-def _build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
-    """Fill the release's folder; its last file marks it as complete."""
-    status.step("unpack", f"to {release}")
-    check_room(manifest, release.parents[1])
-    release.mkdir(parents=True)
-    try:
-        if read(bundle, keys, release).manifest != manifest:
-            raise Refused("the bundle changed while it was being read; start the installation again")
-        status.step("environment", f"installing {len(manifest.wheels)} libraries")
-        _environment(manifest, release)
-        status.step("prove", "running the model's self-test")
-        python = release / VENV / "bin" / "python"
-        run([python, "-m", PROOF, release / MODEL], "the model's self-test", release)
-        shutil.rmtree(release / WHEELS)
-        os.sync()
-        (release / DONE).write_bytes((release / MANIFEST).read_bytes())
-        os.sync()
-    except BaseException:
-        shutil.rmtree(release, ignore_errors=True)
-        raise
-
-
-def _environment(manifest: Manifest, release: Path) -> None:
-    """Create a virtual environment from the bundled wheels with the bundled pip, so that no network is needed."""
-    pips = [name for name in manifest.wheels if name.startswith(f"{WHEELS}pip-")]
-    if len(pips) != 1:
-        raise Refused("the bundle must hold exactly one pip wheel to install its libraries; build the bundle again")
-    run([sys.executable, "-I", "-m", "venv", "--without-pip", release / VENV], "python -m venv", release)
-    python, pip = release / VENV / "bin" / "python", release / pips[0] / "pip"
-    wheels = [release / name for name in manifest.wheels if name not in pips]
-    quiet = ("-q", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    run([python, pip, "install", *quiet, "--no-index", "--no-deps", *wheels], "installing the libraries", release)
-    run([python, pip, "check", "--disable-pip-version-check"], "checking the libraries", release)
-
-
-def _switch(home: Path, release: Path) -> None:
-    """Create a new link and rename it, so that the link always points to the old or the new release."""
-    new = home / f".{CURRENT}.new"
-    new.unlink(missing_ok=True)
-    new.symlink_to(Path(RELEASES) / release.name)
-    new.replace(home / CURRENT)
-    sync_folder(home)
-
-
-def _trust(wish: InstallOptions) -> None:
-    """Install the keys given, for future bundles."""
-    folder = wish.root / KEYS
-    for key in wish.trust:
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{key.name.removesuffix('.pem')}.pem"
-        if not (target.exists() and target.samefile(key)):
-            shutil.copyfile(key, target)
 
 
 def _current(home: Path) -> str | None:
@@ -161,28 +123,50 @@ def _current(home: Path) -> str | None:
     return link.readlink().name if link.is_symlink() else None
 
 
-def _discard_half_made(home: Path) -> None:
+def _check_link(home: Path) -> None:
+    """Check early that the link to the current release can be replaced. Raises Refused."""
+    link = home / CURRENT
+    if link.is_dir() and not link.is_symlink():
+        raise Refused(f"{link} is a folder, but must be a link to the current release; rename or remove it")
+
+
+def _discard_half_made(releases: Path) -> None:
     """Remove incomplete releases of earlier attempts."""
-    for folder in (home / RELEASES).glob("*"):
-        if not (folder / DONE).exists():
+    for folder in _releases(releases):
+        if not (folder / DONE).is_file():
             log.info("removing the incomplete release %s", folder.name)
-            shutil.rmtree(folder)
+            _remove(folder)
 
 
-def _keep_two(home: Path, *names: str | None) -> None:
+def _keep_two(releases: Path, *names: str | None) -> None:
     """Remove all releases except the current and the previous one."""
-    for folder in (home / RELEASES).glob("*"):
+    for folder in _releases(releases):
         if folder.name not in names:
             log.info("removing the old release %s", folder.name)
-            shutil.rmtree(folder)
+            _remove(folder)
+
+
+def _releases(folder: Path) -> list[Path]:
+    """Return what is named like a release; other files in the folder are not ours."""
+    return [path for path in sorted(folder.glob("*")) if RELEASE_ID.fullmatch(path.name)]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     """Hold a lock so that only one installer runs; it is released when the process ends. Raises Refused."""
-    with (home / ".lock").open("w") as lock:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"another installer is running in {home}; wait until it has finished") from None
+            raise Refused(f"another installer is running in {path.parent}; wait until it has finished") from None
         yield
+    finally:
+        os.close(handle)

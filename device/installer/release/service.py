@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 from ..archive.manifest import UNIT
+from ..base.atomic_files import place_link, place_text
 from ..base.commands import BOOTED, run
+from ..base.inside import inside
 
 UNITS = Path("etc/systemd/system")
 GROUPS = "SupplementaryGroups="
@@ -14,15 +16,11 @@ GROUPS = "SupplementaryGroups="
 
 def place_service(root: Path, release: Path, start: bool) -> bool:
     """Write and enable the unit and, if systemd runs this root, start it; return whether it did. Raises Refused."""
-    target = root / UNITS / UNIT
-    link = root / UNITS / "multi-user.target.wants" / UNIT
-    link.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{UNIT}.part")
-    part.write_text(_with_groups(root, (release / UNIT).read_text(encoding="utf-8")), encoding="utf-8")
-    part.chmod(0o644)
-    part.replace(target)
+    text = _with_groups(root, (release / UNIT).read_text(encoding="utf-8"))
+    place_text(inside(root, UNITS / UNIT, follow=False), text)
+    link = inside(root, UNITS / "multi-user.target.wants" / UNIT, follow=False)
     if not link.is_symlink():
-        link.symlink_to(Path("..") / UNIT)
+        place_link(link, f"../{UNIT}")
     os.sync()
     if not start or root != Path("/") or not BOOTED.exists():
         return False
@@ -34,7 +32,7 @@ def place_service(root: Path, release: Path, start: bool) -> bool:
 def _with_groups(root: Path, text: str) -> str:
     """Remove groups that do not exist on this system, since systemd would refuse to start the service with them."""
     try:
-        known = {line.partition(":")[0] for line in (root / "etc/group").read_text(encoding="utf-8").splitlines()}
+        known = {line.partition(":")[0] for line in inside(root, "etc/group").read_text(encoding="utf-8").splitlines()}
     except OSError:
         known = set()
     lines = []

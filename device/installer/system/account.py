@@ -18,6 +18,7 @@ from ..base.atomic_files import place, read_text
 from ..base.checks import secret, table, text
 from ..base.commands import elsewhere, run
 from ..base.errors import Refused
+from ..base.inside import inside
 from . import ssh, sudo
 
 UID = 1000
@@ -28,6 +29,8 @@ LOCKED = "!"
 """Password field that no password matches."""
 GROUPS = "adm dialout cdrom sudo audio video plugdev games users input render netdev gpio i2c spi".split()
 """Groups of Raspberry Pi OS's first account; those that do not exist are skipped."""
+FILES = ("home", *(f"etc/{name}" for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")))
+"""Paths that useradd(8), usermod(8) and groupmod(8) change."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _HASH = re.compile(r"[./0-9A-Za-z$=,*!_-]{1,400}")
 
@@ -50,17 +53,18 @@ def set_user(value: Any, root: Path) -> None:
     password = secret(password, _HASH, "password hash")
     keys = user.get("ssh_keys") or []
     ssh.keys_only(root)
+    _require_plain(root)
     account = _ensure(name, root)
     _set_password(name, password, root)
     sudo.allow(name, user.get("sudo", "none"), root)
-    ssh.set_keys(keys, root / account.home.lstrip("/"), (account.uid, account.gid))
+    ssh.set_keys(keys, inside(root, account.home), (account.uid, account.gid))
     if keys:
         ssh.enable(root)
 
 
 def find(root: Path, name: str | None = None, uid: int | None = None) -> Account | None:
     """Return the account with this name or UID."""
-    for line in read_text(root / "etc/passwd").splitlines():
+    for line in read_text(inside(root, "etc/passwd")).splitlines():
         fields = line.split(":")
         if len(fields) == 7 and fields[2].isdigit() and fields[3].isdigit():
             account = Account(fields[0], int(fields[2]), int(fields[3]), fields[5])
@@ -71,8 +75,15 @@ def find(root: Path, name: str | None = None, uid: int | None = None) -> Account
 
 def groups(root: Path) -> dict[str, int]:
     """Return name -> GID of all groups."""
-    fields = [line.split(":") for line in read_text(root / "etc/group").splitlines()]
+    fields = [line.split(":") for line in read_text(inside(root, "etc/group")).splitlines()]
     return {field[0]: int(field[2]) for field in fields if len(field) == 4 and field[2].isdigit()}
+
+
+def _require_plain(root: Path) -> None:
+    """Refuse another machine's root where the programs that change accounts would follow a link out of it. Raises Refused."""
+    for path in FILES:
+        if inside(root, path) != root / path:
+            raise Refused(f"{root / path} is reached through a link, so accounts are not changed; replace the link")
 
 
 def _ensure(name: str, root: Path) -> Account:
@@ -103,7 +114,7 @@ def _rename(old: str, new: str, root: Path) -> None:
 
     The helper also runs if the name does not change: it turns off the OS's own user dialog, also on a desktop.
     """
-    for path in (root / "etc/subuid", root / "etc/subgid"):
+    for path in (inside(root, "etc/subuid"), inside(root, "etc/subgid")):
         lines = read_text(path).splitlines(keepends=True)
         moved = [f"{new}:{line.removeprefix(old + ':')}" if line.startswith(f"{old}:") else line for line in lines]
         if moved != lines:
@@ -119,13 +130,13 @@ def _put_right(account: Account, root: Path) -> Account:
     """Rename the home folder and the group to match the account."""
     home = f"/home/{account.name}"
     if account.home != home:
-        move = ["-m"] if (root / account.home.lstrip("/")).is_dir() and not (root / home[1:]).exists() else []
+        move = ["-m"] if inside(root, account.home).is_dir() and not inside(root, home).exists() else []
         run(["usermod", *elsewhere(root), "-d", home, *move, account.name], "usermod", root)
     known = groups(root)
     own = next((group for group, number in known.items() if number == account.gid), None)
     if own not in (None, account.name) and account.gid >= UID and account.name not in known:
         run(["groupmod", *elsewhere(root), "-n", account.name, str(own)], "groupmod", root)
-    folder = root / home[1:]
+    folder = inside(root, home)
     if not folder.is_dir():
         folder.mkdir(parents=True, mode=0o700)
         os.chown(folder, account.uid, account.gid)

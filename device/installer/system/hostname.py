@@ -10,6 +10,7 @@ from typing import Any
 
 from ..base.atomic_files import place, read_text
 from ..base.checks import text
+from ..base.inside import inside
 
 LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 """Host name label (RFC 1123, section 2.1)."""
@@ -20,8 +21,9 @@ LOCAL = "127.0.1.1"
 def set_hostname(value: Any, root: Path) -> None:
     """Set /etc/hostname and its line in /etc/hosts. Raises Refused, OSError."""
     name = text(value, LABEL, "host name")
-    place(root / "etc/hostname", f"{name}\n".encode())
-    place(root / "etc/hosts", _hosts(read_text(root / "etc/hosts"), name).encode("utf-8", "surrogateescape"))
+    place(inside(root, "etc/hostname", follow=False), f"{name}\n".encode())
+    hosts = _hosts(read_text(inside(root, "etc/hosts")), name)
+    place(inside(root, "etc/hosts", follow=False), hosts.encode("utf-8", "surrogateescape"))
     if root == Path("/"):
         with suppress(OSError):  # the next boot reads it from the file
             socket.sethostname(name)

@@ -8,6 +8,7 @@ from typing import Any
 from ..base.atomic_files import place, read_text
 from ..base.commands import elsewhere, run
 from ..base.errors import Refused
+from ..base.inside import inside
 
 FOLDER = Path("etc/sudoers.d")
 RULE = FOLDER / "010_edgevision"
@@ -20,19 +21,20 @@ def allow(name: str, rule: Any, root: Path) -> None:
     """Set the sudo rule of an account; ``rule``: password, nopasswd or none. Raises Refused, OSError."""
     if rule not in ("password", "nopasswd", "none"):
         raise Refused(f"invalid sudo rule {rule!r:.60}: expected password, nopasswd or none")
-    (root / SYSTEMS_OWN).unlink(missing_ok=True)
-    if rule != "none" and not (root / FOLDER).is_dir():
+    inside(root, SYSTEMS_OWN, follow=False).unlink(missing_ok=True)
+    if rule != "none" and not inside(root, FOLDER).is_dir():
         raise Refused("sudo is not installed on this system")
+    ours = inside(root, RULE, follow=False)
     if rule == "nopasswd":
-        place(root / RULE, f"{name} ALL=(ALL) NOPASSWD: ALL\n".encode(), 0o440)
+        place(ours, f"{name} ALL=(ALL) NOPASSWD: ALL\n".encode(), 0o440)
     else:
-        (root / RULE).unlink(missing_ok=True)
+        ours.unlink(missing_ok=True)
     _join(name, rule != "none", root)
 
 
 def _join(name: str, member: bool, root: Path) -> None:
     """Add the account to the sudo group or remove it; on Debian, members of this group may use sudo."""
-    line = next((one for one in read_text(root / "etc/group").splitlines() if one.startswith(f"{GROUP}:")), None)
+    line = next((one for one in read_text(inside(root, "etc/group")).splitlines() if one.startswith(f"{GROUP}:")), None)
     if line is None:
         if member:
             raise Refused(f"group {GROUP} does not exist on this system")

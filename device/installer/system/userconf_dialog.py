@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..base.atomic_files import place_link
+from ..base.inside import inside
 
 UNITS = Path("etc/systemd/system")
 WANTED = UNITS / "multi-user.target.wants/userconfig.service"
@@ -16,8 +17,9 @@ LOGIN = UNITS / "getty.target.wants/getty@tty1.service"
 
 def cancel(root: Path) -> None:
     """Disable the dialog. Raises OSError."""
-    (root / WANTED).unlink(missing_ok=True)
-    (root / BANNER).unlink(missing_ok=True)
+    for path in (WANTED, BANNER):
+        inside(root, path, follow=False).unlink(missing_ok=True)
+    login = inside(root, LOGIN, follow=False)
     for folder in ("usr/lib/systemd/system", "lib/systemd/system"):
-        if (root / folder / "getty@.service").exists() and not (root / LOGIN).is_symlink():
-            place_link(root / LOGIN, f"/{folder}/getty@.service")
+        if inside(root, f"{folder}/getty@.service").exists() and not login.is_symlink():
+            place_link(login, f"/{folder}/getty@.service")

@@ -10,6 +10,7 @@ from typing import Any
 from ..base.atomic_files import place
 from ..base.checks import secret, table, text
 from ..base.errors import Refused
+from ..base.inside import inside
 
 NAME = "edgevision"
 FILE = Path(f"etc/NetworkManager/system-connections/{NAME}.nmconnection")
@@ -22,7 +23,7 @@ _PASSPHRASE = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,128}")
 
 def set_wifi(value: Any, root: Path) -> None:
     """Write or replace the keyfile. Raises Refused, OSError."""
-    place(root / FILE, keyfile(table(value, "wifi")).encode(), MODE)
+    place(inside(root, FILE, follow=False), keyfile(table(value, "wifi")).encode(), MODE)
 
 
 def keyfile(wifi: dict[str, Any]) -> str:

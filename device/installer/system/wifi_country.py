@@ -16,6 +16,7 @@ from ..base.atomic_files import place, read_text
 from ..base.checks import text
 from ..base.commands import run
 from ..base.errors import Refused
+from ..base.inside import inside
 
 REMEMBERED = Path("var/lib/systemd/rfkill")
 BOARDS = ("platform-3f300000.mmcnr", "platform-fe300000.mmcnr", "platform-1001100000.mmc")
@@ -27,12 +28,16 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 def set_country(value: Any, root: Path) -> None:
     """Enable the radio, now and for future boots. Raises Refused, OSError."""
     text(value, _COUNTRY, "country")
-    folder = root / REMEMBERED
+    folder = inside(root, REMEMBERED)
     for path in {*folder.glob("*:wlan"), *(folder / f"{board}:wlan" for board in BOARDS)}:
         place(path, b"0\n")
-    state = read_text(root / NM_STATE)
+    state = read_text(inside(root, NM_STATE))
     if "WirelessEnabled=false" in state:
-        place(root / NM_STATE, state.replace("WirelessEnabled=false", "WirelessEnabled=true").encode(), 0o644)
+        place(
+            inside(root, NM_STATE, follow=False),
+            state.replace("WirelessEnabled=false", "WirelessEnabled=true").encode(),
+            0o644,
+        )
     if root == Path("/"):
         for command in (["rfkill", "unblock", "wifi"], ["nmcli", "radio", "wifi", "on"]):
             if shutil.which(command[0]) is not None:

@@ -1,0 +1,56 @@
+"""The highest number of a signed release that was installed: what an attacker cannot go back behind with an old bundle.
+
+Every release with a known fault stays validly signed, so a signature alone does not keep it away.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..archive.verify import Checked
+from ..base.atomic_files import place_text
+from ..base.errors import Refused
+
+FILE = "newest"
+FIRST_TIME = 10**9
+"""Numbers from here on are times in seconds since 1970, which ``edgevision bundle --sign`` uses by default."""
+
+
+def refuse_older(home: Path, checked: Checked, allowed: bool) -> None:
+    """Refuse a signed bundle with a lower number than one installed before, unless it is allowed. Raises Refused, OSError."""
+    number = checked.manifest.number or 0
+    if checked.signed_by is None or allowed or number >= (newest := _newest(home)):
+        return
+    raise Refused(
+        f"the bundle is older than one installed before: its release number is {shown(number)}, the newest was "
+        f"{shown(newest)}; build it again, or give --allow-older"
+    )
+
+
+def remember(home: Path, checked: Checked) -> None:
+    """Remember the number of a signed release that is now installed. Raises Refused, OSError."""
+    number = checked.manifest.number or 0
+    if checked.signed_by is not None and number > _newest(home):
+        place_text(home / FILE, f"{number}\n")
+
+
+def shown(number: int) -> str:
+    """Return a release number for a message, with the time that it stands for."""
+    try:
+        when = datetime.fromtimestamp(number, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(number)
+    return f"{number} ({when:%Y-%m-%d %H:%M} UTC)" if number >= FIRST_TIME else str(number or "none")
+
+
+def _newest(home: Path) -> int:
+    try:
+        text = (home / FILE).read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return 0
+    if not text.isdecimal() or len(text) > 20:
+        raise Refused(
+            f"{home / FILE} is damaged: expected a release number, got {text!r:.40}; remove it to accept any release once"
+        )
+    return int(text)

@@ -1,0 +1,69 @@
+"""What an installed release consists of, so that a damaged one is found and repaired.
+
+``installed.json`` is written last: it marks a release as complete and holds the SHA-256 of every file of it, and the
+targets of the links in its virtual environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..archive.manifest import WHEELS, Manifest
+from ..base.atomic_files import place_text
+
+DONE, VENV = "installed.json", "venv"
+SCHEMA = "edgevision.installed/1"
+LINK = "link:"
+
+
+def write_record(release: Path) -> None:
+    """Mark the release as complete. Raises OSError."""
+    files = dict(_found(release))
+    value = {"schema": SCHEMA, "release": release.name, "files": files}
+    place_text(release / DONE, json.dumps(value, indent=1) + "\n")
+
+
+def damage(release: Path, manifest: Manifest) -> set[str]:
+    """Return which parts of an installed release differ from the bundle or the record: names of files, and ``venv``."""
+    recorded = _record(release)
+    wanted = {name: entry.sha256 for name, entry in manifest.files.items() if not name.startswith(WHEELS)}
+    wrong = {name for name, digest in wanted.items() if _digest(release / name) != digest}
+    installed = {name: digest for name, digest in recorded.items() if name.startswith(f"{VENV}/")}
+    if not installed or any(_digest(release / name) != digest for name, digest in installed.items()):
+        wrong.add(VENV)
+    return wrong
+
+
+def _record(release: Path) -> dict[str, str]:
+    """Return path -> digest of installed.json; empty if it is damaged."""
+    try:
+        value = json.loads((release / DONE).read_text(encoding="utf-8"))
+        return {str(name): str(digest) for name, digest in value["files"].items()}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _found(release: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and digest of all files, except the record, in a fixed order."""
+    for folder, folders, names in os.walk(release):
+        folders.sort()
+        for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
+            path = Path(folder, name)
+            digest = _digest(path)
+            if path != release / DONE and digest is not None:
+                yield path.relative_to(release).as_posix(), digest
+
+
+def _digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file, or the target of a link; None if neither exists or it cannot be read."""
+    try:
+        if path.is_symlink():
+            return LINK + os.fsdecode(path.readlink())
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
