@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from edgevision.datasets.training_images import TrainingImages
 from edgevision.engines.interpreter import open_interpreter
 
 from . import backend
@@ -61,11 +62,14 @@ def make_int8(
     return Int8Model(flatbuffer, len(plain), repaired, heldout, comparison, test)
 
 
-def held_out(network: Network, calibration: CalibrationSet, options: ConvertOptions) -> HeldOut:
+def held_out(
+    network: Network, calibration: CalibrationSet, options: ConvertOptions, training: TrainingImages
+) -> HeldOut:
     """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
+    card, outputs = network.card, network.loaded.outputs
     if options.eval_data is not None:
-        return labelled(options.eval_data, network.card, network.loaded.outputs, calibration)
-    return remaining(calibration, network.card.labels, options.seed, classes=max(2, network.loaded.outputs))
+        return labelled(options.eval_data, card, outputs, calibration, training)
+    return remaining(calibration, card.labels, options.seed, classes=max(2, outputs), training=training)
 
 
 def _quantized(

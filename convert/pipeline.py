@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgevision import selftest
+from edgevision.datasets.split import FILE as SPLIT_FILE
+from edgevision.datasets.training_images import TrainingImages, training_images
 from edgevision.errors import EngineError, GateNotMet, UsageError, missing_dependencies
 from edgevision.files import atomic, run_folder
 from edgevision.inspection import compatibility
@@ -65,14 +67,15 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     with stages.stage("scan", "Scanning the model"):
         found = scan(options.model, options.load)
         folder = find_folder(options.calibration, options.model, found.card)
+        training = training_images(found.card, options.model.parent / SPLIT_FILE)
     with stages.stage("pictures", "Selecting calibration images"):
-        calibration = _calibration(folder, options)
+        calibration = _calibration(folder, options, training)
     run = None if options.output is not None else run_folder.new_run(options.runs, "convert")
     with run or nullcontext():
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
             network = open_network(found, name, options.preprocessing, options.labels)
-            heldout = held_out(network, calibration, options)
+            heldout = held_out(network, calibration, options, training)
         made = make_int8(network, calibration, heldout, options, stages)
         report = _write(network, made, calibration, output, options, stages)
         if run is not None:
@@ -87,10 +90,10 @@ def _validated(options: ConvertOptions) -> ConvertOptions:
     return replace(checked, preprocessing=validated(options.preprocessing), load=validated(options.load))
 
 
-def _calibration(folder: Path, options: ConvertOptions) -> CalibrationSet:
+def _calibration(folder: Path, options: ConvertOptions, training: TrainingImages) -> CalibrationSet:
     if options.effort == "none" and options.activation_range not in ("auto", MINMAX):
         raise UsageError(f"--activation-range {options.activation_range} needs the repair; use --effort low or higher")
-    found = choose(folder, options.calibration_count, options.seed)
+    found = choose(folder, options.calibration_count, options.seed, training)
     return found if options.effort == "none" else set_aside(found, options.seed)
 
 
@@ -202,6 +205,11 @@ def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions)
     found += _skipped(calibration, made)
     if made.comparison.pictures == 0:
         found.append("no images left to compare float and int8; give more images or --eval-data")
+    elif made.heldout.only_trained_on:
+        found.append(
+            f"the model was trained on all {made.comparison.pictures} images of the comparison, so its accuracy on new "
+            "images is not known; give labeled images that it has not seen with --eval-data"
+        )
     elif not made.heldout.independent:
         found.append(
             f"the comparison is not independent: only the {made.comparison.pictures} images of the selection set were "

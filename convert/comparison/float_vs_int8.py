@@ -20,6 +20,7 @@ from edgevision.types import TensorSpec
 from ..images.calibration import Skipped
 from ..images.heldout import HeldOut, LabelledImage
 from ..source_model.float_model import FloatModel
+from .balance import ClassBalance, class_balance
 from .chance import ChanceLevel, chance_level
 from .disagreements import Disagreement, TopDisagreements
 
@@ -60,6 +61,23 @@ class FidelityComparison:
     """Share of the first images whose int8 top class survives stretching to the input; None if stretching is the preprocessing."""
     chance: ChanceLevel | None = None
     """The float accuracy, if it cannot be told from guessing."""
+    balance: ClassBalance | None = None
+    """What always giving one answer would reach on the same images, and the mean recall of the classes."""
+    trained_on: TrainedOnComparison | None = None
+    """The same figures on images that the model was trained on, which are in none of the others; None without such."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOnComparison:
+    """Figures on images that the model was trained on; they say little about new images."""
+
+    train: int
+    """Number of images that the model was trained on."""
+    val: int
+    """Number of images that chose between its weights."""
+    agreement: Proportion | None
+    float_accuracy: Proportion | None
+    int8_accuracy: Proportion | None
 
 
 def compare(
@@ -72,37 +90,60 @@ def compare(
 ) -> FidelityComparison:
     """Run both models on the held-out images and compare their scores.
 
-    ``step`` is called with the number of images done. Raises BadModel, EngineError.
+    Images that the model was trained on are counted apart, unless there are no others. ``step`` is called with
+    the number of images done. Raises BadModel, EngineError.
     """
     skipped: list[Skipped] = []
     kept: list[LabelledImage] = []
     tops: list[tuple[int, int]] = []
+    known: list[tuple[LabelledImage, tuple[int, int]]] = []
     ties, divergence = 0, 0.0
     surest, stretched = TopDisagreements(card.preprocessing), _Stretched(int8_model, card)
     for judged, frame in _read(heldout, skipped):
         picture = pixels(frame, card.preprocessing)
         wanted = scores_of(float_model, picture, card)
-        if len(kept) < N_FIDELITY_IMAGES:
+        if len(kept) + len(known) < N_FIDELITY_IMAGES:
             _check(model, picture, wanted, card)
         got = scores_of(int8_model, picture, card)
+        top = (int(np.argmax(wanted)), int(np.argmax(got)))
+        step(len(kept) + len(known) + len(skipped) + 1)
+        if judged.part and not heldout.only_trained_on:
+            known.append((judged, top))
+            continue
         kept.append(judged)
-        tops.append((int(np.argmax(wanted)), int(np.argmax(got))))
+        tops.append(top)
         ties += int(np.count_nonzero(got == got.max()) > 1)
         divergence += float(metrics.divergence(wanted[np.newaxis], got[np.newaxis])[0])
         surest.consider(judged.path, judged.labels, picture, wanted, got)
         stretched.consider(frame, got)
-        step(len(kept) + len(skipped))
     # The scores of a multi-label model are not a probability distribution.
     mean = divergence / len(kept) if kept and card.task == "classification" else None
     found = _summary(kept, tops, ties, mean, skipped)
     by_chance = None
+    balance = None
     if card.task == "classification":
-        by_chance = chance_level(kept, [top for top, _ in tops], max(2, float_model.outputs[0].shape[-1]))
+        classes = max(2, float_model.outputs[0].shape[-1])
+        every = [*zip(kept, tops, strict=True), *known]
+        by_chance = chance_level([one for one, _ in every], [top for _, (top, _) in every], classes)
+        balance = class_balance(kept, tops)
     return replace(
         found,
         disagreements=tuple(surest.kept),
         stretched=proportion(stretched.same, stretched.total),
         chance=by_chance,
+        balance=balance,
+        trained_on=_trained_on(known or (list(zip(kept, tops, strict=True)) if heldout.only_trained_on else [])),
+    )
+
+
+def _trained_on(known: list[tuple[LabelledImage, tuple[int, int]]]) -> TrainedOnComparison | None:
+    """Return the figures on images that the model was trained on."""
+    if not known:
+        return None
+    found = _summary([one for one, _ in known], [top for _, top in known], 0, None, [])
+    parts = [one.part for one, _ in known]
+    return TrainedOnComparison(
+        parts.count("train"), parts.count("val"), found.agreement, found.float_accuracy, found.int8_accuracy
     )
 
 

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from edgevision.errors import BadImage, BadInput, MissingFile
+from edgevision.errors import BadImage, BadInput
 from edgevision.log import Log
 from edgevision.preprocessing import decode
 
 from .counts import COUNT, MIN_COUNT
+from .image_files import ImageFile, file_sha256, find, in_folder
 
 if TYPE_CHECKING:
+    from edgevision.datasets.training_images import TrainingImages
     from edgevision.model_file.card import ModelCard
-    from edgevision.types import Pixels
+    from edgevision.types import Frame, Pixels
 
 log = Log("edgevision.calibration")
+Taken = tuple[list["Picture"], list["Skipped"], set[Path]]
+"""Chosen images, skipped images, and the paths of all images examined."""
+PROBED = 200
+"""Number of images among which at least one must be of the training; otherwise the folder is another one."""
 MIN_DEVIATION = 2.0
 """Smallest standard deviation of an image's pixels (0..255); below it, the image is blank, such as a lens cap, and useless."""
 DEFAULT_FOLDER = Path("calibration_images")
@@ -40,6 +46,17 @@ class Picture:
 
     path: Path
     sha256: str
+    file: ImageFile | None = None
+    """Source of the image if it is not a plain file."""
+
+    def read(self) -> Frame:
+        """Return the decoded image. Raises MissingFile, BadImage."""
+        return self.file.read() if self.file is not None else decode.read(self.path)
+
+    @property
+    def source(self) -> ImageFile:
+        """The image, to be read again."""
+        return self.file or ImageFile(self.path, self.path.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +74,15 @@ class CalibrationSet:
     folder: Path
     chosen: tuple[Picture, ...]
     """Images for calibration."""
-    others: tuple[Path, ...]
-    """Files not examined yet; they may include copies of the chosen images."""
+    others: tuple[ImageFile, ...]
+    """Images not used; they may include copies of the chosen images."""
     skipped: tuple[Skipped, ...]
     rendered: bool
     """Whether the images are synthetic and so resemble no camera's."""
     selection: tuple[Picture, ...] = ()
     """The selection set, which chooses between repairs (see ``set_aside``)."""
+    from_training: bool = False
+    """Whether the images are those of the model's training, so that the others of the folder are new to it."""
 
     @property
     def fingerprint(self) -> str:
@@ -76,17 +95,21 @@ class CalibrationSet:
         return frozenset(picture.sha256 for picture in (*self.chosen, *self.selection))
 
 
-def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
-    """Choose ``count`` distinct images of a folder, spread evenly over its subfolders. Raises MissingFile, BadInput.
+def choose(folder: Path, count: int = COUNT, seed: int = 0, training: TrainingImages | None = None) -> CalibrationSet:
+    """Choose ``count`` distinct images of a folder, CSV or zip, spread evenly over its subfolders or classes.
 
-    The same folder and seed give the same images. Corrupt and blank images are skipped and listed. Synthetic images are
-    used only if the folder has nothing else.
+    The same images and seed give the same choice. Corrupt and blank images are skipped and listed. Synthetic images are
+    used only if the folder has nothing else. Images that the model was trained on (``training``) are preferred, so that
+    those it has not seen are left for the evaluation. Raises MissingFile, BadInput.
     """
     every = _find(folder)
     rendered = _rendered(every, folder)
-    found = [path for path in every if path not in rendered] or every
-    order = _spread(found, folder, random.Random(seed))
-    chosen, skipped, seen = _take(order, count)
+    found = [image for image in every if image.path not in rendered] or every
+    order = _spread(found, random.Random(seed))
+    chosen, skipped, seen = _take_known(order, count, training) if training else ([], [], set())
+    from_training = bool(chosen)
+    if not from_training:
+        chosen, skipped, seen = _take(order, count)
     log.info("%s: %d calibration images of %d, %d skipped", folder, len(chosen), len(found), len(skipped))
     for one in skipped:
         log.debug("skipped %s: %s", one.path, one.reason)
@@ -95,9 +118,10 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0) -> CalibrationSet:
     return CalibrationSet(
         folder=folder,
         chosen=tuple(chosen),
-        others=tuple(sorted(set(found) - seen)),
+        others=tuple(sorted((image for image in found if image.path not in seen), key=lambda image: image.path)),
         skipped=tuple(skipped),
-        rendered=found[0] in rendered,
+        rendered=found[0].path in rendered,
+        from_training=from_training,
     )
 
 
@@ -115,7 +139,7 @@ def set_aside(calibration: CalibrationSet, seed: int = 0) -> CalibrationSet:
 
 
 def find_folder(given: Path | None, model: Path, card: ModelCard | None) -> Path:
-    """Return the calibration folder: the given one, else the one named by the model card, else ./calibration_images.
+    """Return the calibration images: the given ones, else the folder that the card names, else ./calibration_images.
 
     Raises BadInput if none of them has photos.
     """
@@ -126,7 +150,7 @@ def find_folder(given: Path | None, model: Path, card: ModelCard | None) -> Path
         log.info("calibration images: %s, named by the model card", named)
         return named
     if DEFAULT_FOLDER.is_dir():
-        found = decode.find(DEFAULT_FOLDER)
+        found = in_folder(DEFAULT_FOLDER, decode.find(DEFAULT_FOLDER))
         if len(found) > len(_rendered(found, DEFAULT_FOLDER)):
             log.info("calibration images: ./%s, because no folder was given", DEFAULT_FOLDER)
             return DEFAULT_FOLDER
@@ -141,21 +165,8 @@ def fingerprint(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file. Raises BadImage if it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise BadImage(f"{path}: cannot read the file: {error.strerror}") from None
-
-
-def _find(folder: Path) -> list[Path]:
-    if not folder.exists():
-        raise MissingFile(f"calibration folder not found: {folder}")
-    if not folder.is_dir():
-        raise BadInput(f"--calibration needs a folder of images, but {folder} is a file")
-    found = decode.find(folder)
+def _find(folder: Path) -> list[ImageFile]:
+    found = find(folder)
     if not found:
         raise BadInput(
             f"no images in {folder} (supported: {', '.join(sorted(decode.SUFFIXES))}); "
@@ -164,41 +175,62 @@ def _find(folder: Path) -> list[Path]:
     return found
 
 
-def _spread(found: Sequence[Path], folder: Path, chance: random.Random) -> Iterator[Path]:
-    """Yield one image of each subfolder in turn; each subfolder is in random order."""
-    groups: dict[Path, list[Path]] = {}
-    for path in found:
-        groups.setdefault(path.relative_to(folder).parent, []).append(path)
+def _spread(found: Sequence[ImageFile], chance: random.Random) -> list[ImageFile]:
+    """Return one image of each subfolder, or of each label of a CSV, in turn; each group is in random order."""
+    groups: dict[tuple[str, ...], list[ImageFile]] = {}
+    for image in found:
+        groups.setdefault(image.labels or PurePosixPath(image.name).parent.parts, []).append(image)
     ordered = [groups[name] for name in sorted(groups)]
     for group in ordered:
         chance.shuffle(group)
-    for turn in zip_longest(*ordered):
-        yield from (path for path in turn if path is not None)
+    return [image for turn in zip_longest(*ordered) for image in turn if image is not None]
 
 
-def _take(order: Iterable[Path], count: int) -> tuple[list[Picture], list[Skipped], set[Path]]:
+def _take_known(order: Sequence[ImageFile], count: int, training: TrainingImages) -> Taken:
+    """Return the first ``count`` usable images that the model was trained on; none if there are fewer than MIN_COUNT.
+
+    The search ends early in a folder that seems to have nothing to do with the training.
+    """
+    known: list[ImageFile] = []
+    unreadable: list[Skipped] = []
+    for number, image in enumerate(order):
+        if len(known) >= 2 * count or (number >= PROBED and not known):
+            break
+        try:
+            if training.part(image.name, image.sha256()):
+                known.append(image)
+        except BadImage as error:
+            unreadable.append(Skipped(image.path, str(error).removeprefix(f"{image.path}: ")))
+    chosen, skipped, seen = _take(known, count)
+    if len(chosen) < MIN_COUNT:
+        return [], [], set()
+    return chosen, [*unreadable, *skipped], seen | {one.path for one in unreadable}
+
+
+def _take(order: Iterable[ImageFile], count: int) -> Taken:
     """Return the first ``count`` usable images, the images skipped before them, and all files examined."""
     chosen: list[Picture] = []
     skipped: list[Skipped] = []
     seen: set[Path] = set()
     hashes: set[str] = set()
-    for path in order:
+    for image in order:
         if len(chosen) == count:
             break
+        path = image.path
         seen.add(path)
         try:
-            digest = file_sha256(path)
+            digest = image.sha256()
             if digest in hashes:
                 skipped.append(Skipped(path, "duplicate of another image"))
                 continue
             hashes.add(digest)
-            if is_blank(decode.read(path).pixels):
+            if is_blank(image.read().pixels):
                 skipped.append(Skipped(path, "blank: almost a single color"))
                 continue
         except BadImage as error:
             skipped.append(Skipped(path, str(error).removeprefix(f"{path}: ")))
             continue
-        chosen.append(Picture(path, digest))
+        chosen.append(Picture(path, digest, image))
     return chosen, skipped, seen
 
 
@@ -218,10 +250,10 @@ def _too_few(folder: Path, found: int, chosen: Sequence[Picture], skipped: Seque
     )
 
 
-def _rendered(found: Sequence[Path], folder: Path) -> frozenset[Path]:
-    """Return the images below any folder that holds one of the synthetic sets."""
+def _rendered(found: Sequence[ImageFile], folder: Path) -> frozenset[Path]:
+    """Return the images below any folder that holds one of the synthetic sets; a CSV or zip is not examined."""
     below: dict[Path, list[Path]] = {}
-    for path in found:
+    for path in (image.path for image in found if image.item is None):
         for parent in path.parents:
             below.setdefault(parent, []).append(path)
             if parent == folder:

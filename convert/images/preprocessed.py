@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgevision.preprocessing import decode
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
 
@@ -30,7 +29,7 @@ def prepare_all(found: Sequence[Picture], preprocessing: Preprocessing, step: Ca
     shape = (len(found), preprocessing.height, preprocessing.width, preprocessing.channels)
     array = _array(shape)
     for number, picture in enumerate(found):
-        array[number] = pixels(decode.read(picture.path), preprocessing)
+        array[number] = pixels(picture.read(), preprocessing)
         step(number + 1)
     return array
 

@@ -15,7 +15,6 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel
 from edgevision.model_file.card import MAX_EMBEDDING, EmbeddingOutput, ModelCard
 from edgevision.postprocessing.feature_vector import MAX_REFERENCES, REFERENCES
-from edgevision.preprocessing import decode
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels, quantize
 
@@ -58,10 +57,7 @@ def give_embedding(
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
     """Return the model with its second output, its card, and the additional entries of the file. Raises BadModel."""
     made = add_embedding(flatbuffer)
-    found = (
-        pixels(decode.read(picture.path), card.preprocessing)
-        for picture in (*calibration.chosen, *calibration.selection)
-    )
+    found = (pixels(picture.read(), card.preprocessing) for picture in (*calibration.chosen, *calibration.selection))
     vectors = references(made.flatbuffer, made.output, card.preprocessing, found)
     return made.flatbuffer, card.with_(embedding=made.output), {REFERENCES: vectors}
 

@@ -16,7 +16,7 @@ from edgevision.model_file.card import ModelCard
 from edgevision.tflite.graph import Graph, operators_json, tensors_json
 
 from ..comparison.accuracy_limit import AccuracyLimit
-from ..comparison.float_vs_int8 import FidelityComparison
+from ..comparison.float_vs_int8 import FidelityComparison, TrainedOnComparison
 from ..images.calibration import CalibrationSet, Skipped
 from ..images.heldout import HeldOut
 from ..keras_files.scan import Scan
@@ -93,13 +93,16 @@ class ConvertReport:
                 "path": str(held.path),
                 "pictures": result.pictures,
                 "labelled": held.labelled,
-                "independent": held.independent,
+                "independent": is_independent(held),
+                "training_known": held.training_known,
+                "trained_on": _trained_on(result.trained_on, not held.only_trained_on),
                 "fingerprint": held.fingerprint if held.pictures else None,
-                "file_sha256": sorted(picture.sha256 for picture in held.pictures),
+                "file_sha256": sorted(picture.sha256 for picture in held.measured),
                 "skipped": _skipped((*held.skipped, *result.skipped)),
             },
-            "float": {"accuracy": share_json(result.float_accuracy), "bytes": self.float_bytes},
-            "int8": {"accuracy": share_json(result.int8_accuracy)},
+            "float": {"accuracy": _headline(held, result.float_accuracy), "bytes": self.float_bytes},
+            "int8": {"accuracy": _headline(held, result.int8_accuracy)},
+            "balance": self._balance(),
             "agreement": _agreement(result.agreement),
             "drop_points": points_json(result.drop),
             "kl": _rounded(result.divergence),
@@ -138,6 +141,18 @@ class ConvertReport:
             "skipped": _skipped(self.calibration.skipped),
         }
 
+    def _balance(self) -> dict[str, Any] | None:
+        """Return what an accuracy is worth if the classes have different numbers of images, or None."""
+        one = self.comparison.balance
+        if one is None or self.heldout.only_trained_on:
+            return None
+        return {
+            "most_frequent": {"index": one.most_frequent, "name": self.card.label(one.most_frequent)},
+            "baseline": _rounded(one.baseline),
+            "float_balanced_accuracy": _rounded(one.float_balanced),
+            "int8_balanced_accuracy": _rounded(one.int8_balanced),
+        }
+
     def _selection(self) -> dict[str, Any] | None:
         """Return the record of the selection set, or None."""
         selection = self.calibration.selection
@@ -166,12 +181,35 @@ def quantization_record(
         "heldout": {
             "fingerprint": heldout.fingerprint if heldout.pictures else None,
             "pictures": result.pictures,
-            "independent": heldout.independent,
+            "independent": is_independent(heldout),
         },
         "agreement": _agreement(result.agreement),
-        "float": {"accuracy": share_json(result.float_accuracy)},
-        "int8": {"accuracy": share_json(result.int8_accuracy)},
+        "float": {"accuracy": _headline(heldout, result.float_accuracy)},
+        "int8": {"accuracy": _headline(heldout, result.int8_accuracy)},
         "drop_points": points_json(result.drop),
+    }
+
+
+def is_independent(heldout: HeldOut) -> bool:
+    """Return whether the measured images had no part in making the model, as far as is known."""
+    return heldout.independent and not heldout.only_trained_on
+
+
+def _headline(heldout: HeldOut, accuracy: Proportion | None) -> dict[str, Any] | None:
+    """Return an accuracy as JSON; None if the model was trained on the images, because it says little about others."""
+    return None if heldout.only_trained_on else share_json(accuracy)
+
+
+def _trained_on(found: TrainedOnComparison | None, counted_apart: bool) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "train": found.train,
+        "val": found.val,
+        "counted_apart": counted_apart,
+        "agreement": _agreement(found.agreement),
+        "float_accuracy": share_json(found.float_accuracy),
+        "int8_accuracy": share_json(found.int8_accuracy),
     }
 
 

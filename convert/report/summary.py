@@ -6,8 +6,10 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from edgevision.evaluation.tables import percent
+from edgevision.evaluation.trained_on import describe
 
 from .record import ConvertReport
+from .text import measured_on, points
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,6 +51,8 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
         *_repair(report),
         ("agreement", _agreement(report)),
         ("top-1", _accuracy(report)),
+        *balance_row(report),
+        *trained_on_row(report),
         ("self-test", _selftest(report)),
         *_embedding(report),
         ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
@@ -60,8 +64,7 @@ def _agreement(report: ConvertReport) -> str:
     if result.agreement is None:
         return "not measured: no images left besides the calibration set"
     ties = f"; {result.ties} ties for the best int8 score" if result.ties else "; no ties"
-    which = "held-out images" if report.heldout.independent else "images of the selection set (not independent)"
-    return f"{percent(result.agreement)} same answer in float and int8, on {result.pictures} {which}{ties}"
+    return f"{percent(result.agreement)} same answer in float and int8, on {measured_on(report)}{ties}"
 
 
 def _calibration(report: ConvertReport) -> str:
@@ -95,9 +98,31 @@ def _accuracy(report: ConvertReport) -> str:
     result = report.comparison
     if result.float_accuracy is None or result.int8_accuracy is None or result.drop is None:
         return "unknown: the images have no labels; give labeled images with --eval-data"
-    drop = result.drop
-    points = f"{100 * drop.value:.1f} points lost (95 %: {100 * drop.low:.1f} to {100 * drop.high:.1f})"
-    return f"float {percent(result.float_accuracy)}, int8 {percent(result.int8_accuracy)}, {points}"
+    lost = f"{points(result.drop.value)} (95 %: {points(result.drop.low, '')} to {points(result.drop.high, '')})"
+    if report.heldout.only_trained_on:
+        return f"unknown: the model was trained on all of these images; {lost}; give other images with --eval-data"
+    return f"float {percent(result.float_accuracy)}, int8 {percent(result.int8_accuracy)}, {lost}"
+
+
+def balance_row(report: ConvertReport) -> list[tuple[str, str]]:
+    """Return the row that shows what the accuracy is worth if the classes have different numbers of images."""
+    one = report.comparison.balance
+    if one is None or report.heldout.only_trained_on:
+        return []
+    name = report.card.label(one.most_frequent)
+    both = f"float {100 * one.float_balanced:.1f} %, int8 {100 * one.int8_balanced:.1f} % mean recall of the classes"
+    return [("balanced", f"{both}; always answering {name} would be right on {100 * one.baseline:.1f} %")]
+
+
+def trained_on_row(report: ConvertReport) -> list[tuple[str, str]]:
+    """Return the row with the images that the model was trained on, which are in no other figure."""
+    one = report.comparison.trained_on
+    if one is None:
+        return []
+    shares = (("float", one.float_accuracy), ("int8", one.int8_accuracy), ("same answer", one.agreement))
+    figures = ", ".join(f"{name} {share.count} of {share.total}" for name, share in shares if share is not None)
+    apart = "" if report.heldout.only_trained_on else "; counted apart"
+    return [("trained on", f"{figures}, on {describe({'train': one.train, 'val': one.val})}{apart}")]
 
 
 def _operators(report: ConvertReport) -> str:

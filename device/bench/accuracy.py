@@ -52,5 +52,6 @@ class Accuracies:
                 **record["accuracy"],
                 "split": prepared.pictures.split,
                 "fingerprint": record["data"]["fingerprint"],
+                "trained_on": record["data"]["trained_on"],
             }
         return found

@@ -10,6 +10,8 @@ from edgevision.reporting import html
 from edgevision.reporting.charts import Curve, plot
 from edgevision.reporting.html import Html
 
+from .tables import is_of_training_images
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -23,8 +25,8 @@ class Point:
 
 
 def points(results: Sequence[Mapping[str, Any]]) -> list[Point]:
-    """Return the points of the results that have an accuracy."""
-    known = [one for one in results if one.get("accuracy")]
+    """Return the points of the results that have an accuracy on images that the model was not trained on."""
+    known = [one for one in results if one.get("accuracy") and not is_of_training_images(one["accuracy"])]
     return [Point(one["id"], one["predict_ms"]["p50"], one["accuracy"]["value"]) for one in known]
 
 

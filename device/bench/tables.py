@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgevision.evaluation.intervals import FEW_IMAGES
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import table
@@ -107,7 +108,17 @@ def accuracy(result: Mapping[str, Any]) -> str:
     found = result.get("accuracy")
     if not found:
         return UNKNOWN
+    note = " of the images it was trained on" if is_of_training_images(found) else ""
+    total, correct = found.get("total"), found.get("correct")
+    if isinstance(total, int) and isinstance(correct, int) and (total < FEW_IMAGES or note):
+        return f"{correct} of {total}{note}"
     return f"{100 * found['value']:.1f} % ({100 * found['low']:.1f}..{100 * found['high']:.1f})"
+
+
+def is_of_training_images(accuracy: Mapping[str, Any]) -> bool:
+    """Return whether an accuracy is only of images that the model was trained on, so that it says little about others."""
+    trained = accuracy.get("trained_on")
+    return isinstance(trained, Mapping) and trained.get("counted_apart") is False
 
 
 def page_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..datasets.dataset import Item, Skipped
 from ..errors import BadModel
 from ..files.run_folder import versions
@@ -15,7 +17,8 @@ from .comparison import ModelComparison, compare
 from .ground_truth import LabelMapping, choose
 from .measures import ClassificationMetrics, classification_metrics
 from .records import Pictures, Subject
-from .scoring import score
+from .scoring import Scored, score
+from .trained_on import TrainedOn, counts, parts
 
 if TYPE_CHECKING:
     from .scoring import Scores
@@ -66,6 +69,8 @@ class Evaluation:
     """Result of the model it is compared with."""
     comparison: ModelComparison | None
     """Difference between the two models."""
+    trained_on: TrainedOn | None
+    """The images that the model was trained on; None if none was given, or if it is not known."""
     notes: tuple[str, ...]
     """Remarks for the user, such as labels that do not match and skipped images."""
     seconds: float
@@ -90,6 +95,7 @@ class Evaluation:
             "fingerprint": self.fingerprint,
             "pictures": len(self.items),
             "skipped": [one.to_json() for one in self.skipped],
+            "trained_on": self.trained_on.to_json() if self.trained_on else None,
         }
         return {
             "schema": SCHEMA,
@@ -127,7 +133,8 @@ def evaluate(
         step: Called with the number of images done.
 
     Returns:
-        All measures of the model, and of the second model with the differences between them.
+        All measures of the model, and of the second model with the differences between them. Images that one of them
+        was trained on are counted apart in ``trained_on``; they are in the other measures only if there are no others.
 
     Raises:
         BadInput: The images cannot be read, or no label matches the model.
@@ -145,10 +152,12 @@ def evaluate(
         "scored %d images in %.1f s, %d not usable", len(scored.items), perf_counter() - started, len(scored.skipped)
     )
     negatives = score(scorers, chosen.negatives, lambda done: step(len(chosen.items) + done))
+    scored, known = _without_training_images(subjects, scored)
     verdicts = [
         _verdict(one, of, scored.items, scores, apart, threshold)
         for one, of, scores, apart in zip(subjects, classes, scored.scores, negatives.scores, strict=True)
     ]
+    trained_on = _trained_on(subject, classes[0], known, threshold)
     return Evaluation(
         pictures=pictures,
         items=scored.items,
@@ -157,9 +166,60 @@ def evaluate(
         result=verdicts[0],
         other=verdicts[1] if other else None,
         comparison=compare(verdicts[0].metrics, verdicts[1].metrics) if other else None,
-        notes=tuple(dict.fromkeys(line for of in classes for line in of.notes)),
+        trained_on=trained_on,
+        notes=tuple(
+            dict.fromkeys(
+                (*(line for of in classes for line in of.notes), *_warning(trained_on), *_constant(verdicts[0].metrics))
+            )
+        ),
         seconds=perf_counter() - started,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """The scored images that made one of the models."""
+
+    scored: Scored
+    parts: dict[str, int]
+    counted_apart: bool
+
+
+def _without_training_images(subjects: Sequence[Subject], scored: Scored) -> tuple[Scored, _Known | None]:
+    """Return the images to measure on, and those that made a model; these are measured on only if there are no others."""
+    found = parts([one.training_images for one in subjects], scored.items, scored.digests, scored.fingerprint)
+    fresh = [at for at, part in enumerate(found) if part is None]
+    if len(fresh) == len(found):
+        return scored, None
+    known = _Known(scored.only([at for at, part in enumerate(found) if part]), counts(found), bool(fresh))
+    return (scored.only(fresh) if fresh else scored), known
+
+
+def _trained_on(subject: Subject, of: LabelMapping, known: _Known | None, limit: float | None) -> TrainedOn | None:
+    if known is None:
+        return None
+    nothing = np.zeros((0, of.count), np.float32)
+    measured = _verdict(subject, of, known.scored.items, known.scored.scores[0], nothing, limit).metrics
+    return TrainedOn(known.parts.get("train", 0), known.parts.get("val", 0), measured.accuracy, known.counted_apart)
+
+
+def _warning(found: TrainedOn | None) -> tuple[str, ...]:
+    """Return what the user must know about the accuracy."""
+    if found is None:
+        return ()
+    if found.counted_apart:
+        value = f"{found.accuracy.count} of {found.accuracy.total} correct"
+        return (f"counted apart: {found.describe()} ({value}); the accuracy is that of the other images",)
+    return (f"only {found.describe()}: the accuracy says little about new images; evaluate others, or --split test",)
+
+
+def _constant(found: ClassificationMetrics) -> tuple[str, ...]:
+    """Return a note if a model that always gives the same answer would be right as often."""
+    one = found.baseline
+    if one is None or found.accuracy.value > one.accuracy or one.accuracy == 1:
+        return ()
+    share = f"{100 * one.accuracy:.1f} % of the images"
+    return (f"no better than always answering {found.name(one.index)!r}, which is right on {share}",)
 
 
 def _verdict(

@@ -31,6 +31,15 @@ class Difference:
     high: float
 
 
+FEW_IMAGES = 30
+"""Number of images below which a percentage pretends a precision it does not have (one image is over three points)."""
+
+
+def is_rough(value: Proportion) -> bool:
+    """Return whether a proportion is of so few images that ``k of n`` says it better than a percentage."""
+    return value.total < FEW_IMAGES
+
+
 def proportion(count: int, total: int) -> Proportion | None:
     """Return ``count`` of ``total`` with its Wilson interval, or None if ``total`` is 0."""
     if total == 0:

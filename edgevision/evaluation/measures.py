@@ -42,6 +42,16 @@ class Misclassification:
     """Confidence of the wrong prediction, 0..1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The accuracy of a model that gives the same answer to every image."""
+
+    index: int
+    """The most frequent class; on ties the lowest index."""
+    accuracy: float
+    """Its share of the images, 0..1."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassificationMetrics:
     """All measures of one model on n images."""
@@ -57,6 +67,10 @@ class ClassificationMetrics:
     whose score reaches the threshold."""
     accuracy: Proportion
     """Proportion of images with all labels correct."""
+    balanced_accuracy: float | None
+    """Mean recall of the classes that have images, 0..1; None for a multi-label model."""
+    baseline: Baseline | None
+    """What always answering the most frequent class would reach; None for a multi-label model."""
     top5: float | None
     """Proportion of images with the true class among the five best, 0..1; None with five classes or fewer."""
     per_class: metrics.ClassMeasures
@@ -99,6 +113,8 @@ class ClassificationMetrics:
                 "total": value.total,
                 "method": method,
             },
+            "balanced_accuracy": self.balanced_accuracy,
+            "baseline": self._baseline_json(),
             "top5": self.top5,
             "macro": metrics.macro(self.per_class).to_json(),
             "weighted": metrics.weighted(self.per_class).to_json(),
@@ -113,6 +129,10 @@ class ClassificationMetrics:
             ],
             "ties": self.ties,
         }
+
+    def _baseline_json(self) -> dict[str, Any] | None:
+        one = self.baseline
+        return None if one is None else {"index": one.index, "name": self.name(one.index), "accuracy": one.accuracy}
 
     def _class_json(self, index: int) -> dict[str, Any]:
         one = self.per_class
@@ -157,6 +177,8 @@ def classification_metrics(
         true=true,
         predicted=predicted,
         accuracy=accuracy,
+        balanced_accuracy=None if multilabel else balanced_accuracy(matrix),
+        baseline=None if multilabel else baseline(true.sum(axis=0)),
         top5=_top5(scores, true, multilabel),
         per_class=metrics.per_class(matrix),
         roc_auc=_each_class(metrics.roc_auc, true, scores),
@@ -169,6 +191,18 @@ def classification_metrics(
         ties=metrics.ties(scores),
         false_alarms=false_positives.measure(negatives, background, choices),
     )
+
+
+def baseline(support: npt.NDArray[np.integer]) -> Baseline:
+    """Return what always answering the most frequent class reaches, from the number of images of each class, (classes,)."""
+    index = int(support.argmax())
+    return Baseline(index, float(support[index] / max(1, int(support.sum()))))
+
+
+def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
+    """Return the mean recall, 0..1, of the classes that have images; ``confusion``: (classes, classes), rows true."""
+    support = confusion.sum(axis=1)
+    return float((np.diag(confusion)[support > 0] / support[support > 0]).mean())
 
 
 def _each_class(area: Callable[[Flags, Scores], float | None], true: Flags, scores: Scores) -> tuple[float | None, ...]:

@@ -28,7 +28,12 @@ class EvaluateOptions:
         None, "path", "Second model to compare with on the same images.", "Photos", metavar="MODEL|RUN"
     )
     split: Part | None = setting(
-        None, "choice", "Part to evaluate.", "Photos", choices=get_args(Part), default_text="test if present, else all"
+        None,
+        "choice",
+        "Part to evaluate.",
+        "Photos",
+        choices=get_args(Part),
+        default_text="test if present, else val, else all",
     )
     split_file: Path | None = setting(
         None,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..datasets.dataset import Item, Skipped
+from ..datasets.training_images import TrainingImages, training_images
 from .scorers import ModelFacts, Scorer
 
 
@@ -32,3 +34,10 @@ class Subject:
 
     scorer: Scorer
     facts: ModelFacts
+    split_file: Path | None = None
+    """The split.csv beside the model, which lists the images of its training."""
+
+    @property
+    def training_images(self) -> TrainingImages:
+        """What is known of the images that made the model."""
+        return training_images(self.scorer.card, self.split_file)

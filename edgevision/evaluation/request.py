@@ -90,7 +90,7 @@ def run(
 def _open(located: Located, request: EvaluateOptions, opened: Scorer | None) -> Subject:
     given = {name: getattr(request, name) for name in KERAS_OPTIONS if getattr(request, name) is not None}
     scorer = opened or open_scorer(located.path, request.threads, request.engine, given)
-    return Subject(scorer, facts(located.path, scorer))
+    return Subject(scorer, facts(located.path, scorer), _record(request.split_file) or located.split)
 
 
 def _refuse_needless_engine(request: EvaluateOptions, *subjects: Subject | None) -> None:
@@ -124,9 +124,10 @@ def _choose(
     if recorded and not (request.split or request.split_file) and not recorded.speaks_of(dataset):
         notes.append(f"ignoring {record}: it lists no image of {dataset.path}")
         recorded = None
-    if request.split == ALL or (recorded is None and request.split is None and "test" not in dataset.splits):
+    held_out = next((part for part in ("test", "val") if part in dataset.splits), None)
+    if request.split == ALL or (recorded is None and request.split is None and held_out is None):
         return dataset.items, ALL, tuple(notes)
-    name = request.split or "test"
+    name = request.split or ("test" if recorded else held_out) or "test"
     if recorded is None:
         return _own(dataset, name), name, tuple(notes)
     items, missing = recorded.select(dataset, name)

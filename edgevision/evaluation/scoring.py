@@ -44,6 +44,15 @@ class Scored:
         """sha256 of the images and their labels."""
         return fingerprint((digest, item.labels) for digest, item in zip(self.digests, self.items, strict=True))
 
+    def only(self, kept: Sequence[int]) -> Scored:
+        """Return the images with these positions."""
+        return Scored(
+            tuple(self.items[at] for at in kept),
+            tuple(rows[list(kept)] for rows in self.scores),
+            tuple(self.digests[at] for at in kept),
+            self.skipped,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:

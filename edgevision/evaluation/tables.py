@@ -10,12 +10,13 @@ import numpy as np
 from ..reporting.terminal import table
 from . import metrics
 from .evaluate import Evaluation, ModelEvaluation
-from .intervals import Proportion
+from .intervals import Proportion, is_rough
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from .measures import ClassificationMetrics
+    from .trained_on import TrainedOn
 
 CONFUSION_CLASSES = 12
 """Largest number of classes for which the confusion matrix fits a terminal."""
@@ -41,13 +42,21 @@ def tables(done: Evaluation) -> list[Table]:
 
 def result_line(done: Evaluation) -> str:
     """Return a line with the accuracy."""
-    facts, part = done.result.subject.facts, done.pictures.split
+    facts, part, known = done.result.subject.facts, done.pictures.split, done.trained_on
     where = done.pictures.path if part == "all" else f"{done.pictures.path} ({part})"
-    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} correct, {len(done.items)} images"
+    count = f"{len(done.items)} image{'s' * (len(done.items) != 1)}"
+    if known is not None and not known.counted_apart:
+        right = f"{known.accuracy.count} of {known.accuracy.total} correct"
+        return f"{facts.path} on {where}: not tested: {right}, but on {known.describe()}"
+    if known is not None:
+        count = f"{count} that had no part in the training"
+    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} correct, {count}"
 
 
 def percent(value: Proportion) -> str:
-    """Format a proportion with its 95 % confidence interval."""
+    """Format a proportion with its 95 % confidence interval; of few images as ``k of n``."""
+    if is_rough(value):
+        return f"{value.count} of {value.total} (95 % CI {100 * value.low:.0f} to {100 * value.high:.0f} %)"
     return f"{100 * value.value:.1f} % (95 % CI {100 * value.low:.1f} to {100 * value.high:.1f})"
 
 
@@ -69,7 +78,10 @@ def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
     found = {
         "model": f"{model.path} ({model.kind}, {model.mode}, {model.bytes / 1e6:.1f} MB)",
         "images": f"{len(done.items)}, {len(done.skipped)} skipped",
-        "exact-match accuracy" if judged.multilabel else "accuracy": percent(judged.accuracy),
+        _accuracy_name(judged, done.trained_on): percent(judged.accuracy),
+        "balanced accuracy": _balanced(judged),
+        "always one class": _baseline(judged),
+        "trained on": _trained_on(one, done),
         "top-5 accuracy": _share(judged.top5),
         "macro precision": _share(average.precision),
         "macro recall": _share(average.recall),
@@ -82,6 +94,32 @@ def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
         "ties": str(judged.ties),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _accuracy_name(judged: ClassificationMetrics, known: TrainedOn | None) -> str:
+    name = "all labels correct" if judged.multilabel else "accuracy"
+    return f"{name} on training images" if known is not None and not known.counted_apart else name
+
+
+def _balanced(judged: ClassificationMetrics) -> str:
+    """Format the mean recall of the classes, where it tells more than the accuracy: if their numbers of images differ."""
+    return (
+        "" if judged.balanced_accuracy is None else f"{_share(judged.balanced_accuracy)} (mean recall of the classes)"
+    )
+
+
+def _baseline(judged: ClassificationMetrics) -> str:
+    one = judged.baseline
+    return "" if one is None else f"{_share(one.accuracy)} correct by always answering {judged.name(one.index)}"
+
+
+def _trained_on(one: ModelEvaluation, done: Evaluation) -> str:
+    """Format the images of the training, which are counted apart; the accuracy on them is that of the first model."""
+    known = done.trained_on
+    if known is None or one is not done.result:
+        return ""
+    value = f"{known.accuracy.count} of {known.accuracy.total} correct on {known.describe()}"
+    return f"{value}; counted apart" if known.counted_apart else f"{value}, and on no others"
 
 
 def _area(judged: ClassificationMetrics, areas: tuple[float | None, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from edgevision.convert import ConvertOptions, ConvertReport, LoadOptions, Prepr
 from edgevision.convert.keras_files.scan import scan
 from edgevision.convert.quantization.ptq import to_int8
 from edgevision.convert.quantization.verify import verify
+from edgevision.convert.report import summary
+from edgevision.convert.report.html import page
 from edgevision.convert.source_model.float_model import FloatModel, make_float_model
 from edgevision.convert.source_model.infer_preprocessing import infer_preprocessing
 from edgevision.convert.source_model.infer_task import infer_task
@@ -497,6 +500,54 @@ def test_report_on_other_labeled_images(trained: Path, photos: Path, tmp_path: P
     assert found.comparison.pictures == 30
     assert found.comparison.float_accuracy is not None and found.comparison.float_accuracy.value >= 0.9
     assert found.to_json()["heldout"]["path"].endswith("judged.csv")
+
+
+def labels_file(folder: Path) -> Path:
+    path = folder / "labels.txt"
+    path.write_text("\n".join(NAMES))
+    return path
+
+
+def test_images_of_the_training_calibrate_and_the_others_are_reported(
+    trained: Path, photos: Path, tmp_path: Path
+) -> None:
+    """With a split.csv beside the model, as in a run folder."""
+    model = tmp_path / "model.keras"
+    model.write_bytes(trained.read_bytes())
+    names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.png"))
+    parts = {name: "test" if number % 4 == 0 else "train" for number, name in enumerate(names)}
+    rows = [f"{name},{name.partition('/')[0]},{part},\n" for name, part in parts.items()]
+    (tmp_path / "split.csv").write_text("path,label,split,group\n" + "".join(rows))
+    labels = labels_file(tmp_path)
+    found = convert(ConvertOptions(model, photos, calibration_count=20, labels=labels, output=tmp_path / "m.tflite"))
+    used = [str(one.path.relative_to(photos)) for one in (*found.calibration.chosen, *found.calibration.selection)]
+    assert {parts[name] for name in used} == {"train"}
+    tests = [name for name, part in parts.items() if part == "test"]
+    assert {str(one.path.relative_to(photos)) for one in found.heldout.measured} == set(tests)
+    document = parse(json.dumps(found.to_json()), "convert")
+    known = document["heldout"]["trained_on"]
+    assert known["counted_apart"] and known["train"] == len(names) - len(tests) - 20 == known["float_accuracy"]["total"]
+    assert document["heldout"]["pictures"] == document["float"]["accuracy"]["total"] == len(tests)
+    assert document["balance"]["baseline"] < 0.5 < document["balance"]["float_balanced_accuracy"]
+    shown = dict(summary.rows(found))
+    assert "none of them used in training" in shown["agreement"] and "counted apart" in shown["trained on"]
+    assert "counted apart" in page(found)
+
+
+def test_images_of_the_training_alone_give_no_accuracy(trained: Path, photos: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    model.write_bytes(trained.read_bytes())
+    names = sorted(str(path.relative_to(photos)) for path in photos.rglob("*.png"))
+    (tmp_path / "split.csv").write_text("path,label,split\n" + "".join(f"{name},x,train\n" for name in names))
+    labels, output = labels_file(tmp_path), tmp_path / "m.tflite"
+    found = convert(ConvertOptions(model, photos, calibration_count=20, effort="none", labels=labels, output=output))
+    document = parse(json.dumps(found.to_json()), "convert")
+    assert document["float"]["accuracy"] is None and document["int8"]["accuracy"] is None
+    assert not document["heldout"]["independent"] and not document["heldout"]["trained_on"]["counted_apart"]
+    assert dict(summary.rows(found))["top-1"].startswith("unknown: the model was trained on all of these images")
+    assert "Accuracy on new images is not known" in page(found) and any(
+        "trained on all" in note for note in found.notes
+    )
 
 
 def test_synthetic_images_give_a_note(trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

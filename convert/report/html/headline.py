@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgevision.evaluation.intervals import Proportion
+from edgevision.evaluation.intervals import Proportion, is_rough
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import size
 
 from ...quantization.correction.result import Distance
 from ..record import ConvertReport, peak_rss_mb
+from ..text import measured_on, points
 
 HARMLESS = ("not scored on ", "skipped ")
 """First words of notes that are information, not warnings."""
@@ -29,22 +30,17 @@ def worth_knowing(report: ConvertReport) -> Html:
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
 
 
-def points(drop: float, unit: str = " points") -> str:
-    """Format a difference of accuracies, -1..1, such as ``0.3 points lost``."""
-    return f"{100 * abs(drop):.1f}{unit} {'gained' if drop <= -0.0005 else 'lost'}"
-
-
 def _agreement(report: ConvertReport) -> Html:
     one = report.comparison.agreement
     if one is None:
         return html.join([html.score("not compared"), html.paragraph("no images were left for the comparison", "sub")])
-    which = "held-out images" if report.heldout.independent else "images (also used to choose the quantization)"
-    said = (
-        f"of {one.total} {which} get the same top answer from int8 and float; "
-        f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
-    )
+    said = "get the same top answer from int8 and float"
+    interval = f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
+    if is_rough(one):
+        return html.paragraph(f"{one.count} of {measured_on(report)}: {said}; {interval}", "sub")
     bar = html.interval(one.value, one.low, one.high)
-    return html.join([html.score(f"{100 * one.value:.1f}", "%"), html.paragraph(said, "sub"), bar, html.scale()])
+    below = html.paragraph(f"of {measured_on(report)}: {said}; {interval}", "sub")
+    return html.join([html.score(f"{100 * one.value:.1f}", "%"), below, bar, html.scale()])
 
 
 def _stats(report: ConvertReport) -> Html:

@@ -21,8 +21,12 @@ def pictures_used(report: ConvertReport) -> Html:
         ["selection", *_set(calibration.selection)],
         ["held-out", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-"],
     ]
+    if report.comparison.trained_on is not None and not held.only_trained_on:
+        rows.append(["trained on, counted apart", str(len(held.pictures) - len(held.fresh)), "-"])
     note = "No image is in two of the sets; the held-out set was evaluated once, after all decisions."
-    if not held.independent:
+    if held.only_trained_on:
+        note = "No independent held-out set: the model was trained on all of these images."
+    elif not held.independent:
         note = "No independent held-out set: the reported images are those that chose between ways to quantize."
     elif not report.comparison.pictures:
         note = "No held-out set: no images were left for it."

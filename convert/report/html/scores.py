@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
 
-from edgevision.evaluation.intervals import Difference
+from edgevision.evaluation.intervals import Difference, Proportion, is_rough
 from edgevision.reporting import charts, html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import size
 
 from ..record import ConvertReport
-from .headline import points
+from ..summary import balance_row, trained_on_row
+from ..text import points
 
 MIN_REACH = 5
 """Minimum half-width of the difference bar, in percentage points."""
@@ -23,18 +25,36 @@ def scores(report: ConvertReport) -> Html:
 
 
 def _shares(report: ConvertReport) -> Html:
-    result = report.comparison
+    result, trained = report.comparison, report.heldout.only_trained_on
     named = (
-        ("float accuracy", result.float_accuracy),
-        ("int8 accuracy", result.int8_accuracy),
+        ("float accuracy", None if trained else result.float_accuracy),
+        ("int8 accuracy", None if trained else result.int8_accuracy),
         ("agreement", result.agreement),
     )
-    bars = [charts.share_bar(name, one.value, one.low, one.high) for name, one in named if one is not None]
-    if result.float_accuracy is None:
+    bars = [_share(name, one) for name, one in named if one is not None]
+    if trained:
+        why = "the model was trained on all of these images. Give other labeled ones with --eval-data."
+        bars.append(html.paragraph(f"Accuracy on new images is not known: {why}"))
+    elif result.float_accuracy is None:
         bars.append(
             html.paragraph("Accuracy is not known: the images have no labels. Give labeled ones with --eval-data.")
         )
-    return html.join(bars)
+    return html.join([*bars, *_apart(report)])
+
+
+def _share(name: str, one: Proportion) -> Html:
+    """Return the bar of a proportion; of few images with their number instead of a percentage."""
+    if not is_rough(one):
+        return charts.share_bar(name, one.value, one.low, one.high)
+    interval = f"({100 * one.low:.0f} to {100 * one.high:.0f} %)"
+    return charts.bar(name, f"{one.count} of {one.total}", html.interval(one.value, one.low, one.high), interval)
+
+
+def _apart(report: ConvertReport) -> Iterator[Html]:
+    """Yield what the accuracy is worth: the rows of the summary on the balance of the classes and on training images."""
+    rows = [[name, text] for name, text in (*balance_row(report), *trained_on_row(report))]
+    if rows:
+        yield html.table(["", ""], rows, plain=True)
 
 
 def _drop(report: ConvertReport) -> Html:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.datasets.training_images import MAX_IMAGES, card_entry
 from edgevision.evaluation.evaluate import Evaluation, evaluate
 from edgevision.evaluation.records import Pictures, Subject
 from edgevision.evaluation.scorers import facts, open_scorer
@@ -73,7 +75,12 @@ def make_card(
     choice = plan.choice
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
-        "data": {"fingerprint": learning.fingerprint, "pictures": learning.counts(), "layout": learning.dataset.layout},
+        "data": {
+            "fingerprint": learning.fingerprint,
+            "pictures": learning.counts(),
+            "layout": learning.dataset.layout,
+            "images": _images(learning),
+        },
         "backbone": {
             "name": choice.backbone,
             "alpha": choice.alpha,
@@ -100,6 +107,14 @@ def make_card(
         versions=run_folder.versions(),
         created=run_folder.utc_now(),
     )
+
+
+def _images(learning: DatasetSplits) -> dict[str, Any] | None:
+    """Return the record by which other commands recognize the images that made the model."""
+    if len(learning.train) + len(learning.val) > MAX_IMAGES:
+        return None
+    train, val = ([sha256(item.data()).hexdigest() for item in items] for items in (learning.train, learning.val))
+    return card_entry(train, val)
 
 
 def write_model(folder: Path, network: Network, card: ModelCard, settings: TrainSettings) -> Path:

@@ -13,6 +13,7 @@ pytest.importorskip("tensorflow", reason="needs the convert extra: pip install '
 from edgevision.convert.comparison.chance import chance_level
 from edgevision.convert.images.calibration import CalibrationSet
 from edgevision.convert.images.heldout import LabelledImage, remaining
+from edgevision.convert.images.image_files import in_folder
 from edgevision.convert.options import ConvertOptions
 from edgevision.convert.pipeline import WARNING, notes
 
@@ -65,7 +66,7 @@ def test_folders_are_classes_if_there_is_one_per_class(tmp_path: Path) -> None:
     for name in ("dogs", "cats"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.jpg").write_bytes(name.encode())
-    paths = tuple(sorted(tmp_path.rglob("*.jpg")))
+    paths = tuple(in_folder(tmp_path, sorted(tmp_path.rglob("*.jpg"))))
     calibration = CalibrationSet(tmp_path, (), paths, (), rendered=False)
     two = {one.path.parent.name: one.assumed for one in remaining(calibration, (), classes=2).pictures}
     assert two == {"cats": {0}, "dogs": {1}}
@@ -74,8 +75,10 @@ def test_folders_are_classes_if_there_is_one_per_class(tmp_path: Path) -> None:
 
 
 def made(agreement: int, chance: Any = None) -> Any:
-    comparison = SimpleNamespace(agreement=proportion(agreement, 100), chance=chance, pictures=100, skipped=())
-    heldout = SimpleNamespace(independent=True, skipped=())
+    comparison = SimpleNamespace(
+        agreement=proportion(agreement, 100), chance=chance, pictures=100, skipped=(), trained_on=None
+    )
+    heldout = SimpleNamespace(independent=True, skipped=(), only_trained_on=False, training_known=True)
     return SimpleNamespace(comparison=comparison, heldout=heldout, repair=None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from edgevision.convert.images import calibration as calibrate
 from edgevision.convert.images.calibration import choose, find_folder, fingerprint
 from edgevision.convert.images.heldout import labelled, remaining
+from edgevision.convert.images.image_files import file_sha256
 from locations import ROOT
 
+from edgevision.datasets.training_images import DIGEST_BYTES, TrainingImages
 from edgevision.errors import BadInput, MissingFile
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing import decode
@@ -84,7 +87,7 @@ def test_missing_empty_or_small_folders_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="nowhere"):
         choose(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(BadInput, match="needs a folder of images"):
+    with pytest.raises(BadInput, match="needs a folder, CSV or zip of images"):
         choose(tmp_path / "notes.txt")
     with pytest.raises(BadInput, match="no images in"):
         choose(tmp_path)
@@ -131,6 +134,86 @@ def test_csv_labels_by_name_or_number(tmp_path: Path) -> None:
     table.write_text("path,label\n000.png,horse\n")
     with pytest.raises(BadInput, match="unknown class 'horse'"):
         labelled(table, CARD, 3, calibration)
+
+
+def known(*paths: Path) -> TrainingImages:
+    return TrainingImages({bytes.fromhex(file_sha256(path))[:DIGEST_BYTES]: "train" for path in paths})
+
+
+def test_calibration_prefers_images_of_the_training(tmp_path: Path) -> None:
+    every = photos(tmp_path, 40)
+    training = known(*every[:28])
+    calibration = choose(tmp_path, 20, training=training)
+    assert calibration.from_training and {one.path for one in calibration.chosen} <= set(every[:28])
+    held = remaining(calibration, (), training=training)
+    assert {one.path for one in held.measured} == set(every[28:]) and held.training_known
+    assert [one.part for one in held.pictures] == [None] * 12 + ["train"] * 8 and not held.only_trained_on
+
+
+def test_small_set_calibrates_on_the_training_part_alone(tmp_path: Path) -> None:
+    every = photos(tmp_path, 20)
+    calibration = choose(tmp_path, 100, training=known(*every[:15]))
+    assert {one.path for one in calibration.chosen} == set(every[:15])
+    held = remaining(calibration, (), training=known(*every[:15]))
+    assert {one.path for one in held.pictures} == set(every[15:])
+
+
+def test_folder_that_the_model_was_not_trained_on_is_used_as_it_is(tmp_path: Path) -> None:
+    photos(tmp_path / "new", 30)
+    training = known(*photos(tmp_path / "old", 12, 900))
+    assert choose(tmp_path / "new", 20, 3, training) == choose(tmp_path / "new", 20, 3)
+
+
+def test_folder_of_training_images_alone_has_no_accuracy(tmp_path: Path) -> None:
+    every = photos(tmp_path, 30)
+    held = remaining(choose(tmp_path, 20, training=known(*every)), (), training=known(*every))
+    assert held.only_trained_on and len(held.measured) == 10
+
+
+def test_eval_data_with_training_images_counts_them_apart(tmp_path: Path) -> None:
+    every = photos(tmp_path / "used" / "dog", 30)
+    fresh = photos(tmp_path / "given" / "dog", 4, 500)
+    calibration = choose(tmp_path / "used", 20, training=known(*every))
+    shutil.copy(calibration.others[0].path, tmp_path / "given" / "dog" / "leak.png")
+    held = labelled(tmp_path / "given", CARD, 3, calibration, known(*every))
+    assert {one.path.name for one in held.measured} == {path.name for path in fresh}
+    assert held.pictures[-1].part == "train"
+
+
+@pytest.mark.parametrize("kind", ["csv", "zip"])
+def test_csv_and_zip_are_calibrated_on(tmp_path: Path, kind: str) -> None:
+    """Everything that ``train`` reads can be used, with its labels."""
+    folder = tmp_path / "photos"
+    paths = [*photos(folder / "x", 20), *photos(folder / "y", 20, 100)]
+    names = {"x": "dog", "y": "cat"}
+    if kind == "csv":
+        source = folder / "labels.csv"
+        rows = [f"{path.relative_to(folder)},{names[path.parent.name]}\n" for path in paths]
+        source.write_text("path,label\n" + "".join(rows))
+    else:
+        source = tmp_path / "photos.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for path in paths:
+                archive.write(path, f"{names[path.parent.name]}/{path.name}")
+    calibration = choose(source, 12)
+    assert len({one.path for one in calibration.chosen}) == 12 and calibration.chosen[0].read().width == 17
+    held = remaining(calibration, CARD.labels)
+    assert len(held.pictures) == 28 and {one.labels for one in held.pictures} == {frozenset({1}), frozenset({2})}
+    assert held.pictures[0].read().width == 17
+
+
+def test_zip_without_labels_is_calibrated_on(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "loose.zip", "w") as archive:
+        for path in photos(tmp_path / "photos", 15):
+            archive.write(path, path.name)
+    assert len(choose(tmp_path / "loose.zip", 12).chosen) == 12
+
+
+def test_csv_in_the_folder_labels_held_out_images(tmp_path: Path) -> None:
+    """A folder of loose images with a list, which ``train`` reads, too."""
+    rows = [f"{path.name},{'dog' if number % 2 else 'cat'}\n" for number, path in enumerate(photos(tmp_path, 20))]
+    (tmp_path / "labels.csv").write_text("filename,class\n" + "".join(rows))
+    assert remaining(choose(tmp_path, 12), CARD.labels).labelled == 8
 
 
 def test_shared_name_stands_for_both_classes(tmp_path: Path) -> None:

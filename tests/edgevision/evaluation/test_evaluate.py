@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from documents import parse
 import edgevision
 from edgevision import default_model
 from edgevision.datasets.dataset import BACKGROUND, open_dataset, open_unlabelled
+from edgevision.datasets.training_images import PARTS, card_entry
 from edgevision.errors import BadInput, BadModel, MissingFile
 from edgevision.evaluation.evaluate import Evaluation, evaluate
 from edgevision.evaluation.intervals import wilson
@@ -22,6 +24,7 @@ from edgevision.evaluation.options import EvaluateOptions
 from edgevision.evaluation.records import Pictures, Subject
 from edgevision.evaluation.request import prepare, run
 from edgevision.evaluation.scorers import ModelFacts, Scorer, locate
+from edgevision.evaluation.tables import result_line
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.decode import encode_png
@@ -302,6 +305,77 @@ def test_models_with_a_different_label_order_agree_by_name(tmp_path: Path) -> No
     assert found is not None and found.agreement.value == 1.0 and found.kl is None
 
 
+def trained_with(root: Path, **parts: Sequence[str]) -> dict[str, object]:
+    """Return the training record of a card, as ``train`` writes it; ``parts``: names of the images in train and val."""
+    found = {
+        part: [hashlib.sha256((root / name).read_bytes()).hexdigest() for name in parts.get(part, ())] for part in PARTS
+    }
+    return {"data": {"images": card_entry(*found.values())}}
+
+
+def test_images_of_the_training_are_counted_apart(tmp_path: Path) -> None:
+    """They are recognized by their content: the folder and the names may be others."""
+    photos(tmp_path / "p")
+    record = trained_with(tmp_path / "p", train=["red/wrong.png", "red/0.png", "green/0.png"], val=["blue/0.png"])
+    (tmp_path / "p" / "red" / "0.png").rename(tmp_path / "p" / "red" / "renamed.png")
+    done = judged(ColorScorer(training=record), tmp_path / "p")
+    assert len(done.items) == 9 and done.metrics.accuracy.count == 9  # the wrong one is in train
+    document = parse(json.dumps(done.to_json()), "evaluate")
+    known = document["data"]["trained_on"]
+    assert (known["train"], known["val"], known["counted_apart"]) == (3, 1, True)
+    assert (known["accuracy"]["correct"], known["accuracy"]["total"]) == (3, 4)
+    assert document["data"]["pictures"] == document["accuracy"]["total"] == sum(map(sum, document["confusion"])) == 9
+    assert "9 images that had no part in the training" in result_line(done)
+    assert any(
+        note.startswith("counted apart: 3 images the model was trained on and 1 that chose") for note in done.notes
+    )
+
+
+def test_accuracy_on_training_images_alone_is_no_headline(tmp_path: Path) -> None:
+    root = photos(tmp_path)
+    names = [str(path.relative_to(root)) for path in root.rglob("*.png")]
+    done = judged(ColorScorer(training=trained_with(root, train=names)), root)
+    assert done.trained_on is not None and not done.trained_on.counted_apart
+    assert "not tested: 12 of 13 correct, but on 13 images the model was trained on" in result_line(done)
+    assert any("says little about new images" in note for note in done.notes)
+
+
+def test_images_of_either_model_are_counted_apart(tmp_path: Path) -> None:
+    root = photos(tmp_path)
+    other = ColorScorer(training=trained_with(root, train=["red/0.png"]))
+    done = judged(ColorScorer(), root, other=other)
+    assert len(done.items) == 12 and done.trained_on is not None and done.trained_on.train == 1
+
+
+def test_split_beside_the_model_names_its_training_images(tiny: Path, tmp_path: Path) -> None:
+    """A model without a record of its images, evaluated on everything."""
+    root = photos(tmp_path / "p")
+    rows = "path,label,split,group\nred/0.png,red,test,\nblue/1.png,blue,train,\nblue/2.png,blue,val,\n"
+    (tiny.parent / "split.csv").write_text(rows)
+    inputs = prepare(EvaluateOptions(tiny, root, split="all"))
+    done = evaluate(inputs.subject, inputs.pictures)
+    assert done.trained_on is not None and (done.trained_on.train, done.trained_on.val) == (1, 1)
+    assert len(done.items) == 11
+    (tiny.parent / "split.csv").rename(tmp_path / "elsewhere.csv")
+    inputs = prepare(EvaluateOptions(tiny, root, split="all", split_file=tmp_path / "elsewhere.csv"))
+    assert inputs.subject.training_images.paths == {"blue/1.png": "train", "blue/2.png": "val"}
+
+
+def test_few_images_give_counts_instead_of_a_percentage(tmp_path: Path) -> None:
+    assert "12 of 13 (95 % CI 67 to 99 %) correct" in result_line(judged(ColorScorer(), photos(tmp_path)))
+
+
+def test_imbalance_shows_in_balanced_accuracy_and_baseline(tmp_path: Path) -> None:
+    for number in range(9):
+        paint(tmp_path / "red" / f"{number}.png", COLORS["red"])
+    paint(tmp_path / "green" / "1.png", COLORS["blue"])
+    done = judged(ColorScorer(), tmp_path)
+    document = parse(json.dumps(done.to_json()), "evaluate")
+    assert document["accuracy"]["value"] == 0.9 and document["balanced_accuracy"] == 0.5
+    assert document["baseline"] == {"index": 0, "name": "red", "accuracy": 0.9}
+    assert "no better than always answering 'red', which is right on 90.0 % of the images" in done.notes
+
+
 def test_nan_scores_are_refused(tmp_path: Path) -> None:
     class Broken(ColorScorer):
         def scores(self, frame: Frame) -> np.ndarray:
@@ -386,6 +460,10 @@ def test_evaluated_part_is_test_or_the_one_requested(tiny: Path, tmp_path: Path)
     paths, split, _ = chosen(tmp_path, tiny, tmp_path / "p")
     assert split == "test" and len(paths) == 4 and all(path.startswith("test/") for path in paths)
     assert len(chosen(tmp_path, tiny, tmp_path / "p", split="all")[0]) == 12
+    for part in ("train", "valid"):
+        photos(tmp_path / "two" / part, 1)
+    paths, split, _ = chosen(tmp_path, tiny, tmp_path / "two")
+    assert split == "val" and len(paths) == 4 and all(path.startswith("valid/") for path in paths)
     assert all(path.startswith("val/") for path in chosen(tmp_path, tiny, tmp_path / "p", split="val")[0])
     with pytest.raises(BadInput, match="has no test part; available: none"):
         chosen(tmp_path, tiny, photos(tmp_path / "flat"), split="test")
@@ -444,10 +522,10 @@ def test_command_prints_results_and_writes_the_record(tiny: Path, tmp_path: Path
     shown = command(str(tiny), "p", "--compare", str(tiny), "--runs", "r", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.strip().splitlines()
-    assert lines[-3] == f"{tiny} on p: 92.3 % (95 % CI 66.7 to 98.6) correct, 13 images"
+    assert lines[-3] == f"{tiny} on p: 12 of 13 (95 % CI 67 to 99 %) correct, 13 images"
     assert lines[-2] == str(tmp_path / "r" / "evaluate-1")
     assert lines[-1] == f"next: edgevision run {tiny} --camera 0"
-    for words in ("most confident wrong", "red/wrong.png", "confusion matrix", "100.0 % (95 % CI", "+0.0 points"):
+    for words in ("most confident wrong", "red/wrong.png", "confusion matrix", "13 of 13 (95 % CI", "+0.0 points"):
         assert words in shown.stdout
     told = command(str(tiny), "p", "--json", "--limit", "6", cwd=tmp_path)
     assert parse(told.stdout, "evaluate")["data"]["pictures"] == 6

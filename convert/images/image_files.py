@@ -1,0 +1,81 @@
+"""The images that a conversion may use: the files of a folder, or those that a CSV lists or a zip holds."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.datasets.dataset import Item, open_dataset, open_unlabelled
+from edgevision.errors import BadImage, BadInput, MissingFile
+from edgevision.preprocessing import decode
+from edgevision.types import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image that is not read yet."""
+
+    path: Path
+    """Path for display, and of the file if it is one."""
+    name: str
+    """Path below the folder, CSV or zip, with forward slashes."""
+    item: Item | None = None
+    """Source of an image that a CSV lists or a zip holds."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels by the CSV or the folders of the zip; empty for a file of a folder."""
+        return self.item.labels if self.item is not None else ()
+
+    def sha256(self) -> str:
+        """Return the sha256 of the file. Raises BadImage if it cannot be read."""
+        if self.item is None:
+            return file_sha256(self.path)
+        try:
+            return hashlib.sha256(self.item.data()).hexdigest()
+        except MissingFile as error:
+            raise BadImage(str(error)) from None
+
+    def read(self) -> Frame:
+        """Return the decoded image. Raises MissingFile, BadImage."""
+        return self.item.read() if self.item is not None else decode.read(self.path)
+
+
+def find(source: Path) -> list[ImageFile]:
+    """Return the images of a folder, a CSV or a zip. Raises MissingFile, BadInput."""
+    if not source.exists():
+        raise MissingFile(f"calibration images not found: {source}")
+    if source.is_dir():
+        return in_folder(source, decode.find(source))
+    if source.suffix.lower() != ".csv" and not zipfile.is_zipfile(source):
+        raise BadInput(f"--calibration needs a folder, CSV or zip of images, but {source} is a file of another kind")
+    items = _items(source)
+    root = source.parent if source.suffix.lower() == ".csv" else source
+    return [ImageFile(root / item.path, item.path, item) for item in items]
+
+
+def in_folder(folder: Path, paths: Sequence[Path]) -> list[ImageFile]:
+    """Return the images of a folder that have these paths."""
+    return [ImageFile(path, path.relative_to(folder).as_posix()) for path in paths]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file. Raises BadImage if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise BadImage(f"{path}: cannot read the file: {error.strerror}") from None
+
+
+def _items(source: Path) -> tuple[Item, ...]:
+    """Return the images of a CSV, or of a zip, whose images need no labels."""
+    try:
+        return open_dataset(source).items
+    except BadInput:
+        if source.suffix.lower() == ".csv":
+            raise
+        return open_unlabelled(source)
