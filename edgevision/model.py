@@ -231,10 +231,21 @@ def open_model(path: str | Path | None = None, *, engine: Engine | str = "cpu", 
     facts = read_facts(file, card.task)
     with model_file.model_errors(file.path):
         model = Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
+    unused = _unused_outputs(card, runner)
+    if unused:
+        log.warning("%s has several outputs; %s uses the first and not %s", path, card.task, ", ".join(unused))
     origin = "model card" if file.card else "standard metadata, there is no model card"
     log.info("opened %s in %.0f ms: %s, %s labels", path, 1e3 * (perf_counter() - started), card.task, len(card.labels))
     log.info("preprocessing: %s (from the %s)", card.preprocessing.describe(), origin)
     return model
+
+
+def _unused_outputs(card: ModelCard, engine: Engine) -> list[str]:
+    """Return the names of the outputs that a task does not use; a detector uses all."""
+    if card.task == "detection" or len(engine.outputs) == 1:
+        return []
+    used = (0,) if card.embedding is None else (0, card.embedding.output)
+    return [spec.name for number, spec in enumerate(engine.outputs) if number not in used]
 
 
 def _writable(engine: Engine, preprocessing: Preprocessing) -> WritableEngine | None:

@@ -44,6 +44,10 @@ def _tell(given: Given, output: Path) -> None:
     card = given.card
     if not card.labels and card.task != "embedding":
         say("note: no labels, so predictions show class numbers; add them with --labels", err=True)
+    if len(given.guessed) > 1:
+        task, *others = given.guessed
+        said = " or ".join(f"--task {other}" for other in others)
+        say(f"note: the task {task} was guessed from the outputs; if it is another, set it with {said}", err=True)
     if given.compiled:
         say("note: the model is compiled for the Edge TPU and cannot run on a machine without one", err=True)
     names = f"{len(card.labels)} labels" if card.labels else "no labels"

@@ -145,6 +145,8 @@ def _next(report: dict[str, Any]) -> str:
     path, opens = shlex.quote(report["path"]), report["opens_as"]
     if report["edgetpu"]["compiled"]:
         return "edgevision convert --help"
+    if not report["usable"]["ok"]:
+        return "choose another model, or train one: edgevision train PHOTOS/"
     if opens is None or not report["runs_here"]["ok"]:
         return f"edgevision card {path} --help"
     return f"edgevision run {path} --camera 0"

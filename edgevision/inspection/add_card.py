@@ -28,6 +28,7 @@ from ..model_file.edgetpu_part import check_compiled_from, is_compiled
 from ..model_file.label_file import parse_labels
 from ..model_file.labels import count_classes, fit_labels, refuse_count
 from ..model_file.model_file import ModelFile
+from ..model_file.suitability import fitting_tasks, refuse_unusable, shapes
 from ..postprocessing.decoder import open_decoder, read_facts
 from ..preprocessing.spec import Preprocessing
 from ..tflite.graph import Graph
@@ -48,19 +49,24 @@ class Given:
     """Whether the model is compiled and runs only on an Edge TPU."""
     edgetpu: bytes | None = None
     """Flatbuffer of the compiled model to store inside the file."""
+    guessed: tuple[Task, ...] = ()
+    """The task, if it was inferred from the outputs, and the others that their shapes allow; empty if it was stated."""
 
 
 def new_card(path: Path, wish: CardOptions) -> Given:
     """Make the card without writing anything. Raises MissingFile, BadModel, BadInput, UsageError."""
     file = model_file.read(path, strict=False)
     graph = file.graph()
+    refuse_unusable(file, graph)
     known = _known(file)
     origin = "nothing" if known is None else "its model card" if file.card else "its standard metadata"
     log.info("%s: starting from %s", path, origin)
     task = wish.task or (known.task if known else _task(file, graph))
     if task is None:
-        shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in file.outputs)
-        raise UsageError(f"cannot infer the task of {path} from its outputs ({shapes}); set it with --task")
+        fitting = ", ".join(fitting_tasks(file, graph))
+        raise UsageError(
+            f"cannot infer the task of {path} from its outputs ({shapes(file.outputs)}); set it with --task: {fitting}"
+        )
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
@@ -74,7 +80,14 @@ def new_card(path: Path, wish: CardOptions) -> Given:
     with model_file.model_errors(path):
         model_file.refuse_mismatch(card, file.inputs, file.outputs)
         open_decoder(card, file.outputs, read_facts(file, task))
-    return Given(file, card, readiness(graph).compiled, _compiled(file, wish.edgetpu))
+    sure = (
+        wish.task
+        or file.card
+        or task_from_metadata(file.metadata, graph)
+        or (card.labels and card.activation == "softmax")
+    )
+    guessed = () if sure else (task, *(other for other in fitting_tasks(file, graph) if other != task))
+    return Given(file, card, readiness(graph).compiled, _compiled(file, wish.edgetpu), guessed)
 
 
 def write(given: Given, out: Path, overwrite: bool = False) -> None:

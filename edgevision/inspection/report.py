@@ -12,6 +12,7 @@ from ..errors import BadModel
 from ..model_file import model_file
 from ..model_file.card_from_metadata import card_hint, effective_card
 from ..model_file.model_file import ModelFile
+from ..model_file.suitability import unusable
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
 from .compatibility import judge
 from .edgetpu_support import readiness
@@ -38,6 +39,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
     file = model_file.read(path, strict=False)
     metadata, graph = file.metadata, file.graph()
     subgraphs = subgraph_count(file.flatbuffer)
+    reason = None if file.card is not None and file.card_problem is None else unusable(file, graph)
     report = {
         "schema": SCHEMA,
         "path": str(path),
@@ -52,8 +54,9 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "edgetpu": readiness(graph, subgraphs).to_json(),
         "compatibility": judge(file).to_json(),
         "runs_here": _runs_here(file),
+        "usable": {"ok": reason is None, "reason": reason},
         "opens_as": _opens_as(file),
-        "notes": notes(file),
+        "notes": notes(file) if reason is None else [f"this model cannot be used: {reason}"],
     }
     return {key: _finite(value) for key, value in report.items()}
 

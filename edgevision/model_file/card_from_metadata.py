@@ -16,6 +16,7 @@ from ..types import Task, TensorSpec
 from .card import ModelCard
 from .labels import count_classes, fit_labels, producer
 from .model_file import ModelFile, model_errors
+from .suitability import refuse_unusable, shapes
 
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
@@ -46,15 +47,17 @@ def effective_card(file: ModelFile) -> ModelCard:
 def card_from_metadata(file: ModelFile) -> ModelCard:
     """Return a card for a file that has standard metadata but no card. Raises BadInput if something is missing."""
     metadata = file.metadata
+    graph = file.graph()
+    refuse_unusable(file, graph)
     if metadata is None:
         raise BadModel(
             f"the file has neither a model card nor metadata, so its preprocessing is unknown; {card_hint(file)}"
         )
-    graph = file.graph()
     task = task_from_metadata(metadata, graph) or guess_task(graph, len(file.labels))
     if task is None:
-        shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in file.outputs)
-        raise BadModel(f"the task cannot be inferred from the model's outputs ({shapes}); {card_hint(file)}")
+        raise BadModel(
+            f"the task cannot be inferred from the model's outputs ({shapes(file.outputs)}); {card_hint(file)}"
+        )
     return ModelCard(
         name=metadata.name or file.path.stem,
         task=task,

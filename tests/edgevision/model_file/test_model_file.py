@@ -242,7 +242,7 @@ def test_weights_that_look_like_an_archive_are_ignored(tmp_path: Path) -> None:
     [
         ([("a", b"1", 0), ("a", b"2", 0)], "two entries named 'a'"),
         ([(str(n), b"", 0) for n in range(1001)], "1001 entries"),
-        ([("a", bytes(300 * 2**20), zipfile.ZIP_DEFLATED)], "larger than 256 MB"),
+        ([("a", bytes(150 * 2**20), zipfile.ZIP_DEFLATED)], "larger than 128 MB"),
         ([("a", bytes(99), zipfile.ZIP_LZMA)], "compression method 14"),
     ],
 )

@@ -1,0 +1,150 @@
+"""Whether a model can be used at all: a model card adds what a file does not say, but changes nothing in the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import BadModel
+from ..tflite.detection_op import DETECTION_OPERATOR, result_outputs
+from ..tflite.detection_outputs import find_outputs
+from ..tflite.outputs import OutputFacts, mask_kind
+from ..tflite.schema import COMPILED_OPERATOR
+
+if TYPE_CHECKING:
+    from ..tflite.graph import Graph
+    from ..types import Task, TensorSpec
+    from .model_file import ModelFile
+
+CUSTOM_OPERATORS = (DETECTION_OPERATOR, COMPILED_OPERATOR)
+"""Custom operators that the engines have."""
+FLEX = "Flex"
+"""Start of the names of TensorFlow's own operators in a .tflite."""
+IMAGE_TYPES = ("uint8", "int8", "int16", "float32", "float16")
+SOUND_OPERATORS = frozenset(("AudioSpectrogram", "Mfcc", "RFFT2D"))
+MIN_SOUND = 4000
+"""Fewest numbers in a row that are taken for sound: a quarter of a second."""
+MASK_ASPECT = 1.25
+"""Largest difference between the shapes of a mask and of the input, as a ratio: rounding at a stride of 32."""
+SHOWN = 6
+"""Largest number of tensors in a message."""
+
+
+def unusable(file: ModelFile, graph: Graph) -> str | None:
+    """Return why no model card can make a model usable; None if one can."""
+    return _operators(graph) or _input(file.inputs, graph, file) or _outputs(file, graph)
+
+
+def refuse_unusable(file: ModelFile, graph: Graph) -> None:
+    """Raise BadModel for a model that no card can make usable."""
+    reason = unusable(file, graph)
+    if reason is not None:
+        raise BadModel(f"{file.path}: this model cannot be used: {reason}")
+
+
+def fitting_tasks(file: ModelFile, graph: Graph) -> tuple[Task, ...]:
+    """Return the tasks that the shapes of a model's outputs allow."""
+    if any(op.name == COMPILED_OPERATOR for op in graph.operators) and len(file.outputs) > 1:
+        return ("detection",)  # the operator that makes the boxes may be inside the compiled one
+    try:
+        find_outputs(file.outputs, OutputFacts(file.metadata, file.files, result_outputs(file.flatbuffer)))
+    except BadModel:
+        pass
+    else:
+        return ("detection",)
+    if len(file.outputs) != 1 and (file.card is None or file.card.embedding is None):
+        return ()
+    output = file.outputs[0]
+    sizes = output.shape[1:]
+    if sizes and min(sizes) > 0 and sum(size > 1 for size in sizes) <= 1:
+        return ("classification", "multilabel", "embedding")
+    if not is_mask_shape(output, file.inputs[0]):
+        return ()
+    return ("segmentation", "embedding") if len(output.shape) == 4 else ("segmentation",)
+
+
+def is_mask_shape(output: TensorSpec, image: TensorSpec) -> bool:
+    """Return whether an output has the shape of a mask over the input, of any resolution."""
+    try:
+        mask_kind(output)
+    except BadModel:
+        return False
+    (height, width), (rows, columns) = output.shape[1:3], image.shape[1:3]
+    if min(height, width, rows, columns) < 1:
+        return min(rows, columns) >= 1  # a mask whose size is not fixed
+    ratio = (height / width) / (rows / columns)
+    return max(ratio, 1 / ratio) <= MASK_ASPECT and height > 1 and width > 1
+
+
+def shapes(specs: Sequence[TensorSpec]) -> str:
+    """Return names and shapes of tensors for a message."""
+    said = ", ".join(f"{spec.name[:60]} {list(spec.shape)}" for spec in specs[:SHOWN])
+    return said + (f" and {len(specs) - SHOWN} more" if len(specs) > SHOWN else "")
+
+
+def _operators(graph: Graph) -> str | None:
+    custom = sorted({op.name for op in graph.operators if op.custom and op.name not in CUSTOM_OPERATORS})
+    if not custom:
+        return None
+    names = ", ".join(name[:60] for name in custom[:SHOWN])
+    if any(name.startswith(FLEX) for name in custom):
+        return (
+            f"it needs TensorFlow's own operators ({names}), which the TFLite runtimes do not have; convert it with "
+            "builtin operators only (without SELECT_TF_OPS)"
+        )
+    what = "it is for sound; it " if SOUND_OPERATORS & set(custom) else "it "
+    return f"{what}needs custom operators that the TFLite runtimes do not have: {names}"
+
+
+def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str | None:
+    if len(inputs) != 1:
+        return f"it needs {len(inputs)} inputs at once ({shapes(inputs)}), but a model gets one image"
+    spec = inputs[0]
+    said = shapes(inputs)
+    if spec.dtype == "string":
+        return f"its input is text ({said}), not an image"
+    if _is_sound(spec, graph, file):
+        return f"its input is sound ({said}), not an image"
+    if len(spec.shape) != 4:
+        return f"its input is not an image [1, height, width, channels] but {said} of {spec.dtype}"
+    if spec.shape[0] not in (1, -1):
+        return f"it takes {spec.shape[0]} images at once ({said}); convert it with a batch size of 1"
+    if spec.shape[1] in (1, 3) and spec.shape[3] not in (1, 3):
+        return f"its input has the channels first ({said}); convert it with the channels last, [1, height, width, channels]"
+    if min(spec.shape[1:]) < 1:
+        return f"its input has no fixed size ({said}); convert it with a fixed size"
+    if spec.shape[3] not in (1, 3):
+        return f"its input has {spec.shape[3]} channels ({said}); an image has 1 or 3"
+    if spec.dtype not in IMAGE_TYPES:
+        return f"its input is {spec.dtype} ({said}); an image is given as uint8, int8 or float32"
+    return None
+
+
+def _is_sound(spec: TensorSpec, graph: Graph, file: ModelFile) -> bool:
+    """Return whether an input is sound: by the metadata, by its operators, or because it is one long row of numbers."""
+    described = file.metadata.inputs if file.metadata else ()
+    if any(tensor.content == "audio" for tensor in described):
+        return True
+    row = [size for size in spec.shape if size != 1]
+    long = len(spec.shape) < 4 and len(row) == 1 and row[0] >= MIN_SOUND
+    return long or any(op.name in SOUND_OPERATORS for op in graph.operators)
+
+
+def _outputs(file: ModelFile, graph: Graph) -> str | None:
+    if fitting_tasks(file, graph):
+        return None
+    said = shapes(file.outputs)
+    if len(file.outputs) == 1 and _are_raw_boxes(file.outputs[0]):
+        return (
+            f"its output looks like the raw boxes of a detector such as YOLO or SSD ({said}); use one that ends in "
+            f"{DETECTION_OPERATOR}"
+        )
+    return (
+        f"its outputs fit no task ({said}); known are one list of class scores, one mask, one embedding, and the boxes, "
+        "classes and scores of a detector"
+    )
+
+
+def _are_raw_boxes(spec: TensorSpec) -> bool:
+    sizes = [size for size in spec.shape[1:] if size != 1]
+    return len(sizes) in (2, 3) and len(spec.shape) in (3, 4, 5) and min(sizes, default=0) >= 4
