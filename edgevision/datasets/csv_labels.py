@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput, MissingFile
+from ..files import csv_cells
 from ..files.text import decode_text
 from ..preprocessing.sniff import SUFFIX_KIND
 
@@ -112,11 +113,8 @@ def is_label_csv(text: str) -> bool:
 
 def format_rows(rows: list[Row]) -> str:
     """Format rows as the text of a CSV with the columns path, label, split and group."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["path", "label", "split", "group"])
-    writer.writerows([row.path, SEPARATOR.join(row.labels), row.split or "", row.group] for row in rows)
-    return out.getvalue()
+    cells = [(row.path, SEPARATOR.join(row.labels), row.split or "", row.group) for row in rows]
+    return csv_cells.dumps([("path", "label", "split", "group"), *cells])
 
 
 def read_label_map(path: Path) -> dict[str, str]:
@@ -175,7 +173,7 @@ def _delimiter(header: str) -> str:
 def _row(cells: list[str], columns: dict[str, int], line: int, name: str) -> Row:
     def cell(key: str) -> str:
         at = columns.get(key)
-        return cells[at].strip() if at is not None and at < len(cells) else ""
+        return csv_cells.unescape(cells[at].strip()) if at is not None and at < len(cells) else ""
 
     path = cell("path").replace("\\", "/").removeprefix("./")
     if not path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from edgevision.files import csv_cells
 
 OVERFIT_POINTS = 10.0
 """Gap in percentage points between training and validation accuracy above which overfitting is reported."""
@@ -38,12 +38,14 @@ class Epoch:
 
 def dumps(history: list[Epoch]) -> str:
     """Return the text of history.csv; unknown values are empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(f.name for f in fields(Epoch))
-    for row in history:
-        writer.writerow("" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in asdict(row).values())
-    return out.getvalue()
+    rows = [[_cell(value) for value in asdict(row).values()] for row in history]
+    return csv_cells.dumps([[f.name for f in fields(Epoch)], *rows])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def to_json(history: list[Epoch]) -> list[dict[str, Any]]:
