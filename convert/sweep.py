@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgevision import children
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
@@ -79,4 +80,5 @@ def _main(folder: str, classes: str, *specs: str) -> int:
 
 
 if __name__ == "__main__":
+    children.die_with_parent()
     sys.exit(_main(*sys.argv[1:]))

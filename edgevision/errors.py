@@ -110,6 +110,15 @@ class VerifyFailed(EdgeVisionError, OSError):
     exit_code = 13
 
 
+class StoppedBySignal(KeyboardInterrupt):
+    """Raised in the command line by SIGTERM and SIGHUP, and handled wherever Ctrl-C is."""
+
+    def __init__(self, number: int) -> None:
+        """``number``: number of the signal."""
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
 class RenamedSetting(FutureWarning):
     """Warning: a setting was given by its former name. The command line prints it as a note."""
 

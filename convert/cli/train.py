@@ -47,17 +47,12 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
 
     from ..training.monitor.observer import TrainingObserver
     from ..training.report import summary
-    from ..training.run import TrainingInterrupted
     from ..training.run import train as run
     from .train_progress import TerminalObserver
 
     if values["fit_budget"] is not None:
         _fit_budget(values, quiet)
-    try:
-        result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
-    except TrainingInterrupted as error:
-        click.echo(error, err=True)
-        raise
+    result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
     if as_json:
         from edgevision.files.run_folder import dump
 

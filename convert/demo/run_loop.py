@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgevision import children
 from edgevision.errors import EngineError
 from edgevision.evaluation.intervals import Proportion, proportion
 
@@ -39,13 +39,7 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
     summary = folder / "run-summary.json"
     arguments = ["run", str(model), "--source", str(clip.path), "--json", "--quiet", "--summary", str(summary)]
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "edgevision", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = children.run(children.module("edgevision", *arguments), TIMEOUT_S, text=True)
     except subprocess.TimeoutExpired:
         raise LoopFailed(f"the loop on {clip.path} did not finish within {TIMEOUT_S:.0f} s") from None
     if done.returncode != 0:

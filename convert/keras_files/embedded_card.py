@@ -32,8 +32,10 @@ def save_keras(model: Any, card: ModelCard, path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(ENTRY, FIXED_DATE), card.dumps())
         part.chmod(0o644)
         part.replace(path)
-    except OSError as error:
+    except BaseException as error:
         if part is not None:
             with contextlib.suppress(OSError):
                 part.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None

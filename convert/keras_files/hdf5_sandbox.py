@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from edgevision import children
 from edgevision.errors import BadModel
 
 from . import sandbox
@@ -41,9 +42,8 @@ def require_readable(path: Path, entry: str | None = None) -> None:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    # -P keeps the current folder out of the import path.
-    command = [sys.executable, "-P", "-m", "edgevision.convert.keras_files.hdf5_sandbox"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = children.module("edgevision.convert.keras_files.hdf5_sandbox")
+    return children.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def _ask(process: subprocess.Popen[bytes], path: Path, entry: str | None) -> str | None:
@@ -57,8 +57,7 @@ def _ask(process: subprocess.Popen[bytes], path: Path, entry: str | None) -> str
     except OSError:
         ready = [process.stdout]
     if not ready:
-        process.kill()
-        process.wait()
+        children.end(process)
         return f"{path}: reading took longer than {limit:.0f} s; corrupt or malicious file"
     answer = process.stdout.readline()
     if not answer:
@@ -85,6 +84,7 @@ def _read(path: str, name: str, entry: str | None) -> str | None:
 
 
 def _main(lines: Any) -> None:
+    children.die_with_parent()
     sandbox.within_bounds()
     answers = sys.stdout
     for line in lines:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadModel
+from edgevision.files.scratch import scratch_folder
 from edgevision.model_file.card import ENTRY
 
 from . import hdf5_sandbox
@@ -70,8 +70,8 @@ def weight_bytes(path: Path) -> int:
 @contextmanager
 def weights_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file with only the weights of a checked archive."""
-    with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:
-        made = Path(folder) / WEIGHTS
+    with scratch_folder() as folder:
+        made = folder / WEIGHTS
         with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as source, made.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
         yield made

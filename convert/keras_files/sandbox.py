@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from edgevision import children
 from edgevision.errors import BadModel, EdgeVisionError
 from edgevision.log import Log
 
@@ -55,20 +56,17 @@ class Child:
 def started(module: str, path: Path) -> Iterator[Child]:
     """Start ``python -m module path`` and yield it; wait for it with ``require``. It is killed on exit if still running."""
     log.debug("loading %s in a child process first", path)
-    # -P keeps the current folder out of the import path.
-    command = [sys.executable, "-P", "-m", module, str(path)]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
-        try:
-            yield Child(process, said, path)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+    nothing = subprocess.DEVNULL
+    with (
+        tempfile.TemporaryFile() as said,
+        children.started(children.module(module, str(path)), stdin=nothing, stdout=nothing, stderr=said) as process,
+    ):
+        yield Child(process, said, path)
 
 
 def run(work: Callable[[str], None], path: str) -> None:
     """Do the work in the child under resource limits, then exit; a failure is reported in one line on stderr."""
+    children.die_with_parent()
     within_bounds()
     message = None
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadModel
 from edgevision.files.atomic import require_file
+from edgevision.files.scratch import scratch_folder
 
 from . import hdf5, keras_archive
 
@@ -62,8 +62,8 @@ def weights_of(found: Scan) -> Iterator[Path]:
     if not found.path.name.endswith((".weights.h5", ".keras")):  # Keras goes by the name
         yield found.path
         return
-    with tempfile.TemporaryDirectory(prefix="edgevision-") as folder:
-        link = Path(folder) / "model.h5"
+    with scratch_folder() as folder:
+        link = folder / "model.h5"
         link.symlink_to(found.path.resolve())
         yield link
 

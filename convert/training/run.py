@@ -211,17 +211,14 @@ def _is_finished(folder: Path) -> bool:
         return False
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a training; the message says how to resume."""
-
-
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """Raise TrainingInterrupted on Ctrl-C."""
+    """Add to an interruption how to resume the training."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(f"interrupted; to continue, run: edgevision train --resume {folder}") from None
+    except KeyboardInterrupt as error:
+        error.add_note(f"to continue, run: edgevision train --resume {folder}")
+        raise
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edgevision import children
 from edgevision.errors import BadInput, MissingDependency
 from edgevision.log import Log
 
@@ -32,11 +32,12 @@ def make(
     Raises BadInput for an invalid network, MissingDependency without the convert extra.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-m", MAKER, str(folder.resolve()), str(classes), *specs]
+    command = children.module(MAKER, str(folder.resolve()), str(classes), *specs)
     log.info("building %d networks in a child process with TensorFlow", len(specs))
     found: list[Path] = []
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    pipe = subprocess.PIPE
+    with children.started(
+        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, errors="replace"
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -44,6 +45,7 @@ def make(
             found.append(folder / Path(line.strip()).name)
             step(len(found))
         said = child.stderr.read().strip().splitlines()
+        child.wait()
     if child.returncode == 0:
         return found
     reason = said[-1] if said else f"exit status {child.returncode}"

@@ -7,7 +7,6 @@ import io
 import lzma
 import os
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from edgevision import __version__
 from edgevision.errors import BadInput, UsageError
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
+from edgevision.files.scratch import scratch_folder
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
@@ -163,11 +163,11 @@ def unit_plan(target: Target, network: bool) -> UnitPlan:
 
 
 def _wheels(wish: BundleOptions) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory() as scratch:
-        found = wheelhouse.collect(wish.target, Path(scratch), wish.wheels)
+    with scratch_folder() as scratch:
+        found = wheelhouse.collect(wish.target, scratch, wish.wheels)
         if wish.wheel is None:
             log.info("edgevision's own wheel: built from the running code")
-            found.append(own_wheel.build(Path(scratch)))
+            found.append(own_wheel.build(scratch))
         else:
             _check_own(require_file(wish.wheel, "wheel"))
             found.append(wish.wheel)

@@ -7,6 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from edgevision import children
 from edgevision.errors import BadInput, EdgeVisionError, MissingDependency
 from edgevision.log import Log
 
@@ -57,9 +58,7 @@ def distribution(wheel: Path) -> str:
 def _pip(command: list[str], target: Target, source: Path | None) -> None:
     log.debug("running pip %s", " ".join(command[3:]))
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
-        )
+        done = children.run(command, PIP_TIMEOUT_S, text=True)
     except subprocess.TimeoutExpired:
         raise EdgeVisionError(f"pip did not finish within {PIP_TIMEOUT_S} s") from None
     if done.returncode == 0:

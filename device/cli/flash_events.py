@@ -86,7 +86,8 @@ def events(as_json: bool, quiet: bool) -> Iterator[Events]:
         made.end("failed", exit_code=code, message=str(error))
         raise
     except (KeyboardInterrupt, SystemExit) as error:
-        made.end("failed", exit_code=error.code if isinstance(error, SystemExit) else 130, message="interrupted")
+        ended = error.code if isinstance(error, SystemExit) else getattr(error, "exit_code", 130)
+        made.end("failed", exit_code=ended, message="interrupted")
         if made.phase in PHASES:
             note("the drive is only partly written and will not boot; write it again")
         raise

@@ -7,10 +7,12 @@ import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-GRACE_S = 5.0
+from edgevision import cleanup
+
+GRACE_S = 1.8
 """Seconds from a signal until the process ends by force, if native code such as an inference does not return."""
 TICK_S = 5.0
 """Interval at which a running prediction is looked at, in seconds."""
@@ -39,8 +41,8 @@ class Stop:
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 0 after SIGTERM."""
-        return 130 if self.signal == signal.SIGINT else 0
+        """130 after Ctrl-C, 129 if the terminal was closed, 0 after SIGTERM."""
+        return 0 if self.signal is None else _exit_code(self.signal)
 
     def on_request(self, action: Callable[[], None]) -> None:
         """Register an action to run on a thread of its own when a stop is requested, to wake what waits."""
@@ -66,7 +68,7 @@ class Stop:
 
 @contextmanager
 def ended_by_signals(stop: Stop) -> Iterator[None]:
-    """While active, SIGINT and SIGTERM request a stop; a second SIGINT raises KeyboardInterrupt.
+    """While active, SIGINT, SIGTERM and SIGHUP request a stop; a second SIGINT raises KeyboardInterrupt.
 
     Python handles a signal only between its own instructions. A thread therefore ends the process by force if the loop
     does not notice the request, or if one prediction does not finish.
@@ -77,7 +79,7 @@ def ended_by_signals(stop: Stop) -> Iterator[None]:
             raise KeyboardInterrupt
         stop.request(signal.Signals(number))
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in _numbers()}
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     woken_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -92,6 +94,18 @@ def ended_by_signals(stop: Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _numbers() -> list[int]:
+    """Return the signals that end the loop; SIGHUP, which Windows lacks, only unless it is ignored, as under nohup."""
+    hangup = getattr(signal, "SIGHUP", None)
+    is_heard = hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([hangup] if is_heard else [])]
+
+
+def _exit_code(number: int) -> int:
+    """Return 0 for SIGTERM, else 128 and the number of the signal: 130 after Ctrl-C, 129 if the terminal was closed."""
+    return 0 if number == signal.SIGTERM else 128 + number
+
+
 def _guard(stop: Stop, reader: int) -> None:
     """End the process if a signal is not noticed or a prediction does not finish, until ``reader`` is closed."""
     ticks, before = 0, 0
@@ -101,8 +115,8 @@ def _guard(stop: Stop, reader: int) -> None:
             received = os.read(reader, 1)
             if not received:  # closed: the loop has ended
                 return
-            if received[0] in (signal.SIGINT, signal.SIGTERM):
-                _end_unless_noticed(stop, reader, 130 if received[0] == signal.SIGINT else 0)
+            if received[0] in _numbers():
+                _end_unless_noticed(stop, reader, _exit_code(received[0]))
             continue
         ticks = ticks + 1 if stop.predictions % 2 and stop.predictions == before else 0
         before = stop.predictions
@@ -123,5 +137,7 @@ def _end_unless_noticed(stop: Stop, reader: int, exit_code: int) -> None:
 
 
 def _end(message: str, exit_code: int) -> None:
-    os.write(2, f"edgevision: {message}\n".encode())
+    with suppress(OSError):
+        os.write(2, f"edgevision: {message}\n".encode())
+    cleanup.run_all(exit_code)
     os._exit(exit_code)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevision import children
 from edgevision.errors import EdgeVisionError, MissingDependency
 from edgevision.log import Log
 
@@ -43,7 +44,7 @@ def run_command(command: Sequence[str]) -> CommandResult:
     if shutil.which(command[0]) is None:
         raise MissingDependency(f"{command[0]} not found; services need a machine that runs systemd")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
+        done = children.run(command, TIMEOUT_S, text=True, errors="replace")
     except subprocess.TimeoutExpired:
         raise EdgeVisionError(f"{' '.join(command)} did not finish within {TIMEOUT_S:.0f} s") from None
     return CommandResult(done.returncode, done.stdout, done.stderr)

@@ -121,6 +121,8 @@ def _failure(plan: UnitPlan) -> list[str]:
         "Restart=on-failure",
         "RestartSec=5",
         *backoff,
+        "# Stopped by systemd before the loop ran; then it is 0.",
+        "SuccessExitStatus=143",
         "# 2: a usage error does not go away by itself.",
         "RestartPreventExitStatus=2",
     ]

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevision import children
+
 from .throttling import Firmware
 
 TIME_ERROR = 5
@@ -148,15 +150,7 @@ def _groups() -> frozenset[str]:
 
 def _child(command: Sequence[str], timeout_s: float) -> ProcessResult:
     try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
+        done = children.run(list(command), timeout_s, text=True, errors="replace")
     except (OSError, subprocess.TimeoutExpired):
         return ProcessResult(None)
     return ProcessResult(done.returncode, done.stdout, done.stderr)

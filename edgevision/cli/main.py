@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -119,8 +120,10 @@ verbosity.add_option(cli)
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command and exit with its status.
 
-    0 done, 1 input or environment, 2 usage, 3 limit not met, 10..13 flashing an SD card, 130 Ctrl-C.
+    0 done, 1 input or environment, 2 usage, 3 limit not met, 10..13 flashing an SD card, 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
     """
+    if argv is None:
+        interrupt.switch_on()  # for an installation whose script starts here
     _show_renamed_settings()
     try:
         result = _run(argv)
@@ -130,11 +133,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = _fail(_one_line(error), error.exit_code)
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         _debug()
-        if sys.stderr.isatty():
-            click.echo(err=True)  # after ^C
-        code = _fail("interrupted", 130)
+        code = _interrupted(error)
     except BrokenPipeError:
         # The reader of our output is gone (`| head`). That is fine, but Python must not flush again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -198,6 +199,24 @@ def _one_line(error: click.ClickException) -> str:
 def _fail(message: str, code: int) -> int:
     click.echo(f"edgevision: error: {printable(message)}", err=True)
     return code
+
+
+def _interrupted(error: BaseException) -> int:
+    """Print one line about the signal, if the terminal is still there, and return the exit code.
+
+    The notes of the exception, such as how to resume the work, follow in the same line.
+    """
+    interrupt.reported = True
+    notes: list[str] = []
+    cause: BaseException | None = error  # click wraps it, and so does _run
+    while cause is not None:
+        notes += getattr(cause, "__notes__", [])
+        cause = cause.__cause__
+    with suppress(OSError):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # after ^C
+        _fail("; ".join([interrupt.message(), *notes]), 1)
+    return interrupt.exit_code()
 
 
 def _flush() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from .. import children
 from ..errors import EngineError
 from .edgetpu_failure import Failure, Stage
 
@@ -30,18 +31,13 @@ def trial(path: Path, device: str, timeout_s: float | None = None) -> None:
 
 def attempt(path: Path, device: str, timeout_s: float) -> Failure | None:
     """Run the trial in a child process; return its failure, None if it succeeded."""
-    # -P: import nothing from the current folder.
-    command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), device]
     pipe = subprocess.PIPE
-    # In its own session, so that Ctrl-C reaches only us and does not look like a driver failure.
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True)
-    try:
-        said, complaints = child.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        return Failure("hang", f"no response within {timeout_s:g} s", **_facts(_abandon(child)))
-    except BaseException:
-        _abandon(child)
-        raise
+    command = children.module(__name__, str(path.resolve()), device)
+    with children.started(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as child:
+        try:
+            said, complaints = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            return Failure("hang", f"no response within {timeout_s:g} s", **_facts(_abandon(child)))
     facts = _facts(said)
     if facts.get("stage") == "done":
         return None  # even if the driver crashed at exit
@@ -120,4 +116,5 @@ def _say(**facts: str) -> None:
 
 
 if __name__ == "__main__":
+    children.die_with_parent()
     run_once(Path(sys.argv[1]), sys.argv[2], _say)

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from .. import children
 from ..errors import BadModel
 
 TIMEOUT_S = 60.0
@@ -24,10 +25,9 @@ REFUSED = 3
 
 def probe(path: Path, timeout_s: float = TIMEOUT_S) -> None:
     """Raise BadModel if the model cannot be opened and run once on this machine."""
-    # -P: import nothing from the current folder.
-    command = [sys.executable, "-P", "-m", "edgevision.engines.probe", str(path.resolve())]
+    command = children.module("edgevision.engines.probe", str(path.resolve()))
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+        done = children.run(command, timeout_s, text=True, errors="replace")
     except subprocess.TimeoutExpired:
         raise BadModel(
             f"{path}: one run did not finish within {timeout_s:g} s; the file is damaged or too slow for this machine"
@@ -117,4 +117,5 @@ def _main(path: str) -> int:
 
 
 if __name__ == "__main__":
+    children.die_with_parent()
     sys.exit(_main(sys.argv[1]))

@@ -105,11 +105,11 @@ def _write(path: Path, data: bytes, private: bool, name_it: Callable[[Path], obj
             _public(Path(part))
         name_it(Path(part))
         log.debug("wrote %s (%d bytes)", path, len(data))
-    except OSError as error:
+    except BaseException as error:
         if part is not None:
             with contextlib.suppress(OSError):
                 Path(part).unlink()
-        if isinstance(error, OutputExists):
+        if isinstance(error, OutputExists) or not isinstance(error, OSError):
             raise
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import cleanup
 from ..errors import CannotWrite, EdgeVisionError, OutputExists
 from ..log import Log
 from .atomic import write_text
@@ -46,6 +47,8 @@ class Run:
     outputs: list[str] = field(default_factory=list)
     exit_code: int = 0
     """Exit code of a command that completed: 3 if its result does not meet a limit."""
+    _undo: object = None
+    """Key of what writes the record if the process has to end at once."""
 
     def finish(self, exit_code: int) -> None:
         """Write run.json."""
@@ -62,13 +65,15 @@ class Run:
         write_text(self.folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
     def __enter__(self) -> Run:
+        self._undo = cleanup.add(self.finish)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        cleanup.remove(self._undo)
         if kind is None:
             self.finish(self.exit_code)
         elif issubclass(kind, KeyboardInterrupt):
-            self.finish(130)
+            self.finish(getattr(error, "exit_code", 130))
         else:
             self.finish(error.exit_code if isinstance(error, EdgeVisionError) else 1)
 

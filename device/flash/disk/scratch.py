@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgevision.errors import CannotWrite
+from edgevision.files import scratch
 
 PREFIX = "edgevision-card-"
 
@@ -25,11 +26,11 @@ def scratch_folder() -> Iterator[Path]:
     if not os.access(above, os.W_OK | os.X_OK):
         raise CannotWrite(f"cannot write the temporary OS image to {above}; set TMPDIR to another folder")
     _remove_leftovers(above)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=above) as name:
-        handle = os.open(name, os.O_RDONLY)
+    with scratch.scratch_folder(above, PREFIX) as folder:
+        handle = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            yield Path(name)
+            yield folder
         finally:
             os.close(handle)
 

@@ -116,7 +116,10 @@ def _same(stream: BinaryIO, path: Path) -> bool:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise an exception as Ctrl-C does, so that the block cleans up."""
+    """Make SIGTERM and SIGHUP raise an exception as Ctrl-C does, so that the block cleans up.
+
+    The command line does so everywhere; then nothing is changed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -126,7 +129,7 @@ def ended_by_signals() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    before = {number: signal.signal(number, end) for number in numbers if signal.getsignal(number) == signal.SIG_DFL}
     try:
         yield
     finally:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.files.scratch import scratch_folder
 
 from ...installer.base.errors import Refused
 from ..filesystems.fat32 import Fat32
@@ -185,9 +185,9 @@ def _bundle(whole: _Place) -> Finding:
     content = whole.files.get(BUNDLE)
     if content is None:
         return Finding("bundle", False, "missing", AGAIN)
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         try:
-            trusted = _trusted(whole, Path(scratch))
+            trusted = _trusted(whole, scratch)
             found = bundle_file.check(content, trusted)
             if whole.keys:
                 bundle_file.check(content, whole.keys)

@@ -1,7 +1,8 @@
-"""Ctrl-C at any moment of a command: exit code 130 and one line, never a traceback."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment of a command: the exit code of the signal and one line, never a traceback."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -69,6 +70,18 @@ def test_debug_variable_shows_where_an_import_was_interrupted(tmp_path: Path) ->
     assert "click.py" in errors and errors.strip().endswith(LINE)
 
 
+def stub(body: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    """Start a command with this body; it may print the line ``ready``."""
+    code = (
+        "import subprocess, sys, time, click\nfrom signal import SIGHUP, SIGINT, SIGTERM, raise_signal\n"
+        "from edgevision.__main__ import main\nfrom edgevision.cli import main as table\n"
+        f"@click.command()\ndef stub():\n    {body}\n"
+        "sys.modules['stub'] = sys.modules['__main__']\ntable.COMMANDS['stub'] = ('stub:stub', '')\n"
+        "sys.argv = ['edgevision', 'stub']\nmain()"
+    )
+    return start("-c", code, cwd=cwd, **variables)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -79,14 +92,7 @@ def test_debug_variable_shows_where_an_import_was_interrupted(tmp_path: Path) ->
     ids=["raised", "swallowed by a finalizer", "turned into ImportError"],
 )
 def test_ctrl_c_in_a_command_is_one_line(body: str, tmp_path: Path) -> None:
-    code = (
-        "import sys, time, click\nfrom signal import SIGINT, raise_signal\n"
-        "from edgevision.__main__ import main\nfrom edgevision.cli import main as table\n"
-        f"@click.command()\ndef stub():\n    {body}\n"
-        "sys.modules['stub'] = sys.modules['__main__']\ntable.COMMANDS['stub'] = ('stub:stub', '')\n"
-        "sys.argv = ['edgevision', 'stub']\nmain()"
-    )
-    process = start("-c", code, cwd=tmp_path)
+    process = stub(body, tmp_path)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, f"{LINE}\n")
 
@@ -96,5 +102,57 @@ def test_ignored_sigint_stays_ignored(tmp_path: Path) -> None:
         "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "from edgevision.cli import interrupt\ninterrupt.switch_on()\ninterrupt.command_starts()\n"
         "signal.raise_signal(signal.SIGINT)\nprint('alive')"
+    )
+    assert start("-c", code, cwd=tmp_path).communicate(timeout=60)[0] == "alive\n"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_other_signals_are_one_line_too(name: str, code: int, tmp_path: Path) -> None:
+    process = stub(f"raise_signal({name}); time.sleep(60)", tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (code, f"edgevision: error: ended by {name}\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_command_that_does_not_notice_a_signal_ends_with_all_it_started(number: int, code: int, tmp_path: Path) -> None:
+    body = (
+        "from edgevision import children\n    from edgevision.files import scratch\n"
+        "    from edgevision.files.run_folder import new_run\n    from pathlib import Path\n"
+        "    with new_run(Path('runs'), 'convert'), scratch.scratch_folder(), children.started(['sleep', '300']) as child:\n"
+        "        print(child.pid, flush=True)\n"
+        "        while True:\n"
+        "            try: time.sleep(60)\n"
+        "            except KeyboardInterrupt: pass"
+    )
+    (tmp_path / "tmp").mkdir()
+    process = stub(body, tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    assert any((tmp_path / "tmp").iterdir())
+    process.send_signal(number)
+    started = time.monotonic()
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - started < 5  # two seconds, on a machine that has time for it
+    assert process.returncode == code and len(errors.splitlines()) == 1 and errors.startswith("edgevision: error: ")
+    assert not list((tmp_path / "tmp").iterdir())
+    assert json.loads((tmp_path / "runs" / "convert-1" / "run.json").read_text())["exit_code"] == code
+    end = time.monotonic() + 5
+    while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_notes_of_an_interruption_are_in_its_line(tmp_path: Path) -> None:
+    body = "try: raise_signal(SIGTERM)\n    except KeyboardInterrupt as error: error.add_note('to continue, type x'); raise"
+    process = stub(body, tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, "edgevision: error: ended by SIGTERM; to continue, type x\n")
+
+
+def test_nohup_keeps_a_command_alive(tmp_path: Path) -> None:
+    code = (
+        "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from edgevision.cli import interrupt\ninterrupt.switch_on()\ninterrupt.command_starts()\n"
+        "signal.raise_signal(signal.SIGHUP)\nprint('alive')"
     )
     assert start("-c", code, cwd=tmp_path).communicate(timeout=60)[0] == "alive\n"

@@ -1,0 +1,93 @@
+"""Child processes end with their parent, with all that they started themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgevision import children, cleanup
+
+SHELL = ["sh", "-c", "sleep 300 & echo $!; wait"]
+"""A child with a child of its own, whose process number it prints."""
+
+
+def is_alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def has_ended(number: int) -> bool:
+    end = time.monotonic() + 5
+    while is_alive(number) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not is_alive(number)
+
+
+def grandchild(child: subprocess.Popen[bytes]) -> int:
+    assert child.stdout is not None
+    return int(child.stdout.readline())
+
+
+def test_error_in_the_block_ends_child_and_grandchild() -> None:
+    with pytest.raises(OSError, match="disk is full"), children.started(SHELL, stdout=subprocess.PIPE) as child:
+        number = grandchild(child)
+        raise OSError("disk is full")
+    assert child.returncode == -signal.SIGKILL
+    assert has_ended(number)
+
+
+def test_run_returns_the_output() -> None:
+    done = children.run(["sh", "-c", "cat; echo bad >&2; exit 3"], 60, "given", text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "given", "bad\n")
+
+
+def test_timeout_ends_child_and_grandchild(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.run(["sh", "-c", f"sleep 300 & echo $! > {tmp_path}/number; wait"], 0.5)
+    assert has_ended(int((tmp_path / "number").read_text()))
+
+
+def test_cleanup_ends_children_of_a_process_that_unwinds_nothing() -> None:
+    child = children.start(SHELL, stdout=subprocess.PIPE)
+    number = grandchild(child)
+    cleanup.run_all(143)
+    assert has_ended(number) and child.wait(5) == -signal.SIGKILL
+    children.end(child)
+    assert not children._undo
+
+
+def test_failed_action_does_not_keep_the_others_from_running() -> None:
+    codes: list[int] = []
+    with cleanup.at_once(codes.append), cleanup.at_once(lambda code: 1 // 0):
+        cleanup.run_all(143)
+    cleanup.run_all(143)
+    assert codes == [143]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2)")
+def test_killed_parent_takes_its_child_along() -> None:
+    inner = "from edgevision import children; children.die_with_parent(); import time; print('up', flush=True); time.sleep(300)"
+    outer = (
+        "import subprocess, sys\nfrom edgevision import children\n"
+        f"with children.started([sys.executable, '-c', {inner!r}], stdout=subprocess.PIPE) as child:\n"
+        "    child.stdout.readline(); print(child.pid, flush=True); child.wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE) as parent:
+        number = grandchild(parent)
+        assert is_alive(number)
+        parent.kill()
+    assert has_ended(number)
+
+
+def test_child_whose_parent_has_ended_ends_at_once() -> None:
+    code = "from edgevision import children; children.die_with_parent(); print('alive')"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, children.PARENT: "1"}, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"")
