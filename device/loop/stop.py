@@ -96,9 +96,10 @@ def ended_by_signals(stop: Stop) -> Iterator[None]:
 
 def _numbers() -> list[int]:
     """Return the signals that end the loop; SIGHUP, which Windows lacks, only unless it is ignored, as under nohup."""
-    hangup = getattr(signal, "SIGHUP", None)
-    is_heard = hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN
-    return [signal.SIGINT, signal.SIGTERM, *([hangup] if is_heard else [])]
+    found: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
 
 
 def _exit_code(number: int) -> int:
