@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,10 @@ TASKS: dict[Task, tuple[str, str]] = {
 """Model and activation of the cards by task."""
 MAX_SAMPLES = 6
 """Samples kept of each measurement of a benchmark."""
+EXTRA: dict[str, dict[str, Any]] = {
+    "run": {"camera": 0, "fps": 5.0, "roi": "0.1,0.1,0.5,0.5", "rotate": 90},
+}
+"""Settings that the files of earlier versions do not have."""
 KERAS_2 = {
     "class_name": "Functional",
     "config": {
@@ -90,6 +95,10 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     yield from _images()
     for target, name in (("run-toml", "run.toml"), ("device-toml", "device.toml"), ("train-toml", "config.toml")):
         yield target, name, (BEFORE / name).read_bytes()
+    values = {"run": "run.toml", "device": "device.toml", "training": "config.toml"}
+    parsed = {kind: tomllib.loads((BEFORE / name).read_text()) for kind, name in values.items()}
+    for kind in values:
+        yield "toml-values", f"{kind}.json", json.dumps({kind: parsed[kind] | EXTRA.get(kind, {})}).encode()
     yield "bench-json", "bench.json", json.dumps(_bench()).encode()
     yield "taught-json", "taught.json", (BEFORE / "taught.json").read_bytes()
     yield from _tables()
@@ -136,8 +145,24 @@ def _keras() -> Iterator[tuple[str, str, bytes]]:
         config = archive.read("config.json")
     yield "keras-json", "keras3.json", config
     yield "keras-json", "keras2.json", json.dumps(KERAS_2).encode()
+    yield "savedmodel", "graph.pb", _saved_model()
     yield "keras", "model.keras", (BEFORE / "model.keras").read_bytes()
     yield "h5", "model.h5", (BEFORE / "model.h5").read_bytes()
+
+
+def _saved_model() -> bytes:
+    """Return a graph that passes the check, written by hand: no TensorFlow is needed."""
+    node = _field(1, b"x") + _field(2, b"Placeholder")
+    called = _field(1, _field(1, b"f")) + _field(3, _field(1, b"y") + _field(2, b"Relu"))
+    graph = _field(1, node) + _field(2, _field(1, called))
+    meta = _field(1, _field(4, b"serve")) + _field(2, graph) + _field(7, _field(1, _field(4, b"")))
+    return b"\x08\x01" + _field(2, meta + _field(5, _field(1, b"serving_default") + _field(2, b"")))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a field of a protocol buffer with less than 128 bytes of content."""
+    assert len(content) < 128
+    return bytes([number << 3 | 2, len(content)]) + content
 
 
 def _images() -> Iterator[tuple[str, str, bytes]]:
@@ -180,7 +205,17 @@ def _bench() -> Any:
     return value
 
 
+def _zip() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, name in enumerate(("cat/a.png", "cat/b.png", "dog/c.png", "dog/notes.txt")):
+            pixels = np.full((6, 8, 3), 60 * number, np.uint8)
+            archive.writestr(zipfile.ZipInfo(f"images/{name}"), _encoded(".png", pixels))
+    return made.getvalue()
+
+
 def _tables() -> Iterator[tuple[str, str, bytes]]:
+    yield "zip", "folders.zip", _zip()
     yield "csv", "labels.csv", b"path,label\na.jpg,cat\nb.png,dog|cat\n"
     yield "csv", "split.csv", (BEFORE / "split.csv").read_bytes()[:600]
     yield "csv", "one-hot.csv", b"filename, cat, dog\na.jpg,1,0\nb.jpg,0,1\n"
