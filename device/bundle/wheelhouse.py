@@ -19,7 +19,7 @@ PIP_TIMEOUT_S = 3600
 
 def collect(target: Target, folder: Path, source: Path | None = None) -> list[Path]:
     """Download the wheels into ``folder``; with ``source``, use only that folder. Raises EdgeVisionError."""
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-input", "--disable-pip-version-check"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "-q", "--no-input", "--disable-pip-version-check"]
     command += [*target.pip_options(), "--dest", str(folder)]
     if target.constraints is not None:
         command += ["--constraint", str(target.constraints)]
@@ -56,7 +56,7 @@ def distribution(wheel: Path) -> str:
 
 
 def _pip(command: list[str], target: Target, source: Path | None) -> None:
-    log.debug("running pip %s", " ".join(command[3:]))
+    log.debug("running pip %s", " ".join(command[4:]))
     try:
         done = children.run(command, PIP_TIMEOUT_S, text=True)
     except subprocess.TimeoutExpired:

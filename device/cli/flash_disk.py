@@ -101,7 +101,7 @@ def confirm(verdict: DriveAssessment, what: str, yes: bool, serial: str | None) 
 def _as_root() -> str:
     # Absolute, because root has a different PATH.
     program = Path(sys.argv[0])
-    known = [str(program.absolute())] if program.name == "edgevision" else [sys.executable, "-m", "edgevision"]
+    known = [str(program.absolute())] if program.name == "edgevision" else [sys.executable, "-P", "-m", "edgevision"]
     return shlex.join(["sudo", *known, *sys.argv[1:]])
 
 

@@ -18,9 +18,11 @@ from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
 from edgevision.settings import RUNS
 
+from ..installer.base.inside import inside
 from ..loop import config_file
 from .systemctl import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
+from .unit_values import program
 
 log = Log("edgevision.service")
 WRITTEN = ("summary", "contact_sheet", "collect", "state")
@@ -63,15 +65,15 @@ class Installation:
         """Write all files, the unit last, and return their paths. Raises CannotWrite."""
         written = []
         if self.model is not None:
-            written.append(place(self.root, MODEL))
+            written.append(place(self.root, MODEL, follow=False))
             write_bytes(written[-1], self.model.read_bytes())
         if self.config is not None:
-            written.append(place(self.root, CONFIG))
+            written.append(place(self.root, CONFIG, follow=False))
             write_text(written[-1], self.config)
         for path in written:
             path.chmod(0o644)  # the service runs as a different user
             path.parent.chmod(0o755)
-        written.append(place(self.root, UNIT))
+        written.append(place(self.root, UNIT, follow=False))
         write_text(written[-1], self.unit)
         written[-1].chmod(0o644)
         return written
@@ -105,14 +107,20 @@ def prepare(wish: ServiceOptions) -> Installation:
     return Installation(unit_text(plan), text, None if moved else model, wish.root)
 
 
-def place(root: Path, path: PurePosixPath) -> Path:
-    """Return where an absolute path of the device is on this machine."""
-    return root / path.relative_to("/")
+def place(root: Path, path: PurePosixPath, follow: bool = True) -> Path:
+    """Return where an absolute path of the device is on this machine; links of the device do not lead out of its root.
+
+    ``follow``: whether to follow a link at the end, to read; what is written or removed takes the link's place.
+    """
+    try:
+        return inside(root, path, follow)
+    except OSError as error:
+        raise BadInput(f"{root / path.relative_to('/')}: {error.strerror or error}") from None
 
 
 def enable(root: Path) -> Path:
     """Enable the service in a root file system without running its systemd. Return the link. Raises CannotWrite."""
-    link = place(root, WANTED)
+    link = place(root, WANTED, follow=False)
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
@@ -126,7 +134,7 @@ def remove(root: Path, purge: bool) -> list[Path]:
     """Remove the unit and, with ``purge``, the configuration and the model. Return the removed paths. Raises CannotWrite."""
     wanted = [WANTED, UNIT, *((CONFIG, MODEL) if purge else ())]
     gone = []
-    for path in (place(root, one) for one in wanted):
+    for path in (place(root, one, follow=False) for one in wanted):
         if path.exists() or path.is_symlink():
             try:
                 path.unlink()
@@ -171,6 +179,7 @@ def _python(wish: ServiceOptions) -> PurePosixPath:
         python = PYTHON
     if not python.is_absolute():
         raise UsageError(f"--python must be an absolute path on the device, got {wish.python}")
+    program(python, "--python")
     if wish.root == Path("/"):
         if not Path(python).exists():
             raise BadInput(f"no Python found at {python}; give the path of an existing one with --python")

@@ -99,7 +99,7 @@ class Manager:
 
 def require_package(python: str, run: Run = run_command) -> None:
     """Require that ``python`` finds edgevision with an empty environment. Raises EdgeVisionError."""
-    answer = run(("env", "-i", "-C", "/", python, "-m", "edgevision", "--version"))
+    answer = run(("env", "-i", "-C", "/", python, "-P", "-m", "edgevision", "--version"))
     if answer.code != 0:
         said = answer.errors.strip().splitlines() or [f"exit status {answer.code}"]
         raise EdgeVisionError(
@@ -120,6 +120,6 @@ def require_root(verb: str, user: int | None = None) -> None:
     """Require root. Raises EdgeVisionError with the command to run instead."""
     if (os.geteuid() if user is None else user) != 0:
         command = (
-            Path(sys.argv[0]).resolve() if sys.argv[0].endswith("edgevision") else f"{sys.executable} -m edgevision"
+            Path(sys.argv[0]).resolve() if sys.argv[0].endswith("edgevision") else f"{sys.executable} -P -m edgevision"
         )
         raise EdgeVisionError(f"only root may {verb} a service; run: sudo {command} service {verb} ...")

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from .unit_values import argument, bound_path, program, user
+from .unit_values import quoted as quoted
+
 NAME = "edgevision"
 UNIT = PurePosixPath("/etc/systemd/system/edgevision.service")
 WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.wants/edgevision.service")
@@ -97,7 +100,8 @@ def _process(plan: UnitPlan) -> list[str]:
         "StandardOutput=null",
         "StandardError=journal",
         f"SyslogIdentifier={NAME}",
-        "Environment=PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1",
+        "# PYTHONSAFEPATH: nothing is imported from the working directory, which the service can write to.",
+        "Environment=PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1",
         f"StateDirectory={STATE.name}",
         "StateDirectoryMode=0750",
         f"WorkingDirectory={STATE}",
@@ -106,8 +110,8 @@ def _process(plan: UnitPlan) -> list[str]:
 
 def _exec_start(python: PurePosixPath, *configs: PurePosixPath) -> str:
     # Output options in a file are for a terminal: here events go to the journal, without a line per frame.
-    files = " ".join(f"--config {quoted(config)}" for config in configs)
-    return f"ExecStart={quoted(python)} -m edgevision run {files} --no-json --no-events"
+    files = " ".join(f"--config {argument(config)}" for config in configs)
+    return f"ExecStart={program(python, '--python')} -m edgevision run {files} --no-json --no-events"
 
 
 def _failure(plan: UnitPlan) -> list[str]:
@@ -129,7 +133,7 @@ def _failure(plan: UnitPlan) -> list[str]:
 
 
 def _user(plan: UnitPlan) -> list[str]:
-    who = "DynamicUser=yes" if plan.user is None else f"User={plan.user}"
+    who = "DynamicUser=yes" if plan.user is None else f"User={user(plan.user, '--user')}"
     return [who, f"SupplementaryGroups={' '.join(plan.groups)}"] if plan.groups else [who]
 
 
@@ -149,7 +153,7 @@ def _limits() -> list[str]:
 
 
 def _files(plan: UnitPlan) -> list[str]:
-    bound = [f"BindReadOnlyPaths={quoted(path)}" for path in plan.visible]
+    bound = [f"BindReadOnlyPaths={bound_path(path, '--python')}" for path in plan.visible]
     return ["ProtectSystem=strict", "ProtectHome=tmpfs", "PrivateTmp=yes", *bound, "UMask=0027", "RemoveIPC=yes"]
 
 
@@ -175,12 +179,6 @@ def _network(plan: UnitPlan) -> list[str]:
     if plan.network:
         return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6"]
     return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK", "IPAddressDeny=any"]
-
-
-def quoted(path: PurePosixPath) -> str:
-    """Quote a path for a unit file: double % and put quotes around a path with spaces or special characters."""
-    text = str(path).replace("%", "%%")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if set(text) & set(" \t\"'\\;") else text
 
 
 def hidden(path: PurePosixPath, places: Sequence[str] = HIDDEN) -> bool:

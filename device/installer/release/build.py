@@ -25,8 +25,9 @@ SCRATCH, ASIDE = ".repair", ".venv.damaged"
 def build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
     """Fill the release's folder; its last file marks it as complete. Raises Refused, OSError."""
     status.step("unpack", f"to {release}")
-    check_room(manifest, release.parents[1])
-    release.mkdir(parents=True)
+    release.parent.mkdir(parents=True, exist_ok=True)
+    check_room(manifest, release.parent)
+    release.mkdir()
     try:
         _unpack(bundle, keys, manifest, release)
         _environment(manifest, release, release, status)

@@ -102,6 +102,45 @@ def test_quoted_paths_are_one_argument(name: str) -> None:
     assert text.replace("%%", "%") == str(path)
 
 
+@pytest.mark.parametrize(
+    ("python", "match"),
+    [
+        ("/opt/x\nExecStartPre=/bin/touch /tmp/pwned", "without control characters"),
+        ("/opt/x\r", "without control characters"),
+        ("/opt/\x85", "without control characters"),
+        ("/opt/$HOME/python", r"\$ in its path"),
+        ("/home/a:/etc/bin/python", ": in its path"),
+        ("python", "absolute"),
+    ],
+)
+def test_python_that_a_unit_cannot_hold_is_a_usage_error(python: str, match: str, root: Path) -> None:
+    with pytest.raises(UsageError, match=match) as caught:
+        install(root, model=default_model.path(), python=Path(python))
+    assert "\n" not in str(caught.value)
+    assert not at(root, UNIT).exists()
+
+
+def test_percent_and_spaces_in_a_path_are_escaped(root: Path) -> None:
+    text = install(root, model=default_model.path(), python=Path("/opt/100% mine;/bin/python"))
+    assert setting(text, "ExecStart")[0].startswith('"/opt/100%% mine;/bin/python" -m edgevision run ')
+
+
+def test_user_of_a_damaged_passwd_is_refused(root: Path) -> None:
+    (root / "etc/passwd").write_text("a b%n:x:990:990::/:/bin/false\n")
+    with pytest.raises(UsageError, match="expected the name of a user"):
+        install(root, model=default_model.path(), user="a b%n")
+
+
+def test_service_imports_nothing_from_its_working_directory(tmp_path: Path) -> None:
+    for name in ("edgevision", "numpy", "click"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working directory')\n")
+    (line,) = setting(unit_text(PLANS[0]), "Environment")
+    given = dict(one.split("=") for one in line.split())
+    command = setting(unit_text(PLANS[0]), "ExecStart")[0].split()[:3]
+    done = subprocess.run([*command, "--version"], env=given, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_hidden_paths() -> None:
     assert [hidden(PurePosixPath(p)) for p in ("/home/pi/x", "/root", "/tmp/a", "/homes", "/opt/x")] == [
         True, True, True, False, False
