@@ -68,7 +68,7 @@ class Request:
         if self.profile and not {"cpu", "auto"} & set(self.engines):
             raise BadInput("--profile works on the CPU only; add cpu to --engine")
         return [
-            Combination(path, engine, threads, self.source)
+            Combination(path, engine, threads, self.source, self.accuracy is not None)
             for path in self.models
             for engine in self.engines
             for threads in self.threads
@@ -123,7 +123,7 @@ class Opened:
     def measure(self, tell: Tell = lambda what, share: None) -> Bench:
         """Measure everything in one session. Raises EngineError, and BadInput if the source ends too early."""
         plan, system = self._request.plan, self._system
-        starts = _cold_starts(system, self._combinations, tell)
+        starts = _cold_starts(system, self._subjects, tell)
         measuring = Measuring(self._subjects, plan, MachineMonitor(system), Energy(system), self._stopwatch)
         session = measuring.session(lambda share: tell("measuring", share))
         results, ratios = judged(self._subjects, starts, session, plan.seed, self._machine.cores)
@@ -167,14 +167,14 @@ def _numbered(combinations: Sequence[Combination]) -> list[tuple[int, Combinatio
     return found
 
 
-def _cold_starts(system: System, combinations: Sequence[Combination], tell: Tell) -> list[ColdStart]:
-    """Measure several cold starts of each combination, interleaved, so that drift affects all equally."""
-    found: list[list[ColdStart]] = [[] for _ in combinations]
+def _cold_starts(system: System, subjects: Sequence[ModelSubject], tell: Tell) -> list[ColdStart]:
+    """Measure several cold starts of each subject, interleaved, so that drift affects all equally."""
+    found: list[list[ColdStart]] = [[] for _ in subjects]
     for turn in range(COLD_STARTS):
-        for number, combination in enumerate(combinations):
-            done = (turn * len(combinations) + number) / (COLD_STARTS * len(combinations))
-            tell("cold starts", done)
-            found[number].append(cold_start(system, combination.path, combination.engine, combination.threads))
+        for number, subject in enumerate(subjects):
+            tell("cold starts", (turn * len(subjects) + number) / (COLD_STARTS * len(subjects)))
+            one, bare = subject.combination, subject.not_measured is not None
+            found[number].append(cold_start(system, one.path, one.engine, one.threads, bare))
     return [middle(starts) for starts in found]
 
 

@@ -20,7 +20,7 @@ AFTER_FIRST = 10
 CHILD = """
 import json, sys, time
 start = time.perf_counter()
-path, engine, threads, more = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+path, engine, threads, more, bare = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "bare"
 import numpy
 from edgevision import open_model
 from edgevision.device.system.process_stats import memory_mb, peak_memory_mb
@@ -28,7 +28,12 @@ import edgevision.engines.interpreter, edgevision.preprocessing.transform
 edgevision.engines.interpreter._runtime()
 imported = time.perf_counter()
 before = memory_mb()
-model = open_model(path, engine=engine, threads=threads)
+if bare:
+    from pathlib import Path
+    from edgevision.device.bench.bare_model import BareModel
+    model = BareModel(Path(path), engine, threads)
+else:
+    model = open_model(path, engine=engine, threads=threads)
 opened = time.perf_counter()
 after = memory_mb()
 frame = numpy.zeros((720, 1280, 3), numpy.uint8)
@@ -53,9 +58,9 @@ class ColdStart:
     """Resident memory in MB: before_load, after_load, peak."""
 
 
-def cold_start(system: System, path: Path, engine: str, threads: int) -> ColdStart:
-    """Measure one cold start in a new process. Raises EngineError."""
-    settings = (str(path.resolve()), engine, str(threads), str(AFTER_FIRST))
+def cold_start(system: System, path: Path, engine: str, threads: int, bare: bool = False) -> ColdStart:
+    """Measure one cold start in a new process. ``bare``: only inference, for a model without a card. Raises EngineError."""
+    settings = (str(path.resolve()), engine, str(threads), str(AFTER_FIRST), "bare" if bare else "whole")
     answer = system.child((sys.executable, "-P", "-c", CHILD, *settings), TIMEOUT_S)
     if answer.status != 0:
         raise EngineError(f"{path}: {how_it_ended(answer, 'opening it in a new process', TIMEOUT_S)}")

@@ -44,12 +44,17 @@ def _header(document: Mapping[str, Any]) -> Html:
     where = machine.get("board") or machine.get("cpu") or machine.get("arch")
     first = document["results"][0]
     unit = "ms per image"
-    below = html.paragraph(f"{first['id']}: median of predict, from a 1280x720 frame to the prediction", "sub")
+    what = "predict, from a 1280x720 frame to the prediction"
+    if first.get("not_measured") is not None:
+        what = "inference alone, without preparing an image and decoding the result"
+    below = html.paragraph(f"{first['id']}: median of {what}", "sub")
     return html.header(str(where), "Latency on this machine", html.score(ms(first["predict_ms"]["p50"]), unit), below)
 
 
 def _findings(results: Sequence[Mapping[str, Any]]) -> Html:
     lines = list(dict.fromkeys(("warn", f"not valid: {reason}") for one in results for reason in one["invalid"]))
+    bare = [one for one in results if one.get("not_measured") is not None]
+    lines += [("warn", f"{one['id']}: not measured: {one['not_measured']}") for one in bare]
     return html.section("Validity", html.findings(lines)) if lines else html.NOTHING
 
 

@@ -24,4 +24,5 @@ def write(found: Bench, folder: Path) -> list[str]:
 def result_line(found: Bench, first: Mapping[str, Any]) -> str:
     median, p95 = ms(first["predict_ms"]["p50"]), ms(first["predict_ms"]["p95"])
     verdict = "" if found.valid else ", NOT VALID"
-    return f"{first['id']}: predict p50 {median} ms, p95 {p95} ms on {found.machine.name}{verdict}"
+    what = "predict" if first["not_measured"] is None else "inference alone"
+    return f"{first['id']}: {what} p50 {median} ms, p95 {p95} ms on {found.machine.name}{verdict}"

@@ -51,6 +51,8 @@ class Result:
     """Milliseconds of prepare, infer and decode of every ``predict``."""
     state: list[dict[str, Any]]
     invalid: list[str]
+    not_measured: str | None = None
+    """What was not measured, and why; None if everything was."""
     accuracy: dict[str, Any] | None = None
     profile: dict[str, Any] | None = None
     distributions: dict[str, Distribution | None] = field(init=False)
@@ -83,6 +85,7 @@ class Result:
             "state": self.state,
             "valid": not self.invalid,
             "invalid": self.invalid,
+            "not_measured": self.not_measured,
             "profile": self.profile,
             "samples_ms": {
                 name: [[round(value, 4) for value in visit] for visit in one.visits_ms] for name, one in samples.items()

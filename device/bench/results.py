@@ -7,11 +7,12 @@ from typing import Any
 
 from edgevision.log import Log
 
+from .bare_model import BareModel
 from .bootstrap import paired_ratio
 from .cold_start import ColdStart
 from .measurement import Session
 from .result import Named, Result
-from .runner import ModelSubject
+from .runner import Combination, ModelSubject
 from .validity import differs, of_itself, of_machine
 
 log = Log("edgevision.bench")
@@ -47,6 +48,7 @@ def _result(subject: ModelSubject, start: ColdStart, session: Session, invalid: 
         stages_ms=subject.stages(),
         state=[state.to_json() for state in session.states],
         invalid=invalid,
+        not_measured=subject.not_measured,
     )
 
 
@@ -64,6 +66,8 @@ def _model_facts(subject: ModelSubject) -> dict[str, Any]:
     from edgevision.evaluation.scorers import facts
 
     model = subject.model
+    if isinstance(model, BareModel):
+        return _bare_facts(model, subject.combination)
     known = facts(model.path, model)
     return {
         "path": str(subject.combination.path),
@@ -74,6 +78,14 @@ def _model_facts(subject: ModelSubject) -> dict[str, Any]:
         "mode": known.mode,
         "network": _network(model.card.training),
     }
+
+
+def _bare_facts(model: BareModel, combination: Combination) -> dict[str, Any]:
+    from edgevision.evaluation.scorers import mode_of
+
+    facts = {"path": str(combination.path), "name": model.name, "sha256": model.sha256}
+    mode = mode_of(model.engine.inputs)
+    return facts | {"bytes": combination.path.stat().st_size, "task": None, "mode": mode, "network": None}
 
 
 def _network(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -87,4 +99,5 @@ def _network(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _engine_facts(subject: ModelSubject) -> dict[str, Any]:
     from ..telemetry.summary import engine_facts
 
-    return {key: value for key, value in engine_facts(subject.model).items() if key != "threads"}
+    found = engine_facts(subject.model.engine, subject.model.choice)
+    return {key: value for key, value in found.items() if key != "threads"}

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from edgevision.engines.protocol import is_writable
-from edgevision.errors import BadInput
+from edgevision.errors import BadInput, BadModel
 from edgevision.files.url_secrets import masked
 from edgevision.model import Model, open_model
+from edgevision.model_file import model_file
+from edgevision.model_file.card_from_metadata import effective_card
 from edgevision.types import Frame
 
 from ..cameras.backends.pattern import PatternReader
 from ..stream.protocols import Sink
+from .bare_model import BareModel
 
 if TYPE_CHECKING:
     from edgevision.types import Prediction
@@ -47,6 +50,13 @@ class Combination:
     engine: str
     threads: int
     source: str | None = None
+    scored: bool = False
+    """Whether the model is also scored on labeled images."""
+
+    @property
+    def needs_card(self) -> bool:
+        """Whether the measurement needs to know how an image becomes the model's input."""
+        return self.source is not None or self.scored
 
     @property
     def id(self) -> str:
@@ -76,10 +86,26 @@ class ModelSubject:
         self.id = combination.id if number == 1 else f"{combination.id} #{number}"
         self.measures = MEASURES if combination.source else MEASURES[:2]
         self._wall_s = stopwatch.wall_s
-        self.model: Model = open_model(combination.path, engine=combination.engine, threads=combination.threads)
+        self.not_measured: str | None = None
+        """What was not measured of a model without a card, and why; None if everything was."""
+        self.model = self._opened()
         self._frame = _first_frame(combination.source)
         self._stages: dict[str, list[float]] = {}
         self._tensor = self.model.prepare(self._frame)
+
+    def _opened(self) -> Model | BareModel:
+        """Open the model, bare if it does not say how it is used, unless the source or the accuracy needs that."""
+        path, engine, threads = self.combination.path, self.combination.engine, self.combination.threads
+        try:
+            effective_card(model_file.read(path))
+        except BadModel as error:
+            if self.combination.needs_card:
+                raise
+            why = str(error).removeprefix(f"{path}: ").partition("; ")[0]
+            bare = BareModel(path, engine, threads)  # raises its own error for a damaged file
+            self.not_measured = f"preparing an image and decoding the result: {why}"
+            return bare
+        return open_model(path, engine=engine, threads=threads)
 
     def run(self, measure: Measure, count: int) -> list[float]:
         """Run a measure. The loop measures intervals between frames: of ``count`` frames, one less."""
@@ -117,7 +143,7 @@ class ModelSubject:
         from ..cameras.registry import open_source
         from ..loop.loop import run
 
-        assert self.combination.source is not None
+        assert self.combination.source is not None and isinstance(self.model, Model)
         times = _Times(self._wall_s)
         limit = max(count, LEAST_FRAMES) + 1
         summary = run(open_source(self.combination.source), self.model, [times], limit=limit)

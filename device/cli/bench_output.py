@@ -32,6 +32,9 @@ def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
         click.echo(printable(line))
     for reason in dict.fromkeys(reason for result in found.results for reason in result.invalid):
         note(f"not valid: {reason}")
+    for result in results:
+        if result["not_measured"] is not None:
+            note(f"{result['id']}: not measured: {result['not_measured']}")
     click.echo(printable(result_line(found, results[0])))
     click.echo(folder.absolute() / "bench.html")
     click.echo(f"next: {next_command}")

@@ -261,7 +261,7 @@ class _Loop:
             **values,
             model=model_facts(self.model),
             source=self.camera.spec,
-            engine=engine_facts(self.model),
+            engine=engine_facts(self.model.engine, self.model.choice),
             stopped_by=ending,
             message=message,
         )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from edgevision.engines.protocol import Engine, EngineChoice
+
     from ..stream.protocols import Predictor
 
 SCHEMA = "edgevision.run/1"
@@ -53,9 +55,8 @@ def model_facts(model: Predictor) -> dict[str, Any]:
     }
 
 
-def engine_facts(model: Predictor) -> dict[str, Any]:
-    """Return the engine that ran the model; unknown values are None."""
-    engine, choice = model.engine, model.choice
+def engine_facts(engine: Engine | None, choice: EngineChoice | None) -> dict[str, Any]:
+    """Return the engine that ran a model; unknown values are None."""
     return {
         "requested": None if choice is None else choice.requested,
         "used": None if choice is None else choice.used,

@@ -58,6 +58,8 @@ class Interpreter:
         self._input = int(raw.get_input_details()[0]["index"])
         self._outputs = [int(d["index"]) for d in raw.get_output_details()]
         self._open_input = raw.tensor(self._input)
+        for detail in raw.get_input_details()[1:]:  # only benchmarks and the probe run such models
+            raw.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
 
     @property
     def version(self) -> str:

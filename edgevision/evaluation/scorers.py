@@ -134,4 +134,9 @@ def _mode(scorer: Scorer) -> str:
     recorded = (scorer.card.quantization or {}).get("mode")
     if isinstance(recorded, str):
         return recorded
-    return "int8" if scorer.inputs and scorer.inputs[0].dtype in ("uint8", "int8") else "float"
+    return mode_of(scorer.inputs)
+
+
+def mode_of(inputs: Sequence[TensorSpec]) -> str:
+    """Return the arithmetic of a model by its inputs: int8 or float."""
+    return "int8" if inputs and inputs[0].dtype in ("uint8", "int8") else "float"

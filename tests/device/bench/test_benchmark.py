@@ -24,6 +24,7 @@ from edgevision.device.bench.stopping_rule import MeasurementPlan, is_steady
 from edgevision.device.bench.validity import differs, of_itself, of_machine
 from edgevision.device.doctor.fakes import PI_4, PI_5, PI_ZERO_2, FakeMachine, build
 from edgevision.device.system.host import ProcessResult, System
+from locations import TESTS
 
 from edgevision import default_model, open_model
 from edgevision.cli.main import main
@@ -323,6 +324,25 @@ def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.Captur
     page = Page((tmp_path / "bench-1/bench.html").read_text())
     assert page.open == []
     assert {"Latency", "Distribution", "Over time", "Time per stage", "Machine"} <= set(page.headlines)
+
+
+def test_model_without_a_card_is_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "bare.tflite"
+    model.write_bytes((TESTS / "data/tiny.tflite").read_bytes())
+    run(str(model), "--threads", "1", SOON, "--runs", str(tmp_path), "--json")
+    (found,) = parse(capsys.readouterr().out, "bench")["results"]
+    assert found["not_measured"].startswith("preparing an image and decoding the result: the file has neither")
+    assert (found["model"]["name"], found["model"]["task"]) == ("bare", None)
+    assert found["stages_ms"].keys() == {"infer"}
+    assert found["cold_start_ms"]["first"] > 0
+    page = (tmp_path / "bench-1/bench.html").read_text()
+    assert "inference alone" in page and "not measured" in page
+
+
+def test_source_needs_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(TESTS / "data/tiny.tflite")
+    assert run(model, "--source", "test:@fast", "--runs", str(tmp_path)) == 1
+    assert "add a model card" in capsys.readouterr().err
 
 
 def test_accuracy_is_reported_with_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
