@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -81,10 +83,16 @@ def table(results: list[Result]) -> str:
 
 def _run(name: str, folder: Path, seconds: int) -> str:
     command = [sys.executable, "-m", "tools.fuzz.child", name, str(folder), str(seconds)]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=seconds + MARGIN_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        return (error.stderr or b"").decode("utf-8", "replace") + "\nthe process did not end in time\n"
+    with tempfile.TemporaryDirectory(
+        prefix="edgevision-fuzz-"
+    ) as files:  # libFuzzer ends the child without cleaning up
+        environment = {**os.environ, "TMPDIR": files}
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, timeout=seconds + MARGIN_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            return (error.stderr or b"").decode("utf-8", "replace") + "\nthe process did not end in time\n"
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 
 

@@ -61,23 +61,25 @@ def main(name: str, folder: Path, seconds: int) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(parents=True, exist_ok=True)
     logging.disable()
-    with tempfile.TemporaryDirectory(prefix="edgevision-fuzz-") as files:
-        with atheris.instrument_imports(include=["edgevision"], enable_loader_override=False):
-            recorder = Recorder(target, findings, Path(files))
-            for seed in sorted(target.corpus.iterdir()):  # imports what the readers import late, which takes time
-                recorder.warm_up(seed.read_bytes())
-        line = [
-            *(
-                "fuzz",
-                f"-max_total_time={seconds}",
-                f"-timeout={HANG_FACTOR * target.max_seconds:.0f}",
-                f"-rss_limit_mb={MEMORY_MB}",
-            ),
-            *(f"-max_len={target.max_bytes}", "-print_final_stats=1", f"-artifact_prefix={findings}/"),
-            *("-report_slow_units=1000", str(corpus), str(target.corpus)),
-        ]
-        atheris.Setup(line, recorder.run, **_mutators(target))
-        atheris.Fuzz()
+    files = Path(tempfile.mkdtemp())  # removed by the process that started this one
+    with atheris.instrument_imports(include=["edgevision"], enable_loader_override=False):
+        recorder = Recorder(target, findings, files)
+        for seed in sorted(target.corpus.iterdir()):  # imports what the readers import late, which takes time
+            recorder.warm_up(seed.read_bytes())
+    line = [
+        "fuzz",
+        f"-max_total_time={seconds}",
+        f"-timeout={HANG_FACTOR * target.max_seconds:.0f}",
+        f"-rss_limit_mb={MEMORY_MB}",
+        f"-max_len={target.max_bytes}",
+        f"-artifact_prefix={findings}/",
+        "-print_final_stats=1",
+        "-report_slow_units=1000",  # check() looks at the time of each input
+        str(corpus),
+        str(target.corpus),
+    ]
+    atheris.Setup(line, recorder.run, **_mutators(target))
+    atheris.Fuzz()
 
 
 def _mutators(target: Target) -> dict[str, object]:
