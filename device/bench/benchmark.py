@@ -44,6 +44,8 @@ class Request:
     engines: tuple[str, ...]
     threads: tuple[int, ...]
     source: str | None = None
+    insecure: bool = False
+    """Whether any certificate of an encrypted camera is accepted."""
     accuracy: Path | None = None
     """Folder of labeled images to score the models on."""
     label_map: Path | None = None
@@ -68,7 +70,7 @@ class Request:
         if self.profile and not {"cpu", "auto"} & set(self.engines):
             raise BadInput("--profile works on the CPU only; add cpu to --engine")
         return [
-            Combination(path, engine, threads, self.source, self.accuracy is not None)
+            Combination(path, engine, threads, self.source, self.accuracy is not None, self.insecure)
             for path in self.models
             for engine in self.engines
             for threads in self.threads

@@ -23,6 +23,8 @@ from .bare_model import BareModel
 if TYPE_CHECKING:
     from edgevision.types import Prediction
 
+    from ..stream.protocols import Source
+
 Measure = Literal["invoke", "predict", "loop"]
 MEASURES: tuple[Measure, ...] = ("invoke", "predict", "loop")
 FRAME_SIZE = (1280, 720)
@@ -52,6 +54,8 @@ class Combination:
     source: str | None = None
     scored: bool = False
     """Whether the model is also scored on labeled images."""
+    insecure: bool = False
+    """Whether any certificate of an encrypted camera is accepted."""
 
     @property
     def needs_card(self) -> bool:
@@ -89,7 +93,7 @@ class ModelSubject:
         self.not_measured: str | None = None
         """What was not measured of a model without a card, and why; None if everything was."""
         self.model = self._opened()
-        self._frame = _first_frame(combination.source)
+        self._frame = _first_frame(combination)
         self._stages: dict[str, list[float]] = {}
         self._tensor = self.model.prepare(self._frame)
 
@@ -140,17 +144,16 @@ class ModelSubject:
             self._stages.setdefault(name, []).append(ms)
 
     def _loop(self, count: int) -> list[float]:
-        from ..cameras.registry import open_source
         from ..loop.loop import run
 
-        assert self.combination.source is not None and isinstance(self.model, Model)
+        assert isinstance(self.model, Model)
         times = _Times(self._wall_s)
         limit = max(count, LEAST_FRAMES) + 1
-        summary = run(open_source(self.combination.source), self.model, [times], limit=limit)
+        summary = run(_opened_source(self.combination), self.model, [times], limit=limit)
         if len(times.at_s) < LEAST_FRAMES:
             why = f" ({summary.message})" if summary.message else ""
             raise BadInput(
-                f"{masked(self.combination.source)} is too short: got {len(times.at_s)} frames{why}, "
+                f"{masked(self.combination.source or '')} is too short: got {len(times.at_s)} frames{why}, "
                 f"need at least {LEAST_FRAMES}; give a longer video, a folder of images, or test:@fast"
             )
         return [later - earlier for earlier, later in zip(times.at_s, times.at_s[1:], strict=False)]
@@ -167,18 +170,24 @@ class _Times(Sink):
         self.at_s.append(self._wall_s())
 
 
-def _first_frame(source: str | None) -> Frame:
-    """Return a copy of the source's first frame, or a generated 1280x720 image without a source."""
-    if source is None:
-        return PatternReader("test:", *FRAME_SIZE, None).read()
+def _opened_source(combination: Combination) -> Source:
     from ..cameras.registry import open_source
+    from ..stream.request import CaptureRequest
 
-    opened = open_source(source)
+    assert combination.source is not None
+    return open_source(combination.source, wanted=CaptureRequest(insecure=combination.insecure))
+
+
+def _first_frame(combination: Combination) -> Frame:
+    """Return a copy of the source's first frame, or a generated 1280x720 image without a source."""
+    if combination.source is None:
+        return PatternReader("test:", *FRAME_SIZE, None).read()
+    opened = _opened_source(combination)
     try:
         frames: Iterator[object] = iter(opened)
         found = next((item for item in frames if isinstance(item, Frame)), None)
         if found is None:
-            raise BadInput(f"{masked(source)} has no readable frame; give another source")
+            raise BadInput(f"{masked(combination.source)} has no readable frame; give another source")
         return replace(found, pixels=found.pixels.copy())
     finally:
         opened.close()

@@ -24,6 +24,7 @@ def open_camera(
     flip: Flip = "none",
     roi: tuple[float, float, float, float] | None = None,
     freeze_timeout_s: float | None = None,
+    insecure: bool = False,
 ) -> Source:
     """Open a live camera. It is reopened by itself when it is lost or its image freezes.
 
@@ -41,6 +42,7 @@ def open_camera(
         roi: Part of the rotated and flipped image to keep: x, y, width, height, each 0..1.
         freeze_timeout_s: Seconds without a change after which the camera is reopened; 0 for never, None for the default
             of its kind.
+        insecure: Accept any certificate of an https or rtsps camera, unverified.
 
     Returns:
         The open camera.
@@ -51,7 +53,9 @@ def open_camera(
         BadInput: An argument is out of range, or the camera cannot have this size.
         MissingDependency: The camera needs a library that is not installed.
     """
-    return registry.open_camera(str(camera), wanted=_request(model, size, fps, rotate, flip, roi, freeze_timeout_s))
+    return registry.open_camera(
+        str(camera), wanted=_request(model, size, fps, rotate, flip, roi, freeze_timeout_s, insecure)
+    )
 
 
 def open_source(
@@ -64,6 +68,7 @@ def open_source(
     flip: Flip = "none",
     roi: tuple[float, float, float, float] | None = None,
     freeze_timeout_s: float | None = None,
+    insecure: bool = False,
 ) -> Source:
     """Open an image, a folder of images or a video; every frame is delivered and the source ends after the last.
 
@@ -79,6 +84,7 @@ def open_source(
         flip: As for ``open_camera``.
         roi: As for ``open_camera``.
         freeze_timeout_s: As for ``open_camera``; only for cameras.
+        insecure: As for ``open_camera``.
 
     Returns:
         The open source. An image that cannot be read is delivered as ``Unreadable`` in the place of its frame.
@@ -88,7 +94,9 @@ def open_source(
         BadInput: The file cannot be used as a source, or an argument is out of range.
         CameraError: The camera is missing, in use or delivers no frame.
     """
-    return registry.open_source(str(source), wanted=_request(model, size, fps, rotate, flip, roi, freeze_timeout_s))
+    return registry.open_source(
+        str(source), wanted=_request(model, size, fps, rotate, flip, roi, freeze_timeout_s, insecure)
+    )
 
 
 def _request(
@@ -99,8 +107,9 @@ def _request(
     flip: Flip,
     roi: tuple[float, float, float, float] | None,
     freeze_timeout_s: float | None,
+    insecure: bool,
 ) -> CaptureRequest:
     """Return the request to a source. Raises BadInput."""
     width, height = size or (None, None)
     preprocessing = None if model is None else model.preprocessing
-    return CaptureRequest(width, height, fps, rotate, flip, roi, preprocessing, freeze_timeout_s)
+    return CaptureRequest(width, height, fps, rotate, flip, roi, preprocessing, freeze_timeout_s, insecure)

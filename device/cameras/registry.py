@@ -30,10 +30,14 @@ PREFIXES = {
     "http": "cameras.backends.network:open_stream",
     "https": "cameras.backends.network:open_stream",
     "rtsp": "cameras.backends.network:open_stream",
+    "rtsps": "cameras.backends.network:open_stream",
 }
-LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp"})
+LIVE = frozenset({"picamera", "rpicam", "v4l2", "usb", "http", "https", "rtsp", "rtsps"})
 """Prefixes of sources that may be lost and come back."""
-UNSIZED = frozenset({"http", "https", "rtsp", "raw"})
+ENCRYPTED = frozenset({"https", "rtsps"})
+"""Prefixes of sources that show a certificate."""
+_warned: set[str] = set()
+UNSIZED = frozenset({"http", "https", "rtsp", "rtsps", "raw"})
 """Prefixes of sources whose size cannot be chosen."""
 
 
@@ -173,10 +177,22 @@ def _steady(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
         _refuse_size(masked(spec), wanted)
     if _prefix(spec) in PREFIXES and _prefix(spec) not in LIVE:
         return _back_end(spec, clock, wanted)
+    if wanted.insecure and _prefix(spec) in ENCRYPTED:
+        _warn_insecure(spec)
     from .wrappers.reconnect import Reopening, open_steadily
 
     first = open_steadily(lambda: _live_back_end(spec, clock, wanted))
     return Reopening(first, lambda: _live_back_end(first.identity, clock, wanted), clock)
+
+
+def _warn_insecure(spec: str) -> None:
+    """Warn once of each camera."""
+    from edgevision.files.url_secrets import masked
+
+    if spec not in _warned:
+        _warned.add(spec)
+        text = "%s: its certificate is not checked; others in the network may read its password and replace its images"
+        log.warning(text, masked(spec))
 
 
 def _live_back_end(spec: str, clock: Clock, wanted: CaptureRequest) -> LiveSource:

@@ -11,7 +11,9 @@ import click
 
 from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
-from edgevision.cli.setting_options import list_of
+from edgevision.cli.setting_options import list_of, option_of
+
+from ..loop.options import SETTINGS
 
 if TYPE_CHECKING:
     from ..bench.benchmark import Request
@@ -48,6 +50,7 @@ def bench() -> None:
     metavar="SPEC",
     help="Also measure the whole loop on a video, a folder of images, a camera, or test:@fast (a generated pattern).",
 )
+@option_of(SETTINGS["insecure"])
 @click.option(
     "--accuracy",
     type=PATH,
@@ -224,5 +227,6 @@ def _request(values: dict[str, Any]) -> Request:
     plan = MeasurementPlan(precision=values["precision"] / 100, most_s=seconds, seed=values["seed"])
     engines = list_of(ENGINE, values["engines"])
     threads = list_of(THREADS, values["threads"]) if values["threads"] else (available_cpus(),)
-    optional = {name: values.get(name) for name in ("source", "accuracy", "label_map")}
-    return Request(values["models"], engines, threads, profile=values.get("profile", False), plan=plan, **optional)
+    optional: dict[str, Any] = {name: values.get(name) for name in ("source", "accuracy", "label_map")}
+    flags: dict[str, Any] = {name: values.get(name, False) for name in ("profile", "insecure")}
+    return Request(values["models"], engines, threads, plan=plan, **flags, **optional)

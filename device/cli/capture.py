@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=PATH, default=Path("photos"), metavar="FOLDER", help="Write photos to FOLDER/NAME.  [default: photos]"
 )
-@setting_options(Options, only=("size", "rotate", "flip", "roi"))
+@setting_options(Options, only=("size", "rotate", "flip", "roi", "insecure"))
 @click.option("--keep-all", is_flag=True, help="Also keep blurred photos and photos similar to the previous one.")
 @json_option
 @quiet_option

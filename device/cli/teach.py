@@ -29,6 +29,7 @@ MAX_PICTURES = 200
 )
 @option_of(CAMERA, help="Camera, as in edgevision run.")
 @option_of(SETTINGS["source"], help="Learn from an image, a folder of images or a video instead.")
+@option_of(SETTINGS["insecure"])
 @click.option(
     "--count",
     type=click.IntRange(1, MAX_PICTURES),
@@ -126,7 +127,7 @@ def _model_path(given: Path | None, runs: Path) -> Path:
 def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
     from edgevision.cli import terminal
 
-    source = _open(teacher.model, rest["camera"], rest["source"])
+    source = _open(teacher.model, rest["camera"], rest["source"], rest["insecure"])
     count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
     if source.live and not rest["quiet"]:
         what = "keep taught objects out of view" if name is None else f"show {name} from several sides"
@@ -162,11 +163,11 @@ def _tell(lesson: Lesson, teacher: Teacher) -> None:
     click.echo(f"next: edgevision run {shlex.quote(str(teacher.model.path))} --camera 0")
 
 
-def _open(model: Model, camera: str | None, source: str | None) -> Source:
+def _open(model: Model, camera: str | None, source: str | None, insecure: bool) -> Source:
     from ..cameras.registry import open_camera, open_source
     from ..stream.request import CaptureRequest
 
-    wanted = CaptureRequest(preprocessing=model.preprocessing)
+    wanted = CaptureRequest(preprocessing=model.preprocessing, insecure=insecure)
     return (
         open_camera(camera or DEFAULT_CAMERA, wanted=wanted) if source is None else open_source(source, wanted=wanted)
     )

@@ -92,7 +92,7 @@ class Options:
         above=0,
         high=MAX_FPS,
         metavar="N",
-        default_text="no limit",
+        default_text="no limit; 1 for a URL that sends single images",
     )
     rotate: Rotation = setting(0, "int", "Rotate clockwise.", "Source", choices=get_args(Rotation), metavar="DEGREES")
     flip: Flip = setting(
@@ -123,6 +123,7 @@ class Options:
         default_text="depends on the camera",
         old_names=("frozen",),
     )
+    insecure: bool = setting(False, "flag", "Accept any certificate of an https or rtsps camera, unverified.", "Source")
 
     top: int = setting(5, "int", "Report at most N labels per frame.", "Predictions", low=1, high=1000, metavar="N")
     threshold: float | None = setting(
@@ -210,7 +211,14 @@ class Options:
         """The request to the source: size, rate, orientation and region."""
         width, height = self.size or (None, None)
         return CaptureRequest(
-            width, height, self.fps, self.rotate, self.flip, self.roi, freeze_timeout_s=self.freeze_timeout
+            width,
+            height,
+            self.fps,
+            self.rotate,
+            self.flip,
+            self.roi,
+            freeze_timeout_s=self.freeze_timeout,
+            insecure=self.insecure,
         )
 
 

@@ -40,6 +40,9 @@ class CaptureRequest:
     freeze_timeout_s: float | None = None
     """Seconds without change after which a live image counts as frozen; 0: never; None: the camera's default."""
 
+    insecure: bool = False
+    """Whether any certificate of an encrypted camera is accepted, unverified."""
+
     def __post_init__(self) -> None:
         """Validate the request. Raises BadInput."""
         if (self.width is None) != (self.height is None):

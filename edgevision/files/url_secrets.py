@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-_KEY = re.compile(r"(?i)([^=&;?]*(?:pass|pwd|token|secret|key|auth|user|login|credential)[^=&;]*=)[^&;]*")
+_NAMES = "pass|pwd|pw|psw|token|secret|key|auth|user|usr|login|credential|sig|session|sid|jwt"
+_KEY = re.compile(rf"(?i)([^=&;?]*(?:{_NAMES})[^=&;]*=)[^&;]*")
 _BARE = re.compile(r"(//|)((?<=//)[^@]+|[^/:@\s]+:[^@/][^@]*)@(?!.*@)")
 """``user:password@`` where a URL lacks its scheme; a path with an ``@`` and ``test:@fast`` are no such."""
+_OPTION = re.compile(r"(--?[A-Za-z][A-Za-z0-9-]*=)?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 
 
@@ -30,7 +33,16 @@ def masked_text(text: str) -> str:
 
 def masked_arguments(arguments: Iterable[str]) -> list[str]:
     """Return a command line with the credentials of every URL in it masked, for a record of it."""
-    return [masked_text(argument) for argument in arguments]
+    return [_masked_argument(argument) for argument in arguments]
+
+
+def _masked_argument(argument: str) -> str:
+    """Mask an argument as a whole if it is a URL: a password may contain spaces, which end a URL in a text."""
+    start = _OPTION.match(argument)
+    assert start is not None  # it matches the empty string
+    option, value = argument[: start.end()], argument[start.end() :]
+    is_url = _SCHEME.match(value) or _BARE.match(value)
+    return option + (masked(value) if is_url else masked_text(value))
 
 
 def encoded(url: str) -> str:
@@ -42,12 +54,21 @@ def encoded(url: str) -> str:
     return f"{scheme}{quote(unquote(user), safe='')}{colon}{quote(unquote(password), safe='')}@{rest}"
 
 
+def with_password(url: str, password: str | None) -> str:
+    """Return an encoded URL with a password for its user, if it names a user only."""
+    scheme, credentials, rest = _split(url)
+    if not password or not scheme or not credentials or ":" in credentials:
+        return url
+    return f"{scheme}{credentials}:{quote(password, safe='')}@{rest}"
+
+
 def _split(url: str, whole: bool = False) -> tuple[str, str | None, str]:
     """Return scheme with ``://``, credentials (None without) and the rest.
 
     Credentials reach up to the last ``@`` of the host's part, which RFC 3986 ends at ``/``, ``?`` or ``#``. A password that
-    contains one of these leaves a port that is not a number; then they reach up to the last ``@`` of the URL. ``whole``: so
-    they do whenever there are any, which may take a path with an ``@`` for a password, but never the other way around.
+    contains one of these leaves a port that is not a number, or a ``#`` before any path; then they reach up to the last ``@``
+    of the URL. ``whole``: so they do whenever there are any, which may take a path with an ``@`` for a password, but never
+    the other way around.
     """
     scheme, mark, rest = url.partition("://")
     if not mark:
@@ -56,5 +77,6 @@ def _split(url: str, whole: bool = False) -> tuple[str, str | None, str]:
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     port = host.rpartition("]")[2].partition(":")[2]
     cut_off = "@" not in host and port != "" and not port.isdigit()
+    cut_off |= rest[len(host) :].startswith("#") and "@" in rest[len(host) :]
     end = rest.rfind("@") if cut_off or (whole and "@" in host) else host.rfind("@")
     return scheme + mark, rest[:end] if end >= 0 else None, rest[end + 1 :]

@@ -13,6 +13,7 @@ from edgevision.types import Frame
 from ...stream.events import Unreadable
 from ...stream.protocols import Reader
 from ..wrappers.reader_thread import EveryFrame
+from . import ffmpeg_capture
 
 if TYPE_CHECKING:
     from edgevision.types import Pixels
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 
 _HEAD = 4096
 """Number of bytes examined before FFMPEG gets the file."""
+_PLAYLISTS = (
+    b"ffconcat",
+    b"#extm3u",
+    b"v=0",
+    b"[playlist]",
+    b"[reference]",
+    b"<asx",
+    b"<?xml",
+    b"<mpd",
+    b"<smil",
+    b"rtsptext",
+)
+"""First bytes of text formats that name other files or servers, in lower case."""
 
 
 class VideoReader(Reader):
@@ -33,7 +47,7 @@ class VideoReader(Reader):
         self._ended = False
         if reason := _no_video(path):
             raise _refusal(path, reason)
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        self._capture = ffmpeg_capture.open_file(str(path.absolute()))
         self._next = self._decode()
         if self._next is None:
             self._capture.release()
@@ -86,6 +100,8 @@ def _no_video(path: Path) -> str | None:
         head = stream.read(_HEAD)
     if not head:
         return "the file is empty"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:16].lower().startswith(_PLAYLISTS):
+        return "it is a playlist, which names other files"
     text = head.decode("utf-8", errors="ignore")
     if len(text.encode()) >= len(head) - 3 and all(char.isprintable() or char in "\t\n\f\r\x1b" for char in text):
         return "it is a text file"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.files.run_folder import new_run
-from edgevision.files.url_secrets import encoded, masked, masked_arguments
+from edgevision.files.url_secrets import encoded, masked, masked_arguments, with_password
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,8 @@ from edgevision.files.url_secrets import encoded, masked, masked_arguments
         ("http://me:sec/ret@10.0.0.7:80/x", "http://***@10.0.0.7:80/x"),
         ("rtsp://10.0.0.2/media@1", "rtsp://10.0.0.2/media@1"),
         ("rtsp://a:b@/c@10.0.0.2/s", "rtsp://***@10.0.0.2/s"),
+        ("http://a:p@ss#w:rd/1@h:80/cam", "http://***@h:80/cam"),
+        ("http://h/v?size=2&psw=a&sessionid=b", "http://h/v?size=2&psw=***&sessionid=***"),
     ],
 )
 def test_masked_url_hides_secrets(url: str, expected: str) -> None:
@@ -54,7 +56,30 @@ def test_encoded_url_keeps_password_and_host(password: str) -> None:
 
 def test_encoded_url_without_credentials_is_unchanged() -> None:
     assert encoded("http://10.0.0.2/a@b?c=d#e") == "http://10.0.0.2/a@b?c=d#e"
+    assert encoded("http://a:p@ss#w:rd/1@h:80/cam") == "http://a:p%40ss%23w%3Ard%2F1@h:80/cam"
     assert encoded("rtsp://user:already%23encoded@host/") == "rtsp://user:already%23encoded@host/"
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("--source=http://me:two words@h/v", "--source=http://***@h/v"),
+        ("http://me:two words@h/v", "http://***@h/v"),
+        ("--camera=me:hush@h/v", "--camera=me:***@h/v"),
+        ("read http://me:hush@h/v twice", "read http://***@h/v twice"),
+        ("--label=a#b", "--label=a#b"),
+        ("photos/a@b#c.jpg", "photos/a@b#c.jpg"),
+    ],
+)
+def test_masked_argument_hides_the_whole_password(argument: str, expected: str) -> None:
+    assert masked_arguments([argument]) == [expected]
+
+
+def test_password_from_elsewhere_joins_the_user_of_a_url() -> None:
+    assert with_password("rtsp://me@h/s", "p@ss") == "rtsp://me:p%40ss@h/s"
+    assert with_password("rtsp://me:own@h/s", "other") == "rtsp://me:own@h/s"
+    assert with_password("rtsp://h/s", "other") == "rtsp://h/s"
+    assert with_password("rtsp://me@h/s", None) == "rtsp://me@h/s"
 
 
 def test_command_line_of_a_run_folder_has_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

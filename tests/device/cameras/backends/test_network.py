@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import numpy as np
 import pytest
-from edgevision.device.cameras.backends.mjpeg_http import open_mjpeg
-from edgevision.device.cameras.backends.network import StreamReader, open_stream
+from edgevision.device.cameras.backends.network import StreamReader, open_http, open_stream
 from edgevision.device.cameras.registry import open_camera
 from edgevision.device.stream.events import SourceEvent
 from edgevision.device.stream.protocols import Source
@@ -111,12 +110,12 @@ def multipart(data: list[bytes]) -> Answer:
 
 def read_all(url: str, wanted: CaptureRequest = ANY) -> tuple[list[Frame], int]:
     """Return every frame of a stream after the first, and the number of damaged images."""
-    reader = open_mjpeg(url, url, 5.0, wanted)
+    reader = open_http(url, wanted, 5.0)
     assert reader is not None
     found = []
     with suppress(CameraLost):
-        while True:
-            found.append(reader.read())
+        while (frame := reader.read()) is not None:
+            found.append(frame)
     reader.close()
     return found, reader.damaged
 
@@ -167,7 +166,7 @@ def test_silent_server_is_lost() -> None:
     over = threading.Event()
     with server(mjpeg(30, then=over)) as host:
         try:
-            reader = StreamReader(f"http://{host}/", timeout_s=1.0)
+            reader = StreamReader(f"http://{host}/", timeout_s=1.0, open_timeout_s=1.0)
             with pytest.raises(CameraLost, match=r"stopped sending after"):
                 while True:
                     reader.read()
@@ -201,7 +200,7 @@ def test_server_that_never_answers_times_out() -> None:
     with server(lambda _: over.wait() and None) as host:
         try:
             with pytest.raises(CameraError, match="no answer within 1 s"):
-                StreamReader(f"http://{host}/", timeout_s=1.0)
+                StreamReader(f"http://{host}/", timeout_s=1.0, open_timeout_s=1.0)
         finally:
             over.set()
 
