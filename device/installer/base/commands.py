@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import Refused
@@ -32,22 +34,22 @@ def run(command: Sequence[str | Path], what: str, folder: Path, given: bytes = b
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
     log.debug("running %s", " ".join(map(str, command)))  # secrets are given on standard input only
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Refused(f"{what} did not finish within {TIMEOUT_S} s") from None
-    said = done.stdout.decode(errors="replace")
-    if done.returncode:
+    pipe = subprocess.PIPE
+    # A process group of its own, so that what the command starts itself can be ended with it.
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, process_group=0
+    ) as child:
+        try:
+            out, _ = child.communicate(given, TIMEOUT_S)
+        except BaseException as error:
+            with suppress(OSError):
+                os.killpg(child.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise Refused(f"{what} did not finish within {TIMEOUT_S} s") from None
+            raise
+    said = out.decode(errors="replace")
+    if child.returncode:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "")
-        raise Refused(f"{what} failed (exit {done.returncode}): {reason}")
+        raise Refused(f"{what} failed (exit {child.returncode}): {reason}")
     return said
