@@ -18,9 +18,9 @@ from .keras_files.scan import scan
 from .source_model.float_model import make_float_model
 from .source_model.infer_preprocessing import infer_preprocessing
 from .source_model.infer_task import infer_task
-from .source_model.load import load
 from .source_model.preprocessing_options import ColorOrder, PreprocessingOptions
 from .source_model.source_model import labels_for
+from .source_model.trial_load import load_safely
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,7 +42,7 @@ class KerasScorer:
 
         Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
         """
-        loaded = load(scan(path))
+        loaded = load_safely(scan(path))
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)

@@ -13,6 +13,12 @@ MAX_BYTES = 4 << 30
 """Maximum size of all arrays in bytes; a larger file is corrupt, malicious or too large for a small board."""
 
 
+MAX_RATIO = 200
+"""Maximum size of all arrays per byte of the file; Keras does not compress them."""
+BLOCK = 16 << 20
+"""Number of bytes of an array that are read at once."""
+
+
 def read_all(source: Any, name: str) -> None:
     """Read all attributes and arrays of an HDF5 file (a path or a stream); this may crash the process.
 
@@ -24,12 +30,22 @@ def read_all(source: Any, name: str) -> None:
         for key in item.attrs:
             item.attrs[key]
         if isinstance(item, h5py.Dataset):
-            item[()]
+            _read_array(item)
 
     with h5py.File(source, "r") as file:
         check_items(file, name)
         read_item("/", file)
         file.visititems(read_item)
+
+
+def _read_array(item: Any) -> None:
+    """Read an array in blocks of rows, so that it is never in the memory as a whole."""
+    if item.shape is None or not item.shape or item.nbytes <= BLOCK:
+        item[()]
+        return
+    rows = max(1, BLOCK * item.shape[0] // item.nbytes)
+    for start in range(0, item.shape[0], rows):
+        item[start : start + rows]
 
 
 def check_items(file: Any, source: str) -> None:
@@ -50,6 +66,9 @@ def check_items(file: Any, source: str) -> None:
             raise BadModel(
                 f"{source} declares more than {MAX_BYTES >> 30} GiB of weights: corrupt or not a Keras model"
             )
+    size = file.id.get_filesize()
+    if total > max(BLOCK, MAX_RATIO * size):
+        raise BadModel(f"{source} declares {total / 1e6:.0f} MB of weights in {size} bytes: corrupt or malicious file")
 
 
 def _own_item(group: Any, name: str, source: str) -> Any:

@@ -37,6 +37,8 @@ Acos Asin Atan Atan2 Tan If StatelessIf While StatelessWhile ImageProjectiveTran
 RandomUniform RandomStandardNormal StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
 StatelessRandomUniformV2 StatelessRandomUniformIntV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift
 """
+LOOPS = ("While", "StatelessWhile")
+"""Operators that may never end."""
 FAKE_QUANT = frozenset("FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel FakeQuantWithMinMaxArgs".split())
 """Operators of quantization-aware training, which round to int8 within a float model."""
 COMPUTING = frozenset(_COMPUTING.split()) | FAKE_QUANT
@@ -129,6 +131,8 @@ def _check_operators(graph: Any, path: Path) -> None:
             called_by_loader = name in loading
             left_in = [node for node in function.node_def if called_by_loader or node.op not in UNCALLED]
             _refuse(left_in, None, path, f"function {name!r}")
+            if called_by_loader:
+                _refuse_loops(function.node_def, path)
     _refuse_resources(graph, path)
 
 
@@ -162,6 +166,12 @@ def _refuse(nodes: Iterable[Any], allowed: frozenset[str] | None, path: Path, wh
                 f"{path}: {where} contains the operator {node.op}, which is not known to be safe and convertible; "
                 "give the Keras model instead"
             )
+
+
+def _refuse_loops(nodes: Iterable[Any], path: Path) -> None:
+    """Reject loops in functions that run while the file is loaded."""
+    if any(node.op in LOOPS for node in nodes):
+        raise BadModel(f"{path} runs a loop when it is loaded, which no image model needs; not loaded")
 
 
 def _refuse_resources(graph: Any, path: Path) -> None:

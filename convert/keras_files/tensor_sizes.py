@@ -21,6 +21,8 @@ MAX_GROWTH = 128
 """Maximum number of values in the output of a layer, for one image, per value of the image; VGG16 needs 21."""
 MIN_VALUES = 1 << 22
 """Number of values that any layer may have."""
+SIDE = 224
+"""Side of the image in pixels where nothing shows it."""
 _MODELS = ("Functional", "Model", "Sequential", "Pipeline")
 _KERNELS = ("Dense", "Conv2D", "Conv2DTranspose")
 """Layers whose weights connect every input channel with every output channel."""
@@ -39,9 +41,14 @@ def check(config: Mapping[str, Any], path: Path, side: int | None = None) -> Non
 
     ``side``: side of the input in pixels, where the model takes any size.
     """
-    image = next(_declared_inputs(config, side or 224), ())
-    values = min(MAX_TENSOR, max(MIN_VALUES, MAX_GROWTH * prod(image)))
-    _outputs(config, (), _File(path, values), side or 224, 0)
+    values = min(MAX_TENSOR, max(MIN_VALUES, MAX_GROWTH * image_values(config, side)))
+    _outputs(config, (), _File(path, values), side or SIDE, 0)
+
+
+def image_values(config: Mapping[str, Any], side: int | None = None) -> float:
+    """Return the number of values in an image for the model; ``side`` as for ``check``."""
+    image = next(_declared_inputs(config, side or SIDE), ())
+    return prod(image or (side or SIDE, side or SIDE, 3))
 
 
 def _declared_inputs(config: object, side: int) -> Iterator[Shape]:

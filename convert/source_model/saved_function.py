@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +61,13 @@ class SavedFunction:
             return self._pure(pictures)
         tf = backend.tensorflow()
         return self._function(**{self._argument: tf.cast(pictures, self._dtype)})[self._result]
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether the function calls a loop, which may never end."""
+        graph = self._function.graph.as_graph_def()
+        nodes = [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
+        return any(node.op in saved_model.LOOPS for node in nodes)
 
     def _needs_rewriting(self) -> bool:
         """Return whether the function takes integers or changes variables, as the random layers that Keras exports do."""
@@ -143,14 +149,14 @@ class SavedFunction:
                     f"{self._path}: the function draws random numbers ({node.name}): it augments or drops out at "
                     "inference, too; convert the model saved by model.save('model.keras'), called without training=True"
                 )
-            if node.op in ("While", "StatelessWhile"):
+            if node.op in saved_model.LOOPS:
                 raise BadModel(
                     f"{self._path}: the function has a loop ({node.name}), which cannot be converted to int8"
                 )
             inner = [one for value in node.attr.values() for one in library.get(value.func.name, ())]
             behind = [nodes[name] for name in _sources(node) if name in nodes and name not in seen]
             seen.update(one.name for one in behind)
-            left += behind + [one for one in inner if "Random" in one.op or one.op in ("While", "StatelessWhile")]
+            left += behind + [one for one in inner if "Random" in one.op or one.op in saved_model.LOOPS]
 
 
 def _references(node: Any) -> list[str]:
@@ -184,12 +190,7 @@ def _input_readers(nodes: dict[str, Any], given: str) -> tuple[set[str], list[st
 
 
 def load(path: Path) -> SavedFunction:
-    """Load the function of a checked folder, after a child process has loaded it without crashing. Raises BadModel."""
-    from ..keras_files import sandbox
-
-    with sandbox.started("edgevision.convert.source_model.saved_function", path) as probe:
-        backend.tensorflow()  # runs while the child starts
-        probe.require()
+    """Load the function of a checked folder. Raises BadModel."""
     with backend.quiet():
         return _open(path)
 
@@ -271,17 +272,3 @@ def _sources(node: Any) -> list[str]:
 
 def _shape(spec: Any) -> tuple[int | None, ...]:
     return () if spec.shape.rank is None else tuple(spec.shape.as_list())
-
-
-def _main(path: str) -> None:
-    """Load and run a SavedModel once; this may crash the process."""
-    tf = backend.tensorflow()
-    function = _open(Path(path))
-    if len(function.input_shape) == 4 and function.input_shape[3] is not None:
-        function(tf.zeros([n or 64 for n in function.input_shape]))
-
-
-if __name__ == "__main__":
-    from ..keras_files import sandbox
-
-    sandbox.run(_main, sys.argv[1])

@@ -15,8 +15,9 @@ from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
 from .infer_preprocessing import InferredPreprocessing, infer_preprocessing
 from .infer_task import infer_task
-from .load import LoadedModel, load
+from .load import LoadedModel
 from .preprocessing_options import PreprocessingOptions
+from .trial_load import load_safely
 from .two_class_softmax import as_two_class_softmax
 
 log = Log("edgevision.convert")
@@ -36,7 +37,7 @@ class Network:
 
 def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
     """Load a scanned model; ``preprocessing`` and ``labels_path`` take precedence over what it says. Raises BadModel, BadInput."""
-    loaded = load(found)
+    loaded = load_safely(found)
     found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)
     try:

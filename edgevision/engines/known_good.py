@@ -22,24 +22,28 @@ MAX_REMEMBERED = 1000
 
 def is_known_good(file: ModelFile) -> bool:
     """Return whether a file is part of the package, or ran once on this machine."""
-    if (_folder() / file.sha256).is_file():
-        return True
-    return file.path.resolve().is_relative_to(PACKAGE)
+    return is_remembered(file.sha256, FOLDER) or file.path.resolve().is_relative_to(PACKAGE)
 
 
 def remember(file: ModelFile) -> None:
     """Remember that a file ran on this machine. Without a writable state folder it is tried again at each start."""
-    folder = _folder()
+    remember_digest(file.sha256, FOLDER, file.path)
+
+
+def is_remembered(digest: str, folder: str) -> bool:
+    """Return whether a digest is in a folder of the state folder."""
+    return (state_folder() / folder / digest).is_file()
+
+
+def remember_digest(digest: str, folder: str, path: Path) -> None:
+    """Add a digest to a folder of the state folder; ``path`` is the file to name if that is not possible."""
+    target = state_folder() / folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        seen = list(folder.iterdir())
+        target.mkdir(parents=True, exist_ok=True)
+        seen = list(target.iterdir())
         for old in seen if len(seen) >= MAX_REMEMBERED else ():
             with suppress(OSError):
                 old.unlink()
-        (folder / file.sha256).touch()
+        (target / digest).touch()
     except OSError as error:
-        log.info("cannot remember that %s runs here, so it is tried again at each start: %s", file.path, error)
-
-
-def _folder() -> Path:
-    return state_folder() / FOLDER
+        log.info("cannot remember that %s runs here, so it is tried again at each start: %s", path, error)

@@ -18,8 +18,6 @@ ALLOWED = {
     "edgevision/engines/edgetpu_query.py": PROTOCOL,
     "edgevision/engines/interpreter.py": CAPTURE,
     "convert/backend.py": CAPTURE,
-    "convert/keras_files/hdf5_sandbox.py": PROTOCOL,
-    "convert/keras_files/sandbox.py": PROTOCOL,
     "convert/sweep.py": PROTOCOL,
     "convert/synthetic/__main__.py": "a program of its own, run with python -m",
     "device/bundle/verify_model.py": PROTOCOL,

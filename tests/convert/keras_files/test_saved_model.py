@@ -27,6 +27,7 @@ from edgevision.convert.source_model.infer_preprocessing import InferredPreproce
 from edgevision.convert.source_model.infer_task import infer_task
 from edgevision.convert.source_model.load import LoadedModel, load
 from edgevision.convert.source_model.preprocessing_options import PreprocessingOptions
+from edgevision.convert.source_model.trial_load import load_safely
 
 from edgevision import open_model
 from edgevision.engines.interpreter import open_interpreter
@@ -243,7 +244,7 @@ def test_incomplete_folders_and_links_are_rejected(tmp_path: Path) -> None:
         shutil.copytree(folder, copy)
         change(copy)
         with pytest.raises(BadModel, match=message) as caught:
-            load(scan(copy))
+            load_safely(scan(copy))
         assert "\n" not in str(caught.value)
         shutil.rmtree(copy)
 
@@ -266,6 +267,21 @@ def test_program_with_two_inputs_is_rejected(tmp_path: Path) -> None:
 
     with pytest.raises(BadModel, match=r"has no variables|has 2 inputs \("):
         load(scan(save(Two(), tmp_path / "two")))
+
+
+def test_loops_that_run_while_loading_are_rejected(tmp_path: Path) -> None:
+    """TensorFlow calls the functions that restore objects when it loads the file."""
+    folder = save(module(lambda image: image), tmp_path / "saved")
+    graph = saved_model._read(folder)
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "restore"
+    function.node_def.add(name="loop", op="While")
+    saved_model._check_operators(graph, folder)  # nothing calls it
+    nodes = graph.object_graph_def.nodes
+    nodes.add().function.concrete_functions.append("restore")
+    nodes[0].saveable_objects["value"].restore_function = len(nodes) - 1
+    with pytest.raises(BadModel, match="runs a loop when it is loaded"):
+        saved_model._check_operators(graph, folder)
 
 
 def damaged(data: bytes, seed: int) -> bytes:
@@ -303,7 +319,7 @@ def test_corrupt_graph_gives_a_one_line_error_or_a_model(tmp_path: Path, count: 
     assert refused > count // 3
     for folder in passed[:tried]:
         try:
-            loaded = load(scan(folder))
+            loaded = load_safely(scan(folder))
         except EdgeVisionError as error:
             assert "\n" not in str(error)
         else:

@@ -104,13 +104,15 @@ def test_file_that_crashes_hdf5_is_a_one_line_error(keras_files: Path, tmp_path:
 
     good = keras_files / "keras3.h5"
     assert scan(good).format == "h5"
-    assert hdf5_sandbox._reader is not None
-    hdf5_sandbox._reader.kill()
-    hdf5_sandbox._reader.wait()
+    process = hdf5_sandbox._reader._process
+    assert process is not None
+    process.kill()
+    process.wait()
     assert scan(good).format == "h5"  # a child that died in between is replaced
 
-    process = subprocess.Popen([sys.executable, "-c", "import os; input(); os.abort()"], stdin=-1, stdout=-1)
-    hdf5_sandbox._reader = process
+    code = 'import os; input(); print(\'{"step": "reading"}\', flush=True); os.abort()'
+    command = [sys.executable, "-c", code]
+    hdf5_sandbox._reader._process = subprocess.Popen(command, stdin=-1, stdout=-1, bufsize=0)
     with pytest.raises(BadModel, match=r"the HDF5 library crashed \(SIGABRT\)"):
         scan(good)
     assert scan(good).format == "h5"
