@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from edgevision.settings import OVERWRITE, RUNS, SEED, setting
+from edgevision.settings import MAX_PIXELS, OVERWRITE, RUNS, SEED, setting
 
 from .images.counts import COUNT, MAX_COUNT, MIN_COUNT
 from .keras_files.load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
@@ -41,6 +41,7 @@ class ConvertOptions:
         low=MIN_COUNT,
         high=MAX_COUNT,
     )
+    max_pixels: int = MAX_PIXELS.field(group="Images")
     labels: Path | None = setting(
         None,
         "path",

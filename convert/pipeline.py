@@ -15,6 +15,7 @@ from edgevision.inspection import compatibility
 from edgevision.model import open_model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.pixel_limit import set_max_pixels
 from edgevision.settings import validated
 
 from . import backend
@@ -60,6 +61,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         MissingDependency: TensorFlow is not installed.
     """
     options = _validated(options)
+    set_max_pixels(options.max_pixels)
     stages = Stages(progress or NoProgress())
     name = _name(options)
     if options.output is not None:
@@ -242,7 +244,7 @@ def _warnings(made: Int8Model, options: ConvertOptions) -> list[str]:
 def _skipped(calibration: CalibrationSet, made: Int8Model) -> list[str]:
     every = (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped)
     skipped = [one for one in every if one.reason != USED_FOR_MODEL]
-    found = []
+    found = list(calibration.notes)
     if len(every) > len(skipped):
         found.append(f"excluded {len(every) - len(skipped)} images that were used to make the model or are duplicates")
     found += [f"skipped {one.path}: {one.reason}" for one in skipped[:MAX_LISTED_SKIPS]]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from .errors import BadInput, EdgeVisionError, RenamedSetting, nearest
+from .types import DEFAULT_MAX_PIXELS, HIGHEST_MAX_PIXELS
 
 T = TypeVar("T")
 Kind = Literal["flag", "int", "float", "ints", "numbers", "choice", "text", "path"]
@@ -312,6 +313,15 @@ def _hint(setting: Setting, value: Any) -> str:
 
 SEED = Setting("int", 0, "Random seed; the same seed gives the same result.", low=0, high=2**31 - 1, key="seed")
 RUNS = Setting("path", Path("runs"), "Folder for the numbered run folders.", key="runs", metavar="FOLDER")
+MAX_PIXELS = Setting(
+    "int",
+    DEFAULT_MAX_PIXELS,
+    "Refuse image files with more pixels; it is read from their headers, before any memory is used.",
+    low=1,
+    high=HIGHEST_MAX_PIXELS,
+    key="max_pixels",
+    metavar="N",
+)
 OVERWRITE = Setting("flag", False, "Replace existing output.", key="overwrite")
 QUIET = Setting("flag", False, "Show no progress and no notes.", key="quiet")
 JSON = Setting("flag", False, "Print one JSON document on stdout, everything else on stderr.", key="json")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Tensor = npt.NDArray[np.generic]
 
 Order = Literal["RGB", "BGR", "GRAY"]
+DEFAULT_MAX_PIXELS, HIGHEST_MAX_PIXELS = 100_000_000, 1 << 28
+"""Default and highest limit of the pixels of an image that is decoded; the highest is the limit of OpenCV itself."""
 Task = Literal["classification", "multilabel", "detection", "segmentation", "embedding"]
 
 

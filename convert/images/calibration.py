@@ -79,6 +79,8 @@ class CalibrationSet:
     skipped: tuple[Skipped, ...]
     rendered: bool
     """Whether the images are synthetic and so resemble no camera's."""
+    notes: tuple[str, ...] = ()
+    """Lines about files of the folder that were left out."""
     selection: tuple[Picture, ...] = ()
     """The selection set, which chooses between repairs (see ``set_aside``)."""
     from_training: bool = False
@@ -102,7 +104,7 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0, training: TrainingIm
     used only if the folder has nothing else. Images that the model was trained on (``training``) are preferred, so that
     those it has not seen are left for the evaluation. Raises MissingFile, BadInput.
     """
-    every = _find(folder)
+    every, notes = _find(folder)
     rendered = _rendered(every, folder)
     found = [image for image in every if image.path not in rendered] or every
     order = _spread(found, random.Random(seed))
@@ -122,6 +124,7 @@ def choose(folder: Path, count: int = COUNT, seed: int = 0, training: TrainingIm
         skipped=tuple(skipped),
         rendered=found[0].path in rendered,
         from_training=from_training,
+        notes=notes,
     )
 
 
@@ -165,14 +168,15 @@ def fingerprint(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
-def _find(folder: Path) -> list[ImageFile]:
-    found = find(folder)
+def _find(folder: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
+    found, notes = find(folder)
     if not found:
+        why = "".join(f"; {note}" for note in notes)
         raise BadInput(
             f"no images in {folder} (supported: {', '.join(sorted(decode.SUFFIXES))}); "
-            "add about 100 photos like those the camera will see"
+            f"add about 100 photos like those the camera will see{why}"
         )
-    return found
+    return found, notes
 
 
 def _spread(found: Sequence[ImageFile], chance: random.Random) -> list[ImageFile]:

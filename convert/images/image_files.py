@@ -11,6 +11,7 @@ from pathlib import Path
 from edgevision.datasets.dataset import Item, open_dataset, open_unlabelled
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
+from edgevision.preprocessing.image_folder import read_file, survey
 from edgevision.types import Frame
 
 
@@ -44,17 +45,18 @@ class ImageFile:
         return self.item.read() if self.item is not None else decode.read(self.path)
 
 
-def find(source: Path) -> list[ImageFile]:
-    """Return the images of a folder, a CSV or a zip. Raises MissingFile, BadInput."""
+def find(source: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
+    """Return the images of a folder, a CSV or a zip, and notes about what was left out. Raises MissingFile, BadInput."""
     if not source.exists():
         raise MissingFile(f"calibration images not found: {source}")
     if source.is_dir():
-        return in_folder(source, decode.find(source))
+        below = survey(source)
+        return in_folder(source, below.paths), below.notes
     if source.suffix.lower() != ".csv" and not zipfile.is_zipfile(source):
         raise BadInput(f"--calibration needs a folder, CSV or zip of images, but {source} is a file of another kind")
-    items = _items(source)
+    items, notes = _items(source)
     root = source.parent if source.suffix.lower() == ".csv" else source
-    return [ImageFile(root / item.path, item.path, item) for item in items]
+    return [ImageFile(root / item.path, item.path, item) for item in items], notes
 
 
 def in_folder(folder: Path, paths: Sequence[Path]) -> list[ImageFile]:
@@ -65,17 +67,17 @@ def in_folder(folder: Path, paths: Sequence[Path]) -> list[ImageFile]:
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file. Raises BadImage if it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise BadImage(f"{path}: cannot read the file: {error.strerror}") from None
+        return hashlib.sha256(read_file(path)).hexdigest()
+    except MissingFile as error:
+        raise BadImage(str(error)) from None
 
 
-def _items(source: Path) -> tuple[Item, ...]:
+def _items(source: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """Return the images of a CSV, or of a zip, whose images need no labels."""
     try:
-        return open_dataset(source).items
+        found = open_dataset(source)
+        return found.items, found.notes
     except BadInput:
         if source.suffix.lower() == ".csv":
             raise
-        return open_unlabelled(source)
+        return open_unlabelled(source), ()

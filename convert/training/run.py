@@ -15,6 +15,7 @@ from edgevision.errors import BadInput
 from edgevision.files import run_folder
 from edgevision.files.atomic import refuse_source, write_text
 from edgevision.log import Log
+from edgevision.preprocessing.pixel_limit import set_max_pixels
 
 from .. import backend
 from .config import config_file
@@ -68,6 +69,7 @@ def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
     """
     if request.output is not None:
         _require_free(request)
+    set_max_pixels(request.settings.max_pixels)
     settings = decide(request.settings, watcher)
     request = replace(request, settings=settings)
     dataset = open_photos(request.photos, settings)

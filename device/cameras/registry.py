@@ -217,7 +217,7 @@ def _prefix(spec: str) -> str:
 
 
 def _by_content(path: Path) -> Source:
-    from edgevision.preprocessing.decode import SUFFIXES
+    from edgevision.preprocessing import SUFFIXES
 
     if path.is_dir():
         from .backends.image_files import open_folder

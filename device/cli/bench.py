@@ -12,6 +12,7 @@ import click
 from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
 from edgevision.cli.setting_options import list_of, option_of
+from edgevision.settings import MAX_PIXELS
 
 from ..loop.options import SETTINGS
 
@@ -78,21 +79,24 @@ def bench() -> None:
     show_default=True,
     help="Stop when the 95 % confidence interval of every median is this narrow, in percent of the median.",
 )
+@option_of(MAX_PIXELS)
 @seed_option
 @json_option
 @runs_option
 @quiet_option
-def measure(runs: Path, as_json: bool, quiet: bool, **values: Any) -> int:
+def measure(runs: Path, max_pixels: int, as_json: bool, quiet: bool, **values: Any) -> int:
     """Measure MODELs together, in interleaved blocks. The word MEASURE is optional.
 
     Exit code 3: the result is not valid, because the machine throttled, swapped, was busy, or did not repeat its own figures.
     """
     from edgevision.files.run_folder import new_run
+    from edgevision.preprocessing.pixel_limit import set_max_pixels
 
     from ..bench.benchmark import Opened
     from ..bench.report import write
     from .bench_output import bar, tell
 
+    set_max_pixels(max_pixels)
     request = _request(values)
     with Opened(request) as opened, new_run(runs, "bench") as run:
         with bar(quiet, len(request.combinations)) as step:

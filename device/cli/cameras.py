@@ -15,7 +15,7 @@ def cameras(as_json: bool) -> None:
     CSI cameras come first, then USB cameras. Each USB camera is opened for one frame. Numbers may change when a device is
     plugged in; the name in the second column does not.
     """
-    from edgevision.preprocessing.decode import silenced
+    from edgevision.preprocessing.native_log import silenced
 
     from ..cameras.listing import look
 

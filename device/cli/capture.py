@@ -48,7 +48,7 @@ def capture(
     from contextlib import closing
 
     from edgevision.cli.terminal import bar, note
-    from edgevision.preprocessing.decode import silence
+    from edgevision.preprocessing.native_log import silence
 
     from ..cameras.registry import open_camera
     from ..collection.capture import CaptureResult, class_folder

@@ -50,12 +50,13 @@ MAX_PICTURES = 200
 @click.option(
     "--import", "import_", type=PATH, metavar="FILE", help="Replace the taught classes by those of such a file."
 )
+@option_of(SETTINGS["max_pixels"])
 @option_of(SETTINGS["state"], help="Folder of the taught classes.")
 @option_of(SETTINGS["runs"], help="Folder to search for the newest convert-N/*.tflite.")
 @json_option
 @overwrite_option
 @quiet_option
-def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, **rest: Any) -> None:
+def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, max_pixels: int, **rest: Any) -> None:
     """Teach a model the class NAME on the device, from a few frames; edgevision run then recognizes it too.
 
     Frames are added to those of an existing class; --overwrite replaces them. The model file is not changed.
@@ -63,9 +64,11 @@ def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, 
     _refuse_mixture(name, rest)
     from edgevision.files.state_folder import state_folder
     from edgevision.model import open_model
+    from edgevision.preprocessing.pixel_limit import set_max_pixels
 
     from ..teach.teacher import Teacher
 
+    set_max_pixels(max_pixels)
     with open_model(_model_path(model, runs)) as opened:
         _do(name, Teacher(opened, state_folder(state)), **rest)
 

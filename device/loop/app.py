@@ -14,6 +14,7 @@ from edgevision.engines.protocol import EngineChoice
 from edgevision.files.atomic import require_absent, require_file
 from edgevision.log import Log
 from edgevision.model import Model, open_model
+from edgevision.types import DEFAULT_MAX_PIXELS
 
 from ..cameras.registry import open_camera, open_source
 from ..cameras.wrappers.cancellable_open import Opening
@@ -44,6 +45,10 @@ def launch(options: Options, terminal: Terminal, started: float | None = None) -
         if output is not None:
             require_absent(output, options.overwrite, option)
     _silence_opencv()
+    if options.max_pixels != DEFAULT_MAX_PIXELS:
+        from edgevision.preprocessing.pixel_limit import set_max_pixels  # cameras and videos do without
+
+        set_max_pixels(options.max_pixels)
     note = _quiet if options.quiet else terminal.note
     stop = Stop()
     with (
@@ -202,7 +207,7 @@ def _silence_opencv() -> None:
     if os.environ.get("EDGEVISION_DEBUG") == "1":
         return
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    from edgevision.preprocessing.decode import silence
+    from edgevision.preprocessing.native_log import silence
 
     silence()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO, get_args
 from edgevision.engines.registry import ENGINE, THREADS
 from edgevision.records import record
 from edgevision.reporting.terminal import printable
-from edgevision.settings import JSON, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
+from edgevision.settings import JSON, MAX_PIXELS, OVERWRITE, QUIET, RUNS, Setting, setting, settings_of
 
 from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotation, require_inside
 
@@ -124,6 +124,8 @@ class Options:
         old_names=("frozen",),
     )
     insecure: bool = setting(False, "flag", "Accept any certificate of an https or rtsps camera, unverified.", "Source")
+
+    max_pixels: int = MAX_PIXELS.field(group="Source")
 
     top: int = setting(5, "int", "Report at most N labels per frame.", "Predictions", low=1, high=1000, metavar="N")
     threshold: float | None = setting(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..settings import MAX_PIXELS
 from .options import PATH, json_option, quiet_option
+from .setting_options import option_of
 
 if TYPE_CHECKING:
     from ..datasets.check_report import DataReport, Duplicates
@@ -25,17 +27,20 @@ def data() -> None:
 @click.argument("photos", type=PATH)
 @click.option("--label-map", type=PATH, help="CSV of name,label that renames class folders or labels single files.")
 @click.option("--strict", is_flag=True, help="Exit with status 3 on any warning, such as an unusable file.")
+@option_of(MAX_PIXELS)
 @json_option
 @quiet_option
-def check(photos: Path, label_map: Path | None, strict: bool, as_json: bool, quiet: bool) -> None:
+def check(photos: Path, label_map: Path | None, strict: bool, max_pixels: int, as_json: bool, quiet: bool) -> None:
     """Report damaged files, wrong suffixes, duplicates, leaks between splits and small classes.
 
     PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
     """
     from ..datasets.check import check as look_at
     from ..datasets.dataset import open_dataset
+    from ..preprocessing.pixel_limit import set_max_pixels
     from .terminal import bar
 
+    set_max_pixels(max_pixels)
     dataset = open_dataset(photos, label_map)
     with bar("checking", len(dataset.items), quiet) as step:
         report = look_at(dataset, step)

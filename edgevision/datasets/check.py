@@ -62,21 +62,12 @@ def _inspect(item: Item) -> tuple[Picture, npt.NDArray[np.uint8]] | Skipped:
     try:
         frame = decode(data, item.path)
     except BadImage as error:
-        return Skipped(item.path, _reason(str(error).removeprefix(f"{item.path}: "), found.kind))
+        return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
     thumb = perceptual_hash.thumbnail(frame)
     digest = hashlib.sha256(data).hexdigest()
     flat = bool(perceptual_hash.is_flat(thumb[np.newaxis])[0])
     picture = Picture(item, frame.width, frame.height, len(data), digest, found.kind, found.traits, flat)
     return picture, thumb
-
-
-def _reason(said: str, kind: str) -> str:
-    """Return the decoder's message, or a better one if the content has an unsupported format."""
-    if kind == "text":
-        return "a text file, not an image"
-    if kind in sniff.READABLE or kind == "unknown":
-        return said
-    return f"the content is {kind.upper()}, which is not supported; save it as JPEG or PNG"
 
 
 def _duplicates(pictures: list[Picture], alike: Alike) -> tuple[Duplicates, ...]:

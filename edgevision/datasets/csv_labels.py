@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BadInput, MissingFile
 from ..files import csv_cells
 from ..files.text import decode_text
-from ..preprocessing.sniff import SUFFIX_KIND
+from ..preprocessing import SUFFIX_KIND
 
 SEPARATOR = "|"
 """Separator between the labels of one image."""

@@ -140,7 +140,7 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
     if inside:
         rows = csv_labels.parse_rows(_text(source, inside), inside)
         return _finish(path, source, arrange_rows(rows, source.has, inside), names)
-    layout = arrange(source.files, source.folders)
+    layout = arrange(source.files, source.folders, source.head)
     table = _label_csv(source, any_header=True) if len({row.labels for row in layout.rows}) < 2 else None
     if table:  # loose images, or all in one folder, with a list whose columns have other names
         rows = csv_labels.parse_rows(_text(source, table), table)
@@ -151,7 +151,7 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
 def open_unlabelled(path: Path) -> tuple[Item, ...]:
     """Return all images of a folder or zip, ignoring folder names. Raises MissingFile, BadInput."""
     source = open_source(path)
-    rows = arrange(source.files, source.folders).rows
+    rows = arrange(source.files, source.folders, source.head).rows
     if not rows:
         raise BadInput(_nothing(path, source, 0))
     return tuple(Item(row.path, (), None, source) for row in rows)
@@ -223,12 +223,13 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
         rows = [row for row in rows if row.labels]
     if not rows:
         raise BadInput(_nothing(path, source, len(layout.rows)))
+    notes = (*layout.notes, *source.notes)
     items = tuple(Item(row.path, row.labels, row.split, source) for row in rows)
     classes = sorted({label for row in rows for label in row.labels}, key=lambda name: (name != BACKGROUND, name))
     log.info(
         "%s (%s): %d images, %d classes, %d files skipped", path, layout.name, len(items), len(classes), len(skipped)
     )
-    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), layout.notes, warnings)
+    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), notes, warnings)
 
 
 def _renamed(row: csv_labels.Row, names: dict[str, str]) -> csv_labels.Row:

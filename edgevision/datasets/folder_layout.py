@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ..errors import BadInput
-from ..preprocessing.sniff import READABLE, SUFFIX_KIND
+from ..preprocessing import READABLE, SUFFIX_KIND
+from ..preprocessing.image_folder import has_image, left_out_notes
 from .csv_labels import SEPARATOR, Row, has_control
 from .split_names import alike, is_filler, split_of
 
@@ -42,10 +43,13 @@ class _Pile:
     notes: list[str] = field(default_factory=list)
 
 
-def arrange(files: Iterable[str], folders: Iterable[str]) -> Layout:
-    """Return the layout of a folder or zip from its relative file and folder names with forward slashes."""
+def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], bytes] = lambda name: b"") -> Layout:
+    """Return the layout of a folder or zip from its relative file and folder names with forward slashes.
+
+    ``head``: Function of a file name that returns the first bytes, read where the suffix stands for no supported format.
+    """
     pile = _Pile()
-    pictures = _pictures(files, pile)
+    pictures = _pictures(files, pile, head)
     base = _wrapper(pictures)
     inner = [name.removeprefix(base) for name in pictures]
     splits, problem = _split_folders(inner)
@@ -132,9 +136,9 @@ def _missing_note(missing: list[tuple[str, str]], total: int, name: str) -> tupl
     return (f"skipped {len(missing)} of {total} files in {name} because they were not found: {some}",)
 
 
-def _pictures(files: Iterable[str], pile: _Pile) -> list[str]:
+def _pictures(files: Iterable[str], pile: _Pile, head: Callable[[str], bytes]) -> list[str]:
     """Return the names with an image suffix. Unsupported image formats are listed as skipped, other files are counted."""
-    found, other = [], Counter[str]()
+    found, other, left_out = [], Counter[str](), Counter[str]()
     for name in files:
         suffix = PurePosixPath(name).suffix.lower()
         kind = SUFFIX_KIND.get(suffix)
@@ -142,12 +146,14 @@ def _pictures(files: Iterable[str], pile: _Pile) -> list[str]:
             pile.skipped.append(
                 (ascii(name)[1:-1], "invalid file name (control characters or invalid UTF-8); rename the file")
             )
-        elif kind in READABLE:
+        elif kind in READABLE or (kind and has_image(head(name))):
             found.append(name)
         elif kind:
+            left_out[suffix] += 1
             pile.skipped.append((name, f"{kind.upper()} images are not supported; save it as JPEG or PNG"))
         else:
             other[suffix or "no suffix"] += 1
+    pile.notes += left_out_notes(left_out)
     if other:
         common = ", ".join(suffix for suffix, _ in other.most_common(4))
         pile.notes.append(f"ignored {other.total()} files that are not images ({common})")

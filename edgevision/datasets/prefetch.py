@@ -11,8 +11,16 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def in_order(work: Callable[[Given], Made], given: Iterable[Given], threads: int, ahead: int = 0) -> Iterator[Made]:
+def in_order(
+    work: Callable[[Given], Made],
+    given: Iterable[Given],
+    threads: int,
+    ahead: int = 0,
+    is_full: Callable[[list[Made]], bool] = lambda results: False,
+) -> Iterator[Made]:
     """Yield ``work`` of each item in order. At most ``ahead`` results (default: four per thread) wait for the consumer.
+
+    ``is_full`` tells of the waiting results whether they are already too many, such as a few very large images.
 
     An exception of ``work`` is raised at its position. Leaving early, also by Ctrl-C, cancels work that has not started.
     """
@@ -22,9 +30,13 @@ def in_order(work: Callable[[Given], Made], given: Iterable[Given], threads: int
     try:
         for one in given:
             waiting.append(pool.submit(work, one))
-            if len(waiting) >= limit:
+            while len(waiting) >= limit or (waiting and is_full(_results(waiting))):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _results(waiting: Iterable[Future[Made]]) -> list[Made]:
+    return [one.result() for one in waiting if one.done() and one.exception() is None]

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import lzma
-import os
+import stat
 import struct
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from ..errors import BadImage, BadInput, MissingFile
-from ..preprocessing.sniff import SYSTEM_FOLDERS
+from ..preprocessing.image_folder import (
+    HEAD_BYTES,
+    MAX_BYTES,
+    SYSTEM_FOLDERS,
+    Listing,
+    read_file,
+    read_head,
+    special_notes,
+    walk,
+)
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Size limit of an image file. An entry of a zip is not unpacked beyond it, whatever its header says."""
+_SMALL, _MAX_RATIO = 32 << 20, 200
+"""Unpacked size in bytes below which an entry of a zip may be compressed by any ratio, and the ratio above."""
 _DAMAGE = (
     # Everything that the zip reader and the decompressors raise for damaged or unusual files.
     zipfile.BadZipFile,
@@ -38,9 +47,14 @@ class FileContainer(Protocol):
     """Sorted file names, without hidden files and files in hidden folders."""
     folders: frozenset[str]
     """Folder names at every depth, including empty folders."""
+    notes: tuple[str, ...]
+    """Lines about entries that cannot be used at all, such as pipes."""
 
     def has(self, name: str) -> bool:
         """Return whether there is a file with this name."""
+
+    def head(self, name: str) -> bytes:
+        """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
 
     def read(self, name: str) -> bytes:
         """Read a file. Raises MissingFile, BadImage."""
@@ -52,25 +66,22 @@ class FolderSource:
     def __init__(self, path: Path, listed: bool = True) -> None:
         """Open a folder. ``listed=False`` skips walking the tree, because a CSV lists the files."""
         self.path = path
-        names, folders = _walk(path) if listed else ([], [])
-        self.files = tuple(sorted(names))
-        self.folders = frozenset(folders)
+        listing = walk(path) if listed else Listing()
+        self.files = tuple(sorted(listing.files))
+        self.folders = frozenset(listing.folders)
+        self.notes = special_notes(listing.special)
 
     def has(self, name: str) -> bool:
         """Return whether a file exists. The name may lead out of the folder: a user's CSV may point anywhere."""
         return (self.path / name).is_file()
 
+    def head(self, name: str) -> bytes:
+        """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
+        return read_head(self.path / name)
+
     def read(self, name: str) -> bytes:
         """Read a file. Raises MissingFile, BadImage."""
-        path = self.path / name
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise BadImage(f"{path}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise MissingFile(f"image not found: {path}") from None
-        except OSError as error:
-            raise BadImage(f"cannot read {path}: {error.strerror}") from None
+        return read_file(self.path / name)
 
 
 class ZipSource:
@@ -82,15 +93,26 @@ class ZipSource:
             self._zip = zipfile.ZipFile(path)
         except _DAMAGE as error:
             raise BadInput(f"cannot read {path} as a zip: {error}") from None
-        entries = [entry for entry in self._zip.infolist() if _visible(entry.filename)]
+        special = [(entry.filename, what) for entry in self._zip.infolist() if (what := _special(entry))]
+        left_out = {name for name, _ in special}
+        entries = [e for e in self._zip.infolist() if e.filename not in left_out and _visible(e.filename)]
         self._entries = {entry.filename: entry for entry in entries if not entry.is_dir()}
         self.files = tuple(sorted(self._entries))
         named = {entry.filename.rstrip("/") for entry in entries if entry.is_dir()}
         self.folders = frozenset(named | {str(p) for name in self.files for p in PurePosixPath(name).parents} - {"."})
+        self.notes = special_notes(special)
 
     def has(self, name: str) -> bool:
         """Return whether there is an entry with this name."""
         return name in self._entries
+
+    def head(self, name: str) -> bytes:
+        """Return the first bytes of an entry, enough to detect its format; empty if it cannot be read."""
+        try:
+            with self._zip.open(self._entries[name]) as stream:
+                return stream.read(HEAD_BYTES)
+        except (*_DAMAGE, KeyError):
+            return b""
 
     def read(self, name: str) -> bytes:
         """Read an entry. Raises MissingFile, BadImage."""
@@ -99,14 +121,17 @@ class ZipSource:
             raise MissingFile(f"image not found in {self.path}: {name}")
         if entry.flag_bits & 0x1:
             raise BadImage(f"{name}: encrypted in {self.path}; make the zip without a password")
+        if entry.file_size > MAX_BYTES:
+            raise BadImage(f"{name}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
+        if entry.file_size > _SMALL and entry.file_size > _MAX_RATIO * entry.compress_size:
+            raise BadImage(
+                f"{name}: unpacks to {entry.file_size >> 20} MiB, over {_MAX_RATIO} times its size in the zip"
+            )
         try:
             with self._zip.open(entry) as stream:
-                data = stream.read(MAX_BYTES + 1)
+                return stream.read(MAX_BYTES)
         except _DAMAGE as error:
             raise BadImage(f"{name}: damaged in {self.path}: {error}") from None
-        if len(data) > MAX_BYTES:
-            raise BadImage(f"{name}: larger than {MAX_BYTES >> 20} MiB, the limit for an image")
-        return data
 
 
 def open_source(path: Path) -> FolderSource | ZipSource:
@@ -115,34 +140,22 @@ def open_source(path: Path) -> FolderSource | ZipSource:
         raise MissingFile(f"images not found: {path}; give a folder, a zip or a CSV")
     if path.is_dir():
         return FolderSource(path)
-    if zipfile.is_zipfile(path):
+    if path.is_file() and zipfile.is_zipfile(path):
         return ZipSource(path)
     raise BadInput(f"{path} is not a folder, zip or CSV; give a folder with one subfolder per class")
 
 
-def _walk(root: Path) -> tuple[list[str], list[str]]:
-    names: list[str] = []
-    folders: list[str] = []
-    seen: set[str] = set()
-    for here, children, files in os.walk(root, onerror=_refuse, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:
-            children.clear()
-            continue
-        seen.add(real)
-        children[:] = sorted(n for n in children if not n.startswith(".") and n.lower() not in SYSTEM_FOLDERS)
-        base = Path(here).relative_to(root)
-        folders += [(base / name).as_posix() for name in children]
-        names += [(base / name).as_posix() for name in files if not name.startswith(".")]
-    return names, folders
-
-
-def _refuse(error: OSError) -> None:
-    """Raise BadInput for an unreadable folder; without it, a class would be missing silently."""
-    raise BadInput(f"cannot read the folder {error.filename}: {error.strerror}") from None
+def _special(entry: zipfile.ZipInfo) -> str | None:
+    """Return what an entry is that is not used because of what it could do to a careless reader; None for others."""
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "a link"
+    parts = entry.filename.split("/")
+    if not parts[0] or ".." in parts or PureWindowsPath(entry.filename).drive:
+        return "a path that leads outside"
+    return "a path with \\ in it" if "\\" in entry.filename else None
 
 
 def _visible(name: str) -> bool:
-    """Return whether an entry is used: not hidden, not in a system folder, and not a path that leads outside."""
+    """Return whether an entry is used: not hidden and not in a system folder."""
     parts = name.rstrip("/").split("/")
-    return not any(part.startswith(".") or not part or part.lower() in SYSTEM_FOLDERS or "\\" in part for part in parts)
+    return not any(part.startswith(".") or not part or part.lower() in SYSTEM_FOLDERS for part in parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import missing_dependencies
 from ..model import Model
+from ..types import DEFAULT_MAX_PIXELS
 from .evaluate import Evaluation
 from .evaluate import evaluate as evaluate_subject
 from .options import EvaluateOptions, Part
@@ -28,6 +29,7 @@ def evaluate(
     engine: str = "cpu",
     threads: int | None = None,
     limit: int | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Measure how well a classifier recognizes labeled photos, and optionally compare it with a second model.
@@ -46,6 +48,7 @@ def evaluate(
         engine: What runs a .tflite that is not open yet: ``auto``, ``cpu``, ``edgetpu``, ``edgetpu:usb:0``.
         threads: CPU threads for a .tflite that is not open yet; None for one per available CPU.
         limit: Largest number of photos; the same photos are drawn each time.
+        max_pixels: Photos with more pixels are skipped, before any memory is used for them.
         progress: Called with the number of images done so far.
 
     Returns:
@@ -71,6 +74,7 @@ def evaluate(
         engine=engine,
         threads=threads,
         limit=limit,
+        max_pixels=max_pixels,
     )
     inputs = prepare(request, first, second)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..engines.registry import ENGINE, THREADS
-from ..settings import RUNS, require_valid, setting
+from ..settings import MAX_PIXELS, RUNS, require_valid, setting
 
 Part = Literal["train", "val", "test", "all"]
 
@@ -57,6 +57,7 @@ class EvaluateOptions:
     limit: int | None = setting(
         None, "int", "Evaluate at most this many images; the same images are drawn each time.", "Photos", low=1
     )
+    max_pixels: int = MAX_PIXELS.field(group="Photos")
     threshold: float | None = setting(
         None,
         "float",

@@ -16,6 +16,7 @@ from ..errors import BadInput
 from ..files.atomic import write_text
 from ..files.run_folder import Run, dump, new_run
 from ..log import Log
+from ..preprocessing.pixel_limit import set_max_pixels
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
 from .options import EvaluateOptions
@@ -46,6 +47,7 @@ def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scor
 
     ``model``, ``compare``: models of the request that are open already.
     """
+    set_max_pixels(request.max_pixels)
     located = locate(request.model)
     other = locate(request.compare) if request.compare else None
     dataset = open_dataset(request.photos, request.label_map)

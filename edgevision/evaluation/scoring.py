@@ -82,7 +82,7 @@ def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int]
 def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[_Read]]:
     batch: list[_Read] = []
     pixels = 0
-    for one in in_order(_read, items, READERS):
+    for one in in_order(_read, items, READERS, is_full=_is_full):
         if isinstance(one, Skipped):
             skipped.append(one)
             continue
@@ -93,6 +93,10 @@ def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[_Re
             batch, pixels = [], 0
     if batch:
         yield batch
+
+
+def _is_full(results: list[_Read | Skipped]) -> bool:
+    return sum(one.frame.width * one.frame.height for one in results if isinstance(one, _Read)) >= BATCH_PIXELS
 
 
 def _read(item: Item) -> _Read | Skipped:

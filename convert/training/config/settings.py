@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import get_args
 
 from edgevision.preprocessing.spec import Resize
-from edgevision.settings import SEED, setting, settings_of
+from edgevision.settings import MAX_PIXELS, SEED, setting, settings_of
 
 from .augmentation import FLIPS, PRESETS, Augmentation
 
@@ -193,6 +193,7 @@ class TrainSettings:
         metavar="FILE",
         default_text="none",
     )
+    max_pixels: int = MAX_PIXELS.field(group="Data")
     strict: bool = setting(False, "flag", "Stop on any warning of the data check, such as an unreadable image.", "Data")
     cache: str = setting(
         "auto", "choice", "Where to cache preprocessed images.", "Data", choices=("auto", "memory", "disk", "none")

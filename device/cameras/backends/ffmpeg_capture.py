@@ -12,7 +12,7 @@ from threading import Lock
 
 import cv2
 
-from edgevision.preprocessing.decode import silenced
+from edgevision.preprocessing.native_log import silenced
 
 _VIDEOS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,h264,hevc,av1,obu,vvc,m4v,ivf,mjpeg,"

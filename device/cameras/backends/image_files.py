@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
+from edgevision.preprocessing.image_folder import of_files, survey
 
 from ...stream.events import Unreadable
 from ...stream.protocols import Reader
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 class PictureReader(Reader):
     """Decodes image files one after the other as BGR frames."""
 
-    def __init__(self, spec: str, paths: list[Path]) -> None:
+    def __init__(self, spec: str, paths: list[Path], notes: tuple[str, ...] = ()) -> None:
+        """Read ``paths``; ``notes`` tell what was left out."""
         self.spec = spec
-        self.description = "1 image" if len(paths) == 1 else f"{len(paths)} images"
+        self.description = "; ".join(("1 image" if len(paths) == 1 else f"{len(paths)} images", *notes))
         self._paths = paths
         self._index = 0
 
@@ -46,20 +48,21 @@ class PictureReader(Reader):
 
 def open_folder(path: Path) -> Source:
     """Open all images in a folder and its subfolders. Raises BadInput if there are none."""
-    found = decode.find(path)
-    if not found:
+    found = survey(path)
+    if not found.paths:
         kinds = ", ".join(sorted(decode.SUFFIXES))
-        raise BadInput(f"no images found in {path} or its subfolders (file types: {kinds})")
-    return EveryFrame(PictureReader(str(path), found))
+        notes = "".join(f"; {note}" for note in found.notes)
+        raise BadInput(f"no images found in {path} or its subfolders (file types: {kinds}){notes}")
+    return EveryFrame(PictureReader(str(path), found.paths, found.notes))
 
 
 def open_glob(pattern: str) -> Source:
     """Open all images that match a pattern such as ``photos/**/*.jpg``, sorted. Raises BadInput if there are none."""
-    paths = (Path(name) for name in glob.glob(pattern, recursive=True))
-    found = sorted(path for path in paths if path.suffix.lower() in decode.SUFFIXES and path.is_file())
-    if not found:
-        raise BadInput(f"no image matches {pattern!r}, and no file or folder has this name")
-    return EveryFrame(PictureReader(pattern, found))
+    found = of_files(Path(name) for name in glob.iglob(pattern, recursive=True))
+    if not found.paths:
+        notes = "".join(f"; {note}" for note in found.notes)
+        raise BadInput(f"no image matches {pattern!r}, and no file or folder has this name{notes}")
+    return EveryFrame(PictureReader(pattern, found.paths, found.notes))
 
 
 def open_picture(path: Path) -> Source:

@@ -202,7 +202,7 @@ def test_unusable_files_are_listed_and_skipped(tmp_path: Path) -> None:
         "cat/empty.png": "the file is empty",
         "cat/page.jpg": "a text file, not an image",
         "dog/phone.jpg": "the content is HEIC, which is not supported; save it as JPEG or PNG",
-        "dog/still.gif": "GIF images are not supported; save it as JPEG or PNG",
+        "dog/still.gif": "damaged, or GIF is not supported by this OpenCV; save it as JPEG or PNG",
     }
     assert len(report.items) == 48 and "5 unusable files" in report.warnings[0]
 

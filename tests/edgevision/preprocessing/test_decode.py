@@ -109,7 +109,7 @@ def test_damaged_files_give_an_image_or_a_one_line_error(suffix: str, changes: l
 def test_text_and_missing_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "note.jpg"
     text.write_text("plain text")
-    with pytest.raises(BadImage, match="damaged or not an image"):
+    with pytest.raises(BadImage, match="a text file, not an image"):
         decode.read(text)
     with pytest.raises(MissingFile, match="image not found"):
         decode.read(tmp_path / "absent.png")
