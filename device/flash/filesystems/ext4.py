@@ -72,6 +72,11 @@ class Ext4:
             raise BadInput(f"{DAMAGED}: inconsistent sizes")
         self._block = 1024 << log_size
 
+    @property
+    def total(self) -> int:
+        """Size of the file system in bytes."""
+        return int(self._blocks * self._block)
+
     def read(self, path: str, limit: int) -> bytes:
         """Return the first ``limit`` bytes of a file, following links. Raises MissingFile, BadInput."""
         inode = self._find(path.strip("/").split("/"))

@@ -52,6 +52,11 @@ class Fat32:
         """Free space in bytes."""
         return self._table.free * self._shape.cluster
 
+    @property
+    def total(self) -> int:
+        """Size of the file system in bytes."""
+        return self._shape.place(self._shape.clusters + 2)
+
     def names(self, path: str = "") -> list[str]:
         """Return the names in a folder. Raises MissingFile, BadInput."""
         return [entry.name for entry in self._entries(self._folder(_parts(path)))]

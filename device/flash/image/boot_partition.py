@@ -27,7 +27,7 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     found = {}
     with place.open("rb") as stream:
         try:
-            fat = Fat32(stream, read_partitions(stream).boot.start)
+            fat = Fat32(stream, read_partitions(stream, check=False).boot.start)
         except EdgeVisionError as error:
             raise BadInput(f"{place}: {error}") from None
         for name in names:

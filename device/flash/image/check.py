@@ -88,7 +88,11 @@ def _disk(place: Path, line: str, start: Finding) -> Iterator[Finding]:
     if place.is_dir():
         return
     with place.open("rb") as stream:
-        parts = read_partitions(stream)
+        try:
+            parts = read_partitions(stream)
+        except BadInput as error:
+            yield Finding("partitions", False, str(error), AGAIN)
+            return
         fault = root_fault(line, parts.disk_id)
         yield Finding("partitions", not fault, fault or f"disk {parts.disk_id}", AGAIN if fault else "")
         if start.name == STARTED:

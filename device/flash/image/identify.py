@@ -12,7 +12,7 @@ from edgevision.errors import BadInput, MissingFile
 
 from ..filesystems.ext4 import Ext4
 from ..filesystems.fat32 import Fat32
-from ..filesystems.partitions import Partitions, read_partitions
+from ..filesystems.partitions import Partition, Partitions, read_partitions
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 """Code name of a supported OS -> its Python version."""
@@ -51,11 +51,13 @@ def examine(stream: BinaryIO) -> SystemImage:
     """Identify an unpacked OS image or an SD card. Raises BadInput if it is not an unchanged Raspberry Pi OS."""
     parts = read_partitions(stream)
     fat = Fat32(stream, parts.boot.start)
+    _check_fits("boot", fat.total, parts.boot)
     cmdline = _cmdline(fat)
     _refuse_set_up(fat, cmdline)
     if parts.root is None:
         raise BadInput("not a Raspberry Pi OS image: no second partition with a Linux file system")
     root = Ext4(stream, parts.root.start)
+    _check_fits("root", root.total, parts.root)
     codename, os_name = _release(root)
     if _text(root, "etc/machine-id") not in FRESH:
         raise BadInput(f"the OS has been booted before (it has a machine-id); {UNTOUCHED}")
@@ -74,6 +76,14 @@ def root_fault(cmdline: str, disk_id: str) -> str | None:
     if named is None or named[1].lower() == f"{disk_id}-02":
         return None
     return f"it would not boot: cmdline.txt names root partition {named[1]}, but this disk has {disk_id}-02"
+
+
+def _check_fits(name: str, size: int, partition: Partition) -> None:
+    if size > partition.size:
+        raise BadInput(
+            f"the {name} partition is damaged: its file system has {size / 1e6:.1f} MB, but the partition only "
+            f"{partition.size / 1e6:.1f} MB; {UNTOUCHED}"
+        )
 
 
 def _cmdline(fat: Fat32) -> str:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from ...bundle import keys
 from ...installer.archive.manifest import Manifest
 from ..config.records import DeviceConfig
 from ..filesystems.fat32 import Fat32
+from ..filesystems.partitions import read_partitions
 from . import bundle_file
 from .atomic_output import half_made
 from .identify import PYTHONS, UNTOUCHED, SystemImage, examine
@@ -88,7 +90,9 @@ def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
             _examine(wish, source, bundle.manifest)
     with half_made(wish.output) as stream:
         with progress("unpacking", -(-wish.image.stat().st_size // MB)) as step:
-            size = unpack(wish.image, stream, lambda done: step(done // MB), wanted)
+            size = unpack(
+                wish.image, stream, lambda done: step(done // MB), wanted, lambda head, n: _look(wish, head, n)
+            )
         system = _examine(wish, stream, bundle.manifest)
         instance = f"edgevision-{secrets.token_hex(6)}"
         injection = plan(Payload(wish.config, system, bundle, trust, instance))
@@ -115,6 +119,14 @@ def _check_output(wish: PrepareWish) -> None:
             "edgevision flash write IMAGE --to DEVICE"
         )
     require_absent(wish.output, wish.overwrite)
+
+
+def _look(wish: PrepareWish, head: bytes, size: int | None) -> None:
+    """Check the partition table before the rest of the OS image is unpacked. Raises BadInput."""
+    try:
+        read_partitions(BytesIO(head), size=size)
+    except BadInput as error:
+        raise BadInput(f"{wish.image}: {error}") from None
 
 
 def _examine(wish: PrepareWish, stream: BinaryIO, manifest: Manifest) -> SystemImage:

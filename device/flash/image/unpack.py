@@ -16,6 +16,8 @@ from edgevision.errors import BadInput
 from edgevision.files.atomic import require_file
 from edgevision.log import Log
 
+from .xz_index import unpacked_size
+
 log = Log("edgevision.flash")
 CHUNK = 1 << 20
 HOLE = 1 << 16
@@ -24,6 +26,10 @@ MEMORY = 512 * 2**20
 """Memory limit of the xz decoder in bytes; xz -9 needs 65 MiB."""
 LARGEST = 64 * 2**30
 """Maximum unpacked size in bytes: larger than any OS image, smaller than an archive bomb."""
+MAX_RATIO, SMALL = 200, 2**30
+"""Largest ratio of unpacked to packed size, beyond the first ``SMALL`` bytes; OS images have 4 to 60, zeros 7000."""
+HEAD = 512
+"""Bytes at the start of an OS image, with the partition table, that can be checked before the rest is unpacked."""
 XZ = "xz"
 """The only compression that is unpacked here."""
 MAGIC = {
@@ -76,19 +82,32 @@ def packed_as(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
-def unpack(image: Path, into: BinaryIO, progress: Callable[[int], None], wanted: ExpectedDigest | None = None) -> int:
+Look = Callable[[bytes, int | None], None]
+"""Checks the first ``HEAD`` bytes of an OS image, given its size in bytes; None: unknown. Raises BadInput."""
+
+
+def unpack(
+    image: Path,
+    into: BinaryIO,
+    progress: Callable[[int], None],
+    wanted: ExpectedDigest | None = None,
+    look: Look | None = None,
+) -> int:
     """Copy the image, unpacked if it is an .xz, into an empty file and return its size in bytes.
 
-    ``progress``: called with the number of bytes read of ``image``. Raises MissingFile, BadInput.
+    ``progress``: called with the number of bytes read of ``image``; ``look``: called as soon as possible. Raises
+    MissingFile, BadInput.
     """
     packed = is_packed(image)
     digest = hashlib.sha256() if wanted else None
     with image.open("rb") as stream:
+        expected = _expected_size(stream, packed, image)
         if packed or digest:
             chunks = _chunks(stream, digest, progress)
-            size = _write_sparse(_placed(_unpacked(chunks, image) if packed else chunks), into, image)
+            placed = _placed(_unpacked(chunks, image, expected) if packed else chunks)
         else:
-            size = _write_sparse(_without_holes(stream, progress), into, image)
+            placed = _without_holes(stream, progress)
+        size = _write_sparse(placed if look is None else _looked(placed, look, expected), into, image)
     log.info("%s: %s, %.0f MB of OS image", image, "unpacked" if packed else "copied", size / 1e6)
     log.info("sha256: %s", f"compared with {wanted.said_by}" if wanted else "not compared, none was given")
     if wanted and digest and digest.hexdigest() != wanted.sha256:
@@ -109,7 +128,60 @@ def _chunks(stream: BinaryIO, digest: hashlib._Hash | None, progress: Callable[[
         progress(done)
 
 
-def _unpacked(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
+def _expected_size(stream: BinaryIO, packed: bool, image: Path) -> int | None:
+    """Return the size of the OS image as far as it is known beforehand. Raises BadInput for an archive bomb."""
+    packed_size = stream.seek(0, os.SEEK_END)
+    size = unpacked_size(stream) if packed else packed_size
+    stream.seek(0)
+    if size is not None:
+        _check_size(size, packed_size, image)
+    return size
+
+
+def _check_size(size: int, packed: int, image: Path) -> None:
+    """Refuse what no OS image unpacks to. Raises BadInput."""
+    if size > LARGEST:
+        raise BadInput(
+            f"{image} is not an OS image: it unpacks to more than {LARGEST // 2**30} GiB ({size / 1e9:.0f} GB)"
+        )
+    if size > SMALL and size > MAX_RATIO * packed:
+        raise BadInput(
+            f"{image} is not an OS image: {packed / 1e6:.1f} MB unpack to {size / 1e9:.1f} GB or more, over {MAX_RATIO} times "
+            "as much; download it again"
+        )
+
+
+def _looked(placed: Iterator[tuple[int, bytes]], look: Look, size: int | None) -> Iterator[tuple[int, bytes]]:
+    """Pass the chunks on; the first bytes are shown to ``look`` before."""
+    head: bytearray | None = bytearray()
+    for place, chunk in placed:
+        if head is not None and place == len(head):  # a hole at the start has no partition table
+            head += chunk[: HEAD - len(head)]
+        if head is not None and (len(head) == HEAD or place > len(head) or not chunk):
+            look(bytes(head), size)
+            head = None
+        yield place, chunk
+
+
+def _unpacked(chunks: Iterator[bytes], image: Path, expected: int | None) -> Iterator[bytes]:
+    """Unpack an .xz, but no more than its index says, or than an OS image can have without one. Raises BadInput."""
+    done, total = [0], 0
+    for part in _streams(_counted(chunks, done), image):
+        total += len(part)
+        if expected is None:
+            _check_size(total, done[0], image)
+        elif total > expected:
+            raise BadInput(f"{image} is damaged: it unpacks to more than its index says; download it again")
+        yield part
+
+
+def _counted(chunks: Iterator[bytes], done: list[int]) -> Iterator[bytes]:
+    for chunk in chunks:
+        done[0] += len(chunk)
+        yield chunk
+
+
+def _streams(chunks: Iterator[bytes], image: Path) -> Iterator[bytes]:
     """Unpack one or several .xz streams with padding between them (the .xz file format, version 1.2, section 2)."""
     xz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
     padding = 0
