@@ -217,13 +217,13 @@ def _prefix(spec: str) -> str:
 
 
 def _by_content(path: Path) -> Source:
-    from edgevision.preprocessing import SUFFIXES
+    from edgevision.preprocessing import SUFFIX_KIND
 
     if path.is_dir():
         from .backends.image_files import open_folder
 
         return open_folder(path)
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIX_KIND:
         from .backends.image_files import open_picture
 
         return open_picture(path)

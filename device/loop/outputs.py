@@ -82,9 +82,9 @@ def _beside(terminal: Terminal, stop: Stop) -> Callable[[str], None]:
 
 def is_pictures(camera: Source) -> bool:
     """Return whether a source is single images, without time between them."""
-    from edgevision.preprocessing import SUFFIXES
+    from edgevision.preprocessing import SUFFIX_KIND
 
-    return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIXES)
+    return not camera.live and (Path(camera.spec).is_dir() or Path(camera.spec).suffix.lower() in SUFFIX_KIND)
 
 
 class _Guarded:

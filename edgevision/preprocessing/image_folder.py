@@ -133,11 +133,7 @@ def special_notes(special: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     if not shown:
         return ()
     listed = ", ".join(shown[:_LISTED]) + (" ..." if len(shown) > _LISTED else "")
-    entries = (
-        "1 entry that is not a regular file was"
-        if len(shown) == 1
-        else f"{len(shown)} entries that are not regular files were"
-    )
+    entries = "1 entry was" if len(shown) == 1 else f"{len(shown)} entries were"
     return (f"{entries} left out: {listed}",)
 
 
@@ -166,14 +162,11 @@ def _read(path: Path, count: int, limit: int) -> bytes:
     if "\0" in str(path):
         raise BadImage(f"cannot read {str(path)!r}: invalid file name")
     try:
-        # O_NONBLOCK: opening a pipe would wait for a writer.
+        _require_file(path, os.stat(path), limit)
+        # O_NONBLOCK: opening a pipe would wait for a writer, should the file have become one.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as stream:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise BadImage(f"cannot read {path}: it is {_kind(status.st_mode)}, not a file")
-            if status.st_size > limit:
-                raise BadImage(_too_large(path))
+            _require_file(path, os.fstat(descriptor), limit)
             return stream.read(count)
     except FileNotFoundError:
         raise MissingFile(f"image not found: {path}") from None
@@ -181,18 +174,24 @@ def _read(path: Path, count: int, limit: int) -> bytes:
         raise BadImage(f"cannot read {path}: {error.strerror}") from None
 
 
+def _require_file(path: Path, status: os.stat_result, limit: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BadImage(f"cannot read {path}: it is {_kind(status.st_mode)}, not a file")
+    if status.st_size > limit:
+        raise BadImage(_too_large(path))
+
+
 def _add(entry: os.DirEntry[str], base: str, found: Listing, folders: list[str]) -> None:
     name = f"{base}/{entry.name}" if base else entry.name
-    if entry.is_file():
-        found.files.append(name)
-    elif entry.is_dir():
-        if entry.name.lower() not in SYSTEM_FOLDERS:
-            folders.append(name)
-    else:
-        try:
+    try:
+        if entry.is_file():
+            found.files.append(name)
+        elif not entry.is_dir():
             found.special.append((name, _kind(entry.stat().st_mode)))
-        except OSError:
-            found.special.append((name, "a link to nothing"))
+        elif entry.name.lower() not in SYSTEM_FOLDERS:
+            folders.append(name)
+    except OSError as error:  # a link that leads nowhere or to itself, or a file that was just removed
+        found.special.append((name, f"a link: {error.strerror}" if entry.is_symlink() else str(error.strerror)))
 
 
 def _kind(mode: int) -> str:

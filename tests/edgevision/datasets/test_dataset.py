@@ -154,7 +154,30 @@ def test_fingerprint_depends_on_contents_and_labels(tmp_path: Path) -> None:
 
 def test_zip_entries_cannot_lead_outside(tmp_path: Path) -> None:
     names = ("../a/1.jpg", "/b/1.jpg", "c\\..\\1.jpg", "d/1.jpg", "e/1.jpg", "f/../1.jpg")
-    assert [item.path for item in open_dataset(pack(tmp_path / "z.zip", *names)).items] == ["d/1.jpg", "e/1.jpg"]
+    found = open_dataset(pack(tmp_path / "z.zip", *names))
+    assert [item.path for item in found.items] == ["d/1.jpg", "e/1.jpg"]
+    assert found.notes[-1].startswith("4 entries were left out: ../a/1.jpg (a path that leads")
+
+
+def test_links_in_a_zip_are_left_out(tmp_path: Path) -> None:
+    path = pack(tmp_path / "z.zip", "a/1.jpg", "b/1.jpg")
+    link = zipfile.ZipInfo("b/2.jpg")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(link, "/etc/passwd")
+    found = open_dataset(path)
+    assert [item.path for item in found.items] == ["a/1.jpg", "b/1.jpg"]
+    assert found.notes[-1] == "1 entry was left out: b/2.jpg (a link)"
+
+
+def test_zip_entry_that_unpacks_to_hundreds_of_times_its_size_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a/1.png", PNG + bytes(40_000_000))
+        file.writestr("b/1.png", PNG)
+    bomb, good = open_dataset(tmp_path / "z.zip").items
+    with pytest.raises(BadImage, match=r"a/1.png: unpacks to 38 MiB, over 200 times its size in the zip"):
+        bomb.data()
+    assert good.data() == PNG
 
 
 def test_unpacked_size_of_a_zip_entry_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
