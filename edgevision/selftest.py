@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from .preprocessing import decode
 from .types import Frame
 
 log = Log("edgevision.selftest")
+PNG = b"\x89PNG\r\n\x1a\n"
+MAX_PIXELS = 2**25
+"""Largest number of pixels of all images of a self-test; the converter's six have less than 2 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def check(model: Model, files: Mapping[str, bytes] | None = None) -> SelfTestRep
     if test is None or not test.cases:
         raise BadModel(f"{model.path} has no self-test; convert the model with edgevision to get one")
     entries = model_file.read(model.path).files if files is None else files
+    _refuse_bombs(model, entries, {case.picture for case in test.cases})
     report = SelfTestReport(tuple(_run(model, entries, case, test.tolerance) for case in test.cases), test.tolerance)
     log.info("%s: %s", model.path, report.describe())
     return report
@@ -83,6 +88,22 @@ def _run(model: Model, entries: Mapping[str, bytes], case: SelfTestCase, toleran
     worst = max(differences, default=1.0)
     same_top = int(np.argmax(found)) == case.top
     return CaseResult(case.picture, same_tensor, same_top, worst, same_tensor and same_top and worst <= tolerance)
+
+
+def _refuse_bombs(model: Model, entries: Mapping[str, bytes], names: set[str]) -> None:
+    """Raise BadModel for images that are not PNG files, or larger than those of a self-test."""
+    pixels = 0
+    for name in names & entries.keys():
+        head = entries[name][:24]
+        if len(head) < 24 or not head.startswith(PNG):
+            raise BadModel(f"{model.path}: the self-test image {name} is damaged: it is not a PNG file")
+        width, height = struct.unpack(">II", head[16:24])
+        pixels += width * height
+    if pixels > MAX_PIXELS:
+        raise BadModel(
+            f"{model.path}: the self-test images have {pixels / 1e6:.0f} million pixels, at most {MAX_PIXELS / 1e6:.0f} are "
+            "allowed; corrupt or malicious file"
+        )
 
 
 def _picture(model: Model, entries: Mapping[str, bytes], name: str) -> Frame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadModel
+from edgevision.files import strict_json
 from edgevision.files.scratch import scratch_folder
 from edgevision.model_file.card import ENTRY
 
@@ -101,6 +101,6 @@ def _entry(archive: zipfile.ZipFile, name: str, path: Path) -> str:
 
 
 def _version(text: str) -> str | None:
-    value = json.loads(text)
+    value = strict_json.loads(text, "metadata.json")
     version = value.get("keras_version") if isinstance(value, dict) else None
     return version if isinstance(version, str) else None

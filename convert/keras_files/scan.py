@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgevision.errors import BadModel
+from edgevision.errors import BadInput, BadModel
+from edgevision.files import strict_json
 from edgevision.files.atomic import require_file, sha256
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
@@ -19,7 +18,8 @@ from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 log = Log("edgevision.convert")
 Format = Literal["keras", "h5", "weights", "savedmodel"]
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+MAX_DEPTH = 256
+"""Deepest nesting of an architecture; each model inside a model adds about ten levels."""
 SAVE = "model.save('model.keras')"
 
 
@@ -153,16 +153,11 @@ def _card(path: Path, text: str) -> ModelCard:
 
 def _json(path: Path, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise BadModel(f"{path} is corrupt: the architecture is not valid JSON") from None
+        value = strict_json.loads(text, "the architecture", max_depth=MAX_DEPTH)
+    except BadInput as error:
+        raise BadModel(f"{path} is corrupt: {error}") from None
     if not isinstance(value, dict):
         raise BadModel(f"{path} is corrupt: the architecture is not a JSON object")
-    if _SURROGATE.search(text):
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except (UnicodeEncodeError, RecursionError):
-            raise BadModel(f"{path} is corrupt: the architecture has names that are not valid text") from None
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.errors import BadInput
-from edgevision.files import run_folder
+from edgevision.files import run_folder, strict_json
 from edgevision.files.atomic import refuse_source, write_text
 from edgevision.log import Log
 from edgevision.preprocessing.pixel_limit import set_max_pixels
@@ -51,6 +50,8 @@ OUTPUTS = frozenset(
     }
 )
 """Names of all files that a training writes."""
+MAX_TASKS = 100_000
+"""Largest number of tasks of a kind in TF_CONFIG."""
 
 
 def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
@@ -208,7 +209,8 @@ def _remove_outputs(folder: Path) -> None:
 
 def _is_finished(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / run_folder.RECORD).read_text(encoding="utf-8"))["exit_code"] == 0)
+        path = folder / run_folder.RECORD
+        return bool(strict_json.loads(path.read_bytes(), str(path))["exit_code"] == 0)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -223,11 +225,22 @@ def _resumable(folder: Path) -> Iterator[None]:
         raise
 
 
+def _machines() -> int:
+    """Return the number of machines that TF_CONFIG names. Raises BadInput."""
+    try:
+        value = strict_json.loads(os.environ.get("TF_CONFIG") or "{}", "the environment variable TF_CONFIG")
+        cluster = strict_json.fields(strict_json.fields(value, "TF_CONFIG").get("cluster", {}), "cluster")
+        return sum(len(strict_json.items(tasks, "cluster", MAX_TASKS)) for tasks in cluster.values())
+    except BadInput:
+        raise
+    except ValueError as error:
+        raise BadInput(f"the environment variable TF_CONFIG is invalid ({error}); unset it") from None
+
+
 @contextmanager
 def _machine(settings: TrainSettings) -> Iterator[int]:
     """Set up TensorFlow for this machine and yield the number of GPUs. Raises BadInput for a cluster."""
-    cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
-    if sum(len(tasks) for tasks in cluster.values()) > 1:
+    if _machines() > 1:
         raise BadInput(
             "TF_CONFIG names several machines, but training on several machines is not supported: fit of Keras 3 fails "
             "under MultiWorkerMirroredStrategy (keras#20585); unset TF_CONFIG to use all GPUs of this machine"

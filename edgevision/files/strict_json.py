@@ -15,11 +15,14 @@ MAX_INTEGER_DIGITS = 19
 """Longest integer: larger ones fit into no 64-bit number."""
 
 
-def loads(data: str | bytes, what: str, max_bytes: int = MAX_BYTES) -> Any:
+def loads(
+    data: str | bytes, what: str, max_bytes: int = MAX_BYTES, *, max_depth: int = MAX_DEPTH, allow_nan: bool = False
+) -> Any:
     """Return the value of a JSON text. Raises BadInput, whose message starts with ``what``.
 
     Refused are: NaN and infinity, numbers that do not fit 64 bits, a key that occurs twice in an object, half of a
     surrogate pair, text that is not UTF-8, and texts that are too large or nested too deeply.
+    ``allow_nan``: accept NaN and infinity, which Python writes for losses of a training that diverged.
     """
     if len(data) > max_bytes:
         raise BadInput(f"{what} is too large: {len(data) / 1e6:.0f} MB; at most {max_bytes / 1e6:.0f} MB are allowed")
@@ -27,16 +30,16 @@ def loads(data: str | bytes, what: str, max_bytes: int = MAX_BYTES) -> Any:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         value = json.loads(
             text,
-            parse_constant=_no_constant,
+            parse_constant=float if allow_nan else _no_constant,
             parse_float=_real,
             parse_int=_integer,
             object_pairs_hook=_object,
         )
-        _check_depth(value, text)
+        _check_depth(value, text, max_depth)
         if "\\u" in text or not isinstance(data, bytes):
             _check_text(value)
     except RecursionError:
-        raise BadInput(f"{what} is not valid JSON: nested too deeply, at most {MAX_DEPTH} levels are allowed") from None
+        raise BadInput(f"{what} is not valid JSON: nested too deeply, at most {max_depth} levels are allowed") from None
     except UnicodeError:
         raise BadInput(f"{what} is not valid JSON: it is not UTF-8 text") from None
     except ValueError as error:
@@ -115,13 +118,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _check_depth(value: Any, text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def _check_depth(value: Any, text: str, most: int) -> None:
+    if text.count("[") + text.count("{") <= most:
         return
     level, depth = [value], 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
+        if depth > most:
             raise RecursionError
         below = (one for one in level if isinstance(one, (list, dict)))
         level = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from ..errors import BadInput
+from ..files import strict_json
 from ..files.text import decode_text
 from ..log import Log
 
@@ -84,10 +84,9 @@ def _without_numbers(lines: list[str], what: str, classes: int | None) -> tuple[
 
 def _from_json(text: str, what: str) -> tuple[str, ...]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = str(error) if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise BadInput(f"{what} is not valid JSON ({said}); give a list of labels, or one label per line") from None
+        value = strict_json.loads(text, what)
+    except BadInput as error:
+        raise BadInput(f"{error}; give a list of labels, or one label per line") from None
     if isinstance(value, dict):
         value = next((value[key] for key in _JSON_KEYS if isinstance(value.get(key), list | dict)), value)
     labels = _listed(value) if isinstance(value, list) else _mapped(value, what) if isinstance(value, dict) else None

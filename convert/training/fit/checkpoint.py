@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision.errors import BadInput
+from edgevision.files import strict_json
 from edgevision.files.atomic import write_bytes
 
 from ..monitor import history
@@ -80,7 +81,7 @@ def read(folder: Path) -> State | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            record = json.loads(file["record"].tobytes())
+            record = strict_json.loads(file["record"].tobytes(), "its record", allow_nan=True)
             if record["schema"] != SCHEMA:
                 raise BadInput(f"{path} was written by another version ({record['schema']}); start a new training")
             lowest = file.get(LOWEST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from edgevision.datasets.dataset import Dataset, Item, Skipped, fingerprint, ope
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.datasets.split import Split, split
 from edgevision.errors import BadInput, GateNotMet
-from edgevision.files import run_folder
+from edgevision.files import run_folder, strict_json
 from edgevision.files.atomic import write_text
 from edgevision.preprocessing.spec import Preprocessing
 
@@ -27,6 +26,8 @@ from .image_cache import PixelSource, open_pixels
 
 DATA_FILE = "data.json"
 """File name of the data check in the run folder."""
+MAX_ITEMS, MAX_TEXT = 10_000_000, 100_000
+"""Largest number of items in its lists, and longest text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def open_sets(
 
 def _recorded(dataset: Dataset, folder: Path) -> DatasetSplits:
     """Return the recorded check and split of an interrupted run. Raises BadInput if the images have changed."""
-    record: dict[str, Any] = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
+    record = _record(folder / DATA_FILE)
     bad = {one["path"] for one in record["bad"]}
     usable = [item for item in dataset.items if item.path not in bad]
     if fingerprint(_digests(usable)) != record["fingerprint"]:
@@ -126,6 +127,24 @@ def _recorded(dataset: Dataset, folder: Path) -> DatasetSplits:
     skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
     parts = Split.read_csv(folder / SPLIT_FILE)
     return _learning(dataset, parts, skipped, record["fingerprint"], record["warnings"])
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Read the recorded check of the images. Raises BadInput."""
+    try:
+        record = strict_json.fields(strict_json.loads(path.read_bytes(), str(path)), "the record")
+        strict_json.text(record["fingerprint"], "fingerprint", MAX_TEXT)
+        for one in strict_json.items(record["bad"], "bad", MAX_ITEMS):
+            for name in ("path", "reason"):
+                strict_json.text(strict_json.fields(one, "bad")[name], name, MAX_TEXT)
+        for warning in strict_json.items(record["warnings"], "warnings", MAX_ITEMS):
+            strict_json.text(warning, "warnings", MAX_TEXT)
+    except BadInput:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadInput(f"{path} is damaged ({said}); start a new training") from None
+    return record
 
 
 def _learning(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError, WriteFailed
+from edgevision.files import strict_json
 from edgevision.files.atomic import require_file
 
 from ..image.boot_partition import read_boot_files
@@ -79,7 +79,7 @@ def examine(path: Path) -> Image:
 def _prepared(path: Path) -> dict[str, Any] | None:
     try:
         raw = read_boot_files(path, (IMAGE_JSON,)).get(IMAGE_JSON)
-        value = json.loads(raw) if raw else None
-    except (EdgeVisionError, ValueError, RecursionError):
+        value = strict_json.loads(raw, "it") if raw else None
+    except EdgeVisionError:
         return None  # Another OS image; damaged ones of ours are reported by the check command.
     return value if isinstance(value, dict) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.files import strict_json
 from edgevision.files.scratch import scratch_folder
 
 from ...installer.base.errors import Refused
@@ -110,9 +110,9 @@ def _image(raw: bytes | None) -> dict[str, Any]:
     if raw is None:
         raise BadInput("missing: not prepared with edgevision flash image, or only partly")
     try:
-        value = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise BadInput("damaged: not valid JSON") from None
+        value = strict_json.loads(raw, "it")
+    except BadInput as error:
+        raise BadInput(f"damaged: {error}") from None
     if not isinstance(value, dict) or value.get("schema") != IMAGE_SCHEMA:
         raise BadInput(f"expected schema {IMAGE_SCHEMA}: use the edgevision version that prepared it")
     texts = ("os", "python", "arch", "release", "instance", "hostname")
@@ -220,7 +220,7 @@ def _trusted(whole: _Place, scratch: Path) -> list[Path]:
 
 def _json(raw: bytes | None) -> dict[str, Any]:
     try:
-        value = json.loads((raw or b"").decode("utf-8"))
-    except (ValueError, RecursionError):
+        value = strict_json.loads(raw or b"", "it")
+    except BadInput:
         return {}
     return value if isinstance(value, dict) else {}

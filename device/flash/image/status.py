@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import BadInput
+from edgevision.files import strict_json
 
 from .boot_partition import read_boot_files
 
@@ -84,8 +84,8 @@ def read_status(place: Path) -> Found:
             "installer was run with --status for it"
         )
     try:
-        value = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
+        value = strict_json.loads(raw, FILE)
+    except BadInput:
         value = None
     told = isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("step", "state", "message"))
     if not told or value["state"] not in STATES:

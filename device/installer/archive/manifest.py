@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..base import strict_json
 from ..base.errors import Refused
 
 SCHEMA = "edgevision.bundle/1"
@@ -86,9 +87,9 @@ def release_id(name: str, files: Mapping[str, Entry]) -> str:
 def parse(data: bytes) -> Manifest:
     """Parse manifest.json. Raises Refused for anything that ``dumps`` would not write."""
     try:
-        value = json.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise Refused(f"{MANIFEST} is not valid JSON") from None
+        value = strict_json.loads(data, MAX_MANIFEST)
+    except ValueError as error:
+        raise Refused(f"{MANIFEST} is not valid JSON: {error}") from None
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         given = value.get("schema") if isinstance(value, dict) else value
         raise Refused(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..archive import trusted_keys
+from ..base import strict_json
 from ..base.errors import Refused
 
 SCHEMA = "edgevision.device/1"
@@ -40,10 +40,10 @@ def read_device(card: Path) -> Device:
     """Read and validate device.json. Raises Refused, OSError."""
     path = card / DEVICE
     try:
-        value = json.loads(path.read_bytes()[: MAX_BYTES + 1].decode("utf-8"))
+        value = strict_json.loads(path.read_bytes(), MAX_BYTES)
     except FileNotFoundError:
         raise Refused(f"{path} not found; prepare the SD card again") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused(f"{path} is damaged; prepare the SD card again") from None
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise Refused(f"{path}: expected schema {SCHEMA}; prepare the SD card again")

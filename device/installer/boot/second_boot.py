@@ -6,11 +6,11 @@ is not tried again; a service that does not start is tried again at the next boo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ..base import strict_json
 from ..base.commands import BOOTED
 from ..base.errors import Refused
 from ..base.status import Status
@@ -60,7 +60,7 @@ def setup(
 def _last_words(card: Path) -> str:
     """Return where the previous attempt ended, from status.json."""
     try:
-        told = json.loads((card / "status.json").read_text(encoding="utf-8"))
+        told = strict_json.loads((card / "status.json").read_bytes())
         return f" (last step: {told['step']}: {told['message']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

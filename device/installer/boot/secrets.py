@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable
 
+from ..base import strict_json
+
 MARK = "blanked after first boot"
 """Replacement for a network's password. The key stays, since a network without a password would be an open one."""
 _HASH = re.compile(rb'^( *)hashed_passwd: ".*"$', re.MULTILINE)
@@ -20,8 +22,8 @@ def blanked(name: str, data: bytes) -> bytes:
 def _device_json(data: bytes) -> bytes:
     """Remove the settings; once applied, they are not needed again."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = strict_json.loads(data)
+    except ValueError:
         value = None
     if isinstance(value, dict) and value.get("system") is None:
         return data

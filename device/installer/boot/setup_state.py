@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..base import strict_json
 from ..base.atomic_files import place_text
 from ..base.inside import inside
 from .setup_unit import HOME
@@ -31,7 +32,7 @@ class SetupState:
     def load(cls, root: Path) -> SetupState:
         """Load the state; a missing or damaged file gives an initial one."""
         try:
-            value = json.loads(inside(root, FILE).read_text(encoding="utf-8"))
+            value = strict_json.loads(inside(root, FILE).read_bytes())
             problems = tuple(map(str, value["problems"]))
             return cls(int(value["attempts"]), bool(value["settled"]), problems, str(value["said"]))
         except (OSError, ValueError, KeyError, TypeError):

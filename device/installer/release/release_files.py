@@ -13,11 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..archive.manifest import WHEELS, Manifest
+from ..base import strict_json
 from ..base.atomic_files import place_text
 
 DONE, VENV = "installed.json", "venv"
 SCHEMA = "edgevision.installed/1"
 LINK = "link:"
+MAX_RECORD = 32 * 2**20
+"""Largest size of installed.json in bytes; a virtual environment has some ten thousand files."""
 
 
 def write_record(release: Path) -> None:
@@ -41,9 +44,9 @@ def damage(release: Path, manifest: Manifest) -> set[str]:
 def _record(release: Path) -> dict[str, str]:
     """Return path -> digest of installed.json; empty if it is damaged."""
     try:
-        value = json.loads((release / DONE).read_text(encoding="utf-8"))
+        value = strict_json.loads((release / DONE).read_bytes(), MAX_RECORD)
         return {str(name): str(digest) for name, digest in value["files"].items()}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 
