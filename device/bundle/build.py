@@ -112,8 +112,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     step()
     write_bytes(path, packed)
     step()
-    secret = config_file.holds_password(options.get("camera"), options.get("source"))
-    return Made(path, len(packed), manifest, wish.sign is not None, _public_key(wish.sign), secret)
+    return Made(path, len(packed), manifest, wish.sign is not None, _public_key(wish.sign), _holds_password(options))
 
 
 def _number(wish: BundleOptions) -> int | None:
@@ -149,17 +148,24 @@ def _options(wish: BundleOptions) -> dict[str, Any]:
 
 
 def _config(options: dict[str, Any]) -> str:
-    return config_file.dumps(options | {"model": Path(MODEL)}, Path(CONFIG))
+    # A configuration with a password is read from a copy elsewhere, so that its model has an absolute path.
+    model = Path(RELEASE / MODEL) if _holds_password(options) else Path(MODEL)
+    return config_file.dumps(options | {"model": model}, Path(CONFIG))
+
+
+def _holds_password(options: dict[str, Any]) -> bool:
+    return config_file.holds_password(options.get("camera"), options.get("source"))
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:
     """Return the hardened unit that ``edgevision service install`` writes, for the current release."""
-    return unit_text(unit_plan(target, networked(options)))
+    return unit_text(unit_plan(target, networked(options), _holds_password(options)))
 
 
-def unit_plan(target: Target, network: bool) -> UnitPlan:
+def unit_plan(target: Target, network: bool, secret: bool) -> UnitPlan:
     """Return the Python and configuration paths that the unit of every bundle uses."""
-    return UnitPlan(RELEASE / "venv/bin/python", RELEASE / CONFIG, GROUPS, network=network, systemd=target.systemd)
+    python, config = RELEASE / "venv/bin/python", RELEASE / CONFIG
+    return UnitPlan(python, config, GROUPS, network=network, systemd=target.systemd, secret=secret)
 
 
 def _wheels(wish: BundleOptions) -> dict[str, bytes]:

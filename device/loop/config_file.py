@@ -10,6 +10,7 @@ from typing import Any
 
 from edgevision.errors import nearest
 from edgevision.files import toml
+from edgevision.files.url_secrets import masked
 from edgevision.log import Log
 from edgevision.settings import Setting, checked_table, help_text, to_file
 
@@ -93,8 +94,8 @@ def names_file(spec: str) -> bool:
 
 
 def holds_password(*places: str | None) -> bool:
-    """Return whether a camera or source may be a URL with a password."""
-    return any("@" in (place or "") for place in places)
+    """Return whether a camera or source may be a URL with a password or a token."""
+    return any(place is not None and masked(place) != place for place in places)
 
 
 def _from_file(name: str, value: Any, folder: Path) -> Any:

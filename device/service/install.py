@@ -60,6 +60,8 @@ class Installation:
     model: Path | None
     """Model file to copy; None: it is in place already."""
     root: Path
+    secret: bool = False
+    """Whether the configuration holds a camera's password: then only root can read it."""
 
     def write(self) -> list[Path]:
         """Write all files, the unit last, and return their paths. Raises CannotWrite."""
@@ -69,9 +71,10 @@ class Installation:
             write_bytes(written[-1], self.model.read_bytes())
         if self.config is not None:
             written.append(place(self.root, CONFIG, follow=False))
-            write_text(written[-1], self.config)
+            write_text(written[-1], self.config, private=self.secret)
         for path in written:
-            path.chmod(0o644)  # the service runs as a different user
+            private = self.secret and path.name == CONFIG.name
+            path.chmod(0o600 if private else 0o644)  # the service runs as a different user
             path.parent.chmod(0o755)
         written.append(place(self.root, UNIT, follow=False))
         write_text(written[-1], self.unit)
@@ -98,13 +101,25 @@ def prepare(wish: ServiceOptions) -> Installation:
         visible=_visible(python, wish.root),
         network=networked(given),
         systemd=_systemd_version(wish.root),
+        secret=config_file.holds_password(given.get("camera"), given.get("source")),
     )
-    # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
-    text = None if keep else config_file.dumps(given | {"model": Path(os.path.relpath(copy))}, config)
-    log.info("%s: %s", config, "kept" if keep else "new, from the options")
+    text: str | None = None
+    if plan.secret:  # also a kept one, which may have been edited: it is written again, for root only
+        # It is read from a copy elsewhere, so that its model has an absolute path.
+        text = config_file.dumps(given | {"model": _on_device(model, wish.root) if keep else Path(MODEL)}, config)
+    elif not keep:
+        # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
+        text = config_file.dumps(given | {"model": Path(os.path.relpath(copy))}, config)
+    log.info("%s: %s", config, "kept" if text is None else "new, from the options")
     log.info("model %s, Python %s, systemd %d, user %s", model, python, plan.systemd, plan.user or "made by systemd")
     moved = keep or (copy.exists() and model.samefile(copy))
-    return Installation(unit_text(plan), text, None if moved else model, wish.root)
+    return Installation(unit_text(plan), text, None if moved else model, wish.root, plan.secret)
+
+
+def _on_device(path: Path, root: Path) -> Path:
+    """Return the absolute path that a file below a root has on its device."""
+    there = path.resolve()
+    return "/" / there.relative_to(root.resolve()) if there.is_relative_to(root.resolve()) else there
 
 
 def place(root: Path, path: PurePosixPath, follow: bool = True) -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from .unit_values import argument, bound_path, program, user
+from .unit_values import argument, bound_path, credential_path, program, user
 from .unit_values import quoted as quoted
 
 NAME = "edgevision"
@@ -43,6 +44,8 @@ class UnitPlan:
     """Whether the loop may use the network."""
     systemd: int = 252
     """Version of systemd."""
+    secret: bool = False
+    """Whether only root can read the configuration, since it holds a camera's password; systemd then hands it to the service."""
 
 
 def unit_text(plan: UnitPlan) -> str:
@@ -52,13 +55,16 @@ def unit_text(plan: UnitPlan) -> str:
     return head + "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
 
-def drop_in_text(plan: UnitPlan, more: PurePosixPath) -> str:
+def drop_in_text(plan: UnitPlan, more: PurePosixPath, more_secret: bool = False) -> str:
     """Return a drop-in that adds a second configuration file and the network access that both files need.
+
+    ``more_secret``: whether only root can read that file.
 
     An empty assignment resets the unit's value (systemd.unit(5), systemd.exec(5), systemd.resource-control(5)).
     """
     network = ["RestrictAddressFamilies=", "IPAddressDeny=", *_network(plan)]
-    lines = ["[Service]", "ExecStart=", _exec_start(plan.python, plan.config, more), *network]
+    configs = [_Config(plan.config, plan.secret, "run.toml"), _Config(more, more_secret, "device.toml")]
+    lines = ["[Service]", *_credentials(*configs), "ExecStart=", _exec_start(plan.python, *configs), *network]
     return "# Settings of this device, applied after those of the unit.\n" + "\n".join(lines) + "\n"
 
 
@@ -92,11 +98,26 @@ def _service(plan: UnitPlan) -> list[str]:
     ]
 
 
+class _Config(NamedTuple):
+    """A configuration file of the loop."""
+
+    path: PurePosixPath
+    secret: bool
+    credential: str
+    """Name under which systemd hands a secret one to the service (systemd.exec(5), CREDENTIALS)."""
+
+    @property
+    def argument(self) -> str:
+        return f"${{CREDENTIALS_DIRECTORY}}/{self.credential}" if self.secret else argument(self.path)
+
+
 def _process(plan: UnitPlan) -> list[str]:
+    config = _Config(plan.config, plan.secret, "run.toml")
     return [
         "Type=notify",
         "NotifyAccess=main",
-        _exec_start(plan.python, plan.config),
+        *_credentials(config),
+        _exec_start(plan.python, config),
         "StandardOutput=null",
         "StandardError=journal",
         f"SyslogIdentifier={NAME}",
@@ -108,9 +129,14 @@ def _process(plan: UnitPlan) -> list[str]:
     ]
 
 
-def _exec_start(python: PurePosixPath, *configs: PurePosixPath) -> str:
+def _credentials(*configs: _Config) -> list[str]:
+    """Return the lines that load secret configurations: root reads them, and only this service gets a copy, in memory."""
+    return [f"LoadCredential={one.credential}:{credential_path(one.path)}" for one in configs if one.secret]
+
+
+def _exec_start(python: PurePosixPath, *configs: _Config) -> str:
     # Output options in a file are for a terminal: here events go to the journal, without a line per frame.
-    files = " ".join(f"--config {argument(config)}" for config in configs)
+    files = " ".join(f"--config {config.argument}" for config in configs)
     return f"ExecStart={program(python, '--python')} -m edgevision run {files} --no-json --no-events"
 
 

@@ -44,6 +44,11 @@ def bound_path(path: PurePosixPath, what: str) -> str:
     return quoted(path, what)
 
 
+def credential_path(path: PurePosixPath) -> str:
+    """Return the path of LoadCredential=, which takes the rest of the line as it is. Raises UsageError."""
+    return plain(str(path), "path").replace("%", "%%")
+
+
 def user(name: str, what: str) -> str:
     """Return the name of a user. Raises UsageError."""
     if not _USER.fullmatch(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,22 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
     """
     if not config.run:
         return {}
-    both = _merged(config, run_toml)
-    plan = unit_plan(Target(manifest.python, manifest.arch), networked(both))
+    bundled = _bundled(run_toml)
+    both = config_file.merged([bundled, config.run])
+    check_config(both, None)
+    plan = unit_plan(Target(manifest.python, manifest.arch), networked(both), _holds_password(bundled))
     own = config_file.dumps(config.run, Path(CONFIG))
-    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG).encode()}
+    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG, _holds_password(config.run)).encode()}
 
 
-def _merged(config: DeviceConfig, run_toml: bytes) -> dict[str, Any]:
-    """Return the bundle's options, overridden by those of the device. Raises BadInput."""
+def _holds_password(options: Mapping[str, Any]) -> bool:
+    return config_file.holds_password(options.get("camera"), options.get("source"))
+
+
+def _bundled(run_toml: bytes) -> dict[str, Any]:
+    """Return the bundle's options. Raises BadInput."""
     try:
         text = run_toml.decode()
     except UnicodeDecodeError:
         raise BadInput(f"{BUNDLED} of the bundle is not a text file; build the bundle again") from None
-    file = toml.parse(text, Path(RELEASE / BUNDLED))
-    both = config_file.merged([config_file.options(file), config.run])
-    check_config(both, None)
-    return both
+    return config_file.options(toml.parse(text, Path(RELEASE / BUNDLED)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 from ..base.errors import Refused
 from . import signature
-from .manifest import MANIFEST, MAX_BYTES, MAX_MANIFEST, SIGNATURE, Entry, Manifest, check_name, parse
+from .manifest import CONFIG, MANIFEST, MAX_BYTES, MAX_MANIFEST, SIGNATURE, Entry, Manifest, check_name, parse
 from .tar_reader import Packed
 
 SLACK = 2**22
@@ -62,6 +63,12 @@ def read_stream(stream: BinaryIO, keys: Sequence[Path] = (), into: Path | None =
     return Checked(found, seal is not None, signed_by, stream.tell())
 
 
+def _created(path: Path) -> BinaryIO:
+    """Create a file. The configuration may hold a camera's password: the installer decides who else reads it."""
+    mode = 0o600 if path.name == CONFIG else 0o666
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
 def _small(packed: Packed, header: tuple[str, int] | None, name: str) -> bytes:
     """Return the content of a small file at the start of the bundle."""
     if header is None or header[0] != name:
@@ -86,7 +93,7 @@ def _file(packed: Packed, header: tuple[str, int] | None, name: str, entry: Entr
         if into is not None:
             place = into / name
             place.parent.mkdir(exist_ok=True)
-            target = stack.enter_context(place.open("xb"))
+            target = stack.enter_context(_created(place))
         for chunk in packed.chunks(entry.bytes):
             digest.update(chunk)
             if target is not None:

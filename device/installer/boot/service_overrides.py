@@ -7,24 +7,27 @@ from pathlib import Path
 
 from ..base.atomic_files import place
 from ..base.inside import inside
+from ..release.credentials import is_credential
 from .boot_partition import Device
 
 PLACES = {
     "run.toml": Path("etc/edgevision/run.toml"),
     "service.conf": Path("etc/systemd/system/edgevision.service.d/device.conf"),
 }
-"""File on the SD card -> installation path. Both are world-readable: the service gets a new user at each start."""
+"""File on the SD card -> installation path. All can read them, since the service gets a new user at each start, unless the
+drop-in loads the configuration as a credential."""
 
 
 def place_extras(card: Path, device: Device, root: Path) -> list[str]:
     """Install the files and return the names of those present; without any, remove earlier ones. Raises OSError."""
     present = []
+    private = is_credential(card / "service.conf", str(PLACES["run.toml"]))
     for name, target in PLACES.items():
         path = inside(root, target, follow=False)
         if not device.service:
             path.unlink(missing_ok=True)
         elif (card / name).is_file():
-            place(path, (card / name).read_bytes())
+            place(path, (card / name).read_bytes(), 0o600 if private and name == "run.toml" else 0o644)
             path.parent.chmod(0o755)
         if inside(root, target).exists():
             present.append(name)

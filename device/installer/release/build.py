@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..archive.manifest import MANIFEST, MODEL, WHEELS, Manifest
+from ..archive.manifest import CONFIG, MANIFEST, MODEL, UNIT, WHEELS, Manifest
 from ..archive.requirements import check_room
 from ..archive.verify import read
 from ..base.atomic_files import place
 from ..base.commands import run
 from ..base.errors import Refused
 from ..base.status import Status
+from .credentials import is_credential
 from .release_files import VENV, write_record
 
 PROOF = "edgevision.device.bundle.verify_model"
@@ -49,7 +51,7 @@ def repair(
         _unpack(bundle, keys, manifest, fresh)
         for name in sorted({*damaged, MANIFEST} - {VENV}):
             _remove(release / name, only_folder=True)
-            place(release / name, (fresh / name).read_bytes())
+            place(release / name, (fresh / name).read_bytes(), stat.S_IMODE((fresh / name).stat().st_mode))
         if VENV in damaged:
             _renew_environment(manifest, release, fresh, status)
         prove(release, status)
@@ -66,6 +68,9 @@ def prove(release: Path, status: Status) -> None:
 def _unpack(bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path) -> None:
     if read(bundle, keys, folder).manifest != manifest:
         raise Refused("the bundle changed while it was being read; start the installation again")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o600 if path.name == CONFIG and is_credential(folder / UNIT, CONFIG) else 0o644)
 
 
 def _environment(manifest: Manifest, release: Path, unpacked: Path, status: Status) -> None:

@@ -98,11 +98,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stand_in(folder, "edgevision", "0.1.0", package | {"edgevision/device/bundle/verify_model.py": PROVE})
 
 
-def make_bundle(wheels: Path, own: Path, path: Path) -> Path:
+def make_bundle(wheels: Path, own: Path, path: Path, camera: str = "test:") -> Path:
     """Create a bundle for this machine."""
     if HERE not in PYTHONS or ARCH not in ("x86_64", "aarch64"):
         pytest.skip(f"bundles are only for Python {' and '.join(PYTHONS)} on x86_64 and aarch64")
-    options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", "test:")
+    options = ("--python", HERE, "--arch", ARCH, "--wheels", wheels, "--wheel", own, "--camera", camera)
     edgevision("bundle", default_model.path(), *options, "-o", path)
     return path
 
@@ -267,6 +267,23 @@ def test_install_makes_the_release_current(bundle: Path, tmp_path: Path) -> None
     (release / "model.tflite").write_bytes(b"half")
     assert "environment" in run_installer(bundle, root)
     assert (release / "model.tflite").read_bytes() == default_model.path().read_bytes()
+
+
+def test_camera_password_of_a_bundle_is_for_root_and_the_service_only(
+    wheels: Path, own: Path, bundle: Path, tmp_path: Path
+) -> None:
+    camera = "rtsp://me:hush@10.0.0.9/s"
+    release = run_and_find(make_bundle(wheels, own, tmp_path / "b.tar.xz", camera), tmp_path / "root")
+    config, unit = release / "run.toml", (release / "edgevision.service").read_text()
+    assert camera in config.read_text() and "hush" not in unit
+    assert 'model = "/opt/edgevision/current/model.tflite"' in config.read_text()
+    assert "\nLoadCredential=run.toml:/opt/edgevision/current/run.toml\n" in unit
+    assert {path.name for path in release.iterdir() if path.stat().st_mode & 0o777 == 0o600} == {"run.toml"}
+    config.write_text("changed")
+    run_installer(tmp_path / "b.tar.xz", tmp_path / "root")
+    assert camera in config.read_text() and config.stat().st_mode & 0o777 == 0o600
+    without = run_and_find(bundle, tmp_path / "other")
+    assert (without / "run.toml").stat().st_mode & 0o777 == 0o644
 
 
 def test_failed_install_keeps_the_current_release(bundle: Path, wheels: Path, own: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ PLANS = [
     UnitPlan(PurePosixPath(sys.executable), network=True, groups=("video", "render", "plugdev"), user="daemon"),
     UnitPlan(PurePosixPath(sys.executable), visible=(PurePosixPath("/home/pi/a b"), PurePosixPath("/root/100%"))),
     UnitPlan(PurePosixPath(sys.executable), groups=(), config=PurePosixPath("/etc/edge vision/run.toml")),
+    UnitPlan(PurePosixPath(sys.executable), config=PurePosixPath("/etc/100% mine/run.toml"), secret=True),
 ]
 
 
@@ -233,6 +234,32 @@ def test_configuration_may_name_a_model_in_its_own_root(root: Path) -> None:
 def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
     assert setting(install(root, model=default_model.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
     assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]
+
+
+SECRET = "rtsp://me:hush@10.0.0.9/s?token=hush"
+
+
+def test_camera_password_is_for_root_and_the_service_only(root: Path) -> None:
+    text = install(root, model=default_model.path(), camera=SECRET)
+    assert stat.S_IMODE(at(root, CONFIG).stat().st_mode) == 0o600
+    assert stat.S_IMODE(at(root, MODEL).stat().st_mode) == 0o644
+    assert "hush" in at(root, CONFIG).read_text() and "hush" not in text
+    assert 'model = "/etc/edgevision/model.tflite"' in at(root, CONFIG).read_text(), "the copy is in another folder"
+    assert setting(text, "LoadCredential") == ["run.toml:/etc/edgevision/run.toml"]
+    assert "--config ${CREDENTIALS_DIRECTORY}/run.toml " in setting(text, "ExecStart")[0]
+
+
+def test_kept_configuration_with_a_password_becomes_private(root: Path) -> None:
+    install(root, model=default_model.path())
+    at(root, CONFIG).write_text(f'model = "model.tflite"\ncamera = "{SECRET}"\nsmooth = 5\n')
+    text = install(root)
+    written = at(root, CONFIG).read_text()
+    assert stat.S_IMODE(at(root, CONFIG).stat().st_mode) == 0o600
+    assert setting(text, "LoadCredential")
+    assert 'model = "/etc/edgevision/model.tflite"' in written and "smooth = 5" in written
+    text = install(root, camera="0", overwrite=True)
+    assert stat.S_IMODE(at(root, CONFIG).stat().st_mode) == 0o644
+    assert setting(text, "LoadCredential") == []
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,15 @@ def test_invalid_configuration_is_reported(service: Service) -> None:
     assert not service.status()["active"]
     assert "unknown option 'color'" in service.try_run(f"{service.edgevision} status").stdout
     service.run("cp /run/kept.toml /etc/edgevision/run.toml && systemctl stop edgevision")
+
+
+def test_camera_password_reaches_only_the_service(service: Service) -> None:
+    """Nothing listens at the address: the error in the journal shows that the loop has read the URL."""
+    camera = "http://me:hush@127.0.0.1:9/"
+    service.run(f"{service.edgevision} install --camera {camera} --overwrite --no-start")
+    assert service.run("stat -c '%a %U' /etc/edgevision/run.toml").split() == ["600", "root"]
+    assert "hush" not in service.run("systemctl cat edgevision")
+    service.try_run("systemctl restart --no-block edgevision")
+    until("the error", lambda: "cannot open http://***@127.0.0.1:9/" in service.journal())
+    assert "hush" not in service.journal()
+    service.run("systemctl stop edgevision")

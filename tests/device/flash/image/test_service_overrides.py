@@ -57,6 +57,30 @@ def test_service_reads_both_files_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "bundled", "credentials"),
+    [
+        ({"top": 1}, BUNDLED, []),
+        ({"camera": URL}, BUNDLED, ["device.toml:/etc/edgevision/run.toml"]),
+        (
+            {"top": 1},
+            BUNDLED.replace(b'"0"', URL.encode().join([b'"'] * 2)),
+            ["run.toml:/opt/edgevision/current/run.toml"],
+        ),
+    ],
+)
+def test_configurations_with_a_password_are_credentials(
+    options: dict[str, Any], bundled: bytes, credentials: list[str]
+) -> None:
+    text = made(bundled, **options)["service.conf"].decode()
+    assert "secret" not in text
+    found = [line.removeprefix("LoadCredential=") for line in text.splitlines() if line.startswith("LoadCredential=")]
+    assert found == credentials
+    for one in credentials:
+        name, _, path = one.partition(":")
+        assert f"--config ${{CREDENTIALS_DIRECTORY}}/{name} " in text and f"--config {path} " not in text
+
+
+@pytest.mark.parametrize(
     ("options", "bundled", "reaches"),
     [
         ({"camera": URL}, BUNDLED, True),
