@@ -91,7 +91,11 @@ class ConvertOptions:
         False, "flag", "Also output the features before the last layer, as edgevision teach needs.", "Quantization"
     )
     name: str | None = setting(
-        None, "text", "Name of the model and the output files.", "Output", default_text="the name of the model file"
+        None,
+        "text",
+        "Name of the model and the output files.",
+        "Output",
+        default_text="from the file, the classes or the folder",
     )
     output: Path | None = setting(
         None,

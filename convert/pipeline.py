@@ -23,6 +23,7 @@ from .build_int8 import Int8Model, held_out, make_int8
 from .comparison.accuracy_limit import judge
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
 from .images.heldout import USED_FOR_MODEL
+from .keras_files.find_model import find_model
 from .keras_files.scan import scan
 from .options import ConvertOptions
 from .progress import NoProgress, Progress, Stages
@@ -31,6 +32,7 @@ from .quantization.embedding_output import give_embedding
 from .quantization.verify import verify
 from .report.html import page_path, write_page
 from .report.record import ConvertReport, quantization_record
+from .source_model.model_name import GENERIC, model_name
 from .source_model.source_model import Network, open_network
 
 __all__ = ["ConvertOptions", "convert", "report_path"]
@@ -62,12 +64,14 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
     """
     options = _validated(options)
     set_max_pixels(options.max_pixels)
+    _check_names(options)
     stages = Stages(progress or NoProgress())
-    name = _name(options)
     if options.output is not None:
         _require_outputs_absent(options.output, options.overwrite)
     with stages.stage("scan", "Scanning the model"):
+        options = replace(options, model=find_model(options.model))
         found = scan(options.model, options.load)
+        name = _name(options, found.card)
         folder = find_folder(options.calibration, options.model, found.card)
         training = training_images(found.card, options.model.parent / SPLIT_FILE)
     with stages.stage("pictures", "Selecting calibration images"):
@@ -173,13 +177,22 @@ def _check_selftest(path: Path) -> None:
         raise EngineError(f"{path} fails its own self-test on this machine: {found.describe()}")
 
 
-def _name(options: ConvertOptions) -> str:
+def _name(options: ConvertOptions, card: ModelCard | None) -> str:
+    """Return the given name, else that of a telling output file, else one from the model."""
+    if options.name is not None:
+        return options.name
+    if options.output is not None and options.output.stem.lower() not in GENERIC:
+        return options.output.stem
+    return model_name(options.model, card.labels if card else ())
+
+
+def _check_names(options: ConvertOptions) -> None:
+    """Check the names that the user gives. Raises UsageError."""
     if options.output is not None and options.output.suffix != ".tflite":
         raise UsageError(f"invalid --output {str(options.output)!r}: the file name must end in .tflite")
-    name = options.name or (options.output.stem if options.output else options.model.stem)
-    if not name.strip() or "/" in name or "\\" in name or name.startswith("."):
+    name = options.name
+    if name is not None and (not name.strip() or "/" in name or "\\" in name or name.startswith(".")):
         raise UsageError(f"invalid --name {name!r}: use a plain name without slashes or a leading dot")
-    return name
 
 
 def _require_outputs_absent(output: Path, overwrite: bool) -> None:

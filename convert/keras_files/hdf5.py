@@ -9,6 +9,7 @@ from typing import Any
 from edgevision.errors import BadModel
 
 from .hdf5_items import damage
+from .windows_names import plain
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -53,7 +54,8 @@ def read(path: Path) -> H5Contents:
 
 def _is_weights(file: Any, path: Path) -> bool:
     names = {"layers", "vars", "_layer_checkpoint_dependencies", "top_level_model_weights"}
-    return "layer_names" in file.attrs or path.name.endswith(".weights.h5") or bool(names & set(file))
+    found = {plain(name).partition("/")[0] for name in file}
+    return "layer_names" in file.attrs or path.name.endswith(".weights.h5") or bool(names & found)
 
 
 def _text(value: object) -> str | None:

@@ -14,7 +14,8 @@ from edgevision.files import strict_json
 from edgevision.files.scratch import scratch_folder
 from edgevision.model_file.card import ENTRY
 
-from . import hdf5_sandbox
+from . import hdf5_sandbox, other_formats
+from .windows_names import entry_name, plain
 
 MAGIC = b"PK\x03\x04"
 MAX_ENTRIES = 1_000
@@ -43,12 +44,13 @@ def read(path: Path) -> ZipContents:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_entries(archive, path)
-            names = set(archive.namelist())
-            if "config.json" not in names:
-                raise BadModel(f"{path} is not a Keras model: the zip archive has no config.json")
+            names = {plain(name) for name in archive.namelist()}
+            other = other_formats.archive(path, names)
+            if other is not None:
+                raise BadModel(other)
             if WEIGHTS not in names:
                 raise BadModel(f"{path} is not a whole Keras model ({WEIGHTS} is missing); save it with model.save()")
-            hdf5_sandbox.require_readable(path, WEIGHTS)
+            hdf5_sandbox.require_readable(path, entry_name(archive, WEIGHTS))
             return ZipContents(
                 config=_entry(archive, "config.json", path),
                 keras_version=_version(_entry(archive, "metadata.json", path)) if "metadata.json" in names else None,
@@ -61,10 +63,20 @@ def read(path: Path) -> ZipContents:
         raise BadModel(f"{path} is a corrupt .keras archive ({error}); copy or download it again") from None
 
 
+def names(path: Path) -> frozenset[str]:
+    """Return the names of the entries of a zip archive; empty if it is corrupt."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(archive.namelist())
+    # A corrupt archive raises BadZipFile, struct.error, NotImplementedError and others.
+    except Exception:
+        return frozenset()
+
+
 def weight_bytes(path: Path) -> int:
     """Return the unpacked size in bytes of the weights of a checked archive."""
     with zipfile.ZipFile(path) as archive:
-        return archive.getinfo(WEIGHTS).file_size
+        return archive.getinfo(entry_name(archive, WEIGHTS)).file_size
 
 
 @contextmanager
@@ -72,14 +84,18 @@ def weights_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file with only the weights of a checked archive."""
     with scratch_folder() as folder:
         made = folder / WEIGHTS
-        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as source, made.open("wb") as target:
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(entry_name(archive, WEIGHTS)) as source,
+            made.open("wb") as target,
+        ):
             shutil.copyfileobj(source, target, 1 << 20)
         yield made
 
 
 def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
     entries = archive.infolist()
-    if len({entry.filename for entry in entries}) < len(entries):
+    if len({plain(entry.filename) for entry in entries}) < len(entries):
         raise BadModel(f"{path} has two entries with the same name: not a Keras model")
     if len(entries) > MAX_ENTRIES:
         raise BadModel(f"{path} has {len(entries)} entries: not a Keras model")
@@ -93,7 +109,7 @@ def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _entry(archive: zipfile.ZipFile, name: str, path: Path) -> str:
-    with archive.open(name) as stream:
+    with archive.open(entry_name(archive, name)) as stream:
         data = stream.read(MAX_TEXT + 1)
     if len(data) > MAX_TEXT:
         raise BadModel(f"{path}: {name} is larger than {MAX_TEXT >> 20} MiB: not a Keras model")

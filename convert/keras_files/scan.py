@@ -12,7 +12,7 @@ from edgevision.files.atomic import require_file, sha256
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 
-from . import config_walk, hdf5, keras_archive, saved_model, size_limits, tensor_sizes
+from . import config_walk, hdf5, keras_archive, other_formats, saved_model, size_limits, tensor_sizes
 from .allowlist import refusal
 from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
@@ -20,7 +20,6 @@ log = Log("edgevision.convert")
 Format = Literal["keras", "h5", "weights", "savedmodel"]
 MAX_DEPTH = 256
 """Deepest nesting of an architecture; each model inside a model adds about ten levels."""
-SAVE = "model.save('model.keras')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     elif start.startswith(keras_archive.MAGIC):
         result = _scan_zip(path, options)
     else:
-        raise BadModel(_no_model(path, start))
+        raise BadModel(other_formats.describe(path, start))
     if options.architecture is not None and result.format != "weights":
         raise BadModel(f"{path} contains a whole model; omit --architecture, which is only for weights-only files")
     _check_version(path, result.keras_version)
@@ -105,8 +104,8 @@ def _scan_h5(path: Path, options: LoadOptions) -> Scan:
             raise BadModel(f"{path} is an HDF5 file, but not a Keras model (model_config is missing)")
         if options.architecture is None:
             raise BadModel(
-                f"{path} contains only weights, no architecture; save the whole model with {SAVE}, or name the network: "
-                "--architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 96"
+                f"{path} contains only weights, no architecture; save the whole model with {other_formats.SAVE}, "
+                "or name the network: --architecture mobilenet_v2 --alpha 0.35 --classes 2 --image-size 96"
             )
         return Scan(path, "weights", found.keras_version, path.stat().st_size, {}, None, None, options)
     return _scan(path, "h5", found.keras_version, found.config, found.training, found.card, options)
@@ -114,6 +113,9 @@ def _scan_h5(path: Path, options: LoadOptions) -> Scan:
 
 def _scan_zip(path: Path, options: LoadOptions) -> Scan:
     if path.suffix.lower() != ".keras":
+        other = other_formats.archive(path, keras_archive.names(path))
+        if other is not None:
+            raise BadModel(other)
         raise BadModel(
             f"{path} is a zip archive with the wrong suffix; if it is a model, rename it to {path.stem}.keras"
         )
@@ -183,22 +185,6 @@ def _written_by_keras_3(config: object) -> bool:
 def _is_hdf5(start: bytes) -> bool:
     # An HDF5 file may start with a user block of 512 bytes or a larger power of two.
     return any(start[at : at + 8] == hdf5.MAGIC for at in (0, 512, 1024))
-
-
-def _no_model(path: Path, start: bytes) -> str:
-    if not start:
-        return f"{path} is empty"
-    if start[4:8] == b"TFL3":
-        return f"{path} is already a .tflite; show its contents with edgevision inspect {path}"
-    if start.startswith(b"version https://git-lfs"):
-        return f"{path} is a Git LFS pointer, not the model itself; fetch it with: git lfs pull"
-    if path.suffix.lower() == ".pbtxt" or start.lstrip().startswith(b"saved_model_schema_version"):
-        return f"{path} is a TensorFlow graph as text, which is not read; save the model as .keras or as a SavedModel folder"
-    if start.lstrip().startswith(b"{"):
-        return f"{path} is JSON, which holds no weights; save the whole model with {SAVE}"
-    printable = sum(byte >= 32 or byte in b"\t\n\r" for byte in start)
-    kind = "a text file" if printable == len(start) else "neither HDF5 nor a .keras archive"
-    return f"{path} is {kind}, not a Keras model; give a .keras or .h5 written by model.save(), or a SavedModel folder"
 
 
 ADVICE = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from edgevision.files.atomic import require_file
 from edgevision.files.scratch import scratch_folder
 
 from . import hdf5, keras_archive
+from .windows_names import with_slashes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,37 +41,36 @@ def read_named(path: Path) -> Arrays:
         start = stream.read(8)
     if start.startswith(keras_archive.MAGIC):
         keras_archive.read(path)  # rejects corrupt and malicious archives
-        with zipfile.ZipFile(path) as archive:
-            found = _open(io.BytesIO(archive.read(keras_archive.WEIGHTS)), path)
-    elif start == hdf5.MAGIC:
+        with keras_archive.weights_file(path) as weights:
+            return _open(weights, path)
+    if start == hdf5.MAGIC:
         hdf5.read(path)
-        found = _open(path, path)
-    else:
-        raise BadModel(f"{path} does not contain Keras weights; give a .h5 or .keras file")
-    return found
+        return _open(path, path)
+    raise BadModel(f"{path} does not contain Keras weights; give a .h5 or .keras file")
 
 
 @contextmanager
 def weights_of(found: Scan) -> Iterator[Path]:
     """Yield a file from which Keras can load the weights of a scanned model, with a name that matches its format."""
     if found.format == "keras":
-        with keras_archive.weights_file(found.path) as path:
+        with keras_archive.weights_file(found.path) as path, with_slashes(path) as weights:
+            yield weights
+        return
+    with with_slashes(found.path) as path:
+        if not path.name.endswith((".weights.h5", ".keras")):  # Keras goes by the name
             yield path
-        return
-    if not found.path.name.endswith((".weights.h5", ".keras")):  # Keras goes by the name
-        yield found.path
-        return
-    with scratch_folder() as folder:
-        link = folder / "model.h5"
-        link.symlink_to(found.path.resolve())
-        yield link
+            return
+        with scratch_folder() as folder:
+            link = folder / "model.h5"
+            link.symlink_to(path.resolve())
+            yield link
 
 
-def _open(source: Any, path: Path) -> Arrays:
+def _open(source: Path, path: Path) -> Arrays:
     import h5py
 
     try:
-        with h5py.File(source, "r") as file:
+        with with_slashes(source) as weights, h5py.File(weights, "r") as file:
             root = file.get("model_weights", file)
             return _by_layer_names(root) if "layer_names" in root.attrs else _by_groups(file)
     # h5py raises almost any exception for a corrupt file.

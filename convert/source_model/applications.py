@@ -10,6 +10,7 @@ from edgevision.errors import BadInput, BadModel, UnknownName, nearest
 from .. import backend
 from ..keras_files import weight_arrays
 from ..keras_files.scan import Scan
+from ..keras_files.windows_names import with_slashes
 from .known_architectures import current_name
 
 BUILDERS = {
@@ -65,8 +66,8 @@ def _by_structure(found: Scan) -> Arrays:
         for head in HEADS:
             model = _build(keras, found, found.options.classes, head)
             try:
-                with backend.quiet():
-                    model.load_weights(str(found.path))
+                with backend.quiet(), with_slashes(found.path) as weights:
+                    model.load_weights(str(weights))
             # Keras raises ValueError, KeyError, IndexError and others on a mismatch.
             except Exception:
                 continue

@@ -348,7 +348,7 @@ def test_files_without_a_model_are_rejected(tmp_path: Path) -> None:
         file["temperature"] = [20.0]
     with pytest.raises(BadModel, match=r"not a Keras model \(model_config is missing\)"):
         scan(tmp_path / "c.h5")
-    with pytest.raises(BadModel, match=r"has no config\.json"):
+    with pytest.raises(BadModel, match=r"config\.json is missing"):
         scan(keras_zip(tmp_path / "d.keras", config_json=None))
     with pytest.raises(BadModel, match="is not valid JSON"):
         scan(keras_zip(tmp_path / "e.keras", config_json=b"{"))
