@@ -181,6 +181,14 @@ def _images() -> Iterator[tuple[str, str, bytes]]:
     yield "mjpeg", "parts", head + part * 3
     yield "mjpeg", "cut", head + part[:-30] + part
     yield "mjpeg", "chunked", head[:-2] + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(part), part)
+    yield (
+        "mjpeg",
+        "snapshot",
+        b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s" % (len(jpeg), jpeg),
+    )
+    yield "mjpeg", "redirect", b"HTTP/1.1 302 Found\r\nLocation: /other?a=b\r\nContent-Length: 0\r\n\r\n"
+    login = b'Digest realm="cam", nonce="1", qop="auth", algorithm=MD5, opaque="x"'
+    yield "mjpeg", "login", b"HTTP/1.1 401 No\r\nWWW-Authenticate: %s\r\nContent-Length: 0\r\n\r\n" % login
     yield "mjpeg", "refused", b"HTTP/1.0 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
 
 

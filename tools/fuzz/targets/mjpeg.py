@@ -1,29 +1,35 @@
-"""The answer of an HTTP camera, from its status line on."""
+"""The answers of an HTTP camera, from the status line on; every connection gets the same bytes."""
 
 from __future__ import annotations
 
-import http.client
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from unittest.mock import patch
 
+from edgevision.device.cameras.backends import http_client
 from edgevision.device.cameras.backends.mjpeg_http import MjpegReader
-from edgevision.device.stream.request import ANY
-from edgevision.device.system.clock import SYSTEM
+from edgevision.device.cameras.backends.network import open_http
 
+URL = "http://user:secret@camera/"
 MAX_FRAMES = 50
 
 
 class _Sent:
-    """A socket whose peer sent these bytes and closed the connection."""
+    """A connection whose other end sent these bytes and closed it."""
 
-    def __init__(self, data: bytes) -> None:
-        self._stream = io.BytesIO(data)
+    data = b""
 
-    def makefile(self, *_: Any) -> io.BytesIO:
-        return self._stream
+    def __init__(self, *_: object) -> None:
+        self.deadline = 0.0
 
-    def shutdown(self, how: int) -> None:
+    def makefile(self, *_: object) -> io.BytesIO:
+        return io.BytesIO(self.data)
+
+    def sendall(self, data: bytes) -> None:
+        pass
+
+    def interrupt(self) -> None:
         pass
 
     def close(self) -> None:
@@ -31,13 +37,11 @@ class _Sent:
 
 
 def read_answer(data: bytes, folder: Path) -> None:
-    """Read frames until the stream ends."""
-    sent = cast(Any, _Sent(data))
-    answer = http.client.HTTPResponse(sent, method="GET")
-    try:
-        answer.begin()
-    except (OSError, http.client.HTTPException, ValueError):
-        return  # handled where the connection is opened
-    reader = MjpegReader("http://camera/", sent, answer, ANY, SYSTEM)
-    for _ in range(MAX_FRAMES):
-        reader.read()
+    """Open the camera and read frames until the stream ends."""
+    _Sent.data = data
+    link: Any = _Sent
+    with patch.object(http_client, "TimedSocket", link):
+        reader = open_http(URL)
+        if isinstance(reader, MjpegReader):  # the other kind waits between images
+            for _ in range(MAX_FRAMES):
+                reader.read()
