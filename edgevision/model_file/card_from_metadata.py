@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BadModel
+from ..log import Log
 from ..preprocessing.spec import ModelOrder, Preprocessing
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.graph import Graph
@@ -14,13 +15,14 @@ from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
-from .labels import count_classes, fit_labels, producer
+from .labels import count_classes, count_fault, fit_labels, producer
 from .model_file import ModelFile, model_errors
 from .suitability import refuse_unusable, shapes
 
 if TYPE_CHECKING:
     from ..tflite.metadata import Metadata
 
+log = Log("edgevision.model")
 TASK_NAMES: dict[str, Task] = {
     # start of the model's name in the metadata, as TensorFlow's and MediaPipe's writers name it
     "imageembedder": "embedding",
@@ -58,11 +60,15 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
         raise BadModel(
             f"the task cannot be inferred from the model's outputs ({shapes(file.outputs)}); {card_hint(file)}"
         )
+    classes = count_classes(file.flatbuffer, graph, task)
+    labels = fit_labels(file.labels, classes, task)
+    if labels and classes is not None and len(labels) != classes:
+        log.warning("%s: %s", file.path, count_fault(labels, classes))
     return ModelCard(
         name=metadata.name or file.path.stem,
         task=task,
         preprocessing=_preprocessing(file, metadata),
-        labels=fit_labels(file.labels, count_classes(file.flatbuffer, graph, task), task),
+        labels=labels,
         activation=guess_activation(graph, task),
         threshold=_threshold(metadata),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import BadInput
 from ..tflite.detection_op import class_count
 from ..tflite.graph import Graph, GraphOperator
-from ..tflite.outputs import mask_kind
+from ..tflite.outputs import classes, mask_kind
 from ..types import Task
 
 PLACEHOLDERS = ("???", "n/a", "background", "unlabeled", "none", "")
@@ -20,9 +20,12 @@ def count_classes(flatbuffer: bytes, graph: Graph, task: Task) -> int | None:
     """Return the number of classes that the graph shows; None if it does not, and for other tasks. Raises BadModel."""
     if task == "detection":
         return class_count(flatbuffer)
-    if task != "segmentation" or not graph.outputs:
+    if task == "embedding" or not graph.outputs:
         return None
     spec = graph.output_specs[0]
+    if task in ("classification", "multilabel"):
+        count = classes(spec, "softmax")
+        return count if count > 1 else None  # one score is one class or two
     kind = mask_kind(spec)
     if kind == "classes":
         operator = producer(graph)
@@ -46,7 +49,20 @@ def fit_labels(labels: tuple[str, ...], classes: int | None, task: Task) -> tupl
 def refuse_count(labels: Sequence[str], classes: int | None) -> None:
     """Raise BadInput if the number of labels does not fit the model's number of classes."""
     if labels and classes is not None and len(labels) != classes:
-        raise BadInput(f"got {len(labels)} labels, but the model has {classes} classes; give one label per class")
+        raise BadInput(count_fault(labels, classes))
+
+
+def count_fault(labels: Sequence[str], classes: int) -> str:
+    """Return the message about a wrong number of labels; one more or fewer is usually the background."""
+    said = f"got {len(labels)} labels, but the model has {classes} classes"
+    if len(labels) == classes + 1:
+        first = labels[0]
+        if first.lower() in PLACEHOLDERS:
+            return f"{said}; the first label, {first!r}, is for a class that the model does not have: remove that line"
+        return f"{said}; remove the label of the class that the model does not have, usually a background"
+    if len(labels) == classes - 1:
+        return f"{said}; usually class 0 is the background then: insert the line 'background' before the first label"
+    return f"{said}; give one label per class"
 
 
 def producer(graph: Graph) -> GraphOperator | None:

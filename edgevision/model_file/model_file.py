@@ -182,7 +182,9 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
 
 def _refuse_count(card: ModelCard, count: int) -> None:
     if len(card.labels) != count:
-        raise BadModel(f"got {len(card.labels)} labels, but the model has {count} classes; give one label per class")
+        from .labels import count_fault
+
+        raise BadModel(count_fault(card.labels, count))
 
 
 def _read(path: Path, data: bytes, strict: bool) -> ModelFile:

@@ -186,8 +186,6 @@ def test_operators_are_recognized_by_module_or_form(tmp_path: Path) -> None:
     ("kind", "config", "said"),
     [
         ("Dense", {"units": 1e9}, "has units 1e+09; the maximum is 131072"),
-        ("Dense", {"units": 10**400}, "number of 401 digits"),
-        ("Dense", {"units": float("nan")}, "the number NaN"),
         ("Conv2D", {"filters": 8, "kernel_size": [3, 5000]}, "has kernel_size 5000; the maximum is 2048"),
         ("ZeroPadding2D", {"padding": [[0, 0], [1_000_000, 0]]}, "has padding 1e+06"),
         ("UpSampling2D", {"size": [9999, 9999]}, "has size 9999"),
@@ -203,6 +201,12 @@ def test_excessive_sizes_are_rejected_before_loading(
         scan(keras_zip(tmp_path / "m.keras", sequential(layer(kind, "big", **config))))
     assert f"m.keras: layer 'big' {said}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("units", "said"), [(10**400, "a number of 401 digits"), (float("nan"), "the number NaN")])
+def test_numbers_that_no_size_has_are_rejected_before_loading(tmp_path: Path, units: float, said: str) -> None:
+    with pytest.raises(BadModel, match=f"m.keras is corrupt: the architecture is not valid JSON: it contains {said}"):
+        scan(keras_zip(tmp_path / "m.keras", sequential(layer("Dense", "big", units=units))))
 
 
 @pytest.mark.parametrize("make", [keras_zip, keras_h5])

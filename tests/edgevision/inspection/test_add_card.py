@@ -97,6 +97,47 @@ def test_bare_model_gets_card_from_options_and_quantization(folder: Path, capsys
     assert str(folder) not in card.dumps()
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            "green\nblue\n",
+            "usually class 0 is the background then: insert the line 'background' before the first label",
+        ),
+        (
+            "background\nred\ngreen\nblue\n",
+            "'background', is for a class that the model does not have: remove that line",
+        ),
+        ("red\ngreen\nblue\nother\n", "remove the label of the class that the model does not have"),
+        ("red\n", "give one label per class"),
+    ],
+)
+def test_label_too_many_or_too_few_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], labels: str, said: str
+) -> None:
+    Path("labels.txt").write_text(labels, encoding="utf-8")
+    code, _, err = command(capsys, "card tiny.tflite --labels labels.txt --resize stretch -o out.tflite")
+    assert code == 1
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_numbered_labels_with_gaps_are_filled(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("labels.txt").write_text("0  red\n2  blue\n", encoding="utf-8")
+    line = "card tiny.tflite --labels labels.txt --resize stretch --show"
+    assert parse(command(capsys, line)[1], "card")["labels"] == ["red", "???", "blue"]
+
+
+def test_guessed_task_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = command(capsys, "card tiny.tflite --resize stretch -o out.tflite")
+    assert code == 0
+    assert (
+        "the task classification was guessed from the outputs; if it is another, set it with --task multilabel" in err
+    )
+    code, _, err = command(capsys, "card tiny.tflite --task classification --resize stretch -o again.tflite")
+    assert (code, "guessed" in err) == (0, False)
+
+
 def test_written_copy_predicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import numpy as np
 
