@@ -23,8 +23,8 @@ class _Sent:
     def __init__(self, *_: object) -> None:
         self.deadline = 0.0
 
-    def makefile(self, *_: object) -> io.BytesIO:
-        return io.BytesIO(self.data)
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self.data))
 
     def sendall(self, data: bytes) -> None:
         pass
