@@ -19,6 +19,7 @@ from edgevision.model_file.card_from_metadata import effective_card
 from edgevision.settings import RUNS
 
 from ..installer.base.inside import inside
+from ..installer.base.regular_files import read_bytes
 from ..loop import config_file
 from .systemctl import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
@@ -90,6 +91,8 @@ def prepare(wish: ServiceOptions) -> Installation:
         raise OutputExists(
             f"{config} exists; give --overwrite to change it, or leave out MODEL and the options to keep it"
         )
+    if config.exists() and not config.is_file():
+        raise BadInput(f"{config} is not a regular file; remove it")
     given = _options(wish)
     check_config(given, wish.config or config)
     model = _model(wish, given)
@@ -234,7 +237,7 @@ def _groups(root: Path) -> tuple[str, ...]:
 def _names(root: Path, file: str) -> set[str]:
     """Return the names in a machine's /etc/passwd or /etc/group."""
     try:
-        text = place(root, PurePosixPath(file)).read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(place(root, PurePosixPath(file))).decode("utf-8", "replace")
     except OSError:
         return set()
     return {line.partition(":")[0] for line in text.splitlines()}

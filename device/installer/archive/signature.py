@@ -68,7 +68,10 @@ def openssl(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[
     program = shutil.which("openssl")
     if program is None:
         raise Refused("openssl not found; keys and signatures need it (Debian: apt install openssl)")
-    return subprocess.run([program, *arguments], input=given, capture_output=True, timeout=TIMEOUT_S, check=False)
+    try:
+        return subprocess.run([program, *arguments], input=given, capture_output=True, timeout=TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise Refused(f"openssl {arguments[0]} did not finish within {TIMEOUT_S} s; try again") from None
 
 
 _SIGN_AGAIN = "copy the bundle again, or build it again with --sign KEY"

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..base.atomic_files import PART, place, place_text
 from ..base.errors import Refused
 from ..base.inside import inside
+from ..base.regular_files import read_bytes
 from .signature import public_key
 
 KEYS = Path("etc/edgevision/keys")
@@ -70,15 +71,13 @@ def read_revoked(root: Path) -> frozenset[str]:
     """Return the fingerprints of the revoked keys. Raises Refused, OSError."""
     path = inside(root, REVOKED)
     try:
-        text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8", "replace")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return frozenset()
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
     for number, line in lines:
         if line and not FINGERPRINT.fullmatch(line):
             raise Refused(f"{path}:{number}: expected sha256: and 64 hexadecimal digits, got {line!r:.80}; correct it")
-    if len(text) > MAX_BYTES:
-        raise Refused(f"{path} has more than {MAX_BYTES} bytes; remove what is not a fingerprint")
     return frozenset(line for _, line in lines if line)
 
 
@@ -91,8 +90,7 @@ def additions(root: Path, sources: Sequence[Path]) -> dict[str, bytes]:
     names = {path.name: found for found, path in known.usable.items()}
     wanted: dict[str, bytes] = {}
     for source in sources:
-        with source.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_bytes(source, MAX_BYTES)
         found = require_key(data, str(source))
         if found in known.revoked:
             raise Refused(f"{source}: this key is revoked on the device ({found}); use another key")
@@ -117,7 +115,7 @@ def add(root: Path, keys: Mapping[str, bytes]) -> None:
 def place_key(root: Path, name: str, data: bytes) -> None:
     """Write a key file of an SD card without asking whether it is a key. Raises Refused for another one of its name."""
     path = inside(root, KEYS / f"{name.removesuffix('.pem')}.pem", follow=False)
-    if path.is_file() and path.read_bytes() == data:
+    if path.is_file() and read_bytes(path) == data:
         return
     if path.exists() or path.is_symlink():
         raise Refused(f"the device already trusts another key of this name: {path}; remove it, or rename the new one")
@@ -136,7 +134,7 @@ def revoke(root: Path, fingerprints: Iterable[str]) -> frozenset[str]:
 
 def require_key(data: bytes, name: str) -> str:
     """Return the fingerprint of a public key; ``name``: for the message. Raises Refused."""
-    found = public_key(data) if len(data) <= MAX_BYTES else None
+    found = public_key(data)
     if found is None:
         raise Refused(f"{name} is not a public key in PEM format (Ed25519); create one with: edgevision keys new")
     return found
@@ -148,8 +146,7 @@ def _known(path: Path) -> str:
         raise Refused(
             f"{path} is not a key file, so it is unclear which keys are trusted; remove it (keys are files NAME.pem)"
         )
-    with path.open("rb") as stream:
-        found = public_key(stream.read(MAX_BYTES))
+    found = public_key(read_bytes(path, MAX_BYTES))
     if found is None:
         raise Refused(f"{path} is not a public key in PEM format, so no bundle can be accepted; replace or remove it")
     return found

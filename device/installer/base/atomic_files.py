@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from .regular_files import read_bytes
+
 PART = ".edgevision"
 """Suffix of a temporary file, whose name starts with a dot."""
 
@@ -68,8 +70,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the content of a system file of unknown encoding; empty if the file does not exist."""
+    """Return the content of a system file of unknown encoding; empty if the file does not exist. Raises OSError."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return read_bytes(path).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""

@@ -38,6 +38,7 @@ class Status:
 
     def note(self, line: str) -> None:
         """Print a line and append it to the log."""
+        line = printable(line)
         print(line, flush=True)
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
@@ -83,7 +84,12 @@ class Status:
 
 def complain(message: str) -> None:
     """Print an error line to stderr."""
-    print(f"edgevision install: error: {message}", file=sys.stderr)
+    print(f"edgevision install: error: {printable(message)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    r"""Show control characters and what is not valid text as ``\x1b``: names come from bundles, SD cards and folders."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def reason(error: OSError) -> str:

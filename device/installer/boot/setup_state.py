@@ -10,6 +10,7 @@ from pathlib import Path
 from ..base import strict_json
 from ..base.atomic_files import place_text
 from ..base.inside import inside
+from ..base.regular_files import read_bytes
 from .setup_unit import HOME
 
 FILE = HOME / "state.json"
@@ -32,7 +33,7 @@ class SetupState:
     def load(cls, root: Path) -> SetupState:
         """Load the state; a missing or damaged file gives an initial one."""
         try:
-            value = strict_json.loads(inside(root, FILE).read_bytes())
+            value = strict_json.loads(read_bytes(inside(root, FILE)))
             problems = tuple(map(str, value["problems"]))
             return cls(int(value["attempts"]), bool(value["settled"]), problems, str(value["said"]))
         except (OSError, ValueError, KeyError, TypeError):

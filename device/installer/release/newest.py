@@ -11,6 +11,7 @@ from pathlib import Path
 from ..archive.verify import Checked
 from ..base.atomic_files import place_text
 from ..base.errors import Refused
+from ..base.regular_files import read_bytes
 
 FILE = "newest"
 FIRST_TIME = 10**9
@@ -46,7 +47,7 @@ def shown(number: int) -> str:
 
 def _newest(home: Path) -> int:
     try:
-        text = (home / FILE).read_text(encoding="ascii", errors="replace").strip()
+        text = read_bytes(home / FILE).decode("ascii", "replace").strip()
     except FileNotFoundError:
         return 0
     if not text.isdecimal() or len(text) > 20:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..archive.manifest import UNIT
-from ..base.atomic_files import place_link, place_text
+from ..base.atomic_files import place_link, place_text, read_text
 from ..base.commands import BOOTED, run
 from ..base.inside import inside
 
@@ -32,7 +32,7 @@ def place_service(root: Path, release: Path, start: bool) -> bool:
 def _with_groups(root: Path, text: str) -> str:
     """Remove groups that do not exist on this system, since systemd would refuse to start the service with them."""
     try:
-        known = {line.partition(":")[0] for line in inside(root, "etc/group").read_text(encoding="utf-8").splitlines()}
+        known = {line.partition(":")[0] for line in read_text(inside(root, "etc/group")).splitlines()}
     except OSError:
         known = set()
     lines = []
