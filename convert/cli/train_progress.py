@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,24 @@ from edgevision.cli import terminal
 
 from ..training.monitor.history import Epoch
 from ..training.monitor.observer import TrainingObserver, line
+
+REPORT_SECONDS = 5.0
+"""Time between two lines of a stage where no bar can be drawn, such as in a pipe."""
+
+
+class PlainStage:
+    """A stage of a training as lines on stderr."""
+
+    def __init__(self, text: str, total: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._text, self._total, self._clock = text, total, clock
+        self._last = clock()
+        click.echo(f"{text} ..." if total is None else f"{text}: {total}", err=True)
+
+    def step(self, done: int) -> None:
+        """Print how far it is, if the last line is some seconds old."""
+        if self._clock() - self._last >= REPORT_SECONDS:
+            self._last = self._clock()
+            click.echo(f"{self._text}: {done}" + (f" of {self._total}" if self._total else ""), err=True)
 
 
 class TerminalObserver(TrainingObserver):
@@ -28,7 +47,10 @@ class TerminalObserver(TrainingObserver):
 
     @contextmanager
     def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Show a stage with a progress bar."""
+        """Show a stage with a progress bar; without a terminal, print a line at its start and every few seconds."""
+        if not self._live:
+            yield PlainStage(text, total).step
+            return
         with terminal.bar(text, total) as step:
             yield step
 
@@ -53,7 +75,7 @@ class TerminalObserver(TrainingObserver):
     def end(self, row: Epoch, kept: bool) -> None:
         """Print the line of an epoch."""
         self.close()
-        click.echo(line(row, kept), err=True)
+        click.echo(line(row), err=True)
 
     def close(self) -> None:
         """Remove the bar if one is shown."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from edgevision.evaluation.tables import percent
 from edgevision.evaluation.trained_on import describe
+from edgevision.next_command import run_command
 
 from .record import ConvertReport
 from .text import measured_on, points
@@ -33,7 +33,7 @@ def lines(report: ConvertReport) -> list[str]:
     return [
         "",
         f"Converted {report.source.path} to {report.path} ({size}) in {report.seconds['total']:.0f} s{page}.",
-        f"Next: edgevision run {quote(str(report.path))} --camera 0",
+        f"Next: {run_command(report.path, images=report.calibration.folder)}",
     ]
 
 

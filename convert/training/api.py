@@ -80,4 +80,4 @@ class LogObserver(TrainingObserver):
 
     def end(self, row: Epoch, kept: bool) -> None:
         """Log the line of an epoch."""
-        log.info("%s", line(row, kept))
+        log.info("%s", line(row))

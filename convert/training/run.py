@@ -71,12 +71,15 @@ def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
     if request.output is not None:
         _require_free(request)
     set_max_pixels(request.settings.max_pixels)
-    settings = decide(request.settings, watcher)
-    request = replace(request, settings=settings)
-    dataset = open_photos(request.photos, settings)
-    choice = choose(settings)
+    dataset = open_photos(request.photos, request.settings)
+    with watcher.stage("Loading TensorFlow and the weights", None):
+        settings = decide(request.settings, watcher)
+        request = replace(request, settings=settings)
+        choice = choose(settings)
+        backend.keras()
     with _machine(settings) as gpus:
-        network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
+        with watcher.stage("Preparing the network", None):
+            network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
         run = _open_run(request)
         with run, _resumable(run.folder):
             _record(run.folder, settings, request.photos)
@@ -149,8 +152,10 @@ def _finish(
 ) -> TrainResult:
     """Write the model, evaluate it on the test images and write the reports."""
     folder, settings = run.folder, request.settings
+    deployed = outputs.in_float32(network, settings)
     card = outputs.make_card(network, plan, learning, state, settings)
-    model = outputs.write_model(folder, network, card, settings)
+    card, threshold = outputs.with_threshold(deployed, card, learning, watcher)
+    model = outputs.write_model(folder, deployed, card, settings)
     write_text(folder / HISTORY_FILE, history.dumps(state.history))
     evaluation = outputs.score(model, learning, request.photos, watcher)
     result = TrainResult(
@@ -165,6 +170,7 @@ def _finish(
         kept=state.selection.epoch,
         temperature=state.temperature,
         evaluation=evaluation,
+        threshold=threshold,
     )
     outputs.write_reports(result, watcher)
     (folder / checkpoint.FILE).unlink(missing_ok=True)

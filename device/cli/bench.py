@@ -200,7 +200,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
         run.outputs += [path.name for path in made]
         if values["models_only"]:
             click.echo(f"{len(made)} models: {folder.absolute()}")
-            click.echo("next: copy them to the board and run there: edgevision bench *.tflite")
+            click.echo("next: copy them to the board, and there: edgevision bench *.tflite")
             return 0
         request = _request(values | {"models": tuple(made), "precision": 5.0})
         with Opened(request) as opened, bar(quiet, len(made)) as step:
@@ -208,7 +208,7 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
         run.exit_code = 0 if found.valid else 3
         run.outputs += write(found, run.folder)
     budget = f"edgevision train PHOTOS/ --fit-budget 30ms@{shlex.quote(str(run.folder / 'bench.json'))}"
-    again = f"edgevision bench {shlex.quote(str(folder))}/*.tflite, while no other program is running"
+    again = f"edgevision bench {shlex.quote(str(folder))}/*.tflite  # while no other program is running"
     tell(found, run.folder, as_json, budget if found.valid else again)
     return run.exit_code
 

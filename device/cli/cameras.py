@@ -41,6 +41,7 @@ def cameras(as_json: bool) -> None:
     for hint in found.hints:
         note(hint)
     if found.cameras:
-        click.echo(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.\nNext: edgevision run --camera 0")
+        click.echo(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.")
+        click.echo(f"Next: edgevision run --camera {found.cameras[0].number}")
     else:
         click.echo("No camera found.\nNext: plug one in, or try a generated pattern: edgevision run --camera test:")

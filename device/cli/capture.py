@@ -88,7 +88,21 @@ def _tell(captured: CaptureResult, out: Path, seconds: float, as_json: bool) -> 
     taken = f"{len(captured.files)} photo{'s' * (len(captured.files) != 1)}"
     click.echo(f"{taken} in {captured.folder} in {seconds:.0f} s.")
     what = shlex.quote(f"{out}/")
-    if len(classes) > 1:
-        click.echo(f"Next: edgevision train {what}")
-    else:
+    if len(classes) < 2:
         click.echo(f"Next: capture at least one more class under its own name, then run edgevision train {what}")
+    elif lacking := _lacks(out):
+        click.echo(f"Next: capture more, then run edgevision train {what}: {lacking}")
+    else:
+        click.echo(f"Next: edgevision train {what}")
+
+
+def _lacks(out: Path) -> str | None:
+    """Return what the photos lack for a training, or None."""
+    from edgevision.datasets.dataset import open_dataset
+    from edgevision.errors import BadInput
+
+    try:
+        open_dataset(out).require_trainable()
+    except BadInput as error:
+        return str(error)
+    return None

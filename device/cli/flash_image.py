@@ -70,7 +70,7 @@ def image(
     click.echo(
         f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB free on its boot partition"
     )
-    click.echo(f"next: edgevision flash check {path}, then edgevision flash write {path} --to DEVICE")
+    click.echo(f"next: edgevision flash check {path}")
 
 
 def _show(made: PreparedImage) -> None:

@@ -70,7 +70,7 @@ def teach(name: str | None, model: Path | None, state: Path | None, runs: Path, 
 
     set_max_pixels(max_pixels)
     with open_model(_model_path(model, runs)) as opened:
-        _do(name, Teacher(opened, state_folder(state)), **rest)
+        _do(name, Teacher(opened, state_folder(state)), **rest, state=state)
 
 
 def _do(name: str | None, teacher: Teacher, **rest: Any) -> None:
@@ -148,11 +148,21 @@ def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
     if rest["as_json"]:
         _print_json({**lesson.to_json(), "state": str(teacher.path)})
         return
-    _tell(lesson, teacher)
+    _tell(lesson, teacher, _next(teacher, rest))
 
 
-def _tell(lesson: Lesson, teacher: Teacher) -> None:
-    import shlex
+def _next(teacher: Teacher, rest: dict[str, Any]) -> str:
+    """Return the command that runs the model with what it was taught, on the same camera."""
+    from edgevision.next_command import command, run_command, shown_source
+
+    state = ("--state", rest["state"]) if rest["state"] is not None else ()
+    if rest["camera"] is not None:
+        return command("run", teacher.model.path, "--camera", shown_source(rest["camera"]), *state)
+    return run_command(teacher.model.path, *state)
+
+
+def _tell(lesson: Lesson, teacher: Teacher, next_command: str) -> None:
+    from edgevision.cli.terminal import say
 
     if lesson.fit is None:
         click.echo(f"learned the background from {lesson.frames} frames ({lesson.total} in all)")
@@ -163,7 +173,7 @@ def _tell(lesson: Lesson, teacher: Teacher) -> None:
             f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, to other classes "
             f"{fit.rival:.2f}; {teacher.path}"
         )
-    click.echo(f"next: edgevision run {shlex.quote(str(teacher.model.path))} --camera 0")
+    say(f"next: {next_command}")
 
 
 def _open(model: Model, camera: str | None, source: str | None, insecure: bool) -> Source:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files.atomic import write_text
+from edgevision.next_command import command, has_camera, run_command, shown_source
 
 if TYPE_CHECKING:
     from edgevision.model import Model
@@ -45,8 +46,14 @@ def _refuse_loss(summary: RunSummary) -> None:
             raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
 
 
+RECORD = Path("run.json")
+"""File that the proposed command writes its summary to, unless it exists."""
+
+
 def _next_command(options: Options, model: Model) -> str:
-    path = shlex.quote(str(model.path))
-    if options.source is not None or options.camera not in (None, "0"):
-        return f"edgevision run {path} --camera 0"
-    return f"edgevision run {path} --camera 0 --json --summary run.json"
+    state = ("--state", options.state) if options.state is not None else ()
+    if options.source is not None and has_camera():
+        return run_command(model.path, *state)
+    record = () if RECORD.exists() else ("--summary", RECORD)
+    used = ("--camera", options.camera or "0") if options.source is None else ("--source", options.source)
+    return command("run", model.path, used[0], shown_source(used[1]), *state, "--json", *record)

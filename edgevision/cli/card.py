@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..inspection.card_options import CardOptions
+from ..next_command import command, run_command
 from .options import PATH, overwrite_option
 from .setting_options import GroupedCommand, headings, setting_options
 from .terminal import say
@@ -52,5 +52,4 @@ def _tell(given: Given, output: Path) -> None:
         say("note: the model is compiled for the Edge TPU and cannot run on a machine without one", err=True)
     names = f"{len(card.labels)} labels" if card.labels else "no labels"
     say(f"wrote {output}: {card.task}, {names}, {card.activation}, {card.preprocessing.describe()}")
-    path = shlex.quote(str(output))
-    say(f"next: edgevision inspect {path}" if given.compiled else f"next: edgevision run {path} --camera 0")
+    say(f"next: {command('inspect', output) if given.compiled else run_command(output)}")

@@ -44,12 +44,12 @@ def check(photos: Path, label_map: Path | None, strict: bool, max_pixels: int, a
     dataset = open_dataset(photos, label_map)
     with bar("checking", len(dataset.items), quiet) as step:
         report = look_at(dataset, step)
-    _show(report, as_json)
+    _show(report, as_json, label_map)
     if strict and report.warnings:
         _fail(report)
 
 
-def _show(report: DataReport, as_json: bool) -> None:
+def _show(report: DataReport, as_json: bool, label_map: Path | None) -> None:
     from ..files.run_folder import dump
     from ..reporting.terminal import table
     from .terminal import say, show
@@ -67,7 +67,7 @@ def _show(report: DataReport, as_json: bool) -> None:
         for line in lines:
             say(f"{kind}: {line}")
     say(_verdict(report))
-    say(f"next: edgevision train {_quoted(report)}")
+    say(f"next: {_next(report, label_map)}")
 
 
 def _facts(report: DataReport) -> list[tuple[str, str]]:
@@ -128,17 +128,29 @@ def _copy(one: Duplicates) -> str:
 def _verdict(report: DataReport) -> str:
     if not report.warnings:
         return f"{report.dataset.path}: {len(report.pictures)} images, no problems found"
-    return f"{report.dataset.path}: {len(report.pictures)} usable images, {len(report.warnings)} warnings (see above)"
+    count = len(report.warnings)
+    return (
+        f"{report.dataset.path}: {len(report.pictures)} usable images, {count} warning{'s' * (count != 1)} (see above)"
+    )
 
 
-def _quoted(report: DataReport) -> str:
-    import shlex
+def _next(report: DataReport, label_map: Path | None) -> str:
+    """Return the command that trains on the images, or what they lack for that."""
+    from dataclasses import replace
 
-    return shlex.quote(str(report.dataset.path))
+    from ..errors import BadInput
+    from ..next_command import command
+
+    try:
+        replace(report.dataset, items=report.items).require_trainable()
+    except BadInput as error:
+        return f"not ready to train: {error}"
+    return command("train", report.dataset.path, *(("--label-map", label_map) if label_map else ()))
 
 
 def _fail(report: DataReport) -> None:
     from ..errors import GateNotMet
 
-    more = f" (and {len(report.warnings) - 1} more warnings)" if len(report.warnings) > 1 else ""
+    others = len(report.warnings) - 1
+    more = f" (and {others} more warning{'s' * (others != 1)})" if others else ""
     raise GateNotMet(f"{report.dataset.path}: {report.warnings[0]}{more}; --strict allows no warnings")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..evaluation.options import EvaluateOptions
+from ..evaluation.options import KERAS_OPTIONS, EvaluateOptions
 from .options import PATH, json_option, quiet_option
 from .setting_options import GroupedCommand, headings, setting_options
 
@@ -54,10 +54,17 @@ def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool
 
 
 def _next(request: EvaluateOptions, done: Evaluation) -> str:
-    import shlex
+    from ..next_command import command, run_command
 
     facts = done.result.subject.facts
-    model, photos = shlex.quote(facts.path), shlex.quote(str(request.photos))
     if facts.kind == "tflite":
-        return f"edgevision run {model} --camera 0"
-    return f"edgevision convert {model} --calibration {photos}"
+        return run_command(facts.path, images=request.photos)
+    normalization = [word for name in KERAS_OPTIONS for word in _typed(name, getattr(request, name))]
+    return command("convert", facts.path, "--calibration", request.photos, *normalization)
+
+
+def _typed(name: str, value: Any) -> tuple[str, ...]:
+    """Return an option as it is typed; nothing if it was not given."""
+    if value is None:
+        return ()
+    return (f"--{name}", ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..next_command import run_command
 from ..reporting.terminal import printable, size
 from .options import PATH, json_option
 from .terminal import say
@@ -149,4 +150,4 @@ def _next(report: dict[str, Any]) -> str:
         return "choose another model, or train one: edgevision train PHOTOS/"
     if opens is None or not report["runs_here"]["ok"]:
         return f"edgevision card {path} --help"
-    return f"edgevision run {path} --camera 0"
+    return run_command(report["path"])

@@ -109,7 +109,8 @@ class Dataset:
                 f"{self.path} has only one class, {name!r}, and a classifier needs two; "
                 f"add a second subfolder, for example {BACKGROUND} with images that do not show it"
             )
-        learn = [item for item in self.items if item.split != "test"]
+        held_out = "test" if "test" in self.splits else "val"
+        learn = [item for item in self.items if item.split != held_out]
         if "train" not in self.splits and not any(item.split is None for item in self.items):
             raise BadInput(f"{self.path} has only {' and '.join(self.splits)} images; add train images to learn from")
         found = Counter(label for item in learn for label in item.labels)

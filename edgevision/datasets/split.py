@@ -24,6 +24,11 @@ FILE = "split.csv"
 _FIRST = ("train", "test", "val")
 """Order in which parts get images of a class that has too few for all. Test comes before val: it gives the score."""
 _NO_LABEL = ""
+VAL_IS_TEST = (
+    "your val images are the test: the accuracy is measured on them, and training does not see them; validation images are "
+    "drawn from train (add a test part to have your val images choose the weights instead)"
+)
+"""Note on a source with train and val parts only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +84,29 @@ def split(
 ) -> Split:
     """Split the usable images of a dataset. Raises BadInput.
 
-    Splits assigned by the source are kept; missing ones are taken from its train part. Images of train or val with a
-    duplicate in an assigned test (or val) part are left out, so that the score is measured on unseen images.
-    ``report`` is the data check of the dataset; it is run here if None.
+    Splits assigned by the source are kept; missing ones are taken from its train part. If the source assigns val but no
+    test, its val part becomes the test, because it is what its author holds out. Images of train or val with a duplicate
+    in an assigned test (or val) part are left out, so that the score is measured on unseen images. ``report`` is the data
+    check of the dataset; it is run here if None.
     """
     if any(part < 0 for part in fractions) or abs(sum(fractions) - 1) > 1e-6 or not fractions[0]:
         raise BadInput(f"the fractions of a split must add up to 1 with train above 0, got {fractions}")
     report = report or check(dataset)
-    given = {item.path: item.split for item in report.items if item.split not in (None, "train")}
+    held_out_is_val = "val" in dataset.splits and "test" not in dataset.splits
+    role = {"val": "test"} if held_out_is_val else {}
+    given = {item.path: role.get(item.split, item.split) for item in report.items if item.split not in (None, "train")}
+    assigned = {role.get(name, name) for name in dataset.splits}
     left_out = _leaking(report, given)
     pool = [item for item in report.items if item.path not in given and item.path not in left_out]
-    names = [name for name in NAMES if name == "train" or name not in dataset.splits]
+    names = [name for name in NAMES if name == "train" or name not in assigned]
     parts = {name: part for name, part in zip(NAMES, fractions, strict=True) if name in names and part}
     chosen = _assign(_units(pool, report.groups), parts, seed)
     chosen.update({path: str(name) for path, name in given.items() if path not in left_out})
     rows = tuple(
         Row(item.path, item.labels, chosen.get(item.path), report.groups.get(item.path, "")) for item in report.items
     )
-    made = Split(rows, (*_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
+    notes = (VAL_IS_TEST,) if held_out_is_val else ()
+    made = Split(rows, (*notes, *_left_out_note(left_out), *_lacking(rows, dataset, fractions)))
     log.info("split with seed %d: %s", seed, ", ".join(f"{count} {name}" for name, count in made.counts().items()))
     return made
 

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from ..engines.registry import ENGINE, THREADS
 from ..settings import MAX_PIXELS, RUNS, require_valid, setting
 
+KERAS_OPTIONS = ("mean", "std", "order")
+"""Fields of a request that apply only to Keras models."""
 Part = Literal["train", "val", "test", "all"]
 
 

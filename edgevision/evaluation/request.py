@@ -19,7 +19,7 @@ from ..log import Log
 from ..preprocessing.pixel_limit import set_max_pixels
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
-from .options import EvaluateOptions
+from .options import KERAS_OPTIONS, EvaluateOptions
 from .records import Pictures, Subject
 from .scorers import Located, Scorer, facts, locate, open_scorer
 
@@ -27,8 +27,6 @@ log = Log("edgevision.evaluate")
 CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
-KERAS_OPTIONS = ("mean", "std", "order")
-"""Fields of a request that apply only to Keras models."""
 ALL = "all"
 
 

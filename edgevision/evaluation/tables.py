@@ -50,7 +50,8 @@ def result_line(done: Evaluation) -> str:
         return f"{facts.path} on {where}: not tested: {right}, but on {known.describe()}"
     if known is not None:
         count = f"{count} that had no part in the training"
-    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} correct, {count}"
+    right = "with all labels correct" if done.metrics.multilabel else "correct"
+    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} {right}, {count}"
 
 
 def percent(value: Proportion) -> str:
@@ -89,7 +90,7 @@ def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
         "ROC AUC": _area(judged, judged.roc_auc),
         "PR AUC": _area(judged, judged.pr_auc),
         "calibration error": _share(judged.ece),
-        "threshold": _threshold(judged),
+        "suggested threshold": _threshold(judged),
         "false positive rate": _alarms(judged),
         "ties": str(judged.ties),
     }
@@ -111,6 +112,15 @@ def _balanced(judged: ClassificationMetrics) -> str:
 def _baseline(judged: ClassificationMetrics) -> str:
     one = judged.baseline
     return "" if one is None else f"{_share(one.accuracy)} correct by always answering {judged.name(one.index)}"
+
+
+def baseline_text(done: Evaluation) -> str:
+    """Return a sentence with the balanced accuracy and the baseline; empty for a multi-label model."""
+    one = done.metrics
+    if one.baseline is None:
+        return ""
+    constant = f"always answering {one.name(one.baseline.index)} would be right on {_share(one.baseline.accuracy)}"
+    return f"Mean recall of the classes: {_share(one.balanced_accuracy)}; {constant}."
 
 
 def _trained_on(one: ModelEvaluation, done: Evaluation) -> str:

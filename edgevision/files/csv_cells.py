@@ -1,4 +1,4 @@
-"""Cells of the CSV files that we write: no spreadsheet takes one for a formula, and reading gives back what was written."""
+"""Cells of the CSV files that we write: no spreadsheet takes one for a formula, and reading returns what was written."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadInput, BadModel, OutputExists, UsageError
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.next_command import run_command
 from edgevision.preprocessing import decode
 from edgevision.tflite.graph import read_graph
 from edgevision.types import Frame
@@ -253,7 +254,7 @@ def test_summary_has_a_table_and_the_next_command(report: ConvertReport) -> None
     with console.capture() as shown:
         console.print(summary.table(report))
     printed = shown.get()
-    assert lines[-1] == f"Next: edgevision run {report.path} --camera 0"
+    assert lines[-1] == f"Next: {run_command(report.path, images=report.calibration.folder)}"
     assert lines[-2].startswith(f"Converted {report.source.path} to {report.path} (")
     for word in (
         "all int8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from ..monitor.history import Epoch
 
     Losses = npt.NDArray[np.float64]
 
@@ -19,6 +22,18 @@ MIN_VALIDATION_IMAGES = 40
 Measured on five draws of a hundred photos: ten validation images chose worse weights than the last epoch's in three of
 the draws, and never better ones.
 """
+
+
+PERFECT_EPOCHS = 3
+"""Consecutive epochs without any mistake, in training and validation, after which a phase ends."""
+
+
+def is_perfect(rows: Sequence[Epoch], phase: str) -> bool:
+    """Return whether the last epochs of a phase had no mistake, so that there is nothing left to learn from."""
+    last = rows[-PERFECT_EPOCHS:]
+    return len(last) == PERFECT_EPOCHS and all(
+        row.phase == phase and row.accuracy == 1.0 and row.val_accuracy in (None, 1.0) for row in last
+    )
 
 
 @dataclass(slots=True)

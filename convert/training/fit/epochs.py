@@ -18,6 +18,7 @@ from ..monitor.history import Epoch
 from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
+from .early_stopping import is_perfect
 from .phases import Phase
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def run_phase(
     """
     _restore(phase, network, state)
     log.info("phase %s: up to %d epochs, %s", phase.name, phase.schedule.epochs, phase.applied)
-    while state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience:
+    while _goes_on(phase, state):
         row, losses = _epoch(phase, network, targets, state, seed, watcher)
         state.history.append(row)
         state.epoch += 1
@@ -86,6 +87,12 @@ def run_phase(
     state.weights, state.optimizer = network.values(), []
     state.phase, state.epoch, state.selection.waited = state.phase + 1, 0, 0
     keeper.keep(state, now=True)
+
+
+def _goes_on(phase: Phase, state: State) -> bool:
+    """Return whether another epoch of the phase can improve the network."""
+    left = state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience
+    return left and not (state.epoch and is_perfect(state.history, phase.name))
 
 
 def _epoch(

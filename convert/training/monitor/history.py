@@ -69,9 +69,19 @@ class Overfitting:
     best_epoch: int
     kept_epoch: int
     found: bool
+    validated: int
+    """Number of validation images."""
 
-    def describe(self) -> str:
-        """Return one or two sentences for the user."""
+    @property
+    def is_certain(self) -> bool:
+        """Whether there are enough validation images to tell."""
+        return self.found or self.validated >= MIN_OVERFIT_IMAGES
+
+    def describe(self, remedies: Sequence[str] = ()) -> str:
+        """Return one or two sentences for the user. ``remedies``: what may help, such as ``more images``."""
+        if not self.is_certain:
+            count = f"{self.validated} validation image{'s' * (self.validated != 1)}"
+            return f"Whether the network overfits cannot be told from {count}; {MIN_OVERFIT_IMAGES} are needed."
         if not self.found:
             ahead = f"{self.gap_points:.1f} points below" if self.gap_points > 0.05 else "not below"
             return f"No notable overfitting: the final validation accuracy is {ahead} the training accuracy."
@@ -80,10 +90,8 @@ class Overfitting:
             text += (
                 f", and the validation loss rose to {self.loss_rise:.1f} times its best value (epoch {self.best_epoch})"
             )
-        return (
-            text
-            + f". The weights of epoch {self.kept_epoch} are kept. More images, --augment strong or pretrained weights help."
-        )
+        text += f". The weights of epoch {self.kept_epoch} are kept."
+        return text + (f" What may help: {', '.join(remedies)}." if remedies else "")
 
 
 def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitting | None:
@@ -102,4 +110,4 @@ def overfitting(history: Sequence[Epoch], validated: int, kept: int) -> Overfitt
     # With few validation images, a gap within two standard errors may be chance.
     least = max(OVERFIT_POINTS, 200 * math.sqrt(share * (1 - share) / max(1, validated)))
     found = gap > least or (rise >= OVERFIT_LOSS and gap > least / 2 and validated >= MIN_OVERFIT_IMAGES)
-    return Overfitting(gap, rise, best.epoch, kept, found)
+    return Overfitting(gap, rise, best.epoch, kept, found, validated)

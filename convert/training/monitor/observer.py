@@ -29,9 +29,9 @@ class TrainingObserver:
         """Receive the end of an epoch; ``kept``: its weights are the ones to keep so far."""
 
 
-def line(row: Epoch, kept: bool) -> str:
-    """Format an epoch: ``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %  kept``."""
+def line(row: Epoch) -> str:
+    """Format an epoch: ``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %``."""
     text = f"epoch {row.epoch:3d}  {row.phase:9s} {row.seconds:6.1f} s  loss {row.loss:.4f}  accuracy {100 * row.accuracy:.1f} %"
     if row.val_loss is not None and row.val_accuracy is not None:
         text += f"  val {row.val_loss:.4f}  {100 * row.val_accuracy:.1f} %"
-    return text + ("  kept" if kept else "")
+    return text

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgevision.evaluation.intervals import is_rough
+from edgevision.evaluation.tables import baseline_text
 from edgevision.files import run_folder
 from edgevision.preprocessing.decode import encode_jpeg
 from edgevision.reporting import html
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from edgevision.evaluation.evaluate import Evaluation
 
     from .result import TrainResult
+    from .unknown_threshold import ChosenThreshold
 
 MAX_CLASSES = 60
 """Maximum rows of the class table; with more classes, those with the lowest F1 are shown."""
@@ -53,12 +56,18 @@ def _score(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
         return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
     one = evaluation.metrics.accuracy
+    right = "with all labels correct" if evaluation.metrics.multilabel else "correct"
     said = (
-        f"of {one.total} test images correct, none of them used in training; "
+        f"of {one.total} test images {right}, none of them used in training; "
         f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
     )
-    number = html.score(f"{100 * one.value:.1f}", "%")
-    return html.join([number, html.paragraph(said, "sub"), html.interval(one.value, one.low, one.high), html.scale()])
+    if is_rough(one):
+        return html.join(
+            [html.paragraph(f"{one.count} {said}", "sub"), html.paragraph(baseline_text(evaluation), "sub")]
+        )
+    number, bar = html.score(f"{100 * one.value:.1f}", "%"), html.interval(one.value, one.low, one.high)
+    below = html.paragraph(baseline_text(evaluation), "sub")
+    return html.join([number, html.paragraph(said, "sub"), bar, html.scale(), below])
 
 
 def _findings(result: TrainResult) -> Html:
@@ -66,24 +75,26 @@ def _findings(result: TrainResult) -> Html:
     lines: list[tuple[str, str]] = []
     seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None:
-        lines.append(("warn" if seen.found else "good", seen.describe()))
+        kind = "warn" if seen.found else "good" if seen.is_certain else "info"
+        lines.append((kind, seen.describe(result.remedies)))
     if result.evaluation is not None:
         judged = result.evaluation.metrics
         if judged.accuracy.high - judged.accuracy.low > 0.1:
             lines.append(
                 ("warn", "Few test images: the accuracy is only a rough estimate. More images make it precise.")
             )
-        found = judged.threshold
-        if found.suggested is not None and found.precision is not None and found.recall is not None:
-            lines.append(
-                (
-                    "info",
-                    f"Suggested threshold: {found.suggested:.2f}. Above it, {_share(found.precision)} of the predictions "
-                    f"are correct, and {_share(found.recall)} of all images get a correct one.",
-                )
-            )
+    lines.append(_unknown(result.threshold))
     lines += [("warn", line) for line in result.learning.warnings]
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
+
+
+def _unknown(threshold: ChosenThreshold | None) -> tuple[str, str]:
+    """Return the finding on when the model answers "unknown"."""
+    advice = "To reject other things, add images of them in a folder _background."
+    if threshold is None:
+        return "warn", f"The model never answers unknown: there are too few images to choose a threshold. {advice}"
+    said = threshold.describe()
+    return "info", f"{said[:1].upper()}{said[1:]}. {advice}"
 
 
 def _classes(evaluation: Evaluation | None) -> Html:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.datasets.training_images import MAX_IMAGES, card_entry
 from edgevision.evaluation.evaluate import Evaluation, evaluate
+from edgevision.evaluation.intervals import FEW_IMAGES
 from edgevision.evaluation.records import Pictures, Subject
 from edgevision.evaluation.scorers import facts, open_scorer
 from edgevision.files import run_folder
@@ -27,6 +28,7 @@ from ..monitor.observer import TrainingObserver
 from ..network.network import Network, open_network
 from . import contact_sheets, plots
 from .html import page
+from .unknown_threshold import ChosenThreshold, choose_threshold
 
 if TYPE_CHECKING:
     from .result import TrainResult
@@ -117,9 +119,8 @@ def _images(learning: DatasetSplits) -> dict[str, Any] | None:
     return card_entry(train, val)
 
 
-def write_model(folder: Path, network: Network, card: ModelCard, settings: TrainSettings) -> Path:
+def write_model(folder: Path, deployed: Any, card: ModelCard, settings: TrainSettings) -> Path:
     """Write model.keras, labels.txt and, if requested, model.h5. Raises CannotWrite."""
-    deployed = _in_float32(network, settings)
     path = folder / MODEL_FILE
     with backend.quiet():
         save_keras(deployed, card, path)
@@ -127,6 +128,22 @@ def write_model(folder: Path, network: Network, card: ModelCard, settings: Train
             save_h5(deployed, card, folder / H5_FILE)
     write_text(folder / LABELS_FILE, "".join(f"{name}\n" for name in card.labels))
     return path
+
+
+def with_threshold(
+    deployed: Any, card: ModelCard, learning: DatasetSplits, watcher: TrainingObserver
+) -> tuple[ModelCard, ChosenThreshold | None]:
+    """Return the card with the threshold below which the model answers "unknown", and that threshold.
+
+    It is None if there are too few images to choose it on.
+    """
+    with watcher.stage("Choosing the threshold", None):
+        found = choose_threshold(deployed, card, learning)
+    if found is None:
+        few = f"it needs {FEW_IMAGES} validation images with right answers"
+        watcher.note(f'no threshold for "unknown": {few}; every image gets an answer unless run gets --threshold')
+        return card, None
+    return card.with_(threshold=found.value, training={**(card.training or {}), "threshold": found.to_json()}), found
 
 
 def save_h5(model: Any, card: ModelCard, path: Path) -> None:
@@ -149,7 +166,10 @@ def score(model: Path, learning: DatasetSplits, photos: Path, watcher: TrainingO
     scorer = open_scorer(model)
     pictures = Pictures(str(photos), learning.test, learning.dataset.classes, "test", learning.skipped)
     with watcher.stage("Scoring", len(learning.test)) as step:
-        return evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
+        done = evaluate(Subject(scorer, facts(model, scorer)), pictures, step=step)
+    for line in done.notes:
+        watcher.note(line)
+    return done
 
 
 def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
@@ -168,10 +188,10 @@ def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
     write_text(folder / REPORT_FILE, page(result))
     seen = overfitting(result.history, len(result.learning.val), result.kept)
     if seen is not None and seen.found:
-        watcher.note(seen.describe())
+        watcher.note(seen.describe(result.remedies))
 
 
-def _in_float32(network: Network, settings: TrainSettings) -> Any:
+def in_float32(network: Network, settings: TrainSettings) -> Any:
     """Return the deployed network, rebuilt in float32 if it was trained in mixed precision."""
     keras = backend.keras()
     policy = keras.config.dtype_policy()

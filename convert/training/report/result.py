@@ -12,6 +12,8 @@ from ..config.settings import TrainSettings
 from ..fit.plan import TrainPlan
 from ..input.splits import DatasetSplits
 from ..monitor import history
+from ..network.backbones import CNN
+from .unknown_threshold import ChosenThreshold
 
 SCHEMA = "edgevision.train/1"
 
@@ -42,6 +44,18 @@ class TrainResult:
     """Temperature that the logits were divided by to calibrate the scores, or None if they were not scaled."""
     evaluation: Evaluation | None
     """Evaluation on the test images, or None if there were none."""
+    threshold: ChosenThreshold | None
+    """The score below which the model answers "unknown"; None if there were too few images to choose it on."""
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What may help against overfitting and has not been done."""
+        found = ["more images"]
+        if self.settings.augment != "strong":
+            found.append("--augment strong")
+        if self.plan.scratch and self.plan.choice.backbone != CNN:
+            found.append("pretrained weights (--weights auto)")
+        return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as the JSON document ``edgevision.train/1``."""
@@ -53,5 +67,6 @@ class TrainResult:
             "weights": self.origin,
             "pictures": self.learning.counts(),
             "epochs": len(self.history),
+            "threshold": None if self.threshold is None else self.threshold.to_json(),
             "metrics": None if self.evaluation is None else self.evaluation.to_json(),
         }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from edgevision.evaluation import tables as evaluation_tables
+from edgevision.evaluation.intervals import is_rough
+from edgevision.next_command import command
 from edgevision.reporting.terminal import table
+
+from ...images.counts import MIN_COUNT
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,12 +25,18 @@ def tables(result: TrainResult) -> list[Table]:
 
 def lines(result: TrainResult) -> list[str]:
     """Return the lines below the tables: the result, the run folder and the next command."""
-    model, photos = shlex.quote(str(result.model)), shlex.quote(str(result.photos))
     return [
         f"{result.model}: {_verdict(result)}",
         str(result.folder.absolute()),
-        f"next: edgevision convert {model} --calibration {photos}",
+        f"next: {_next(result)}",
     ]
+
+
+def _next(result: TrainResult) -> str:
+    """Return the command that converts the model; without enough images to calibrate on, the one that evaluates it."""
+    if sum(result.learning.counts().values()) < MIN_COUNT:
+        return command("evaluate", result.folder, result.photos, "--split", "all")
+    return command("convert", result.model, "--calibration", result.photos)
 
 
 def _facts(result: TrainResult) -> list[tuple[str, str]]:
@@ -36,6 +45,8 @@ def _facts(result: TrainResult) -> list[tuple[str, str]]:
         ("network", f"{result.plan.choice.describe()}, {result.origin}"),
         ("classes", result.learning.goal.describe()),
         ("images", counts),
+        ("weights", f"of epoch {result.kept} of {len(result.history)}"),
+        ("unknown", result.threshold.describe() if result.threshold else "never: too few images to choose a threshold"),
         ("report", str(result.folder / "report.html")),
     ]
 
@@ -44,4 +55,7 @@ def _verdict(result: TrainResult) -> str:
     if result.evaluation is None:
         return "trained, not tested: no test images were available"
     value = result.evaluation.metrics.accuracy
-    return f"{evaluation_tables.percent(value)} of {value.total} test images correct"
+    right = "with all labels correct" if result.evaluation.metrics.multilabel else "correct"
+    if is_rough(value):
+        return f"{evaluation_tables.percent(value)} test images {right}"
+    return f"{evaluation_tables.percent(value)} of {value.total} test images {right}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgevision.convert.training.fit.early_stopping import MIN_VALIDATION_IMAGES, Selection
+from edgevision.convert.training.fit.early_stopping import MIN_VALIDATION_IMAGES, Selection, is_perfect
 from edgevision.convert.training.monitor import history
 from edgevision.convert.training.network.head import goal_of
 
@@ -104,6 +104,15 @@ def test_last_epoch_is_kept_with_few_validation_images(pictures: int) -> None:
     assert (selection.epoch, selection.waited) == (3, 0)
 
 
+def test_phase_ends_after_epochs_without_a_mistake() -> None:
+    perfect = replace(ROW, accuracy=1.0, val_accuracy=1.0)
+    assert is_perfect([perfect] * 3, ROW.phase) and is_perfect([replace(perfect, val_accuracy=None)] * 3, ROW.phase)
+    assert not is_perfect([perfect] * 2, ROW.phase)
+    assert not is_perfect([perfect, perfect, replace(perfect, val_accuracy=0.9)], ROW.phase)
+    assert not is_perfect([replace(perfect, accuracy=0.999), perfect, perfect], ROW.phase)
+    assert not is_perfect([replace(perfect, phase="other"), perfect, perfect], ROW.phase)
+
+
 def test_overfitting_is_reported_only_if_present() -> None:
     rows = [
         replace(ROW, epoch=n, accuracy=a, val_accuracy=v, val_loss=x)
@@ -116,7 +125,9 @@ def test_overfitting_is_reported_only_if_present() -> None:
         and "19.0 points" in found.describe()
         and "1.5 times its best value (epoch 1)" in found.describe()
     )
-    assert history.overfitting(rows, 6, kept=1).found is False  # type: ignore[union-attr]  # six images prove nothing
+    six = history.overfitting(rows, 6, kept=1)
+    assert six is not None and not six.found and "cannot be told from 6 validation images" in six.describe()
+    assert "pretrained" not in found.describe() and "What may help: more images." in found.describe(("more images",))
     fine = history.overfitting([ROW], 200, kept=1)
     assert fine is not None and not fine.found and "5.0 points below" in fine.describe()
     assert history.overfitting([replace(ROW, val_loss=None, val_accuracy=None)], 0, kept=1) is None

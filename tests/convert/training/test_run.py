@@ -18,7 +18,7 @@ import pytest
 from documents import parse
 from edgevision.convert import TrainSettings
 
-from edgevision.errors import BadInput, EdgeVisionError, OutputExists
+from edgevision.errors import BadInput, EdgeVisionError, MissingFile, OutputExists
 from edgevision.files.run_folder import dump
 
 pytestmark = pytest.mark.tensorflow
@@ -223,6 +223,30 @@ def test_tensorboard_logs_are_written(trained: Any) -> None:
     assert list((trained.folder / "tensorboard").rglob("events.out.tfevents.*"))
 
 
+def test_threshold_of_unknown_is_chosen_and_stored(trained: Any, photos: Path, tmp_path: Path) -> None:
+    """With enough images, on those that were not trained on; with few, not at all."""
+    from edgevision.convert.keras_files.scan import scan
+
+    assert trained.threshold is None  # 6 validation and 6 test images
+    many = make_photos(tmp_path / "many", ("blue", "red"), 150)
+    watcher = noting()
+    result = run(many, tmp_path / "runs", replace(TINY, epochs=2), watcher)
+    card = scan(result.model).card
+    assert card is not None and card.threshold is not None and card.threshold == result.threshold.value
+    assert card.training is not None and card.training["threshold"]["parts"] == ["val"]
+    assert parse(card.dumps(), "card")["training"]["threshold"]["pictures"] == 30
+    assert parse(json.dumps(result.to_json()), "train")["threshold"]["value"] == card.threshold
+    assert "reported as" in (result.folder / "report.html").read_text()
+
+
+def test_photos_are_checked_before_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgevision.convert.training import run as module
+
+    monkeypatch.setattr(module, "decide", lambda *_: pytest.fail("looked for weights first"))
+    with pytest.raises(MissingFile, match="absent"):
+        run(tmp_path / "absent", tmp_path / "runs")
+
+
 def test_public_function_refuses_bad_arguments(photos: Path, tmp_path: Path) -> None:
     train = edgevision.convert.train
     with pytest.raises(edgevision.UsageError, match="no photos given"):
@@ -308,7 +332,8 @@ def test_interrupted_training_gives_the_same_model(
     assert (folder / "checkpoint.npz").exists() == (epoch > 1)
     with caplog.at_level("INFO", "edgevision.train"):
         again = _resume(folder)
-    assert any(message.startswith("epoch   8  scratch") for message in caplog.messages)
+    last = f"epoch {len(trained.history):3d}  scratch"  # it ends early, because nothing is wrong any more
+    assert any(message.startswith(last) for message in caplog.messages)
     assert again.folder == folder
     assert _weights(again.model) == _weights(trained.model)
     assert len(_history(folder)) == len(_history(trained.folder))

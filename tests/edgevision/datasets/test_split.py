@@ -143,6 +143,16 @@ def test_assigned_test_is_kept_and_val_is_taken_from_train() -> None:
     assert done.counts() == {"train": 180, "val": 20, "test": 60}
 
 
+def test_assigned_val_without_test_is_the_test() -> None:
+    """A user with train/ and val/ holds val out, so the score is measured on it and on nothing carved from train."""
+    given_parts = {f"{name}/{n:04}.png": "val" if n < 30 else "train" for name in "ab" for n in range(130)}
+    report = made({"a": 130, "b": 130}, {"a/0000.png": "g1", "a/0100.png": "g1"}, given_parts)
+    done = split(report.dataset, report=report)
+    assert {p for p, s in parts(done).items() if s == "test"} == {p for p, s in given_parts.items() if s == "val"}
+    assert done.counts()["val"] == 20 and parts(done)["a/0100.png"] is None
+    assert done.notes[0].startswith("your val images are the test")
+
+
 def test_three_assigned_splits_are_kept() -> None:
     given_parts = {f"a/{n:04}.png": ("train", "val", "test")[n % 3] for n in range(30)}
     report = made({"a": 30}, given=given_parts)

@@ -15,6 +15,7 @@ from edgevision.cli.main import main
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
 from edgevision.model_file.card_from_metadata import natural_normalization
+from edgevision.next_command import run_command
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import TensorSpec
 
@@ -88,7 +89,7 @@ def test_bare_model_gets_card_from_options_and_quantization(folder: Path, capsys
     code, out, err = command(capsys, line)
     assert (code, err) == (0, "")
     assert out.splitlines()[0].startswith("wrote out.tflite: classification, 3 labels, softmax, 16x16 RGB, crop 0.875")
-    assert out.splitlines()[1] == "next: edgevision run out.tflite --camera 0"
+    assert out.splitlines()[1] == f"next: {run_command('out.tflite')}"
     card = model_file.read(Path("out.tflite")).card
     assert card is not None
     assert card.labels == ("red", "green", "blue")
@@ -260,4 +261,4 @@ def test_segmenter_without_metadata_gets_a_card(shared: Path, folder: Path, caps
     code, out, _ = command(capsys, f"card {source} --resize stretch -o s.tflite")
     assert code == 0
     assert "segmentation, no labels, none, 513x513 RGB" in out
-    assert out.splitlines()[-1] == "next: edgevision run s.tflite --camera 0"
+    assert out.splitlines()[-1] == f"next: {run_command('s.tflite')}"

@@ -22,6 +22,7 @@ from edgevision.inspection import report as inspection
 from edgevision.inspection.edgetpu_support import readiness
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
+from edgevision.next_command import run_command
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import read_graph
 
@@ -202,7 +203,7 @@ def test_inspect_prints_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert code == 0
     for part in ("red | green | blue", "16x16 RGB, stretch, (pixel - 127) / 127.5", "CONV_2D", "ready to compile"):
         assert part in out
-    assert out.splitlines()[-2:] == [f"{path}: all int8, runs here", f"next: edgevision run {path} --camera 0"]
+    assert out.splitlines()[-2:] == [f"{path}: all int8, runs here", f"next: {run_command(path)}"]
 
 
 def test_changed_model_is_shown_but_not_trusted(tmp_path: Path) -> None:

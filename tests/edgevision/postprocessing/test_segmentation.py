@@ -20,6 +20,7 @@ from edgevision.inspection import add_card
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.model_file.labels import fit_labels
+from edgevision.next_command import run_command
 from edgevision.postprocessing.decoder import open_decoder
 from edgevision.postprocessing.segmentation import UNSEEN, over_frame, stretch
 from edgevision.preprocessing import decode as pictures
@@ -233,7 +234,7 @@ def deeplab(shared: Path, tmp_path: Path) -> Path:
     line = ["card", str(models / DEEPLAB), "--task", "segmentation", "--resize", "stretch"]
     line += ["--labels", str(models / "pascal_voc_segmentation_labels.txt"), "-o", str(out)]
     done = subprocess.run([sys.executable, "-m", "edgevision", *line], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1].endswith("--camera 0")
+    assert done.stdout.splitlines()[-1] == f"next: {run_command(out)}"
     assert len(model_file.read(out).labels) == 21
     return out
 
