@@ -10,6 +10,7 @@ from typing import Any
 
 from edgevision.errors import BadModel
 from edgevision.files import atomic
+from edgevision.input_file import read_file
 
 from .. import backend
 
@@ -103,7 +104,7 @@ def _read(path: Path) -> Any:
 
     found = SavedModel()
     try:
-        found.ParseFromString((path / FILE).read_bytes())
+        found.ParseFromString(read_file(path / FILE, "graph", MAX_GRAPH))
     except DecodeError:
         raise BadModel(f"{path}: {FILE} is corrupt; copy or download the folder again") from None
     graphs = [one for one in found.meta_graphs if "serve" in one.meta_info_def.tags]

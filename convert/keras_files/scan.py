@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from edgevision.errors import BadInput, BadModel
 from edgevision.files import strict_json
-from edgevision.files.atomic import require_file, sha256
+from edgevision.files.atomic import sha256
+from edgevision.input_file import open_file
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 
@@ -57,8 +58,7 @@ def scan(path: Path, options: LoadOptions = ONLY_WHAT_THE_FILE_SAYS) -> Scan:
     if path.is_dir() and (path / saved_model.FILE).exists():
         found = saved_model.check_folder(path)
         return Scan(path, "savedmodel", None, found, {}, None, None, options)
-    require_file(path, "model")
-    with path.open("rb") as stream:
+    with open_file(path, "model") as stream:
         start = stream.read(2048)
     if _is_hdf5(start):
         result = _scan_h5(path, options)

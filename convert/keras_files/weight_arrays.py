@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadModel
-from edgevision.files.atomic import require_file
 from edgevision.files.scratch import scratch_folder
+from edgevision.input_file import open_file
 
 from . import hdf5, keras_archive
 from .windows_names import with_slashes
@@ -36,8 +36,7 @@ def read(path: Path) -> Arrays:
 
 def read_named(path: Path) -> Arrays:
     """Like ``read``, but return an empty dict if the weights have no layer names. Raises MissingFile, BadModel."""
-    require_file(path, "weights file")
-    with path.open("rb") as stream:
+    with open_file(path, "weights file") as stream:
         start = stream.read(8)
     if start.startswith(keras_archive.MAGIC):
         keras_archive.read(path)  # rejects corrupt and malicious archives

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadInput, BadModel
-from edgevision.files.atomic import require_file
+from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 from edgevision.model_file.label_file import parse_labels
@@ -68,10 +68,13 @@ def _portable(training: dict[str, object] | None) -> dict[str, object] | None:
     return None if training is None else {key: value for key, value in training.items() if key != "calibration"}
 
 
+MAX_LABELS = 2**24
+"""Largest label file in bytes."""
+
+
 def read_labels(path: Path, classes: int) -> tuple[str, ...]:
     """Read a label file in any form of ``parse_labels``. Raises MissingFile, and BadInput unless it has ``classes`` labels."""
-    require_file(path, "label file")
-    labels = parse_labels(path.read_bytes(), str(path), classes)
+    labels = parse_labels(read_file(path, "label file", MAX_LABELS), str(path), classes)
     if len(labels) != classes:
         raise BadInput(_wrong_count(path, len(labels), classes))
     return labels

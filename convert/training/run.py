@@ -13,6 +13,7 @@ from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.errors import BadInput
 from edgevision.files import run_folder, strict_json
 from edgevision.files.atomic import refuse_source, write_text
+from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.preprocessing.pixel_limit import set_max_pixels
 
@@ -216,7 +217,8 @@ def _remove_outputs(folder: Path) -> None:
 def _is_finished(folder: Path) -> bool:
     try:
         path = folder / run_folder.RECORD
-        return bool(strict_json.loads(path.read_bytes(), str(path))["exit_code"] == 0)
+        found = strict_json.loads(read_file(path, "record", strict_json.MAX_BYTES), str(path))
+        return bool(found["exit_code"] == 0)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

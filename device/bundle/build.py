@@ -17,6 +17,7 @@ from edgevision import __version__
 from edgevision.errors import BadInput, UsageError
 from edgevision.files.atomic import refuse_source, require_absent, require_file, write_bytes
 from edgevision.files.scratch import scratch_folder
+from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
@@ -81,6 +82,10 @@ class Made:
     """Whether the configuration names a camera URL with a password."""
 
 
+MAX_WHEEL = 2**30
+"""Largest wheel in bytes."""
+
+
 def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
     model = model_file.read(require_file(wish.model, "model"))
@@ -96,7 +101,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     number = _number(wish)
     step()
     files = {
-        MODEL: wish.model.read_bytes(),
+        MODEL: read_file(wish.model, "model", model_file.MAX_BYTES),
         CONFIG: _config(options).encode(),
         UNIT: _unit(wish.target, options).encode(),
         INSTALLER: installer_pyz.pyz(),
@@ -177,7 +182,7 @@ def _wheels(wish: BundleOptions) -> dict[str, bytes]:
         else:
             _check_own(require_file(wish.wheel, "wheel"))
             found.append(wish.wheel)
-        return {WHEELS + wheel.name: wheel.read_bytes() for wheel in found}
+        return {WHEELS + wheel.name: read_file(wheel, "wheel", MAX_WHEEL) for wheel in found}
 
 
 def _check_own(wheel: Path) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from edgevision.errors import BadInput, CannotWrite, EdgeVisionError, MissingDependency, OutputExists
-from edgevision.files.atomic import refuse_pipe, require_absent, require_file, write_new
+from edgevision.files.atomic import require_absent, require_file, write_new
 
 from ..installer.archive import signature, trusted_keys
 from ..installer.archive.signature import BYTES, openssl
@@ -47,7 +47,6 @@ def _empty(path: Path) -> bool:
 def fingerprint(path: Path) -> str:
     """Return ``sha256:`` and the hash of the public key's DER, given either key of a pair. Raises MissingFile, BadInput."""
     require_file(path, "key")
-    refuse_pipe(path, "key")
     for half in ((), ("-pubin",)):
         try:
             der = _openssl("pkey", *half, "-in", str(path), "-pubout", "-outform", "DER")

@@ -13,6 +13,7 @@ from typing import Any
 from edgevision import default_model
 from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
 from edgevision.files.atomic import require_file, write_bytes, write_text
+from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
@@ -69,7 +70,7 @@ class Installation:
         written = []
         if self.model is not None:
             written.append(place(self.root, MODEL, follow=False))
-            write_bytes(written[-1], self.model.read_bytes())
+            write_bytes(written[-1], read_file(self.model, "model", model_file.MAX_BYTES))
         if self.config is not None:
             written.append(place(self.root, CONFIG, follow=False))
             write_text(written[-1], self.config, private=self.secret)

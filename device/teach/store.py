@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevision.errors import BadInput, MissingFile
+from edgevision.errors import BadInput
 from edgevision.files import strict_json
 from edgevision.files.atomic import write_text
+from edgevision.input_file import read_file
 from edgevision.model_file.card import MAX_EMBEDDING
 from edgevision.postprocessing.feature_vector import unit
 from edgevision.postprocessing.imprinting import Imprints, TaughtClass
@@ -114,12 +115,7 @@ class Overlay:
 
 def load(path: Path) -> Overlay:
     """Load a saved file. Raises MissingFile, BadInput."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInput(f"{path} is too large for a file of taught classes: {path.stat().st_size / 1e6:.0f} MB")
-        return Overlay.loads(path.read_bytes(), str(path))
-    except FileNotFoundError:
-        raise MissingFile(f"no such file of taught classes: {path}") from None
+    return Overlay.loads(read_file(path, "file of taught classes", MAX_BYTES), str(path))
 
 
 def checked_name(name: str) -> str:

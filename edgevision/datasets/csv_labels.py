@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BadInput, MissingFile
 from ..files import csv_cells
 from ..files.text import decode_text
+from ..input_file import read_file
 from ..preprocessing import SUFFIX_KIND
 
 SEPARATOR = "|"
@@ -133,12 +134,16 @@ def read_label_map(path: Path) -> dict[str, str]:
     return found
 
 
+MAX_BYTES = 2**28
+"""Largest CSV in bytes: millions of images."""
+
+
 def read_text(path: Path) -> str:
     """Read the text of a CSV. Raises MissingFile, BadInput."""
     try:
-        return decode_text(path.read_bytes())
-    except FileNotFoundError:
-        raise MissingFile(f"CSV not found: {path}") from None
+        return decode_text(read_file(path, "CSV", MAX_BYTES))
+    except MissingFile:
+        raise
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from ..errors import BadImage, BadInput, MissingFile
+from ..input_file import require_file
 from ..preprocessing.image_folder import (
     HEAD_BYTES,
     MAX_BYTES,
@@ -140,7 +141,7 @@ def open_source(path: Path) -> FolderSource | ZipSource:
         raise MissingFile(f"images not found: {path}; give a folder, a zip or a CSV")
     if path.is_dir():
         return FolderSource(path)
-    if path.is_file() and zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(require_file(path, "zip of images")):
         return ZipSource(path)
     raise BadInput(f"{path} is not a folder, zip or CSV; give a folder with one subfolder per class")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..files import strict_json
-from ..files.atomic import require_file
+from ..input_file import read_file
 
 SCHEMA = "edgevision.bench/1"
 NAME, VERSION = SCHEMA.rsplit("/", 1)
@@ -64,10 +64,7 @@ def blocks_ms(result: dict[str, Any], measure: str) -> list[float]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    require_file(path, "benchmark")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadInput(f"{path} is not a benchmark: {path.stat().st_size / 1e6:.0f} MB is too large")
-    found = strict_json.loads(path.read_bytes(), str(path), MAX_BYTES)
+    found = strict_json.loads(read_file(path, "benchmark", MAX_BYTES), str(path), MAX_BYTES)
     if not isinstance(found, dict):
         raise BadInput(f"{path} is not a benchmark: expected a JSON object, got {type(found).__name__}")
     return found

@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import CannotWrite, MissingFile, OutputExists
+from ..errors import CannotWrite, OutputExists
+from ..input_file import open_file, other_kind
+from ..input_file import require_file as require_file  # most callers need both
 from ..log import Log
 
 log = Log("edgevision.files")
@@ -16,28 +18,12 @@ NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EN
 """Errors of a file system without hard links, such as FAT."""
 
 
-def require_file(path: Path, what: str) -> Path:
-    """Return the path if it is a file. Raises MissingFile."""
-    if path.is_dir():
-        raise MissingFile(f"{what} must be a file, but {path} is a folder")
-    if not path.exists():
-        raise MissingFile(f"{what} not found: {path}")
-    return path
-
-
-def refuse_pipe(path: Path, what: str) -> None:
-    """Refuse a named pipe for a file that needs seeking; opening it could also block forever. Raises MissingFile."""
-    if path.is_fifo():
-        raise MissingFile(f"{what} must be a file, but {path} is a pipe")
-
-
 def require_absent(path: Path, overwrite: bool, option: str = "-o") -> None:
     """Refuse an existing or unwritable output before any work is done. Raises OutputExists, CannotWrite.
 
     ``option``: the option that sets the output.
     """
-    if path.is_dir():
-        raise OutputExists(f"cannot write {path}: it is a folder; give a file name")
+    _refuse_other_kinds(path)
     if path.exists() and not overwrite:
         raise OutputExists(f"{path} already exists; give another name with {option}, or replace it with --overwrite")
     parent = path.parent
@@ -94,6 +80,7 @@ def _write(path: Path, data: bytes, private: bool, name_it: Callable[[Path], obj
     import tempfile  # imported late, like hashlib below: most callers only check paths
 
     part: str | None = None
+    _refuse_other_kinds(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -123,8 +110,18 @@ def sha256(path: Path) -> str:
     """Return the sha256 of a file as 64 hexadecimal digits."""
     import hashlib
 
-    with path.open("rb") as stream:
+    with open_file(path, "file") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Refuse an output that is a folder, a pipe or a device: a file would take its place. Raises OutputExists."""
+    try:
+        kind = other_kind(path.stat().st_mode)
+    except OSError:  # it does not exist, or is not reachable; writing tells
+        return
+    if kind is not None:
+        raise OutputExists(f"cannot write {path}: it is {kind}; give a file name")
 
 
 def _public(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from .atomic import require_file
+from ..input_file import read_file, require_file
 from .toml_positions import Key, locate
 
 LARGEST = 1_000_000
@@ -39,11 +39,10 @@ class TomlFile:
 
 def read(path: Path, wanted: str) -> TomlFile:
     """Read a TOML file. ``wanted``: what --config expects, for messages. Raises MissingFile, BadInput with file and line."""
-    require_file(path, "config file")
-    if path.stat().st_size > LARGEST:
+    if require_file(path, "config file").stat().st_size > LARGEST:
         raise BadInput(f"{path} is not a text file; --config takes {wanted}")
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Windows editors add a byte order mark
+        text = read_file(path, "config file", LARGEST).decode("utf-8-sig")  # Windows editors add a byte order mark
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not a text file; --config takes {wanted}") from None
     return parse(text, path)

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..engines.probe import probe
 from ..errors import BadInput, BadModel, UsageError
-from ..files.atomic import require_absent, require_file, write_bytes
+from ..files.atomic import require_absent, write_bytes
 from ..files.run_folder import utc_now, versions
+from ..input_file import read_file
 from ..log import Log
 from ..model_file import model_file
 from ..model_file.card import ModelCard, SelfTest
@@ -200,5 +201,9 @@ def _compiled(file: ModelFile, path: Path | None) -> bytes | None:
     return part
 
 
+MAX_LABELS = 2**24
+"""Largest label file in bytes."""
+
+
 def _read_text(path: Path) -> bytes:
-    return require_file(path, "labels file").read_bytes()
+    return read_file(path, "labels file", MAX_LABELS)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput, BadModel, EdgeVisionError
 from ..files.atomic import require_file, write_bytes
+from ..input_file import read_file
 from ..records import record
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
@@ -116,7 +117,7 @@ def read(path: Path, *, strict: bool = True) -> ModelFile:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise BadModel(f"{path} is too large: {size / 1e9:.1f} GB; a .tflite has at most {MAX_BYTES / 1e9:.1f} GB")
-    data = path.read_bytes()
+    data = read_file(path, "model", MAX_BYTES)
     _refuse_other_formats(path, data)
     with model_errors(path):
         return _read(path, data, strict)

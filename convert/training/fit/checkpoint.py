@@ -14,6 +14,7 @@ import numpy as np
 from edgevision.errors import BadInput
 from edgevision.files import strict_json
 from edgevision.files.atomic import write_bytes
+from edgevision.input_file import open_file
 
 from ..monitor import history
 from .early_stopping import Selection
@@ -80,7 +81,7 @@ def read(folder: Path) -> State | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_file(path, "checkpoint") as stream, np.load(stream, allow_pickle=False) as file:
             record = strict_json.loads(file["record"].tobytes(), "its record", allow_nan=True)
             if record["schema"] != SCHEMA:
                 raise BadInput(f"{path} was written by another version ({record['schema']}); start a new training")

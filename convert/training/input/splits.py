@@ -16,6 +16,7 @@ from edgevision.datasets.split import Split, split
 from edgevision.errors import BadInput, GateNotMet
 from edgevision.files import run_folder, strict_json
 from edgevision.files.atomic import write_text
+from edgevision.input_file import read_file
 from edgevision.preprocessing.spec import Preprocessing
 
 from ..config.settings import TrainSettings
@@ -132,7 +133,9 @@ def _recorded(dataset: Dataset, folder: Path) -> DatasetSplits:
 def _record(path: Path) -> dict[str, Any]:
     """Read the recorded check of the images. Raises BadInput."""
     try:
-        record = strict_json.fields(strict_json.loads(path.read_bytes(), str(path)), "the record")
+        record = strict_json.fields(
+            strict_json.loads(read_file(path, "record of the photos", strict_json.MAX_BYTES), str(path)), "the record"
+        )
         strict_json.text(record["fingerprint"], "fingerprint", MAX_TEXT)
         for one in strict_json.items(record["bad"], "bad", MAX_ITEMS):
             for name in ("path", "reason"):

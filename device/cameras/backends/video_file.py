@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edgevision.errors import BadInput
+from edgevision.input_file import open_file
 from edgevision.types import Frame
 
 from ...stream.events import Unreadable
@@ -96,7 +97,7 @@ def open_video(path: Path) -> Source:
 
 def _no_video(path: Path) -> str | None:
     """Return why a file is not a video, if certain. FFMPEG would render a text file as a video of its characters."""
-    with path.open("rb") as stream:
+    with open_file(path, "video") as stream:
         head = stream.read(_HEAD)
     if not head:
         return "the file is empty"

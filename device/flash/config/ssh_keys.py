@@ -11,7 +11,8 @@ import binascii
 import hashlib
 from pathlib import Path
 
-from edgevision.errors import BadInput
+from edgevision.errors import BadInput, MissingFile
+from edgevision.input_file import read_file, require_file
 
 LARGEST_FILE = 100_000
 """Maximum size of a key file in bytes."""
@@ -52,12 +53,12 @@ def check_key(text: str) -> str:
 
 def read_keys(path: Path) -> tuple[str, ...]:
     """Return the keys of a .pub or authorized_keys file, at least one. Raises BadInput with the line number."""
-    if not path.is_file():
-        raise BadInput(f"SSH key file not found: {path}")
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if require_file(path, "SSH key file").stat().st_size > LARGEST_FILE:
             raise BadInput(f"{path} is not an SSH key file: larger than {LARGEST_FILE // 1000} kB")
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+        lines = read_file(path, "SSH key file", LARGEST_FILE).decode("utf-8-sig").splitlines()
+    except MissingFile as error:
+        raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

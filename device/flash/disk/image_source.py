@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError, WriteFailed
 from edgevision.files import strict_json
-from edgevision.files.atomic import require_file
+from edgevision.input_file import open_file
 
 from ..image.boot_partition import read_boot_files
 from ..image.payload import IMAGE as IMAGE_JSON
@@ -62,10 +62,7 @@ class ImageSource:
 
 def examine(path: Path) -> Image:
     """Check that a file is an unpacked disk image. Raises MissingFile, BadInput."""
-    require_file(path, "OS image")
-    if not path.is_file():
-        raise BadInput(f"{path} is not a regular file; the OS image must be one")
-    with path.open("rb") as stream:
+    with open_file(path, "OS image") as stream:
         head = stream.read(512)
         size = stream.seek(0, 2)
     packed = packed_as(head)

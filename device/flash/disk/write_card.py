@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, FlashRefused, VerifyFailed
+from edgevision.input_file import open_file
 from edgevision.log import Log
 
 from ..image.check import check
@@ -49,7 +50,7 @@ def write_card(image: Image, choice: TargetConfirmation, confirmed: Drive, host:
             raise FlashRefused(
                 f"{confirmed.device} was mounted again at {', '.join(opened.mounted)}; unmount it and try again"
             )
-        with image.path.open("rb") as stream:
+        with open_file(image.path, "OS image") as stream:
             log.info("%s is open and still the same drive: %s, serial %s", *_identity(confirmed))
             written = write.write(ImageSource(stream, image.bytes), medium, report)
         prepared = image.prepared is not None
@@ -89,7 +90,7 @@ def _fault(place: Path) -> str | None:
 def check_sha256(path: Path, wanted: ExpectedDigest, report: write.Report) -> None:
     """Check the SHA-256 of a file. Raises BadInput."""
     total, done, found = path.stat().st_size, 0, hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_file(path, "OS image") as stream:
         while part := stream.read(STEP):
             found.update(part)
             done += len(part)

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile
-from edgevision.files.atomic import refuse_pipe
+from edgevision.input_file import other_kind, read_file
 
 from ..filesystems.fat32 import Fat32
 from ..filesystems.partitions import read_partitions
+
+MAX_BYTES = 2**30
+"""Largest file of a boot partition in bytes; the bundle is the largest."""
 
 
 def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -18,10 +21,12 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     ``place``: an OS image, a drive, or the folder of a mounted boot partition. Raises MissingFile, BadInput, OSError.
     """
     if place.is_dir():
-        return {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
+        return {name: read_file(place / name, name, MAX_BYTES) for name in names if (place / name).is_file()}
     if not place.exists():
         raise MissingFile(f"OS image, SD card or folder not found: {place}")
-    refuse_pipe(place, "OS image or SD card")
+    kind = other_kind(place.stat().st_mode)
+    if kind not in (None, "a drive"):
+        raise MissingFile(f"OS image or SD card must be a file or a drive, but {place} is {kind}")
     if not os.access(place, os.R_OK):
         raise BadInput(f"no permission to read {place}; if it is an SD card, run the command with sudo")
     found = {}

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from edgevision.errors import BadInput
-from edgevision.files.atomic import refuse_pipe, require_file
+from edgevision.input_file import read_file, require_file
 
 from ...installer.archive.manifest import CONFIG, MAX_BYTES, Manifest
 from ...installer.archive.tar_reader import Packed
@@ -28,12 +28,11 @@ class BundleFile:
 
 def load(path: Path, keys: Sequence[Path] = ()) -> BundleFile:
     """Read and verify a bundle; ``keys``: public keys, one of which must have signed it. Raises MissingFile, BadInput."""
-    refuse_pipe(path, "bundle")
     if require_file(path, "bundle").stat().st_size > MAX_BYTES:
         raise BadInput(
             f"{path} is not a bundle: larger than {MAX_BYTES // 2**20} MiB; create one with: edgevision bundle MODEL"
         )
-    content = path.read_bytes()
+    content = read_file(path, "bundle", MAX_BYTES)
     try:
         found = check(content, keys)
         return BundleFile(content, found.manifest, _one(content, CONFIG))

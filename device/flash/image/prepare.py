@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgevision.errors import BadInput, EdgeVisionError
-from edgevision.files.atomic import refuse_pipe, refuse_source, require_absent, require_file
+from edgevision.files.atomic import refuse_source, require_absent
+from edgevision.input_file import open_file, read_file, require_file
 from edgevision.log import Log
 
 from ...bundle import keys
@@ -71,6 +72,10 @@ class PreparedImage:
     boot_free_bytes: int
 
 
+MAX_KEY = 2**16
+"""Largest public key in bytes."""
+
+
 def _silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda done: None)
 
@@ -78,15 +83,14 @@ def _silent(_: str, __: int) -> AbstractContextManager[Callable[[int], None]]:
 def prepare(wish: PrepareWish, progress: Progress = _silent) -> PreparedImage:
     """Check all inputs, then prepare a copy of the OS image. Raises EdgeVisionError."""
     require_file(wish.image, "OS image")
-    refuse_pipe(wish.image, "OS image")
     _check_output(wish)
     wanted = wanted_sha256(wish.image, wish.sha256)
     for path in wish.trust:
         keys.require_public(path)
-    trust = [path.read_bytes() for path in wish.trust]
+    trust = [read_file(path, "key", MAX_KEY) for path in wish.trust]
     bundle = bundle_file.load(wish.bundle, wish.trust)
     if not is_packed(wish.image) and not wanted:
-        with wish.image.open("rb") as source:  # report problems before copying gigabytes
+        with open_file(wish.image, "OS image") as source:  # report problems before copying gigabytes
             _examine(wish, source, bundle.manifest)
     with half_made(wish.output) as stream:
         with progress("unpacking", -(-wish.image.stat().st_size // MB)) as step:

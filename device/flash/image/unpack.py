@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgevision.errors import BadInput
-from edgevision.files.atomic import require_file
+from edgevision.input_file import open_file
 from edgevision.log import Log
 
 from .xz_index import unpacked_size
@@ -61,7 +61,7 @@ def wanted_sha256(image: Path, given: str | None) -> ExpectedDigest | None:
     beside = image.with_name(image.name + ".sha256")
     if not beside.is_file():
         return None
-    with beside.open("rb") as stream:
+    with open_file(beside, "checksum file") as stream:
         words = stream.read(1024).decode("utf-8", "replace").split()
     if not words or not _SHA256.fullmatch(words[0]):
         raise BadInput(f"{beside} does not start with a sha256; remove it, or download it again")
@@ -70,7 +70,7 @@ def wanted_sha256(image: Path, given: str | None) -> ExpectedDigest | None:
 
 def is_packed(image: Path) -> bool:
     """Return whether the image is an .xz. Raises MissingFile, and BadInput for other compressions."""
-    with require_file(image, "OS image").open("rb") as stream:
+    with open_file(image, "OS image") as stream:
         kind = packed_as(stream.read(max(map(len, MAGIC))))
     if kind not in (None, XZ):
         raise BadInput(f"{image} is compressed with {kind}; unpack it first (.img and .img.xz are read directly)")
@@ -100,7 +100,7 @@ def unpack(
     """
     packed = is_packed(image)
     digest = hashlib.sha256() if wanted else None
-    with image.open("rb") as stream:
+    with open_file(image, "OS image") as stream:
         expected = _expected_size(stream, packed, image)
         if packed or digest:
             chunks = _chunks(stream, digest, progress)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..base.errors import Refused
+from ..base.regular_files import open_regular
 from . import signature
 from .manifest import CONFIG, MANIFEST, MAX_BYTES, MAX_MANIFEST, SIGNATURE, Entry, Manifest, check_name, parse
 from .tar_reader import Packed
@@ -38,7 +39,7 @@ def read(path: Path, keys: Sequence[Path] = (), into: Path | None = None) -> Che
     Nothing is written before the manifest and its signature are verified, and nothing outside ``into``. After an error
     the folder may hold some files and must be removed.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return read_stream(stream, keys, into)
 
 

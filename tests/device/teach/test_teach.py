@@ -392,7 +392,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
         (["cup", "--camera", "fake:lost", "--quiet"], 1, "lost"),
         (["--forget", "cup"], 1, "nothing is taught"),
         (["--export", "x.json"], 1, "nothing was taught"),
-        (["--import", "absent.json"], 1, "no such file of taught classes"),
+        (["--import", "absent.json"], 1, "file of taught classes not found"),
         (["cup", "--count", "0"], 2, "--count"),
     ],
 )
