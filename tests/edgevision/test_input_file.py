@@ -123,6 +123,7 @@ OWN = {
     # file: why it may
     "edgevision/engines/probe.py": "/proc",
     "edgevision/engines/edgetpu_devices.py": "/sys",
+    "convert/keras_files/sandbox.py": "/proc",
     "convert/training/network/starter_weights.py": "a file of an installed package",
     "convert/training/input/image_cache.py": "/proc and /sys",
     "convert/training/report/html.py": "a chart written just before",
