@@ -158,8 +158,11 @@ def _source(spec: str, clock: Clock, wanted: CaptureRequest) -> Source:
 
             _refuse_size(spec, wanted)
             return open_glob(spec)
+        from edgevision.files.url_secrets import masked_arguments
+
+        [shown] = masked_arguments([spec])  # perhaps a URL without its scheme
         raise MissingFile(
-            f"no such file or folder: {spec}" + (f"; for a camera use --camera {spec}" if spec.isdecimal() else "")
+            f"no such file or folder: {shown}" + (f"; for a camera use --camera {spec}" if spec.isdecimal() else "")
         )
     if str(path).startswith("/dev/video"):
         return _camera(spec, clock, wanted)

@@ -20,6 +20,7 @@ from ..wrappers.reader_thread import NewestFrame
 from . import ffmpeg_capture
 from .http_client import HttpClient, NotHttp
 from .mjpeg_http import MjpegReader
+from .rtsp_probe import check_server
 from .snapshot_http import SnapshotReader
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def _open(url: str, clock: Clock, wanted: CaptureRequest) -> LiveSource:
         period_s = reader.period_s if isinstance(reader, SnapshotReader) else 0.0
     if reader is None:
         _require_verifiable(url, wanted.insecure)
+        if urlsplit(url).scheme.lower() == "rtsp":
+            check_server(url, OPEN_TIMEOUT_S)
         reader = StreamReader(url, clock)
     freeze_timeout_s = wanted.freeze_timeout_or(max(FROZEN_S, 10 * period_s))
     return NewestFrame(reader, TIMEOUT_S + 3 * period_s, freeze_timeout_s, may_repeat=True, identity=url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -379,3 +380,10 @@ def test_fake_camera_opens_by_its_spec() -> None:
 def test_invalid_scripts_are_rejected(script: str) -> None:
     with pytest.raises(BadInput):
         FakeCamera(script)
+
+
+@pytest.mark.parametrize("open_it", [open_camera, open_source])
+def test_url_without_its_scheme_is_masked_in_the_error(open_it: Callable[[str], object]) -> None:
+    with pytest.raises((MissingFile, UnknownName), match=r"me:\*\*\*@10\.0\.0\.7/x") as caught:
+        open_it("me:hush@10.0.0.7/x")
+    assert "hush" not in str(caught.value)
