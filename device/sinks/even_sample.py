@@ -1,4 +1,4 @@
-"""Keeps a few items spread evenly over a stream of unknown length."""
+"""A few items spread evenly over a stream of unknown length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 class EvenSampler(Generic[T]):
-    """Keeps every n-th item; when full, drops every second one kept and doubles n."""
+    """Keeps every n-th item; when it has twice as many as wanted, drops every second one and doubles n."""
 
     def __init__(self, size: int) -> None:
-        """``size``: maximum number kept, 2 or more."""
+        """``size``: number of items to return, if there are so many."""
         self._size = size
         self._every = 1
         self._seen = 0
@@ -24,7 +24,7 @@ class EvenSampler(Generic[T]):
 
     def keep(self, thing: T) -> None:
         """Keep the item for which ``wants`` just returned True."""
-        if len(self._kept) >= self._size:
+        if len(self._kept) >= 2 * self._size:
             self._kept = self._kept[::2]
             self._every *= 2
             if (self._seen - 1) % self._every:
@@ -32,5 +32,8 @@ class EvenSampler(Generic[T]):
         self._kept.append(thing)
 
     def kept(self) -> list[T]:
-        """Return the kept items in order of arrival."""
-        return list(self._kept)
+        """Return up to ``size`` items, evenly spread, in order of arrival."""
+        count = len(self._kept)
+        if count <= self._size:
+            return list(self._kept)
+        return [self._kept[number * count // self._size] for number in range(self._size)]

@@ -38,6 +38,7 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 
 
 def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool, quiet: bool) -> None:
+    from ..evaluation.request import PAGE
     from ..evaluation.tables import result_line, tables
     from ..files.run_folder import dump
     from .terminal import note, say, show
@@ -49,7 +50,7 @@ def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool
         return
     show(*tables(done))
     say(result_line(done))
-    click.echo(folder.folder.absolute())
+    say(str(folder.folder.absolute() / PAGE))
     say(f"next: {_next(request, done)}")
 
 

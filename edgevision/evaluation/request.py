@@ -20,6 +20,7 @@ from ..preprocessing.pixel_limit import set_max_pixels
 from .evaluate import Evaluation, evaluate
 from .ground_truth import choose
 from .options import KERAS_OPTIONS, EvaluateOptions
+from .page import page
 from .records import Pictures, Subject
 from .scorers import Located, Scorer, facts, locate, open_scorer
 
@@ -27,6 +28,7 @@ log = Log("edgevision.evaluate")
 CONFUSION_PLOT = "edgevision.convert.training.report.plots:confusion"
 """Function that draws the confusion matrix; called with the counts (classes, classes), the labels and the PNG's path."""
 METRICS = "metrics.json"
+PAGE = "evaluate.html"
 ALL = "all"
 
 
@@ -83,6 +85,8 @@ def run(
         done = replace(done, notes=(*prepared.notes, *done.notes))
         write_text(folder.folder / METRICS, dump(done.to_json()) + "\n")
         folder.outputs.append(METRICS)
+        write_text(folder.folder / PAGE, page(done))
+        folder.outputs.append(PAGE)
         done = replace(done, notes=(*done.notes, *_plot(done, folder)))
     return done, folder
 

@@ -42,16 +42,16 @@ def tables(done: Evaluation) -> list[Table]:
 
 def result_line(done: Evaluation) -> str:
     """Return a line with the accuracy."""
-    facts, part, known = done.result.subject.facts, done.pictures.split, done.trained_on
+    path, part, known = done.result.subject.facts.path, done.pictures.split, done.trained_on
     where = done.pictures.path if part == "all" else f"{done.pictures.path} ({part})"
     count = f"{len(done.items)} image{'s' * (len(done.items) != 1)}"
     if known is not None and not known.counted_apart:
         right = f"{known.accuracy.count} of {known.accuracy.total} correct"
-        return f"{facts.path} on {where}: not tested: {right}, but on {known.describe()}"
+        return f"{path} on {where}: not tested: {right}, but on {known.describe()}"
     if known is not None:
         count = f"{count} that had no part in the training"
     right = "with all labels correct" if done.metrics.multilabel else "correct"
-    return f"{facts.path} on {where}: {percent(done.metrics.accuracy)} {right}, {count}"
+    return f"{path} on {where}: {percent(done.metrics.accuracy)} {right}, {count}"
 
 
 def percent(value: Proportion) -> str:
@@ -64,7 +64,7 @@ def percent(value: Proportion) -> str:
 def _summary(done: Evaluation) -> Table:
     """Return the summary with one column per model."""
     verdicts = [done.result] + ([done.other] if done.other else [])
-    columns = [_facts(one, done) for one in verdicts]
+    columns = [facts(one, done) for one in verdicts]
     rows = [
         (name, *(column.get(name, "-") for column in columns)) for name in dict.fromkeys(k for c in columns for k in c)
     ]
@@ -73,7 +73,8 @@ def _summary(done: Evaluation) -> Table:
     return table([""] * (1 + len(columns)), rows)
 
 
-def _facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
+def facts(one: ModelEvaluation, done: Evaluation) -> dict[str, str]:
+    """Return the measures of a model by name, formatted; those that do not apply are left out."""
     judged, model = one.metrics, one.subject.facts
     average = metrics.macro(judged.per_class)
     found = {

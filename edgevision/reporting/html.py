@@ -100,9 +100,10 @@ def details(summary: str, content: Html) -> Html:
     return tag("details", join([tag("summary", text(summary)), content]))
 
 
-def image(data: bytes, kind: str, alt: str) -> Html:
-    """Embed an image in the page; ``kind``: png or jpeg."""
-    return Html(f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">')
+def image(data: bytes, kind: str, alt: str, plot: bool = False) -> Html:
+    """Embed an image in the page; ``kind``: png or jpeg; ``plot``: a drawing on white, turned dark on a dark page."""
+    found = ' class="drawn"' if plot else ""
+    return Html(f'<img{found} alt="{escape(alt)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">')
 
 
 def tile(picture: Html, lines: Iterable[Html], small: str = "") -> Html:

@@ -20,6 +20,7 @@ h2{margin:0 0 .3rem;font-size:1.1rem}
 .interval b{position:absolute;top:-3px;bottom:-3px;width:3px;margin-left:-1px;border-radius:2px;background:var(--blue)}
 .scale{display:flex;justify-content:space-between;color:var(--soft);font-size:.75rem;margin-top:.2rem}
 img{width:100%;height:auto;border-radius:8px;background:#fff;display:block}
+@media(prefers-color-scheme:dark){img.drawn{filter:invert(.88) hue-rotate(180deg)}}
 .wide{overflow-x:auto}
 .wide+.wide{margin-top:1rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgevision.evaluation.intervals import is_rough
-from edgevision.evaluation.tables import baseline_text
+from edgevision.evaluation.page import classes_section, headline
 from edgevision.files import run_folder
 from edgevision.preprocessing.decode import encode_jpeg
 from edgevision.reporting import html
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
     from .result import TrainResult
     from .unknown_threshold import ChosenThreshold
 
-MAX_CLASSES = 60
-"""Maximum rows of the class table; with more classes, those with the lowest F1 are shown."""
-
 
 def page(result: TrainResult) -> str:
     """Return the HTML text."""
@@ -39,9 +34,9 @@ def _pictures(result: TrainResult) -> list[Html]:
     matrix = "Rows: true class. Columns: predicted class."
     samples = "Left: the original image; right: augmented versions used in training."
     return [
-        _classes(result.evaluation),
-        _picture(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch."),
-        _picture(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result)),
+        html.NOTHING if result.evaluation is None else classes_section(result.evaluation.metrics),
+        _picture(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch.", plot=True),
+        _picture(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result), plot=True),
         _worst(result),
         _picture(result.folder / "samples.png", "Training images", samples),
     ]
@@ -55,19 +50,7 @@ def _headline(result: TrainResult) -> Html:
 def _score(evaluation: Evaluation | None) -> Html:
     if evaluation is None:
         return html.join([html.score("not tested"), html.paragraph("no test images were available", "sub")])
-    one = evaluation.metrics.accuracy
-    right = "with all labels correct" if evaluation.metrics.multilabel else "correct"
-    said = (
-        f"of {one.total} test images {right}, none of them used in training; "
-        f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
-    )
-    if is_rough(one):
-        return html.join(
-            [html.paragraph(f"{one.count} {said}", "sub"), html.paragraph(baseline_text(evaluation), "sub")]
-        )
-    number, bar = html.score(f"{100 * one.value:.1f}", "%"), html.interval(one.value, one.low, one.high)
-    below = html.paragraph(baseline_text(evaluation), "sub")
-    return html.join([number, html.paragraph(said, "sub"), bar, html.scale(), below])
+    return headline(evaluation, "test images", "none of them used in training")
 
 
 def _findings(result: TrainResult) -> Html:
@@ -95,27 +78,6 @@ def _unknown(threshold: ChosenThreshold | None) -> tuple[str, str]:
         return "warn", f"The model never answers unknown: there are too few images to choose a threshold. {advice}"
     said = threshold.describe()
     return "info", f"{said[:1].upper()}{said[1:]}. {advice}"
-
-
-def _classes(evaluation: Evaluation | None) -> Html:
-    if evaluation is None:
-        return html.NOTHING
-    judged = evaluation.metrics
-    one = judged.per_class
-    order = list(range(len(one.support)))
-    title = "Classes"
-    if len(order) > MAX_CLASSES:
-        order = sorted(order, key=lambda i: 2.0 if math.isnan(one.f1[i]) else float(one.f1[i]))[:MAX_CLASSES]
-        title = f"The {MAX_CLASSES} worst of {len(one.support)} classes"
-    rows = [
-        [judged.name(i), str(int(one.support[i])), *(_share(float(m[i])) for m in (one.precision, one.recall, one.f1))]
-        for i in order
-    ]
-    head = ["class", "images", "precision", "recall", "F1"]
-    note = (
-        "Precision: share of the predictions of a class that are correct. Recall: share of its images that are found."
-    )
-    return html.section(title, html.table(head, rows), note=note)
 
 
 def _worst(result: TrainResult) -> Html:
@@ -176,14 +138,12 @@ def _few(result: TrainResult) -> bool:
     return len(result.learning.goal.classes) <= 4
 
 
-def _picture(path: Path, title: str, note: str, small: bool = False) -> Html:
+def _picture(path: Path, title: str, note: str, small: bool = False, plot: bool = False) -> Html:
     if not path.exists():
         return html.NOTHING
-    return html.section(title, html.image(path.read_bytes(), "png", title), note=note, kind="small" if small else "")
-
-
-def _share(value: float) -> str:
-    return "-" if math.isnan(value) else html.percent(value)
+    return html.section(
+        title, html.image(path.read_bytes(), "png", title, plot), note=note, kind="small" if small else ""
+    )
 
 
 def _names(classes: Sequence[str]) -> str:

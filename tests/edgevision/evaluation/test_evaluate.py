@@ -451,7 +451,7 @@ def test_missing_matplotlib_gives_a_note_instead_of_the_plot(
     monkeypatch.setattr("edgevision.evaluation.request.CONFUSION_PLOT", "edgevision.convert.no_such_module:confusion")
     request = EvaluateOptions(tiny, photos(tmp_path / "p"), runs=tmp_path / "runs")
     done, folder = run(request, prepare(request))
-    assert folder.outputs == ["metrics.json"] and "confusion.png was not drawn" in done.notes[-1]
+    assert folder.outputs == ["metrics.json", "evaluate.html"] and "confusion.png was not drawn" in done.notes[-1]
 
 
 def test_evaluated_part_is_test_or_the_one_requested(tiny: Path, tmp_path: Path) -> None:
@@ -523,7 +523,11 @@ def test_command_prints_results_and_writes_the_record(tiny: Path, tmp_path: Path
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.strip().splitlines()
     assert lines[-3] == f"{tiny} on p: 12 of 13 (95 % CI 67 to 99 %) correct, 13 images"
-    assert lines[-2] == str(tmp_path / "r" / "evaluate-1")
+    assert lines[-2] == str(tmp_path / "r" / "evaluate-1" / "evaluate.html")
+    shown_page = (tmp_path / "r" / "evaluate-1" / "evaluate.html").read_text()
+    for words in ("12 of 13 images correct", "Most confidently wrong", "red/wrong.png", "Compared with another model"):
+        assert words in shown_page
+    assert "http" not in shown_page and 'class="score"' not in shown_page  # one file, and no headline of 13 images
     assert lines[-1].startswith(f"next: edgevision run {tiny} ")
     for words in ("most confident wrong", "red/wrong.png", "confusion matrix", "13 of 13 (95 % CI", "+0.0 points"):
         assert words in shown.stdout
