@@ -1,7 +1,7 @@
 """What an installed release consists of, so that a damaged one is found and repaired.
 
-``installed.json`` is written last: it marks a release as complete and holds the SHA-256 of every file of it, and the
-targets of the links in its virtual environment.
+``installed.json`` is written last: it marks a release as complete and holds permissions and SHA-256 of every file of it, and
+the targets of the links in its virtual environment.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ..base.atomic_files import place_text
 DONE, VENV = "installed.json", "venv"
 SCHEMA = "edgevision.installed/1"
 LINK = "link:"
+IN_VENV = f"{VENV}/"
 MAX_RECORD = 32 * 2**20
 """Largest size of installed.json in bytes; a virtual environment has some ten thousand files."""
 
@@ -35,37 +37,49 @@ def damage(release: Path, manifest: Manifest) -> set[str]:
     recorded = _record(release)
     wanted = {name: entry.sha256 for name, entry in manifest.files.items() if not name.startswith(WHEELS)}
     wrong = {name for name, digest in wanted.items() if _digest(release / name) != digest}
-    installed = {name: digest for name, digest in recorded.items() if name.startswith(f"{VENV}/")}
-    if not installed or any(_digest(release / name) != digest for name, digest in installed.items()):
+    changed = {name for name, state in recorded.items() if _state(release / name) != state}
+    if any(name.startswith(IN_VENV) for name in changed) or not any(name.startswith(IN_VENV) for name in recorded):
         wrong.add(VENV)
-    return wrong
+    return wrong | changed & wanted.keys()
 
 
 def _record(release: Path) -> dict[str, str]:
-    """Return path -> digest of installed.json; empty if it is damaged."""
+    """Return path -> state of installed.json; empty if it is damaged."""
     try:
         value = strict_json.loads((release / DONE).read_bytes(), MAX_RECORD)
-        return {str(name): str(digest) for name, digest in value["files"].items()}
+        return {str(name): str(state) for name, state in value["files"].items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 
 def _found(release: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and digest of all files, except the record, in a fixed order."""
+    """Yield path and state of all files, except the record, in a fixed order."""
     for folder, folders, names in os.walk(release):
         folders.sort()
         for name in sorted([*names, *(one for one in folders if Path(folder, one).is_symlink())]):
             path = Path(folder, name)
-            digest = _digest(path)
-            if path != release / DONE and digest is not None:
-                yield path.relative_to(release).as_posix(), digest
+            state = _state(path)
+            if path != release / DONE and state is not None:
+                yield path.relative_to(release).as_posix(), state
 
 
-def _digest(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or the target of a link; None if neither exists or it cannot be read."""
+def _state(path: Path) -> str | None:
+    """Return permissions and SHA-256 of a file, or the target of a link; None if neither exists or it cannot be read."""
     try:
         if path.is_symlink():
             return LINK + os.fsdecode(path.readlink())
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+    digest = _digest(path)
+    return None if digest is None else f"{mode:o}:{digest}"
+
+
+def _digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None if it does not exist, is a link, or cannot be read."""
+    try:
+        if path.is_symlink():
+            return None
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:

@@ -19,8 +19,7 @@ def place_service(root: Path, release: Path, start: bool) -> bool:
     text = _with_groups(root, (release / UNIT).read_text(encoding="utf-8"))
     place_text(inside(root, UNITS / UNIT, follow=False), text)
     link = inside(root, UNITS / "multi-user.target.wants" / UNIT, follow=False)
-    if not link.is_symlink():
-        place_link(link, f"../{UNIT}")
+    place_link(link, f"../{UNIT}")
     os.sync()
     if not start or root != Path("/") or not BOOTED.exists():
         return False

@@ -55,6 +55,16 @@ def _replace_unit_by_a_folder(release: Path) -> None:
     (release / "edgevision.service").mkdir()
 
 
+def _close_model(release: Path) -> None:
+    (release / "model.tflite").chmod(0o600)
+
+
+def _link_model(release: Path) -> None:
+    copy = release.parents[1] / "copy.tflite"
+    (release / "model.tflite").rename(copy)
+    (release / "model.tflite").symlink_to(copy)
+
+
 def _damage_all(release: Path) -> None:
     for damage in (_spoil_model, _spoil_library, _replace_unit_by_a_folder):
         damage(release)
@@ -69,6 +79,8 @@ def _damage_all(release: Path) -> None:
         _retarget_python,
         _empty_record,
         _replace_unit_by_a_folder,
+        _close_model,
+        _link_model,
         _damage_all,
     ],
 )
@@ -207,5 +219,5 @@ def _content(release: Path) -> dict[str, bytes | str]:
         if path.is_symlink():
             found[str(path.relative_to(release))] = os.readlink(path)
         elif path.is_file():
-            found[str(path.relative_to(release))] = path.read_bytes()
+            found[str(path.relative_to(release))] = oct(path.stat().st_mode).encode() + path.read_bytes()
     return found
