@@ -63,7 +63,11 @@ class Preprocessing:
         _check(1 <= self.width <= MAX_SIDE and 1 <= self.height <= MAX_SIDE, "size", (self.width, self.height))
         _check(self.channels in (1, 3), "channels", self.channels)
         _check(self.resize in get_args(Resize), "resize", self.resize)
-        _check(0.0 < self.crop_fraction <= 1.0, "crop_fraction", self.crop_fraction)
+        _check(
+            hasattr(self.crop_fraction, "__float__") and 0.0 < self.crop_fraction <= 1.0,
+            "crop_fraction",
+            self.crop_fraction,
+        )
         _check(0 <= self.fill <= 255, "fill", self.fill)
         _check(self.align in get_args(Align), "align", self.align)
         _check(self.interpolation == INTERPOLATION, "interpolation", self.interpolation)
@@ -91,10 +95,10 @@ class Preprocessing:
         for key in ("mean", "std"):
             if key in known:
                 known[key] = _numbers(key, known[key])
-        try:
-            return cls(**known)
-        except TypeError as error:
-            raise BadInput(f"the preprocessing is incomplete or has a value of the wrong type: {error}") from None
+        missing = next((key for key in ("width", "height") if key not in known), None)
+        if missing:
+            raise BadInput(f"the preprocessing has no {missing}")
+        return cls(**known)
 
     def describe(self) -> str:
         """Return a one-line description: ``224x224 RGB, crop 0.875, (pixel - 127.5) / 127.5``."""
@@ -108,9 +112,13 @@ def _check(good: bool, name: str, value: object) -> None:
         raise BadInput(f"invalid preprocessing {name}: {value!r}")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _numbers(key: str, value: Any) -> tuple[float, ...]:
     items = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in items):
+    if not all(map(_is_number, items)):
         raise BadInput(f"invalid preprocessing {key}: {value!r}")
     return tuple(float(v) for v in items)
 

@@ -217,3 +217,17 @@ def test_invalid_preprocessing_is_refused(bad: dict[str, object]) -> None:
 @given(rules)
 def test_preprocessing_survives_json(preprocessing: Preprocessing) -> None:
     assert Preprocessing.from_json({**preprocessing.to_json(), "later_field": 1}) == preprocessing
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"height": 8}, "the preprocessing has no width"),
+        ({"width": 8, "height": 8, "crop_fraction": "1"}, "invalid preprocessing crop_fraction: '1'"),
+        ({"width": 8, "height": 8, "resize": ["crop"]}, r"invalid preprocessing resize: \['crop'\]"),
+        ([], "the preprocessing must be a JSON object, got list"),
+    ],
+)
+def test_preprocessing_of_a_file_names_what_is_wrong(value: object, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        Preprocessing.from_json(value)
