@@ -6,8 +6,9 @@ FFMPEG follows a redirect to any server and logs in there, and says only that it
 from __future__ import annotations
 
 import io
+import string
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from edgevision.errors import CameraError
 from edgevision.files.url_secrets import masked
@@ -26,7 +27,9 @@ def check_server(url: str, timeout_s: float) -> None:
     shown, parts = masked(url), urlsplit(url)
     host = parts.hostname or ""
     address = f"[{host}]" if ":" in host else host
-    target = parts._replace(netloc=f"{address}:{parts.port or PORT}", fragment="").geturl()
+    target = quote(
+        parts._replace(netloc=f"{address}:{parts.port or PORT}", fragment="").geturl(), safe=string.punctuation
+    )
     try:
         link = TimedSocket(host, parts.port or PORT, monotonic() + timeout_s)
         with link, link.makefile() as answers:

@@ -106,6 +106,7 @@ def test_camera_password_reaches_only_the_service(service: Service) -> None:
     service.run(f"{service.edgevision} install --camera {camera} --overwrite --no-start")
     assert service.run("stat -c '%a %U' /etc/edgevision/run.toml").split() == ["600", "root"]
     assert "hush" not in service.run("systemctl cat edgevision")
+    service.run("systemctl daemon-reload")
     service.try_run("systemctl restart --no-block edgevision")
     until("the error", lambda: "cannot open http://***@127.0.0.1:9/" in service.journal())
     assert "hush" not in service.journal()
