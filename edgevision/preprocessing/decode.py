@@ -33,6 +33,10 @@ _BLOCK = 1 << 20
 _USE = "use JPEG, PNG, WebP, BMP or TIFF"
 _OPTIONAL = ("gif", "avif", "jp2")
 """Formats that some builds of OpenCV do not have."""
+_SLOW = ("avif", "jp2", "tiff")
+"""Formats whose decoders can take long for few pixels."""
+MAX_SECONDS = 30.0
+"""Processor time of decoding one large image, or one of the slow formats, after which it is refused."""
 _PREMATURE = "premature end"
 """Part of libjpeg's warnings about image data that ends early."""
 _MISSING = 128
@@ -58,7 +62,7 @@ def decode(data: bytes, source: str, reduced: int = 1) -> Frame:
     try:
         _require_readable(data, found)
         with pixel_limit.turn(found):
-            pixels = _decode_jpeg(data, found, _REDUCED[reduced]) if is_jpeg else _decode_other(data, found)
+            pixels = _decode(data, found, _REDUCED[reduced])
     except BadImage as error:
         raise BadImage(f"{source}: {error}") from None
     return Frame(pixels, "BGR", source=source, reduced=reduced if is_jpeg else 1)
@@ -94,6 +98,19 @@ def _require_readable(data: bytes, found: Format) -> None:
         raise BadImage(f"the content is {found.kind.upper()}, which is not supported; save it as JPEG or PNG")
     if reason := pixel_limit.refusal(found):
         raise BadImage(reason)
+
+
+def _decode(data: bytes, found: Format, mode: int) -> Pixels:
+    """Decode in a bounded time."""
+
+    def call() -> Pixels:
+        return _decode_jpeg(data, found, mode) if found.kind == "jpeg" else _decode_other(data, found)
+
+    if found.decoded_bytes <= pixel_limit.LARGE_BYTES and found.kind not in _SLOW:
+        return call()
+    from .time_limit import within
+
+    return _require_pixels(within(call, MAX_SECONDS), found)
 
 
 def _decode_jpeg(data: bytes, found: Format, mode: int) -> Pixels:

@@ -140,3 +140,19 @@ def test_large_images_are_decoded_one_at_a_time() -> None:
             pass
     waiting.join(5)
     assert inside.is_set()
+
+
+def test_decoding_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+
+    def endless(data: object, mode: int) -> None:
+        while not ended.is_set():
+            pass
+
+    monkeypatch.setattr(decode, "MAX_SECONDS", 0.2)
+    monkeypatch.setattr(cv2, "imdecode", endless)
+    try:
+        with pytest.raises(BadImage, match=r"photo: decoding takes longer than 0.2 s; save the image as JPEG or PNG"):
+            decode.decode(tiff(8, 8), "photo")
+    finally:
+        ended.set()
