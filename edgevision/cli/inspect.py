@@ -61,6 +61,8 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("weights", f"{tensors['parameters']:,} parameters, {size(tensors['parameter_bytes'])}"),
         ("tensors", ", ".join(f"{count} {dtype}" for dtype, count in tensors["by_type"].items())),
     ]
+    if len(report["signatures"]) > 1:
+        facts.append(("signatures", ", ".join(_signature(one) for one in report["signatures"])))
     if metadata is not None:
         facts.append(("metadata", ", ".join(v for v in (metadata["name"], metadata["author"]) if v) or "unnamed"))
     if card is not None:
@@ -71,6 +73,10 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         facts += [("preprocessing", Preprocessing.from_json(card["preprocessing"]).describe())]
         facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
+
+
+def _signature(one: dict[str, Any]) -> str:
+    return f"{one['name']} (this one is run)" if one["used"] else str(one["name"])
 
 
 def _other_tools(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -36,9 +36,18 @@ def start(file: ModelFile, threads: int | None = None) -> Engine:
     """Open a model on the CPU without a probe. Raises EngineError, MissingDependency, BadModel."""
     signed = without_sign_change(file.flatbuffer)
     if signed is None:
-        return open_interpreter(file.flatbuffer, threads)
+        return open_interpreter(_runnable(file.flatbuffer), threads)
     log.debug("the conversion of the input from uint8 to int8 is done in place, not by the model's first operator")
     return SignChange(open_interpreter(signed, threads), file.inputs[0])
+
+
+def _runnable(flatbuffer: bytes) -> bytes:
+    """Return the model with the graph to run as its first one. Raises BadModel."""
+    if open_flatbuffer(flatbuffer).count(Model.SUBGRAPHS) <= 1:
+        return flatbuffer
+    from ..tflite.signatures import with_main_graph_first
+
+    return with_main_graph_first(flatbuffer)
 
 
 def without_sign_change(flatbuffer: bytes) -> bytes | None:

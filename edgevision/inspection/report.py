@@ -14,6 +14,7 @@ from ..model_file.card_from_metadata import card_hint, effective_card
 from ..model_file.model_file import ModelFile
 from ..model_file.suitability import unusable
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
+from ..tflite.signatures import signatures_json
 from .compatibility import judge
 from .edgetpu_support import readiness
 
@@ -50,6 +51,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "files": [{"name": name, "bytes": len(content)} for name, content in file.files.items()],
         "tensors": tensors_json(graph),
         "operators": operators_json(graph),
+        "signatures": signatures_json(file.flatbuffer),
         "all_int8": graph.all_int8,
         "edgetpu": readiness(graph, subgraphs).to_json(),
         "compatibility": judge(file).to_json(),

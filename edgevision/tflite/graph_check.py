@@ -10,6 +10,7 @@ from math import inf
 from ..errors import BadModel
 from .flatbuffer import Table
 from .schema import OPERATORS, TYPE_BITS, TYPES, Buffer, Model, OperatorCode, Quantization, SubGraph, Tensor
+from .tables import main_graph, main_index
 
 MAX_TENSOR_BYTES = 2**30
 """Largest size of one computed tensor. An image network needs far less: 1280x1280 with 64 float channels is 0.4 GB."""
@@ -34,9 +35,7 @@ def check_graph(model: Table) -> None:
             total += _check_tensor(tensor, constants)
     if total > MAX_TOTAL_BYTES:
         raise BadModel(f"the model needs {total / 1e9:.0f} GB for its tensors; damaged or malicious file")
-    main = subgraphs[0] if subgraphs else None
-    if main is None:
-        raise BadModel("the model is empty: it contains no graph")
+    main = main_graph(model)
     for number, what in ((SubGraph.INPUTS, "inputs"), (SubGraph.OUTPUTS, "outputs")):
         if main.count(number) == 0:
             raise BadModel(f"the model has no {what}; convert it again")
@@ -45,7 +44,7 @@ def check_graph(model: Table) -> None:
         from .control_flow import read_parts  # imported late: few models for images have loops
         from .loop_limits import check_loops
 
-        check_loops(read_parts(model, names))
+        check_loops(read_parts(model, names), main_index(model))
 
 
 def operator_names(model: Table) -> list[str]:

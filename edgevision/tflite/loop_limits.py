@@ -29,13 +29,13 @@ COUNTERS = {TYPES.index("int32"): 4, TYPES.index("int64"): 8}
 """Types of a counter, and their size in bytes."""
 
 
-def check_loops(parts: Sequence[Part]) -> None:
-    """Raise BadModel if the model may run without end, or for very long, on some image."""
-    flow = _Flow(parts)
-    flow.outputs(0, frozenset(range(len(parts[0].inputs))))
+def check_loops(parts: Sequence[Part], main: int = 0) -> None:
+    """Raise BadModel if the model may run without end, or for very long, on some image. ``main``: the part that is run."""
+    flow = _Flow(parts, main)
+    flow.outputs(main, frozenset(range(len(parts[main].inputs))))
     if not flow.depends_on_image:
         return
-    runs = _Runs(parts).of(0)
+    runs = _Runs(parts).of(main)
     if runs == inf:
         raise BadModel(
             "the model has a loop that may not end: it depends on the image and has no fixed limit; convert it again with "
@@ -51,7 +51,8 @@ def check_loops(parts: Sequence[Part]) -> None:
 class _Flow:
     """Follows what depends on the image through all subgraphs."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], main: int) -> None:
+        self._main = main
         self.depends_on_image = False
         """Whether a condition depends on the image, or on what differs from run to run."""
         self._parts = parts
@@ -64,7 +65,7 @@ class _Flow:
         if key not in self._known:
             part = self._parts[number]
             found = {part.inputs[n] for n in inputs if n < len(part.inputs)} | part.variables
-            image = found & set(part.inputs) if number == 0 else set()
+            image = found & set(part.inputs) if number == self._main else set()
             for step in part.steps:
                 self._visits += 1
                 if self._visits > MAX_VISITS:

@@ -37,6 +37,13 @@ class SubGraph:
     OPERATORS = 3
 
 
+class SignatureDef:
+    """Fields of a signature: its name, and the number of its subgraph."""
+
+    KEY = 2
+    SUBGRAPH = 4
+
+
 class Tensor:
     """Fields of a tensor."""
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from ..errors import BadModel
 from ..types import TensorSpec
 from .flatbuffer import Table, root
-from .schema import IDENTIFIER, METADATA_NAME, TYPES, Buffer, MetadataEntry, Model, Quantization, SubGraph, Tensor
+from .schema import (
+    IDENTIFIER,
+    METADATA_NAME,
+    TYPES,
+    Buffer,
+    MetadataEntry,
+    Model,
+    Quantization,
+    SignatureDef,
+    SubGraph,
+    Tensor,
+)
+
+SERVING = "serving_default"
+"""Name of the signature that TensorFlow gives to the inference of a model."""
 
 
 def open_flatbuffer(flatbuffer: bytes) -> Table:
@@ -17,7 +31,24 @@ def main_graph(model: Table) -> Table:
     """Return the main subgraph of a model, the one that is run. Raises BadModel."""
     if model.count(Model.SUBGRAPHS) == 0:
         raise BadModel("the model is empty: it contains no graph")
-    return model.element(Model.SUBGRAPHS, 0)
+    return model.element(Model.SUBGRAPHS, main_index(model))
+
+
+def main_index(model: Table) -> int:
+    """Return the number of the subgraph that is run: of the signature serving_default, else the first. Raises BadModel."""
+    count = model.count(Model.SUBGRAPHS)
+    if count <= 1:
+        return 0
+    index = next((graph for name, graph in read_signatures(model) if name == SERVING), 0)
+    if index >= count:
+        raise BadModel(f"the model is damaged: the signature {SERVING} refers to graph {index} of {count}")
+    return index
+
+
+def read_signatures(model: Table) -> list[tuple[str, int]]:
+    """Return the name of each signature and the number of its subgraph. Raises BadModel."""
+    signatures = model.tables(Model.SIGNATURE_DEFS)
+    return [(one.text(SignatureDef.KEY), one.integer(SignatureDef.SUBGRAPH, "I")) for one in signatures]
 
 
 def io_specs(model: Table) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -32,7 +32,8 @@ CARD = ModelCard(
     "colours", "classification", Preprocessing(16, 16, mean=(127.0,), std=(127.5,)), ("red", "green", "blue")
 )
 KEYS = """
-schema path bytes sha256 card metadata files tensors operators all_int8 edgetpu compatibility runs_here usable opens_as notes
+schema path bytes sha256 card metadata files tensors operators signatures all_int8 edgetpu compatibility runs_here
+usable opens_as notes
 """
 
 
