@@ -10,7 +10,7 @@ from typing import Any
 
 from edgevision.errors import BadModel
 from edgevision.files import atomic
-from edgevision.input_file import read_file
+from edgevision.input_file import read_file, require_file
 
 from .. import backend
 
@@ -89,7 +89,7 @@ def _check_files(path: Path) -> int:
         total += file.stat().st_size if file.is_file() else 0
     if total > MAX_TOTAL:
         raise BadModel(f"{path} is larger than {MAX_TOTAL >> 30} GiB: too large for a small board")
-    if (path / FILE).stat().st_size > MAX_GRAPH:
+    if require_file(path / FILE, "graph").stat().st_size > MAX_GRAPH:
         raise BadModel(f"{path}: {FILE} is larger than {MAX_GRAPH >> 20} MiB: too large for a small board")
     if not (path / "variables" / "variables.index").is_file():
         raise BadModel(f"{path} has no weights (variables/variables.index is missing); copy the whole folder")

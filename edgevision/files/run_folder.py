@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
@@ -47,6 +48,8 @@ class Run:
     outputs: list[str] = field(default_factory=list)
     exit_code: int = 0
     """Exit code of a command that completed: 3 if its result does not meet a limit."""
+    lock: int | None = None
+    """Descriptor that holds the lock of the folder."""
     _undo: object = None
     """Key of what writes the record if the process has to end at once."""
 
@@ -70,6 +73,12 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         cleanup.remove(self._undo)
+        try:
+            self._record(kind, error)
+        finally:
+            _unlock(self.lock)
+
+    def _record(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         if kind is None:
             self.finish(self.exit_code)
         elif issubclass(kind, KeyboardInterrupt):
@@ -139,7 +148,33 @@ def utc_now() -> str:
 
 def _begin(folder: Path, kind: Kind) -> Run:
     log.info("run folder: %s", folder)
-    return Run(folder, kind, masked_arguments([Path(sys.argv[0]).name, *sys.argv[1:]]), utc_now(), time.monotonic())
+    arguments = masked_arguments([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return Run(folder, kind, arguments, utc_now(), time.monotonic(), lock=_lock(folder))
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until the process ends, where the system can. Raises CannotWrite if another process has it."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise CannotWrite(
+            f"another edgevision process writes to {folder}; wait for it, or give another folder"
+        ) from None
+    except OSError:  # a file system without locks
+        os.close(handle)
+        return None
+    return handle
+
+
+def _unlock(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
 
 
 def _highest(runs: Path, kind: str) -> int:

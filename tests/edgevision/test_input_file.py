@@ -140,7 +140,6 @@ OWN = {
     "device/flash/disk/block_devices.py": "/proc and /sys",
     "device/flash/image/boot_partition.py": "a drive or an image",
     "device/flash/image/check.py": "a drive or an image",
-    "device/service/install.py": "the installed unit",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,7 @@ MEMORY_SHARE = 0.4
 DISK_SHARE = 0.8
 """Largest share of the free disk space for the cache."""
 FILE = "pixels.cache"
+"""Name of the cache in run folders of earlier versions, which a new training removes."""
 Note = Callable[[str], None]
 Progress = Callable[[int], None]
 
@@ -50,10 +52,10 @@ class PixelSource(Protocol):
 
 
 class KeptPixels:
-    """All images in one array, in memory or memory-mapped from a file."""
+    """All images in one array, in memory or memory-mapped from a file without a name."""
 
-    def __init__(self, array: Pixels, place: str, file: Path | None = None) -> None:
-        self.array, self.place, self._file = array, place, file
+    def __init__(self, array: Pixels, place: str) -> None:
+        self.array, self.place = array, place
 
     def __len__(self) -> int:
         return len(self.array)
@@ -64,8 +66,7 @@ class KeptPixels:
 
     def close(self) -> None:
         """See ``PixelSource``."""
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
+        self.array = np.empty((0, *self.array.shape[1:]), np.uint8)  # the last reference: frees memory and disk
 
 
 class FreshPixels:
@@ -126,28 +127,29 @@ _WHERE = {"memory": "in memory", "disk": "on disk"}
 
 def _keep(fresh: FreshPixels, preprocessing: Preprocessing, place: str, folder: Path, progress: Progress) -> KeptPixels:
     shape = (len(fresh), preprocessing.height, preprocessing.width, preprocessing.channels)
-    file = folder / FILE if place == "disk" else None
-    array = np.empty(shape, np.uint8) if file is None else _mapped(file, shape)
+    array = _mapped(folder, shape) if place == "disk" else np.empty(shape, np.uint8)
     step = 64
     for start in range(0, len(fresh), step):
         some = np.arange(start, min(start + step, len(fresh)))
         array[some] = fresh.rows(some)
         progress(start + len(some))
     fresh.close()
-    return KeptPixels(array, place, file)
+    return KeptPixels(array, place)
 
 
-def _mapped(file: Path, shape: tuple[int, ...]) -> Pixels:
-    """Create a memory-mapped file for an array of this shape. Raises CannotWrite."""
+def _mapped(folder: Path, shape: tuple[int, ...]) -> Pixels:
+    """Create a memory-mapped file for an array of this shape. Raises CannotWrite.
+
+    It has no name, so that no other training and no link can share it, and it is gone when the process ends, even killed.
+    """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as stream:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as stream:
             # Allocate the space now: writing to a mapped file on a full disk kills the process.
             os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
+            return np.memmap(stream, np.uint8, "r+", shape=shape)
     except OSError as error:
-        file.unlink(missing_ok=True)
-        raise CannotWrite(f"{error.strerror} in {file.parent}") from None
-    return np.memmap(file, np.uint8, "r+", shape=shape)
+        raise CannotWrite(f"{error.strerror} in {folder}") from None
 
 
 def _no_memory(need: int) -> str | None:

@@ -78,11 +78,30 @@ def test_training_batch_equals_device_preprocessing(
 
 
 def test_close_frees_disk_space(items: tuple[Item, ...], tmp_path: Path) -> None:
+    maps = Path("/proc/self/maps")
     pixels = open_pixels(items, RULES[0], "disk", tmp_path / "cache", pytest.fail)
-    (file,) = (tmp_path / "cache").iterdir()
-    assert file.stat().st_size == len(items) * 24 * 24 * 3
+    assert not list((tmp_path / "cache").iterdir())  # it has no name
+    assert str(tmp_path / "cache") in maps.read_text()
     pixels.close()
-    assert not file.exists()
+    assert str(tmp_path / "cache") not in maps.read_text()
+
+
+def test_two_trainings_share_a_cache_folder_without_sharing_pixels(items: tuple[Item, ...], tmp_path: Path) -> None:
+    first = open_pixels(items, RULES[0], "disk", tmp_path, pytest.fail)
+    second = open_pixels(items[::-1], RULES[0], "disk", tmp_path, pytest.fail)
+    order = np.arange(len(items))
+    np.testing.assert_array_equal(first.rows(order), second.rows(order[::-1]))
+    assert (first.rows(order) != second.rows(order)).any()
+
+
+def test_link_in_the_cache_folder_is_not_followed(items: tuple[Item, ...], tmp_path: Path) -> None:
+    target = tmp_path / "important.txt"
+    target.write_text("keep")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "pixels.cache").symlink_to(target)
+    open_pixels(items, RULES[0], "disk", cache, pytest.fail).close()
+    assert target.read_text() == "keep"
 
 
 def test_full_disk_disables_the_cache_with_a_note(
