@@ -32,7 +32,10 @@ MODULES = {
     "LiteRT": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
     "tflite-runtime": ("tflite_runtime.interpreter", ("tflite-runtime",)),
     "picamera2": ("picamera2", ("picamera2",)),
+    "TensorFlow": ("tensorflow", ("tensorflow", "tensorflow-cpu")),
 }
+ONLY_ON_HOSTS = {"TensorFlow": "not installed; only train and convert need it: pip install 'edgevision[convert]'"}
+"""What is said of libraries that a device does not need."""
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 """Distributions that all install into the folder cv2."""
 VENV = "/usr/bin/python3 -m venv --system-site-packages .venv"
@@ -43,6 +46,7 @@ INSTALL = {
     "LiteRT": "pip install ai-edge-litert",
     "tflite-runtime": "pip install tflite-runtime",
     "picamera2": f"sudo apt install python3-picamera2, then {VENV}",
+    "TensorFlow": "pip install tensorflow",
 }
 INSTALL_32 = {"numpy": "sudo apt install python3-numpy", "OpenCV": "sudo apt install python3-opencv"}
 """How to install what PyPI does not have for a 32-bit system."""
@@ -108,6 +112,7 @@ def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Chec
         "LiteRT": not runs and not narrow,
         "tflite-runtime": not runs and narrow,
         "picamera2": picamera_needed,
+        "TensorFlow": False,
     }
     install = INSTALL | (INSTALL_32 if narrow else {})
     found = _with_hidden_picamera(found, system)
@@ -132,7 +137,7 @@ def _check(name: str, found: Packages, needed: bool, install: str) -> Check:
     return Check(
         name,
         False if needed else None,
-        "not installed",
+        ONLY_ON_HOSTS.get(name, "not installed"),
         expected="installed" if needed else None,
         fix=install if needed else None,
         needed=needed,

@@ -330,6 +330,13 @@ def test_machine_that_reports_nothing_is_handled(tmp_path: Path) -> None:
     assert {check.name for check in checks if check.ok is None} >= {"board", "temperature", "throttling", "clock"}
 
 
+def test_tensorflow_is_reported_but_not_needed(examined: Examined) -> None:
+    absent = examined(PI_4)["TensorFlow"]
+    assert absent.ok is None and "only train and convert need it" in absent.found and absent.fix is None
+    there = examined(PI_4, versions={**PI_4.versions, "tensorflow": "2.21.0"})["TensorFlow"]
+    assert there.ok and there.found == "2.21.0"
+
+
 # --- the report
 
 
