@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 _BAD = 10
 """Number of consecutive damaged images after which the camera counts as lost."""
-MAX_PIXELS = 100_000_000
-"""Largest image of a network camera; a header alone can claim 65535x65535 and fill the memory."""
 
 
 class MjpegReader(Reader):
@@ -104,8 +102,6 @@ def decoded(data: bytes, shown: str, wanted: CaptureRequest) -> Frame:
     size = jpeg_size(data)
     if size is None:
         return decode.decode(data, shown)
-    if size[0] * size[1] > MAX_PIXELS:
-        raise BadImage(f"{shown}: {size[0]}x{size[1]} pixels are more than a camera has")
     reduced = min(reduction(*size, wanted), reduction(*size[::-1], wanted))
     return decode.decode(data, shown, reduced)
 
