@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..next_command import run_command
-from ..reporting.terminal import printable, size
+from ..reporting.terminal import short, size
 from .options import PATH, json_option
 from .terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+MAX_CELL, MAX_FACT = 200, 2000
+"""Longest text of a table cell and of a line about the file (characters); breaking more into lines takes seconds."""
+MAX_ROWS = 200
+"""Largest number of inputs, outputs and operators that are shown; real models have fewer."""
 
 
 @click.command()
@@ -47,7 +52,7 @@ def _show(report: dict[str, Any]) -> None:
 def _summary(report: dict[str, Any]) -> Table:
     table = _table()
     for name, value in _facts(report):
-        table.add_row(name, printable(value))
+        table.add_row(name, short(value, MAX_FACT))
     return table
 
 
@@ -101,20 +106,32 @@ def _edgetpu(found: dict[str, Any]) -> str:
 def _ends(report: dict[str, Any]) -> Table:
     table = _table("", "tensor", "shape", "type", "real value")
     for kind in ("inputs", "outputs"):
-        for spec in report["tensors"][kind]:
+        specs = report["tensors"][kind]
+        for spec in specs[:MAX_ROWS]:
             scale, zero = spec["scale"], spec["zero_point"]
             real = "-" if scale is None else f"{scale:.6g} * (stored - {zero})"
-            table.add_row(
-                kind[:-1], printable(spec["name"]), "x".join(map(str, spec["shape"])) or "-", spec["dtype"], real
-            )
+            table.add_row(kind[:-1], short(spec["name"], MAX_CELL), _shape(spec["shape"]), spec["dtype"], real)
+        _add_rest(table, specs)
     return table
 
 
 def _operators(report: dict[str, Any]) -> Table:
     table = _table("operator", "version", "count", "int8")
-    for op in report["operators"]:
-        table.add_row(printable(op["name"]), str(op["version"]), str(op["count"]), "yes" if op["int8"] else "no")
+    for op in report["operators"][:MAX_ROWS]:
+        name, int8 = short(op["name"], MAX_CELL), "yes" if op["int8"] else "no"
+        table.add_row(name, str(op["version"]), str(op["count"]), int8)
+    _add_rest(table, report["operators"])
     return table
+
+
+def _add_rest(table: Table, rows: list[Any]) -> None:
+    """Add how many rows are not shown."""
+    if len(rows) > MAX_ROWS:
+        table.add_row(f"... and {len(rows) - MAX_ROWS} more")
+
+
+def _shape(shape: list[int]) -> str:
+    return short("x".join(map(str, shape)) or "-", MAX_CELL)
 
 
 def _table(*headers: str) -> Table:

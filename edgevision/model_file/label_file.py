@@ -12,7 +12,7 @@ from ..log import Log
 
 log = Log("edgevision.model")
 MAX_BYTES = 4 * 2**20
-MAX_NUMBER = 100_000
+MAX_NUMBER = MAX_LABELS = 100_000
 MAX_LINE = 1010
 """Longest line: a label of 1000 characters and its number."""
 UNUSED = "???"
@@ -41,14 +41,17 @@ def parse_labels(data: bytes, what: str, classes: int | None = None) -> tuple[st
         raise BadInput(f"{what} is not a list of labels: it is not UTF-8 text; save it as text in UTF-8") from None
     if "\0" in text:
         raise BadInput(f"{what} is not a list of labels: it is a binary file; give text with one label per line")
-    longest = max(map(len, re.split(r"[\r\n]", text)))
+    lines = re.split(r"\r\n|\n|\r", text)
+    if len(lines) > MAX_LABELS:
+        raise BadInput(f"{what} is not a list of labels: it has {len(lines)} lines, at most {MAX_LABELS} are allowed")
+    longest = max(map(len, lines))
     if longest > MAX_LINE and not text.lstrip().startswith(("{", "[")):
         raise BadInput(
             f"{what} is not a list of labels: a line has {longest} characters, at most {MAX_LINE} are allowed"
         )
     if what.lower().endswith(".json") or (text.strip()[:1], text.strip()[-1:]) in (("{", "}"), ("[", "]")):
         return _from_json(text, what)
-    lines = [line.strip() for line in re.split(r"\r\n|\n|\r", text)]
+    lines = [line.strip() for line in lines]
     while lines and not lines[-1]:
         lines.pop()
     return _without_numbers(lines, what, classes)
@@ -94,6 +97,8 @@ def _from_json(text: str, what: str) -> tuple[str, ...]:
         raise BadInput(
             f'{what} is not a list of labels; give ["cat", "dog"], {{"cat": 0, "dog": 1}} or {{"0": "cat", "1": "dog"}}'
         )
+    if any(len(label) > MAX_LINE for label in labels):
+        raise BadInput(f"{what}: a label has more than {MAX_LINE} characters; shorten it")
     return labels
 
 

@@ -40,6 +40,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else escaped(text)
 
 
+def short(text: str, longest: int) -> str:
+    """Return ``printable`` text of at most ``longest`` characters, and how many there were."""
+    return printable(text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)")
+
+
 def size(count: int) -> str:
     """Format a number of bytes as kB or MB."""
     return f"{count / 1e6:.2f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -11,7 +11,7 @@ from ..errors import BadModel
 from ..types import TensorSpec
 from .flatbuffer import Table
 from .schema import OPERATORS, TYPE_BITS, Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Tensor
-from .tables import main_graph, open_flatbuffer, tensor_spec
+from .tables import MAX_NAME, main_graph, open_flatbuffer, tensor_spec
 
 INT8_TYPES = frozenset({"int8", "int32"})
 """Types of an all-int8 model; int32 holds biases and shapes."""
@@ -159,7 +159,11 @@ def _code(table: Table) -> tuple[str, int, bool]:
     number = max(table.integer(OperatorCode.OLD_BUILTIN, "b"), table.integer(OperatorCode.BUILTIN, "i"))
     name = OPERATORS[number] if 0 <= number < len(OPERATORS) else f"OPERATOR_{number}"
     version = table.integer(OperatorCode.VERSION, "i", 1)
-    return (table.text(OperatorCode.CUSTOM) or name, version, True) if name == "CUSTOM" else (name, version, False)
+    return (
+        (table.text(OperatorCode.CUSTOM)[:MAX_NAME] or name, version, True)
+        if name == "CUSTOM"
+        else (name, version, False)
+    )
 
 
 def _operator(table: Table, codes: list[tuple[str, int, bool]], tensors: int) -> GraphOperator:

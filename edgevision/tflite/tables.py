@@ -18,6 +18,8 @@ from .schema import (
     Tensor,
 )
 
+MAX_NAME = 10_000
+"""Longest name of a tensor (characters); of a longer one, only the start is read."""
 SERVING = "serving_default"
 """Name of the signature that TensorFlow gives to the inference of a model."""
 
@@ -69,7 +71,7 @@ def tensor_spec(table: Table) -> TensorSpec:
     quantization = table.table(Tensor.QUANTIZATION)
     scale, zero_point = _quantization(quantization) if quantization else (0.0, 0)
     return TensorSpec(
-        name=table.text(Tensor.NAME),
+        name=table.text(Tensor.NAME)[:MAX_NAME],
         shape=signature if len(signature) == len(shape) else shape,
         dtype=TYPES[number] if 0 <= number < len(TYPES) else f"type_{number}",
         scale=scale,

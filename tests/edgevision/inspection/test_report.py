@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import stat
 from collections.abc import Callable
@@ -184,6 +185,25 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["tensors"]["by_type"] == {"int8": 7, "uint8": 2, "int32": 2}
     assert report["operators"][1] == {"name": "CONV_2D", "version": 3, "count": 1, "int8": True}
     assert f"edgevision card {TINY} --task ..." in report["notes"][0]
+
+
+def test_names_of_megabytes_and_thousands_of_operators_are_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def long(model: object) -> None:
+        graph, codes = model.subgraphs[0], model.operatorCodes  # type: ignore[attr-defined]
+        graph.tensors[graph.inputs[0]].name = "n" * 2_000_000
+        for number in range(300):
+            codes.append(copy.deepcopy(codes[0]))
+            codes[-1].builtinCode, codes[-1].deprecatedBuiltinCode, codes[-1].customCode = 32, 32, f"{number}" * 500
+            graph.operators.append(copy.deepcopy(graph.operators[0]))
+            graph.operators[-1].opcodeIndex = len(codes) - 1
+
+    path = put(tmp_path, changed(long))
+    code, out, err = command(capsys, "inspect", str(path))
+    assert (code, err) == (0, "")
+    assert len(out) < 200_000
+    assert "... and " in out
 
 
 def test_report_on_file_with_card(tmp_path: Path) -> None:

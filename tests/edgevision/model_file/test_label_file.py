@@ -53,6 +53,19 @@ def test_each_form_gives_the_labels_in_class_order(text: str, labels: tuple[str,
         assert parse_labels(data, "labels.txt") == labels
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a\n" * 100_001, "100002 lines, at most 100000"),
+        (b"L" * 5000, "a line has 5000 characters"),
+        (b'["' + b"L" * 5000 + b'"]', "a label has more than 1010 characters"),
+    ],
+)
+def test_lists_beyond_the_limits_are_refused(data: bytes, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        parse_labels(data, "labels.txt")
+
+
 def test_numbered_list_with_gaps_is_filled_up_to_the_classes() -> None:
     assert parse_labels(b"0  person\n3  car\n", "coco.txt", 5) == ("person", "???", "???", "car", "???")
     assert parse_labels(b"10 Rupees Note\n20 Rupees Note\n", "notes.txt", 2) == ("10 Rupees Note", "20 Rupees Note")
