@@ -61,12 +61,16 @@ class Fat32:
         """Return the names in a folder. Raises MissingFile, BadInput."""
         return [entry.name for entry in self._entries(self._folder(_parts(path)))]
 
-    def read(self, path: str) -> bytes:
-        """Return the content of a file. Raises MissingFile, BadInput."""
+    def read(self, path: str, limit: int = MAX_FILE) -> bytes:
+        """Return the content of a file of at most ``limit`` bytes. Raises MissingFile, BadInput."""
         *above, name = _parts(path)
         entry = self._find(self._folder(above), name)
         if entry is None or entry.folder:
             raise MissingFile(f"file not found on the boot partition: {path}")
+        if entry.size > limit:
+            raise BadInput(
+                f"the boot partition is damaged: {path} has {entry.size / 1e6:.1f} MB, expected at most {limit / 1e6:.1f} MB"
+            )
         chain = self._table.chain(entry.first) if entry.first else []
         if len(chain) * self._shape.cluster < entry.size:
             raise BadInput(f"the boot partition is damaged: {path} is shorter than its recorded size")

@@ -17,7 +17,8 @@ UNKNOWN = 0xFFFFFFFF
 """Value of the count of free clusters if it is unknown."""
 INFO_SIGNS = (0x41615252, 0x61417272, 0xAA550000)
 SECTOR_SIZES = (512, 1024, 2048, 4096)
-MAX_CLUSTERS = 1 << 26
+MAX_CLUSTERS = 1 << 23
+"""Largest number of clusters; boot partitions of Raspberry Pi OS have up to a million. The table is read into memory."""
 
 
 @dataclass(frozen=True, slots=True)

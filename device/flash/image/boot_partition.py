@@ -11,8 +11,12 @@ from edgevision.input_file import other_kind, read_file
 from ..filesystems.fat32 import Fat32
 from ..filesystems.partitions import read_partitions
 
-MAX_BYTES = 2**30
-"""Largest file of a boot partition in bytes; the bundle is the largest."""
+MAX_BYTES, SMALL = 2**30, 2**24
+"""Largest bundle, and largest other file of a boot partition to read, in bytes."""
+
+
+def _limit(name: str) -> int:
+    return MAX_BYTES if name.endswith(".tar.xz") else SMALL
 
 
 def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -21,7 +25,7 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     ``place``: an OS image, a drive, or the folder of a mounted boot partition. Raises MissingFile, BadInput, OSError.
     """
     if place.is_dir():
-        return {name: read_file(place / name, name, MAX_BYTES) for name in names if (place / name).is_file()}
+        return {name: read_file(place / name, name, _limit(name)) for name in names if (place / name).is_file()}
     if not place.exists():
         raise MissingFile(f"OS image, SD card or folder not found: {place}")
     kind = other_kind(place.stat().st_mode)
@@ -37,7 +41,7 @@ def read_boot_files(place: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             raise BadInput(f"{place}: {error}") from None
         for name in names:
             try:
-                found[name] = fat.read(name)
+                found[name] = fat.read(name, _limit(name))
             except MissingFile:
                 continue
             except EdgeVisionError as error:

@@ -22,6 +22,7 @@ SEEDS = ("user-data", "meta-data")
 OWN = "edgevision/image.json"
 OTHERS = ("custom.toml", "firstrun.sh", "userconf.txt", "userconf", "rpi-preseed.toml")
 """Files of other setup programs on the boot partition, which would conflict with ours."""
+MAX_CMDLINE = 1 << 16
 FRESH = ("", "uninitialized")
 """Content of machine-id before the first boot."""
 UNTOUCHED = "use a freshly downloaded OS image"
@@ -88,7 +89,7 @@ def _check_fits(name: str, size: int, partition: Partition) -> None:
 
 def _cmdline(fat: Fat32) -> str:
     try:
-        raw = fat.read("cmdline.txt")
+        raw = fat.read("cmdline.txt", MAX_CMDLINE)
     except MissingFile:
         raise BadInput("not a Raspberry Pi OS image: no cmdline.txt on the boot partition") from None
     lines = raw.decode("utf-8", "replace").strip().splitlines()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from edgevision.device.flash.filesystems.partitions import read_partitions
 from edgevision.device.flash.image import unpack as module
+from edgevision.device.flash.image.identify import examine
 from edgevision.device.flash.image.unpack import unpack
 from edgevision.device.flash.image.xz_index import unpacked_size
 from hypothesis import given, settings
@@ -181,6 +182,51 @@ def test_damaged_archives_have_no_size_or_some_size(cut: int, change: int, flip:
     data[change % len(data)] ^= flip
     unpacked_size(io.BytesIO(bytes(data[:cut])))
     unpacked_size(io.BytesIO(bytes(data)))
+
+
+def boot_partition(clusters: int, size: int, longest: int = 0) -> bytes:
+    """Return the first sectors of a FAT32 partition with 512-byte clusters and, in its root folder, cmdline.txt."""
+    long = (4 * (clusters + 2) + 511) // 512
+    head = bytearray(512)
+    struct.pack_into("<HBHBHH", head, 11, 512, 1, 32, 1, 0, 0)
+    struct.pack_into("<IIHHIH", head, 32, size, long, 0, 0, 2, 1)
+    head[510:] = b"\x55\xaa"
+    fat = bytearray(long * 512)
+    struct.pack_into("<4I", fat, 0, 0x0FFFFFF8, 0x0FFFFFFF, 0x0FFFFFFF, 0x0FFFFFFF)
+    entry = struct.pack("<11sB14sHI", b"CMDLINE TXT", 0x20, bytes(8) + b"\0\0" + bytes(4), 3, longest)
+    return bytes(head).ljust(32 * 512, b"\0") + bytes(fat) + entry.ljust(512, b"\0")
+
+
+def image(path: Path, boot: bytes, sectors: int) -> Path:
+    """Write a sparse image with this boot partition of so many sectors."""
+    with path.open("wb") as stream:
+        stream.write(table((0x0C, 8192, sectors), (0x83, 8192 + sectors, 1000)))
+        stream.seek(8192 * SECTOR)
+        stream.write(boot)
+        stream.truncate((8192 + sectors + 1000) * SECTOR)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("boot", "sectors", "match"),
+    [
+        (
+            boot_partition(70_000, 32 + 547 + 70_000),
+            70_578,
+            "its file system has 36.1 MB, but the partition only 36.1 MB",
+        ),
+        (
+            boot_partition(70_000, 32 + 547 + 70_000, 2**31),
+            80_000,
+            "cmdline.txt has 2147.5 MB, expected at most 0.1 MB",
+        ),
+        (boot_partition(70_000, 2**32 - 1), 80_000, "inconsistent sizes"),
+        (boot_partition(9 << 20, (9 << 20) + 80_000), 10 << 20, "inconsistent sizes"),
+    ],
+)
+def test_boot_partitions_of_impossible_size_are_refused(boot: bytes, sectors: int, match: str, tmp_path: Path) -> None:
+    with image(tmp_path / "os.img", boot, sectors).open("rb") as stream, pytest.raises(BadInput, match=match):
+        examine(stream)
 
 
 LONGER: tuple[Callable[[bytes], bytes], ...] = (
