@@ -126,6 +126,7 @@ def _write(
         sha256=written.sha256,
         int8_bytes=written.file_bytes,
         float_bytes=made.float_bytes,
+        normalization=network.inferred.preprocessing,
         preprocessing_from=network.inferred.source,
         labels_from=network.labels_from,
         graph=verify(written.flatbuffer, card.preprocessing),

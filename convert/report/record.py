@@ -13,6 +13,7 @@ from edgevision.files import run_folder
 from edgevision.inspection.compatibility import Compatibility
 from edgevision.inspection.edgetpu_support import readiness
 from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import Graph, operators_json, tensors_json
 
 from ..comparison.accuracy_limit import AccuracyLimit
@@ -48,6 +49,8 @@ class ConvertReport:
     """Size of the .tflite in bytes, including the model card."""
     float_bytes: int
     """Size of the same model as a float .tflite in bytes."""
+    normalization: Preprocessing
+    """Preprocessing of the Keras model; what the input's scale cannot express of it, a layer of the .tflite computes."""
     preprocessing_from: str
     """Where the preprocessing was found."""
     labels_from: str

@@ -8,6 +8,7 @@ from edgevision.evaluation.tables import percent
 from edgevision.evaluation.trained_on import describe
 from edgevision.next_command import run_command
 
+from .preprocessing_line import preprocessing_line
 from .record import ConvertReport
 from .text import measured_on, points
 
@@ -42,7 +43,7 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
     labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
     return [
         ("model", f"{report.card.name}: {report.card.task}, {report.parameters:,} parameters"),
-        ("preprocessing", report.card.preprocessing.describe()),
+        ("preprocessing", preprocessing_line(report.card.preprocessing, report.normalization)),
         ("", report.preprocessing_from),
         ("labels", labels),
         ("size", f"{_mb(report.float_bytes)} float, {_mb(report.int8_bytes)} int8"),

@@ -13,7 +13,7 @@ from edgevision.preprocessing.spec import Preprocessing
 from .. import backend
 from . import layer_graph
 from .infer_preprocessing import InferredPreprocessing
-from .load import LoadedModel
+from .load import LoadedModel, as_own_input
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,6 +31,8 @@ class FloatModel:
     matrix: npt.NDArray[np.float32] | None
     """(3, 3), maps input channels to network channels; with ``offset`` it is a 1x1 convolution before the network."""
     offset: npt.NDArray[np.float32] | None
+    own_shape: tuple[int, ...] | None = None
+    """Shape of the network's own input if it is not that of the image."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -49,7 +51,7 @@ class FloatModel:
         if self.matrix is not None:
             kernel = tf.constant(self.matrix[np.newaxis, np.newaxis])
             real = tf.nn.bias_add(tf.nn.conv2d(real, kernel, 1, "VALID"), tf.constant(self.offset))
-        return self.keras(real, training=False)
+        return self.keras(as_own_input(real, self.own_shape), training=False)
 
     def normalize(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Convert bytes to the normalized values that the quantized input represents."""
@@ -73,9 +75,10 @@ def make_float_model(loaded: LoadedModel, inferred: InferredPreprocessing) -> Fl
         model = _without_rescaling(loaded, inferred)
     preprocessing = inferred.preprocessing
     if _fits_one_scale(preprocessing) and not inferred.moves:
-        return FloatModel(model, preprocessing, None, None)
+        return FloatModel(model, preprocessing, None, None, loaded.own_shape)
     matrix, offset = _input_convolution(preprocessing)
-    return FloatModel(model, replace(preprocessing, order="RGB", mean=(0.0,), std=(1.0,)), matrix, offset)
+    plain = replace(preprocessing, order="GRAY" if preprocessing.channels == 1 else "RGB", mean=(0.0,), std=(1.0,))
+    return FloatModel(model, plain, matrix, offset, loaded.own_shape)
 
 
 def _fits_one_scale(preprocessing: Preprocessing) -> bool:
@@ -101,9 +104,9 @@ def _without_rescaling(loaded: LoadedModel, inferred: InferredPreprocessing) -> 
     pixels = np.arange(loaded.height * loaded.width * loaded.channels) % 256
     real = _real(pixels.reshape(1, loaded.height, loaded.width, loaded.channels), inferred.preprocessing)
     scale, offset = np.float32(layer.scale), np.float32(layer.offset)
-    before = np.asarray(loaded.keras((real - offset) / scale, training=False))
+    before = np.asarray(loaded.run((real - offset) / scale))
     layer.scale, layer.offset = 1.0, 0.0
-    after = np.asarray(loaded.keras(real, training=False))
+    after = np.asarray(loaded.run(real))
     if not np.allclose(before, after, rtol=1e-3, atol=1e-4):
         raise BadModel(
             f"{loaded.scan.path}: removing the Rescaling layer {layer.name!r} changes the model's scores; "

@@ -12,8 +12,10 @@ RAW_STD = 10.0
 """A layer that divides or shifts its input by more than this takes bytes: nobody divides 0..1 by ten or shifts it by ten."""
 NEUTRAL = ("GetItem", "Stack", "Resizing", "CenterCrop", "RandomCrop", "ZeroPadding2D", "Cropping2D", "Concatenate",
            "UpSampling2D", "MaxPooling2D", "AveragePooling2D", "Reshape", "Flatten", "Permute", "ExpandDims", "Resize",
-           "image.resize", "Transpose", "Squeeze", "Pad")  # fmt: skip
-"""Layers and operators that rearrange pixels or channels without changing the range of their values."""
+           "image.resize", "Transpose", "Squeeze", "Pad", "RGBToGrayscale", "image.rgb_to_grayscale",
+           "image.grayscale_to_rgb", "Repeat", "Tile", "repeat", "tile")  # fmt: skip
+"""Layers and operators that rearrange or mix pixels or channels without changing the range of their values."""
+CLIPPING = ("Clip", "clip_by_value")
 
 
 def first_layers(model: Mapping[str, Any]) -> list[layer_graph.Node]:
@@ -26,18 +28,18 @@ def proves_bytes(entry: list[layer_graph.Node]) -> str | None:
     step = 1.0
     used: list[layer_graph.Node] = []
     for node in entry:
-        if node.kind in NEUTRAL:
+        if node.kind in NEUTRAL or _passes_bytes(node):
             continue
         line = scale_and_offset(node)
         if line is None:
-            if not used and _divisor(node) > RAW_STD:
+            if not used and _normalizes_bytes(node):
                 return f"the {node.kind} layer {node.name!r}"
             break
         used.append(node)
-        if abs(line[1]) > RAW_STD * step:
-            return _what(used)
         step *= line[0]
-    return _what(used) if used and 0 < step < 1 / RAW_STD else None
+        if abs(line[1]) > RAW_STD * abs(step):
+            return _what(used)
+    return _what(used) if used and 0 < abs(step) < 1 / RAW_STD else None
 
 
 def hidden_normalization(model: Mapping[str, Any], entry: list[layer_graph.Node]) -> str | None:
@@ -67,16 +69,20 @@ def scale_and_offset(node: layer_graph.Node) -> tuple[float, float] | None:
         scales, offsets = numbers(node.config.get("scale")), numbers(node.config.get("offset", 0.0))
     elif len(node.inputs) == 1 and len(node.arguments) in (1, 3):
         values = numbers(node.arguments)
-        scales, offsets = _operator(node.kind, values)
+        scales, offsets = _operator(node.kind, values, node.constant_first)
     else:
         return None
     if not scales or not offsets:
         return None
-    return max(scales), max(offsets, key=abs)
+    return max(scales, key=abs), max(offsets, key=abs)
 
 
-def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]:
+def _operator(kind: str, values: list[float], constant_first: bool) -> tuple[list[float], list[float]]:
     """Return the scales and offsets of an arithmetic operator with one constant, or one per channel; else empty lists."""
+    if constant_first and kind == "Subtract":
+        return [-1.0], values
+    if constant_first and kind in ("TrueDivide", "Divide"):
+        return [], []
     if kind in ("TrueDivide", "Divide"):
         return [1.0 / v for v in values if v], [0.0]
     if kind == "Multiply":
@@ -84,11 +90,18 @@ def _operator(kind: str, values: list[float]) -> tuple[list[float], list[float]]
     return {"Add": ([1.0], values), "Subtract": ([1.0], [-v for v in values])}.get(kind, ([], []))
 
 
-def _divisor(node: layer_graph.Node) -> float:
-    """Return the smallest divisor of a Normalization layer; 0 for other layers."""
-    if node.kind == "Normalization":
-        return min((v**0.5 for v in numbers(node.config.get("variance")) if v > 0), default=0.0)
-    return 0.0
+def _normalizes_bytes(node: layer_graph.Node) -> bool:
+    """Return whether a node is a Normalization layer with the statistics of bytes."""
+    if node.kind != "Normalization" or node.config.get("invert"):
+        return False
+    smallest = min((v**0.5 for v in numbers(node.config.get("variance")) if v > 0), default=0.0)
+    return smallest > RAW_STD or max(map(abs, numbers(node.config.get("mean"))), default=0.0) > RAW_STD
+
+
+def _passes_bytes(node: layer_graph.Node) -> bool:
+    """Return whether a node only limits values to a range that includes all bytes."""
+    bounds = numbers([node.config.get("x_min"), node.config.get("x_max"), *node.arguments])
+    return node.kind in CLIPPING and len(bounds) == 2 and min(bounds) <= 0 and max(bounds) >= 255
 
 
 def rescaling(entry: list[layer_graph.Node]) -> layer_graph.Node | None:

@@ -60,6 +60,8 @@ class Node:
     """Number of uses; more than one if the layer is shared."""
     arguments: tuple[Any, ...] = ()
     """Numeric arguments besides the tensors, lists flattened: for Subtract, the numbers to subtract."""
+    constant_first: bool = False
+    """Whether the numbers come before the tensor, as in 255 - x."""
 
     @property
     def name(self) -> str:
@@ -261,7 +263,21 @@ def _node(entry: Mapping[str, Any], path: tuple[str, ...]) -> Node:
         op = str(config["node_def"].get("op"))
         kind = OPERATORS.get(op, op)
         _collect(list((config.get("constants") or {}).values()), [], plain)
-    return Node((*path, _name(entry)), kind, config, tuple(inputs), len(calls), tuple(plain))
+    return Node((*path, _name(entry)), kind, config, tuple(inputs), len(calls), tuple(plain), _constant_first(calls))
+
+
+def _constant_first(calls: object) -> bool:
+    """Return whether the first argument of a Keras 3 call is not a tensor of the model."""
+    call = calls[0] if isinstance(calls, list) and calls else None
+    arguments = call.get("args") if isinstance(call, Mapping) else None
+    if not isinstance(arguments, list) or len(arguments) != 2:
+        return False
+    first, second = arguments
+    return not _is_tensor(first) and _is_tensor(second)
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
 
 
 def _collect(value: object, inputs: list[str], plain: list[Any]) -> None:

@@ -16,10 +16,9 @@ from edgevision.log import Log
 from .. import backend
 from ..keras_files.scan import Scan
 from . import keras2, keras3, layer_graph
+from .image_input import ImageInput, image_input
 
 log = Log("edgevision.convert")
-MAX_SIDE = 2048
-"""Maximum side of the input in pixels; larger activations do not fit on a small board."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +34,17 @@ class LoadedModel:
     channels: int
     outputs: int
     parameters: int
+    own_shape: tuple[int, ...] | None = None
+    """Shape of the network's own input if it is not (height, width, channels)."""
+
+    def run(self, images: Any) -> Any:
+        """Return the scores of float images (batch, height, width, channels)."""
+        return self.keras(as_own_input(images, self.own_shape), training=False)
+
+
+def as_own_input(images: Any, own_shape: tuple[int, ...] | None) -> Any:
+    """Return images in the shape of a network's own input."""
+    return images if own_shape is None else backend.tensorflow().reshape(images, (-1, *own_shape))
 
 
 def load(found: Scan) -> LoadedModel:
@@ -50,14 +60,20 @@ def load(found: Scan) -> LoadedModel:
         found = replace(found, config=json.loads(model.to_json()))
     else:
         model = _load(found)
-    height, width, channels = _picture_input(model, found)
+    image = _image_input(model, found)
     outputs = _score_output(model, path)
     found = replace(found, config=_with_statistics(found.config, model))
     parameters = int(model.count_params())
     if not found.keras_2:
         _as_float32(model)
         model = _with_float_input(model)
-    return LoadedModel(model, found, height, width, channels, outputs, parameters)
+    return _loaded(model, found, image, outputs, parameters)
+
+
+def _loaded(model: Any, found: Scan, image: ImageInput, outputs: int, parameters: int) -> LoadedModel:
+    return LoadedModel(
+        model, found, image.height, image.width, image.channels, outputs, parameters, own_shape=image.own_shape
+    )
 
 
 def _loader(found: Scan) -> str:
@@ -85,10 +101,11 @@ def _saved_model(found: Scan) -> LoadedModel:
     from . import saved_function
 
     function = saved_function.load(found.path)
-    height, width, channels = picture_size(function.input_shape, found)
+    reshaped = len(function.input_shape) in (2, 3)  # the graph has to show first that this is an image
+    image = None if reshaped else image_input(function.input_shape, found)
     outputs = _score_count(function.output_shape, found.path)
     try:
-        config = function.config(height, width)
+        config = function.config() if image is None else function.config(image.height, image.width)
     except BadModel:
         raise
     # TensorFlow raises almost any exception for a graph that it cannot freeze.
@@ -98,10 +115,11 @@ def _saved_model(found: Scan) -> LoadedModel:
             "convert the model saved by model.save('model.keras')"
         ) from error
     found = replace(found, config=config)
-    return LoadedModel(function, found, height, width, channels, outputs, function.parameters)
+    image = image or image_input(function.input_shape, found)
+    return _loaded(function, found, image, outputs, function.parameters)
 
 
-def _picture_input(model: Any, found: Scan) -> tuple[int, int, int]:
+def _image_input(model: Any, found: Scan) -> ImageInput:
     path = found.path
     try:
         inputs = list(model.inputs or [])
@@ -112,30 +130,7 @@ def _picture_input(model: Any, found: Scan) -> tuple[int, int, int]:
     if len(inputs) != 1:
         shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
         raise BadModel(f"{path} has {len(inputs)} inputs ({shapes}), expected exactly one image input")
-    return picture_size(tuple(inputs[0].shape), found)
-
-
-def picture_size(shape: tuple[int | None, ...], found: Scan) -> tuple[int, int, int]:
-    """Return height, width and channels of an input shape. Raises BadModel if it is not an image."""
-    path, side = found.path, found.options.image_size
-    if len(shape) != 4 or shape[0] not in (None, 1):
-        raise BadModel(f"{path} has the input shape {shape}, expected one image (None, height, width, channels)")
-    _, height, width, channels = shape
-    if channels not in (1, 3):
-        first = "; channels first is not supported, use channels last" if height in (1, 3) else ""
-        raise BadModel(f"{path} has the input shape {shape}, expected 1 or 3 channels in the last dimension{first}")
-    if side is None and (height is None or width is None):
-        raise BadModel(
-            f"{path} takes images of any size ({shape}), but a small board needs a fixed size: "
-            "give the size it was trained with, for example --image-size 224"
-        )
-    if side is not None and any(n not in (None, side) for n in (height, width)):
-        raise BadModel(f"{path} takes images of {width}x{height}, not {side}x{side}; omit --image-size")
-    height, width = height or side, width or side
-    assert height is not None and width is not None and channels is not None
-    if max(height, width) > MAX_SIDE:
-        raise BadModel(f"{path} takes images of {width}x{height}; the maximum is {MAX_SIDE}x{MAX_SIDE}")
-    return height, width, channels
+    return image_input(tuple(inputs[0].shape), found)
 
 
 def _score_output(model: Any, path: Path) -> int:

@@ -114,23 +114,27 @@ class SavedFunction:
         spec = tf.TensorSpec(given.shape, tf.float32)
         return tf.function(pure, autograph=False, input_signature=[spec])
 
-    def config(self, height: int, width: int) -> dict[str, Any]:
-        """Return a serialized Keras model with the parts of the graph that determine preprocessing and task."""
-        nodes, output = self._frozen(height, width)
+    def config(self, *sides: int) -> dict[str, Any]:
+        """Return a serialized Keras model with the parts of the graph that determine preprocessing and task.
+
+        ``sides``: height and width of the image, where the function takes images; nothing for other shapes.
+        """
+        nodes, output = self._frozen(sides)
         layers = [_layer("InputLayer", "image")]
-        for name, kind, numbers in _entry(nodes):
+        for name, kind, numbers in _entry(nodes, reshapes=not sides):
             layers.append(_layer(kind, name, layers[-1]["name"], numbers))
         layers.append(_layer("SavedModel", "network", layers[-1]["name"]))
         layers.append(_layer("Activation", "scores", layers[-1]["name"], activation=_end(nodes, output)))
         ends = {"input_layers": ["image", 0, 0], "output_layers": ["scores", 0, 0]}
         return {"class_name": "Functional", "config": {"name": "saved_model", "layers": layers, **ends}}
 
-    def _frozen(self, height: int, width: int) -> tuple[dict[str, Any], str]:
+    def _frozen(self, sides: tuple[int, ...]) -> tuple[dict[str, Any], str]:
         """Return the nodes of the function for one image, inlined and with constant variables, and the output's name."""
         tf = backend.tensorflow()
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-        spec = tf.TensorSpec((1, height, width, self.input_shape[3]), tf.float32)
+        shape = (*sides, self.input_shape[3]) if sides else self.input_shape[1:]
+        spec = tf.TensorSpec((1, *shape), tf.float32)
         traced = tf.function(self.__call__, autograph=False, input_signature=[spec]).get_concrete_function()
         frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
         found, output = frozen.graph.as_graph_def(), frozen.outputs[0].op.name
@@ -208,12 +212,15 @@ def _open(path: Path) -> SavedFunction:
         ) from None
 
 
-def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
-    """Return name, kind and numbers of the arithmetic operators with a constant at the input."""
+def _entry(nodes: dict[str, Any], reshapes: bool) -> list[tuple[str, str, list[float]]]:
+    """Return name, kind and numbers of the arithmetic operators with a constant at the input.
+
+    With ``reshapes``, the operators that reshape are among them.
+    """
     found: list[tuple[str, str, list[float]]] = []
     current = next((name for name, node in nodes.items() if node.op == "Placeholder"), "")
     while True:
-        readers = _readers(nodes, current)
+        readers = [node for node in _readers(nodes, current) if node.op != "Shape"]  # it reads no pixels
         if len(readers) > 1 and all(node.op == "StridedSlice" for node in readers):  # reordered channels
             joined = {one.name: one for node in readers for one in _readers(nodes, node.name)}
             readers = [node for node in joined.values() if node.op in ("Pack", "ConcatV2")] if len(joined) == 1 else []
@@ -222,7 +229,9 @@ def _entry(nodes: dict[str, Any]) -> list[tuple[str, str, list[float]]]:
         node, current = readers[0], readers[0].name
         if node.op in MOVING:
             found.append((f"move_{len(found)}", "GetItem", []))
-        if node.op in PASSING or node.op in MOVING:
+        if reshapes and node.op in ("Reshape", "ExpandDims"):
+            found.append((f"reshape_{len(found)}", node.op, []))
+        if node.op in PASSING or node.op in MOVING or node.op == "ExpandDims":
             continue
         sources = _sources(node)
         numbers = _constant(nodes, sources[1]) if len(sources) == 2 else None

@@ -17,6 +17,7 @@ from ..keras_files import tensor_sizes
 from ..keras_files.load_options import LoadOptions
 from ..keras_files.sandbox import Limits, Report, Worker, serve
 from ..keras_files.scan import Scan
+from .image_input import require_declared_image
 from .load import LoadedModel, load
 
 LOADING, RUNNING, LOOPING = "loading", "one run of the model", "one run of the model's loop"
@@ -38,6 +39,7 @@ def load_safely(found: Scan) -> LoadedModel:
 
     Raises BadModel, BadInput, and ModuleNotFoundError without TensorFlow.
     """
+    require_declared_image(found)
     digest = _digest(found)
     if not known_good.is_remembered(digest, FOLDER):
         _worker.start()
@@ -74,7 +76,7 @@ def _try(request: dict[str, Any], report: Report) -> None:
     tf = backend.tensorflow()
     try:
         with backend.quiet():
-            loaded.keras(tf.zeros((1, loaded.height, loaded.width, loaded.channels)), training=False)
+            loaded.run(tf.zeros((1, loaded.height, loaded.width, loaded.channels)))
     # TensorFlow raises almost any exception for a graph that does not fit together.
     except Exception as error:
         raise BadModel(f"{found.path}: the model loads but cannot run: {first_line(error)}") from None

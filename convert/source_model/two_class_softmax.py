@@ -58,7 +58,7 @@ def _last_dense(model: Any) -> Any:
 def _says_the_same(loaded: LoadedModel, model: Any, activation: str) -> bool:
     shape = (N_EQUIVALENCE_INPUTS, loaded.height, loaded.width, loaded.channels)
     drawn = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    before = np.asarray(loaded.keras(drawn, training=False), np.float64)[:, 0]
-    after = np.asarray(model(drawn, training=False), np.float64)[:, 1]
+    before = np.asarray(loaded.run(drawn), np.float64)[:, 0]
+    after = np.asarray(replace(loaded, keras=model).run(drawn), np.float64)[:, 1]
     wanted = 1 / (1 + np.exp(-np.clip(before, -80, 80))) if activation == "sigmoid_logits" else before
     return np.allclose(wanted, after, atol=1e-4)

@@ -6,13 +6,15 @@ from edgevision.preprocessing.spec import Preprocessing
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
+from ..preprocessing_line import preprocessing_line
 from ..record import ConvertReport
 
 
 def preprocessing(report: ConvertReport) -> Html:
     """Return the section: the explanation, then the parameters as stored in the file."""
     preprocessing = report.card.preprocessing
-    rows = [["preprocessing", preprocessing.describe()], ["determined from", report.preprocessing_from]]
+    line = preprocessing_line(preprocessing, report.normalization)
+    rows = [["preprocessing", line], ["determined from", report.preprocessing_from]]
     said = html.tag("p", html.text(in_words(preprocessing)))
     note = "Training, calibration, evaluation and the device run the same code; the parameters are stored in the file."
     return html.section("Preprocessing", said, html.table(["", ""], rows, plain=True), note=note)

@@ -130,6 +130,49 @@ def test_normalization_layer_for_scaled_images_proves_nothing() -> None:
         infer(model)
 
 
+def entry(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Return a model that begins with an input and these layers, and ends in a Dense layer."""
+    return functional(layer("InputLayer", "in"), *layers, layer("Dense", "out", layers[-1]["name"]))
+
+
+def from_constant(kind: str, name: str, source: str, constant: float) -> dict[str, Any]:
+    """Return an operator whose constant comes first: 255 - x."""
+    made = layer(kind, name, source, extra=(constant,))
+    made["inbound_nodes"][0]["args"].reverse()
+    return made
+
+
+PROOFS = {
+    "inverted": [from_constant("Subtract", "s", "in", 255.0)],
+    "inverted by a layer": [layer("Rescaling", "r", "in", scale=-1 / 255, offset=1.0)],
+    "Normalization by the mean alone": [layer("Normalization", "n", "in", mean=[123.0], variance=[1.0])],
+    "clipped": [layer("Clip", "c", "in", x_min=0.0, x_max=255.0), layer("TrueDivide", "d", "c", extra=(255.0,))],
+    "gray": [layer("RGBToGrayscale", "g", "in"), layer("TrueDivide", "d", "g", extra=(255.0,))],
+}
+NO_PROOFS = {
+    "denormalized": [
+        layer("Rescaling", "a", "in", scale=127.5, offset=127.5),
+        layer("Rescaling", "b", "a", scale=1 / 255),
+    ],
+    "inverted Normalization": [layer("Normalization", "n", "in", mean=[123.0], variance=[3000.0], invert=True)],
+    "divided by the image": [from_constant("TrueDivide", "d", "in", 255.0)],
+    "clipped to 0..1": [layer("Clip", "c", "in", x_min=0.0, x_max=1.0), layer("TrueDivide", "d", "c", extra=(255.0,))],
+}
+
+
+@pytest.mark.parametrize("case", PROOFS)
+def test_first_layers_prove_bytes(case: str) -> None:
+    found = infer(entry(*PROOFS[case])).preprocessing
+    assert (found.mean, found.std) == ((0.0,), (1.0,))
+
+
+@pytest.mark.parametrize("case", NO_PROOFS)
+def test_first_layers_prove_nothing(case: str) -> None:
+    """A model that takes -1..1 and computes bytes from it would be fed 255 times too much."""
+    with pytest.raises(BadModel, match=r"--mean 127\.5 --std 127\.5"):
+        infer(entry(*NO_PROOFS[case]))
+
+
 def test_normalizing_twice_is_rejected() -> None:
     with pytest.raises(BadInput, match="normalize twice"):
         infer(RESCALED, mean=(127.5,), std=(127.5,))
