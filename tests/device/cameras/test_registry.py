@@ -275,6 +275,44 @@ def test_folder_delivers_images_in_order_and_an_error_for_a_bad_one(tmp_path: Pa
     assert camera.dropped == 0
 
 
+def test_folder_with_unsupported_and_special_files_names_them_once(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", 10)
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    os.mkfifo(tmp_path / "c.jpg")
+    (tmp_path / "back").symlink_to(tmp_path)
+    camera = open_source(str(tmp_path))
+    assert camera.description == (
+        "1 image; 1 file of type .heic was left out: convert it to JPEG or PNG; 1 entry was left out: c.jpg (a named pipe)"
+    )
+    assert len(list(camera)) == 1
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(BadInput, match=r"no images found in .*; 1 file of type .heic was left out"):
+        open_source(str(tmp_path))
+
+
+def test_unsupported_image_is_named_instead_of_opened_as_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    with pytest.raises(BadImage, match=r"a.heic: the content is HEIC, which is not supported; save it as JPEG or PNG"):
+        open_source(str(path))
+
+
+def test_deep_glob_pattern_survives_links_that_lead_back(tmp_path: Path) -> None:
+    for name in ("1.png", "a/2.png", "a/b/3.png", "a/b/4.jpg", "x/b/5.png"):
+        picture(tmp_path / name, 10)
+    for folder in ("a", "a/b", "x"):
+        (tmp_path / folder / "back").symlink_to(tmp_path)
+        (tmp_path / folder / "up").symlink_to("..")
+    for pattern, wanted in (
+        ("**/*.png", ["1.png", "a/2.png", "a/b/3.png", "x/b/5.png"]),
+        ("a/**/*.png", ["a/2.png", "a/b/3.png"]),
+        ("**/b/*.*", ["a/b/3.png", "a/b/4.jpg", "x/b/5.png"]),
+        ("*/b/**", ["a/b/3.png", "a/b/4.jpg", "x/b/5.png"]),
+    ):
+        found = [Path(item.source).relative_to(tmp_path).as_posix() for item in open_source(str(tmp_path / pattern))]
+        assert [name for name in found if "back" not in name and "up" not in name] == wanted
+
+
 def test_glob_pattern_selects_images(tmp_path: Path) -> None:
     for value, name in enumerate(["b.png", "a/1.png", "a/2.png", "a/2.txt"]):
         picture(tmp_path / name, value * 50)
