@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgevision.datasets.dataset import Item, open_dataset, open_unlabelled
+from edgevision.datasets.dataset import Item, open_dataset, read_unlabelled
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.image_folder import read_file, survey
@@ -80,4 +80,4 @@ def _items(source: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     except BadInput:
         if source.suffix.lower() == ".csv":
             raise
-        return open_unlabelled(source), ()
+        return read_unlabelled(source)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from ..errors import BadInput
 from ..files.text import decode_text
 from ..log import Log
+from ..preprocessing import READABLE, SUFFIX_KIND
+from ..preprocessing.image_folder import left_out_notes
 from . import csv_labels
 from .folder_layout import Layout, arrange, arrange_rows, joined_labels
 from .readers import FileContainer, FolderSource, ZipSource, open_source
@@ -151,11 +153,22 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
 
 def open_unlabelled(path: Path) -> tuple[Item, ...]:
     """Return all images of a folder or zip, ignoring folder names. Raises MissingFile, BadInput."""
+    return read_unlabelled(path)[0]
+
+
+def read_unlabelled(path: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Return all images of a folder or zip, ignoring folder names, and notes about what was left out.
+
+    Raises MissingFile, BadInput.
+    """
     source = open_source(path)
-    rows = arrange(source.files, source.folders, source.head).rows
-    if not rows:
+    layout = arrange(source.files, source.folders, source.head)
+    if not layout.rows:
         raise BadInput(_nothing(path, source, 0))
-    return tuple(Item(row.path, (), None, source) for row in rows)
+    suffixes = (PurePosixPath(name).suffix.lower() for name, _ in layout.skipped)
+    left_out = Counter(one for one in suffixes if SUFFIX_KIND.get(one, READABLE[0]) not in READABLE)
+    items = tuple(Item(row.path, (), None, source) for row in layout.rows)
+    return items, (*left_out_notes(left_out), *source.notes)
 
 
 def fingerprint(pictures: Iterable[tuple[str, tuple[str, ...]]]) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..datasets.dataset import Dataset, Item, open_dataset, open_unlabelled
+from ..datasets.dataset import Dataset, Item, open_dataset, read_unlabelled
 from ..datasets.split import FILE as SPLIT_FILE
 from ..datasets.split import Split
 from ..errors import BadInput
@@ -53,13 +53,14 @@ def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scor
     dataset = open_dataset(request.photos, request.label_map)
     items, split, notes = _choose(request, dataset, located, other)
     items = _limited(items, request.limit)
+    negatives, about_negatives = read_unlabelled(request.negatives) if request.negatives else ((), ())
     pictures = Pictures(
         path=str(request.photos),
         items=items,
         classes=dataset.classes,
         split=split,
         skipped=dataset.skipped,
-        negatives=open_unlabelled(request.negatives) if request.negatives else (),
+        negatives=negatives,
     )
     log.info("%d images, split %s, %d negatives", len(items), split, len(pictures.negatives))
     subject = _open(located, request, model)
@@ -69,9 +70,8 @@ def prepare(request: EvaluateOptions, model: Scorer | None = None, compare: Scor
     choose(
         [subject, second] if second else [subject], pictures
     )  # fails here on wrong labels, before a run folder is created
-    return EvaluationInputs(
-        subject, second, pictures, (*dataset.warnings, *dataset.notes, *notes, *_fallbacks(subject, second))
-    )
+    said = (*dataset.warnings, *dataset.notes, *about_negatives, *notes, *_fallbacks(subject, second))
+    return EvaluationInputs(subject, second, pictures, said)
 
 
 def run(

@@ -13,7 +13,7 @@ from image_folders import PNG, fill
 
 from edgevision.datasets import readers
 from edgevision.datasets.csv_labels import Row, format_rows, parse_rows
-from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, open_unlabelled
+from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, open_unlabelled, read_unlabelled
 from edgevision.errors import BadImage, BadInput, EdgeVisionError, MissingFile
 
 
@@ -244,6 +244,16 @@ def csv(content: str) -> object:
         return root / "l.csv"
 
     return make
+
+
+def test_what_is_left_out_of_unlabeled_images_is_counted(tmp_path: Path) -> None:
+    fill(tmp_path, "1.jpg", "x/2.jpg")
+    (tmp_path / "x" / "3.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "x" / "4.jpg").symlink_to("absent.jpg")
+    items, notes = read_unlabelled(tmp_path)
+    assert [item.path for item in items] == ["1.jpg", "x/2.jpg"]
+    assert notes[0] == "1 file of type .heic was left out: convert it to JPEG or PNG"
+    assert notes[1].startswith("1 entry was left out: x/4.jpg (a link: ")
 
 
 def damaged_zip(root: Path) -> Path:
