@@ -65,11 +65,13 @@ def revoke(root: Path, key: str) -> tuple[str, bool]:
     Returns the fingerprint and whether a usable key is left. Raises EdgeVisionError.
     """
     found = key if trusted_keys.FINGERPRINT.fullmatch(key) else fingerprint(Path(key))
+    done = ""
     try:
         trusted_keys.revoke(root, [found])
+        done = f"revoked {found}, but "
         return found, bool(trusted_keys.read_keys(root).usable)
     except Refused as error:
-        raise BadInput(str(error)) from None
+        raise BadInput(f"{done}{error}") from None
     except OSError as error:
         raise CannotWrite(f"cannot write {root / trusted_keys.REVOKED}: {error.strerror or error}") from None
 

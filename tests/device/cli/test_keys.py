@@ -73,6 +73,17 @@ def test_revoke_takes_a_key_or_a_fingerprint(tmp_path: Path) -> None:
         assert run("keys", "revoke", wrong, "--root", root, code=1).count("\n") == 1
 
 
+def test_revoke_works_beside_a_file_that_is_not_a_key(tmp_path: Path) -> None:
+    folder = tmp_path / "root/etc/edgevision/keys"
+    folder.mkdir(parents=True)
+    (folder / "README").write_text("keys\n")
+    found = f"sha256:{'0' * 64}"
+    said = run("keys", "revoke", found, "--root", tmp_path / "root", code=1)
+    assert f"revoked {found}, but " in said
+    assert "is not a key file" in said
+    assert found in (tmp_path / "root/etc/edgevision/revoked_keys.txt").read_text()
+
+
 def with_signature(bundle: Path, path: Path, signature: bytes) -> Path:
     """Return a copy of a bundle with another signature."""
     stream = io.BytesIO()
