@@ -59,7 +59,8 @@ class Options:
     camera: str | None = setting(
         None,
         "text",
-        "Camera number from edgevision cameras, usb:NAME, /dev/videoN, a URL, - (JPEGs on standard input; "
+        "Camera number from edgevision cameras, usb:NAME, /dev/videoN, a URL (EDGEVISION_CAMERA_PASSWORD "
+        "may hold its password), - (JPEGs on standard input; "
         "raw:640x480:rgb24 for raw frames), or test: (a generated pattern).",
         "Source",
         metavar="SPEC",
