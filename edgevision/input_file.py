@@ -35,7 +35,7 @@ def require_file(path: Path, what: str) -> Path:
     """Return the path if it is a regular file. Raises MissingFile."""
     try:
         mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a zero byte names no file
         raise MissingFile(f"{what} not found: {path}") from None
     _refuse(mode, path, what)
     return path
@@ -45,7 +45,7 @@ def open_file(path: Path, what: str) -> BufferedReader:
     """Open a regular file for reading. Raises MissingFile, OSError."""
     try:
         handle = os.open(path, _FLAGS)
-    except OSError:
+    except (OSError, ValueError):
         require_file(path, what)  # a socket cannot be opened
         raise
     try:

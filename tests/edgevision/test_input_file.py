@@ -63,6 +63,13 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         open_file(tmp_path / "absent", "model")
 
 
+def test_name_with_a_zero_byte_is_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="model not found"):
+        require_file(tmp_path / "nul\0.tflite", "model")
+    with pytest.raises(MissingFile, match="model not found"):
+        open_file(tmp_path / "nul\0.tflite", "model")
+
+
 def test_size_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(b"x" * 1000)

@@ -276,7 +276,7 @@ def test_errors_in_key_files_have_the_line(tmp_path: Path) -> None:
     assert "larger than 100 kB" in said("large.pub")
     assert "SSH key file not found" in said("absent\n.pub")
     assert "SSH key file not found" in said("nul\0.pub")
-    assert "SSH key file not found" in said(".")
+    assert "SSH key file must be a file" in said(".")
     assert "home folder not found" in said("~nobody-has-this-name/x.pub")
 
 
