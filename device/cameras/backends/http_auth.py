@@ -29,10 +29,14 @@ class Login:
         self._count += 1
         return self._digest(self._asked, method, target)
 
-    def accept(self, challenges: Iterable[str]) -> bool:
-        """Take up the ``WWW-Authenticate`` headers of a 401; return whether another attempt can succeed."""
+    def accept(self, challenges: Iterable[str], is_first: bool) -> bool:
+        """Take up the ``WWW-Authenticate`` headers of a 401; return whether another attempt can succeed.
+
+        ``is_first``: whether it is the first 401 of a request; a nonce of an earlier request may be too old.
+        """
         found = _digest_challenge(challenges)
-        again = found is not None and (self._asked is None or self._asked.nonce != found.nonce)
+        is_new = found is not None and (self._asked is None or self._asked.nonce != found.nonce)
+        again = found is not None and is_new and (is_first or found.is_stale)
         if again:
             self._asked, self._count = found, 0
         return again
@@ -66,6 +70,8 @@ class _Challenge(NamedTuple):
     algorithm: str
     opaque: str | None
     has_qop: bool
+    is_stale: bool
+    """Whether only the nonce before was too old; else the user or password is wrong."""
 
 
 def _digest_challenge(challenges: Iterable[str]) -> _Challenge | None:
@@ -78,7 +84,9 @@ def _digest_challenge(challenges: Iterable[str]) -> _Challenge | None:
         algorithm = fields.get("algorithm", "MD5").upper()
         kinds = [kind.strip() for kind in fields.get("qop", "").lower().split(",")]
         if "nonce" in fields and algorithm in _HASHES and (kinds == [""] or "auth" in kinds):
-            return _Challenge(fields.get("realm", ""), fields["nonce"], algorithm, fields.get("opaque"), kinds != [""])
+            stale = fields.get("stale", "").lower() == "true"
+            realm, opaque = fields.get("realm", ""), fields.get("opaque")
+            return _Challenge(realm, fields["nonce"], algorithm, opaque, kinds != [""], stale)
     return None
 
 

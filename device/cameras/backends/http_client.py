@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = Log("edgevision.cameras")
 MAX_REDIRECTS = 5
+MAX_LOGINS = 3
+"""Refused attempts after which no other follows; cameras lock those out who try too often."""
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REASON = 80
@@ -91,13 +93,15 @@ class HttpClient:
             raise self._error(self._reason(error)) from None
 
     def _follow(self, address: Address, deadline: float, watch: Callable[[TimedSocket], None]) -> Answer:
-        login, seen = self._login, 0
+        login, seen, logins = self._login, 0, 0
         while True:
             answer = self._request(address, login, deadline, watch)
             if answer.status == 200:
                 return answer
             answer.close()
-            if answer.status == 401 and login is not None and login.accept(answer.challenges):
+            logins += answer.status == 401
+            may_try = answer.status == 401 and logins < MAX_LOGINS
+            if may_try and login is not None and login.accept(answer.challenges, logins == 1):
                 continue
             if answer.status not in _REDIRECTS or not answer.location:
                 raise self._error(_refusal(answer, self._login is not None))

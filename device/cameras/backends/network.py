@@ -63,9 +63,10 @@ class StreamReader(Reader):
         first = self._decode()
         if first is None:
             self._capture.release()
-            raise CameraError(
-                f"cannot open {self.spec}: no answer within {open_timeout_s:g} s, or not a video stream; check the address and path"
+            reason = (
+                f"no answer within {open_timeout_s:g} s, or not a video stream; check the address, path and password"
             )
+            raise CameraError(f"cannot open {self.spec}: {reason}")
         height, width = first.shape[:2]  # not passed on: it is stale by the time the loop starts
         self.description = f"a stream, {width}x{height}"
 

@@ -212,6 +212,40 @@ def test_digest_login_is_answered() -> None:
     assert answers == [True, True]
 
 
+def test_digest_login_is_renewed_when_the_server_forgets_it() -> None:
+    nonces: list[int] = []
+
+    def speak(link: socket.socket, request: bytes) -> None:
+        if b'nonce="%d"' % len(nonces) in request:  # each nonce is good for one image
+            nonces.append(0)
+            link.sendall(image(jpeg()))
+        else:
+            challenge = b'Digest realm="cam", nonce="%d", qop="auth"' % len(nonces)
+            link.sendall(b"HTTP/1.1 401 No\r\nWWW-Authenticate: " + challenge + b"\r\n\r\n")
+
+    with server(speak) as host:
+        reader = open_http(f"http://mary:lamb@{host}/", CaptureRequest(fps=100))
+        assert reader is not None
+        for _ in range(3):
+            reader.read()
+        reader.close()
+    assert (len(nonces), reader.damaged) == (4, 0)
+
+
+@pytest.mark.parametrize(("stale", "attempts"), [(b"", 2), (b", stale=true", 3)])
+def test_wrong_password_is_tried_few_times(stale: bytes, attempts: int) -> None:
+    seen: list[bytes] = []
+
+    def speak(link: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        challenge = b'Digest realm="cam", nonce="%d"%s' % (len(seen), stale)
+        link.sendall(b"HTTP/1.1 401 No\r\nWWW-Authenticate: " + challenge + b"\r\n\r\n")
+
+    with server(speak) as host, pytest.raises(CameraError, match="refuses this user and password"):
+        open_http(f"http://mary:lamb@{host}/")
+    assert len(seen) == attempts
+
+
 # --- single images
 
 
