@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,8 +51,28 @@ def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool
         return
     show(*tables(done))
     say(result_line(done))
+    if hint := _store_threshold(done):
+        say(hint)
     say(str(folder.folder.absolute() / PAGE))
     say(f"next: {_next(request, done)}")
+
+
+def _store_threshold(done: Evaluation) -> str | None:
+    """Return how to store the threshold that negatives suggest; None without them, and for Keras models."""
+    from pathlib import Path
+
+    from ..next_command import command
+
+    facts, found = done.result.subject.facts, done.metrics.threshold.suggested
+    stored = done.result.subject.scorer.card.threshold
+    if facts.kind != "tflite" or not done.pictures.negatives or found is None:
+        return None
+    value = math.floor(1000 * found) / 1000  # down, so that the image that set it still reaches it
+    if stored == value:
+        return None
+    path = Path(facts.path)
+    out = path.with_name(f"{path.stem}-unknown.tflite")
+    return f'to answer "unknown" below {value:g}: {command("card", path, "--threshold", f"{value:g}", "-o", out)}'
 
 
 def _next(request: EvaluateOptions, done: Evaluation) -> str:

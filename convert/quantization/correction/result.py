@@ -22,6 +22,11 @@ class Step:
     kept: bool
     seconds: float
 
+    @property
+    def roughly_corrected(self) -> bool:
+        """Whether both distances are measured after a rough bias correction, unlike those of the other steps."""
+        return self.name.startswith("ranges ")
+
 
 @dataclass(frozen=True, slots=True)
 class LayerError:

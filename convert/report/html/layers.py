@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgevision.reporting import charts, html
 from edgevision.reporting.html import Html
 
-from ...quantization.correction import LayerError, RepairResult
+from ...quantization.correction import LayerError, RepairResult, Step
 from ..record import ConvertReport
 
 WORST = 8
@@ -62,11 +62,16 @@ def _db(value: float) -> str:
     return f"{value:.1f} dB"
 
 
+def _step_name(one: Step) -> str:
+    return f"{one.name} *" if one.roughly_corrected else one.name
+
+
 def _steps(repair: RepairResult) -> Html:
     if not repair.steps:
         return html.NOTHING
     rows = [
-        [one.name, f"{one.before:.3g}", f"{one.after:.3g}", "kept" if one.kept else "undone"] for one in repair.steps
+        [_step_name(one), f"{one.before:.3g}", f"{one.after:.3g}", "kept" if one.kept else "undone"]
+        for one in repair.steps
     ]
     unit = {"kl": "Kullback-Leibler divergence, nats", "relative_error": "relative error"}.get(
         repair.steps[0].measure, repair.steps[0].measure
@@ -75,5 +80,10 @@ def _steps(repair: RepairResult) -> Html:
         f"Effort {repair.effort}. Each step is measured on the selection set, which it did not use "
         f"({unit}; smaller is better), and kept only if it helps."
     )
+    if any(one.roughly_corrected for one in repair.steps):
+        said += (
+            " Steps with a * are measured on both sides after a rough correction of the biases, so their numbers cannot be "
+            "compared with those of the other rows."
+        )
     table = html.table(["step", "before", "after", "<"], rows)
     return html.join([html.tag("h3", html.text("Repair")), html.paragraph(said), table])

@@ -87,6 +87,16 @@ def test_taught_class_is_run_with_its_state(here: Path) -> None:
     assert _next(teacher, {"state": None, "camera": "1"}) == "edgevision run m.tflite --camera 1"
 
 
+def test_threshold_that_negatives_suggest_is_stored_by_the_printed_line(here: Path, capfd: Shown) -> None:
+    draw(here / "other things", 900, 5)
+    Path("m.tflite").write_bytes(default_model.path().read_bytes())
+    with pytest.raises(SystemExit):
+        main(["evaluate", "m.tflite", "my photos", "--negatives", "other things"])
+    (line,) = re.findall(r'(?m)^to answer "unknown" below [0-9.]+: (.*)$', capfd.readouterr().out)
+    again = run_line(capfd, line)
+    assert "m-unknown.tflite" in again and open_model("m-unknown.tflite").card.threshold is not None
+
+
 def test_camera_is_proposed_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(next_command, "has_camera", lambda: True)
     assert run_command("m.tflite", images=tmp_path) == "edgevision run m.tflite --camera 0"
