@@ -183,6 +183,13 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def not_utf8(error: UnicodeEncodeError) -> str:
+    """Return what to do about a text with bytes that are not UTF-8, which a file name or an argument may contain."""
+    part = error.object[max(0, error.start - 20) : error.end + 20].strip()
+    shown = part.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return f"{shown!r:.120} contains bytes that are not UTF-8; rename the file or folder, or type the argument again"
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Return a hint for a misspelled name, ``; did you mean 'x'?``, or an empty string."""
     from difflib import get_close_matches

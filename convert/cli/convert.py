@@ -8,6 +8,7 @@ import click
 
 from edgevision.cli.options import PATH, json_option, quiet_option
 from edgevision.cli.setting_options import GroupedCommand, headings, setting_options
+from edgevision.cli.terminal import say, say_json
 from edgevision.settings import settings_of
 
 from ..keras_files.load_options import LoadOptions
@@ -31,7 +32,6 @@ RECORDS = (ConvertOptions, LoadOptions, PreprocessingOptions)
 @quiet_option
 def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
-    from edgevision.cli.terminal import say
     from edgevision.errors import GateNotMet
 
     from ..pipeline import WARNING
@@ -47,9 +47,7 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
         elif not quiet:
             say(f"note: {note}", err=True)
     if as_json:
-        from edgevision.files.run_folder import dump
-
-        click.echo(dump(report.to_json()))
+        say_json(report.to_json())
     else:
         from rich.console import Console
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgevision.cli.options import json_option, quiet_option, runs_option, seed_option
+from edgevision.cli.terminal import say, say_json, say_lines
 
 
 @click.command()
@@ -19,7 +20,6 @@ def demo(as_json: bool, runs: Path, quiet: bool, seed: int) -> None:
 
     Takes about a minute on two cores. Exits with 3 if the accuracy of the int8 model is below 97 %.
     """
-    from edgevision.files.run_folder import dump
 
     from ..demo.options import DemoOptions
     from ..demo.run import run_demo
@@ -27,16 +27,16 @@ def demo(as_json: bool, runs: Path, quiet: bool, seed: int) -> None:
 
     def tell(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     report = run_demo(DemoOptions(runs=runs, seed=seed), lambda: terminal_progress(quiet), tell)
     if as_json:
-        click.echo(dump(report.to_json()))
+        say_json(report.to_json())
     else:
         from rich.console import Console
 
         from ..demo import summary
 
         Console(highlight=False).print(summary.table(report), markup=False)
-        click.echo("\n".join(summary.lines(report)))
+        say_lines("\n".join(summary.lines(report)))
     report.require_goal()

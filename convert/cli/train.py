@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from edgevision.cli.options import PATH, json_option, quiet_option
 from edgevision.cli.setting_options import GroupedCommand, headings, setting_options
+from edgevision.cli.terminal import say, say_json
 from edgevision.errors import UsageError
 
 from ..training.config.request import TrainRequest
@@ -43,7 +44,7 @@ from ..training.config.settings import SETTINGS, TrainSettings
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
     """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
-    from edgevision.cli.terminal import say, show
+    from edgevision.cli.terminal import show
 
     from ..training.monitor.observer import TrainingObserver
     from ..training.report import summary
@@ -54,9 +55,7 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
         _fit_budget(values, quiet)
     result = run(_request(values), TrainingObserver() if quiet else TerminalObserver())
     if as_json:
-        from edgevision.files.run_folder import dump
-
-        click.echo(dump(result.to_json()))
+        say_json(result.to_json())
     else:
         show(*summary.tables(result))
         for line in summary.lines(result):

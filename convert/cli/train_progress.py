@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
 from edgevision.cli import terminal
+from edgevision.cli.terminal import say
 
 from ..training.monitor.history import Epoch
 from ..training.monitor.observer import TrainingObserver, line
@@ -24,13 +23,13 @@ class PlainStage:
     def __init__(self, text: str, total: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._text, self._total, self._clock = text, total, clock
         self._last = clock()
-        click.echo(f"{text} ..." if total is None else f"{text}: {total}", err=True)
+        say(f"{text} ..." if total is None else f"{text}: {total}", err=True)
 
     def step(self, done: int) -> None:
         """Print how far it is, if the last line is some seconds old."""
         if self._clock() - self._last >= REPORT_SECONDS:
             self._last = self._clock()
-            click.echo(f"{self._text}: {done}" + (f" of {self._total}" if self._total else ""), err=True)
+            say(f"{self._text}: {done}" + (f" of {self._total}" if self._total else ""), err=True)
 
 
 class TerminalObserver(TrainingObserver):
@@ -75,7 +74,7 @@ class TerminalObserver(TrainingObserver):
     def end(self, row: Epoch, kept: bool) -> None:
         """Print the line of an epoch."""
         self.close()
-        click.echo(line(row), err=True)
+        say(line(row), err=True)
 
     def close(self) -> None:
         """Remove the bar if one is shown."""

@@ -12,6 +12,7 @@ import click
 from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, quiet_option, runs_option, seed_option
 from edgevision.cli.setting_options import list_of, option_of
+from edgevision.cli.terminal import say, say_json, say_lines
 from edgevision.settings import MAX_PIXELS
 
 from ..loop.options import SETTINGS
@@ -117,8 +118,7 @@ def measure(runs: Path, max_pixels: int, as_json: bool, quiet: bool, **values: A
 def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, runs: Path) -> None:
     """Compare the results of several bench.json files in one table and one page; ratios are relative to the first."""
     from edgevision.cli.terminal import show
-    from edgevision.files.run_folder import dump, new_run
-    from edgevision.reporting.terminal import printable
+    from edgevision.files.run_folder import new_run
 
     from ..bench import comparison_tables
     from ..bench.compare import compare as compared
@@ -127,21 +127,21 @@ def compare(files: tuple[Path, ...], markdown: bool, seed: int, as_json: bool, r
         raise click.UsageError("--markdown and --json cannot be combined; give only one")
     found = compared(files, seed)
     if markdown:
-        click.echo(comparison_tables.markdown(found))
+        say_lines(comparison_tables.markdown(found))
         return
     with new_run(runs, "bench") as run:
         comparison_tables.write_page(found, run.folder / "compare.html")
         run.outputs.append("compare.html")
     if as_json:
-        click.echo(dump(found.to_json()))
+        say_json(found.to_json())
         return
     show(comparison_tables.comparison_table(found))
     fastest = min(found.rows, key=lambda row: row.result["predict_ms"]["p50"])
     doubtful = sum(not row.valid for row in found.rows)
     warning = f"; {doubtful} of {len(found.rows)} are NOT VALID" if doubtful else ""
-    click.echo(printable(f"fastest: {fastest.name} on {fastest.record.machine_name}{warning}"))
-    click.echo(run.folder.absolute() / "compare.html")
-    click.echo(f"next: edgevision bench compare --markdown {shlex.join(map(str, files))}")
+    say(f"fastest: {fastest.name} on {fastest.record.machine_name}{warning}")
+    say(run.folder.absolute() / "compare.html")
+    say(f"next: edgevision bench compare --markdown {shlex.join(map(str, files))}")
 
 
 @bench.command()
@@ -199,8 +199,8 @@ def sweep(runs: Path, quiet: bool, as_json: bool, **values: Any) -> int:
             made = make(specs, values["classes"], folder, step)
         run.outputs += [path.name for path in made]
         if values["models_only"]:
-            click.echo(f"{len(made)} models: {folder.absolute()}")
-            click.echo("next: copy them to the board, and there: edgevision bench *.tflite")
+            say(f"{len(made)} models: {folder.absolute()}")
+            say("next: copy them to the board, and there: edgevision bench *.tflite")
             return 0
         request = _request(values | {"models": tuple(made), "precision": 5.0})
         with Opened(request) as opened, bar(quiet, len(made)) as step:

@@ -6,11 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
-from edgevision.cli.terminal import has_bars, note, show
-from edgevision.files.run_folder import dump
-from edgevision.reporting.terminal import printable
+from edgevision.cli.terminal import has_bars, note, say, say_json, show
 
 from ..bench.benchmark import Bench
 from ..bench.profile_tables import profile_tables
@@ -21,23 +17,23 @@ from ..bench.tables import costs_table, machine_lines, ratio_lines, state_line, 
 def tell(found: Bench, folder: Path, as_json: bool, next_command: str) -> None:
     """Print the results as JSON or as text."""
     if as_json:
-        click.echo(dump(found.document))
+        say_json(found.document)
         return
     results = found.document["results"]
     for line in machine_lines(found.machine):
-        click.echo(printable(line))
-    click.echo(f"state: {state_line(results[0]['state'])}")
+        say(line)
+    say(f"state: {state_line(results[0]['state'])}")
     show(times_table(results), costs_table(results), *profile_tables(results))
     for line in ratio_lines(found.document["ratios"]):
-        click.echo(printable(line))
+        say(line)
     for reason in dict.fromkeys(reason for result in found.results for reason in result.invalid):
         note(f"not valid: {reason}")
     for result in results:
         if result["not_measured"] is not None:
             note(f"{result['id']}: not measured: {result['not_measured']}")
-    click.echo(printable(result_line(found, results[0])))
-    click.echo(folder.absolute() / "bench.html")
-    click.echo(f"next: {next_command}")
+    say(result_line(found, results[0]))
+    say(folder.absolute() / "bench.html")
+    say(f"next: {next_command}")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import click
 from edgevision.cli.default_group import DefaultGroup
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
 from edgevision.cli.setting_options import option_of
+from edgevision.cli.terminal import say, say_json
 
 from ..bundle.target import ARCHES, PYTHONS, Target
 from ..installer.archive.manifest import MAX_NUMBER
@@ -65,7 +66,6 @@ def bundle() -> None:
 def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> None:
     """Make a bundle of MODEL. The same input always gives the same bytes; a signed one also needs the same number."""
     from edgevision.cli.terminal import bar, note
-    from edgevision.files.run_folder import dump
 
     from ..bundle.build import BUDGET, BundleOptions, make
 
@@ -82,13 +82,13 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
             "the bundle's run.toml contains a camera password; share the bundle only with people who may know it", quiet
         )
     if as_json:
-        click.echo(dump(_to_json(made)))
+        say_json(_to_json(made))
         return
     _show(made)
     path = shlex.quote(str(made.path))
-    click.echo(f"wrote {path}: {made.bytes / 1e6:.1f} MB (budget {BUDGET / 1e6:.0f}), release {made.manifest.id}")
+    say(f"wrote {path}: {made.bytes / 1e6:.1f} MB (budget {BUDGET / 1e6:.0f}), release {made.manifest.id}")
     key = "" if made.public_key is None else f" --key {shlex.quote(str(made.public_key))}"
-    click.echo(f"next: edgevision bundle verify {path}{key}")
+    say(f"next: edgevision bundle verify {path}{key}")
 
 
 @bundle.command()
@@ -101,7 +101,6 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
     """Check every file of a bundle against its manifest, as the device does before installing it."""
     from edgevision.errors import BadInput
     from edgevision.files.atomic import require_file
-    from edgevision.files.run_folder import dump
 
     from ..bundle.keys import require_public
     from ..installer.archive.verify import read
@@ -124,13 +123,13 @@ def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
             "files": len(manifest.files),
         }
         more = {"bytes": found.bytes, "signed": found.signed, "signed_by": signed_by, "number": manifest.number}
-        click.echo(dump({"schema": "edgevision.bundle_check/1", "path": str(file), **fields, **more}))
+        say_json({"schema": "edgevision.bundle_check/1", "path": str(file), **fields, **more})
         return
-    click.echo(
+    say(
         f"{file}: {manifest.id}, Python {manifest.python} on {manifest.arch}, {len(manifest.files)} files, "
         f"{found.bytes / 1e6:.1f} MB; all files match the manifest; {_signed(found)}"
     )
-    click.echo("next, on the device: " + _install_line(file))
+    say("next, on the device: " + _install_line(file))
 
 
 def _signed(found: Checked) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from edgevision.cli.options import json_option
+from edgevision.cli.terminal import say, say_json
 
 
 @click.command()
@@ -22,9 +23,7 @@ def cameras(as_json: bool) -> None:
     with silenced():
         found = look()
     if as_json:
-        import json
-
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        say_json(found.to_json(), 1)
         return
     from edgevision.cli.terminal import note, show
     from edgevision.reporting.terminal import table
@@ -41,7 +40,8 @@ def cameras(as_json: bool) -> None:
     for hint in found.hints:
         note(hint)
     if found.cameras:
-        click.echo(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.")
-        click.echo(f"Next: edgevision run --camera {found.cameras[0].number}")
+        say(f"{len(found.cameras)} camera{'s' * (len(found.cameras) != 1)}.")
+        say(f"Next: edgevision run --camera {found.cameras[0].number}")
     else:
-        click.echo("No camera found.\nNext: plug one in, or try a generated pattern: edgevision run --camera test:")
+        say("No camera found.")
+        say("Next: plug one in, or try a generated pattern: edgevision run --camera test:")

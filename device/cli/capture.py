@@ -11,6 +11,7 @@ import click
 
 from edgevision.cli.options import PATH, json_option, quiet_option
 from edgevision.cli.setting_options import finite, option_of, setting_options
+from edgevision.cli.terminal import say, say_json
 
 from ..loop.options import CAMERA, DEFAULT_CAMERA, Options
 
@@ -76,24 +77,22 @@ def capture(
 
 def _tell(captured: CaptureResult, out: Path, seconds: float, as_json: bool) -> None:
     if as_json:
-        import json
-
-        click.echo(json.dumps(captured.to_json(), ensure_ascii=False, indent=1))
+        say_json(captured.to_json(), 1)
         return
     if not captured.files:
         return
     if text := captured.describe():
-        click.echo(text)
+        say(text)
     classes = sorted(path.name for path in out.iterdir() if path.is_dir() and not path.name.startswith("."))
     taken = f"{len(captured.files)} photo{'s' * (len(captured.files) != 1)}"
-    click.echo(f"{taken} in {captured.folder} in {seconds:.0f} s.")
+    say(f"{taken} in {captured.folder} in {seconds:.0f} s.")
     what = shlex.quote(f"{out}/")
     if len(classes) < 2:
-        click.echo(f"Next: capture at least one more class under its own name, then run edgevision train {what}")
+        say(f"Next: capture at least one more class under its own name, then run edgevision train {what}")
     elif lacking := _lacks(out):
-        click.echo(f"Next: capture more, then run edgevision train {what}: {lacking}")
+        say(f"Next: capture more, then run edgevision train {what}: {lacking}")
     else:
-        click.echo(f"Next: edgevision train {what}")
+        say(f"Next: edgevision train {what}")
 
 
 def _lacks(out: Path) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgevision.cli.options import PATH, engine_option, json_option, quiet_option
+from edgevision.cli.terminal import bar, say_json, say_rendered
 
 if TYPE_CHECKING:
     from ..doctor.result import Section
@@ -24,7 +25,6 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
 
     With MODEL, also run the self-test stored in the model file.
     """
-    from edgevision.cli.terminal import bar
     from edgevision.errors import GateNotMet
     from edgevision.files.atomic import require_file
 
@@ -61,13 +61,9 @@ def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> S
 
 def _show(sections: tuple[Section, ...], model: Path | None, as_json: bool) -> None:
     if as_json:
-        from edgevision.files.run_folder import dump
-
         checks = [check.to_json() for section in sections for check in section.checks]
-        click.echo(
-            dump({"schema": "edgevision.doctor/1", "model": None if model is None else str(model), "checks": checks})
-        )
+        say_json({"schema": "edgevision.doctor/1", "model": None if model is None else str(model), "checks": checks})
         return
     from ..doctor.terminal import text
 
-    click.echo(text(sections, model, sys.stdout))
+    say_rendered(text(sections, model, sys.stdout))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgevision.cli.options import DEVICE, json_option
+from edgevision.cli.terminal import say, say_json, say_lines
 
 from .flash_card import card
 from .flash_check import check
@@ -27,7 +28,6 @@ def drives(as_json: bool) -> None:
     from dataclasses import asdict
 
     from edgevision.cli.terminal import show
-    from edgevision.files.run_folder import dump
     from edgevision.reporting.terminal import table
 
     from ..flash.disk.block_devices import Machine
@@ -44,10 +44,10 @@ def drives(as_json: bool) -> None:
             }
             for one in found
         ]
-        click.echo(dump({"schema": "edgevision.drives/1", "drives": rows}))
+        say_json({"schema": "edgevision.drives/1", "drives": rows})
         return
     if not found:
-        click.echo("no drives found")
+        say("no drives found")
         return
     cells = []
     for one in found:
@@ -69,16 +69,15 @@ def status(card: Path, as_json: bool) -> int:
     The status was written by the first boots of a prepared SD card, or by install.pyz --status
     /boot/firmware/edgevision/status.json. Exit code 3: the installation is not finished.
     """
-    from edgevision.files.run_folder import dump
     from edgevision.reporting.terminal import printable
 
     from ..flash.image.status import read_status
 
     found = read_status(card)
     if as_json:
-        click.echo(dump(found.value))
+        say_json(found.value)
     else:
-        click.echo("\n".join(printable(line) for line in found.describe()))
+        say_lines("\n".join(printable(line) for line in found.describe()))
     return 0 if found.done else 3
 
 

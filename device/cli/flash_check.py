@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from edgevision.cli.options import DEVICE, PATH, json_option
+from edgevision.cli.terminal import say, say_json
 
 
 @click.command("check")
@@ -28,8 +29,6 @@ def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     If the SD card was booted already, this is reported; flash status then shows how far the installation has got. Exit
     code 3: something is wrong.
     """
-    from edgevision.files.run_folder import dump
-    from edgevision.reporting.terminal import printable
 
     from ..bundle.keys import require_public
     from ..flash.image.check import check as look
@@ -42,14 +41,14 @@ def check(place: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     if as_json:
         rows = [asdict(one) for one in findings]
         fields = {"path": str(place), "ok": ok, "started": started(findings), "findings": rows}
-        click.echo(dump({"schema": "edgevision.image_check/1", **fields}))
+        say_json({"schema": "edgevision.image_check/1", **fields})
         return 0 if ok else 3
     for one in findings:
-        click.echo(printable(f"{'ok' if one.ok else 'wrong':6}{one.name}: {one.found}"))
+        say(f"{'ok' if one.ok else 'wrong':6}{one.name}: {one.found}")
         if one.todo:
-            click.echo(printable(f"      {'next' if one.ok else 'what to do'}: {one.todo}"))
+            say(f"      {'next' if one.ok else 'what to do'}: {one.todo}")
     if ok and not started(findings):
-        click.echo("all files are unchanged")
+        say("all files are unchanged")
         if place.is_file():
-            click.echo(f"next: edgevision flash write {shlex.quote(str(place))} --to DEVICE")
+            say(f"next: edgevision flash write {shlex.quote(str(place))} --to DEVICE")
     return 0 if ok else 3

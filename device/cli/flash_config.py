@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgevision.cli.options import PATH, overwrite_option
+from edgevision.cli.terminal import say_lines
 
 if TYPE_CHECKING:
     from ..flash.config.records import DeviceConfig
@@ -32,7 +33,7 @@ def config(output: Path, checked: Path | None, example: bool, overwrite: bool) -
     if example:
         from ..flash.config.write import dumps
 
-        click.echo(dumps(None), nl=False)
+        say_lines(dumps(None))
     elif checked is not None:
         _show(checked)
     else:
@@ -72,7 +73,7 @@ def _ask(output: Path, overwrite: bool) -> None:
         if not confirm(f"Write {output}?", True):
             raise Cancelled("nothing was written")
     except (EOFError, KeyboardInterrupt):
-        click.echo()
+        say()
         raise click.Abort from None
     write_text(output, dumps(found), private=True)
     path = shlex.quote(str(output))

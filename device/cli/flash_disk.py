@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgevision.cli.options import DEVICE
+from edgevision.cli.terminal import say
 from edgevision.errors import Cancelled, FlashRefused
 from edgevision.reporting.terminal import printable
 
@@ -90,10 +91,10 @@ def confirm(verdict: DriveAssessment, what: str, yes: bool, serial: str | None) 
         raise FlashRefused(f"no terminal to ask for confirmation; give --yes and --expect-serial SERIAL{_hint(drive)}")
     size = f"{drive.bytes / 1e9:.1f} GB"
     name = f"its model ({printable(drive.model)}) or its size ({size})" if drive.model else f"its size ({size})"
-    click.echo(f"Everything on {drive.device} will be lost. To go on, type {name}: ", err=True, nl=False)
+    say(f"Everything on {drive.device} will be lost. To go on, type {name}: ", err=True, nl=False)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        click.echo(err=True)
+        say(err=True)
     if _folded(answer) not in {_folded(text) for text in (drive.model, size, size.removesuffix(" GB")) if text}:
         raise Cancelled(f"not confirmed; nothing was written to {drive.device}")
 
@@ -119,7 +120,7 @@ def _show(verdict: DriveAssessment, what: str) -> None:
     if verdict.doubts:
         rows["but"] = "; ".join(doubt.text for doubt in verdict.doubts)
     for name, text in rows.items():
-        click.echo(f"  {name:8} {printable(text)}", err=True)
+        say(f"  {name:8} {printable(text)}", err=True)
 
 
 def _hint(drive: Drive) -> str:

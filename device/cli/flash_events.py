@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import click
-
-from edgevision.cli.terminal import bytes_bar, note
+from edgevision.cli.terminal import bytes_bar, note, say_json
 from edgevision.errors import EdgeVisionError
-from edgevision.files.run_folder import dump
 
 from ..flash.disk.transfer_rate import Meter
 from ..flash.disk.write import PHASES
@@ -64,7 +61,7 @@ class Events:
         if not self._as_json:
             return
         try:
-            click.echo(dump({"schema": SCHEMA, **fields}))
+            say_json({"schema": SCHEMA, **fields})
         except BrokenPipeError:
             # The reader has gone; the SD card must be finished all the same.
             self._as_json = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
+from edgevision.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..flash.image.prepare import PreparedImage
@@ -52,7 +53,6 @@ def image(
     """
     from edgevision.cli.terminal import bar
     from edgevision.errors import UsageError
-    from edgevision.files.run_folder import dump
 
     if config is None:
         raise UsageError("--config FILE is missing; make the file with: edgevision flash config")
@@ -63,14 +63,12 @@ def image(
     wish = PrepareWish(system, bundle, settings, output, config_file=config, **rest)
     made = prepare(wish, lambda text, total: bar(text, total, quiet))
     if as_json:
-        click.echo(dump(_to_json(made)))
+        say_json(_to_json(made))
         return
     _show(made)
     path = shlex.quote(str(made.path))
-    click.echo(
-        f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB free on its boot partition"
-    )
-    click.echo(f"next: edgevision flash check {path}")
+    say(f"wrote {path}: {made.bytes / 1e6:.0f} MB, {made.boot_free_bytes / 1e6:.0f} MB free on its boot partition")
+    say(f"next: edgevision flash check {path}")
 
 
 def _show(made: PreparedImage) -> None:

@@ -6,17 +6,11 @@ import getpass
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-import click
-
+from edgevision.cli.terminal import say as say
 from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.reporting.terminal import printable
 
 T = TypeVar("T")
-
-
-def say(text: str = "") -> None:
-    """Print a line without terminal control characters."""
-    click.echo(printable(text))
 
 
 def ask(question: str, check: Callable[[str], T], default: str = "") -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+from edgevision.cli.terminal import say
 from edgevision.errors import BadInput
 
 from ..flash.config import passwords, wifi_key
@@ -15,7 +16,7 @@ from ..flash.config.records import DeviceConfig, Security, Sudo, User, Wifi
 from ..flash.config.run_options import check_place
 from ..flash.config.ssh_keys import describe, read_keys
 from ..flash.config.table import SECURITY, SUDO
-from .flash_prompts import ask, ask_hidden, choose, confirm, say
+from .flash_prompts import ask, ask_hidden, choose, confirm
 
 INTRODUCTION = (
     "Settings of one device. Press Enter to accept the value in brackets, or Ctrl-C to quit without writing anything."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.options import PATH, quiet_option
+from edgevision.cli.terminal import say
 
 from .flash_disk import allowed, confirm, disk_options, require_rights, this_host
 
@@ -75,10 +76,8 @@ def show_end(card: Card, said: Events, as_json: bool) -> None:
         return
     took = (seconds["write"] + seconds["flush"], seconds["verify"])
     rates = [f"{written.bytes / 1e6 / max(one, 1e-3):.0f} MB/s" for one in took]
-    click.echo(
-        f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, verified at {rates[1]}, sha256 {written.sha256}"
-    )
+    say(f"wrote {device}: {written.bytes / 1e9:.2f} GB at {rates[0]}, verified at {rates[1]}, sha256 {written.sha256}")
     again = "" if card.partitions_known else "; to read it on this machine, remove and insert it again"
-    click.echo(f"the SD card can be removed now{again}")
+    say(f"the SD card can be removed now{again}")
     if card.prepared:
-        click.echo(f"next: boot the Raspberry Pi from it; if it cannot be reached: edgevision flash status {device}")
+        say(f"next: boot the Raspberry Pi from it; if it cannot be reached: edgevision flash status {device}")

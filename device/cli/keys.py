@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edgevision.cli.options import PATH
+from edgevision.cli.terminal import say
 
 
 @click.group()
@@ -23,11 +24,11 @@ def new(file: Path) -> None:
     from ..bundle.keys import new as make
 
     public = make(file)
-    click.echo(
+    say(
         f"wrote {file}: private key; back it up and keep it secret: it can sign bundles for every device that trusts it"
     )
-    click.echo(f"wrote {public}: public key for devices, {fingerprint(public)}")
-    click.echo(f"next: edgevision bundle MODEL.tflite --sign {shlex.quote(str(file))}")
+    say(f"wrote {public}: public key for devices, {fingerprint(public)}")
+    say(f"next: edgevision bundle MODEL.tflite --sign {shlex.quote(str(file))}")
 
 
 @keys.command()
@@ -37,7 +38,7 @@ def show(file: Path) -> None:
     from ..bundle.keys import fingerprint, is_private
 
     digits = fingerprint(file)
-    click.echo(f"{file}: {'private' if is_private(file) else 'public'} Ed25519 key, {digits}")
+    say(f"{file}: {'private' if is_private(file) else 'public'} Ed25519 key, {digits}")
 
 
 @keys.command()
@@ -60,7 +61,7 @@ def revoke(key: str, root: Path) -> None:
     from ..bundle.keys import revoke as make
 
     found, left = make(root, key)
-    click.echo(f"revoked {found}: the device refuses bundles signed with this key")
+    say(f"revoked {found}: the device refuses bundles signed with this key")
     if not left:
         note(
             "no trusted key is left, so the device accepts no bundle until install.pyz gets a new one with --trust KEY"

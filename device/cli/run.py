@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from edgevision.cli.setting_options import PATH, GroupedCommand, headings, setting_options
+from edgevision.cli.terminal import say
 from edgevision.cli.verbosity import is_verbose
 
 from ..loop.options import Options, Terminal
@@ -87,8 +88,8 @@ def _save(options: Options, path: Path) -> int:
     text = config_file.dumps(config_file.changed(options), path)
     secret = config_file.holds_password(options.camera, options.source)
     if secret:
-        click.echo(f"note: {path} contains a password; it is readable only by you", err=True)
+        say(f"note: {path} contains a password; it is readable only by you", err=True)
     write_text(path, text, private=secret)
-    click.echo(f"saved: {path}", err=True)
-    click.echo(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
+    say(f"saved: {path}", err=True)
+    say(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)
     return 0

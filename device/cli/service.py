@@ -9,6 +9,7 @@ import click
 
 from edgevision.cli.options import PATH, json_option, overwrite_option
 from edgevision.cli.setting_options import option_of
+from edgevision.cli.terminal import say, say_json, say_lines
 
 from ..loop.options import CAMERA, SETTINGS
 
@@ -53,19 +54,19 @@ def install(dry_run: bool, no_start: bool, root: Path, **rest: Any) -> None:
         require_root("install")
     made = prepare(ServiceOptions(root=root, **rest))
     if dry_run:
-        click.echo(made.unit, nl=False)
+        say_lines(made.unit)
         return
     for path in made.write():
-        click.echo(f"wrote {path}")
+        say(f"wrote {path}")
     if not here:
-        click.echo(f"wrote {enable(root)}: the service starts at boot")
+        say(f"wrote {enable(root)}: the service starts at boot")
         return
     if no_start:
-        click.echo("installed but not started; to start it: sudo systemctl enable --now edgevision")
+        say("installed but not started; to start it: sudo systemctl enable --now edgevision")
         return
     Manager().start()
-    click.echo("started: the first frame was recognized; the service also starts at boot")
-    click.echo("next: edgevision service status")
+    say("started: the first frame was recognized; the service also starts at boot")
+    say("next: edgevision service status")
 
 
 @service.command()
@@ -79,11 +80,9 @@ def status(as_json: bool) -> int:
     require_systemd()
     found = ask(Manager())
     if as_json:
-        from edgevision.files.run_folder import dump
-
-        click.echo(dump(found.to_json()))
+        say_json(found.to_json())
     else:
-        click.echo("\n".join(found.describe()))
+        say_lines("\n".join(found.describe()))
     return 0 if found.active else NOT_ACTIVE
 
 
@@ -122,5 +121,5 @@ def uninstall(root: Path, purge: bool) -> None:
     if here:
         Manager().reload()
     for path in gone:
-        click.echo(f"removed {path}")
-    click.echo(f"taught classes and collected images are kept in {STATE}" if gone else "nothing was installed")
+        say(f"removed {path}")
+    say(f"taught classes and collected images are kept in {STATE}" if gone else "nothing was installed")

@@ -9,6 +9,7 @@ import click
 
 from edgevision.cli.options import PATH, json_option, overwrite_option, quiet_option
 from edgevision.cli.setting_options import option_of
+from edgevision.cli.terminal import say, say_json
 
 from ..loop.options import CAMERA, DEFAULT_CAMERA, SETTINGS
 
@@ -134,7 +135,7 @@ def _teach(name: str | None, teacher: Teacher, **rest: Any) -> None:
     count = rest["count"] or (FRAMES if source.live else MAX_PICTURES)
     if source.live and not rest["quiet"]:
         what = "keep taught objects out of view" if name is None else f"show {name} from several sides"
-        click.echo(f"{source.spec}: taking {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
+        say(f"{source.spec}: taking {count} frames, one every {rest['every_s']:g} s; {what}", err=True)
     with terminal.bar("frames", count, rest["quiet"]) as step:
         lesson = teacher.teach(name, source, count, rest["every_s"], rest["overwrite"], step)
     for note in lesson.notes:
@@ -162,14 +163,13 @@ def _next(teacher: Teacher, rest: dict[str, Any]) -> str:
 
 
 def _tell(lesson: Lesson, teacher: Teacher, next_command: str) -> None:
-    from edgevision.cli.terminal import say
 
     if lesson.fit is None:
-        click.echo(f"learned the background from {lesson.frames} frames ({lesson.total} in all)")
+        say(f"learned the background from {lesson.frames} frames ({lesson.total} in all)")
     else:
         fit = lesson.fit
         more = "" if lesson.total == lesson.frames else f" ({lesson.total} in all)"
-        click.echo(
+        say(
             f"taught {lesson.name} from {lesson.frames} frames{more}: similarity {fit.typical:.2f}, to other classes "
             f"{fit.rival:.2f}; {teacher.path}"
         )
@@ -191,7 +191,7 @@ def _report(text: str, teacher: Teacher, as_json: bool) -> None:
     if as_json:
         _list(teacher, as_json)
     else:
-        click.echo(text)
+        say(text)
 
 
 def _list(teacher: Teacher, as_json: bool) -> None:
@@ -210,14 +210,14 @@ def _list(teacher: Teacher, as_json: bool) -> None:
                      "background_frames": background})  # fmt: skip
         return
     if not overlay.classes:
-        click.echo(f"no class was taught to {teacher.model.path} yet; teach one: edgevision teach NAME --camera 0")
+        say(f"no class was taught to {teacher.model.path} yet; teach one: edgevision teach NAME --camera 0")
         return
     rows = [
         (one.name, str(len(one.vectors)), f"{fit.typical:.2f}", f"{fit.rival:.2f}", "yes" if fit.separable else "no")
         for one, fit in zip(overlay.classes, fits.values(), strict=True)
     ]
     show(table(("class", ">frames", ">similarity", ">to others", "separable"), rows))
-    click.echo(f"{len(rows)} classes taught to {teacher.model.path}, {background} background frames: {teacher.path}")
+    say(f"{len(rows)} classes taught to {teacher.model.path}, {background} background frames: {teacher.path}")
 
 
 def _import(teacher: Teacher, path: Path, overwrite: bool) -> None:
@@ -235,6 +235,5 @@ def _names(teacher: Teacher) -> str:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    from edgevision.files.run_folder import dump
 
-    click.echo(dump({"schema": "edgevision.teach/1", **value}))
+    say_json({"schema": "edgevision.teach/1", **value})

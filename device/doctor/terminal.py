@@ -78,7 +78,7 @@ def _outcome(sections: tuple[Section, ...], model: Path | None) -> str:
     if broken:
         failed = f"{broken} of {len(checks)} checks failed"
         return f"{failed}{_warnings(warned)}: apply the fixes shown after the arrows, then run this again"
-    what = "" if model is None else f" {shlex.quote(str(model))}"
+    what = "" if model is None else f" {printable(shlex.quote(str(model)))}"
     camera = any(check.name == "cameras" and check.ok for check in checks)
     return f"Ready to run{_warnings(warned)}.\nNext: edgevision run{what} --{'camera 0' if camera else 'source test:'}"
 

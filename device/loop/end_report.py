@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput, EdgeVisionError
 from edgevision.files.atomic import write_text
+from edgevision.files.run_folder import dump
 from edgevision.next_command import command, has_camera, run_command, shown_source
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def report(options: Options, model: Model, summary: RunSummary, stop: Stop, note
     for line in summary.describe():
         note(line)
     if options.summary is not None:
-        write_text(options.summary, json.dumps(summary.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        write_text(options.summary, dump(summary.to_json(), 1) + "\n")
         note(f"summary: {options.summary}")
     if options.contact_sheet is not None and options.contact_sheet.exists():
         note(f"contact sheet: {options.contact_sheet}")

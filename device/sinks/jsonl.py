@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from edgevision.reporting.terminal import valid_json
+
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock, rfc3339
 from ..telemetry.run_stats import STAGES
@@ -145,4 +147,4 @@ def _round(value: float | None, digits: int) -> float | None:
 
 
 def _dump(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return valid_json(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 from edgevision.errors import BadInput
 from edgevision.files import strict_json
 from edgevision.files.atomic import write_text
+from edgevision.files.run_folder import dump
 from edgevision.input_file import read_file
 from edgevision.model_file.card import MAX_EMBEDDING
 from edgevision.postprocessing.feature_vector import unit
@@ -92,7 +92,7 @@ class Overlay:
             "classes": [{"number": c.number, "name": c.name, "frames": _encoded(c.vectors)} for c in self.classes],
             "background": background,
         }
-        return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+        return dump(value, 1) + "\n"
 
     @classmethod
     def loads(cls, text: str | bytes, where: str) -> Overlay:

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from edgevision.reporting.terminal import valid_json
+
 from ..system.clock import SYSTEM, Clock
 from ..system.process_stats import memory_mb, peak_memory_mb, temperature_c
 
@@ -181,4 +183,4 @@ def status_text(measures: RunStats, as_json: bool) -> str:
     from ..system.clock import rfc3339
 
     record = {"type": "status", "schema": "edgevision.status/1", "time": rfc3339(time.time()), **asdict(snapshot)}
-    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return valid_json(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))) + "\n"

@@ -11,7 +11,7 @@ from ..inspection.card_options import CardOptions
 from ..next_command import command, run_command
 from .options import PATH, overwrite_option
 from .setting_options import GroupedCommand, headings, setting_options
-from .terminal import say
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..inspection.add_card import Given
@@ -34,7 +34,7 @@ def card(file: Path, output: Path | None, show: bool, overwrite: bool, **wish: A
         raise UsageError(f"no output file; give -o OUT.tflite, or -o {file} --overwrite to replace the file itself")
     given = new_card(file, CardOptions(**wish))
     if show or output is None:
-        click.echo(given.card.dumps())
+        say_json(given.card.to_json(), 1)
         return
     write(given, output, overwrite)
     _tell(given, output)

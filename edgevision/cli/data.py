@@ -10,6 +10,7 @@ import click
 from ..settings import MAX_PIXELS
 from .options import PATH, json_option, quiet_option
 from .setting_options import option_of
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..datasets.check_report import DataReport, Duplicates
@@ -50,12 +51,11 @@ def check(photos: Path, label_map: Path | None, strict: bool, max_pixels: int, a
 
 
 def _show(report: DataReport, as_json: bool, label_map: Path | None) -> None:
-    from ..files.run_folder import dump
     from ..reporting.terminal import table
-    from .terminal import say, show
+    from .terminal import show
 
     if as_json:
-        click.echo(dump(report.to_json()))
+        say_json(report.to_json())
         return
     show(
         table(["", ""], _facts(report)),

@@ -10,6 +10,7 @@ import click
 from ..evaluation.options import KERAS_OPTIONS, EvaluateOptions
 from .options import PATH, json_option, quiet_option
 from .setting_options import GroupedCommand, headings, setting_options
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
@@ -41,13 +42,12 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
 def _show(request: EvaluateOptions, done: Evaluation, folder: Run, as_json: bool, quiet: bool) -> None:
     from ..evaluation.request import PAGE
     from ..evaluation.tables import result_line, tables
-    from ..files.run_folder import dump
-    from .terminal import note, say, show
+    from .terminal import note, show
 
     for line in done.notes:
         note(line, quiet)
     if as_json:
-        click.echo(dump(done.to_json()))
+        say_json(done.to_json())
         return
     show(*tables(done))
     say(result_line(done))

@@ -10,7 +10,7 @@ import click
 from ..next_command import run_command
 from ..reporting.terminal import short, size
 from .options import PATH, json_option
-from .terminal import say
+from .terminal import say, say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,12 +26,11 @@ MAX_ROWS = 200
 @json_option
 def inspect(model: Path, as_json: bool) -> None:
     """Show what a .tflite contains: model card, tensors, operators, size, Edge TPU readiness, whether it runs here."""
-    from ..files.run_folder import dump
     from ..inspection.report import inspect as report_on
 
     report = report_on(model)
     if as_json:
-        click.echo(dump(report))
+        say_json(report)
     else:
         _show(report)
 

@@ -129,8 +129,10 @@ def _end_in_time(notice: int) -> None:
 
 
 def _end_now(number: int) -> None:
+    global reported
     cleanup = sys.modules.get("edgevision.cleanup")
     if not reported:
+        reported = True
         _report(number)
     if cleanup is not None:
         cleanup.run_all(128 + number)

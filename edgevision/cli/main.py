@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import EdgeVisionError, MissingDependency, RenamedSetting, missing_dependency, nearest
+from ..errors import EdgeVisionError, MissingDependency, RenamedSetting, missing_dependency, nearest, not_utf8
 from ..reporting.terminal import printable
 from . import interrupt, verbosity
+from .terminal import say, say_lines
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", help line); the help lines are here so that --help imports no command
@@ -111,7 +112,7 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context) -> None:
     """From photos or a Keras model to a camera loop on a Raspberry Pi or a Coral accelerator."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        say_lines(ctx.get_help())
 
 
 verbosity.add_option(cli)
@@ -149,6 +150,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
             raise
         _debug()
         code = _fail(str(missing), missing.exit_code)
+    except UnicodeEncodeError as error:  # half of a surrogate pair is how Python shows such a byte
+        if not any("\ud800" <= letter <= "\udfff" for letter in error.object):
+            raise
+        _debug()
+        code = _fail(not_utf8(error), 1)
     except OSError as error:
         # Only errors of the operating system: no space, no permission, a path that is a folder ...
         if error.errno is None:
@@ -181,7 +187,7 @@ def _show_renamed_settings() -> None:
             return
         ctx = click.get_current_context(silent=True)
         if ctx is None or not ctx.params.get("quiet"):
-            click.echo(f"note: {printable(str(message))}", err=True)
+            say(f"note: {printable(str(message))}", err=True)
 
     warnings.showwarning = show
 
@@ -197,7 +203,7 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"edgevision: error: {printable(message)}", err=True)
+    say(f"edgevision: error: {printable(message)}", err=True)
     return code
 
 
@@ -206,6 +212,8 @@ def _interrupted(error: BaseException) -> int:
 
     The notes of the exception, such as how to resume the work, follow in the same line.
     """
+    if interrupt.reported:  # by the thread that ends the process, just now
+        return interrupt.exit_code()
     interrupt.reported = True
     notes: list[str] = []
     cause: BaseException | None = error  # click wraps it, and so does _run
@@ -214,7 +222,7 @@ def _interrupted(error: BaseException) -> int:
         cause = cause.__cause__
     with suppress(OSError):
         if sys.stderr.isatty():
-            click.echo(err=True)  # after ^C
+            say(err=True)  # after ^C
         _fail("; ".join([interrupt.message(), *notes]), 1)
     return interrupt.exit_code()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -91,12 +91,30 @@ def show(*tables: RenderableType) -> None:
         console.print(one)
 
 
-def say(text: str, err: bool = False) -> None:
-    """Print one line with control characters shown; JSON is printed as it is, by ``click.echo``."""
-    click.echo(printable(text), err=err)
+def say(text: object = "", err: bool = False, nl: bool = True) -> None:
+    """Print one line with control characters shown; all that commands print passes here or through ``say_json``."""
+    click.echo(printable(str(text)), err=err, nl=nl)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of several lines, such as a unit or a table in Markdown."""
+    for line in text.rstrip("\n").split("\n"):
+        say(line)
+
+
+def say_rendered(text: str) -> None:
+    """Print a text with colors, in whose parts control characters were escaped when it was rendered."""
+    click.echo(text)
+
+
+def say_json(value: Any, indent: int | None = None) -> None:
+    """Print one JSON document."""
+    from ..files.run_folder import dump
+
+    click.echo(dump(value, indent))
 
 
 def note(text: str, quiet: bool = False) -> None:
     """Print a note on stderr."""
     if not quiet:
-        click.echo(f"note: {printable(text)}", err=True)
+        say(f"note: {text}", err=True)

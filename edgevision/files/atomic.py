@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import CannotWrite, OutputExists
+from ..errors import BadInput, CannotWrite, OutputExists, not_utf8
 from ..input_file import open_file, other_kind
 from ..input_file import require_file as require_file  # most callers need both
 from ..log import Log
@@ -102,8 +102,12 @@ def _write(path: Path, data: bytes, private: bool, name_it: Callable[[Path], obj
 
 
 def write_text(path: Path, text: str, private: bool = False) -> None:
-    """Write text as UTF-8, as ``write_bytes`` does. Raises CannotWrite."""
-    write_bytes(path, text.encode(), private)
+    """Write text as UTF-8, as ``write_bytes`` does. Raises CannotWrite, and BadInput for text that is not UTF-8."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"cannot write {path}: {not_utf8(error)}") from None
+    write_bytes(path, data, private)
 
 
 def sha256(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from .. import cleanup
 from ..errors import CannotWrite, EdgeVisionError, OutputExists
 from ..log import Log
+from ..reporting.terminal import valid_json
 from .atomic import write_text
 from .url_secrets import masked_arguments
 
@@ -65,7 +66,7 @@ class Run:
             "outputs": self.outputs,
             "versions": versions(),
         }
-        write_text(self.folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.folder / RECORD, dump(record, 1) + "\n")
 
     def __enter__(self) -> Run:
         self._undo = cleanup.add(self.finish)
@@ -182,6 +183,6 @@ def _highest(runs: Path, kind: str) -> int:
     return max((int(n) for n in numbers if n.isdecimal()), default=0)
 
 
-def dump(value: Any) -> str:
-    """Format a value as one JSON document without NaN."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def dump(value: Any, indent: int | None = None) -> str:
+    """Format a value as one JSON document without NaN, whatever its texts contain."""
+    return valid_json(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))

@@ -25,7 +25,8 @@ def page(title: str, parts: Iterable[Html]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{CSS}</style></head><body><main>"
     )
-    return "\n".join([head, *(part for part in parts if part), "</main></body></html>\n"])
+    whole = "\n".join([head, *(part for part in parts if part), "</main></body></html>\n"])
+    return whole.encode("utf-8", "backslashreplace").decode()  # names of files may have bytes that are not UTF-8
 
 
 def text(value: str) -> Html:

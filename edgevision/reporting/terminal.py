@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ..errors import escaped
 if TYPE_CHECKING:
     from rich.table import Table
 
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 MAX_LINE = 10_000
 """Longest text of a line or cell (characters). Breaking a cell of 5 MB into lines takes half a minute."""
 
@@ -43,6 +45,24 @@ def printable(text: str) -> str:
 def short(text: str, longest: int) -> str:
     """Return ``printable`` text of at most ``longest`` characters, and how many there were."""
     return printable(text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)")
+
+
+def valid_json(text: str) -> str:
+    r"""Return JSON that every program can read and no terminal obeys.
+
+    Bytes of a file name that are not UTF-8 become the text ``\xff``. Control characters, and those that turn the direction
+    of writing, which JSON allows, become escapes of JSON.
+    """
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNSAFE.sub(_json_escape, text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, as os.fsdecode() shows it
+        return f"\\\\x{code - 0xDC00:02x}"
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
 
 
 def size(count: int) -> str:
