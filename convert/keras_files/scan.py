@@ -19,6 +19,8 @@ from .load_options import ONLY_WHAT_THE_FILE_SAYS, LoadOptions
 
 log = Log("edgevision.convert")
 Format = Literal["keras", "h5", "weights", "savedmodel"]
+KERAS_2 = ("1.", "2.", "tfjs-layers ")
+"""Beginnings of the versions before Keras 3; TensorFlow.js, as in Teachable Machine, writes its own."""
 MAX_DEPTH = 256
 """Deepest nesting of an architecture; each model inside a model adds about ten levels."""
 
@@ -45,7 +47,7 @@ class Scan:
     def keras_2(self) -> bool:
         """Whether the file predates Keras 3, by its recorded version, else by the form of its configuration."""
         if self.keras_version is not None:
-            return self.keras_version.startswith(("1.", "2."))
+            return self.keras_version.startswith(KERAS_2)
         return bool(self.config) and not _written_by_keras_3(self.config)
 
     def sha256(self) -> str:
@@ -164,7 +166,7 @@ def _json(path: Path, text: str) -> dict[str, Any]:
 
 
 def _check_version(path: Path, version: str | None) -> None:
-    if version is not None and not version.startswith(("1.", "2.", "3.")):
+    if version is not None and not version.startswith((*KERAS_2, "3.")):
         raise BadModel(f"{path} was written by Keras {version}; only files of Keras 2 and 3 are supported")
 
 

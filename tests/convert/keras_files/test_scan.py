@@ -269,7 +269,9 @@ def test_keras_generation_is_recognized(tmp_path: Path) -> None:
     """The version decides; without one, the form of the inputs does."""
     for make, name in ((keras_zip, "m.keras"), (keras_h5, "m.h5")):
         assert [scan(make(tmp_path / name, NET, v)).keras_2 for v in ("3.0.0", None)] == [False, False]
-        assert [scan(make(tmp_path / name, OLD_NET, v)).keras_2 for v in ("2.15.0", "2.2.4-tf", None)] == [True] * 3
+        assert [
+            scan(make(tmp_path / name, OLD_NET, v)).keras_2 for v in ("2.15.0", "2.2.4-tf", "tfjs-layers 1.7.4", None)
+        ] == [True] * 4
 
 
 def operator(function: str, kind: str = "TFOpLambda") -> dict[str, Any]:
