@@ -7,8 +7,10 @@ from typing import Any
 
 from edgevision.errors import BadModel, first_line
 
-MAX_ITEMS = 100_000
+MAX_ITEMS = 30_000
 """Maximum number of groups and datasets; the largest keras.applications model has a few thousand."""
+MAX_DEPTH = 64
+"""Maximum nesting of groups; each nested model adds about two."""
 MAX_BYTES = 4 << 30
 """Maximum size of all arrays in bytes; a larger file is corrupt, malicious or too large for a small board."""
 
@@ -60,6 +62,8 @@ def check_items(file: Any, source: str) -> None:
             item = _own_item(group, name, source)
             if hasattr(item, "keys"):
                 groups.append(item)
+                if item.name.count("/") > MAX_DEPTH:
+                    raise BadModel(f"{source} has groups nested more than {MAX_DEPTH} deep: not a Keras model")
             else:
                 total += int(item.nbytes)
         if total > MAX_BYTES:

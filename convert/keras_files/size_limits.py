@@ -16,6 +16,7 @@ MAX_NUMBERS_PER_BYTE = 4
 """Maximum number of weights in the architecture per byte of the file; even 4-bit weights need half a byte each."""
 _LIMITS = {
     **dict.fromkeys(("units", "filters", "output_dim", "num_heads", "key_dim", "value_dim"), MAX_WIDTH),
+    **dict.fromkeys(("output_shape", "head_dim", "num_query_heads", "num_key_value_heads"), MAX_WIDTH),
     **dict.fromkeys(("depth_multiplier", "groups", "n", "input_dim"), MAX_WIDTH),
     **dict.fromkeys(("kernel_size", "pool_size", "strides", "dilation_rate", "size"), MAX_WINDOW),
     **dict.fromkeys(("padding", "cropping", "height", "width"), MAX_WINDOW),

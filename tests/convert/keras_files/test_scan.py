@@ -189,6 +189,8 @@ def test_operators_are_recognized_by_module_or_form(tmp_path: Path) -> None:
         ("Conv2D", {"filters": 8, "kernel_size": [3, 5000]}, "has kernel_size 5000; the maximum is 2048"),
         ("ZeroPadding2D", {"padding": [[0, 0], [1_000_000, 0]]}, "has padding 1e+06"),
         ("UpSampling2D", {"size": [9999, 9999]}, "has size 9999"),
+        ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": [None, 2_000_000_000]}, "has output_shape 2e+09"),
+        ("GroupQueryAttention", {"head_dim": 1_000_000}, "has head_dim 1e+06; the maximum is 131072"),
         ("Resizing", {"height": 100_000, "width": 224}, "has height 100000"),
         ("InputLayer", {"batch_shape": [None, 100_000, 100_000, 3]}, "has tensors of 100000x100000x3 values"),
         ("InputLayer", {"batch_input_shape": [None, 100_000, 100_000, 3]}, "has tensors of 100000x100000x3 values"),
@@ -383,6 +385,17 @@ def test_external_and_oversized_arrays_are_rejected(tmp_path: Path) -> None:
         file.create_dataset("model_weights/x", (1 << 20, 1 << 20), "f4", chunks=(1024, 1024), compression="gzip")
     with pytest.raises(BadModel, match="declares more than 4 GiB"):
         scan(tmp_path / "c.h5")
+
+
+def test_deep_groups_and_arrays_that_unpack_too_much_are_rejected(tmp_path: Path) -> None:
+    with h5py.File(keras_h5(tmp_path / "a.h5"), "a") as file:
+        file.create_group("/".join(["model_weights", *"a" * 100]))
+    with pytest.raises(BadModel, match="groups nested more than 64 deep"):
+        scan(tmp_path / "a.h5")
+    with h5py.File(keras_h5(tmp_path / "b.h5"), "a") as file:
+        file.create_dataset("model_weights/x", (100, 1 << 20), "f4", chunks=(1, 1 << 20), compression="gzip")
+    with pytest.raises(BadModel, match=r"declares 419 MB of weights in .* bytes: corrupt or malicious file"):
+        scan(tmp_path / "b.h5")
 
 
 def test_deep_nesting_error_is_one_line(tmp_path: Path) -> None:
