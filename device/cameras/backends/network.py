@@ -34,7 +34,7 @@ PASSWORD = "EDGEVISION_CAMERA_PASSWORD"
 """Environment variable with the password of a URL that names a user only."""
 TIMEOUT_S = 10.0
 """Seconds in which each frame must arrive whole; else the camera is lost."""
-OPEN_TIMEOUT_S = 8.0
+OPEN_TIMEOUT_S = 7.0
 """Seconds for an HTTP server to answer with a first image, redirects included, or for FFMPEG to open a stream."""
 MAX_OPEN_S = 2 * OPEN_TIMEOUT_S + TIMEOUT_S
 """Seconds for all attempts to open a camera together, name look-up included."""
