@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadImage, BadInput, MissingFile
+from ..input_file import open_file, other_kind
 from . import READABLE, SUFFIX_KIND, SUFFIXES
 from .sniff import sniff
 
@@ -24,13 +24,6 @@ SYSTEM_FOLDERS = frozenset(
 """Folders, in lower case, that operating systems and network drives create: trash, thumbnails and snapshots."""
 HEAD_BYTES = 64
 """Number of bytes that tell the format of a file."""
-_SPECIAL = (
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-    (stat.S_ISDIR, "a folder"),
-)
 _LISTED = 3
 """Number of names in a note."""
 
@@ -145,40 +138,29 @@ def has_image(head: bytes) -> bool:
 def read_head(path: Path) -> bytes:
     """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
     try:
-        return _read(path, HEAD_BYTES, MAX_BYTES)
+        return _read(path, HEAD_BYTES)
     except (BadImage, MissingFile):
         return b""
 
 
 def read_file(path: Path) -> bytes:
     """Read an image file. Raises MissingFile, BadImage, also for a pipe or a device, which could block forever."""
-    data = _read(path, MAX_BYTES + 1, MAX_BYTES)
+    data = _read(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise BadImage(_too_large(path))
     return data
 
 
-def _read(path: Path, count: int, limit: int) -> bytes:
-    if "\0" in str(path):
-        raise BadImage(f"cannot read {str(path)!r}: invalid file name")
+def _read(path: Path, count: int) -> bytes:
     try:
-        _require_file(path, os.stat(path), limit)
-        # O_NONBLOCK: opening a pipe would wait for a writer, should the file have become one.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            _require_file(path, os.fstat(descriptor), limit)
+        with open_file(path, "image") as stream:
+            if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+                raise BadImage(_too_large(path))
             return stream.read(count)
-    except FileNotFoundError:
-        raise MissingFile(f"image not found: {path}") from None
+    except MissingFile:
+        raise
     except OSError as error:
         raise BadImage(f"cannot read {path}: {error.strerror}") from None
-
-
-def _require_file(path: Path, status: os.stat_result, limit: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise BadImage(f"cannot read {path}: it is {_kind(status.st_mode)}, not a file")
-    if status.st_size > limit:
-        raise BadImage(_too_large(path))
 
 
 def _add(entry: os.DirEntry[str], base: str, found: Listing, folders: list[str]) -> None:
@@ -187,15 +169,11 @@ def _add(entry: os.DirEntry[str], base: str, found: Listing, folders: list[str])
         if entry.is_file():
             found.files.append(name)
         elif not entry.is_dir():
-            found.special.append((name, _kind(entry.stat().st_mode)))
+            found.special.append((name, other_kind(entry.stat().st_mode) or "a file"))
         elif entry.name.lower() not in SYSTEM_FOLDERS:
             folders.append(name)
     except OSError as error:  # a link that leads nowhere or to itself, or a file that was just removed
         found.special.append((name, f"a link: {error.strerror}" if entry.is_symlink() else str(error.strerror)))
-
-
-def _kind(mode: int) -> str:
-    return next((what for test, what in _SPECIAL if test(mode)), "not a file")
 
 
 def _too_large(path: Path) -> str:

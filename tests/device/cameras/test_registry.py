@@ -282,7 +282,7 @@ def test_folder_with_unsupported_and_special_files_names_them_once(tmp_path: Pat
     (tmp_path / "back").symlink_to(tmp_path)
     camera = open_source(str(tmp_path))
     assert camera.description == (
-        "1 image; 1 file of type .heic was left out: convert it to JPEG or PNG; 1 entry was left out: c.jpg (a named pipe)"
+        "1 image; 1 file of type .heic was left out: convert it to JPEG or PNG; 1 entry was left out: c.jpg (a pipe)"
     )
     assert len(list(camera)) == 1
     (tmp_path / "a.png").unlink()

@@ -113,7 +113,7 @@ def test_text_and_missing_files_are_refused(tmp_path: Path) -> None:
         decode.read(text)
     with pytest.raises(MissingFile, match="image not found"):
         decode.read(tmp_path / "absent.png")
-    with pytest.raises(BadImage, match="cannot read"):
+    with pytest.raises(MissingFile, match="image must be a file"):
         decode.read(tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.errors import BadImage, BadInput
+from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.preprocessing import image_folder
 from tests.helpers.image_folders import PNG, fill
 
@@ -46,7 +46,7 @@ def test_what_is_not_a_file_is_left_out_and_named(tmp_path: Path) -> None:
     assert [path.name for path in found.paths] == ["1.png"]
     assert len(found.notes) == 1 and found.notes[0].startswith("5 entries were left out: ")
     special = dict(image_folder.walk(tmp_path).special)
-    assert special["2.png"] == "a named pipe" and special["3.png"] == "a device" and special["6.png"] == "a socket"
+    assert special["2.png"] == "a pipe" and special["3.png"] == "a device" and special["6.png"] == "a socket"
     assert special["4.png"].startswith("a link: ") and special["5.png"].startswith("a link: ")
 
 
@@ -62,7 +62,7 @@ def test_reading_what_is_not_a_file_does_not_wait(kind: str, tmp_path: Path) -> 
             server.bind(str(path))
     else:
         path.mkdir()
-    with pytest.raises(BadImage, match=rf"cannot read .*photo.jpg: it is a .*{kind}, not a file"):
+    with pytest.raises(MissingFile, match=rf"image must be a file, but .*photo.jpg is a {kind}"):
         image_folder.read_file(path)
 
 
