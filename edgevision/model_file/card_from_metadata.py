@@ -165,9 +165,13 @@ def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
 
 
 def card_hint(file: ModelFile) -> str:
-    """Return the command that adds a card to a file."""
-    options = "--task ... --resize ... --mean ... --std ... --labels ..."
-    return f"add a model card: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
+    """Return the command that adds a card to a file, with the task that its outputs seem to show. Raises BadModel."""
+    graph = file.graph()
+    task = task_from_metadata(file.metadata, graph) or guess_task(graph)
+    said = "" if task is None else f" (its outputs look like {task})"
+    normalization = "" if file.inputs and natural_normalization(file.inputs[0]) else " --mean ... --std ..."
+    options = f"--task {task or '...'} --resize ...{normalization} --labels ..."
+    return f"add a model card{said}: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
 
 
 def _preprocessing(file: ModelFile, metadata: Metadata) -> Preprocessing:

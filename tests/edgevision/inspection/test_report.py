@@ -184,7 +184,7 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["edgetpu"] == {"compiled": False, "ready": True, "reasons": [], "mapped": None}
     assert report["tensors"]["by_type"] == {"int8": 7, "uint8": 2, "int32": 2}
     assert report["operators"][1] == {"name": "CONV_2D", "version": 3, "count": 1, "int8": True}
-    assert f"edgevision card {TINY} --task ..." in report["notes"][0]
+    assert f"edgevision card {TINY} --task classification --resize ... --labels" in report["notes"][0]
 
 
 def test_names_of_megabytes_and_thousands_of_operators_are_cut(

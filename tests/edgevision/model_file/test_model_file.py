@@ -273,7 +273,7 @@ def test_encrypted_entry_is_refused(tmp_path: Path) -> None:
 
 
 def test_file_without_card_and_metadata_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match=r"add a model card: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
+    with pytest.raises(BadModel, match=r"add a model card.*: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
         effective_card(model_file.read(put(tmp_path, BARE)))
 
 
