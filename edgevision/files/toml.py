@@ -58,7 +58,7 @@ def parse(text: str, path: Path) -> TomlFile:
     except RecursionError:
         raise BadInput(f"{path}: brackets are nested too deeply") from None
     except ValueError as error:  # also raised for a number with thousands of digits
-        message = str(error)
+        message = "a number has too many digits" if str(error).startswith("Exceeds the limit") else str(error)
         place = _PLACE.search(message)
         where = f"{path}:{place[1]}" if place else f"{path}"
         raise BadInput(f"{where}: {_PLACE.sub('', message)}") from None

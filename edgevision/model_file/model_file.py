@@ -229,7 +229,9 @@ def _refuse_cut_off(model: Table, standard: bytes | None, files: Mapping[str, by
 
     name = parse(standard).label_file()
     if name is not None:
-        raise BadModel(f"the file is truncated: the archive with {name!r} is missing at its end; copy the file again")
+        raise BadModel(
+            f"the archive with {name!r} is not at its end: the file is truncated, or something was appended; copy it again"
+        )
 
 
 def _refuse_other_formats(path: Path, data: bytes) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgevision.errors import BadImage, BadInput
 from edgevision.preprocessing import decode
-from edgevision.types import Frame
+from edgevision.types import DEFAULT_MAX_PIXELS, Frame
 
 from ...stream.events import Unreadable
 from ...stream.protocols import Reader
@@ -199,6 +199,10 @@ def _layout(spec: str) -> Layout:
     width, height, name = match.groups()
     if not 1 <= len(width) <= 5 or not 1 <= len(height) <= 5:
         raise BadInput(f"invalid size {width}x{height} in {spec!r}: each side must be 1 to 99999 pixels")
+    if int(width) * int(height) > DEFAULT_MAX_PIXELS:
+        raise BadInput(
+            f"invalid size {width}x{height} in {spec!r}: a frame may have at most {DEFAULT_MAX_PIXELS} pixels"
+        )
     return layout(name, int(width), int(height))
 
 

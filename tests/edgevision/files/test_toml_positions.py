@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevision.errors import BadInput
 from edgevision.files import toml
 from edgevision.files.toml_positions import Key, locate
 
@@ -109,3 +110,8 @@ def test_missing_key_gives_the_line_of_its_table(tmp_path: Path) -> None:
 def test_lines_are_located_only_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toml, "locate", lambda text: pytest.fail("this would slow down the start of the loop"))
     assert toml.parse("a = 1", tmp_path / "x.toml").values == {"a": 1}
+
+
+def test_number_of_thousands_of_digits_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"x\.toml: a number has too many digits$"):
+        toml.parse("a = " + "9" * 5000, tmp_path / "x.toml")

@@ -227,7 +227,7 @@ def test_archive_with_offsets_from_its_own_start_is_read(tmp_path: Path) -> None
 
 
 def test_missing_archive_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match=r"truncated: the archive with 'names\.txt'"):
+    with pytest.raises(BadModel, match=r"the archive with 'names\.txt' is not at its end: the file is truncated"):
         model_file.read(put(tmp_path, only_standard({})))
 
 

@@ -242,6 +242,7 @@ def test_truncated_raw_frame_is_unreadable() -> None:
         ("raw:0x6:rgb24", "invalid size 0x6"),
         ("raw:7x6:nv12", "even"),
         ("raw:123456789x6:nv12", "99999"),
+        ("raw:99999x99999:rgb24", "at most 100000000 pixels"),
     ],
 )
 def test_invalid_raw_specs_are_rejected(spec: str, said: str) -> None:
