@@ -13,7 +13,6 @@ import click
 from click.core import ParameterSource
 
 from edgevision.cli.setting_options import PATH, GroupedCommand, headings, setting_options
-from edgevision.cli.terminal import say
 from edgevision.cli.verbosity import is_verbose
 
 from ..loop.options import Options, Terminal
@@ -80,6 +79,7 @@ def _from_config(ctx: click.Context, paths: tuple[Path, ...], given: dict[str, A
 def _save(options: Options, path: Path) -> int:
     import shlex
 
+    from edgevision.cli.terminal import say
     from edgevision.files.atomic import require_absent, write_text
 
     from ..loop import config_file

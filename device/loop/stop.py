@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from edgevision import cleanup
-
 GRACE_S = 1.8
 """Seconds from a signal until the process ends by force, if native code such as an inference does not return."""
 TICK_S = 5.0
@@ -140,5 +138,7 @@ def _end_unless_noticed(stop: Stop, reader: int, exit_code: int) -> None:
 def _end(message: str, exit_code: int) -> None:
     with suppress(OSError):
         os.write(2, f"edgevision: {message}\n".encode())
+    from edgevision import cleanup  # imported late: a run that ends as it should does not need it
+
     cleanup.run_all(exit_code)
     os._exit(exit_code)

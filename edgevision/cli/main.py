@@ -12,9 +12,7 @@ import click
 
 from .. import __version__
 from ..errors import EdgeVisionError, MissingDependency, RenamedSetting, missing_dependency, nearest, not_utf8
-from ..reporting.terminal import printable
 from . import interrupt, verbosity
-from .terminal import say, say_lines
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: ("module:command", help line); the help lines are here so that --help imports no command
@@ -112,6 +110,8 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context) -> None:
     """From photos or a Keras model to a camera loop on a Raspberry Pi or a Coral accelerator."""
     if ctx.invoked_subcommand is None:
+        from .terminal import say_lines  # imported late, like say below: a command that just works needs neither
+
         say_lines(ctx.get_help())
 
 
@@ -187,7 +187,9 @@ def _show_renamed_settings() -> None:
             return
         ctx = click.get_current_context(silent=True)
         if ctx is None or not ctx.params.get("quiet"):
-            say(f"note: {printable(str(message))}", err=True)
+            from .terminal import say
+
+            say(f"note: {message}", err=True)
 
     warnings.showwarning = show
 
@@ -203,7 +205,9 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    say(f"edgevision: error: {printable(message)}", err=True)
+    from .terminal import say
+
+    say(f"edgevision: error: {message}", err=True)
     return code
 
 
@@ -222,7 +226,7 @@ def _interrupted(error: BaseException) -> int:
         cause = cause.__cause__
     with suppress(OSError):
         if sys.stderr.isatty():
-            say(err=True)  # after ^C
+            os.write(2, b"\n")  # after ^C
         _fail("; ".join([interrupt.message(), *notes]), 1)
     return interrupt.exit_code()
 
