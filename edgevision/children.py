@@ -7,6 +7,7 @@ which covers a parent that is killed and cleans up nothing.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ PR_SET_PDEATHSIG = 1
 """Option of prctl(2)."""
 _undo: dict[int, object] = {}
 """Keys of ``cleanup`` by process number."""
+_open: dict[int, subprocess.Popen[Any]] = {}
+"""Children that ``end`` has not ended, by process number."""
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -67,6 +70,7 @@ def run(
 def end(child: subprocess.Popen[Any], wait_s: float = 2.0) -> None:
     """Kill a child and its children, and wait for it; one that is stuck in the kernel is left behind."""
     cleanup.remove(_undo.pop(child.pid, None))
+    _open.pop(child.pid, None)
     if child.poll() is None:
         _kill(child)
         with suppress(subprocess.TimeoutExpired):
@@ -75,6 +79,13 @@ def end(child: subprocess.Popen[Any], wait_s: float = 2.0) -> None:
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
+
+
+@atexit.register
+def _end_open() -> None:
+    """End the children that are left when this process ends, and wait for them: none stays behind, not even as a zombie."""
+    for child in list(_open.values()):
+        end(child)
 
 
 def die_with_parent() -> None:
@@ -95,6 +106,7 @@ def _start(command: Sequence[str | os.PathLike[str]], options: dict[str, Any], t
     if tied:
         variables[PARENT] = str(os.getpid())
     child = subprocess.Popen(command, env=variables, process_group=0, **options)
+    _open[child.pid] = child
     _undo[child.pid] = cleanup.add(lambda _: _kill(child))
     return child
 

@@ -91,3 +91,15 @@ def test_child_whose_parent_has_ended_ends_at_once() -> None:
     code = "from edgevision import children; children.die_with_parent(); print('alive')"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, children.PARENT: "1"}, capture_output=True)
     assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_child_is_waited_for_when_the_process_ends() -> None:
+    """Process 1 of a container may collect zombies late; nothing may be left for it."""
+    program = (
+        "import os, sys\nfrom edgevision import children\n"
+        "child = children.start([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
