@@ -119,7 +119,7 @@ class SavedFunction:
 
         ``sides``: height and width of the image, where the function takes images; nothing for other shapes.
         """
-        nodes, output = self._frozen(sides)
+        nodes, output = self._frozen(*sides)
         layers = [_layer("InputLayer", "image")]
         for name, kind, numbers in _entry(nodes, reshapes=not sides):
             layers.append(_layer(kind, name, layers[-1]["name"], numbers))
@@ -128,7 +128,7 @@ class SavedFunction:
         ends = {"input_layers": ["image", 0, 0], "output_layers": ["scores", 0, 0]}
         return {"class_name": "Functional", "config": {"name": "saved_model", "layers": layers, **ends}}
 
-    def _frozen(self, sides: tuple[int, ...]) -> tuple[dict[str, Any], str]:
+    def _frozen(self, *sides: int) -> tuple[dict[str, Any], str]:
         """Return the nodes of the function for one image, inlined and with constant variables, and the output's name."""
         tf = backend.tensorflow()
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
