@@ -16,7 +16,7 @@ from .errors import BadInput, EdgeVisionError, RenamedSetting, nearest
 from .types import DEFAULT_MAX_PIXELS, HIGHEST_MAX_PIXELS
 
 T = TypeVar("T")
-Kind = Literal["flag", "int", "float", "ints", "numbers", "choice", "text", "path"]
+Kind = Literal["flag", "int", "float", "ints", "numbers", "choice", "text", "path", "texts", "tables"]
 AUTO = "auto"
 """Value in options and files for "choose by the data"; stored as None."""
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -28,6 +28,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "choice": (str,),
     "text": (str,),
     "path": (str,),
+    "texts": (list,),
+    "tables": (list,),
 }
 _NAMES = {
     "flag": "true or false",
@@ -37,6 +39,8 @@ _NAMES = {
     "numbers": "numbers",
     "text": "text",
     "path": "a path",
+    "texts": "a list of texts",
+    "tables": "a list of tables",
 }
 _NOT_SHOWN: dict[type, str] = {list: "a list", dict: "a table"}
 """Descriptions of values that are not shown: a URL inside may hold a password."""
@@ -49,7 +53,8 @@ class Setting(NamedTuple):
     """
 
     kind: Kind
-    """Type of the value in options and files; ``ints`` and ``numbers`` are lists."""
+    """Type of the value in options and files; ``ints``, ``numbers`` and ``texts`` are lists. ``tables`` are lists of tables
+    in files and repeated options on the command line; ``parse`` and ``unparse`` convert each of them."""
     default: Any
     help: str
     group: str = ""
@@ -58,6 +63,8 @@ class Setting(NamedTuple):
     """Name of the field; ``settings_of`` fills it in."""
     key: str = ""
     """Name in files, and with - for _ on the command line, if it is not that of the field."""
+    option_key: str = ""
+    """Name on the command line, if it is not the key."""
     low: float | None = None
     high: float | None = None
     above: float | None = None
@@ -87,7 +94,7 @@ class Setting(NamedTuple):
     @property
     def option(self) -> str:
         """Name of the option on the command line."""
-        return "--" + self.key.replace("_", "-")
+        return "--" + (self.option_key or self.key).replace("_", "-")
 
     def field(self, **changes: Any) -> Any:
         """Return a dataclass field declared by this setting, or by a copy of it with ``changes``."""
@@ -117,6 +124,8 @@ def checked(setting: Setting, value: Any) -> Any:
         return None
     if not _fits(setting, value):
         raise BadInput(f"expected {describe(setting)}, got {_shown(setting, value)}{_hint(setting, value)}")
+    if setting.kind == "tables":
+        return tuple(setting.parse(one) if setting.parse else one for one in value)
     if setting.parse is not None:
         try:
             return setting.parse(value)
@@ -126,13 +135,15 @@ def checked(setting: Setting, value: Any) -> Any:
             raise BadInput(f"expected {describe(setting)}, got {value!r}") from None
     if setting.kind == "numbers":
         return tuple(map(float, value))
-    stored = {"float": float, "ints": tuple, "path": Path}.get(setting.kind)
+    stored = {"float": float, "ints": tuple, "texts": tuple, "path": Path}.get(setting.kind)
     return value if stored is None else stored(value)
 
 
 def from_text(setting: Setting, text: str) -> Any:
     """Return the same for a text of the command line. Raises BadInput."""
-    value: Any = text
+    if setting.kind == "tables" and setting.parse is not None:  # the option is repeated: one text is one item
+        return setting.parse(text)
+    value: Any = [part for part in text.split(",") if part] if setting.kind == "texts" else text
     number = {"int": int, "float": float, "ints": int, "numbers": float}.get(setting.kind)
     if number is not None and not (setting.auto and text == AUTO):
         try:
@@ -146,6 +157,8 @@ def to_file(setting: Setting, value: Any) -> Any:
     """Return a stored value as a TOML file holds it: the inverse of ``checked``."""
     if value is None and setting.auto:
         return AUTO
+    if setting.kind == "tables":
+        return [setting.unparse(one) for one in value]
     if setting.parse is not None:
         return setting.unparse(value)
     return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
@@ -221,7 +234,7 @@ def default_text(setting: Setting) -> str:
     """Return the default as the help shows it; empty if there is none worth showing."""
     if setting.default_text or (setting.default is None and not setting.auto):
         return setting.default_text
-    return "" if setting.kind == "flag" else to_text(setting, setting.default)
+    return "" if setting.kind in ("flag", "texts", "tables") else to_text(setting, setting.default)
 
 
 def checked_table(
@@ -276,6 +289,10 @@ def warn_renamed(old: str, new: str) -> None:
 def _fits(setting: Setting, value: Any) -> bool:
     if not isinstance(value, _TYPES[setting.kind]) or (isinstance(value, bool) and setting.kind != "flag"):
         return False
+    if setting.kind == "tables":
+        return True
+    if isinstance(value, list) and setting.kind == "texts":
+        return all(isinstance(one, str) and one for one in value)
     if isinstance(value, list):
         types = (int,) if setting.kind == "ints" else (int, float)
         return len(value) in setting.lengths and all(type(one) in types and _in_range(setting, one) for one in value)

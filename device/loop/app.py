@@ -26,6 +26,7 @@ from .outputs import is_pictures, open_sinks
 from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
+    from ..stream.control import LoopControl
     from ..stream.protocols import Source
     from ..telemetry.summary import RunSummary
     from .motion_gate import MotionGate
@@ -41,6 +42,7 @@ def launch(options: Options, terminal: Terminal, started: float | None = None) -
 
     ``started``: when the command started, in seconds of the monotonic clock.
     """
+    _check_outputs(options)
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
@@ -77,7 +79,8 @@ def _run(
         if taught:
             note(f"taught: {', '.join(taught)}")
         service = _service()
-        sinks = open_sinks(options, terminal, model, camera, stop, measures)
+        control = _control(options)
+        sinks = open_sinks(options, terminal, model, camera, stop, measures, control)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:
         camera.close()
@@ -95,9 +98,33 @@ def _run(
             decider=decider,
             gate=gate,
             service=service,
-            # Single images have no time between them; and with --quiet only errors are reported.
-            tell_changes=options.events or not (options.quiet or is_pictures(camera)),
+            control=control,
+            tell_changes=_tells_changes(options, camera),
         )
+
+
+def _control(options: Options) -> LoopControl | None:
+    """Return what outputs may change while the loop runs; None without any."""
+    if not options.outputs:
+        return None
+    from ..stream.control import LoopControl
+
+    return LoopControl(options.threshold)
+
+
+def _tells_changes(options: Options, camera: Source) -> bool:
+    """Return whether labels that come and go are reported. Single images have no time between them."""
+    wanted = not options.quiet or bool(options.outputs)  # with --quiet, only errors are printed
+    return options.events or (wanted and not is_pictures(camera))
+
+
+def _check_outputs(options: Options) -> None:
+    """Raise MissingDependency before anything is opened if an output cannot work here."""
+    if options.outputs:
+        from ..outputs.registry import require_libraries
+
+        for one in options.outputs:
+            require_libraries(one)
 
 
 def _know_taught(options: Options, model: Model) -> tuple[str, ...]:

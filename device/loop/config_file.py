@@ -100,6 +100,10 @@ def holds_password(*places: str | None) -> bool:
 
 def _from_file(name: str, value: Any, folder: Path) -> Any:
     """Resolve a relative path against the folder of the file."""
+    if name == "outputs":
+        from ..outputs.parse import placed
+
+        return tuple(placed(one, folder) for one in value)
     if _is_path(name, value) and not Path(value).is_absolute():
         return type(value)(folder / value) if isinstance(value, Path) else str(folder / value)
     return value
@@ -107,6 +111,10 @@ def _from_file(name: str, value: Any, folder: Path) -> Any:
 
 def _to_file(setting: Setting, value: Any, folder: Path) -> Any:
     """Make a path relative to the folder of the file; it was relative to the working directory."""
+    if setting.name == "outputs":
+        from ..outputs.parse import placed
+
+        return tuple(placed(one, folder, relative=True) for one in value)
     if not _is_path(setting.name, value):
         return value
     return str(value) if Path(value).is_absolute() else os.path.relpath(value, folder)

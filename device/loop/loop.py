@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Prediction
 
+    from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Sink, Source
     from ..telemetry.summary import Ending, RunSummary
     from .motion_gate import MotionGate
@@ -47,6 +48,7 @@ def run(
     decider: TemporalFilter | None = None,
     gate: MotionGate | None = None,
     service: Service | None = None,
+    control: LoopControl | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
     """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
@@ -67,6 +69,7 @@ def run(
         decider: Temporal filter: averages predictions and reports what came and went.
         gate: Motion gate: frames without motion are not passed to the model.
         service: Service manager to notify.
+        control: Pauses the loop and changes its threshold from outside.
         tell_changes: Whether to report labels that come and go as events.
 
     Returns:
@@ -74,6 +77,7 @@ def run(
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
+    loop.control = control
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
@@ -90,6 +94,7 @@ class _Loop:
     decider: TemporalFilter | None = None
     gate: MotionGate | None = None
     service: Service | None = None
+    control: LoopControl | None = None
     tell_changes = True
     top: int = 5
     threshold: float | None = None
@@ -114,7 +119,7 @@ class _Loop:
                     self.noticed(item)
                 elif isinstance(item, Unreadable):
                     self.failed(item)
-                elif not self.is_still(item):
+                elif not self.is_paused(item) and not self.is_still(item):
                     self.recognise(item, read_ms)
                 if self.engine_errors >= MAX_ENGINE_ERRORS:
                     times = f"the engine failed on {self.engine_errors} frames in a row"
@@ -142,6 +147,22 @@ class _Loop:
             if item is None:
                 return
             yield item, (self.clock.monotonic() - asked) * 1e3
+
+    def is_paused(self, frame: Frame) -> bool:
+        """Return whether the loop is paused from outside; also apply a threshold set from outside."""
+        if self.control is None:
+            return False
+        changed, threshold = self.control.take_threshold()
+        if changed and self.decider is not None:
+            self.decider.set_threshold(threshold)
+            self.threshold = self.decider.ask_threshold
+        if self.control.paused:
+            self.measures.still += 1
+            self.answered(frame)
+            self.all_left()
+            if self.service is not None:
+                self.service.recognized(lambda: "paused")
+        return self.control.paused
 
     def is_still(self, frame: Frame) -> bool:
         """Return whether a frame shows no motion; it then counts as having the previous prediction."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import NamedTuple, TextIO, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, get_args
 
 from edgevision.engines.registry import ENGINE, THREADS
 from edgevision.records import record
@@ -13,8 +12,10 @@ from edgevision.settings import JSON, MAX_PIXELS, OVERWRITE, QUIET, RUNS, Settin
 
 from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotation, require_inside
 
+if TYPE_CHECKING:
+    from ..outputs.config import OutputConfig
+
 DEFAULT_CAMERA = "0"
-_BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kMGT]?)B?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -25,6 +26,14 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def parse_name(text: str) -> str:
+    """Return a name that topics, files and addresses can contain. Raises ValueError."""
+    allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_"
+    if not 1 <= len(text) <= 63 or set(text) - set(allowed):
+        raise ValueError(text)
+    return text
+
+
 def parse_roi(text: str) -> Roi:
     """Parse x,y,width,height, each 0 to 1. Raises ValueError."""
     x, y, width, height = (float(part) for part in text.split(","))
@@ -32,19 +41,29 @@ def parse_roi(text: str) -> Roi:
     return x, y, width, height
 
 
-def parse_bytes(text: str) -> int:
-    """Parse a size above 0 such as 20kB, 500MB, 2GB or 1TB (powers of 1000) into bytes. Raises ValueError."""
-    found = _BYTES.fullmatch(text.strip())
-    size = 0 if found is None else int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
-    if found is None or not size:
-        raise ValueError(text)
-    return size
+def _parse_bytes(text: str) -> int:
+    from edgevision.byte_sizes import parse_bytes  # late: few runs give a size
+
+    return parse_bytes(text)
 
 
-def format_bytes(size: int) -> str:
-    """Format a number of bytes so that ``parse_bytes`` reads exactly it, such as 500MB."""
-    power = next(power for power in (4, 3, 2, 1, 0) if size % 1000**power == 0)
-    return f"{size // 1000**power}{' kMGT'[power].strip()}B"
+def _format_bytes(size: int) -> str:
+    from edgevision.byte_sizes import format_bytes
+
+    return format_bytes(size)
+
+
+def _parse_output(value: Any) -> OutputConfig:
+    """Parse a spec or a table of ``[[outputs]]``. Raises BadInput."""
+    from ..outputs.parse import from_file, parse_spec  # late: most runs have none
+
+    return parse_spec(value) if isinstance(value, str) else from_file(value)
+
+
+def _output_table(value: OutputConfig) -> Any:
+    from ..outputs.parse import to_table
+
+    return to_table(value)
 
 
 def _format_roi(roi: Roi) -> str:
@@ -170,6 +189,27 @@ class Options:
         "Output",
         metavar="FILE",
     )
+    outputs: tuple[OutputConfig, ...] = setting(
+        (),
+        "tables",
+        "Also send results and events to jsonl:FILE, csv:FILE or exec:PROGRAM; repeat it for several. Settings follow "
+        "after commas, such as jsonl:log.jsonl,only=events,daily.",
+        "Output",
+        metavar="SPEC",
+        option_key="to",
+        parse=_parse_output,
+        unparse=_output_table,
+    )
+    camera_name: str | None = setting(
+        None,
+        "text",
+        "Name of this camera for outputs: lowercase letters, digits, - and _.",
+        "Output",
+        metavar="NAME",
+        form="a name of lowercase letters, digits, - and _, such as front-door",
+        parse=parse_name,
+        default_text="the host name",
+    )
     collect: Path | None = setting(
         None,
         "path",
@@ -183,9 +223,10 @@ class Options:
         "Disk space for the collected images; the oldest are deleted first.",
         "Output",
         metavar="SIZE",
+        default_text="500MB",
         form="a disk size, such as 500MB or 2GB",
-        parse=parse_bytes,
-        unparse=format_bytes,
+        parse=_parse_bytes,
+        unparse=_format_bytes,
     )
     overwrite: bool = OVERWRITE.field(group="Output")
     quiet: bool = QUIET.field(group="Output")

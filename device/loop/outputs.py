@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Frame, Prediction
 
+    from ..stream.control import LoopControl
     from ..stream.events import Unreadable
     from ..stream.protocols import Sink, Source
     from ..telemetry.run_stats import RunStats
@@ -30,7 +31,13 @@ MAX_DISPLAY_ROWS = 10
 
 
 def open_sinks(
-    options: Options, terminal: Terminal, model: Model, camera: Source, stop: Stop, measures: RunStats
+    options: Options,
+    terminal: Terminal,
+    model: Model,
+    camera: Source,
+    stop: Stop,
+    measures: RunStats,
+    control: LoopControl | None,
 ) -> list[Sink]:
     """Open all requested outputs, the one for results first."""
     sinks = [_main_sink(options, terminal, model, camera, stop, measures)]
@@ -44,6 +51,10 @@ def open_sinks(
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
         sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
+    if options.outputs and control is not None:
+        from ..outputs.open import open_outputs
+
+        sinks += open_outputs(options.outputs, options.camera_name, model.card, camera, measures.snapshot, control)
     log.info("outputs: %s", ", ".join(sink.spec for sink in sinks))
     return sinks
 
@@ -59,14 +70,17 @@ def _main_sink(
         return LiveDisplay(title, min(options.top, MAX_DISPLAY_ROWS), measures.snapshot, terminal.out)
     lines = LineWriter(terminal.out.fileno(), lossless=not camera.live, stopping=stop)
     event_lines = lines if options.events else _beside(terminal, stop)
+    label_events = options.events or not options.quiet
     if options.as_json:
         from ..sinks.jsonl import JsonLines
 
         still = (lambda: measures.still) if options.on_motion else None
-        return JsonLines(lines, event_lines, lambda: camera.dropped, masks=options.masks, still=still)
+        return JsonLines(
+            lines, event_lines, lambda: camera.dropped, masks=options.masks, still=still, label_events=label_events
+        )
     from ..sinks.text_lines import PlainLines
 
-    return PlainLines(lines, terminal.note, event_lines)
+    return PlainLines(lines, terminal.note, event_lines, label_events=label_events)
 
 
 def _beside(terminal: Terminal, stop: Stop) -> Callable[[str], None]:
@@ -102,7 +116,8 @@ class _Guarded:
         from ..telemetry.snapshot import SinkCount
 
         written = self.written if self.sink.written is None else self.sink.written
-        return SinkCount(self.spec, written, self.sink.dropped, self.errors, self.message)
+        message = self.sink.problem or self.message
+        return SinkCount(self.spec, written, self.sink.dropped, self.errors + self.sink.failures, message)
 
 
 class Outputs:
@@ -119,7 +134,7 @@ class Outputs:
         for one in self._guarded:
             if self._try(one, one.sink.write, frame, prediction):
                 one.written += 1
-                self._up(one)
+                self._look(one)
 
     def error(self, error: Unreadable) -> None:
         """Report an item that takes a frame's place. Raises OutputClosed."""
@@ -171,19 +186,26 @@ class Outputs:
             return False
         return True
 
-    def _up(self, one: _Guarded) -> None:
-        if one.down:
+    def _look(self, one: _Guarded) -> None:
+        """Report the state of a sink that raised nothing: it may work on a thread of its own."""
+        if one.sink.problem is not None:
+            self._down(one, one.sink.problem)
+        elif one.down:
             one.down = False
-            log.info("%s works again after %d errors", one.spec, one.errors)
-            self.event("sink_up", f"{one.spec} works again")
+            log.info("%s works again after %d errors", one.spec, one.errors + one.sink.failures)
+            self.event("output_up", f"{one.spec} works again")
 
     def _failed(self, one: _Guarded, error: Exception) -> None:
         one.errors += 1
-        one.message = str(error) or type(error).__name__
+        log.debug("%s failed: %s", one.spec, type(error).__name__)
+        self._down(one, str(error) or type(error).__name__)
+
+    def _down(self, one: _Guarded, message: str) -> None:
+        one.message = message
         if not one.down:
             one.down = True
-            log.info("%s failed (%s): %s", one.spec, type(error).__name__, one.message)
-            self.event("sink_down", f"{one.spec}: {one.message}")
+            log.info("%s failed: %s", one.spec, message)
+            self.event("output_down", f"{one.spec}: {message}")
 
 
 def _detail(change: Change) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
-    from edgevision.postprocessing.temporal import Change, Decision, Decisions
+    from edgevision.postprocessing.temporal import Change, Decision, Decisions, Policy
     from edgevision.types import Frame, Prediction, Task
 
 CANDIDATES = 32
@@ -26,14 +26,21 @@ class TemporalFilter:
         self._task = task
         self._smooth = smooth
         self._top = top
-        self._shown = _shown(task, threshold, own)
+        self._own = own
         self._decisions: Decisions | None = None
         self._last: Prediction | None = None
         self._told: tuple[Change, ...] | None = None
         """Changes already found by ``show``, for ``changes``."""
-        # A segmentation model applies the threshold to its mask, so it is passed on unchanged.
-        self.ask_threshold = threshold if task == "segmentation" else self._lowest()
+        self.set_threshold(threshold)
         self.ask_top = max(top, CANDIDATES) if smooth > 1 or task == "multilabel" else top
+
+    def set_threshold(self, threshold: float | None) -> None:
+        """Change the score, 0..1, from which labels are shown and enter; None: the model's own. What is present stays."""
+        self._shown = _shown(self._task, threshold, self._own)
+        if self._decisions is not None:
+            self._decisions.set_policy(self._policy())
+        # A segmentation model applies the threshold to its mask, so it is passed on unchanged.
+        self.ask_threshold = threshold if self._task == "segmentation" else self._lowest()
 
     def show(self, frame: Frame, prediction: Prediction) -> Prediction:
         """Return the prediction to show; call ``changes`` afterwards, which need not be known before it is shown."""
@@ -70,12 +77,14 @@ class TemporalFilter:
         return self._decisions.update(_without_background(prediction), frame.index, time_of(frame))
 
     def _begin(self) -> Decisions:
-        from edgevision.postprocessing.temporal import (  # late: the first prediction does not wait for it
-            Decisions,
-            policy_for,
-        )
+        from edgevision.postprocessing.temporal import Decisions  # late: the first prediction does not wait for it
 
-        return Decisions(policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown))
+        return Decisions(self._policy())
+
+    def _policy(self) -> Policy:
+        from edgevision.postprocessing.temporal import policy_for  # late, as above
+
+        return policy_for(self._task, self._smooth, None if self._task == "segmentation" else self._shown)
 
     def _lowest(self) -> float | None:
         """Return the score threshold to request from the model; None: the model's own."""
@@ -83,7 +92,7 @@ class TemporalFilter:
             return 0.0
         if self._shown is None:
             return None
-        self._decisions = self._begin()
+        self._decisions = self._decisions or self._begin()
         return min(self._shown, self._decisions.release)
 
     def _is_shown(self, score: float) -> bool:

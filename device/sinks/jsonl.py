@@ -32,9 +32,12 @@ class JsonLines(Sink):
         clock: Clock = SYSTEM,
         masks: bool = False,
         still: Callable[[], int] | None = None,
+        label_events: bool = True,
     ) -> None:
-        """``camera_dropped`` and ``still`` return the number of frames dropped, and without motion, so far."""
+        """``camera_dropped`` and ``still`` return the number of frames dropped, and without motion, so far;
+        ``label_events``: whether to write what labels do, besides what happens to camera and outputs."""
         self._lines = lines
+        self._label_events = label_events
         self._event_lines = event_lines
         self._camera_dropped = camera_dropped
         self._masks = masks
@@ -53,31 +56,16 @@ class JsonLines(Sink):
             record["still"] = self._still()
         if self._masks and prediction.mask is not None:
             record["mask"] = run_lengths(prediction.mask)
-        self._lines(_dump(record))
+        self._lines(dump(record))
 
     def error(self, error: Unreadable) -> None:
         """Write one error in place of its frame."""
-        time = rfc3339(self._clock.wall())
-        self._lines(
-            _dump(
-                {"type": "error", "index": error.index, "source": error.source, "time": time, "message": error.message}
-            )
-        )
+        self._lines(dump(error_record(error, rfc3339(self._clock.wall()))))
 
     def event(self, event: Event) -> None:
         """Write one event."""
-        record: dict[str, Any] = {
-            "type": "event",
-            "event": event.kind,
-            "time": event.time,
-            "index": event.index,
-            "detail": event.detail,
-        }
-        if event.label is not None:
-            record |= {"label": _label(event.label), "duration_s": event.duration_s, "position_s": event.position_s}
-        if event.before is not None:
-            record["before"] = _label(event.before)
-        self._event_lines(_dump(record))
+        if self._label_events or event.label is None:
+            self._event_lines(dump(event_record(event)))
 
     def close(self) -> None:
         """Wait for queued output."""
@@ -105,6 +93,27 @@ def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Cloc
         "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in STAGES},
     }
     return record | _answer(prediction)
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """Return the JSON object of one event."""
+    record: dict[str, Any] = {
+        "type": "event",
+        "event": event.kind,
+        "time": event.time,
+        "index": event.index,
+        "detail": event.detail,
+    }
+    if event.label is not None:
+        record |= {"label": _label(event.label), "duration_s": event.duration_s, "position_s": event.position_s}
+    if event.before is not None:
+        record["before"] = _label(event.before)
+    return record
+
+
+def error_record(error: Unreadable, time: str) -> dict[str, Any]:
+    """Return the JSON object of an image without a prediction; ``time``: RFC 3339."""
+    return {"type": "error", "index": error.index, "source": error.source, "time": time, "message": error.message}
 
 
 def _answer(prediction: Prediction) -> dict[str, Any]:
@@ -146,5 +155,6 @@ def _round(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _dump(record: dict[str, Any]) -> str:
+def dump(record: dict[str, Any]) -> str:
+    """Return a record as one line of JSON."""
     return valid_json(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")))

@@ -26,12 +26,19 @@ class PlainLines(Sink):
     spec = "text"
 
     def __init__(
-        self, lines: LineWriter, notes: Callable[[str], None], event_lines: Callable[[str], None], clock: Clock = SYSTEM
+        self,
+        lines: LineWriter,
+        notes: Callable[[str], None],
+        event_lines: Callable[[str], None],
+        clock: Clock = SYSTEM,
+        label_events: bool = True,
     ) -> None:
+        """``label_events``: whether to write what labels do, besides what happens to camera and outputs."""
         self._lines = lines
         self._notes = notes
         self._event_lines = event_lines
         self._clock = clock
+        self._label_events = label_events
 
     @property
     def dropped(self) -> int:
@@ -48,7 +55,8 @@ class PlainLines(Sink):
 
     def event(self, event: Event) -> None:
         """Write one event."""
-        self._event_lines(event_line(event))
+        if self._label_events or event.label is None:
+            self._event_lines(event_line(event))
 
     def close(self) -> None:
         """Wait for queued output."""

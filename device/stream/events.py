@@ -35,7 +35,8 @@ class Event:
     """Something that happened in the loop, or a change in what it sees."""
 
     kind: str
-    """camera_lost, camera_back, camera_frozen, sink_down, sink_up, throttled, first_answer; for labels entered, left, changed."""
+    """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer; for labels entered, left,
+    changed."""
     time: str
     """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None

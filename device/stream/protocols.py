@@ -109,7 +109,7 @@ class Predictor(Protocol):
 class Sink(Protocol):
     """An output of the loop. Subclass it to inherit what is optional; only ``write`` is needed.
 
-    An exception in a sink is counted, reported to all sinks as the event ``sink_down``, and never stops the loop.
+    An exception in a sink is counted, reported to all sinks as the event ``output_down``, and never stops the loop.
     """
 
     spec: str = ""
@@ -124,6 +124,16 @@ class Sink(Protocol):
     def dropped(self) -> int:
         """Number of results that the sink accepted but never wrote."""
         return 0
+
+    @property
+    def failures(self) -> int:
+        """Number of failures that the sink counts itself, besides exceptions."""
+        return 0
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps a sink that works on a thread of its own from working now; None: nothing."""
+        return None
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Write one result immediately, without blocking the loop."""

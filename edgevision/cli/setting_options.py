@@ -18,7 +18,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 """Any path; whether it exists is checked where it is used, with a better message than click's."""
 _RENAMED = "edgevision.renamed_options"
-_METAVARS = {"int": "N", "float": "X", "ints": "N,N,...", "numbers": "X,X,...", "text": "TEXT", "path": "PATH"}
+_METAVARS = {
+    "int": "N",
+    "float": "X",
+    "ints": "N,N,...",
+    "numbers": "X,X,...",
+    "text": "TEXT",
+    "path": "PATH",
+    "texts": "TEXT,TEXT,...",
+    "tables": "SPEC",
+}
 
 
 class SettingType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions
@@ -51,6 +60,8 @@ class SettingOption(click.Option):
         self.setting = setting
         if setting.kind == "flag":
             more |= {"is_flag": True}
+        elif setting.kind == "tables":
+            more |= {"type": SettingType(setting), "metavar": _metavar(setting), "multiple": True}
         else:
             more |= {"type": PATH if setting.kind == "path" else SettingType(setting), "metavar": _metavar(setting)}
         super().__init__(declarations, default=setting.default, help=help_text(setting), **more)

@@ -64,8 +64,10 @@ def parse(text: str, path: Path) -> TomlFile:
         raise BadInput(f"{where}: {_PLACE.sub('', message)}") from None
 
 
-def literal(value: bool | int | float | str | list[Any]) -> str:
-    """Format a value as TOML, on one line."""
+def literal(value: bool | int | float | str | list[Any] | dict[str, Any]) -> str:
+    """Format a value as TOML, on one line; the keys of a table need no quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {literal(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, bool):

@@ -101,6 +101,13 @@ class Decisions:
         """Mean score below which a label leaves."""
         return self._policy.release
 
+    def set_policy(self, policy: Policy) -> None:
+        """Change thresholds while running; what is present stays until it falls below the new ones.
+
+        The number of frames averaged must stay the same.
+        """
+        self._policy = policy
+
     def update(self, prediction: Prediction, index: int, at: float | None) -> Decision:
         """Add the prediction for one frame. No label enters before ``smooth`` frames were seen."""
         self._window.append(evidence(prediction))

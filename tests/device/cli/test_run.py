@@ -306,7 +306,7 @@ def test_failed_output_is_exit_code_1(model: Path, folder: Path) -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert "sink_down" in done.stderr
+    assert "output_down" in done.stderr
     assert "No space left" in done.stderr
     assert "writing to the json output failed" in done.stderr.splitlines()[-1]
 

@@ -168,7 +168,7 @@ def test_full_disk_does_not_stop_a_live_loop(model: Path, tmp_path: Path) -> Non
     assert (found.code, found.summary["frames"], found.summary["stopped_by"]) == (1, 6, "end")
     (sink,) = found.summary["sinks"]
     assert (sink["written"], sink["errors"]) == (0, 6)
-    assert found.stderr.count("sink_down") == 1
+    assert found.stderr.count("output_down") == 1
 
 
 def test_all_faults_together(model: Path, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from documents import parse
 from edgevision.device.collection.collector import Collector
 from edgevision.device.collection.quota_store import OURS, Store, folder_name
 from edgevision.device.collection.selection import Novelty, Pace, is_unsure
-from edgevision.device.loop.options import format_bytes, parse_bytes
 from edgevision.device.stream.events import Event
 from edgevision.device.system.clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevision.byte_sizes import format_bytes, parse_bytes
 from edgevision.datasets.dataset import open_dataset
 from edgevision.errors import BadInput, CannotWrite
 from edgevision.model_file import model_file

@@ -213,13 +213,13 @@ def test_failing_sink_is_counted_and_reported_once_without_affecting_others() ->
     summary = run(FakeCamera("ok*8"), StubModel(), [bad, good])
     assert len(good.frames) == summary.frames == 8
     assert [frame.index for frame, _ in bad.frames] == [0, 1, 5, 6, 7]
-    assert [(e.kind, e.index) for e in good.events] == [("sink_down", 2), ("sink_up", 5)]
+    assert [(e.kind, e.index) for e in good.events] == [("output_down", 2), ("output_up", 5)]
     assert "No space left" in good.events[0].detail
     counts = summary.to_json()["sinks"]
     full = "[Errno 28] No space left on device"
     assert counts[0] == {"spec": "notebook", "written": 5, "dropped": 0, "errors": 3, "message": full}
     assert counts[1] == {"spec": "notebook", "written": 8, "dropped": 0, "errors": 0, "message": None}
-    assert [e.kind for e in bad.events] == ["sink_down", "sink_up"]  # it may be able to report this itself
+    assert [e.kind for e in bad.events] == ["output_down", "output_up"]  # it may be able to report this itself
 
 
 def test_sink_that_fails_to_close_is_counted() -> None:
@@ -230,7 +230,7 @@ def test_sink_that_fails_to_close_is_counted() -> None:
     good = Notebook()
     summary = run(FakeCamera("ok"), StubModel(), [good, Bad()])
     assert summary.sinks[1].errors == 1
-    assert [event.kind for event in good.events] == ["sink_down"]
+    assert [event.kind for event in good.events] == ["output_down"]
     assert good.closed == 1
 
 
@@ -284,7 +284,7 @@ def test_queued_sink_reports_errors_of_its_thread() -> None:
     summary = run(FakeCamera("ok*5"), Waiting(), [good, Queued(Notebook(fail))])
     assert len(good.frames) == 5
     assert summary.sinks[1].errors >= 1
-    assert good.events[0].kind == "sink_down"
+    assert good.events[0].kind == "output_down"
     assert "broker down" in good.events[0].detail
 
 

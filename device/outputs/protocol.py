@@ -1,0 +1,68 @@
+"""Protocol of one output, and what an output knows of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from edgevision.records import record
+
+from ..system.clock import SYSTEM, Clock
+
+if TYPE_CHECKING:
+    from edgevision.model_file.card import ModelCard
+
+    from ..stream.control import LoopControl
+    from ..telemetry.snapshot import Snapshot
+    from .item import Item
+
+
+class Rejected(Exception):
+    """Raised by ``deliver`` for an item that can never be delivered, such as one that a server refuses for good."""
+
+
+@record(eq=False, kw_only=True)
+class Context:
+    """What outputs know of the run."""
+
+    name: str
+    """Name of this camera, as a slug: letters, digits, ``-`` and ``_``."""
+    card: ModelCard
+    """Card of the model."""
+    source: str
+    """Spec of the camera, without secrets."""
+    snapshot: Callable[[], Snapshot]
+    """Returns counts and times so far."""
+    control: LoopControl
+    """Pauses the loop and changes its threshold while it runs."""
+    clock: Clock = SYSTEM
+
+
+class Output(Protocol):
+    """A destination of results. Every method is called on one thread of its own, and may block."""
+
+    takes: str = "all"
+    """What it receives unless its configuration says otherwise: events, frames or all."""
+    newest_frame: bool = False
+    """Whether only the newest of several waiting frames matters, as for a state that each frame replaces."""
+    images: bool = False
+    """Whether it needs the image of an item: then a waiting item keeps its pixels, as long as there is memory for them."""
+
+    def start(self) -> None:
+        """Connect. Called again after every failure. Raises OSError, EdgeVisionError."""
+        return  # without it, type checkers take the method for abstract
+
+    def deliver(self, item: Item) -> None:
+        """Deliver one item. Raises OSError, EdgeVisionError to have it delivered again later; Rejected to have it dropped."""
+
+    def idle(self) -> None:
+        """Do what is due while no item waits; called about once a second. Raises as ``deliver``."""
+        return  # without it, type checkers take the method for abstract
+
+    def interrupt(self) -> None:
+        """End a blocked ``start`` or ``deliver``; called from another thread when the loop ends."""
+        return  # without it, type checkers take the method for abstract
+
+    def close(self) -> None:
+        """Say goodbye and free everything."""
+        return  # without it, type checkers take the method for abstract

@@ -1,0 +1,34 @@
+"""The kinds of outputs: one file and one line here each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import cast
+
+from edgevision.errors import MissingDependency
+
+from .config import OutputConfig
+from .kind import Kind
+
+KINDS: Mapping[str, str] = {
+    # kind in a spec: module of this package whose KIND describes it
+    "jsonl": "jsonl_file",
+    "csv": "csv_file",
+    "exec": "child_program",
+}
+
+
+def find(name: str) -> Kind:
+    """Return a kind, which must be one of KINDS."""
+    return cast(Kind, import_module(f".{KINDS[name]}", __package__).KIND)
+
+
+def require_libraries(config: OutputConfig) -> None:
+    """Raise MissingDependency if a library of an output is not installed."""
+    for module, extra in find(config.kind).libraries.items():
+        if find_spec(module) is None:
+            raise MissingDependency(
+                f"{config.kind}: needs {module}, which is not installed; install it with: pip install 'edgevision[{extra}]'"
+            )

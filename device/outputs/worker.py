@@ -1,0 +1,172 @@
+"""Connects an output to the loop: filter, queue, a thread of its own, retries, and counts."""
+
+from __future__ import annotations
+
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from edgevision.errors import EdgeVisionError
+from edgevision.log import Log
+
+from ..stream.protocols import Sink
+from ..system.clock import rfc3339
+from .backoff import Backoff
+from .delivery_filter import DeliveryFilter
+from .item import Item
+from .output_queue import OutputQueue
+from .protocol import Rejected
+from .registry import find
+
+if TYPE_CHECKING:
+    from edgevision.types import Frame, Prediction
+
+    from ..stream.events import Event, Unreadable
+    from .config import OutputConfig
+    from .protocol import Context, Output
+    from .shared_frame import FrameCache, SharedFrame
+
+log = Log("edgevision.outputs")
+IDLE_S = 1.0
+CLOSE_S = 2.0
+"""Seconds that ``close`` waits for what is queued."""
+
+
+class OutputWorker(Sink):
+    """One output of the loop. Nothing that happens to the output can slow or stop the loop."""
+
+    def __init__(
+        self,
+        output: Output,
+        config: OutputConfig,
+        context: Context,
+        frames: FrameCache,
+        backoff: Backoff | None = None,
+        close_s: float = CLOSE_S,
+    ) -> None:
+        self.spec = find(config.kind).shown(config)
+        self._output, self._context, self._frames = output, context, frames
+        self._filter = DeliveryFilter(config.delivery, output.takes)
+        self._heartbeat_s = config.delivery.heartbeat_s
+        self._queue = OutputQueue(output.newest_frame)
+        self._backoff = backoff or Backoff()
+        self._close_s = close_s
+        self._stopping = Flag()
+        self._last: SharedFrame | None = None
+        self._beaten = context.clock.monotonic()
+        self._written = self._failures = self._rejected = 0
+        self._problem: str | None = None
+        self._thread = Thread(target=self._work, name=f"output {config.kind}", daemon=True)
+        self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """Number of items delivered."""
+        return self._written
+
+    @property
+    def dropped(self) -> int:
+        """Number of items lost: for lack of space, refused by the other side, or undelivered at the end."""
+        return self._queue.dropped + self._rejected
+
+    @property
+    def failures(self) -> int:
+        """Number of attempts that failed."""
+        return self._failures
+
+    @property
+    def waiting(self) -> int:
+        """Number of items that wait."""
+        return len(self._queue)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the output from working now; None if it works."""
+        return self._problem
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Queue a result if the output takes it."""
+        self._last = None
+        now = self._context.clock.monotonic()
+        taken = self._filter.takes_frame(prediction, now)
+        if taken or (self._filter.events and self._output.images):
+            self._last = self._frames.of(frame, prediction)
+        if taken:
+            assert self._last is not None
+            self._queue.put(Item("frame", rfc3339(self._last.wall_s), self._last))
+        self._beat(now)
+
+    def error(self, error: Unreadable) -> None:
+        """Queue the report of an unreadable image, in place of its frame."""
+        if self._filter.frames:
+            self._queue.put(Item("error", rfc3339(self._context.clock.wall()), error=error))
+
+    def event(self, event: Event) -> None:
+        """Queue an event if the output takes it, with the image it happened in."""
+        if self._filter.takes_event(event, self._context.clock.monotonic()):
+            with_image = self._output.images and self._last is not None and self._last.frame.index == event.index
+            self._queue.put(Item("event", event.time, self._last if with_image else None, event=event))
+
+    def close(self) -> None:
+        """Deliver what waits for up to ``close_s`` seconds; what is left then counts as dropped."""
+        self._queue.end()
+        self._thread.join(self._close_s)
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._output.interrupt()
+            self._thread.join(0.5)
+        self._queue.abandon()
+
+    def _beat(self, now: float) -> None:
+        if self._heartbeat_s is not None and now - self._beaten >= self._heartbeat_s:
+            self._beaten = now
+            self._queue.put(Item("status", rfc3339(self._context.clock.wall()), status=self._context.snapshot()))
+
+    def _work(self) -> None:
+        """Deliver items until the end, on a thread of its own."""
+        started = False
+        item: Item | None = None
+        while not self._stopping.is_set() and not (self._queue.ended and item is None):
+            try:
+                if not started:
+                    self._output.start()
+                    started = True
+                item = item or self._queue.take(IDLE_S)
+                self._output.idle() if item is None else self._output.deliver(item)
+            except Rejected as error:
+                self._rejected += 1
+                self._note_failure(error)
+                item = None
+            except Exception as error:  # a failure of any kind must not end the thread
+                started = False
+                self._note_failure(error)
+                self._wait(self._backoff.failed())
+            else:
+                self._written += item is not None
+                item = None
+                self._works()
+        if item is not None:
+            self._rejected += 1
+        try:
+            self._output.close()
+        except Exception as error:
+            self._note_failure(error)
+
+    def _works(self) -> None:
+        if self._problem is not None:
+            log.info("%s works again", self.spec)
+        self._problem = None
+        self._backoff.succeeded()
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        known = isinstance(error, EdgeVisionError | OSError | Rejected)
+        text = str(error) or type(error).__name__
+        self._problem = text if known else f"{type(error).__name__}: {text}"
+        log.debug("%s: %s", self.spec, self._problem)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before the next attempt; no longer than until the end."""
+        deadline = self._context.clock.monotonic() + seconds
+        while not self._stopping.is_set() and (left := deadline - self._context.clock.monotonic()) > 0:
+            self._context.clock.wait(self._stopping, min(left, 0.2 if not self._queue.ended else left))

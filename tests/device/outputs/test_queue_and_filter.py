@@ -1,0 +1,84 @@
+"""What an output receives, and what waits for it."""
+
+from __future__ import annotations
+
+from edgevision.device.outputs.delivery import Delivery
+from edgevision.device.outputs.delivery_filter import DeliveryFilter
+from edgevision.device.outputs.output_queue import OutputQueue
+from edgevision.device.stream.events import Event
+
+from tests.helpers.output_parts import event, event_item, frame_item, prediction
+
+
+def test_only_chosen_labels_pass() -> None:
+    chosen = DeliveryFilter(Delivery(labels=("cat",), threshold=0.5), "all")
+    assert chosen.takes_frame(prediction(0.9, 0.1), 0)
+    assert not chosen.takes_frame(prediction(0.4, 0.6), 0)
+    assert chosen.takes_event(event("entered", "cat", 0.9), 0)
+    assert not chosen.takes_event(event("entered", "dog", 0.9), 0)
+    assert not chosen.takes_event(event("entered", "cat", 0.3), 0)
+
+
+def test_label_leaves_exactly_if_it_was_reported() -> None:
+    chosen = DeliveryFilter(Delivery(labels=("cat",)), "events")
+    assert not chosen.takes_event(event("left", "cat", 0.0), 0)
+    assert chosen.takes_event(event("entered", "cat"), 1)
+    assert chosen.takes_event(event("left", "cat", 0.0), 2)
+    assert not chosen.takes_event(event("left", "cat", 0.0), 3)
+
+
+def test_interval_limits_events_per_label_and_frames() -> None:
+    chosen = DeliveryFilter(Delivery(min_interval_s=10), "all")
+    assert chosen.takes_event(event("entered", "cat"), 0)
+    assert chosen.takes_event(event("entered", "dog"), 1)
+    assert not chosen.takes_event(event("entered", "cat"), 9)
+    assert chosen.takes_event(event("entered", "cat"), 10)
+    assert chosen.takes_frame(prediction(0.9), 0)
+    assert not chosen.takes_frame(prediction(0.9), 9.9)
+
+
+def test_events_of_the_camera_always_pass() -> None:
+    chosen = DeliveryFilter(Delivery(labels=("cat",)), "events")
+    assert chosen.takes_event(Event("camera_lost", "", 1, "unplugged"), 0)
+
+
+def test_only_decides_against_the_default_of_the_output() -> None:
+    assert not DeliveryFilter(Delivery(only="events"), "all").takes_frame(prediction(0.9), 0)
+    assert not DeliveryFilter(Delivery(only="frames"), "events").takes_event(event(), 0)
+
+
+def test_full_queue_drops_frames_before_events_and_counts() -> None:
+    queue = OutputQueue(newest_frame=False, max_items=3)
+    for item in (event_item(index=0), frame_item(1), event_item(index=2), event_item(index=3), event_item(index=4)):
+        queue.put(item)
+    left = [queue.take(0) for _ in range(3)]
+    assert [item.event.index for item in left if item and item.event] == [2, 3, 4]
+    assert queue.dropped == 2
+
+
+def test_newest_frame_replaces_a_waiting_one_without_a_loss() -> None:
+    queue = OutputQueue(newest_frame=True)
+    for number in range(5):
+        queue.put(frame_item(number))
+    item = queue.take(0)
+    assert item is not None
+    assert item.frame is not None
+    assert item.frame.frame.index == 4
+    assert (queue.dropped, len(queue)) == (0, 0)
+
+
+def test_waiting_images_are_bounded_and_events_survive_without_them() -> None:
+    one = event_item().image_bytes
+    queue = OutputQueue(newest_frame=False, max_image_bytes=2 * one)
+    for number in range(5):
+        queue.put(event_item(index=number))
+    items = [queue.take(0) for _ in range(5)]
+    assert [item is not None and item.frame is not None for item in items] == [False, False, False, True, True]
+    assert (queue.dropped, queue.images_dropped) == (0, 3)
+
+
+def test_what_waits_at_the_end_counts_as_lost() -> None:
+    queue = OutputQueue(newest_frame=False)
+    queue.put(event_item())
+    queue.abandon()
+    assert (queue.dropped, queue.take(0)) == (1, None)
