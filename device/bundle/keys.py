@@ -6,11 +6,15 @@ import tempfile
 from pathlib import Path
 
 from edgevision.errors import BadInput, CannotWrite, EdgeVisionError, MissingDependency, OutputExists
-from edgevision.files.atomic import require_absent, require_file, write_new
+from edgevision.files.atomic import require_absent, write_new
+from edgevision.input_file import read_file
 
 from ..installer.archive import signature, trusted_keys
 from ..installer.archive.signature import BYTES, openssl
 from ..installer.base.errors import Refused
+
+MAX_KEY_BYTES = 100_000
+"""Size limit of a key file; a key has about 120 bytes."""
 
 
 def public_path(private: Path) -> Path:
@@ -46,17 +50,21 @@ def _empty(path: Path) -> bool:
 
 def fingerprint(path: Path) -> str:
     """Return ``sha256:`` and the hash of the public key's DER, given either key of a pair. Raises MissingFile, BadInput."""
-    require_file(path, "key")
+    other = f"{path} is not a PEM key without a password; create one with: edgevision keys new"
+    try:
+        data = read_file(path, "key", MAX_KEY_BYTES)
+    except BadInput:  # too large
+        raise BadInput(other) from None
     for half in ((), ("-pubin",)):
         try:
-            der = _openssl("pkey", *half, "-in", str(path), "-pubout", "-outform", "DER")
+            der = _openssl("pkey", *half, "-pubout", "-outform", "DER", given=data)
         except BadInput:
             continue
         found = signature.fingerprint(der)
         if found is not None:
             return found
         raise BadInput(f"{path} is not an Ed25519 key; create one with: edgevision keys new")
-    raise BadInput(f"{path} is not a PEM key without a password; create one with: edgevision keys new")
+    raise BadInput(other)
 
 
 def revoke(root: Path, key: str) -> tuple[str, bool]:

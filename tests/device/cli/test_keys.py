@@ -120,3 +120,12 @@ def test_verify_refuses_what_is_no_signature(signature: bytes, with_key: bool, t
     said = run("bundle", "verify", wrong, *(["--key", public] if with_key else []), code=1)
     assert "invalid signature: " in said
     assert said.count("\n") == 1
+
+
+def test_show_refuses_a_file_that_is_too_large_for_a_key(tmp_path: Path) -> None:
+    large = tmp_path / "large.pem"
+    with large.open("wb") as stream:
+        stream.truncate(10 << 30)  # takes no space
+    done = edgevision("keys", "show", large, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is not a PEM key" in done.stderr
