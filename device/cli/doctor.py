@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=PATH, required=False)
 @engine_option("auto")
+@click.option(
+    "--tensorflow", is_flag=True, help="Import TensorFlow, too, which takes several seconds; default: read its version."
+)
 @json_option
 @quiet_option
-def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
+def doctor(model: Path | None, engine: str, tensorflow: bool, as_json: bool, quiet: bool) -> None:
     """Check what is installed and plugged in, and report what to fix. Exit code 3: something required is broken.
 
     With MODEL, also run the self-test stored in the model file.
@@ -37,7 +40,7 @@ def doctor(model: Path | None, engine: str, as_json: bool, quiet: bool) -> None:
         require_file(model, "model")
     with bar("checking", STEPS, quiet) as step:
         done = iter(range(1, STEPS + 1))
-        sections = examine(here(), lambda: step(next(done)))
+        sections = examine(here(), lambda: step(next(done)), tensorflow)
     if model is not None:
         sections = (*sections, _model_section(sections, model, engine))
     _show(sections, model, as_json)

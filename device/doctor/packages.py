@@ -1,10 +1,13 @@
-"""Checks of the libraries, each imported in a child process, so that one that crashes or hangs is only a failed check."""
+"""Checks of the libraries, each imported in a child process, so that one that crashes or hangs is only a failed check.
+
+TensorFlow alone is imported only if asked for or if nothing else can run a model: it takes seconds and 600 MB.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -32,8 +35,10 @@ MODULES = {
     "LiteRT": ("ai_edge_litert.interpreter", ("ai-edge-litert",)),
     "tflite-runtime": ("tflite_runtime.interpreter", ("tflite-runtime",)),
     "picamera2": ("picamera2", ("picamera2",)),
-    "TensorFlow": ("tensorflow", ("tensorflow", "tensorflow-cpu")),
+    "TensorFlow": ("tensorflow", ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos")),
 }
+RUNTIMES = ("LiteRT", "tflite-runtime")
+"""Libraries that run models on a device; TensorFlow does, too, if neither is there."""
 ONLY_ON_HOSTS = {"TensorFlow": "not installed; only train and convert need it: pip install 'edgevision[convert]'"}
 """What is said of libraries that a device does not need."""
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
@@ -59,17 +64,19 @@ print(json.dumps({d.metadata["Name"].lower(): d.version for d in metadata.distri
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of importing one library."""
+    """The result of importing one library, or of reading its version."""
 
     version: str | None
     """Version of the library; None if the import failed, empty if the library does not state one."""
     problem: str = ""
     """Why the import failed; empty if the library is not installed."""
+    imported: bool = True
+    """Whether the library was imported; otherwise only its version was read."""
 
     @property
     def works(self) -> bool:
         """Whether the import succeeded."""
-        return self.version is not None
+        return self.imported and self.version is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +89,30 @@ class Packages:
     """Versions of all installed distributions, by name in lower case."""
 
 
-def look(system: System, step: Callable[[], None] = lambda: None) -> Packages:
-    """Import all libraries, calling ``step`` after each."""
+def look(system: System, step: Callable[[], None] = lambda: None, tensorflow: bool = False) -> Packages:
+    """Import the libraries, calling ``step`` after each. ``tensorflow``: import TensorFlow, too."""
+    known = _versions(system)
 
-    def one(module: str) -> Tried:
+    def one(name: str) -> Tried:
+        module, distributions = MODULES[name]
         tried = _tried(module, system.child([sys.executable, "-P", "-c", _TRY, module], TIMEOUT_S))
         log.debug("import %s: %s", module, tried.version or tried.problem or "not installed")
         step()
-        return tried
+        return _with_version(tried, known, distributions or OPENCVS)
 
+    quick = [name for name in MODULES if name != "TensorFlow"]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(one, [module for module, _ in MODULES.values()]))
-    known = _versions(system)
-    named = {
-        name: _with_version(tried, known, MODULES[name][1] or OPENCVS)
-        for name, tried in zip(MODULES, results, strict=True)
-    }
-    return Packages(named, known)
+        named = dict(zip(quick, pool.map(one, quick), strict=True))
+    version = _version_of(known, MODULES["TensorFlow"][1])
+    if version and not tensorflow and any(named[name].works for name in RUNTIMES):
+        step()
+        return Packages({**named, "TensorFlow": Tried(version, imported=False)}, known)
+    return Packages({**named, "TensorFlow": one("TensorFlow")}, known)
 
 
 def checks(found: Packages, system: System, picamera_needed: bool) -> tuple[Check, ...]:
     """Return one check for each library. ``picamera_needed``: there is a camera that only picamera2 can open."""
-    runtimes = ("LiteRT", "tflite-runtime")
-    runs = any(found.tried[name].works for name in runtimes) or "tensorflow" in found.versions
+    runs = any(found.tried[name].works for name in (*RUNTIMES, "TensorFlow"))
     narrow = system.pointer_bits == 32
     needed = {
         "numpy": True,
@@ -132,6 +140,8 @@ def _check(name: str, found: Packages, needed: bool, install: str) -> Check:
     tried = found.tried[name]
     if tried.works:
         return Check(name, True, tried.version or "works", needed=needed)
+    if not tried.imported:
+        return Check(name, True, f"{tried.version} is installed; import it with --tensorflow to test it", needed=needed)
     if tried.problem:
         return Check(name, False, tried.problem, expected="imports", fix=_mend(name, found), needed=needed)
     return Check(
@@ -174,8 +184,11 @@ def _versions(system: System) -> dict[str, str]:
         return {}
 
 
-def _with_version(tried: Tried, known: dict[str, str], distributions: tuple[str, ...]) -> Tried:
+def _with_version(tried: Tried, known: dict[str, str], distributions: Iterable[str]) -> Tried:
     """Fill in the distribution's version if the library itself does not state one."""
-    if tried.version != "":
-        return tried
-    return Tried(next((known[name] for name in distributions if name in known), ""))
+    return tried if tried.version != "" else Tried(_version_of(known, distributions))
+
+
+def _version_of(known: dict[str, str], distributions: Iterable[str]) -> str:
+    """Return the version of the first of these distributions that is installed, or an empty string."""
+    return next((known[name] for name in distributions if name in known), "")

@@ -12,11 +12,14 @@ STEPS = len(packages.MODULES) + 2
 """Number of calls of ``step``."""
 
 
-def examine(system: System, step: Callable[[], None] = lambda: None) -> tuple[Section, ...]:
-    """Run all checks and return them by subject, calling ``step`` on progress. Imports and drivers run in child processes."""
+def examine(system: System, step: Callable[[], None] = lambda: None, tensorflow: bool = False) -> tuple[Section, ...]:
+    """Run all checks and return them by subject, calling ``step`` on progress. Imports and drivers run in child processes.
+
+    ``tensorflow``: import TensorFlow, too, which takes seconds; otherwise only its version is read.
+    """
     seen = cameras.look(system)
     step()
-    found = packages.look(system, step)
+    found = packages.look(system, step, tensorflow)
     accelerators = edgetpu.checks(system)
     step()
     csi_unusable = seen.csi and bool(seen.lacking)

@@ -334,7 +334,25 @@ def test_tensorflow_is_reported_but_not_needed(examined: Examined) -> None:
     absent = examined(PI_4)["TensorFlow"]
     assert absent.ok is None and "only train and convert need it" in absent.found and absent.fix is None
     there = examined(PI_4, versions={**PI_4.versions, "tensorflow": "2.21.0"})["TensorFlow"]
-    assert there.ok and there.found == "2.21.0"
+    assert there.ok and there.found.startswith("2.21.0 is installed")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_tensorflow_is_imported_only_on_request(tmp_path: Path, asked: bool) -> None:
+    crashes = {"tensorflow": ProcessResult(-4, "", "")}
+    host = replace(PI_4, versions={**PI_4.versions, "tensorflow": "2.21.0"}, answers=crashes)
+    checks = [check for section in examine(build(host, tmp_path), tensorflow=asked) for check in section.checks]
+    check = next(check for check in checks if check.name == "TensorFlow")
+    assert check.ok is not asked and not check.broken
+
+
+def test_tensorflow_is_imported_as_the_only_runtime(examined: Examined) -> None:
+    versions = {name: version for name, version in PI_4.versions.items() if name != "ai-edge-litert"}
+    works = examined(PI_4, versions={**versions, "tensorflow": "2.21.0"})
+    assert works["TensorFlow"].found == "2.21.0" and not works["LiteRT"].broken
+    crashes = {"tensorflow": ProcessResult(-4, "", "")}
+    fails = examined(PI_4, versions={**versions, "tensorflow": "2.21.0"}, answers=crashes)
+    assert fails["TensorFlow"].ok is False and fails["LiteRT"].broken
 
 
 # --- the report
