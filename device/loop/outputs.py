@@ -54,7 +54,7 @@ def open_sinks(
     if options.outputs and control is not None:
         from ..outputs.open import open_outputs
 
-        sinks += open_outputs(options.outputs, options.camera_name, model.card, camera, measures.snapshot, control)
+        sinks += open_outputs(options.outputs, options.camera_name, model.card, camera, measures, control)
     log.info("outputs: %s", ", ".join(sink.spec for sink in sinks))
     return sinks
 
@@ -117,7 +117,9 @@ class _Guarded:
 
         written = self.written if self.sink.written is None else self.sink.written
         message = self.sink.problem or self.message
-        return SinkCount(self.spec, written, self.sink.dropped, self.errors + self.sink.failures, message)
+        errors = self.errors + self.sink.failures
+        down = self.down or self.sink.problem is not None
+        return SinkCount(self.spec, written, self.sink.dropped, errors, message, self.sink.waiting, down)
 
 
 class Outputs:

@@ -52,6 +52,7 @@ class Kind:
         check: Callable[[OutputConfig], OutputConfig] = lambda config: config,
         needs: Callable[[OutputConfig], Needs] = lambda _: Needs(),
         target_is_path: bool = False,
+        probe: Callable[[OutputConfig], str] | None = None,
         libraries: Mapping[str, str] | None = None,
         shown: Callable[[OutputConfig], str] = _masked,
     ) -> None:
@@ -61,11 +62,13 @@ class Kind:
             settings: Record of the settings of this kind.
             check: Validates the configuration and returns it, completed if need be. Raises BadInput.
             needs: What the machine must allow.
+            probe: Returns in one line that the output could work, for ``edgevision doctor``, without sending anything.
+                Raises EdgeVisionError, OSError.
             target_is_path: Whether the target is a file or folder, relative to the configuration file.
             libraries: Optional libraries, by the module that is imported: name of the extra that brings them.
             shown: Returns the spec for display, if hiding credentials in URLs is not enough.
         """
-        self.open, self.settings, self.check, self.needs = open, settings, check, needs
+        self.open, self.settings, self.check, self.needs, self.probe = open, settings, check, needs, probe
         self.target_is_path, self.libraries, self.shown = target_is_path, dict(libraries or {}), shown
 
     @cached_property

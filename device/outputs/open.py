@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..system.clock import SYSTEM, Clock
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..stream.control import LoopControl
     from ..stream.protocols import Source
-    from ..telemetry.snapshot import Snapshot
+    from ..telemetry.run_stats import RunStats
     from .config import OutputConfig
 
 
@@ -26,7 +26,7 @@ def open_outputs(
     name: str | None,
     card: ModelCard,
     camera: Source,
-    snapshot: Callable[[], Snapshot],
+    stats: RunStats,
     control: LoopControl,
     clock: Clock = SYSTEM,
 ) -> list[OutputWorker]:
@@ -35,7 +35,8 @@ def open_outputs(
         name=name or host_slug(),
         card=card,
         source=camera.spec,
-        snapshot=snapshot,
+        snapshot=stats.snapshot,
+        stages=lambda: dict(stats.stages),
         control=control,
         clock=clock,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from edgevision.records import record
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
 
     from ..stream.control import LoopControl
+    from ..telemetry.run_stats import Percentiles
     from ..telemetry.snapshot import Snapshot
     from .item import Item
 
@@ -32,10 +33,12 @@ class Context:
     source: str
     """Spec of the camera, without secrets."""
     snapshot: Callable[[], Snapshot]
-    """Returns counts and times so far."""
+    """Returns counts and times so far, with those of all outputs."""
     control: LoopControl
     """Pauses the loop and changes its threshold while it runs."""
     clock: Clock = SYSTEM
+    stages: Callable[[], Mapping[str, Percentiles]] = dict
+    """Returns the histogram of each stage."""
 
 
 class Output(Protocol):
@@ -47,6 +50,8 @@ class Output(Protocol):
     """Whether only the newest of several waiting frames matters, as for a state that each frame replaces."""
     images: bool = False
     """Whether it needs the image of an item: then a waiting item keeps its pixels, as long as there is memory for them."""
+    idle_s: float = 1.0
+    """Seconds between calls of ``idle`` while no item waits."""
 
     def start(self) -> None:
         """Connect. Called again after every failure. Raises OSError, EdgeVisionError."""
@@ -56,7 +61,7 @@ class Output(Protocol):
         """Deliver one item. Raises OSError, EdgeVisionError to have it delivered again later; Rejected to have it dropped."""
 
     def idle(self) -> None:
-        """Do what is due while no item waits; called about once a second. Raises as ``deliver``."""
+        """Do what is due while no item waits; called every ``idle_s`` seconds. Raises as ``deliver``."""
         return  # without it, type checkers take the method for abstract
 
     def interrupt(self) -> None:

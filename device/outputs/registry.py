@@ -17,6 +17,8 @@ KINDS: Mapping[str, str] = {
     "jsonl": "jsonl_file",
     "csv": "csv_file",
     "exec": "child_program",
+    "metrics": "metrics.output",
+    "gpio": "gpio.output",
 }
 
 

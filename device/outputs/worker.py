@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .shared_frame import FrameCache, SharedFrame
 
 log = Log("edgevision.outputs")
-IDLE_S = 1.0
 CLOSE_S = 2.0
 """Seconds that ``close`` waits for what is queued."""
 
@@ -131,7 +130,7 @@ class OutputWorker(Sink):
                 if not started:
                     self._output.start()
                     started = True
-                item = item or self._queue.take(IDLE_S)
+                item = item or self._queue.take(self._output.idle_s)
                 self._output.idle() if item is None else self._output.deliver(item)
             except Rejected as error:
                 self._rejected += 1

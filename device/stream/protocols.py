@@ -131,6 +131,11 @@ class Sink(Protocol):
         return 0
 
     @property
+    def waiting(self) -> int:
+        """Number of results that wait for a sink that works on a thread of its own."""
+        return 0
+
+    @property
     def problem(self) -> str | None:
         """What keeps a sink that works on a thread of its own from working now; None: nothing."""
         return None

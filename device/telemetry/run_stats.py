@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -127,6 +127,7 @@ class Percentiles:
         self._low_ms = math.inf
         self.count = 0
         self.max_ms = 0.0
+        self.total_ms = 0.0
 
     def add(self, value_ms: float) -> None:
         """Add one duration; negative values count as 0."""
@@ -134,6 +135,7 @@ class Percentiles:
         self._counts[round(math.log(max(value_ms, _FLOOR_MS)) / _STEP)] += 1
         self.count += 1
         self.max_ms = max(self.max_ms, value_ms)
+        self.total_ms += value_ms
         self._low_ms = min(self._low_ms, value_ms)
 
     def at(self, fraction: float) -> float | None:
@@ -144,6 +146,12 @@ class Percentiles:
             if rank <= 0:
                 return min(self.max_ms, max(self._low_ms, math.exp(bucket * _STEP)))
         return None
+
+    def cumulative(self, bounds_ms: Sequence[float]) -> tuple[list[int], float]:
+        """Return how many durations were at most each bound (within 1 %), then how many there were, and their sum."""
+        total_ms, counts = self.total_ms, list(self._counts.items())
+        limits = [math.log(bound) / _STEP for bound in bounds_ms]
+        return [sum(n for bucket, n in counts if bucket <= limit) for limit in [*limits, math.inf]], total_ms
 
     def to_json(self) -> dict[str, float | None]:
         """Return ``{p50, p95, p99, max}`` in milliseconds."""

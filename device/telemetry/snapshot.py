@@ -18,6 +18,10 @@ class SinkCount:
     errors: int
     message: str | None = None
     """The last error."""
+    waiting: int = 0
+    """Number of items that wait for it."""
+    down: bool = False
+    """Whether it does not work now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

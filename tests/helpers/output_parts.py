@@ -23,8 +23,20 @@ CARD = ModelCard(name="tests", task="classification", preprocessing=Preprocessin
 
 def context(clock: Clock = SYSTEM, card: ModelCard = CARD) -> Context:
     """Return the context of a run named ``cam``."""
-    stats = RunStats(clock)
-    return Context(name="cam", card=card, source="test:", snapshot=stats.snapshot, control=LoopControl(), clock=clock)
+    return context_of(RunStats(clock), clock, card)
+
+
+def context_of(stats: RunStats, clock: Clock = SYSTEM, card: ModelCard = CARD) -> Context:
+    """Return the context of a run with these statistics."""
+    return Context(
+        name="cam",
+        card=card,
+        source="test:",
+        snapshot=stats.snapshot,
+        control=LoopControl(),
+        clock=clock,
+        stages=lambda: dict(stats.stages),
+    )
 
 
 def frame(index: int = 0, captured_at: float | None = None) -> Frame:

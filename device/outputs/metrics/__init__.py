@@ -1,0 +1,1 @@
+"""``metrics:[HOST:]PORT``: counts, times and labels for Prometheus."""
