@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import Any
 
 from .errors import BadInput, MissingFile
 
@@ -53,7 +54,7 @@ def open_file(path: Path, what: str) -> BufferedReader:
     except MissingFile:
         os.close(handle)
         raise
-    return os.fdopen(handle, "rb")
+    return BufferedReader(_WithoutWaiting(handle, "rb"))
 
 
 def read_file(path: Path, what: str, max_bytes: int) -> bytes:
@@ -67,6 +68,16 @@ def read_file(path: Path, what: str, max_bytes: int) -> bytes:
         given = max(size, len(data)) / 1e6
         raise BadInput(f"{path} is too large for a {what}: {given:.1f} MB; at most {max_bytes / 1e6:g} MB are allowed")
     return data
+
+
+class _WithoutWaiting(FileIO):
+    """A file that ends where it has no content yet, as /proc/kmsg does; otherwise reading it would return None."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        return super().readinto(buffer) or 0
+
+    def readall(self) -> bytes:
+        return super().readall() or b""
 
 
 def _refuse(mode: int, path: Path, what: str) -> None:

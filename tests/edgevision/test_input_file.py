@@ -12,7 +12,7 @@ import pytest
 from command_line import edgevision
 from locations import ROOT
 
-from edgevision import default_model
+from edgevision import default_model, input_file
 from edgevision.errors import BadInput, MissingFile, OutputExists
 from edgevision.files.atomic import require_absent, write_bytes
 from edgevision.input_file import open_file, read_file, require_file
@@ -82,6 +82,17 @@ def test_size_is_limited(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_file_without_content_yet_reads_as_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "f")
+    monkeypatch.setattr(input_file, "_refuse", lambda *_: None)
+    with open_file(tmp_path / "f", "file") as stream:
+        writer = os.open(tmp_path / "f", os.O_WRONLY)
+        assert stream.read(8) == b"" and stream.read() == b""
+        os.write(writer, b"some")
+        assert stream.read(8) == b"some"
+        os.close(writer)
+
+
 def test_file_that_states_no_size_is_read(tmp_path: Path) -> None:
     assert b"Linux" in read_file(Path("/proc/version"), "version", 10**6)
     with pytest.raises(BadInput, match="too large"):
