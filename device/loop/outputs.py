@@ -119,7 +119,8 @@ class _Guarded:
         message = self.sink.problem or self.message
         errors = self.errors + self.sink.failures
         down = self.down or self.sink.problem is not None
-        return SinkCount(self.spec, written, self.sink.dropped, errors, message, self.sink.waiting, down)
+        sink = self.sink
+        return SinkCount(self.spec, written, sink.dropped, errors, message, sink.waiting, down, sink.memory_bytes)
 
 
 class Outputs:

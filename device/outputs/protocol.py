@@ -53,6 +53,21 @@ class Output(Protocol):
     idle_s: float = 1.0
     """Seconds between calls of ``idle`` while no item waits."""
 
+    every_s: float | None = None
+    """If given, it gets a frame at most this often, whatever its filter selects; as a recording needs. 0: every frame."""
+    close_s: float = 2.0
+    """Seconds that it may need at the end of the run to deliver what waits."""
+    written: int | None = None
+    """Number of things it made, where that is not the number of items delivered."""
+    lost: int = 0
+    """Number of items that it accepted and could not deliver in the end."""
+    failures: int = 0
+    """Number of failures besides those it raised."""
+    problem: str | None = None
+    """What keeps it from working now, if it works on by itself instead of raising."""
+    memory_bytes: int | None = None
+    """Memory in use for what it holds; None: not worth mentioning."""
+
     def start(self) -> None:
         """Connect. Called again after every failure. Raises OSError, EdgeVisionError."""
         return  # without it, type checkers take the method for abstract

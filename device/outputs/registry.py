@@ -17,6 +17,7 @@ KINDS: Mapping[str, str] = {
     "jsonl": "jsonl_file",
     "csv": "csv_file",
     "exec": "child_program",
+    "snapshots": "snapshots",
     "metrics": "metrics.output",
     "gpio": "gpio.output",
 }

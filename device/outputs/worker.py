@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .shared_frame import FrameCache, SharedFrame
 
 log = Log("edgevision.outputs")
-CLOSE_S = 2.0
-"""Seconds that ``close`` waits for what is queued."""
 
 
 class OutputWorker(Sink):
@@ -41,15 +39,17 @@ class OutputWorker(Sink):
         context: Context,
         frames: FrameCache,
         backoff: Backoff | None = None,
-        close_s: float = CLOSE_S,
+        close_s: float | None = None,
     ) -> None:
+        """``close_s``: seconds that ``close`` waits for what is queued; None: what the output asks for."""
         self.spec = find(config.kind).shown(config)
         self._output, self._context, self._frames = output, context, frames
         self._filter = DeliveryFilter(config.delivery, output.takes)
         self._heartbeat_s = config.delivery.heartbeat_s
         self._queue = OutputQueue(output.newest_frame)
         self._backoff = backoff or Backoff()
-        self._close_s = close_s
+        self._close_s = output.close_s if close_s is None else close_s
+        self._sampled: float | None = None
         self._stopping = Flag()
         self._last: SharedFrame | None = None
         self._beaten = context.clock.monotonic()
@@ -60,18 +60,18 @@ class OutputWorker(Sink):
 
     @property
     def written(self) -> int:
-        """Number of items delivered."""
-        return self._written
+        """Number of items delivered, or of what the output made of them."""
+        return self._written if self._output.written is None else self._output.written
 
     @property
     def dropped(self) -> int:
         """Number of items lost: for lack of space, refused by the other side, or undelivered at the end."""
-        return self._queue.dropped + self._rejected
+        return self._queue.dropped + self._rejected + self._output.lost
 
     @property
     def failures(self) -> int:
         """Number of attempts that failed."""
-        return self._failures
+        return self._failures + self._output.failures
 
     @property
     def waiting(self) -> int:
@@ -81,13 +81,18 @@ class OutputWorker(Sink):
     @property
     def problem(self) -> str | None:
         """What keeps the output from working now; None if it works."""
-        return self._problem
+        return self._problem or self._output.problem
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Memory that the output reports for what it holds."""
+        return self._output.memory_bytes
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Queue a result if the output takes it."""
         self._last = None
         now = self._context.clock.monotonic()
-        taken = self._filter.takes_frame(prediction, now)
+        taken = self._takes_frame(prediction, now)
         if taken or (self._filter.events and self._output.images):
             self._last = self._frames.of(frame, prediction)
         if taken:
@@ -115,6 +120,15 @@ class OutputWorker(Sink):
             self._output.interrupt()
             self._thread.join(0.5)
         self._queue.abandon()
+
+    def _takes_frame(self, prediction: Prediction, now: float) -> bool:
+        every_s = self._output.every_s
+        if every_s is None:
+            return self._filter.takes_frame(prediction, now)
+        if self._sampled is not None and now - self._sampled < every_s:
+            return False
+        self._sampled = now
+        return True
 
     def _beat(self, now: float) -> None:
         if self._heartbeat_s is not None and now - self._beaten >= self._heartbeat_s:

@@ -140,6 +140,11 @@ class Sink(Protocol):
         """What keeps a sink that works on a thread of its own from working now; None: nothing."""
         return None
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """Memory in use for what the sink holds, such as recorded frames; None: not worth mentioning."""
+        return None
+
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Write one result immediately, without blocking the loop."""
 

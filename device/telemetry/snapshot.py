@@ -22,6 +22,8 @@ class SinkCount:
     """Number of items that wait for it."""
     down: bool = False
     """Whether it does not work now."""
+    memory_bytes: int | None = None
+    """Memory in use for what it holds, such as recorded frames; None: not worth mentioning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
