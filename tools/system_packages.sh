@@ -24,6 +24,7 @@ python3         the system's own Python, which starts the installer on an SD car
 gcc             builds the fake libedgetpu and the fake webcam
 libc6-dev       headers for gcc
 shellcheck      checks the shell scripts of an SD card
+mosquitto       the MQTT broker that the MQTT output is tested with
 EOF
 }
 

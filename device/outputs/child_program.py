@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shlex
 import shutil
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 log = Log("edgevision.outputs")
 POLL_S = 0.2
+_OURS = re.compile("EDGEVISION_.*PASSWORD")
 END_S = 1.0
 """Seconds that the program has to end after its input ended."""
 
@@ -45,7 +47,7 @@ class ChildProgram(Output):
         try:
             # Its output goes where ours goes beside the results; a program that writes much slows only itself.
             self._child = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=2, start_new_session=True, env=os.environ
+                self._command, stdin=subprocess.PIPE, stdout=2, start_new_session=True, env=_environment()
             )
         except OSError as error:
             raise CannotWrite(f"cannot start {self._command[0]}: {error.strerror or error}") from None
@@ -102,6 +104,11 @@ class ChildProgram(Output):
             with suppress(subprocess.TimeoutExpired):
                 child.wait(END_S)
                 return
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without the passwords of other outputs."""
+    return {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)}
 
 
 def _command(text: str) -> list[str]:

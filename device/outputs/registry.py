@@ -20,6 +20,8 @@ KINDS: Mapping[str, str] = {
     "snapshots": "snapshots",
     "metrics": "metrics.output",
     "gpio": "gpio.output",
+    "mqtt": "mqtt.kind",
+    "mqtts": "mqtt.kind",
 }
 
 

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.device.cli.service:service",
         "Run the loop as a systemd service and show its status.",
     ),
+    "mqtt": ("edgevision.device.cli.mqtt:mqtt", "Remove a camera from an MQTT broker and from Home Assistant."),
     "bundle": (
         "edgevision.device.cli.bundle:bundle",
         "Pack a model and everything it needs on a device into one file.",

@@ -46,3 +46,14 @@ def test_program_that_ignores_its_end_is_killed() -> None:
     assert child is not None
     output.close()
     assert child.returncode is not None
+
+
+def test_program_does_not_get_our_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEVISION_MQTT_PASSWORD", "secret")
+    monkeypatch.setenv("SMTP_PASSWORD", "theirs")
+    code = "import os, sys; open(sys.argv[1], 'w').write(repr(dict(os.environ)))"
+    output = ChildProgram([sys.executable, "-c", code, str(tmp_path / "out")])
+    output.start()
+    output.close()
+    assert "EDGEVISION_MQTT_PASSWORD" not in (tmp_path / "out").read_text()
+    assert "SMTP_PASSWORD" in (tmp_path / "out").read_text()

@@ -1,0 +1,1 @@
+"""``mqtt://`` and ``mqtts://``: results on an MQTT broker, and a device in Home Assistant."""

@@ -1,0 +1,205 @@
+"""The device that Home Assistant makes of a camera: the payload of MQTT discovery, for a whole device at once.
+
+Format: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from edgevision import __version__
+
+if TYPE_CHECKING:
+    from .topics import Topics
+
+MAX_NAME = 80
+"""Longest name of an entity; Home Assistant shows names in one line."""
+EVENT_TYPES = (
+    "entered",
+    "left",
+    "changed",
+    "crossed",
+    "zone_entered",
+    "zone_left",
+    "camera_lost",
+    "camera_back",
+    "camera_frozen",
+    "throttled",
+    "drift",
+    "anomaly",
+    "release",
+    "first_answer",
+    "output_down",
+    "output_up",
+)
+_EVENT = (
+    "{{ {'event_type': value_json.event, 'detail': value_json.detail[:200], "
+    "'label': (value_json.label | default({'name': ''})).name[:200], "
+    "'score': (value_json.label | default({'score': none})).score} | to_json }}"
+)
+_SEEN = (
+    "{% set all = value_json.labels | default([], true) + value_json.objects | default([], true)"
+    " + value_json.regions | default([], true) %}{{ all[0].name[:250] if all else 'nothing' }}"
+)
+_DIAGNOSTIC = {"entity_category": "diagnostic"}
+
+
+def discovery_payload(
+    topics: Topics, model: str, area: str, labels: Mapping[str, str], *, frames: bool, events: bool
+) -> dict[str, Any]:
+    """Return the payload of the discovery topic.
+
+    Args:
+        topics: Topics of the camera.
+        model: Name of the model.
+        area: Suggested area; empty for none.
+        labels: Slug -> label of those that get entities.
+        frames: Whether frames are delivered.
+        events: Whether events are delivered.
+    """
+    device = {
+        "identifiers": [topics.device_id],
+        "name": topics.name,
+        "manufacturer": "edgevision",
+        "model": shown_name(model),
+        "sw_version": __version__,
+    }
+    if area:
+        device["suggested_area"] = shown_name(area)
+    components = _diagnostics(topics) | _controls(topics)
+    if frames:
+        components |= _of_frames(topics)
+    if events:
+        components |= _of_events(topics)
+    for slug, label in labels.items():
+        components |= _of_label(topics, slug, label, frames, events)
+    for key, component in components.items():
+        component["unique_id"] = f"{topics.device_id}_{key}"
+    return {
+        "device": device,
+        "origin": {"name": "edgevision", "sw_version": __version__},
+        "availability_topic": topics.availability,
+        "components": components,
+    }
+
+
+def with_removals(payload: dict[str, Any], former: Any) -> dict[str, Any] | None:
+    """Return the payload that removes entities of a former one, to be published before; None if there is none to remove.
+
+    ``former``: what was found on the discovery topic, which anybody may have written.
+    """
+    before = former.get("components") if isinstance(former, dict) else None
+    if not isinstance(before, dict):
+        return None
+    gone = {
+        key: {"platform": one["platform"]}
+        for key, one in before.items()
+        if key not in payload["components"] and isinstance(one, dict) and isinstance(one.get("platform"), str)
+    }
+    return {**payload, "components": payload["components"] | gone} if gone else None
+
+
+def shown_name(text: str) -> str:
+    """Return a label or name as one short printable line."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * MAX_NAME])
+    line = " ".join(printable.split())
+    return (line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…") or "unnamed"
+
+
+def _diagnostics(topics: Topics) -> dict[str, dict[str, Any]]:
+    status = {"state_topic": topics.of("status"), **_DIAGNOSTIC}
+    measured = status | {"platform": "sensor", "state_class": "measurement"}
+    return {
+        "rate": measured
+        | {"name": "Rate", "unit_of_measurement": "frames/s", "value_template": "{{ value_json.rate_fps }}"}
+        | {"icon": "mdi:speedometer"},
+        "temperature": measured
+        | {"name": "Processor temperature", "device_class": "temperature", "unit_of_measurement": "°C"}
+        | {"value_template": "{{ value_json.temperature_c }}"},
+        "dropped": status
+        | {"platform": "sensor", "name": "Dropped frames", "state_class": "total_increasing"}
+        | {"value_template": "{{ value_json.dropped }}", "icon": "mdi:image-off"},
+        "throttled": status
+        | {"platform": "binary_sensor", "name": "Throttled", "device_class": "problem"}
+        | {"value_template": "{{ 'ON' if value_json.throttled else 'OFF' }}"},
+        "camera": status
+        | {"platform": "binary_sensor", "name": "Camera", "device_class": "connectivity"}
+        | {"value_template": "{{ 'ON' if value_json.camera_connected else 'OFF' }}"},
+    }
+
+
+def _controls(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "pause": {
+            "platform": "switch",
+            "name": "Pause",
+            "icon": "mdi:pause",
+            "state_topic": topics.of("status"),
+            "value_template": "{{ 'ON' if value_json.paused else 'OFF' }}",
+            "command_topic": topics.of("set", "pause"),
+        },
+        "threshold": {
+            "platform": "number",
+            "name": "Threshold",
+            "icon": "mdi:tune",
+            "entity_category": "config",
+            "state_topic": topics.of("status"),
+            "value_template": "{{ value_json.threshold }}",
+            "command_topic": topics.of("set", "threshold"),
+            "min": 0,
+            "max": 1,
+            "step": 0.01,
+            "mode": "box",
+        },
+    }
+
+
+def _of_frames(topics: Topics) -> dict[str, dict[str, Any]]:
+    return {
+        "seen": {
+            "platform": "sensor",
+            "name": "Seen",
+            "icon": "mdi:eye",
+            "state_topic": topics.of("state"),
+            "value_template": _SEEN,
+        },
+        "image": _image(topics),
+        "snapshot": {
+            "platform": "button",
+            "name": "Snapshot",
+            "icon": "mdi:camera",
+            "command_topic": topics.of("set", "snapshot"),
+        },
+    }
+
+
+def _of_events(topics: Topics) -> dict[str, dict[str, Any]]:
+    event = {"platform": "event", "name": "Event", "state_topic": topics.of("event"), "value_template": _EVENT}
+    return {"image": _image(topics), "event": {**event, "event_types": list(EVENT_TYPES)}}
+
+
+def _image(topics: Topics) -> dict[str, Any]:
+    return {"platform": "image", "name": "Last image", "image_topic": topics.of("image"), "content_type": "image/jpeg"}
+
+
+def _of_label(topics: Topics, slug: str, label: str, frames: bool, events: bool) -> dict[str, dict[str, Any]]:
+    """Return the entities of one label. Their keys cannot be those of the entities above, which have no ``label_``."""
+    made: dict[str, dict[str, Any]] = {}
+    if events:
+        made[f"label_{slug}_present"] = {
+            "platform": "binary_sensor",
+            "name": shown_name(label),
+            "state_topic": topics.of("label", slug, "present"),
+        }
+    if frames:
+        made[f"label_{slug}_score"] = {
+            "platform": "sensor",
+            "name": f"{shown_name(label)} score",
+            "state_topic": topics.of("label", slug, "score"),
+            "value_template": "{{ (value | float(0) * 100) | round(1) }}",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+            "icon": "mdi:percent",
+        }
+    return made
