@@ -41,14 +41,24 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
     MODEL is a .tflite with preprocessing metadata, as written by edgevision convert and edgevision card. On SIGUSR1 a
     running loop prints counts, latencies, memory use and throttling on stderr.
     """
+    options = options_of(ctx, config, given)
+    if save_config is not None:
+        return _save(options, save_config)
+    return start(options, config)
+
+
+def options_of(ctx: click.Context, config: tuple[Path, ...], given: dict[str, Any]) -> Options:
+    """Return the settings of the command line and of configuration files. Raises UsageError, EdgeVisionError."""
     if config:
-        given |= _from_config(ctx, config, given)
+        given = given | _from_config(ctx, config, given)
         ctx.params["quiet"] = given["quiet"]  # also the limit of the log
     if given["camera"] is not None and given["source"] is not None:
         raise click.UsageError("give --camera or --source, not both")
-    options = Options(**given)
-    if save_config is not None:
-        return _save(options, save_config)
+    return Options(**given)
+
+
+def start(options: Options, config: tuple[Path, ...]) -> int:
+    """Run the loop; return the exit status. Raises EdgeVisionError."""
     # The loop does no linear algebra. OpenBLAS, in NumPy and in OpenCV, would start threads that spin for 20 ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Nothing becomes garbage before the loop starts, so collections would only slow down the start.
@@ -56,7 +66,7 @@ def run(ctx: click.Context, /, config: tuple[Path, ...], save_config: Path | Non
     try:
         from ..loop.app import launch
 
-        return launch(options, Terminal(sys.stdout, sys.stderr, _may_paint()), STARTED)
+        return launch(options, Terminal(sys.stdout, sys.stderr, _may_paint()), STARTED, config[-1] if config else None)
     finally:
         gc.enable()
 

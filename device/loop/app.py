@@ -27,7 +27,7 @@ from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
     from ..stream.control import LoopControl
-    from ..stream.protocols import Source
+    from ..stream.protocols import Predictor, Source
     from ..telemetry.summary import RunSummary
     from .motion_gate import MotionGate
     from .options import Options, Terminal
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 log = Log("edgevision.loop")
 
 
-def launch(options: Options, terminal: Terminal, started: float | None = None) -> int:
+def launch(options: Options, terminal: Terminal, started: float | None = None, config: Path | None = None) -> int:
     """Run the loop and return the exit status. Raises EdgeVisionError on any failure.
 
-    ``started``: when the command started, in seconds of the monotonic clock.
+    ``started``: when the command started, in seconds of the monotonic clock. ``config``: the configuration file, in which
+    the live page may save settings.
     """
     _check_outputs(options)
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
@@ -62,17 +63,24 @@ def launch(options: Options, terminal: Terminal, started: float | None = None) -
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, terminal, stop.exit_code)
-        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started))
+        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config)
         from .end_report import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, terminal, report(options, model, summary, stop, note))
 
 
 def _run(
-    options: Options, terminal: Terminal, model: Model, camera: Source, stop: Stop, measures: RunStats
+    options: Options,
+    terminal: Terminal,
+    model: Model,
+    camera: Source,
+    stop: Stop,
+    measures: RunStats,
+    config: Path | None,
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
     note = _quiet if options.quiet else terminal.note
+    runs: Predictor = model
     try:
         taught = _know_taught(options, model)
         _say_what_runs(options, model, camera, note)
@@ -81,6 +89,11 @@ def _run(
         service = _service()
         control = _control(options)
         sinks = open_sinks(options, terminal, model, camera, stop, measures, control)
+        if options.page is not None and control is not None:
+            from .page import open_live_page
+
+            camera, runs, live = open_live_page(options, model, camera, measures, control, config, terminal)
+            sinks.append(live)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:
         camera.close()
@@ -90,7 +103,7 @@ def _run(
     with dump_stats_on_sigusr1(measures, options.as_json, terminal.err.fileno()):
         return run(
             camera,
-            model,
+            runs,
             sinks,
             limit=options.limit,
             stop=stop,
@@ -105,21 +118,27 @@ def _run(
 
 def _control(options: Options) -> LoopControl | None:
     """Return what outputs may change while the loop runs; None without any."""
-    if not options.outputs:
+    if not options.outputs and options.page is None:
         return None
     from ..stream.control import LoopControl
 
-    return LoopControl(options.threshold)
+    return LoopControl(options.threshold, options.smooth, options.roi)
 
 
 def _tells_changes(options: Options, camera: Source) -> bool:
     """Return whether labels that come and go are reported. Single images have no time between them."""
-    wanted = not options.quiet or bool(options.outputs)  # with --quiet, only errors are printed
+    wanted = (
+        not options.quiet or bool(options.outputs) or options.page is not None
+    )  # with --quiet, only errors are printed
     return options.events or (wanted and not is_pictures(camera))
 
 
 def _check_outputs(options: Options) -> None:
     """Raise MissingDependency before anything is opened if an output cannot work here."""
+    if options.page is not None:
+        from ..page.opened import require_libraries as require_page
+
+        require_page()
     if options.outputs:
         from ..outputs.registry import require_libraries
 
@@ -154,7 +173,11 @@ def _model_path(options: Options) -> Path:
 def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
     # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
-    wanted = replace(options.capture_request, preprocessing=model.preprocessing if options.collect is None else None)
+    request = options.capture_request
+    whole = options.collect is not None or (options.page is not None and options.roi is not None)
+    wanted = replace(request, preprocessing=None if whole else model.preprocessing)
+    if options.page is not None:
+        wanted = replace(wanted, roi=None)  # the page changes it while the loop runs
 
     camera = options.camera or DEFAULT_CAMERA
 

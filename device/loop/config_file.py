@@ -10,6 +10,7 @@ from typing import Any
 
 from edgevision.errors import nearest
 from edgevision.files import toml
+from edgevision.files.atomic import write_text
 from edgevision.files.url_secrets import masked
 from edgevision.log import Log
 from edgevision.settings import Setting, checked_table, help_text, to_file
@@ -58,6 +59,8 @@ def checked(values: Mapping[str, Any], where: Callable[[str], str]) -> dict[str,
     """Return field name -> validated value of keys and values. ``where``: returns FILE:LINE of a key. Raises BadInput."""
     if type(values.get("camera")) is int:
         values = {**values, "camera": str(values["camera"])}  # people write camera = 0
+    if type(values.get("page")) is int:
+        values = {**values, "page": str(values["page"])}
     return checked_table(values, KEPT, where, _unknown)
 
 
@@ -77,6 +80,32 @@ def dumps(given: Mapping[str, Any], path: Path) -> str:
     return "\n".join(lines)
 
 
+def update(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set settings by field name in an existing file; None removes one. Comments and the rest stay. Raises EdgeVisionError."""
+    file = toml.read(path, "a TOML file, as --save-config writes it")
+    text = file.text
+    for name, value in changes.items():
+        one = KEPT[name]
+        line = f"# {one.key} =" if value is None else f"{one.key} = {toml.literal(to_file(one, value))}"
+        text = _with_line(text, one, line, given=value is not None)
+    checked(toml.parse(text, path).values, toml.parse(text, path).where)  # as strictly as when it is read
+    private = not path.stat().st_mode & 0o077
+    write_text(path.resolve(), text, private=private)
+
+
+def _with_line(text: str, setting: Setting, line: str, given: bool) -> str:
+    """Replace the line of a setting before the first table, or the comment that stands for it, or add one."""
+    table = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    keys = "|".join(map(re.escape, (setting.key, *setting.old_names)))
+    for pattern in (rf"^[ \t]*(?:{keys})[ \t]*=.*$", rf"^#[ \t]*(?:{keys})[ \t]*=[ \t]*$"):
+        if re.search(pattern, top, re.MULTILINE):
+            return re.sub(pattern, lambda _: line, top, count=1, flags=re.MULTILINE) + rest
+    if not given:
+        return text
+    return top + ("" if not top or top.endswith("\n") else "\n") + line + "\n" + rest
+
+
 def entry(setting: Setting, value: Any) -> str:
     """Return the help of a setting as a comment, and its line; the line is a comment too if there is no value."""
     line = f"# {setting.key} =" if value is None else f"{setting.key} = {toml.literal(to_file(setting, value))}"
@@ -85,7 +114,7 @@ def entry(setting: Setting, value: Any) -> str:
 
 def is_path(name: str, value: Any) -> bool:
     """Return whether the value is a file or folder, judging by its form alone."""
-    return SETTINGS[name].kind == "path" or (name in PLACES and names_file(str(value)))
+    return SETTINGS[name].kind == "path" or name == "page_tls" or (name in PLACES and names_file(str(value)))
 
 
 def names_file(spec: str) -> bool:
@@ -104,6 +133,8 @@ def _from_file(name: str, value: Any, folder: Path) -> Any:
         from ..outputs.parse import placed
 
         return tuple(placed(one, folder) for one in value)
+    if name == "page_tls" and value == "auto":
+        return value
     if _is_path(name, value) and not Path(value).is_absolute():
         return type(value)(folder / value) if isinstance(value, Path) else str(folder / value)
     return value
@@ -115,7 +146,7 @@ def _to_file(setting: Setting, value: Any, folder: Path) -> Any:
         from ..outputs.parse import placed
 
         return tuple(placed(one, folder, relative=True) for one in value)
-    if not _is_path(setting.name, value):
+    if not _is_path(setting.name, value) or (setting.name == "page_tls" and value == "auto"):
         return value
     return str(value) if Path(value).is_absolute() else os.path.relpath(value, folder)
 

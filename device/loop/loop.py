@@ -149,13 +149,18 @@ class _Loop:
             yield item, (self.clock.monotonic() - asked) * 1e3
 
     def is_paused(self, frame: Frame) -> bool:
-        """Return whether the loop is paused from outside; also apply a threshold set from outside."""
+        """Return whether the loop is paused from outside; also apply a threshold and smoothing set from outside."""
         if self.control is None:
             return False
         changed, threshold = self.control.take_threshold()
         if changed and self.decider is not None:
             self.decider.set_threshold(threshold)
             self.threshold = self.decider.ask_threshold
+        smooth = self.control.smooth
+        if self.decider is not None and smooth is not None and smooth != self.decider.smooth:
+            self.all_left()
+            self.decider.set_smooth(smooth)
+            self.top, self.threshold = self.decider.ask_top, self.decider.ask_threshold
         if self.control.paused:
             self.measures.still += 1
             self.answered(frame)

@@ -14,6 +14,7 @@ from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotat
 
 if TYPE_CHECKING:
     from ..outputs.config import OutputConfig
+    from ..page.address import PageAddress
 
 DEFAULT_CAMERA = "0"
 
@@ -64,6 +65,12 @@ def _output_table(value: OutputConfig) -> Any:
     from ..outputs.parse import to_table
 
     return to_table(value)
+
+
+def _parse_page(text: str) -> PageAddress:
+    from ..page.address import parse_address  # late, as above
+
+    return parse_address(text)
 
 
 def _format_roi(roi: Roi) -> str:
@@ -228,6 +235,24 @@ class Options:
         form="a disk size, such as 500MB or 2GB",
         parse=_parse_bytes,
         unparse=_format_bytes,
+    )
+    page: PageAddress | None = setting(
+        None,
+        "text",
+        "Serve a live page for phones and browsers; PORT alone: for this machine only. Any other address needs the token "
+        "that the terminal shows.",
+        "Output",
+        metavar="[HOST:]PORT",
+        form="a port or HOST:PORT, such as 8080 or 0.0.0.0:8080",
+        parse=_parse_page,
+    )
+    page_tls: str | None = setting(
+        None,
+        "text",
+        "Serve the page over https, with this PEM file (certificate and private key), or with a certificate made here "
+        "(auto).",
+        "Output",
+        metavar="FILE|auto",
     )
     overwrite: bool = OVERWRITE.field(group="Output")
     quiet: bool = QUIET.field(group="Output")

@@ -36,11 +36,23 @@ class TemporalFilter:
 
     def set_threshold(self, threshold: float | None) -> None:
         """Change the score, 0..1, from which labels are shown and enter; None: the model's own. What is present stays."""
+        self._threshold = threshold
         self._shown = _shown(self._task, threshold, self._own)
         if self._decisions is not None:
             self._decisions.set_policy(self._policy())
         # A segmentation model applies the threshold to its mask, so it is passed on unchanged.
         self.ask_threshold = threshold if self._task == "segmentation" else self._lowest()
+
+    def set_smooth(self, smooth: int) -> None:
+        """Change the number of frames averaged. Call ``end`` before: the averages begin again."""
+        self._smooth, self._decisions, self._told = smooth, None, None
+        self.ask_top = max(self._top, CANDIDATES) if smooth > 1 or self._task == "multilabel" else self._top
+        self.set_threshold(self._threshold)
+
+    @property
+    def smooth(self) -> int:
+        """Number of frames averaged."""
+        return self._smooth
 
     def show(self, frame: Frame, prediction: Prediction) -> Prediction:
         """Return the prediction to show; call ``changes`` afterwards, which need not be known before it is shown."""

@@ -72,7 +72,7 @@ class Teacher:
     ) -> Lesson:
         """Take frames, add them to a class and save; ``name`` None: the background. Closes the source. Raises BadInput."""
         try:
-            self._refuse_own(name)
+            self.require_new(name)
         except BadInput:
             source.close()
             raise
@@ -122,7 +122,8 @@ class Teacher:
         log.info("wrote %s", self.path)
         self.overlay = overlay
 
-    def _refuse_own(self, name: str | None) -> None:
+    def require_new(self, name: str | None) -> None:
+        """Check that a name can be taught; None: the background. Raises BadInput."""
         if name is None:
             return
         if checked_name(name) in self.model.card.labels:

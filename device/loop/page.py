@@ -1,0 +1,82 @@
+"""Opens the live page for a run of ``edgevision run --page``, and shows its address."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..page.cropped import Cropped
+from ..page.opened import OpenPage, PageOptions, link, open_page, tokens_of
+from ..page.shared_model import SharedModel
+
+if TYPE_CHECKING:
+    from edgevision.model import Model
+
+    from ..stream.control import LoopControl
+    from ..stream.protocols import Source
+    from ..telemetry.run_stats import RunStats
+    from .options import Options, Terminal
+
+
+def open_live_page(
+    options: Options,
+    model: Model,
+    camera: Source,
+    measures: RunStats,
+    control: LoopControl,
+    config: Path | None,
+    terminal: Terminal,
+) -> tuple[Source, SharedModel, OpenPage]:
+    """Return the camera, the model and the sink that the loop uses with a page. Raises EdgeVisionError."""
+    wanted = page_options(options, config)
+    shared, cropped = SharedModel(model), Cropped(camera, control)
+    save = None if config is None else partial(_save, config)
+    live = open_page(wanted, shared, cropped, measures.snapshot, control, save)
+    for line in address_lines(wanted, live.port, terminal.err.isatty()):
+        terminal.note(line)
+    return cropped, shared, live
+
+
+def page_options(options: Options, config: Path | None = None) -> PageOptions:
+    """Return the settings of the page among those of the run."""
+    assert options.page is not None
+    return PageOptions(
+        address=options.page,
+        tls=options.page_tls,
+        state=options.state,
+        collect=options.collect,
+        name=options.camera_name,
+        settings_file=config,
+    )
+
+
+def address_lines(options: PageOptions, port: int, secret: bool) -> list[str]:
+    """Return the lines that show how to open the page; ``secret``: whether tokens may be shown, which a log must not."""
+    tokens = tokens_of(options)
+    if tokens is None:
+        return [f"page: {link(options, port)}"]
+    if not secret:
+        return [f"page: {link(options, port)} (for the link with the token: edgevision page --link, on this machine)"]
+    url = link(options, port, tokens.admin)
+    return [f"page: {url}", *_qr_code(url), f"page, to look only: {link(options, port, tokens.viewer)}"]
+
+
+def _qr_code(text: str) -> list[str]:
+    """Return the lines of a QR code; none without the library."""
+    try:
+        import segno
+    except ImportError:
+        return []
+    from io import StringIO
+
+    out = StringIO()
+    segno.make(text, error="l").terminal(out=out, compact=True, border=2)
+    return out.getvalue().splitlines()
+
+
+def _save(path: Path, changes: dict[str, Any]) -> Path:
+    from . import config_file
+
+    config_file.update(path, changes)
+    return path
