@@ -9,7 +9,9 @@ from .item import Item
 
 MAX_ITEMS = 1000
 MAX_IMAGE_BYTES = 32_000_000
-"""Memory of waiting pixels; beyond it, the oldest waiting items lose their image but not their text."""
+"""Memory of waiting pixels; beyond it, the oldest waiting events lose their image but not their text."""
+MINOR = ("frame", "status")
+"""Kinds of items that are dropped before others."""
 
 
 class OutputQueue:
@@ -20,10 +22,17 @@ class OutputQueue:
         self._newest_frame = newest_frame
         self._max_items, self._max_image_bytes = max_items, max_image_bytes
         self._items: deque[Item] = deque()
+        self._pictured: deque[Item] = deque()
+        """The waiting events that have an image, in order."""
+        self._minor = 0
+        """Number of waiting items that are dropped before events."""
         self._image_bytes = 0
         self._changed = Condition()
         self._ended = False
-        self._count = 0
+        self.offered = 0
+        """Number of items that were put."""
+        self.replaced = 0
+        """Number of waiting frames that a newer one replaced."""
         self.dropped = 0
         """Number of items lost for lack of space."""
         self.images_dropped = 0
@@ -35,28 +44,30 @@ class OutputQueue:
     def put(self, item: Item) -> None:
         """Add an item without waiting."""
         with self._changed:
+            self.offered += 1
             if self._ended:
                 self.dropped += 1
                 return
-            self._count += 1
-            item.number = self._count
+            item.number = self.offered
             if self._newest_frame and item.kind == "frame":
                 self._remove_waiting_frame()
             if len(self._items) >= self._max_items:
                 self._drop_one()
             self._items.append(item)
+            self._minor += item.kind in MINOR
             self._image_bytes += item.image_bytes
-            self._strip_images()
-            self._changed.notify_all()
+            if item.kind == "event" and item.frame is not None:
+                self._pictured.append(item)
+            if self._image_bytes > self._max_image_bytes:
+                self._free_images()
+            self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
         """Return the oldest item; None if there is none within ``timeout`` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._items or self._ended, timeout) or not self._items:
-                return None
-            item = self._items.popleft()
-            self._image_bytes -= item.image_bytes
-            return item
+            if not self._items and not self._ended:
+                self._changed.wait_for(lambda: self._items or self._ended, timeout)
+            return self._remove(0) if self._items else None
 
     def end(self) -> None:
         """Accept no more items; waiting ones can still be taken."""
@@ -75,31 +86,46 @@ class OutputQueue:
             self._ended = True
             self.dropped += len(self._items)
             self._items.clear()
-            self._image_bytes = 0
+            self._pictured.clear()
+            self._image_bytes = self._minor = 0
             self._changed.notify_all()
 
+    def _remove(self, place: int) -> Item:
+        item = self._items[place]
+        del self._items[place]
+        self._minor -= item.kind in MINOR
+        self._image_bytes -= item.image_bytes
+        if self._pictured and self._pictured[0] is item:  # of events, only the oldest is ever removed
+            self._pictured.popleft()
+        return item
+
     def _remove_waiting_frame(self) -> None:
-        for place, waiting in enumerate(self._items):
-            if waiting.kind == "frame":
-                self._image_bytes -= waiting.image_bytes
-                del self._items[place]
-                return
+        place = self._oldest("frame")
+        if place is not None:
+            self._remove(place)
+            self.replaced += 1
 
     def _drop_one(self) -> None:
-        place = next((n for n, waiting in enumerate(self._items) if waiting.kind in ("frame", "status")), 0)
-        self._image_bytes -= self._items[place].image_bytes
-        del self._items[place]
+        self._remove(self._oldest(*MINOR) or 0)
         self.dropped += 1
 
-    def _strip_images(self) -> None:
-        if self._image_bytes <= self._max_image_bytes:
-            return
-        for waiting in list(self._items)[:-1]:
-            if waiting.kind == "event" and waiting.frame is not None:
-                self._image_bytes -= waiting.image_bytes
-                waiting.frame = None
-                self.images_dropped += 1
-            if self._image_bytes <= self._max_image_bytes:
+    def _oldest(self, *kinds: str) -> int | None:
+        """Return the place of the oldest item of some kinds; without a search if only events wait."""
+        if not self._minor:
+            return None
+        return next((place for place, waiting in enumerate(self._items) if waiting.kind in kinds), None)
+
+    def _free_images(self) -> None:
+        """Take images from waiting events, the oldest first, and then drop frames; the newest item stays as it is."""
+        newest = self._items[-1]
+        while self._image_bytes > self._max_image_bytes and self._pictured and self._pictured[0] is not newest:
+            item = self._pictured.popleft()
+            self._image_bytes -= item.image_bytes
+            item.frame = None
+            self.images_dropped += 1
+        while self._image_bytes > self._max_image_bytes:
+            place = self._oldest("frame")
+            if place is None or self._items[place] is newest:
                 return
-        while self._image_bytes > self._max_image_bytes and len(self._items) > 1:
-            self._drop_one()
+            self._remove(place)
+            self.dropped += 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..sinks.jsonl import frame_record
 from ..system.clock import SYSTEM, Clock
@@ -26,11 +30,22 @@ class SharedFrame:
         self._dropped = dropped
         self._lock = Lock()
         self._made: dict[str, Any] = {}
+        mask = prediction.mask
+        self.pixel_bytes = int(frame.pixels.nbytes) + (0 if mask is None else int(mask.nbytes))
+        """Memory of the pixels and of the mask."""
+        self._text: SharedFrame | None = None
 
-    @property
-    def pixel_bytes(self) -> int:
-        """Memory of the pixels."""
-        return int(self.frame.pixels.nbytes)
+    def without_pixels(self) -> SharedFrame:
+        """Return the same frame for outputs that need no image, so that it keeps no pixels while it waits."""
+        if self._text is None:
+            made = copy(self)  # with the same record, which is made once for both
+            blank = np.ndarray(self.frame.pixels.shape, np.uint8, b"\0", strides=(0,) * self.frame.pixels.ndim)
+            made.frame = replace(self.frame, pixels=blank)
+            if self.prediction.mask is not None:
+                made.prediction = replace(self.prediction, mask=None)
+            made.pixel_bytes = 0
+            self._text = made
+        return self._text
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object of the frame, as ``run --json`` prints it."""
@@ -41,6 +56,7 @@ class SharedFrame:
 
     def jpeg(self) -> bytes:
         """Return the frame as JPEG."""
+        assert self.pixel_bytes, "an output that needs images must say so"
         from edgevision.preprocessing.decode import encode_jpeg
 
         made: bytes = self._once("jpeg", lambda: encode_jpeg(self.frame, QUALITY))
@@ -48,6 +64,7 @@ class SharedFrame:
 
     def annotated_jpeg(self) -> bytes:
         """Return the frame with boxes, masks and labels drawn, as JPEG."""
+        assert self.pixel_bytes, "an output that needs images must say so"
         from edgevision.postprocessing.annotate import annotate
         from edgevision.preprocessing.decode import encode_jpeg
 

@@ -74,6 +74,21 @@ class OutputWorker(Sink):
         return self._failures + self._output.failures
 
     @property
+    def offered(self) -> int:
+        """Number of items that passed the filter: each is delivered, dropped, replaced by a newer frame, or waits."""
+        return self._queue.offered
+
+    @property
+    def delivered(self) -> int:
+        """Number of items delivered."""
+        return self._written
+
+    @property
+    def replaced(self) -> int:
+        """Number of waiting frames that a newer one replaced, in outputs that need only the newest."""
+        return self._queue.replaced
+
+    @property
     def waiting(self) -> int:
         """Number of items that wait."""
         return len(self._queue)
@@ -97,7 +112,8 @@ class OutputWorker(Sink):
             self._last = self._frames.of(frame, prediction)
         if taken:
             assert self._last is not None
-            self._queue.put(Item("frame", rfc3339(self._last.wall_s), self._last))
+            shared = self._last if self._output.images else self._last.without_pixels()
+            self._queue.put(Item("frame", rfc3339(shared.wall_s), shared))
         self._beat(now)
 
     def error(self, error: Unreadable) -> None:

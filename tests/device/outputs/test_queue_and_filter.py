@@ -82,3 +82,26 @@ def test_what_waits_at_the_end_counts_as_lost() -> None:
     queue.put(event_item())
     queue.abandon()
     assert (queue.dropped, queue.take(0)) == (1, None)
+
+
+def test_image_larger_than_the_memory_drops_no_event() -> None:
+    one = event_item().image_bytes
+    queue = OutputQueue(newest_frame=False, max_image_bytes=one // 2)
+    for number in range(5):
+        queue.put(event_item(index=number))
+    items = [queue.take(0) for _ in range(5)]
+    assert [item is not None and item.frame is not None for item in items] == [False] * 4 + [True]
+    assert queue.dropped == 0
+
+
+def test_every_item_put_is_taken_dropped_or_replaced() -> None:
+    for newest in (False, True):
+        queue = OutputQueue(newest_frame=newest, max_items=7, max_image_bytes=3 * event_item().image_bytes)
+        taken = 0
+        for number in range(200):
+            queue.put(frame_item(number) if number % 3 else event_item(index=number))
+            taken += number % 5 == 0 and queue.take(0) is not None
+        queue.abandon()
+        queue.put(event_item())
+        assert queue.offered == 201
+        assert taken + queue.dropped + queue.replaced == queue.offered

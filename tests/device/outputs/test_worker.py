@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Event as Flag
 
+import numpy as np
 from edgevision.device.outputs.backoff import Backoff
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.parse import parse_spec
@@ -11,6 +12,7 @@ from edgevision.device.outputs.protocol import Rejected
 from edgevision.device.outputs.shared_frame import FrameCache
 from edgevision.device.outputs.worker import OutputWorker
 
+from edgevision.types import Frame
 from tests.helpers.output_parts import Recorder, context, event, frame, prediction
 
 QUICK = {"first_s": 0.001, "longest_s": 0.01}
@@ -137,3 +139,19 @@ def test_backoff_doubles_up_to_its_limit_and_starts_again() -> None:
     assert [backoff.failed() for _ in range(4)] == [1, 2, 4, 5]
     backoff.succeeded()
     assert backoff.failed() == 1
+
+
+def test_frames_that_wait_for_an_output_without_images_keep_no_pixels() -> None:
+    go = Flag()
+    output = Recorder(lambda item: go.wait(10))
+    sink = worker(output)
+    large = np.zeros((720, 1280, 3), np.uint8)
+    for number in range(500):
+        sink.write(Frame(large, "RGB", number), prediction(0.9))
+    go.set()
+    sink.close()
+    assert (sink.offered, sink.delivered, sink.dropped) == (500, 500, 0)
+    records = [item.record() for item in output.items]
+    assert [record["index"] for record in records] == list(range(500))
+    assert (records[0]["width"], records[0]["height"]) == (1280, 720)
+    assert sum(item.image_bytes for item in output.items) == 0
