@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "csv": "csv_file",
     "exec": "child_program",
     "snapshots": "snapshots",
+    "webhook": "webhook.output",
     "metrics": "metrics.output",
     "gpio": "gpio.output",
     "mqtt": "mqtt.kind",

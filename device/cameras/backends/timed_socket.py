@@ -28,6 +28,11 @@ class TimedSocket(io.RawIOBase):
                 self._socket.close()
                 raise
 
+    @property
+    def peer(self) -> str:
+        """IP address of the other side."""
+        return str(self._socket.getpeername()[0])
+
     def sendall(self, data: bytes) -> None:
         """Send all bytes. Raises OSError."""
         self._limited().sendall(data)
