@@ -36,7 +36,10 @@ from ..installer.archive.manifest import (
     release_id,
 )
 from ..loop import config_file
-from ..service.install import check_config, networked
+from ..outputs.registry import extras_of
+from ..service.access import Access
+from ..service.install import check_config
+from ..service.output_access import access_of, device_files
 from ..service.unit import GROUPS, UnitPlan, unit_text
 from . import installer_pyz, keys, own_wheel, wheelhouse
 from .target import Target
@@ -79,7 +82,9 @@ class Made:
     public_key: Path | None
     """Public key of the key that signed it, if it is beside that one."""
     holds_password: bool
-    """Whether the configuration names a camera URL with a password."""
+    """Whether the configuration contains a password or a token, such as that of a camera URL."""
+    device_files: tuple[str, ...] = ()
+    """Files that outputs read on the device, such as one with a password; the bundle does not contain them."""
 
 
 MAX_WHEEL = 2**30
@@ -105,7 +110,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
         CONFIG: _config(options).encode(),
         UNIT: _unit(wish.target, options).encode(),
         INSTALLER: installer_pyz.pyz(),
-        **_wheels(wish),
+        **_wheels(wish, options),
     }
     step()
     manifest = _manifest(name, wish.target, dict(sorted(files.items())), number)
@@ -117,7 +122,15 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     step()
     write_bytes(path, packed)
     step()
-    return Made(path, len(packed), manifest, wish.sign is not None, _public_key(wish.sign), _holds_password(options))
+    return Made(
+        path,
+        len(packed),
+        manifest,
+        wish.sign is not None,
+        _public_key(wish.sign),
+        config_file.holds_secret(options),
+        device_files(options),
+    )
 
 
 def _number(wish: BundleOptions) -> int | None:
@@ -154,28 +167,24 @@ def _options(wish: BundleOptions) -> dict[str, Any]:
 
 def _config(options: dict[str, Any]) -> str:
     # A configuration with a password is read from a copy elsewhere, so that its model has an absolute path.
-    model = Path(RELEASE / MODEL) if _holds_password(options) else Path(MODEL)
+    model = Path(RELEASE / MODEL) if config_file.holds_secret(options) else Path(MODEL)
     return config_file.dumps(options | {"model": model}, Path(CONFIG))
-
-
-def _holds_password(options: dict[str, Any]) -> bool:
-    return config_file.holds_password(options.get("camera"), options.get("source"))
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:
     """Return the hardened unit that ``edgevision service install`` writes, for the current release."""
-    return unit_text(unit_plan(target, networked(options), _holds_password(options)))
+    return unit_text(unit_plan(target, access_of(options), config_file.holds_secret(options)))
 
 
-def unit_plan(target: Target, network: bool, secret: bool) -> UnitPlan:
+def unit_plan(target: Target, access: Access, secret: bool) -> UnitPlan:
     """Return the Python and configuration paths that the unit of every bundle uses."""
     python, config = RELEASE / "venv/bin/python", RELEASE / CONFIG
-    return UnitPlan(python, config, GROUPS, network=network, systemd=target.systemd, secret=secret)
+    return UnitPlan(python, config, GROUPS, access=access, systemd=target.systemd, secret=secret)
 
 
-def _wheels(wish: BundleOptions) -> dict[str, bytes]:
+def _wheels(wish: BundleOptions, options: dict[str, Any]) -> dict[str, bytes]:
     with scratch_folder() as scratch:
-        found = wheelhouse.collect(wish.target, scratch, wish.wheels)
+        found = wheelhouse.collect(wish.target, scratch, wish.wheels, extras_of(options.get("outputs") or ()))
         if wish.wheel is None:
             log.info("edgevision's own wheel: built from the running code")
             found.append(own_wheel.build(scratch))

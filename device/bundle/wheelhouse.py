@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -17,8 +19,11 @@ log = Log("edgevision.bundle")
 PIP_TIMEOUT_S = 3600
 
 
-def collect(target: Target, folder: Path, source: Path | None = None) -> list[Path]:
-    """Download the wheels into ``folder``; with ``source``, use only that folder. Raises EdgeVisionError."""
+def collect(target: Target, folder: Path, source: Path | None = None, extras: Sequence[str] = ()) -> list[Path]:
+    """Download the wheels into ``folder``; with ``source``, use only that folder. Raises EdgeVisionError.
+
+    ``extras``: extras of edgevision whose libraries are needed as well.
+    """
     command = [sys.executable, "-P", "-m", "pip", "download", "-q", "--no-input", "--disable-pip-version-check"]
     command += [*target.pip_options(), "--dest", str(folder)]
     if target.constraints is not None:
@@ -27,7 +32,7 @@ def collect(target: Target, folder: Path, source: Path | None = None) -> list[Pa
         if not source.is_dir():
             raise BadInput(f"--wheels: not a folder: {source}; give a folder that holds wheels")
         command += ["--no-index", f"--find-links={source}"]
-    _pip([*command, "pip", *requirements()], target, source)
+    _pip([*command, "pip", *requirements(), *requirements_of(extras)], target, source)
     found = sorted(folder.glob("*.whl"))
     _check(found)
     log.info("%d libraries from %s", len(found), source or "the package index")
@@ -47,6 +52,19 @@ def requirements() -> list[str]:
         name, _, condition = one.partition(";")
         if not condition or "aarch64" in condition:
             found.append(name.strip())
+    return found
+
+
+def requirements_of(extras: Sequence[str]) -> list[str]:
+    """Return the requirements of extras of edgevision on a 64-bit device. Raises MissingDependency."""
+    found = []
+    for extra in extras:
+        mine = [one for one in metadata.requires("edgevision") or [] if re.search(rf"extra == ['\"]{extra}['\"]", one)]
+        if not mine:
+            raise MissingDependency(
+                f"this installation of edgevision does not know its extra {extra}; run: pip install -U 'edgevision[{extra}]'"
+            )
+        found += [one.partition(";")[0].strip() for one in mine]
     return found
 
 

@@ -79,8 +79,11 @@ def create(python: str, arch: str, as_json: bool, quiet: bool, **rest: Any) -> N
         )
     if made.holds_password:
         note(
-            "the bundle's run.toml contains a camera password; share the bundle only with people who may know it", quiet
+            "the bundle's run.toml contains a password or a token; share the bundle only with people who may know it",
+            quiet,
         )
+    for path in made.device_files:
+        note(f"the bundle does not contain {path}, which an output reads: put it there on the device, mode 600", quiet)
     if as_json:
         say_json(_to_json(made))
         return
@@ -167,4 +170,5 @@ def _to_json(made: Made) -> dict[str, Any]:
         "signed": made.signed,
         "number": manifest.number,
         "files": {name: entry.bytes for name, entry in manifest.files.items()},
+        "device_files": list(made.device_files),
     }

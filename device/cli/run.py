@@ -95,10 +95,11 @@ def _save(options: Options, path: Path) -> int:
     from ..loop import config_file
 
     require_absent(path, options.overwrite, "--save-config")
-    text = config_file.dumps(config_file.changed(options), path)
-    secret = config_file.holds_password(options.camera, options.source)
+    given = config_file.changed(options)
+    text = config_file.dumps(given, path)
+    secret = config_file.holds_secret(given)
     if secret:
-        say(f"note: {path} contains a password; it is readable only by you", err=True)
+        say(f"note: {path} contains a password or a token; it is readable only by you", err=True)
     write_text(path, text, private=secret)
     say(f"saved: {path}", err=True)
     say(f"next: edgevision run --config {shlex.quote(str(path))}", err=True)

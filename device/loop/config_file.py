@@ -127,6 +127,18 @@ def holds_password(*places: str | None) -> bool:
     return any(place is not None and masked(place) != place for place in places)
 
 
+def holds_secret(options: Mapping[str, Any]) -> bool:
+    """Return whether a file with these options must be readable by its owner only."""
+    if holds_password(options.get("camera"), options.get("source")):
+        return True
+    if not options.get("outputs"):
+        return False
+    from ..outputs.registry import find
+
+    kinds = [(find(one.kind), one) for one in options["outputs"]]
+    return any(kind.needs(one).secret or kind.shown(one) != one.spec for kind, one in kinds)
+
+
 def _from_file(name: str, value: Any, folder: Path) -> Any:
     """Resolve a relative path against the folder of the file."""
     if name == "outputs":

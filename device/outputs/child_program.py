@@ -16,7 +16,7 @@ from edgevision.errors import BadInput, CannotWrite
 from edgevision.log import Log
 
 from ..sinks.jsonl import dump
-from .kind import Kind
+from .kind import Kind, Needs
 from .protocol import Output
 
 if TYPE_CHECKING:
@@ -111,19 +111,37 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not _OURS.fullmatch(name)}
 
 
-def _command(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     """Split a command as a shell would, without running one. Raises BadInput."""
     try:
         command = shlex.split(text)
     except ValueError as error:
         raise BadInput(f"exec: cannot read {text!r}: {error}") from None
-    if not command or shutil.which(command[0]) is None:
-        raise BadInput(f"exec: program not found or not executable: {command[0] if command else text!r}")
+    if not command:
+        raise BadInput(f"exec: expected a program, got {text!r}")
+    return command
+
+
+def _found(config: OutputConfig) -> list[str]:
+    """Return the command of a program that exists. Raises BadInput."""
+    command = _split(config.target)
+    if shutil.which(command[0]) is None:
+        raise BadInput(f"exec: program not found or not executable: {command[0]}")
     return command
 
 
 def _open(config: OutputConfig, _: Context) -> ChildProgram:
-    return ChildProgram(_command(config.target))
+    return ChildProgram(_found(config))
 
 
-KIND = Kind(_open)
+def _check(config: OutputConfig) -> OutputConfig:
+    _split(config.target)
+    return config
+
+
+KIND = Kind(
+    _open,
+    check=_check,
+    needs=lambda config: Needs(programs=(_split(config.target)[0],)),
+    probe=lambda config: f"{shutil.which(_found(config)[0])} can be started",
+)

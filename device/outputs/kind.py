@@ -37,6 +37,8 @@ class Needs:
     """Groups that may open these."""
     writes: tuple[str, ...] = ()
     """Files and folders that it writes."""
+    programs: tuple[str, ...] = ()
+    """Programs that it starts."""
     secret: bool = False
     """Whether the configuration itself may hold a secret, such as an address with a token."""
 

@@ -79,7 +79,19 @@ def placed(config: OutputConfig, folder: Path, *, relative: bool = False) -> Out
     own: type = type(config.settings)
     paths = [name for name, one in settings_of(own).items() if one.kind == "path"]
     moved = {n: Path(move(str(v))) for n in paths if (v := getattr(config.settings, n)) is not None}
-    return replace(config, target=target, settings=replace(config.settings, **moved))
+    made = replace(config, target=target, settings=replace(config.settings, **moved))
+    return made if relative else _with_credentials(made)
+
+
+def _with_credentials(config: OutputConfig) -> OutputConfig:
+    """Return an output that reads its files as systemd handed them to a service."""
+    from .credentials import handed_over, input_files
+
+    read = set(input_files(config))
+    own: type = type(config.settings)
+    paths = {name: getattr(config.settings, name) for name, one in settings_of(own).items() if one.kind == "path"}
+    given = {name: handed_over(path) for name, path in paths.items() if path in read}
+    return replace(config, settings=replace(config.settings, **given)) if given else config
 
 
 def _split(text: str) -> tuple[Kind, str, str]:

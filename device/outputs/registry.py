@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import cast
@@ -29,6 +29,11 @@ KINDS: Mapping[str, str] = {
 def find(name: str) -> Kind:
     """Return a kind, which must be one of KINDS."""
     return cast(Kind, import_module(f".{KINDS[name]}", __package__).KIND)
+
+
+def extras_of(configs: Iterable[OutputConfig]) -> tuple[str, ...]:
+    """Return the extras of edgevision that outputs need."""
+    return tuple(sorted({extra for one in configs for extra in find(one.kind).libraries.values()}))
 
 
 def require_libraries(config: OutputConfig) -> None:

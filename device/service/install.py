@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +21,8 @@ from edgevision.settings import RUNS
 from ..installer.base.inside import inside
 from ..installer.base.regular_files import read_bytes
 from ..loop import config_file
+from .access import Access
+from .output_access import access_of, unfit_output
 from .systemctl import require_package
 from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
 from .unit_values import program
@@ -31,7 +32,6 @@ WRITTEN = ("summary", "contact_sheet", "collect", "state")
 """Options that name outputs of the loop."""
 ENDS = ("limit",)
 """Options that end the loop, which a service must not do."""
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LIB = PurePosixPath("/usr/lib")
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)\b.*\.so")
 
@@ -63,7 +63,7 @@ class Installation:
     """Model file to copy; None: it is in place already."""
     root: Path
     secret: bool = False
-    """Whether the configuration holds a camera's password: then only root can read it."""
+    """Whether the configuration holds a password or a token: then only root can read it."""
 
     def write(self) -> list[Path]:
         """Write all files, the unit last, and return their paths. Raises CannotWrite."""
@@ -103,9 +103,9 @@ def prepare(wish: ServiceOptions) -> Installation:
         groups=_groups(wish.root),
         user=_user(wish),
         visible=_visible(python, wish.root),
-        network=networked(given),
+        access=_existing(access_of(given), wish.root),
         systemd=_systemd_version(wish.root),
-        secret=config_file.holds_password(given.get("camera"), given.get("source")),
+        secret=config_file.holds_secret(given),
     )
     text: str | None = None
     if plan.secret:  # also a kept one, which may have been edited: it is written again, for root only
@@ -235,6 +235,15 @@ def _groups(root: Path) -> tuple[str, ...]:
     return tuple(name for name in GROUPS if name in known)
 
 
+def _existing(access: Access, root: Path) -> Access:
+    """Return the access without groups that the machine lacks. Raises BadInput if it lacks a file that an output reads."""
+    if root == Path("/"):
+        for _, path in access.credentials:
+            require_file(Path(path), "file that an output reads")
+    known = _names(root, "/etc/group")
+    return replace(access, groups=tuple(name for name in access.groups if name in known))
+
+
 def _names(root: Path, file: str) -> set[str]:
     """Return the names in a machine's /etc/passwd or /etc/group."""
     try:
@@ -249,11 +258,6 @@ def _systemd_version(root: Path) -> int:
     names = [path.name for pattern in ("systemd", "*/systemd") for path in place(root, _LIB).glob(f"{pattern}/*.so")]
     found = [int(match[1]) for name in names if (match := _LIBRARY.fullmatch(name))]
     return max(found, default=252)
-
-
-def networked(given: Mapping[str, Any]) -> bool:
-    """Return whether a loop with these options needs the network."""
-    return any(_URL.match(str(value)) for value in given.values())
 
 
 def check_config(given: dict[str, Any], source: Path | None) -> None:
@@ -271,6 +275,8 @@ def unfit(name: str, value: Any) -> str | None:
     """
     if value is None:
         return None
+    if name == "outputs":
+        return next((wrong for one in value if (wrong := unfit_output(one)) is not None), None)
     if name in ENDS:
         return f"{name} = {value} would end the service; remove it"
     if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from .access import Access
 from .unit_values import argument, bound_path, credential_path, program, user
 from .unit_values import quoted as quoted
 
@@ -19,7 +20,9 @@ STATE = PurePosixPath("/var/lib/edgevision")
 PYTHON = PurePosixPath("/opt/edgevision/venv/bin/python")
 """Python of an installed bundle."""
 GROUPS = ("video", "render", "plugdev", "apex")
-"""Groups that may open cameras, GPUs, and Edge TPUs on USB and PCIe. systemd does not start a unit that names a missing one."""
+"""Groups that may open cameras, GPUs, and Edge TPUs on USB and PCIe; outputs may need more.
+
+systemd does not start a unit that names a missing one."""
 DEVICES = ("char-video4linux", "char-media", "char-dma_heap", "char-drm", "char-usb_device", "char-apex", "/dev/vcio")
 """Devices by class, because a USB Edge TPU changes its number when it wakes; /dev/vcio reports a weak power supply."""
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
@@ -35,13 +38,13 @@ class UnitPlan:
     python: PurePosixPath
     config: PurePosixPath = CONFIG
     groups: tuple[str, ...] = ("video",)
-    """The existing groups among GROUPS."""
+    """The existing groups among GROUPS; those of ``access`` come on top."""
     user: str | None = None
     """User name; None: a dynamic user made by systemd for each run."""
     visible: tuple[PurePosixPath, ...] = ()
     """Folders of Python and edgevision that are below HIDDEN."""
-    network: bool = False
-    """Whether the loop may use the network."""
+    access: Access = field(default_factory=Access)
+    """What the outputs need."""
     systemd: int = 252
     """Version of systemd."""
     secret: bool = False
@@ -62,9 +65,19 @@ def drop_in_text(plan: UnitPlan, more: PurePosixPath, more_secret: bool = False)
 
     An empty assignment resets the unit's value (systemd.unit(5), systemd.exec(5), systemd.resource-control(5)).
     """
-    network = ["RestrictAddressFamilies=", "IPAddressDeny=", *_network(plan)]
+    network = ["RestrictAddressFamilies=", "IPAddressDeny=", "IPAddressAllow=", *_network(plan)]
     configs = [_Config(plan.config, plan.secret, "run.toml"), _Config(more, more_secret, "device.toml")]
-    lines = ["[Service]", *_credentials(*configs), "ExecStart=", _exec_start(plan.python, *configs), *network]
+    more_groups = [f"SupplementaryGroups={' '.join(plan.access.groups)}"] if plan.access.groups else []
+    lines = [
+        "[Service]",
+        *_credentials(*configs),
+        *_handed_over(plan),
+        "ExecStart=",
+        _exec_start(plan.python, *configs),
+        *more_groups,
+        *_more_devices(plan),
+        *network,
+    ]
     return "# Settings of this device, applied after those of the unit.\n" + "\n".join(lines) + "\n"
 
 
@@ -86,7 +99,7 @@ def _service(plan: UnitPlan) -> list[str]:
         "",
         *_user(plan),
         "",
-        *_devices(),
+        *_devices(plan),
         "",
         *_limits(),
         "",
@@ -117,6 +130,7 @@ def _process(plan: UnitPlan) -> list[str]:
         "Type=notify",
         "NotifyAccess=main",
         *_credentials(config),
+        *_handed_over(plan),
         _exec_start(plan.python, config),
         "StandardOutput=null",
         "StandardError=journal",
@@ -132,6 +146,14 @@ def _process(plan: UnitPlan) -> list[str]:
 def _credentials(*configs: _Config) -> list[str]:
     """Return the lines that load secret configurations: root reads them, and only this service gets a copy, in memory."""
     return [f"LoadCredential={one.credential}:{credential_path(one.path)}" for one in configs if one.secret]
+
+
+def _handed_over(plan: UnitPlan) -> list[str]:
+    """Return the lines that hand over files of outputs; one that is missing must not keep the loop from starting."""
+    lines = []
+    for name, path in plan.access.credentials:
+        lines += [f"LoadCredential={name}:{credential_path(path)}", f"SetCredential={name}:\\n"]
+    return lines
 
 
 def _exec_start(python: PurePosixPath, *configs: _Config) -> str:
@@ -160,11 +182,16 @@ def _failure(plan: UnitPlan) -> list[str]:
 
 def _user(plan: UnitPlan) -> list[str]:
     who = "DynamicUser=yes" if plan.user is None else f"User={user(plan.user, '--user')}"
-    return [who, f"SupplementaryGroups={' '.join(plan.groups)}"] if plan.groups else [who]
+    groups = dict.fromkeys([*plan.groups, *plan.access.groups])
+    return [who, f"SupplementaryGroups={' '.join(groups)}"] if groups else [who]
 
 
-def _devices() -> list[str]:
-    return ["DevicePolicy=closed", *(f"DeviceAllow={device} rw" for device in DEVICES)]
+def _devices(plan: UnitPlan) -> list[str]:
+    return ["DevicePolicy=closed", *(f"DeviceAllow={device} rw" for device in DEVICES), *_more_devices(plan)]
+
+
+def _more_devices(plan: UnitPlan) -> list[str]:
+    return [f"DeviceAllow={quoted(PurePosixPath(device))} rw" for device in plan.access.devices]
 
 
 def _limits() -> list[str]:
@@ -202,8 +229,11 @@ def _kernel() -> list[str]:
 
 def _network(plan: UnitPlan) -> list[str]:
     # libcamera detects cameras through AF_NETLINK.
-    if plan.network:
+    if plan.access.network:
         return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6"]
+    if plan.access.loopback:
+        families = "RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6"
+        return [families, "IPAddressDeny=any", "IPAddressAllow=localhost"]
     return ["RestrictAddressFamilies=AF_UNIX AF_NETLINK", "IPAddressDeny=any"]
 
 

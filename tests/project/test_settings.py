@@ -54,6 +54,7 @@ for one, _, _ in COMMANDS:
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
     "roi": st.tuples(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.01, 0.5), st.floats(0.01, 0.5)),
+    "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
 }

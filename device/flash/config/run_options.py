@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadInput, UnknownName
 from edgevision.files.toml import TomlFile
@@ -13,17 +13,25 @@ from edgevision.reporting.terminal import printable
 from ...cameras.registry import check_camera, check_source
 from ...loop import config_file
 from ...loop.options import CAMERA, SETTINGS
+from ...outputs.credentials import input_files
+from ...outputs.registry import find
 from ...service.install import unfit
+from ...service.output_access import unfit_output
+
+if TYPE_CHECKING:
+    from ...outputs.config import OutputConfig
 
 REFUSED = {
     "model": "the model is part of the bundle; pass it to edgevision bundle",
     "runs": "the model is part of the bundle, so runs is not used; remove it",
     "limit": "limit would end the service; remove it",
 }
+OUTPUTS = "outputs"
+"""Setting that is a list of tables, [[outputs]], and not in a section."""
 _ALLOWED = [one for one in config_file.KEPT.values() if one.key not in REFUSED]
 SECTIONS = {
     "camera": [one for one in _ALLOWED if one.group == CAMERA.group],
-    "run": [one for one in _ALLOWED if one.group != CAMERA.group],
+    "run": [one for one in _ALLOWED if one.group != CAMERA.group and one.name != OUTPUTS],
 }
 PIPES = ("-", "raw:")
 
@@ -48,9 +56,30 @@ def read_options(file: TomlFile) -> dict[str, Any]:
             if wrong is not None:
                 raise BadInput(f"{where(SETTINGS[name].key)}: {printable(wrong)}")
             found[name] = value
+    found |= _read_outputs(file)
     if found.get("camera") is not None and found.get("source") is not None:
         raise BadInput(f"{file.where('camera', 'source')}: both camera and source are set; keep only one of them")
     return found
+
+
+def _read_outputs(file: TomlFile) -> dict[str, Any]:
+    """Return the tables [[outputs]], if there are any. Raises BadInput with file and line."""
+    if OUTPUTS not in file.values:
+        return {}
+    found = config_file.checked({OUTPUTS: file.values[OUTPUTS]}, file.where)
+    for place, one in enumerate(found[OUTPUTS]):
+        wrong = _unfit_output(one)
+        if wrong is not None:
+            raise BadInput(f"{file.where(OUTPUTS, place)}: {printable(wrong)}")
+    return found
+
+
+def _unfit_output(config: OutputConfig) -> str | None:
+    paths = [*find(config.kind).needs(config).writes, *map(str, input_files(config))]
+    relative = next((path for path in paths if not PurePosixPath(path).is_absolute()), None)
+    if relative is not None:
+        return f"output {find(config.kind).shown(config)}: use the absolute path on the device instead of {relative}"
+    return unfit_output(config)
 
 
 def check_place(name: str, text: str) -> str:

@@ -12,6 +12,8 @@ from edgevision.reporting.terminal import printable
 
 T = TypeVar("T")
 Known = Mapping[str, tuple[str, ...]]
+LISTS = ("outputs",)
+"""Lists of tables, written as [[NAME]]; they check their own keys."""
 _KINDS: dict[type, str] = {str: "a string", int: "a number", float: "a number", bool: "true or false", list: "a list"}
 
 
@@ -108,6 +110,8 @@ def check_keys(file: TomlFile, known: Known, refused: Mapping[tuple[str, str], s
         BadInput: With file and line.
     """
     for name, values in file.values.items():
+        if name in LISTS:
+            continue
         if not isinstance(values, dict):
             raise BadInput(f"{file.where(name)}: {name!r} is not allowed outside a section{_home(name, known)}")
         if name not in known:
@@ -129,11 +133,13 @@ def _home(name: str, known: Known) -> str:
 
 
 def _listed(known: Known) -> str:
-    return ", ".join(f"[{name}]" for name in known)
+    return ", ".join([*(f"[{name}]" for name in known), *(f"[[{name}]]" for name in LISTS)])
 
 
 def _hint(key: str, section: str, known: Known) -> str:
     """Return a hint on the section or the spelling of a key."""
+    if key in LISTS:
+        return f"; write each one as a table of its own: [[{key}]]"
     home = next((name for name, keys in known.items() if key in keys), None)
     if home is not None:
         return f"; it belongs in [{home}]"

@@ -9,7 +9,9 @@ from edgevision.settings import to_text
 
 from ...loop import config_file
 from ...loop.options import SETTINGS
+from ...outputs.registry import find
 from .records import DeviceConfig, User, Wifi
+from .run_options import OUTPUTS
 from .ssh_keys import describe
 
 SUDO = {
@@ -29,14 +31,18 @@ def rows(config: DeviceConfig) -> Iterator[tuple[str, str]]:
     yield "time zone", config.timezone or _kept()
     yield "locale", config.locale or _kept()
     yield "keyboard", config.keyboard or _kept()
+    for one in config.run.get(OUTPUTS) or ():
+        yield "output", find(one.kind).shown(one)
     for name, value in config.run.items():
+        if name == OUTPUTS:
+            continue
         text = to_text(SETTINGS[name], value)
         yield f"run {SETTINGS[name].key}", masked(text) if name in config_file.PLACES else text
 
 
 def holds_secret(config: DeviceConfig) -> bool:
     """Return whether the file contains secrets."""
-    urls = config_file.holds_password(config.run.get("camera"), config.run.get("source"))
+    urls = config_file.holds_secret(config.run)
     wifi = config.wifi is not None and config.wifi.security != "open"
     return urls or wifi or config.user.password_hash is not None
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from edgevision.files.toml import literal
 from edgevision.settings import Setting
 
 from ...loop import config_file
+from ...outputs.parse import to_table
 from . import run_options
 from .records import DeviceConfig
+
+if TYPE_CHECKING:
+    from ...outputs.config import OutputConfig
 
 HEADER = """\
 # Settings of one device, for edgevision flash image --config. Keep this file private: it may give access to the Wi-Fi,
@@ -63,7 +67,21 @@ def dumps(config: DeviceConfig | None) -> str:
     for section in run_options.SECTIONS:
         lines.append(f"[{section}]  # options of edgevision run; they override those of the bundle")
         lines += [_option(setting, options) for setting in run_options.SECTIONS[section]]
+    lines += ["", *_outputs(options.get(run_options.OUTPUTS) or ())]
     return "\n".join(lines)
+
+
+def _outputs(configs: Sequence[OutputConfig]) -> Iterator[str]:
+    """Yield the lines of [[outputs]]; they replace those of the bundle."""
+    yield "# Outputs of the loop, each in a table of its own; they replace those of the bundle (docs/guides/outputs.md)."
+    if not configs:
+        yield "# [[outputs]]"
+        yield '# spec = "metrics:9100"'
+    for one in configs:
+        yield "[[outputs]]"
+        for key, value in to_table(one).items():
+            yield f"{key} = {literal(value)}"
+        yield ""
 
 
 def _given(config: DeviceConfig) -> dict[tuple[str, str], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from edgevision.files import toml
 
 from ...bundle.build import RELEASE, unit_plan
 from ...bundle.target import Target
+from ...bundle.wheelhouse import distribution, requirements_of
 from ...installer.archive.manifest import CONFIG as BUNDLED
 from ...installer.archive.manifest import Manifest
 from ...loop import config_file
-from ...service.install import check_config, networked
+from ...outputs.registry import extras_of, find
+from ...service.install import check_config
+from ...service.output_access import access_of
 from ...service.unit import CONFIG, drop_in_text
 from ..config.records import DeviceConfig
 
@@ -32,13 +36,24 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
     bundled = _bundled(run_toml)
     both = config_file.merged([bundled, config.run])
     check_config(both, None)
-    plan = unit_plan(Target(manifest.python, manifest.arch), networked(both), _holds_password(bundled))
+    _require_libraries(both, manifest)
+    plan = unit_plan(Target(manifest.python, manifest.arch), access_of(both), config_file.holds_secret(bundled))
     own = config_file.dumps(config.run, Path(CONFIG))
-    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG, _holds_password(config.run)).encode()}
+    return {RUN: own.encode(), SERVICE: drop_in_text(plan, CONFIG, config_file.holds_secret(config.run)).encode()}
 
 
-def _holds_password(options: Mapping[str, Any]) -> bool:
-    return config_file.holds_password(options.get("camera"), options.get("source"))
+def _require_libraries(options: Mapping[str, Any], manifest: Manifest) -> None:
+    """Raise BadInput if the bundle lacks a library of an output: nothing is downloaded on the device."""
+    there = {distribution(Path(name)) for name in manifest.wheels}
+    for one in options.get("outputs") or ():
+        for extra in extras_of([one]):
+            names = [re.split(r"[<>=!~\[ ;]", wanted)[0].lower() for wanted in requirements_of([extra])]
+            lacking = [name for name in names if name.replace("_", "-").replace(".", "-") not in there]
+            if lacking:
+                raise BadInput(
+                    f"output {find(one.kind).shown(one)} needs {lacking[0]}, which is not in the bundle; build the bundle "
+                    "with a --config that has this output"
+                )
 
 
 def _bundled(run_toml: bytes) -> dict[str, Any]:

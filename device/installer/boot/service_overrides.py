@@ -8,6 +8,7 @@ from pathlib import Path
 from ..base.atomic_files import place
 from ..base.inside import inside
 from ..release.credentials import is_credential
+from ..release.service import with_existing_groups
 from .boot_partition import Device
 
 PLACES = {
@@ -27,7 +28,12 @@ def place_extras(card: Path, device: Device, root: Path) -> list[str]:
         if not device.service:
             path.unlink(missing_ok=True)
         elif (card / name).is_file():
-            place(path, (card / name).read_bytes(), 0o600 if private and name == "run.toml" else 0o644)
+            content = (card / name).read_bytes()
+            if name == "service.conf":
+                content = with_existing_groups(root, content.decode("utf-8", "surrogateescape")).encode(
+                    errors="surrogateescape"
+                )
+            place(path, content, 0o600 if private and name == "run.toml" else 0o644)
             path.parent.chmod(0o755)
         if inside(root, target).exists():
             present.append(name)

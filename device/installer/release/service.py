@@ -16,7 +16,7 @@ GROUPS = "SupplementaryGroups="
 
 def place_service(root: Path, release: Path, start: bool) -> bool:
     """Write and enable the unit and, if systemd runs this root, start it; return whether it did. Raises Refused."""
-    text = _with_groups(root, (release / UNIT).read_text(encoding="utf-8"))
+    text = with_existing_groups(root, (release / UNIT).read_text(encoding="utf-8"))
     place_text(inside(root, UNITS / UNIT, follow=False), text)
     link = inside(root, UNITS / "multi-user.target.wants" / UNIT, follow=False)
     place_link(link, f"../{UNIT}")
@@ -28,7 +28,7 @@ def place_service(root: Path, release: Path, start: bool) -> bool:
     return True
 
 
-def _with_groups(root: Path, text: str) -> str:
+def with_existing_groups(root: Path, text: str) -> str:
     """Remove groups that do not exist on this system, since systemd would refuse to start the service with them."""
     try:
         known = {line.partition(":")[0] for line in read_text(inside(root, "etc/group")).splitlines()}

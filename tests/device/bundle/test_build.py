@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,11 +17,12 @@ from click.testing import CliRunner
 from documents import parse
 from edgevision.device.bundle import keys, own_wheel
 from edgevision.device.bundle.target import PYTHONS
-from edgevision.device.bundle.wheelhouse import requirements
+from edgevision.device.bundle.wheelhouse import requirements, requirements_of
 from locations import TESTS
 from prepared_card import FAKE_PIP
 
 from edgevision import default_model
+from edgevision.errors import MissingDependency
 
 HERE = ".".join(map(str, sys.version_info[:2]))
 ARCH = platform.machine()
@@ -170,9 +173,36 @@ def test_requirements_are_those_of_a_64_bit_device() -> None:
     assert not {"tensorflow", "tflite-runtime", "pytest"} & names
 
 
+def test_bundle_takes_along_the_libraries_and_permissions_of_outputs(wheels: Path, own: Path, tmp_path: Path) -> None:
+    there = tmp_path / "wheels"
+    there.mkdir()
+    for wheel in wheels.iterdir():
+        (there / wheel.name).symlink_to(wheel)
+    for one in requirements_of(["metrics", "gpio"]):
+        stand_in(there, re.split("[<>=]", one)[0], "0.21" if one.startswith("prometheus") else "2.2")
+    config = tmp_path / "run.toml"
+    config.write_text('[[outputs]]\nspec = "metrics:9100"\n[[outputs]]\nspec = "gpio:gpiochip0/17=cat"\n')
+    options = ("--wheels", there, "--wheel", own, "--config", config, "--json", "--quiet")
+    made = parse(edgevision("bundle", default_model.path(), *options, "-o", tmp_path / "b.tar.xz"), "bundle_made")
+    names = " ".join(made["files"])
+    assert "prometheus_client-0.21" in names and "gpiod-2.2" in names
+    assert made["device_files"] == []
+    with tarfile.open(tmp_path / "b.tar.xz") as archive:
+        unit = archive.extractfile("edgevision.service").read().decode()  # type: ignore[union-attr]
+        toml = archive.extractfile("run.toml").read().decode()  # type: ignore[union-attr]
+    assert "DeviceAllow=/dev/gpiochip0 rw" in unit and "IPAddressAllow=localhost" in unit and " gpio" in unit
+    assert "metrics:9100" in toml
+
+
+def test_extra_that_the_installation_does_not_know_is_one_line() -> None:
+    with pytest.raises(MissingDependency, match=r"does not know its extra nonsense; run: pip install -U"):
+        requirements_of(["nonsense"])
+
+
 @pytest.mark.parametrize(
     ("config", "match"),
     [
+        ('[[outputs]]\nspec = "jsonl:log.jsonl"\n', "the service can only write below /var/lib/edgevision"),
         ("limit = 5\n", "would end the service"),
         ('summary = "/home/me/s.json"\n', "can only write below /var/lib/edgevision"),
         ("\nthreshhold = 0.5\n", "run.toml:2: unknown option 'threshhold'; did you mean 'threshold'"),

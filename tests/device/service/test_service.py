@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pytest
+from click.testing import CliRunner
 from documents import parse
+from edgevision.device.cli.run import run as run_command
+from edgevision.device.loop import config_file
+from edgevision.device.outputs.credentials import credential_name
+from edgevision.device.outputs.kind import Kind, Needs
+from edgevision.device.service.access import Access
 from edgevision.device.service.install import ServiceOptions, enable, prepare, remove
 from edgevision.device.service.status import status
 from edgevision.device.service.systemctl import CommandResult, Manager, require_root, require_systemd
@@ -22,14 +28,27 @@ from hypothesis import strategies as st
 
 from edgevision import default_model
 from edgevision.errors import BadInput, EdgeVisionError, MissingDependency, MissingFile, OutputExists, UsageError
+from edgevision.records import record
+from edgevision.settings import setting as declare
 
 MAX_EXPOSURE = 2.5
 PLANS = [
     UnitPlan(PurePosixPath(sys.executable)),
-    UnitPlan(PurePosixPath(sys.executable), network=True, groups=("video", "render", "plugdev"), user="daemon"),
+    UnitPlan(
+        PurePosixPath(sys.executable), access=Access(network=True), groups=("video", "render", "plugdev"), user="daemon"
+    ),
     UnitPlan(PurePosixPath(sys.executable), visible=(PurePosixPath("/home/pi/a b"), PurePosixPath("/root/100%"))),
     UnitPlan(PurePosixPath(sys.executable), groups=(), config=PurePosixPath("/etc/edge vision/run.toml")),
     UnitPlan(PurePosixPath(sys.executable), config=PurePosixPath("/etc/100% mine/run.toml"), secret=True),
+    UnitPlan(
+        PurePosixPath(sys.executable),
+        access=Access(
+            loopback=True,
+            devices=("/dev/gpiochip0",),
+            groups=("gpio",),
+            credentials=(("output-0123456789abcdef", PurePosixPath("/etc/edgevision/mqtt.password")),),
+        ),
+    ),
 ]
 
 
@@ -234,6 +253,120 @@ def test_configuration_may_name_a_model_in_its_own_root(root: Path) -> None:
 def test_network_is_allowed_for_a_network_camera(root: Path) -> None:
     assert setting(install(root, model=default_model.path(), camera="rtsp://10.0.0.9/s"), "IPAddressDeny") == []
     assert setting(install(root, camera="0", overwrite=True), "IPAddressDeny") == ["any"]
+
+
+# ------------------------------------------------------------------------------------------------------------- outputs
+
+
+def configured(root: Path, tmp_path: Path, *tables: str) -> str:
+    """Install with these outputs and return the unit."""
+    given_file = tmp_path / "outputs.toml"
+    given_file.write_text("".join(f"[[outputs]]\n{table}\n" for table in tables))
+    return install(root, model=default_model.path(), config=given_file)
+
+
+@pytest.mark.parametrize(
+    ("spec", "families", "denied", "allowed"),
+    [
+        ("jsonl:/var/lib/edgevision/a.jsonl", "AF_UNIX AF_NETLINK", ["any"], []),
+        ("metrics:9100", "AF_UNIX AF_NETLINK AF_INET AF_INET6", ["any"], ["localhost"]),
+        ("metrics:0.0.0.0:9100", "AF_UNIX AF_NETLINK AF_INET AF_INET6", [], []),
+    ],
+)
+def test_unit_opens_the_network_that_an_output_needs(
+    spec: str, families: str, denied: list[str], allowed: list[str], root: Path, tmp_path: Path
+) -> None:
+    text = configured(root, tmp_path, f'spec = "{spec}"')
+    assert setting(text, "RestrictAddressFamilies") == [families]
+    assert setting(text, "IPAddressDeny") == denied
+    assert setting(text, "IPAddressAllow") == allowed
+    assert config_file.read(at(root, CONFIG))["outputs"][0].spec == spec
+
+
+def test_unit_opens_the_gpio_chip_and_its_group(root: Path, tmp_path: Path) -> None:
+    tables = ('spec = "gpio:gpiochip4/17=cat"', 'spec = "gpio:gpiochip4/18=dog"')
+    text = configured(root, tmp_path, *tables)
+    assert [one for one in setting(text, "DeviceAllow") if "gpio" in one] == ["/dev/gpiochip4 rw"]
+    assert setting(text, "SupplementaryGroups") == ["video plugdev"], "the machine has no group gpio"
+    (root / "etc/group").write_text("video:x:44:\ngpio:x:997:\n")
+    assert setting(install(root), "SupplementaryGroups") == ["video gpio"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("jsonl:log.jsonl", "the service can only write below /var/lib/edgevision; use a path such as"),
+        ("csv:/var/lib/edgevision/../x.csv", "the service can only write below /var/lib/edgevision"),
+        ("exec:notify.sh --fast", "give the program's absolute path on the device, such as /usr/local/bin/notify.sh"),
+        ("exec:/home/pi/notify.sh", "the service cannot read home directories or /tmp; move the program"),
+        ("exec:/usr/../tmp/notify.sh", "the service cannot read home directories or /tmp; move the program"),
+    ],
+)
+def test_output_that_a_service_cannot_use_is_refused(spec: str, said: str, root: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=re.escape(said)) as caught:
+        configured(root, tmp_path, f'spec = "{spec}"')
+    assert "\n" not in str(caught.value)
+    assert not at(root, UNIT).exists()
+
+
+@record
+class WithFile:
+    """Settings of an output that reads a password from a file."""
+
+    password_file: Path | None = declare(None, "path", "File with the password.")
+
+
+@pytest.fixture
+def secret_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``exec`` have a password file, and a target that is secret."""
+    kind = Kind(
+        lambda config, context: pytest.fail("not opened"),
+        settings=WithFile,
+        needs=lambda config: Needs(network=True, secret="token" in config.target),
+        shown=lambda config: "exec:***" if "token" in config.target else config.spec,
+    )
+    monkeypatch.setattr("edgevision.device.outputs.child_program.KIND", kind)
+
+
+@pytest.mark.usefixtures("secret_kind")
+def test_password_file_of_an_output_is_a_credential(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = PurePosixPath("/etc/edgevision/100% mine.password")
+    text = configured(root, tmp_path, f'spec = "exec:x"\npassword_file = "{file}"')
+    name = credential_name(Path(file))
+    assert setting(text, "LoadCredential") == [f"{name}:/etc/edgevision/100%% mine.password"]
+    assert setting(text, "SetCredential") == [f"{name}:\\n"], "a missing file must not stop the loop"
+    (tmp_path / UNIT.name).write_text(text)
+    done = analyze("verify", "--man=no", tmp_path / UNIT.name)
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "redential" in line] == []
+
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    for content, read_from in (("hush\n", tmp_path / name), ("\n", Path(file))):
+        (tmp_path / name).write_text(content)
+        (output,) = config_file.read(at(root, CONFIG))["outputs"]
+        assert output.settings.password_file == read_from
+
+
+@pytest.mark.usefixtures("secret_kind")
+def test_configuration_with_a_token_in_an_output_is_private(root: Path, tmp_path: Path) -> None:
+    text = configured(root, tmp_path, 'spec = "exec:token-1"')
+    assert stat.S_IMODE(at(root, CONFIG).stat().st_mode) == 0o600
+    assert setting(text, "LoadCredential") == ["run.toml:/etc/edgevision/run.toml"]
+    assert "token-1" not in text and "token-1" in at(root, CONFIG).read_text()
+
+
+@pytest.mark.usefixtures("secret_kind")
+def test_saved_configuration_with_a_token_is_private_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    done = CliRunner().invoke(run_command, ["--to", "exec:token-1", "--save-config", str(path)])
+    assert done.exit_code == 0, done.output
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "contains a password or a token; it is readable only by you" in done.output
+    assert "token-1" not in done.output
+    path.unlink()
+    CliRunner().invoke(run_command, ["--to", "exec:/bin/cat", "--save-config", str(path)])
+    assert stat.S_IMODE(path.stat().st_mode) != 0o600
 
 
 SECRET = "rtsp://me:hush@10.0.0.9/s?token=hush"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgevision.device.flash.config import locale, passwords, read, wifi_key, write
+from edgevision.device.flash.config import locale, passwords, read, table, wifi_key, write
 from edgevision.device.flash.config.host_names import check_hostname, check_user
 from edgevision.device.flash.config.records import DeviceConfig, User, Wifi
 from hypothesis import assume, given
@@ -492,6 +492,44 @@ CONFIGS = st.builds(
 @given(CONFIGS)
 def test_written_settings_are_read_back(made: DeviceConfig) -> None:
     assert parse(write.dumps(made)) == made
+
+
+OUTPUTS = """
+[[outputs]]
+spec = "metrics:9100"
+
+[[outputs]]
+spec = "gpio:gpiochip0/17=cat"
+hold = "2s"
+labels = ["cat"]
+"""
+
+
+def test_outputs_are_read_written_and_shown() -> None:
+    made = parse(text_of(BASE) + OUTPUTS)
+    assert [one.spec for one in made.run["outputs"]] == ["metrics:9100", "gpio:gpiochip0/17=cat"]
+    again = parse(write.dumps(made))
+    assert again == made
+    assert again.run["outputs"][1].settings.hold == 2.0
+    assert [value for name, value in table.rows(made) if name == "output"] == ["metrics:9100", "gpio:gpiochip0/17=cat"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ('[[outputs]]\nspec = "metrics:0"\n', "expected PORT or HOST:PORT"),
+        ('[[outputs]]\nspec = "jsonl:log.jsonl"\n', "use the absolute path on the device instead of log.jsonl"),
+        ('[[outputs]]\nspec = "jsonl:/home/pi/log.jsonl"\n', "the service can only write below /var/lib/edgevision"),
+        ('[[outputs]]\nspec = "exec:notify"\n', "give the program's absolute path on the device"),
+        ('[[outputs]]\nspec = "metrics:9100"\nholds = 2\n', "metrics has no setting 'holds'"),
+        ("outputs = 5\n", "unknown key 'outputs' in [run]; write each one as a table of its own: [[outputs]]"),
+    ],
+)
+def test_wrong_outputs_are_one_line_with_the_place(tables: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse(text_of(BASE | {"run": {"top": 3}}) + tables)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("device.toml:") and said in line
 
 
 def test_template_has_every_key_commented_out() -> None:

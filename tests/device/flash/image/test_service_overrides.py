@@ -7,15 +7,19 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from edgevision.device.flash.config.records import DeviceConfig, User
 from edgevision.device.flash.image.service_overrides import extras
-from edgevision.device.installer.archive.manifest import Manifest
-from edgevision.device.installer.boot.service_overrides import PLACES
+from edgevision.device.installer.archive.manifest import Entry, Manifest
+from edgevision.device.installer.boot.boot_partition import Device
+from edgevision.device.installer.boot.service_overrides import PLACES, place_extras
 from edgevision.device.loop import config_file
+from edgevision.device.outputs.parse import parse_spec
+from edgevision.device.service.access import Access
 from edgevision.device.service.unit import CONFIG, UNIT, UnitPlan, drop_in_text, unit_text
 
 from edgevision.errors import BadInput
@@ -107,9 +111,9 @@ def test_systemd_applies_the_drop_in(reaches: bool, tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not installed here (Debian: apt install systemd)")
     python = PurePosixPath(sys.executable)
     unit, more = tmp_path / UNIT.name, tmp_path / f"{UNIT.name}.d" / "device.conf"
-    unit.write_text(unit_text(UnitPlan(python, network=not reaches)))
+    unit.write_text(unit_text(UnitPlan(python, access=Access(network=not reaches))))
     more.parent.mkdir()
-    more.write_text(drop_in_text(UnitPlan(python, network=reaches), CONFIG))
+    more.write_text(drop_in_text(UnitPlan(python, access=Access(network=reaches)), CONFIG))
 
     def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = ["systemd-analyze", *map(str, arguments), str(unit)]
@@ -127,6 +131,41 @@ def test_systemd_applies_the_drop_in(reaches: bool, tmp_path: Path) -> None:
     assert limited["RestrictAddressFamilies_OTHER"] is True
     more.write_text(more.read_text().replace("ExecStart=\n", ""))
     assert "more than one ExecStart" in analyze("verify", "--man=no").stderr, "the test would not detect an error"
+
+
+def test_drop_in_opens_what_the_outputs_of_the_device_need(tmp_path: Path) -> None:
+    names = ("wheels/prometheus_client-0.21-py3-none-any.whl", "wheels/gpiod-2.2-py3-none-any.whl")
+    manifest = replace(MANIFEST, files={name: Entry(1, "0" * 64) for name in names})
+    outputs = (parse_spec("metrics:9100"), parse_spec("gpio:gpiochip0/17=cat,hold=2s"))
+    found = extras(DeviceConfig("shelfcam", User("edge"), run={"outputs": outputs}), manifest, BUNDLED)
+    lines = found["service.conf"].decode().splitlines()
+    for line in (
+        "IPAddressAllow=",
+        "IPAddressAllow=localhost",
+        "DeviceAllow=/dev/gpiochip0 rw",
+        "SupplementaryGroups=gpio",
+    ):
+        assert line in lines
+    (tmp_path / "run.toml").write_bytes(found["run.toml"])
+    assert [one.spec for one in config_file.read(tmp_path / "run.toml")["outputs"]] == [one.spec for one in outputs]
+
+    card, root = tmp_path / "card", tmp_path / "root"
+    for folder in (card, root / "etc"):
+        folder.mkdir(parents=True)
+    (root / "etc/group").write_text("video:x:44:\n")
+    (card / "service.conf").write_bytes(found["service.conf"])
+    (card / "run.toml").write_bytes(found["run.toml"])
+    place_extras(card, Device("shelfcam", "r", "systemd", (), None, service=True), root)
+    placed = (root / PLACES["service.conf"]).read_text()
+    assert "DeviceAllow=/dev/gpiochip0 rw" in placed
+    assert "SupplementaryGroups" not in placed, "systemd starts no unit that names a missing group"
+
+
+def test_output_whose_library_the_bundle_lacks_is_refused() -> None:
+    with pytest.raises(
+        BadInput, match="output metrics:9100 needs prometheus-client, which is not in the bundle; build"
+    ):
+        made(outputs=(parse_spec("metrics:9100"),))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""What the configured outputs need from the machine, and whether a service can have it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ..outputs.credentials import credential_name, input_files
+from ..outputs.registry import find
+from .access import Access
+from .unit import STATE, hidden
+
+if TYPE_CHECKING:
+    from ..outputs.config import OutputConfig
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def access_of(given: Mapping[str, Any]) -> Access:
+    """Return what a loop with these options needs."""
+    outputs: tuple[OutputConfig, ...] = given.get("outputs") or ()
+    needs = [find(one.kind).needs(one) for one in outputs]
+    urls = any(_URL.match(str(value)) for name, value in given.items() if name != "outputs")
+    return Access(
+        network=urls or any(one.network for one in needs),
+        loopback=any(one.loopback for one in needs),
+        devices=_each(device for one in needs for device in one.devices),
+        groups=_each(group for one in needs for group in one.groups),
+        credentials=tuple((credential_name(Path(path)), PurePosixPath(path)) for path in device_files(given)),
+    )
+
+
+def device_files(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the absolute paths of the files that outputs read, such as one with a password."""
+    return _each(os.path.abspath(path) for one in given.get("outputs") or () for path in input_files(one))
+
+
+def unfit_output(config: OutputConfig) -> str | None:
+    """Return why a service cannot use an output, or None."""
+    kind = find(config.kind)
+    needs, shown = kind.needs(config), kind.shown(config)
+    for path in needs.writes:
+        if not PurePosixPath(os.path.abspath(path)).is_relative_to(STATE):
+            there = STATE / (PurePosixPath(path).name or config.kind)
+            return f"output {shown}: the service can only write below {STATE}; use a path such as {there}"
+    for program in needs.programs:
+        if not PurePosixPath(program).is_absolute():
+            return f"output {shown}: give the program's absolute path on the device, such as /usr/local/bin/{program}"
+        if hidden(PurePosixPath(os.path.normpath(program))):
+            return (
+                f"output {shown}: the service cannot read home directories or /tmp; move the program to /usr/local/bin"
+            )
+    return None
+
+
+def _each(values: Iterable[str]) -> tuple[str, ...]:
+    """Return the values without repetitions, in their order."""
+    return tuple(dict.fromkeys(values))
