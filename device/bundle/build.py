@@ -184,7 +184,7 @@ def unit_plan(target: Target, access: Access, secret: bool) -> UnitPlan:
 
 def _wheels(wish: BundleOptions, options: dict[str, Any]) -> dict[str, bytes]:
     with scratch_folder() as scratch:
-        found = wheelhouse.collect(wish.target, scratch, wish.wheels, extras_of(options.get("outputs") or ()))
+        found = wheelhouse.collect(wish.target, scratch, wish.wheels, _extras(options))
         if wish.wheel is None:
             log.info("edgevision's own wheel: built from the running code")
             found.append(own_wheel.build(scratch))
@@ -192,6 +192,12 @@ def _wheels(wish: BundleOptions, options: dict[str, Any]) -> dict[str, bytes]:
             _check_own(require_file(wish.wheel, "wheel"))
             found.append(wish.wheel)
         return {WHEELS + wheel.name: read_file(wheel, "wheel", MAX_WHEEL) for wheel in found}
+
+
+def _extras(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the extras of edgevision that the configuration needs."""
+    page = ("web",) if options.get("page") else ()
+    return tuple(sorted({*extras_of(options.get("outputs") or ()), *page}))
 
 
 def _check_own(wheel: Path) -> None:

@@ -147,6 +147,10 @@ def _from_file(name: str, value: Any, folder: Path) -> Any:
         return tuple(placed(one, folder) for one in value)
     if name == "page_tls" and value == "auto":
         return value
+    if name == "page_tls":
+        from ..outputs.credentials import handed_over
+
+        return str(handed_over(Path(value)))
     if _is_path(name, value) and not Path(value).is_absolute():
         return type(value)(folder / value) if isinstance(value, Path) else str(folder / value)
     return value

@@ -16,7 +16,7 @@ from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
 from edgevision.model_file.card_from_metadata import effective_card
-from edgevision.settings import RUNS
+from edgevision.settings import AUTO, RUNS
 
 from ..installer.base.inside import inside
 from ..installer.base.regular_files import read_bytes
@@ -277,6 +277,8 @@ def unfit(name: str, value: Any) -> str | None:
         return None
     if name == "outputs":
         return next((wrong for one in value if (wrong := unfit_output(one)) is not None), None)
+    if name == "page_tls" and value != AUTO and not PurePosixPath(value).is_absolute():
+        return f"page_tls = {value}: use the absolute path on the device, or auto"
     if name in ENDS:
         return f"{name} = {value} would end the service; remove it"
     if name in WRITTEN and not PurePosixPath(os.path.abspath(value)).is_relative_to(STATE):

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from edgevision.settings import AUTO
+
 from ..outputs.credentials import credential_name, input_files
 from ..outputs.registry import find
 from .access import Access
@@ -23,10 +25,11 @@ def access_of(given: Mapping[str, Any]) -> Access:
     """Return what a loop with these options needs."""
     outputs: tuple[OutputConfig, ...] = given.get("outputs") or ()
     needs = [find(one.kind).needs(one) for one in outputs]
+    page = given.get("page")
     urls = any(_URL.match(str(value)) for name, value in given.items() if name != "outputs")
     return Access(
-        network=urls or any(one.network for one in needs),
-        loopback=any(one.loopback for one in needs),
+        network=urls or any(one.network for one in needs) or bool(page and not page.is_loopback),
+        loopback=any(one.loopback for one in needs) or bool(page),
         devices=_each(device for one in needs for device in one.devices),
         groups=_each(group for one in needs for group in one.groups),
         credentials=tuple((credential_name(Path(path)), PurePosixPath(path)) for path in device_files(given)),
@@ -34,8 +37,11 @@ def access_of(given: Mapping[str, Any]) -> Access:
 
 
 def device_files(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the absolute paths of the files that outputs read, such as one with a password."""
-    return _each(os.path.abspath(path) for one in given.get("outputs") or () for path in input_files(one))
+    """Return the absolute paths of the files that outputs and page read, such as one with a password."""
+    page_tls = given.get("page_tls")
+    files = [str(path) for one in given.get("outputs") or () for path in input_files(one)]
+    files += [] if page_tls in (None, AUTO) else [page_tls]
+    return _each(map(os.path.abspath, files))
 
 
 def unfit_output(config: OutputConfig) -> str | None:

@@ -45,14 +45,14 @@ def extras(config: DeviceConfig, manifest: Manifest, run_toml: bytes) -> dict[st
 def _require_libraries(options: Mapping[str, Any], manifest: Manifest) -> None:
     """Raise BadInput if the bundle lacks a library of an output: nothing is downloaded on the device."""
     there = {distribution(Path(name)) for name in manifest.wheels}
-    for one in options.get("outputs") or ():
-        for extra in extras_of([one]):
+    users = [(extras_of([one]), f"output {find(one.kind).shown(one)}") for one in options.get("outputs") or ()]
+    for extras_needed, user in [*users, *([(("web",), "the page")] if options.get("page") else [])]:
+        for extra in extras_needed:
             names = [re.split(r"[<>=!~\[ ;]", wanted)[0].lower() for wanted in requirements_of([extra])]
             lacking = [name for name in names if name.replace("_", "-").replace(".", "-") not in there]
             if lacking:
                 raise BadInput(
-                    f"output {find(one.kind).shown(one)} needs {lacking[0]}, which is not in the bundle; build the bundle "
-                    "with a --config that has this output"
+                    f"{user} needs {lacking[0]}, which is not in the bundle; build the bundle with a --config that has it"
                 )
 
 

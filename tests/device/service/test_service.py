@@ -283,6 +283,21 @@ def test_unit_opens_the_network_that_an_output_needs(
     assert config_file.read(at(root, CONFIG))["outputs"][0].spec == spec
 
 
+@pytest.mark.parametrize(("page", "allowed", "denied"), [("8080", ["localhost"], ["any"]), ("0.0.0.0:8080", [], [])])
+def test_unit_opens_the_address_of_the_page(
+    page: str, allowed: list[str], denied: list[str], root: Path, tmp_path: Path
+) -> None:
+    given_file = tmp_path / "page.toml"
+    given_file.write_text(f'page = "{page}"\npage_tls = "/etc/edgevision/page.pem"\n')
+    text = install(root, model=default_model.path(), config=given_file)
+    assert (setting(text, "IPAddressAllow"), setting(text, "IPAddressDeny")) == (allowed, denied)
+    name = credential_name(Path("/etc/edgevision/page.pem"))
+    assert setting(text, "LoadCredential") == [f"{name}:/etc/edgevision/page.pem"]
+    given_file.write_text(f'page = "{page}"\npage_tls = "page.pem"\n')
+    with pytest.raises(BadInput, match="use the absolute path on the device, or auto"):
+        install(root, config=given_file, overwrite=True)
+
+
 def test_unit_opens_the_gpio_chip_and_its_group(root: Path, tmp_path: Path) -> None:
     tables = ('spec = "gpio:gpiochip4/17=cat"', 'spec = "gpio:gpiochip4/18=dog"')
     text = configured(root, tmp_path, *tables)
