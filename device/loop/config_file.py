@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import nearest
+from edgevision.errors import BadInput, nearest
 from edgevision.files import toml
 from edgevision.files.atomic import write_text
 from edgevision.files.url_secrets import masked
@@ -88,7 +88,12 @@ def update(path: Path, changes: Mapping[str, Any]) -> None:
         one = KEPT[name]
         line = f"# {one.key} =" if value is None else f"{one.key} = {toml.literal(to_file(one, value))}"
         text = _with_line(text, one, line, given=value is not None)
-    checked(toml.parse(text, path).values, toml.parse(text, path).where)  # as strictly as when it is read
+    new = toml.parse(text, path)
+    found = checked(new.values, new.where)  # as strictly as when it is read
+    if any(found.get(name) != value for name, value in changes.items()):
+        raise BadInput(
+            f"cannot change {path}: its form is unusual; set {', '.join(KEPT[n].key for n in changes)} by hand"
+        )
     private = not path.stat().st_mode & 0o077
     write_text(path.resolve(), text, private=private)
 

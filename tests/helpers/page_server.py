@@ -81,9 +81,10 @@ def served(
     host: str = "127.0.0.1",
     save: Callable[[dict[str, Any]], Path] | None = None,
     certificate: str | None = None,
+    model: Path | None = None,
 ) -> Iterator[RunningPage]:
     """Serve a page until the end of the block; a ``host`` that is not loopback needs a token."""
-    with open_model() as model:
+    with open_model(model, threads=1) as opened:
         control, stats = LoopControl(0.3, 1), RunStats()
         options = PageOptions(
             address=PageAddress(host, 0),
@@ -92,7 +93,7 @@ def served(
             collect=folder / "photos",
             name="cam",
         )
-        live = open_page(options, SharedModel(model), FakeCamera("ok"), stats.snapshot, control, save)
+        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats.snapshot, control, save)
         try:
             yield RunningPage(live, control, folder)
         finally:

@@ -36,6 +36,7 @@ COMMANDS = {
     "flash status": ("install_status", "device/flash/image/test_status.py"),
     "flash write": ("flash_event", "device/flash/disk/test_write_loop_devices.py"),
     "inspect": ("inspect", "edgevision/inspection/test_report.py"),
+    "page": ("run", "device/page/test_end_to_end.py"),
     "run": ("run", "device/cli/test_run.py"),
     "service status": ("service", "device/service/test_service.py"),
     "teach": ("teach", "device/teach/test_teach.py"),

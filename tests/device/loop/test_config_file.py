@@ -241,3 +241,42 @@ def test_every_option_has_a_heading_in_the_help() -> None:
 def _made(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+CHANGES = {"threshold": 0.25, "smooth": 3, "roi": (0.0, 0.0, 0.5, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", 'threshold = 0.25\nsmooth = 3\nroi = "0,0,0.5,1"\n'),
+        (
+            "# mine\nthreshold = 0.9 # high\ntop = 2",
+            '# mine\nthreshold = 0.25\ntop = 2\nsmooth = 3\nroi = "0,0,0.5,1"\n',
+        ),
+        ("# smooth =\n# threshold =\n", 'smooth = 3\nthreshold = 0.25\nroi = "0,0,0.5,1"\n'),
+        ('top = 1\n[[outputs]]\nspec = "jsonl:x"\nthreshold = 0.9\n', None),
+    ],
+)
+def test_settings_are_changed_and_the_rest_of_the_file_stays(tmp_path: Path, before: str, after: str | None) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(before)
+    path.chmod(0o600)
+    config_file.update(path, CHANGES)
+    found = config_file.read(path)
+    assert {name: found[name] for name in CHANGES} == CHANGES
+    assert path.stat().st_mode & 0o777 == 0o600
+    if after is not None:
+        assert path.read_text() == after
+    if after is None:
+        assert path.read_text().endswith('[[outputs]]\nspec = "jsonl:x"\nthreshold = 0.9\n')
+    config_file.update(path, dict.fromkeys(CHANGES))
+    assert not CHANGES.keys() & config_file.read(path).keys()
+
+
+def test_file_of_an_unusual_form_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("source = '''a\n[b'''\n")
+    with pytest.raises(BadInput, match="its form is unusual; set threshold, smooth, roi by hand"):
+        config_file.update(path, CHANGES)
+    assert path.read_text() == "source = '''a\n[b'''\n"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documents import parse
 
 pytest.importorskip("starlette")
 from edgevision.device.page import openapi
@@ -32,8 +33,7 @@ def entered(index: int, name: str = "cat") -> Event:
 
 
 def test_status_holds_run_model_settings_and_counts(page: RunningPage) -> None:
-    found = page.get("/api/status").json
-    assert found["schema"] == "edgevision.page_status/1"
+    found = parse(page.get("/api/status").body, "page_status")
     assert (found["name"], found["role"], found["settings_file"]) == ("cam", "admin", None)
     assert found["settings"] == {"threshold": 0.3, "smooth": 1, "roi": None, "paused": False}
     assert found["model"]["task"] == "classification" and len(found["model"]["sha256"]) == 64
