@@ -13,6 +13,7 @@ from edgevision.cli.terminal import bar, say_json, say_rendered
 
 if TYPE_CHECKING:
     from ..doctor.result import Section
+    from ..outputs.config import OutputConfig
 
 
 @click.command()
@@ -21,9 +22,19 @@ if TYPE_CHECKING:
 @click.option(
     "--tensorflow", is_flag=True, help="Import TensorFlow, too, which takes several seconds; default: read its version."
 )
+@click.option(
+    "--config",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Also check the outputs of this configuration: libraries, paths, free space, ports, GPIO lines, and whether hosts "
+    "can be reached.",
+)
 @json_option
 @quiet_option
-def doctor(model: Path | None, engine: str, tensorflow: bool, as_json: bool, quiet: bool) -> None:
+def doctor(
+    model: Path | None, engine: str, tensorflow: bool, config: tuple[Path, ...], as_json: bool, quiet: bool
+) -> None:
     """Check what is installed and plugged in, and report what to fix. Exit code 3: something required is broken.
 
     With MODEL, also run the self-test stored in the model file.
@@ -38,15 +49,29 @@ def doctor(model: Path | None, engine: str, tensorflow: bool, as_json: bool, qui
         raise click.UsageError("--engine needs a MODEL to run; add one: edgevision doctor MODEL --engine NAME")
     if model is not None:
         require_file(model, "model")
+    outputs = _outputs(config)
     with bar("checking", STEPS, quiet) as step:
         done = iter(range(1, STEPS + 1))
         sections = examine(here(), lambda: step(next(done)), tensorflow)
     if model is not None:
         sections = (*sections, _model_section(sections, model, engine))
+    if outputs:
+        from ..outputs.diagnosis import section
+
+        sections = (*sections, section(outputs))
     _show(sections, model, as_json)
     broken = [check for section in sections for check in section.checks if check.broken]
     if broken:
         raise GateNotMet("; ".join(f"{check.name}: {check.found}" for check in broken))
+
+
+def _outputs(paths: tuple[Path, ...]) -> tuple[OutputConfig, ...]:
+    """Return the outputs of configuration files."""
+    if not paths:
+        return ()
+    from ..loop import config_file
+
+    return tuple(config_file.read_all(paths).get("outputs") or ())
 
 
 def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> Section:

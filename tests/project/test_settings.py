@@ -24,6 +24,7 @@ from edgevision.device.cli.run import run
 from edgevision.device.loop import api, loop
 from edgevision.device.loop.options import Options
 from edgevision.device.loop.temporal_filter import TemporalFilter
+from edgevision.device.page.address import PageAddress
 from edgevision.device.stream.protocols import Predictor
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +55,7 @@ for one, _, _ in COMMANDS:
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
     "roi": st.tuples(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.01, 0.5), st.floats(0.01, 0.5)),
+    "page": st.sampled_from([PageAddress("127.0.0.1", 8080), PageAddress("::1", 1), PageAddress("pi.local", 65535)]),
     "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
