@@ -21,11 +21,11 @@ class OutputQueue:
         """``newest_frame``: a new frame replaces one that still waits, which counts as delivered, not as lost."""
         self._newest_frame = newest_frame
         self._max_items, self._max_image_bytes = max_items, max_image_bytes
-        self._items: deque[Item] = deque()
+        self._major: deque[Item] = deque()
+        self._minor: deque[Item] = deque()
+        """Frames and statuses, which are dropped first. Each of the two is in order, and so is what is taken."""
         self._pictured: deque[Item] = deque()
-        """The waiting events that have an image, in order."""
-        self._minor = 0
-        """Number of waiting items that are dropped before events."""
+        """The waiting events that have an image."""
         self._image_bytes = 0
         self._changed = Condition()
         self._ended = False
@@ -39,7 +39,7 @@ class OutputQueue:
         """Number of items delivered without their image, for lack of memory."""
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._major) + len(self._minor)
 
     def put(self, item: Item) -> None:
         """Add an item without waiting."""
@@ -51,23 +51,25 @@ class OutputQueue:
             item.number = self.offered
             if self._newest_frame and item.kind == "frame":
                 self._remove_waiting_frame()
-            if len(self._items) >= self._max_items:
-                self._drop_one()
-            self._items.append(item)
-            self._minor += item.kind in MINOR
+            if len(self) >= self._max_items:
+                self._remove(self._minor or self._major)
+                self.dropped += 1
+            (self._minor if item.kind in MINOR else self._major).append(item)
             self._image_bytes += item.image_bytes
             if item.kind == "event" and item.frame is not None:
                 self._pictured.append(item)
             if self._image_bytes > self._max_image_bytes:
-                self._free_images()
+                self._free_images(item)
             self._changed.notify()
 
     def take(self, timeout: float) -> Item | None:
         """Return the oldest item; None if there is none within ``timeout`` seconds."""
         with self._changed:
-            if not self._items and not self._ended:
-                self._changed.wait_for(lambda: self._items or self._ended, timeout)
-            return self._remove(0) if self._items else None
+            if not len(self) and not self._ended:
+                self._changed.wait_for(lambda: len(self) or self._ended, timeout)
+            if not self._major or not self._minor:
+                return self._remove(self._major or self._minor) if len(self) else None
+            return self._remove(min(self._major, self._minor, key=lambda items: items[0].number))
 
     def end(self) -> None:
         """Accept no more items; waiting ones can still be taken."""
@@ -78,54 +80,41 @@ class OutputQueue:
     @property
     def ended(self) -> bool:
         """Whether ``end`` was called and nothing waits."""
-        return self._ended and not self._items
+        return self._ended and not len(self)
 
     def abandon(self) -> None:
         """Count everything that still waits as lost."""
         with self._changed:
             self._ended = True
-            self.dropped += len(self._items)
-            self._items.clear()
-            self._pictured.clear()
-            self._image_bytes = self._minor = 0
+            self.dropped += len(self)
+            for items in (self._major, self._minor, self._pictured):
+                items.clear()
+            self._image_bytes = 0
             self._changed.notify_all()
 
-    def _remove(self, place: int) -> Item:
-        item = self._items[place]
-        del self._items[place]
-        self._minor -= item.kind in MINOR
+    def _remove(self, items: deque[Item]) -> Item:
+        """Remove and return the oldest of some items."""
+        item = items.popleft()
         self._image_bytes -= item.image_bytes
-        if self._pictured and self._pictured[0] is item:  # of events, only the oldest is ever removed
+        if self._pictured and self._pictured[0] is item:
             self._pictured.popleft()
         return item
 
     def _remove_waiting_frame(self) -> None:
-        place = self._oldest("frame")
-        if place is not None:
-            self._remove(place)
-            self.replaced += 1
+        for place, waiting in enumerate(self._minor):
+            if waiting.kind == "frame":
+                self._image_bytes -= waiting.image_bytes
+                del self._minor[place]
+                self.replaced += 1
+                return
 
-    def _drop_one(self) -> None:
-        self._remove(self._oldest(*MINOR) or 0)
-        self.dropped += 1
-
-    def _oldest(self, *kinds: str) -> int | None:
-        """Return the place of the oldest item of some kinds; without a search if only events wait."""
-        if not self._minor:
-            return None
-        return next((place for place, waiting in enumerate(self._items) if waiting.kind in kinds), None)
-
-    def _free_images(self) -> None:
+    def _free_images(self, newest: Item) -> None:
         """Take images from waiting events, the oldest first, and then drop frames; the newest item stays as it is."""
-        newest = self._items[-1]
         while self._image_bytes > self._max_image_bytes and self._pictured and self._pictured[0] is not newest:
             item = self._pictured.popleft()
             self._image_bytes -= item.image_bytes
             item.frame = None
             self.images_dropped += 1
-        while self._image_bytes > self._max_image_bytes:
-            place = self._oldest("frame")
-            if place is None or self._items[place] is newest:
-                return
-            self._remove(place)
+        while self._image_bytes > self._max_image_bytes and self._minor and self._minor[0] is not newest:
+            self._remove(self._minor)
             self.dropped += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..sinks.jsonl import frame_record
-from ..system.clock import SYSTEM, Clock
+from ..system.clock import SYSTEM, Clock, rfc3339
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
@@ -26,6 +26,8 @@ class SharedFrame:
         now, wall = clock.monotonic(), clock.wall()
         self.wall_s = wall - (0.0 if frame.captured_at is None else now - frame.captured_at)
         """Capture time of the frame in seconds since 1970; for files, the time of the prediction."""
+        self.time = rfc3339(self.wall_s)
+        """The same as text (RFC 3339, UTC)."""
         self._clock = Clock(monotonic=lambda: now, wall=lambda: wall)
         self._dropped = dropped
         self._lock = Lock()

@@ -66,7 +66,12 @@ class OutputWorker(Sink):
     @property
     def dropped(self) -> int:
         """Number of items lost: for lack of space, refused by the other side, or undelivered at the end."""
-        return self._queue.dropped + self._rejected + self._output.lost
+        return self.refused + self._output.lost
+
+    @property
+    def refused(self) -> int:
+        """Number of items lost before the output accepted them."""
+        return self._queue.dropped + self._rejected
 
     @property
     def failures(self) -> int:
@@ -75,7 +80,7 @@ class OutputWorker(Sink):
 
     @property
     def offered(self) -> int:
-        """Number of items that passed the filter: each is delivered, dropped, replaced by a newer frame, or waits."""
+        """Number of items that passed the filter: each is delivered, refused, replaced by a newer frame, or waits."""
         return self._queue.offered
 
     @property
@@ -113,7 +118,7 @@ class OutputWorker(Sink):
         if taken:
             assert self._last is not None
             shared = self._last if self._output.images else self._last.without_pixels()
-            self._queue.put(Item("frame", rfc3339(shared.wall_s), shared))
+            self._queue.put(Item("frame", shared.time, shared))
         self._beat(now)
 
     def error(self, error: Unreadable) -> None:
