@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edgevision.errors import EdgeVisionError, UnknownName
+from edgevision.log import Log
 from edgevision.preprocessing.decode import decode
 from edgevision.preprocessing.pixel_limit import BYTES_PER_PIXEL
 from edgevision.preprocessing.sniff import sniff
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from .parts import Parts
 
+log = Log("edgevision.page")
 T = TypeVar("T")
 STREAMS, LISTENERS = 20, 40
 """Largest numbers of viewers of the image and of the events."""
@@ -61,7 +63,8 @@ class Page:
 
     def __init__(self, parts: Parts, bell: Bell) -> None:
         self._parts, self._bell = parts, bell
-        self._pool = ThreadPoolExecutor(2, "page")
+        self._pool = ThreadPoolExecutor(3, "page")
+        self._predictor = ThreadPoolExecutor(1, "page predict")
         self._encoder = Encoder(ThreadPoolExecutor(1, "page jpeg"), parts.clock)
         self._streams, self._listeners = Places(STREAMS), Places(LISTENERS)
         self._zips, self._predictions = Places(1), Places(2)
@@ -150,7 +153,8 @@ class Page:
         if not self._predictions.take():
             raise Problem(429, "other images are being recognized; try again", {"Retry-After": "1"})
         try:
-            return _json(await self._apart(self._predict, data))
+            loop = asyncio.get_running_loop()
+            return _json(await loop.run_in_executor(self._predictor, self._predict, data))
         finally:
             self._predictions.free()
 
@@ -396,4 +400,5 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:
+    log.info("a request failed: %s: %s", type(error).__name__, error)
     return respond(500, f"{type(error).__name__}; the loop goes on")

@@ -54,6 +54,7 @@ class PageServer:
     async def _serve(self) -> None:
         import uvicorn
 
+        _silence()
         from .app import make_app
         from .bell import Bell
 
@@ -78,6 +79,15 @@ class PageServer:
         self._server = uvicorn.Server(config)
         if not self._closing:
             await self._server.serve(sockets=[self._listening])
+
+
+def _silence() -> None:
+    """Keep what strangers send out of the log: uvicorn reports each malformed request."""
+    import logging
+
+    logger = logging.getLogger("uvicorn")
+    logger.propagate = False
+    logger.handlers = [logging.NullHandler()]
 
 
 def _protocol() -> Any:

@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette")
-from edgevision.device.page import server, tls
+from edgevision.device.page import address, server, tls
 from edgevision.device.page.access import Access, Tokens, load_tokens, token_file
 from edgevision.device.page.address import PageAddress, parse_address
 from edgevision.device.system.clock import Clock
 from page_server import RunningPage, served
 
 from edgevision.errors import BadInput
+from edgevision.types import Frame, Prediction
 
 
 @pytest.fixture()
@@ -180,10 +182,10 @@ def test_port_in_use_is_one_clear_line(page: RunningPage, tmp_path: Path) -> Non
 
 
 def test_certificate_is_made_once_and_serves_https(tmp_path: Path) -> None:
-    address = PageAddress("127.0.0.1", 0)
-    path = tls.certificate("auto", address, tmp_path)
+    where = PageAddress("127.0.0.1", 0)
+    path = tls.certificate("auto", where, tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes() == tls.certificate("auto", address, tmp_path).read_bytes()
+    assert path.read_bytes() == tls.certificate("auto", where, tmp_path).read_bytes()
     context = ssl.create_default_context(cafile=path)
     with (
         served(tmp_path, certificate=str(path)) as page,
@@ -273,3 +275,37 @@ def test_page_ends_while_somebody_watches(tmp_path: Path) -> None:
         page.live.close()
         assert time.monotonic() - began < 3
         connection.close()
+
+
+def test_viewer_that_takes_nothing_loses_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "STALL_MS", 1000)
+    with served(tmp_path) as page:
+        noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+        stalled = [_stalled(page.live.port) for _ in range(20)]
+        deadline, index = time.monotonic() + 20, 0
+        while time.monotonic() < deadline:
+            index += 1
+            page.live.write(Frame(np.roll(noise, index, 0), "RGB", index), Prediction("classification"))
+            time.sleep(0.1)
+            if index > 5 and page_is_open(page.live.port):
+                break
+        else:
+            pytest.fail("stalled viewers kept their places")
+        for connection in stalled:
+            connection.close()
+
+
+def _stalled(port: int) -> socket.socket:
+    """Ask for a stream and read nothing of it."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(b"GET /api/stream?fps=30&width=1280&annotated=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return connection
+
+
+def page_is_open(port: int) -> bool:
+    """Return whether there is a place for one more viewer."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return b" 200 " in connection.recv(20)
