@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgevision.datasets.dataset import Item, open_dataset, read_unlabelled
 from edgevision.errors import BadImage, BadInput, MissingFile
+from edgevision.input_file import require_file
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.image_folder import read_file, survey
 from edgevision.types import Frame
@@ -52,7 +53,7 @@ def find(source: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
     if source.is_dir():
         below = survey(source)
         return in_folder(source, below.paths), below.notes
-    if source.suffix.lower() != ".csv" and not zipfile.is_zipfile(source):
+    if source.suffix.lower() != ".csv" and not zipfile.is_zipfile(require_file(source, "--calibration")):
         raise BadInput(f"--calibration needs a folder, CSV or zip of images, but {source} is a file of another kind")
     items, notes = _items(source)
     root = source.parent if source.suffix.lower() == ".csv" else source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import BadInput, CannotWrite, OutputExists, not_utf8
@@ -79,26 +79,37 @@ def _name_new(part: Path, path: Path) -> None:
 def _write(path: Path, data: bytes, private: bool, name_it: Callable[[Path], object]) -> None:
     import tempfile  # imported late, like hashlib below: most callers only check paths
 
-    part: str | None = None
+    from .. import cleanup
+
     _refuse_other_kinds(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if not private:
-            _public(Path(part))
-        name_it(Path(part))
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        part = Path(name)
+        with cleanup.at_once(lambda _: part.unlink()), _removed_if_unfinished(part):  # a slow disk outlasts a signal
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if not private:
+                _public(part)
+            name_it(part)
         log.debug("wrote %s (%d bytes)", path, len(data))
-    except BaseException as error:
-        if part is not None:
-            with contextlib.suppress(OSError):
-                Path(part).unlink()
-        if isinstance(error, OutputExists) or not isinstance(error, OSError):
-            raise
+    except OutputExists:
+        raise
+    except OSError as error:
         raise CannotWrite(f"cannot write {path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _removed_if_unfinished(part: Path) -> Iterator[None]:
+    """Remove a temporary file if the block raises."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 def write_text(path: Path, text: str, private: bool = False) -> None:

@@ -83,7 +83,7 @@ def test_bad_json_is_one_line(text: bytes | str, said: str) -> None:
         (("preprocessing", "fill"), 0.5, "preprocessing fill: 0.5"),
         (("preprocessing", "std"), [1e-300], "preprocessing std"),
         (("preprocessing", "mean"), [], "preprocessing mean"),
-        (("preprocessing", "crop_fraction"), "1", "wrong type"),
+        (("preprocessing", "crop_fraction"), "1", "crop_fraction: .1."),
         (("selftest", "cases", 0, "indices"), [], "as many scores as indices"),
         (("selftest", "cases", 0, "indices"), [10**9], "selftest.indices"),
         (("selftest", "cases", 0, "top"), 1.5, "selftest.top"),
