@@ -25,6 +25,7 @@ gcc             builds the fake libedgetpu and the fake webcam
 libc6-dev       headers for gcc
 shellcheck      checks the shell scripts of an SD card
 mosquitto       the MQTT broker that the MQTT output is tested with
+chromium        opens the live page
 EOF
 }
 

@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "csv": "csv_file",
     "exec": "child_program",
     "snapshots": "snapshots",
+    "clips": "clips.output",
     "webhook": "webhook.output",
     "metrics": "metrics.output",
     "gpio": "gpio.output",

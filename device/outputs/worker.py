@@ -112,7 +112,7 @@ class OutputWorker(Sink):
         """Queue a result if the output takes it."""
         self._last = None
         now = self._context.clock.monotonic()
-        taken = self._takes_frame(prediction, now)
+        taken = self._takes_frame(frame, prediction, now)
         if taken or (self._filter.events and self._output.images):
             self._last = self._frames.of(frame, prediction)
         if taken:
@@ -142,13 +142,15 @@ class OutputWorker(Sink):
             self._thread.join(0.5)
         self._queue.abandon()
 
-    def _takes_frame(self, prediction: Prediction, now: float) -> bool:
+    def _takes_frame(self, frame: Frame, prediction: Prediction, now: float) -> bool:
         every_s = self._output.every_s
         if every_s is None:
             return self._filter.takes_frame(prediction, now)
-        if self._sampled is not None and now - self._sampled < every_s:
+        times = (frame.captured_at, frame.position_s, now)
+        at_s = next(time for time in times if time is not None)
+        if self._sampled is not None and 0 <= at_s - self._sampled < every_s:
             return False
-        self._sampled = now
+        self._sampled = at_s
         return True
 
     def _beat(self, now: float) -> None:

@@ -1,0 +1,1 @@
+"""``clips:DIR``: a WebM video of the seconds before and after every event."""
