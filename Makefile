@@ -7,7 +7,7 @@ CACHE := .cache
 ENVS  := $(CACHE)/envs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx clean distclean
+.PHONY: help setup demo packages test test-all test-picamera2 test-arm64 test-v4l2 test-pi test-service test-home-assistant os-image boot soak fuzz lint format docs wheel bench env-mediapipe env-tflite-runtime env-quantizer env-onnx env-home-assistant clean distclean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-v4l2: $(READY) ## the loop on a V4L2 camera of an emulated board, unplugged
 test-pi: $(READY) ## SD cards of flash image boot emulated boards, Bookworm and Trixie, with power cuts (needs root rights)
 	@$(BIN)/python -m tools.emulation pi
 
+test-home-assistant: packages $(READY) env-home-assistant ## a camera in a real Home Assistant: entities appear, follow the scene, become unavailable, and come back
+	@EDGEVISION_EMULATED=1 $(BIN)/python -m pytest -q --full tests/emulated/home_assistant
+
 RELEASE ?= bookworm
 os-image: $(READY) ## an OS image in the shape of Raspberry Pi OS that an emulated Pi can boot (RELEASE=trixie; needs root rights)
 	@$(BIN)/python -m tools.emulation system $(RELEASE)
@@ -98,6 +101,7 @@ bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1
 env-quantizer: $(ENVS)/quantizer/.ready ## a separate environment with ai-edge-quantizer, for benchmarks/fidelity.py
+env-home-assistant: $(ENVS)/home-assistant/.ready ## a separate environment with Home Assistant, for make test-home-assistant (needs python3.13)
 env-onnx: $(ENVS)/onnx/.ready ## a separate environment with ONNX Runtime and tf2onnx, for benchmarks/peers.py --float
 
 $(ENVS)/onnx/.ready: tools/setup.sh constraints/onnx.txt
@@ -115,6 +119,13 @@ $(ENVS)/tflite-runtime/.ready: tools/setup.sh constraints/tflite-runtime.txt
 $(ENVS)/quantizer/.ready: tools/setup.sh constraints/quantizer.txt
 	@sh tools/setup.sh $(ENVS)/quantizer -r constraints/quantizer.txt
 	@touch $@
+
+$(ENVS)/home-assistant/.ready: tools/setup.sh constraints/home-assistant.txt
+	@for python in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13); do \
+	  if $$python -c 'import venv, ensurepip' 2>/dev/null; then \
+	    PYTHON=$$python sh tools/setup.sh $(@D) -r constraints/home-assistant.txt && touch $@; exit; \
+	  fi; \
+	done; echo "make: Home Assistant needs python3.13, which was not found" >&2; [ "$(ALLOW_SKIP)" = 1 ]
 
 clean: ## remove what builds and tests leave behind
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

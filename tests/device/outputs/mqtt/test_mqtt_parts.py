@@ -175,6 +175,32 @@ def test_entities_follow_what_is_delivered() -> None:
     assert len({one["unique_id"] for one in everything.values()}) == len(everything)
 
 
+KEYS = {
+    # what Home Assistant 2025.4 accepts in discovery payloads (components/mqtt: schemas.py and DISCOVERY_SCHEMA of each platform)
+    "": "enabled_by_default entity_category icon json_attributes_topic name object_id platform unique_id",
+    "device": "identifiers manufacturer model name sw_version suggested_area",
+    "origin": "name sw_version support_url",
+    "root": "availability_topic components device origin",
+    "sensor": "device_class expire_after options state_class state_topic unit_of_measurement value_template",
+    "binary_sensor": "device_class expire_after payload_off payload_on state_topic value_template",
+    "switch": "command_topic payload_off payload_on state_topic value_template",
+    "button": "command_topic device_class payload_press",
+    "number": "command_topic max min mode state_topic step unit_of_measurement value_template",
+    "image": "content_type image_encoding image_topic",
+    "event": "device_class event_types state_topic value_template",
+}
+
+
+def test_payload_has_only_keys_that_home_assistant_knows() -> None:
+    payload = discovery_payload(TOPICS, "m", "Garden", {"cat": "cat"}, frames=True, events=True)
+    assert set(payload) == set(KEYS["root"].split())
+    assert set(payload["device"]) == set(KEYS["device"].split())
+    assert set(payload["origin"]) <= set(KEYS["origin"].split())
+    for one in payload["components"].values():
+        assert set(one) <= {*KEYS[""].split(), *KEYS[one["platform"]].split()}
+        assert one.get("entity_category") in (None, "diagnostic", "config")
+
+
 @pytest.mark.parametrize(
     "former", [None, [], 3, {"components": 3}, {"components": {"x": 3, "y": {}, "z": {"platform": 1}}}]
 )
