@@ -447,7 +447,7 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a block [default: 5]")
     parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
-    parser.add_argument("--soak", type=float, metavar="MINUTES", help="run all outputs for so long instead")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="run all outputs for this time instead")
     options = parser.parse_args()
     source = f"test:1280x720@{options.rate}"
     print(f"{source}, {available_cpus()} processors, load {os.getloadavg()[0]:.1f}")

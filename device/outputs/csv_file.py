@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from edgevision.files.csv_cells import escape
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .rotating_file import RotatingFile
 
 COLUMNS = ("time", "type", "index", "source", "label", "score", "x0", "y0", "x1", "y1", "area", "duration_s", "detail")
+
+_CONTROL = re.compile(r"\r\n|[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CsvFile(Output):
@@ -73,7 +76,7 @@ def _line(cells: list[Any]) -> str:
     """Return one row on one line; numbers stay as they are, since a negative one is not a formula."""
     texts = ["" if cell is None else escape(cell) if isinstance(cell, str) else str(cell) for cell in cells]
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([" ".join(text.splitlines()) for text in texts])
+    csv.writer(out, lineterminator="").writerow([_CONTROL.sub(" ", text) for text in texts])
     return out.getvalue()
 
 

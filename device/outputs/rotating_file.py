@@ -65,7 +65,7 @@ class RotatingFile:
         """Append one line, given without its line feed. Raises CannotWrite."""
         if self._file is None:
             self.open()
-        data = line.encode() + b"\n"
+        data = line.encode("utf-8", "replace") + b"\n"
         if self._size and (self._is_full(len(data)) or (self._daily and _day(self._wall()) != self._day)):
             self._rotate()
         self._append(data)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .shared_frame import FrameCache, SharedFrame
 
 log = Log("edgevision.outputs")
+EXPECTED = (EdgeVisionError, OSError)
+"""What an output raises while something outside is down. Anything else is an error in the output, or in the item."""
+MAX_ATTEMPTS = 3
+"""Attempts for an item that causes errors of another kind; then it is dropped, so that it does not block the next ones."""
 
 
 class OutputWorker(Sink):
@@ -162,6 +166,7 @@ class OutputWorker(Sink):
         """Deliver items until the end, on a thread of its own."""
         started = False
         item: Item | None = None
+        attempts = 0
         while not self._stopping.is_set() and not (self._queue.ended and item is None):
             try:
                 if not started:
@@ -172,14 +177,18 @@ class OutputWorker(Sink):
             except Rejected as error:
                 self._rejected += 1
                 self._note_failure(error)
-                item = None
+                item, attempts = None, 0
             except Exception as error:  # a failure of any kind must not end the thread
                 started = False
                 self._note_failure(error)
+                attempts += item is not None and not isinstance(error, EXPECTED)
+                if attempts >= MAX_ATTEMPTS:
+                    self._rejected += 1
+                    item, attempts = None, 0
                 self._wait(self._backoff.failed())
             else:
                 self._written += item is not None
-                item = None
+                item, attempts = None, 0
                 self._works()
         if item is not None:
             self._rejected += 1
@@ -196,7 +205,7 @@ class OutputWorker(Sink):
 
     def _note_failure(self, error: Exception) -> None:
         self._failures += 1
-        known = isinstance(error, EdgeVisionError | OSError | Rejected)
+        known = isinstance(error, (*EXPECTED, Rejected))
         text = str(error) or type(error).__name__
         self._problem = text if known else f"{type(error).__name__}: {text}"
         log.debug("%s: %s", self.spec, self._problem)

@@ -155,3 +155,17 @@ def test_frames_that_wait_for_an_output_without_images_keep_no_pixels() -> None:
     assert [record["index"] for record in records] == list(range(500))
     assert (records[0]["width"], records[0]["height"]) == (1280, 720)
     assert sum(item.image_bytes for item in output.items) == 0
+
+
+def test_item_that_always_causes_an_unknown_error_does_not_block_the_next() -> None:
+    def fail_on_first(item: Item) -> None:
+        if item.number == 1:
+            raise UnicodeError("surrogates not allowed")
+
+    output = Recorder(fail_on_first)
+    sink = worker(output)
+    sink.event(event())
+    sink.event(event(index=1))
+    sink.close()
+    assert [item.number for item in output.items] == [2]
+    assert (sink.written, sink.dropped, sink.failures, sink.problem) == (1, 1, 3, None)
