@@ -327,7 +327,10 @@ def test_models_other_than_image_classifiers_are_rejected(tmp_path: Path) -> Non
     pooled = layers.GlobalAveragePooling2D()(free)
     refused(keras.Model(free, layers.Dense(2)(pooled)), r"takes images of any size .*--image-size 224")
     vector = keras.Input((10,))
-    refused(keras.Model(vector, layers.Dense(2)(vector)), r"has the input shape \(None, 10\), expected one image")
+    refused(
+        keras.Model(vector, layers.Dense(2)(vector)),
+        r"has the flat input shape \(None, 10\), and nothing shows the image",
+    )
     first = keras.Input((3, 8, 8))
     refused(keras.Model(first, layers.Dense(2)(layers.Flatten()(first))), "channels first is not supported")
     refused(keras.Sequential([layers.Flatten(), layers.Dense(2)]), "was never built|has no input shape")

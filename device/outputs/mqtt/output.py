@@ -7,6 +7,8 @@ from contextlib import suppress
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any
 
+from edgevision.errors import BadInput
+from edgevision.files import strict_json
 from edgevision.log import Log
 
 from ...sinks.jsonl import dump
@@ -240,6 +242,6 @@ def client_id(topics: Topics) -> str:
 
 def _json(payload: bytes) -> Any:
     try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
+        return strict_json.loads(payload, "the payload", max_bytes=MAX_DISCOVERY)
+    except BadInput:
         return None

@@ -9,7 +9,7 @@ from http.client import HTTPException, HTTPResponse
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.errors import BadInput, CannotWrite, EdgeVisionError
 
 from ...cameras.backends.timed_socket import TimedSocket
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 
-class NoAnswer(EdgeVisionError, OSError):
+class NoAnswer(CannotWrite):
     """Raised when a server cannot be reached or does not answer in time; another attempt may succeed."""
 
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from edgevision.errors import CannotWrite
+from edgevision.files import strict_json
 from edgevision.files.atomic import write_bytes
 from edgevision.log import Log
 
@@ -93,7 +94,7 @@ class Spool:
                 path = self._waiting[0][0]
             try:
                 head, _, body = path.read_bytes().partition(b"\n")
-                value = json.loads(head)
+                value = strict_json.loads(head, "the head of a stored request")
                 return path, Request(str(value["id"]), str(value["event"]), str(value["type"]), body)
             except (OSError, ValueError, KeyError, TypeError):
                 if self.remove(path):

@@ -84,7 +84,7 @@ def made(agreement: int, chance: Any = None) -> Any:
 
 @pytest.mark.parametrize("effort", ["none", "low", "normal", "high"])
 def test_low_agreement_warns_at_any_effort(effort: Any) -> None:
-    calibration: Any = SimpleNamespace(rendered=False, skipped=())
+    calibration: Any = SimpleNamespace(rendered=False, skipped=(), notes=())
     options = ConvertOptions(Path("m.keras"), effort=effort)
     assert notes(calibration, made(0), options)[0].startswith(
         f"{WARNING}int8 gives the float model's answer on only 0.0 %"

@@ -54,7 +54,7 @@ def test_a_card_without_preprocessing_gives_an_error() -> None:
         ({"schema": "edgevision.card/9"}, "update edgevision"),
         ({"task": "poetry"}, "unknown task"),
         ({"activation": "tanh"}, "unknown activation"),
-        ({"preprocessing": {"width": 4}}, "incomplete"),
+        ({"preprocessing": {"width": 4}}, "the preprocessing has no height"),
         ({"preprocessing": 7}, "must be a JSON object"),
         ({"labels": [1, 2]}, "expected text"),
         ({"threshold": "high"}, "damaged"),

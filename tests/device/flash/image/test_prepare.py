@@ -409,7 +409,7 @@ def test_prepare_rejects_pipes(bench: Bench, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     refused(bench.wish(tmp_path / "out.img", image=pipe), "OS image must be a file, but .* is a pipe")
     refused(bench.wish(tmp_path / "out.img", bundle=pipe), "bundle must be a file, but .* is a pipe")
-    with pytest.raises(EdgeVisionError, match=r"must be a file, but .* is a pipe"):
+    with pytest.raises(EdgeVisionError, match=r"must be a file or a drive, but .* is a pipe"):
         check(pipe)
 
 
