@@ -14,6 +14,7 @@ IMPORTS_LOGGING = {
     "edgevision/log.py": "on demand",
     "edgevision/cli/verbosity.py": "on demand",
     "device/cameras/backends/picamera.py": "picamera2 imports it anyway",
+    "device/page/server.py": "uvicorn imports it anyway",
 }
 """Files that may import ``logging``, besides the installer, which stands alone."""
 

@@ -58,10 +58,6 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "page": st.sampled_from([PageAddress("127.0.0.1", 8080), PageAddress("::1", 1), PageAddress("pi.local", 65535)]),
     "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
-    "camera_name": st.text("abc-_019", min_size=1, max_size=63),
-    "page": st.builds(
-        PageAddress, st.sampled_from(["127.0.0.1", "0.0.0.0", "::1", "cam.local"]), st.integers(1, 65535)
-    ),
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
 }
 """Values of the settings that have a parser of their own."""
