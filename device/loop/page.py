@@ -32,7 +32,7 @@ def open_live_page(
     wanted = page_options(options, config)
     shared, cropped = SharedModel(model), Cropped(camera, control)
     save = None if config is None else partial(_save, config)
-    live = open_page(wanted, shared, cropped, measures.snapshot, control, save)
+    live = open_page(wanted, shared, cropped, measures, control, save)
     for line in address_lines(wanted, live.port, terminal.err.isatty()):
         terminal.note(line)
     return cropped, shared, live

@@ -28,6 +28,7 @@ from .bell import Bell
 from .collected import PAGE, CollectedImage
 from .encoder import WIDTHS, Encoder, width_step
 from .guard import Guard
+from .metrics import KIND as METRICS
 from .problems import Problem, body, fields, of_error, respond
 from .streams import MJPEG, Places, mjpeg, server_sent_events
 
@@ -88,6 +89,13 @@ class Page:
         age = None if seen is None else round(parts.clock.monotonic() - seen, 3)
         good = parts.control.paused or (age is not None and age < STALE_S)
         return JSONResponse({"ok": good, "frame_age_s": age}, 200 if good else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Return counts, times and labels for Prometheus."""
+        found = self._parts.metrics
+        if found is None:
+            raise Problem(404, "no metrics: install them with: pip install 'edgevision[metrics]'")
+        return Response(await self._apart(found.text, self._parts.live.newest), media_type=METRICS)
 
     async def login(self, request: Request) -> Response:
         """Exchange a token for a cookie."""

@@ -54,6 +54,8 @@ class Live(Sink):
         self.ended = False
         self.wake: Callable[[], None] = lambda: None
         """Called for every frame and event; set by the server while somebody watches."""
+        self.on_event: Callable[[Event], None] = lambda event: None
+        """Also called for every event of the loop."""
         self.camera_connected = True
         """Whether the camera works, as far as its events say."""
         self._frames, self._clock = frames, clock
@@ -87,6 +89,7 @@ class Live(Sink):
 
     def event(self, event: Event) -> None:
         """Keep an event with its image."""
+        self.on_event(event)
         if event.kind in ("camera_lost", "camera_back"):
             self.camera_connected = event.kind == "camera_back"
         shot = self.newest

@@ -15,6 +15,7 @@ ROUTES = (
     ("GET", "/assets/{name}", "asset"),
     ("GET", "/manifest.webmanifest", "manifest"),
     ("GET", "/healthz", "health"),
+    ("GET", "/metrics", "metrics"),
     ("POST", "/login", "login"),
     ("POST", "/logout", "logout"),
     ("GET", "/api/openapi.json", "openapi"),
@@ -207,6 +208,7 @@ def _operations() -> dict[str, dict[str, Json]]:
                 **OPEN,
             }
         },
+        "/metrics": {"get": _operation("Metrics for Prometheus", _answer("The metrics.", BINARY, "text/plain"), "404")},
         "/login": {
             "post": _operation(
                 "Exchange a token for a cookie",

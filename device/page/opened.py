@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -14,16 +13,18 @@ from edgevision.files.state_folder import state_folder
 from edgevision.records import record
 
 from ..outputs.open import host_slug
+from ..outputs.protocol import Context
 from ..outputs.shared_frame import FrameCache
 from ..system.clock import SYSTEM, Clock
 from . import address as addresses
-from . import tls
+from . import metrics, tls
 from .access import Access, Tokens, load_tokens
 from .address import PageAddress
 from .collected import Collected
 from .history import History
 from .lessons import Lessons
 from .live import Live
+from .metrics import PageMetrics
 from .parts import Parts, SaveSettings
 from .server import PageServer
 from .shared_model import SharedModel
@@ -31,7 +32,7 @@ from .shared_model import SharedModel
 if TYPE_CHECKING:
     from ..stream.control import LoopControl
     from ..stream.protocols import Source
-    from ..telemetry.snapshot import Snapshot
+    from ..telemetry.run_stats import RunStats
 
 LIBRARIES = ("starlette", "uvicorn")
 COLLECTED = "collected"
@@ -85,7 +86,7 @@ def open_page(
     options: PageOptions,
     model: SharedModel,
     camera: Source,
-    snapshot: Callable[[], Snapshot],
+    stats: RunStats,
     control: LoopControl,
     save_settings: SaveSettings | None = None,
     clock: Clock = SYSTEM,
@@ -94,19 +95,21 @@ def open_page(
     state = state_folder(options.state)
     pem = None if options.tls is None else tls.certificate(options.tls, options.address, state)
     access = Access(options.address, tokens_of(options), options.tls is not None, clock)
+    name = options.name or host_slug()
     live = OpenPage(FrameCache(lambda: camera.dropped, clock), clock)
     folder = options.collect or state / COLLECTED
     parts = Parts(
-        name=options.name or host_slug(),
+        name=name,
         source=camera.spec,
         model=model,
         live=live,
         control=control,
-        snapshot=snapshot,
+        snapshot=stats.snapshot,
         access=access,
         collected=Collected(folder),
         lessons=Lessons(model, live, state, folder),
         history=History(),
+        metrics=_metrics(live, name, model, camera, stats, control, clock),
         save_settings=save_settings,
         settings_file=None if options.settings_file is None else str(options.settings_file),
         clock=clock,
@@ -116,6 +119,26 @@ def open_page(
     live.server = PageServer(listening, parts, pem)
     Thread(target=model.run_self_test, name="page self-test", daemon=True).start()
     return live
+
+
+def _metrics(
+    live: Live, name: str, model: SharedModel, camera: Source, stats: RunStats, control: LoopControl, clock: Clock
+) -> PageMetrics | None:
+    """Return the metrics of the page, which then count the events of the loop."""
+    if not metrics.is_available():
+        return None
+    context = Context(
+        name=name,
+        card=model.card,
+        source=camera.spec,
+        snapshot=stats.snapshot,
+        control=control,
+        clock=clock,
+        stages=lambda: dict(stats.stages),
+    )
+    made = metrics.PageMetrics(context)
+    live.on_event = made.event
+    return made
 
 
 def tokens_of(options: PageOptions) -> Tokens | None:

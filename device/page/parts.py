@@ -14,6 +14,7 @@ from .collected import Collected
 from .history import History
 from .lessons import Lessons
 from .live import Live
+from .metrics import PageMetrics
 from .shared_model import SharedModel
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Parts:
     collected: Collected
     lessons: Lessons
     history: History
+    metrics: PageMetrics | None
+    """None: the library is not installed."""
     save_settings: SaveSettings | None
     """None: the run has no configuration file."""
     settings_file: str | None

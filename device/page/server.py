@@ -82,7 +82,7 @@ class PageServer:
 
 
 def _silence() -> None:
-    """Keep what strangers send out of the log: uvicorn reports each malformed request."""
+    """Keep uvicorn's reports out of the log: it writes a line for each malformed request."""
     import logging
 
     logger = logging.getLogger("uvicorn")

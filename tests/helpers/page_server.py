@@ -93,7 +93,7 @@ def served(
             collect=folder / "photos",
             name="cam",
         )
-        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats.snapshot, control, save)
+        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats, control, save)
         try:
             yield RunningPage(live, control, folder)
         finally:

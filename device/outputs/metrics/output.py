@@ -58,7 +58,7 @@ class Metrics(Output):
     def start(self) -> None:
         """Listen. Raises CannotWrite, as for a port in use."""
         self.close()
-        pages = {"/metrics": (TYPE, self._text), "/healthz": (PLAIN, lambda: b"ok\n")}
+        pages = {"/metrics": (TYPE, self.text), "/healthz": (PLAIN, lambda: b"ok\n")}
         self._server = TextServer(self._address.host, self._address.port, pages)
 
     def deliver(self, item: Item) -> None:
@@ -99,8 +99,8 @@ class Metrics(Output):
         elif event.label is not None:
             self._labels.entered(event.label.name)
 
-    def _text(self) -> bytes:
-        """Return the metrics; called on a thread of the server."""
+    def text(self) -> bytes:
+        """Return the metrics in the text format of Prometheus; called on a thread of a server."""
         from .metric_families import text
 
         with self._lock:

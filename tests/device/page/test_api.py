@@ -217,3 +217,12 @@ def test_events_continue_after_the_last_one_received(page: RunningPage) -> None:
         page.live.event(entered(index + 100))
     found = [json.loads(data)["id"] for kind, data in page_events(page, 4, last="3") if kind == "event"]
     assert found == [4, 5]
+
+
+def test_metrics_count_events_and_hold_the_newest_scores(page: RunningPage) -> None:
+    pytest.importorskip("prometheus_client")
+    page.live.event(entered(0))
+    page.live.event(entered(0))
+    text = page.get("/metrics").body.decode()
+    assert 'edgevision_events_total{kind="entered"} 2.0' in text
+    assert 'label="cat"' in text
