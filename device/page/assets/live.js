@@ -1,0 +1,115 @@
+// The picture, what is seen now, and the state of the connection.
+
+import { $, clean, el, number, percent, remember, remembered } from "./dom.js";
+
+const STATES = { connecting: "Connecting", waiting: "Waiting", ended: "Ended", live: "Live", paused: "Paused", camera: "Camera lost", lost: "No connection" };
+const BANNERS = {
+  waiting: "Waiting for the first image",
+  ended: "The run has ended",
+  paused: "Paused: no predictions",
+  camera: "The camera is not answering. Waiting for it to come back.",
+  lost: "The connection to the device is lost. Trying again.",
+};
+const MAX_ROWS = 6;
+const MIN_SCORE = 0.005; // shown as 1 %
+const STREAM_FPS = 10;
+
+let state = "";
+let annotated = false;
+let streaming = false;
+
+/** Show one of STATES in the header and over the picture. */
+export function showState(next) {
+  if (next === state) return;
+  state = next;
+  $("link").dataset.state = next;
+  $("link").textContent = STATES[next];
+  $("banner").textContent = BANNERS[next] ?? "";
+  $("banner").hidden = !(next in BANNERS);
+  $("picture").classList.toggle("stale", next in BANNERS);
+}
+
+/** Start or stop the stream of images; the device encodes images only while somebody watches. */
+export function stream(on) {
+  streaming = on;
+  const image = $("image");
+  if (!on) { image.removeAttribute("src"); return; }
+  const wanted = Math.min(1280, image.parentElement.clientWidth * Math.min(devicePixelRatio || 1, 2));
+  const width = Math.max(160, Math.ceil(wanted / 160) * 160);
+  image.src = `/api/stream?annotated=${annotated ? 1 : 0}&width=${width}&fps=${STREAM_FPS}&t=${Date.now()}`;
+}
+
+/** Choose whether the device draws boxes, masks and labels onto the images; `task`: of the model. */
+export function startLive(task) {
+  const choice = remembered("overlay");
+  annotated = choice ? choice === "1" : ["detection", "segmentation"].includes(task);
+  const show = () => $("overlay").setAttribute("aria-pressed", String(annotated));
+  $("overlay").onclick = () => {
+    annotated = !annotated;
+    remember("overlay", annotated ? "1" : "0");
+    show();
+    if (streaming) stream(true);
+  };
+  show();
+}
+
+/** Show one frame's results. */
+export function showFrame(frame) {
+  if (frame.width && frame.height) {
+    const ratio = Math.min(2.4, Math.max(0.75, frame.width / frame.height));
+    $("picture").style.aspectRatio = ratio.toFixed(4);
+    $("image").width = frame.width;
+    $("image").height = frame.height;
+  }
+  draw(rows(frame));
+}
+
+export function showRate(status) {
+  $("rate").textContent = status.rate_fps == null ? "" : `${number(status.rate_fps)} frames/s`;
+}
+
+/** Return rows of name and score, whatever the task is. */
+function rows(frame) {
+  if (frame.anomaly) return [{ name: frame.anomaly.is_anomalous ? "Anomalous" : "Normal", score: frame.anomaly.score }];
+  if (frame.objects) return objects(frame.objects);
+  if (frame.regions) return frame.regions.map((one) => ({ name: one.name, score: one.area }));
+  return (frame.labels ?? []).map((one) => ({ name: one.name, score: one.score }));
+}
+
+/** Return one row per class with its number of objects and best score. */
+function objects(list) {
+  const found = new Map();
+  for (const one of list) {
+    const row = found.get(one.index) ?? { name: one.name, score: 0, count: 0 };
+    row.count += 1;
+    row.score = Math.max(row.score, one.score);
+    found.set(one.index, row);
+  }
+  return [...found.values()].map((row) => ({ ...row, name: row.count > 1 ? `${row.count} × ${clean(row.name)}` : row.name }));
+}
+
+function draw(found) {
+  const list = $("scores");
+  const shown = found.filter((one, at) => at === 0 || one.score >= MIN_SCORE).slice(0, MAX_ROWS);
+  if (!shown.length) {
+    if (list.firstElementChild?.className !== "empty") list.replaceChildren(el("li", { className: "empty" }, "Nothing recognized"));
+    return;
+  }
+  if (list.firstElementChild?.className === "empty") list.replaceChildren();
+  while (list.children.length > shown.length) list.lastElementChild.remove();
+  while (list.children.length < shown.length) list.append(row());
+  shown.forEach((one, at) => fill(list.children[at], one));
+}
+
+function row() {
+  const track = el("span", { className: "track", attributes: { "aria-hidden": "true" } }, el("span", { className: "fill" }));
+  return el("li", { className: "score" }, el("bdi", { className: "name" }), el("span", { className: "value" }), track);
+}
+
+function fill(item, { name, score }) {
+  const share = Math.min(1, Math.max(0, score || 0));
+  const [label, value, track] = item.children;
+  label.textContent = clean(name);
+  value.textContent = percent(share);
+  track.firstElementChild.style.transform = `scaleX(${share})`;
+}

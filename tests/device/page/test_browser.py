@@ -1,0 +1,323 @@
+"""The live page in a real Chromium, on a real loop with a network camera."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("websocket")
+import chromium
+from axe_core_python.base import AXE_FILE_PATH
+from chromium import Page, browser
+from live_run import LiveRun, live_run
+from locations import ROOT
+
+from edgevision.preprocessing.decode import encode_jpeg
+from edgevision.types import Frame
+
+pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is not installed; run: make packages")
+
+TINY = ROOT / "tests" / "data" / "tiny.tflite"
+ASSETS = ROOT / "device" / "page" / "assets"
+RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
+SIZES = ((360, 740), (768, 1024), (1280, 900))
+MAX_PAGE_BYTES = 150_000
+
+
+def scene(color: tuple[int, int, int]) -> bytes:
+    """Return an image of one color with some texture, as JPEG."""
+    noise = np.random.default_rng(1).integers(-15, 15, (240, 320, 1))
+    pixels = np.clip(np.array(color) + noise, 0, 255).astype(np.uint8)
+    return encode_jpeg(Frame(pixels, "RGB"))
+
+
+def with_card(folder: Path, *labels: str) -> Path:
+    """Return a model that recognizes red, green and blue, with these names for them."""
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    target = folder / "colors.tflite"
+    command = [sys.executable, "-m", "edgevision", "card", str(TINY), "--task", "classification", "--resize", "stretch"]
+    command += ["--mean", "127.5", "--std", "127.5", "--labels", str(folder / "labels.txt"), "-o", str(target)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return target
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRun]:
+    """Yield a loop that all tests of this module use."""
+    folder = tmp_path_factory.mktemp("run")
+    with live_run(with_card(folder, "red", "green", "blue"), scene(RED), folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Yield a tab that all tests of this module use."""
+    with browser(tmp_path_factory.mktemp("chromium")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(tab: Page, run: LiveRun) -> Page:
+    """Return the page as it is after loading, on a phone."""
+    run.camera.unplug(False)
+    run.camera.scene = scene(RED)
+    tab.problems.clear()
+    tab.size(*SIZES[0])
+    tab.open(run.url)
+    tab.js("localStorage.clear()")
+    tab.open(run.url)
+    tab.wait("document.getElementById('link').dataset.state === 'live'")
+    tab.wait("document.getElementById('image').naturalWidth > 0")
+    return tab
+
+
+def select(page: Page, view: str) -> None:
+    """Open one of the views."""
+    page.tap(f"#tab-{view}")
+    page.wait(f"!document.getElementById('{view}').hidden")
+
+
+def image_color(page: Page) -> list[int]:
+    """Return the color in the middle of the image that is shown."""
+    script = (
+        "(() => { const c = document.createElement('canvas'); c.width = c.height = 1; const i = document.getElementById('image');"
+        "const p = c.getContext('2d'); p.drawImage(i, i.naturalWidth / 2, i.naturalHeight / 2, 1, 1, 0, 0, 1, 1);"
+        "return [...p.getImageData(0, 0, 1, 1).data].slice(0, 3); })()"
+    )
+    found = page.js(script)
+    assert isinstance(found, list)
+    return found
+
+
+def settings(page: Page) -> dict[str, object]:
+    """Return the settings of the loop."""
+    found = page.js("fetch('/api/status').then(a => a.json()).then(s => s.settings)")
+    assert isinstance(found, dict)
+    return found
+
+
+def test_page_loads_without_problems_and_only_from_the_device(page: Page, run: LiveRun) -> None:
+    page.wait("document.querySelectorAll('.score').length > 0")
+    for view in ("label", "review", "health", "settings", "events"):
+        select(page, view)
+    assert page.problems == []
+    assert all(address.startswith((run.url, "data:", "about:", "chrome")) for address in page.requested)
+
+
+def test_policy_blocks_inline_script(page: Page) -> None:
+    page.js("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.harm = 1'}))")
+    assert page.js("window.harm") is None
+    assert any("Content Security Policy" in problem for problem in page.problems)
+
+
+def test_page_is_smaller_than_its_budget() -> None:
+    assert sum(path.stat().st_size for path in ASSETS.iterdir()) < MAX_PAGE_BYTES
+
+
+def test_image_and_labels_follow_the_scene(page: Page, run: LiveRun) -> None:
+    page.wait("document.querySelector('.score .name')?.textContent === 'red'")
+    assert np.argmax(image_color(page)) == 0
+    run.camera.scene = scene(BLUE)
+    page.wait("document.querySelector('.score .name')?.textContent === 'blue'")
+    page.wait("document.getElementById('timeline').innerText.includes('blue')")
+    for _ in range(50):
+        if np.argmax(image_color(page)) == 2:
+            break
+        page.js("new Promise(done => setTimeout(done, 100))")
+    assert np.argmax(image_color(page)) == 2
+
+
+def test_event_opens_its_image(page: Page, run: LiveRun) -> None:
+    run.camera.scene = scene(GREEN)
+    page.wait("document.querySelector('#timeline li:first-child .what')?.textContent.includes('green')")
+    page.wait("document.querySelector('#timeline .thumb img')?.naturalWidth > 0")
+    page.tap("#timeline .thumb")
+    page.wait("document.getElementById('viewer').open && document.querySelector('#viewer img').naturalWidth > 0")
+    page.tap("#viewer-close")
+    page.wait("!document.getElementById('viewer').open")
+    assert page.problems == []
+
+
+def test_tap_saves_an_image_and_undo_removes_it(page: Page, run: LiveRun) -> None:
+    select(page, "label")
+    page.tap("#classes button[data-name='green']")
+    page.wait("document.getElementById('toast').innerText.includes('Saved as green')")
+    (path,) = (run.photos / "green").iterdir()
+    assert path.read_bytes()[:2] == b"\xff\xd8"
+    page.wait("document.querySelector(\"#classes button[data-name='green'] .count\").textContent === '1'")
+    page.tap("#undo")
+    page.wait("document.getElementById('toast').innerText.includes('Undone')")
+    assert list((run.photos / "green").iterdir()) == []
+
+
+def test_new_class_and_review(page: Page, run: LiveRun) -> None:
+    select(page, "label")
+    page.js("document.getElementById('class-name').value = 'brick'")
+    page.tap("#new-class button")
+    page.wait("document.querySelector(\"#classes button[data-name='brick']\")")
+    assert len(list((run.photos / "brick").iterdir())) == 1
+    select(page, "review")
+    page.wait("[...document.querySelectorAll('#folder option')].some(o => o.value === 'brick')")
+    page.js("const f = document.getElementById('folder'); f.value = 'brick'; f.dispatchEvent(new Event('change'))")
+    page.wait("document.querySelector('#grid .open img')?.naturalWidth > 0")
+    page.tap("#grid .open")
+    page.wait("document.getElementById('viewer-body').innerText.includes('The model says red')")
+    page.tap("#viewer .primary")
+    page.wait("document.getElementById('toast').innerText.includes('Moved to red')")
+    assert list((run.photos / "brick").iterdir()) == []
+    page.tap("#undo")
+    page.wait("document.querySelectorAll('#grid li').length === 1")
+    page.tap("#grid .danger")
+    page.wait("document.getElementById('toast').innerText.includes('Discarded')")
+    assert list((run.photos / "brick").iterdir()) == []
+
+
+def test_region_is_drawn_with_a_finger_and_saved(page: Page, run: LiveRun) -> None:
+    select(page, "settings")
+    page.tap("#region-draw")
+    page.wait("!document.getElementById('draw').hidden")
+    x, y = page.center("#draw")
+    page.drag((x - 50, y - 40), (x + 50, y + 40))
+    page.tap("#region-apply")
+    page.wait("document.getElementById('region-text').innerText.includes('part')")
+    roi = settings(page)["roi"]
+    assert isinstance(roi, list)
+    assert 0.2 < roi[0] < 0.5
+    assert 0.2 < roi[2] < 0.6
+    page.tap("#save")
+    page.wait("document.getElementById('toast').innerText.includes('Saved to')")
+    assert "roi" in (run.folder / "run.toml").read_text()
+    page.tap("#region-clear")
+    page.wait("document.getElementById('region-text').innerText.includes('whole')")
+    assert settings(page)["roi"] is None
+
+
+def test_region_is_moved_by_keys(page: Page) -> None:
+    select(page, "settings")
+    page.tap("#region-draw")
+    page.wait("document.activeElement.id === 'draw'")
+    page.key("ArrowRight")
+    page.tap("#region-apply")
+    page.wait("document.getElementById('region-text').innerText.includes('part')")
+    assert settings(page)["roi"] == pytest.approx([0.22, 0.2, 0.6, 0.6])
+    page.tap("#region-clear")
+    page.wait("document.getElementById('region-text').innerText.includes('whole')")
+
+
+def test_threshold_and_smoothing_apply_at_once(page: Page) -> None:
+    select(page, "settings")
+    for name, value in (("threshold", 0.9), ("smooth", 4), ("threshold", 0.1), ("smooth", 1)):
+        page.js(
+            f"(() => {{ const i = document.getElementById('{name}'); i.value = {value}; i.dispatchEvent(new Event('input')); }})()"
+        )
+        page.wait(f"fetch('/api/status').then(a => a.json()).then(s => s.settings.{name} === {value})")
+
+
+def test_pause_is_shown(page: Page) -> None:
+    page.tap("#pause")
+    page.wait("document.getElementById('link').dataset.state === 'paused'")
+    assert "Paused" in page.text("#banner")
+    page.tap("#pause")
+    page.wait("document.getElementById('link').dataset.state === 'live'")
+
+
+def test_lost_camera_is_shown_until_it_is_back(page: Page, run: LiveRun) -> None:
+    run.camera.unplug()
+    page.wait("document.getElementById('link').dataset.state === 'camera'", 60)
+    assert "camera" in page.text("#banner")
+    run.camera.unplug(False)
+    page.wait("document.getElementById('link').dataset.state === 'live'", 60)
+
+
+def test_tabs_follow_arrow_keys(page: Page) -> None:
+    page.js("document.getElementById('tab-events').focus()")
+    page.key("ArrowLeft")
+    assert page.js("document.activeElement.id") == "tab-settings"
+    assert page.js("!document.getElementById('settings').hidden && document.getElementById('events').hidden")
+
+
+def test_theme_button_overrides_the_system(page: Page) -> None:
+    back = "getComputedStyle(document.body).backgroundColor"
+    light = page.js(back)
+    page.tap("#theme")
+    page.tap("#theme")
+    assert page.js("document.documentElement.dataset.theme") == "dark"
+    assert page.js(back) != light
+
+
+def test_manifest_makes_the_page_installable(page: Page) -> None:
+    found = page.call("Page.getAppManifest")
+    assert found["errors"] == []
+    manifest = json.loads(found["data"])
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        assert page.js(f"fetch({json.dumps(icon['src'])}).then(a => a.ok)")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious(page: Page, dark: bool) -> None:
+    page.js(Path(AXE_FILE_PATH).read_text() + "\n0")
+    for width, height in SIZES:
+        page.size(width, height, dark=dark)
+        for view in ("events", "label", "review", "health", "settings"):
+            select(page, view)
+            script = "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)))"
+            found = page.js(f"{script}.then(l => l.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))")
+            assert found == [], (width, view)
+
+
+@pytest.mark.parametrize("width", [width for width, _ in SIZES])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    page.size(width, 740)
+    for view in ("events", "label", "review", "health", "settings"):
+        select(page, view)
+        assert page.js("document.documentElement.scrollWidth") <= width, view
+
+
+def test_hostile_class_name_is_only_text(page: Page, run: LiveRun) -> None:
+    select(page, "label")
+    hostile = '<img src=x onerror="window.harm=1">'
+    page.js(f"document.getElementById('class-name').value = {json.dumps(hostile)}")
+    page.tap("#new-class button")
+    page.wait("!document.getElementById('toast').hidden")
+    assert page.js("window.harm") is None
+    assert page.js("document.querySelectorAll('main img[src=x]').length") == 0
+    assert not re.search("[<>]", "".join(str(path) for path in run.photos.rglob("*.jpg"))) or page.problems == []
+
+
+def test_hostile_label_of_a_model_is_only_text(tab: Page, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=window.harm=1>/#+../" + "x" * 180
+    with live_run(with_card(tmp_path, hostile, "green", "blue"), scene(RED), tmp_path) as running:
+        tab.problems.clear()
+        tab.size(*SIZES[0])
+        tab.open(running.url)
+        tab.wait("document.querySelector('.score .name')?.textContent.startsWith('<img src=x')")
+        for view in ("label", "health", "events"):
+            select(tab, view)
+            assert tab.js("document.documentElement.scrollWidth") <= SIZES[0][0], view
+        assert tab.js("window.harm") is None
+        assert tab.problems == []
+
+
+def test_hostile_label_is_short_and_without_control_characters(page: Page) -> None:
+    script = "import('/assets/dom.js').then(m => m.clean('a\\u0000\\u202e<b>' + 'x'.repeat(10000)))"
+    shown = page.js(script)
+    assert isinstance(shown, str)
+    assert shown.startswith("a <b>xxx")
+    assert len(shown) == 80
+
+
+def test_lost_connection_is_shown(tab: Page, tmp_path: Path) -> None:
+    with live_run(with_card(tmp_path, "red", "green", "blue"), scene(RED), tmp_path) as running:
+        tab.open(running.url)
+        tab.wait("document.getElementById('link').dataset.state === 'live'")
+    tab.wait("['lost', 'ended'].includes(document.getElementById('link').dataset.state)")
+    tab.wait("document.getElementById('link').dataset.state === 'lost'")
+    assert "connection" in tab.text("#banner")

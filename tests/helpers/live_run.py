@@ -1,0 +1,58 @@
+"""``edgevision run --page`` as a program of its own, on a camera whose scene a test sets."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from scene_camera import SceneCamera, scene_camera
+
+START_S = 60
+
+
+class LiveRun(NamedTuple):
+    """A running loop with its page."""
+
+    url: str
+    camera: SceneCamera
+    folder: Path
+    """Holds run.toml and the state."""
+    process: subprocess.Popen[bytes]
+
+    @property
+    def photos(self) -> Path:
+        """Folder of the collected images."""
+        return self.folder / "state" / "collected"
+
+
+@contextmanager
+def live_run(model: Path, scene: bytes, folder: Path, *arguments: str, host: str = "127.0.0.1") -> Iterator[LiveRun]:
+    """Run the loop until the end of the block; ``scene``: the first image, as JPEG."""
+    config = folder / "run.toml"
+    config.write_text('camera_name = "hide"\n')
+    with scene_camera(scene) as camera, (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", camera.url, "--json"]
+        command += ["--page", f"{host}:0", "--config", str(config), *arguments]
+        state = {"STATE_DIRECTORY": str(folder / "state")}
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **state})
+        try:
+            yield LiveRun(_url(folder / "log", process), camera, folder, process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _url(log: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"page: (http://[^\s#]+)", log.read_text(errors="replace")):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"no page: {log.read_text(errors='replace')[-3000:]}")
