@@ -161,7 +161,7 @@ def test_new_class_and_review(page: Page, run: LiveRun) -> None:
     select(page, "label")
     page.js("document.getElementById('class-name').value = 'brick'")
     page.tap("#new-class button")
-    page.wait("document.querySelector(\"#classes button[data-name='brick']\")")
+    page.wait("document.querySelector(\"#classes button[data-name='brick']\") !== null")
     assert len(list((run.photos / "brick").iterdir())) == 1
     select(page, "review")
     page.wait("[...document.querySelectorAll('#folder option')].some(o => o.value === 'brick')")
@@ -261,16 +261,15 @@ def test_manifest_makes_the_page_installable(page: Page) -> None:
         assert page.js(f"fetch({json.dumps(icon['src'])}).then(a => a.ok)")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_serious(page: Page, dark: bool) -> None:
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
+def test_axe_finds_nothing_serious(page: Page, width: int, dark: bool) -> None:
     page.js(Path(AXE_FILE_PATH).read_text() + "\n0")
-    for width, height in SIZES:
-        page.size(width, height, dark=dark)
-        for view in ("events", "label", "review", "health", "settings"):
-            select(page, view)
-            script = "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)))"
-            found = page.js(f"{script}.then(l => l.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))")
-            assert found == [], (width, view)
+    page.size(width, 900, dark=dark)
+    for view in ("events", "label", "review", "health", "settings"):
+        select(page, view)
+        script = "axe.run({resultTypes: ['violations']}).then(r => r.violations.filter(v => v.impact !== 'minor'))"
+        found = page.js(f"{script}.then(l => l.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))")
+        assert found == [], view
 
 
 @pytest.mark.parametrize("width", [width for width, _ in SIZES])
