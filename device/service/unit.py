@@ -149,7 +149,7 @@ def _credentials(*configs: _Config) -> list[str]:
 
 
 def _handed_over(plan: UnitPlan) -> list[str]:
-    """Return the lines that hand over files of outputs; one that is missing must not keep the loop from starting."""
+    """Return the lines that hand over files of outputs. A missing one must not end in an error of systemd: ours names it."""
     lines = []
     for name, path in plan.access.credentials:
         lines += [f"LoadCredential={name}:{credential_path(path)}", f"SetCredential={name}:\\n"]

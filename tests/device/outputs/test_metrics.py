@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
+from edgevision.device.cli.run import run as run_command
 from edgevision.device.outputs.backoff import Backoff
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.metrics import text_server
@@ -237,6 +239,15 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("edgevision.device.outputs.registry.find_spec", lambda _: None)
     with pytest.raises(MissingDependency, match=r"pip install 'edgevision\[metrics\]'"):
         require_libraries(parse_spec("metrics:9100"))
+
+
+@pytest.mark.parametrize(("spec", "extra"), [("metrics:9100", "metrics"), ("gpio:gpiochip0/17=cat", "gpio")])
+def test_run_without_the_library_is_one_line(spec: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgevision.device.outputs.registry.find_spec", lambda _: None)
+    done = CliRunner().invoke(run_command, ["--source", "test:", "--limit", "1", "--to", spec])
+    assert isinstance(done.exception, MissingDependency)
+    assert str(done.exception).endswith(f"install it with: pip install 'edgevision[{extra}]'")
+    assert "\n" not in str(done.exception)
 
 
 def _wait(condition: object) -> None:

@@ -351,7 +351,7 @@ def test_password_file_of_an_output_is_a_credential(
     text = configured(root, tmp_path, f'spec = "exec:x"\npassword_file = "{file}"')
     name = credential_name(Path(file))
     assert setting(text, "LoadCredential") == [f"{name}:/etc/edgevision/100%% mine.password"]
-    assert setting(text, "SetCredential") == [f"{name}:\\n"], "a missing file must not stop the loop"
+    assert setting(text, "SetCredential") == [f"{name}:\\n"], "systemd must start the loop without the file, too"
     (tmp_path / UNIT.name).write_text(text)
     done = analyze("verify", "--man=no", tmp_path / UNIT.name)
     assert [line for line in (done.stdout + done.stderr).splitlines() if "redential" in line] == []
