@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from edgevision.errors import BadInput
@@ -32,14 +33,23 @@ def _check(config: OutputConfig) -> OutputConfig:
 
 
 def _open(config: OutputConfig, context: Context) -> MqttOutput:
-    """Check the password, too: what is wrong with it is said at once. Raises EdgeVisionError."""
     from .output import MqttOutput
-    from .password import read_password
 
-    broker = read_broker(config)
-    if broker.user is not None:
-        read_password(config.settings.password_file)
-    return MqttOutput(config, broker, context)
+    return MqttOutput(config, read_broker(config), context)
+
+
+def _probe(config: OutputConfig) -> str:
+    """Connect once, without publishing anything. Raises EdgeVisionError."""
+    from contextlib import closing
+
+    from .password import read_password
+    from .session import Session
+
+    broker, settings = read_broker(config), config.settings
+    session = Session(broker, settings, read_password(settings.password_file), f"edgevision-doctor-{os.getpid()}")
+    with closing(session):
+        session.connect()
+    return f"{broker.shown} accepts the connection" + ("" if broker.user is None else f" of {broker.user}")
 
 
 def _needs(config: OutputConfig) -> Needs:
@@ -47,4 +57,4 @@ def _needs(config: OutputConfig) -> Needs:
     return Needs(network=not local, loopback=local)
 
 
-KIND = Kind(_open, settings=MqttSettings, check=_check, needs=_needs, libraries={"paho": "mqtt"})
+KIND = Kind(_open, settings=MqttSettings, check=_check, needs=_needs, probe=_probe, libraries={"paho": "mqtt"})

@@ -43,7 +43,7 @@ class Session:
         settings: MqttSettings,
         password: str | None,
         client_id: str,
-        on_message: Handler,
+        on_message: Handler = lambda topic, payload, retained: None,
         will: tuple[str, str] | None = None,
     ) -> None:
         """``will``: topic and payload that the broker publishes, retained, when it loses us. Raises BadInput."""

@@ -22,7 +22,7 @@ from edgevision.device.outputs.worker import OutputWorker
 from edgevision.device.stream.events import Event
 from mosquitto import Listener, Mosquitto, listening, program, retained, running
 
-from edgevision.errors import UsageError
+from edgevision.errors import CannotWrite, UsageError
 from tests.helpers.output_parts import CARD, context, event, frame, prediction
 
 BASE = "home/cam"
@@ -161,9 +161,20 @@ def test_wrong_password_is_one_line_without_the_password(tmp_path: Path) -> None
             _wait(lambda: output.problem is not None)
             assert "check the user and the password" in str(output.problem)
             assert "wrong-password" not in str(output.problem)
+            with pytest.raises(CannotWrite, match="check the user and the password"):
+                _probe(address)
             secret.write_text("right\n")  # corrected while it runs
             _wait(lambda: output.written == 1 and output.problem is None)
             assert "pi@" not in output.spec
+        assert _probe(address) == f"127.0.0.1:{broker.port} accepts the connection of pi"
+
+
+def _probe(spec: str) -> str:
+    """Return what ``edgevision doctor`` finds."""
+    config = parse_spec(spec)
+    probe = find(config.kind).probe
+    assert probe is not None
+    return probe(config)
 
 
 def test_password_from_environment_and_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

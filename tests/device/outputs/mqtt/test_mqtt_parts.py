@@ -14,11 +14,12 @@ from edgevision.device.outputs.mqtt.password import read_password
 from edgevision.device.outputs.mqtt.topics import MAX_SLUGS, Slugs, Topics
 from edgevision.device.outputs.parse import from_file, parse_spec, placed, to_table
 from edgevision.device.outputs.registry import find
+from edgevision.device.service.output_access import access_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.errors import BadInput, MissingFile
-from tests.helpers.output_parts import event, prediction
+from tests.helpers.output_parts import context, event, prediction
 
 TOPICS = Topics("home/cam", "cam", "homeassistant")
 
@@ -86,6 +87,19 @@ def test_table_and_paths(tmp_path: Path) -> None:
     needs = find("mqtt").needs
     assert needs(config).network
     assert needs(parse_spec("mqtt://localhost")).loopback
+
+
+def test_service_gets_the_network_and_the_password_file() -> None:
+    made = access_of({"outputs": [parse_spec("mqtts://pi@h/x,password_file=/etc/edgevision/secret")]})
+    assert made.network
+    assert [str(path) for _, path in made.credentials] == ["/etc/edgevision/secret"]
+
+
+def test_missing_password_file_is_a_problem_of_the_output_alone() -> None:
+    config = parse_spec("mqtt://pi@h,password_file=/nowhere/secret")
+    output = find("mqtt").open(config, context())  # a service whose credential is missing must start
+    with pytest.raises(MissingFile, match="password file not found: /nowhere/secret"):
+        output.start()
 
 
 def test_password_comes_from_a_private_file_the_environment_or_systemd(tmp_path: Path) -> None:
