@@ -127,9 +127,10 @@ def _reason(target: Target, error: Exception) -> str:
         return f"{target} is used by another program; run gpioinfo to see which"
     if code == errno.EACCES or code == errno.EPERM:
         return f"no permission for {target.device}; add the user to the group gpio"
-    if code == errno.ENOENT or code == errno.ENODEV:
+    named = code == errno.ENOENT and target.device.exists()  # libgpiod's error for a name that no line has
+    if code in (errno.ENOENT, errno.ENODEV) and not named:
         chips = sorted(path.name for path in Path("/dev").glob("gpiochip*"))
         return f"no GPIO chip {target.device}; this machine has {', '.join(chips) or 'none'}"
-    if isinstance(error, ValueError) or code == errno.EINVAL:
+    if named or isinstance(error, ValueError) or code == errno.EINVAL:
         return f"{target.device} has no line {target.line}; run gpioinfo to see its lines"
     return f"cannot use {target}: {error}"

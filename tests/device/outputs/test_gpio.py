@@ -10,6 +10,7 @@ import pytest
 from edgevision.device.outputs.backoff import Backoff
 from edgevision.device.outputs.gpio.lines import Line
 from edgevision.device.outputs.gpio.output import Gpio
+from edgevision.device.outputs.gpio.target import Target
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.parse import parse_spec, to_table
 from edgevision.device.outputs.registry import find
@@ -155,6 +156,34 @@ def test_missing_chip_is_one_line() -> None:
     assert probe is not None
     with pytest.raises(CannotWrite, match="no GPIO chip /dev/gpiochip250"):
         probe(config)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "no such line"), "has no line NOPE; run gpioinfo to see its lines"),
+        (OSError(22, "Invalid argument"), "has no line NOPE; run gpioinfo to see its lines"),
+        (ValueError("out of range"), "has no line NOPE; run gpioinfo to see its lines"),
+        (OSError(16, "Device or resource busy"), "line NOPE of gpiochip0 is used by another program"),
+        (PermissionError(13, "Permission denied"), "add the user to the group gpio"),
+        (OSError(19, "No such device"), "no GPIO chip"),
+    ],
+)
+def test_answer_of_the_kernel_is_one_line(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The errors are those that libgpiod raised on a real chip."""
+    monkeypatch.setattr(Target, "device", tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("gpiod.request_lines", refuse)
+    output = find("gpio").open(parse_spec("gpio:gpiochip0/NOPE=cat"), context())
+    with pytest.raises(CannotWrite) as caught:
+        output.start()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
