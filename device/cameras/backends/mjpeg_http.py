@@ -30,6 +30,10 @@ _BAD = 10
 """Number of consecutive damaged images after which the camera counts as lost."""
 
 
+class _Ended(CameraLost):
+    """Raised when the server ends the stream."""
+
+
 class MjpegReader(Reader):
     """Reads one stream as BGR frames."""
 
@@ -49,17 +53,25 @@ class MjpegReader(Reader):
         self._waiting: deque[bytes] = deque()
         self._index = 0
         try:
-            first = self._frame()  # not passed on: it is stale by the time the loop starts
+            first = self._frame()  # passed on only if no other follows: it is stale by the time the loop starts
         except CameraLost as error:
             self.close()
             raise CameraError(f"cannot open {shown}: it {str(error).removeprefix(f'{shown} ')}") from None
         self._index = self.damaged = 0
+        self._first: Frame | None = first
         self.description = f"Motion JPEG, {describe(first)}"
 
     def read(self) -> Frame:
         """Return the next frame, skipping damaged ones. Raises CameraLost."""
         self._answer.link.deadline = monotonic() + self._timeout_s
-        return self._frame()
+        first, self._first = self._first, None
+        try:
+            return self._frame()
+        except _Ended:  # some cameras send one image per connection
+            if first is None:
+                raise
+            self._index = 1
+            return first
 
     def _frame(self) -> Frame:
         for _ in range(_BAD):
@@ -92,7 +104,7 @@ class MjpegReader(Reader):
             except (OSError, HTTPException, ValueError):  # closed by the server or by us, or not HTTP
                 data = b""
             if not data:
-                raise CameraLost(f"{self.spec} stopped sending after {self._index} frames")
+                raise _Ended(f"{self.spec} stopped sending after {self._index} frames")
             self._waiting.extend(self._splitter.feed(data))
         return self._waiting.popleft()
 

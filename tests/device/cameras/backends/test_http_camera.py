@@ -121,6 +121,16 @@ def test_camera_that_starts_to_drip_is_lost_in_time() -> None:
         reader.close()
 
 
+def test_one_image_per_connection_is_passed_on() -> None:
+    with server(sends(MULTIPART + part(jpeg()))) as host:
+        reader = open_http(f"http://{host}/", timeout_s=5)
+        assert reader is not None
+        assert reader.read().index == 0
+        with pytest.raises(CameraLost, match="stopped sending after 1 frames"):
+            reader.read()
+        reader.close()
+
+
 def test_name_look_up_that_hangs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     monkeypatch.setattr(network, "MAX_OPEN_S", 0.3)
