@@ -137,7 +137,7 @@ def test_flat_input_is_taken_with_the_size_from_the_options(tmp_path: Path) -> N
     assert (loaded.height, loaded.width, loaded.channels) == (12, 12, 1)
 
 
-@pytest.mark.parametrize("kind", ["3.keras", "2-saved"])
+@pytest.mark.parametrize("kind", ["3.keras", pytest.param("2-saved", marks=pytest.mark.slow)])
 def test_file_of_a_gray_network_scores_as_keras_does(tmp_path: Path, kind: str) -> None:
     _, path = save(tmp_path, kind, *SHAPES["reshape"])
     options = ConvertOptions(

@@ -61,7 +61,7 @@ def _memory(image: Any) -> Any:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (_memory, "one run of the model took more than 0.9 GB of memory; corrupt"),
+        pytest.param(_memory, "one run of the model took more than 0.9 GB of memory; corrupt", marks=pytest.mark.slow),
         (_endless, "loop"),
     ],
 )

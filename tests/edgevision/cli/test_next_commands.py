@@ -141,7 +141,7 @@ def test_data_check_repeats_the_label_map(tmp_path: Path, capfd: Shown) -> None:
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("kind", ["folder", "csv", "zip"])
+@pytest.mark.parametrize("kind", ["folder", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("csv", "zip"))])
 def test_photos_to_the_running_model_by_proposed_commands(kind: str, here: Path, capfd: Shown) -> None:
     """From data check to run, only by what each command proposes."""
     pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
