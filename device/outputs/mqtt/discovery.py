@@ -46,7 +46,7 @@ _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 def discovery_payload(
-    topics: Topics, model: str, area: str, labels: Mapping[str, str], *, frames: bool, events: bool
+    topics: Topics, model: str, area: str, labels: Mapping[str, str], *, frames: bool, events: bool, seen: bool = True
 ) -> dict[str, Any]:
     """Return the payload of the discovery topic.
 
@@ -57,6 +57,7 @@ def discovery_payload(
         labels: Slug -> label of those that get entities.
         frames: Whether frames are delivered.
         events: Whether events are delivered.
+        seen: Whether frames with nothing to see are delivered as well.
     """
     device = {
         "identifiers": [topics.device_id],
@@ -69,7 +70,7 @@ def discovery_payload(
         device["suggested_area"] = shown_name(area)
     components = _diagnostics(topics) | _controls(topics)
     if frames:
-        components |= _of_frames(topics)
+        components |= _of_frames(topics, seen)
     if events:
         components |= _of_events(topics)
     for slug, label in labels.items():
@@ -155,23 +156,13 @@ def _controls(topics: Topics) -> dict[str, dict[str, Any]]:
     }
 
 
-def _of_frames(topics: Topics) -> dict[str, dict[str, Any]]:
-    return {
-        "seen": {
-            "platform": "sensor",
-            "name": "Seen",
-            "icon": "mdi:eye",
-            "state_topic": topics.of("state"),
-            "value_template": _SEEN,
-        },
-        "image": _image(topics),
-        "snapshot": {
-            "platform": "button",
-            "name": "Snapshot",
-            "icon": "mdi:camera",
-            "command_topic": topics.of("set", "snapshot"),
-        },
-    }
+def _of_frames(topics: Topics, seen: bool) -> dict[str, dict[str, Any]]:
+    snapshot = {"platform": "button", "name": "Snapshot", "icon": "mdi:camera"}
+    made = {"image": _image(topics), "snapshot": {**snapshot, "command_topic": topics.of("set", "snapshot")}}
+    if seen:
+        sensor = {"platform": "sensor", "name": "Seen", "icon": "mdi:eye", "value_template": _SEEN}
+        made["seen"] = {**sensor, "state_topic": topics.of("state")}
+    return made
 
 
 def _of_events(topics: Topics) -> dict[str, dict[str, Any]]:

@@ -74,8 +74,11 @@ class LabelStates:
         slug = self._slug(name)
         if slug is not None and self._present.get(slug) != present:
             self._present[slug] = present
-            self._scores.setdefault(slug, 0.0)
+            before = self._scores.setdefault(slug, 0.0)
             self._changed[slug, "present"] = None
+            if not present and before:  # a filter may hold back the frames without the label
+                self._scores[slug] = 0.0
+                self._changed[slug, "score"] = None
 
     def _slug(self, name: str, known: bool = False) -> str | None:
         if self._names and name not in self._names:

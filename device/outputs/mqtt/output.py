@@ -50,6 +50,8 @@ class MqttOutput(Output):
         chosen = DeliveryFilter(config.delivery, self.takes)
         self._frames, self._events = chosen.frames, chosen.events
         names = config.delivery.labels
+        self._seen = not names and config.delivery.threshold is None
+        """Whether the state also shows frames with nothing to see; a filter holds them back."""
         announced = names or context.card.labels[: config.settings.max_labels]
         self._labels = LabelStates(Slugs([*context.card.labels, *names]), announced, frozenset(names))
         self._status = StatusReport(context)
@@ -63,7 +65,7 @@ class MqttOutput(Output):
         self._unconfirmed: SharedFrame | None = None
         """The image that was published but not yet acknowledged."""
         self._state_due = False
-        self._state_at = self._image_at = self._warned_at = float("-inf")
+        self._state_at = self._scores_at = self._image_at = self._warned_at = float("-inf")
         self._announce, self._come_back, self._snapshot = Flag(), Flag(), Flag()
 
     def start(self) -> None:
@@ -167,14 +169,15 @@ class MqttOutput(Output):
             self._publish_discovery(session)
         if self._status.is_due():
             session.publish(self.topics.of("status"), dump(self._status.make()), retain=True)
-        state = self._state_due and now - self._state_at >= STATE_S
-        if state and self._latest is not None:
+        if self._state_due and self._latest is not None and now - self._state_at >= STATE_S:
             session.publish(self.topics.of("state"), dump(self._latest.record()), retain=True)
             self._state_at, self._state_due = now, False
         if self._image is not None and now - self._image_at >= STATE_S:
             session.publish(self.topics.of("image"), self._image.annotated_jpeg(), retain=True)
             self._image_at, self._unconfirmed, self._image = now, self._image, None
-        self._publish_labels(session, scores=state)
+        scores = now - self._scores_at >= STATE_S
+        self._publish_labels(session, scores=scores)
+        self._scores_at = now if scores else self._scores_at
 
     def _publish_labels(self, session: Session, *, scores: bool) -> None:
         changes = self._labels.changes(scores=scores)
@@ -192,6 +195,7 @@ class MqttOutput(Output):
             self._labels.announced,
             frames=self._frames,
             events=self._events,
+            seen=self._seen,
         )
         former, self._former = self._former, None
         if former is not None and (removal := with_removals(payload, _json(former))) is not None:

@@ -225,6 +225,19 @@ def _wait(done: object, seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
+def test_filtered_label_that_left_has_no_score(broker: Mosquitto, heard: Listener) -> None:
+    with sink(spec(broker, ",labels=cat")) as output:
+        output.write(frame(1), prediction(0.9, 0.1))
+        output.event(event(index=1))
+        heard.wait(lambda: heard.last(f"{BASE}/label/cat/score") == b"0.9")
+        output.write(frame(2), prediction(0.9, names=("dog",)))
+        output.event(event("left", "cat", 0.0, index=2))
+        heard.wait(lambda: heard.last(f"{BASE}/label/cat/score") == b"0")
+        announced = json.loads(heard.last("homeassistant/device/edgevision_cam/config") or b"")["components"]
+        assert "seen" not in announced
+        assert not heard.of(f"{BASE}/label/dog/present")
+
+
 def test_commands_change_the_loop_and_wrong_ones_are_ignored(broker: Mosquitto, heard: Listener) -> None:
     run = context()
     with sink(spec(broker), run) as output:
