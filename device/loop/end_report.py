@@ -42,7 +42,8 @@ def _refuse_loss(summary: RunSummary) -> None:
     if summary.frames == 0 and summary.errors:
         raise BadInput(f"no frame of {summary.source} could be processed: {summary.errors} errors, listed above")
     for sink in summary.sinks:
-        if sink.errors:
+        recovered = sink.errors == sink.retried and not sink.dropped and not sink.down
+        if sink.errors and not recovered:
             raise EdgeVisionError(f"writing to the {sink.spec} output failed {sink.errors} times: {sink.message}")
 
 

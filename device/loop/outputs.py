@@ -116,11 +116,22 @@ class _Guarded:
         from ..telemetry.snapshot import SinkCount
 
         written = self.written if self.sink.written is None else self.sink.written
-        message = self.sink.problem or self.message
+        message = self.sink.problem or self.sink.last_problem or self.message
         errors = self.errors + self.sink.failures
-        down = self.down or self.sink.problem is not None
+        # A sink on a thread of its own may have recovered since the last frame, where ``down`` was set.
+        down = self.sink.problem is not None or (self.down and self.errors > 0)
         sink = self.sink
-        return SinkCount(self.spec, written, sink.dropped, errors, message, sink.waiting, down, sink.memory_bytes)
+        return SinkCount(
+            spec=self.spec,
+            written=written,
+            dropped=sink.dropped,
+            errors=errors,
+            message=message,
+            waiting=sink.waiting,
+            down=down,
+            memory_bytes=sink.memory_bytes,
+            retried=sink.failures,
+        )
 
 
 class Outputs:

@@ -65,6 +65,8 @@ class Output(Protocol):
     """Number of failures besides those it raised."""
     problem: str | None = None
     """What keeps it from working now, if it works on by itself instead of raising."""
+    last_problem: str | None = None
+    """The last such problem, also after it was solved."""
     memory_bytes: int | None = None
     """Memory in use for what it holds; None: not worth mentioning."""
 

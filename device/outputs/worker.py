@@ -59,6 +59,7 @@ class OutputWorker(Sink):
         self._beaten = context.clock.monotonic()
         self._written = self._failures = self._rejected = 0
         self._problem: str | None = None
+        self._last_problem: str | None = None
         self._thread = Thread(target=self._work, name=f"output {config.kind}", daemon=True)
         self._thread.start()
 
@@ -106,6 +107,11 @@ class OutputWorker(Sink):
     def problem(self) -> str | None:
         """What keeps the output from working now; None if it works."""
         return self._problem or self._output.problem
+
+    @property
+    def last_problem(self) -> str | None:
+        """The last problem, also after it was solved."""
+        return self._output.last_problem or self._last_problem
 
     @property
     def memory_bytes(self) -> int | None:
@@ -208,6 +214,7 @@ class OutputWorker(Sink):
         known = isinstance(error, (*EXPECTED, Rejected))
         text = str(error) or type(error).__name__
         self._problem = text if known else f"{type(error).__name__}: {text}"
+        self._last_problem = self._problem
         log.debug("%s: %s", self.spec, self._problem)
 
     def _wait(self, seconds: float) -> None:

@@ -141,6 +141,11 @@ class Sink(Protocol):
         return None
 
     @property
+    def last_problem(self) -> str | None:
+        """The last such problem, also after it was solved."""
+        return None
+
+    @property
     def memory_bytes(self) -> int | None:
         """Memory in use for what the sink holds, such as recorded frames; None: not worth mentioning."""
         return None

@@ -24,6 +24,8 @@ class SinkCount:
     """Whether it does not work now."""
     memory_bytes: int | None = None
     """Memory in use for what it holds, such as recorded frames; None: not worth mentioning."""
+    retried: int = 0
+    """Number of errors after which the output tried again by itself; what it lost in the end is in ``dropped``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,8 @@ class Encoder:
         """Number of attempts that failed."""
         self.problem: str | None = None
         """What keeps clips from being written now."""
+        self.last_problem: str | None = None
+        """The last such problem, also after it was solved."""
         self._thread = Thread(target=self._work, name="clip encoder", daemon=True)
         self._thread.start()
 
@@ -181,7 +183,7 @@ class Encoder:
 
     def _failed(self, problem: str) -> None:
         self.failures += 1
-        self.problem = problem
+        self.problem = self.last_problem = problem
         log.debug("%s", problem)
 
 

@@ -108,6 +108,11 @@ class Clips(Output):
         return None if self._encoder is None else self._encoder.problem
 
     @property
+    def last_problem(self) -> str | None:  # type: ignore[override]
+        """The last such problem, also after it was solved."""
+        return None if self._encoder is None else self._encoder.last_problem
+
+    @property
     def memory_bytes(self) -> int:  # type: ignore[override]
         """Memory of all frames held."""
         recorded = 0 if self._recording is None else self._recording.bytes

@@ -86,6 +86,11 @@ class Webhook(Output):
         """What keeps requests from being delivered now."""
         return None if self._sender is None else self._sender.problem
 
+    @property
+    def last_problem(self) -> str | None:  # type: ignore[override]
+        """The last such problem, also after it was solved."""
+        return None if self._sender is None else self._sender.last_problem
+
     def start(self) -> None:
         """Open the spool and begin to send. Raises CannotWrite."""
         self._spool.open()

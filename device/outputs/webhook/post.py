@@ -53,11 +53,11 @@ def post(
     try:
         return _post(target, headers, body, monotonic() + timeout_s, tls, watch)
     except TimeoutError:
-        raise NoAnswer(f"{target.shown}: no answer within {timeout_s:g} s") from None
+        raise NoAnswer(f"no answer within {timeout_s:g} s") from None
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, EdgeVisionError):
             raise
-        raise NoAnswer(f"{target.shown}: {_reason(error)}") from None
+        raise NoAnswer(_reason(error)) from None
 
 
 def retry_after_s(text: str | None, now_s: float) -> float:

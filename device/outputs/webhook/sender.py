@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = Log("edgevision.outputs")
 MAX_RETRY_AFTER_S = 3600.0
 POLL_S = 0.2
+LAST_WAIT_S = 1.0
+"""Longest wait for another attempt at the end of a run (seconds)."""
 _LATER = frozenset({408, 425, 429})
 """Refusals below 500 that are not for good."""
 
@@ -55,6 +57,8 @@ class Sender:
         """Number of attempts that failed."""
         self.problem: str | None = None
         """What keeps requests from being delivered now."""
+        self.last_problem: str | None = None
+        """The last such problem, also after it was solved."""
         self._thread = Thread(target=self._work, name="webhook sender", daemon=True)
         self._thread.start()
 
@@ -63,7 +67,7 @@ class Sender:
         self._more.set()
 
     def finish(self, timeout_s: float) -> None:
-        """Send what waits for up to ``timeout_s`` seconds, without another attempt at what fails, then end."""
+        """Send what waits for up to ``timeout_s`` seconds, then end; the rest waits for the next run."""
         self._ending.set()
         self._more.set()
         self._thread.join(timeout_s)
@@ -91,10 +95,8 @@ class Sender:
             wait_s = self._try(request)
             if wait_s is None:
                 self._spool.remove(path)
-            elif self._ending.is_set():
+            elif not self._wait(wait_s):
                 return
-            else:
-                self._wait(wait_s)
 
     def _try(self, request: Request) -> float | None:
         """Post a request; return None if it is done with, else the seconds until the next attempt."""
@@ -103,7 +105,7 @@ class Sender:
         except EdgeVisionError as error:
             return self._failed(str(error))
         except Exception as error:  # a failure of any kind must not end the thread
-            return self._failed(f"{self._target.shown}: {type(error).__name__}")
+            return self._failed(type(error).__name__)
         finally:
             self._link = None
         return self._judge(reply)
@@ -115,14 +117,14 @@ class Sender:
             self.problem = None
             self._backoff.succeeded()
             return None
-        text = f"{self._target.shown}: the server answered {status} {_phrase(status)}".rstrip()
+        text = f"the server answered {status} {_phrase(status)}".rstrip()
         if 300 <= status < 400:
             return self._failed(f"{text}; redirects are not followed, give the final address")
         if 400 <= status < 500 and status not in _LATER:
             self.rejected += 1
             self.failures += 1
-            self.problem = text
-            log.warning("%s; one request is dropped", text)
+            self.problem = self.last_problem = text
+            log.warning("%s: %s; one request is dropped", self._target.shown, text)
             return None
         asked = retry_after_s(reply.retry_after, self._clock.wall())
         return max(self._failed(text), min(asked, MAX_RETRY_AFTER_S))
@@ -131,8 +133,8 @@ class Sender:
         if self._stopping.is_set():
             return 0.0
         self.failures += 1
-        self.problem = problem
-        log.debug("%s", problem)
+        self.problem = self.last_problem = problem
+        log.debug("%s: %s", self._target.shown, problem)
         return self._backoff.failed()
 
     def _headers(self, request: Request) -> dict[str, str]:
@@ -152,12 +154,15 @@ class Sender:
         if self._stopping.is_set():
             link.interrupt()
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> bool:
+        """Wait before the next attempt; return False if there is none, because the run ends before."""
         deadline = self._clock.monotonic() + seconds
-        while not self._ending.is_set() and (left := deadline - self._clock.monotonic()) > 0:
-            self._clock.wait(self._stopping, min(left, POLL_S))
-            if self._stopping.is_set():
-                return
+        while (left := deadline - self._clock.monotonic()) > 0:
+            if self._ending.is_set() and left > LAST_WAIT_S:
+                return False
+            if self._clock.wait(self._stopping, min(left, POLL_S)):
+                return False
+        return True
 
 
 def _phrase(status: int) -> str:

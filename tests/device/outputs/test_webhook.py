@@ -27,8 +27,10 @@ from edgevision.device.outputs.webhook.spool import Request, Spool
 from edgevision.device.outputs.webhook.target import is_local
 from edgevision.device.outputs.worker import OutputWorker
 
+from edgevision import children
 from edgevision.errors import BadInput, CannotWrite
-from tests.helpers.documents import valid
+from edgevision.preprocessing.decode import encode_jpeg
+from tests.helpers.documents import parse, valid
 from tests.helpers.output_parts import context, event, frame, prediction
 
 SECRET = b"correct horse"
@@ -399,6 +401,28 @@ def test_secret_file_must_be_private(tmp_path: Path) -> None:
     file.write_bytes(b"\n")
     with pytest.raises(BadInput, match="expected 1 to 4096 bytes"):
         find("webhook").open(config, context())
+
+
+def test_run_succeeds_if_a_failed_attempt_was_made_good(server: Server, tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.jpg").write_bytes(encode_jpeg(frame()))
+    spec = url(server, ",only=frames")
+
+    def run(summary: str) -> tuple[int, dict[str, Any], str]:
+        arguments = ("run", "--source", str(tmp_path), "--to", spec, "--summary", str(tmp_path / summary), "--quiet")
+        command = children.module("edgevision", *arguments)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert "TOKEN" not in done.stderr + done.stdout
+        (sink,) = (one for one in parse((tmp_path / summary).read_text(), "run")["sinks"] if "webhook" in one["spec"])
+        return done.returncode, sink, done.stderr
+
+    server.answers = [(503, {})]
+    code, sink, _ = run("a.json")
+    assert (code, sink["written"], sink["errors"], sink["retried"], sink["dropped"]) == (0, 2, 1, 1, 0)
+    server.answers = [(400, {})]
+    code, sink, shown = run("b.json")
+    assert (code, sink["written"], sink["dropped"]) == (1, 1, 1)
+    assert "output failed 1 times: the server answered 400 Bad Request" in shown
 
 
 def test_needs_name_the_network_and_the_secret() -> None:
