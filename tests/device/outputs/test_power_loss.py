@@ -81,4 +81,4 @@ def test_snapshots_are_complete_after_kills(tmp_path: Path) -> None:
     for path in found:
         assert path.suffix == ".jpg"
         assert path.read_bytes().endswith(b"\xff\xd9")
-        assert read(path).width == 32
+        assert read(path).width >= 32
