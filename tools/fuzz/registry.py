@@ -57,6 +57,8 @@ TARGETS = (
     Target("device-toml", "device.toml", "toml:read_device"),
     Target("train-toml", "config.toml of a training", "toml:read_training"),
     Target("toml-values", "values of all three", "toml:read_values", json=True),
+    Target("output-table", "tables of [[outputs]] and specs of --to", "outputs:read_table", json=True),
+    Target("mqtt-command", "commands by MQTT", "outputs:read_command", max_bytes=256),
     Target("bench-json", "bench.json", "records:read_bench", json=True),
     Target("taught-json", "taught classes", "records:read_taught", json=True),
     Target("csv", "labels.csv and split.csv", "tables:read_csv"),

@@ -44,6 +44,17 @@ EXTRA: dict[str, dict[str, Any]] = {
     "run": {"camera": 0, "fps": 5.0, "roi": "0.1,0.1,0.5,0.5", "rotate": 90},
 }
 """Settings that the files of earlier versions do not have."""
+OUTPUTS = (
+    "jsonl:log.jsonl,daily,keep=3",
+    {"spec": "csv:log.csv", "labels": ["cat", "dog"], "threshold": 0.5, "max_size": "10MB", "only": "events"},
+    {"spec": "mqtt://user@broker.local:1883/home", "heartbeat_s": 60, "min_interval_s": 2.5},
+    {"spec": "mqtts://[::1]/home", "password_file": "mqtt.password", "ca_file": "ca.pem"},
+    {"spec": "webhook:https://example.org/hook?token=x", "image": "plain", "secret_file": "hook.secret"},
+    {"spec": "snapshots:pictures", "quota": "500MB", "image": "both"},
+    {"spec": "gpio:gpiochip0/17=cat", "hold": "2s", "active_low": True},
+    {"spec": "metrics:0.0.0.0:9100"},
+    "exec:sh -c true",
+)
 KERAS_2 = {
     "class_name": "Functional",
     "config": {
@@ -99,6 +110,10 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     parsed = {kind: tomllib.loads((BEFORE / name).read_text()) for kind, name in values.items()}
     for kind in values:
         yield "toml-values", f"{kind}.json", json.dumps({kind: parsed[kind] | EXTRA.get(kind, {})}).encode()
+    for number, table in enumerate(OUTPUTS):
+        yield "output-table", f"table-{number}.json", json.dumps(table).encode()
+    for name, payload in (("pause", b"ON"), ("threshold", b"0.25"), ("snapshot", b"PRESS")):
+        yield "mqtt-command", name, name.encode() + b"\n" + payload
     yield "bench-json", "bench.json", json.dumps(_bench()).encode()
     yield "taught-json", "taught.json", (BEFORE / "taught.json").read_bytes()
     yield from _tables()
