@@ -97,6 +97,7 @@ bench: $(READY) env-mediapipe ## predict() beside its peers and the bare runtime
 	$(BIN)/python benchmarks/predict.py $(MODELS)
 	$(BIN)/python benchmarks/start.py $(firstword $(MODELS))
 	$(BIN)/python benchmarks/loop.py $(firstword $(MODELS))
+	$(BIN)/python benchmarks/outputs.py
 
 env-mediapipe: $(ENVS)/mediapipe/.ready ## a separate environment with MediaPipe Tasks, for the compatibility tests
 env-tflite-runtime: $(ENVS)/tflite-runtime/.ready ## a separate environment with tflite-runtime and numpy 1

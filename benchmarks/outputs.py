@@ -157,7 +157,7 @@ def measure(
     if specs:
         shared, camera = SharedModel(model), Cropped(camera, control)
         options = PageOptions(address=PageAddress("127.0.0.1", 0), state=Path(os.environ["STATE_DIRECTORY"]))
-        pages = [open_page(options, shared, camera, stats.snapshot, control)]
+        pages = [open_page(options, shared, camera, stats, control)]
         predictor = shared
     scene = Scene(predictor, stop, seconds)
     decider = TemporalFilter("classification", threshold=0.5)

@@ -134,14 +134,15 @@ def _tells_changes(options: Options, camera: Source) -> bool:
 
 
 def _check_outputs(options: Options) -> None:
-    """Raise MissingDependency before anything is opened if an output cannot work here."""
+    """Raise MissingDependency or BadInput before anything is opened if an output cannot work here."""
     if options.page is not None:
         from ..page.opened import require_libraries as require_page
 
         require_page()
     if options.outputs:
-        from ..outputs.registry import require_libraries
+        from ..outputs.registry import require_distinct, require_libraries
 
+        require_distinct(options.outputs)
         for one in options.outputs:
             require_libraries(one)
 

@@ -99,6 +99,9 @@ def _split(text: str) -> tuple[Kind, str, str]:
     if len(text) > _MAX_SPEC or not text.isprintable():
         raise BadInput("an output must be one printable line of at most 2000 characters")
     found = _SPEC.fullmatch(text.strip())
+    name = text.partition(":")[0].strip()
+    if found is None and name in KINDS:
+        raise BadInput(f"{name}: no target given; expected {name}:TARGET, as listed in docs/guides/outputs.md")
     if found is None or found[1] not in KINDS:
         hint = nearest(found[1], list(KINDS)) if found else ""
         raise BadInput(f"unknown output {text.partition(':')[0]!r}{hint}; available: {', '.join(sorted(KINDS))}")

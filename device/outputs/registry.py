@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import cast
 
-from edgevision.errors import MissingDependency
+from edgevision.errors import BadInput, MissingDependency
 
 from .config import OutputConfig
 from .kind import Kind
@@ -25,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "mqtt": "mqtt.kind",
     "mqtts": "mqtt.kind",
 }
+FILES = ("jsonl", "csv")
+"""Kinds whose target is one file."""
 
 
 def find(name: str) -> Kind:
@@ -44,3 +47,16 @@ def require_libraries(config: OutputConfig) -> None:
             raise MissingDependency(
                 f"{config.kind}: needs {module}, which is not installed; install it with: pip install 'edgevision[{extra}]'"
             )
+
+
+def require_distinct(configs: Iterable[OutputConfig]) -> None:
+    """Raise BadInput if two outputs would write the same file, or manage the same files of a folder."""
+    seen: dict[tuple[str, Path], str] = {}
+    for config in configs:
+        if not find(config.kind).target_is_path:
+            continue
+        what = "file" if config.kind in FILES else config.kind
+        path = Path(config.target).absolute()
+        if (what, path) in seen:
+            raise BadInput(f"{seen[what, path]}: and {config.kind}: both write to {path}; give each a path of its own")
+        seen[what, path] = config.kind

@@ -149,7 +149,7 @@ def _open_regular(path: Path) -> IO[bytes]:
 
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise CannotWrite(f"cannot write {path}: it is not a regular file")
+        raise OSError("it is not a regular file")
     return file
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 
 _NAMES = "pass|pwd|pw|psw|token|secret|key|auth|user|usr|login|credential|sig|session|sid|jwt"
 _KEY = re.compile(rf"(?i)([^=&;?]*(?:{_NAMES})[^=&;]*=)[^&;]*")
-_BARE = re.compile(r"(//|)((?<=//)[^@]+|[^/:@\s]+:[^@/][^@]*)@(?!.*@)")
-"""``user:password@`` where a URL lacks its scheme; a path with an ``@`` and ``test:@fast`` are no such."""
+_BARE = re.compile(r"(?!test:\d+x\d+@(?:fast|[\d.]+)$)(//|)((?<=//)[^@]+|[^/:@\s]+:[^@/][^@]*)@(?!.*@)")
+"""``user:password@`` where a URL lacks its scheme; a path with an ``@`` and ``test:640x480@fast`` are not."""
 _OPTION = re.compile(r"(--?[A-Za-z][A-Za-z0-9-]*=)?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")

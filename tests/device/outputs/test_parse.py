@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from edgevision.device.outputs.parse import from_file, parse_spec, placed, to_table
+from edgevision.device.outputs.registry import require_distinct
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +37,8 @@ def test_table_and_spec_are_equal() -> None:
     [
         ("foo:bar", "unknown output 'foo'"),
         ("json:bar", "did you mean"),
-        ("jsonl:", "unknown output"),
+        ("jsonl:", "jsonl: no target given"),
+        ("exec", "exec: no target given"),
         ("jsonl:x,kep=3", "jsonl has no setting 'kep'"),
         ("jsonl:x,keep=a", "keep: expected a whole number from 0 to 100000, got 'a'"),
         ("jsonl:x,keep=1,keep=2", "keep is given twice"),
@@ -73,3 +75,22 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse_spec("jsonl:" + text)
     except BadInput as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("specs", "same"),
+    [
+        (("jsonl:a", "csv:./a"), True),
+        (("snapshots:a", "snapshots:a"), True),
+        (("snapshots:a", "clips:a"), False),
+        (("jsonl:a", "jsonl:b"), False),
+        (("metrics:9100", "metrics:9101"), False),
+    ],
+)
+def test_two_outputs_with_the_same_path_are_refused(specs: tuple[str, ...], same: bool) -> None:
+    configs = [parse_spec(spec) for spec in specs]
+    if same:
+        with pytest.raises(BadInput, match="give each a path of its own"):
+            require_distinct(configs)
+    else:
+        require_distinct(configs)

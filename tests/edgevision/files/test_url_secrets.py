@@ -29,6 +29,9 @@ from edgevision.files.url_secrets import encoded, masked, masked_arguments, with
         ("me:secret@10.0.0.7/x", "me:***@10.0.0.7/x"),  # without a scheme
         ("//me:secret@10.0.0.7/x", "//***@10.0.0.7/x"),
         ("test:@fast", "test:@fast"),
+        ("test:1280x720@30", "test:1280x720@30"),
+        ("test:64x64@fast", "test:64x64@fast"),
+        ("test:64x64@10.0.0.7/x", "test:***@10.0.0.7/x"),
         ("photos/a@b.jpg", "photos/a@b.jpg"),
         ("http://me:sec/ret@10.0.0.7:80/x", "http://***@10.0.0.7:80/x"),
         ("rtsp://10.0.0.2/media@1", "rtsp://10.0.0.2/media@1"),
