@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..shared_frame import SharedFrame
 
 QUALITY = 85
-ENCODE_S = 5.5
+ENCODE_S = 4.0
 """Seconds at the end of a run to finish clips; a service is killed 10 s after it was asked to stop."""
 
 
@@ -69,7 +69,7 @@ class Clips(Output):
 
     takes = "events"
     images = True
-    close_s = 7.0
+    close_s = 5.5
 
     def __init__(
         self,
