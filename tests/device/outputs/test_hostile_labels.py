@@ -157,3 +157,13 @@ def test_mqtt_topics_have_no_wildcard_and_no_level_of_a_label(tmp_path: Path) ->
             assert re.fullmatch(r"(hostile/cam|homeassistant/device/edgevision_cam)(/[a-z0-9_]{1,90}){1,3}", topic)
             if topic.endswith(("/event", "/state", "/config")) and payload:
                 json.loads(payload)
+
+
+@labels
+def test_clips_stay_in_their_folder_under_plain_names(label: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    deliver(f"clips:{folder},before=0,after=0", label)
+    everything = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(everything) == 1
+    assert everything[0].parent == folder
+    assert re.fullmatch(r"[\w.-]{20,120}\.webm", everything[0].name)
