@@ -34,7 +34,7 @@ class LiveRun(NamedTuple):
 
 @contextmanager
 def live_run(model: Path, scene: bytes, folder: Path, *arguments: str, host: str = "127.0.0.1") -> Iterator[LiveRun]:
-    """Run the loop until the end of the block; ``scene``: the first image, as JPEG."""
+    """Run the loop until the end of the block; ``scene``: the first image, as JPEG. A page on ``0.0.0.0`` needs a token."""
     config = folder / "run.toml"
     config.write_text('camera_name = "hide"\n')
     with scene_camera(scene) as camera, (folder / "log").open("wb") as log:
@@ -52,7 +52,7 @@ def live_run(model: Path, scene: bytes, folder: Path, *arguments: str, host: str
 def _url(log: Path, process: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
-        if found := re.search(r"page: (http://[^\s#]+)", log.read_text(errors="replace")):
-            return found[1]
+        if found := re.search(r"page: http://\S+:(\d+)/", log.read_text(errors="replace")):
+            return f"http://127.0.0.1:{found[1]}/"
         time.sleep(0.05)
     raise AssertionError(f"no page: {log.read_text(errors='replace')[-3000:]}")

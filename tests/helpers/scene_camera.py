@@ -12,7 +12,7 @@ EVERY_S = 0.1
 
 
 class SceneCamera:
-    """Sends the image of its scene ten times a second."""
+    """Sends the image of its scene, ten per second."""
 
     def __init__(self, scene: bytes) -> None:
         """``scene``: an image as JPEG."""

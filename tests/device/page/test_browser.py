@@ -320,3 +320,27 @@ def test_lost_connection_is_shown(tab: Page, tmp_path: Path) -> None:
     tab.wait("['lost', 'ended'].includes(document.getElementById('link').dataset.state)")
     tab.wait("document.getElementById('link').dataset.state === 'lost'")
     assert "connection" in tab.text("#banner")
+
+
+def test_token_is_asked_for_and_a_viewer_sees_no_controls(tab: Page, tmp_path: Path) -> None:
+    model = with_card(tmp_path, "red", "green", "blue")
+    with live_run(model, scene(RED), tmp_path, host="0.0.0.0") as running:
+        tokens = json.loads((tmp_path / "state" / "page-tokens.json").read_text())
+        tab.size(*SIZES[0])
+        tab.open(running.url)
+        tab.wait("!document.getElementById('login').hidden")
+        assert tab.js("document.getElementById('page').hidden")
+        tab.js("document.getElementById('token').value = 'wrong'")
+        tab.tap("#login .primary")
+        tab.wait("document.getElementById('login-error').innerText.includes('wrong token')")
+        tab.js(f"document.getElementById('token').value = {json.dumps(tokens['admin'])}")
+        tab.tap("#login .primary")
+        tab.wait("document.getElementById('link').dataset.state === 'live'")
+        assert tab.js("document.getElementById('login').hidden && !document.getElementById('pause').hidden")
+        tab.call("Network.clearBrowserCookies")
+        tab.open(f"{running.url}?again#token={tokens['viewer']}")
+        tab.wait("document.getElementById('link').dataset.state === 'live'")
+        assert "token" not in tab.js("location.href")
+        assert tab.js("[...document.querySelectorAll('[data-control]')].every(e => e.hidden)")
+        tab.wait("document.getElementById('image').naturalWidth > 0")
+    tab.call("Network.clearBrowserCookies")
