@@ -4,6 +4,7 @@ import { $, clean, el, number, svg } from "./dom.js";
 
 const WIDTH = 120, HEIGHT = 32;
 const MAX_CLASSES = 8;
+const UNKNOWN = number(null);
 const STAGES = { read: "Wait for image", prepare: "Preprocessing", infer: "Inference", decode: "Decoding", write: "Outputs", motion: "Motion check" };
 
 /** Show a status; `history`: list of {time, rate_fps, temperature_c, memory_mb}. */
@@ -35,7 +36,7 @@ function throttling(throttled) {
 }
 
 function tile(title, value, unit, { points = [], bad = false } = {}) {
-  const text = el("div", { className: "number" }, value, " ", el("small", {}, unit));
+  const text = el("div", { className: "number" }, value, " ", el("small", {}, value === UNKNOWN ? "" : unit));
   const made = el("div", { className: bad ? "tile bad" : "tile" }, el("div", { className: "name" }, title), text);
   const plot = sparkline(points, `${title} over the last minutes`);
   if (plot) made.append(plot);
