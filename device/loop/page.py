@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +58,17 @@ def address_lines(options: PageOptions, port: int, secret: bool) -> list[str]:
     if tokens is None:
         return [f"page: {link(options, port)}"]
     if not secret:
-        return [f"page: {link(options, port)} (for the link with the token: edgevision page --link, on this machine)"]
+        return [f"page: {link(options, port)} (for the link with the token, on this machine: {_command(options)})"]
     url = link(options, port, tokens.admin)
     return [f"page: {url}", *_qr_code(url), f"page, to look only: {link(options, port, tokens.viewer)}"]
+
+
+def _command(options: PageOptions) -> str:
+    """Return the command that shows the links with tokens."""
+    parts = ["edgevision", "page", "--link", "--page", str(options.address)]
+    parts += [] if options.tls is None else ["--page-tls", options.tls]
+    parts += [] if options.state is None else ["--state", str(options.state)]
+    return shlex.join(parts)
 
 
 def _qr_code(text: str) -> list[str]:

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("starlette")
+from edgevision.device.loop.page import address_lines
 from edgevision.device.page import address, server, tls
 from edgevision.device.page.access import Access, Tokens, load_tokens, token_file
 from edgevision.device.page.address import PageAddress, parse_address
+from edgevision.device.page.opened import PageOptions
 from edgevision.device.system.clock import Clock
 from page_server import RunningPage, served
 
@@ -309,3 +311,12 @@ def page_is_open(port: int) -> bool:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return b" 200 " in connection.recv(20)
+
+
+def test_tokens_are_shown_on_a_terminal_and_never_in_a_log(tmp_path: Path) -> None:
+    options = PageOptions(address=PageAddress("0.0.0.0", 8080), state=tmp_path)
+    known = load_tokens(tmp_path)
+    shown, logged = (address_lines(options, 8080, secret) for secret in (True, False))
+    assert shown[0].endswith(f":8080/#token={known.admin}") and shown[-1].endswith(f"#token={known.viewer}")
+    assert len(logged) == 1 and known.admin not in logged[0] and known.viewer not in logged[0]
+    assert f"edgevision page --link --page 0.0.0.0:8080 --state {tmp_path}" in logged[0]
