@@ -49,7 +49,8 @@ class Output(Protocol):
     newest_frame: bool = False
     """Whether only the newest of several waiting frames matters, as for a state that each frame replaces."""
     images: bool = False
-    """Whether it needs the image of an item: then a waiting item keeps its pixels, as long as there is memory for them."""
+    """Whether it needs the image of an item: then a waiting item keeps its pixels, as long as there is memory for them.
+    Otherwise frames have no pixels, and cannot be encoded."""
     idle_s: float = 1.0
     """Seconds between calls of ``idle`` while no item waits."""
 
