@@ -52,7 +52,23 @@ def _converter(model: FloatModel) -> Any:
     # A concrete function with a static shape and without a trackable object gives batch 1 throughout and no SHAPE or
     # PACK operators, and is several times faster than from_keras_model. With the trackable object, calibration fails on
     # variables that are never read.
-    return backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([model.concrete()])
+    try:
+        graph = model.concrete()
+    except BadModel:
+        raise
+    # Tracing runs the layers' own code once more, with names that a run without a graph ignores.
+    except Exception as error:
+        raise BadModel(f"this model cannot be traced as a graph: {_untraceable(error)}") from error
+    return backend.tensorflow().lite.TFLiteConverter.from_concrete_functions([graph])
+
+
+def _untraceable(error: Exception) -> str:
+    if "is not a valid scope name" in str(error):
+        return (
+            "the name of a layer has characters that TensorFlow does not allow; use letters, digits, '_', '-' and '.', "
+            "and save the model again"
+        )
+    return _reason(error, "")
 
 
 def _convert(converter: Any, failed: str) -> bytes:
