@@ -67,14 +67,23 @@ def test_missing_chip_and_program_are_reported() -> None:
     assert check("exec:cat").ok
 
 
-def test_broker_that_listens_is_reachable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as broker:
-        port = broker.getsockname()[1]
-        found = check(f"mqtt://127.0.0.1:{port}/home")
+def test_server_that_listens_is_reachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = check(f"webhook:http://127.0.0.1:{port}/TOKEN/x")
         assert found.ok, found.found
+        assert "TOKEN" not in found.name + found.found
+    found = check(f"webhook:http://127.0.0.1:{port}/TOKEN/x")
+    assert found.broken
+    assert found.found == f"cannot reach port {port} of 127.0.0.1: Connection refused"
+
+
+def test_broker_that_is_down_is_reported() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     found = check(f"mqtt://127.0.0.1:{port}/home")
     assert found.broken
-    assert str(port) in found.found
+    assert str(port) in found.found or "refused" in found.found
 
 
 def test_check_that_hangs_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
