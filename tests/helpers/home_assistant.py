@@ -51,6 +51,12 @@ class HomeAssistant:
         """What it wrote."""
         return (self._folder / "output.log").read_text(errors="replace")
 
+    def complaints(self) -> list[str]:
+        """Return the warnings and errors about payloads, states and templates; not about the connection to the broker."""
+        about = ("[homeassistant.components.mqtt", "[homeassistant.helpers.template", "[homeassistant.util.logging")
+        lines = [line for line in self.log.splitlines() if any(name in line for name in about)]
+        return [line for line in lines if "[homeassistant.components.mqtt.client]" not in line]
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self._folder / "output.log").open("ab") as log:

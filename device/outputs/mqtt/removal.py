@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ..config import OutputConfig
 
 MAX_FOUND = 10_000
+FORGET_S = 2.0
+"""Time that Home Assistant has to delete the entities, which would complain about the empty messages that follow."""
 
 
 @record
@@ -48,7 +51,11 @@ def remove_camera(config: OutputConfig, name: str) -> Removed:
         session.flush()
         if found.get(topics.availability) == b"online":
             raise UsageError(f"{name} is online on {broker.shown}, and would appear again; stop its loop first")
-        for topic in found:
+        if topics.discovery in found:
+            session.publish(topics.discovery, b"", retain=True)
+            session.flush()
+            time.sleep(FORGET_S)
+        for topic in found.keys() - {topics.discovery}:
             session.publish(topic, b"", retain=True)
         session.flush()
     return Removed(broker.shown, topics.base, tuple(sorted(found)))
