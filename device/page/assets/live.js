@@ -27,6 +27,7 @@ export function showState(next) {
   $("banner").textContent = BANNERS[next] ?? "";
   $("banner").hidden = !(next in BANNERS);
   $("picture").classList.toggle("stale", next in BANNERS);
+  if (next in BANNERS) say("No predictions"); // old ones would look like what is seen now
 }
 
 /** Start or stop the stream of images; the device encodes images only while somebody watches. */
@@ -55,6 +56,7 @@ export function startLive(task) {
 
 /** Show one frame's results. */
 export function showFrame(frame) {
+  if (state in BANNERS) return; // the last frame before a camera was lost is sent again
   if (frame.width && frame.height) {
     const ratio = Math.min(2.4, Math.max(0.75, frame.width / frame.height));
     $("picture").style.aspectRatio = ratio.toFixed(4);
@@ -91,14 +93,16 @@ function objects(list) {
 function draw(found) {
   const list = $("scores");
   const shown = found.filter((one, at) => at === 0 || one.score >= MIN_SCORE).slice(0, MAX_ROWS);
-  if (!shown.length) {
-    if (list.firstElementChild?.className !== "empty") list.replaceChildren(el("li", { className: "empty" }, "Nothing recognized"));
-    return;
-  }
+  if (!shown.length) { say("Nothing recognized"); return; }
   if (list.firstElementChild?.className === "empty") list.replaceChildren();
   while (list.children.length > shown.length) list.lastElementChild.remove();
   while (list.children.length < shown.length) list.append(row());
   shown.forEach((one, at) => fill(list.children[at], one));
+}
+
+/** Show a sentence in the place of the results. */
+function say(text) {
+  if ($("scores").textContent !== text) $("scores").replaceChildren(el("li", { className: "empty" }, text));
 }
 
 function row() {

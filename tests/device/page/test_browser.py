@@ -25,6 +25,7 @@ from edgevision.types import Frame
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is not installed; run: make packages")
 
 TINY = ROOT / "tests" / "data" / "tiny.tflite"
+EMBEDDER = ROOT / "tests" / "data" / "embedder.tflite"
 ASSETS = ROOT / "device" / "page" / "assets"
 RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
 SIZES = ((360, 740), (768, 1024), (1280, 900))
@@ -41,10 +42,14 @@ def scene(color: tuple[int, int, int]) -> bytes:
 def with_card(folder: Path, *labels: str) -> Path:
     """Return a model that recognizes red, green and blue, with these names for them."""
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
-    target = folder / "colors.tflite"
-    command = [sys.executable, "-m", "edgevision", "card", str(TINY), "--task", "classification", "--resize", "stretch"]
-    command += ["--mean", "127.5", "--std", "127.5", "--labels", str(folder / "labels.txt"), "-o", str(target)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    given = ["--mean", "127.5", "--std", "127.5", "--labels", str(folder / "labels.txt")]
+    return made(TINY, folder / "colors.tflite", "classification", *given)
+
+
+def made(graph: Path, target: Path, task: str, *arguments: str) -> Path:
+    """Return a model file with a model card."""
+    command = [sys.executable, "-m", "edgevision", "card", str(graph), "--task", task, "--resize", "stretch"]
+    subprocess.run([*command, *arguments, "-o", str(target)], check=True, capture_output=True, timeout=120)
     return target
 
 
@@ -232,6 +237,7 @@ def test_lost_camera_is_shown_until_it_is_back(page: Page, run: LiveRun) -> None
     run.camera.unplug()
     page.wait("document.getElementById('link').dataset.state === 'camera'", 60)
     assert "camera" in page.text("#banner")
+    assert page.text("#scores") == "No predictions"
     run.camera.unplug(False)
     page.wait("document.getElementById('link').dataset.state === 'live'", 60)
 
@@ -344,3 +350,22 @@ def test_token_is_asked_for_and_a_viewer_sees_no_controls(tab: Page, tmp_path: P
         assert tab.js("[...document.querySelectorAll('[data-control]')].every(e => e.hidden)")
         tab.wait("document.getElementById('image').naturalWidth > 0")
     tab.call("Network.clearBrowserCookies")
+
+
+def test_class_is_taught_and_forgotten(tab: Page, tmp_path: Path) -> None:
+    noise = np.random.default_rng(2).integers(0, 255, (240, 320, 3)).astype(np.uint8)
+    model = made(EMBEDDER, tmp_path / "embedder.tflite", "embedding")
+    with live_run(model, encode_jpeg(Frame(noise, "RGB")), tmp_path) as running:
+        tab.size(*SIZES[0])
+        tab.open(running.url)
+        tab.wait("document.getElementById('link').dataset.state === 'live'")
+        select(tab, "label")
+        tab.wait("!document.getElementById('teach').hidden")
+        tab.js("document.getElementById('teach-name').value = 'noise'")
+        tab.tap("#teach-form button")
+        tab.wait("!document.getElementById('teach-progress').hidden")
+        tab.wait("document.getElementById('teach-note').innerText.includes('noise is taught')")
+        tab.wait("document.querySelector('#taught li')?.innerText.includes('noise')")
+        tab.js("window.confirm = () => true")
+        tab.tap("#taught .danger")
+        tab.wait("document.querySelectorAll('#taught li').length === 0")
