@@ -14,6 +14,7 @@ from edgevision.preprocessing.transform import pixels
 from edgevision.types import Frame, TensorSpec
 
 from . import backend
+from .keras_files.load_options import LoadOptions
 from .keras_files.scan import scan
 from .source_model.float_model import make_float_model
 from .source_model.infer_preprocessing import infer_preprocessing
@@ -37,12 +38,13 @@ class KerasScorer:
         mean: tuple[float, ...] | None = None,
         std: tuple[float, ...] | None = None,
         order: ColorOrder | None = None,
+        image_size: int | None = None,
     ) -> None:
-        """Scan and load the model; mean, std and order as for a conversion.
+        """Scan and load the model; mean, std, order and image_size as for a conversion.
 
         Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
         """
-        loaded = load_safely(scan(path))
+        loaded = load_safely(scan(path, LoadOptions(image_size=image_size)))
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)

@@ -89,4 +89,7 @@ def _typed(name: str, value: Any) -> tuple[str, ...]:
     """Return an option as it is typed; nothing if it was not given."""
     if value is None:
         return ()
-    return (f"--{name}", ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value))
+    return (
+        f"--{name.replace('_', '-')}",
+        ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value),
+    )

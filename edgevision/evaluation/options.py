@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from ..engines.registry import ENGINE, THREADS
 from ..settings import MAX_PIXELS, RUNS, require_valid, setting
 
-KERAS_OPTIONS = ("mean", "std", "order")
+KERAS_OPTIONS = ("mean", "std", "order", "image_size")
 """Fields of a request that apply only to Keras models."""
 Part = Literal["train", "val", "test", "all"]
 
@@ -78,6 +78,9 @@ class EvaluateOptions:
     std: tuple[float, ...] | None = _numbers("Difference in pixel values that maps to 1, for such a Keras model.")
     order: Literal["RGB", "BGR"] | None = setting(
         None, "choice", "Channel order such a Keras model was trained with.", "Model", choices=("RGB", "BGR")
+    )
+    image_size: int | None = setting(
+        None, "int", "Input side in pixels of such a Keras model that takes any size.", "Model", low=8, high=2048
     )
     runs: Path = RUNS.field(group="Output")
 

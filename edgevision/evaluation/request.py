@@ -105,7 +105,7 @@ def _refuse_needless_engine(request: EvaluateOptions, *subjects: Subject | None)
 
 def _refuse_needless_normalization(request: EvaluateOptions, *subjects: Subject | None) -> None:
     """Raise BadInput if a normalization was given but no model is a Keras model: a .tflite has its own."""
-    given = [f"--{name}" for name in KERAS_OPTIONS if getattr(request, name) is not None]
+    given = [f"--{name.replace('_', '-')}" for name in KERAS_OPTIONS if getattr(request, name) is not None]
     if given and not any(s and s.facts.kind != "tflite" for s in subjects):
         raise BadInput(
             f"{' and '.join(given)}: only for Keras models, got {request.model}; a .tflite has its preprocessing in its card"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,10 @@ def _save(figure: Any, path: Path) -> None:
     for axes in figure.axes:
         _style(axes)
     out = io.BytesIO()
-    figure.savefig(out, format="png")
+    with warnings.catch_warnings():
+        # Long labels leave no room for the layout; the plot is drawn all the same.
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
+        figure.savefig(out, format="png")
     write_bytes(path, out.getvalue())
 
 
