@@ -92,7 +92,7 @@ def _run(
         if options.page is not None and control is not None:
             from .page import open_live_page
 
-            camera, runs, live = open_live_page(options, model, camera, measures, control, config, terminal)
+            camera, runs, live = open_live_page(options, model, camera, measures, control, config, terminal, sinks)
             sinks.append(live)
         decider, gate = _decider(options, model), _gate(options, service)
     except BaseException:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..outputs.worker import OutputWorker
 from ..page.cropped import Cropped
 from ..page.opened import OpenPage, PageOptions, link, open_page, tokens_of
 from ..page.shared_model import SharedModel
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from edgevision.model import Model
 
     from ..stream.control import LoopControl
-    from ..stream.protocols import Source
+    from ..stream.protocols import Sink, Source
     from ..telemetry.run_stats import RunStats
     from .options import Options, Terminal
 
@@ -28,12 +30,14 @@ def open_live_page(
     control: LoopControl,
     config: Path | None,
     terminal: Terminal,
+    sinks: Sequence[Sink],
 ) -> tuple[Source, SharedModel, OpenPage]:
-    """Return the camera, the model and the sink that the loop uses with a page. Raises EdgeVisionError."""
+    """Return the camera, the model and the sink that the loop uses with a page; ``sinks``: the others. Raises EdgeVisionError."""
     wanted = page_options(options, config)
     shared, cropped = SharedModel(model), Cropped(camera, control)
     save = None if config is None else partial(_save, config)
-    live = open_page(wanted, shared, cropped, measures, control, save)
+    clips = [sink.clips for sink in sinks if isinstance(sink, OutputWorker) and sink.clips is not None]
+    live = open_page(wanted, shared, cropped, measures, control, save, clips=clips)
     for line in address_lines(wanted, live.port, terminal.err.isatty()):
         terminal.note(line)
     return cropped, shared, live

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..stream.control import LoopControl
     from ..telemetry.run_stats import Percentiles
     from ..telemetry.snapshot import Snapshot
+    from .clip_list import ClipList
     from .item import Item
 
 
@@ -70,6 +71,9 @@ class Output(Protocol):
     """The last such problem, also after it was solved."""
     memory_bytes: int | None = None
     """Memory in use for what it holds; None: not worth mentioning."""
+
+    clips: ClipList | None = None
+    """Clips that it wrote, for the live page."""
 
     def start(self) -> None:
         """Connect. Called again after every failure. Raises OSError, EdgeVisionError."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
 
     from ..stream.events import Event, Unreadable
+    from .clip_list import ClipList
     from .config import OutputConfig
     from .protocol import Context, Output
     from .shared_frame import FrameCache, SharedFrame
@@ -112,6 +113,11 @@ class OutputWorker(Sink):
     def last_problem(self) -> str | None:
         """The last problem, also after it was solved."""
         return self._output.last_problem or self._last_problem
+
+    @property
+    def clips(self) -> ClipList | None:
+        """Clips that the output wrote; None if it writes none."""
+        return self._output.clips
 
     @property
     def memory_bytes(self) -> int | None:

@@ -25,6 +25,7 @@ from ..system.clock import rfc3339
 from . import assets, openapi, status
 from .access import COOKIE
 from .bell import Bell
+from .clips import byte_range, chunks
 from .collected import PAGE, CollectedImage
 from .encoder import WIDTHS, Encoder, width_step
 from .guard import Guard
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 log = Log("edgevision.page")
 T = TypeVar("T")
-STREAMS, LISTENERS = 20, 40
-"""Largest numbers of viewers of the image and of the events."""
+STREAMS, LISTENERS, PLAYERS = 20, 40, 20
+"""Largest numbers of viewers of the image, of the events and of clips."""
 MAX_IMAGE_BYTES = 20_000_000
 MAX_IMAGE_PIXELS = 25_000_000
 STALE_S = 30.0
@@ -68,7 +69,7 @@ class Page:
         self._predictor = ThreadPoolExecutor(1, "page predict")
         self._encoder = Encoder(ThreadPoolExecutor(1, "page jpeg"), parts.clock)
         self._streams, self._listeners = Places(STREAMS), Places(LISTENERS)
-        self._zips, self._predictions = Places(1), Places(2)
+        self._zips, self._predictions, self._players = Places(1), Places(2), Places(PLAYERS)
 
     async def index(self, _: Request) -> Response:
         """Return the page."""
@@ -141,6 +142,27 @@ class Page:
     async def event_image(self, request: Request) -> Response:
         """Return the image in which an event happened."""
         return _jpeg(self._event_image(_number(request.path_params["id"], "id", 1, 2**53)))
+
+    async def clips(self, _: Request) -> Response:
+        """List the clips that this run wrote."""
+        return _json(await self._apart(self._parts.clips.to_json))
+
+    async def clip(self, request: Request) -> Response:
+        """Return a clip, or the part of it that is asked for."""
+        clip, file = await self._apart(self._parts.clips.open, request.path_params["id"])
+        try:
+            wanted = byte_range(request.headers.get("range"), clip.bytes)
+            first, last = wanted or (0, clip.bytes - 1)
+            content = _unblocked(chunks(file, first, last), self._pool)
+            answer = self._viewed(self._players, content, "video/webm", file.close)
+        except Problem:
+            file.close()
+            raise
+        answer.headers.update({"accept-ranges": "bytes", "content-length": str(last - first + 1)})
+        if wanted is not None:
+            answer.status_code = 206
+            answer.headers["content-range"] = f"bytes {first}-{last}/{clip.bytes}"
+        return answer
 
     async def stream(self, request: Request) -> Response:
         """Return the image as MJPEG."""
@@ -286,19 +308,21 @@ class Page:
         """Call what may block on another thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
-    def _viewed(self, places: Places, content: Any, kind: str) -> StreamingResponse:
-        """Return a response without end, counted among ``places``."""
+    def _viewed(
+        self, places: Places, content: Any, kind: str, end: Callable[[], None] = lambda: None
+    ) -> StreamingResponse:
+        """Return a long response, counted among ``places``; ``end`` is called when it ended in whatever way."""
         if not places.take():
             raise Problem(503, f"there are {places.limit} already; try again later", {"Retry-After": "10"})
-        return _Viewed(content, kind, places)
+        return _Viewed(content, kind, places, end)
 
 
 class _Viewed(StreamingResponse):
     """A stream that frees its place when it ends in whatever way."""
 
-    def __init__(self, content: Any, kind: str, places: Places) -> None:
+    def __init__(self, content: Any, kind: str, places: Places, end: Callable[[], None]) -> None:
         super().__init__(content, media_type=kind)
-        self._places = places
+        self._places, self._end = places, end
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send the stream."""
@@ -306,6 +330,7 @@ class _Viewed(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._places.free()
+            self._end()
 
 
 def change_settings(parts: Parts, given: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ ROUTES = (
     ("GET", "/api/status", "status"),
     ("GET", "/api/events", "events"),
     ("GET", "/api/events/{id}.jpg", "event_image"),
+    ("GET", "/api/clips", "clips"),
+    ("GET", "/api/clips/{id}", "clip"),
     ("GET", "/api/stream", "stream"),
     ("GET", "/api/snapshot.jpg", "snapshot"),
     ("POST", "/api/predict", "predict"),
@@ -99,6 +101,7 @@ STATUS = _object(
     camera_connected=FLAG,
     outputs=_list(ANY_OBJECT),
     collect=COUNTS,
+    newest_clip=_or_null("string", description="Changes with every clip that is written; null: none yet."),
     name=TEXT,
     source=TEXT,
     role={"enum": ["admin", "viewer"]},
@@ -125,6 +128,17 @@ LESSON = _object(
 LESSON_FRAMES: Json = {"type": "integer", "minimum": 1, "maximum": 100}
 SAVED = _object("*", path=IMAGE, undo=UNDO)
 LISTED = _object("*", path=IMAGE, name=TEXT, time=TEXT, thumbnail=TEXT, image=TEXT)
+CLIP = _object(
+    "*",
+    id=TEXT,
+    url={**TEXT, "description": "Address of the clip on this server."},
+    time={**TEXT, "description": "Time of the first frame, RFC 3339 in UTC."},
+    label=TEXT,
+    score=NUMBER,
+    seconds={"type": "number", "minimum": 0},
+    bytes=COUNT,
+    events=_list(_object("*", id=COUNT, time=TEXT), maxItems=100, description="Events of /api/events that it shows."),
+)
 PROBLEM = _object("*", type=TEXT, title=TEXT, status={"type": "integer"}, detail=TEXT)
 ANNOTATED = ("annotated", {"enum": ["0", "1"]}, "Whether to draw boxes, masks and labels.")
 WIDTH = (
@@ -154,9 +168,16 @@ def _operation(summary: str, answer: Json, problems: str = "", status: str = "20
     return {"summary": summary, "responses": {status: answer, **errors}, **more}
 
 
+WEBM = "video/webm"
 BINARY: Json = {}
 JPEG = _answer("A JPEG.", BINARY, "image/jpeg")
 OPEN: Json = {"security": []}
+
+
+def _with_part(operation: Json) -> Json:
+    """Return an operation that also answers with a part."""
+    part = _answer("The part asked for.", BINARY, WEBM)
+    return {**operation, "responses": {**operation["responses"], "206": part}}
 
 
 def _operations() -> dict[str, dict[str, Json]]:
@@ -164,6 +185,8 @@ def _operations() -> dict[str, dict[str, Json]]:
     name = _parameter("name", TEXT, "Name of a file.", "path", required=True)
     event = _parameter("id", {"type": "integer", "minimum": 1}, "Number of the event.", "path", required=True)
     last = _parameter("Last-Event-ID", COUNT, "Number of the last event already received.", "header")
+    clip = _parameter("id", TEXT, "Id of the clip.", "path", required=True)
+    part = _parameter("Range", TEXT, "One range of bytes; other forms are ignored.", "header")
     fps = _parameter("fps", {"type": "number", "minimum": 0.2, "maximum": 30}, "Images per second, at most.")
     annotated, width = _parameter(*ANNOTATED), _parameter(*WIDTH)
     which = _parameter("class", TEXT, "Class; without it, the answer is the numbers of all.")
@@ -230,6 +253,17 @@ def _operations() -> dict[str, dict[str, Json]]:
             )
         },
         "/api/events/{id}.jpg": {"get": _operation("Image of an event", JPEG, "404", parameters=[event])},
+        "/api/clips": {
+            "get": _operation(
+                "Clips that the clips outputs of this run wrote, the newest 200 of each",
+                _answer("Newest first.", _object("*", clips=_list(CLIP))),
+            )
+        },
+        "/api/clips/{id}": {
+            "get": _with_part(
+                _operation("A clip", _answer("The clip.", BINARY, WEBM), "404 416 503", parameters=[clip, part])
+            )
+        },
         "/api/stream": {
             "get": _operation(
                 "The image as MJPEG",

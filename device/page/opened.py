@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,7 @@ from . import address as addresses
 from . import metrics, tls
 from .access import Access, Tokens, load_tokens
 from .address import PageAddress
+from .clips import PageClips
 from .collected import Collected
 from .history import History
 from .lessons import Lessons
@@ -30,6 +32,7 @@ from .server import PageServer
 from .shared_model import SharedModel
 
 if TYPE_CHECKING:
+    from ..outputs.clip_list import ClipList
     from ..stream.control import LoopControl
     from ..stream.protocols import Source
     from ..telemetry.run_stats import RunStats
@@ -90,8 +93,9 @@ def open_page(
     control: LoopControl,
     save_settings: SaveSettings | None = None,
     clock: Clock = SYSTEM,
+    clips: Sequence[ClipList] = (),
 ) -> OpenPage:
-    """Return the running page. Raises EdgeVisionError."""
+    """Return the running page; ``clips``: what its outputs write. Raises EdgeVisionError."""
     state = state_folder(options.state)
     pem = None if options.tls is None else tls.certificate(options.tls, options.address, state)
     access = Access(options.address, tokens_of(options), options.tls is not None, clock)
@@ -107,6 +111,7 @@ def open_page(
         snapshot=stats.snapshot,
         access=access,
         collected=Collected(folder),
+        clips=PageClips(clips, live),
         lessons=Lessons(model, live, state, folder),
         history=History(),
         metrics=_metrics(live, name, model, camera, stats, control, clock),

@@ -10,6 +10,7 @@ from edgevision.records import record
 
 from ..system.clock import SYSTEM, Clock
 from .access import Access
+from .clips import PageClips
 from .collected import Collected
 from .history import History
 from .lessons import Lessons
@@ -39,6 +40,7 @@ class Parts:
     snapshot: Callable[[], Snapshot]
     access: Access
     collected: Collected
+    clips: PageClips
     lessons: Lessons
     history: History
     metrics: PageMetrics | None

@@ -26,6 +26,7 @@ TITLES = {
     409: "Conflict",
     413: "Request too large",
     415: "Wrong type of content",
+    416: "Range not available",
     429: "Too many requests",
     500: "Internal error",
     503: "Not available now",

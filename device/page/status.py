@@ -26,6 +26,7 @@ def short_status(parts: Parts) -> dict[str, Any]:
         "camera_connected": parts.live.camera_connected,
         "outputs": [asdict(sink) for sink in snapshot.sinks],
         "collect": parts.collected.counts(),
+        "newest_clip": parts.clips.newest,
     }
 
 

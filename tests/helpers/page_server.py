@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from edgevision.device.loop.fakes import FakeCamera
+from edgevision.device.outputs.clip_list import ClipList
 from edgevision.device.page.address import PageAddress
 from edgevision.device.page.opened import OpenPage, PageOptions, open_page
 from edgevision.device.page.shared_model import SharedModel
@@ -82,6 +83,7 @@ def served(
     save: Callable[[dict[str, Any]], Path] | None = None,
     certificate: str | None = None,
     model: Path | None = None,
+    clips: Sequence[ClipList] = (),
 ) -> Iterator[RunningPage]:
     """Serve a page until the end of the block; a ``host`` that is not loopback needs a token."""
     with open_model(model, threads=1) as opened:
@@ -93,7 +95,7 @@ def served(
             collect=folder / "photos",
             name="cam",
         )
-        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats, control, save)
+        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats, control, save, clips=clips)
         try:
             yield RunningPage(live, control, folder)
         finally:

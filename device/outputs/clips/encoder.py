@@ -18,6 +18,7 @@ from edgevision.errors import CannotWrite
 from edgevision.log import Log
 
 from ..backoff import Backoff
+from ..clip_list import ClipList
 from . import ivf, webm
 from .encode_child import LENGTH
 
@@ -38,11 +39,18 @@ class Encoder:
     """Encodes what it is given if there is memory for it."""
 
     def __init__(
-        self, folder: MediaFolder, width: int, fps: float, max_bytes: int, backoff: Backoff | None = None
+        self,
+        folder: MediaFolder,
+        width: int,
+        fps: float,
+        max_bytes: int,
+        backoff: Backoff | None = None,
+        clips: ClipList | None = None,
     ) -> None:
         """``max_bytes``: memory for recordings that wait, including the one that is encoded."""
         self._folder, self._width, self._fps, self._max_bytes = folder, width, fps, max_bytes
         self._backoff = backoff or Backoff()
+        self._clips = ClipList() if clips is None else clips
         self._waiting: deque[Recording] = deque()
         self._changed = Condition()
         self._ending, self._stopping = Flag(), Flag()
@@ -121,7 +129,7 @@ class Encoder:
         while data is not None and not self._stopping.is_set():
             try:
                 label = recording.label
-                self._folder.add(label.name, label.score, recording.event_wall_s, {SUFFIX: data})
+                (path,) = self._folder.add(label.name, label.score, recording.event_wall_s, {SUFFIX: data})
             except (CannotWrite, OSError) as error:
                 self._failed(str(error))
                 if self._ending.is_set():
@@ -130,6 +138,9 @@ class Encoder:
             else:
                 self.problem = None
                 self._backoff.succeeded()
+                first, last = recording.frames[0], recording.frames[-1]
+                seconds = last.at_s - first.at_s
+                self._clips.add(path, label.name, label.score, first.wall_s, seconds, len(data), recording.events)
                 return True
         return False
 

@@ -11,6 +11,7 @@ from edgevision.errors import BadInput
 from edgevision.records import record
 from edgevision.settings import setting
 
+from ..clip_list import ClipList, key_of
 from ..delivery_filter import GONE
 from ..kind import Kind, Needs
 from ..media_folder import MediaFolder
@@ -77,10 +78,11 @@ class Clips(Output):
         settings: ClipSettings,
         encoder: Callable[[], Encoder],
         monotonic: Callable[[], float],
+        clips: ClipList | None = None,
     ) -> None:
-        """``encoder``: starts the encoder, once the folder is open."""
+        """``encoder``: starts the encoder, once the folder is open; ``clips``: what it writes."""
         self._folder, self._settings, self._start_encoder = folder, settings, encoder
-        self._monotonic = monotonic
+        self._monotonic, self.clips = monotonic, clips
         self.every_s = 0.95 / settings.fps  # a camera of just this rate keeps all its frames
         self._ring = FrameRing(settings.before, settings.memory // 4)
         self._recording: Recording | None = None
@@ -155,9 +157,11 @@ class Clips(Output):
             return
         if self._recording is not None:
             self._recording.extend(item.event.label, last.at_s)
+            self._recording.shows(key_of(item.event))
             return
         frames = self._ring.frames()
         self._recording = Recording(item.event.label, frames, chosen.after, chosen.max_length, chosen.memory * 3 // 8)
+        self._recording.shows(key_of(item.event))
 
     def _finish(self) -> None:
         recording, self._recording = self._recording, None
@@ -196,12 +200,13 @@ def _check(config: OutputConfig) -> OutputConfig:
 
 def _open(config: OutputConfig, context: Context) -> Clips:
     chosen: ClipSettings = config.settings
+    clips = ClipList()
     folder = MediaFolder(Path(config.target), chosen.quota, (SUFFIX,))
 
     def encoder() -> Encoder:
-        return Encoder(folder, chosen.width, chosen.fps, chosen.memory * 3 // 8)
+        return Encoder(folder, chosen.width, chosen.fps, chosen.memory * 3 // 8, clips=clips)
 
-    return Clips(folder, chosen, encoder, context.clock.monotonic)
+    return Clips(folder, chosen, encoder, context.clock.monotonic, clips)
 
 
 KIND = Kind(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevision.types import Label
 
+from ..clip_list import MAX_EVENTS, EventKey
 from .frame_ring import ROUNDING_S, ClipFrame
 
 
@@ -20,6 +21,8 @@ class Recording:
         self._end = 0.0
         self.bytes = sum(len(frame.jpeg) for frame in frames)
         """Bytes of the frames."""
+        self.events: list[EventKey] = []
+        """The events it shows."""
         self.extend(label, frames[-1].at_s)
 
     def extend(self, label: Label, at_s: float) -> None:
@@ -27,6 +30,11 @@ class Recording:
         self._end = min(at_s + self._after_s, self._latest_end)
         if label.score > self.label.score:
             self.label = label
+
+    def shows(self, event: EventKey) -> None:
+        """Note an event that it shows."""
+        if len(self.events) < MAX_EVENTS:
+            self.events.append(event)
 
     def add(self, frame: ClipFrame) -> bool:
         """Add a frame; return whether the clip takes more."""

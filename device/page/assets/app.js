@@ -1,6 +1,7 @@
 // The live page: starts its parts and passes on what the device sends.
 
 import { call, get, whenLoginNeeded } from "./api.js";
+import { loadClips } from "./clips.js";
 import { $, clean } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHealth, showModel, showOutputs } from "./health.js";
@@ -61,6 +62,7 @@ function showStatus(now) {
   showSettings(now.settings, about.model);
   showHealth(now.status, about.history);
   showOutputs(now.outputs);
+  loadClips(now.newest_clip);
   showClasses(about.model.labels, now.collect);
   if (showFolders(now.collect, about.role === "admin") && panel === "review") loadImages();
 }

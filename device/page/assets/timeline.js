@@ -1,5 +1,6 @@
 // The list of events, with snapshots to open.
 
+import { clipPlace } from "./clips.js";
 import { $, clean, el, own } from "./dom.js";
 import { classNames, save } from "./label.js";
 import { closeViewer, image, openViewer } from "./toast.js";
@@ -50,7 +51,7 @@ function entry(event) {
   const more = event.label ? lasted : clean(event.detail ?? event.message, 160);
   const detail = more ? ` · ${more}` : "";
   const what = el("div", {}, el("bdi", { className: "what" }, text), time, el("bdi", { className: "hint" }, detail));
-  return el("li", { className: BAD.has(event.event) || event.type === "error" ? "bad" : "" }, picture(event, text), what);
+  return el("li", { className: BAD.has(event.event) || event.type === "error" ? "bad" : "" }, picture(event, text), what, clipPlace(event, text));
 }
 
 function picture(event, text) {

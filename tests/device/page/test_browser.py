@@ -101,6 +101,13 @@ def image_color(page: Page) -> list[int]:
     return found
 
 
+def axe_findings(page: Page) -> object:
+    """Return what axe finds to be more than minor in what is shown."""
+    page.js(Path(AXE_FILE_PATH).read_text() + "\n0")
+    script = "axe.run({resultTypes: ['violations']}).then(r => r.violations.filter(v => v.impact !== 'minor'))"
+    return page.js(f"{script}.then(l => l.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))")
+
+
 def settings(page: Page) -> dict[str, object]:
     """Return the settings of the loop."""
     found = page.js("fetch('/api/status').then(a => a.json()).then(s => s.settings)")
@@ -148,6 +155,31 @@ def test_event_opens_its_image(page: Page, run: LiveRun) -> None:
     page.tap("#viewer-close")
     page.wait("!document.getElementById('viewer').open")
     assert page.problems == []
+
+
+def test_clip_of_an_event_is_played_from_the_timeline(tab: Page, tmp_path: Path) -> None:
+    model = with_card(tmp_path, "red", "green", "blue")
+    with live_run(model, scene(RED), tmp_path, "--to", f"clips:{tmp_path / 'clips'},before=1,after=1") as running:
+        tab.problems.clear()
+        tab.size(*SIZES[0])
+        tab.open(running.url)
+        tab.wait("document.querySelector('.score .name')?.textContent === 'red'")
+        tab.js("new Promise(done => setTimeout(done, 1500))")
+        running.camera.scene = scene(GREEN)
+        tab.wait("document.querySelector('#timeline .play[aria-label*=green]') !== null", 60)
+        assert tab.js("document.documentElement.scrollWidth") <= SIZES[0][0]
+        assert axe_findings(tab) == []
+        tab.tap("#timeline .play[aria-label*=green]")
+        video = "document.querySelector('#viewer video')"
+        tab.wait(f"{video}?.currentTime > 0.5")
+        assert tab.js(f"{video}.videoWidth") > 0
+        assert tab.js(f"{video}.duration") >= 1
+        tab.js(f"(v => {{ v.pause(); v.currentTime = 0.2; }})({video})")
+        tab.wait(f"!{video}.seeking && Math.abs({video}.currentTime - 0.2) < 0.05")
+        assert axe_findings(tab) == []
+        tab.tap("#viewer-close")
+        tab.wait(f"{video} === null")
+        assert tab.problems == []
 
 
 def test_tap_saves_an_image_and_undo_removes_it(page: Page, run: LiveRun) -> None:
@@ -269,13 +301,10 @@ def test_manifest_makes_the_page_installable(page: Page) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
 def test_axe_finds_nothing_serious(page: Page, width: int, dark: bool) -> None:
-    page.js(Path(AXE_FILE_PATH).read_text() + "\n0")
     page.size(width, 900, dark=dark)
     for view in ("events", "label", "review", "health", "settings"):
         select(page, view)
-        script = "axe.run({resultTypes: ['violations']}).then(r => r.violations.filter(v => v.impact !== 'minor'))"
-        found = page.js(f"{script}.then(l => l.map(v => v.id + ' ' + v.nodes.map(n => n.target).join(' ')))")
-        assert found == [], view
+        assert axe_findings(page) == [], view
 
 
 @pytest.mark.parametrize("width", [width for width, _ in SIZES])
