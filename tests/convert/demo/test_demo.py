@@ -130,6 +130,7 @@ class _Steps(TrainingObserver):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_training_starts_from_the_starter_weights_and_saves_a_model_with_its_card(tmp_path: Path) -> None:
     names = ["banana", "grapes"]
     draw_set(tmp_path / "train", names, 24, seed=0, size=96)

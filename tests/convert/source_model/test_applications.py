@@ -91,7 +91,7 @@ def identity(family: Family) -> str:
     return f"{family.builder}{'-' if family.options else ''}{'-'.join(name for name, _ in family.options)}"
 
 
-@pytest.mark.parametrize("generation", ["keras3", "keras2"])
+@pytest.mark.parametrize("generation", ["keras3", pytest.param("keras2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "family",
     [pytest.param(one, marks=() if one.builder in QUICK else pytest.mark.slow, id=identity(one)) for one in FAMILIES],

@@ -110,6 +110,7 @@ def test_architecture_with_a_whole_model_is_rejected(tmp_path: Path) -> None:
         opened(tmp_path / "m.h5")
 
 
+@pytest.mark.slow
 def test_command_converts_weights_only_file(tmp_path: Path) -> None:
     transfer(backend.keras(), nested=False).save_weights(tmp_path / "w.weights.h5")
     line = ["convert", "w.weights.h5", "--calibration", ROOT / "calibration_images", "--effort", "none"]

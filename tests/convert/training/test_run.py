@@ -323,7 +323,7 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
 
-@pytest.mark.parametrize("epoch", [1, 4])
+@pytest.mark.parametrize("epoch", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_interrupted_training_gives_the_same_model(
     trained: Any, tmp_path: Path, epoch: int, every_epoch: None, caplog: pytest.LogCaptureFixture
 ) -> None:

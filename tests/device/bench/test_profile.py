@@ -110,6 +110,7 @@ def test_fitted_times_never_decrease_and_keep_their_sum(values: list[float]) -> 
         assert found == pytest.approx(values)
 
 
+@pytest.mark.slow
 def test_command_shows_a_profile(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A small model: each of its operators takes a measurement."""
     model = tmp_path / "small.tflite"

@@ -119,6 +119,7 @@ def test_missing_tensorflow_names_the_alternative(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_models_only_for_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--backbones", "cnn", "--sizes", "32", "--models-only", "--models", str(tmp_path / "models")]
     with pytest.raises(SystemExit) as ended:
