@@ -175,7 +175,9 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     """Open the camera or source; return None if a stop was requested first: a driver may hang forever."""
     # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
     request = options.capture_request
-    whole = options.collect is not None or (options.page is not None and options.roi is not None)
+    # So are the files of clips and snapshots for people, who see more than the model needs.
+    kept = any(one.kind in ("clips", "snapshots") for one in options.outputs)
+    whole = kept or options.collect is not None or (options.page is not None and options.roi is not None)
     wanted = replace(request, preprocessing=None if whole else model.preprocessing)
     if options.page is not None:
         wanted = replace(wanted, roi=None)  # the page changes it while the loop runs
