@@ -14,11 +14,11 @@ from edgevision.errors import CannotWrite
 from edgevision.files.atomic import write_bytes
 from edgevision.log import Log
 
+from ..system.disk_space import LEAST_FREE
+
 log = Log("edgevision.collect")
 OURS = re.compile(r"(\d{6,})-\d{8}T\d{6}Z\.jpg")
 """File names of collected images: a running number, which is immune to a wrong clock, and the UTC time."""
-LEAST_FREE = 50_000_000
-"""Bytes left free for the rest of the machine."""
 MAX_NAME = 100
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import deque
 from contextlib import suppress
@@ -13,7 +12,7 @@ from edgevision.errors import CannotWrite
 from edgevision.files.atomic import write_bytes
 from edgevision.log import Log
 
-from ..collection.quota_store import LEAST_FREE
+from ..system.disk_space import is_almost_full
 
 log = Log("edgevision.outputs")
 MAX_LABEL = 60
@@ -93,11 +92,10 @@ class MediaFolder:
             self.bytes -= freed
             log.debug("deleted %s: the quota of %.0f MB is reached", path, self.quota / 1e6)
         try:
-            disk = os.statvfs(self.folder)
+            full = is_almost_full(self.folder, size)
         except OSError as error:
             raise CannotWrite(f"cannot write to {self.folder}: {error.strerror or error}") from None
-        least = min(LEAST_FREE, disk.f_blocks * disk.f_frsize // 10)
-        if disk.f_bavail * disk.f_frsize < least + size:
+        if full:
             raise CannotWrite(f"not saved: the disk of {self.folder} is almost full; free some space")
 
 

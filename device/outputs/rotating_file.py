@@ -11,7 +11,7 @@ from typing import IO
 
 from edgevision.errors import CannotWrite
 
-from ..collection.quota_store import LEAST_FREE
+from ..system.disk_space import is_almost_full
 
 SYNC_S = 1.0
 """At most this much is lost with the power."""
@@ -97,8 +97,7 @@ class RotatingFile:
         """Write all or nothing: a full disk leaves no half line."""
         assert self._file is not None
         try:
-            free = os.statvfs(self._path.parent)
-            if free.f_bavail * free.f_frsize < min(LEAST_FREE, self._least_free()) + len(data):
+            if is_almost_full(self._path.parent, len(data)):
                 raise CannotWrite(f"cannot write {self._path}: the disk is almost full; free some space")
             written = self._file.write(data)
             if written != len(data):
@@ -109,11 +108,6 @@ class RotatingFile:
                 raise
             raise CannotWrite(f"cannot write {self._path}: {error.strerror or error}") from None
         self._size += len(data)
-
-    def _least_free(self) -> int:
-        """A small file system may be filled to nine tenths."""
-        found = os.statvfs(self._path.parent)
-        return found.f_blocks * found.f_frsize // 10
 
     def _write_header(self) -> None:
         if self._header is not None:

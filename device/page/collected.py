@@ -20,7 +20,7 @@ from edgevision.files.atomic import write_new
 from edgevision.input_file import read_file
 
 from ..collection.capture import class_folder, next_number
-from ..collection.quota_store import LEAST_FREE
+from ..system.disk_space import LEAST_FREE
 
 DISCARDED = ".discarded"
 """Folder of discarded images; undo brings them back."""

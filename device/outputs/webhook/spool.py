@@ -17,7 +17,7 @@ from edgevision.files import strict_json
 from edgevision.files.atomic import write_bytes
 from edgevision.log import Log
 
-from ...collection.quota_store import LEAST_FREE
+from ...system.disk_space import is_almost_full
 
 log = Log("edgevision.outputs")
 _NAME = re.compile(r"(\d{12})\.post")
@@ -133,8 +133,7 @@ class Spool:
         while self._waiting and self.bytes + size > self._max_bytes:
             self._drop_oldest()
             self.lost += 1
-        disk = os.statvfs(self._folder)
-        if disk.f_bavail * disk.f_frsize < min(LEAST_FREE, disk.f_blocks * disk.f_frsize // 10) + size:
+        if is_almost_full(self._folder, size):
             raise CannotWrite(f"the disk of {self._folder} is almost full; free some space")
 
     def _drop_oldest(self) -> None:
