@@ -84,11 +84,6 @@ class Access:
         self._clock = clock
         self._failures: deque[tuple[float, str]] = deque(maxlen=MAX_ALL_FAILURES)
 
-    @property
-    def needs_token(self) -> bool:
-        """Whether a token is needed."""
-        return self._tokens is not None
-
     def knows_host(self, header: str) -> bool:
         """Return whether the Host header names this machine: else a foreign site may have pointed its name here."""
         host = _host_of(header)

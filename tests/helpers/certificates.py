@@ -10,20 +10,16 @@ def _openssl(*arguments: str) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
 
 
+def _new_key(folder: Path, name: str) -> list[str]:
+    key = str(folder / f"{name}.key")
+    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key]
+
+
 def authority(folder: Path, name: str) -> Path:
     """Return the certificate of a new authority, ``NAME.pem``; its key is ``NAME.key``."""
     made = folder / f"{name}.pem"
     subject = ["-subj", f"/CN={name}", "-days", "2", "-addext", "basicConstraints=critical,CA:TRUE"]
-    key = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-keyout",
-        str(folder / f"{name}.key"),
-    ]
-    _openssl("req", "-x509", *key, *subject, "-out", str(made))
+    _openssl("req", "-x509", *_new_key(folder, name), *subject, "-out", str(made))
     return made
 
 
@@ -31,16 +27,7 @@ def certificate(folder: Path, name: str, by: Path, host: str = "127.0.0.1") -> P
     """Return a certificate that an authority signs, ``NAME.pem``; its key is ``NAME.key``."""
     made, request, more = folder / f"{name}.pem", folder / f"{name}.csr", folder / f"{name}.ext"
     more.write_text(f"subjectAltName=IP:{host}\n")
-    key = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-keyout",
-        str(folder / f"{name}.key"),
-    ]
-    _openssl("req", "-new", *key, "-subj", f"/CN={name}", "-out", str(request))
+    _openssl("req", "-new", *_new_key(folder, name), "-subj", f"/CN={name}", "-out", str(request))
     signed = ["-CA", str(by), "-CAkey", str(by.with_suffix(".key")), "-CAcreateserial", "-days", "2"]
     _openssl("x509", "-req", "-in", str(request), *signed, "-extfile", str(more), "-out", str(made))
     return made
