@@ -176,8 +176,9 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     # Collected photos are for training, perhaps of a larger network: cameras must then decode all pixels.
     request = options.capture_request
     # So are the files of clips and snapshots for people, who see more than the model needs.
-    kept = any(one.kind in ("clips", "snapshots") for one in options.outputs)
-    whole = kept or options.collect is not None or (options.page is not None and options.roi is not None)
+    whole = (
+        _keeps_images(options) or options.collect is not None or (options.page is not None and options.roi is not None)
+    )
     wanted = replace(request, preprocessing=None if whole else model.preprocessing)
     if options.page is not None:
         wanted = replace(wanted, roi=None)  # the page changes it while the loop runs
@@ -194,6 +195,15 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     if stop():
         return None
     return opening.wait()
+
+
+def _keeps_images(options: Options) -> bool:
+    """Return whether an output stores images for people."""
+    if not options.outputs:
+        return False
+    from ..outputs.registry import find
+
+    return any(find(one.kind).whole_images for one in options.outputs)
 
 
 def _leave(stop: Stop, terminal: Terminal, code: int) -> int:

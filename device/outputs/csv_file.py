@@ -84,5 +84,5 @@ KIND = Kind(
     lambda config, context: CsvFile(rotating_file(config, context, ",".join(COLUMNS))),
     settings=FileSettings,
     needs=lambda config: Needs(writes=(config.target,)),
-    target_is_path=True,
+    target="file",
 )

@@ -77,5 +77,5 @@ KIND = Kind(
     lambda config, context: JsonLinesFile(rotating_file(config, context)),
     settings=FileSettings,
     needs=lambda config: Needs(writes=(config.target,)),
-    target_is_path=True,
+    target="file",
 )

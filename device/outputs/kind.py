@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Literal
 
 from edgevision.files.url_secrets import masked
 from edgevision.records import record
@@ -12,6 +13,8 @@ from edgevision.settings import Setting, settings_of
 from .config import OutputConfig
 from .delivery import Delivery
 from .protocol import Context, Output
+
+Target = Literal["text", "file", "folder"]
 
 
 def _masked(config: OutputConfig) -> str:
@@ -53,7 +56,8 @@ class Kind:
         settings: type = NoSettings,
         check: Callable[[OutputConfig], OutputConfig] = lambda config: config,
         needs: Callable[[OutputConfig], Needs] = lambda _: Needs(),
-        target_is_path: bool = False,
+        target: Target = "text",
+        whole_images: bool = False,
         probe: Callable[[OutputConfig], str] | None = None,
         libraries: Mapping[str, str] | None = None,
         shown: Callable[[OutputConfig], str] = _masked,
@@ -66,12 +70,14 @@ class Kind:
             needs: What the machine must allow.
             probe: Returns in one line that the output could work, for ``edgevision doctor``, without sending anything.
                 Raises EdgeVisionError, OSError.
-            target_is_path: Whether the target is a file or folder, relative to the configuration file.
+            target: What the target is; a file or folder is relative to the configuration file.
+            whole_images: Whether its images are for people, so that cameras decode more than the model needs.
             libraries: Optional libraries, by the module that is imported: name of the extra that brings them.
             shown: Returns the spec for display, if hiding credentials in URLs is not enough.
         """
         self.open, self.settings, self.check, self.needs, self.probe = open, settings, check, needs, probe
-        self.target_is_path, self.libraries, self.shown = target_is_path, dict(libraries or {}), shown
+        self.target, self.whole_images = target, whole_images
+        self.libraries, self.shown = dict(libraries or {}), shown
 
     @cached_property
     def all_settings(self) -> Mapping[str, Setting]:

@@ -75,7 +75,7 @@ def placed(config: OutputConfig, folder: Path, *, relative: bool = False) -> Out
             return text if Path(text).is_absolute() else os.path.relpath(text, folder)
         return str(folder / text)
 
-    target = move(config.target) if find(config.kind).target_is_path else config.target
+    target = move(config.target) if find(config.kind).target != "text" else config.target
     own: type = type(config.settings)
     paths = [name for name, one in settings_of(own).items() if one.kind == "path"]
     moved = {n: Path(move(str(v))) for n in paths if (v := getattr(config.settings, n)) is not None}

@@ -26,8 +26,6 @@ KINDS: Mapping[str, str] = {
     "mqtt": "mqtt.kind",
     "mqtts": "mqtt.kind",
 }
-FILES = ("jsonl", "csv")
-"""Kinds whose target is one file."""
 
 
 def find(name: str) -> Kind:
@@ -53,9 +51,10 @@ def require_distinct(configs: Iterable[OutputConfig]) -> None:
     """Raise BadInput if two outputs would write the same file, or manage the same files of a folder."""
     seen: dict[tuple[str, Path], str] = {}
     for config in configs:
-        if not find(config.kind).target_is_path:
+        target = find(config.kind).target
+        if target == "text":
             continue
-        what = "file" if config.kind in FILES else config.kind
+        what = "file" if target == "file" else config.kind
         path = Path(config.target).absolute()
         if (what, path) in seen:
             raise BadInput(f"{seen[what, path]}: and {config.kind}: both write to {path}; give each a path of its own")

@@ -106,5 +106,6 @@ KIND = Kind(
     _open,
     settings=SnapshotSettings,
     needs=lambda config: Needs(writes=(config.target,)),
-    target_is_path=True,
+    target="folder",
+    whole_images=True,
 )

@@ -214,5 +214,6 @@ KIND = Kind(
     settings=ClipSettings,
     check=_check,
     needs=lambda config: Needs(writes=(config.target,)),
-    target_is_path=True,
+    target="folder",
+    whole_images=True,
 )
