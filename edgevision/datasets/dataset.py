@@ -151,11 +151,6 @@ def open_dataset(path: str | Path, label_map: Path | None = None) -> Dataset:
     return _finish(path, source, layout, names)
 
 
-def open_unlabelled(path: Path) -> tuple[Item, ...]:
-    """Return all images of a folder or zip, ignoring folder names. Raises MissingFile, BadInput."""
-    return read_unlabelled(path)[0]
-
-
 def read_unlabelled(path: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """Return all images of a folder or zip, ignoring folder names, and notes about what was left out.
 

@@ -13,7 +13,7 @@ from image_folders import PNG, fill
 
 from edgevision.datasets import readers
 from edgevision.datasets.csv_labels import Row, format_rows, parse_rows
-from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, open_unlabelled, read_unlabelled
+from edgevision.datasets.dataset import BACKGROUND, Dataset, open_dataset, read_unlabelled
 from edgevision.errors import BadImage, BadInput, EdgeVisionError, MissingFile
 
 
@@ -211,7 +211,7 @@ def test_label_map_renames_classes_and_labels_files(tmp_path: Path) -> None:
 
 
 def test_unlabeled_images_are_found(tmp_path: Path) -> None:
-    assert [item.path for item in open_unlabelled(fill(tmp_path, "1.jpg", "x/2.jpg"))] == ["1.jpg", "x/2.jpg"]
+    assert [item.path for item in read_unlabelled(fill(tmp_path, "1.jpg", "x/2.jpg"))[0]] == ["1.jpg", "x/2.jpg"]
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from image_folders import fill
 
 from edgevision.datasets.check import check
-from edgevision.datasets.dataset import Dataset, open_dataset, open_unlabelled
+from edgevision.datasets.dataset import Dataset, open_dataset, read_unlabelled
 from edgevision.datasets.split_names import split_of
 from edgevision.errors import BadInput
 from edgevision.preprocessing.decode import find
@@ -97,7 +97,7 @@ def test_unclear_splits_are_refused(tmp_path: Path, names: tuple[str, ...], said
     with pytest.raises(BadInput, match=said) as caught:
         open_dataset(tmp_path)
     assert "\n" not in str(caught.value)
-    assert len(open_unlabelled(tmp_path)) == len(names)
+    assert len(read_unlabelled(tmp_path)[0]) == len(names)
 
 
 def test_classes_named_like_splits_are_warned_about(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from documents import parse
 
 import edgevision
 from edgevision import default_model
-from edgevision.datasets.dataset import BACKGROUND, open_dataset, open_unlabelled
+from edgevision.datasets.dataset import BACKGROUND, open_dataset, read_unlabelled
 from edgevision.datasets.training_images import PARTS, card_entry
 from edgevision.errors import BadInput, BadModel, MissingFile
 from edgevision.evaluation.evaluate import Evaluation, evaluate
@@ -89,7 +89,7 @@ def judged(
     scorer: Scorer, root: Path, other: Scorer | None = None, negatives: Path | None = None, **options: object
 ) -> Evaluation:
     dataset = open_dataset(root)
-    negatives = open_unlabelled(negatives) if negatives else ()
+    negatives = read_unlabelled(negatives)[0] if negatives else ()
     pictures = Pictures(str(root), dataset.items, dataset.classes, skipped=dataset.skipped, negatives=negatives)
     return evaluate(subject(scorer), pictures, other=subject(other) if other else None, **options)  # type: ignore[arg-type]
 
