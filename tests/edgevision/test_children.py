@@ -25,7 +25,7 @@ def is_alive(number: int) -> bool:
 
 
 def has_ended(number: int) -> bool:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 120
     while is_alive(number) and time.monotonic() < end:
         time.sleep(0.02)
     return not is_alive(number)

@@ -46,7 +46,7 @@ class Mosquitto:
         """Start the broker and wait until it accepts connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([self._program, "-c", str(self._config)], stdout=log, stderr=log)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
@@ -110,7 +110,7 @@ class Listener:
         """Return the last payload of a topic."""
         return (self.of(topic) or [None])[-1]
 
-    def wait(self, done: Callable[[], object], seconds: float = 15) -> None:
+    def wait(self, done: Callable[[], object], seconds: float = 120) -> None:
         """Wait until ``done`` returns something true."""
         with self._changed:
             deadline = time.monotonic() + seconds

@@ -23,7 +23,7 @@ def options(**given: object) -> BundleOptions:
 
 def test_signed_releases_are_numbered_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    assert abs((_number(options(sign=KEY)) or 0) - time.time()) < 5
+    assert abs((_number(options(sign=KEY)) or 0) - time.time()) < 60
     assert _number(options()) is None
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764470000")
     assert _number(options(sign=KEY)) == 1764470000

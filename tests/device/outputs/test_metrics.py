@@ -166,7 +166,7 @@ def test_endless_and_slow_requests_are_cut_off(metrics: Metrics, monkeypatch: py
 def test_many_idle_connections_leave_the_server_working(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_server, "DEADLINE_S", 0.3)
     held = [socket.create_connection(("127.0.0.1", metrics.port or 0), 10) for _ in range(40)]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if get(metrics.port, "/healthz").status == 200:
@@ -251,7 +251,7 @@ def test_run_without_the_library_is_one_line(spec: str, extra: str, monkeypatch:
 
 
 def _wait(condition: object) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -218,7 +218,7 @@ def test_tls_accepts_only_a_broker_of_the_given_authority(tmp_path: Path) -> Non
             _wait(lambda: output.written == 1)
 
 
-def _wait(done: object, seconds: float = 10) -> None:
+def _wait(done: object, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not done():  # type: ignore[operator]
         assert time.monotonic() < deadline
