@@ -71,6 +71,8 @@ WARM_S = 1.0
 """Connecting to everything at the start does not count."""
 PERIOD_FRAMES = 30
 SAMPLE_S = 2.0
+SHOW_EVERY = 30
+"""Samples of memory of which one is printed: one a minute."""
 GROWTH_MB = 5.0
 OVER = Event()
 
@@ -417,6 +419,8 @@ def soak(model: Model, source: str, minutes: float, place: Place) -> bool:
         def look() -> None:
             while not stop() and not OVER.wait(SAMPLE_S):
                 samples.append(((perf_counter() - begun) / 60, resident_mb()))
+                if len(samples) % SHOW_EVERY == 0:
+                    print(f"  {samples[-1][0]:.1f} min: {samples[-1][1]:.1f} MB", flush=True)
 
         Thread(target=look, daemon=True).start()
 

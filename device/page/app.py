@@ -68,8 +68,11 @@ class Page:
         self._pool = ThreadPoolExecutor(3, "page")
         self._predictor = ThreadPoolExecutor(1, "page predict")
         self._encoder = Encoder(ThreadPoolExecutor(1, "page jpeg"), parts.clock)
-        self._streams, self._listeners = Places(STREAMS), Places(LISTENERS)
-        self._zips, self._predictions, self._players = Places(1), Places(2), Places(PLAYERS)
+        self._streams = Places(STREAMS, f"{STREAMS} viewers see the image already; close one of them, or wait")
+        self._listeners = Places(LISTENERS, f"{LISTENERS} pages are open already; close one of them, or wait")
+        self._zips = Places(1, "somebody downloads the collected photos already; try again later")
+        self._predictions = Places(2, "other images are being recognized; try again")
+        self._players = Places(PLAYERS, f"{PLAYERS} clips play already; try again later")
 
     async def index(self, _: Request) -> Response:
         """Return the page."""
@@ -181,7 +184,7 @@ class Page:
         """Run the model on an image."""
         data = await body(request, MAX_IMAGE_BYTES)
         if not self._predictions.take():
-            raise Problem(429, "other images are being recognized; try again", {"Retry-After": "1"})
+            raise Problem(429, self._predictions.refusal, {"Retry-After": "1"})
         try:
             loop = asyncio.get_running_loop()
             return _json(await loop.run_in_executor(self._predictor, self._predict, data))
@@ -313,7 +316,7 @@ class Page:
     ) -> StreamingResponse:
         """Return a long response, counted among ``places``; ``end`` is called when it ended in whatever way."""
         if not places.take():
-            raise Problem(503, f"there are {places.limit} already; try again later", {"Retry-After": "10"})
+            raise Problem(503, places.refusal, {"Retry-After": "10"})
         return _Viewed(content, kind, places, end)
 
 

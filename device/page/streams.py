@@ -24,8 +24,9 @@ MJPEG = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 class Places:
     """Counts viewers, up to a limit."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, refusal: str) -> None:
+        """``refusal``: what those beyond the limit read."""
+        self.limit, self.refusal = limit, refusal
         self.taken = 0
 
     def take(self) -> bool:

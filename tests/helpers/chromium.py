@@ -42,6 +42,7 @@ class Page:
 
     def __init__(self, address: str, target: str) -> None:
         """``address``: of the browser's DevTools; ``target``: id of the tab."""
+        self._address = address
         host = re.sub(r"/devtools/.*", "", address)
         self._socket = websocket.create_connection(f"{host}/devtools/page/{target}", timeout=CALL_S)
         self._last = 0
@@ -53,6 +54,12 @@ class Page:
         """Bytes of all finished answers, without headers."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def other_user(self) -> Page:
+        """Open a tab as of another person: with cookies and connections of its own, in a window of its own."""
+        context = _ask(self._address, "Target.createBrowserContext")["browserContextId"]
+        given = {"url": "about:blank", "browserContextId": context, "newWindow": True}
+        return Page(self._address, _ask(self._address, "Target.createTarget", **given)["targetId"])
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol and return its result."""
@@ -186,11 +193,19 @@ def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 def _first_tab(address: str) -> str:
     """Return the id of the first tab."""
+    targets = _ask(address, "Target.getTargets")["targetInfos"]
+    return next(str(one["targetId"]) for one in targets if one["type"] == "page")
+
+
+def _ask(address: str, method: str, **parameters: Any) -> dict[str, Any]:
+    """Call a method of the browser itself and return its result."""
     connection = websocket.create_connection(address, timeout=CALL_S)
     try:
-        connection.send(json.dumps({"id": 1, "method": "Target.getTargets"}))
+        connection.send(json.dumps({"id": 1, "method": method, "params": parameters}))
         while (answer := json.loads(connection.recv())).get("id") != 1:
             pass
-        return next(str(one["targetId"]) for one in answer["result"]["targetInfos"] if one["type"] == "page")
+        assert "error" not in answer, f"{method}: {answer['error']}"
+        result: dict[str, Any] = answer["result"]
+        return result
     finally:
         connection.close()

@@ -13,10 +13,13 @@ const BANNERS = {
 const MAX_ROWS = 6;
 const MIN_SCORE = 0.005; // shown as 1 %
 const STREAM_FPS = 10;
+const AGAIN_MS = 5000;
 
 let state = "";
 let annotated = false;
 let streaming = false;
+let refusal = ""; // why the device sends no image
+let again = 0;
 
 /** Show one of STATES in the header and over the picture. */
 export function showState(next) {
@@ -24,20 +27,55 @@ export function showState(next) {
   state = next;
   $("link").dataset.state = next;
   $("link").textContent = STATES[next];
-  $("banner").textContent = BANNERS[next] ?? "";
-  $("banner").hidden = !(next in BANNERS);
+  showBanner();
   $("picture").classList.toggle("stale", next in BANNERS);
   if (next in BANNERS) say("No predictions"); // old ones would look like what is seen now
+}
+
+function showBanner() {
+  const text = BANNERS[state] ?? refusal;
+  $("banner").textContent = text;
+  $("banner").hidden = !text;
 }
 
 /** Start or stop the stream of images; the device encodes images only while somebody watches. */
 export function stream(on) {
   streaming = on;
+  clearTimeout(again);
   const image = $("image");
   if (!on) { image.removeAttribute("src"); return; }
   const wanted = Math.min(1280, image.parentElement.clientWidth * Math.min(devicePixelRatio || 1, 2));
   const width = Math.max(160, Math.ceil(wanted / 160) * 160);
+  image.onload = () => refuse("");
+  image.onerror = explain;
   image.src = `/api/stream?annotated=${annotated ? 1 : 0}&width=${width}&fps=${STREAM_FPS}&t=${Date.now()}`;
+}
+
+/** Show why there is no image, such as too many viewers, and try again later. */
+async function explain() {
+  const reason = await refusalOf($("image").src);
+  if (!streaming) return;
+  refuse(reason);
+  clearTimeout(again);
+  again = setTimeout(() => { if (streaming) stream(true); }, AGAIN_MS);
+}
+
+/** Return what the device says instead of an image; an image element cannot tell. */
+async function refusalOf(address) {
+  const ending = new AbortController(); // an answer without end is not read
+  try {
+    const answer = await fetch(address, { signal: ending.signal });
+    return answer.ok ? "" : clean((await answer.json()).detail, 300);
+  } catch {
+    return "";
+  } finally {
+    ending.abort();
+  }
+}
+
+function refuse(reason) {
+  refusal = reason;
+  showBanner();
 }
 
 /** Choose whether the device draws boxes, masks and labels onto the images; `task`: of the model. */
