@@ -1,0 +1,1 @@
+"""Evaluation of detectors: average precision, errors and operating thresholds, from predicted and true boxes."""
