@@ -54,8 +54,8 @@ class FileContainer(Protocol):
     def has(self, name: str) -> bool:
         """Return whether there is a file with this name."""
 
-    def head(self, name: str) -> bytes:
-        """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        """Return the first ``count`` bytes of a file, by default enough to detect its format; empty if it cannot be read."""
 
     def read(self, name: str) -> bytes:
         """Read a file. Raises MissingFile, BadImage."""
@@ -76,9 +76,9 @@ class FolderSource:
         """Return whether a file exists. The name may lead out of the folder: a user's CSV may point anywhere."""
         return (self.path / name).is_file()
 
-    def head(self, name: str) -> bytes:
-        """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
-        return read_head(self.path / name)
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        """Return the first ``count`` bytes of a file, by default enough to detect its format; empty if it cannot be read."""
+        return read_head(self.path / name, count)
 
     def read(self, name: str) -> bytes:
         """Read a file. Raises MissingFile, BadImage."""
@@ -107,11 +107,11 @@ class ZipSource:
         """Return whether there is an entry with this name."""
         return name in self._entries
 
-    def head(self, name: str) -> bytes:
-        """Return the first bytes of an entry, enough to detect its format; empty if it cannot be read."""
+    def head(self, name: str, count: int = HEAD_BYTES) -> bytes:
+        """Return the first ``count`` bytes of an entry, by default enough to detect its format; empty if it cannot be read."""
         try:
             with self._zip.open(self._entries[name]) as stream:
-                return stream.read(HEAD_BYTES)
+                return stream.read(count)
         except (*_DAMAGE, KeyError):
             return b""
 

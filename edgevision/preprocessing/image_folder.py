@@ -135,10 +135,10 @@ def has_image(head: bytes) -> bool:
     return sniff(head).kind in READABLE
 
 
-def read_head(path: Path) -> bytes:
-    """Return the first bytes of a file, enough to detect its format; empty if it cannot be read."""
+def read_head(path: Path, count: int = HEAD_BYTES) -> bytes:
+    """Return the first ``count`` bytes of a file, by default enough to detect its format; empty if it cannot be read."""
     try:
-        return _read(path, HEAD_BYTES)
+        return _read(path, count)
     except (BadImage, MissingFile):
         return b""
 

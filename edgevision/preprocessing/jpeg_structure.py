@@ -10,7 +10,9 @@ START = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """A marker between segments or after image data; stuffed bytes, fill bytes and restart markers are image data."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_END, _SCAN, _TEMPORARY = 0xD9, 0xDA, 0x01
+_END, _SCAN, _TEMPORARY, _APP1 = 0xD9, 0xDA, 0x01, 0xE1
+EXIF = b"Exif\0\0"
+"""Start of an EXIF block in a JPEG or WebP file."""
 MAX_SEGMENTS = 20_000
 """Number of segments after which a file is malicious; each costs time."""
 
@@ -49,3 +51,22 @@ def read_structure(data: bytes) -> JpegStructure:
         scans += marker == _SCAN
         at += struct.unpack_from(">H", data, at)[0]
     return JpegStructure(*frame, scans=scans, end=end)
+
+
+def exif(data: bytes) -> bytes:
+    """Return the first EXIF block before the image data; empty if there is none (EXIF 2.3, 4.7.2)."""
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None or found.end() + 2 > len(data):
+            break
+        marker, at = data[found.start() + 1], found.end()
+        if marker in (_SCAN, _END):
+            break
+        if marker == _TEMPORARY:
+            continue
+        length = struct.unpack_from(">H", data, at)[0]
+        if marker == _APP1 and data[at + 2 : at + 8] == EXIF:
+            return data[at + 8 : at + length]
+        at += length
+    return b""

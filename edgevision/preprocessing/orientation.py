@@ -9,6 +9,7 @@ import numpy as np
 
 from . import png_chunks
 from .image_headers import tiff_tags
+from .jpeg_structure import exif as jpeg_exif
 
 if TYPE_CHECKING:
     from ..types import Pixels
@@ -27,6 +28,17 @@ def read(data: bytes, kind: str) -> int:
     found = png_chunks.exif(data) if kind == "png" else _webp(data) if kind == "webp" else b""
     try:
         value = tiff_tags(found.removeprefix(_PREFIX)).get(_TAG, 1)
+    except struct.error:
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def read_any(data: bytes, kind: str) -> int:
+    """Return the EXIF orientation, 1..8, that decoding applies to a file of any format; 1 if it has none or a wrong one."""
+    if kind not in ("jpeg", "tiff"):
+        return read(data, kind)
+    try:
+        value = tiff_tags(data if kind == "tiff" else jpeg_exif(data)).get(_TAG, 1)
     except struct.error:
         return 1
     return value if 1 <= value <= 8 else 1

@@ -1,0 +1,1 @@
+"""Images with labeled boxes, for object detection: read from annotation formats, checked, split."""

@@ -1,0 +1,143 @@
+"""Pascal VOC: one XML file per image, as LabelImg, CVAT and Roboflow write it; splits in ``ImageSets/Main``.
+
+Format: M. Everingham, J. Winn, 2012, The PASCAL VOC2012 Development Kit, section 2.2. The corners of VOC's own files count
+pixels from 1 and include the last one, so 1 is subtracted from xmin and ymin; all tools of today write edges.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ...errors import BadImage
+from ...files.text import decode_text
+from ..dataset import Skipped
+from ..readers import FileContainer
+from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
+from .image_index import ImageIndex, folder_split
+from .names import class_name
+from .xml_tree import parse_xml
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_BYTES = 16 * 2**20
+"""Largest XML file of one image."""
+_LOOKED_AT = 5
+"""Number of XML files that are looked at to find out whether they are annotations."""
+MAX_VALUE = 1e7
+"""Largest coordinate in pixels."""
+_IMAGE_SET = re.compile(r"(?:^|/)ImageSets/Main/(train|val|test|trainval)\.txt$")
+_OWN = "the voc"
+"""How ``source/database`` begins in the files of Pascal VOC itself."""
+
+
+def _find(source: FileContainer) -> tuple[str, ...]:
+    files = tuple(name for name in source.files if name.lower().endswith(".xml"))
+    found = any(_is_annotation(source, name) for name in files[:_LOOKED_AT])
+    return files if found else ()
+
+
+def _is_annotation(source: FileContainer, name: str) -> bool:
+    start = source.head(name, 4096)
+    return b"<annotation>" in start or b"<annotation " in start
+
+
+def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
+    images = ImageIndex(source)
+    found: list[WrittenImage] = []
+    skipped: list[Skipped] = []
+    for name in files:
+        try:
+            found.append(_image(parse_xml(_bytes(source, name), name), name, images))
+        except ValueError as error:  # BadInput is one
+            skipped.append(Skipped(name, str(error).removeprefix(f"{name}: ")))
+    listed, notes = _listed(source, found)
+    labels = sorted({box.label for image in listed for box in image.boxes})
+    alone = len(images.paths) - len({image.path for image in found})
+    if alone:
+        notes = (*notes, f"{alone} images without an XML file are left out; write one without objects for a background")
+    return Annotations(tuple(labels), tuple(listed), tuple(skipped), notes)
+
+
+def _bytes(source: FileContainer, name: str) -> bytes:
+    data = source.read(name)
+    if len(data) > MAX_BYTES:
+        raise BadImage(f"larger than {MAX_BYTES >> 20} MiB, the limit for the annotation of an image")
+    return data
+
+
+def _image(root: Element, name: str, images: ImageIndex) -> WrittenImage:
+    """Return the annotation in one XML file. Raises ValueError."""
+    if root.tag != "annotation":
+        raise ValueError(f"expected the element annotation, got {root.tag!r:.60}")
+    path = _path(root, name, images)
+    own = root.findtext("source/database", "").strip().lower().startswith(_OWN)
+    boxes = tuple(_box(one, own) for one in root.iterfind("object"))
+    size = _number(root, "size/width", 0.0), _number(root, "size/height", 0.0)
+    return WrittenImage(path, boxes, (round(size[0]), round(size[1])), split=folder_split(path))
+
+
+def _path(root: Element, name: str, images: ImageIndex) -> str:
+    """Return the image of an XML file: the one with the same name, or else the one that it names.
+
+    Files are renamed more often than the names inside are corrected.
+    """
+    base, _, file = name.rpartition("/")
+    given = root.findtext("filename", "").strip()
+    path = images.with_stem(PurePosixPath(file).stem, base, given) or (images.find(given, base) if given else None)
+    if path is None:
+        raise ValueError(f"its image was not found{f': {given}' if given else ''}")
+    return path
+
+
+def _box(element: Element, own: bool) -> WrittenBox:
+    """Return one object. ``own``: whether corners count pixels from 1, as in the files of Pascal VOC itself."""
+    label = class_name(element.findtext("name"), "object/name")
+    if element.find("robndbox") is not None and element.find("bndbox") is None:
+        raise ValueError(f"the box of {label!r} is rotated (robndbox); only upright boxes can be learned")
+    x0, y0, x1, y1 = (_number(element, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax"))
+    difficult = _number(element, "difficult", 0.0) != 0
+    return WrittenBox(label, (x0 - own, y0 - own, x1, y1), difficult)
+
+
+def _number(element: Element, path: str, default: float | None = None) -> float:
+    text = element.findtext(path)
+    if (text is None or not text.strip()) and default is not None:
+        return default
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < MAX_VALUE:
+        raise ValueError(f"{path}: expected a number, got {text!r:.60}")
+    return value
+
+
+def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[WrittenImage], tuple[str, ...]]:
+    """Return the images with the splits of ``ImageSets/Main``, without those in no list; all if there are no lists."""
+    splits: dict[str, str] = {}
+    for name in source.files:
+        match = _IMAGE_SET.search(name)
+        if match:
+            split = "train" if match[1] == "trainval" else match[1]
+            for stem in _stems(source, name):
+                if splits.get(stem) != "val" or split != "train":  # trainval holds the images of val, too
+                    splits[stem] = split
+    if not splits:
+        return images, ()
+    listed = [(one, splits.get(PurePosixPath(one.path).stem)) for one in images]
+    left_out = sum(split is None for _, split in listed)
+    notes = (f"{left_out} images are in no list of ImageSets/Main and left out",) if left_out else ()
+    return [replace(one, split=split) for one, split in listed if split], notes
+
+
+def _stems(source: FileContainer, name: str) -> list[str]:
+    """Return the images of a list: one name per line, without suffix, perhaps followed by 1 or -1."""
+    lines = decode_text(_bytes(source, name)).splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+FORMAT = BoxFormat("Pascal VOC", _find, _read)

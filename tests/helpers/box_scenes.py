@@ -1,0 +1,78 @@
+"""Drawn photos with boxes, and the same boxes written in every annotation format."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import cv2
+import numpy as np
+
+from edgevision.preprocessing.decode import encode_jpeg
+from edgevision.types import Frame
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One photo: its name, its size in pixels and its boxes as (label, corners)."""
+
+    name: str
+    width: int
+    height: int
+    boxes: tuple[tuple[str, Box], ...]
+
+
+def drawn(scene: Scene, seed: int = 0) -> bytes:
+    """Return the photo as JPEG: noise with a filled rectangle for each box."""
+    random = np.random.default_rng((seed, *scene.name.encode()))
+    coarse = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    pixels = cv2.resize(coarse, (scene.width, scene.height), interpolation=cv2.INTER_CUBIC)  # noqa: TID251
+    for label, (x0, y0, x1, y1) in scene.boxes:
+        color = tuple(int(value) for value in np.random.default_rng(list(label.encode())).integers(0, 255, 3))
+        cv2.rectangle(pixels, (round(x0), round(y0)), (round(x1) - 1, round(y1) - 1), color, -1)
+    return encode_jpeg(Frame(pixels, "BGR"))
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Return a JPEG with an EXIF block of this orientation."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def voc_xml(scene: Scene, extra: str = "") -> str:
+    """Return the annotation of a scene as Pascal VOC XML."""
+    objects = "".join(
+        f"<object><name>{escape(label)}</name><difficult>0</difficult><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin>"
+        f"<xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox></object>"
+        for label, box in scene.boxes
+    )
+    size = f"<size><width>{scene.width}</width><height>{scene.height}</height><depth>3</depth></size>"
+    return f"<annotation><filename>{escape(scene.name)}</filename>{extra}{size}{objects}</annotation>"
+
+
+def write_voc(root: Path, scenes: Sequence[Scene]) -> Path:
+    """Write photos below ``images/`` and their XML files below ``annotations/``; return ``root``."""
+    for scene in scenes:
+        put(root / "images" / scene.name, drawn(scene))
+        put(root / "annotations" / f"{Path(scene.name).stem}.xml", voc_xml(scene))
+    return root
+
+
+def put(path: Path, content: bytes | str) -> Path:
+    """Write a file and the folders it is in; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+SCENES = (
+    Scene("a.jpg", 120, 80, (("cup", (10.0, 20.0, 50.0, 60.0)), ("spoon", (60.0, 5.0, 118.0, 30.0)))),
+    Scene("b.jpg", 64, 96, (("cup", (0.0, 0.0, 64.0, 96.0)),)),
+    Scene("empty.jpg", 50, 50, ()),
+)
