@@ -260,6 +260,7 @@ class _Loop:
 
     def end(self) -> None:
         """Finish all output before closing the camera, which may take a while or forever."""
+        self.measures.end()
         if self.service is not None:
             self.service.stopping()
         with suppress(OutputClosed):

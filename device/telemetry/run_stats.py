@@ -45,6 +45,7 @@ class RunStats:
         self._firmware = firmware
         self._watch: Watch | None = None
         self.begun = clock.monotonic()
+        self.ended: float | None = None
         self.started = self.begun if started is None else started
         self.frames = self.errors = self.still = 0
         self.first_ms: float | None = None
@@ -83,6 +84,10 @@ class RunStats:
         """Record one motion check of a frame."""
         self.stages.setdefault("motion", Percentiles()).add(took_ms)
 
+    def end(self) -> None:
+        """Record the end of the loop: the time that closing the outputs takes says nothing about its rate."""
+        self.ended = self._clock.monotonic()
+
     def look(self) -> tuple[str, ...]:
         """Return what has begun to slow the machine down; called by the loop only."""
         if self._watch is None:
@@ -100,7 +105,7 @@ class RunStats:
         """Return all values as of now."""
         from .snapshot import Snapshot  # imported late, as above
 
-        seconds = self._clock.monotonic() - self.begun
+        seconds = (self._clock.monotonic() if self.ended is None else self.ended) - self.begun
         return Snapshot(
             frames=self.frames,
             still=self.still,

@@ -43,7 +43,7 @@ class Snapshot:
     reconnects: int
     """Times that a lost camera came back."""
     seconds: float
-    """Seconds since the start of the loop."""
+    """Seconds since the start of the loop; after its end, how long it ran, without closing the outputs."""
     rate_fps: float | None
     """Mean predictions per second."""
     first_prediction_ms: float | None

@@ -89,6 +89,19 @@ class Notebook(Sink):
 # --- a whole run
 
 
+def test_time_to_close_the_outputs_is_not_part_of_the_rate() -> None:
+    hand = HandClock()
+
+    class Slow(Notebook):
+        def close(self) -> None:
+            hand.now += 5.0
+            super().close()
+
+    camera = FakeCamera("slow*4", clock=hand.clock)
+    summary = run(camera, StubModel(hand, infer_s=0.25), [Slow()], clock=hand.clock, measures=RunStats(hand.clock))
+    assert (summary.seconds, summary.rate_fps) == (pytest.approx(5.0), pytest.approx(0.8))
+
+
 def test_every_frame_reaches_every_sink() -> None:
     camera, first, second = FakeCamera("ok*7", live=False), Notebook(), Notebook()
     summary = run(camera, StubModel(), [first, second])
