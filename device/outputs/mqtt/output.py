@@ -14,6 +14,7 @@ from edgevision.log import Log
 from ...sinks.jsonl import dump
 from ..delivery_filter import DeliveryFilter
 from ..protocol import Output
+from .command_log import CommandLog
 from .commands import BadCommand, Command, parse_command
 from .discovery import discovery_payload, shown_name, with_removals
 from .label_states import LabelStates
@@ -65,7 +66,9 @@ class MqttOutput(Output):
         self._unconfirmed: SharedFrame | None = None
         """The image that was published but not yet acknowledged."""
         self._state_due = False
-        self._state_at = self._scores_at = self._image_at = self._warned_at = float("-inf")
+        self._state_at = self._scores_at = self._image_at = float("-inf")
+        # One log each: a flood of wrong commands must not hide those that are carried out.
+        self._obeyed, self._refused = CommandLog(context.clock), CommandLog(context.clock)
         self._announce, self._come_back, self._snapshot = Flag(), Flag(), Flag()
 
     def start(self) -> None:
@@ -222,15 +225,12 @@ class MqttOutput(Output):
         try:
             command = parse_command(name, payload, retained)
         except BadCommand as error:
-            now = self._context.clock.monotonic()
-            if now - self._warned_at >= 1.0:  # a flood of wrong commands must not fill the log
-                self._warned_at = now
-                log.info("mqtt: ignored %s", shown_name(str(error)))
+            self._refused.note(f"ignored {shown_name(str(error))}")
             return
         self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
-        log.info("mqtt: %s %s", command.kind, "" if command.value is None else command.value)
+        self._obeyed.note(command.kind if command.value is None else f"{command.kind} {command.value}")
         if command.kind == "pause":
             self._context.control.paused = bool(command.value)
         elif command.kind == "threshold":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from edgevision.device.outputs.mqtt.broker import read_broker
+from edgevision.device.outputs.mqtt.command_log import CommandLog
 from edgevision.device.outputs.mqtt.commands import BadCommand, Command, parse_command
 from edgevision.device.outputs.mqtt.discovery import discovery_payload, with_removals
 from edgevision.device.outputs.mqtt.label_states import LabelStates
@@ -15,6 +16,7 @@ from edgevision.device.outputs.mqtt.topics import MAX_SLUGS, Slugs, Topics
 from edgevision.device.outputs.parse import from_file, parse_spec, placed, to_table
 from edgevision.device.outputs.registry import find
 from edgevision.device.service.output_access import access_of
+from edgevision.device.system.clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,3 +224,18 @@ def test_foreign_discovery_payload_is_ignored(former: object) -> None:
     payload = discovery_payload(TOPICS, "m", "", {}, frames=True, events=True)
     assert with_removals(payload, former) is None
     assert json.dumps(payload)
+
+
+def test_flood_of_commands_is_one_line_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    noted = CommandLog(Clock(monotonic=lambda: now[0]))
+    with caplog.at_level("INFO", "edgevision.outputs"):
+        for number in range(40):
+            noted.note(f"threshold {number}")
+            now[0] += 0.125
+        noted.note("pause True")
+    assert [record.getMessage() for record in caplog.records] == [
+        "mqtt: threshold 0",
+        *(f"mqtt: threshold {8 * second} (7 more since the line before)" for second in range(1, 5)),
+        "mqtt: pause True (7 more since the line before)",
+    ]
