@@ -20,3 +20,5 @@ class Access:
     """Groups that may open them."""
     credentials: tuple[tuple[str, PurePosixPath], ...] = ()
     """Name and path of each file that only root can read: systemd hands it to the service."""
+    optional_credentials: tuple[str, ...] = ()
+    """Names of credentials that systemd hands to the service if the machine has them."""

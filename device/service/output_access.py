@@ -33,6 +33,7 @@ def access_of(given: Mapping[str, Any]) -> Access:
         devices=_each(device for one in needs for device in one.devices),
         groups=_each(group for one in needs for group in one.groups),
         credentials=tuple((credential_name(Path(path)), PurePosixPath(path)) for path in device_files(given)),
+        optional_credentials=_each(one.credential for one in needs if one.credential is not None),
     )
 
 

@@ -153,6 +153,8 @@ def _handed_over(plan: UnitPlan) -> list[str]:
     lines = []
     for name, path in plan.access.credentials:
         lines += [f"LoadCredential={name}:{credential_path(path)}", f"SetCredential={name}:\\n"]
+    # systemd looks for these in /etc/credstore, among other places, and goes on without those that are missing.
+    lines += [f"LoadCredential={name}:{NAME}.{name}" for name in plan.access.optional_credentials]
     return lines
 
 

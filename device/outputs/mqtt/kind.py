@@ -53,8 +53,13 @@ def _probe(config: OutputConfig) -> str:
 
 
 def _needs(config: OutputConfig) -> Needs:
-    local = read_broker(config).is_local
-    return Needs(network=not local, loopback=local)
+    from .password import CREDENTIAL
+
+    broker = read_broker(config)
+    wants_password = broker.user is not None and config.settings.password_file is None
+    return Needs(
+        network=not broker.is_local, loopback=broker.is_local, credential=CREDENTIAL if wants_password else None
+    )
 
 
 KIND = Kind(_open, settings=MqttSettings, check=_check, needs=_needs, probe=_probe, libraries={"paho": "mqtt"})

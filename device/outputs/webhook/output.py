@@ -16,7 +16,7 @@ from ..protocol import Output
 from .payload import request_of
 from .post import tls_context
 from .sender import Sender
-from .signature import read_secret
+from .signature import CREDENTIAL, read_secret
 from .spool import Spool
 from .target import Target, parse, shown
 
@@ -140,7 +140,8 @@ def _open(config: OutputConfig, context: Context) -> Webhook:
 
 def _needs(config: OutputConfig) -> Needs:
     is_loopback = _target(config).is_loopback
-    return Needs(network=not is_loopback, loopback=is_loopback, secret=True)
+    credential = CREDENTIAL if config.settings.secret_file is None else None
+    return Needs(network=not is_loopback, loopback=is_loopback, credential=credential, secret=True)
 
 
 KIND = Kind(_open, settings=WebhookSettings, check=_check, needs=_needs, shown=lambda config: shown(config.target))

@@ -168,6 +168,7 @@ def test_failures_are_retried_in_order_with_the_same_id(server: Server) -> None:
     ids = server.ids()
     assert len(ids) == 7
     assert len(set(ids[:5])) == 1 and len(set(ids)) == 3
+    assert [json.loads(body)["item"]["index"] for _, body in server.got] == [0, 0, 0, 0, 0, 1, 2]
     assert (sink.failures, sink.dropped, sink.problem) == (4, 0, None)
 
 

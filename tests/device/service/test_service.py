@@ -363,6 +363,24 @@ def test_password_file_of_an_output_is_a_credential(
         assert output.settings.password_file == read_from
 
 
+def test_secrets_that_no_file_is_given_for_are_optional_credentials(root: Path, tmp_path: Path) -> None:
+    specs = ("webhook:https://example.org/x", "mqtt://pi@broker/home", "mqtt://broker/home")
+    text = configured(root, tmp_path, *(f'spec = "{spec}"' for spec in specs))
+    wanted = ["webhook_secret:edgevision.webhook_secret", "mqtt_password:edgevision.mqtt_password"]
+    assert setting(text, "LoadCredential") == ["run.toml:/etc/edgevision/run.toml", *wanted]
+    assert setting(text, "SetCredential") == []
+    (tmp_path / UNIT.name).write_text(text)
+    done = analyze("verify", "--man=no", tmp_path / UNIT.name)
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "redential" in line] == []
+
+
+def test_secrets_with_a_file_need_no_other_credential(root: Path, tmp_path: Path) -> None:
+    webhook = "spec = 'webhook:https://example.org/x'\nsecret_file = '/etc/edgevision/a'"
+    mqtt = "spec = 'mqtt://pi@broker/home'\npassword_file = '/etc/edgevision/b'"
+    text = configured(root, tmp_path, webhook, mqtt)
+    assert not any(":edgevision." in line for line in setting(text, "LoadCredential"))
+
+
 @pytest.mark.usefixtures("secret_kind")
 def test_configuration_with_a_token_in_an_output_is_private(root: Path, tmp_path: Path) -> None:
     text = configured(root, tmp_path, 'spec = "exec:token-1"')
