@@ -16,6 +16,7 @@ from .model_file import model_file
 from .model_file.card import ModelCard
 from .postprocessing.classification import ClassificationDecoder
 from .postprocessing.decoder import Decoder, open_decoder, read_facts
+from .preprocessing.image_input import tensor_shape
 from .preprocessing.spec import Preprocessing
 from .preprocessing.transform import Preparation
 from .tflite.outputs import OutputFacts
@@ -115,7 +116,7 @@ class Model:
         return self.engine.inputs
 
     def prepare(self, frame: Frame) -> Tensor:
-        """Return the input tensor for a frame, as ``predict`` prepares it: (1, height, width, channels). Raises BadInput."""
+        """Return the input tensor for a frame, as ``predict`` prepares it, in the input's shape. Raises BadInput."""
         return self._preparation.prepare(frame)
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
@@ -251,7 +252,7 @@ def _unused_outputs(card: ModelCard, engine: Engine) -> list[str]:
 def _writable(engine: Engine, preprocessing: Preprocessing) -> WritableEngine | None:
     """Return the engine if a prepared frame can be written directly into its input, else None."""
     spec = engine.inputs[0]
-    fits = spec.shape == (1, preprocessing.height, preprocessing.width, preprocessing.channels)
+    fits = spec.shape == tensor_shape(spec, preprocessing.width, preprocessing.height, preprocessing.channels)
     return engine if fits and is_writable(engine) else None
 
 

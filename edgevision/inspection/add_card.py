@@ -13,23 +13,26 @@ from ..files.run_folder import utc_now, versions
 from ..input_file import read_file
 from ..log import Log
 from ..model_file import model_file
-from ..model_file.card import ModelCard, SelfTest
+from ..model_file.card import DetectorOutput, ModelCard, SelfTest
 from ..model_file.card_from_metadata import (
     USUAL_NORMALIZATION,
     effective_card,
+    find_task,
     guess_activation,
-    guess_task,
     natural_normalization,
     picture_size,
     task_from_metadata,
     unnatural_input,
 )
+from ..model_file.detector import output_view
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
+from ..model_file.label_counts import refuse_count
 from ..model_file.label_file import parse_labels
-from ..model_file.labels import count_classes, fit_labels, refuse_count
+from ..model_file.labels import count_classes, fit_labels
 from ..model_file.model_file import ModelFile
 from ..model_file.suitability import fitting_tasks, refuse_unusable, shapes
+from ..output_layouts.registry import OPERATOR_LAYOUT, open_layout
 from ..postprocessing.decoder import open_decoder, read_facts
 from ..preprocessing.spec import Preprocessing
 from ..tflite.graph import Graph
@@ -68,11 +71,13 @@ def new_card(path: Path, wish: CardOptions) -> Given:
         raise UsageError(
             f"cannot infer the task of {path} from its outputs ({shapes(file.outputs)}); set it with --task: {fitting}"
         )
+    labels = _labels(file, graph, task, wish, known)
     changes: dict[str, Any] = {
         "name": wish.name or (known.name if known else path.stem),
         "task": task,
         "preprocessing": _preprocessing(file, wish, known.preprocessing if known else None),
-        "labels": _labels(file, graph, task, wish, known),
+        "labels": labels,
+        "detector": _detector(file, task, len(labels), wish, known),
         "activation": wish.activation or _activation(file, graph, task, known),
         "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
     }
@@ -104,7 +109,7 @@ def write(given: Given, out: Path, overwrite: bool = False) -> None:
 
 
 def _task(file: ModelFile, graph: Graph) -> Task | None:
-    return task_from_metadata(file.metadata, graph) or guess_task(graph)
+    return find_task(file, graph)
 
 
 def _known(file: ModelFile) -> ModelCard | None:
@@ -126,9 +131,18 @@ def _preprocessing(file: ModelFile, wish: CardOptions, known: Preprocessing | No
         raise UsageError(f"{said}; set it with --resize: stretch, crop, letterbox")
     mean, std = _normalization(file.inputs[0], wish, known)
     base = known or Preprocessing(width, height, channels, order="GRAY" if channels == 1 else "RGB")
-    crop_fraction = _crop_fraction(wish, resize, known)
-    order = wish.order or base.order
-    return replace(base, resize=resize, crop_fraction=crop_fraction, order=order, mean=mean, std=std)
+    if resize != "letterbox" and (wish.fill is not None or wish.align is not None):
+        raise UsageError(f"--fill and --align require --resize letterbox, got --resize {resize}")
+    return replace(
+        base,
+        resize=resize,
+        crop_fraction=_crop_fraction(wish, resize, known),
+        fill=base.fill if wish.fill is None else wish.fill,
+        align=wish.align or base.align,
+        order=wish.order or base.order,
+        mean=mean,
+        std=std,
+    )
 
 
 def _crop_fraction(wish: CardOptions, resize: str, known: Preprocessing | None) -> float:
@@ -161,10 +175,30 @@ def _labels(file: ModelFile, graph: Graph, task: Task, wish: CardOptions, known:
     if wish.labels is None:
         return known.labels if known else ()
     with model_file.model_errors(file.path):
-        classes = count_classes(file.flatbuffer, graph, task)
+        classes = count_classes(file, graph, task, wish.layout)
     labels = fit_labels(parse_labels(_read_text(wish.labels), str(wish.labels), classes), classes, task)
     refuse_count(labels, classes)
     return labels
+
+
+def _detector(
+    file: ModelFile, task: Task, labels: int, wish: CardOptions, known: ModelCard | None
+) -> DetectorOutput | None:
+    """Return how a detector's outputs are read; None for other tasks, and if the file itself says it."""
+    if task != "detection":
+        if wish.layout is not None or wish.iou is not None:
+            raise UsageError(f"--layout and --iou are for detectors, but the task is {task}")
+        return None
+    old = known.detector if known and known.detector else DetectorOutput()
+    with model_file.model_errors(file.path):
+        view = output_view(file, labels)
+        assert view is not None  # the preprocessing was made for it
+        layout = open_layout(view, wish.layout or old.layout)
+    if not layout.overlapping and wish.iou is not None:
+        raise UsageError(f"--iou has no effect: a model with the layout {layout.name} removes overlapping boxes itself")
+    if layout.name == OPERATOR_LAYOUT and wish.layout is None:
+        return None
+    return DetectorOutput(layout.name, wish.iou if wish.iou is not None else old.iou)
 
 
 def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | None) -> str:

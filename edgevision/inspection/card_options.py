@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import get_args
 
 from ..model_file.card import ACTIVATIONS
-from ..preprocessing.spec import ModelOrder, Resize
+from ..output_layouts.registry import LAYOUTS
+from ..output_layouts.suppression import DEFAULT_IOU
+from ..preprocessing.spec import Align, ModelOrder, Resize
 from ..settings import setting
 from ..types import Task
 
@@ -24,6 +26,23 @@ class CardOptions:
     )
     resize: Resize | None = setting(
         None, "choice", "How to fit an image into the input.", "Preprocessing", choices=get_args(Resize)
+    )
+    fill: int | None = setting(
+        None,
+        "int",
+        "Value of the border that --resize letterbox adds, 0 to 255.",
+        "Preprocessing",
+        low=0,
+        high=255,
+        default_text="0",
+    )
+    align: Align | None = setting(
+        None,
+        "choice",
+        "Position of the image in a letterbox.",
+        "Preprocessing",
+        choices=get_args(Align),
+        default_text="center",
     )
     crop_fraction: float | None = setting(
         None, "float", "Share of the image that --resize crop keeps.", "Preprocessing", above=0, high=1
@@ -61,6 +80,23 @@ class CardOptions:
         "Model",
         choices=ACTIVATIONS,
         default_text="inferred from the last operator",
+    )
+    layout: str | None = setting(
+        None,
+        "choice",
+        "Layout of a detector's outputs; needed only if their shapes allow several.",
+        "Detector",
+        choices=tuple(LAYOUTS),
+        default_text="recognized from the outputs",
+    )
+    iou: float | None = setting(
+        None,
+        "float",
+        "Overlap (intersection over union) above which only the better of two boxes of a class is kept.",
+        "Detector",
+        above=0,
+        high=1,
+        default_text=f"{DEFAULT_IOU:g}",
     )
     name: str | None = setting(None, "text", "Name of the model.", "Model", default_text="the file's name")
     threshold: float | None = setting(

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadModel
-from ..model_file.card_from_metadata import guess_task, task_from_metadata
+from ..model_file.card_from_metadata import find_task
+from ..model_file.detector import detector_layouts
 from ..model_file.model_file import ModelFile
+from ..output_layouts.registry import OPERATOR_LAYOUT
 from ..preprocessing.transform import takes_bytes
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.graph import Graph
@@ -62,8 +64,7 @@ class Compatibility:
 def judge(file: ModelFile) -> Compatibility:
     """Check a file against all tools. Raises BadModel for a damaged graph."""
     graph = file.graph()
-    named = task_from_metadata(file.metadata, graph)
-    task = file.card.task if file.card is not None else named or guess_task(graph)
+    task = file.card.task if file.card is not None else find_task(file, graph)
     return Compatibility(_mediapipe(file, graph, task), _mlkit(file, graph, task), _tflite_runtime(graph))
 
 
@@ -137,7 +138,9 @@ def _output(file: ModelFile, task: Task) -> Iterator[str]:
     for spec in file.outputs:
         if spec.dtype not in types:
             yield f"{spec.dtype} outputs are not supported for {task}"
-    if task == "detection" and file.metadata is None:
+    if task == "detection" and all(layout.name != OPERATOR_LAYOUT for layout in detector_layouts(file)):
+        yield f"a detector must end in {DETECTION_OPERATOR}, but this one returns raw boxes"
+    elif task == "detection" and file.metadata is None:
         yield "a detector's outputs need metadata"
     if task in ("classification", "multilabel"):
         yield from _scores(file)

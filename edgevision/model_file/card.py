@@ -72,6 +72,21 @@ class EmbeddingOutput:
 
 
 @record
+class DetectorOutput:
+    """How the raw outputs of a detector are read."""
+
+    layout: str | None = None
+    """Name of the layout (``edgevision/output_layouts/registry.py``); None to recognize it from the outputs."""
+    iou: float | None = None
+    """Overlap, as intersection over union, above which only the better of two boxes of a class is kept, above 0, at most
+    1; None for the default."""
+
+    def __post_init__(self) -> None:
+        if self.iou is not None and not 0.0 < self.iou <= 1.0:
+            raise ValueError(f"detector.iou must be above 0 and at most 1, got {self.iou}")
+
+
+@record
 class ModelCard:
     """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 
@@ -95,6 +110,8 @@ class ModelCard:
     """Generated images with expected results; None if there are none."""
     embedding: EmbeddingOutput | None = None
     """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
+    detector: DetectorOutput | None = None
+    """How a detector's raw outputs are read; None to recognize it from the outputs."""
     training: dict[str, Any] | None = None
     """Record of the training, as JSON values; None if unknown."""
     quantization: dict[str, Any] | None = None
@@ -137,6 +154,7 @@ class ModelCard:
             if test is None
             else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
             "embedding": None if self.embedding is None else asdict(self.embedding),
+            "detector": None if self.detector is None else asdict(self.detector),
             "training": self.training,
             "quantization": self.quantization,
             "versions": self.versions,
@@ -192,6 +210,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         source_sha256=_optional(value, "source_sha256"),
         selftest=_selftest(value.get("selftest")),
         embedding=_embedding(value.get("embedding")),
+        detector=_detector(value.get("detector")),
         training=_record(value, "training"),
         quantization=_record(value, "quantization"),
         versions={str(k): str(v) for k, v in (_record(value, "versions") or {}).items()},
@@ -232,6 +251,16 @@ def _embedding(value: object) -> EmbeddingOutput | None:
         strict_json.whole(found["output"], "embedding.output", 1, MAX_OUTPUTS - 1),
         _text(found["tensor"], "embedding.tensor"),
         strict_json.whole(found["size"], "embedding.size", 1, MAX_EMBEDDING),
+    )
+
+
+def _detector(value: object) -> DetectorOutput | None:
+    if value is None:
+        return None
+    found = strict_json.fields(value, "detector")
+    iou = found.get("iou")
+    return DetectorOutput(
+        _optional(found, "layout"), None if iou is None else strict_json.real(iou, "detector.iou", 0, 1)
     )
 
 

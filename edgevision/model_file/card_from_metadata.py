@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadModel
 from ..log import Log
+from ..preprocessing.image_input import image_input
 from ..preprocessing.spec import ModelOrder, Preprocessing
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.graph import Graph
@@ -15,7 +16,9 @@ from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
-from .labels import count_classes, count_fault, fit_labels, producer
+from .detector import detector_layouts, readable_layouts
+from .label_counts import count_fault
+from .labels import count_classes, fit_labels, producer
 from .model_file import ModelFile, model_errors
 from .suitability import refuse_unusable, shapes
 
@@ -55,12 +58,12 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
         raise BadModel(
             f"the file has neither a model card nor metadata, so its preprocessing is unknown; {card_hint(file)}"
         )
-    task = task_from_metadata(metadata, graph) or guess_task(graph, len(file.labels))
+    task = find_task(file, graph)
     if task is None:
         raise BadModel(
             f"the task cannot be inferred from the model's outputs ({shapes(file.outputs)}); {card_hint(file)}"
         )
-    classes = count_classes(file.flatbuffer, graph, task)
+    classes = count_classes(file, graph, task)
     labels = fit_labels(file.labels, classes, task)
     if labels and classes is not None and len(labels) != classes:
         log.warning("%s: %s", file.path, count_fault(labels, classes))
@@ -72,6 +75,12 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
         activation=guess_activation(graph, task),
         threshold=_threshold(metadata),
     )
+
+
+def find_task(file: ModelFile, graph: Graph) -> Task | None:
+    """Return the task that a file's metadata name, or its outputs show; None if neither does. Raises BadModel."""
+    task = task_from_metadata(file.metadata, graph) or guess_task(graph, len(file.labels))
+    return task or ("detection" if detector_layouts(file) else None)
 
 
 def task_from_metadata(metadata: Metadata | None, graph: Graph) -> Task | None:
@@ -151,24 +160,28 @@ def natural_normalization(spec: TensorSpec) -> tuple[float, float] | None:
 
 
 def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
-    """Return width, height and channels of the only input (1, height, width, channels). Raises BadModel."""
+    """Return width, height and channels of the only input, with its channels last or first. Raises BadModel."""
     if len(inputs) != 1:
         raise BadModel(f"expected exactly one image input, got {len(inputs)}")
+    found = image_input(inputs[0])
+    if found is not None:
+        return found.width, found.height, found.channels
     shape = inputs[0].shape
     if len(shape) != 4 or shape[0] not in (1, -1):
         raise BadModel(f"expected an image input of shape [1, height, width, channels], got {list(shape)}")
     if min(shape[1:]) < 1:
         raise BadModel(f"the input has no fixed shape: {list(shape)}; convert the model with a fixed size")
-    if shape[3] not in (1, 3):
-        raise BadModel(f"expected an image input with 1 or 3 channels, got {shape[3]}")
-    return shape[2], shape[1], shape[3]
+    raise BadModel(f"expected an image input with 1 or 3 channels, got shape {list(shape)}")
 
 
 def card_hint(file: ModelFile) -> str:
     """Return the command that adds a card to a file, with the task that its outputs seem to show. Raises BadModel."""
     graph = file.graph()
-    task = task_from_metadata(file.metadata, graph) or guess_task(graph)
+    task = find_task(file, graph)
+    layouts = readable_layouts(file) if task is None else []
     said = "" if task is None else f" (its outputs look like {task})"
+    if layouts:
+        said, task = f" (its outputs may be those of a detector: --layout {' or '.join(layouts)})", "detection"
     normalization = "" if file.inputs and natural_normalization(file.inputs[0]) else " --mean ... --std ..."
     options = f"--task {task or '...'} --resize ...{normalization} --labels ..."
     return f"add a model card{said}: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"

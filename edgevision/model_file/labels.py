@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..errors import BadInput
-from ..tflite.detection_op import class_count
 from ..tflite.graph import Graph, GraphOperator
 from ..tflite.outputs import classes, mask_kind
 from ..types import Task
+from .detector import detector_classes
+from .label_counts import PLACEHOLDERS
+from .model_file import ModelFile
 
-PLACEHOLDERS = ("???", "n/a", "background", "unlabeled", "none", "")
-"""Labels, in lower case, that lists use for a class that a detector does not number."""
 PASSING = ("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE", "CAST")
 """Operators that do not change the values."""
 
 
-def count_classes(flatbuffer: bytes, graph: Graph, task: Task) -> int | None:
-    """Return the number of classes that the graph shows; None if it does not, and for other tasks. Raises BadModel."""
+def count_classes(file: ModelFile, graph: Graph, task: Task, layout: str | None = None) -> int | None:
+    """Return the number of classes that the graph shows; None if it does not, and for other tasks. Raises BadModel.
+
+    ``layout``: name of a detector's output layout, if it is known.
+    """
     if task == "detection":
-        return class_count(flatbuffer)
+        return detector_classes(file, layout)
     if task == "embedding" or not graph.outputs:
         return None
     spec = graph.output_specs[0]
@@ -44,25 +44,6 @@ def fit_labels(labels: tuple[str, ...], classes: int | None, task: Task) -> tupl
     if task == "detection" and len(labels) == classes + 1 and labels[0].lower() in PLACEHOLDERS:
         return labels[1:]
     return labels
-
-
-def refuse_count(labels: Sequence[str], classes: int | None) -> None:
-    """Raise BadInput if the number of labels does not fit the model's number of classes."""
-    if labels and classes is not None and len(labels) != classes:
-        raise BadInput(count_fault(labels, classes))
-
-
-def count_fault(labels: Sequence[str], classes: int) -> str:
-    """Return the message about a wrong number of labels; one more or fewer is usually the background."""
-    said = f"got {len(labels)} labels, but the model has {classes} classes"
-    if len(labels) == classes + 1:
-        first = labels[0]
-        if first.lower() in PLACEHOLDERS:
-            return f"{said}; the first label, {first!r}, is for a class that the model does not have: remove that line"
-        return f"{said}; remove the label of the class that the model does not have, usually a background"
-    if len(labels) == classes - 1:
-        return f"{said}; usually class 0 is the background then: insert the line 'background' before the first label"
-    return f"{said}; give one label per class"
 
 
 def producer(graph: Graph) -> GraphOperator | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..output_layouts.registry import OPERATOR_LAYOUT
 from ..preprocessing.spec import Preprocessing
 from ..tflite.detection_outputs import ROLES, DetectionOutputs, find_outputs, roles_by_metadata
 from ..tflite.metadata import AssociatedFile, ColorSpace, Metadata, ProcessUnit, TensorMetadata
@@ -38,7 +39,9 @@ def metadata_for(
     base = base or Metadata()
     known = _fill(base.outputs, len(outputs))
     kept = [replace(old, files=_others(old.files, files)) for old in known]
-    if card.task == "detection":
+    if card.task == "detection" and card.detector is not None and card.detector.layout not in (None, OPERATOR_LAYOUT):
+        described = list(kept)  # the format has no words for raw boxes
+    elif card.task == "detection":
         where = find_outputs(outputs, OutputFacts(base, {}, operator_outputs))
         described = [_detector_output(card, where, n, old) for n, old in enumerate(_in_order(kept, where))]
     else:

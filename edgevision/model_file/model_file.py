@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import BadInput, BadModel, EdgeVisionError
 from ..files.atomic import require_file, write_bytes
 from ..input_file import read_file
+from ..preprocessing.image_input import image_input
 from ..records import record
 from ..tflite import associated_files
 from ..tflite.flatbuffer import Table
@@ -165,14 +166,10 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
     """Raise BadModel if a card does not fit the model's inputs and outputs."""
     if len(inputs) != 1:
         raise BadModel(f"expected exactly one image input, got {len(inputs)}")
-    preprocessing, shape = card.preprocessing, inputs[0].shape
-    if (
-        len(shape) != 4
-        or shape[0] not in (1, -1)
-        or shape[1:] != (preprocessing.height, preprocessing.width, preprocessing.channels)
-    ):
-        asked = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
-        raise BadModel(f"the model's input has shape {list(shape)}, but the preprocessing makes {list(asked)}")
+    preprocessing, found = card.preprocessing, image_input(inputs[0])
+    if found is None or found[:3] != (preprocessing.width, preprocessing.height, preprocessing.channels):
+        asked = [1, preprocessing.height, preprocessing.width, preprocessing.channels]
+        raise BadModel(f"the model's input has shape {list(inputs[0].shape)}, but the preprocessing makes {asked}")
     if card.task in ("classification", "multilabel") and card.labels:
         from ..tflite.outputs import classes
 
@@ -183,7 +180,7 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
 
 def _refuse_count(card: ModelCard, count: int) -> None:
     if len(card.labels) != count:
-        from .labels import count_fault
+        from .label_counts import count_fault
 
         raise BadModel(count_fault(card.labels, count))
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BadModel
-from ..tflite.detection_op import DETECTION_OPERATOR, result_outputs
-from ..tflite.detection_outputs import find_outputs
-from ..tflite.outputs import OutputFacts, mask_kind
+from ..output_layouts.registry import LAYOUTS
+from ..preprocessing.image_input import image_input
+from ..tflite.detection_op import DETECTION_OPERATOR
+from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
+from .detector import detector_layouts, readable_layouts
 
 if TYPE_CHECKING:
     from ..tflite.graph import Graph
@@ -46,11 +48,7 @@ def fitting_tasks(file: ModelFile, graph: Graph) -> tuple[Task, ...]:
     """Return the tasks that the shapes of a model's outputs allow."""
     if any(op.name == COMPILED_OPERATOR for op in graph.operators) and len(file.outputs) > 1:
         return ("detection",)  # the operator that makes the boxes may be inside the compiled one
-    try:
-        find_outputs(file.outputs, OutputFacts(file.metadata, file.files, result_outputs(file.flatbuffer)))
-    except BadModel:
-        pass
-    else:
+    if detector_layouts(file):
         return ("detection",)
     if len(file.outputs) != 1 and (file.card is None or file.card.embedding is None):
         return ()
@@ -109,12 +107,12 @@ def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str |
         return f"its input is not an image [1, height, width, channels] but {said} of {spec.dtype}"
     if spec.shape[0] not in (1, -1):
         return f"it takes {spec.shape[0]} images at once ({said}); convert it with a batch size of 1"
-    if spec.shape[1] in (1, 3) and spec.shape[3] not in (1, 3):
-        return f"its input has the channels first ({said}); convert it with the channels last, [1, height, width, channels]"
     if min(spec.shape[1:]) < 1:
         return f"its input has no fixed size ({said}); convert it with a fixed size"
-    if spec.shape[3] not in (1, 3):
-        return f"its input has {spec.shape[3]} channels ({said}); an image has 1 or 3"
+    if image_input(spec) is None:
+        return (
+            f"its input has {spec.shape[3]} channels ({said}); an image has 1 or 3, as the last or the first dimension"
+        )
     if spec.dtype not in IMAGE_TYPES:
         return f"its input is {spec.dtype} ({said}); an image is given as uint8, int8 or float32"
     return None
@@ -131,20 +129,10 @@ def _is_sound(spec: TensorSpec, graph: Graph, file: ModelFile) -> bool:
 
 
 def _outputs(file: ModelFile, graph: Graph) -> str | None:
-    if fitting_tasks(file, graph):
+    if fitting_tasks(file, graph) or readable_layouts(file):
         return None
     said = shapes(file.outputs)
-    if len(file.outputs) == 1 and _are_raw_boxes(file.outputs[0]):
-        return (
-            f"its output looks like the raw boxes of a detector such as YOLO or SSD ({said}); use one that ends in "
-            f"{DETECTION_OPERATOR}"
-        )
     return (
-        f"its outputs fit no task ({said}); known are one list of class scores, one mask, one embedding, and the boxes, "
-        "classes and scores of a detector"
+        f"its outputs fit no task ({said}); known are one list of class scores, one mask, one embedding, and the outputs "
+        f"of detectors: {', '.join(LAYOUTS)}"
     )
-
-
-def _are_raw_boxes(spec: TensorSpec) -> bool:
-    sizes = [size for size in spec.shape[1:] if size != 1]
-    return len(sizes) in (2, 3) and len(spec.shape) in (3, 4, 5) and min(sizes, default=0) >= 4

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import BadModel
 from ..model_file.card import ModelCard
+from ..output_layouts.layout import MAX_CANDIDATES, Candidates, OutputView
+from ..output_layouts.registry import open_layout
+from ..output_layouts.suppression import DEFAULT_IOU, suppress
 from ..preprocessing.geometry import Geometry, plan
-from ..tflite.detection_outputs import corners, find_outputs
-from ..tflite.outputs import OutputFacts, dequantize
+from ..tflite.outputs import OutputFacts
 from ..types import Detection, Prediction, TensorSpec
 from . import score_calibration
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from ..output_layouts.layout import Integers
     from ..types import Tensor
-
-    Values = npt.NDArray[np.float32]
 
 DEFAULT_THRESHOLD = 0.5
 """Threshold if neither the user nor the model sets one; detectors fill their list with boxes of meaningless scores."""
@@ -30,48 +28,46 @@ class DetectionDecoder:
     """Decodes the outputs of one detector into objects; ``top`` does not limit them, it is for classifiers."""
 
     def __init__(self, card: ModelCard, outputs: Sequence[TensorSpec], facts: OutputFacts) -> None:
-        self._card, self._specs = card, tuple(outputs)
-        self._where = find_outputs(self._specs, facts)
+        size = card.preprocessing.width, card.preprocessing.height
+        view = OutputView(tuple(outputs), *size, len(card.labels), facts)
+        detector = card.detector
+        self._card = card
+        self._layout = open_layout(view, detector.layout if detector else None)
+        self._iou = detector.iou if detector and detector.iou is not None else DEFAULT_IOU
         self._threshold = DEFAULT_THRESHOLD if card.threshold is None else card.threshold
         self._calibration = score_calibration.find(facts.metadata, facts.files)
 
     def decode(self, outputs: Sequence[Tensor], size: tuple[int, int], top: int, threshold: float | None) -> Prediction:
         """Return the objects with scores of at least ``threshold``, best first, ties in the model's order."""
         limit = self._threshold if threshold is None else threshold
-        boxes, classes, scores = self._read(outputs)
+        boxes, scores, classes = self._candidates(outputs, limit)
         geometry = plan(*size, self._card.preprocessing)
         found: list[Detection] = []
-        for n in np.argsort(-scores, kind="stable"):
-            if not scores[n] >= limit:  # also skips NaN
-                continue
+        for n in self._best(Candidates(boxes, scores, classes)):
             box = _on_frame(boxes[n], geometry, size)
-            if box is not None and np.isfinite(classes[n]) and classes[n] >= 0:
-                index = int(classes[n] + 0.5)
+            if box is not None and classes[n] >= 0:
+                index = int(classes[n])
                 score = round(min(1.0, max(0.0, float(scores[n]))), 6)
                 found.append(Detection(index, self._card.label(index), score, box))
         return Prediction("detection", objects=tuple(found))
 
-    def _read(self, outputs: Sequence[Tensor]) -> tuple[Values, Values, Values]:
-        """Return boxes (n, 4) in pixels of the model's input, classes (n,), scores (n,)."""
-        where, preprocessing = self._where, self._card.preprocessing
-        boxes, classes, scores = (
-            dequantize(outputs[n], self._specs[n]) for n in (where.boxes, where.classes, where.scores)
-        )
-        if boxes.size != 4 * scores.size or classes.size != scores.size:
-            shapes = ", ".join(str(list(part.shape)) for part in (boxes, classes, scores))
-            raise BadModel(f"boxes, classes and scores have shapes that do not fit together: {shapes}")
-        count = scores.size if where.count is None else self._count(outputs[where.count], where.count, scores.size)
-        boxes, classes, scores = boxes.reshape(-1, 4)[:count], classes.reshape(-1)[:count], scores.reshape(-1)[:count]
-        if self._calibration is not None:
-            scores = self._calibration.apply(scores, classes)
-        return corners(boxes, where.box, preprocessing.width, preprocessing.height), classes, scores
+    def _candidates(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
+        if self._calibration is None:
+            return self._layout.read(outputs, limit)
+        every = self._layout.read(outputs, 0.0)
+        scores = self._calibration.apply(every.scores, every.classes)
+        kept = scores >= limit
+        return Candidates(every.boxes[kept], scores[kept], every.classes[kept])
 
-    def _count(self, output: Tensor, number: int, most: int) -> int:
-        values = dequantize(output, self._specs[number]).reshape(-1)
-        return int(np.clip(np.nan_to_num(values[0]), 0, most)) if values.size else 0
+    def _best(self, candidates: Candidates) -> Integers:
+        """Return the positions of the boxes to keep, best first."""
+        order = np.argsort(-candidates.scores, kind="stable")[:MAX_CANDIDATES]
+        return suppress(candidates, order, self._iou) if self._layout.overlapping else order
 
 
-def _on_frame(box: Values, geometry: Geometry, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+def _on_frame(
+    box: Sequence[float], geometry: Geometry, size: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
     """Convert a box from the model's input to pixels of the frame, clipped; None if it is outside the frame."""
     if not np.isfinite(box).all():
         return None

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import BadInput
 from ..types import Frame, TensorSpec
 from .geometry import Geometry, plan
+from .image_input import has_channels_first, tensor_shape
 from .spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ MAX_KEPT = 4_000_000
 
 
 def prepare(frame: Frame, preprocessing: Preprocessing, spec: TensorSpec) -> Tensor:
-    """Convert a frame to the model's input: (1, height, width, channels) in the type of ``spec``. Raises BadInput."""
+    """Convert a frame to the model's input, in the shape and type of ``spec``: usually (1, height, width, channels).
+
+    Raises BadInput.
+    """
     return quantize(pixels(frame, preprocessing), preprocessing, spec)
 
 
@@ -49,7 +53,8 @@ class Preparation:
 
     def __init__(self, preprocessing: Preprocessing, spec: TensorSpec) -> None:
         self._rule, self._spec = preprocessing, spec
-        self._takes_bytes = takes_bytes(preprocessing, spec)
+        # The result of the last step is the input itself.
+        self._direct = takes_bytes(preprocessing, spec) and not has_channels_first(spec)
         self._shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         self._last: tuple[tuple[int, ...], Geometry] | None = None
         """Shape of the last frame and its geometry."""
@@ -67,7 +72,7 @@ class Preparation:
         geometry = self._planned(frame)
         resized = _resized(frame.pixels, geometry)
         there = memory()[0]
-        made = _finished(resized, frame.order, geometry, self._rule, there if self._takes_bytes else None)
+        made = _finished(resized, frame.order, geometry, self._rule, there if self._direct else None)
         if made is not there:
             there[...] = self._stored(made)[0]
 
@@ -79,22 +84,32 @@ class Preparation:
         return last[1]
 
     def _stored(self, picture: Pixels) -> Tensor:
-        return picture.reshape(self._shape) if self._takes_bytes else quantize(picture, self._rule, self._spec)
+        return picture.reshape(self._shape) if self._direct else quantize(picture, self._rule, self._spec)
 
 
 def quantize(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec) -> Tensor:
     """Convert pixels to the model's input: as they are if its quantization equals the normalization, else by a table."""
+    if has_channels_first(spec):
+        picture = np.ascontiguousarray(picture.transpose(2, 0, 1))
+        shape = tensor_shape(spec, preprocessing.width, preprocessing.height, preprocessing.channels)
+        return _stored(picture, preprocessing, spec, 0).reshape(shape)
     shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
+    return _stored(picture, preprocessing, spec, -1).reshape(shape)
+
+
+def _stored(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec, axis: int) -> Tensor:
+    """Return the stored values of pixels, in their shape; ``axis``: that of the channels."""
     if takes_bytes(preprocessing, spec):
-        return picture.reshape(shape)
+        return picture
     if preprocessing.scalar:
-        return np.take(_table(preprocessing.mean[0], preprocessing.std[0], spec), picture).reshape(shape)
+        return np.take(_table(preprocessing.mean[0], preprocessing.std[0], spec), picture)
     means, stds = (
         _per_channel(preprocessing.mean, preprocessing.channels),
         _per_channel(preprocessing.std, preprocessing.channels),
     )
-    planes = [np.take(_table(m, s, spec), picture[..., c]) for c, (m, s) in enumerate(zip(means, stds, strict=True))]
-    return np.stack(planes, axis=-1).reshape(shape)
+    tables = [_table(mean, std, spec) for mean, std in zip(means, stds, strict=True)]
+    planes = [np.take(table, picture.take(c, axis)) for c, table in enumerate(tables)]
+    return np.stack(planes, axis=axis)
 
 
 def takes_bytes(preprocessing: Preprocessing, spec: TensorSpec) -> bool:

@@ -2,6 +2,7 @@
 
 detector.tflite: each of 8x8 pixels is an anchor; its red, green and blue are the scores of three classes; it ends in
 TFLite_Detection_PostProcess. detector_other_order.tflite: the same with outputs ordered and named as by newer exporters.
+yolo.tflite: each of 4x4 cells is a box, its mean color the scores; channels first, in and out as YOLO exports.
 segmenter.tflite: the strongest of red, green and blue, 16x16, with the argmax in the graph. segmenter_scores.tflite: the
 three as scores. embedder.tflite: the mean red, green and blue.
 """
@@ -115,6 +116,44 @@ def _postprocess_options() -> bytes:
     return bytes(options.Finish())
 
 
+def yolo() -> bytes:
+    """Return a detector with the input and output of a YOLO export: channels first, [1, 4 + classes, boxes], 0..1.
+
+    Red, green and blue of the 16 cells of 8x8 pixels are the scores of the cell's box; the coarser grids find nothing.
+    """
+    graph, side = Graph(), 32
+    cells = (side // 8) ** 2
+    boxes = cells + 4 + 1
+    y, x = np.mgrid[:4, :4].reshape(2, -1)
+    places = np.full((1, 4, boxes), 0.5)
+    places[0, :, :cells] = (x + 0.5) / 4, (y + 0.5) / 4, np.full(cells, 0.25), np.full(cells, 0.25)
+    image = graph.tensor("serving_default_images:0", (1, 3, side, side), "float32")
+    order = graph.tensor("order", (4,), "int32", content=np.array([0, 2, 3, 1]))
+    last = graph.tensor("channels_last", (1, side, side, 3), "float32")
+    means = graph.tensor("means", (1, 4, 4, 3), "float32")
+    shape = graph.tensor("shape", (3,), "int32", content=np.array([1, cells, 3]))
+    rows = graph.tensor("rows", (1, cells, 3), "float32")
+    turned = graph.tensor("turned", (3,), "int32", content=np.array([0, 2, 1]))
+    fine = graph.tensor("fine", (1, 3, cells), "float32")
+    coarse = graph.tensor("coarse", (1, 3, boxes - cells), "float32", content=np.zeros((1, 3, boxes - cells)))
+    scores = graph.tensor("scores", (1, 3, boxes), "float32")
+    corners = graph.tensor("boxes", (1, 4, boxes), "float32", content=places)
+    output = graph.tensor("StatefulPartitionedCall:0", (1, 7, boxes), "float32")
+    graph.operator("TRANSPOSE", [image, order], [last])
+    pool = schema.Pool2DOptionsT()
+    pool.filterWidth = pool.filterHeight = pool.strideW = pool.strideH = 8
+    graph.operator("AVERAGE_POOL_2D", [last], [means], pool)
+    reshape = schema.ReshapeOptionsT()
+    reshape.newShape = [1, cells, 3]
+    graph.operator("RESHAPE", [means, shape], [rows], reshape)
+    graph.operator("TRANSPOSE", [rows, turned], [fine])
+    for inputs, made, axis in (([fine, coarse], scores, 2), ([corners, scores], output, 1)):
+        join = schema.ConcatenationOptionsT()
+        join.axis = axis
+        graph.operator("CONCATENATION", inputs, [made], join)
+    return graph.build([image], [output])
+
+
 def segmenter() -> bytes:
     """Return a segmenter that finds the strongest of red, green and blue for each pixel."""
     graph = Graph()
@@ -151,6 +190,7 @@ if __name__ == "__main__":
     files = {
         "detector": detector(),
         "detector_other_order": detector(OTHER_ORDER),
+        "yolo": yolo(),
         "segmenter": segmenter(),
         "segmenter_scores": segmenter_scores(),
         "embedder": embedder(),

@@ -1,0 +1,79 @@
+"""The layout interface: what recognition may look at, and what a layout reads from the outputs of one inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ..tflite.outputs import OutputFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..types import Tensor, TensorSpec
+
+    Floats = npt.NDArray[np.float32]
+    Integers = npt.NDArray[np.int64]
+
+MAX_CANDIDATES = 1000
+"""Most boxes of one frame that are compared with each other, best first. Frames with more objects do not occur."""
+
+
+class OutputView(NamedTuple):
+    """What recognition knows about a model."""
+
+    outputs: tuple[TensorSpec, ...]
+    """Outputs of the model."""
+    width: int
+    """Width of the model's input (pixels)."""
+    height: int
+    """Height of the model's input (pixels)."""
+    labels: int = 0
+    """Number of known labels, 0 if there are none. It decides between layouts that have the same shape."""
+    facts: OutputFacts = OutputFacts()
+    """What the file says about its outputs."""
+
+
+class Candidates(NamedTuple):
+    """Objects that a layout read, in any order, before overlapping ones are removed."""
+
+    boxes: Floats
+    """Left, top, right and bottom in pixels of the model's input, (n, 4)."""
+    scores: Floats
+    """Score of each box, 0..1, (n,)."""
+    classes: Integers
+    """Class index of each box, (n,); negative: not an object."""
+
+
+class Layout(Protocol):
+    """How the outputs of one detector hold its results."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry, as in the model card."""
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether several boxes may stand for one object, so that all but the best must be removed."""
+
+    @property
+    def classes(self) -> int | None:
+        """Number of classes; None if the outputs do not show it."""
+
+    def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
+        """Return the boxes with a score of at least ``limit``. Raises BadModel for outputs of another shape."""
+
+
+class LayoutModule(Protocol):
+    """What a module of this package offers to the registry."""
+
+    TITLE: str
+    """The form of the outputs and the models that have it, for messages."""
+
+    def recognize(self, view: OutputView, forced: bool = False) -> Layout | None:
+        """Return the layout if the outputs have it, else None.
+
+        ``forced``: the user named this layout, so that only what reading needs is checked. Raises BadModel if the
+        outputs have this layout, but their values cannot be used.
+        """
