@@ -12,6 +12,12 @@ from pathlib import Path
 from . import board_image, wheels
 from .host import CACHE, REPO, TIED, need_root
 from .namespace import enter
+from .wheels import WheelSet
+
+OUTPUTS = WheelSet(
+    "outputs", "3.11", "aarch64", ("gpiod>=2.1,<3", "prometheus-client<1", "segno", "starlette", "uvicorn")
+)
+"""Libraries of the outputs that the tests use on the board."""
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -30,6 +36,7 @@ def test(arguments: Sequence[str]) -> int:
             "BOARD_KEY": str(built.key),
             "BOARD_LOG": str(CACHE / "logs" / "board.console"),
             "BOARD_PROJECT": str(project),
+            "BOARD_OUTPUTS": str(wheels.install(OUTPUTS, CACHE / "board-wheels")),
         }
         command = [
             *TIED,
