@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,20 +51,27 @@ def write_clip(
     """
     random = np.random.default_rng(seed)
     labels = []
+    with video_writer(path) as write:
+        for name in [name for _ in range(rounds) for name in random.permutation(list(classes)).tolist()]:
+            for pixels in _passage(name, random, frames):
+                write(pixels)
+                labels.append(name)
+                step()
+    return Clip(path, tuple(labels))
+
+
+@contextmanager
+def video_writer(path: Path) -> Iterator[Callable[[Pixels], None]]:
+    """Yield a function that adds an RGB frame of WIDTH x HEIGHT pixels to a video. Raises CannotWrite."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), FPS, (WIDTH, HEIGHT))
     try:
         if not writer.isOpened():
             raise CannotWrite(
                 f"cannot write the video {path}: OpenCV has no {CODEC} writer, or the folder is not writable"
             )
-        for name in [name for _ in range(rounds) for name in random.permutation(list(classes)).tolist()]:
-            for pixels in _passage(name, random, frames):
-                writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-                labels.append(name)
-                step()
+        yield lambda pixels: writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     finally:
         writer.release()
-    return Clip(path, tuple(labels))
 
 
 def _passage(name: str, random: np.random.Generator, frames: int) -> Iterator[Pixels]:

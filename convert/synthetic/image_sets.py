@@ -34,12 +34,12 @@ def draw_set(
     ``step`` is called after each image. An image depends only on the seed, its class and its number. Raises
     UnknownName, BadInput.
     """
-    _check(classes, per_class, size)
+    check_set(classes, per_class, size)
     written = []
     for name in classes:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number in range(per_class):
-            frame = draw_picture(name, _random(seed, name, number), size)
+            frame = draw_picture(name, random_of(seed, name, number), size)
             written.append(_write(frame, folder / name / f"{number:04d}.jpg", JPEG_QUALITY))
             step()
     return written
@@ -51,12 +51,13 @@ def draw_calibration_set(folder: Path, count: int, seed: int) -> list[Path]:
     written = []
     for number in range(count):
         width, height = CALIBRATION_SIZES[number % len(CALIBRATION_SIZES)]
-        frame = draw_table(_random(seed, "table", number), width, height)
+        frame = draw_table(random_of(seed, "table", number), width, height)
         written.append(_write(frame, folder / f"table-{number:02d}.jpg", CALIBRATION_JPEG_QUALITY))
     return written
 
 
-def _check(classes: Sequence[str], per_class: int, size: int) -> None:
+def check_set(classes: Sequence[str], per_class: int, size: int) -> None:
+    """Refuse classes that cannot be drawn, and sets that are too small. Raises UnknownName, BadInput."""
     for name in classes:
         if name not in THINGS:
             raise UnknownName(f"cannot draw {name!r}{nearest(name, list(THINGS))}; available: {', '.join(THINGS)}")
@@ -68,7 +69,8 @@ def _check(classes: Sequence[str], per_class: int, size: int) -> None:
         )
 
 
-def _random(seed: int | Sequence[int], name: str, number: int) -> np.random.Generator:
+def random_of(seed: int | Sequence[int], name: str, number: int) -> np.random.Generator:
+    """Return the random stream of one image of a set, independent of the others."""
     seeds = [seed] if isinstance(seed, int) else list(seed)
     return np.random.default_rng([*seeds, crc32(name.encode()), number])
 

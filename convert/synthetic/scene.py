@@ -107,8 +107,8 @@ def draw_table(random: Random, width: int, height: int) -> Frame:
     return Frame(expose(canvas, light, random), "RGB")
 
 
-def place(canvas: Canvas, parts: Sequence[ShapePart], pose: Pose, light: Light) -> None:
-    """Paint an object and its shadow. Changes ``canvas``."""
+def place(canvas: Canvas, parts: Sequence[ShapePart], pose: Pose, light: Light) -> Points:
+    """Paint an object and its shadow, and return the object's convex outline (pixels). Changes ``canvas``."""
     height = canvas.shape[0]
     away = -0.07 * pose.radius * height * np.array([np.cos(light.direction), np.sin(light.direction)])
     outlines = [_to_pixels(part.outline, pose, height) for part in parts]
@@ -116,6 +116,7 @@ def place(canvas: Canvas, parts: Sequence[ShapePart], pose: Pose, light: Light) 
     shade(canvas, whole + 1.5 * away, 0.35, 0.08 * pose.radius * height)
     for part, outline in zip(parts, outlines, strict=True):
         fill(canvas, outline, part.colour, part.roundness, light.direction)
+    return whole
 
 
 def cover(canvas: Canvas, pose: Pose, random: Random) -> None:
