@@ -23,7 +23,7 @@ LANES = 3
 GAP = 30
 """Frames between two objects of a lane."""
 CROSSING_FRAMES = (60, 90)
-"""Fewest and most frames of one way across the picture; the same for all objects of a lane."""
+"""Fewest and most frames of one way across the image; the same for all objects of a lane."""
 
 
 @dataclass(frozen=True, slots=True)

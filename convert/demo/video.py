@@ -61,7 +61,7 @@ def write_clip(
 
 
 @contextmanager
-def video_writer(path: Path) -> Iterator[Callable[[Pixels], None]]:
+def video_writer(path: Path) -> Iterator[Callable[[Pixels], object]]:
     """Yield a function that adds an RGB frame of WIDTH x HEIGHT pixels to a video. Raises CannotWrite."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), FPS, (WIDTH, HEIGHT))
     try:

@@ -112,7 +112,8 @@ def place(canvas: Canvas, parts: Sequence[ShapePart], pose: Pose, light: Light) 
     height = canvas.shape[0]
     away = -0.07 * pose.radius * height * np.array([np.cos(light.direction), np.sin(light.direction)])
     outlines = [_to_pixels(part.outline, pose, height) for part in parts]
-    whole = cv2.convexHull(np.concatenate(outlines).astype(np.float32))[:, 0].astype(np.float64)
+    hull = cv2.convexHull(np.concatenate(outlines).astype(np.float32))
+    whole: Points = hull[:, 0].astype(np.float64)
     shade(canvas, whole + 1.5 * away, 0.35, 0.08 * pose.radius * height)
     for part, outline in zip(parts, outlines, strict=True):
         fill(canvas, outline, part.colour, part.roundness, light.direction)
