@@ -169,7 +169,9 @@ def to_text(setting: Setting, value: Any) -> str:
     written = to_file(setting, value)
     if isinstance(written, bool | float):
         return _plain(written)
-    return ",".join(map(_plain, written)) if isinstance(written, list) else str(written)
+    if isinstance(written, list):
+        return ",".join(one if isinstance(one, str) else _plain(one) for one in written)
+    return str(written)
 
 
 def validated(record: T) -> T:

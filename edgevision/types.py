@@ -75,6 +75,44 @@ class Detection:
     """Score of the object, 0..1."""
     box: tuple[float, float, float, float]
     """Corners x0, y0, x1, y1 in pixels of the original frame, clipped to the frame."""
+    track: int | None = None
+    """Number of the track, the same in every frame that shows this object and of no other object in the run; None: not
+    tracked, or not yet settled."""
+    age_s: float | None = None
+    """Time since the track was seen first, in seconds; None without a track, and for images without time."""
+
+
+@record
+class LineCount:
+    """A counting line, and what crossed it so far."""
+
+    name: str
+    """Name of the line."""
+    start: tuple[float, float]
+    """Where the line starts: x and y as fractions of the frame, 0..1."""
+    end: tuple[float, float]
+    """Where the line ends."""
+    forward: int
+    """Number of objects that crossed from the left side to the right, seen along the line from its start to its end."""
+    backward: int
+    """Number of objects that crossed from the right side to the left."""
+
+
+@record
+class ZoneOccupancy:
+    """A zone, and what is in it."""
+
+    name: str
+    """Name of the zone."""
+    corners: tuple[tuple[float, float], ...]
+    """Corners of the polygon: x and y as fractions of the frame, 0..1."""
+    tracks: tuple[int, ...]
+    """Tracks inside, including those that are hidden for a moment, in the order in which they entered."""
+
+    @property
+    def count(self) -> int:
+        """Number of objects inside."""
+        return len(self.tracks)
 
 
 @record
@@ -108,6 +146,10 @@ class Prediction:
     that the model saw."""
     embedding: tuple[float, ...] = ()
     """Feature vector of an embedding model."""
+    counts: tuple[LineCount, ...] = ()
+    """What crossed each counting line so far in this run."""
+    zones: tuple[ZoneOccupancy, ...] = ()
+    """What is in each zone."""
     stages_ms: dict[str, float] = field(default_factory=dict)
     """Time of the stages prepare, infer and decode in milliseconds."""
 

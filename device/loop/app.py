@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Source
     from ..telemetry.summary import RunSummary
+    from ..tracking.scene import TrackedScene
     from .motion_gate import MotionGate
     from .options import Options, Terminal
     from .sd_notify import Service
@@ -44,6 +45,7 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
     the live page may save settings.
     """
     _check_outputs(options)
+    tracking = _is_tracking(options)
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
@@ -63,7 +65,7 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, terminal, stop.exit_code)
-        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config)
+        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config, tracking)
         from .end_report import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, terminal, report(options, model, summary, stop, note))
@@ -77,6 +79,7 @@ def _run(
     stop: Stop,
     measures: RunStats,
     config: Path | None,
+    tracking: bool,
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
     note = _quiet if options.quiet else terminal.note
@@ -94,7 +97,8 @@ def _run(
 
             camera, runs, live = open_live_page(options, model, camera, measures, control, config, terminal, sinks)
             sinks.append(live)
-        decider, gate = _decider(options, model), _gate(options, service)
+        decider, gate = _decider(options, model, tracking), _gate(options, service)
+        scene = _scene(options, model, decider) if tracking else None
     except BaseException:
         camera.close()
         raise
@@ -112,6 +116,7 @@ def _run(
             gate=gate,
             service=service,
             control=control,
+            scene=scene,
             tell_changes=_tells_changes(options, camera),
         )
 
@@ -224,10 +229,31 @@ def _service() -> Service | None:
     return from_environment()
 
 
-def _decider(options: Options, model: Model) -> TemporalFilter:
+def _is_tracking(options: Options) -> bool:
+    """Return whether objects are tracked. Raises BadInput for names of lines and zones that are not distinct."""
+    if not (options.track or options.track_labels or options.count_lines or options.zones):
+        return False  # without imports
+    from . import tracking
+
+    tracking.check(options)
+    return True
+
+
+def _scene(options: Options, model: Model, decider: TemporalFilter) -> TrackedScene:
+    from .tracking import open_scene
+
+    return open_scene(options, model.card, decider)
+
+
+def _decider(options: Options, model: Model, tracking: bool) -> TemporalFilter:
     from .temporal_filter import filter_for
 
-    return filter_for(model.card, smooth=options.smooth, threshold=options.threshold, top=options.top)
+    floor: float | None = None
+    if tracking:
+        from ..tracking.tracker import WEAKEST
+
+        floor = WEAKEST
+    return filter_for(model.card, smooth=options.smooth, threshold=options.threshold, top=options.top, floor=floor)
 
 
 def _gate(options: Options, service: Service | None) -> MotionGate | None:

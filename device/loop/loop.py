@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Sink, Source
     from ..telemetry.summary import Ending, RunSummary
+    from ..tracking.scene import TrackedScene, TrackEvent
     from .motion_gate import MotionGate
     from .sd_notify import Service
     from .temporal_filter import TemporalFilter
@@ -49,6 +50,7 @@ def run(
     gate: MotionGate | None = None,
     service: Service | None = None,
     control: LoopControl | None = None,
+    scene: TrackedScene | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
     """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
@@ -70,6 +72,7 @@ def run(
         gate: Motion gate: frames without motion are not passed to the model.
         service: Service manager to notify.
         control: Pauses the loop and changes its threshold from outside.
+        scene: Tracks objects and counts them, with a ``decider`` whose ``floor`` is what the tracker needs.
         tell_changes: Whether to report labels that come and go as events.
 
     Returns:
@@ -77,7 +80,7 @@ def run(
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
-    loop.control = control
+    loop.control, loop.scene = control, scene
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
@@ -95,6 +98,7 @@ class _Loop:
     gate: MotionGate | None = None
     service: Service | None = None
     control: LoopControl | None = None
+    scene: TrackedScene | None = None
     tell_changes = True
     top: int = 5
     threshold: float | None = None
@@ -156,6 +160,8 @@ class _Loop:
         if changed and self.decider is not None:
             self.decider.set_threshold(threshold)
             self.threshold = self.decider.ask_threshold
+            if self.scene is not None:
+                self.scene.set_threshold(self.decider.shown_threshold)
         smooth = self.control.smooth
         if self.decider is not None and smooth is not None and smooth != self.decider.smooth:
             self.all_left()
@@ -179,6 +185,8 @@ class _Loop:
         if not moved:
             self.measures.still += 1
             self.answered(frame)
+            if self.scene is not None:
+                self.scene.still(frame)
             self.emit(() if self.decider is None else self.decider.still(frame))
         return not moved
 
@@ -199,11 +207,15 @@ class _Loop:
             self.stop.predictions += 1
         self.engine_errors = 0
         self.answered(frame)
+        happened: tuple[TrackEvent, ...] = ()
+        if self.scene is not None:
+            prediction, happened = self.scene.update(frame, prediction)
         done = self.clock.monotonic()
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognized(frame, shown, read_ms, done)
         self.write(frame, shown, done)
         self.emit(() if self.decider is None else self.decider.changes(frame, prediction))
+        self.emit_tracks(happened)
         self.tell_first(shown)
         self.after_inference()
 
@@ -245,13 +257,22 @@ class _Loop:
 
     def all_left(self) -> None:
         """Report everything present as left, as of the last frame."""
-        if self.decider is not None and self.last is not None:
+        if self.last is None:
+            return
+        if self.scene is not None:
+            self.emit_tracks(self.scene.end(self.last[0]))
+        if self.decider is not None:
             self.emit(self.decider.end(*self.last))
 
     def emit(self, changes: tuple[Change, ...]) -> None:
         """Report what came and went."""
         for change in changes if self.tell_changes else ():
             self.outputs.change(change, self.camera.live)
+
+    def emit_tracks(self, happened: tuple[TrackEvent, ...]) -> None:
+        """Report what crossed lines, and entered and left zones."""
+        for event in happened:
+            self.outputs.track_event(event, self.camera.live)
 
     def failed(self, error: Unreadable) -> None:
         """Count and report an item without a prediction."""

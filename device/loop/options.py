@@ -15,6 +15,7 @@ from ..stream.request import MAX_FPS, MAX_SIDE, CaptureRequest, Flip, Roi, Rotat
 if TYPE_CHECKING:
     from ..outputs.config import OutputConfig
     from ..page.address import PageAddress
+    from ..tracking.shapes import CountLine, Zone
 
 DEFAULT_CAMERA = "0"
 
@@ -65,6 +66,30 @@ def _output_table(value: OutputConfig) -> Any:
     from ..outputs.parse import to_table
 
     return to_table(value)
+
+
+def _parse_line(value: Any) -> CountLine:
+    from ..tracking.shapes import parse_line  # late, as above
+
+    return parse_line(value)
+
+
+def _format_line(line: CountLine) -> str:
+    from ..tracking.shapes import format_line
+
+    return format_line(line)
+
+
+def _parse_zone(value: Any) -> Zone:
+    from ..tracking.shapes import parse_zone  # late, as above
+
+    return parse_zone(value)
+
+
+def _format_zone(zone: Zone) -> str:
+    from ..tracking.shapes import format_zone
+
+    return format_zone(zone)
 
 
 def _parse_page(text: str) -> PageAddress:
@@ -172,6 +197,37 @@ class Options:
         False, "flag", "Run the model only when the image changes, and every 10 s.", "Predictions"
     )
     masks: bool = setting(False, "flag", "With --json, include segmentation masks as run lengths.", "Predictions")
+
+    track: bool = setting(
+        False, "flag", "Follow the objects of a detector from frame to frame and give each a number.", "Tracking"
+    )
+    track_labels: tuple[str, ...] = setting(
+        (), "texts", "Track only objects with these labels.", "Tracking", metavar="LABEL,LABEL,..."
+    )
+    count_lines: tuple[CountLine, ...] = setting(
+        (),
+        "tables",
+        "Count what crosses this line, from X0,Y0 to X1,Y1 as fractions of the image. Forward is from the left side to the "
+        "right, seen from X0,Y0; so 0.5,1,0.5,0,door counts what goes right as forward. Repeat it for several.",
+        "Tracking",
+        metavar="X0,Y0,X1,Y1[,NAME]",
+        option_key="count_line",
+        form="a list of lines 'x0,y0,x1,y1,name' with numbers from 0 to 1",
+        parse=_parse_line,
+        unparse=_format_line,
+    )
+    zones: tuple[Zone, ...] = setting(
+        (),
+        "tables",
+        "Count and time what is in this area, given by its corners as fractions of the image, such as "
+        "0,0.5,1,0.5,1,1,0,1,yard for the lower half. Repeat it for several.",
+        "Tracking",
+        metavar="X,Y,X,Y,X,Y...[,NAME]",
+        option_key="zone",
+        form="a list of zones 'x,y,x,y,x,y,name' with numbers from 0 to 1",
+        parse=_parse_zone,
+        unparse=_format_zone,
+    )
 
     as_json: bool = JSON.field(
         group="Output", help="Print one JSON object per line on stdout; everything else goes to stderr."

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..stream.protocols import Sink, Source
     from ..telemetry.run_stats import RunStats
     from ..telemetry.snapshot import SinkCount
+    from ..tracking.scene import TrackEvent
     from .options import Options, Terminal
     from .stop import Stop
 
@@ -175,6 +176,12 @@ class Outputs:
                 None if live else change.at,
             )
         )
+
+    def track_event(self, event: TrackEvent, live: bool) -> None:
+        """Report a track that crossed a line or changed a zone; ``live``: its time is a capture time. Raises OutputClosed."""
+        from .track_events import event_of
+
+        self._tell(event_of(event, self._clock, live))
 
     def _tell(self, event: Event) -> None:
         for one in self._guarded:

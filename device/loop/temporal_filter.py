@@ -20,9 +20,28 @@ class TemporalFilter:
     """Filters predictions; asks the model for more labels than are shown, since averages and hysteresis need low scores."""
 
     def __init__(
-        self, task: Task, *, smooth: int = 1, threshold: float | None = None, own: float | None = None, top: int = 5
+        self,
+        task: Task,
+        *,
+        smooth: int = 1,
+        threshold: float | None = None,
+        own: float | None = None,
+        top: int = 5,
+        floor: float | None = None,
     ) -> None:
-        """``threshold``: 0..1, set by the user; ``own``: the model's; ``top``: maximum labels shown. Raises BadInput."""
+        """
+        Args:
+            task: Task of the model.
+            smooth: Number of frames to average over.
+            threshold: 0..1, set by the user.
+            own: That of the model.
+            top: Maximum number of labels shown.
+            floor: Lowest score that the model is asked for in any case, such as for a tracker; None: what is needed here.
+
+        Raises:
+            BadInput: A value is out of range.
+        """
+        self._floor = 1.0 if floor is None else floor
         self._task = task
         self._smooth = smooth
         self._top = top
@@ -48,6 +67,11 @@ class TemporalFilter:
         self._smooth, self._decisions, self._told = smooth, None, None
         self.ask_top = max(self._top, CANDIDATES) if smooth > 1 or self._task == "multilabel" else self._top
         self.set_threshold(self._threshold)
+
+    @property
+    def shown_threshold(self) -> float:
+        """Score from which labels and objects are shown, 0..1."""
+        return 0.0 if self._shown is None else self._shown
 
     @property
     def smooth(self) -> int:
@@ -105,15 +129,17 @@ class TemporalFilter:
         if self._shown is None:
             return None
         self._decisions = self._decisions or self._begin()
-        return min(self._shown, self._decisions.release)
+        return min(self._shown, self._decisions.release, self._floor)
 
     def _is_shown(self, score: float) -> bool:
         return self._shown is None or score >= self._shown
 
 
-def filter_for(card: ModelCard, *, smooth: int, threshold: float | None, top: int) -> TemporalFilter:
+def filter_for(
+    card: ModelCard, *, smooth: int, threshold: float | None, top: int, floor: float | None = None
+) -> TemporalFilter:
     """Return the filter for a model with the user's settings. Raises BadInput."""
-    return TemporalFilter(card.task, smooth=smooth, threshold=threshold, own=card.threshold, top=top)
+    return TemporalFilter(card.task, smooth=smooth, threshold=threshold, own=card.threshold, top=top, floor=floor)
 
 
 def _shown(task: Task, threshold: float | None, own: float | None) -> float | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..stream.events import Event
     from .delivery import Delivery
 
-GONE = ("left",)
+GONE = ("left", "zone_left")
 CAME = ("entered", "changed")
 
 
@@ -27,6 +27,10 @@ class DeliveryFilter:
         self._last_frame: float | None = None
         self._last_event: dict[str, float] = {}
         self._present: set[str] = set()
+        self._last_at_place: dict[tuple[str | None, str | None, str], float] = {}
+        """Line or zone, direction and label -> when an event was delivered."""
+        self._inside: set[tuple[str | None, int]] = set()
+        """Zone and track of those that were reported to be inside."""
 
     def takes_frame(self, prediction: Prediction, now: float) -> bool:
         """Return whether a result is delivered."""
@@ -38,12 +42,14 @@ class DeliveryFilter:
     def takes_event(self, event: Event, now: float) -> bool:
         """Return whether an event is delivered. What happens to the camera or to outputs always is.
 
-        A label that left is reported if and only if the same label was reported before.
+        A label that left is reported if and only if the same label was reported before, and so is a track that left a zone.
         """
         if not self.events:
             return False
         if event.label is None:
             return True
+        if event.track is not None:
+            return self._takes_track(event, event.track, event.label, now)
         if event.kind in GONE:
             return self._leave(event.label.name)
         before = event.before is not None and self._leave(event.before.name)
@@ -54,6 +60,19 @@ class DeliveryFilter:
             return before
         self._last_event[name] = now
         self._present.add(name)
+        return True
+
+    def _takes_track(self, event: Event, track: int, label: Label, now: float) -> bool:
+        if event.kind in GONE:
+            known = (event.zone, track) in self._inside
+            self._inside.discard((event.zone, track))
+            return known
+        place = (event.line or event.zone, event.direction, label.name)
+        if not self._passes(label) or not self._due(self._last_at_place.get(place), now):
+            return False
+        self._last_at_place[place] = now
+        if event.zone is not None:
+            self._inside.add((event.zone, track))
         return True
 
     def _leave(self, name: str) -> bool:

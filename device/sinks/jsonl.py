@@ -14,7 +14,7 @@ from ..telemetry.run_stats import STAGES
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.types import Frame, Label, Pixels, Prediction
+    from edgevision.types import Detection, Frame, Label, Pixels, Prediction
 
     from ..stream.events import Event, Unreadable
 
@@ -92,7 +92,7 @@ def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Cloc
         "task": prediction.task,
         "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in STAGES},
     }
-    return record | _answer(prediction)
+    return record | _answer(prediction) | _counted(prediction)
 
 
 def event_record(event: Event) -> dict[str, Any]:
@@ -108,7 +108,8 @@ def event_record(event: Event) -> dict[str, Any]:
         record |= {"label": _label(event.label), "duration_s": event.duration_s, "position_s": event.position_s}
     if event.before is not None:
         record["before"] = _label(event.before)
-    return record
+    of_track = {name: getattr(event, name) for name in ("track", "line", "direction", "zone")}
+    return record | {name: value for name, value in of_track.items() if value is not None}
 
 
 def error_record(error: Unreadable, time: str) -> dict[str, Any]:
@@ -119,11 +120,7 @@ def error_record(error: Unreadable, time: str) -> dict[str, Any]:
 def _answer(prediction: Prediction) -> dict[str, Any]:
     labels = [_label(label) for label in prediction.labels]
     if prediction.task == "detection":
-        return {
-            "objects": [
-                {"index": o.index, "name": o.name, "score": o.score, "box": list(o.box)} for o in prediction.objects
-            ]
-        }
+        return {"objects": [_object(found) for found in prediction.objects]}
     if prediction.task == "segmentation":
         return {
             "regions": [
@@ -133,6 +130,23 @@ def _answer(prediction: Prediction) -> dict[str, Any]:
     if prediction.task == "embedding":
         return {"embedding": list(prediction.embedding), "labels": labels}
     return {"labels": labels}
+
+
+def _object(found: Detection) -> dict[str, Any]:
+    record: dict[str, Any] = {"index": found.index, "name": found.name, "score": found.score, "box": list(found.box)}
+    if found.track is not None:
+        record |= {"track": found.track, "age_s": found.age_s}
+    return record
+
+
+def _counted(prediction: Prediction) -> dict[str, Any]:
+    """Return the counts of lines and zones, if there are any."""
+    record: dict[str, Any] = {}
+    if prediction.counts:
+        record["counts"] = {one.name: {"forward": one.forward, "backward": one.backward} for one in prediction.counts}
+    if prediction.zones:
+        record["zones"] = {one.name: {"count": one.count, "tracks": list(one.tracks)} for one in prediction.zones}
+    return record
 
 
 def run_lengths(mask: Pixels) -> dict[str, Any]:

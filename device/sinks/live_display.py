@@ -15,7 +15,7 @@ from edgevision.reporting.terminal import printable
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock
 from ..telemetry.snapshot import count, ms
-from .text_lines import UNKNOWN, event_line
+from .text_lines import UNKNOWN, counts, event_line
 
 if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
@@ -96,7 +96,8 @@ class LiveDisplay(Sink):
             return Group(head, Text("waiting for the first frame ..."))
         frame, prediction, _ = self._newest
         counted = self._count()
-        return Group(head, *self._bars(prediction), self._status(frame, counted), *_times(counted), _machine(counted))
+        found = [*self._bars(prediction), *_counts(prediction)]
+        return Group(head, *found, self._status(frame, counted), *_times(counted), _machine(counted))
 
     def _count(self) -> Snapshot:
         """Return counts and times, at most COUNT_S old."""
@@ -110,8 +111,9 @@ class LiveDisplay(Sink):
         if self._lost is not None:
             lost = Text(f"  no new image: {printable(self._lost)}", "bold red", no_wrap=True, overflow="ellipsis")
             return [lost] + [Text("")] * (self._rows - 1)
-        found = sorted(evidence(prediction).values(), key=lambda label: -label.score)
-        rows = [_bar(printable(label.name), label.score, first=place == 0) for place, label in enumerate(found)]
+        rows = [
+            _bar(printable(name), score, first=place == 0) for place, (name, score) in enumerate(_found(prediction))
+        ]
         if not rows:
             rows = [Text(f"  {UNKNOWN}", style="dim")]
         return (rows + [Text("")] * self._rows)[: self._rows]
@@ -132,6 +134,19 @@ class LiveDisplay(Sink):
         if frame.position_s is not None:
             parts.append(f"at {frame.position_s:.1f} s")
         return Text("  " + " · ".join(parts), no_wrap=True, overflow="ellipsis")
+
+
+def _found(prediction: Prediction) -> list[tuple[str, float]]:
+    """Return name and score of each tracked object, best first; without tracks, of each class."""
+    tracked = [(f"{one.name} #{one.track}", one.score) for one in prediction.objects if one.track is not None]
+    labels = [(label.name, label.score) for label in evidence(prediction).values()]
+    return sorted(tracked or labels, key=lambda pair: -pair[1])
+
+
+def _counts(prediction: Prediction) -> list[Text]:
+    """Return a row with what crossed lines and is in zones; none without them."""
+    shown = counts(prediction)
+    return [Text("  " + " · ".join(shown), style="bold", no_wrap=True, overflow="ellipsis")] if shown else []
 
 
 def _times(counted: Snapshot) -> list[Text]:

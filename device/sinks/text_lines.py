@@ -12,7 +12,7 @@ from ..system.clock import SYSTEM, Clock, rfc3339
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.types import Frame, Prediction
+    from edgevision.types import Detection, Frame, Prediction
 
     from ..stream.events import Event, Unreadable
 
@@ -77,11 +77,22 @@ def event_line(event: Event) -> str:
 def describe(prediction: Prediction) -> str:
     """Format ``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``; separated by ";" because names contain commas.
 
-    Scores that round to 0.00 are omitted. Objects are followed by their box, regions by their share of the frame.
+    Scores that round to 0.00 are omitted. Objects are followed by their box, regions by their share of the frame, and all by
+    the counts of lines and zones: ``cat #7 0.81 at 10,20,110,220 | door: 3 forward, 1 backward | yard: 1``.
     """
+    return " | ".join([_seen(prediction), *counts(prediction)])
+
+
+def counts(prediction: Prediction) -> list[str]:
+    """Format what crossed each line and is in each zone."""
+    lines = [f"{printable(one.name)}: {one.forward} forward, {one.backward} backward" for one in prediction.counts]
+    return lines + [f"{printable(zone.name)}: {zone.count}" for zone in prediction.zones]
+
+
+def _seen(prediction: Prediction) -> str:
     if prediction.objects:
         return "; ".join(
-            f"{printable(o.name)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
+            f"{printable(o.name)}{_number(o)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
             for o in prediction.objects
         )
     if prediction.regions:
@@ -91,3 +102,7 @@ def describe(prediction: Prediction) -> str:
     first, *others = prediction.labels
     shown = [first, *(label for label in others if label.score >= 0.005)]
     return "; ".join(f"{printable(label.name)} {label.score:.2f}" for label in shown)
+
+
+def _number(found: Detection) -> str:
+    return "" if found.track is None else f" #{found.track}"

@@ -36,7 +36,7 @@ class Event:
 
     kind: str
     """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer; for labels entered, left,
-    changed."""
+    changed; for tracks crossed, zone_entered, zone_left."""
     time: str
     """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None
@@ -44,13 +44,21 @@ class Event:
     detail: str
     """Description for display."""
     label: Label | None = None
-    """Label that entered, left, or replaced ``before``."""
+    """Label that entered, left, or replaced ``before``; class of the object that is tracked."""
     before: Label | None = None
     """Label that was replaced."""
     duration_s: float | None = None
-    """Seconds that the label which left or was replaced had been present."""
+    """Seconds that the label which left or was replaced had been present, or the object in the zone that it left."""
     position_s: float | None = None
     """Position of the frame in a video, in seconds."""
+    track: int | None = None
+    """Track that crossed a line, or entered or left a zone."""
+    line: str | None = None
+    """Name of the line that was crossed."""
+    direction: str | None = None
+    """forward or backward."""
+    zone: str | None = None
+    """Name of the zone."""
 
 
 class OutputClosed(Exception):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import replace
+from math import hypot
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..types import Pixels
 
+Point = tuple[float, float]
 SMALLEST = 240
 """Images with a shorter side below this (pixels) are enlarged by an integer factor, so that text fits."""
 LONGEST = 4096
@@ -27,6 +30,9 @@ SMALLEST_LETTERS = 12
 """Smallest readable text (pixels)."""
 MAX_LINES = 8
 """Maximum number of lines in a list of labels."""
+DARK, SHAPES = (0, 0, 0), (255, 255, 255)
+"""Colors of the outline of everything, and of lines and zones."""
+SHAPE_PAPER = (48, 48, 48)
 UNKNOWN_PAPER = (96, 96, 96)
 BACKGROUND = "background"
 """Name of the class that is not colored."""
@@ -43,12 +49,21 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
     pen = _Pen(canvas, bgr=frame.order == "BGR")
     if prediction.mask is not None:
         pen.mask(prediction.mask, uncoloured=frozenset(r.index for r in prediction.regions if r.name == BACKGROUND))
+    for zone in prediction.zones:
+        pen.zone(zone.corners)
+    for line in prediction.counts:
+        pen.counting_line(line.start, line.end)
     for found in reversed(prediction.objects):
         pen.box(found, factor)
     for found in prediction.objects:
         pen.box_label(found, factor)
     pen.lines(_lines(prediction))
     return replace(frame, pixels=canvas, order="BGR" if frame.order == "BGR" else "RGB")
+
+
+def object_name(found: Detection) -> str:
+    """Return the class of an object, with the number of its track if it has one."""
+    return found.name if found.track is None else f"{found.name} #{found.track}"
 
 
 def colour(index: int) -> Colour:
@@ -81,13 +96,29 @@ class _Pen:
     def box(self, found: Detection, factor: int) -> None:
         """Draw a box in the class's color with a dark outline, visible on any background."""
         x0, y0, x1, y1 = self._corners(found, factor)
-        for ink, width in (((0, 0, 0), self.stroke + 2), (colour(found.index), self.stroke)):
+        for ink, width in ((DARK, self.stroke + 2), (colour(found.index), self.stroke)):
             cv2.rectangle(self.canvas, (x0, y0), (x1, y1), self._order(ink), width, cv2.LINE_8)
+
+    def zone(self, corners: Sequence[Point]) -> None:
+        """Outline an area, given as fractions of the image."""
+        path = np.array([self._pixel(point) for point in corners], np.int32)
+        for ink, width in self._inks():
+            cv2.polylines(self.canvas, [path], True, ink, width, cv2.LINE_8)
+
+    def counting_line(self, start: Point, end: Point) -> None:
+        """Draw a line, given as fractions of the image, with an arrow to its right, which is forward."""
+        (x0, y0), (x1, y1) = self._pixel(start), self._pixel(end)
+        scale = 1.5 * self.letters / max(1.0, hypot(x1 - x0, y1 - y0))
+        middle = (x0 + x1) // 2, (y0 + y1) // 2
+        tip = middle[0] + round((y0 - y1) * scale), middle[1] + round((x1 - x0) * scale)
+        for ink, width in self._inks():
+            cv2.line(self.canvas, (x0, y0), (x1, y1), ink, width, cv2.LINE_8)
+            cv2.arrowedLine(self.canvas, middle, tip, ink, width, cv2.LINE_8, tipLength=0.4)
 
     def box_label(self, found: Detection, factor: int) -> None:
         """Label a box above it, else inside it at the top or bottom, else below: the first free place in the image."""
         x0, y0, _, y1 = self._corners(found, factor)
-        text = self._fit(found.name, f" {found.score:.2f}", colour(found.index))
+        text = self._fit(object_name(found), f" {found.score:.2f}", colour(found.index))
         h, w = text.shape[:2]
         left = min(max(0, x0 - self.stroke // 2), self.width - w)
         places = [(left, y) for y in (y0 - h, y0 + self.stroke, y1 - h - self.stroke, y1) if 0 <= y <= self.height - h]
@@ -130,6 +161,14 @@ class _Pen:
         x0, y0, x1, y1 = (round(v * factor) for v in found.box)
         return x0, y0, min(x1, self.width - 1), min(y1, self.height - 1)
 
+    def _inks(self) -> tuple[tuple[Colour, int], ...]:
+        """Return colors and widths of what makes a line visible on any background."""
+        return (DARK, self.stroke + 2), (SHAPES, self.stroke)
+
+    def _pixel(self, point: Point) -> tuple[int, int]:
+        """Return the pixel of a point given as fractions of the image."""
+        return round(point[0] * (self.width - 1)), round(point[1] * (self.height - 1))
+
     def _order(self, ink: Colour) -> Colour:
         return (ink[2], ink[1], ink[0]) if self.bgr else ink
 
@@ -144,12 +183,14 @@ def _canvas(frame: Frame) -> tuple[Pixels, int]:
 
 
 def _lines(prediction: Prediction) -> list[tuple[str, str, Colour]]:
-    """Return name, value and color of the labels without a position in the image."""
+    """Return name, value and color of what has no position in the image: labels and counts."""
     if prediction.task in ("classification", "multilabel"):
         found = [(item.name, f" {item.score:.2f}", colour(item.index)) for item in prediction.labels]
         return found or [("unknown", "", UNKNOWN_PAPER)]
     shown = [region for region in prediction.regions if region.name != BACKGROUND]
-    return [(region.name, f" {region.area:.0%}", colour(region.index)) for region in shown]
+    regions = [(region.name, f" {region.area:.0%}", colour(region.index)) for region in shown]
+    counts = [(one.name, f" {one.forward} forward, {one.backward} backward", SHAPE_PAPER) for one in prediction.counts]
+    return [*regions, *counts, *((zone.name, f" {zone.count}", SHAPE_PAPER) for zone in prediction.zones)]
 
 
 def _edges(mask: Pixels, width: int) -> npt.NDArray[np.bool_]:

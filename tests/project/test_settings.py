@@ -58,6 +58,7 @@ SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "page": st.sampled_from([PageAddress("127.0.0.1", 8080), PageAddress("::1", 1), PageAddress("pi.local", 65535)]),
     "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
+    "track_labels": st.lists(st.sampled_from(["cat", "hot dog", "Bär"]), min_size=1).map(tuple),
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
 }
 """Values of the settings that have a parser of their own."""

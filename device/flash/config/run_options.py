@@ -17,6 +17,7 @@ from ...outputs.credentials import input_files
 from ...outputs.registry import find
 from ...service.install import unfit
 from ...service.output_access import unfit_output
+from ...tracking.shapes import named
 
 if TYPE_CHECKING:
     from ...outputs.config import OutputConfig
@@ -56,6 +57,11 @@ def read_options(file: TomlFile) -> dict[str, Any]:
             if wrong is not None:
                 raise BadInput(f"{where(SETTINGS[name].key)}: {printable(wrong)}")
             found[name] = value
+    for name, what in (("count_lines", "line"), ("zones", "zone")):
+        try:
+            named(found.get(name, ()), what)
+        except BadInput as error:
+            raise BadInput(f"{file.where('run', name)}: {error}") from None
     found |= _read_outputs(file)
     if found.get("camera") is not None and found.get("source") is not None:
         raise BadInput(f"{file.where('camera', 'source')}: both camera and source are set; keep only one of them")

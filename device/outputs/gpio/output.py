@@ -83,6 +83,8 @@ class Gpio(Output):
     def deliver(self, item: Item) -> None:
         """Follow an event. Raises CannotWrite."""
         event = item.event
+        if event is not None and event.track is not None:
+            event = None  # the label is present as long as any object of it is
         if event is not None and event.kind == "camera_lost":
             self._present, self._off_at = False, None
         elif event is not None and event.kind != "left" and event.label is not None and event.label.name == self._label:

@@ -92,6 +92,8 @@ class Metrics(Output):
             self._labels.all_left()
         elif event.kind == "camera_back":
             self._camera = True
+        if event.track is not None:
+            return
         if event.before is not None:
             self._labels.left(event.before.name)
         if event.label is not None and event.kind == "left":

@@ -14,6 +14,7 @@ import pytest
 from documents import parse
 from edgevision.device.cli.run import run
 from edgevision.device.loop import config_file
+from edgevision.device.tracking.shapes import CountLine, Zone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -219,6 +220,9 @@ def test_any_text_is_read_or_rejected_with_its_file(tmp_path_factory: pytest.Tem
             "roi": st.just((0.25, 0.1, 0.5, 1 / 3)),
             "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
             "collect_quota": st.integers(1, 10**12),
+            "track_labels": st.just(("cat", "a, b")),
+            "count_lines": st.just((CountLine((0.5, 0.0), (0.5, 1.0), "door"), CountLine((0.0, 0.25), (1.0, 0.75)))),
+            "zones": st.just((Zone(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), "yard"),)),
         },
     )
 )

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgevision.device.outputs.delivery import Delivery
 from edgevision.device.outputs.delivery_filter import DeliveryFilter
 from edgevision.device.outputs.output_queue import OutputQueue
 from edgevision.device.stream.events import Event
 
 from tests.helpers.output_parts import event, event_item, frame_item, prediction
+
+
+def in_zone(kind: str, name: str, track: int) -> Event:
+    """Return an event of a track in a zone."""
+    return replace(event(kind, name), track=track, zone="yard")
+
+
+def crossing(direction: str) -> Event:
+    """Return an event of a track that crosses a line."""
+    return replace(event("crossed"), track=1, line="door", direction=direction)
 
 
 def test_only_chosen_labels_pass() -> None:
@@ -25,6 +37,23 @@ def test_label_leaves_exactly_if_it_was_reported() -> None:
     assert chosen.takes_event(event("entered", "cat"), 1)
     assert chosen.takes_event(event("left", "cat", 0.0), 2)
     assert not chosen.takes_event(event("left", "cat", 0.0), 3)
+
+
+def test_track_leaves_a_zone_exactly_if_it_was_reported_to_enter() -> None:
+    chosen = DeliveryFilter(Delivery(labels=("cat",)), "all")
+    assert chosen.takes_event(in_zone("zone_entered", "cat", 1), 0)
+    assert not chosen.takes_event(in_zone("zone_entered", "dog", 2), 0)
+    assert not chosen.takes_event(in_zone("zone_left", "dog", 2), 0)
+    assert chosen.takes_event(in_zone("zone_left", "cat", 1), 0)
+    assert not chosen.takes_event(event("left", "cat"), 0)  # entering a zone is not entering the image
+
+
+def test_interval_limits_crossings_for_each_line_direction_and_label() -> None:
+    chosen = DeliveryFilter(Delivery(min_interval_s=10), "all")
+    assert chosen.takes_event(crossing("forward"), 0)
+    assert not chosen.takes_event(crossing("forward"), 9)
+    assert chosen.takes_event(crossing("backward"), 9)
+    assert chosen.takes_event(crossing("forward"), 10)
 
 
 def test_interval_limits_events_per_label_and_frames() -> None:

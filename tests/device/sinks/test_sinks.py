@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import threading
 
 import numpy as np
 import pytest
 from documents import parse
-from edgevision.device.sinks.jsonl import JsonLines, frame_record
+from edgevision.device.sinks.jsonl import JsonLines, event_record, frame_record
 from edgevision.device.sinks.line_writer import LineWriter
 from edgevision.device.sinks.live_display import LiveDisplay
 from edgevision.device.sinks.text_lines import PlainLines, describe
@@ -17,7 +18,7 @@ from edgevision.device.stream.events import Event, OutputClosed, Unreadable
 from edgevision.device.system.clock import Clock
 from edgevision.device.telemetry.run_stats import RunStats
 
-from edgevision.types import Detection, Frame, Label, Prediction, Region
+from edgevision.types import Detection, Frame, Label, LineCount, Prediction, Region, ZoneOccupancy
 
 CLOCK = Clock(monotonic=lambda: 50.125, wall=lambda: 1_700_000_000.0)
 PIXELS = np.zeros((480, 640, 3), np.uint8)
@@ -29,6 +30,13 @@ NOISE = Label(0, "background", 0.004)
 STAGES = {"read": 1.0, "prepare": 0.5, "infer": 4.0, "decode": 0.25}
 CATS = Prediction("classification", LABELS, stages_ms=STAGES)
 NOTHING = Prediction("classification", (), stages_ms=STAGES)
+COUNTED = Prediction(
+    "detection",
+    objects=(Detection(17, "cat", 0.7, (1.0, 2.0, 3.0, 4.0), track=7, age_s=1.25),),
+    counts=(LineCount("door", (0.5, 0.0), (0.5, 1.0), forward=3, backward=1),),
+    zones=(ZoneOccupancy("yard", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), tracks=(7,)),),
+    stages_ms=STAGES,
+)
 EVENT = Event("camera_lost", "2023-11-14T22:13:20.000Z", 7, "/dev/video0 is gone")
 ERROR = Unreadable(3, "bad.jpg", "bad.jpg: the JPEG is truncated")
 
@@ -276,6 +284,32 @@ def test_display_shows_labels_rates_and_times() -> None:
     assert "the JPEG is truncated" in stream.getvalue()
 
 
+def test_json_has_tracks_counts_and_zones() -> None:
+    record = parse(json.dumps(frame_record(FILM, COUNTED, dropped=0, clock=CLOCK)), "run_line")
+    assert (record["objects"][0]["track"], record["objects"][0]["age_s"]) == (7, 1.25)
+    assert record["counts"] == {"door": {"forward": 3, "backward": 1}}
+    assert record["zones"] == {"yard": {"count": 1, "tracks": [7]}}
+
+
+def test_json_of_a_track_that_crossed_a_line_or_left_a_zone() -> None:
+    cat = Label(17, "cat", 0.7)
+    crossed = Event("crossed", EVENT.time, 7, "", cat, track=7, line="door", direction="forward")
+    record = parse(json.dumps(event_record(crossed)), "run_line")
+    assert (record["track"], record["line"], record["direction"]) == (7, "door", "forward")
+    left = Event("zone_left", EVENT.time, 7, "", cat, duration_s=2.5, track=7, zone="yard")
+    record = parse(json.dumps(event_record(left)), "run_line")
+    assert (record["track"], record["zone"], record["duration_s"]) == (7, "yard", 2.5)
+
+
+def test_display_shows_each_track_and_the_counts() -> None:
+    display = LiveDisplay("detector", 3, RunStats().snapshot, io.StringIO())
+    display.write(LIVE, COUNTED)
+    text = painted(display)
+    display.close()
+    assert "cat #7" in text
+    assert "door: 3 forward, 1 backward · yard: 1" in text
+
+
 def test_display_survives_hostile_names() -> None:
     display = LiveDisplay("[red]\x1b[2J", 1, RunStats().snapshot, io.StringIO())
     display.write(LIVE, Prediction("classification", (Label(0, "[/bold]\n" + "long" * 50, 1.0),)))
@@ -299,6 +333,7 @@ def test_display_survives_hostile_names() -> None:
             "sky 75%; sea 25%",
         ),
         (Prediction("detection"), "unknown"),
+        (COUNTED, "cat #7 0.70 at 1,2,3,4 | door: 3 forward, 1 backward | yard: 1"),
     ],
 )
 def test_text_of_other_tasks(prediction: Prediction, said: str) -> None:

@@ -13,7 +13,7 @@ from edgevision.postprocessing import annotate as drawing
 from edgevision.postprocessing import text as lettering
 from edgevision.postprocessing.annotate import annotate, colour
 from edgevision.postprocessing.segmentation import UNSEEN
-from edgevision.types import Detection, Frame, Label, Order, Prediction, Region
+from edgevision.types import Detection, Frame, Label, LineCount, Order, Prediction, Region, ZoneOccupancy
 
 
 @pytest.fixture(params=["own font", "line font"])
@@ -97,6 +97,23 @@ def test_labels_at_the_same_place_do_not_overlap() -> None:
     for n, thing in enumerate(found):
         whole = lettering.label(f"{thing.name} {thing.score:.2f}", 17, colour(n))
         assert painted(drawn, colour(n)).sum() >= (whole == colour(n)).all(axis=-1).sum()
+
+
+def test_lines_and_zones_are_drawn_where_they_are() -> None:
+    line = LineCount("door", (0.5, 1.0), (0.5, 0.0), forward=1, backward=0)
+    zone = ZoneOccupancy("yard", ((0.6, 0.2), (0.9, 0.2), (0.9, 0.8), (0.6, 0.8)), tracks=())
+    drawn = annotate(plain(640, 480), Prediction("detection", counts=(line,), zones=(zone,))).pixels
+    white = (drawn == 255).all(axis=-1)
+    assert white[60:, 320].all()
+    assert white[96:384, 383].all()
+    assert white[96, 390:570].all()
+    assert white[240, 322:340].all()  # the arrow points to the right of the line, seen from its start
+    assert not white[200:300, 300:315].any()
+
+
+def test_tracked_object_is_labeled_with_its_number() -> None:
+    found = Detection(0, "cat", 0.9, (10.0, 10.0, 50.0, 50.0), track=12)
+    assert drawing.object_name(found) == "cat #12"
 
 
 def test_mask_colors_only_its_classes() -> None:

@@ -1,0 +1,1 @@
+"""Tracks objects over time, and counts what crosses lines and stays in zones."""

@@ -1,0 +1,137 @@
+"""Tracking in the loop: adds tracks, counts and zones to predictions, and reports what crossed, entered and left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from edgevision.postprocessing.temporal import time_of
+from edgevision.types import Detection
+
+from .line_counter import Direction, LineCounter
+from .tracker import Tracker
+from .zone_monitor import ZoneMonitor
+
+if TYPE_CHECKING:
+    from edgevision.types import Frame, Label, Prediction
+
+    from .shapes import CountLine, Zone
+    from .track import Track
+
+Kind = Literal["crossed", "zone_entered", "zone_left"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEvent:
+    """A track that crossed a line, or entered or left a zone."""
+
+    kind: Kind
+    place: str
+    """Name of the line or zone."""
+    track: int
+    label: Label
+    """Class of the object, with the score of its last detection."""
+    index: int
+    """Index of the frame in which it was noticed."""
+    at: float | None
+    """When it happened, in seconds as the frame's time; None for images without time."""
+    direction: Direction | None = None
+    """Of ``crossed``."""
+    duration_s: float | None = None
+    """How long the object was in the zone; only of ``zone_left``, and None for images without time."""
+
+
+class TrackedScene:
+    """Follows the objects of one camera, and watches its lines and zones."""
+
+    def __init__(
+        self,
+        threshold: float,
+        lines: Sequence[CountLine] = (),
+        zones: Sequence[Zone] = (),
+        labels: Sequence[str] = (),
+    ) -> None:
+        """
+        Args:
+            threshold: Lowest score with which an object is noticed, 0..1.
+            lines: Counting lines with different names.
+            zones: Zones with different names.
+            labels: The only classes that are tracked; empty: all.
+        """
+        self.tracker = Tracker(threshold)
+        self._lines = [LineCounter(line) for line in lines]
+        self._zones = [ZoneMonitor(zone) for zone in zones]
+        self._labels = frozenset(labels)
+        self._timed = True
+
+    def set_threshold(self, threshold: float) -> None:
+        """Change the lowest score with which an object is noticed, 0..1."""
+        self.tracker.threshold = threshold
+
+    def update(self, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[TrackEvent, ...]]:
+        """Return a prediction with tracks, counts and zones, and what happened."""
+        at, size = time_of(frame), (frame.width, frame.height)
+        self._timed = at is not None
+        chosen = [one for one in prediction.objects if not self._labels or one.name in self._labels]
+        tracked = self.tracker.update(chosen, size, at)
+        events = list(self._left(tracked.ended, frame.index))
+        for track in tracked.tracks:
+            if track is not None and track.id is not None:
+                events += self._moved(track, size, frame.index)
+        owners = {id(found): track for found, track in zip(chosen, tracked.tracks, strict=True)}
+        objects = tuple(self._with_track(found, owners.get(id(found))) for found in prediction.objects)
+        shown = replace(
+            prediction,
+            objects=objects,
+            counts=tuple(line.count for line in self._lines),
+            zones=tuple(zone.occupancy for zone in self._zones),
+        )
+        return shown, tuple(events)
+
+    def still(self, frame: Frame) -> None:
+        """Note a frame without motion: everything is where it was."""
+        self.tracker.pause(time_of(frame))
+
+    def end(self, index: int) -> tuple[TrackEvent, ...]:
+        """Give up all tracks, at the end or when the camera is lost; ``index``: the last frame."""
+        return tuple(self._left(self.tracker.end(), index))
+
+    def _moved(self, track: Track, size: tuple[int, int], index: int) -> Iterator[TrackEvent]:
+        """Yield what a settled track did; in the frame in which it settles, also what it did before."""
+        assert track.id is not None
+        for box in track.trail:
+            for line in self._lines:
+                if (direction := line.see(track.id, box, size)) is not None:
+                    yield self._event("crossed", line.line.name, track, index, direction=direction)
+            for zone in self._zones:
+                if (change := zone.see(track.id, box, size, track.last_at)) is not None:
+                    kind: Kind = "zone_entered" if change.entered else "zone_left"
+                    yield self._event(kind, zone.zone.name, track, index, duration_s=change.duration_s)
+
+    def _left(self, ended: Sequence[Track], index: int) -> Iterator[TrackEvent]:
+        for track in ended:
+            assert track.id is not None
+            for line in self._lines:
+                line.forget(track.id)
+            for zone in self._zones:
+                if (change := zone.forget(track.id, track.last_at)) is not None:
+                    yield self._event("zone_left", zone.zone.name, track, index, duration_s=change.duration_s)
+
+    def _event(
+        self,
+        kind: Kind,
+        place: str,
+        track: Track,
+        index: int,
+        direction: Direction | None = None,
+        duration_s: float | None = None,
+    ) -> TrackEvent:
+        assert track.id is not None
+        at, lasted = (track.last_at, duration_s) if self._timed else (None, None)
+        return TrackEvent(kind, place, track.id, track.label, index, at, direction, lasted)
+
+    def _with_track(self, found: Detection, track: Track | None) -> Detection:
+        if track is None or track.id is None:
+            return found
+        return replace(found, track=track.id, age_s=round(track.age_s, 3) if self._timed else None)
