@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .model_file.card import ModelCard
     from .model_file.model_file import ModelFile
     from .preprocessing.spec import Preprocessing
-    from .types import Detection, Frame, Label, Prediction, Region
+    from .types import Detection, Frame, Keypoint, Label, Prediction, Region
 
 # OpenCV reads this when it is first imported, in whichever module. It stops a PNG of a few kilobytes from claiming gigabytes
 # of memory.
@@ -62,6 +62,7 @@ __all__ = [
     "FlashRefused",
     "Frame",
     "GateNotMet",
+    "Keypoint",
     "Label",
     "MissingDependency",
     "MissingFile",
@@ -87,6 +88,7 @@ _MODULES = {
     "Detection": ".types",
     "Evaluation": ".evaluation.evaluate",
     "Frame": ".types",
+    "Keypoint": ".types",
     "Label": ".types",
     "Model": ".model",
     "ModelCard": ".model_file.card",

@@ -64,6 +64,20 @@ class Label:
 
 
 @record
+class Keypoint:
+    """A point of an object, such as an eye or a wrist."""
+
+    name: str
+    """Name of the point; unique within an object."""
+    x: float
+    """Distance from the left edge of the original frame (pixels). A point that is hidden may be outside the frame."""
+    y: float
+    """Distance from the top edge of the original frame (pixels)."""
+    score: float | None
+    """How sure the model is of the point, 0..1; None if it does not say."""
+
+
+@record
 class Detection:
     """An object found in a frame."""
 
@@ -80,6 +94,11 @@ class Detection:
     tracked, or not yet settled."""
     age_s: float | None = None
     """Time since the track was seen first, in seconds; None without a track, and for images without time."""
+    keypoints: tuple[Keypoint, ...] = ()
+    """Points of the object in the model's order; empty if the model finds none."""
+    mask: Pixels | None = field(default=None, repr=False, compare=False)
+    """1 where the object is, else 0, uint8 (height, width): the whole frame at the model's resolution. 255: outside the
+    part that the model saw. None if the model has no masks."""
 
 
 @record

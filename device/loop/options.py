@@ -196,7 +196,9 @@ class Options:
     on_motion: bool = setting(
         False, "flag", "Run the model only when the image changes, and every 10 s.", "Predictions"
     )
-    masks: bool = setting(False, "flag", "With --json, include segmentation masks as run lengths.", "Predictions")
+    masks: bool = setting(
+        False, "flag", "With --json, include the masks of segmenters and of objects as run lengths.", "Predictions"
+    )
 
     track: bool = setting(
         False, "flag", "Follow the objects of a detector from frame to frame and give each a number.", "Tracking"

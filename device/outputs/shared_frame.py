@@ -32,9 +32,9 @@ class SharedFrame:
         self._dropped = dropped
         self._lock = Lock()
         self._made: dict[str, Any] = {}
-        mask = prediction.mask
-        self.pixel_bytes = int(frame.pixels.nbytes) + (0 if mask is None else int(mask.nbytes))
-        """Memory of the pixels and of the mask."""
+        masks = (prediction.mask, *(found.mask for found in prediction.objects))
+        self.pixel_bytes = int(frame.pixels.nbytes) + sum(int(mask.nbytes) for mask in masks if mask is not None)
+        """Memory of the pixels and of the masks."""
         self._text: SharedFrame | None = None
 
     def without_pixels(self) -> SharedFrame:
@@ -43,8 +43,7 @@ class SharedFrame:
             made = copy(self)  # with the same record, which is made once for both
             blank = np.ndarray(self.frame.pixels.shape, np.uint8, b"\0", strides=(0,) * self.frame.pixels.ndim)
             made.frame = replace(self.frame, pixels=blank)
-            if self.prediction.mask is not None:
-                made.prediction = replace(self.prediction, mask=None)
+            made.prediction = without_masks(self.prediction)
             made.pixel_bytes = 0
             self._text = made
         return self._text
@@ -78,6 +77,14 @@ class SharedFrame:
             if key not in self._made:
                 self._made[key] = make()
             return self._made[key]
+
+
+def without_masks(prediction: Prediction) -> Prediction:
+    """Return a prediction without its pixels; the same one if it has none."""
+    if prediction.mask is None and all(found.mask is None for found in prediction.objects):
+        return prediction
+    objects = tuple(replace(found, mask=None) for found in prediction.objects)
+    return replace(prediction, mask=None, objects=objects)
 
 
 class FrameCache:

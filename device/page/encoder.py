@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from edgevision.postprocessing.scaling import scaled
 from edgevision.preprocessing.decode import encode_jpeg
 
 from ..system.clock import SYSTEM, Clock
@@ -68,8 +69,7 @@ def _smaller(frame: Frame, prediction: Prediction, width: int) -> tuple[Frame, P
     factor = width / frame.width
     size = (width, max(1, round(frame.height * factor)))
     pixels = cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA)  # noqa: TID251 -- for viewers, not a model
-    boxes = [(found, tuple(side * factor for side in found.box)) for found in prediction.objects]
-    objects = tuple(replace(found, box=box) for found, box in boxes)  # type: ignore[arg-type]
+    objects = tuple(scaled(found, factor, factor) for found in prediction.objects)
     return replace(frame, pixels=pixels), replace(prediction, objects=objects)
 
 

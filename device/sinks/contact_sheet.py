@@ -13,12 +13,13 @@ import numpy as np
 from edgevision.errors import BadInput
 from edgevision.files.atomic import write_bytes
 from edgevision.postprocessing.annotate import annotate
+from edgevision.postprocessing.scaling import scaled
 from edgevision.postprocessing.temporal import evidence
 from edgevision.postprocessing.text import label
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
-from edgevision.types import Detection, Frame
+from edgevision.types import Frame
 
 from ..stream.protocols import Sink
 from .even_sample import EvenSampler
@@ -107,7 +108,7 @@ def _tile(frame: Frame, prediction: Prediction) -> Tile:
     """Scale down first: letters keep their size, and drawing costs little."""
     small = _fit(frame)
     ratio_x, ratio_y = small.width / frame.width, small.height / frame.height
-    objects = tuple(_scaled(found, ratio_x, ratio_y) for found in prediction.objects)
+    objects = tuple(scaled(found, ratio_x, ratio_y) for found in prediction.objects)
     labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
     drawn = annotate(small, replace(prediction, objects=objects, labels=labels))
     return Tile(frame.index, _fit(drawn).pixels, _caption(frame))  # a very small frame is enlarged for drawing
@@ -118,11 +119,6 @@ def _fit(frame: Frame) -> Frame:
     scale = min(1.0, TILE[0] / frame.width, TILE[1] / frame.height)
     width, height = (max(1, round(side * scale)) for side in (frame.width, frame.height))
     return replace(frame, pixels=pixels(frame, Preprocessing(width, height)).copy(), order="RGB")
-
-
-def _scaled(found: Detection, ratio_x: float, ratio_y: float) -> Detection:
-    x0, y0, x1, y1 = found.box
-    return replace(found, box=(x0 * ratio_x, y0 * ratio_y, x1 * ratio_x, y1 * ratio_y))
 
 
 def _sheet(tiles: list[Tile]) -> Pixels:

@@ -51,11 +51,9 @@ class JsonLines(Sink):
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Write one frame."""
-        record = frame_record(frame, prediction, self._camera_dropped(), self._clock)
+        record = frame_record(frame, prediction, self._camera_dropped(), self._clock, self._masks)
         if self._still is not None:
             record["still"] = self._still()
-        if self._masks and prediction.mask is not None:
-            record["mask"] = run_lengths(prediction.mask)
         self._lines(dump(record))
 
     def error(self, error: Unreadable) -> None:
@@ -72,8 +70,10 @@ class JsonLines(Sink):
         self._lines.close()
 
 
-def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Clock = SYSTEM) -> dict[str, Any]:
-    """Return the JSON object of one frame.
+def frame_record(
+    frame: Frame, prediction: Prediction, dropped: int, clock: Clock = SYSTEM, masks: bool = False
+) -> dict[str, Any]:
+    """Return the JSON object of one frame, with its masks only if they are wanted.
 
     ``time``: the capture time (live), else now. ``stages_ms.write``: that of the previous frame, null for the first.
     """
@@ -92,7 +92,7 @@ def frame_record(frame: Frame, prediction: Prediction, dropped: int, clock: Cloc
         "task": prediction.task,
         "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in STAGES},
     }
-    return record | _answer(prediction) | _counted(prediction)
+    return record | _answer(prediction, masks) | _counted(prediction)
 
 
 def event_record(event: Event) -> dict[str, Any]:
@@ -117,26 +117,25 @@ def error_record(error: Unreadable, time: str) -> dict[str, Any]:
     return {"type": "error", "index": error.index, "source": error.source, "time": time, "message": error.message}
 
 
-def _answer(prediction: Prediction) -> dict[str, Any]:
+def _answer(prediction: Prediction, masks: bool) -> dict[str, Any]:
     labels = [_label(label) for label in prediction.labels]
     if prediction.task == "detection":
-        return {"objects": [_object(found) for found in prediction.objects]}
+        return {"objects": [_object(found, masks) for found in prediction.objects]}
     if prediction.task == "segmentation":
-        return {
-            "regions": [
-                {"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions
-            ]
-        }
+        regions = [{"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions]
+        return {"regions": regions} | _mask(prediction.mask, masks)
     if prediction.task == "embedding":
         return {"embedding": list(prediction.embedding), "labels": labels}
     return {"labels": labels}
 
 
-def _object(found: Detection) -> dict[str, Any]:
+def _object(found: Detection, masks: bool) -> dict[str, Any]:
     record: dict[str, Any] = {"index": found.index, "name": found.name, "score": found.score, "box": list(found.box)}
     if found.track is not None:
         record |= {"track": found.track, "age_s": found.age_s}
-    return record
+    if found.keypoints:
+        record["keypoints"] = [{"name": p.name, "x": p.x, "y": p.y, "score": p.score} for p in found.keypoints]
+    return record | _mask(found.mask, masks)
 
 
 def _counted(prediction: Prediction) -> dict[str, Any]:
@@ -147,6 +146,10 @@ def _counted(prediction: Prediction) -> dict[str, Any]:
     if prediction.zones:
         record["zones"] = {one.name: {"count": one.count, "tracks": list(one.tracks)} for one in prediction.zones}
     return record
+
+
+def _mask(mask: Pixels | None, wanted: bool) -> dict[str, Any]:
+    return {"mask": run_lengths(mask)} if wanted and mask is not None else {}
 
 
 def run_lengths(mask: Pixels) -> dict[str, Any]:

@@ -35,6 +35,27 @@ class OutputView(NamedTuple):
     """What the file says about its outputs."""
 
 
+class CandidateKeypoints(NamedTuple):
+    """Key points of candidates."""
+
+    names: tuple[str, ...]
+    """Names of the k points of each object."""
+    values: Floats
+    """x and y in pixels of the model's input, and score, (n, k, 3). NaN: the score is not known, or there is no point."""
+
+
+class CandidateMasks(NamedTuple):
+    """Masks of candidates: a pixel belongs to an object where the sum of the prototypes, weighted by its coefficients, is
+    above 0."""
+
+    coefficients: Floats
+    """Weights of the prototypes for each object, (n, prototypes)."""
+    prototypes: Tensor
+    """Masks that all objects share, as stored, (rows, columns, prototypes); they cover the model's input."""
+    spec: TensorSpec
+    """Quantization of the prototypes."""
+
+
 class Candidates(NamedTuple):
     """Objects that a layout read, in any order, before overlapping ones are removed."""
 
@@ -44,6 +65,21 @@ class Candidates(NamedTuple):
     """Score of each box, 0..1, (n,)."""
     classes: Integers
     """Class index of each box, (n,); negative: not an object."""
+    keypoints: CandidateKeypoints | None = None
+    """Points of each object, if the model finds them."""
+    masks: CandidateMasks | None = None
+    """Masks of the objects, if the model has them."""
+
+    def take(self, positions: Integers | npt.NDArray[np.bool_]) -> Candidates:
+        """Return the candidates at these positions."""
+        keypoints, masks = self.keypoints, self.masks
+        return Candidates(
+            self.boxes[positions],
+            self.scores[positions],
+            self.classes[positions],
+            keypoints and keypoints._replace(values=keypoints.values[positions]),
+            masks and masks._replace(coefficients=masks.coefficients[positions]),
+        )
 
 
 class Layout(Protocol):

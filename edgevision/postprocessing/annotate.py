@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..types import Detection, Frame, Prediction
-from .segmentation import UNSEEN, stretch
+from ..types import Detection, Frame, Keypoint, Prediction
+from .segmentation import UNSEEN, nearest_pixels, stretch
+from .skeleton import bones, visible
 from .text import MAX_LETTERS, Colour, label
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
     for line in prediction.counts:
         pen.counting_line(line.start, line.end)
     for found in reversed(prediction.objects):
+        if found.mask is not None:
+            pen.object_mask(found.mask, found, factor)
         pen.box(found, factor)
+        pen.skeleton(found, factor)
     for found in prediction.objects:
         pen.box_label(found, factor)
     pen.lines(_lines(prediction))
@@ -92,6 +96,30 @@ class _Pen:
         opacity = np.where(_edges(full, self.stroke), 1.0, MASK_OPACITY)[..., np.newaxis].astype(np.float32)
         mixed = self.canvas * (1.0 - opacity) + table[full] * opacity
         np.copyto(self.canvas, np.rint(mixed).astype(np.uint8), where=~plain[..., np.newaxis])
+
+    def object_mask(self, mask: Pixels, found: Detection, factor: int) -> None:
+        """Color an object in its class's color; its edge is opaque. Only the pixels of its box are touched."""
+        x0, y0, x1, y1 = self._corners(found, factor)
+        rows = nearest_pixels(mask.shape[0], self.height)[y0 : y1 + 1]
+        columns = nearest_pixels(mask.shape[1], self.width)[x0 : x1 + 1]
+        inside = np.asarray(mask[rows[:, np.newaxis], columns] == 1)
+        part = self.canvas[y0 : y1 + 1, x0 : x1 + 1]
+        around = np.ones((2 * self.stroke + 1, 2 * self.stroke + 1), np.uint8)
+        core = cv2.erode(inside.astype(np.uint8), around, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        opacity = np.where(core, MASK_OPACITY, 1.0)[..., np.newaxis].astype(np.float32)
+        mixed = part * (1.0 - opacity) + np.array(self._order(colour(found.index)), np.float32) * opacity
+        np.copyto(part, np.rint(mixed).astype(np.uint8), where=inside[..., np.newaxis])
+
+    def skeleton(self, found: Detection, factor: int) -> None:
+        """Draw the key points of an object as dots, joined by the lines of a skeleton."""
+        points = visible(found.keypoints)
+        places = {name: self._place(point, factor) for name, point in points.items()}
+        ink = self._order(colour(found.index))
+        for first, second in bones(points):
+            cv2.line(self.canvas, places[first.name], places[second.name], ink, self.stroke, cv2.LINE_8)
+        for place in places.values():
+            for dot, radius in (((0, 0, 0), self.stroke + 2), (ink, self.stroke + 1)):
+                cv2.circle(self.canvas, place, radius, dot, cv2.FILLED, cv2.LINE_8)
 
     def box(self, found: Detection, factor: int) -> None:
         """Draw a box in the class's color with a dark outline, visible on any background."""
@@ -168,6 +196,11 @@ class _Pen:
     def _pixel(self, point: Point) -> tuple[int, int]:
         """Return the pixel of a point given as fractions of the image."""
         return round(point[0] * (self.width - 1)), round(point[1] * (self.height - 1))
+
+    def _place(self, point: Keypoint, factor: int) -> tuple[int, int]:
+        """Return where a point is on the canvas; points far outside are moved to its surroundings."""
+        x, y = (round(v * factor) for v in (point.x, point.y))
+        return min(max(x, -self.width), 2 * self.width), min(max(y, -self.height), 2 * self.height)
 
     def _order(self, ink: Colour) -> Colour:
         return (ink[2], ink[1], ink[0]) if self.bgr else ink

@@ -15,6 +15,8 @@ from ..tflite.outputs import MAX_CLASSES, OutputFacts, dequantize, mask_kind
 from ..types import Prediction, Region, TensorSpec
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ..types import Pixels, Tensor
 
 UNSEEN = 255
@@ -88,10 +90,14 @@ def over_frame(classes: Pixels, preprocessing: Preprocessing, size: tuple[int, i
 
 def stretch(mask: Pixels, width: int, height: int) -> Pixels:
     """Resize a mask by the nearest pixel, since classes cannot be interpolated."""
-    rows = (2 * np.arange(height) + 1) * mask.shape[0] // (2 * height)
-    columns = (2 * np.arange(width) + 1) * mask.shape[1] // (2 * width)
+    rows, columns = nearest_pixels(mask.shape[0], height), nearest_pixels(mask.shape[1], width)
     resized: Pixels = mask[rows[:, np.newaxis], columns]
     return resized
+
+
+def nearest_pixels(pixels: int, length: int) -> npt.NDArray[np.int64]:
+    """Return which of ``pixels`` in a row is the nearest to each pixel of a resized row of this length."""
+    return (2 * np.arange(length) + 1) * pixels // (2 * length)
 
 
 def _span(start: int, length: int, whole: int, pixels: int) -> slice:

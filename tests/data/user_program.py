@@ -38,6 +38,7 @@ from edgevision import (
     FlashRefused,
     Frame,
     GateNotMet,
+    Keypoint,
     Label,
     MissingDependency,
     MissingFile,
@@ -119,6 +120,9 @@ def describe(prediction: Prediction) -> Iterator[str]:
     for found in prediction.objects:
         x0, y0, x1, y1 = found.box
         yield f"{found.score:.2f} {found.name} {x1 - x0:.0f}x{y1 - y0:.0f}"
+        point: Keypoint
+        for point in found.keypoints:
+            yield f"{point.name} {point.x:.0f},{point.y:.0f}"
     region: Region
     for region in prediction.regions:
         yield f"{100 * region.area:.0f} % {region.name}"

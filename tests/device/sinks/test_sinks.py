@@ -6,10 +6,12 @@ import io
 import json
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from documents import parse
+from edgevision.device.outputs.shared_frame import SharedFrame
 from edgevision.device.sinks.jsonl import JsonLines, event_record, frame_record
 from edgevision.device.sinks.line_writer import LineWriter
 from edgevision.device.sinks.live_display import LiveDisplay
@@ -18,7 +20,7 @@ from edgevision.device.stream.events import Event, OutputClosed, Unreadable
 from edgevision.device.system.clock import Clock
 from edgevision.device.telemetry.run_stats import RunStats
 
-from edgevision.types import Detection, Frame, Label, LineCount, Prediction, Region, ZoneOccupancy
+from edgevision.types import Detection, Frame, Keypoint, Label, LineCount, Prediction, Region, ZoneOccupancy
 
 CLOCK = Clock(monotonic=lambda: 50.125, wall=lambda: 1_700_000_000.0)
 PIXELS = np.zeros((480, 640, 3), np.uint8)
@@ -90,6 +92,35 @@ def test_other_tasks_have_their_own_fields() -> None:
     assert record["regions"] == [{"index": 8, "name": "cat", "area": 0.5, "pixels": 100}]
     record = frame_record(PHOTO, Prediction("embedding", embedding=(0.5, 0.25)), 0, CLOCK)
     assert (record["embedding"], record["labels"]) == ([0.5, 0.25], [])
+
+
+def test_objects_have_key_points_and_masks_on_request() -> None:
+    points = (Keypoint("nose", 5.0, -1.5, 0.9), Keypoint("tail", 6.0, 7.0, None))
+    found = Detection(
+        17, "cat", 0.7, (1.0, 2.0, 3.0, 4.0), keypoints=points, mask=np.array([[0, 1], [1, 255]], np.uint8)
+    )
+    out = Lines()
+    for masks in (False, True):
+        JsonLines(out, out, lambda: 0, CLOCK, masks=masks).write(  # type: ignore[arg-type]
+            PHOTO, Prediction("detection", objects=(found,))
+        )
+    (without,), (with_mask,) = (parse(line, "run_line")["objects"] for line in out)
+    assert without["keypoints"] == [
+        {"name": "nose", "x": 5.0, "y": -1.5, "score": 0.9},
+        {"name": "tail", "x": 6.0, "y": 7.0, "score": None},
+    ]
+    assert "mask" not in without
+    counts = [0, 1, 1, 2, 255, 1]
+    assert with_mask.pop("mask") == {"width": 2, "height": 2, "encoding": "rle-row-major", "counts": counts}
+    assert with_mask == without
+
+
+def test_frames_that_wait_keep_no_pixels() -> None:
+    found = Detection(17, "cat", 0.7, (1.0, 2.0, 3.0, 4.0), mask=np.ones((3, 5), np.uint8))
+    shared = SharedFrame(PHOTO, Prediction("detection", objects=(found, replace(found, mask=None))), 0, CLOCK)
+    assert shared.pixel_bytes == PHOTO.pixels.nbytes + 15
+    assert [one.mask for one in shared.without_pixels().prediction.objects] == [None, None]
+    assert shared.prediction.objects[0].mask is not None
 
 
 def test_json_lines_are_one_object_each() -> None:

@@ -13,7 +13,7 @@ from edgevision.postprocessing import annotate as drawing
 from edgevision.postprocessing import text as lettering
 from edgevision.postprocessing.annotate import annotate, colour
 from edgevision.postprocessing.segmentation import UNSEEN
-from edgevision.types import Detection, Frame, Label, LineCount, Order, Prediction, Region, ZoneOccupancy
+from edgevision.types import Detection, Frame, Keypoint, Label, LineCount, Order, Prediction, Region, ZoneOccupancy
 
 
 @pytest.fixture(params=["own font", "line font"])
@@ -129,6 +129,33 @@ def test_mask_colors_only_its_classes() -> None:
     assert painted(drawn, colour(2))[100:300, 298:303].any(axis=1).all()
     assert painted(drawn, colour(2))[2, 2]
     assert not painted(drawn, colour(0)).any()
+
+
+def test_mask_of_an_object_colors_only_the_object() -> None:
+    mask = np.zeros((4, 4), np.uint8)
+    mask[1:3, 1:3] = 1
+    mask[0, 0] = mask[1, 3] = UNSEEN
+    found = Detection(3, "cat", 0.9, (100.0, 100.0, 400.0, 300.0), mask=mask)
+    drawn = annotate(plain(400, 400), Prediction("detection", objects=(found,)))
+    mixed = [round(100 * (1 - drawing.MASK_OPACITY) + c * drawing.MASK_OPACITY) for c in colour(3)]
+    assert (drawn.pixels[140:290, 120:290] == mixed).all()
+    assert painted(drawn, colour(3))[150:280, 299].all()  # the edge
+    assert (drawn.pixels[140:290, 310:390] == 100).all()
+
+
+def test_key_points_are_joined_by_a_skeleton() -> None:
+    points = (
+        Keypoint("left_shoulder", 100.0, 200.0, 0.9),
+        Keypoint("right_shoulder", 300.0, 200.0, None),
+        Keypoint("left_elbow", 100.0, 300.0, 0.1),  # not sure enough
+        Keypoint("tail", 350.0, 350.0, 0.9),
+        Keypoint("nose", 1e12, -1e12, 0.9),  # far outside
+    )
+    found = Detection(3, "person", 0.9, (50.0, 50.0, 390.0, 390.0), keypoints=points)
+    ink = painted(annotate(plain(400, 400), Prediction("detection", objects=(found,))), colour(3))
+    assert ink[200, 110:290].all()
+    assert ink[350, 350]
+    assert not ink[300, 60:380].any()
 
 
 def test_labels_of_a_classifier_are_drawn_as_a_list(font: str) -> None:
