@@ -11,6 +11,7 @@ from ..model import Model
 from ..types import DEFAULT_MAX_PIXELS
 from .evaluate import Evaluation
 from .evaluate import evaluate as evaluate_subject
+from .opening import open_models
 from .options import EvaluateOptions, Part
 from .request import prepare
 
@@ -76,7 +77,7 @@ def evaluate(
         limit=limit,
         max_pixels=max_pixels,
     )
-    inputs = prepare(request, first, second)
+    inputs = prepare(request, open_models(request, first, second))
     try:
         done = evaluate_subject(
             inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore

@@ -187,7 +187,8 @@ class _Known:
 
 def _without_training_images(subjects: Sequence[Subject], scored: Scored) -> tuple[Scored, _Known | None]:
     """Return the images to measure on, and those that made a model; these are measured on only if there are no others."""
-    found = parts([one.training_images for one in subjects], scored.items, scored.digests, scored.fingerprint)
+    paths = [item.path for item in scored.items]
+    found = parts([one.training_images for one in subjects], paths, scored.digests, scored.fingerprint)
     fresh = [at for at, part in enumerate(found) if part is None]
     if len(fresh) == len(found):
         return scored, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..datasets.split import FILE as SPLIT_FILE
 from ..errors import BadModel, MissingFile
@@ -26,8 +26,8 @@ KERAS = "edgevision.convert.keras_scorer:KerasScorer"
 KINDS = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
 
 
-class Scorer(Protocol):
-    """A model that returns a score per class, such as ``edgevision.Model``."""
+class EvaluatedModel(Protocol):
+    """An open model of any task."""
 
     card: ModelCard
     sha256: str
@@ -42,6 +42,11 @@ class Scorer(Protocol):
     def choice(self) -> EngineChoice | None:
         """The engine that runs a .tflite."""
         return None
+
+
+@runtime_checkable
+class Scorer(EvaluatedModel, Protocol):
+    """A model that returns a score per class, such as ``edgevision.Model``."""
 
     def scores(self, frame: Frame) -> npt.NDArray[np.float32]:
         """Return the scores of all classes, 0..1, shape (classes,)."""
@@ -96,10 +101,22 @@ def locate(path: Path) -> Located:
     return Located(path, split if split.exists() else None)
 
 
-def open_scorer(
+def open_scorer(path: Path) -> Scorer:
+    """Open the file of a classifier. Raises MissingFile, BadModel, EngineError, ModuleNotFoundError."""
+    return as_scorer(open_evaluated(path), str(path))
+
+
+def as_scorer(model: EvaluatedModel, path: str) -> Scorer:
+    """Return a model that is a classifier. Raises BadModel for another."""
+    if not isinstance(model, Scorer):
+        raise BadModel(f"{path} is a {model.card.task} model; expected a classifier")
+    return model
+
+
+def open_evaluated(
     path: Path, threads: int | None = None, engine: str = "cpu", keras_options: Mapping[str, Any] | None = None
-) -> Scorer:
-    """Open a model file; ``engine`` runs a .tflite, ``keras_options`` (mean, std, order) are for a Keras file.
+) -> EvaluatedModel:
+    """Open a model file of any task; ``engine`` runs a .tflite, ``keras_options`` (mean, std, order) are for a Keras file.
 
     Raises MissingFile, BadModel, EngineError, ModuleNotFoundError.
     """
@@ -108,11 +125,11 @@ def open_scorer(
 
         return open_model(path, threads=threads, engine=engine)
     module, _, name = KERAS.partition(":")
-    scorer: Scorer = getattr(import_module(module), name)(path, **(keras_options or {}))
+    scorer: EvaluatedModel = getattr(import_module(module), name)(path, **(keras_options or {}))
     return scorer
 
 
-def facts(path: Path, scorer: Scorer) -> ModelFacts:
+def facts(path: Path, scorer: EvaluatedModel) -> ModelFacts:
     """Collect the facts about an evaluated model."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
@@ -130,7 +147,7 @@ def kind_of(path: Path) -> str:
     return kind
 
 
-def _mode(scorer: Scorer) -> str:
+def _mode(scorer: EvaluatedModel) -> str:
     recorded = (scorer.card.quantization or {}).get("mode")
     if isinstance(recorded, str):
         return recorded

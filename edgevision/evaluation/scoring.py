@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..datasets.dataset import Item, Skipped, fingerprint
-from ..datasets.prefetch import in_order
-from ..errors import BadImage, BadInput, BadModel, MissingFile
-from ..preprocessing.decode import decode
+from ..errors import BadInput, BadModel
 from ..types import Frame
+from .reading import MAX_WAITING_PIXELS, ReadImage, read_ahead
 from .scorers import Scorer
 
 if TYPE_CHECKING:
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 BATCH = 16
-BATCH_PIXELS = 40_000_000
-"""Total number of pixels at which a batch ends early, because images are decoded at full size."""
-READERS = 2
+"""Images per batch; it ends early at ``MAX_WAITING_PIXELS``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +50,6 @@ class Scored:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    item: Item
-    digest: str
-    frame: Frame
-
-
 def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int], None] = lambda done: None) -> Scored:
     """Run every model on every image. ``step`` receives the number done. Raises BadInput, BadModel, EngineError."""
     kept: list[Item] = []
@@ -79,32 +68,17 @@ def score(scorers: Sequence[Scorer], items: Sequence[Item], step: Callable[[int]
     return Scored(tuple(kept), arrays, tuple(digests), tuple(skipped))
 
 
-def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[_Read]]:
-    batch: list[_Read] = []
+def _batches(items: Sequence[Item], skipped: list[Skipped]) -> Iterator[list[ReadImage[Item]]]:
+    batch: list[ReadImage[Item]] = []
     pixels = 0
-    for one in in_order(_read, items, READERS, is_full=_is_full):
-        if isinstance(one, Skipped):
-            skipped.append(one)
-            continue
+    for one in read_ahead(items, skipped):
         batch.append(one)
         pixels += one.frame.width * one.frame.height
-        if len(batch) == BATCH or pixels >= BATCH_PIXELS:
+        if len(batch) == BATCH or pixels >= MAX_WAITING_PIXELS:
             yield batch
             batch, pixels = [], 0
     if batch:
         yield batch
-
-
-def _is_full(results: list[_Read | Skipped]) -> bool:
-    return sum(one.frame.width * one.frame.height for one in results if isinstance(one, _Read)) >= BATCH_PIXELS
-
-
-def _read(item: Item) -> _Read | Skipped:
-    try:
-        data = item.data()
-        return _Read(item, hashlib.sha256(data).hexdigest(), decode(data, item.path))
-    except (BadImage, MissingFile) as error:
-        return Skipped(item.path, str(error).removeprefix(f"{item.path}: "))
 
 
 def _run(scorer: Scorer, frames: list[Frame]) -> Scores:

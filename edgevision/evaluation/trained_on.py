@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets.dataset import Item
 from ..datasets.training_images import PARTS, TrainingImages
 from .intervals import Proportion
 
@@ -61,10 +60,10 @@ def describe(counts: dict[str, int]) -> str:
 
 
 def parts(
-    models: Sequence[TrainingImages], items: Sequence[Item], digests: Sequence[str], fingerprint: str
+    models: Sequence[TrainingImages], paths: Sequence[str], digests: Sequence[str], fingerprint: str
 ) -> list[str | None]:
     """Return for each image ``train`` or ``val`` if it made any of the models, else None."""
-    named = [(item.path, digest) for item, digest in zip(items, digests, strict=True)]
+    named = list(zip(paths, digests, strict=True))
     each = [one.parts(named, fingerprint) for one in models]
     return [next((part for part in found if part), None) for found in zip(*each, strict=True)]
 

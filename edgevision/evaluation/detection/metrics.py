@@ -26,16 +26,17 @@ class OperatingPoint:
     """A score threshold and what a detector does with it, all 0..1; a prediction is correct from an IoU of 0.5."""
 
     threshold: float
-    precision: float
-    """Proportion of the predictions that are correct."""
+    precision: float | None
+    """Proportion of the predictions that are correct; None without any."""
     recall: float
     """Proportion of the objects that are found."""
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        precision = self.precision or 0.0
+        total = precision + self.recall
+        return 2 * precision * self.recall / total if total else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,6 +120,16 @@ def best_f1(matches: Matches, label: int | None = None) -> OperatingPoint | None
     found, given = right[last], last + 1
     at = int(np.argmax(2 * found / (given + objects)))
     return OperatingPoint(float(scores[last[at]]), float(found[at] / given[at]), float(found[at] / objects))
+
+
+def operating_point(matches: Matches, threshold: float) -> OperatingPoint | None:
+    """Return precision and recall of all classes at IoU 0.5 from a threshold on; None without objects."""
+    objects = count_objects(matches)
+    if not objects:
+        return None
+    counted = (matches.scores >= threshold) & ~matches.ignored[:, 0]
+    right, given = int(np.count_nonzero(matches.correct[counted, 0])), int(np.count_nonzero(counted))
+    return OperatingPoint(threshold, right / given if given else None, right / objects)
 
 
 def by_score(matches: Matches, label: int | None = None) -> Indices:
