@@ -151,6 +151,7 @@ INSTALL = {
     "tf_keras": "pip install 'edgevision[convert]'",
     "h5py": "pip install 'edgevision[convert]'",
     "matplotlib": "pip install 'edgevision[convert]'",
+    "yaml": "pip install pyyaml",
     "cv2": "pip install opencv-python-headless",
     "ai_edge_litert": "pip install ai-edge-litert",
     "picamera2": "sudo apt install python3-picamera2",

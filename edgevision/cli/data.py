@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +15,9 @@ from .setting_options import option_of
 from .terminal import say, say_json
 
 if TYPE_CHECKING:
+    from ..datasets.boxes.records import BoxDataset
     from ..datasets.check_report import DataReport, Duplicates
+    from ..datasets.dataset import Dataset
 
 LISTED = 10
 """Number of lines of each kind that are printed; --json lists all."""
@@ -32,49 +36,111 @@ def data() -> None:
 @json_option
 @quiet_option
 def check(photos: Path, label_map: Path | None, strict: bool, max_pixels: int, as_json: bool, quiet: bool) -> None:
-    """Report damaged files, wrong suffixes, duplicates, leaks between splits and small classes.
+    """Report damaged files, wrong suffixes, duplicates, leaks between splits, small classes, and faults of boxes.
 
-    PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
+    PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; photos with boxes as
+    Pascal VOC, COCO, YOLO, CVAT, Label Studio or CSV; or a zip of these.
     """
-    from ..datasets.check import check as look_at
-    from ..datasets.dataset import open_dataset
+    from ..datasets.boxes.open_boxes import find_format
     from ..preprocessing.pixel_limit import set_max_pixels
-    from .terminal import bar
 
     set_max_pixels(max_pixels)
+    look_at = _classes_checked if find_format(photos) is None else _boxes_checked
+    found = look_at(photos, label_map, quiet)
+    if as_json:
+        say_json(found.document)
+    else:
+        _show(found)
+    if strict and found.files.warnings:
+        _fail(found.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What to show of a check."""
+
+    files: DataReport
+    source: str
+    """How the photos are labeled."""
+    document: dict[str, Any]
+    """The report as JSON."""
+    facts: list[tuple[str, str]]
+    """Facts that only this kind of data has."""
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, ...]]
+    """The table of classes."""
+    next: str
+    """The command that trains on the images, or what they lack for that."""
+
+
+def _classes_checked(photos: Path, label_map: Path | None, quiet: bool) -> _Checked:
+    from ..datasets.check import check as look_at
+    from ..datasets.dataset import open_dataset
+    from .terminal import bar
+
     dataset = open_dataset(photos, label_map)
     with bar("checking", len(dataset.items), quiet) as step:
         report = look_at(dataset, step)
-    _show(report, as_json, label_map)
-    if strict and report.warnings:
-        _fail(report)
+    rows = [(name, str(count)) for name, count in report.counts().items()]
+    usable = replace(report.dataset, items=report.items)
+    options = ("--label-map", label_map) if label_map else ()
+    source = dataset.layout + (", several labels per image" if dataset.multilabel else "")
+    return _Checked(report, source, report.to_json(), [], ["class", ">images"], rows, _next(usable, *options))
 
 
-def _show(report: DataReport, as_json: bool, label_map: Path | None) -> None:
+def _boxes_checked(photos: Path, label_map: Path | None, quiet: bool) -> _Checked:
+    from ..datasets.boxes.box_check import check_boxes
+    from ..datasets.boxes.open_boxes import open_boxes
+    from ..errors import UsageError
+    from .terminal import bar
+
+    if label_map is not None:
+        raise UsageError(
+            f"--label-map is for class folders, but {photos} has boxes; rename classes in their annotations"
+        )
+    dataset = open_boxes(photos)
+    with bar("checking", len(dataset.images), quiet) as step:
+        report = check_boxes(dataset, step)
+    document = report.to_json()
+    rows = [(one["name"], str(one["pictures"]), str(one["boxes"])) for one in document["classes"]]
+    usable = replace(dataset, images=report.images)
+    columns = ["class", ">images", ">boxes"]
+    return _Checked(report.files, dataset.format, document, _box_facts(document["boxes"]), columns, rows, _next(usable))
+
+
+def _show(found: _Checked) -> None:
     from ..reporting.terminal import table
     from .terminal import show
 
-    if as_json:
-        say_json(report.to_json())
-        return
-    show(
-        table(["", ""], _facts(report)),
-        table(["class", ">images"], [(n, str(c)) for n, c in report.counts().items()]),
-    )
+    report = found.files
+    show(table(["", ""], [*_facts(report, found.source), *found.facts]), table(found.columns, found.rows))
     for line in [*_bad(report), *_copies(report)]:
         say(line)
     for kind, lines in (("note", report.notes), ("warning", report.warnings)):
         for line in lines:
             say(f"{kind}: {line}")
     say(_verdict(report))
-    say(f"next: {_next(report, label_map)}")
+    say(f"next: {found.next}")
 
 
-def _facts(report: DataReport) -> list[tuple[str, str]]:
+def _box_facts(boxes: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts about boxes as they are in the document."""
+    facts = [("boxes", str(boxes["total"]) + (f", {boxes['difficult']} difficult" if boxes["difficult"] else ""))]
+    each, side = boxes["per_image"], boxes["shorter_side"]
+    background = f"; {boxes['background']} images without any" if boxes["background"] else ""
+    facts.append(("boxes per image", f"{each['min']:g} to {each['max']:g}, median {each['median']:g}{background}"))
+    if side is not None:
+        from ..datasets.boxes.box_check import TRAINING_SIDE
+
+        scaled = f"pixels, with images scaled to {TRAINING_SIDE}"
+        facts.append(("shorter sides", f"{side['min']:.0f} to {side['max']:.0f}, median {side['median']:.0f} {scaled}"))
+    return facts
+
+
+def _facts(report: DataReport, source: str) -> list[tuple[str, str]]:
     found = report.to_json()
-    several = ", several labels per image" if report.dataset.multilabel else ""
     facts = [
-        ("source", f"{report.dataset.path} ({report.dataset.layout}{several})"),
+        ("source", f"{report.dataset.path} ({source})"),
         ("images", f"{found['pictures']} in {len(report.dataset.classes)} classes, {len(report.bad)} skipped"),
         ("sizes", _sizes(found["sizes"])),
         ("files", _list(found["kinds"])),
@@ -134,18 +200,16 @@ def _verdict(report: DataReport) -> str:
     )
 
 
-def _next(report: DataReport, label_map: Path | None) -> str:
+def _next(usable: Dataset | BoxDataset, *options: str | Path) -> str:
     """Return the command that trains on the images, or what they lack for that."""
-    from dataclasses import replace
-
     from ..errors import BadInput
     from ..next_command import command
 
     try:
-        replace(report.dataset, items=report.items).require_trainable()
+        usable.require_trainable()
     except BadInput as error:
         return f"not ready to train: {error}"
-    return command("train", report.dataset.path, *(("--label-map", label_map) if label_map else ()))
+    return command("train", usable.path, *options)
 
 
 def _fail(report: DataReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 log = Log("edgevision.data")
 
 
-def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> DataReport:
+Findings = Callable[
+    [Dataset, Sequence[Picture], Sequence[Skipped], Sequence[Duplicates], int], tuple[tuple[str, ...], tuple[str, ...]]
+]
+"""Function that returns the warnings and the notes, as ``findings.find_warnings`` does."""
+
+
+def check(
+    dataset: Dataset, step: Callable[[int], None] = lambda done: None, findings: Findings = find_warnings
+) -> DataReport:
     """Read and decode every image once. ``step`` receives the number done. Raises BadInput if no image is usable."""
     pictures: list[Picture] = []
     thumbs: list[npt.NDArray[np.uint8]] = []
@@ -49,7 +57,7 @@ def check(dataset: Dataset, step: Callable[[int], None] = lambda done: None) -> 
     duplicates = _duplicates(pictures, alike)
     log.info("%d images are usable, %d are not; %d sets of duplicates", len(pictures), len(bad), len(duplicates))
     groups = {pictures[i].item.path: f"g{number}" for number, group in enumerate(alike.groups, 1) for i in group}
-    warnings, notes = find_warnings(dataset, pictures, bad, duplicates, alike.still)
+    warnings, notes = findings(dataset, pictures, bad, duplicates, alike.still)
     return DataReport(dataset, tuple(pictures), tuple(bad), duplicates, groups, warnings, notes)
 
 

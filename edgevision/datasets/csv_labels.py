@@ -17,10 +17,11 @@ from ..preprocessing import SUFFIX_KIND
 SEPARATOR = "|"
 """Separator between the labels of one image."""
 COLUMNS = ("path", "label")
-_PATH_NAMES = "path file filename filepath filepaths imagepath imagefile imagename image images imagefilename".split()
-_LABEL_NAMES = "label labels class classes classname classlabel category categories target tag tags species".split()
-_OTHER_NAMES = {"split": "split", "subset": "split", "dataset": "split", "set": "split", "group": "group"}
-_MEANING = {**dict.fromkeys(_PATH_NAMES, "path"), **dict.fromkeys(_LABEL_NAMES, "label"), **_OTHER_NAMES}
+PATH_NAMES = "path file filename filepath filepaths imagepath imagefile imagename image images imagefilename".split()
+LABEL_NAMES = "label labels class classes classname classlabel category categories target tag tags species".split()
+SPLIT_NAMES = ("split", "subset", "dataset", "set")
+_OTHER_NAMES = {**dict.fromkeys(SPLIT_NAMES, "split"), "group": "group"}
+_MEANING = {**dict.fromkeys(PATH_NAMES, "path"), **dict.fromkeys(LABEL_NAMES, "label"), **_OTHER_NAMES}
 """Column that a name in a header means; spaces, hyphens, underscores and case do not count."""
 MAX_ROWS = 10_000_000
 
@@ -41,7 +42,7 @@ class Row:
 
 def parse_rows(text: str, name: str) -> list[Row]:
     """Parse a CSV of ``path,label[,split][,group]``; the header is optional. Raises BadInput with the line."""
-    rows = _cells(text, name)
+    rows = read_cells(text, name)
     if not rows:
         raise BadInput(f"{name} is empty; write one line per image: path,label")
     header = [cell.strip().lower() for cell in rows[0][1]]
@@ -100,7 +101,7 @@ def _one_hot(rows: list[tuple[int, list[str]]], name: str) -> list[Row]:
 def has_label_columns(text: str) -> bool:
     """Return whether the header of a CSV names a path and a label in any way that ``parse_rows`` reads."""
     try:
-        rows = _cells(text.partition("\n")[0], "")
+        rows = read_cells(text.partition("\n")[0], "")
         return bool(rows) and bool(_columns([cell.strip().lower() for cell in rows[0][1]], ""))
     except BadInput:
         return False
@@ -121,7 +122,7 @@ def format_rows(rows: list[Row]) -> str:
 def read_label_map(path: Path) -> dict[str, str]:
     """Read a CSV of ``name,label``: a folder name or image path, and the model's label for it. Raises BadInput."""
     found: dict[str, str] = {}
-    for line, cells in _cells(read_text(path), str(path)):
+    for line, cells in read_cells(read_text(path), str(path)):
         if len(cells) < 2 or not cells[0].strip() or not cells[1].strip() or has_control(cells[1].strip()):
             raise BadInput(f"{path}, line {line}: expected name,label; got {','.join(cells)!r}")
         name, label = cells[0].strip(), cells[1].strip()
@@ -155,7 +156,8 @@ def has_control(text: str) -> bool:
     return any(letter < " " or "\x7f" <= letter < "\xa0" for letter in text)
 
 
-def _cells(text: str, name: str) -> list[tuple[int, list[str]]]:
+def read_cells(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """Return the lines of a CSV that are not empty, each with its number from 1. Raises BadInput."""
     text = text.lstrip("\ufeff")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     found: list[tuple[int, list[str]]] = []

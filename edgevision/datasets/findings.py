@@ -29,18 +29,26 @@ def find_warnings(
     counts = Counter(label for picture in pictures for label in picture.item.labels)
     warnings = [
         *dataset.warnings,
-        *_bad(bad),
+        *unusable(bad),
         *_classes(dataset, counts),
-        *_copies(duplicates),
-        *_still(still),
-        *_misnamed(pictures),
-        *_blank(pictures),
+        *image_warnings(pictures, duplicates, still),
     ]
-    return tuple(warnings), (*dataset.notes, *_within(duplicates), *_unusual(pictures))
+    return tuple(warnings), (*dataset.notes, *image_notes(pictures, duplicates))
 
 
-def _bad(bad: Sequence[Skipped]) -> list[str]:
-    return [f"{_count(len(bad), 'unusable file')} will be skipped"] if bad else []
+def image_warnings(pictures: Sequence[Picture], duplicates: Sequence[Duplicates], still: int) -> list[str]:
+    """Return the warnings about images, whatever their labels mean. ``still``: see ``find_warnings``."""
+    return [*_copies(duplicates), *_still(still), *_misnamed(pictures), *_blank(pictures)]
+
+
+def image_notes(pictures: Sequence[Picture], duplicates: Sequence[Duplicates]) -> list[str]:
+    """Return the notes about images, whatever their labels mean."""
+    return [*_within(duplicates), *_unusual(pictures)]
+
+
+def unusable(bad: Sequence[Skipped]) -> list[str]:
+    """Return the warning about files that cannot be used."""
+    return [f"{counted(len(bad), 'unusable file')} will be skipped"] if bad else []
 
 
 def _classes(dataset: Dataset, counts: Counter[str]) -> list[str]:
@@ -49,10 +57,10 @@ def _classes(dataset: Dataset, counts: Counter[str]) -> list[str]:
         lines.append(f"only one class, {dataset.classes[0]!r}; a classifier needs two")
     empty = [name for name in dataset.classes if counts[name] == 0]
     if empty:
-        lines.append(f"no usable images in {_names(empty)}")
+        lines.append(f"no usable images in {listed(empty)}")
     tiny = [f"{name} ({counts[name]})" for name in dataset.classes if 0 < counts[name] < TINY]
     if tiny:
-        lines.append(f"fewer than {TINY} images in {_names(tiny)}")
+        lines.append(f"fewer than {TINY} images in {listed(tiny)}")
     sizes = [counts[name] for name in dataset.classes if counts[name]]
     if len(sizes) > 1 and max(sizes) > IMBALANCE * min(sizes):
         large, small = (pick(counts, key=lambda name: (counts[name], name)) for pick in (max, min))
@@ -66,11 +74,11 @@ def _copies(duplicates: Sequence[Duplicates]) -> list[str]:
     if leaks:
         splits = "/".join(sorted({str(item.split) for d in leaks for item in d.items}))
         lines.append(
-            f"leak: {_count(_pictures(leaks), 'image')} in {splits} are duplicates of each other, such as {_first(leaks)}"
+            f"leak: {counted(_pictures(leaks), 'image')} in {splits} are duplicates of each other, such as {_first(leaks)}"
         )
     mixed = [d for d in duplicates if d.across == "class" or (d.across == "split" and _labels(d) > 1)]
     if mixed:
-        lines.append(f"{_count(_pictures(mixed), 'duplicate image')} with different labels, such as {_first(mixed)}")
+        lines.append(f"{counted(_pictures(mixed), 'duplicate image')} with different labels, such as {_first(mixed)}")
     return lines
 
 
@@ -88,22 +96,22 @@ def _misnamed(pictures: Sequence[Picture]) -> list[str]:
     if not wrong:
         return []
     first = f"{wrong[0].item.path} is {wrong[0].kind.upper()}"
-    return [f"{_count(len(wrong), 'file')} with a wrong suffix (read anyway), such as {first}"]
+    return [f"{counted(len(wrong), 'file')} with a wrong suffix (read anyway), such as {first}"]
 
 
 def _blank(pictures: Sequence[Picture]) -> list[str]:
     flat = [picture.item.path for picture in pictures if picture.flat]
     small = [picture.item.path for picture in pictures if min(picture.width, picture.height) < SMALL_SIDE]
-    lines = [f"{_count(len(flat), 'image')} with one plain color, such as {flat[0]}"] if flat else []
+    lines = [f"{counted(len(flat), 'image')} with one plain color, such as {flat[0]}"] if flat else []
     if small:
-        lines.append(f"{_count(len(small), 'image')} smaller than {SMALL_SIDE} pixels, such as {small[0]}")
+        lines.append(f"{counted(len(small), 'image')} smaller than {SMALL_SIDE} pixels, such as {small[0]}")
     return lines
 
 
 def _within(duplicates: Sequence[Duplicates]) -> list[str]:
     same = [d for d in duplicates if d.across == "none"]
     return (
-        [f"{_count(_pictures(same), 'image')} with duplicates of the same label; a split keeps them in one part"]
+        [f"{counted(_pictures(same), 'image')} with duplicates of the same label; a split keeps them in one part"]
         if same
         else []
     )
@@ -132,9 +140,11 @@ def _first(duplicates: Sequence[Duplicates]) -> str:
     return f"{one.path} = {other.path}"
 
 
-def _names(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first names, and how many there are besides."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _count(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as ``1 file`` or ``2 files``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

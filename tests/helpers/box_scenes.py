@@ -1,12 +1,11 @@
-"""Drawn photos with boxes, and the same boxes written in every annotation format."""
+"""Drawn photos with boxes."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -25,8 +24,10 @@ class Scene:
     width: int
     height: int
     boxes: tuple[tuple[str, Box], ...]
+    split: str | None = None
 
 
+@cache
 def drawn(scene: Scene, seed: int = 0) -> bytes:
     """Return the photo as JPEG: noise with a filled rectangle for each box."""
     random = np.random.default_rng((seed, *scene.name.encode()))
@@ -43,25 +44,6 @@ def with_orientation(jpeg: bytes, orientation: int) -> bytes:
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
-
-
-def voc_xml(scene: Scene, extra: str = "") -> str:
-    """Return the annotation of a scene as Pascal VOC XML."""
-    objects = "".join(
-        f"<object><name>{escape(label)}</name><difficult>0</difficult><bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin>"
-        f"<xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox></object>"
-        for label, box in scene.boxes
-    )
-    size = f"<size><width>{scene.width}</width><height>{scene.height}</height><depth>3</depth></size>"
-    return f"<annotation><filename>{escape(scene.name)}</filename>{extra}{size}{objects}</annotation>"
-
-
-def write_voc(root: Path, scenes: Sequence[Scene]) -> Path:
-    """Write photos below ``images/`` and their XML files below ``annotations/``; return ``root``."""
-    for scene in scenes:
-        put(root / "images" / scene.name, drawn(scene))
-        put(root / "annotations" / f"{Path(scene.name).stem}.xml", voc_xml(scene))
-    return root
 
 
 def put(path: Path, content: bytes | str) -> Path:

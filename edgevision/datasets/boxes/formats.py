@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from . import pascal_voc
+from . import coco, csv_boxes, cvat, label_studio, pascal_voc, yolo
 
-FORMATS = (pascal_voc.FORMAT,)
+FORMATS = (
+    pascal_voc.FORMAT,
+    cvat.FORMAT,
+    label_studio.FORMAT,
+    coco.FORMAT,
+    yolo.FORMAT,
+    csv_boxes.FORMAT,
+)
 """In the order in which they are looked for; of several in one folder, the first is used."""

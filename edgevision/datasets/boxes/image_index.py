@@ -39,7 +39,7 @@ class ImageIndex:
         """
         name = given.replace("\\", "/")
         for wanted in dict.fromkeys((name, unquote(name))):
-            direct = [_normal(f"{base}/{wanted}" if base else wanted), _normal(wanted)]
+            direct = [normal_path(f"{base}/{wanted}" if base else wanted), normal_path(wanted)]
             found = next((path for path in direct if path in self._files), None)
             found = found or self._best(self._by_name.get(wanted.rpartition("/")[2].lower(), []), wanted, base, split)
             if found is not None:
@@ -83,11 +83,11 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _normal(path: str) -> str:
-    """Return a path without ``.`` and with ``..`` resolved; a path that leads outside matches no file."""
+def normal_path(path: str) -> str:
+    """Return a path without ``.``, with ``..`` resolved as far as there are folders before it."""
     parts: list[str] = []
     for part in path.split("/"):
-        if part == ".." and parts:
+        if part == ".." and parts and parts[-1] != "..":
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)

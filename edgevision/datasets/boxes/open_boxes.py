@@ -28,43 +28,45 @@ def find_format(path: str | Path) -> str | None:
 
     Raises MissingFile, or BadInput for a path that cannot be read.
     """
-    source, only = _open(Path(path))
-    found = _detect(source, only)
+    path = Path(path)
+    found = _detect(_single(path) if _is_single(path) else open_source(path))
     return found[0][0].name if found else None
 
 
 def open_boxes(path: str | Path) -> BoxDataset:
     """Read all boxes, and the size of each image from its header. Raises MissingFile, BadInput."""
     path = Path(path)
-    source, only = _open(path)
-    found = _detect(source, only)
+    if _is_single(path):
+        found = _detect(_single(path))
+        source: FileContainer = FolderSource(path.absolute().parent)
+    else:
+        source = open_source(path)
+        found = _detect(source)
     if not found:
         names = ", ".join(one.name for one in FORMATS)
         raise BadInput(f"{path} has no annotations of boxes; edgevision reads {names}")
     (chosen, files), others = found[0], found[1:]
-    notes = tuple(
-        f"{other.name} annotations are ignored, because there are also {chosen.name} ones" for other, _ in others
-    )
+    notes = tuple(f"ignored {other.name} annotations, because there are also {chosen.name} ones" for other, _ in others)
     read = chosen.read(source, files)
     dataset = _placed(path, chosen.name, read.source or source, read)
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def _open(path: Path) -> tuple[FileContainer, str | None]:
-    """Return the files, and the name of the annotation file if the path is one."""
-    if path.is_dir() or not path.exists() or zipfile.is_zipfile(path):
-        return open_source(path), None
-    return FolderSource(path.absolute().parent), path.name
+def _is_single(path: Path) -> bool:
+    """Return whether a path is one annotation file."""
+    return path.is_file() and not zipfile.is_zipfile(path)
 
 
-def _detect(source: FileContainer, only: str | None) -> list[tuple[BoxFormat, tuple[str, ...]]]:
-    """Return the formats present with their annotation files; ``only`` is the one file to look at."""
-    found = []
-    for one in FORMATS:
-        files = one.find(source) if only is None else tuple(name for name in one.find(source) if name == only)
-        if files:
-            found.append((one, files))
-    return found
+def _single(path: Path) -> FileContainer:
+    """Return a container of one file, without looking at what else is in its folder."""
+    source = FolderSource(path.absolute().parent, listed=False)
+    source.files = (path.name,)
+    return source
+
+
+def _detect(source: FileContainer) -> list[tuple[BoxFormat, tuple[str, ...]]]:
+    """Return the formats present with their annotation files."""
+    return [(one, files) for one in FORMATS if (files := one.find(source))]
 
 
 def _placed(path: Path, name: str, source: FileContainer, read: Annotations) -> BoxDataset:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ...errors import BadImage
-from ...files.text import decode_text
 from ..dataset import Skipped
 from ..readers import FileContainer
+from .annotation_file import coordinate, read_bytes, read_text
 from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split
 from .names import class_name
@@ -27,8 +26,6 @@ MAX_BYTES = 16 * 2**20
 """Largest XML file of one image."""
 _LOOKED_AT = 5
 """Number of XML files that are looked at to find out whether they are annotations."""
-MAX_VALUE = 1e7
-"""Largest coordinate in pixels."""
 _IMAGE_SET = re.compile(r"(?:^|/)ImageSets/Main/(train|val|test|trainval)\.txt$")
 _OWN = "the voc"
 """How ``source/database`` begins in the files of Pascal VOC itself."""
@@ -51,22 +48,15 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
     skipped: list[Skipped] = []
     for name in files:
         try:
-            found.append(_image(parse_xml(_bytes(source, name), name), name, images))
+            found.append(_image(parse_xml(read_bytes(source, name, MAX_BYTES), name), name, images))
         except ValueError as error:  # BadInput is one
             skipped.append(Skipped(name, str(error).removeprefix(f"{name}: ")))
     listed, notes = _listed(source, found)
-    labels = sorted({box.label for image in listed for box in image.boxes})
+    labels = sorted({box.label for image in listed for box in image.boxes} | _label_map(source))
     alone = len(images.paths) - len({image.path for image in found})
     if alone:
         notes = (*notes, f"{alone} images without an XML file are left out; write one without objects for a background")
     return Annotations(tuple(labels), tuple(listed), tuple(skipped), notes)
-
-
-def _bytes(source: FileContainer, name: str) -> bytes:
-    data = source.read(name)
-    if len(data) > MAX_BYTES:
-        raise BadImage(f"larger than {MAX_BYTES >> 20} MiB, the limit for the annotation of an image")
-    return data
 
 
 def _image(root: Element, name: str, images: ImageIndex) -> WrittenImage:
@@ -89,7 +79,7 @@ def _path(root: Element, name: str, images: ImageIndex) -> str:
     given = root.findtext("filename", "").strip()
     path = images.with_stem(PurePosixPath(file).stem, base, given) or (images.find(given, base) if given else None)
     if path is None:
-        raise ValueError(f"its image was not found{f': {given}' if given else ''}")
+        raise ValueError(f"its image was not found, or there are several{f': {given}' if given else ''}")
     return path
 
 
@@ -105,15 +95,7 @@ def _box(element: Element, own: bool) -> WrittenBox:
 
 def _number(element: Element, path: str, default: float | None = None) -> float:
     text = element.findtext(path)
-    if (text is None or not text.strip()) and default is not None:
-        return default
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < MAX_VALUE:
-        raise ValueError(f"{path}: expected a number, got {text!r:.60}")
-    return value
+    return default if default is not None and not (text or "").strip() else coordinate(text, path)
 
 
 def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[WrittenImage], tuple[str, ...]]:
@@ -136,8 +118,18 @@ def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[Wri
 
 def _stems(source: FileContainer, name: str) -> list[str]:
     """Return the images of a list: one name per line, without suffix, perhaps followed by 1 or -1."""
-    lines = decode_text(_bytes(source, name)).splitlines()
+    lines = read_text(source, name, MAX_BYTES).splitlines()
     return [line.split()[0] for line in lines if line.strip()]
+
+
+def _label_map(source: FileContainer) -> set[str]:
+    """Return the names in the ``labelmap.txt`` of CVAT (name:color:parts:actions), which lists unused classes, too."""
+    found = set()
+    for name in source.files:
+        if name.rpartition("/")[2] == "labelmap.txt":
+            lines = read_text(source, name, MAX_BYTES).splitlines()
+            found |= {class_name(line.partition(":")[0], name) for line in lines if ":" in line and line[0] != "#"}
+    return found - {"background"}
 
 
 FORMAT = BoxFormat("Pascal VOC", _find, _read)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ...errors import BadInput
 from ..dataset import Dataset, Item, Skipped
 from ..readers import FileContainer
 
 if TYPE_CHECKING:
     from ...types import Frame
 
+MIN_IMAGES = 4
+"""Smallest number of images with boxes to train on: one each for val and test, and two to learn from."""
 Box = tuple[float, float, float, float]
 """Corners x0, y0, x1, y1 in pixels of the upright image; x1 and y1 are the right and lower edges, so width = x1 - x0."""
 ProblemKind = Literal["outside", "clipped", "empty", "duplicate", "conflict", "resized"]
@@ -127,7 +130,49 @@ class BoxDataset:
             for image in self.images
         )
         classes = tuple(sorted(self.labels))
-        return Dataset(self.path, self.format, items, classes, True, self.skipped, self.notes, self.warnings)
+        warnings = (*self.warnings, *describe(self.problems))
+        return Dataset(self.path, self.format, items, classes, True, self.skipped, self.notes, warnings)
+
+    def require_trainable(self) -> None:
+        """Check that a detector can learn from this set. Raises BadInput if there are no or too few boxes to learn from."""
+        if not any(image.boxes for image in self.images):
+            raise BadInput(f"{self.path} has no boxes: all {len(self.images)} images are background")
+        if self.splits and "train" not in self.splits:
+            raise BadInput(f"{self.path} has only {' and '.join(self.splits)} images; add train images to learn from")
+        learn = [image for image in self.images if image.split in (None, "train") and image.boxes]
+        if len(learn) < MIN_IMAGES:
+            raise BadInput(
+                f"{self.path} has {len(learn)} images with boxes to train on; add images: at least {MIN_IMAGES}, better 200"
+            )
+
+
+_SAID = {
+    "outside": "outside of the image, left out",
+    "empty": "without a width or height, left out",
+    "duplicate": "marked twice, counted once",
+    "clipped": "partly outside of the image, cut off at the edge",
+    "conflict": "at the same place as a box with another label",
+}
+"""What each kind of problem means for a box."""
+
+
+def describe(problems: Iterable[BoxProblem]) -> tuple[str, ...]:
+    """Return a warning about each kind of problem, with an example."""
+    kinds: dict[str, list[BoxProblem]] = {}
+    for one in problems:
+        kinds.setdefault(one.kind, []).append(one)
+    lines = [
+        f"{len(found)} box{'es' * (len(found) > 1)} {said}, such as {found[0].label!r} in {found[0].path}"
+        for kind, said in _SAID.items()
+        if (found := kinds.get(kind))
+    ]
+    resized = kinds.get("resized")
+    if resized:
+        count = f"{len(resized)} image{'s' * (len(resized) > 1)}"
+        lines.append(
+            f"{count} annotated at another size than that of the file, boxes scaled, such as {resized[0].path}"
+        )
+    return tuple(lines)
 
 
 def fingerprint(images: Iterable[tuple[str, AnnotatedImage]], labels: tuple[str, ...]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from box_scenes import SCENES, Scene, drawn, put, voc_xml, write_voc
+from box_scenes import SCENES, Scene, drawn, put
+from box_writers import voc_xml, write_voc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def test_voc_folder_is_read(tmp_path: Path) -> None:
     write_voc(tmp_path, SCENES)
     assert find_format(tmp_path) == "Pascal VOC"
     found = open_boxes(tmp_path)
-    assert boxes(found) == {f"images/{scene.name}": list(scene.boxes) for scene in SCENES}
+    assert boxes(found) == {f"JPEGImages/{scene.name}": list(scene.boxes) for scene in SCENES}
     assert found.labels == ("cup", "spoon") and found.counts() == {"cup": 2, "spoon": 1}
     assert [(one.width, one.height) for one in found.images] == [(120, 80), (64, 96), (50, 50)]
     assert not found.problems and not found.skipped and found.splits == ()
@@ -64,16 +65,19 @@ def test_voc_renamed_image_is_found_by_the_name_of_its_xml_file(tmp_path: Path) 
     [
         (BOMB, "declares entities"),
         ("<annotation><filename>a.jpg</filename>", "is not valid XML"),
-        ("<annotation><filename>c.jpg</filename></annotation>".replace("c", "zz"), "its image was not found: zz.jpg"),
+        (
+            "<annotation><filename>c.jpg</filename></annotation>".replace("c", "zz"),
+            "image was not found, or there are several: zz",
+        ),
         ("<annotation><filename>a.jpg</filename><object><name>x</name></object></annotation>", "bndbox/xmin: expected"),
         ("<annotation><filename>a.jpg</filename><object/></annotation>", "expected the name of a class"),
     ],
 )
 def test_voc_file_that_cannot_be_used_is_skipped_with_the_reason(tmp_path: Path, xml: str, reason: str) -> None:
     write_voc(tmp_path, SCENES)
-    put(tmp_path / "annotations/zz.xml", xml)
+    put(tmp_path / "Annotations/zz.xml", xml)
     (skipped,) = open_boxes(tmp_path).skipped
-    assert skipped.path == "annotations/zz.xml" and reason in skipped.reason and "\n" not in skipped.reason
+    assert skipped.path == "Annotations/zz.xml" and reason in skipped.reason and "\n" not in skipped.reason
 
 
 @settings(max_examples=200, deadline=None)

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from box_scenes import Scene, put, voc_xml, with_orientation
+from box_scenes import Scene, put, with_orientation
+from box_writers import voc_xml
 
 from edgevision.datasets.boxes.open_boxes import open_boxes
 from edgevision.datasets.boxes.records import AnnotatedImage, BoxDataset
