@@ -117,6 +117,7 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
     yield "bench-json", "bench.json", json.dumps(_bench()).encode()
     yield "taught-json", "taught.json", (BEFORE / "taught.json").read_bytes()
     yield from _tables()
+    yield from _boxes()
     yield from _bundle()
 
 
@@ -250,6 +251,52 @@ def _tables() -> Iterator[tuple[str, str, bytes]]:
     yield "labels", "list", b'["cat", "dog"]'
     yield "labels", "map", b'{"id2label": {"0": "cat", "1": ["n01", "dog"]}}'
     yield "labels", "utf16", "cat\ndog\n".encode("utf-16")
+
+
+COCO_BOXES = {
+    "images": [{"id": 7, "file_name": "a.jpg", "width": 60, "height": 40}],
+    "annotations": [
+        {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 30, 20.5], "iscrowd": 0},
+        {"id": 2, "image_id": 7, "category_id": 9, "bbox": [], "segmentation": [[1, 2, 30, 2, 30, 30]]},
+    ],
+    "categories": [{"id": 3, "name": "cup", "supercategory": "none"}, {"id": 9, "name": "spoon"}],
+}
+STUDIO_BOXES = [
+    {
+        "id": 1,
+        "annotations": [
+            {
+                "was_cancelled": False,
+                "result": [
+                    {
+                        "id": "r",
+                        "type": "rectanglelabels",
+                        "original_width": 60,
+                        "original_height": 40,
+                        "value": {"x": 1, "y": 2, "width": 50, "height": 20, "rotation": 0, "rectanglelabels": ["cup"]},
+                    }
+                ],
+            }
+        ],
+        "data": {"image": "/data/upload/1/0a1b2c3d-a.jpg"},
+    }
+]
+
+
+def _boxes() -> Iterator[tuple[str, str, bytes]]:
+    yield "boxes-json", "coco.json", json.dumps(COCO_BOXES).encode()
+    yield "boxes-json", "label-studio.json", json.dumps(STUDIO_BOXES).encode()
+    edges = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30.5</xmax><ymax>20</ymax></bndbox>"
+    size = "<size><width>60</width><height>40</height></size>"
+    voc = f"<annotation><filename>a.jpg</filename>{size}<object><name>cup</name>{edges}</object></annotation>"
+    yield "boxes-xml", "voc.xml", voc.encode()
+    shapes = '<box label="cup" xtl="1" ytl="2" xbr="30" ybr="20"/><polygon label="spoon" points="1,2;30,5;20,30"/>'
+    cvat = f'<annotations><image name="a.jpg" width="60" height="40" subset="train">{shapes}</image></annotations>'
+    yield "boxes-xml", "cvat.xml", cvat.encode()
+    yield "boxes-text", "boxes.csv", b"path,label,x0,y0,x1,y1,split\na.jpg,cup,1,2,30,20,train\n"
+    yield "boxes-text", "bare.csv", b"a.jpg,1,2,30,20,cup\n"
+    yield "boxes-text", "yolo.txt", b"0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.5 0.1 0.3 0.6\n"
+    yield "boxes-text", "data.yaml", b"path: .\ntrain: .\nnc: 2\nnames:\n  0: cup\n  1: spoon\n"
 
 
 def _bundle() -> Iterator[tuple[str, str, bytes]]:

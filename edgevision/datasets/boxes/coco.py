@@ -81,22 +81,22 @@ def _categories(entries: list[Any], used: set[Id]) -> dict[Id, str]:
     Roboflow adds a category for the name of the project, which the others call their supercategory and no box uses.
     """
     found: dict[Id, str] = {}
-    groups = set()
+    groups: set[object] = set()
+    tops: set[str] = set()
     for one in entries:
         entry = strict_json.fields(one, "categories")
         key = _id(entry["id"], "categories/id")
         if key in found:
             raise ValueError(f"two categories have the id {key!r}")
         found[key] = class_name(entry["name"], "categories/name")
-        groups.add(entry.get("supercategory"))
+        group = entry.get("supercategory")
+        if group in (None, "", "none"):
+            tops.add(found[key])
+        elif isinstance(group, str):
+            groups.add(group)
     ordered = sorted(found.items(), key=lambda pair: (isinstance(pair[0], str), pair[0]))
-    return {key: name for key, name in ordered if key in used or not (name in groups and _is_group(name, entries))}
-
-
-def _is_group(name: str, entries: list[Any]) -> bool:
-    """Return whether a category is only the supercategory of others and has none itself."""
-    own = next(entry for entry in entries if str(entry["name"]).strip() == name)
-    return own.get("supercategory") in (None, "", "none")
+    groups &= tops
+    return {key: name for key, name in ordered if key in used or name not in groups}
 
 
 def _image(

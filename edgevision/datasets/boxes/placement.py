@@ -7,6 +7,7 @@ size as it is, so nothing tells; there, too, the boxes are taken to be upright.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ ROUNDING = 1.0
 """Pixels that a box may be outside of the image without being reported."""
 SAME_SHAPE = 0.01
 """Largest relative difference of the proportions of width and height between an image and its scaled copy."""
+MAX_BOXES = 10_000
+"""Largest number of boxes in one image."""
 SAME_PLACE = 0.99
 """Intersection over union from which two boxes are at the same place."""
 
@@ -42,20 +45,45 @@ def place(written: WrittenImage, size: UprightSize, labels: dict[str, int], sour
         return Skipped(
             written.path, f"annotated at {width}x{height} pixels, but the image is {size.width}x{size.height}"
         )
+    if len(written.boxes) > MAX_BOXES:
+        return Skipped(written.path, f"{len(written.boxes)} boxes in one image; at most {MAX_BOXES} can be used")
     problems = [BoxProblem(written.path, "resized")] if view.resized else []
-    kept: list[LabeledBox] = []
+    kept = _Kept()
     for one in written.boxes:
         box = view.upright(one.box)
-        inside, problem = _clipped(box, size)
-        problem = problem or ("duplicate" if _is_duplicate(labels[one.label], inside, kept) else None)
-        if problem is None and any(overlap(inside, other.box) >= SAME_PLACE for other in kept):
-            problem = "conflict"
+        made, problem = _clipped(box, size)
+        labeled = LabeledBox(labels[one.label], made, one.difficult)
+        problem = problem if problem in ("empty", "outside") else kept.problem(labeled) or problem
         if problem is not None:
             problems.append(BoxProblem(written.path, problem, one.label, box))
         if problem in (None, "clipped", "conflict"):
-            kept.append(LabeledBox(labels[one.label], inside, one.difficult))
-    image = AnnotatedImage(written.path, size.width, size.height, tuple(kept), written.split, source)
+            kept.add(labeled)
+    image = AnnotatedImage(written.path, size.width, size.height, tuple(kept.boxes), written.split, source)
     return Placed(image, tuple(problems), view.turned)
+
+
+class _Kept:
+    """The boxes of an image so far, with a search for those at the same place."""
+
+    def __init__(self) -> None:
+        self.boxes: list[LabeledBox] = []
+        self._by_left: list[tuple[float, int]] = []
+        """Left edge and index of each box, sorted."""
+
+    def add(self, one: LabeledBox) -> None:
+        """Add a box."""
+        insort(self._by_left, (one.box[0], len(self.boxes)))
+        self.boxes.append(one)
+
+    def problem(self, one: LabeledBox) -> ProblemKind | None:
+        """Return ``duplicate`` or ``conflict`` if there is a box at the same place."""
+        x0, _, x1, _ = one.box
+        reach = (x1 - x0) * (1 / SAME_PLACE - SAME_PLACE)  # two boxes this far apart overlap less than SAME_PLACE
+        first = bisect_left(self._by_left, (x0 - reach, -1))
+        last = bisect_left(self._by_left, (x0 + reach, len(self.boxes)))
+        near = (self.boxes[index] for _, index in self._by_left[first:last])
+        labels = {other.label for other in near if overlap(one.box, other.box) >= SAME_PLACE}
+        return "duplicate" if one.label in labels else "conflict" if labels else None
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -126,7 +154,3 @@ def _clipped(box: Box, size: UprightSize) -> tuple[Box, ProblemKind | None]:
         return box, "outside"
     beyond = max(-x0, -y0, x1 - size.width, y1 - size.height)
     return inside, "clipped" if beyond > ROUNDING else None
-
-
-def _is_duplicate(label: int, box: Box, kept: Sequence[LabeledBox]) -> bool:
-    return any(one.label == label and overlap(box, one.box) >= SAME_PLACE for one in kept)

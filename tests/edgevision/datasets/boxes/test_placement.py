@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from box_scenes import Scene, put, with_orientation
 from box_writers import voc_xml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from edgevision.datasets.boxes.annotations import WrittenBox, WrittenImage
 from edgevision.datasets.boxes.open_boxes import open_boxes
+from edgevision.datasets.boxes.placement import MAX_BOXES, SAME_PLACE, Placed, overlap, place
 from edgevision.datasets.boxes.records import AnnotatedImage, BoxDataset
+from edgevision.datasets.dataset import Skipped
+from edgevision.datasets.readers import FolderSource
 from edgevision.preprocessing.decode import decode, encode_png
+from edgevision.preprocessing.upright_size import UprightSize
 from edgevision.types import Frame
 
 STORED = Scene("a.jpg", 160, 96, (("cup", (16.0, 8.0, 64.0, 40.0)),))
@@ -114,3 +121,33 @@ def test_fingerprint_depends_on_content_and_boxes_only(tmp_path: Path) -> None:
     moved = Scene("a.jpg", 160, 96, (("cup", (16.0, 8.0, 64.0, 41.0)),))
     assert open_boxes(tmp_path / "2").fingerprint == one.fingerprint
     assert opened(tmp_path / "3", moved, plain(160, 96)).fingerprint != one.fingerprint
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 12)] * 2, *[st.sampled_from([400, 401, 403, 410])] * 2, st.booleans()), max_size=12
+    )
+)
+def test_boxes_at_the_same_place_are_those_of_all_pairs(given_boxes: list[tuple[int, int, int, int, bool]]) -> None:
+    written = tuple(
+        WrittenBox("a" if first else "b", (float(x), float(y), float(x + width), float(y + height)))
+        for x, y, width, height, first in given_boxes
+    )
+    size = UprightSize(1000, 1000, 1)
+    made = place(WrittenImage("x", written), size, {"a": 0, "b": 1}, FolderSource(Path(), listed=False))
+    assert isinstance(made, Placed)
+    kept: list[WrittenBox] = []
+    problems = []
+    for one in written:
+        same = {other.label for other in kept if overlap(one.box, other.box) >= SAME_PLACE}
+        problems += ["duplicate"] if one.label in same else ["conflict"] if same else []
+        kept += [] if one.label in same else [one]
+    assert [problem.kind for problem in made.problems] == problems
+    assert [box.box for box in made.image.boxes] == [one.box for one in kept]
+
+
+def test_image_with_too_many_boxes_is_skipped() -> None:
+    written = WrittenImage("x", tuple(WrittenBox("a", (0.0, 0.0, 1.0, float(n + 1))) for n in range(MAX_BOXES + 1)))
+    made = place(written, UprightSize(100, 100, 1), {"a": 0}, FolderSource(Path(), listed=False))
+    assert isinstance(made, Skipped) and "10001 boxes in one image" in made.reason
