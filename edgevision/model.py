@@ -52,17 +52,20 @@ class Model:
         has_card: bool = True,
         facts: OutputFacts | None = None,
         choice: EngineChoice | None = None,
+        recognized: str = "",
     ) -> None:
         self.path = path
         """Path of the model file."""
         self.card = card
-        """The model card: task, labels, threshold. Without one in the file, it is made from the standard metadata."""
+        """The model card: task, labels, threshold. Without one in the file, it is made from what else the file shows."""
         self.engine = engine
         """What runs the model."""
         self.sha256 = sha256
         """SHA-256 of the whole file."""
         self.has_card = has_card
-        """Whether the file has a model card; if not, the preprocessing comes from the standard metadata."""
+        """Whether the file has a model card; if not, the preprocessing comes from what else the file shows."""
+        self.recognized = recognized
+        """What shows the preprocessing of a file without a card, in one line; empty if it has one."""
         self.choice = choice
         """The requested engine and the one in use; None if the caller supplied the engine."""
         self.preprocessing: Preprocessing = card.preprocessing
@@ -199,7 +202,7 @@ class Model:
 
 
 def open_model(path: str | Path | None = None, *, engine: Engine | str = "cpu", threads: int | None = None) -> Model:
-    """Open a .tflite that has a model card or standard metadata with its preprocessing.
+    """Open a .tflite whose preprocessing is known: by a model card, by standard metadata, or because its maker is recognized.
 
     Args:
         path: The model file; None for the bundled default model, which knows a few everyday things.
@@ -223,21 +226,23 @@ def open_model(path: str | Path | None = None, *, engine: Engine | str = "cpu", 
         path = default_model.path()
     started = perf_counter()
     file = model_file.read(Path(path))
-    card = file.card
+    card, said = file.card, ""
     if card is None:  # imported only here, because most files have a card
-        from .model_file.card_from_metadata import effective_card
+        from .model_file.derived_card import derive
 
-        card = effective_card(file)
+        card, _, said = derive(file)
     runner, choice = open_engine(engine, file, threads) if isinstance(engine, str) else (engine, None)
     facts = read_facts(file, card.task)
     with model_file.model_errors(file.path):
-        model = Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice)
+        model = Model(file.path, card, runner, file.sha256, file.card is not None, facts, choice, said)
     unused = _unused_outputs(card, runner)
     if unused:
         log.warning("%s has several outputs; %s uses the first and not %s", path, card.task, ", ".join(unused))
-    origin = "model card" if file.card else "standard metadata, there is no model card"
     log.info("opened %s in %.0f ms: %s, %s labels", path, 1e3 * (perf_counter() - started), card.task, len(card.labels))
-    log.info("preprocessing: %s (from the %s)", card.preprocessing.describe(), origin)
+    if said:
+        log.info("no model card; instead, this is used: %s", said)
+    else:
+        log.info("preprocessing: %s (from the model card)", card.preprocessing.describe())
     return model
 
 

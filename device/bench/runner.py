@@ -13,7 +13,7 @@ from edgevision.errors import BadInput, BadModel
 from edgevision.files.url_secrets import masked
 from edgevision.model import Model, open_model
 from edgevision.model_file import model_file
-from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.model_file.derived_card import effective_card
 from edgevision.types import Frame
 
 from ..cameras.backends.pattern import PatternReader

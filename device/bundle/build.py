@@ -20,7 +20,7 @@ from edgevision.files.scratch import scratch_folder
 from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
-from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.model_file.derived_card import effective_card
 
 from ..installer.archive.manifest import (
     CONFIG,

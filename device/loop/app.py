@@ -278,10 +278,9 @@ def _say_what_runs(options: Options, model: Model, camera: Source, note: Callabl
     if choice.fallback_reason:
         note(f"note: running on the CPU because {choice.fallback_reason}")
     if not model.has_card:
-        size = f"{model.preprocessing.width}x{model.preprocessing.height}"
         note(
-            f"note: {model.path} has no model card; its metadata and outputs show the task {model.card.task}, and the whole "
-            f"image is stretched to {size}, as in MediaPipe; to set them: edgevision card {model.path} --task ... -o OUT.tflite"
+            f"note: {model.path} has no model card; used instead: {model.recognized}; "
+            f"to keep or change it: edgevision card {model.path} ... -o OUT.tflite"
         )
     note(f"source: {camera.spec} ({camera.description})")
     if options.model is None:

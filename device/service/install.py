@@ -15,7 +15,7 @@ from edgevision.files.atomic import require_file, write_bytes, write_text
 from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
-from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.model_file.derived_card import effective_card
 from edgevision.settings import AUTO, RUNS
 
 from ..installer.base.inside import inside

@@ -16,14 +16,13 @@ from ..model_file import model_file
 from ..model_file.card import DetectorOutput, ModelCard, SelfTest
 from ..model_file.card_from_metadata import (
     USUAL_NORMALIZATION,
-    effective_card,
     find_task,
     guess_activation,
-    natural_normalization,
     picture_size,
     task_from_metadata,
     unnatural_input,
 )
+from ..model_file.derived_card import derive, imitate
 from ..model_file.detector import output_view
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
@@ -34,6 +33,7 @@ from ..model_file.model_file import ModelFile
 from ..model_file.suitability import fitting_tasks, refuse_unusable, shapes
 from ..output_layouts.registry import OPERATOR_LAYOUT, open_layout
 from ..postprocessing.decoder import open_decoder, read_facts
+from ..preprocessing.natural import natural_normalization
 from ..preprocessing.spec import Preprocessing
 from ..tflite.graph import Graph
 from ..types import Task, TensorSpec
@@ -62,9 +62,8 @@ def new_card(path: Path, wish: CardOptions) -> Given:
     file = model_file.read(path, strict=False)
     graph = file.graph()
     refuse_unusable(file, graph)
-    known = _known(file)
-    origin = "nothing" if known is None else "its model card" if file.card else "its standard metadata"
-    log.info("%s: starting from %s", path, origin)
+    known = _known(file, wish)
+    old = file.card if file.card_problem is None else None
     task = wish.task or (known.task if known else _task(file, graph))
     if task is None:
         fitting = ", ".join(fitting_tasks(file, graph))
@@ -80,9 +79,10 @@ def new_card(path: Path, wish: CardOptions) -> Given:
         "detector": _detector(file, task, len(labels), wish, known),
         "activation": wish.activation or _activation(file, graph, task, known),
         "threshold": wish.threshold if wish.threshold is not None else known.threshold if known else None,
+        "maker": known.maker if known else None,
     }
-    card = known.with_(**changes) if file.card and known else ModelCard(**changes, source_sha256=file.sha256)
-    card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(known, card))
+    card = old.with_(**changes) if old is not None else ModelCard(**changes, source_sha256=file.sha256)
+    card = card.with_(versions=versions(), created=utc_now(), selftest=_still_valid(old, card))
     with model_file.model_errors(path):
         model_file.refuse_mismatch(card, file.inputs, file.outputs)
         open_decoder(card, file.outputs, read_facts(file, task))
@@ -112,14 +112,23 @@ def _task(file: ModelFile, graph: Graph) -> Task | None:
     return find_task(file, graph)
 
 
-def _known(file: ModelFile) -> ModelCard | None:
-    """Return the file's card, or one made from its metadata; None if there is none that can be trusted."""
+def _known(file: ModelFile, wish: CardOptions) -> ModelCard | None:
+    """Return what is known before the user's options: the card of the stated maker, of the file, or derived from it.
+
+    None if there is too little, or nothing that can be trusted.
+    """
+    if wish.like is not None:
+        log.info("%s: starting from what models of %s take", file.path, wish.like)
+        return imitate(file, wish.like, wish.task)
     if file.card_problem is not None:
         return None
     try:
-        return effective_card(file)
+        found = derive(file)
     except BadModel:
+        log.info("%s: starting from nothing", file.path)
         return None
+    log.info("%s: starting from %s", file.path, found.said or "its model card")
+    return found.card
 
 
 def _preprocessing(file: ModelFile, wish: CardOptions, known: Preprocessing | None) -> Preprocessing:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from ..model_file.card import ACTIVATIONS
+from ..model_file.makers.registry import MAKERS
 from ..output_layouts.registry import LAYOUTS
 from ..output_layouts.suppression import DEFAULT_IOU
 from ..preprocessing.spec import Align, ModelOrder, Resize
@@ -18,6 +19,14 @@ from ..types import Task
 class CardOptions:
     """The user's settings for a model; None keeps what the file has."""
 
+    like: str | None = setting(
+        None,
+        "choice",
+        "What made the file; sets how images are prepared, as its models take them. Other options change that.",
+        "Model",
+        choices=tuple(MAKERS),
+        default_text="recognized from the file",
+    )
     task: Task | None = setting(
         None, "choice", "Task of the model.", "Model", choices=get_args(Task), default_text="inferred from its outputs"
     )

@@ -10,7 +10,8 @@ from typing import Any
 from ..engines.probe import probe
 from ..errors import BadModel
 from ..model_file import model_file
-from ..model_file.card_from_metadata import card_hint, effective_card
+from ..model_file.card_from_metadata import card_hint
+from ..model_file.derived_card import derive
 from ..model_file.model_file import ModelFile
 from ..model_file.suitability import unusable
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
@@ -70,25 +71,28 @@ def notes(file: ModelFile) -> list[str]:
     if file.card is not None:
         return []
     try:
-        card = effective_card(file)
+        found = derive(file)
     except BadModel as error:
         text = str(error).removeprefix(f"{file.path}: ")
         return [text if card_hint(file) in text else f"{text}; {card_hint(file)}"]
-    return [f"no model card; its standard metadata is used instead: {card.task}, {card.preprocessing.describe()}"]
+    return [f"no model card; instead, this is used: {found.said}"]
 
 
 def _opens_as(file: ModelFile) -> dict[str, Any] | None:
     """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
     try:
-        card = effective_card(file) if file.card_problem is None else None
+        found = derive(file) if file.card_problem is None else None
     except BadModel:
         return None
-    if card is None:
+    if found is None:
         return None
+    card = found.card
     return {
-        "from": "card" if file.card else "metadata",
+        "from": found.source,
         "task": card.task,
         "preprocessing": card.preprocessing.to_json(),
+        "maker": card.maker,
+        "labels": len(card.labels),
     }
 
 

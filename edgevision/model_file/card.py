@@ -120,6 +120,8 @@ class ModelCard:
     """Library -> version that made the file."""
     created: str | None = None
     """Creation time, RFC 3339, UTC."""
+    maker: str | None = None
+    """What made the original file, as far as it was recognized (``edgevision/model_file/makers/registry.py``)."""
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -159,6 +161,7 @@ class ModelCard:
             "quantization": self.quantization,
             "versions": self.versions,
             "created": self.created,
+            "maker": self.maker,
         }
 
     def dumps(self) -> str:
@@ -215,6 +218,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         quantization=_record(value, "quantization"),
         versions={str(k): str(v) for k, v in (_record(value, "versions") or {}).items()},
         created=_optional(value, "created"),
+        maker=_optional(value, "maker"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import BadModel
 from ..log import Log
 from ..preprocessing.image_input import image_input
+from ..preprocessing.natural import natural_normalization
 from ..preprocessing.spec import ModelOrder, Preprocessing
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.graph import Graph
@@ -19,7 +20,8 @@ from .card import ModelCard
 from .detector import detector_layouts, readable_layouts
 from .label_counts import count_fault
 from .labels import count_classes, fit_labels, producer
-from .model_file import ModelFile, model_errors
+from .makers.registry import plausible
+from .model_file import ModelFile
 from .suitability import refuse_unusable, shapes
 
 if TYPE_CHECKING:
@@ -33,20 +35,8 @@ TASK_NAMES: dict[str, Task] = {
     "imagesegmenter": "segmentation",
 }
 EMBEDDING_NAMES = (["embedding"], ["feature"], ["feature_vector"])
-NATURAL_STD = ((255.0, 0, 0), (127.5, 127, 128), (1.0, 0, 255))
-"""Usual std of an input with the lowest and highest mean that goes with it: 0..1, -1..1 and bytes less a mean."""
-SCALE_TOLERANCE = 0.005
-"""Relative; 128 and 127 stand for 127.5, and 256 for 255."""
 USUAL_NORMALIZATION = "--mean 127.5 --std 127.5 (-1..1), --mean 0 --std 255 (0..1) or --mean 0 --std 1 (bytes)"
 ACTIVATION_OF = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
-
-
-def effective_card(file: ModelFile) -> ModelCard:
-    """Return the card of a file, or one made from its standard metadata. Raises BadModel if there is neither."""
-    if file.card is not None:
-        return file.card
-    with model_errors(file.path):
-        return card_from_metadata(file)
 
 
 def card_from_metadata(file: ModelFile) -> ModelCard:
@@ -55,9 +45,7 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
     graph = file.graph()
     refuse_unusable(file, graph)
     if metadata is None:
-        raise BadModel(
-            f"the file has neither a model card nor metadata, so its preprocessing is unknown; {card_hint(file)}"
-        )
+        raise BadModel(f"nothing in the file shows how images are prepared for it; {card_hint(file)}")
     task = find_task(file, graph)
     if task is None:
         raise BadModel(
@@ -143,22 +131,6 @@ def guess_activation(graph: Graph, task: Task) -> str:
     return "sigmoid_logits" if task == "multilabel" or alone else "logits"
 
 
-def natural_normalization(spec: TensorSpec) -> tuple[float, float] | None:
-    """Return the mean and std with which a quantized input takes an image's bytes unchanged; None if that is not natural.
-
-    real = scale * (byte - zero_point) = (byte - mean) / std, so mean = zero_point and std = 1 / scale (a 32-bit float
-    has seven digits, so 127.5 stays 127.5). An int8 input takes byte - 128. Other scales come from the range of the
-    images that a converter saw and say nothing about the preprocessing.
-    """
-    if spec.dtype not in ("uint8", "int8"):
-        return None
-    if not spec.quantized:
-        return (0.0, 1.0) if spec.dtype == "uint8" else None
-    mean, std = spec.zero_point + (128 if spec.dtype == "int8" else 0), float(f"{1.0 / spec.scale:.7g}")
-    natural = any(abs(std / usual - 1.0) < SCALE_TOLERANCE and low <= mean <= high for usual, low, high in NATURAL_STD)
-    return (float(mean), std) if natural else None
-
-
 def picture_size(inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
     """Return width, height and channels of the only input, with its channels last or first. Raises BadModel."""
     if len(inputs) != 1:
@@ -183,8 +155,11 @@ def card_hint(file: ModelFile) -> str:
     if layouts:
         said, task = f" (its outputs may be those of a detector: --layout {' or '.join(layouts)})", "detection"
     normalization = "" if file.inputs and natural_normalization(file.inputs[0]) else " --mean ... --std ..."
+    like = " | ".join(plausible(file, task)) if file.inputs else ""
     options = f"--task {task or '...'} --resize ...{normalization} --labels ..."
-    return f"add a model card{said}: edgevision card {shlex.quote(str(file.path))} {options} -o OUT.tflite"
+    command = f"edgevision card {shlex.quote(str(file.path))}"
+    either = f"{command} --like {like} -o OUT.tflite, or with " if like else f"{command} "
+    return f"add a model card{said}: {either}{options}{'' if like else ' -o OUT.tflite'}"
 
 
 def _preprocessing(file: ModelFile, metadata: Metadata) -> Preprocessing:

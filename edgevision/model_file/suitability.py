@@ -67,10 +67,10 @@ def is_mask_shape(output: TensorSpec, image: TensorSpec) -> bool:
         mask_kind(output)
     except BadModel:
         return False
-    (height, width), (rows, columns) = output.shape[1:3], image.shape[1:3]
-    if min(height, width, rows, columns) < 1:
-        return min(rows, columns) >= 1  # a mask whose size is not fixed
-    ratio = (height / width) / (rows / columns)
+    (height, width), size = output.shape[1:3], image_input(image)
+    if size is None or min(height, width) < 1:
+        return size is not None  # a mask whose size is not fixed
+    ratio = (height / width) / (size.height / size.width)
     return max(ratio, 1 / ratio) <= MASK_ASPECT and height > 1 and width > 1
 
 
@@ -103,7 +103,7 @@ def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str |
         return f"its input is text ({said}), not an image"
     if _is_sound(spec, graph, file):
         return f"its input is sound ({said}), not an image"
-    if len(spec.shape) != 4:
+    if len(spec.shape) != 4 and image_input(spec) is None:
         return f"its input is not an image [1, height, width, channels] but {said} of {spec.dtype}"
     if spec.shape[0] not in (1, -1):
         return f"it takes {spec.shape[0]} images at once ({said}); convert it with a batch size of 1"

@@ -54,7 +54,7 @@ class Preparation:
     def __init__(self, preprocessing: Preprocessing, spec: TensorSpec) -> None:
         self._rule, self._spec = preprocessing, spec
         # The result of the last step is the input itself.
-        self._direct = takes_bytes(preprocessing, spec) and not has_channels_first(spec)
+        self._direct = takes_bytes(preprocessing, spec) and len(spec.shape) == 4 and not has_channels_first(spec)
         self._shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
         self._last: tuple[tuple[int, ...], Geometry] | None = None
         """Shape of the last frame and its geometry."""
@@ -89,11 +89,10 @@ class Preparation:
 
 def quantize(picture: Pixels, preprocessing: Preprocessing, spec: TensorSpec) -> Tensor:
     """Convert pixels to the model's input: as they are if its quantization equals the normalization, else by a table."""
+    shape = tensor_shape(spec, preprocessing.width, preprocessing.height, preprocessing.channels)
     if has_channels_first(spec):
         picture = np.ascontiguousarray(picture.transpose(2, 0, 1))
-        shape = tensor_shape(spec, preprocessing.width, preprocessing.height, preprocessing.channels)
         return _stored(picture, preprocessing, spec, 0).reshape(shape)
-    shape = (1, preprocessing.height, preprocessing.width, preprocessing.channels)
     return _stored(picture, preprocessing, spec, -1).reshape(shape)
 
 

@@ -21,7 +21,7 @@ DETECTOR_SIDE, SIDE = 8, 16
 OTHER_ORDER = tuple((f"StatefulPartitionedCall:{name}", result) for name, result in ((1, 2), (3, 0), (0, 3), (2, 1)))
 """(name of an output, index of the operator's result in it): scores, boxes, count, classes."""
 TYPES = {"uint8": schema.TensorType.UINT8, "float32": schema.TensorType.FLOAT32}
-TYPES |= {"int64": schema.TensorType.INT64, "int32": schema.TensorType.INT32}
+TYPES |= {"int64": schema.TensorType.INT64, "int32": schema.TensorType.INT32, "int8": schema.TensorType.INT8}
 
 
 class Graph:
@@ -37,14 +37,20 @@ class Graph:
         self.model.subgraphs = [self.main]
 
     def tensor(
-        self, name: str, shape: tuple[int, ...], dtype: str, scale: float = 0.0, content: np.ndarray | None = None
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        scale: float = 0.0,
+        content: np.ndarray | None = None,
+        zero_point: int = 0,
     ) -> int:
         """Add a tensor; return its number."""
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), TYPES[dtype], 0
         if scale:
             tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+            tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [zero_point]
         if content is not None:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(np.ascontiguousarray(content, dtype).tobytes(), np.uint8)

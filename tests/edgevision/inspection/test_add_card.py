@@ -14,8 +14,8 @@ from locations import TESTS
 from edgevision.cli.main import main
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
-from edgevision.model_file.card_from_metadata import natural_normalization
 from edgevision.next_command import run_command
+from edgevision.preprocessing.natural import natural_normalization
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.types import TensorSpec
 
@@ -130,6 +130,7 @@ def test_numbered_labels_with_gaps_are_filled(folder: Path, capsys: pytest.Captu
 
 
 def test_guessed_task_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("labels.txt").unlink()
     code, _, err = command(capsys, "card tiny.tflite --resize stretch -o out.tflite")
     assert code == 0
     assert (
@@ -191,7 +192,7 @@ def test_self_test_is_dropped_when_preprocessing_changes(folder: Path, capsys: p
     ("line", "code", "said"),
     [
         ("card tiny.tflite --resize stretch", 2, "-o OUT.tflite"),
-        ("card tiny.tflite -o o.tflite", 2, "--resize: stretch, crop, letterbox"),
+        ("card tiny.tflite --like nobody -o o.tflite", 2, "'nobody'"),
         ("card tiny.tflite --resize strech -o o.tflite", 2, "'stretch'"),
         ("card tiny.tflite --resize stretch --crop-fraction 0.5 -o o.tflite", 2, "requires --resize crop"),
         (

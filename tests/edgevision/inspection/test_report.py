@@ -179,12 +179,14 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(report) == KEYS.split()
     assert report["schema"] == "edgevision.inspect/1"
     assert report["bytes"] == len(BARE)
-    assert report["card"] is report["metadata"] is report["opens_as"] is None
+    assert report["card"] is report["metadata"] is None
+    assert report["opens_as"]["from"] == "graph"
+    assert (report["opens_as"]["task"], report["opens_as"]["preprocessing"]["resize"]) == ("classification", "crop")
     assert report["runs_here"] == {"ok": True, "reason": None}
     assert report["edgetpu"] == {"compiled": False, "ready": True, "reasons": [], "mapped": None}
     assert report["tensors"]["by_type"] == {"int8": 7, "uint8": 2, "int32": 2}
     assert report["operators"][1] == {"name": "CONV_2D", "version": 3, "count": 1, "int8": True}
-    assert f"edgevision card {TINY} --task classification --resize ... --labels" in report["notes"][0]
+    assert "no model card; instead, this is used: the quantization of the uint8 input shows" in report["notes"][0]
 
 
 def test_names_of_megabytes_and_thousands_of_operators_are_cut(

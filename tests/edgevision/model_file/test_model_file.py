@@ -7,9 +7,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from changed_model import changed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locations import TESTS
@@ -18,7 +20,7 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel, MissingFile
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ENTRY, ModelCard
-from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.model_file.derived_card import effective_card
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import associated_files, metadata, metadata_buffer, metadata_writer
 from edgevision.tflite.metadata import AssociatedFile, Metadata, ProcessUnit, TensorMetadata
@@ -272,9 +274,12 @@ def test_encrypted_entry_is_refused(tmp_path: Path) -> None:
         model_file.read(put(tmp_path, bytes(data)))
 
 
-def test_file_without_card_and_metadata_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match=r"add a model card.*: edgevision card .* --task .* --labels .* -o OUT\.tflite"):
-        effective_card(model_file.read(put(tmp_path, BARE)))
+def test_file_that_shows_no_preprocessing_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    def unusual(model: Any) -> None:
+        model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization.scale = np.array([0.01157], np.float32)
+
+    with pytest.raises(BadModel, match=r"edgevision card \S+ --like .* -o OUT\.tflite, or with --task .* --labels"):
+        effective_card(model_file.read(put(tmp_path, changed(unusual))))
 
 
 @pytest.mark.parametrize(

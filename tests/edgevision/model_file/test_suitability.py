@@ -50,7 +50,7 @@ def model(
         ({"inputs": ((1, 124, 129, 1),), "operator": "Mfcc", "custom": True}, "for sound"),
         ({"inputs": ((1,),), "dtype": "string"}, "is text"),
         ({"inputs": ((1, 4),)}, "not an image"),
-        ({"inputs": ((1, 28, 28),)}, "not an image"),
+        ({"inputs": ((1, 96, 64),)}, "not an image"),
         ({"inputs": ((8, 96, 96, 3),)}, "8 images at once"),
         ({"inputs": ((1, 96, 96, 5),)}, "5 channels"),
         ({"inputs": ((1, -1, -1, 3),)}, "no fixed size"),

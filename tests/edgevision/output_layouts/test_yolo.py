@@ -136,6 +136,14 @@ def test_layout_is_recognized_from_the_shape(shape: tuple[int, ...], names: list
     assert [layout.name for layout in recognize(view(spec(shape)))] == names
 
 
+def test_rows_of_six_that_fit_one_grid_are_decided_by_the_labels() -> None:
+    output = spec((1, 300, 6))
+    names = {labels: [one.name for one in recognize(OutputView((output,), 320, 320, labels))] for labels in (0, 1, 80)}
+    assert names[80] == ["end-to-end"]
+    assert names[0] == ["end-to-end", "yolo-objectness"]
+    assert "yolo-objectness" in names[1]
+
+
 def test_layout_that_the_shape_does_not_show_can_be_set() -> None:
     unknown = view(spec((1, 100, 10)))
     with pytest.raises(BadModel, match=r"\(out \[1, 100, 10\]\).*--layout: yolo, yolo-objectness"):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from edgevision import open_model
-from edgevision.errors import BadModel
 from edgevision.inspection.report import inspect
 from edgevision.preprocessing.decode import encode_png
 from edgevision.types import Frame
@@ -65,9 +64,18 @@ def test_run_prints_its_objects(model: Path, tmp_path: Path) -> None:
     assert [(one["name"], one["box"]) for one in line["objects"]] == [("red", [32.0, 0.0, 64.0, 32.0])]
 
 
-def test_file_without_card_is_told_what_it_looks_like(data: Path) -> None:
-    with pytest.raises(BadModel, match=r"edgevision card \S+ --task detection --resize"):
-        open_model(data / "yolo.tflite")
+def test_file_without_card_is_fed_as_yolo_is(data: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "m.tflite"
+    bare.write_bytes((data / "yolo.tflite").read_bytes())
+    with open_model(bare, threads=1) as opened:
+        assert (opened.card.maker, opened.preprocessing.fill, opened.preprocessing.resize) == (
+            "ultralytics",
+            114,
+            "letterbox",
+        )
+        assert "its outputs have the layout of YOLO" in opened.recognized
+        (found,) = opened.predict(scene(), threshold=0.6).objects
+    assert (found.name, found.box) == ("0", (32.0, 0.0, 64.0, 32.0))
 
 
 def test_wrong_number_of_labels_is_refused(data: Path, tmp_path: Path) -> None:

@@ -40,6 +40,23 @@ def test_gray_input_with_channels_first() -> None:
     np.testing.assert_array_equal(first[0, 0], last[0, :, :, 0])
 
 
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 784), (-1, 28, 28)])
+@pytest.mark.parametrize(("dtype", "scale", "zero_point"), TYPES)
+def test_gray_input_without_a_channel_dimension(
+    shape: tuple[int, ...], dtype: str, scale: float, zero_point: int
+) -> None:
+    rule = Preprocessing(28, 28, channels=1, order="GRAY", mean=(0.0,), std=(255.0,))
+    spec = TensorSpec("in", shape, dtype, scale, zero_point)
+    usual = prepare(FRAME, rule, TensorSpec("in", (1, 28, 28, 1), dtype, scale, zero_point))
+    made = prepare(FRAME, rule, spec)
+    assert made.shape == (1, *shape[1:])
+    np.testing.assert_array_equal(made.reshape(usual.shape), usual)
+    np.testing.assert_array_equal(Preparation(rule, spec).prepare(FRAME), made)
+    memory = np.zeros_like(made)
+    Preparation(rule, spec).write(FRAME, lambda: memory)
+    np.testing.assert_array_equal(memory, made)
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
@@ -50,7 +67,12 @@ def test_gray_input_with_channels_first() -> None:
         ((2, 16, 20, 3), None),
         ((1, 16, 20, 4), None),
         ((1, -1, -1, 3), None),
-        ((1, 28, 28), None),
+        ((1, 28, 28), ImageInput(28, 28, 1, False)),
+        ((-1, 784), ImageInput(28, 28, 1, False)),
+        ((1, 96, 64), None),
+        ((1, 1960), None),
+        ((1, -1), None),
+        ((1, 4), None),
     ],
 )
 def test_axes_of_an_input(shape: tuple[int, ...], expected: ImageInput | None) -> None:

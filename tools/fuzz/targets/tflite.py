@@ -15,7 +15,7 @@ from edgevision.inspection import compatibility, edgetpu_support, report
 from edgevision.model import Model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ENTRY, ModelCard
-from edgevision.model_file.card_from_metadata import effective_card
+from edgevision.model_file.derived_card import effective_card
 from edgevision.postprocessing.decoder import read_facts
 from edgevision.tflite import associated_files, metadata_buffer
 from edgevision.tflite.graph import operators_json, subgraph_count, tensors_json
