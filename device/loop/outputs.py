@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Frame, Prediction
 
+    from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..stream.events import Unreadable
     from ..stream.protocols import Sink, Source
@@ -52,12 +53,31 @@ def open_sinks(
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
         sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
+    counts = _counts(options, camera) if control is not None else None
+    sinks += [] if counts is None else [counts]
     if options.outputs and control is not None:
         from ..outputs.open import open_outputs
 
-        sinks += open_outputs(options.outputs, options.camera_name, model.card, camera, measures, control)
+        sinks += open_outputs(
+            options.outputs, options.camera_name, model.card, camera, measures, control, counts=counts
+        )
     log.info("outputs: %s", ", ".join(sink.spec for sink in sinks))
     return sinks
+
+
+def _counts(options: Options, camera: Source) -> Counts | None:
+    """Return what outputs know of lines and zones; None without any. Only totals of a live camera are kept."""
+    if not options.count_lines and not options.zones:
+        return None
+    from edgevision.files.state_folder import state_folder
+
+    from ..outputs.counts import Counts, totals_file
+    from ..outputs.open import host_slug
+    from ..tracking.shapes import named
+
+    path = totals_file(state_folder(options.state), options.camera_name or host_slug()) if camera.live else None
+    lines, zones = named(options.count_lines, "line"), named(options.zones, "zone")
+    return Counts(path, [line.name for line in lines], [zone.name for zone in zones])
 
 
 def _main_sink(

@@ -27,6 +27,7 @@ def event_of(happened: TrackEvent, clock: Clock, live: bool) -> Event:
         line=happened.place if crossed else None,
         direction=happened.direction,
         zone=None if crossed else happened.place,
+        crop=happened.crop,
     )
 
 

@@ -12,6 +12,7 @@ from ..tracking.shapes import named
 if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
 
+    from ..tracking.best_crops import BestCrops
     from .options import Options
     from .temporal_filter import TemporalFilter
 
@@ -37,4 +38,14 @@ def open_scene(options: Options, card: ModelCard, decider: TemporalFilter) -> Tr
         named(options.count_lines, "line"),
         named(options.zones, "zone"),
         options.track_labels,
+        _crops(options),
     )
+
+
+def _crops(options: Options) -> BestCrops | None:
+    """Return what keeps images of objects, if anything shows them."""
+    if not options.outputs and options.page is None:
+        return None
+    from ..tracking.best_crops import BestCrops
+
+    return BestCrops()

@@ -19,7 +19,22 @@ if TYPE_CHECKING:
     from .item import Item
     from .rotating_file import RotatingFile
 
-COLUMNS = ("time", "type", "index", "source", "label", "score", "x0", "y0", "x1", "y1", "area", "duration_s", "detail")
+COLUMNS = (
+    "time",
+    "type",
+    "index",
+    "source",
+    "label",
+    "score",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "area",
+    "duration_s",
+    "track",
+    "detail",
+)
 
 _CONTROL = re.compile(r"\r\n|[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -60,6 +75,7 @@ def rows(item: Item) -> Iterator[dict[str, Any]]:
             "label": label.get("name"),
             "score": label.get("score"),
             "duration_s": duration,
+            "track": record.get("track"),
             "detail": record["detail"],
         }
         return
@@ -69,7 +85,8 @@ def rows(item: Item) -> Iterator[dict[str, Any]]:
     found = [*record.get("labels", ()), *record.get("objects", ()), *record.get("regions", ())]
     for one in found or [{}]:
         box = dict(zip(("x0", "y0", "x1", "y1"), one.get("box", ()), strict=False))
-        yield common | {"label": one.get("name"), "score": one.get("score"), "area": one.get("area"), **box}
+        cells = {key: one.get(key) for key in ("score", "area", "track")}
+        yield common | {"label": one.get("name"), **cells, **box}
 
 
 def _line(cells: list[Any]) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..sinks.jsonl import error_record, event_record
 
 if TYPE_CHECKING:
+    from edgevision.types import Frame
+
     from ..stream.events import Event, Unreadable
     from ..telemetry.snapshot import Snapshot
     from .shared_frame import SharedFrame
@@ -25,6 +27,8 @@ class Item:
     frame: SharedFrame | None = None
     """The frame of a result, or the one in which an event happened."""
     event: Event | None = None
+    crop: Frame | None = None
+    """Best image of the object that an event is about."""
     error: Unreadable | None = None
     status: Snapshot | None = None
     number: int = 0
@@ -33,7 +37,12 @@ class Item:
     @property
     def image_bytes(self) -> int:
         """Memory of the pixels."""
-        return 0 if self.frame is None else self.frame.pixel_bytes
+        crop = 0 if self.crop is None else int(self.crop.pixels.nbytes)
+        return crop + (0 if self.frame is None else self.frame.pixel_bytes)
+
+    def drop_images(self) -> None:
+        """Free the pixels; what can be said in text remains."""
+        self.frame = self.crop = None
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object, as ``run --json --events`` prints it."""

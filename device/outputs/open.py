@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..stream.protocols import Source
     from ..telemetry.run_stats import RunStats
     from .config import OutputConfig
+    from .counts import Counts
 
 
 def open_outputs(
@@ -29,6 +30,7 @@ def open_outputs(
     stats: RunStats,
     control: LoopControl,
     clock: Clock = SYSTEM,
+    counts: Counts | None = None,
 ) -> list[OutputWorker]:
     """Return one sink per output; each connects on a thread of its own. Raises EdgeVisionError."""
     context = Context(
@@ -38,6 +40,7 @@ def open_outputs(
         snapshot=stats.snapshot,
         stages=lambda: dict(stats.stages),
         control=control,
+        counts=counts,
         clock=clock,
     )
     frames = FrameCache(lambda: camera.dropped, clock)

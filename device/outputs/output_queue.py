@@ -56,7 +56,7 @@ class OutputQueue:
                 self.dropped += 1
             (self._minor if item.kind in MINOR else self._major).append(item)
             self._image_bytes += item.image_bytes
-            if item.kind == "event" and item.frame is not None:
+            if item.kind == "event" and item.image_bytes:
                 self._pictured.append(item)
             if self._image_bytes > self._max_image_bytes:
                 self._free_images(item)
@@ -113,7 +113,7 @@ class OutputQueue:
         while self._image_bytes > self._max_image_bytes and self._pictured and self._pictured[0] is not newest:
             item = self._pictured.popleft()
             self._image_bytes -= item.image_bytes
-            item.frame = None
+            item.drop_images()
             self.images_dropped += 1
         while self._image_bytes > self._max_image_bytes and self._minor and self._minor[0] is not newest:
             self._remove(self._minor)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..telemetry.run_stats import Percentiles
     from ..telemetry.snapshot import Snapshot
     from .clip_list import ClipList
+    from .counts import Counts
     from .item import Item
 
 
@@ -37,6 +38,8 @@ class Context:
     """Returns counts and times so far, with those of all outputs."""
     control: LoopControl
     """Pauses the loop and changes its threshold while it runs."""
+    counts: Counts | None = None
+    """What lines and zones count; None without any."""
     clock: Clock = SYSTEM
     stages: Callable[[], Mapping[str, Percentiles]] = dict
     """Returns the histogram of each stage."""

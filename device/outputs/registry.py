@@ -17,6 +17,7 @@ KINDS: Mapping[str, str] = {
     # kind in a spec: module of this package whose KIND describes it
     "jsonl": "jsonl_file",
     "csv": "csv_file",
+    "counts": "counts_file",
     "exec": "child_program",
     "snapshots": "snapshots",
     "clips": "clips.output",

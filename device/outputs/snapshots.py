@@ -15,6 +15,7 @@ from .exif import MAX_TEXT, with_exif
 from .kind import Kind, Needs
 from .media_folder import MediaFolder
 from .protocol import Output
+from .shared_frame import QUALITY
 
 if TYPE_CHECKING:
     from edgevision.types import Label
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .protocol import Context
 
 Images = Literal["both", "plain", "annotated"]
-PLAIN, ANNOTATED = ".jpg", "-annotated.jpg"
+PLAIN, ANNOTATED, CROP = ".jpg", "-annotated.jpg", "-crop.jpg"
 _MAX_LABEL = 200
 
 
@@ -44,7 +45,7 @@ class SnapshotSettings:
 
 
 class Snapshots(Output):
-    """Writes the image in which an event happened; an event without image or label is passed over."""
+    """Writes the image in which an event happened, and the best one of its object; passes over one without image or label."""
 
     takes = "events"
     images = True
@@ -76,12 +77,16 @@ class Snapshots(Output):
         self.written = (self.written or 0) + len(files)
 
     def _jpegs(self, item: Item) -> list[tuple[str, bytes]]:
+        from edgevision.preprocessing.decode import encode_jpeg
+
         assert item.frame is not None
         made = []
         if self._image != "annotated":
             made.append((PLAIN, item.frame.jpeg()))
         if self._image != "plain":
             made.append((ANNOTATED, item.frame.annotated_jpeg()))
+        if item.crop is not None:
+            made.append((CROP, encode_jpeg(item.crop, QUALITY)))
         return made
 
 
@@ -98,7 +103,7 @@ def _label(item: Item) -> Label | None:
 
 def _open(config: OutputConfig, context: Context) -> Snapshots:
     chosen: SnapshotSettings = config.settings
-    folder = MediaFolder(Path(config.target), chosen.quota, (PLAIN, ANNOTATED))
+    folder = MediaFolder(Path(config.target), chosen.quota, (PLAIN, ANNOTATED, CROP))
     return Snapshots(folder, chosen.image, context.name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -146,7 +147,10 @@ class OutputWorker(Sink):
         """Queue an event if the output takes it, with the image it happened in."""
         if self._filter.takes_event(event, self._context.clock.monotonic()):
             with_image = self._output.images and self._last is not None and self._last.frame.index == event.index
-            self._queue.put(Item("event", event.time, self._last if with_image else None, event=event))
+            frame, crop = self._last if with_image else None, event.crop if self._output.images else None
+            if event.crop is not None:
+                event = replace(event, crop=None)  # the item holds it, as long as there is memory for it
+            self._queue.put(Item("event", event.time, frame, event=event, crop=crop))
 
     def close(self) -> None:
         """Deliver what waits for up to ``close_s`` seconds; what is left then counts as dropped."""

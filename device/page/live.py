@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision.log import Log
+from edgevision.preprocessing.decode import encode_jpeg
 
+from ..outputs.shared_frame import QUALITY
 from ..sinks.jsonl import error_record, event_record
 from ..stream.bounded_queue import BoundedQueue
 from ..stream.protocols import Sink
@@ -63,7 +66,8 @@ class Live(Sink):
         self._events: deque[PageEvent] = deque(maxlen=KEPT_EVENTS)
         self._last_id = self._written = 0
         self._images: dict[int, bytes] = {}
-        self._waiting: BoundedQueue[tuple[int, SharedFrame]] = BoundedQueue(4, newest_wins=True)
+        self._waiting: BoundedQueue[tuple[int, Callable[[], bytes]]] = BoundedQueue(4, newest_wins=True)
+        """Number of an event, and what returns its JPEG."""
         self._thread: Thread | None = None
 
     @property
@@ -88,13 +92,16 @@ class Live(Sink):
         self._add(error_record(error, rfc3339(self._clock.wall())), None)
 
     def event(self, event: Event) -> None:
-        """Keep an event with its image."""
+        """Keep an event with its image: of a track the best one of its object, else the frame."""
         self.on_event(event)
         if event.kind in ("camera_lost", "camera_back"):
             self.camera_connected = event.kind == "camera_back"
         shot = self.newest
         of_newest = shot is not None and shot.shared.frame.index == event.index
-        self._add(event_record(event), shot if of_newest else None)
+        image = shot.shared.jpeg if shot is not None and of_newest else None
+        if event.crop is not None:
+            image = partial(encode_jpeg, event.crop, QUALITY)
+        self._add(event_record(event), image)
 
     def events_after(self, last: int) -> list[PageEvent]:
         """Return the kept events with a higher number."""
@@ -111,15 +118,15 @@ class Live(Sink):
         self._waiting.close()
         self.wake()
 
-    def _add(self, record: dict[str, Any], shot: Shot | None) -> None:
+    def _add(self, record: dict[str, Any], image: Callable[[], bytes] | None) -> None:
         with self._lock:
             self._last_id += 1
             record["id"] = self._last_id
-            record["snapshot"] = None if shot is None else f"/api/events/{self._last_id}.jpg"
+            record["snapshot"] = None if image is None else f"/api/events/{self._last_id}.jpg"
             self._events.append(PageEvent(self._last_id, record))
-        if shot is not None:
+        if image is not None:
             self._start()
-            self._waiting.put((self._last_id, shot.shared))
+            self._waiting.put((self._last_id, image))
         self.wake()
 
     def _start(self) -> None:
@@ -131,7 +138,7 @@ class Live(Sink):
         """Encode the images of events, on a thread of its own."""
         while (item := self._waiting.get()) is not None:
             try:
-                self._images[item[0]] = item[1].jpeg()
+                self._images[item[0]] = item[1]()
             except Exception as error:
                 log.debug("event %d: no image: %s", item[0], error)
             while sum(map(len, self._images.values())) > KEPT_IMAGE_BYTES:

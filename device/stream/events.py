@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgevision.records import record
 
 if TYPE_CHECKING:
-    from edgevision.types import Label
+    from edgevision.types import Frame, Label
 
 
 @record
@@ -59,6 +59,8 @@ class Event:
     """forward or backward."""
     zone: str | None = None
     """Name of the zone."""
+    crop: Frame | None = None
+    """Best image of the object of the track so far; for outputs that store images."""
 
 
 class OutputClosed(Exception):

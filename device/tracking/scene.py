@@ -16,6 +16,7 @@ from .zone_monitor import ZoneMonitor
 if TYPE_CHECKING:
     from edgevision.types import Frame, Label, Prediction
 
+    from .best_crops import BestCrops
     from .shapes import CountLine, Zone
     from .track import Track
 
@@ -38,6 +39,8 @@ class TrackEvent:
     """When it happened, in seconds as the frame's time; None for images without time."""
     direction: Direction | None = None
     """Of ``crossed``."""
+    crop: Frame | None = None
+    """Best image of the object so far."""
     duration_s: float | None = None
     """How long the object was in the zone; only of ``zone_left``, and None for images without time."""
 
@@ -51,6 +54,7 @@ class TrackedScene:
         lines: Sequence[CountLine] = (),
         zones: Sequence[Zone] = (),
         labels: Sequence[str] = (),
+        crops: BestCrops | None = None,
     ) -> None:
         """
         Args:
@@ -58,11 +62,13 @@ class TrackedScene:
             lines: Counting lines with different names.
             zones: Zones with different names.
             labels: The only classes that are tracked; empty: all.
+            crops: Keeps the best image of each object, for events; None: events have none.
         """
         self.tracker = Tracker(threshold)
         self._lines = [LineCounter(line) for line in lines]
         self._zones = [ZoneMonitor(zone) for zone in zones]
         self._labels = frozenset(labels)
+        self._crops = crops
         self._timed = True
 
     def set_threshold(self, threshold: float) -> None:
@@ -78,6 +84,8 @@ class TrackedScene:
         events = list(self._left(tracked.ended, frame.index))
         for track in tracked.tracks:
             if track is not None and track.id is not None:
+                if self._crops is not None:
+                    self._crops.see(frame, track)
                 events += self._moved(track, size, frame.index)
         owners = {id(found): track for found, track in zip(chosen, tracked.tracks, strict=True)}
         objects = tuple(self._with_track(found, owners.get(id(found))) for found in prediction.objects)
@@ -117,6 +125,8 @@ class TrackedScene:
             for zone in self._zones:
                 if (change := zone.forget(track.id, track.last_at)) is not None:
                     yield self._event("zone_left", zone.zone.name, track, index, duration_s=change.duration_s)
+            if self._crops is not None:
+                self._crops.forget(track.id)
 
     def _event(
         self,
@@ -129,7 +139,8 @@ class TrackedScene:
     ) -> TrackEvent:
         assert track.id is not None
         at, lasted = (track.last_at, duration_s) if self._timed else (None, None)
-        return TrackEvent(kind, place, track.id, track.label, index, at, direction, lasted)
+        crop = None if self._crops is None else self._crops.of(track.id)
+        return TrackEvent(kind, place, track.id, track.label, index, at, direction, crop, lasted)
 
     def _with_track(self, found: Detection, track: Track | None) -> Detection:
         if track is None or track.id is None:

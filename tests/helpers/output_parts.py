@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Event as Flag
 
 import numpy as np
+from edgevision.device.outputs.counts import Counts
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.protocol import Context, Output
 from edgevision.device.outputs.shared_frame import SharedFrame
@@ -21,12 +23,12 @@ from edgevision.types import Frame, Label, Prediction
 CARD = ModelCard(name="tests", task="classification", preprocessing=Preprocessing(32, 32), labels=("cat", "dog"))
 
 
-def context(clock: Clock = SYSTEM, card: ModelCard = CARD) -> Context:
+def context(clock: Clock = SYSTEM, card: ModelCard = CARD, counts: Counts | None = None) -> Context:
     """Return the context of a run named ``cam``."""
-    return context_of(RunStats(clock), clock, card)
+    return context_of(RunStats(clock), clock, card, counts)
 
 
-def context_of(stats: RunStats, clock: Clock = SYSTEM, card: ModelCard = CARD) -> Context:
+def context_of(stats: RunStats, clock: Clock = SYSTEM, card: ModelCard = CARD, counts: Counts | None = None) -> Context:
     """Return the context of a run with these statistics."""
     return Context(
         name="cam",
@@ -34,6 +36,7 @@ def context_of(stats: RunStats, clock: Clock = SYSTEM, card: ModelCard = CARD) -
         source="test:",
         snapshot=stats.snapshot,
         control=LoopControl(),
+        counts=counts,
         clock=clock,
         stages=lambda: dict(stats.stages),
     )
@@ -53,6 +56,16 @@ def prediction(*scores: float, names: tuple[str, ...] = ("cat", "dog")) -> Predi
 def event(kind: str = "entered", name: str = "cat", score: float = 0.9, index: int = 0) -> Event:
     """Return an event of a label."""
     return Event(kind, "2026-01-31T12:00:00.000Z", index, f"{name} {score:.2f}", Label(0, name, score))
+
+
+def crossing(line: str = "door", direction: str = "forward", track: int = 1) -> Event:
+    """Return the event of a cat that crosses a line."""
+    return replace(event("crossed"), track=track, line=line, direction=direction)
+
+
+def in_zone(kind: str, zone: str = "yard", track: int = 1, name: str = "cat", duration_s: float | None = None) -> Event:
+    """Return the event of something that enters or leaves a zone."""
+    return replace(event(kind, name), track=track, zone=zone, duration_s=duration_s)
 
 
 def event_item(*args: object, **named: object) -> Item:

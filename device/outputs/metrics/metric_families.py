@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision import __version__
 
+from ..counts import DIRECTIONS
+
 if TYPE_CHECKING:
     from ...telemetry.run_stats import Percentiles
     from ...telemetry.snapshot import SinkCount, Snapshot
+    from ..counts import Counts
     from ..protocol import Context
     from .label_table import LabelTable
 
@@ -37,6 +40,7 @@ def _families(context: Context, labels: LabelTable, events: Mapping[str, int], c
     yield from _run(context, snapshot, events, camera)
     yield from _stages(context.stages())
     yield from _labels(labels)
+    yield from _counts(context.counts)
     yield from _outputs(snapshot.sinks)
     yield from _machine(snapshot)
 
@@ -76,6 +80,18 @@ def _labels(labels: LabelTable) -> Iterator[Any]:
     entered = [({"label": name}, one.entered) for name, one in known]
     yield _counter("edgevision_label_entered", "Times that a label entered.", entered)
     yield _counter("edgevision_labels_evicted", "Labels whose series made room for another label.", labels.evicted)
+
+
+def _counts(counts: Counts | None) -> Iterator[Any]:
+    if counts is None:
+        return
+    totals = counts.totals.items()
+    crossed = [
+        ({"line": name, "direction": way}, getattr(passed, way)) for name, passed in totals for way in DIRECTIONS
+    ]
+    yield _counter("edgevision_line_crossings", "Objects that crossed a counting line, in all runs.", crossed)
+    inside = [({"zone": name}, count) for name, count in counts.occupancy.items()]
+    yield _gauge("edgevision_zone_objects", "Objects in a zone.", inside)
 
 
 def _outputs(sinks: Iterable[SinkCount]) -> Iterator[Any]:

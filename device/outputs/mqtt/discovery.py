@@ -6,9 +6,12 @@ Format: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payloa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from edgevision import __version__
+
+from ..counts import DIRECTIONS
 
 if TYPE_CHECKING:
     from .topics import Topics
@@ -46,7 +49,16 @@ _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 def discovery_payload(
-    topics: Topics, model: str, area: str, labels: Mapping[str, str], *, frames: bool, events: bool, seen: bool = True
+    topics: Topics,
+    model: str,
+    area: str,
+    labels: Mapping[str, str],
+    *,
+    frames: bool,
+    events: bool,
+    seen: bool = True,
+    lines: Mapping[str, str] = MappingProxyType({}),
+    zones: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the payload of the discovery topic.
 
@@ -58,6 +70,8 @@ def discovery_payload(
         frames: Whether frames are delivered.
         events: Whether events are delivered.
         seen: Whether frames with nothing to see are delivered as well.
+        lines: Slug -> name of the counting lines.
+        zones: Slug -> name of the zones.
     """
     device = {
         "identifiers": [topics.device_id],
@@ -75,6 +89,10 @@ def discovery_payload(
         components |= _of_events(topics)
     for slug, label in labels.items():
         components |= _of_label(topics, slug, label, frames, events)
+    for slug, name in lines.items():
+        components |= _of_line(topics, slug, name)
+    for slug, name in zones.items():
+        components |= _of_zone(topics, slug, name)
     for key, component in components.items():
         component["unique_id"] = f"{topics.device_id}_{key}"
     return {
@@ -172,6 +190,24 @@ def _of_events(topics: Topics) -> dict[str, dict[str, Any]]:
 
 def _image(topics: Topics) -> dict[str, Any]:
     return {"platform": "image", "name": "Last image", "image_topic": topics.of("image"), "content_type": "image/jpeg"}
+
+
+def _of_line(topics: Topics, slug: str, name: str) -> dict[str, dict[str, Any]]:
+    return {
+        f"line_{slug}_{way}": {
+            "platform": "sensor",
+            "name": f"{shown_name(name)} {way}",
+            "state_topic": topics.of("count", slug, way),
+            "state_class": "total_increasing",
+            "icon": "mdi:counter",
+        }
+        for way in DIRECTIONS
+    }
+
+
+def _of_zone(topics: Topics, slug: str, name: str) -> dict[str, dict[str, Any]]:
+    sensor = {"platform": "sensor", "name": shown_name(name), "state_class": "measurement", "icon": "mdi:account-group"}
+    return {f"zone_{slug}": {**sensor, "state_topic": topics.of("zone", slug, "count")}}
 
 
 def _of_label(topics: Topics, slug: str, label: str, frames: bool, events: bool) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from ..delivery_filter import DeliveryFilter
 from ..protocol import Output
 from .command_log import CommandLog
 from .commands import BadCommand, Command, parse_command
+from .count_topics import CountTopics
 from .discovery import discovery_payload, shown_name, with_removals
 from .label_states import LabelStates
 from .password import read_password
@@ -55,6 +56,7 @@ class MqttOutput(Output):
         """Whether the state also shows frames with nothing to see; a filter holds them back."""
         announced = names or context.card.labels[: config.settings.max_labels]
         self._labels = LabelStates(Slugs([*context.card.labels, *names]), announced, frozenset(names))
+        self._counts = CountTopics(context.counts)
         self._status = StatusReport(context)
         self._session: Session | None = None
         self._starting = False
@@ -66,7 +68,7 @@ class MqttOutput(Output):
         self._unconfirmed: SharedFrame | None = None
         """The image that was published but not yet acknowledged."""
         self._state_due = False
-        self._state_at = self._scores_at = self._image_at = float("-inf")
+        self._state_at = self._scores_at = self._counts_at = self._image_at = float("-inf")
         # One log each: a flood of wrong commands must not hide those that are carried out.
         self._obeyed, self._refused = CommandLog(context.clock), CommandLog(context.clock)
         self._announce, self._come_back, self._snapshot = Flag(), Flag(), Flag()
@@ -94,6 +96,7 @@ class MqttOutput(Output):
         session.unsubscribe(self.topics.discovery)
         self._starting = False
         self._labels.expire()
+        self._counts.expire()
         self._status.expire()
         self._state_due = self._latest is not None
         self._image = self._image or self._unconfirmed
@@ -134,6 +137,7 @@ class MqttOutput(Output):
             return
         with suppress(Exception):
             session.require_connected()
+            self._publish_counts(session)
             self._publish_labels(session, scores=False)
             session.publish(self.topics.availability, "offline", retain=True)
             session.flush(GOODBYE_S)
@@ -178,9 +182,21 @@ class MqttOutput(Output):
         if self._image is not None and now - self._image_at >= STATE_S:
             session.publish(self.topics.of("image"), self._image.annotated_jpeg(), retain=True)
             self._image_at, self._unconfirmed, self._image = now, self._image, None
+        if now - self._counts_at >= STATE_S:
+            self._publish_counts(session)
+            self._counts_at = now
         scores = now - self._scores_at >= STATE_S
         self._publish_labels(session, scores=scores)
         self._scores_at = now if scores else self._scores_at
+
+    def _publish_counts(self, session: Session) -> None:
+        changes = self._counts.changes()
+        if not changes:
+            return
+        for levels, payload in changes.items():
+            session.publish(self.topics.of(*levels), payload, retain=True)
+        session.flush()
+        self._counts.published(changes)
 
     def _publish_labels(self, session: Session, *, scores: bool) -> None:
         changes = self._labels.changes(scores=scores)
@@ -199,6 +215,8 @@ class MqttOutput(Output):
             frames=self._frames,
             events=self._events,
             seen=self._seen,
+            lines=self._counts.lines,
+            zones=self._counts.zones,
         )
         former, self._former = self._former, None
         if former is not None and (removal := with_removals(payload, _json(former))) is not None:

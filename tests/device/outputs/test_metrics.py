@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from edgevision.device.cli.run import run as run_command
 from edgevision.device.outputs.backoff import Backoff
+from edgevision.device.outputs.counts import Counts
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.metrics import text_server
 from edgevision.device.outputs.metrics.output import Address, Metrics, address
@@ -24,7 +25,7 @@ from edgevision.device.telemetry.snapshot import SinkCount
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgevision.errors import BadInput, CannotWrite, MissingDependency
-from tests.helpers.output_parts import context, context_of, event, frame, frame_item, prediction
+from tests.helpers.output_parts import context, context_of, crossing, event, frame, frame_item, in_zone, prediction
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -84,6 +85,21 @@ def test_scrape_has_counts_stages_labels_and_outputs(metrics: Metrics, stats: Ru
     assert found["edgevision_output_up", (("output", "jsonl:a"),)] == 0
     assert found["edgevision_output_written_total", (("output", "jsonl:a (2)"),)] == 5
     assert found["edgevision_memory_bytes", ()] > 1e6
+
+
+def test_scrape_has_crossings_and_occupancy(stats: RunStats) -> None:
+    counts = Counts(None, ["door"], ["yard"])
+    metrics = Metrics(Address("127.0.0.1", 0), context_of(stats, counts=counts))
+    metrics.start()
+    for made in (crossing(), crossing(direction="backward"), crossing(), in_zone("zone_entered")):
+        counts.event(made)
+        metrics.deliver(Item("event", "", event=made))
+    found = scrape(metrics)
+    assert found["edgevision_line_crossings_total", (("direction", "forward"), ("line", "door"))] == 2
+    assert found["edgevision_line_crossings_total", (("direction", "backward"), ("line", "door"))] == 1
+    assert found["edgevision_zone_objects", (("zone", "yard"),)] == 1
+    assert ("edgevision_label_entered_total", (("label", "cat"),)) not in found  # crossing is not entering
+    metrics.close()
 
 
 def test_label_that_left_or_was_replaced_is_absent(metrics: Metrics) -> None:

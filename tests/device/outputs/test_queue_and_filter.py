@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from edgevision.device.outputs.delivery import Delivery
 from edgevision.device.outputs.delivery_filter import DeliveryFilter
+from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.output_queue import OutputQueue
 from edgevision.device.stream.events import Event
 
-from tests.helpers.output_parts import event, event_item, frame_item, prediction
-
-
-def in_zone(kind: str, name: str, track: int) -> Event:
-    """Return an event of a track in a zone."""
-    return replace(event(kind, name), track=track, zone="yard")
-
-
-def crossing(direction: str) -> Event:
-    """Return an event of a track that crosses a line."""
-    return replace(event("crossed"), track=1, line="door", direction=direction)
+from tests.helpers.output_parts import crossing, event, event_item, frame, frame_item, in_zone, prediction
 
 
 def test_only_chosen_labels_pass() -> None:
@@ -41,19 +30,19 @@ def test_label_leaves_exactly_if_it_was_reported() -> None:
 
 def test_track_leaves_a_zone_exactly_if_it_was_reported_to_enter() -> None:
     chosen = DeliveryFilter(Delivery(labels=("cat",)), "all")
-    assert chosen.takes_event(in_zone("zone_entered", "cat", 1), 0)
-    assert not chosen.takes_event(in_zone("zone_entered", "dog", 2), 0)
-    assert not chosen.takes_event(in_zone("zone_left", "dog", 2), 0)
-    assert chosen.takes_event(in_zone("zone_left", "cat", 1), 0)
+    assert chosen.takes_event(in_zone("zone_entered"), 0)
+    assert not chosen.takes_event(in_zone("zone_entered", track=2, name="dog"), 0)
+    assert not chosen.takes_event(in_zone("zone_left", track=2, name="dog"), 0)
+    assert chosen.takes_event(in_zone("zone_left"), 0)
     assert not chosen.takes_event(event("left", "cat"), 0)  # entering a zone is not entering the image
 
 
 def test_interval_limits_crossings_for_each_line_direction_and_label() -> None:
     chosen = DeliveryFilter(Delivery(min_interval_s=10), "all")
-    assert chosen.takes_event(crossing("forward"), 0)
-    assert not chosen.takes_event(crossing("forward"), 9)
-    assert chosen.takes_event(crossing("backward"), 9)
-    assert chosen.takes_event(crossing("forward"), 10)
+    assert chosen.takes_event(crossing(direction="forward"), 0)
+    assert not chosen.takes_event(crossing(direction="forward"), 9)
+    assert chosen.takes_event(crossing(direction="backward"), 9)
+    assert chosen.takes_event(crossing(direction="forward"), 10)
 
 
 def test_interval_limits_events_per_label_and_frames() -> None:
@@ -104,6 +93,16 @@ def test_waiting_images_are_bounded_and_events_survive_without_them() -> None:
     items = [queue.take(0) for _ in range(5)]
     assert [item is not None and item.frame is not None for item in items] == [False, False, False, True, True]
     assert (queue.dropped, queue.images_dropped) == (0, 3)
+
+
+def test_crops_count_as_memory_and_are_freed_with_it() -> None:
+    queue = OutputQueue(newest_frame=False, max_image_bytes=5000)
+    for number in range(4):
+        queue.put(Item("event", "", event=crossing(track=number + 1), crop=frame()))  # 2304 bytes each
+    taken = [queue.take(0) for _ in range(4)]
+    assert [one is not None and one.crop is not None for one in taken] == [False, False, True, True]
+    assert queue.images_dropped == 2
+    assert queue.dropped == 0
 
 
 def test_what_waits_at_the_end_counts_as_lost() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PIL import Image
 
 from edgevision.errors import BadInput, CannotWrite
 from edgevision.preprocessing.decode import encode_jpeg, read
-from tests.helpers.output_parts import context, event_item, frame, frame_item
+from tests.helpers.output_parts import context, crossing, event_item, frame, frame_item
 
 HOSTILE = "<b>../../etc/passwd\x00\x1b[31m#+/" + "字" * 10_000
 
@@ -43,6 +44,18 @@ def test_event_gives_a_plain_and_an_annotated_image(tmp_path: Path) -> None:
     images = [read(tmp_path / "new" / "dir" / name).pixels for name in (plain, drawn)]
     assert images[0].shape[1] == 32
     assert images[0].shape != images[1].shape or not np.array_equal(*images)
+
+
+def test_event_of_a_track_also_gives_the_best_image_of_its_object(tmp_path: Path) -> None:
+    item = event_item()
+    item.event, item.crop = crossing(), replace(frame(), pixels=np.full((40, 20, 3), 90, np.uint8))
+    snapshots(tmp_path, ",image=plain").deliver(item)
+    crop, plain = names(tmp_path)
+    assert crop == plain.replace(".jpg", "-crop.jpg")
+    assert read(tmp_path / crop).pixels.shape == (40, 20, 3)
+    again = snapshots(tmp_path, ",quota=1MB")
+    again.deliver(event_item())
+    assert len(names(tmp_path)) == 4
 
 
 def test_exif_holds_label_score_and_time(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from certificates import authority, certificate
 from documents import parse
 from edgevision.device.outputs.backoff import Backoff
+from edgevision.device.outputs.counts import Counts
 from edgevision.device.outputs.mqtt.removal import remove_camera
 from edgevision.device.outputs.parse import parse_spec
 from edgevision.device.outputs.protocol import Context
@@ -23,7 +24,7 @@ from edgevision.device.stream.events import Event
 from mosquitto import Listener, Mosquitto, listening, program, retained, running
 
 from edgevision.errors import CannotWrite, UsageError
-from tests.helpers.output_parts import CARD, context, event, frame, prediction
+from tests.helpers.output_parts import CARD, context, crossing, event, frame, in_zone, prediction
 
 BASE = "home/cam"
 
@@ -81,6 +82,28 @@ def test_birth_state_labels_image_and_goodbye(broker: Mosquitto, heard: Listener
     kept = retained(broker.port)
     assert f"{BASE}/event" not in kept
     assert {f"{BASE}/state", f"{BASE}/image", f"{BASE}/status", f"{BASE}/availability"} <= set(kept)
+
+
+def test_counts_of_lines_and_zones_are_retained(broker: Mosquitto, heard: Listener, tmp_path: Path) -> None:
+    path = tmp_path / "cam.json"
+    path.write_text('{"schema":"edgevision.counts/1","lines":{"Front door":{"forward":41,"backward":3}}}')
+    counts = Counts(path, ["Front door"], ["yard"])
+    with sink(spec(broker), context(counts=counts)) as output:
+        heard.wait(lambda: heard.last(f"{BASE}/count/front_door/forward") == b"41")
+        assert heard.last(f"{BASE}/count/front_door/backward") == b"3"
+        for made in (crossing("Front door"), in_zone("zone_entered")):
+            counts.event(made)
+            output.event(made)
+        heard.wait(lambda: heard.last(f"{BASE}/count/front_door/forward") == b"42")
+        heard.wait(lambda: heard.last(f"{BASE}/zone/yard/count") == b"1")
+        counts.event(in_zone("zone_left"))
+    counts.close()
+    kept = retained(broker.port)
+    assert (kept[f"{BASE}/count/front_door/forward"], kept[f"{BASE}/zone/yard/count"]) == (b"42", b"0")
+    components = json.loads(kept["homeassistant/device/edgevision_cam/config"])["components"]
+    assert components["line_front_door_forward"]["state_class"] == "total_increasing"
+    assert components["line_front_door_forward"]["state_topic"] == f"{BASE}/count/front_door/forward"
+    assert components["zone_yard"]["state_topic"] == f"{BASE}/zone/yard/count"
 
 
 def test_state_is_published_at_most_once_a_second(broker: Mosquitto, heard: Listener) -> None:

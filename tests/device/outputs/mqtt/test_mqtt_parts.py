@@ -208,7 +208,9 @@ KEYS = {
 
 
 def test_payload_has_only_keys_that_home_assistant_knows() -> None:
-    payload = discovery_payload(TOPICS, "m", "Garden", {"cat": "cat"}, frames=True, events=True)
+    counted = {"lines": {"door": "Front door"}, "zones": {"yard": "yard"}}
+    payload = discovery_payload(TOPICS, "m", "Garden", {"cat": "cat"}, frames=True, events=True, **counted)
+    assert {"line_door_forward", "line_door_backward", "zone_yard"} <= set(payload["components"])
     assert set(payload) == set(KEYS["root"].split())
     assert set(payload["device"]) == set(KEYS["device"].split())
     assert set(payload["origin"]) <= set(KEYS["origin"].split())
