@@ -210,9 +210,12 @@ def simple_films() -> list[Film]:
     ]
 
 
-def hard_films() -> list[Film]:
-    """Return films in which things hide behind walls and each other, leave and return, hurry, and crowd."""
-    rng = np.random.default_rng(7)
+def hard_films(draw: int = 0) -> list[Film]:
+    """Return films in which things hide behind walls and each other, leave and return, hurry, and crowd.
+
+    ``draw``: another number gives other errors of the detector, and other ways of the crowd.
+    """
+    rng = np.random.default_rng(7 + draw)
     crossing = [
         Thing(straight((-30, 150 + 12 * n), (670, 190 - 10 * n), 0.7 * n, 4 + n % 3), begins_s=0)
         if n % 2
@@ -249,15 +252,15 @@ def hard_films() -> list[Film]:
     ]
     crowd = [Thing(wandering(rng, rng.uniform(30, 110)), (26, 52)) for _ in range(30)]
     return [
-        Film("crossing", crossing, 13, missed=0.05, invented=0.1, seed=1),
+        Film("crossing", crossing, 13, missed=0.05, invented=0.1, seed=1 + 10 * draw),
         Film(
             "behind walls", behind_walls, 13, walls=[(290, 0, 350, 360)], line=(0.35, 0, 0.35, 1), missed=0.05, seed=2
         ),
-        Film("behind walls at the line", behind_walls, 13, walls=[(300, 0, 340, 360)], missed=0.05, seed=3),
-        Film("leaving and returning", leaving, 11, missed=0.05, invented=0.1, seed=4),
-        Film("fast and small", fast, 8, fps=15, missed=0.05, seed=5),
-        Film("thirty", crowd, 20, missed=0.05, invented=0.2, seed=6),
-        Film("thirty at 5 frames/s", crowd, 20, fps=5, missed=0.05, invented=0.2, seed=7),
+        Film("behind walls at the line", behind_walls, 13, walls=[(300, 0, 340, 360)], missed=0.05, seed=3 + 10 * draw),
+        Film("leaving and returning", leaving, 11, missed=0.05, invented=0.1, seed=4 + 10 * draw),
+        Film("fast and small", fast, 8, fps=15, missed=0.05, seed=5 + 10 * draw),
+        Film("thirty", crowd, 20, missed=0.05, invented=0.2, seed=6 + 10 * draw),
+        Film("thirty at 5 frames/s", crowd, 20, fps=5, missed=0.05, invented=0.2, seed=7 + 10 * draw),
     ]
 
 
