@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .model_file.card import ModelCard
     from .model_file.model_file import ModelFile
     from .preprocessing.spec import Preprocessing
-    from .types import Detection, Frame, Keypoint, Label, Prediction, Region
+    from .types import Detection, Frame, Keypoint, Label, Point, Prediction, Region
 
 # OpenCV reads this when it is first imported, in whichever module. It stops a PNG of a few kilobytes from claiming gigabytes
 # of memory.
@@ -70,6 +70,7 @@ __all__ = [
     "ModelCard",
     "ModelFile",
     "OutputExists",
+    "Point",
     "Prediction",
     "Preprocessing",
     "Region",
@@ -93,6 +94,7 @@ _MODULES = {
     "Model": ".model",
     "ModelCard": ".model_file.card",
     "ModelFile": ".model_file.model_file",
+    "Point": ".types",
     "Prediction": ".types",
     "Preprocessing": ".preprocessing.spec",
     "Region": ".types",

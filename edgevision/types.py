@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Order = Literal["RGB", "BGR", "GRAY"]
 DEFAULT_MAX_PIXELS, HIGHEST_MAX_PIXELS = 100_000_000, 1 << 28
 """Default and highest limit of the pixels of an image that is decoded; the highest is the limit of OpenCV itself."""
-Task = Literal["classification", "multilabel", "detection", "segmentation", "embedding"]
+Task = Literal["classification", "multilabel", "detection", "segmentation", "points", "embedding"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +135,22 @@ class ZoneOccupancy:
 
 
 @record
+class Point:
+    """A thing of which only the place is known, not the size."""
+
+    index: int
+    """Index of the class; unique within a model."""
+    name: str
+    """Name of the class."""
+    score: float
+    """Score of the point, 0..1."""
+    x: float
+    """Horizontal place in pixels of the original frame."""
+    y: float
+    """Vertical place in pixels of the original frame."""
+
+
+@record
 class Region:
     """All pixels of one class in a segmented frame."""
 
@@ -158,6 +174,8 @@ class Prediction:
     """Recognized classes, best first; empty if none reached the threshold ("unknown")."""
     objects: tuple[Detection, ...] = ()
     """Detected objects, best first."""
+    points: tuple[Point, ...] = ()
+    """Found points, best first."""
     regions: tuple[Region, ...] = ()
     """Segmented classes, largest first."""
     mask: Pixels | None = None

@@ -31,6 +31,8 @@ def is_unsure(prediction: Prediction, threshold: float | None) -> bool:
         return any(abs(score - 0.5) < LEAD for score in scores)
     if prediction.task == "detection":
         scores = [found.score for found in prediction.objects]
+    elif prediction.task == "points":
+        scores = [found.score for found in prediction.points]
     elif prediction.task == "segmentation":
         return False  # an area says nothing about confidence
     limit = 0.5 if threshold is None else threshold

@@ -88,6 +88,7 @@ class TemporalFilter:
             prediction,
             labels=tuple(label for label in labels if self._is_shown(label.score))[: self._top],
             objects=tuple(found for found in prediction.objects if self._is_shown(found.score)),
+            points=tuple(found for found in prediction.points if self._is_shown(found.score)),
         )
 
     def changes(self, frame: Frame, prediction: Prediction) -> tuple[Change, ...]:
@@ -143,12 +144,12 @@ def filter_for(
 
 
 def _shown(task: Task, threshold: float | None, own: float | None) -> float | None:
-    """Return the score from which a label or object is shown; None: all are."""
+    """Return the score from which a label, object or point is shown; None: all are."""
     if task == "segmentation":
         return None
     if threshold is not None or own is not None:
         return own if threshold is None else threshold
-    if task != "detection":
+    if task not in ("detection", "points"):
         return None
     from edgevision.postprocessing.detection import DEFAULT_THRESHOLD
 

@@ -1,4 +1,4 @@
-"""``csv:PATH``: one row per label, object, region or event, for spreadsheets."""
+"""``csv:PATH``: one row per label, object, point, region or event, for spreadsheets."""
 
 from __future__ import annotations
 
@@ -82,9 +82,11 @@ def rows(item: Item) -> Iterator[dict[str, Any]]:
     if item.kind != "frame":
         yield common | {"detail": record.get("message") or f"{record.get('frames')} frames"}
         return
-    found = [*record.get("labels", ()), *record.get("objects", ()), *record.get("regions", ())]
+    kinds = ("labels", "objects", "points", "regions")
+    found = [one for kind in kinds for one in record.get(kind, ())]
     for one in found or [{}]:
-        box = dict(zip(("x0", "y0", "x1", "y1"), one.get("box", ()), strict=False))
+        corners = one.get("box") or ((one["x"], one["y"]) * 2 if "x" in one else ())
+        box = dict(zip(("x0", "y0", "x1", "y1"), corners, strict=False))
         cells = {key: one.get(key) for key in ("score", "area", "track")}
         yield common | {"label": one.get("name"), **cells, **box}
 

@@ -69,8 +69,7 @@ def _smaller(frame: Frame, prediction: Prediction, width: int) -> tuple[Frame, P
     factor = width / frame.width
     size = (width, max(1, round(frame.height * factor)))
     pixels = cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA)  # noqa: TID251 -- for viewers, not a model
-    objects = tuple(scaled(found, factor, factor) for found in prediction.objects)
-    return replace(frame, pixels=pixels), replace(prediction, objects=objects)
+    return replace(frame, pixels=pixels), scaled(prediction, factor, factor)
 
 
 def _failed(future: asyncio.Future[bytes]) -> bool:

@@ -107,10 +107,9 @@ def _said(prediction: Prediction) -> list[int]:
 def _tile(frame: Frame, prediction: Prediction) -> Tile:
     """Scale down first: letters keep their size, and drawing costs little."""
     small = _fit(frame)
-    ratio_x, ratio_y = small.width / frame.width, small.height / frame.height
-    objects = tuple(scaled(found, ratio_x, ratio_y) for found in prediction.objects)
+    prediction = scaled(prediction, small.width / frame.width, small.height / frame.height)
     labels = tuple(x for x in prediction.labels if x.score >= LOWEST)[:LINES] or prediction.labels[:1]
-    drawn = annotate(small, replace(prediction, objects=objects, labels=labels))
+    drawn = annotate(small, replace(prediction, labels=labels))
     return Tile(frame.index, _fit(drawn).pixels, _caption(frame))  # a very small frame is enlarged for drawing
 
 

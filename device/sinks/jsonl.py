@@ -121,6 +121,9 @@ def _answer(prediction: Prediction, masks: bool) -> dict[str, Any]:
     labels = [_label(label) for label in prediction.labels]
     if prediction.task == "detection":
         return {"objects": [_object(found, masks) for found in prediction.objects]}
+    if prediction.task == "points":
+        points = [{"index": p.index, "name": p.name, "score": p.score, "x": p.x, "y": p.y} for p in prediction.points]
+        return {"points": points}
     if prediction.task == "segmentation":
         regions = [{"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions]
         return {"regions": regions} | _mask(prediction.mask, masks)

@@ -77,8 +77,9 @@ def event_line(event: Event) -> str:
 def describe(prediction: Prediction) -> str:
     """Format ``tabby, tabby cat 0.81; tiger cat 0.09``, or ``unknown``; separated by ";" because names contain commas.
 
-    Scores that round to 0.00 are omitted. Objects are followed by their box, regions by their share of the frame, and all by
-    the counts of lines and zones: ``cat #7 0.81 at 10,20,110,220 | door: 3 forward, 1 backward | yard: 1``.
+    Scores that round to 0.00 are omitted. Objects are followed by their box, points by their place, regions by their
+    share of the frame, and all by the counts of lines and zones:
+    ``cat #7 0.81 at 10,20,110,220 | door: 3 forward, 1 backward | yard: 1``.
     """
     return " | ".join([_seen(prediction), *counts(prediction)])
 
@@ -95,6 +96,8 @@ def _seen(prediction: Prediction) -> str:
             f"{printable(o.name)}{_number(o)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
             for o in prediction.objects
         )
+    if prediction.points:
+        return "; ".join(f"{printable(p.name)} {p.score:.2f} at {p.x:.0f},{p.y:.0f}" for p in prediction.points)
     if prediction.regions:
         return "; ".join(f"{printable(r.name)} {r.area:.0%}" for r in prediction.regions)
     if not prediction.labels:

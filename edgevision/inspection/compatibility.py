@@ -71,6 +71,8 @@ def judge(file: ModelFile) -> Compatibility:
 def _mediapipe(file: ModelFile, graph: Graph, task: Task | None) -> ToolCompatibility:
     if task is None:
         return ToolCompatibility(False, "the task cannot be inferred from the model's outputs")
+    if task not in MEDIAPIPE_TASKS:
+        return ToolCompatibility(False, f"it has no task for models of {task}")
     reasons = [*_operators(graph), *_input(file), *_output(file, task)]
     return _verdict(reasons, (f"opens as {MEDIAPIPE_TASKS[task]}", *_differences(file, task)))
 

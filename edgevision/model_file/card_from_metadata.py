@@ -17,6 +17,7 @@ from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
+from .cell_grid import is_fomo
 from .detector import detector_layouts, readable_layouts
 from .label_counts import count_fault
 from .labels import count_classes, fit_labels, producer
@@ -97,9 +98,16 @@ def guess_task(graph: Graph, labels: int = 0) -> Task | None:
     if sizes and all(n == 1 for n in sizes[:-1]):
         return "classification"
     # A two-dimensional output is a mask only if it holds classes; scores of this shape may be a list of boxes.
+    if is_fomo(graph, _ends_in_softmax(graph)):
+        return "points"
     if len(sizes) in (2, 3) and min(sizes[:2]) > 1 and (len(sizes) == 3 or mask_kind(spec) == "classes"):
         return "segmentation" if _is_mask(graph, spec, labels) else None
     return None
+
+
+def _ends_in_softmax(graph: Graph) -> bool:
+    operator = producer(graph)
+    return operator is not None and operator.name == "SOFTMAX"
 
 
 def _is_mask(graph: Graph, spec: TensorSpec, labels: int) -> bool:
@@ -120,6 +128,8 @@ def guess_activation(graph: Graph, task: Task) -> str:
     operator = producer(graph)
     if task == "segmentation" and mask_kind(graph.output_specs[0]) == "plane":
         return "sigmoid" if operator is not None and operator.name == "LOGISTIC" else "sigmoid_logits"
+    if task == "points":
+        return "none" if _ends_in_softmax(graph) or _is_proportion(graph.output_specs[0]) else "logits"
     if task not in ("classification", "multilabel"):
         return "none"
     if operator is not None and operator.name in ACTIVATION_OF:

@@ -1,9 +1,9 @@
-"""The number of classes of a detector or segmenter, and its labels in the model's numbering."""
+"""The number of classes of a model, and its labels in the model's numbering."""
 
 from __future__ import annotations
 
 from ..tflite.graph import Graph, GraphOperator
-from ..tflite.outputs import classes, mask_kind
+from ..tflite.outputs import cell_classes, classes, mask_kind
 from ..types import Task
 from .detector import detector_classes
 from .label_counts import PLACEHOLDERS
@@ -20,6 +20,8 @@ def count_classes(file: ModelFile, graph: Graph, task: Task, layout: str | None 
     """
     if task == "detection":
         return detector_classes(file, layout)
+    if task == "points":
+        return cell_classes(graph.output_specs[0]) if graph.outputs else None
     if task == "embedding" or not graph.outputs:
         return None
     spec = graph.output_specs[0]
@@ -41,7 +43,7 @@ def fit_labels(labels: tuple[str, ...], classes: int | None, task: Task) -> tupl
         return labels
     if len(labels) > classes and not labels[classes]:
         return labels[:classes]
-    if task == "detection" and len(labels) == classes + 1 and labels[0].lower() in PLACEHOLDERS:
+    if task in ("detection", "points") and len(labels) == classes + 1 and labels[0].lower() in PLACEHOLDERS:
         return labels[1:]
     return labels
 

@@ -174,6 +174,10 @@ def refuse_mismatch(card: ModelCard, inputs: tuple[TensorSpec, ...], outputs: tu
         from ..tflite.outputs import classes
 
         _refuse_count(card, classes(outputs[0], card.activation))
+    elif card.task == "points" and card.labels:
+        from ..tflite.outputs import cell_classes
+
+        _refuse_count(card, cell_classes(outputs[0]))
     elif card.task == "segmentation" and card.labels and len(outputs[0].shape) == 4 and outputs[0].shape[3] > 1:
         _refuse_count(card, outputs[0].shape[3])
 

@@ -11,6 +11,7 @@ from ..preprocessing.image_input import image_input
 from ..tflite.detection_op import DETECTION_OPERATOR
 from ..tflite.outputs import mask_kind
 from ..tflite.schema import COMPILED_OPERATOR
+from .cell_grid import is_cell_shape
 from .detector import detector_layouts, readable_layouts
 
 if TYPE_CHECKING:
@@ -58,7 +59,13 @@ def fitting_tasks(file: ModelFile, graph: Graph) -> tuple[Task, ...]:
         return ("classification", "multilabel", "embedding")
     if not is_mask_shape(output, file.inputs[0]):
         return ()
-    return ("segmentation", "embedding") if len(output.shape) == 4 else ("segmentation",)
+    if len(output.shape) != 4:
+        return ("segmentation",)
+    return (
+        ("segmentation", "points", "embedding")
+        if is_cell_shape(output, file.inputs[0])
+        else ("segmentation", "embedding")
+    )
 
 
 def is_mask_shape(output: TensorSpec, image: TensorSpec) -> bool:

@@ -1,4 +1,4 @@
-"""Draw predictions onto images: boxes, masks and labels that are readable at any size."""
+"""Draw predictions onto images: boxes, points, masks and labels that are readable at any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..types import Detection, Frame, Keypoint, Prediction
+from ..types import Detection, Frame, Keypoint, Point, Prediction
 from .segmentation import UNSEEN, nearest_pixels, stretch
 from .skeleton import bones, visible
 from .text import MAX_LETTERS, Colour, label
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..types import Pixels
 
-Point = tuple[float, float]
+Place = tuple[float, float]
 SMALLEST = 240
 """Images with a shorter side below this (pixels) are enlarged by an integer factor, so that text fits."""
 LONGEST = 4096
@@ -61,6 +61,10 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
         pen.skeleton(found, factor)
     for found in prediction.objects:
         pen.box_label(found, factor)
+    for point in reversed(prediction.points):
+        pen.point(point, factor)
+    for point in prediction.points:
+        pen.point_label(point, factor)
     pen.lines(_lines(prediction))
     return replace(frame, pixels=canvas, order="BGR" if frame.order == "BGR" else "RGB")
 
@@ -86,6 +90,7 @@ class _Pen:
         extent = min((self.width * self.height) ** 0.5, 1.5 * min(self.width, self.height))
         self.letters = max(SMALLEST_LETTERS, round(extent / 32))
         self.stroke = max(1, round(extent / 260))
+        self.radius = max(2, round(extent / 100))
         self.taken: list[tuple[int, int, int, int]] = []
 
     def mask(self, mask: Pixels, uncoloured: frozenset[int]) -> None:
@@ -127,13 +132,13 @@ class _Pen:
         for ink, width in ((DARK, self.stroke + 2), (colour(found.index), self.stroke)):
             cv2.rectangle(self.canvas, (x0, y0), (x1, y1), self._order(ink), width, cv2.LINE_8)
 
-    def zone(self, corners: Sequence[Point]) -> None:
+    def zone(self, corners: Sequence[Place]) -> None:
         """Outline an area, given as fractions of the image."""
         path = np.array([self._pixel(point) for point in corners], np.int32)
         for ink, width in self._inks():
             cv2.polylines(self.canvas, [path], True, ink, width, cv2.LINE_8)
 
-    def counting_line(self, start: Point, end: Point) -> None:
+    def counting_line(self, start: Place, end: Place) -> None:
         """Draw a line, given as fractions of the image, with an arrow to its right, which is forward."""
         (x0, y0), (x1, y1) = self._pixel(start), self._pixel(end)
         scale = 1.5 * self.letters / max(1.0, hypot(x1 - x0, y1 - y0))
@@ -146,7 +151,22 @@ class _Pen:
     def box_label(self, found: Detection, factor: int) -> None:
         """Label a box above it, else inside it at the top or bottom, else below: the first free place in the image."""
         x0, y0, _, y1 = self._corners(found, factor)
-        text = self._fit(object_name(found), f" {found.score:.2f}", colour(found.index))
+        self._label(found, object_name(found), x0, y0, y1)
+
+    def point(self, found: Point, factor: int) -> None:
+        """Draw a point as a disk in the class's color with a dark outline, visible on any background."""
+        center = round(found.x * factor), round(found.y * factor)
+        for ink, radius in (((0, 0, 0), self.radius + 1), (colour(found.index), self.radius)):
+            cv2.circle(self.canvas, center, radius, self._order(ink), cv2.FILLED, cv2.LINE_8)
+
+    def point_label(self, found: Point, factor: int) -> None:
+        """Label a point above or below it: the first free place in the image."""
+        x, y, around = round(found.x * factor), round(found.y * factor), self.radius + self.stroke + 1
+        self._label(found, found.name, x - around, y - around, y + around)
+
+    def _label(self, found: Detection | Point, name: str, x0: int, y0: int, y1: int) -> None:
+        """Label a thing whose left edge is at ``x0``, top edge at ``y0`` and bottom edge at ``y1`` (canvas pixels)."""
+        text = self._fit(name, f" {found.score:.2f}", colour(found.index))
         h, w = text.shape[:2]
         left = min(max(0, x0 - self.stroke // 2), self.width - w)
         places = [(left, y) for y in (y0 - h, y0 + self.stroke, y1 - h - self.stroke, y1) if 0 <= y <= self.height - h]
@@ -193,7 +213,7 @@ class _Pen:
         """Return colors and widths of what makes a line visible on any background."""
         return (DARK, self.stroke + 2), (SHAPES, self.stroke)
 
-    def _pixel(self, point: Point) -> tuple[int, int]:
+    def _pixel(self, point: Place) -> tuple[int, int]:
         """Return the pixel of a point given as fractions of the image."""
         return round(point[0] * (self.width - 1)), round(point[1] * (self.height - 1))
 

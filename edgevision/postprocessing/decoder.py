@@ -18,6 +18,7 @@ DECODERS: dict[Task, str] = {
     "classification": "classification:ClassificationDecoder",
     "multilabel": "classification:ClassificationDecoder",
     "detection": "detection:DetectionDecoder",
+    "points": "points:PointsDecoder",
     "segmentation": "segmentation:SegmentationDecoder",
     "embedding": "embedding:EmbeddingDecoder",
 }

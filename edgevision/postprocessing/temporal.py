@@ -187,8 +187,9 @@ def policy_for(task: Task, smooth: int = 1, threshold: float | None = None) -> P
 
 
 def evidence(prediction: Prediction) -> dict[int, Label]:
-    """Return the evidence for each class: its score, its best object's score, or its share of the frame in a mask."""
+    """Return the evidence for each class: its score, its best object's or point's score, or its share of the frame in a mask."""
     found = [*prediction.labels, *(Label(o.index, o.name, o.score) for o in prediction.objects)]
+    found += [Label(point.index, point.name, point.score) for point in prediction.points]
     found += [Label(region.index, region.name, region.area) for region in prediction.regions]
     best: dict[int, Label] = {}
     for label in found:

@@ -33,6 +33,15 @@ def classes(spec: TensorSpec, activation: str) -> int:
     return 2 if count == 1 and activation in ("sigmoid", "sigmoid_logits") else count
 
 
+def cell_classes(spec: TensorSpec) -> int:
+    """Return the classes of a grid of cells, without the background. Raises BadModel if the output is none."""
+    if len(spec.shape) != 4 or spec.shape[0] not in (1, -1) or min(spec.shape[1:]) < 1 or spec.shape[3] < 2:
+        raise BadModel(
+            f"expected the output {spec.name} to be a grid of cells [1, rows, columns, 1 + classes], got {list(spec.shape)}"
+        )
+    return spec.shape[3] - 1
+
+
 class OutputFacts(NamedTuple):
     """What a model file says about its outputs beyond its card."""
 

@@ -3,6 +3,7 @@
 detector.tflite: each of 8x8 pixels is an anchor; its red, green and blue are the scores of three classes; it ends in
 TFLite_Detection_PostProcess. detector_other_order.tflite: the same with outputs ordered and named as by newer exporters.
 yolo.tflite: each of 4x4 cells is a box, its mean color the scores; channels first, in and out as YOLO exports.
+cells.tflite: points, in the form and with the names of Edge Impulse's FOMO: green and blue of 4x4 cells are two classes.
 segmenter.tflite: the strongest of red, green and blue, 16x16, with the argmax in the graph. segmenter_scores.tflite: the
 three as scores. embedder.tflite: the mean red, green and blue.
 """
@@ -160,6 +161,28 @@ def yolo() -> bytes:
     return graph.build([image], [output])
 
 
+def cells() -> bytes:
+    """Return a FOMO: int8 from end to end, the mean red, green and blue of 8x8 pixels as background and two classes."""
+    graph, side = Graph(), 32
+    image = graph.tensor("serving_default_x:0", (1, side, side, 3), "int8", 1 / 255, zero_point=-128)
+    means = graph.tensor("means", (1, side // 8, side // 8, 3), "int8", 1 / 255, zero_point=-128)
+    real = graph.tensor("real", (1, side // 8, side // 8, 3), "float32")
+    sharpness = graph.tensor("sharpness", (), "float32", content=np.array(8.0))
+    sharp = graph.tensor("sharp", (1, side // 8, side // 8, 3), "float32")
+    scores = graph.tensor("scores", (1, side // 8, side // 8, 3), "float32")
+    output = graph.tensor("StatefulPartitionedCall:0", (1, side // 8, side // 8, 3), "int8", 1 / 256, zero_point=-128)
+    pool = schema.Pool2DOptionsT()
+    pool.filterWidth = pool.filterHeight = pool.strideW = pool.strideH = 8
+    graph.operator("AVERAGE_POOL_2D", [image], [means], pool)
+    graph.operator("DEQUANTIZE", [means], [real])
+    graph.operator("MUL", [real, sharpness], [sharp], schema.MulOptionsT())
+    softmax = schema.SoftmaxOptionsT()
+    softmax.beta = 1.0
+    graph.operator("SOFTMAX", [sharp], [scores], softmax)
+    graph.operator("QUANTIZE", [scores], [output])
+    return graph.build([image], [output])
+
+
 def segmenter() -> bytes:
     """Return a segmenter that finds the strongest of red, green and blue for each pixel."""
     graph = Graph()
@@ -197,6 +220,7 @@ if __name__ == "__main__":
         "detector": detector(),
         "detector_other_order": detector(OTHER_ORDER),
         "yolo": yolo(),
+        "cells": cells(),
         "segmenter": segmenter(),
         "segmenter_scores": segmenter_scores(),
         "embedder": embedder(),

@@ -46,6 +46,7 @@ from edgevision import (
     ModelCard,
     ModelFile,
     OutputExists,
+    Point,
     Prediction,
     Preprocessing,
     Region,
@@ -120,9 +121,12 @@ def describe(prediction: Prediction) -> Iterator[str]:
     for found in prediction.objects:
         x0, y0, x1, y1 = found.box
         yield f"{found.score:.2f} {found.name} {x1 - x0:.0f}x{y1 - y0:.0f}"
-        point: Keypoint
-        for point in found.keypoints:
-            yield f"{point.name} {point.x:.0f},{point.y:.0f}"
+        keypoint: Keypoint
+        for keypoint in found.keypoints:
+            yield f"{keypoint.name} {keypoint.x:.0f},{keypoint.y:.0f}"
+    point: Point
+    for point in prediction.points:
+        yield f"{point.score:.2f} {point.name} at {point.x:.0f},{point.y:.0f}"
     region: Region
     for region in prediction.regions:
         yield f"{100 * region.area:.0f} % {region.name}"

@@ -34,10 +34,13 @@ TASKS: dict[Task, tuple[str, str]] = {
     "classification": ("tiny.tflite", "softmax"),
     "multilabel": ("tiny.tflite", "sigmoid"),
     "detection": ("detector.tflite", "none"),
+    "points": ("cells.tflite", "none"),
     "segmentation": ("segmenter.tflite", "none"),
     "embedding": ("embedder.tflite", "none"),
 }
 """Model and activation of the cards by task."""
+SIDES: dict[Task, int] = {"detection": 8, "points": 32}
+"""Width and height of the model's input, where they are not 16."""
 MAX_SAMPLES = 6
 """Samples kept of each measurement of a benchmark."""
 EXTRA: dict[str, dict[str, Any]] = {
@@ -139,13 +142,14 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _card(task: Task, activation: str) -> ModelCard:
-    side = 8 if task == "detection" else 16
+    side = SIDES.get(task, 16)
+    labels = ("red", "green", "blue")
     case = SelfTestCase("selftest/0.png", "0" * 64, 0, (0.5,), (0,))
     return ModelCard(
         name="small",
         task=task,
         preprocessing=Preprocessing(side, side, resize="crop", mean=(127.5,), std=(127.5,)),
-        labels=() if task == "embedding" else ("red", "green", "blue"),
+        labels=() if task == "embedding" else labels[1:] if task == "points" else labels,
         activation=activation,
         threshold=0.5,
         flatbuffer_sha256="DIGEST",

@@ -43,7 +43,8 @@ _EVENT = (
 )
 _SEEN = (
     "{% set all = value_json.labels | default([], true) + value_json.objects | default([], true)"
-    " + value_json.regions | default([], true) %}{{ all[0].name[:250] if all else 'nothing' }}"
+    " + value_json.points | default([], true) + value_json.regions | default([], true) %}"
+    "{{ all[0].name[:250] if all else 'nothing' }}"
 )
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 

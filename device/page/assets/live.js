@@ -81,7 +81,7 @@ function refuse(reason) {
 /** Choose whether the device draws boxes, masks and labels onto the images; `task`: of the model. */
 export function startLive(task) {
   const choice = remembered("overlay");
-  annotated = choice ? choice === "1" : ["detection", "segmentation"].includes(task);
+  annotated = choice ? choice === "1" : ["detection", "points", "segmentation"].includes(task);
   const show = () => $("overlay").setAttribute("aria-pressed", String(annotated));
   $("overlay").onclick = () => {
     annotated = !annotated;
@@ -112,6 +112,7 @@ export function showRate(status) {
 function rows(frame) {
   if (frame.anomaly) return [{ name: frame.anomaly.is_anomalous ? "Anomalous" : "Normal", score: frame.anomaly.score }];
   if (frame.objects) return objects(frame.objects);
+  if (frame.points) return objects(frame.points);
   if (frame.regions) return frame.regions.map((one) => ({ name: one.name, score: one.area }));
   return (frame.labels ?? []).map((one) => ({ name: one.name, score: one.score }));
 }

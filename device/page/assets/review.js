@@ -96,7 +96,7 @@ async function suggestion(address) {
   try {
     const picture = await (await fetch(address)).blob();
     const answer = await call("POST", "/api/predict", picture, picture.type || "image/jpeg");
-    return [...(answer.labels ?? answer.objects ?? [])].sort((a, b) => b.score - a.score)[0] ?? null;
+    return [...(answer.labels ?? answer.objects ?? answer.points ?? [])].sort((a, b) => b.score - a.score)[0] ?? null;
   } catch {
     return null;
   }

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from edgevision.device.outputs.csv_file import COLUMNS, CsvFile
+from edgevision.device.outputs.csv_file import COLUMNS, CsvFile, rows
+from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.jsonl_file import JsonLinesFile
 from edgevision.device.outputs.rotating_file import RotatingFile
+from edgevision.device.outputs.shared_frame import SharedFrame
 
 from edgevision.errors import CannotWrite
+from edgevision.types import Point, Prediction
 from tests.helpers.output_parts import event_item, frame_item
 
 
@@ -91,10 +94,16 @@ def test_csv_has_one_row_per_label_and_no_formula(tmp_path: Path) -> None:
     output.deliver(frame_item(3))
     output.deliver(event_item(name="=HYPERLINK(1)"))
     output.close()
-    rows = list(csv.DictReader(path.open()))
-    assert [(row["type"], row["label"], row["score"]) for row in rows] == [
+    read = list(csv.DictReader(path.open()))
+    assert [(row["type"], row["label"], row["score"]) for row in read] == [
         ("frame", "cat", "0.9"),
         ("frame", "dog", "0.1"),
         ("entered", "'=HYPERLINK(1)", "0.9"),
     ]
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(read[0]) == list(COLUMNS)
+
+
+def test_csv_has_places_of_points_as_boxes_without_size() -> None:
+    points = Prediction("points", points=(Point(0, "bolt", 0.9, 5.0, 6.5),))
+    (row,) = rows(Item("frame", "2026-01-31T12:00:00.000Z", SharedFrame(frame_item(1).frame.frame, points, 0)))
+    assert (row["label"], row["score"], row["x0"], row["y0"], row["x1"], row["y1"]) == ("bolt", 0.9, 5.0, 6.5, 5.0, 6.5)

@@ -73,7 +73,7 @@ def test_unusable_model_is_named_as_what_it_is(changes: dict[str, object], said:
     [
         ((1, 10), ("classification", "multilabel", "embedding")),
         ((1, 1, 1, 10), ("classification", "multilabel", "embedding")),
-        ((1, 48, 48, 3), ("segmentation", "embedding")),
+        ((1, 48, 48, 3), ("segmentation", "points", "embedding")),
         ((1, 96, 96), ("segmentation",)),
     ],
 )

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 DATA = ROOT / "tests" / "data"
 TINY = "tiny.tflite"
-MODELS = {"detection": "detector.tflite", "segmentation": "segmenter.tflite", "embedding": "embedder.tflite", "": TINY}
+MODELS = {
+    "detection": "detector.tflite",
+    "points": "cells.tflite",
+    "segmentation": "segmenter.tflite",
+    "embedding": "embedder.tflite",
+    "": TINY,
+}
 """Small model by task; any other task gets that of the empty name."""
 DIGEST = b"DIGEST"
 """Stands in a card for the digest of the model."""
