@@ -99,6 +99,14 @@ class Detection:
     mask: Pixels | None = field(default=None, repr=False, compare=False)
     """1 where the object is, else 0, uint8 (height, width): the whole frame at the model's resolution. 255: outside the
     part that the model saw. None if the model has no masks."""
+    labels: tuple[Label, ...] | None = None
+    """What a second model recognized in the object, best first; empty if nothing ("unknown"). None: it did not look."""
+
+    @property
+    def title(self) -> str:
+        """Name for display: the class, the number of the track, and what the second model recognized."""
+        track = "" if self.track is None else f" #{self.track}"
+        return f"{self.name}{track}" + (f": {self.labels[0].name}" if self.labels else "")
 
 
 @record

@@ -28,6 +28,7 @@ from ..installer.archive.manifest import (
     MANIFEST,
     MAX_NUMBER,
     MODEL,
+    SECOND_MODEL,
     SIGNATURE,
     UNIT,
     WHEELS,
@@ -107,6 +108,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     step()
     files = {
         MODEL: read_file(wish.model, "model", model_file.MAX_BYTES),
+        **_second_model(options),
         CONFIG: _config(options).encode(),
         UNIT: _unit(wish.target, options).encode(),
         INSTALLER: installer_pyz.pyz(),
@@ -167,8 +169,17 @@ def _options(wish: BundleOptions) -> dict[str, Any]:
 
 def _config(options: dict[str, Any]) -> str:
     # A configuration with a password is read from a copy elsewhere, so that its model has an absolute path.
-    model = Path(RELEASE / MODEL) if config_file.holds_secret(options) else Path(MODEL)
-    return config_file.dumps(options | {"model": model}, Path(CONFIG))
+    folder = Path(RELEASE) if config_file.holds_secret(options) else Path()
+    models = {"model": folder / MODEL} | ({"then": folder / SECOND_MODEL} if options.get("then") else {})
+    return config_file.dumps(options | models, Path(CONFIG))
+
+
+def _second_model(options: dict[str, Any]) -> dict[str, bytes]:
+    """Return the second model of the configuration as a file of the bundle. Raises MissingFile, BadModel."""
+    if not options.get("then"):
+        return {}
+    effective_card(model_file.read(require_file(options["then"], "second model")))
+    return {SECOND_MODEL: read_file(options["then"], "second model", model_file.MAX_BYTES)}
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:

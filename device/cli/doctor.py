@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     type=PATH,
     multiple=True,
     metavar="FILE",
-    help="Also check the outputs of this configuration: libraries, paths, free space, ports, GPIO lines, and whether hosts "
-    "can be reached.",
+    help="Also check the outputs of this configuration (libraries, paths, free space, ports, GPIO lines, and whether hosts "
+    "can be reached) and its second model.",
 )
 @json_option
 @quiet_option
@@ -49,12 +49,14 @@ def doctor(
         raise click.UsageError("--engine needs a MODEL to run; add one: edgevision doctor MODEL --engine NAME")
     if model is not None:
         require_file(model, "model")
-    outputs = _outputs(config)
+    outputs, second = _configured(config)
     with bar("checking", STEPS, quiet) as step:
         done = iter(range(1, STEPS + 1))
         sections = examine(here(), lambda: step(next(done)), tensorflow)
     if model is not None:
         sections = (*sections, _model_section(sections, model, engine))
+    if second is not None:
+        sections = (*sections, _model_section(sections, second, engine, "Second model"))
     if outputs:
         from ..outputs.diagnosis import section
 
@@ -65,26 +67,27 @@ def doctor(
         raise GateNotMet("; ".join(f"{check.name}: {check.found}" for check in broken))
 
 
-def _outputs(paths: tuple[Path, ...]) -> tuple[OutputConfig, ...]:
-    """Return the outputs of configuration files."""
+def _configured(paths: tuple[Path, ...]) -> tuple[tuple[OutputConfig, ...], Path | None]:
+    """Return the outputs and the second model of configuration files."""
     if not paths:
-        return ()
+        return (), None
     from ..loop import config_file
 
-    return tuple(config_file.read_all(paths).get("outputs") or ())
+    found = config_file.read_all(paths)
+    return tuple(found.get("outputs") or ()), found.get("then")
 
 
-def _model_section(sections: tuple[Section, ...], model: Path, engine: str) -> Section:
+def _model_section(sections: tuple[Section, ...], model: Path, engine: str, title: str = "Model") -> Section:
     """Run the self-test, unless a required library is broken: one that crashes would take this process down."""
     from ..doctor.packages import MODULES
     from ..doctor.result import Check, Section
 
     broken = [check.name for section in sections for check in section.checks if check.broken and check.name in MODULES]
     if broken:
-        return Section("Model", (Check("self-test", None, f"not run: {' and '.join(broken)} must work first"),))
+        return Section(title, (Check("self-test", None, f"not run: {' and '.join(broken)} must work first"),))
     from ..doctor.selftest import section as test
 
-    return test(model, engine)
+    return test(model, engine, title)
 
 
 def _show(sections: tuple[Section, ...], model: Path | None, as_json: bool) -> None:

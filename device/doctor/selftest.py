@@ -15,18 +15,18 @@ from edgevision.types import Frame
 from .result import Check, Section
 
 
-def section(path: Path, engine: str) -> Section:
+def section(path: Path, engine: str, title: str = "Model") -> Section:
     """Open the model, time it and run its self-test; what is wrong with it is a failed check."""
     try:
         with open_model(path, engine=engine) as model:
-            return Section("Model", (_engine(model), _selftest(model)))
+            return Section(title, (_engine(model), _selftest(model)))
     except BadInput as error:
         # The message says what to do, behind its last semicolon.
         found, _, fix = str(error).rpartition("; ")
         fix = fix or "use another model"
-        return Section("Model", (Check("model", False, found or str(error), expected="a model that runs", fix=fix),))
+        return Section(title, (Check("model", False, found or str(error), expected="a model that runs", fix=fix),))
     except EdgeVisionError as error:
-        return Section("Model", (Check("engine", False, str(error), expected=f"{engine} runs it", fix=_other(engine)),))
+        return Section(title, (Check("engine", False, str(error), expected=f"{engine} runs it", fix=_other(engine)),))
 
 
 def _engine(model: Model) -> Check:

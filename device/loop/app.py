@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.engines.protocol import EngineChoice
+from edgevision.errors import BadInput
 from edgevision.files.atomic import require_absent, require_file
 from edgevision.log import Log
 from edgevision.model import Model, open_model
@@ -26,6 +27,7 @@ from .outputs import is_pictures, open_sinks
 from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
+    from ..cascade.second_model import SecondModel
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Source
     from ..telemetry.summary import RunSummary
@@ -59,13 +61,14 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
     with (
         ended_by_signals(stop),
         open_model(_model_path(options), engine=options.engine, threads=options.threads) as model,
+        _second(options, model) as second,
     ):
         # Open the camera last: frames captured while a model loads would be stale when the loop starts.
         camera = _open(options, model, stop)
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, terminal, stop.exit_code)
-        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config, tracking)
+        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config, tracking, second)
         from .end_report import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, terminal, report(options, model, summary, stop, note))
@@ -80,6 +83,7 @@ def _run(
     measures: RunStats,
     config: Path | None,
     tracking: bool,
+    second: SecondModel | None,
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
     note = _quiet if options.quiet else terminal.note
@@ -117,6 +121,7 @@ def _run(
             service=service,
             control=control,
             scene=scene,
+            second=second,
             tell_changes=_tells_changes(options, camera),
         )
 
@@ -182,7 +187,10 @@ def _open(options: Options, model: Model, stop: Stop) -> Source | None:
     request = options.capture_request
     # So are the files of clips and snapshots for people, who see more than the model needs.
     whole = (
-        _keeps_images(options) or options.collect is not None or (options.page is not None and options.roi is not None)
+        _keeps_images(options)
+        or options.collect is not None
+        or options.then is not None  # crops need every pixel
+        or (options.page is not None and options.roi is not None)
     )
     wanted = replace(request, preprocessing=None if whole else model.preprocessing)
     if options.page is not None:
@@ -231,7 +239,9 @@ def _service() -> Service | None:
 
 def _is_tracking(options: Options) -> bool:
     """Return whether objects are tracked. Raises BadInput for names of lines and zones that are not distinct."""
-    if not (options.track or options.track_labels or options.count_lines or options.zones):
+    if options.of and options.then is None:
+        raise BadInput("--of needs a second model: --then CLASSIFIER.tflite")
+    if not (options.track or options.track_labels or options.count_lines or options.zones or options.then):
         return False  # without imports
     from . import tracking
 
@@ -243,6 +253,20 @@ def _scene(options: Options, model: Model, decider: TemporalFilter) -> TrackedSc
     from .tracking import open_scene
 
     return open_scene(options, model.card, decider)
+
+
+@contextmanager
+def _second(options: Options, model: Model) -> Iterator[SecondModel | None]:
+    """Open the second model, and close it at the end; None without one. Raises BadInput if it does not fit."""
+    if options.then is None:
+        yield None
+        return
+    from ..cascade.second_model import SecondModel, check
+
+    engine = "cpu" if options.engine == "cpu" else "auto"  # an Edge TPU runs what is compiled for it, the CPU the rest
+    with open_model(require_file(options.then, "second model"), engine=engine, threads=options.threads) as classifier:
+        check(classifier, model.card, options.of)
+        yield SecondModel(classifier, options.of)
 
 
 def _decider(options: Options, model: Model, tracking: bool) -> TemporalFilter:

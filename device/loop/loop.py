@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Prediction
 
+    from ..cascade.second_model import SecondModel
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Sink, Source
     from ..telemetry.summary import Ending, RunSummary
@@ -51,6 +52,7 @@ def run(
     service: Service | None = None,
     control: LoopControl | None = None,
     scene: TrackedScene | None = None,
+    second: SecondModel | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
     """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
@@ -73,6 +75,7 @@ def run(
         service: Service manager to notify.
         control: Pauses the loop and changes its threshold from outside.
         scene: Tracks objects and counts them, with a ``decider`` whose ``floor`` is what the tracker needs.
+        second: Classifies the tracked objects.
         tell_changes: Whether to report labels that come and go as events.
 
     Returns:
@@ -80,7 +83,7 @@ def run(
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
-    loop.control, loop.scene = control, scene
+    loop.control, loop.scene, loop.second = control, scene, second
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
@@ -99,6 +102,7 @@ class _Loop:
     service: Service | None = None
     control: LoopControl | None = None
     scene: TrackedScene | None = None
+    second: SecondModel | None = None
     tell_changes = True
     top: int = 5
     threshold: float | None = None
@@ -210,6 +214,8 @@ class _Loop:
         happened: tuple[TrackEvent, ...] = ()
         if self.scene is not None:
             prediction, happened = self.scene.update(frame, prediction)
+        if self.second is not None:
+            prediction = self.second.update(frame, prediction)
         done = self.clock.monotonic()
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognized(frame, shown, read_ms, done)

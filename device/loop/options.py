@@ -231,6 +231,22 @@ class Options:
         unparse=_format_zone,
     )
 
+    then: Path | None = setting(
+        None,
+        "path",
+        "Classify the objects of a detector with this second model, such as the species of a bird; implies --track.",
+        "Tracking",
+        metavar="CLASSIFIER",
+    )
+    of: tuple[str, ...] = setting(
+        (),
+        "texts",
+        "Classify only objects with these labels.",
+        "Tracking",
+        metavar="LABEL,LABEL,...",
+        default_text="all objects",
+    )
+
     as_json: bool = JSON.field(
         group="Output", help="Print one JSON object per line on stdout; everything else goes to stderr."
     )

@@ -13,9 +13,10 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgevision.errors import BadInput, CannotWrite
+from edgevision.errors import BadInput, CannotWrite, MissingFile
 from edgevision.files import strict_json
 from edgevision.files.atomic import write_text
+from edgevision.input_file import read_file
 from edgevision.log import Log
 
 from ..stream.protocols import Sink
@@ -149,8 +150,8 @@ def totals_file(folder: Path, camera: str) -> Path:
 def load(path: Path) -> dict[str, Passed]:
     """Return the totals of a file; a missing one has none, and a damaged one is kept beside it, with a warning."""
     try:
-        return _parse(strict_json.loads(path.read_bytes(), str(path), MAX_BYTES))
-    except FileNotFoundError:
+        return _parse(strict_json.loads(read_file(path, "file of totals", MAX_BYTES), str(path), MAX_BYTES))
+    except MissingFile:
         return {}
     except (BadInput, OSError) as error:
         aside = path.with_name(f"{path.name}.damaged")

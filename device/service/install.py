@@ -24,7 +24,7 @@ from ..loop import config_file
 from .access import Access
 from .output_access import access_of, unfit_output
 from .systemctl import require_package
-from .unit import CONFIG, GROUPS, MODEL, PYTHON, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
+from .unit import CONFIG, GROUPS, MODEL, PYTHON, SECOND_MODEL, STATE, UNIT, WANTED, UnitPlan, hidden, unit_text
 from .unit_values import program
 
 log = Log("edgevision.service")
@@ -62,15 +62,18 @@ class Installation:
     model: Path | None
     """Model file to copy; None: it is in place already."""
     root: Path
+    second: Path | None = None
+    """File of the second model to copy; None: there is none, or it is in place already."""
     secret: bool = False
     """Whether the configuration holds a password or a token: then only root can read it."""
 
     def write(self) -> list[Path]:
         """Write all files, the unit last, and return their paths. Raises CannotWrite."""
         written = []
-        if self.model is not None:
-            written.append(place(self.root, MODEL, follow=False))
-            write_bytes(written[-1], read_file(self.model, "model", model_file.MAX_BYTES))
+        for source, target in ((self.model, MODEL), (self.second, SECOND_MODEL)):
+            if source is not None:
+                written.append(place(self.root, target, follow=False))
+                write_bytes(written[-1], read_file(source, "model", model_file.MAX_BYTES))
         if self.config is not None:
             written.append(place(self.root, CONFIG, follow=False))
             write_text(written[-1], self.config, private=self.secret)
@@ -96,7 +99,7 @@ def prepare(wish: ServiceOptions) -> Installation:
         raise BadInput(f"{config} is not a regular file; remove it")
     given = _options(wish)
     check_config(given, wish.config or config)
-    model = _model(wish, given)
+    model, second = _model(wish, given), _second_model(wish, given)
     python = _python(wish)
     plan = UnitPlan(
         python=python,
@@ -110,14 +113,27 @@ def prepare(wish: ServiceOptions) -> Installation:
     text: str | None = None
     if plan.secret:  # also a kept one, which may have been edited: it is written again, for root only
         # It is read from a copy elsewhere, so that its model has an absolute path.
-        text = config_file.dumps(given | {"model": _on_device(model, wish.root) if keep else Path(MODEL)}, config)
+        models = {"model": _on_device(model, wish.root) if keep else Path(MODEL)}
+        if second is not None:
+            models["then"] = _on_device(second, wish.root) if keep else Path(SECOND_MODEL)
+        text = config_file.dumps(given | models, config)
     elif not keep:
         # Both paths as seen from here: relative paths stay relative, and valid wherever the root is mounted.
-        text = config_file.dumps(given | {"model": Path(os.path.relpath(copy))}, config)
+        models = {"model": Path(os.path.relpath(copy))}
+        if second is not None:
+            models["then"] = Path(os.path.relpath(place(wish.root, SECOND_MODEL)))
+        text = config_file.dumps(given | models, config)
     log.info("%s: %s", config, "kept" if text is None else "new, from the options")
     log.info("model %s, Python %s, systemd %d, user %s", model, python, plan.systemd, plan.user or "made by systemd")
-    moved = keep or (copy.exists() and model.samefile(copy))
-    return Installation(unit_text(plan), text, None if moved else model, wish.root, plan.secret)
+    copied = [
+        None if keep or _is_there(one, place(wish.root, at)) else one
+        for one, at in ((model, MODEL), (second, SECOND_MODEL))
+    ]
+    return Installation(unit_text(plan), text, copied[0], wish.root, copied[1], plan.secret)
+
+
+def _is_there(model: Path | None, copy: Path) -> bool:
+    return model is not None and copy.exists() and model.samefile(copy)
 
 
 def _on_device(path: Path, root: Path) -> Path:
@@ -151,7 +167,7 @@ def enable(root: Path) -> Path:
 
 def remove(root: Path, purge: bool) -> list[Path]:
     """Remove the unit and, with ``purge``, the configuration and the model. Return the removed paths. Raises CannotWrite."""
-    wanted = [WANTED, UNIT, *((CONFIG, MODEL) if purge else ())]
+    wanted = [WANTED, UNIT, *((CONFIG, MODEL, SECOND_MODEL) if purge else ())]
     gone = []
     for path in (place(root, one, follow=False) for one in wanted):
         if path.exists() or path.is_symlink():
@@ -180,7 +196,16 @@ def _model(wish: ServiceOptions, given: dict[str, Any]) -> Path:
     """Return the model's path. Reads the file, so that an invalid one is rejected here and not at the next start."""
     from edgevision.files.run_folder import newest
 
-    path = Path(given.get("model") or newest(wish.runs, "convert-*/*.tflite") or default_model.path())
+    return _checked(wish, Path(given.get("model") or newest(wish.runs, "convert-*/*.tflite") or default_model.path()))
+
+
+def _second_model(wish: ServiceOptions, given: dict[str, Any]) -> Path | None:
+    """Return the path of the second model; None without one."""
+    return _checked(wish, Path(given["then"])) if given.get("then") else None
+
+
+def _checked(wish: ServiceOptions, path: Path) -> Path:
+    """Return where a model file is on this machine. Raises MissingFile, BadModel."""
     if path.is_absolute() and not path.exists():  # paths in an installed configuration are relative to its own root
         there = place(wish.root, PurePosixPath(path))
         path = there if there.exists() else path

@@ -16,6 +16,7 @@ UNIT = PurePosixPath("/etc/systemd/system/edgevision.service")
 WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.wants/edgevision.service")
 CONFIG = PurePosixPath("/etc/edgevision/run.toml")
 MODEL = CONFIG.parent / "model.tflite"
+SECOND_MODEL = CONFIG.parent / "then.tflite"
 STATE = PurePosixPath("/var/lib/edgevision")
 PYTHON = PurePosixPath("/opt/edgevision/venv/bin/python")
 """Python of an installed bundle."""

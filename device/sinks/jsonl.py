@@ -10,7 +10,7 @@ from edgevision.reporting.terminal import valid_json
 
 from ..stream.protocols import Sink
 from ..system.clock import SYSTEM, Clock, rfc3339
-from ..telemetry.run_stats import STAGES
+from ..telemetry.run_stats import STAGES, THEN
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
@@ -90,9 +90,14 @@ def frame_record(
         "dropped": dropped,
         "age_ms": None if age_s is None else round(age_s * 1e3, 3),
         "task": prediction.task,
-        "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in STAGES},
+        "stages_ms": {stage: _round(prediction.stages_ms.get(stage), 3) for stage in _stages(prediction)},
     }
     return record | _answer(prediction, masks) | _counted(prediction)
+
+
+def _stages(prediction: Prediction) -> tuple[str, ...]:
+    """Return the stages of every frame, and that of a second model where there is one."""
+    return (*STAGES, THEN) if THEN in prediction.stages_ms else STAGES
 
 
 def event_record(event: Event) -> dict[str, Any]:
@@ -138,6 +143,8 @@ def _object(found: Detection, masks: bool) -> dict[str, Any]:
         record |= {"track": found.track, "age_s": found.age_s}
     if found.keypoints:
         record["keypoints"] = [{"name": p.name, "x": p.x, "y": p.y, "score": p.score} for p in found.keypoints]
+    if found.labels is not None:
+        record["labels"] = [_label(label) for label in found.labels]
     return record | _mask(found.mask, masks)
 
 

@@ -138,7 +138,7 @@ class LiveDisplay(Sink):
 
 def _found(prediction: Prediction) -> list[tuple[str, float]]:
     """Return name and score of each tracked object, best first; without tracks, of each class."""
-    tracked = [(f"{one.name} #{one.track}", one.score) for one in prediction.objects if one.track is not None]
+    tracked = [(one.title, one.score) for one in prediction.objects if one.track is not None]
     labels = [(label.name, label.score) for label in evidence(prediction).values()]
     return sorted(tracked or labels, key=lambda pair: -pair[1])
 

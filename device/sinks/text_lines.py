@@ -12,7 +12,7 @@ from ..system.clock import SYSTEM, Clock, rfc3339
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.types import Detection, Frame, Prediction
+    from edgevision.types import Frame, Prediction
 
     from ..stream.events import Event, Unreadable
 
@@ -93,7 +93,7 @@ def counts(prediction: Prediction) -> list[str]:
 def _seen(prediction: Prediction) -> str:
     if prediction.objects:
         return "; ".join(
-            f"{printable(o.name)}{_number(o)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
+            f"{printable(o.title)} {o.score:.2f} at {','.join(f'{edge:.0f}' for edge in o.box)}"
             for o in prediction.objects
         )
     if prediction.points:
@@ -105,7 +105,3 @@ def _seen(prediction: Prediction) -> str:
     first, *others = prediction.labels
     shown = [first, *(label for label in others if label.score >= 0.005)]
     return "; ".join(f"{printable(label.name)} {label.score:.2f}" for label in shown)
-
-
-def _number(found: Detection) -> str:
-    return "" if found.track is None else f" #{found.track}"

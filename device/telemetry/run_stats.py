@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STAGES = ("read", "prepare", "infer", "decode", "write")
 """read: waiting for the frame; write: passing the result to all outputs."""
+THEN = "then"
+"""The stage of a second model, where there is one: cropping and classifying the objects."""
 _STEP = math.log(1.02)
 """Log width of a bucket: 2 %, so a percentile is at most 1 % off."""
 _FLOOR_MS = 1e-4

@@ -69,11 +69,6 @@ def annotate(frame: Frame, prediction: Prediction) -> Frame:
     return replace(frame, pixels=canvas, order="BGR" if frame.order == "BGR" else "RGB")
 
 
-def object_name(found: Detection) -> str:
-    """Return the class of an object, with the number of its track if it has one."""
-    return found.name if found.track is None else f"{found.name} #{found.track}"
-
-
 def colour(index: int) -> Colour:
     """Return the color of a class (red, green, blue): fixed, bright, and different from that of its neighbors."""
     red, green, blue = colorsys.hsv_to_rgb((0.58 + index * GOLDEN) % 1.0, 0.75, 0.95)
@@ -151,7 +146,7 @@ class _Pen:
     def box_label(self, found: Detection, factor: int) -> None:
         """Label a box above it, else inside it at the top or bottom, else below: the first free place in the image."""
         x0, y0, _, y1 = self._corners(found, factor)
-        self._label(found, object_name(found), x0, y0, y1)
+        self._label(found, found.title, x0, y0, y1)
 
     def point(self, found: Point, factor: int) -> None:
         """Draw a point as a disk in the class's color with a dark outline, visible on any background."""

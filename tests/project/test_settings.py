@@ -52,13 +52,15 @@ COMMANDS: list[tuple[click.Command, tuple[type, ...], set[str]]] = [
 ]
 for one, _, _ in COMMANDS:
     verbosity.add_option(one)  # as the group of all commands does
+LABELS = st.lists(st.sampled_from(["cat", "hot dog", "Bär"]), min_size=1).map(tuple)
 SPECIAL: dict[str, st.SearchStrategy[Any]] = {
     "size": st.tuples(st.integers(1, 16384), st.integers(1, 16384)),
     "roi": st.tuples(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.01, 0.5), st.floats(0.01, 0.5)),
     "page": st.sampled_from([PageAddress("127.0.0.1", 8080), PageAddress("::1", 1), PageAddress("pi.local", 65535)]),
     "camera_name": st.sampled_from(["cam", "front-door_2"]),
     "collect_quota": st.integers(1, 10**15),
-    "track_labels": st.lists(st.sampled_from(["cat", "hot dog", "Bär"]), min_size=1).map(tuple),
+    "track_labels": LABELS,
+    "of": LABELS,
     "engine": st.sampled_from(["auto", "cpu", "edgetpu", "edgetpu:usb:0"]),
 }
 """Values of the settings that have a parser of their own."""

@@ -16,6 +16,8 @@ SCHEMA = "edgevision.bundle/1"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 MODEL, CONFIG, UNIT, INSTALLER = "model.tflite", "run.toml", "edgevision.service", "install.pyz"
+SECOND_MODEL = "then.tflite"
+"""Classifier of the objects that the model finds, if the configuration has one."""
 NEEDED = (CONFIG, INSTALLER, MODEL, UNIT)
 WHEELS = "wheels/"
 MAX_MANIFEST = 2**20

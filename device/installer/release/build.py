@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..archive.manifest import CONFIG, MANIFEST, MODEL, UNIT, WHEELS, Manifest
+from ..archive.manifest import CONFIG, MANIFEST, MODEL, SECOND_MODEL, UNIT, WHEELS, Manifest
 from ..archive.requirements import check_room
 from ..archive.verify import read
 from ..base.atomic_files import place
@@ -61,8 +61,10 @@ def repair(
 def prove(release: Path, status: Status) -> None:
     """Run the self-test of the release's model with its own libraries. Raises Refused."""
     status.step("prove", "running the model's self-test")
-    command: list[str | Path] = [release / VENV / "bin" / "python", "-I", "-B", "-m", PROOF, release / MODEL]
-    run(command, "the model's self-test", release)
+    for model in (release / MODEL, release / SECOND_MODEL):
+        if model.exists():
+            command: list[str | Path] = [release / VENV / "bin" / "python", "-I", "-B", "-m", PROOF, model]
+            run(command, "the model's self-test" if model.name == MODEL else "the second model's self-test", release)
 
 
 def _unpack(bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...engines.interpreter import available_cpus
 from ...errors import BadImage, BadInput, MissingFile
+from ...files.atomic import require_file
 from ...log import Log
 from ...preprocessing.upright_size import HEAD_BYTES, UprightSize, read_upright_size
 from ..dataset import Skipped
@@ -54,7 +55,7 @@ def open_boxes(path: str | Path) -> BoxDataset:
 
 def _is_single(path: Path) -> bool:
     """Return whether a path is one annotation file."""
-    return path.is_file() and not zipfile.is_zipfile(path)
+    return path.is_file() and not zipfile.is_zipfile(require_file(path, "annotation file"))
 
 
 def _single(path: Path) -> FileContainer:

@@ -194,6 +194,17 @@ def test_bundle_takes_along_the_libraries_and_permissions_of_outputs(wheels: Pat
     assert "metrics:9100" in toml
 
 
+def test_bundle_takes_along_the_second_model(wheels: Path, own: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(f'then = "{default_model.path()}"\nof = ["bird"]\n')
+    options = ("--wheels", wheels, "--wheel", own, "--config", config, "--quiet")
+    edgevision("bundle", default_model.path(), *options, "-o", tmp_path / "b.tar.xz")
+    with tarfile.open(tmp_path / "b.tar.xz") as archive:
+        assert archive.extractfile("then.tflite").read() == default_model.path().read_bytes()  # type: ignore[union-attr]
+        toml = archive.extractfile("run.toml").read().decode()  # type: ignore[union-attr]
+    assert '\nthen = "then.tflite"\nof = ["bird"]\n' in re.sub(r"\n(#.*)?(?=\n)", "", toml).replace("\n\n", "\n")
+
+
 def test_extra_that_the_installation_does_not_know_is_one_line() -> None:
     with pytest.raises(MissingDependency, match=r"does not know its extra nonsense; run: pip install -U"):
         requirements_of(["nonsense"])

@@ -22,7 +22,7 @@ from edgevision.device.service.access import Access
 from edgevision.device.service.install import ServiceOptions, enable, prepare, remove
 from edgevision.device.service.status import status
 from edgevision.device.service.systemctl import CommandResult, Manager, require_root, require_systemd
-from edgevision.device.service.unit import CONFIG, MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
+from edgevision.device.service.unit import CONFIG, MODEL, SECOND_MODEL, UNIT, UnitPlan, hidden, quoted, unit_text
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,6 +235,17 @@ def test_configuration_is_kept_or_amended_but_never_lost(root: Path, tmp_path: P
     changed = at(root, CONFIG).read_text()
     assert 'camera = "2"' in changed
     assert "smooth = 5" in changed
+
+
+def test_second_model_is_copied_beside_the_first(root: Path, tmp_path: Path) -> None:
+    given_file = tmp_path / "mine.toml"
+    given_file.write_text(f'model = "{default_model.path()}"\nthen = "{default_model.path()}"\n')
+    install(root, config=given_file)
+    assert at(root, SECOND_MODEL).read_bytes() == default_model.path().read_bytes()
+    assert '\nthen = "then.tflite"\n' in at(root, CONFIG).read_text()
+    given_file.write_text('then = "missing.tflite"\n')
+    with pytest.raises(MissingFile, match="missing"):
+        install(root, config=given_file, overwrite=True)
 
 
 def test_configuration_may_name_a_model_in_its_own_root(root: Path) -> None:

@@ -113,7 +113,7 @@ def test_lines_and_zones_are_drawn_where_they_are() -> None:
 
 def test_tracked_object_is_labeled_with_its_number() -> None:
     found = Detection(0, "cat", 0.9, (10.0, 10.0, 50.0, 50.0), track=12)
-    assert drawing.object_name(found) == "cat #12"
+    assert found.title == "cat #12"
 
 
 def test_mask_colors_only_its_classes() -> None:

@@ -1,0 +1,1 @@
+"""A second model that looks at what the first one found: which bird, whose cat."""
