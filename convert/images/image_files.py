@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevision.datasets.boxes.open_boxes import find_format, open_boxes
 from edgevision.datasets.dataset import Item, open_dataset, read_unlabelled
 from edgevision.errors import BadImage, BadInput, MissingFile
 from edgevision.input_file import require_file
@@ -53,8 +54,14 @@ def find(source: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
     if source.is_dir():
         below = survey(source)
         return in_folder(source, below.paths), below.notes
-    if source.suffix.lower() != ".csv" and not zipfile.is_zipfile(require_file(source, "--calibration")):
-        raise BadInput(f"--calibration needs a folder, CSV or zip of images, but {source} is a file of another kind")
+    if not zipfile.is_zipfile(require_file(source, "--calibration")):
+        if find_format(source) is not None:  # a file of boxes, which lists images
+            boxes = open_boxes(source).as_dataset()
+            return [ImageFile(item.source.path / item.path, item.path, item) for item in boxes.items], boxes.notes
+        if source.suffix.lower() != ".csv":
+            raise BadInput(
+                f"--calibration needs a folder, CSV or zip of images, but {source} is a file of another kind"
+            )
     items, notes = _items(source)
     root = source.parent if source.suffix.lower() == ".csv" else source
     return [ImageFile(root / item.path, item.path, item) for item in items], notes

@@ -72,7 +72,7 @@ def _copies(duplicates: Sequence[Duplicates]) -> list[str]:
     lines = []
     leaks = [d for d in duplicates if d.across == "split"]
     if leaks:
-        splits = "/".join(sorted({str(item.split) for d in leaks for item in d.items}))
+        splits = "/".join(sorted({item.split or "no split" for d in leaks for item in d.items}))
         lines.append(
             f"leak: {counted(_pictures(leaks), 'image')} in {splits} are duplicates of each other, such as {_first(leaks)}"
         )

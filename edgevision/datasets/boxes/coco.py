@@ -53,8 +53,9 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
         try:
             categories, boxes = _content(document)
             labels |= dict.fromkeys(categories.values())
+            sized = not _is_of_label_studio(document)
             for one in document["images"]:
-                made = _image(one, name, categories, boxes, images)
+                made = _image(one, name, categories, boxes, images, sized)
                 (skipped if isinstance(made, Skipped) else found).append(made)  # type: ignore[arg-type]
         except (ValueError, KeyError) as error:
             said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -73,6 +74,15 @@ def _content(document: Any) -> tuple[Mapping[Id, str], Mapping[Id, list[Any]]]:
         boxes[_id(strict_json.fields(one, "annotations")["image_id"], "image_id")].append(one)
     used = {_id(one["category_id"], "category_id") for group in boxes.values() for one in group}
     return _categories(strict_json.items(fields["categories"], "categories", _MAX_CATEGORIES), used), boxes
+
+
+def _is_of_label_studio(document: dict[str, Any]) -> bool:
+    """Return whether Label Studio wrote the file.
+
+    It gives the size of the stored image, but boxes in the upright one (HumanSignal/label-studio, issue 6608).
+    """
+    info = document.get("info")
+    return isinstance(info, dict) and info.get("contributor") == "Label Studio"
 
 
 def _categories(entries: list[Any], used: set[Id]) -> dict[Id, str]:
@@ -100,9 +110,17 @@ def _categories(entries: list[Any], used: set[Id]) -> dict[Id, str]:
 
 
 def _image(
-    entry: Any, name: str, categories: Mapping[Id, str], boxes: Mapping[Id, list[Any]], images: ImageIndex
+    entry: Any,
+    name: str,
+    categories: Mapping[Id, str],
+    boxes: Mapping[Id, list[Any]],
+    images: ImageIndex,
+    sized: bool,
 ) -> WrittenImage | Skipped:
-    """Return one image with its boxes. Raises ValueError, KeyError."""
+    """Return one image with its boxes. ``sized``: whether its size is that which boxes refer to.
+
+    Raises ValueError, KeyError.
+    """
     one = strict_json.fields(entry, "images")
     given = strict_json.text(one["file_name"], "images/file_name", _MAX_PATH)
     split = split_in(name)
@@ -114,7 +132,7 @@ def _image(
         written = tuple(made for box in boxes.get(_id(one["id"], "images/id"), ()) if (made := _box(box, categories)))
     except ValueError as error:
         return Skipped(path, f"{error} (in {name})")
-    return WrittenImage(path, written, size, split=split or folder_split(path))
+    return WrittenImage(path, written, size if sized else None, split=split or folder_split(path))
 
 
 def _box(entry: dict[str, Any], categories: Mapping[Id, str]) -> WrittenBox | None:

@@ -96,25 +96,24 @@ class _Pile:
         labels = tuple(sorted({box.label for image in self._found for box in image.boxes}))
         notes = [f"{self._open} tasks without an annotation are left out"] if self._open else []
         if self._several:
-            notes.append(f"{self._several} tasks have several annotations; the ground truth, or else the last, is used")
+            notes.append(
+                f"{self._several} tasks have several annotations; the ground truth, or else the latest, is used"
+            )
         said = "are left out: only boxes and polygons with a label can be used"
         warnings = [f"{count} {kind} {said}" for kind, count in self._ignored.items() if count]
         return Annotations(labels, tuple(self._found), tuple(self._skipped), tuple(notes), tuple(warnings))
 
     def _regions(self, task: dict[str, Any]) -> list[Any] | None:
         """Return the regions of a task; None if nobody has annotated it. Raises ValueError."""
-        if "annotations" not in task:  # JSON-MIN: the regions are under the name of the control
-            lists = [value for value in task.values() if isinstance(value, list)]
-            regions = next(
-                (one for one in lists if one and isinstance(one[0], dict) and "original_width" in one[0]), []
-            )
-            return [{"value": one, **one} for one in regions] if regions or "annotation_id" in task else None
+        if "annotations" not in task:
+            return _min_regions(task)
         given = strict_json.items(task["annotations"], "annotations", MAX_BOXES)
         done = [one for one in given if not strict_json.fields(one, "annotations").get("was_cancelled")]
         if not done:
             return None
         self._several += len(done) > 1
-        chosen = next((one for one in done if one.get("ground_truth")), done[-1])
+        latest = max(enumerate(done), key=lambda pair: (str(pair[1].get("created_at") or ""), pair[0]))[1]
+        chosen = next((one for one in done if one.get("ground_truth")), latest)
         return strict_json.items(chosen.get("result"), "result", MAX_BOXES)
 
     def _count_unlabeled(self, regions: list[dict[str, Any]]) -> None:
@@ -140,6 +139,15 @@ class _Pile:
         if coordinate(region.get("image_rotation") or 0, "image_rotation") % 360:
             raise ValueError("the image was rotated in Label Studio; rotate the file instead, and annotate it again")
         return WrittenBox(label, _polygon(value) if "points" in value else _edges(value))
+
+
+def _min_regions(task: dict[str, Any]) -> list[Any] | None:
+    """Return the regions of a task in JSON-MIN, which are under the names of the controls; None if nobody annotated it."""
+    lists = [value for value in task.values() if isinstance(value, list)]
+    regions = [one for values in lists for one in values if isinstance(one, dict) and "original_width" in one]
+    if not regions and task.get("annotation_id") is None:
+        return None
+    return [{"value": one, **one} for one in regions]
 
 
 def _edges(value: dict[str, Any]) -> Box:

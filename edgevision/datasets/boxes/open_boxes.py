@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...engines.interpreter import available_cpus
 from ...errors import BadImage, BadInput, MissingFile
 from ...files.atomic import require_file
 from ...log import Log
@@ -18,10 +17,12 @@ from ..prefetch import in_order
 from ..readers import FileContainer, FolderSource, open_source
 from .annotations import Annotations, BoxFormat, WrittenImage
 from .formats import FORMATS
-from .placement import Placed, place
+from .placement import Placed, has_wrong_size, place
 from .records import BoxDataset
 
 log = Log("edgevision.data")
+THREADS = 8
+"""Threads that read headers: reading waits for the disk more than it computes."""
 
 
 def find_format(path: str | Path) -> str | None:
@@ -77,15 +78,17 @@ def _placed(path: Path, name: str, source: FileContainer, read: Annotations) -> 
     placed: list[Placed] = []
     written, twice = _once(read.images)
     skipped += twice
-    sizes = in_order(lambda one: _size(source, one.path), written, min(8, available_cpus()))
-    for one, size in zip(written, sizes, strict=True):
-        made = size if isinstance(size, Skipped) else place(one, size, labels, source)
+    sized = list(zip(written, in_order(lambda one: _size(source, one.path), written, THREADS), strict=True))
+    stored = not any(isinstance(size, UprightSize) and has_wrong_size(one, size) for one, size in sized)
+    for one, size in sized:
+        made = size if isinstance(size, Skipped) else place(one, size, labels, source, stored)
         if isinstance(made, Skipped):
             skipped.append(made)
         else:
             placed.append(made)
     if not placed:
-        raise BadInput(f"{path} ({name}): none of the annotated images can be used{_example(skipped)}")
+        said = f"{path} ({name}): none of the annotated images can be used{_example(skipped)}"
+        raise BadInput(f"{said}; the images must be in the same folder or zip")
     single = len({one.image.split for one in placed}) == 1  # a part of one is the whole
     images = tuple(replace(one.image, split=None) if single else one.image for one in placed)
     problems = tuple(problem for one in placed for problem in one.problems)

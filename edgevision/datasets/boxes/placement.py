@@ -1,7 +1,8 @@
 """Fitting written boxes to their image: turned upright, scaled to its size, cut off at its edges.
 
 Boxes refer to the image as people see it, upright. An annotation of the size that is *stored*, in an image that EXIF turns
-by a quarter, was made with a tool that ignores EXIF; its boxes are turned along. Half turns and mirrored images leave the
+by a quarter, was made with a tool that ignores EXIF; its boxes are turned along, unless a box of the set fits the upright
+image only: then a tool read the sizes from the files, and boxes are upright. Half turns and mirrored images leave the
 size as it is, so nothing tells; there, too, the boxes are taken to be upright.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...preprocessing.upright_size import UprightSize
 from ..dataset import Skipped
@@ -37,9 +38,16 @@ class Placed:
     """Whether the annotation ignored EXIF, so that its boxes were turned."""
 
 
-def place(written: WrittenImage, size: UprightSize, labels: dict[str, int], source: FileContainer) -> Placed | Skipped:
-    """Return an image with its boxes in pixels of the upright image. ``labels``: index of each name."""
+def place(
+    written: WrittenImage, size: UprightSize, labels: dict[str, int], source: FileContainer, stored: bool = True
+) -> Placed | Skipped:
+    """Return an image with its boxes in pixels of the upright image.
+
+    ``labels``: index of each name. ``stored``: whether an annotation of the size of the stored image refers to it.
+    """
     view = _view(written, size)
+    if view is not None and view.turned and not stored:
+        view = _view(replace(written, size=None), size)
     if view is None:
         width, height = written.size or (0, 0)
         return Skipped(
@@ -84,6 +92,17 @@ class _Kept:
         near = (self.boxes[index] for _, index in self._by_left[first:last])
         labels = {other.label for other in near if overlap(one.box, other.box) >= SAME_PLACE}
         return "duplicate" if one.label in labels else "conflict" if labels else None
+
+
+def has_wrong_size(written: WrittenImage, size: UprightSize) -> bool:
+    """Return whether an annotation gives the size of the stored image, but has a box that fits the upright one only."""
+    view = _view(written, size)
+    if view is None or not view.turned or view.resized or written.relative:
+        return False
+    right = max((one.box[2] for one in written.boxes), default=0.0)
+    bottom = max((one.box[3] for one in written.boxes), default=0.0)
+    fits_stored = right <= size.height + ROUNDING and bottom <= size.width + ROUNDING
+    return not fits_stored and right <= size.width + ROUNDING and bottom <= size.height + ROUNDING
 
 
 def overlap(one: Box, other: Box) -> float:

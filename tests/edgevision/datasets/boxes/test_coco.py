@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box_scenes import SCENES, drawn, put
+from box_scenes import SCENES, drawn, put, with_orientation
 from box_writers import coco_json, write_coco
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +83,15 @@ def test_coco_missing_image_is_skipped(tmp_path: Path) -> None:
     found = open_boxes(write(tmp_path, images=images))
     assert [one.path for one in found.images] == ["a.jpg"]
     assert found.skipped[0].path == "gone.jpg" and "image not found" in found.skipped[0].reason
+
+
+def test_coco_of_label_studio_has_upright_boxes_and_stored_sizes(tmp_path: Path) -> None:
+    images = [{"id": 100, "file_name": "images/a.jpg", "width": 120, "height": 80}]
+    write(tmp_path, images=images, info={"contributor": "Label Studio"})
+    put(tmp_path / "images/a.jpg", with_orientation(drawn(SCENE), 6))
+    (tmp_path / "a.jpg").unlink()
+    (image,) = open_boxes(tmp_path).images
+    assert (image.width, image.height) == (80, 120) and image.boxes[0].box == SCENE.boxes[0][1]
 
 
 @pytest.mark.parametrize(

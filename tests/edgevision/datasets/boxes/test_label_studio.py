@@ -66,6 +66,10 @@ def test_label_studio_json_min(tmp_path: Path) -> None:
     found = opened(tmp_path, {"image": "/data/upload/1/0a1b2c3d-a.jpg", "id": 1, "label": regions, "annotation_id": 5})
     boxes = [(found.labels[one.label], tuple(round(edge, 6) for edge in one.box)) for one in found.images[0].boxes]
     assert boxes == list(A.boxes)
+    base = {"image": "/data/upload/1/0a1b2c3d-a.jpg", "id": 1}
+    assert opened(tmp_path, base | {"annotation_id": 5}).images[0].boxes == ()
+    with pytest.raises(BadInput, match="none of the annotated images can be used"):
+        opened(tmp_path, base | {"annotation_id": None})
 
 
 def test_label_studio_of_several_annotations_takes_the_ground_truth_or_the_last(tmp_path: Path) -> None:
@@ -75,6 +79,8 @@ def test_label_studio_of_several_annotations_takes_the_ground_truth_or_the_last(
     last = opened(tmp_path / "2", task(annotations=[full, empty]))
     cancelled = opened(tmp_path / "3", task(annotations=[full, empty | {"was_cancelled": True}]))
     assert [len(one.images[0].boxes) for one in (first, last, cancelled)] == [2, 0, 2]
+    older = full | {"created_at": "2026-01-02"}, empty | {"created_at": "2026-01-01"}
+    assert len(opened(tmp_path / "4", task(annotations=older)).images[0].boxes) == 2
     assert "1 tasks have several annotations" in first.notes[0] and not cancelled.notes
 
 

@@ -63,6 +63,16 @@ def test_boxes_of_the_upright_image_stay(tmp_path: Path, orientation: int) -> No
     assert found.images[0].boxes[0].box == box and not found.notes
 
 
+def test_boxes_are_upright_if_one_fits_the_upright_image_only(tmp_path: Path) -> None:
+    """A tool that takes the size from the file, but boxes from what people see, writes such annotations."""
+    photo = turned_photo(6)  # 96x160 upright
+    for name, box in (("a", (10.0, 8.0, 60.0, 40.0)), ("b", (10.0, 100.0, 90.0, 155.0))):
+        put(tmp_path / f"{name}.jpg", photo)
+        put(tmp_path / f"{name}.xml", voc_xml(Scene(f"{name}.jpg", 160, 96, (("cup", box),))))
+    found = open_boxes(tmp_path)
+    assert [one.boxes[0].box for one in found.images] == [(10, 8, 60, 40), (10, 100, 90, 155)] and not found.notes
+
+
 def plain(width: int, height: int) -> bytes:
     return encode_png(Frame(np.zeros((height, width, 3), np.uint8), "BGR"))
 
