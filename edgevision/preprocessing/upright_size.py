@@ -9,8 +9,8 @@ from . import orientation
 from .image_headers import tiff_tags
 from .sniff import sniff
 
-HEAD_BYTES = 256 * 1024
-"""Number of bytes that hold the size of nearly every JPEG, BMP, TIFF, GIF or PNM file."""
+HEADS = (16 * 1024, 256 * 1024)
+"""Numbers of bytes to try before the whole file: what holds most sizes, and what holds those behind a thumbnail."""
 _WHOLE = ("png", "webp", "avif")
 """Formats that may hold their orientation at the end of the file."""
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257

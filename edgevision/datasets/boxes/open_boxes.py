@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import BadImage, BadInput, MissingFile
 from ...files.atomic import require_file
 from ...log import Log
-from ...preprocessing.upright_size import HEAD_BYTES, UprightSize, read_upright_size
+from ...preprocessing.upright_size import HEADS, UprightSize, read_upright_size
 from ..dataset import Skipped
 from ..prefetch import in_order
 from ..readers import FileContainer, FolderSource, open_source
@@ -108,13 +108,15 @@ def _once(images: Sequence[WrittenImage]) -> tuple[list[WrittenImage], list[Skip
 
 
 def _size(source: FileContainer, path: str) -> UprightSize | Skipped:
-    head = source.head(path, HEAD_BYTES)
-    size = read_upright_size(head, complete=len(head) < HEAD_BYTES)
-    if size is None:
-        try:
-            size = read_upright_size(source.read(path), complete=True)
-        except (BadImage, MissingFile) as error:
-            return Skipped(path, str(error).removeprefix(f"{path}: "))
+    for count in HEADS:
+        head = source.head(path, count)
+        size = read_upright_size(head, complete=len(head) < count)
+        if size is not None:
+            return size
+    try:
+        size = read_upright_size(source.read(path), complete=True)
+    except (BadImage, MissingFile) as error:
+        return Skipped(path, str(error).removeprefix(f"{path}: "))
     return size or Skipped(path, "damaged or not an image; use JPEG, PNG, WebP, BMP or TIFF")
 
 

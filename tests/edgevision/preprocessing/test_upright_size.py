@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.preprocessing.decode import decode
-from edgevision.preprocessing.upright_size import UprightSize, read_upright_size
+from edgevision.preprocessing.upright_size import HEADS, UprightSize, read_upright_size
 
 
 def encoded(suffix: str) -> bytes:
@@ -35,6 +35,17 @@ def test_size_of_each_format(suffix: str) -> None:
 def test_size_of_a_truncated_head() -> None:
     assert read_upright_size(encoded(".jpg")[:10], complete=False) is None
     assert read_upright_size(encoded(".png"), complete=False) is None, "the orientation may be behind the pixels"
+
+
+@pytest.mark.parametrize("count", HEADS)
+def test_size_behind_a_large_block_needs_more_bytes(count: int) -> None:
+    """The orientation of a block that is cut off must not be taken for none."""
+    jpeg = with_orientation(encoded(".jpg"), 6)
+    exif = jpeg[2:40]
+    padding = b"".join(b"\xff\xe2\xff\xff" + bytes(65533) for _ in range(5))
+    data = jpeg[:2] + padding + exif + jpeg[40:]
+    assert read_upright_size(data[:count], complete=False) is None
+    assert read_upright_size(data, complete=True) == UprightSize(30, 50, 6)
 
 
 @settings(max_examples=200, deadline=None)
