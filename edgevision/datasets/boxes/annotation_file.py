@@ -14,6 +14,18 @@ MAX_VALUE = 1e7
 """Largest coordinate, in pixels or as a proportion; larger ones are mistakes."""
 
 
+MAX_DEPTH = 3
+"""Folders below the data set in which files with the annotations of many images are looked for."""
+MAX_LOOKED_AT = 1000
+"""Number of files that are looked at; a folder may have a text or JSON file beside each of a million images."""
+
+
+def find_files(source: FileContainer, *suffixes: str) -> list[str]:
+    """Return the files with one of the suffixes (lower case) that may hold annotations, those near the top first."""
+    files = (name for name in source.files if name.lower().endswith(suffixes) and name.count("/") <= MAX_DEPTH)
+    return sorted(files, key=lambda name: (name.count("/"), name))[:MAX_LOOKED_AT]
+
+
 def read_bytes(source: FileContainer, name: str, limit: int) -> bytes:
     """Read an annotation file of at most ``limit`` bytes. Raises BadInput, MissingFile."""
     try:

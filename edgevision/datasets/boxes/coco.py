@@ -14,7 +14,7 @@ from ...errors import BadInput
 from ...files import strict_json
 from ..dataset import Skipped
 from ..readers import FileContainer
-from .annotation_file import MAX_JSON_BYTES, coordinate, read_bytes
+from .annotation_file import MAX_JSON_BYTES, coordinate, find_files, read_bytes
 from .annotations import MAX_BOXES, Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split, split_in
 from .names import class_name
@@ -30,7 +30,7 @@ Id = int | str
 
 
 def _find(source: FileContainer) -> tuple[str, ...]:
-    found = [name for name in source.files if name.lower().endswith(".json") and _is_coco(source, name)]
+    found = [name for name in find_files(source, ".json") if _is_coco(source, name)]
     instances = [name for name in found if name.rpartition("/")[2].startswith("instances")]
     return tuple(instances or found)  # COCO's own key points, beside the instances, have boxes of the same persons
 

@@ -17,7 +17,7 @@ from .. import csv_labels
 from ..dataset import Skipped
 from ..readers import FileContainer
 from ..split_names import split_of
-from .annotation_file import coordinate, read_text
+from .annotation_file import coordinate, find_files, read_text
 from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split, split_in
 from .names import class_name
@@ -40,8 +40,6 @@ _DIFFICULT = ("difficult", "iscrowd", "isgroupof")
 _BARE = (("path", "x0", "y0", "x1", "y1", "label"), ("path", "label", "x0", "y0", "x1", "y1"))
 """Orders of the columns of a file without a header (keras-retinanet, and our own)."""
 _HEAD = 16_384
-_MAX_DEPTH = 2
-"""Folders below the data set in which files are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,7 @@ class _Line:
 
 
 def _find(source: FileContainer) -> tuple[str, ...]:
-    files = (name for name in source.files if name.lower().endswith(".csv") and name.count("/") <= _MAX_DEPTH)
-    return tuple(name for name in files if _has_boxes(source, name))
+    return tuple(name for name in find_files(source, ".csv") if _has_boxes(source, name))
 
 
 def _has_boxes(source: FileContainer, name: str) -> bool:

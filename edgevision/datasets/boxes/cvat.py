@@ -12,7 +12,7 @@ from ...errors import BadInput
 from ..dataset import Skipped
 from ..readers import FileContainer
 from ..split_names import split_of
-from .annotation_file import MAX_JSON_BYTES, coordinate, read_bytes
+from .annotation_file import MAX_JSON_BYTES, coordinate, find_files, read_bytes
 from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split
 from .names import class_name
@@ -32,13 +32,10 @@ _IGNORED = {
     "cuboid": "cuboids",
     "skeleton": "skeletons",
 }
-_MAX_DEPTH = 2
-"""Folders below the data set in which the file is looked for."""
 
 
 def _find(source: FileContainer) -> tuple[str, ...]:
-    files = (name for name in source.files if name.lower().endswith(".xml") and name.count("/") <= _MAX_DEPTH)
-    return tuple(name for name in files if b"<annotations>" in source.head(name, 1024))
+    return tuple(name for name in find_files(source, ".xml") if b"<annotations>" in source.head(name, 1024))
 
 
 def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:

@@ -17,7 +17,7 @@ from ...files import strict_json
 from ...preprocessing import SUFFIXES
 from ..dataset import Skipped
 from ..readers import FileContainer
-from .annotation_file import MAX_JSON_BYTES, coordinate, read_bytes
+from .annotation_file import MAX_JSON_BYTES, coordinate, find_files, read_bytes
 from .annotations import MAX_BOXES, Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split, split_in
 from .names import class_name
@@ -25,8 +25,6 @@ from .records import Box
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{")
 _TASK = re.compile(rb'"(?:annotations|annotation_id|rectanglelabels)"\s*:')
-_MAX_DEPTH = 2
-"""Folders below the data set in which the file is looked for."""
 _UPLOAD = re.compile(r"^[0-9a-f]{6,8}-(?=.)")
 """What Label Studio puts before the name of an uploaded file."""
 _KINDS = ("rectanglelabels", "polygonlabels", "labels")
@@ -37,8 +35,7 @@ _IGNORED = {"brushlabels": "masks", "ellipselabels": "ellipses", "keypointlabels
 
 
 def _find(source: FileContainer) -> tuple[str, ...]:
-    files = (name for name in source.files if name.lower().endswith(".json") and name.count("/") <= _MAX_DEPTH)
-    return tuple(name for name in files if _is_export(source, name))
+    return tuple(name for name in find_files(source, ".json") if _is_export(source, name))
 
 
 def _is_export(source: FileContainer, name: str) -> bool:

@@ -38,8 +38,9 @@ def _find(source: FileContainer) -> tuple[str, ...]:
     config = find_config(source)
     if config is not None:
         return (config,)
-    files = frozenset(source.files)
-    texts = sorted(name for path in ImageIndex(source).paths for name in _label_paths(path) if name in files)
+    files = {name for name in source.files if name.endswith(".txt")}
+    images = ImageIndex(source).paths if files else ()
+    texts = sorted(name for path in images for name in _label_paths(path) if name in files)
     boxes = next((name for name in texts[:_LOOKED_AT] if _LINE.match(source.head(name, 256) + b"\n")), None)
     if boxes is None:
         return ()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import BadInput
 from ..readers import FileContainer
-from .annotation_file import read_text
+from .annotation_file import find_files, read_text
 from .names import class_name
 from .yaml_text import MAX_CHARACTERS, load_yaml
 
@@ -18,8 +18,6 @@ _NAMES = re.compile(r"^names\s*:", re.MULTILINE)
 _PARTS = re.compile(r"^(?:train|val|valid|validation|test)\s*:", re.MULTILINE)
 _EMPTY = ("", "null", "~")
 """Values of a key that is there but says nothing."""
-_MAX_DEPTH = 3
-"""Folders below the data set in which the file is looked for."""
 _MAX_CLASSES = 100_000
 
 
@@ -39,9 +37,7 @@ class YoloConfig:
 
 def find_config(source: FileContainer) -> str | None:
     """Return the YAML file with names and splits: of several, the one nearest to the top, called data.yaml if possible."""
-    files = [
-        name for name in source.files if name.lower().endswith((".yaml", ".yml")) and name.count("/") <= _MAX_DEPTH
-    ]
+    files = find_files(source, ".yaml", ".yml")
     ranked = sorted(files, key=lambda name: (name.count("/"), "data" not in name.rpartition("/")[2].lower(), name))
     return next((name for name in ranked if _is_config(source, name)), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from box_scenes import SCENES, Scene, drawn, put
@@ -93,3 +94,23 @@ def test_xml_is_a_tree_or_one_line(data: bytes) -> None:
 def test_xml_nested_too_deeply_is_refused() -> None:
     with pytest.raises(BadInput, match="nested too deeply"):
         parse_xml(b"<a>" * 100_000, "x.xml")
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("name xmin ymin xmax ymax width filename bndbox object".split()), st.text("<0.9-e x/")
+        ),
+        max_size=8,
+    )
+)
+def test_voc_of_any_elements_is_read_or_skipped(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[str, str]]
+) -> None:
+    root = tmp_path_factory.mktemp("voc")
+    write_voc(root, SCENES)
+    inside = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts)
+    put(root / "Annotations/a.xml", f"<annotation><object>{inside}<bndbox>{inside}</bndbox></object></annotation>")
+    found = open_boxes(root)
+    assert len(found.images) + len(found.skipped) == len(SCENES)
