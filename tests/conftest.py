@@ -33,7 +33,7 @@ if find_spec("edgevision") is None:
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGEVISION_SHARED", ROOT.parent / "shared"))
 """Folder of real models and photos that may not be distributed with the project."""
-SURVEY = Path(os.environ.get("EDGEVISION_SURVEY", ROOT.parent / "survey" / "files"))
+SURVEY = Path(os.environ.get("EDGEVISION_SURVEY", ROOT.parent / "survey"))
 """Folder of real model files gathered from public repositories, which may not be distributed either."""
 
 # Tests that need root or an emulated board are run by make test-picamera2, test-arm64, test-v4l2 and test-pi.
@@ -50,7 +50,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def survey() -> Path:
-    """Return the folder with model files of public repositories, as OWNER+NAME/PATH, or skip the test if it is absent."""
+    """Return the folder with model files of public repositories, as files/OWNER+NAME/PATH, or skip the test if it is absent."""
     if not SURVEY.is_dir():
         pytest.skip("the real models and photos are not on this machine; set EDGEVISION_SURVEY to the models' folder")
     return SURVEY

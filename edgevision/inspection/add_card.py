@@ -23,7 +23,7 @@ from ..model_file.card_from_metadata import (
     unnatural_input,
 )
 from ..model_file.derived_card import derive, imitate
-from ..model_file.detector import output_view
+from ..model_file.detector import detector_labels, output_view
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
 from ..model_file.label_counts import refuse_count
@@ -181,8 +181,11 @@ def _normalization(
 
 def _labels(file: ModelFile, graph: Graph, task: Task, wish: CardOptions, known: ModelCard | None) -> tuple[str, ...]:
     """Return the user's labels, else the file's, in the model's numbering."""
-    if wish.labels is None:
-        return known.labels if known else ()
+    if wish.labels is None and known is not None and known.labels:
+        return known.labels
+    with model_file.model_errors(file.path):
+        if wish.labels is None:
+            return detector_labels(file, wish.layout) if task == "detection" else ()
     with model_file.model_errors(file.path):
         classes = count_classes(file, graph, task, wish.layout)
     labels = fit_labels(parse_labels(_read_text(wish.labels), str(wish.labels), classes), classes, task)

@@ -18,7 +18,7 @@ from ..tflite.schema import COMPILED_OPERATOR
 from ..types import Task, TensorSpec
 from .card import ModelCard
 from .cell_grid import is_fomo
-from .detector import detector_layouts, readable_layouts
+from .detector import detector_labels, detector_layouts, readable_layouts
 from .label_counts import count_fault
 from .labels import count_classes, fit_labels, producer
 from .makers.registry import plausible
@@ -54,6 +54,8 @@ def card_from_metadata(file: ModelFile) -> ModelCard:
         )
     classes = count_classes(file, graph, task)
     labels = fit_labels(file.labels, classes, task)
+    if task == "detection" and not labels:
+        labels = detector_labels(file)
     if labels and classes is not None and len(labels) != classes:
         log.warning("%s: %s", file.path, count_fault(labels, classes))
     return ModelCard(

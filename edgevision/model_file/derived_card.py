@@ -10,6 +10,7 @@ from ..log import Log
 from ..preprocessing.spec import Preprocessing
 from .card import ModelCard
 from .card_from_metadata import card_from_metadata, card_hint, find_task, guess_activation, picture_size
+from .detector import detector_labels
 from .input_evidence import input_evidence
 from .label_counts import count_fault
 from .labels import count_classes, fit_labels
@@ -111,6 +112,8 @@ def _card(file: ModelFile, graph: Graph, conventions: Conventions, maker: str | 
         )
     classes = count_classes(file, graph, task)
     labels = fit_labels(conventions.labels or file.labels, classes, task)
+    if task == "detection" and not labels:
+        labels = detector_labels(file)
     if labels and classes is not None and len(labels) != classes:
         log.warning("%s: labels are left out: %s", file.path, count_fault(labels, classes))
         labels = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..output_layouts.layout import OutputView
+from ..output_layouts.layout import NamesClasses, OutputView
 from ..output_layouts.registry import open_layout, readable, recognize
 from ..preprocessing.image_input import image_input
 from ..tflite.detection_op import class_count, result_outputs
@@ -51,3 +51,15 @@ def detector_classes(file: ModelFile, layout: str | None = None) -> int | None:
     found = [open_layout(view, layout)] if layout else recognize(view)
     counts = {one.classes for one in found}
     return counts.pop() if len(counts) == 1 else None
+
+
+def detector_labels(file: ModelFile, layout: str | None = None) -> tuple[str, ...]:
+    """Return the names of a detector's classes if its layout is that of networks that find known things; else none.
+
+    ``layout``: name of the layout, if it is known. Raises BadModel.
+    """
+    view = output_view(file)
+    if view is None:
+        return ()
+    found = [open_layout(view, layout)] if layout else recognize(view)
+    return found[0].labels if len(found) == 1 and isinstance(found[0], NamesClasses) else ()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from ..types import TensorSpec
+
+if TYPE_CHECKING:
+    from .layout import Floats
 
 STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,))
 """Pixels of the input per cell, by grid, of the networks in use."""
@@ -54,3 +59,9 @@ def find_rows(spec: TensorSpec, width: int, height: int, forced: bool = False) -
 def cells(width: int, height: int, strides: tuple[int, ...]) -> int:
     """Return the number of cells of all grids over an input of this size (pixels)."""
     return sum(-(-width // stride) * -(-height // stride) for stride in strides)
+
+
+def cell_centers(width: int, height: int, stride: int) -> Floats:
+    """Return x and y of the middles of a grid's cells (pixels of the input), row by row, (cells, 2)."""
+    y, x = np.mgrid[: -(-height // stride), : -(-width // stride)].reshape(2, -1)
+    return np.asarray((np.stack([x, y], axis=1) + 0.5) * stride, np.float32)

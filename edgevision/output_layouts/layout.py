@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from ..tflite.outputs import OutputFacts
 
@@ -99,6 +99,15 @@ class Layout(Protocol):
 
     def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
         """Return the boxes with a score of at least ``limit``. Raises BadModel for outputs of another shape."""
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """A layout of networks that find known things, so that a file needs no labels."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; empty if they are not known."""
 
 
 class LayoutModule(Protocol):

@@ -15,6 +15,7 @@ OPERATOR_LAYOUT = "detection-operator"
 LAYOUTS = {
     OPERATOR_LAYOUT: "detection_operator",
     "end-to-end": "end_to_end",
+    "mediapipe": "mediapipe",
     "yolo": "yolo",
     "yolo-objectness": "yolo_objectness",
 }

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+
+from edgevision.preprocessing.decode import read
+from edgevision.types import Frame
+
+BLOCK = 16
+"""Pixels; a reduction by halves drops the rest of a side that fills no block, which moves places by parts of a pixel."""
+
+
+def photo_of_whole_blocks(path: Path) -> Frame:
+    """Return a photo without the pixels of its right and lower edge that fill no block."""
+    frame = read(path)
+    height, width = (size - size % BLOCK for size in frame.pixels.shape[:2])
+    return replace(frame, pixels=np.ascontiguousarray(frame.pixels[:height, :width]))
 
 
 def raw_outputs(path: Path, image: np.ndarray) -> list[np.ndarray]:

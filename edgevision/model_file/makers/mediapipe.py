@@ -29,6 +29,8 @@ class MediaPipe(Maker):
     """Detectors with anchors: boxes and key points in one output, scores in another, each perhaps in two parts."""
 
     title = "MediaPipe"
+    before_metadata = True
+    """Metadata do not say that images are fitted into the input whole, with borders."""
 
     def plausible(self, file: ModelFile, task: Task | None) -> bool:
         """Return whether the task is detection."""

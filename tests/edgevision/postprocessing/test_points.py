@@ -38,12 +38,12 @@ GRIDS = arrays(
 )
 REAL = {
     # file of a public repository, photo -> labels; all from Edge Impulse
-    "openmv+openmv/lib/models/fomo_face_detection.tflite": ("grace_hopper.bmp", ("face",)),
-    "Mouser-Electronics+Arduino-Nicla-Vision_SafeGear-Check/trained.tflite": ("multi_objects.jpg", None),
-    "LehighBlimpGroup+FOMO_nicla_balloon/trained - Copy.tflite": ("cats_and_dogs.jpg", None),
-    "mpallones+ic-on-tray-detection/trained.tflite": ("cat.bmp", None),
-    "raspizone+ObjectDetection_OpenMV_H7_Plus/trained.tflite": ("cats_and_dogs.jpg", None),
-    "avilmaru+openvmcamh7plus_machinelearning_fomo/trained.tflite": ("bird.bmp", None),
+    "files/openmv+openmv/lib/models/fomo_face_detection.tflite": ("grace_hopper.bmp", ("face",)),
+    "files/Mouser-Electronics+Arduino-Nicla-Vision_SafeGear-Check/trained.tflite": ("multi_objects.jpg", None),
+    "files/LehighBlimpGroup+FOMO_nicla_balloon/trained - Copy.tflite": ("cats_and_dogs.jpg", None),
+    "files/mpallones+ic-on-tray-detection/trained.tflite": ("cat.bmp", None),
+    "files/raspizone+ObjectDetection_OpenMV_H7_Plus/trained.tflite": ("cats_and_dogs.jpg", None),
+    "files/avilmaru+openvmcamh7plus_machinelearning_fomo/trained.tflite": ("bird.bmp", None),
 }
 
 
