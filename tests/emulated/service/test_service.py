@@ -16,12 +16,14 @@ def service(machine: ServiceMachine) -> Iterator[Service]:
     """The service, installed and started."""
     # Starting is slow under emulation; everything else is as installed.
     machine.shell.run(f"mkdir -p {DROP_IN} && printf '[Service]\\nTimeoutStartSec=900\\n' > {DROP_IN}/slow.conf")
-    said = machine.shell.run(
-        f"{machine.edgevision} service install {machine.model} --camera {machine.camera}", timeout_s=1000
-    )
-    assert "started: the first frame was recognized" in said
-    yield Service(machine)
-    machine.shell.run(f"{machine.edgevision} service uninstall --purge")
+    try:
+        said = machine.shell.run(
+            f"{machine.edgevision} service install {machine.model} --camera {machine.camera}", timeout_s=1000
+        )
+        assert "started: the first frame was recognized" in said
+        yield Service(machine)
+    finally:  # a service that did not start would keep the camera from the tests that follow
+        machine.shell.run(f"{machine.edgevision} service uninstall --purge")
     assert machine.shell.try_run("systemctl cat edgevision").returncode != 0
 
 
