@@ -53,6 +53,7 @@ export function stream(on) {
 
 /** Show why there is no image, such as too many viewers, and try again later. */
 async function explain() {
+  if (!streaming) return;
   const reason = await refusalOf($("image").src);
   if (!streaming) return;
   refuse(reason);
