@@ -1,4 +1,4 @@
-"""Loads a scanned model and checks that it is an image classifier."""
+"""Loads a scanned model and checks that it is an image classifier, or a detector that was trained here."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ class LoadedModel:
     """A loaded model and its scan."""
 
     keras: Any
-    """Keras 3 or Keras 2 model, or the function of a SavedModel: float images in, (batch, outputs) out."""
+    """Keras 3 or Keras 2 model, or the function of a SavedModel: float images in, (batch, outputs) out; of a detector
+    encoded boxes (batch, cells, 4) and scores (batch, cells, outputs)."""
     scan: Scan
     """Scan of the file, with the architecture even if it became known only by loading."""
     height: int
     width: int
     channels: int
     outputs: int
+    """Number of scores; of a detector, per cell."""
     parameters: int
     own_shape: tuple[int, ...] | None = None
     """Shape of the network's own input if it is not (height, width, channels)."""
+    cells: int = 0
+    """Number of cells of a detector; 0 for a classifier."""
 
     def run(self, images: Any) -> Any:
         """Return the scores of float images (batch, height, width, channels)."""
@@ -61,13 +65,13 @@ def load(found: Scan) -> LoadedModel:
     else:
         model = _load(found)
     image = _image_input(model, found)
-    outputs = _score_output(model, path)
+    outputs, cells = _score_output(model, path)
     found = replace(found, config=_with_statistics(found.config, model))
     parameters = int(model.count_params())
     if not found.keras_2:
         _as_float32(model)
         model = _with_float_input(model)
-    return _loaded(model, found, image, outputs, parameters)
+    return replace(_loaded(model, found, image, outputs, parameters), cells=cells)
 
 
 def _loaded(model: Any, found: Scan, image: ImageInput, outputs: int, parameters: int) -> LoadedModel:
@@ -133,11 +137,26 @@ def _image_input(model: Any, found: Scan) -> ImageInput:
     return image_input(tuple(inputs[0].shape), found)
 
 
-def _score_output(model: Any, path: Path) -> int:
-    outputs = list(model.outputs)
-    if len(outputs) != 1:
-        raise BadModel(f"{path} has {len(outputs)} outputs, expected 1: only classifiers can be converted so far")
-    return _score_count(tuple(outputs[0].shape), path)
+def _score_output(model: Any, path: Path) -> tuple[int, int]:
+    """Return the number of scores, and the number of cells of a detector (0 for a classifier)."""
+    shapes = [tuple(output.shape) for output in model.outputs]
+    cells = _cells(shapes)
+    if cells:
+        return int(shapes[1][2]), cells
+    if len(shapes) != 1:
+        raise BadModel(
+            f"{path} has {len(shapes)} outputs, expected 1 of a classifier, or the boxes and scores of a detector that "
+            "edgevision train made"
+        )
+    return _score_count(shapes[0], path), 0
+
+
+def _cells(shapes: list[tuple[int | None, ...]]) -> int:
+    """Return the number of cells if the outputs are the boxes and the scores of a detector, else 0."""
+    if len(shapes) != 2 or any(len(shape) != 3 or None in shape[1:] for shape in shapes):
+        return 0
+    boxes, scores = shapes
+    return boxes[1] or 0 if boxes[1] == scores[1] and boxes[2] == 4 else 0
 
 
 def _score_count(shape: tuple[int | None, ...], path: Path) -> int:

@@ -11,10 +11,11 @@ from edgevision.log import Log
 from edgevision.model_file.card import ModelCard
 from edgevision.model_file.label_file import parse_labels
 
+from ..keras_files.detector_cells import CellGrid, grid_from_json
 from ..keras_files.scan import Scan
 from .float_model import FloatModel, make_float_model
 from .infer_preprocessing import InferredPreprocessing, infer_preprocessing
-from .infer_task import infer_task
+from .infer_task import OutputTask, infer_task
 from .load import LoadedModel
 from .preprocessing_options import PreprocessingOptions
 from .trial_load import load_safely
@@ -33,6 +34,8 @@ class Network:
     card: ModelCard
     """Model card with the fields known before quantization."""
     labels_from: str
+    grid: CellGrid | None = None
+    """The cells of a detector; None for a classifier."""
 
 
 def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, labels_path: Path | None) -> Network:
@@ -41,8 +44,12 @@ def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, la
     found = loaded.scan  # a SavedModel or weights-only file has its architecture only after loading
     shape = (loaded.height, loaded.width, loaded.channels)
     try:
-        answer = infer_task(found.config, loaded.outputs, found.training)
-        loaded, answer = as_two_class_softmax(loaded, answer)
+        grid = detector_grid(loaded)
+        if grid is not None:
+            answer = OutputTask("detection", "sigmoid", loaded.outputs)
+        else:
+            answer = infer_task(found.config, loaded.outputs, found.training)
+            loaded, answer = as_two_class_softmax(loaded, answer)
         inferred = infer_preprocessing(found.config, shape, loaded.outputs, found.card, preprocessing)
     except BadModel as error:
         raise BadModel(f"{found.path}: {error}") from None
@@ -60,7 +67,24 @@ def open_network(found: Scan, name: str, preprocessing: PreprocessingOptions, la
         threshold=found.card.threshold if found.card else None,
         training=_portable(found.card.training) if found.card else None,
     )
-    return Network(loaded, inferred, model, card, labels_from)
+    return Network(loaded, inferred, model, card, labels_from, grid)
+
+
+def detector_grid(loaded: LoadedModel) -> CellGrid | None:
+    """Return the cells of a detector by the model card in its file; None for a classifier. Raises BadModel."""
+    if not loaded.cells:
+        return None
+    card = loaded.scan.card
+    if card is None or card.task != "detection":
+        raise BadModel(
+            "a detector without the model card that edgevision train writes; convert the model.keras of its run"
+        )
+    grid = grid_from_json((card.training or {}).get("cells"), loaded.width)
+    if grid.count != loaded.cells or loaded.width != loaded.height:
+        raise BadModel(
+            f"the model card describes {grid.count} cells, but the detector has {loaded.cells}; train it again"
+        )
+    return grid
 
 
 def _portable(training: dict[str, object] | None) -> dict[str, object] | None:

@@ -1,4 +1,4 @@
-"""A .tflite model with editable constants and scales; the operator graph stays fixed."""
+"""A .tflite model with editable constants and scales; its operators stay, and others may follow them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
+
+
+INT8_DEQUANTIZE = 2
+"""Version of DEQUANTIZE from which it reads int8."""
+MAX_OLD_CODE = 127
+"""Largest operator number that the field of old files can hold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +137,68 @@ class FlatModel:
         graph.operators, graph.outputs = [table], table.outputs
         graph.inputs = [numbers[t] for t in self.activations(operator)]
         return _pack(model)
+
+    def as_float(self, tensor: int) -> int:
+        """Return a float tensor with the values of a computed one, behind a new DEQUANTIZE if that is quantized.
+
+        A QUANTIZE that only changes the integer type of an output is passed over.
+        """
+        if not len(self.scales(tensor)):
+            return tensor
+        source = next((op for op in self.operators if tensor in op.outputs), None)
+        if source is not None and source.name == "QUANTIZE" and len(self.scales(source.inputs[0])):
+            tensor = source.inputs[0]
+            self._remove(source)
+        result = self.add_tensor(f"{self.name(tensor)}_float", "float32", self.shape(tensor))
+        self._append(self._code(OPERATORS.index("DEQUANTIZE"), version=INT8_DEQUANTIZE), (tensor,), (result,))
+        return result
+
+    def add_tensor(self, name: str, dtype: str, shape: tuple[int, ...]) -> int:
+        """Add a tensor without values and return its index."""
+        tensor = schema.TensorT()
+        tensor.name, tensor.type, tensor.buffer = name.encode(), TYPES.index(dtype), 0
+        tensor.shape = np.asarray(shape, np.int32)
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def add_constant(self, name: str, values: Array) -> int:
+        """Add a stored tensor and return its index."""
+        number = self.add_tensor(name, str(values.dtype), values.shape)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+        self._graph.tensors[number].buffer = len(self._model.buffers)
+        self._model.buffers.append(buffer)
+        return number
+
+    def append_custom(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: bytes) -> None:
+        """Append an operator that is not in the schema; ``options`` is a flexbuffer."""
+        table = self._append(self._code(OPERATORS.index("CUSTOM"), name), inputs, outputs)
+        table.customOptions = np.frombuffer(options, np.uint8)
+
+    def _append(self, code: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
+        table = schema.OperatorT()
+        table.opcodeIndex = code
+        table.inputs, table.outputs = np.asarray(inputs, np.int32), np.asarray(outputs, np.int32)
+        self._graph.operators.append(table)
+        self.operators = (*self.operators, self._operator(table))
+        return table
+
+    def _remove(self, operator: Operator) -> None:
+        self._graph.operators.remove(operator.table)
+        self.operators = tuple(one for one in self.operators if one is not operator)
+
+    def _code(self, builtin: int, custom: str | None = None, version: int = 1) -> int:
+        """Return the index of an operator code, which is added if the model has none."""
+        codes = self._model.operatorCodes
+        name = custom.encode() if custom else None
+        for number, code in enumerate(codes):
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin and code.customCode == name:
+                return number
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, MAX_OLD_CODE)
+        code.customCode, code.version = name, version
+        codes.append(code)
+        return len(codes) - 1
 
     def _operator(self, table: Any) -> Operator:
         code = self._model.operatorCodes[table.opcodeIndex]
