@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .source_model.preprocessing_options import PreprocessingOptions
     from .training.api import train
     from .training.config.settings import TrainSettings
+    from .training.detector.result import DetectorResult
     from .training.report.result import TrainResult
 
 __all__ = [
     "ConvertOptions",
     "ConvertReport",
+    "DetectorResult",
     "LoadOptions",
     "PreprocessingOptions",
     "TrainResult",
@@ -32,6 +34,7 @@ _MODULES = {
     # Imported when a name is first used: a conversion does not load what only a training needs.
     "ConvertOptions": ".options",
     "ConvertReport": ".report.record",
+    "DetectorResult": ".training.detector.result",
     "LoadOptions": ".keras_files.load_options",
     "PreprocessingOptions": ".source_model.preprocessing_options",
     "TrainResult": ".training.report.result",

@@ -1,4 +1,4 @@
-"""Scores of a Keras model for ``edgevision evaluate``, on the same images and with the same metrics as a .tflite."""
+"""Scores of a Keras classifier, or objects of a Keras detector, for ``edgevision evaluate``, as those of a .tflite."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from .keras_files.scan import scan
 from .source_model.float_model import make_float_model
 from .source_model.infer_preprocessing import infer_preprocessing
 from .source_model.infer_task import infer_task
+from .source_model.load import LoadedModel
 from .source_model.preprocessing_options import ColorOrder, PreprocessingOptions
-from .source_model.source_model import labels_for
+from .source_model.source_model import detector_grid, labels_for
 from .source_model.trial_load import load_safely
+from .training.detector.keras_detector import KerasDetector
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,26 +31,38 @@ if TYPE_CHECKING:
     Scores = npt.NDArray[np.float32]
 
 
+def open_keras(
+    path: Path,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    order: ColorOrder | None = None,
+    image_size: int | None = None,
+) -> KerasScorer | KerasDetector:
+    """Scan and load a classifier or a detector; mean, std, order and image_size as for a conversion.
+
+    Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
+    """
+    loaded = load_safely(scan(path, LoadOptions(image_size=image_size)))
+    given = PreprocessingOptions(mean=mean, std=std, order=order)
+    grid = detector_grid(loaded)
+    if grid is None:
+        return KerasScorer(loaded, path, given)
+    found = loaded.scan
+    shape = (loaded.height, loaded.width, loaded.channels)
+    model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card, given))
+    assert found.card is not None  # it describes the cells
+    card = found.card.with_(preprocessing=model.preprocessing)
+    return KerasDetector(model.call, grid, card, found.sha256())
+
+
 class KerasScorer:
     """A .keras, .h5 or SavedModel classifier, opened as in a conversion: scanned first, with inferred preprocessing."""
 
-    def __init__(
-        self,
-        path: Path,
-        mean: tuple[float, ...] | None = None,
-        std: tuple[float, ...] | None = None,
-        order: ColorOrder | None = None,
-        image_size: int | None = None,
-    ) -> None:
-        """Scan and load the model; mean, std, order and image_size as for a conversion.
-
-        Raises MissingFile, BadModel, BadInput, ModuleNotFoundError.
-        """
-        loaded = load_safely(scan(path, LoadOptions(image_size=image_size)))
+    def __init__(self, loaded: LoadedModel, path: Path, given: PreprocessingOptions) -> None:
+        """Prepare a loaded model. Raises BadModel, BadInput."""
         found = loaded.scan
         answer = infer_task(found.config, loaded.outputs, found.training)
         shape = (loaded.height, loaded.width, loaded.channels)
-        given = PreprocessingOptions(mean=mean, std=std, order=order)
         model = make_float_model(loaded, infer_preprocessing(found.config, shape, loaded.outputs, found.card, given))
         labels, _ = labels_for(None, found.card, answer.classes)
         plain = ModelCard(path.stem, answer.task, model.preprocessing, labels, answer.activation)

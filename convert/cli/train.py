@@ -1,4 +1,4 @@
-"""``edgevision train PHOTOS/``: trains a classifier on a folder of photos and evaluates it on held-out photos."""
+"""``edgevision train PHOTOS/``: trains a classifier, or a detector if the photos have boxes, and evaluates it."""
 
 from __future__ import annotations
 
@@ -43,9 +43,14 @@ from ..training.config.settings import SETTINGS, TrainSettings
 @json_option
 @quiet_option
 def train(as_json: bool, quiet: bool, **values: Any) -> None:
-    """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip."""
+    """Train a classifier on PHOTOS: a folder with one subfolder per class or with train/ and test/, a CSV, or a zip.
+
+    If the photos have boxes (Pascal VOC, COCO, YOLO and others), train a detector.
+    """
     from edgevision.cli.terminal import show
 
+    from ..training.detector import summary as detector_summary
+    from ..training.detector.result import DetectorResult
     from ..training.monitor.observer import TrainingObserver
     from ..training.report import summary
     from ..training.run import train as run
@@ -57,8 +62,12 @@ def train(as_json: bool, quiet: bool, **values: Any) -> None:
     if as_json:
         say_json(result.to_json())
     else:
-        show(*summary.tables(result))
-        for line in summary.lines(result):
+        if isinstance(result, DetectorResult):
+            tables, lines = detector_summary.tables(result), detector_summary.lines(result)
+        else:
+            tables, lines = summary.tables(result), summary.lines(result)
+        show(*tables)
+        for line in lines:
             say(line)
 
 

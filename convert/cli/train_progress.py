@@ -10,8 +10,8 @@ from typing import Any
 from edgevision.cli import terminal
 from edgevision.cli.terminal import say
 
-from ..training.monitor.history import Epoch
-from ..training.monitor.observer import TrainingObserver, line
+from ..training.monitor.history import EpochRow
+from ..training.monitor.observer import TrainingObserver
 
 REPORT_SECONDS = 5.0
 """Time between two lines of a stage where no bar can be drawn, such as in a pipe."""
@@ -61,20 +61,21 @@ class TerminalObserver(TrainingObserver):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
-        figures = TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.1%}")
+        figures = TextColumn("loss {task.fields[loss]:.4f}{task.fields[accuracy]}")
         self._bar = Progress(*columns, figures, console=Console(stderr=True), transient=True)
         self._bar.start()
-        self._task = self._bar.add_task(f"{phase} {epoch}/{epochs}", total=steps, loss=0.0, accuracy=0.0)
+        self._task = self._bar.add_task(f"{phase} {epoch}/{epochs}", total=steps, loss=0.0, accuracy="")
 
-    def step(self, loss: float, accuracy: float) -> None:
-        """Advance the bar and show loss and accuracy."""
+    def step(self, loss: float, accuracy: float | None = None) -> None:
+        """Advance the bar and show the loss, and the accuracy if there is one."""
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, loss=loss, accuracy=accuracy)
+            shown = "" if accuracy is None else f"  accuracy {accuracy:.1%}"
+            self._bar.update(self._task, advance=1, loss=loss, accuracy=shown)
 
-    def end(self, row: Epoch, kept: bool) -> None:
+    def end(self, row: EpochRow, kept: bool) -> None:
         """Print the line of an epoch."""
         self.close()
-        say(line(row), err=True)
+        say(row.describe(), err=True)
 
     def close(self) -> None:
         """Remove the bar if one is shown."""

@@ -111,7 +111,7 @@ class _Epochs(TrainingObserver):
         self._batches = 0
         self._progress.stage(f"Training, {phase}, epoch {epoch} of {epochs}", steps)
 
-    def step(self, loss: float, accuracy: float) -> None:
+    def step(self, loss: float, accuracy: float | None = None) -> None:
         """Advance the bar by one batch."""
         self._batches += 1
         self._progress.step(self._batches)

@@ -94,7 +94,7 @@ def train(
     goal = goal_of(tuple(classes), multilabel=False)
     network = open_network(CHOICE, goal, settings.weights, settings.dropout)
     plan = make_plan(settings, network, len(learn.labels), gpu=False)
-    state = State(origin=network.origin.sha256)
+    state = State[Epoch](origin=network.origin.sha256)
     fit(network, plan, _sets(learn, validate, goal), state, Checkpointer(lambda state: None), watcher)
     kept = state.history[state.selection.epoch - 1]
     return Trained(network.deployed, tuple(state.history), kept.val_accuracy or 0.0)

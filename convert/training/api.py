@@ -1,4 +1,4 @@
-"""The public function that trains a classifier."""
+"""The public function that trains a classifier or a detector."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from edgevision.settings import validated
 
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
-from .monitor.history import Epoch
-from .monitor.observer import TrainingObserver, line
+from .detector.result import DetectorResult
+from .monitor.history import EpochRow
+from .monitor.observer import TrainingObserver
 from .report.result import TrainResult
 from .run import resumed
 from .run import train as run
@@ -28,14 +29,15 @@ def train(
     output: str | Path | None = None,
     overwrite: bool = False,
     resume: str | Path | None = None,
-) -> TrainResult:
-    """Train a classifier on labeled photos and write a run folder: model.keras, metrics, history, plots and a report.
+) -> TrainResult | DetectorResult:
+    """Train a classifier on labeled photos, or a detector on photos with boxes, and write a run folder.
 
-    Notes and one line per epoch go to the logger ``edgevision.train``.
+    The folder has model.keras, metrics, history, plots and a report. Notes and one line per epoch go to the logger
+    ``edgevision.train``.
 
     Args:
         photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip. At least
-            two images per class, better 50.
+            two images per class, better 50. With boxes (Pascal VOC, COCO, YOLO and others) a detector is trained.
         settings: The settings; None for the defaults.
         runs: Folder in which the run folder train-N is made.
         output: Folder to write instead, which must be new or empty.
@@ -43,7 +45,8 @@ def train(
         resume: Run folder of an interrupted training to finish, instead of ``photos`` and ``settings``.
 
     Returns:
-        The paths, the history and, if there were test images, the evaluation on them.
+        The paths, the history and, if there were test images, the evaluation on them; a DetectorResult for photos with
+        boxes.
 
     Raises:
         UsageError: Neither photos nor a run folder to resume is given, or both are.
@@ -78,6 +81,6 @@ class LogObserver(TrainingObserver):
         """Log a note."""
         log.info("%s", text)
 
-    def end(self, row: Epoch, kept: bool) -> None:
+    def end(self, row: EpochRow, kept: bool) -> None:
         """Log the line of an epoch."""
-        log.info("%s", line(row))
+        log.info("%s", row.describe())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..types import Frame, TensorSpec
 
 log = Log("edgevision.evaluate")
-KERAS = "edgevision.convert.keras_scorer:KerasScorer"
+KERAS = "edgevision.convert.keras_scorer:open_keras"
 KINDS = {".tflite": "tflite", ".keras": "keras", ".h5": "h5", ".hdf5": "h5"}
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgevision.convert import (
     ConvertOptions,
     ConvertReport,
+    DetectorResult,
     LoadOptions,
     PreprocessingOptions,
     TrainResult,
@@ -162,7 +163,7 @@ def file_facts(path: Path) -> dict[str, Any]:
 
 def make(photos: Path, folder: Path) -> tuple[ConvertReport, Evaluation]:
     settings = TrainSettings(backbone="mobilenet_v2", epochs=5, augment="strong", seed=1)
-    trained: TrainResult = train(photos, settings, runs=folder)
+    trained: TrainResult | DetectorResult = train(photos, settings, runs=folder)
     options = ConvertOptions(
         model=trained.model,
         calibration=photos,

@@ -57,12 +57,14 @@ class TrainSettings:
         "Model",
         metavar="NAME|FILE",
     )
-    resize: Resize = setting(
-        "crop",
+    resize: Resize | None = setting(
+        None,
         "choice",
-        "How to make images square: crop to the center, stretch the whole image, or letterbox it with a border.",
+        "How to make images square: crop to the center, stretch the whole image, or letterbox it with a border; auto: crop "
+        "for a classifier, stretch for a detector.",
         "Model",
         choices=get_args(Resize),
+        auto=True,
     )
     dropout: float = setting(0.2, "float", "Dropout rate before the last layer.", "Model", low=0.0, high=0.9)
     cnn_filters: tuple[int, ...] = setting(
@@ -184,6 +186,15 @@ class TrainSettings:
         None, "float", "Standard deviation of the noise, as a share of the range.", "Augmentation", **_AMOUNT
     )
 
+    mosaic: float = setting(
+        0.0,
+        "float",
+        "Probability of combining four images into one (detectors only).",
+        "Augmentation",
+        low=0.0,
+        high=1.0,
+    )
+
     label_map: str | None = setting(
         None,
         "text",
@@ -204,6 +215,10 @@ class TrainSettings:
 
     h5: bool = setting(False, "flag", "Also write model.h5.", "Output")
     tensorboard: bool = setting(False, "flag", "Write TensorBoard logs to the run folder.", "Output")
+
+    def resize_or(self, default: Resize) -> Resize:
+        """Return the way to make images square, or ``default`` for auto."""
+        return default if self.resize is None else self.resize
 
     @property
     def augmentation(self) -> Augmentation:

@@ -7,7 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from edgevision.errors import BadInput
 from edgevision.files import strict_json
 from edgevision.files.atomic import write_bytes
 from edgevision.input_file import open_file
+from edgevision.log import Log
 
 from ..monitor import history
+from ..monitor.history import Row
 from .early_stopping import Selection
 
 if TYPE_CHECKING:
@@ -24,20 +26,21 @@ if TYPE_CHECKING:
 
     Arrays = list[npt.NDArray[Any]]
 
+log = Log("edgevision.train")
 FILE = "checkpoint.npz"
 SCHEMA = "edgevision.checkpoint/1"
 LOWEST = "lowest"
 
 
 @dataclass(slots=True)
-class State:
+class State(Generic[Row]):
     """State of a training after a whole number of epochs."""
 
     phase: int = 0
     epoch: int = 0
     """Index of the next epoch of this phase, from 0."""
     selection: Selection = field(default_factory=Selection)
-    history: list[history.Epoch] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
     weights: Arrays = field(default_factory=list)
     """Weights of the whole network."""
     kept_weights: Arrays = field(default_factory=list)
@@ -52,7 +55,7 @@ class State:
     """sha256 of the file with the initial weights."""
 
 
-def write(folder: Path, state: State) -> None:
+def write(folder: Path, state: State[Row]) -> None:
     """Replace the checkpoint of a run folder. Raises CannotWrite."""
     record = {
         "schema": SCHEMA,
@@ -75,8 +78,11 @@ def write(folder: Path, state: State) -> None:
     write_bytes(folder / FILE, out.getvalue())
 
 
-def read(folder: Path) -> State | None:
-    """Return the checkpoint of a run folder, or None if there is none yet. Raises BadInput if it is damaged."""
+def read(folder: Path, kind: type[Row]) -> State[Row] | None:
+    """Return the checkpoint of a run folder, or None if there is none yet. Raises BadInput if it is damaged.
+
+    ``kind``: what a line of its history is.
+    """
     path = folder / FILE
     if not path.exists():
         return None
@@ -94,13 +100,27 @@ def read(folder: Path) -> State | None:
             finished=bool(record["finished"]),
             origin=record["origin"],
             temperature=record["temperature"],
-            history=history.from_json(record["history"]),
+            history=history.from_json(record["history"], kind),
             **groups,
         )
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{path} is damaged ({error}); delete it to restart this run from the beginning") from None
+
+
+def open_state(folder: Path, kind: type[Row], origin: str | None, weights: str) -> State[Row]:
+    """Return the state of an interrupted training, or a new one.
+
+    ``origin``: sha256 of the file with the initial weights, called ``weights``. Raises BadInput if it has changed.
+    """
+    found = read(folder, kind)
+    if found is None:
+        return State[Row](origin=origin)
+    log.info("resuming after %d epochs, in phase %d", len(found.history), found.phase + 1)
+    if found.origin != origin:
+        raise BadInput(f"the weights {weights} have changed since {folder} was started; start a new training")
+    return found
 
 
 _GROUPS = ("weights", "kept_weights", "optimizer")

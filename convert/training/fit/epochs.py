@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from edgevision.log import Log
 
 from ... import backend
 from ..input.augmentation import reseed
-from ..monitor.history import Epoch
+from ..monitor.history import Epoch, Row
 from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
@@ -34,14 +34,14 @@ CHECKPOINT_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Checkpointer:
+class Checkpointer(Generic[Row]):
     """Checkpoint writer that limits how often it writes."""
 
-    write: Callable[[State], None]
+    write: Callable[[State[Row]], None]
     clock: Callable[[], float] = time.monotonic
     last: float = -math.inf
 
-    def keep(self, state: State, now: bool = False) -> None:
+    def keep(self, state: State[Row], now: bool = False) -> None:
         """Write the state if enough time has passed, or at once if ``now``."""
         if now or self.clock() - self.last >= CHECKPOINT_SECONDS:
             self.write(state)
@@ -52,9 +52,9 @@ def run_phase(
     phase: Phase,
     network: Network,
     targets: npt.NDArray[np.float32],
-    state: State,
+    state: State[Epoch],
     seed: int,
-    keeper: Checkpointer,
+    keeper: Checkpointer[Epoch],
     watcher: TrainingObserver,
 ) -> None:
     """Run the rest of a phase. Changes ``state``.
@@ -89,14 +89,19 @@ def run_phase(
     keeper.keep(state, now=True)
 
 
-def _goes_on(phase: Phase, state: State) -> bool:
+def _goes_on(phase: Phase, state: State[Epoch]) -> bool:
     """Return whether another epoch of the phase can improve the network."""
     left = state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience
     return left and not (state.epoch and is_perfect(state.history, phase.name))
 
 
 def _epoch(
-    phase: Phase, network: Network, targets: npt.NDArray[np.float32], state: State, seed: int, watcher: TrainingObserver
+    phase: Phase,
+    network: Network,
+    targets: npt.NDArray[np.float32],
+    state: State[Epoch],
+    seed: int,
+    watcher: TrainingObserver,
 ) -> tuple[Epoch, Losses]:
     """Run one epoch; return its line of history and the losses of the validation images, (n,)."""
     started = time.monotonic()
@@ -123,7 +128,7 @@ def _epoch(
     return row, losses
 
 
-def _restore(phase: Phase, network: Network, state: State) -> None:
+def _restore(phase: Phase, network: Network, state: State[Epoch]) -> None:
     if state.weights:
         network.assign(state.weights)
     if state.optimizer:

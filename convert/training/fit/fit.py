@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgevision.log import Log
 
 from ..input.splits import Sets
+from ..monitor.history import Epoch
 from ..monitor.observer import TrainingObserver
 from ..network.network import Network
 from .checkpoint import State
@@ -30,7 +31,12 @@ class _Views:
 
 
 def fit(
-    network: Network, plan: TrainPlan, sets: Sets, state: State, keeper: Checkpointer, watcher: TrainingObserver
+    network: Network,
+    plan: TrainPlan,
+    sets: Sets,
+    state: State[Epoch],
+    keeper: Checkpointer[Epoch],
+    watcher: TrainingObserver,
 ) -> None:
     """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
     builders = _phases(network, plan, sets, watcher)
@@ -46,22 +52,24 @@ def fit(
     keeper.keep(state, now=True)
 
 
-def _phases(network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver) -> list[Callable[[State], Phase]]:
+def _phases(
+    network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver
+) -> list[Callable[[State[Epoch]], Phase]]:
     """Return a builder for each phase; shared features are computed by the first phase that needs them."""
     if plan.scratch:
         return [lambda state: live_phase(network, plan, sets.train, sets.val, scratch=True)]
     kept: list[_Views] = []
 
-    def views(state: State) -> _Views:
+    def views(state: State[Epoch]) -> _Views:
         if not kept:
             kept.append(_compute(network, plan, sets, watcher))
         return kept[0]
 
-    def head(state: State) -> Phase:
+    def head(state: State[Epoch]) -> Phase:
         found = views(state)
         return head_phase(network, plan, found.train, found.val)
 
-    def fine_tune(state: State) -> Phase:
+    def fine_tune(state: State[Epoch]) -> Phase:
         if not plan.once:
             kept.clear()
             return live_phase(network, plan, sets.train, sets.val, scratch=False)

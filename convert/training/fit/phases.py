@@ -14,6 +14,7 @@ from ..input.batches import Examples, batches, pictures
 from ..network.network import Network
 from .frozen_features import Features
 from .plan import EPOCH_PICTURES, HEAD_BATCH, TrainPlan
+from .schedule import Schedule
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -160,32 +161,3 @@ def _logits(model: Any, batches: Callable[[], Any]) -> Callable[[], npt.NDArray[
         return np.concatenate(parts) if parts else np.empty((0, model.output.shape[-1]), np.float32)
 
     return validate
-
-
-FLOOR = 0.02
-"""Final learning rate of the cosine as a fraction of the full rate, so that the last epoch still learns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Learning rate of a phase: linear warmup, then cosine decay or constant."""
-
-    rate: float
-    epochs: int
-    steps: int
-    """Steps per epoch."""
-    shape: str = "cosine"
-    """Shape after the warmup: cosine or constant."""
-    warmup_epochs: float = 1.0
-    """Warmup in epochs. Adam's first steps have full length whatever the gradient; without warmup they undo pretraining."""
-
-    def keras(self) -> Any:
-        """Return the Keras schedule, a function of the step."""
-        warmup = min(self.warmup_epochs, self.epochs / 4) * self.steps
-        return backend.keras().optimizers.schedules.CosineDecay(
-            initial_learning_rate=self.rate / 50,
-            decay_steps=max(1, round(self.epochs * self.steps - warmup)),
-            alpha=FLOOR if self.shape == "cosine" else 1.0,
-            warmup_target=self.rate,
-            warmup_steps=round(warmup),
-        )

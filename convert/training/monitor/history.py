@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from edgevision.files import csv_cells
 
@@ -18,16 +18,27 @@ OVERFIT_LOSS = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of history.csv. Training loss and accuracy are measured during the epoch, with dropout and augmentation."""
+class EpochRow:
+    """What the lines of history.csv have in common, whatever is trained."""
 
     epoch: int
     """Number of the epoch, from 1, over all phases."""
     phase: str
-    """Name of the phase: head, fine-tune or scratch."""
+    """Name of the phase: head, fine-tune or scratch; detector for a detector, which has only one."""
     seconds: float
     lr: float
     loss: float
+    """Mean over the steps of the epoch, with augmentation."""
+
+    def describe(self) -> str:
+        """Return a line for the user."""
+        return f"epoch {self.epoch:3d}  {self.phase:9s} {self.seconds:6.1f} s  loss {self.loss:.4f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch(EpochRow):
+    """Epoch of a classifier. Training loss and accuracy are measured during the epoch, with dropout and augmentation."""
+
     accuracy: float
     """Training accuracy, 0..1."""
     val_loss: float | None
@@ -35,11 +46,40 @@ class Epoch:
     applied: str
     """Augmentation that was actually applied in this epoch."""
 
+    def describe(self) -> str:
+        """Return a line: ``epoch  7  head       0.4 s  loss 0.2178  accuracy 90.8 %  val 0.1822  93.0 %``."""
+        text = f"{EpochRow.describe(self)}  accuracy {100 * self.accuracy:.1f} %"
+        if self.val_loss is not None and self.val_accuracy is not None:
+            text += f"  val {self.val_loss:.4f}  {100 * self.val_accuracy:.1f} %"
+        return text
 
-def dumps(history: list[Epoch]) -> str:
-    """Return the text of history.csv; unknown values are empty."""
+
+@dataclass(frozen=True, slots=True)
+class DetectorEpoch(EpochRow):
+    """Epoch of a detector; the validation is that of the averaged weights."""
+
+    val_map50: float | None
+    """Mean average precision at IoU 0.5 on the validation images, 0..1; None without such images."""
+    val_map50_95: float | None
+    """The same over IoU 0.5 to 0.95."""
+    applied: str
+    """Augmentation that was actually applied in this epoch."""
+
+    def describe(self) -> str:
+        """Return a line: ``epoch  7  detector   9.1 s  loss 0.7199  val mAP50 78.4 %  mAP50:95 40.1 %``."""
+        text = EpochRow.describe(self)
+        if self.val_map50 is not None and self.val_map50_95 is not None:
+            text += f"  val mAP50 {100 * self.val_map50:.1f} %  mAP50:95 {100 * self.val_map50_95:.1f} %"
+        return text
+
+
+Row = TypeVar("Row", bound=EpochRow)
+
+
+def dumps(history: Sequence[Row], kind: type[Row]) -> str:
+    """Return the text of history.csv with the columns of ``kind``; unknown values are empty."""
     rows = [[_cell(value) for value in asdict(row).values()] for row in history]
-    return csv_cells.dumps([[f.name for f in fields(Epoch)], *rows])
+    return csv_cells.dumps([[f.name for f in fields(kind)], *rows])
 
 
 def _cell(value: Any) -> str:
@@ -48,14 +88,14 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def to_json(history: list[Epoch]) -> list[dict[str, Any]]:
+def to_json(history: Sequence[EpochRow]) -> list[dict[str, Any]]:
     """Return the history as plain values, for the checkpoint."""
     return [asdict(row) for row in history]
 
 
-def from_json(rows: list[dict[str, Any]]) -> list[Epoch]:
+def from_json(rows: list[dict[str, Any]], kind: type[Row]) -> list[Row]:
     """Return the history from the output of ``to_json``."""
-    return [Epoch(**row) for row in rows]
+    return [kind(**row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

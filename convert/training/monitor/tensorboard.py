@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ... import backend
-from .history import Epoch
+from .history import EpochRow
 from .observer import TrainingObserver
 
 FOLDER = "tensorboard"
@@ -36,14 +37,15 @@ class TensorBoardWatcher(TrainingObserver):
         """Forward the start of an epoch."""
         self._inner.begin(phase, epoch, epochs, steps)
 
-    def step(self, loss: float, accuracy: float) -> None:
+    def step(self, loss: float, accuracy: float | None = None) -> None:
         """Forward a step."""
         self._inner.step(loss, accuracy)
 
-    def end(self, row: Epoch, kept: bool) -> None:
+    def end(self, row: EpochRow, kept: bool) -> None:
         """Log the values of an epoch and forward it."""
-        names = ("lr", "loss", "accuracy", "val_loss", "val_accuracy")
-        values = [(name, getattr(row, name)) for name in names if getattr(row, name) is not None]
+        values = [
+            (name, value) for name, value in asdict(row).items() if isinstance(value, float) and name != "seconds"
+        ]
         summary = self._tf.compat.v1.Summary()
         for name, value in values:
             summary.value.add(tag=name, simple_value=value)

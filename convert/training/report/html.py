@@ -84,7 +84,7 @@ def _worst(result: TrainResult) -> Html:
     """Return the section with the most confidently wrong test images."""
     if result.evaluation is None:
         return html.NOTHING
-    tiles = worst_tiles(result.evaluation, result.plan.choice.preprocessing(result.settings.resize))
+    tiles = worst_tiles(result.evaluation, result.plan.choice.preprocessing(result.settings.resize_or("crop")))
     if not tiles:
         return html.section("Mistakes", note="None on the test images.")
     note = "Test images as the network saw them, the most confident mistakes first. Mislabeled images show up here."
@@ -105,7 +105,7 @@ def _details(result: TrainResult) -> Html:
         ["output", learning.goal.describe()],
         ["images", counts],
         ["skipped", f"{len(learning.skipped)} files"],
-        ["input", plan.choice.preprocessing(result.settings.resize).describe()],
+        ["input", plan.choice.preprocessing(result.settings.resize_or("crop")).describe()],
         *([phase, text] for phase, text in _phases(result)),
         ["weights kept", f"epoch {result.kept} of {len(result.history)}"],
         ["scores", _scores(result)],

@@ -23,8 +23,10 @@ from ..fit.checkpoint import State
 from ..fit.early_stopping import MIN_VALIDATION_IMAGES
 from ..fit.plan import TrainPlan
 from ..input.splits import DatasetSplits
-from ..monitor.history import overfitting
+from ..monitor.history import Epoch, overfitting
 from ..monitor.observer import TrainingObserver
+from ..network.backbones import BackboneSpec
+from ..network.initial_weights import Origin
 from ..network.network import Network, open_network
 from . import contact_sheets, plots
 from .html import page
@@ -71,25 +73,14 @@ def announce(
 
 
 def make_card(
-    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State, settings: TrainSettings
+    network: Network, plan: TrainPlan, learning: DatasetSplits, state: State[Epoch], settings: TrainSettings
 ) -> ModelCard:
     """Return the model card; it contains no local paths."""
     choice = plan.choice
     kept = state.history[state.selection.epoch - 1] if state.selection.epoch else None
     training = {
-        "data": {
-            "fingerprint": learning.fingerprint,
-            "pictures": learning.counts(),
-            "layout": learning.dataset.layout,
-            "images": _images(learning),
-        },
-        "backbone": {
-            "name": choice.backbone,
-            "alpha": choice.alpha,
-            "image_size": choice.image_size,
-            "weights": network.origin.name,
-            "weights_sha256": network.origin.sha256,
-        },
+        "data": data_record(learning),
+        "backbone": backbone_record(choice, network.origin),
         "epochs": len(state.history),
         "phases": list(dict.fromkeys(row.phase for row in state.history)),
         "applied": list(dict.fromkeys(f"{row.phase}: {row.applied}" for row in state.history)),
@@ -102,13 +93,34 @@ def make_card(
     return ModelCard(
         name=f"{choice.backbone}_{choice.image_size}",
         task=network.goal.task,
-        preprocessing=choice.preprocessing(settings.resize),
+        preprocessing=choice.preprocessing(settings.resize_or("crop")),
         labels=network.goal.classes,
         activation=network.goal.activation,
         training=training,
         versions=run_folder.versions(),
         created=run_folder.utc_now(),
     )
+
+
+def data_record(learning: DatasetSplits) -> dict[str, Any]:
+    """Return the record of the images in a model card."""
+    return {
+        "fingerprint": learning.fingerprint,
+        "pictures": learning.counts(),
+        "layout": learning.dataset.layout,
+        "images": _images(learning),
+    }
+
+
+def backbone_record(choice: BackboneSpec, origin: Origin) -> dict[str, Any]:
+    """Return the record of the backbone in a model card."""
+    return {
+        "name": choice.backbone,
+        "alpha": choice.alpha,
+        "image_size": choice.image_size,
+        "weights": origin.name,
+        "weights_sha256": origin.sha256,
+    }
 
 
 def _images(learning: DatasetSplits) -> dict[str, Any] | None:
@@ -183,7 +195,7 @@ def write_reports(result: TrainResult, watcher: TrainingObserver) -> None:
         if not judged.multilabel:
             plots.confusion(judged.confusion, judged.labels, folder / CONFUSION_FILE)
         contact_sheets.write_worst(
-            evaluation, result.plan.choice.preprocessing(result.settings.resize), folder / WORST_FILE
+            evaluation, result.plan.choice.preprocessing(result.settings.resize_or("crop")), folder / WORST_FILE
         )
     write_text(folder / REPORT_FILE, page(result))
     seen = overfitting(result.history, len(result.learning.val), result.kept)

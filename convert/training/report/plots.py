@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edgevision.types import Pixels
 
-    from ..monitor.history import Epoch
+    from ..monitor.history import DetectorEpoch, Epoch
 
 WIDTH = 6.4
 """Width in inches; 960 pixels at 150 DPI."""
@@ -63,6 +63,27 @@ def curves(history: Sequence[Epoch], kept: int, path: Path) -> None:
     accuracy.set_xlabel(f"epoch (the weights of epoch {kept} are kept)")
     accuracy.xaxis.get_major_locator().set_params(integer=True)
     loss.legend(loc="upper right", framealpha=0.9, edgecolor="none")
+    _save(figure, path)
+
+
+def detector_curves(history: Sequence[DetectorEpoch], kept: int, path: Path) -> None:
+    """Plot the training loss and the validation mAP of a detector over the epochs; the ``kept`` epoch is marked."""
+    figure = _figure(WIDTH, 6.4)
+    loss, precision = figure.subplots(2, 1, sharex=True)
+    x = [row.epoch for row in history]
+    _line(loss, x, [row.loss for row in history], BLUE, "training")
+    known = [row for row in history if row.val_map50 is not None]
+    at = [row.epoch for row in known]
+    _line(precision, at, [100 * (row.val_map50 or 0.0) for row in known], ORANGE, "mAP50")
+    _line(precision, at, [100 * (row.val_map50_95 or 0.0) for row in known], BLUE, "mAP50:95")
+    for axes in (loss, precision):
+        axes.axvline(kept, color=GREEN, linewidth=1.2, alpha=0.8)
+    loss.set_ylabel("training loss")
+    precision.set_ylabel("validation mAP, %")
+    precision.set_xlabel(f"epoch (the weights of epoch {kept} are kept)")
+    precision.xaxis.get_major_locator().set_params(integer=True)
+    if known:
+        precision.legend(loc="lower right", framealpha=0.9, edgecolor="none")
     _save(figure, path)
 
 
@@ -116,13 +137,15 @@ def contact_sheet(tiles: Sequence[Tile], columns: int, path: Path) -> None:
 
 
 def _pair(axes: Any, x: Sequence[int], train: Sequence[float], val: Sequence[float | None]) -> None:
-    marker = "o" if len(x) <= 40 else None
-    axes.plot(x, train, color=BLUE, marker=marker, markersize=3.5, linewidth=1.8, label="training")
+    _line(axes, x, train, BLUE, "training")
     known = [(i, v) for i, v in zip(x, val, strict=True) if v is not None]
     if known:
-        axes.plot(
-            *zip(*known, strict=True), color=ORANGE, marker=marker, markersize=3.5, linewidth=1.8, label="validation"
-        )
+        _line(axes, [i for i, _ in known], [v for _, v in known], ORANGE, "validation")
+
+
+def _line(axes: Any, x: Sequence[int], y: Sequence[float], color: str, label: str) -> None:
+    marker = "o" if len(x) <= 40 else None
+    axes.plot(x, y, color=color, marker=marker, markersize=3.5, linewidth=1.8, label=label)
 
 
 def _phase_starts(history: Sequence[Epoch]) -> list[int]:

@@ -32,7 +32,7 @@ from edgevision.convert.keras_files import weight_arrays
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.keras_files.minimal_config import minimal
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.keras_scorer import KerasScorer
+from edgevision.convert.keras_scorer import open_keras
 from edgevision.convert.source_model.load import load
 
 from edgevision.errors import BadModel
@@ -315,7 +315,7 @@ def refused(path: Path, canary: Path, **options: Any) -> str:
     except BadModel as error:
         assert "\n" not in str(error)
     with pytest.raises(BadModel) as caught:
-        KerasScorer(path)
+        open_keras(path)
     with pytest.raises(BadModel) as again:
         load(scan(path, LoadOptions(**options)))
     assert "\n" not in str(caught.value)

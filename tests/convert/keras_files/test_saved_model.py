@@ -18,7 +18,7 @@ from edgevision.convert import backend
 from edgevision.convert.keras_files import saved_model
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.keras_scorer import KerasScorer
+from edgevision.convert.keras_scorer import open_keras
 from edgevision.convert.pipeline import ConvertOptions, convert
 from edgevision.convert.quantization.ptq import to_float, to_int8
 from edgevision.convert.quantization.verify import verify
@@ -132,7 +132,7 @@ def test_conversion_and_scores_of_the_source(tmp_path: Path) -> None:
     assert document["source"]["bytes"] == sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     with open_model(report.path) as model:
         int8 = model.scores(Frame(BYTES[0]))
-    assert KerasScorer(folder).scores(Frame(BYTES[0])) == pytest.approx(int8, abs=0.03)
+    assert open_keras(folder).scores(Frame(BYTES[0])) == pytest.approx(int8, abs=0.03)
 
 
 def module(call: Callable[[Any], Any], **parts: Any) -> Any:

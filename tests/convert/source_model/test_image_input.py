@@ -16,7 +16,7 @@ pytest.importorskip("tf_keras", reason="needs the convert extra: pip install 'ed
 from edgevision.convert import backend
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.keras_scorer import KerasScorer
+from edgevision.convert.keras_scorer import open_keras
 from edgevision.convert.options import ConvertOptions
 from edgevision.convert.pipeline import convert
 from edgevision.convert.source_model.float_model import make_float_model
@@ -152,4 +152,4 @@ def test_file_of_a_gray_network_scores_as_keras_does(tmp_path: Path, kind: str) 
     photo = Frame(np.repeat(GRAY[0], 3, axis=2))
     with open_model(report.path) as model:
         int8 = model.scores(photo)
-    assert KerasScorer(path, mean=(0.0,), std=(255.0,)).scores(photo) == pytest.approx(int8, abs=0.06)
+    assert open_keras(path, mean=(0.0,), std=(255.0,)).scores(photo) == pytest.approx(int8, abs=0.06)

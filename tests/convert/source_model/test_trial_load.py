@@ -15,7 +15,7 @@ pytest.importorskip("tf_keras", reason="needs the convert extra: pip install 'ed
 from edgevision.convert import backend
 from edgevision.convert.keras_files.load_options import LoadOptions
 from edgevision.convert.keras_files.scan import scan
-from edgevision.convert.keras_scorer import KerasScorer
+from edgevision.convert.keras_scorer import open_keras
 from edgevision.convert.source_model import trial_load
 from edgevision.convert.source_model.trial_load import load_safely
 
@@ -74,7 +74,7 @@ def test_saved_model_without_end_is_refused(
         load_safely(scan(folder))
     assert str(caught.value).startswith(f"{folder}: ")
     with pytest.raises(BadModel, match=message):
-        KerasScorer(folder)
+        open_keras(folder)
 
 
 @pytest.mark.parametrize("name", ["3.keras", "3.h5", "2.keras", "2.h5"])

@@ -136,15 +136,15 @@ def test_overfitting_is_reported_only_if_present() -> None:
 
 def test_history_survives_a_round_trip_with_unknown_values_empty() -> None:
     rows = [ROW, replace(ROW, epoch=2, val_loss=None, val_accuracy=None, applied='flip "x", noise')]
-    assert history.from_json(history.to_json(rows)) == rows
-    lines = history.dumps(rows).splitlines()
+    assert history.from_json(history.to_json(rows), history.Epoch) == rows
+    lines = history.dumps(rows, history.Epoch).splitlines()
     assert lines[0] == "epoch,phase,seconds,lr,loss,accuracy,val_loss,val_accuracy,applied"
     assert lines[2].startswith("2,scratch,1,0.001,0.5,0.8,,,")
 
 
 @pytest.mark.tensorflow
 def test_learning_rate_warms_up_and_decays() -> None:
-    from edgevision.convert.training.fit.phases import FLOOR, Schedule
+    from edgevision.convert.training.fit.schedule import FLOOR, Schedule
 
     rates = [float(Schedule(0.01, 8, 10).keras()(step)) for step in range(80)]
     assert rates[0] < 0.001

@@ -178,7 +178,7 @@ def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -
     """Use a .keras file as ``evaluate`` does."""
     from edgevision.convert import backend
     from edgevision.convert.keras_files.embedded_card import save_keras
-    from edgevision.convert.keras_scorer import KerasScorer
+    from edgevision.convert.keras_scorer import open_keras
 
     preprocessing = RULES["crop"]
     keras = backend.keras()
@@ -193,7 +193,7 @@ def test_keras_model_is_scored_on_the_same_bytes(folder: Path, tmp_path: Path) -
         ]
     )
     save_keras(flat, ModelCard("m", "classification", preprocessing, ("a", "b"), "softmax"), tmp_path / "m.keras")
-    scorer = KerasScorer(tmp_path / "m.keras")
+    scorer = open_keras(tmp_path / "m.keras")
     run, fed = scorer._run, []
 
     def recording(tensor: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Training of a detector: network, label assignment, losses, augmentation, epochs."""

@@ -1,0 +1,146 @@
+"""The network of a detector: a backbone, a light feature pyramid, and a class and a box branch per level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgevision.errors import BadInput
+
+from ... import backend
+from ...keras_files.detector_cells import STRIDES, CellGrid
+from ..network.backbones import CNN, BackboneSpec, build
+from ..network.initial_weights import Origin, initialize
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+WIDTH = 96
+"""Channels of the pyramid and its branches."""
+BRANCH_DEPTH = 2
+"""Depthwise separable convolutions of a branch."""
+PRIOR = 0.01
+"""Score of every cell before training: nearly all cells are background.
+
+T. Lin et al., 2017, Focal Loss for Dense Object Detection (arXiv:1708.02002), section 4.1.
+"""
+MOMENTUM = 0.95
+"""Momentum of the batch norm statistics; a training has few steps."""
+BOXES, SCORES = "boxes", "scores"
+"""Names of the outputs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectorNetwork:
+    """Keras models of one detector; they share their layers."""
+
+    choice: BackboneSpec
+    classes: tuple[str, ...]
+    grid: CellGrid
+    origin: Origin
+    backbone: Any
+    """Model from normalized images to the last feature map."""
+    raw: Any
+    """Model from normalized images (b, side, side, 3) to encoded boxes (b, cells, 4) and logits (b, cells, classes)."""
+    deployed: Any
+    """Model from normalized images to encoded boxes and scores 0..1; this one is saved."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of the input."""
+        return tuple(self.deployed.inputs[0].shape[1:])
+
+    def infer(self, images: Any) -> Any:
+        """Return encoded boxes and scores of normalized images, as a TensorFlow function of the network."""
+        return self.deployed(images, training=False)
+
+    def values(self) -> list[npt.NDArray[Any]]:
+        """Return a copy of all variables."""
+        return [variable.numpy().copy() for variable in self.deployed.variables]
+
+    def assign(self, values: Sequence[npt.NDArray[Any]]) -> None:
+        """Set all variables from the output of ``values``."""
+        for variable, value in zip(self.deployed.variables, values, strict=True):
+            variable.assign(value)
+
+
+def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) -> DetectorNetwork:
+    """Build a detector and initialize its backbone. Raises BadInput, BadModel, MissingFile."""
+    if choice.backbone == CNN:
+        raise BadInput("the backbone cnn is only for classifiers; leave out --backbone to train a detector")
+    keras = backend.keras()
+    backbone = build(choice)
+    origin = initialize(backbone, choice, weights)
+    levels = _pyramid([backbone.get_layer(name).output for name in taps(backbone, choice.image_size)])
+    boxes = _branches(levels, 4, "box", 0.0)
+    logits = _branches(levels, len(classes), "class", -math.log((1 - PRIOR) / PRIOR))
+    scores = keras.layers.Activation("sigmoid", name=SCORES, dtype="float32")(logits)
+    name = f"{choice.backbone}_detector"
+    return DetectorNetwork(
+        choice,
+        classes,
+        CellGrid(choice.image_size),
+        origin,
+        backbone,
+        keras.Model(backbone.input, [boxes, logits], name=f"{name}_raw"),
+        keras.Model(backbone.input, [boxes, scores], name=name),
+    )
+
+
+def taps(backbone: Any, side: int) -> list[str]:
+    """Return the names of the layers that end each stride of STRIDES."""
+    found = {}
+    for layer in backbone.layers:
+        shape = layer.output.shape
+        if len(shape) == 4 and shape[1] == shape[2]:
+            found[side // shape[1] if side % shape[1] == 0 else 0] = layer.name
+    return [found[stride] for stride in STRIDES]
+
+
+def _pyramid(features: list[Any]) -> list[Any]:
+    """Return the maps of the pyramid, the finest first: each also sees the coarser ones.
+
+    T. Lin et al., 2017, Feature Pyramid Networks for Object Detection (arXiv:1612.03144).
+    """
+    layers = backend.keras().layers
+    levels: list[Any] = []
+    for stride, feature in zip(reversed(STRIDES), reversed(features), strict=True):
+        name = f"pyramid_{stride}"
+        x = layers.Conv2D(WIDTH, 1, use_bias=False, name=f"{name}_lateral")(feature)
+        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_lateral_bn")(x)
+        if levels:
+            upper = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_up")(levels[0])
+            x = layers.Add(name=f"{name}_add")([x, upper])
+        x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+        levels.insert(0, layers.ReLU(6.0, name=f"{name}_relu")(x))
+    return levels
+
+
+def _branches(levels: list[Any], outputs: int, name: str, bias: float) -> Any:
+    """Return the outputs of one kind for all cells, (b, cells, outputs), from a branch on each level."""
+    keras = backend.keras()
+    parts = []
+    for stride, x in zip(STRIDES, levels, strict=True):
+        for number in range(1, BRANCH_DEPTH + 1):
+            x = _separable(x, f"{name}_{stride}_{number}")
+        last = keras.layers.Conv2D(
+            outputs,
+            1,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+            bias_initializer=keras.initializers.Constant(bias),
+            name=f"{name}_{stride}",
+            dtype="float32",
+        )
+        parts.append(keras.layers.Reshape((-1, outputs), name=f"{name}_{stride}_cells")(last(x)))
+    return keras.layers.Concatenate(axis=1, name=BOXES if name == "box" else "logits", dtype="float32")(parts)
+
+
+def _separable(x: Any, name: str) -> Any:
+    layers = backend.keras().layers
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+    x = layers.Conv2D(WIDTH, 1, use_bias=False, name=f"{name}_pointwise")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+    return layers.ReLU(6.0, name=f"{name}_relu")(x)

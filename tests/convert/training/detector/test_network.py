@@ -1,0 +1,64 @@
+"""The network of a detector: its cells, its outputs, and what of it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from edgevision.convert import TrainSettings
+
+from edgevision.errors import BadInput
+
+pytestmark = pytest.mark.tensorflow
+SIDE = 64
+
+
+def opened(backbone: str, alpha: float = 0.35, classes: tuple[str, ...] = ("cup", "spoon")) -> Any:
+    from edgevision.convert.training.detector.network import open_detector
+    from edgevision.convert.training.network.backbones import BackboneSpec
+
+    return open_detector(BackboneSpec(backbone, SIDE, alpha), classes, "none")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "alpha"), [("mobilenet_v2", 0.35), ("mobilenet", 0.25), ("mobilenet_v3_small", 1.0)]
+)
+def test_every_backbone_has_a_box_and_scores_per_cell(backbone: str, alpha: float) -> None:
+    network = opened(backbone, alpha)
+    boxes, scores = network.deployed(np.zeros((2, SIDE, SIDE, 3), np.float32))
+    assert boxes.shape == (2, network.grid.count, 4)
+    assert scores.shape == (2, network.grid.count, 2)
+    assert float(np.max(scores)) < 0.1  # almost everything is background before training
+
+
+def test_cnn_has_no_detector() -> None:
+    with pytest.raises(BadInput, match="only for classifiers"):
+        opened("cnn")
+
+
+def test_training_leaves_early_layers_and_batch_norm_of_the_backbone() -> None:
+    from edgevision.convert.training.detector.plan import make_plan
+    from edgevision.convert.training.detector.trainer import trainable_parts, unfreeze
+
+    network = opened("mobilenet_v2")
+    plan = make_plan(TrainSettings(weights="imagenet"), network.choice, 100)
+    new, pretrained = trainable_parts(network, plan)
+    names = [variable.path for variable in pretrained]
+    assert any("block_6_" in name for name in names)
+    assert not any("block_5_" in name or "BN" in name or "bn" in name.split("/")[0] for name in names)
+    assert any("pyramid_8_lateral_bn" in variable.path for variable in new)
+    _, none = trainable_parts(network, replace(plan, fine_tune_blocks=0))
+    assert none == []
+    unfreeze(network)
+    assert all(layer.trainable for layer in network.deployed.layers)
+
+
+def test_epochs_depend_on_the_number_of_images() -> None:
+    from edgevision.convert.training.detector.plan import make_plan
+
+    choice = opened("mobilenet_v2").choice
+    few, many = (make_plan(TrainSettings(weights="imagenet"), choice, count).epochs for count in (100, 5000))
+    assert few > many
+    assert make_plan(TrainSettings(weights="imagenet", epochs=7), choice, 100).epochs == 7
