@@ -127,6 +127,7 @@ def read(path: Path, *, strict: bool = True) -> ModelFile:
 def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None = None) -> bytes:
     """Return a complete model file; equal inputs give equal bytes. Raises BadModel if the card does not fit the model.
 
+    A model whose weights are behind its flatbuffer gets the card, but no standard metadata, which would move them.
     ``files``: additional archive entries, such as the images of the self-test. Card and labels are added here.
     """
     from ..tflite import metadata, metadata_buffer, metadata_writer
@@ -141,7 +142,8 @@ def build(flatbuffer: bytes, card: ModelCard, files: Mapping[str, bytes] | None 
     needless = {ENTRY, LABELS} | (replaced_files(base) if card.labels else set())
     extra = {name: content for name, content in sorted((files or {}).items()) if name not in needless}
     standard = metadata_for(card, inputs, outputs, base, frozenset(extra), result_outputs(flatbuffer))
-    flatbuffer = metadata_buffer.with_metadata(flatbuffer, metadata_writer.build(standard))
+    if metadata_buffer.can_move(model):
+        flatbuffer = metadata_buffer.with_metadata(flatbuffer, metadata_writer.build(standard))
     card = card.with_(flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest())
     entries = {ENTRY: card.dumps().encode()}
     if card.labels:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import BadModel
 from ..tflite.outputs import dequantize
 from ..types import TensorSpec
 from .layout import MAX_CANDIDATES
@@ -27,12 +28,21 @@ def stored_limit(limit: float, spec: TensorSpec) -> float:
 def best_classes(scores: Tensor, spec: TensorSpec, limit: float) -> tuple[Integers, Integers, Floats]:
     """Return which boxes have a score of at least ``limit``, their best class (the lowest of equal ones) and its score.
 
-    ``scores``: as stored, (classes, boxes). At most MAX_CANDIDATES boxes are returned, the best ones.
+    ``scores``: as stored, (classes, boxes). At most MAX_CANDIDATES boxes are returned, the best ones. Raises BadModel.
     """
     highest = scores.max(axis=0)
+    refuse_nan(highest)
     kept = np.flatnonzero(highest >= stored_limit(limit, spec))
     kept = kept[strongest(highest[kept])]
     return kept, scores[:, kept].argmax(axis=0), dequantize(highest[kept], spec)
+
+
+def refuse_nan(scores: Tensor) -> None:
+    """Raise BadModel for scores that are not numbers: the others of the frame cannot be trusted, either."""
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise BadModel(
+            "the model returned scores that are not numbers (NaN); its weights are damaged, or its runtime is"
+        )
 
 
 def strongest(scores: Tensor) -> Integers:

@@ -23,13 +23,18 @@ class BoxUnit:
 
     def __init__(self, spec: TensorSpec, width: int, height: int) -> None:
         self._sides = np.array([width, height, width, height], np.float32)
-        self._pixels: bool | None = reach(spec) > BEYOND if spec.quantized else None
+        self._pixels: bool | None = False if spec.quantized and reach(spec) <= BEYOND else None
+
+    @property
+    def known(self) -> bool:
+        """Whether the unit is known."""
+        return self._pixels is not None
 
     def to_pixels(self, boxes: Floats, every: Floats) -> Floats:
         """Return boxes (n, 4) in pixels.
 
-        ``every``: coordinates of all boxes of the frame, whatever their score. Without quantization, they tell the unit:
-        the cells of a grid cover the whole input, so that one of them is beyond 2 pixels. The first frame decides.
+        ``every``: coordinates of all boxes of the frame, whatever their score. They tell the unit: the cells of a grid cover
+        the whole input, so that one of them is beyond 2 pixels. The first frame decides, and later ones need not give them.
         """
         if self._pixels is None:
             highest = float(every.max(initial=0.0))

@@ -11,7 +11,7 @@ from ..types import TensorSpec
 if TYPE_CHECKING:
     from .layout import Floats
 
-STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,))
+STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16), (8,), (16,), (32,), (64,))
 """Pixels of the input per cell, by grid, of the networks in use."""
 ANCHORS = (1, 3)
 """Boxes per cell: one without anchors, three with them."""

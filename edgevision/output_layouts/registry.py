@@ -16,8 +16,15 @@ LAYOUTS = {
     OPERATOR_LAYOUT: "detection_operator",
     "end-to-end": "end_to_end",
     "mediapipe": "mediapipe",
+    "nanodet": "nanodet",
     "yolo": "yolo",
+    "yolo-distribution": "yolo_distribution",
+    "yolo-obb": "yolo_obb",
     "yolo-objectness": "yolo_objectness",
+    "yolo-pose": "yolo_pose",
+    "yolo-segmentation": "yolo_segmentation",
+    "yolo-split": "yolo_split",
+    "yolox": "yolox",
 }
 """Module of this package by name of the layout."""
 SHOWN = 6

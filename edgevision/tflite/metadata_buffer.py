@@ -55,13 +55,19 @@ def without_metadata(flatbuffer: bytes) -> bytes:
 def _refuse_what_cannot_move(model: Table) -> None:
     if any(number not in MODEL_FIELDS for number in model.fields):
         raise BadModel("the model's file format is too new for this version to add metadata; update edgevision")
+    if not can_move(model):
+        raise BadModel("the model stores weights behind its flatbuffer, so metadata cannot be added")
+
+
+def can_move(model: Table) -> bool:
+    """Return whether a model's bytes stay valid when moved: no part of it is given as a position in the file.
+
+    The format for over 2 GB has such parts, and so have exports of LiteRT since 2026, whatever their size.
+    """
     operators = [o for graph in model.tables(Model.SUBGRAPHS) for o in graph.tables(SubGraph.OPERATORS)]
     offsets = [b.integer(Buffer.OFFSET, "Q") for b in model.tables(Model.BUFFERS)]
     offsets += [o.integer(Operator.LARGE_CUSTOM_OPTIONS_OFFSET, "Q") for o in operators]
-    if any(offset > 1 for offset in offsets):
-        raise BadModel(
-            "the model stores weights outside its flatbuffer (the format for over 2 GB), so metadata cannot be added"
-        )
+    return all(offset <= 1 for offset in offsets)
 
 
 class _Head:

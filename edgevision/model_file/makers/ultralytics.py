@@ -8,12 +8,12 @@ from ...errors import BadInput, EdgeVisionError
 from ...files.text import decode_text
 from ...input_file import read_file
 from ...log import Log
+from ...output_layouts.ultralytics_metadata import AUTHOR, ENTRIES, MAX_BYTES, Description, parse
 from ...preprocessing.image_input import image_input
 from ...records import record
 from ...types import Task
 from ..detector import detector_layouts
 from .conventions import UNIT, Conventions, Maker
-from .ultralytics_metadata import ENTRIES, Description, parse
 
 if TYPE_CHECKING:
     from ...tflite.graph import Graph
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
 
 log = Log("edgevision.model")
 BESIDE = "metadata.yaml"
-MAX_BYTES = 2**20
-"""Largest description; 1000 class names have 20 KB."""
 NAME = "ultralytics "
 """Start of the description, which older exports also write into the standard metadata."""
 GRAY = 114
 """Value of the border that YOLO is trained with."""
-LAYOUTS = {"yolo", "yolo-objectness"}
+LAYOUTS = {"yolo", "yolo-objectness", "yolo-obb", "yolo-pose", "yolo-segmentation", "yolo-split"}
 """Output layouts of the networks that are trained like this, by whoever exported them."""
 TASKS: dict[str, Task] = {
     "detect": "detection",
     "segment": "detection",
     "pose": "detection",
+    "obb": "detection",
     "classify": "classification",
 }
-"""Tasks of ours by those of Ultralytics. Segmentation and pose are detectors with masks and key points."""
+"""Tasks of ours by those of Ultralytics: detectors with masks, key points or rotated boxes, and classifiers."""
 
 
 @record
@@ -105,7 +104,7 @@ def _parsed(content: bytes, name: str, file: ModelFile) -> Description | None:
         return None
     image = image_input(file.inputs[0])
     fits = found.size is None or (image is not None and found.size == (image.height, image.width))
-    return found if fits and (found.author == "Ultralytics" or found.title.lower().startswith(NAME)) else None
+    return found if fits and (found.author == AUTHOR or found.title.lower().startswith(NAME)) else None
 
 
 MAKER = Ultralytics()

@@ -69,7 +69,8 @@ def test_float_output_is_read_as_by_hand(objectness: bool, channels_first: bool,
     numbers = [boxes_of(rng, count, SIDE if pixels else 1.0), rng.uniform(0, 1, (count, objectness + classes))]
     rows = np.hstack(numbers).astype(np.float32)
     output = rows.T[np.newaxis] if channels_first else rows[np.newaxis]
-    layout = open_layout(view(spec(output.shape)))
+    # Boxes first, 3 classes could be 2 of YOLOX: the labels decide.
+    layout = open_layout(view(spec(output.shape), labels=classes))
     assert (layout.name, layout.classes) == ("yolo-objectness" if objectness else "yolo", classes)
     expected = by_hand(rows, objectness, 0.6, 1.0 if pixels else SIDE)
     same(layout, [output], expected, 0.6)
@@ -122,10 +123,12 @@ def test_end_to_end_boxes_from_0_to_1_are_scaled() -> None:
     ("shape", "names"),
     [
         ((1, 84, CELLS), ["yolo"]),
-        ((1, CELLS, 84), ["yolo"]),
+        ((1, CELLS, 24), ["yolo", "yolox"]),
         ((1, 85, 3 * CELLS), ["yolo-objectness"]),
         ((1, 6, CELLS), ["yolo"]),
-        ((1, 1, CELLS, 6), ["yolo"]),
+        ((1, 1, CELLS, 6), ["yolo", "yolox"]),
+        ((1, 8, CELLS), ["yolo", "yolo-pose"]),
+        ((1, 56, CELLS), ["yolo", "yolo-pose"]),
         ((1, 300, 6), ["end-to-end"]),
         ((1, 100, 10), []),
         ((1, 10), []),
@@ -146,7 +149,7 @@ def test_rows_of_six_that_fit_one_grid_are_decided_by_the_labels() -> None:
 
 def test_layout_that_the_shape_does_not_show_can_be_set() -> None:
     unknown = view(spec((1, 100, 10)))
-    with pytest.raises(BadModel, match=r"\(out \[1, 100, 10\]\).*--layout: yolo, yolo-objectness"):
+    with pytest.raises(BadModel, match=r"\(out \[1, 100, 10\]\).*--layout: yolo, yolo-obb, yolo-obj"):
         open_layout(unknown)
     assert open_layout(unknown, "yolo").classes == 6
     assert open_layout(unknown, "yolo-objectness").classes == 5

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from ...errors import BadInput
-from ...files import strict_json
-from ...records import record
+from ..errors import BadInput
+from ..files import strict_json
+from ..files.text import decode_text
+from ..records import record
 
 ENTRIES = ("metadata.json", "temp_meta.txt")
 """Names of the description in the archive, the newest form first."""
+AUTHOR = "Ultralytics"
 MAX_NAMES = 100_000
 MAX_TEXT = 1000
 MAX_SIDE = 8192
+MAX_KEYPOINTS = 1000
+MAX_BYTES = 2**20
+"""Largest description; 1000 class names have 20 KB."""
 _NESTED = re.compile(r"(?:[-+~(\[{]\s*){50}|(?:\bnot\s+){50}")
 """What nests an expression far deeper than a description, which has two levels."""
 _KEY = re.compile(r"( *)([A-Za-z0-9_]+|'[^']*'): ?(.*)")
@@ -33,6 +39,28 @@ class Description:
     """Class names in the order of their numbers."""
     title: str
     """One line on the model: "Ultralytics YOLOv8n model trained on coco.yaml"."""
+    keypoints: tuple[int, int] | None = None
+    """Number of key points of an object, and numbers of each: 2 for x and y, 3 with a score; None if there are none."""
+
+
+def describe(files: Mapping[str, bytes]) -> Description | None:
+    """Return what the archive of a model file says about it; None if Ultralytics did not write it, or it is damaged."""
+    for entry in ENTRIES:
+        content = files.get(entry, b"")
+        if 0 < len(content) <= MAX_BYTES:
+            try:
+                found = parse(decode_text(content), entry)
+            except (BadInput, UnicodeDecodeError):
+                continue
+            if found.author == AUTHOR:
+                return found
+    return None
+
+
+def exported_task(files: Mapping[str, bytes]) -> str | None:
+    """Return the task of an Ultralytics export: detect, segment, pose, classify or obb; None for other files."""
+    about = describe(files)
+    return about.task if about is not None and about.task else None
 
 
 def parse(text: str, what: str) -> Description:
@@ -46,6 +74,7 @@ def parse(text: str, what: str) -> Description:
             size=_size(fields.get("imgsz")),
             names=_names(fields.get("names")),
             title=_text(fields, "description"),
+            keypoints=_keypoints(fields.get("kpt_shape")),
         )
     except ValueError as error:
         raise BadInput(f"{what} is damaged: {error}") from None
@@ -99,6 +128,15 @@ def _size(value: object) -> tuple[int, int] | None:
         raise ValueError(f"imgsz: expected height and width, got {strict_json.short(value)}")
     height, width = (strict_json.whole(side, "imgsz", 1, MAX_SIDE) for side in sides)
     return height, width
+
+
+def _keypoints(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    shape = list(value) if isinstance(value, tuple | list) else []
+    if len(shape) != 2:
+        raise ValueError(f"kpt_shape: expected two numbers, got {strict_json.short(value)}")
+    return strict_json.whole(shape[0], "kpt_shape", 1, MAX_KEYPOINTS), strict_json.whole(shape[1], "kpt_shape", 2, 3)
 
 
 def _names(value: object) -> tuple[str, ...]:

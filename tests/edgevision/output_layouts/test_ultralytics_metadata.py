@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.errors import BadInput
-from edgevision.model_file.makers.ultralytics_metadata import Description, parse
+from edgevision.output_layouts.ultralytics_metadata import Description, parse
 
 NAMES = st.lists(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=20), max_size=9
