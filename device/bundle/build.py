@@ -19,8 +19,7 @@ from edgevision.files.atomic import refuse_source, require_absent, require_file,
 from edgevision.files.scratch import scratch_folder
 from edgevision.input_file import read_file
 from edgevision.log import Log
-from edgevision.model_file import model_file
-from edgevision.model_file.derived_card import effective_card
+from edgevision.model_file.derived_card import portable
 
 from ..installer.archive.manifest import (
     CONFIG,
@@ -94,8 +93,7 @@ MAX_WHEEL = 2**30
 
 def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
-    model = model_file.read(require_file(wish.model, "model"))
-    effective_card(model)
+    model = portable(require_file(wish.model, "model"))
     log.info("%s: for Python %s on %s", wish.model, wish.target.python, wish.target.arch)
     name = wish.model.name.removesuffix(".tflite")
     path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
@@ -107,7 +105,7 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     number = _number(wish)
     step()
     files = {
-        MODEL: read_file(wish.model, "model", model_file.MAX_BYTES),
+        MODEL: model,
         **_second_model(options),
         CONFIG: _config(options).encode(),
         UNIT: _unit(wish.target, options).encode(),
@@ -178,8 +176,7 @@ def _second_model(options: dict[str, Any]) -> dict[str, bytes]:
     """Return the second model of the configuration as a file of the bundle. Raises MissingFile, BadModel."""
     if not options.get("then"):
         return {}
-    effective_card(model_file.read(require_file(options["then"], "second model")))
-    return {SECOND_MODEL: read_file(options["then"], "second model", model_file.MAX_BYTES)}
+    return {SECOND_MODEL: portable(require_file(options["then"], "second model"))}
 
 
 def _unit(target: Target, options: dict[str, Any]) -> str:

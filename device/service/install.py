@@ -12,10 +12,9 @@ from typing import Any
 from edgevision import default_model
 from edgevision.errors import BadInput, CannotWrite, OutputExists, UsageError
 from edgevision.files.atomic import require_file, write_bytes, write_text
-from edgevision.input_file import read_file
 from edgevision.log import Log
 from edgevision.model_file import model_file
-from edgevision.model_file.derived_card import effective_card
+from edgevision.model_file.derived_card import effective_card, portable
 from edgevision.settings import AUTO, RUNS
 
 from ..installer.base.inside import inside
@@ -73,7 +72,7 @@ class Installation:
         for source, target in ((self.model, MODEL), (self.second, SECOND_MODEL)):
             if source is not None:
                 written.append(place(self.root, target, follow=False))
-                write_bytes(written[-1], read_file(source, "model", model_file.MAX_BYTES))
+                write_bytes(written[-1], portable(source))
         if self.config is not None:
             written.append(place(self.root, CONFIG, follow=False))
             write_text(written[-1], self.config, private=self.secret)

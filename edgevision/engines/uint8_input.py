@@ -34,9 +34,22 @@ HALF = 128
 
 def start(file: ModelFile, threads: int | None = None) -> Engine:
     """Open a model on the CPU without a probe. Raises EngineError, MissingDependency, BadModel."""
-    signed = without_sign_change(file.flatbuffer)
+    try:
+        return _start(file.flatbuffer, file, threads)
+    except EngineError as error:
+        from .quantized_dimension import REFUSAL, with_valid_dimensions
+
+        repaired = with_valid_dimensions(file.flatbuffer) if REFUSAL in str(error) else None
+        if repaired is None:
+            raise
+        log.info("%s: the axes of its quantization are repaired, since the runtime refuses them: %s", file.path, error)
+        return _start(repaired, file, threads)
+
+
+def _start(flatbuffer: bytes, file: ModelFile, threads: int | None) -> Engine:
+    signed = without_sign_change(flatbuffer)
     if signed is None:
-        return open_interpreter(_runnable(file.flatbuffer), threads)
+        return open_interpreter(_runnable(flatbuffer), threads)
     log.debug("the conversion of the input from uint8 to int8 is done in place, not by the model's first operator")
     return SignChange(open_interpreter(signed, threads), file.inputs[0])
 

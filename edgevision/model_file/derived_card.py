@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..errors import BadModel
+from ..input_file import read_file
 from ..log import Log
+from ..output_layouts.registry import OPERATOR_LAYOUT, open_layout
 from ..preprocessing.spec import Preprocessing
-from .card import ModelCard
+from . import model_file
+from .card import DetectorOutput, ModelCard
 from .card_from_metadata import card_from_metadata, card_hint, find_task, guess_activation, picture_size
-from .detector import detector_labels
+from .detector import detector_labels, output_view
 from .input_evidence import input_evidence
 from .label_counts import count_fault
 from .labels import count_classes, fit_labels
@@ -53,6 +57,20 @@ def derive(file: ModelFile) -> DerivedCard:
         return _derive(file, file.graph())
 
 
+def portable(path: Path) -> bytes:
+    """Return the content of a model file that opens elsewhere in the same way: with the derived card, if it has none.
+
+    What is derived may depend on files beside it, such as labels. Raises MissingFile, BadModel.
+    """
+    content = read_file(path, "model", model_file.MAX_BYTES)
+    file = model_file.read(path)
+    found = derive(file)
+    if found.source == "card":
+        return content
+    with model_errors(path):
+        return model_file.build(file.flatbuffer, found.card, file.files)
+
+
 def imitate(file: ModelFile, name: str, task: Task | None = None) -> ModelCard:
     """Return the card of a file as if the maker with this name had written it. Raises BadModel.
 
@@ -80,6 +98,7 @@ def _derive(file: ModelFile, graph: Graph) -> DerivedCard:
             raise error from None
         return shown
     said = f"its standard metadata, {card.task}, {card.preprocessing.describe()}"
+    card = card.with_(detector=_detector(file, card))
     if found is not None:
         card, said = card.with_(maker=found.name), f"{said}; made by {found.maker.title}: {found.evidence}"
     return _with_labels_beside(file, graph, DerivedCard(card, "metadata", said))
@@ -136,11 +155,19 @@ def _card(file: ModelFile, graph: Graph, conventions: Conventions, maker: str | 
         activation=guess_activation(graph, task),
         maker=maker,
     )
+    card = card.with_(detector=_detector(file, card))
     said = f"{task}, {card.preprocessing.describe()}" + (f"; {conventions.remark}" if conventions.remark else "")
     made = _with_labels_beside(file, graph, DerivedCard(card, "maker", said))
     if conventions.task is None and task == "classification" and not _surely_scores(made.card):
         raise BadModel(f"its output ({shapes(file.outputs)}) may hold class scores or an embedding; {card_hint(file)}")
     return made
+
+
+def _detector(file: ModelFile, card: ModelCard) -> DetectorOutput | None:
+    """Return the output layout of a detector; None if the file itself says it, and for other tasks. Raises BadModel."""
+    view = output_view(file, len(card.labels)) if card.task == "detection" else None
+    layout = None if view is None else open_layout(view).name
+    return None if layout in (None, OPERATOR_LAYOUT) else DetectorOutput(layout)
 
 
 def _surely_scores(card: ModelCard) -> bool:

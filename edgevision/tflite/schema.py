@@ -62,6 +62,7 @@ class Quantization:
 
     SCALE = 2
     ZERO_POINT = 3
+    DIMENSION = 6
 
 
 class Operator:

@@ -12,7 +12,7 @@ from foreign_models import Input, classifier, with_outputs
 from edgevision import open_model
 from edgevision.errors import BadModel
 from edgevision.model_file import model_file
-from edgevision.model_file.derived_card import DerivedCard, derive, imitate
+from edgevision.model_file.derived_card import DerivedCard, derive, imitate, portable
 from edgevision.model_file.makers.registry import MAKERS, find_maker
 from edgevision.tflite import associated_files
 
@@ -211,3 +211,27 @@ def test_card_keeps_the_maker(tmp_path: Path) -> None:
     assert file.card is not None
     assert (file.card.maker, file.card.preprocessing.resize) == ("keras-tutorial", "crop")
     assert derive(file).source == "card"
+
+
+def test_portable_file_keeps_what_lay_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("0 ant\n1 bee\n2 cat\n")
+    path = put(tmp_path, classifier(NATURAL))
+    (tmp_path / "elsewhere").mkdir()
+    moved = tmp_path / "elsewhere" / "model.tflite"
+    moved.write_bytes(portable(path))
+    card = model_file.read(moved).card
+    assert card is not None
+    assert (card.labels, card.preprocessing) == (
+        ("ant", "bee", "cat"),
+        derive(model_file.read(path)).card.preprocessing,
+    )
+    assert portable(moved) == moved.read_bytes()
+
+
+def test_portable_detector_keeps_its_layout(tmp_path: Path, data: Path) -> None:
+    moved = tmp_path / "model.tflite"
+    moved.write_bytes(portable(data / "yolo.tflite"))
+    card = model_file.read(moved).card
+    assert card is not None
+    assert card.detector is not None
+    assert (card.detector.layout, card.maker) == ("yolo", "ultralytics")
