@@ -17,6 +17,7 @@ from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
 from .image_index import ImageIndex, folder_split
 from .names import class_name
 from .records import Box
+from .tilt import straightened
 from .xml_tree import parse_xml
 
 if TYPE_CHECKING:
@@ -88,9 +89,11 @@ def _image(element: Element, name: str, images: ImageIndex) -> WrittenImage | Sk
 
 def _box(element: Element) -> WrittenBox:
     label = class_name(element.get("label"), "label")
-    if coordinate(element.get("rotation") or 0, "rotation") % 360:
-        raise ValueError(f"a box of {label!r} is rotated by {element.get('rotation')} degrees; draw it upright")
-    return WrittenBox(label, _polygon(element) if element.tag == "polygon" else _edges(element))
+    if element.tag == "polygon":
+        return WrittenBox(label, _polygon(element))
+    box = _edges(element)
+    center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2  # rotated about its center, by CVAT
+    return WrittenBox(label, straightened(box, coordinate(element.get("rotation") or 0, "rotation"), center, label))
 
 
 def _edges(element: Element) -> Box:

@@ -22,6 +22,7 @@ from .annotations import MAX_BOXES, Annotations, BoxFormat, WrittenBox, WrittenI
 from .image_index import ImageIndex, folder_split, split_in
 from .names import class_name
 from .records import Box
+from .tilt import straightened
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{")
 _TASK = re.compile(rb'"(?:annotations|annotation_id|rectanglelabels)"\s*:')
@@ -131,11 +132,9 @@ class _Pile:
         if names is None or not {"x", "points"} & value.keys():
             return None
         label = class_name(strict_json.items(names, "the labels of a region", 1)[0], "the label of a region")
-        if coordinate(value.get("rotation") or 0, "rotation") % 360:
-            raise ValueError(f"a box of {label!r} is rotated by {value['rotation']:g} degrees; draw it upright")
         if coordinate(region.get("image_rotation") or 0, "image_rotation") % 360:
             raise ValueError("the image was rotated in Label Studio; rotate the file instead, and annotate it again")
-        return WrittenBox(label, _polygon(value) if "points" in value else _edges(value))
+        return WrittenBox(label, _polygon(value) if "points" in value else _rectangle(value, region, label))
 
 
 def _min_regions(task: dict[str, Any]) -> list[Any] | None:
@@ -147,10 +146,20 @@ def _min_regions(task: dict[str, Any]) -> list[Any] | None:
     return [{"value": one, **one} for one in regions]
 
 
-def _edges(value: dict[str, Any]) -> Box:
-    """Return the corners of a rectangle as proportions. Raises ValueError."""
+def _rectangle(value: dict[str, Any], region: dict[str, Any], label: str) -> Box:
+    """Return the corners of a rectangle as proportions. Raises ValueError.
+
+    Label Studio rotates about the left upper corner, in pixels.
+    """
     x, y, width, height = (coordinate(value.get(key), key) / 100 for key in ("x", "y", "width", "height"))
-    return x, y, x + width, y + height
+    box = x, y, x + width, y + height
+    rotation = coordinate(value.get("rotation") or 0, "rotation")
+    if not rotation:
+        return box
+    size = _size([region]) or (1, 1)
+    scaled = (box[0] * size[0], box[1] * size[1], box[2] * size[0], box[3] * size[1])
+    x0, y0, x1, y1 = straightened(scaled, rotation, (scaled[0], scaled[1]), label)
+    return x0 / size[0], y0 / size[1], x1 / size[0], y1 / size[1]
 
 
 def _polygon(value: dict[str, Any]) -> Box:
@@ -167,7 +176,7 @@ def _size(regions: list[Any]) -> tuple[int, int] | None:
     if one is None:
         return None
     width, height = (coordinate(one.get(f"original_{side}"), f"original_{side}") for side in ("width", "height"))
-    return round(width), round(height)
+    return (round(width), round(height)) if min(width, height) >= 1 else None
 
 
 def _image_names(task: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from ...errors import BadInput
+from ...errors import BadInput, MissingFile
 from ..dataset import Skipped
 from ..readers import FileContainer
 from .annotation_file import coordinate, read_text
@@ -61,16 +61,34 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
             f"{name} has boxes in YOLO's format, but the names of the classes are missing; "
             "write them into a classes.txt, one per line, or a data.yaml"
         )
+    splits, unlabeled = _labeled_splits(images.source, images.splits)
     found: list[WrittenImage] = []
     skipped: list[Skipped] = []
-    for path, split in sorted(images.splits.items()):
+    for path, split in sorted(splits.items()):
         try:
             boxes = _boxes(images.source, path, labels, keypoints)
             found.append(WrittenImage(path, boxes, relative=True, split=split))
-        except ValueError as error:  # BadInput is one
+        except (ValueError, MissingFile) as error:  # BadInput is a ValueError
             skipped.append(Skipped(path, str(error)))
     moved = images.source if images.source is not source else None
-    return Annotations(labels, tuple(found), tuple(skipped), images.notes, images.warnings, moved)
+    return Annotations(labels, tuple(found), tuple(skipped), images.notes, (*images.warnings, *unlabeled), moved)
+
+
+def _labeled_splits(
+    source: FileContainer, splits: dict[str, str | None]
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """Return the images without the splits of which no image has a text file, and a warning about each of these.
+
+    A test part is often published without its labels; as background, it would make every detection wrong.
+    """
+    labeled = {split for path, split in splits.items() if any(source.has(name) for name in _label_paths(path))}
+    missing = sorted({split for split in splits.values() if split is not None} - labeled)
+    if not labeled:
+        return splits, ()
+    warnings = tuple(
+        f"no image of {split} has a text file with boxes, so that {split} is left out" for split in missing
+    )
+    return {path: split for path, split in splits.items() if split not in missing}, warnings
 
 
 def _names(source: FileContainer, name: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 from box_scenes import SCENES, drawn, put
 from box_writers import coco_json, cvat_xml, voc_xml
@@ -54,6 +55,13 @@ def test_cvat_polygon_gives_its_box_and_other_shapes_are_left_out(tmp_path: Path
 def test_cvat_image_with_an_unusable_box_is_skipped(tmp_path: Path, shape: str, said: str) -> None:
     (skipped,) = opened(tmp_path, shape).skipped
     assert skipped.path == "images/a.jpg" and said in skipped.reason
+
+
+def test_cvat_slight_tilt_gives_the_box_around_it(tmp_path: Path) -> None:
+    tilted = '<box label="cup" xtl="20" ytl="30" xbr="60" ybr="50" rotation="358"/>'
+    corners = cv2.boxPoints(((40.0, 40.0), (40.0, 20.0), -2.0))
+    expected = (*corners.min(axis=0), *corners.max(axis=0))
+    assert opened(tmp_path, tilted).images[0].boxes[0].box == pytest.approx(expected, abs=1e-4)
 
 
 def test_cvat_video_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,20 @@ def test_label_studio_image_with_an_unusable_box_is_skipped(tmp_path: Path, made
     put(tmp_path / "b.jpg", drawn(SCENES[1]))
     (skipped,) = opened(tmp_path, made, label_studio_task(2, SCENES[1])).skipped
     assert skipped.path == "a.jpg" and said in skipped.reason and skipped.reason.endswith("(in export.json)")
+
+
+def test_label_studio_slight_tilt_gives_the_box_around_it(tmp_path: Path) -> None:
+    """Turned clockwise about the left upper corner, as in the converter of Label Studio."""
+    (image,) = opened(tmp_path, changed({}, rotation=2)).images
+    x0, y0, x1, y1 = A.boxes[0][1]
+    width, height, angle = x1 - x0, y1 - y0, math.radians(2)
+    expected = (
+        x0 - height * math.sin(angle),
+        y0,
+        x0 + width * math.cos(angle),
+        y0 + width * math.sin(angle) + height * math.cos(angle),
+    )
+    assert image.boxes[0].box == pytest.approx(expected)
 
 
 def test_label_studio_polygon_gives_its_box_and_other_shapes_are_left_out(tmp_path: Path) -> None:

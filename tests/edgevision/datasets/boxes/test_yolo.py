@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from edgevision.datasets.boxes.open_boxes import find_format, open_boxes
 from edgevision.datasets.boxes.yaml_text import load_yaml
 from edgevision.datasets.boxes.yolo import parse_labels
-from edgevision.errors import BadInput, EdgeVisionError
+from edgevision.errors import BadInput, EdgeVisionError, MissingDependency
 
 LABELS = labels_of(SCENES)
 A = SCENES[0]
@@ -78,6 +79,21 @@ def test_yolo_folder_that_is_missing_is_a_warning(tmp_path: Path) -> None:
     assert found.warnings == (
         "data.yaml names a folder or list that does not exist, which is left out: val: nothing/here",
     )
+
+
+def test_yolo_split_without_any_labels_is_left_out(tmp_path: Path) -> None:
+    root = roboflow(tmp_path, "train: train/images\nval: valid/images\ntest: test/images\nnames: [cup, spoon]\n")
+    (root / "test/labels/empty.txt").unlink()
+    found = open_boxes(root)
+    assert [one.split for one in found.images] == ["train", "val"]
+    assert found.warnings == ("no image of test has a text file with boxes, so that test is left out",)
+
+
+def test_yolo_config_without_pyyaml_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = roboflow(tmp_path, "train: train/images\nnames: [cup, spoon]\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingDependency, match="pip install pyyaml"):
+        open_boxes(root)
 
 
 def test_yolo_images_in_two_splits_are_used_in_the_first(tmp_path: Path) -> None:
