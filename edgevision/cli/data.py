@@ -127,7 +127,8 @@ def _box_facts(boxes: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the facts about boxes as they are in the document."""
     facts = [("boxes", str(boxes["total"]) + (f", {boxes['difficult']} difficult" if boxes["difficult"] else ""))]
     each, side = boxes["per_image"], boxes["shorter_side"]
-    background = f"; {boxes['background']} images without any" if boxes["background"] else ""
+    empty = boxes["background"]
+    background = f"; {empty} image{'s' * (empty != 1)} without any" if empty else ""
     facts.append(("boxes per image", f"{each['min']:g} to {each['max']:g}, median {each['median']:g}{background}"))
     if side is not None:
         from ..datasets.boxes.box_check import TRAINING_SIDE

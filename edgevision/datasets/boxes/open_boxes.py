@@ -17,6 +17,7 @@ from ..prefetch import in_order
 from ..readers import FileContainer, FolderSource, open_source
 from .annotations import Annotations, BoxFormat, WrittenImage
 from .formats import FORMATS
+from .image_index import ImageIndex
 from .placement import Placed, has_wrong_size, place
 from .records import BoxDataset
 
@@ -40,7 +41,8 @@ def open_boxes(path: str | Path) -> BoxDataset:
     path = Path(path)
     if _is_single(path):
         found = _detect(_single(path))
-        source: FileContainer = FolderSource(path.absolute().parent)
+        source, base = _around(path)
+        found = [(one, tuple(base + name for name in files)) for one, files in found]
     else:
         source = open_source(path)
         found = _detect(source)
@@ -66,6 +68,18 @@ def _single(path: Path) -> FileContainer:
     return source
 
 
+def _around(path: Path) -> tuple[FileContainer, str]:
+    """Return the folder of an annotation file, or the one above if only that has images, and the path from there to the file."""
+    folder = path.absolute().parent
+    source = FolderSource(folder)
+    if ImageIndex(source).paths or folder.parent == folder:
+        return source, ""
+    try:
+        return FolderSource(folder.parent), f"{folder.name}/"
+    except BadInput:  # it has a folder that may not be read
+        return source, ""
+
+
 def _detect(source: FileContainer) -> list[tuple[BoxFormat, tuple[str, ...]]]:
     """Return the formats present with their annotation files."""
     return [(one, files) for one in FORMATS if (files := one.find(source))]
@@ -86,6 +100,8 @@ def _placed(path: Path, name: str, source: FileContainer, read: Annotations) -> 
             skipped.append(made)
         else:
             placed.append(made)
+    if not written and not skipped:
+        raise BadInput(f"{path} ({name}) lists no annotated images")
     if not placed:
         said = f"{path} ({name}): none of the annotated images can be used{_example(skipped)}"
         raise BadInput(f"{said}; the images must be in the same folder or zip")

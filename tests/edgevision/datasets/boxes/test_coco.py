@@ -128,6 +128,12 @@ def test_coco_image_with_a_damaged_box_is_skipped(tmp_path: Path, annotation: di
     assert [(skipped.path, skipped.reason) for skipped in found.skipped] == [("a.jpg", f"{said} (in coco.json)")]
 
 
+def test_coco_without_images_says_so(tmp_path: Path) -> None:
+    put(tmp_path / "coco.json", '{"images": [], "annotations": [], "categories": []}')
+    with pytest.raises(BadInput, match=r"\(COCO JSON\) lists no annotated images$"):
+        open_boxes(tmp_path)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 200) | st.floats() | st.text(max_size=5),
     lambda inner: (

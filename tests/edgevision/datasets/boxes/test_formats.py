@@ -81,8 +81,6 @@ def test_format_is_read_from_a_zip(tmp_path: Path, name: str, inside: str) -> No
 )
 def test_one_annotation_file_can_be_given(tmp_path: Path, name: str, file: str) -> None:
     WRITERS[name](tmp_path, SCENES)
-    if name == "COCO JSON":
-        shutil.move(tmp_path / "images", tmp_path / "annotations/images")
     assert find_format(tmp_path / file) == name
     assert by_name(open_boxes(tmp_path / file)) == expected(SCENES)
 
