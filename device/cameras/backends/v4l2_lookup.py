@@ -31,6 +31,10 @@ BY_ID = Path("/dev/v4l/by-id")
 TRY_TEST = "to try without a camera, use --camera test:"
 
 
+class NoFrame(CameraError):
+    """Raised for a camera that opens but sends nothing."""
+
+
 def open_node(path: str, clock: Clock = SYSTEM, wanted: CaptureRequest = ANY) -> LiveSource:
     """Open a literal ``/dev/videoN`` or a link to one. Raises CameraError."""
     if not Path(path).exists():
@@ -111,7 +115,9 @@ def try_nodes(
             yield node, _proven(str(node.path), node.name, clock, wanted, capture), ""
         except EdgeVisionError as error:
             log.info("%s (%s) is not usable: %s", node.path, node.name, error)
-            yield node, None, IN_USE if busy(node.path) else str(error).removeprefix(f"{node.path} ")
+            ours = isinstance(error, NoFrame)  # the thread that waits for a frame still holds the camera
+            in_use = not ours and busy(node.path)
+            yield node, None, IN_USE if in_use else str(error).removeprefix(f"{node.path} ")
 
 
 def _live(reader: V4L2Reader, wanted: CaptureRequest, identity: str = "") -> LiveSource:
@@ -139,7 +145,7 @@ def _proven(path: str, name: str, clock: Clock, wanted: CaptureRequest, capture:
     try:
         reader = Opening(prove, path).wait(FIRST_FRAME_S)
     except TimeoutError:
-        raise CameraError(f"{path} opens but sent no frame within {FIRST_FRAME_S:g} s") from None
+        raise NoFrame(f"{path} opens but sent no frame within {FIRST_FRAME_S:g} s") from None
     assert reader is not None
     return reader
 

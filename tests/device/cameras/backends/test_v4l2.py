@@ -126,6 +126,14 @@ def plug(captures: dict[str, FakeCapture]) -> tuple[list[Node], Callable[[str], 
     return [Node(Path(path), "cam " + path[-1], "usb", None) for path in captures], lambda path: captures[path]
 
 
+def test_camera_that_sends_nothing_is_not_called_in_use(monkeypatch: pytest.MonkeyPatch, hang: threading.Event) -> None:
+    monkeypatch.setattr(v4l2_lookup, "FIRST_FRAME_S", 0.2)
+    found, capture = plug({"/dev/video0": FakeCapture(hang=hang)})
+    # The thread that still waits for a frame holds the device, so the kernel says that it is busy.
+    with pytest.raises(CameraError, match=r"cam 0: opens but sent no frame within 0.2 s"):
+        v4l2_lookup.open_numbered(0, found=found, capture=capture, busy=lambda path: True)
+
+
 def test_numbers_count_only_nodes_that_deliver_frames(monkeypatch: pytest.MonkeyPatch, hang: threading.Event) -> None:
     monkeypatch.setattr(v4l2_lookup, "FIRST_FRAME_S", 0.5)
     captures = {
