@@ -99,7 +99,8 @@ def _options(file: ModelFile) -> Iterator[CardOptions]:
     tasks: tuple[Task | None, ...] = (None,)
     with suppress(EdgeVisionError):
         tasks += fitting_tasks(file, file.graph())
-        yield from (CardOptions(like=name) for name in reversed(plausible(file, tasks[-1])))
+        for task in tasks[:2]:  # unstated, then the likeliest
+            yield from (CardOptions(like=name, task=task) for name in reversed(plausible(file, (*tasks, None)[1])))
     for task in tasks:
         yield CardOptions(task=task, resize="stretch")
         yield CardOptions(task=task, resize="stretch", mean=USUAL, std=USUAL)

@@ -72,6 +72,7 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     if card is not None:
         facts += [
             ("card", f"{card['name']}: {card['task']}, {card['activation']}"),
+            *([("made by", card["maker"])] if card["maker"] else []),
             ("labels", _labels(card["labels"])),
         ]
         facts += [("preprocessing", Preprocessing.from_json(card["preprocessing"]).describe())]

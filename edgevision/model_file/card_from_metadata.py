@@ -167,10 +167,10 @@ def card_hint(file: ModelFile) -> str:
     if layouts:
         said, task = f" (its outputs may be those of a detector: --layout {' or '.join(layouts)})", "detection"
     normalization = "" if file.inputs and natural_normalization(file.inputs[0]) else " --mean ... --std ..."
-    like = " | ".join(plausible(file, task)) if file.inputs else ""
+    like = ", ".join(plausible(file, task)) if file.inputs else ""
     options = f"--task {task or '...'} --resize ...{normalization} --labels ..."
     command = f"edgevision card {shlex.quote(str(file.path))}"
-    either = f"{command} --like {like} -o OUT.tflite, or with " if like else f"{command} "
+    either = f"{command} --like MAKER -o OUT.tflite (MAKER: {like}), or with " if like else f"{command} "
     return f"add a model card{said}: {either}{options}{'' if like else ' -o OUT.tflite'}"
 
 

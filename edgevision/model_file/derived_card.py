@@ -72,15 +72,17 @@ def portable(path: Path) -> bytes:
 
 
 def imitate(file: ModelFile, name: str, task: Task | None = None) -> ModelCard:
-    """Return the card of a file as if the maker with this name had written it. Raises BadModel.
+    """Return the card of a file as if the maker with this name had written it, without what the user has yet to decide.
 
-    ``task``: the task that the user states.
+    ``task``: the task that the user states. Raises BadModel.
     """
     with model_errors(file.path):
         graph = file.graph()
         refuse_unusable(file, graph)
         conventions = find_maker(name).conventions(file, graph)
-        return _card(file, graph, replace(conventions, task=task or conventions.task), name).card
+        made = _card(file, graph, replace(conventions, task=task or conventions.task), name).card
+        decided = made.task == "detection" and conventions.layout is not None
+        return made.with_(detector=DetectorOutput(conventions.layout)) if decided else made
 
 
 def _derive(file: ModelFile, graph: Graph) -> DerivedCard:
@@ -105,7 +107,7 @@ def _derive(file: ModelFile, graph: Graph) -> DerivedCard:
 
 
 def _from_maker(file: ModelFile, graph: Graph, found: Recognized) -> DerivedCard:
-    made = _card(file, graph, found.maker.conventions(file, graph), found.name)
+    made = _decided(file, _card(file, graph, found.maker.conventions(file, graph), found.name))
     said = f"made by {found.maker.title} ({found.evidence})"
     return made._replace(said=f"{said}: {made.said}")
 
@@ -117,7 +119,7 @@ def _from_graph(file: ModelFile, graph: Graph) -> DerivedCard | None:
     if evidence is None or task is None:
         return None
     resize: Literal["crop", "stretch"] = "crop" if task in ("classification", "multilabel") else "stretch"
-    made = _card(file, graph, Conventions(resize, evidence.mean, evidence.std), None)
+    made = _decided(file, _card(file, graph, Conventions(resize, evidence.mean, evidence.std), None))
     return made._replace(
         source="graph", said=f"{evidence.said}: {made.said}; {resize} is what such models usually take"
     )
@@ -147,7 +149,8 @@ def _card(file: ModelFile, graph: Graph, conventions: Conventions, maker: str | 
             resize=conventions.resize,
             crop_fraction=conventions.crop_fraction,
             fill=conventions.fill,
-            order="GRAY" if channels == 1 else "RGB",
+            align=conventions.align,
+            order="GRAY" if channels == 1 else conventions.order,
             mean=(conventions.mean,),
             std=(conventions.std,),
         ),
@@ -155,12 +158,15 @@ def _card(file: ModelFile, graph: Graph, conventions: Conventions, maker: str | 
         activation=guess_activation(graph, task),
         maker=maker,
     )
-    card = card.with_(detector=_detector(file, card))
     said = f"{task}, {card.preprocessing.describe()}" + (f"; {conventions.remark}" if conventions.remark else "")
-    made = _with_labels_beside(file, graph, DerivedCard(card, "maker", said))
-    if conventions.task is None and task == "classification" and not _surely_scores(made.card):
+    return _with_labels_beside(file, graph, DerivedCard(card, "maker", said))
+
+
+def _decided(file: ModelFile, made: DerivedCard) -> DerivedCard:
+    """Return a card with the output layout of a detector. Raises BadModel if the outputs allow several readings."""
+    if made.card.task == "classification" and not _surely_scores(made.card):
         raise BadModel(f"its output ({shapes(file.outputs)}) may hold class scores or an embedding; {card_hint(file)}")
-    return made
+    return made._replace(card=made.card.with_(detector=_detector(file, made.card)))
 
 
 def _detector(file: ModelFile, card: ModelCard) -> DetectorOutput | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ...preprocessing.spec import Resize
+from ...preprocessing.spec import Align, ModelOrder, Resize
 from ...records import record
 from ...types import Task
 
@@ -30,12 +30,18 @@ class Conventions:
     """Share of the largest central part that a crop keeps."""
     fill: int = 0
     """Value of the border of a letterbox, 0..255."""
+    align: Align = "center"
+    """Position of the image in a letterbox."""
+    order: ModelOrder = "RGB"
+    """Channel order of a color input."""
     labels: tuple[str, ...] = ()
     """Class names that the maker's own metadata list."""
     task: Task | None = None
     """Task that the maker's own metadata name."""
     name: str | None = None
     """Name of the model in the maker's own metadata."""
+    layout: str | None = None
+    """Output layout of the maker's detectors, if their outputs alone do not decide it."""
     remark: str | None = None
     """What a user has to know to get right answers, such as the kind of images."""
 

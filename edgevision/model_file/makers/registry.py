@@ -16,6 +16,7 @@ MAKERS = {
     "ultralytics": "ultralytics",
     "teachable-machine": "teachable_machine",
     "edge-impulse": "edge_impulse",
+    "yolox": "yolox",
     "mediapipe": "mediapipe",
     "automl": "automl",
     "model-maker": "model_maker",

@@ -10,6 +10,7 @@ from ...input_file import read_file
 from ...log import Log
 from ...output_layouts.ultralytics_metadata import AUTHOR, ENTRIES, MAX_BYTES, Description, parse
 from ...preprocessing.image_input import image_input
+from ...preprocessing.natural import natural_normalization
 from ...records import record
 from ...types import Task
 from ..detector import detector_layouts
@@ -70,7 +71,7 @@ class Ultralytics(Maker):
         """Return 0..1: the whole image with a gray border, or the central square for a classifier."""
         found = _find(file)
         if found is None:
-            return Conventions("letterbox", *UNIT, fill=GRAY)
+            return Conventions("letterbox", *(natural_normalization(file.inputs[0]) or UNIT), fill=GRAY)
         about = found.description
         name = about.title[:100] or None
         if about.task == "classify":

@@ -182,7 +182,7 @@ def test_start_of_the_graph_shows_the_normalization(
 
 @pytest.mark.parametrize("factor", [0.0, 0.5])
 def test_floating_point_input_that_shows_nothing_is_refused(tmp_path: Path, factor: float) -> None:
-    with pytest.raises(BadModel, match=r"edgevision card \S+ --like ultralytics \| .*keras-tutorial"):
+    with pytest.raises(BadModel, match=r"edgevision card \S+ --like MAKER .*MAKER: ultralytics, .*keras-tutorial"):
         derived(tmp_path, classifier(PLAIN, factor=factor))
 
 
@@ -198,7 +198,7 @@ def test_list_of_numbers_without_softmax_and_labels_may_be_an_embedding(tmp_path
 def test_any_maker_can_be_imitated(tmp_path: Path, name: str) -> None:
     card = imitate(model_file.read(put(tmp_path, classifier(PLAIN))), name)
     assert (card.maker, card.task) == (name, "classification")
-    assert card.preprocessing.std != (1.0,)
+    assert (card.preprocessing.std == (1.0,)) == (name == "yolox")
 
 
 def test_card_keeps_the_maker(tmp_path: Path) -> None:
@@ -235,3 +235,16 @@ def test_portable_detector_keeps_its_layout(tmp_path: Path, data: Path) -> None:
     assert card is not None
     assert card.detector is not None
     assert (card.detector.layout, card.maker) == ("yolo", "ultralytics")
+
+
+def test_yolox_gets_bytes_in_the_upper_left_corner(tmp_path: Path) -> None:
+    cells = 64 * 64 + 32 * 32 + 16 * 16  # of 512 pixels, at strides 8, 16 and 32
+    given = Input("images", (1, 512, 512, 3))
+    file = model_file.read(put(tmp_path, with_outputs(given, {"output": (1, cells, 85)})))
+    with pytest.raises(BadModel, match="--like MAKER.* yolox"):
+        derive(file)  # 81 classes of YOLO, or 80 and the objectness
+    card = imitate(file, "yolox")
+    rule = card.preprocessing
+    assert card.detector is not None
+    assert (card.detector.layout, rule.mean, rule.std) == ("yolox", (0.0,), (1.0,))
+    assert (rule.resize, rule.fill, rule.align, rule.order) == ("letterbox", 114, "top_left", "BGR")

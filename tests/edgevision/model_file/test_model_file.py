@@ -278,7 +278,9 @@ def test_file_that_shows_no_preprocessing_is_refused_with_the_remedy(tmp_path: P
     def unusual(model: Any) -> None:
         model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization.scale = np.array([0.01157], np.float32)
 
-    with pytest.raises(BadModel, match=r"edgevision card \S+ --like .* -o OUT\.tflite, or with --task .* --labels"):
+    with pytest.raises(
+        BadModel, match=r"edgevision card \S+ --like MAKER -o OUT\.tflite \(MAKER: .*\), or with --task .* --labels"
+    ):
         effective_card(model_file.read(put(tmp_path, changed(unusual))))
 
 
