@@ -241,7 +241,7 @@ def test_yolox_gets_bytes_in_the_upper_left_corner(tmp_path: Path) -> None:
     cells = 64 * 64 + 32 * 32 + 16 * 16  # of 512 pixels, at strides 8, 16 and 32
     given = Input("images", (1, 512, 512, 3))
     file = model_file.read(put(tmp_path, with_outputs(given, {"output": (1, cells, 85)})))
-    with pytest.raises(BadModel, match="--like MAKER.* yolox"):
+    with pytest.raises(BadModel, match=r"--like MAKER.* yolox"):
         derive(file)  # 81 classes of YOLO, or 80 and the objectness
     card = imitate(file, "yolox")
     rule = card.preprocessing
