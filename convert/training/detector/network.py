@@ -17,8 +17,8 @@ from ..network.initial_weights import Origin, initialize
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-WIDTH = 96
-"""Channels of the pyramid and its branches."""
+MIN_WIDTH, MAX_WIDTH = 48, 96
+"""Fewest and most channels of the pyramid and its branches."""
 BRANCH_DEPTH = 2
 """Depthwise separable convolutions of a branch."""
 PRIOR = 0.01
@@ -73,7 +73,8 @@ def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) 
     keras = backend.keras()
     backbone = build(choice)
     origin = initialize(backbone, choice, weights)
-    levels = _pyramid([backbone.get_layer(name).output for name in taps(backbone, choice.image_size)])
+    maps = [backbone.get_layer(name).output for name in taps(backbone, choice.image_size)]
+    levels = _pyramid(maps, pyramid_width(choice.alpha))
     boxes = _branches(levels, 4, "box", 0.0)
     logits = _branches(levels, len(classes), "class", -math.log((1 - PRIOR) / PRIOR))
     scores = keras.layers.Activation("sigmoid", name=SCORES, dtype="float32")(logits)
@@ -89,6 +90,11 @@ def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) 
     )
 
 
+def pyramid_width(alpha: float) -> int:
+    """Return the channels of the pyramid for a width multiplier; a multiple of 8, as int8 kernels like it."""
+    return max(MIN_WIDTH, min(MAX_WIDTH, 8 * round(MAX_WIDTH * alpha / 8)))
+
+
 def taps(backbone: Any, side: int) -> list[str]:
     """Return the names of the layers that end each stride of STRIDES."""
     found = {}
@@ -99,19 +105,21 @@ def taps(backbone: Any, side: int) -> list[str]:
     return [found[stride] for stride in STRIDES]
 
 
-def _pyramid(features: list[Any]) -> list[Any]:
+def _pyramid(features: list[Any], width: int) -> list[Any]:
     """Return the maps of the pyramid, the finest first: each also sees the coarser ones.
 
     T. Lin et al., 2017, Feature Pyramid Networks for Object Detection (arXiv:1612.03144).
     """
-    layers = backend.keras().layers
+    keras = backend.keras()
+    layers = keras.layers
     levels: list[Any] = []
     for stride, feature in zip(reversed(STRIDES), reversed(features), strict=True):
         name = f"pyramid_{stride}"
-        x = layers.Conv2D(WIDTH, 1, use_bias=False, name=f"{name}_lateral")(feature)
+        x = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_lateral")(feature)
         x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_lateral_bn")(x)
         if levels:
-            upper = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_up")(levels[0])
+            # Not UpSampling2D, which becomes RESHAPE and TILE in a .tflite; this becomes RESIZE_NEAREST_NEIGHBOR.
+            upper = keras.ops.image.resize(levels[0], x.shape[1:3], interpolation="nearest")
             x = layers.Add(name=f"{name}_add")([x, upper])
         x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
         x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
@@ -141,6 +149,6 @@ def _branches(levels: list[Any], outputs: int, name: str, bias: float) -> Any:
 def _separable(x: Any, name: str) -> Any:
     layers = backend.keras().layers
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
-    x = layers.Conv2D(WIDTH, 1, use_bias=False, name=f"{name}_pointwise")(x)
+    x = layers.Conv2D(x.shape[-1], 1, use_bias=False, name=f"{name}_pointwise")(x)
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)

@@ -62,3 +62,16 @@ def test_epochs_depend_on_the_number_of_images() -> None:
     few, many = (make_plan(TrainSettings(weights="imagenet"), choice, count).epochs for count in (100, 5000))
     assert few > many
     assert make_plan(TrainSettings(weights="imagenet", epochs=7), choice, 100).epochs == 7
+
+
+def test_operators_have_int8_versions_on_every_accelerator() -> None:
+    from edgevision.convert.quantization.ptq import to_float
+    from edgevision.convert.source_model.float_model import FloatModel
+
+    from edgevision.tflite.graph import read_graph
+
+    network = opened("mobilenet_v2")
+    model = FloatModel(network.deployed, network.choice.preprocessing("stretch"), None, None)
+    names = {op.name for op in read_graph(to_float(model)).operators}
+    usual = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "CONCATENATION", "RESHAPE", "LOGISTIC"}
+    assert names == usual | {"RESIZE_NEAREST_NEIGHBOR"}
