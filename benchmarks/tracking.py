@@ -9,8 +9,8 @@ identities, as the package trackeval computes them. Things of which less than a 
 ``--draws`` repeats the hard films with other errors of the detector and other ways of the crowd. The exit status is 1 if
 a simple film is counted wrong, or more than 5 % of the crossings of all hard films.
 
-Cost: milliseconds per frame with 20 objects that move, tracking alone, in blocks that alternate with blocks of decoding a
-detector's output with 20 objects; the ratio and its 95 % interval come from the pairs of blocks.
+Cost: milliseconds of processor time per frame with 20 objects that move, tracking alone, in blocks that alternate with
+blocks of decoding a detector's output with 20 objects; the ratio and its 95 % interval come from the pairs of blocks.
 
 trackeval is only needed here. It requires opencv-python, whose files would replace those of opencv-python-headless, so:
 
@@ -25,7 +25,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -173,22 +173,24 @@ def cost(rounds: int) -> bool:
         tracker = Tracker(0.5)
         for number, objects in enumerate(films[:10]):  # the tracks settle
             tracker.update(objects, (1280, 720), number / 30)
-        begun = perf_counter()
+        begun = process_time()
         for number, objects in enumerate(films[10:], 10):
             tracker.update(objects, (1280, 720), number / 30)
-        middle = perf_counter()
+        middle = process_time()
         for _ in range(20):
             decoder.decode(outputs, (1280, 720), 5, 0.1)
-        ended = perf_counter()
+        ended = process_time()
         tracking.append((middle - begun) / 20 * 1e3)
         decoding.append((ended - middle) / 20 * 1e3)
     ratio = paired_ratio(tracking, decoding, seed=0)
     p50 = statistics.median(tracking)
-    print(f"{OBJECTS} objects, {rounds} blocks of 20 frames, ms per frame (median of the blocks; fastest block)")
+    print(
+        f"{OBJECTS} objects, {rounds} blocks of 20 frames, ms of processor time per frame (median of the blocks; fastest block)"
+    )
     print(f"tracking {p50:.3f}; {min(tracking):.3f}")
     print(f"decoding {statistics.median(decoding):.3f}; {min(decoding):.3f}")
     print(f"tracking / decoding {ratio.value:.2f} ({ratio.low:.2f}..{ratio.high:.2f})")
-    return min(tracking) < MAX_MS
+    return p50 < MAX_MS
 
 
 def main() -> int:

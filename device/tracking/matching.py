@@ -59,12 +59,13 @@ def overlaps(first: Values, second: Values) -> Values:
 
 def _similar_sizes(first: Values, second: Values) -> Mask:
     """Return which pairs have similar widths or heights, of which a cover hides at most one; points fit everything."""
-    one = (first[:, 2:] - first[:, :2])[:, np.newaxis]
-    other = (second[:, 2:] - second[:, :2])[np.newaxis]
-    similar = (one <= MAX_SIZE_RATIO * other) & (other <= MAX_SIZE_RATIO * one)
-    points = (one == 0) | (other == 0)
-    either: Mask = np.logical_or.reduce(similar | points, axis=2)
-    return either
+    found = np.zeros((len(first), len(second)), bool)
+    for side in (0, 1):
+        one = (first[:, side + 2] - first[:, side])[:, np.newaxis]
+        other = second[:, side + 2] - second[:, side]
+        found |= (one <= MAX_SIZE_RATIO * other) & (other <= MAX_SIZE_RATIO * one)
+        found |= (one == 0) | (other == 0)
+    return found
 
 
 def _areas(boxes: Values) -> Values:
