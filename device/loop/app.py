@@ -47,7 +47,7 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
     the live page may save settings.
     """
     _check_outputs(options)
-    tracking = _is_tracking(options)
+    _check_tracking(options)
     for option, output in (("--summary", options.summary), ("--contact-sheet", options.contact_sheet)):
         if output is not None:
             require_absent(output, options.overwrite, option)
@@ -63,6 +63,7 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
         open_model(_model_path(options), engine=options.engine, threads=options.threads) as model,
         _second(options, model) as second,
     ):
+        tracking = _is_tracking(options, model)
         # Open the camera last: frames captured while a model loads would be stale when the loop starts.
         camera = _open(options, model, stop)
         if camera is None:
@@ -95,14 +96,14 @@ def _run(
             note(f"taught: {', '.join(taught)}")
         service = _service()
         control = _control(options)
-        sinks = open_sinks(options, terminal, model, camera, stop, measures, control)
+        sinks = open_sinks(options, terminal, model, camera, stop, measures, control, tracking)
         if options.page is not None and control is not None:
             from .page import open_live_page
 
             camera, runs, live = open_live_page(options, model, camera, measures, control, config, terminal, sinks)
             sinks.append(live)
         decider, gate = _decider(options, model, tracking), _gate(options, service)
-        scene = _scene(options, model, decider) if tracking else None
+        scene = _scene(options, decider) if tracking else None
     except BaseException:
         camera.close()
         raise
@@ -131,8 +132,9 @@ def _control(options: Options) -> LoopControl | None:
     if not options.outputs and options.page is None:
         return None
     from ..stream.control import LoopControl
+    from .tracking import shapes_of
 
-    return LoopControl(options.threshold, options.smooth, options.roi)
+    return LoopControl(options.threshold, options.smooth, options.roi, shapes_of(options))
 
 
 def _tells_changes(options: Options, camera: Source) -> bool:
@@ -237,22 +239,30 @@ def _service() -> Service | None:
     return from_environment()
 
 
-def _is_tracking(options: Options) -> bool:
-    """Return whether objects are tracked. Raises BadInput for names of lines and zones that are not distinct."""
+def _check_tracking(options: Options) -> None:
+    """Raise BadInput for names of lines and zones that are used twice, and for options that lack another one."""
     if options.of and options.then is None:
         raise BadInput("--of needs a second model: --then CLASSIFIER.tflite")
-    if not (options.track or options.track_labels or options.count_lines or options.zones or options.then):
+    if options.count_lines or options.zones:
+        from .tracking import shapes_of
+
+        shapes_of(options)
+
+
+def _is_tracking(options: Options, model: Model) -> bool:
+    """Return whether objects are tracked, or may be later. Raises BadInput if the model cannot do what was requested."""
+    wanted = options.track or options.track_labels or options.count_lines or options.zones or options.then
+    if not wanted and options.page is None:
         return False  # without imports
-    from . import tracking
+    from .tracking import is_possible
 
-    tracking.check(options)
-    return True
+    return is_possible(options, model.card)
 
 
-def _scene(options: Options, model: Model, decider: TemporalFilter) -> TrackedScene:
+def _scene(options: Options, decider: TemporalFilter) -> TrackedScene:
     from .tracking import open_scene
 
-    return open_scene(options, model.card, decider)
+    return open_scene(options, decider)
 
 
 @contextmanager

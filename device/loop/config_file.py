@@ -88,14 +88,22 @@ def update(path: Path, changes: Mapping[str, Any]) -> None:
         one = KEPT[name]
         line = f"# {one.key} =" if value is None else f"{one.key} = {toml.literal(to_file(one, value))}"
         text = _with_line(text, one, line, given=value is not None)
-    new = toml.parse(text, path)
-    found = checked(new.values, new.where)  # as strictly as when it is read
-    if any(found.get(name) != value for name, value in changes.items()):
+    if not _says(text, path, changes):
         raise BadInput(
             f"cannot change {path}: its form is unusual; set {', '.join(KEPT[n].key for n in changes)} by hand"
         )
     private = not path.stat().st_mode & 0o077
     write_text(path.resolve(), text, private=private)
+
+
+def _says(text: str, path: Path, changes: Mapping[str, Any]) -> bool:
+    """Return whether a text has these settings, and is read as strictly as a file."""
+    try:
+        new = toml.parse(text, path)
+        found = checked(new.values, new.where)
+    except BadInput:  # such as the rest of a list that went over several lines
+        return False
+    return all(found.get(name) == value for name, value in changes.items())
 
 
 def _with_line(text: str, setting: Setting, line: str, given: bool) -> str:

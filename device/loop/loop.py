@@ -171,6 +171,8 @@ class _Loop:
             self.all_left()
             self.decider.set_smooth(smooth)
             self.top, self.threshold = self.decider.ask_top, self.decider.ask_threshold
+        if self.scene is not None and self.control.shapes != self.scene.shapes:
+            self.emit_tracks(self.scene.set_shapes(self.control.shapes, frame.index))
         if self.control.paused:
             self.measures.still += 1
             self.answered(frame)

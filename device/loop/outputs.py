@@ -40,8 +40,9 @@ def open_sinks(
     stop: Stop,
     measures: RunStats,
     control: LoopControl | None,
+    tracking: bool,
 ) -> list[Sink]:
-    """Open all requested outputs, the one for results first."""
+    """Open all requested outputs, the one for results first; ``tracking``: whether lines and zones are possible."""
     sinks = [_main_sink(options, terminal, model, camera, stop, measures)]
     if options.contact_sheet is not None:
         from ..sinks.contact_sheet import ContactSheet
@@ -53,7 +54,7 @@ def open_sinks(
 
         threshold = model.card.threshold if options.threshold is None else options.threshold
         sinks.append(Collector(Store(options.collect, options.collect_quota), threshold))
-    counts = _counts(options, camera) if control is not None else None
+    counts = _counts(options, camera, control) if tracking and control is not None else None
     sinks += [] if counts is None else [counts]
     if options.outputs and control is not None:
         from ..outputs.open import open_outputs
@@ -65,19 +66,15 @@ def open_sinks(
     return sinks
 
 
-def _counts(options: Options, camera: Source) -> Counts | None:
-    """Return what outputs know of lines and zones; None without any. Only totals of a live camera are kept."""
-    if not options.count_lines and not options.zones:
-        return None
+def _counts(options: Options, camera: Source, control: LoopControl) -> Counts:
+    """Return what outputs know of lines and zones. Only totals of a live camera are kept."""
     from edgevision.files.state_folder import state_folder
 
     from ..outputs.counts import Counts, totals_file
     from ..outputs.open import host_slug
-    from ..tracking.shapes import named
 
     path = totals_file(state_folder(options.state), options.camera_name or host_slug()) if camera.live else None
-    lines, zones = named(options.count_lines, "line"), named(options.zones, "zone")
-    return Counts(path, [line.name for line in lines], [zone.name for zone in zones])
+    return Counts(path, lambda: control.shapes)
 
 
 def _main_sink(

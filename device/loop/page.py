@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..outputs.counts import Counts
 from ..outputs.worker import OutputWorker
 from ..page.cropped import Cropped
 from ..page.opened import OpenPage, PageOptions, link, open_page, tokens_of
@@ -37,7 +38,8 @@ def open_live_page(
     shared, cropped = SharedModel(model), Cropped(camera, control)
     save = None if config is None else partial(_save, config)
     clips = [sink.clips for sink in sinks if isinstance(sink, OutputWorker) and sink.clips is not None]
-    live = open_page(wanted, shared, cropped, measures, control, save, clips=clips)
+    counts = next((sink for sink in sinks if isinstance(sink, Counts)), None)
+    live = open_page(wanted, shared, cropped, measures, control, save, clips=clips, counts=counts)
     for line in address_lines(wanted, live.port, terminal.err.isatty()):
         terminal.note(line)
     return cropped, shared, live

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgevision.errors import BadInput, nearest
 
 from ..tracking.scene import TrackedScene
-from ..tracking.shapes import named
+from ..tracking.shapes import Shapes, all_named
 
 if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from .temporal_filter import TemporalFilter
 
 
-def check(options: Options) -> None:
-    """Check what lines and zones are called. Raises BadInput."""
-    named(options.count_lines, "line")
-    named(options.zones, "zone")
+def shapes_of(options: Options) -> Shapes:
+    """Return the lines and zones of a run. Raises BadInput for names that are used twice."""
+    return all_named(options.count_lines, options.zones)
 
 
-def open_scene(options: Options, card: ModelCard, decider: TemporalFilter) -> TrackedScene:
-    """Return what tracks objects for a model. Raises BadInput if the model finds no objects, or not these labels."""
-    if card.task != "detection":
+def is_possible(options: Options, card: ModelCard) -> bool:
+    """Return whether objects are tracked, or may be once the live page draws a line.
+
+    Raises BadInput if tracking was requested and the model finds no objects, or not these labels.
+    """
+    requested = bool(options.track or options.track_labels or options.count_lines or options.zones or options.then)
+    if requested and card.task != "detection":
         raise BadInput(
             f"cannot track with {card.name}: its task is {card.task}; use a detector, or leave out --track, --count-line and --zone"
         )
@@ -33,12 +36,19 @@ def open_scene(options: Options, card: ModelCard, decider: TemporalFilter) -> Tr
         if label not in card.labels:
             hint = nearest(label, list(card.labels)) or "; edgevision inspect lists its labels"
             raise BadInput(f"cannot track {label!r:.60}: {card.name} has no such label{hint}")
+    return requested or (options.page is not None and card.task == "detection")
+
+
+def open_scene(options: Options, decider: TemporalFilter) -> TrackedScene:
+    """Return what tracks objects."""
+    shapes = shapes_of(options)
     return TrackedScene(
         decider.shown_threshold,
-        named(options.count_lines, "line"),
-        named(options.zones, "zone"),
+        shapes.lines,
+        shapes.zones,
         options.track_labels,
         _crops(options),
+        always=bool(options.track or options.track_labels or options.then),
     )
 
 

@@ -7,7 +7,7 @@ seconds: at most that much is lost with the power, and an SD card is not worn ou
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
 
     from ..stream.events import Event
+    from ..tracking.shapes import Shapes
 
 log = Log("edgevision.outputs")
 SCHEMA = "edgevision.counts/1"
@@ -49,19 +50,18 @@ class Counts(Sink):
 
     spec = "counts"
 
-    def __init__(self, path: Path | None, lines: Sequence[str], zones: Sequence[str], clock: Clock = SYSTEM) -> None:
+    def __init__(self, path: Path | None, shapes: Callable[[], Shapes], clock: Clock = SYSTEM) -> None:
         """
         Args:
             path: The file of the totals; None: they begin at 0 and are not kept.
-            lines: Names of the lines.
-            zones: Names of the zones.
+            shapes: Returns the lines and zones, which may change.
             clock: Clock for the intervals.
         """
-        self.lines, self.zones = tuple(lines), tuple(zones)
+        self._shapes = shapes
         self._path, self._clock = path, clock
         self._lock = Lock()
         self._totals = {} if path is None else load(path)
-        self._inside: dict[str, set[int]] = {name: set() for name in self.zones}
+        self._inside: dict[str, set[int]] = {}
         """Zone -> tracks in it."""
         self._changed = False
         self._stopping = Flag()
@@ -70,6 +70,16 @@ class Counts(Sink):
         self._thread = None if path is None else Thread(target=self._work, name="counts", daemon=True)
         if self._thread is not None:
             self._thread.start()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the lines."""
+        return tuple(line.name for line in self._shapes().lines)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Names of the zones."""
+        return tuple(zone.name for zone in self._shapes().zones)
 
     @property
     def written(self) -> int:
@@ -96,7 +106,7 @@ class Counts(Sink):
     def occupancy(self) -> dict[str, int]:
         """Number of objects in each zone now."""
         with self._lock:
-            return {name: len(self._inside[name]) for name in self.zones}
+            return {name: len(self._inside.get(name, ())) for name in self.zones}
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Do nothing: events say all."""
@@ -111,8 +121,9 @@ class Counts(Sink):
                 forward = event.direction == "forward"
                 self._totals[event.line] = Passed(before.forward + forward, before.backward + (not forward))
                 self._changed = True
-            inside = self._inside.get(event.zone or "", set())
-            inside.add(event.track) if event.kind == "zone_entered" else inside.discard(event.track)
+            if event.zone is not None:
+                inside = self._inside.setdefault(event.zone, set())
+                inside.add(event.track) if event.kind == "zone_entered" else inside.discard(event.track)
 
     def close(self) -> None:
         """Save the totals."""

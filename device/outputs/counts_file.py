@@ -69,9 +69,7 @@ class CountsFile(Output):
 
     def __init__(self, path: Path, by: By, context: Context) -> None:
         self._path, self._by, self._clock = path, by, context.clock
-        counts = context.counts
-        names = {"line": counts.lines, "zone": counts.zones} if counts is not None else {}
-        self._places: list[Place] = [(kind, name) for kind, all_names in names.items() for name in all_names]
+        self._counts = context.counts
         self._tallies: dict[Place, Tally] = {}
         self._start = ""
         """Start of the current period; empty before the first."""
@@ -135,7 +133,8 @@ class CountsFile(Output):
 
     def _begin(self, start: str) -> None:
         self._start, self._changed = start, True
-        self._tallies = {place: Tally() for place in self._places}
+        names = {"line": self._counts.lines, "zone": self._counts.zones} if self._counts is not None else {}
+        self._tallies = {(kind, name): Tally() for kind, all_names in names.items() for name in all_names}
 
     def _continue(self, text: bytes) -> None:
         """Take over the rows of the current period; a line that a power loss left incomplete is given up."""

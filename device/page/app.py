@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edgevision.errors import EdgeVisionError, UnknownName
+from edgevision.errors import BadInput, EdgeVisionError, UnknownName
 from edgevision.log import Log
 from edgevision.preprocessing.decode import decode
 from edgevision.preprocessing.pixel_limit import BYTES_PER_PIXEL
@@ -22,6 +22,7 @@ from edgevision.preprocessing.sniff import sniff
 
 from ..sinks.jsonl import dump, frame_record
 from ..system.clock import rfc3339
+from ..tracking.shapes import all_named, parse_line, parse_zone
 from . import assets, openapi, status
 from .access import COOKIE
 from .bell import Bell
@@ -36,6 +37,7 @@ from .streams import MJPEG, Places, mjpeg, server_sent_events
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from ..tracking.shapes import Shapes
     from .parts import Parts
 
 log = Log("edgevision.page")
@@ -268,16 +270,19 @@ class Page:
     async def change_settings(self, request: Request) -> Response:
         """Change settings of the running loop."""
         none = type(None)
-        given = await fields(request, threshold=(int, float, none), smooth=(int,), roi=(list, none), paused=(bool,))
+        kinds = {"threshold": (int, float, none), "smooth": (int,), "roi": (list, none), "paused": (bool,)}
+        given = await fields(request, **kinds, count_lines=(list,), zones=(list,))
         change_settings(self._parts, given)
         return _json(status.settings(self._parts))
 
     async def save_settings(self, _: Request) -> Response:
-        """Save threshold, smoothing and region in the configuration file of the run."""
+        """Save threshold, smoothing, region, lines and zones in the configuration file of the run."""
         save, control = self._parts.save_settings, self._parts.control
         if save is None:
             raise Problem(409, "this run has no configuration file; start it with: edgevision run --config FILE.toml")
-        chosen = {"threshold": control.threshold, "smooth": control.smooth, "roi": control.roi}
+        chosen: dict[str, Any] = {"threshold": control.threshold, "smooth": control.smooth, "roi": control.roi}
+        if self._parts.counts is not None:
+            chosen |= {"count_lines": control.shapes.lines or None, "zones": control.shapes.zones or None}
         return _json({"path": str(await self._apart(save, chosen))})
 
     def _newest(self) -> Any:
@@ -339,6 +344,7 @@ class _Viewed(StreamingResponse):
 def change_settings(parts: Parts, given: dict[str, Any]) -> None:
     """Apply validated changes, all or none. Raises Problem."""
     control = parts.control
+    shapes = _shapes(parts, given)
     before = control.threshold, control.smooth, control.roi, control.paused
     try:
         if "threshold" in given:
@@ -348,9 +354,25 @@ def change_settings(parts: Parts, given: dict[str, Any]) -> None:
         if "roi" in given:
             control.set_roi(_roi(given["roi"]))
         control.paused = given.get("paused", control.paused)
+        control.shapes = shapes
     except ValueError as error:
         control.set_threshold(before[0])
         _, control.smooth, control.roi, control.paused = before
+        raise Problem(400, str(error)) from None
+
+
+def _shapes(parts: Parts, given: dict[str, Any]) -> Shapes:
+    """Return the lines and zones after a change. Raises Problem."""
+    shapes = parts.control.shapes
+    if not given.keys() & {"count_lines", "zones"}:
+        return shapes
+    if parts.counts is None:
+        raise Problem(400, "lines and zones need a detector; this model finds no objects")
+    try:
+        lines = [parse_line(one) for one in given["count_lines"]] if "count_lines" in given else shapes.lines
+        zones = [parse_zone(one) for one in given["zones"]] if "zones" in given else shapes.zones
+        return all_named(lines, zones)
+    except BadInput as error:
         raise Problem(400, str(error)) from None
 
 

@@ -81,7 +81,27 @@ ROI: Json = {
     "description": "x, y, width, height of the region, each 0 to 1; null: the whole image.",
 }
 COUNTS: Json = {"type": "object", "additionalProperties": COUNT, "description": "Images of each class."}
-SETTINGS = _object("*", threshold=_or_null("number"), smooth=_or_null("integer"), roi=ROI, paused=FLAG)
+LINES: Json = {
+    "type": "array",
+    "items": {"type": "string", "maxLength": 200},
+    "maxItems": 32,
+    "description": "Counting lines: x0,y0,x1,y1,name, each number 0 to 1. Forward is to the right, seen from the start.",
+}
+ZONES: Json = {
+    "type": "array",
+    "items": {"type": "string", "maxLength": 1000},
+    "maxItems": 32,
+    "description": "Zones: x,y,x,y,x,y,name, each number 0 to 1.",
+}
+SETTINGS = _object(
+    "*",
+    threshold=_or_null("number"),
+    smooth=_or_null("integer"),
+    roi=ROI,
+    paused=FLAG,
+    count_lines=LINES,
+    zones=ZONES,
+)
 MODEL = _object(
     "*",
     name=TEXT,
@@ -102,6 +122,12 @@ STATUS = _object(
     outputs=_list(ANY_OBJECT),
     collect=COUNTS,
     newest_clip=_or_null("string", description="Changes with every clip that is written; null: none yet."),
+    counts={
+        "type": "object",
+        "additionalProperties": _object("*", forward=COUNT, backward=COUNT),
+        "description": "What crossed each line, in all runs.",
+    },
+    zones={"type": "object", "additionalProperties": COUNT, "description": "Number of objects in each zone."},
     name=TEXT,
     source=TEXT,
     role={"enum": ["admin", "viewer"]},
@@ -208,6 +234,8 @@ def _operations() -> dict[str, dict[str, Json]]:
         smooth={"type": "integer", "minimum": 1, "maximum": 1000},
         roi=ROI,
         paused=FLAG,
+        count_lines=LINES,
+        zones=ZONES,
     )
     html = _answer("The page.", TEXT, "text/html")
     health = _object("*", ok=FLAG, frame_age_s=_or_null("number"))
@@ -347,7 +375,7 @@ def _operations() -> dict[str, dict[str, Json]]:
         },
         "/api/settings/save": {
             "post": _operation(
-                "Save threshold, smoothing and region in the configuration file of the run",
+                "Save threshold, smoothing, region, lines and zones in the configuration file of the run",
                 _answer("Saved.", _object("*", path=TEXT)),
                 "409 503",
             )

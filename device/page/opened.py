@@ -33,6 +33,7 @@ from .shared_model import SharedModel
 
 if TYPE_CHECKING:
     from ..outputs.clip_list import ClipList
+    from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..stream.protocols import Source
     from ..telemetry.run_stats import RunStats
@@ -94,8 +95,12 @@ def open_page(
     save_settings: SaveSettings | None = None,
     clock: Clock = SYSTEM,
     clips: Sequence[ClipList] = (),
+    counts: Counts | None = None,
 ) -> OpenPage:
-    """Return the running page; ``clips``: what its outputs write. Raises EdgeVisionError."""
+    """Return the running page. Raises EdgeVisionError.
+
+    ``clips``: what its outputs write. ``counts``: what lines and zones count; None: the model finds no objects.
+    """
     state = state_folder(options.state)
     pem = None if options.tls is None else tls.certificate(options.tls, options.address, state)
     access = Access(options.address, tokens_of(options), options.tls is not None, clock)
@@ -112,9 +117,10 @@ def open_page(
         access=access,
         collected=Collected(folder),
         clips=PageClips(clips, live),
+        counts=counts,
         lessons=Lessons(model, live, state, folder),
         history=History(),
-        metrics=_metrics(live, name, model, camera, stats, control, clock),
+        metrics=_metrics(live, name, model, camera, stats, control, clock, counts),
         save_settings=save_settings,
         settings_file=None if options.settings_file is None else str(options.settings_file),
         clock=clock,
@@ -127,7 +133,14 @@ def open_page(
 
 
 def _metrics(
-    live: Live, name: str, model: SharedModel, camera: Source, stats: RunStats, control: LoopControl, clock: Clock
+    live: Live,
+    name: str,
+    model: SharedModel,
+    camera: Source,
+    stats: RunStats,
+    control: LoopControl,
+    clock: Clock,
+    counts: Counts | None,
 ) -> PageMetrics | None:
     """Return the metrics of the page, which then count the events of the loop."""
     if not metrics.is_available():
@@ -138,6 +151,7 @@ def _metrics(
         source=camera.spec,
         snapshot=stats.snapshot,
         control=control,
+        counts=counts,
         clock=clock,
         stages=lambda: dict(stats.stages),
     )

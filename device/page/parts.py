@@ -19,6 +19,7 @@ from .metrics import PageMetrics
 from .shared_model import SharedModel
 
 if TYPE_CHECKING:
+    from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..telemetry.snapshot import Snapshot
 
@@ -41,6 +42,8 @@ class Parts:
     access: Access
     collected: Collected
     clips: PageClips
+    counts: Counts | None
+    """What lines and zones count; None: the model finds no objects."""
     lessons: Lessons
     history: History
     metrics: PageMetrics | None

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..system.clock import rfc3339
+from ..tracking.shapes import format_line, format_zone
 from .parts import Parts
 
 SCHEMA = "edgevision.page_status/1"
@@ -27,6 +28,8 @@ def short_status(parts: Parts) -> dict[str, Any]:
         "outputs": [asdict(sink) for sink in snapshot.sinks],
         "collect": parts.collected.counts(),
         "newest_clip": parts.clips.newest,
+        "counts": _counts(parts),
+        "zones": {} if parts.counts is None else parts.counts.occupancy,
     }
 
 
@@ -51,7 +54,14 @@ def settings(parts: Parts) -> dict[str, Any]:
         "smooth": control.smooth,
         "roi": None if control.roi is None else list(control.roi),
         "paused": control.paused,
+        "count_lines": [format_line(line) for line in control.shapes.lines],
+        "zones": [format_zone(zone) for zone in control.shapes.zones],
     }
+
+
+def _counts(parts: Parts) -> dict[str, Any]:
+    """Return what crossed each line, in all runs."""
+    return {} if parts.counts is None else {name: one._asdict() for name, one in parts.counts.totals.items()}
 
 
 def model_summary(parts: Parts) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from threading import Lock
 
+from ..tracking.shapes import Shapes
 from .request import Roi, require_inside
 
+NONE = Shapes()
 MAX_SMOOTH = 1000
 """Largest number of frames to average over."""
 
@@ -13,10 +15,20 @@ MAX_SMOOTH = 1000
 class LoopControl:
     """Written by any thread, read by the loop for every frame."""
 
-    def __init__(self, threshold: float | None = None, smooth: int | None = None, roi: Roi | None = None) -> None:
-        """``threshold``: the lowest score shown at the start, 0..1; None: the model's own. ``smooth``: number of frames to
-        average over; None: as the loop was started. ``roi``: the region at the start; only the live
-        page crops by it."""
+    def __init__(
+        self,
+        threshold: float | None = None,
+        smooth: int | None = None,
+        roi: Roi | None = None,
+        shapes: Shapes = NONE,
+    ) -> None:
+        """
+        Args:
+            threshold: Lowest score shown at the start, 0..1; None: the model's own.
+            smooth: Number of frames to average over; None: as the loop was started.
+            roi: Region at the start; only the live page crops by it.
+            shapes: Counting lines and zones at the start.
+        """
         self._lock = Lock()
         self._threshold = threshold
         self._changed = False
@@ -26,6 +38,8 @@ class LoopControl:
         """Number of frames that scores are averaged over, read by the loop for every frame; None: as it was started."""
         self.roi = roi
         """Region of the image that the model sees; None: all of it."""
+        self.shapes = shapes
+        """Counting lines and zones; the loop takes over a change with the next frame."""
 
     @property
     def threshold(self) -> float | None:

@@ -10,6 +10,7 @@ from edgevision.postprocessing.temporal import time_of
 from edgevision.types import Detection
 
 from .line_counter import Direction, LineCounter
+from .shapes import Shapes
 from .tracker import Tracker
 from .zone_monitor import ZoneMonitor
 
@@ -55,6 +56,7 @@ class TrackedScene:
         zones: Sequence[Zone] = (),
         labels: Sequence[str] = (),
         crops: BestCrops | None = None,
+        always: bool = True,
     ) -> None:
         """
         Args:
@@ -63,20 +65,46 @@ class TrackedScene:
             zones: Zones with different names.
             labels: The only classes that are tracked; empty: all.
             crops: Keeps the best image of each object, for events; None: events have none.
+            always: Whether to track without lines and zones, too; if not, they may still come.
         """
+        self.shapes = Shapes(tuple(lines), tuple(zones))
+        """The lines and zones that are watched."""
         self.tracker = Tracker(threshold)
         self._lines = [LineCounter(line) for line in lines]
         self._zones = [ZoneMonitor(zone) for zone in zones]
         self._labels = frozenset(labels)
-        self._crops = crops
+        self._crops, self._always = crops, always
         self._timed = True
 
     def set_threshold(self, threshold: float) -> None:
         """Change the lowest score with which an object is noticed, 0..1."""
         self.tracker.threshold = threshold
 
+    def set_shapes(self, shapes: Shapes, index: int) -> tuple[TrackEvent, ...]:
+        """Watch other lines and zones; those that stay go on counting. Return who left the zones that are gone.
+
+        ``index``: the last frame.
+        """
+        lines = {counter.line: counter for counter in self._lines}
+        zones = {monitor.zone: monitor for monitor in self._zones}
+        gone = [monitor for monitor in self._zones if monitor.zone not in shapes.zones]
+        events = [event for track in self.tracker.tracks for event in self._out_of(gone, track, index)]
+        self._lines = [lines.get(line) or LineCounter(line) for line in shapes.lines]
+        self._zones = [zones.get(zone) or ZoneMonitor(zone) for zone in shapes.zones]
+        self.shapes = shapes
+        if not self.is_active:
+            self.tracker.end()
+        return tuple(events)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is tracked."""
+        return self._always or not self.shapes.is_empty
+
     def update(self, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[TrackEvent, ...]]:
         """Return a prediction with tracks, counts and zones, and what happened."""
+        if not self.is_active:
+            return prediction, ()
         at, size = time_of(frame), (frame.width, frame.height)
         self._timed = at is not None
         chosen = [one for one in prediction.objects if not self._labels or one.name in self._labels]
@@ -122,11 +150,16 @@ class TrackedScene:
             assert track.id is not None
             for line in self._lines:
                 line.forget(track.id)
-            for zone in self._zones:
-                if (change := zone.forget(track.id, track.last_at)) is not None:
-                    yield self._event("zone_left", zone.zone.name, track, index, duration_s=change.duration_s)
+            yield from self._out_of(self._zones, track, index)
             if self._crops is not None:
                 self._crops.forget(track.id)
+
+    def _out_of(self, zones: Sequence[ZoneMonitor], track: Track, index: int) -> Iterator[TrackEvent]:
+        """Yield that a track is not in some zones any more."""
+        assert track.id is not None
+        for zone in zones:
+            if (change := zone.forget(track.id, track.last_at)) is not None:
+                yield self._event("zone_left", zone.zone.name, track, index, duration_s=change.duration_s)
 
     def _event(
         self,

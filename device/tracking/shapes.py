@@ -47,6 +47,19 @@ class Zone:
     """Empty: it gets one when all zones are known."""
 
 
+@record
+class Shapes:
+    """The counting lines and zones of a camera, each with a name of its own."""
+
+    lines: tuple[CountLine, ...] = ()
+    zones: tuple[Zone, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return not self.lines and not self.zones
+
+
 Shape = TypeVar("Shape", CountLine, Zone)
 
 
@@ -102,6 +115,11 @@ def named(shapes: Sequence[Shape], what: str) -> tuple[Shape, ...]:
             raise BadInput(f"two {what}s are named {one.name}; give each a name of its own")
         seen.add(one.name.casefold())
     return made
+
+
+def all_named(lines: Sequence[CountLine], zones: Sequence[Zone]) -> Shapes:
+    """Return lines and zones with a name for each. Raises BadInput for names that are used twice."""
+    return Shapes(named(lines, "line"), named(zones, "zone"))
 
 
 def _parts(text: Any, what: str, form: str) -> tuple[list[float], str]:

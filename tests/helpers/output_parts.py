@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from threading import Event as Flag
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgevision.device.stream.control import LoopControl
 from edgevision.device.stream.events import Event
 from edgevision.device.system.clock import SYSTEM, Clock
 from edgevision.device.telemetry.run_stats import RunStats
+from edgevision.device.tracking.shapes import CountLine, Shapes, Zone
 
 from edgevision.model_file.card import ModelCard
 from edgevision.preprocessing.spec import Preprocessing
@@ -56,6 +58,13 @@ def prediction(*scores: float, names: tuple[str, ...] = ("cat", "dog")) -> Predi
 def event(kind: str = "entered", name: str = "cat", score: float = 0.9, index: int = 0) -> Event:
     """Return an event of a label."""
     return Event(kind, "2026-01-31T12:00:00.000Z", index, f"{name} {score:.2f}", Label(0, name, score))
+
+
+def counts(path: Path | None = None, clock: Clock = SYSTEM, line: str = "door", zone: str = "yard") -> Counts:
+    """Return the counts of two lines, of which one is the gate, and a zone."""
+    lines = (CountLine((0.5, 0.0), (0.5, 1.0), line), CountLine((0.0, 0.5), (1.0, 0.5), "gate"))
+    shapes = Shapes(lines, (Zone(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), zone),))
+    return Counts(path, lambda: shapes, clock)
 
 
 def crossing(line: str = "door", direction: str = "forward", track: int = 1) -> Event:

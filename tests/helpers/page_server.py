@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from edgevision.device.loop.fakes import FakeCamera
 from edgevision.device.outputs.clip_list import ClipList
+from edgevision.device.outputs.counts import Counts
 from edgevision.device.page.address import PageAddress
 from edgevision.device.page.opened import OpenPage, PageOptions, open_page
 from edgevision.device.page.shared_model import SharedModel
@@ -95,7 +96,10 @@ def served(
             collect=folder / "photos",
             name="cam",
         )
-        live = open_page(options, SharedModel(opened), FakeCamera("ok"), stats, control, save, clips=clips)
+        counts = Counts(None, lambda: control.shapes) if opened.card.task == "detection" else None
+        live = open_page(
+            options, SharedModel(opened), FakeCamera("ok"), stats, control, save, clips=clips, counts=counts
+        )
         try:
             yield RunningPage(live, control, folder)
         finally:

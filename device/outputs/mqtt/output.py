@@ -190,6 +190,8 @@ class MqttOutput(Output):
         self._scores_at = now if scores else self._scores_at
 
     def _publish_counts(self, session: Session) -> None:
+        if self._counts.look() and self._settings.discovery:
+            self._announce.set()
         changes = self._counts.changes()
         if not changes:
             return

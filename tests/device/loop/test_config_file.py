@@ -278,6 +278,23 @@ def test_settings_are_changed_and_the_rest_of_the_file_stays(tmp_path: Path, bef
     assert not CHANGES.keys() & config_file.read(path).keys()
 
 
+def test_lines_are_saved_and_removed_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('count_lines = ["0,0,1,1,old"] # mine\ntop = 2\n')
+    config_file.update(path, {"count_lines": (CountLine((0.5, 0.0), (0.5, 1.0), "Tür"),), "zones": None})
+    assert path.read_text() == 'count_lines = ["0.5,0,0.5,1,Tür"]\ntop = 2\n'
+    config_file.update(path, {"count_lines": None})
+    assert path.read_text() == "# count_lines =\ntop = 2\n"
+
+
+def test_list_on_several_lines_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('count_lines = [\n  "0,0,1,1,old",\n]\n')
+    with pytest.raises(BadInput, match="its form is unusual; set count_lines by hand"):
+        config_file.update(path, {"count_lines": (CountLine((0.5, 0.0), (0.5, 1.0), "new"),)})
+    assert "old" in path.read_text()
+
+
 def test_file_of_an_unusual_form_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("source = '''a\n[b'''\n")

@@ -11,7 +11,7 @@ from threading import Event as Flag
 
 import pytest
 from documents import valid
-from edgevision.device.outputs.counts import Counts, Passed, load
+from edgevision.device.outputs.counts import Passed, load
 from edgevision.device.outputs.counts_file import HEADER, CountsFile
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.parse import parse_spec
@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.errors import BadInput, CannotWrite
-from tests.helpers.output_parts import context, crossing, event, in_zone
+from tests.helpers.output_parts import context, counts, crossing, event, in_zone
 
 NOON = 1_769_860_800.0
 """31 January 2026, 12:00 UTC."""
@@ -33,10 +33,6 @@ class Hand:
     def __init__(self) -> None:
         self.now = NOON
         self.clock = Clock(monotonic=lambda: self.now, wall=lambda: self.now)
-
-
-def counts(path: Path | None = None, clock: Clock | None = None) -> Counts:
-    return Counts(path, ["door", "gate"], ["yard"], clock or Clock())
 
 
 # --- totals

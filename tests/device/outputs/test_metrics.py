@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 from edgevision.device.cli.run import run as run_command
 from edgevision.device.outputs.backoff import Backoff
-from edgevision.device.outputs.counts import Counts
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.metrics import text_server
 from edgevision.device.outputs.metrics.output import Address, Metrics, address
@@ -25,7 +24,17 @@ from edgevision.device.telemetry.snapshot import SinkCount
 from prometheus_client.parser import text_string_to_metric_families
 
 from edgevision.errors import BadInput, CannotWrite, MissingDependency
-from tests.helpers.output_parts import context, context_of, crossing, event, frame, frame_item, in_zone, prediction
+from tests.helpers.output_parts import (
+    context,
+    context_of,
+    counts,
+    crossing,
+    event,
+    frame,
+    frame_item,
+    in_zone,
+    prediction,
+)
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -88,11 +97,11 @@ def test_scrape_has_counts_stages_labels_and_outputs(metrics: Metrics, stats: Ru
 
 
 def test_scrape_has_crossings_and_occupancy(stats: RunStats) -> None:
-    counts = Counts(None, ["door"], ["yard"])
-    metrics = Metrics(Address("127.0.0.1", 0), context_of(stats, counts=counts))
+    counted = counts()
+    metrics = Metrics(Address("127.0.0.1", 0), context_of(stats, counts=counted))
     metrics.start()
     for made in (crossing(), crossing(direction="backward"), crossing(), in_zone("zone_entered")):
-        counts.event(made)
+        counted.event(made)
         metrics.deliver(Item("event", "", event=made))
     found = scrape(metrics)
     assert found["edgevision_line_crossings_total", (("direction", "forward"), ("line", "door"))] == 2

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from documents import parse
 
 pytest.importorskip("starlette")
 from edgevision.device.page import openapi
 from edgevision.device.stream.events import Event
+from edgevision.device.tracking.shapes import CountLine
 from page_server import RunningPage, photo, served
+from small_detector import colors_detector
 
 from edgevision.errors import CannotWrite
 from edgevision.preprocessing import decode
-from edgevision.types import Label
+from edgevision.types import Frame, Label
 
 
 @pytest.fixture()
@@ -28,6 +33,9 @@ def page(tmp_path: Path) -> Iterator[RunningPage]:
         yield found
 
 
+NO_SHAPES: dict[str, list[str]] = {"count_lines": [], "zones": []}
+
+
 def entered(index: int, name: str = "cat") -> Event:
     return Event("entered", "2026-01-31T12:00:00.000Z", index, f"{name} 0.90", Label(0, name, 0.9))
 
@@ -35,7 +43,7 @@ def entered(index: int, name: str = "cat") -> Event:
 def test_status_holds_run_model_settings_and_counts(page: RunningPage) -> None:
     found = parse(page.get("/api/status").body, "page_status")
     assert (found["name"], found["role"], found["settings_file"]) == ("cam", "admin", None)
-    assert found["settings"] == {"threshold": 0.3, "smooth": 1, "roi": None, "paused": False}
+    assert found["settings"] == {"threshold": 0.3, "smooth": 1, "roi": None, "paused": False, **NO_SHAPES}
     assert found["model"]["task"] == "classification" and len(found["model"]["sha256"]) == 64
     assert found["status"]["frames"] == 0 and found["history"][0]["memory_mb"] > 0
 
@@ -138,11 +146,54 @@ def test_only_collected_images_are_given_out(page: RunningPage, path: str) -> No
 
 def test_settings_change_together_or_not_at_all(page: RunningPage) -> None:
     changed = page.ask("PATCH", "/api/settings", {"threshold": 0.7, "smooth": 4, "roi": [0, 0, 0.5, 1], "paused": True})
-    assert changed.json == {"threshold": 0.7, "smooth": 4, "roi": [0.0, 0.0, 0.5, 1.0], "paused": True}
+    assert changed.json == {"threshold": 0.7, "smooth": 4, "roi": [0.0, 0.0, 0.5, 1.0], "paused": True, **NO_SHAPES}
     assert page.ask("PATCH", "/api/settings", {"threshold": 0.1, "smooth": 0}).status == 400
     assert page.control.threshold == 0.7
     for bad in ({"threshold": "1"}, {"threshold": True}, {"roi": [0, 0, 2, 1]}, {"roi": [1]}, {"x": 1}, [], 3):
         assert page.ask("PATCH", "/api/settings", bad).status == 400, bad
+
+
+def test_lines_and_zones_change_on_the_running_loop_and_are_saved(tmp_path: Path) -> None:
+    kept: list[dict[str, object]] = []
+
+    def save(values: dict[str, object]) -> Path:
+        kept.append(values)
+        return tmp_path / "run.toml"
+
+    with served(tmp_path, save=save, model=colors_detector(tmp_path)) as page:
+        drawn = {"count_lines": ["0.5,1,0.5,0,Front door"], "zones": ["0,0,1,0,1,1"]}
+        changed = page.ask("PATCH", "/api/settings", drawn).json
+        assert (changed["count_lines"], changed["zones"]) == (["0.5,1,0.5,0,Front door"], ["0,0,1,0,1,1,zone1"])
+        assert page.control.shapes.lines == (CountLine((0.5, 1.0), (0.5, 0.0), "Front door"),)
+        found = parse(page.get("/api/status").body, "page_status")
+        assert found["counts"] == {"Front door": {"forward": 0, "backward": 0}}
+        assert found["zones"] == {"zone1": 0}
+        for bad in (["0.5,1"], [3], ["0,0,1,1,a", "0,1,1,0,A"], ["0,0,0,0"]):
+            answer = page.ask("PATCH", "/api/settings", {"count_lines": bad, "threshold": 0.9})
+            assert answer.status == 400, bad
+            assert page.control.threshold == 0.3
+        page.ask("PATCH", "/api/settings", {"zones": []})
+        page.post("/api/settings/save")
+        assert kept[-1]["count_lines"] == page.control.shapes.lines
+        assert kept[-1]["zones"] is None
+
+
+def test_lines_need_a_detector(page: RunningPage) -> None:
+    answer = page.ask("PATCH", "/api/settings", {"count_lines": ["0,0,1,1"]})
+    assert answer.status == 400
+    assert "this model finds no objects" in answer.json["detail"]
+
+
+def test_event_of_a_track_shows_the_best_image_of_its_object(page: RunningPage) -> None:
+    page.show(5)
+    crop = Frame(np.full((40, 20, 3), 90, np.uint8))
+    page.live.event(replace(entered(5), kind="crossed", track=1, line="door", direction="forward", crop=crop))
+    number = page.live.last_event
+    deadline = time.monotonic() + 20
+    while page.live.image_of(number) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    image = decode.decode(page.get(f"/api/events/{number}.jpg").body, "crop")
+    assert image.pixels.shape == (40, 20, 3)
 
 
 def test_settings_are_saved_only_with_a_configuration_file(page: RunningPage, tmp_path: Path) -> None:

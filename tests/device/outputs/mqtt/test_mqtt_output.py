@@ -13,7 +13,6 @@ import pytest
 from certificates import authority, certificate
 from documents import parse
 from edgevision.device.outputs.backoff import Backoff
-from edgevision.device.outputs.counts import Counts
 from edgevision.device.outputs.mqtt.removal import remove_camera
 from edgevision.device.outputs.parse import parse_spec
 from edgevision.device.outputs.protocol import Context
@@ -24,7 +23,7 @@ from edgevision.device.stream.events import Event
 from mosquitto import Listener, Mosquitto, listening, program, retained, running
 
 from edgevision.errors import CannotWrite, UsageError
-from tests.helpers.output_parts import CARD, context, crossing, event, frame, in_zone, prediction
+from tests.helpers.output_parts import CARD, context, counts, crossing, event, frame, in_zone, prediction
 
 BASE = "home/cam"
 
@@ -87,17 +86,17 @@ def test_birth_state_labels_image_and_goodbye(broker: Mosquitto, heard: Listener
 def test_counts_of_lines_and_zones_are_retained(broker: Mosquitto, heard: Listener, tmp_path: Path) -> None:
     path = tmp_path / "cam.json"
     path.write_text('{"schema":"edgevision.counts/1","lines":{"Front door":{"forward":41,"backward":3}}}')
-    counts = Counts(path, ["Front door"], ["yard"])
-    with sink(spec(broker), context(counts=counts)) as output:
+    counted = counts(path, line="Front door")
+    with sink(spec(broker), context(counts=counted)) as output:
         heard.wait(lambda: heard.last(f"{BASE}/count/front_door/forward") == b"41")
         heard.wait(lambda: heard.last(f"{BASE}/count/front_door/backward") == b"3")
         for made in (crossing("Front door"), in_zone("zone_entered")):
-            counts.event(made)
+            counted.event(made)
             output.event(made)
         heard.wait(lambda: heard.last(f"{BASE}/count/front_door/forward") == b"42")
         heard.wait(lambda: heard.last(f"{BASE}/zone/yard/count") == b"1")
-        counts.event(in_zone("zone_left"))
-    counts.close()
+        counted.event(in_zone("zone_left"))
+    counted.close()
     kept = retained(broker.port)
     assert (kept[f"{BASE}/count/front_door/forward"], kept[f"{BASE}/zone/yard/count"]) == (b"42", b"0")
     components = json.loads(kept["homeassistant/device/edgevision_cam/config"])["components"]
