@@ -9,6 +9,7 @@ import { showClasses, startLabel, watchTeaching } from "./label.js";
 import { showFrame, showRate, showState, startLive, stream } from "./live.js";
 import { loadImages, showFolders, startReview } from "./review.js";
 import { showSaving, showSettings, startSettings } from "./settings.js";
+import { showCounts } from "./shapes.js";
 import { startTabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
 import { addEvent, allowSaving } from "./timeline.js";
@@ -59,6 +60,7 @@ function showStatus(now) {
   cameraLost = !now.camera_connected;
   showLink();
   showRate(now.status);
+  showCounts(now);
   showSettings(now.settings, about.model);
   showHealth(now.status, about.history);
   showOutputs(now.outputs);

@@ -118,8 +118,10 @@ function rows(frame) {
   return (frame.labels ?? []).map((one) => ({ name: one.name, score: one.score }));
 }
 
-/** Return one row per class with its number of objects and best score. */
+/** Return one row per tracked object; without tracks, one per class with its number of objects and best score. */
 function objects(list) {
+  const tracked = list.filter((one) => one.track != null);
+  if (tracked.length) return tracked.map((one) => ({ name: `${clean(one.name)} #${one.track}`, score: one.score }));
   const found = new Map();
   for (const one of list) {
     const row = found.get(one.index) ?? { name: one.name, score: 0, count: 0 };

@@ -1,37 +1,24 @@
 // Draws a region of interest on the picture, with a finger, a mouse or the keyboard.
 
-import { $ } from "./dom.js";
+import { Drawing, HANDLE_PX, limit, round } from "./drawing.js";
 
 const MIN_SIDE = 0.05;
 const STEP = 0.02;
-const HANDLE_PX = 28;
 const START = [0.2, 0.2, 0.6, 0.6];
-
-const limit = (value, low, high) => Math.min(high, Math.max(low, value));
-const round = (value) => Math.round(value * 1000) / 1000;
+const HELP = "Region of interest: drag over the image, or move with the arrow keys and resize with Shift and the arrow keys";
 
 /** The drawing of one region; `region` is [x, y, width, height], each 0..1 of the image. */
-export class RegionEditor {
+export class RegionEditor extends Drawing {
   constructor() {
-    this.canvas = $("draw");
+    super();
     this.region = START;
     this.drag = null;
-    this.canvas.addEventListener("pointerdown", (event) => this.down(event));
-    this.canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => { this.drag = null; });
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.paint()).observe(this.canvas);
   }
 
   open(region) {
     this.region = region ?? START;
-    this.canvas.hidden = false;
-    this.canvas.focus({ preventScroll: true });
-    this.canvas.scrollIntoView({ block: "nearest" });
-    this.paint();
+    this.show(HELP);
   }
-
-  close() { this.canvas.hidden = true; }
 
   /** Return the region rounded so that it stays inside the image. */
   value() {
@@ -39,49 +26,29 @@ export class RegionEditor {
     return [x, y, Math.min(width, round(1 - x)), Math.min(height, round(1 - y))];
   }
 
-  /** Return where the image lies in the canvas: it keeps its proportions. */
-  area() {
-    const { clientWidth: wide, clientHeight: high } = this.canvas;
-    const ratio = ($("image").naturalWidth || wide) / ($("image").naturalHeight || high);
-    const width = Math.min(wide, high * ratio), height = Math.min(high, wide / ratio);
-    return { left: (wide - width) / 2, top: (high - height) / 2, width, height };
-  }
-
-  point(event) {
-    const box = this.canvas.getBoundingClientRect(), area = this.area();
-    return [limit((event.clientX - box.left - area.left) / area.width, 0, 1), limit((event.clientY - box.top - area.top) / area.height, 0, 1)];
-  }
-
-  down(event) {
-    event.preventDefault();
-    this.canvas.setPointerCapture(event.pointerId);
-    const [x, y] = this.point(event);
-    const fixed = this.opposite(x, y);
-    this.drag = fixed ?? [x, y]; // else a new rectangle begins here
-  }
+  down(x, y) { this.drag = this.opposite(x, y) ?? [x, y]; } // away from the corners, a new rectangle begins
 
   /** Return the corner opposite to the one that was touched; null: none was. */
   opposite(x, y) {
-    const [left, top, width, height] = this.region, area = this.area();
+    const [left, top, width, height] = this.region;
     for (const [h, v] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
-      const dx = (x - left - h * width) * area.width, dy = (y - top - v * height) * area.height;
-      if (Math.hypot(dx, dy) < HANDLE_PX) return [left + (1 - h) * width, top + (1 - v) * height];
+      if (this.distance([x, y], [left + h * width, top + v * height]) < HANDLE_PX) return [left + (1 - h) * width, top + (1 - v) * height];
     }
     return null;
   }
 
-  move(event) {
+  move(x, y) {
     if (!this.drag) return;
-    const [x, y] = this.point(event), [a, b] = this.drag;
+    const [a, b] = this.drag;
     const width = Math.max(MIN_SIDE, Math.abs(x - a)), height = Math.max(MIN_SIDE, Math.abs(y - b));
     this.region = [limit(Math.min(x, a), 0, 1 - width), limit(Math.min(y, b), 0, 1 - height), width, height];
-    this.paint();
   }
+
+  up() { this.drag = null; }
 
   key(event) {
     const by = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }[event.key];
-    if (!by) return;
-    event.preventDefault();
+    if (!by) return false;
     let [x, y, width, height] = this.region;
     if (event.shiftKey) {
       width = limit(width + by[0], MIN_SIDE, 1 - x);
@@ -91,29 +58,18 @@ export class RegionEditor {
       y = limit(y + by[1], 0, 1 - height);
     }
     this.region = [x, y, width, height];
-    this.paint();
+    return true;
   }
 
   paint() {
-    if (this.canvas.hidden) return;
-    const ratio = devicePixelRatio || 1, { clientWidth: wide, clientHeight: high } = this.canvas;
-    this.canvas.width = wide * ratio;
-    this.canvas.height = high * ratio;
-    const pen = this.canvas.getContext("2d"), area = this.area(), [x, y, w, h] = this.region;
-    const [left, top, width, height] = [area.left + x * area.width, area.top + y * area.height, w * area.width, h * area.height];
-    pen.scale(ratio, ratio);
+    const { pen, at } = this.begin(), [x, y, w, h] = this.region;
+    const [left, top] = at([x, y]), [right, bottom] = at([x + w, y + h]);
     pen.fillStyle = "rgb(0 0 0 / 55%)";
-    pen.fillRect(0, 0, wide, high);
-    pen.clearRect(left, top, width, height);
+    pen.fillRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    pen.clearRect(left, top, right - left, bottom - top);
     pen.strokeStyle = "#fff";
     pen.lineWidth = 2;
-    pen.strokeRect(left, top, width, height);
-    pen.fillStyle = "#5ccabd";
-    for (const [cx, cy] of [[left, top], [left + width, top], [left, top + height], [left + width, top + height]]) {
-      pen.beginPath();
-      pen.arc(cx, cy, 8, 0, 2 * Math.PI);
-      pen.fill();
-      pen.stroke();
-    }
+    pen.strokeRect(left, top, right - left, bottom - top);
+    this.handles(pen, [[left, top], [right, top], [left, bottom], [right, bottom]]);
   }
 }

@@ -1,8 +1,9 @@
-// Threshold, smoothing and region: tried on the running loop, saved on request.
+// Threshold, smoothing, region, lines and zones: tried on the running loop, saved on request.
 
 import { patch, post } from "./api.js";
 import { $, percent } from "./dom.js";
 import { RegionEditor } from "./region.js";
+import { showShapes, startShapes } from "./shapes.js";
 import { toast } from "./toast.js";
 
 const DELAY_MS = 250;
@@ -19,6 +20,7 @@ export function showSettings(given, model) {
   modelThreshold = model?.threshold ?? modelThreshold;
   $("smooth").max = Math.max(30, given.smooth ?? 1);
   for (const id of Object.keys(SLIDERS)) slider(id);
+  showShapes(given, model?.task);
   const roi = given.roi;
   $("region-text").textContent = roi
     ? `The model sees a part of the image: ${percent(roi[2])} of the width, ${percent(roi[3])} of the height.`
@@ -67,7 +69,7 @@ function later(id) {
 function drawing(on) {
   $("picture-actions").hidden = on;
   $("region-active").hidden = !on;
-  $("region-draw").disabled = on;
+  for (const id of ["region-draw", "line-draw", "zone-draw"]) $(id).disabled = on;
 }
 
 /** Show the whole image first: a region in force crops what the page sees. */
@@ -103,6 +105,7 @@ async function save() {
 
 export function startSettings() {
   editor = new RegionEditor();
+  startShapes(change);
   Object.keys(SLIDERS).forEach(later);
   $("pause").addEventListener("click", () => change({ paused: !settings.paused }));
   $("region-draw").addEventListener("click", draw);

@@ -23,6 +23,10 @@ function describe(event) {
   if (event.event === "entered") return `${label} entered`;
   if (event.event === "left") return `${label} left`;
   if (event.event === "changed") return before ? `${before} → ${label}` : `Changed to ${label}`;
+  const who = `${label} #${event.track}`;
+  if (event.event === "crossed") return `${who} crossed ${clean(event.line)} ${clean(event.direction)}`;
+  if (event.event === "zone_entered") return `${who} entered ${clean(event.zone)}`;
+  if (event.event === "zone_left") return `${who} left ${clean(event.zone)}`;
   if (event.type === "error") return "Unreadable image";
   return SAID[event.event] ?? clean(event.event).replaceAll("_", " ");
 }

@@ -18,6 +18,7 @@ from axe_core_python.base import AXE_FILE_PATH
 from chromium import Page, browser
 from live_run import LiveRun, live_run
 from locations import ROOT
+from small_detector import colors_detector, red_at
 
 from edgevision.preprocessing.decode import encode_jpeg
 from edgevision.types import Frame
@@ -398,3 +399,96 @@ def test_class_is_taught_and_forgotten(tab: Page, tmp_path: Path) -> None:
         tab.js("window.confirm = () => true")
         tab.tap("#taught .danger")
         tab.wait("document.querySelectorAll('#taught li').length === 0")
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRun]:
+    """Yield a loop with a detector that finds a red square."""
+    folder = tmp_path_factory.mktemp("counting")
+    with live_run(colors_detector(folder), red_at(1), folder, "--fps", "3") as running:
+        yield running
+
+
+def opened(tab: Page, run: LiveRun) -> None:
+    """Open the page of a run on its settings, on a phone."""
+    tab.problems.clear()
+    tab.size(*SIZES[0])
+    tab.open(run.url)
+    tab.wait("document.getElementById('link').dataset.state === 'live'")
+    tab.wait("document.getElementById('image').naturalWidth > 0")
+    select(tab, "settings")
+    tab.wait("!document.getElementById('shapes').hidden")
+
+
+def test_line_is_drawn_with_a_finger_counts_and_is_saved(tab: Page, counting: LiveRun) -> None:
+    opened(tab, counting)
+    tab.tap("#line-draw")
+    tab.wait("document.activeElement.id === 'draw'")
+    x, y = tab.center("#draw")
+    tab.drag((x, y + 60), (x, y - 60))  # from the bottom to the top: forward is to the right
+    tab.js("document.getElementById('shape-name').value = 'door'")
+    assert axe_findings(tab) == []
+    tab.tap("#shape-apply")
+    tab.wait("document.getElementById('shape-list').innerText.includes('door')")
+    (line,) = settings(tab)["count_lines"]  # type: ignore[misc]
+    *numbers, name = line.split(",")
+    assert name == "door"
+    x0, y0, x1, y1 = map(float, numbers)
+    assert (x0, x1) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.5, abs=0.02))
+    assert y0 > 0.6 > 0.4 > y1
+    for column in (1, 1, 1, 1, 2, 3, 4, 5, 6, 6):
+        counting.camera.scene = red_at(column)
+        seen = "fetch('/api/status').then(a => a.json()).then(s => s.status.frames)"
+        before = tab.js(seen)
+        tab.wait(f"{seen}.then(n => n > {before})")
+    tab.wait("document.getElementById('counts').innerText.includes('1 forward, 0 backward')")
+    assert "red #1" in tab.text("#scores")
+    select(tab, "events")
+    tab.wait("document.getElementById('timeline').innerText.includes('crossed door forward')")
+    select(tab, "settings")
+    tab.tap("#save")
+    tab.wait("document.getElementById('toast').innerText.includes('Saved to')")
+    assert f'count_lines = ["{line}"]' in (counting.folder / "run.toml").read_text()
+    tab.tap("#shape-list .danger")
+    tab.wait("document.querySelectorAll('#shape-list li').length === 0")
+    assert settings(tab)["count_lines"] == []
+    assert tab.problems == []
+
+
+def test_zone_is_drawn_with_keys_and_edited(tab: Page, counting: LiveRun) -> None:
+    counting.camera.scene = red_at(3)
+    opened(tab, counting)
+    tab.tap("#zone-draw")
+    tab.wait("document.activeElement.id === 'draw'")
+    for key in ("ArrowLeft", " ", "ArrowUp"):
+        tab.key(key)
+    tab.tap("#shape-apply")
+    tab.wait("document.getElementById('shape-list').innerText.includes('zone1')")
+    assert settings(tab)["zones"] == ["0.23,0.25,0.75,0.23,0.75,0.75,0.25,0.75,zone1"]
+    tab.wait("document.getElementById('counts').innerText.includes('1 inside')")
+    tab.tap("#shape-list button")
+    tab.wait("!document.getElementById('draw').hidden")
+    tab.tap("#shape-change")  # removes the chosen corner
+    tab.tap("#shape-apply")
+    tab.wait("document.getElementById('shape-list').innerText.includes('3 corners')")
+    tab.js("document.getElementById('shape-name').value = ''")
+    assert settings(tab)["zones"] == ["0.75,0.23,0.75,0.75,0.25,0.75,zone1"]
+    tab.tap("#shape-list .danger")
+    tab.wait("document.getElementById('counts-card').hidden")
+    assert tab.problems == []
+
+
+def test_wrong_line_is_explained_and_can_be_corrected(tab: Page, counting: LiveRun) -> None:
+    opened(tab, counting)
+    tab.tap("#line-draw")
+    tab.js("document.getElementById('shape-name').value = '<b>x</b>'")
+    tab.tap("#shape-apply")
+    tab.wait("document.getElementById('settings-error').innerText.includes('is not a name')")
+    tab.tap("#shape-cancel")
+    tab.wait("document.getElementById('draw').hidden")
+    assert settings(tab)["count_lines"] == []
+
+
+def test_classifier_has_no_lines(page: Page) -> None:
+    select(page, "settings")
+    assert page.js("document.getElementById('shapes').hidden && document.getElementById('counts-card').hidden")
