@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .model_file.card import ModelCard
     from .model_file.model_file import ModelFile
     from .preprocessing.spec import Preprocessing
-    from .types import Detection, Frame, Keypoint, Label, Point, Prediction, Region
+    from .types import Detection, Frame, Keypoint, Label, LineCount, Point, Prediction, Region, ZoneOccupancy
 
 # OpenCV reads this when it is first imported, in whichever module. It stops a PNG of a few kilobytes from claiming gigabytes
 # of memory.
@@ -64,6 +64,7 @@ __all__ = [
     "GateNotMet",
     "Keypoint",
     "Label",
+    "LineCount",
     "MissingDependency",
     "MissingFile",
     "Model",
@@ -78,6 +79,7 @@ __all__ = [
     "UsageError",
     "VerifyFailed",
     "WriteFailed",
+    "ZoneOccupancy",
     "__version__",
     "evaluate",
     "inspect",
@@ -91,6 +93,7 @@ _MODULES = {
     "Frame": ".types",
     "Keypoint": ".types",
     "Label": ".types",
+    "LineCount": ".types",
     "Model": ".model",
     "ModelCard": ".model_file.card",
     "ModelFile": ".model_file.model_file",
@@ -98,6 +101,7 @@ _MODULES = {
     "Prediction": ".types",
     "Preprocessing": ".preprocessing.spec",
     "Region": ".types",
+    "ZoneOccupancy": ".types",
     "evaluate": ".evaluation.api",
     "inspect": ".inspection.report",
     "open_model": ".model",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ..stream.protocols import Sink, Source
     from ..telemetry.summary import RunSummary
+    from ..tracking.scene import TrackedScene
     from .motion_gate import MotionGate
+    from .temporal_filter import TemporalFilter
 
 
 def run(
@@ -29,6 +31,9 @@ def run(
     threshold: float | None = None,
     smooth: int = 1,
     on_motion: bool = False,
+    track: bool = False,
+    count_lines: Sequence[str] = (),
+    zones: Sequence[str] = (),
 ) -> RunSummary:
     """Run a model on each frame of a source and pass its predictions to the sinks, until the source or the limit ends.
 
@@ -44,16 +49,23 @@ def run(
         threshold: Lowest score of a label or object, 0..1; None for the model's own.
         smooth: Number of frames to average scores over, 1 or more, for labels and for events.
         on_motion: Whether to run the model only when the image changes, and every 10 s.
+        track: Whether to number the objects of a detector from frame to frame (``Detection.track``).
+        count_lines: Lines ``x0,y0,x1,y1,name``, as fractions of the image, on which objects are counted
+            (``Prediction.counts``). Forward is from the left side to the right, seen from x0,y0.
+        zones: Areas ``x,y,x,y,x,y,name`` in which objects are counted and timed (``Prediction.zones``).
 
     Returns:
         Counts, latencies and why the loop ended (``stopped_by``).
 
     Raises:
-        BadInput: An argument is out of range; the source and the sinks are closed then, too.
+        BadInput: An argument is out of range, or tracking needs a detector; the source and the sinks are closed then, too.
     """
     try:
         _check(limit, top, smooth, threshold)
-        decider = filter_for(model.card, smooth=smooth, threshold=threshold, top=top)
+        tracking = track or bool(count_lines) or bool(zones)
+        floor = _weakest() if tracking else None
+        decider = filter_for(model.card, smooth=smooth, threshold=threshold, top=top, floor=floor)
+        scene = _scene(model, decider, count_lines, zones) if tracking else None
         gate = _gate() if on_motion else None
     except BaseException:
         source.close()
@@ -62,7 +74,7 @@ def run(
         raise
     # Single images have no time between them, in which a label could enter or leave.
     changes = not is_pictures(source)
-    return loop.run(source, model, sinks, limit=limit, decider=decider, gate=gate, tell_changes=changes)
+    return loop.run(source, model, sinks, limit=limit, decider=decider, gate=gate, scene=scene, tell_changes=changes)
 
 
 def _check(limit: int | None, top: int, smooth: int, threshold: float | None) -> None:
@@ -72,6 +84,23 @@ def _check(limit: int | None, top: int, smooth: int, threshold: float | None) ->
             raise BadInput(f"invalid {name} {value}: it must be 1 or more")
     if threshold is not None and not 0 <= threshold <= 1:
         raise BadInput(f"invalid threshold {threshold}: it must be 0 to 1")
+
+
+def _weakest() -> float:
+    from ..tracking.tracker import WEAKEST
+
+    return WEAKEST
+
+
+def _scene(model: Model, decider: TemporalFilter, count_lines: Sequence[str], zones: Sequence[str]) -> TrackedScene:
+    """Return what tracks objects. Raises BadInput."""
+    from ..tracking.scene import TrackedScene
+    from ..tracking.shapes import all_named, parse_line, parse_zone
+    from .tracking import require_detector
+
+    require_detector(model.card)
+    shapes = all_named([parse_line(line) for line in count_lines], [parse_zone(zone) for zone in zones])
+    return TrackedScene(decider.shown_threshold, shapes.lines, shapes.zones)
 
 
 def _gate() -> MotionGate:

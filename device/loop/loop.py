@@ -320,4 +320,8 @@ class _Loop:
             engine=engine_facts(self.model.engine, self.model.choice),
             stopped_by=ending,
             message=message,
+            counts={
+                one.name: {"forward": one.forward, "backward": one.backward}
+                for one in (() if self.scene is None else self.scene.counts)
+            },
         )

@@ -28,15 +28,21 @@ def is_possible(options: Options, card: ModelCard) -> bool:
     Raises BadInput if tracking was requested and the model finds no objects, or not these labels.
     """
     requested = bool(options.track or options.track_labels or options.count_lines or options.zones or options.then)
-    if requested and card.task != "detection":
-        raise BadInput(
-            f"cannot track with {card.name}: its task is {card.task}; use a detector, or leave out --track, --count-line and --zone"
-        )
+    if requested:
+        require_detector(card)
     for label in options.track_labels:
         if label not in card.labels:
             hint = nearest(label, list(card.labels)) or "; edgevision inspect lists its labels"
             raise BadInput(f"cannot track {label!r:.60}: {card.name} has no such label{hint}")
     return requested or (options.page is not None and card.task == "detection")
+
+
+def require_detector(card: ModelCard) -> None:
+    """Raise BadInput if a model finds no objects."""
+    if card.task != "detection":
+        raise BadInput(
+            f"cannot track with {card.name}: its task is {card.task}; use a detector, or leave out tracking, lines and zones"
+        )
 
 
 def open_scene(options: Options, decider: TemporalFilter) -> TrackedScene:

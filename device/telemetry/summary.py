@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from edgevision.reporting.terminal import printable
 
 from .snapshot import Snapshot
 
@@ -32,6 +34,8 @@ class RunSummary(Snapshot):
     """Why the loop ended: end (of the source), limit, signal (Ctrl-C or SIGTERM) or error."""
     message: str | None = None
     """Error message, if an error ended the run."""
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Counting line -> forward and backward."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, ``schema`` first."""
@@ -41,7 +45,8 @@ class RunSummary(Snapshot):
     def describe(self) -> list[str]:
         """Return the lines of the snapshot, and why the run ended."""
         first, *others = Snapshot.describe(self)
-        return [f"{first} (stopped by: {self.stopped_by})", *others]
+        counts = [f"{name}: {one['forward']} forward, {one['backward']} backward" for name, one in self.counts.items()]
+        return [f"{first} (stopped by: {self.stopped_by})", *map(printable, counts), *others]
 
 
 def model_facts(model: Predictor) -> dict[str, Any]:

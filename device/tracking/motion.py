@@ -27,6 +27,8 @@ ACCELERATION = np.array([3.0, 3.0, 1.0, 1.0])
 """Standard deviation of the acceleration, in object sizes per s²."""
 ACCELERATION_OF_FRAME = 0.1
 """What is added to it for centers, in diagonals of the frame per s²: small things turn and bounce sharply."""
+SUDDEN = 1.2
+"""Change of speed between two frames that still counts as the same object, in object sizes per s: people start and stop."""
 FIRST_SPEED = 1.0
 """Standard deviation of the speed of something seen once, in diagonals of the frame per s."""
 FIRST_GROWTH = 1.0
@@ -41,6 +43,8 @@ class BoxMotion:
     def __init__(self) -> None:
         self.diagonal = 1.0
         """Diagonal of the frame in pixels."""
+        self._step_s = 0.0
+        """Time since the frame before, in seconds."""
         empty = np.empty((0, 4))
         self._position, self._speed = empty, empty
         """Center x, center y, width, height in pixels; the same per second."""
@@ -63,6 +67,7 @@ class BoxMotion:
 
     def advance(self, seconds: float, hidden: Mask) -> None:
         """Predict where everything is now; ``hidden``: the tracks that were not seen in the last frame."""
+        self._step_s = seconds
         self._speed[hidden, :2] *= exp(-seconds / COASTING_S)
         self._speed[hidden, 2:] = 0.0  # it seemed to shrink while it disappeared
         noise = (ACCELERATION * _sizes(self._position)) ** 2
@@ -104,7 +109,9 @@ class BoxMotion:
     def distances(self, boxes: Values) -> Values:
         """Return the squared distance of each center from each prediction, in units of its uncertainty, (n, boxes)."""
         seen = _centered(boxes)
-        spread = self._pp[:, np.newaxis, :2] + self._noise(_sizes(seen))[np.newaxis, :, :2]
+        size = _sizes(seen)
+        sudden = (SUDDEN * self._step_s * size) ** 2
+        spread = self._pp[:, np.newaxis, :2] + (self._noise(size)[:, :2] + sudden)[np.newaxis]
         squares = (seen[np.newaxis, :, :2] - self._position[:, np.newaxis, :2]) ** 2 / spread
         total: Values = squares[..., 0] + squares[..., 1]
         return total

@@ -15,7 +15,7 @@ from .tracker import Tracker
 from .zone_monitor import ZoneMonitor
 
 if TYPE_CHECKING:
-    from edgevision.types import Frame, Label, Prediction
+    from edgevision.types import Frame, Label, LineCount, Prediction
 
     from .best_crops import BestCrops
     from .shapes import CountLine, Zone
@@ -120,10 +120,15 @@ class TrackedScene:
         shown = replace(
             prediction,
             objects=objects,
-            counts=tuple(line.count for line in self._lines),
+            counts=self.counts,
             zones=tuple(zone.occupancy for zone in self._zones),
         )
         return shown, tuple(events)
+
+    @property
+    def counts(self) -> tuple[LineCount, ...]:
+        """What crossed each line so far."""
+        return tuple(line.count for line in self._lines)
 
     def still(self, frame: Frame) -> None:
         """Note a frame without motion: everything is where it was."""

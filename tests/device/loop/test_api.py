@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from documents import valid
 from edgevision.device import Event, Sink, Source, Unreadable, open_camera, open_source, run
+from small_detector import colors_detector, red_at
 
 import edgevision
 from edgevision import Frame, Prediction
+from edgevision.preprocessing.decode import decode
 
 
 class Stills(Source):
@@ -125,3 +130,42 @@ def test_open_camera_takes_a_number_and_says_what_is_wrong() -> None:
         open_camera("test:", rotate=45)  # type: ignore[arg-type]
     with pytest.raises(edgevision.MissingFile, match="no such file"):
         open_source("absent.mp4")
+
+
+class Walk(Source):
+    """A red square that crosses the image from left to right."""
+
+    spec = "walk.avi"
+    live = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, column in enumerate((0, 1, 2, 3, 4, 5, 6, 7)):
+            yield replace(decode(red_at(column), "walk"), index=index, position_s=index / 3)
+
+
+def test_objects_are_tracked_and_counted(tmp_path: Path) -> None:
+    kept = Kept()
+    with edgevision.open_model(colors_detector(tmp_path), threads=1) as detector:
+        summary = run(Walk(), detector, [kept], count_lines=["0.5,1,0.5,0,door"], zones=["0.5,0,1,0,1,1,0.5,1,right"])
+    assert [found.track for _, prediction in kept.frames for found in prediction.objects][-1] == 1
+    last = kept.frames[-1][1]
+    assert (last.counts[0].forward, last.counts[0].backward, last.zones[0].tracks) == (1, 0, (1,))
+    kinds = [event.kind for event in kept.events if event.track == 1]
+    assert kinds == ["crossed", "zone_entered", "zone_left"]
+    assert summary.counts == {"door": {"forward": 1, "backward": 0}}
+    valid(json.loads(json.dumps(summary.to_json())), "run")
+    assert "door: 1 forward, 0 backward" in summary.describe()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"track": True}, "its task is classification; use a detector"),
+        ({"zones": ["0,0,1,1"]}, "its task is classification"),
+    ],
+)
+def test_tracking_needs_a_detector(model: edgevision.Model, wanted: dict[str, Any], message: str) -> None:
+    source = Stills(1)
+    with pytest.raises(edgevision.EdgeVisionError, match=message):
+        run(source, model, **wanted)
+    assert source.closed == 1

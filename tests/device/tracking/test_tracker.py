@@ -64,6 +64,14 @@ def test_fast_and_small_object_is_followed_by_distance() -> None:
     assert numbers(frames)[SETTLED_HITS - 1 :] == [[1]] * (11 - SETTLED_HITS)
 
 
+def test_object_that_starts_to_walk_at_three_frames_a_second_keeps_its_number() -> None:
+    tracker, found = Tracker(0.5), []
+    for n in range(12):
+        x = 100 + 40 * max(0, n - 5)  # its own width per frame, from standstill
+        found.append(tracker.update([thing(x)], SIZE, n / 3).tracks[0])
+    assert {track.id for track in found if track is not None} == {1}
+
+
 def test_points_without_a_size_are_tracked() -> None:
     frames = [[thing(100 + 12 * n, 100, size=0), thing(300, 100 + 9 * n, size=0)] for n in range(12)]
     assert numbers(frames)[-1] == [1, 2]
