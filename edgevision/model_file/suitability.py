@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CUSTOM_OPERATORS = (DETECTION_OPERATOR, COMPILED_OPERATOR)
 """Custom operators that the engines have."""
+POSENET_OPERATOR = "PosenetDecoderOp"
 FLEX = "Flex"
 """Start of the names of TensorFlow's own operators in a .tflite."""
 IMAGE_TYPES = ("uint8", "int8", "int16", "float32", "float16")
@@ -98,7 +99,10 @@ def _operators(graph: Graph) -> str | None:
             "builtin operators only (without SELECT_TF_OPS)"
         )
     what = "it is for sound; it " if SOUND_OPERATORS & set(custom) else "it "
-    return f"{what}needs custom operators that the TFLite runtimes do not have: {names}"
+    said = f"{what}needs custom operators that the TFLite runtimes do not have: {names}"
+    if custom == [POSENET_OPERATOR]:
+        said += "; use the same network without it, such as posenet_mobilenet_v1_075_353_481_quant.tflite"
+    return said
 
 
 def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str | None:

@@ -15,8 +15,11 @@ OPERATOR_LAYOUT = "detection-operator"
 LAYOUTS = {
     OPERATOR_LAYOUT: "detection_operator",
     "end-to-end": "end_to_end",
+    "heat-maps": "heat_maps",
     "mediapipe": "mediapipe",
     "nanodet": "nanodet",
+    "movenet": "movenet",
+    "posenet": "posenet",
     "yolo": "yolo",
     "yolo-distribution": "yolo_distribution",
     "yolo-obb": "yolo_obb",
