@@ -20,6 +20,7 @@ LAYOUTS = {
     "nanodet": "nanodet",
     "movenet": "movenet",
     "posenet": "posenet",
+    "ssd": "ssd",
     "yolo": "yolo",
     "yolo-distribution": "yolo_distribution",
     "yolo-obb": "yolo_obb",

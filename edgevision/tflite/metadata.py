@@ -95,6 +95,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomMetadata:
+    """Metadata of another schema, which MediaPipe's models have."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
     """The standard metadata of a model file."""
 
@@ -109,6 +117,7 @@ class Metadata:
     files: tuple[AssociatedFile, ...] = ()
     """Associated files of the model as a whole."""
     output_groups: tuple[Group, ...] = ()
+    custom: tuple[CustomMetadata, ...] = ()
 
     def label_file(self) -> str | None:
         """Return the associated file with the class names: axis labels before value labels, default locale first."""
@@ -125,7 +134,9 @@ class _Model(IntEnum):
 
 
 class _SubGraph(IntEnum):
-    NAME, DESCRIPTION, INPUTS, OUTPUTS, FILES, INPUT_UNITS, OUTPUT_UNITS, INPUT_GROUPS, OUTPUT_GROUPS = range(9)
+    NAME, DESCRIPTION, INPUTS, OUTPUTS, FILES, INPUT_UNITS, OUTPUT_UNITS, INPUT_GROUPS, OUTPUT_GROUPS, CUSTOM = range(
+        10
+    )
 
 
 class _Tensor(IntEnum):
@@ -148,6 +159,9 @@ def parse(data: bytes | memoryview) -> Metadata:
         outputs=_tensors(graph, _SubGraph.OUTPUTS),
         files=_files(model, _Model.FILES) + (_files(graph, _SubGraph.FILES) if graph else ()),
         output_groups=_groups(graph),
+        custom=tuple(CustomMetadata(t.text(0), bytes(t.raw(1))) for t in graph.tables(_SubGraph.CUSTOM))
+        if graph
+        else (),
     )
 
 

@@ -17,12 +17,15 @@ from .metadata import (
     UNITS,
     AssociatedFile,
     Box,
+    CustomMetadata,
     Group,
     Metadata,
     ProcessUnit,
     TensorMetadata,
 )
 
+CUSTOM_ALIGN = 16
+"""Alignment of the data of custom metadata that its schema requires (bytes)."""
 Scalar = tuple[str, float]
 """(type name in the builder's methods, value)"""
 Fields = dict[int, "int | Scalar"]
@@ -32,10 +35,11 @@ Fields = dict[int, "int | Scalar"]
 def build(metadata: Metadata) -> bytes:
     """Return the metadata as a flatbuffer with the identifier M001, which ``metadata.parse`` reads."""
     b = Builder(1024)
-    graph = _table(b, 9, {
+    graph = _table(b, 10, {
         2: _vector(b, metadata.inputs, _tensor),
         3: _vector(b, metadata.outputs, _tensor),
         8: _vector(b, metadata.output_groups, _group),
+        9: _vector(b, metadata.custom, _custom),
     })  # fmt: skip
     model = _table(b, 8, {
         0: _text(b, metadata.name),
@@ -107,6 +111,14 @@ def _file(b: Builder, file: AssociatedFile) -> int:
 def _group(b: Builder, group: Group) -> int:
     names = [b.CreateString(name) for name in group.tensors]
     return _table(b, 2, {0: _text(b, group.name), 1: _offsets(b, names)})
+
+
+def _custom(b: Builder, custom: CustomMetadata) -> int:
+    b.StartVector(1, len(custom.data), CUSTOM_ALIGN)
+    b.head -= len(custom.data)
+    b.Bytes[b.head : b.head + len(custom.data)] = custom.data
+    data = int(b.EndVector())
+    return _table(b, 2, {0: _text(b, custom.name), 1: data})
 
 
 def _table(b: Builder, size: int, fields: Fields) -> int:
