@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TITLE = "17 key points of one person [1, 1, 17, 3], or of several with boxes [1, 6, 56] (MoveNet)"
 POINTS = len(COCO_KEYPOINTS)
 SINGLE = (1, 17, 3)
+MOST = 6
+"""People that MultiPose finds."""
 NUMBERS = 3 * POINTS + 5
 """Numbers of one of several people: key points, box, score."""
 
@@ -34,7 +36,7 @@ def recognize(view: OutputView, forced: bool = False) -> MoveNetLayout | None:
         return None
     spec = view.outputs[0]
     single = spec.shape[1:] == SINGLE
-    several = len(spec.shape) == 3 and spec.shape[2] == NUMBERS
+    several = len(spec.shape) == 3 and spec.shape[2] == NUMBERS and (spec.shape[1] == MOST or forced)
     return MoveNetLayout(spec, view.width, view.height, single) if single or several else None
 
 

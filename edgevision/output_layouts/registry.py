@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from ..errors import BadModel
+from ..tflite.detector_options import detector_options
 
 if TYPE_CHECKING:
     from .layout import Layout, LayoutModule, OutputView
@@ -39,6 +40,8 @@ def recognize(view: OutputView) -> list[Layout]:
     """Return the layouts that a model's outputs can have: none, the only one, or several. Raises BadModel."""
     if (found := _module(OPERATOR_LAYOUT).recognize(view)) is not None:
         return [found]  # the outputs' names or the operator itself say so
+    if detector_options(view.facts.metadata) is not None and (found := _module("ssd").recognize(view)) is not None:
+        return [found]  # the metadata list its anchors
     others = (_module(name).recognize(view) for name in LAYOUTS if name != OPERATOR_LAYOUT)
     possible = [layout for layout in others if layout is not None]
     if len(possible) < 2 or not view.labels:
