@@ -11,6 +11,7 @@ from .grid import find_rows
 from .grid_layout import GridLayout
 from .layout import OutputView
 from .parts import Level, part
+from .ultralytics_metadata import describe
 
 NAME = "yolo-objectness"
 TITLE = (
@@ -22,8 +23,11 @@ FIRST = 5
 
 
 def recognize(view: OutputView, forced: bool = False) -> GridLayout | None:
-    """Return the layout if the only output has three boxes per cell and at least one class."""
-    if len(view.outputs) != 1:
+    """Return the layout if the only output has three boxes per cell and at least one class.
+
+    What the package of Ultralytics exports has no objectness; the exporter of YOLOv5 writes no author.
+    """
+    if len(view.outputs) != 1 or (not forced and describe(view.facts.files) is not None):
         return None
     spec = view.outputs[0]
     rows = find_rows(spec, view.width, view.height, forced)

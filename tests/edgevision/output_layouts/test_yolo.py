@@ -11,6 +11,7 @@ import pytest
 from edgevision.errors import BadModel
 from edgevision.output_layouts.layout import Layout, OutputView
 from edgevision.output_layouts.registry import open_layout, recognize
+from edgevision.tflite.outputs import OutputFacts
 from edgevision.types import TensorSpec
 
 SIDE = 64
@@ -145,6 +146,10 @@ def test_rows_of_six_that_fit_one_grid_are_decided_by_the_labels() -> None:
     assert names[80] == ["end-to-end"]
     assert names[0] == ["end-to-end", "yolo-objectness"]
     assert "yolo-objectness" in names[1]
+    described = OutputFacts(
+        files={"metadata.json": b'{"author": "Ultralytics", "task": "detect", "names": {"0": "plate"}}'}
+    )
+    assert [one.name for one in recognize(OutputView((output,), 320, 320, 1, described))] == ["end-to-end"]
 
 
 def test_layout_that_the_shape_does_not_show_can_be_set() -> None:
