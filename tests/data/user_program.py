@@ -41,6 +41,7 @@ from edgevision import (
     GateNotMet,
     Keypoint,
     Label,
+    LineCount,
     MissingDependency,
     MissingFile,
     Model,
@@ -55,6 +56,7 @@ from edgevision import (
     UsageError,
     VerifyFailed,
     WriteFailed,
+    ZoneOccupancy,
     evaluate,
     inspect,
     open_model,
@@ -128,6 +130,12 @@ def describe(prediction: Prediction) -> Iterator[str]:
     point: Point
     for point in prediction.points:
         yield f"{point.score:.2f} {point.name} at {point.x:.0f},{point.y:.0f}"
+    line: LineCount
+    for line in prediction.counts:
+        yield f"{line.name}: {line.forward - line.backward}"
+    zone: ZoneOccupancy
+    for zone in prediction.zones:
+        yield f"{zone.name}: {zone.count} {zone.tracks}"
     region: Region
     for region in prediction.regions:
         yield f"{100 * region.area:.0f} % {region.name}"
