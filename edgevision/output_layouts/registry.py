@@ -15,6 +15,7 @@ OPERATOR_LAYOUT = "detection-operator"
 """The layout that other tools read, too."""
 LAYOUTS = {
     OPERATOR_LAYOUT: "detection_operator",
+    "centernet": "centernet",
     "end-to-end": "end_to_end",
     "heat-maps": "heat_maps",
     "mediapipe": "mediapipe",

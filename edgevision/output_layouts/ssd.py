@@ -14,10 +14,9 @@ import numpy as np
 from ..errors import BadModel
 from ..tflite.outputs import dequantize
 from .best_class import best_classes
-from .box_unit import reach
 from .grid import plain_shape
 from .layout import Candidates, OutputView
-from .logistic import logistic, raw_limit
+from .logistic import RawOrNot, logistic, raw_limit
 from .ssd_anchors import Anchors, find_anchors
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ TITLE = (
     "boxes relative to anchors [1, anchors, 4] and scores [1, anchors, classes] (SSD MobileNet and EfficientDet-Lite without "
     "TFLite_Detection_PostProcess)"
 )
-BELOW, ABOVE = -0.05, 1.05
-"""Probabilities stay between these; among the raw scores of so many anchors, some do not."""
 MAX_GROWTH = 10.0
 """Largest logarithm of the ratio of a box to its anchor; beyond it, values are not those of boxes."""
 
@@ -66,13 +63,13 @@ class SsdLayout:
         self._boxes, self._scores, self._first = boxes, 1 - boxes, int(background)
         self._specs, self._anchors = view.outputs, anchors
         self._sides = np.array([view.width, view.height, view.width, view.height], np.float32)
-        self._raw = anchors.raw_scores if anchors.raw_scores is not None else self._known_raw()
+        self._raw = RawOrNot(view.outputs[self._scores], anchors.raw_scores)
 
     def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
         """Return the boxes with a score of at least ``limit``."""
         spec = self._specs[self._scores]
         columns = outputs[self._scores].reshape(len(self._anchors.boxes), -1)
-        raw = self._is_raw(columns)
+        raw = self._raw.look(columns)
         kept, classes, scores = best_classes(columns[:, self._first :].T, spec, raw_limit(limit) if raw else limit)
         boxes = self._decode(outputs[self._boxes].reshape(-1, 4), kept)
         return Candidates(boxes, logistic(scores) if raw else scores, classes)
@@ -86,20 +83,6 @@ class SsdLayout:
         half = ratios * anchors[:, 2:] / 2
         top_left, bottom_right = centers - half, centers + half
         return np.asarray(np.concatenate([top_left[:, ::-1], bottom_right[:, ::-1]], axis=1) * self._sides, np.float32)
-
-    def _is_raw(self, scores: Tensor) -> bool:
-        if self._raw is None:
-            values = np.asarray(scores, np.float32)
-            self._raw = bool(values.min(initial=0.0) < BELOW or values.max(initial=0.0) > ABOVE)
-        return self._raw
-
-    def _known_raw(self) -> bool | None:
-        """Return whether the range of quantized scores is wider than that of probabilities; None if not quantized."""
-        spec = self._specs[self._scores]
-        if not spec.quantized:
-            return None
-        lowest = spec.scale * (np.iinfo(spec.dtype).min - spec.zero_point)
-        return bool(lowest < BELOW or reach(spec) > ABOVE)
 
 
 def _table(spec: TensorSpec) -> tuple[int, int]:
