@@ -18,6 +18,7 @@ MAKERS = {
     "edge-impulse": "edge_impulse",
     "yolox": "yolox",
     "mediapipe": "mediapipe",
+    "movenet": "movenet",
     "automl": "automl",
     "model-maker": "model_maker",
     "tensorflow-slim": "tensorflow_slim",

@@ -150,6 +150,18 @@ def test_mediapipe_is_recognized_by_its_anchors(
     assert (conventions.resize, conventions.mean) == ("letterbox", mean)
 
 
+def test_movenet_is_recognized_by_its_key_points(tmp_path: Path) -> None:
+    found = derived(tmp_path, with_outputs(Input("image", (1, 192, 192, 3)), {"people": (1, 1, 17, 3)}))
+    rule = found.card.preprocessing
+    assert (found.card.maker, found.card.task, rule.resize, rule.fill, rule.std) == (
+        "movenet",
+        "detection",
+        "letterbox",
+        0,
+        (1.0,),
+    )
+
+
 def test_slim_is_recognized_by_its_scope_and_does_not_trust_an_odd_scale(tmp_path: Path) -> None:
     odd = Input("MobilenetEdgeTPU/input", (1, 224, 224, 3), "uint8", 0.01157, 123)
     rule = derived(tmp_path, classifier(odd)).card.preprocessing
@@ -198,7 +210,7 @@ def test_list_of_numbers_without_softmax_and_labels_may_be_an_embedding(tmp_path
 def test_any_maker_can_be_imitated(tmp_path: Path, name: str) -> None:
     card = imitate(model_file.read(put(tmp_path, classifier(PLAIN))), name)
     assert (card.maker, card.task) == (name, "classification")
-    assert (card.preprocessing.std == (1.0,)) == (name == "yolox")
+    assert (card.preprocessing.std == (1.0,)) == (name in ("yolox", "movenet"))
 
 
 def test_card_keeps_the_maker(tmp_path: Path) -> None:
