@@ -156,6 +156,15 @@ class Point:
     """Horizontal place in pixels of the original frame."""
     y: float
     """Vertical place in pixels of the original frame."""
+    track: int | None = None
+    """Number of the track, as of ``Detection``."""
+    age_s: float | None = None
+    """Time since the track was seen first, in seconds; None without a track, and for images without time."""
+
+    @property
+    def title(self) -> str:
+        """Name for display: the class, with the number of the track if there is one."""
+        return self.name if self.track is None else f"{self.name} #{self.track}"
 
 
 @record

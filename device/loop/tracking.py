@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .temporal_filter import TemporalFilter
 
 
+TRACKED_TASKS = ("detection", "points")
+
+
 def shapes_of(options: Options) -> Shapes:
     """Return the lines and zones of a run. Raises BadInput for names that are used twice."""
     return all_named(options.count_lines, options.zones)
@@ -30,16 +33,18 @@ def is_possible(options: Options, card: ModelCard) -> bool:
     requested = bool(options.track or options.track_labels or options.count_lines or options.zones or options.then)
     if requested:
         require_detector(card)
+    if options.then and card.task != "detection":
+        raise BadInput(f"--then needs the boxes of a detector, but the task of {card.name} is {card.task}")
     for label in options.track_labels:
         if label not in card.labels:
             hint = nearest(label, list(card.labels)) or "; edgevision inspect lists its labels"
             raise BadInput(f"cannot track {label!r:.60}: {card.name} has no such label{hint}")
-    return requested or (options.page is not None and card.task == "detection")
+    return requested or (options.page is not None and card.task in TRACKED_TASKS)
 
 
 def require_detector(card: ModelCard) -> None:
     """Raise BadInput if a model finds no objects."""
-    if card.task != "detection":
+    if card.task not in TRACKED_TASKS:
         raise BadInput(
             f"cannot track with {card.name}: its task is {card.task}; use a detector, or leave out tracking, lines and zones"
         )

@@ -14,7 +14,7 @@ from ..telemetry.run_stats import STAGES, THEN
 from .line_writer import LineWriter
 
 if TYPE_CHECKING:
-    from edgevision.types import Detection, Frame, Label, Pixels, Prediction
+    from edgevision.types import Detection, Frame, Label, Pixels, Point, Prediction
 
     from ..stream.events import Event, Unreadable
 
@@ -127,14 +127,18 @@ def _answer(prediction: Prediction, masks: bool) -> dict[str, Any]:
     if prediction.task == "detection":
         return {"objects": [_object(found, masks) for found in prediction.objects]}
     if prediction.task == "points":
-        points = [{"index": p.index, "name": p.name, "score": p.score, "x": p.x, "y": p.y} for p in prediction.points]
-        return {"points": points}
+        return {"points": [_point(found) for found in prediction.points]}
     if prediction.task == "segmentation":
         regions = [{"index": r.index, "name": r.name, "area": r.area, "pixels": r.pixels} for r in prediction.regions]
         return {"regions": regions} | _mask(prediction.mask, masks)
     if prediction.task == "embedding":
         return {"embedding": list(prediction.embedding), "labels": labels}
     return {"labels": labels}
+
+
+def _point(found: Point) -> dict[str, Any]:
+    record = {"index": found.index, "name": found.name, "score": found.score, "x": found.x, "y": found.y}
+    return record if found.track is None else record | {"track": found.track, "age_s": found.age_s}
 
 
 def _object(found: Detection, masks: bool) -> dict[str, Any]:

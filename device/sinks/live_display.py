@@ -18,7 +18,7 @@ from ..telemetry.snapshot import count, ms
 from .text_lines import UNKNOWN, counts, event_line
 
 if TYPE_CHECKING:
-    from edgevision.types import Frame, Prediction
+    from edgevision.types import Detection, Frame, Point, Prediction
 
     from ..stream.events import Event, Unreadable
     from ..telemetry.snapshot import Snapshot
@@ -138,7 +138,8 @@ class LiveDisplay(Sink):
 
 def _found(prediction: Prediction) -> list[tuple[str, float]]:
     """Return name and score of each tracked object, best first; without tracks, of each class."""
-    tracked = [(one.title, one.score) for one in prediction.objects if one.track is not None]
+    things: tuple[Detection | Point, ...] = (*prediction.objects, *prediction.points)
+    tracked = [(one.title, one.score) for one in things if one.track is not None]
     labels = [(label.name, label.score) for label in evidence(prediction).values()]
     return sorted(tracked or labels, key=lambda pair: -pair[1])
 

@@ -97,7 +97,7 @@ def _seen(prediction: Prediction) -> str:
             for o in prediction.objects
         )
     if prediction.points:
-        return "; ".join(f"{printable(p.name)} {p.score:.2f} at {p.x:.0f},{p.y:.0f}" for p in prediction.points)
+        return "; ".join(f"{printable(p.title)} {p.score:.2f} at {p.x:.0f},{p.y:.0f}" for p in prediction.points)
     if prediction.regions:
         return "; ".join(f"{printable(r.name)} {r.area:.0%}" for r in prediction.regions)
     if not prediction.labels:

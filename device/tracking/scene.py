@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from edgevision.postprocessing.temporal import time_of
-from edgevision.types import Detection
+from edgevision.types import Detection, Point
 
 from .line_counter import Direction, LineCounter
 from .shapes import Shapes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .shapes import CountLine, Zone
     from .track import Track
 
+Found = TypeVar("Found", Detection, Point)
 Kind = Literal["crossed", "zone_entered", "zone_left"]
 
 
@@ -107,19 +108,20 @@ class TrackedScene:
             return prediction, ()
         at, size = time_of(frame), (frame.width, frame.height)
         self._timed = at is not None
-        chosen = [one for one in prediction.objects if not self._labels or one.name in self._labels]
-        tracked = self.tracker.update(chosen, size, at)
+        found: tuple[Detection | Point, ...] = (*prediction.objects, *prediction.points)
+        chosen = [one for one in found if not self._labels or one.name in self._labels]
+        tracked = self.tracker.update([_with_box(one) for one in chosen], size, at)
         events = list(self._left(tracked.ended, frame.index))
         for track in tracked.tracks:
             if track is not None and track.id is not None:
                 if self._crops is not None:
                     self._crops.see(frame, track)
                 events += self._moved(track, size, frame.index)
-        owners = {id(found): track for found, track in zip(chosen, tracked.tracks, strict=True)}
-        objects = tuple(self._with_track(found, owners.get(id(found))) for found in prediction.objects)
+        owners = {id(one): track for one, track in zip(chosen, tracked.tracks, strict=True)}
         shown = replace(
             prediction,
-            objects=objects,
+            objects=tuple(self._with_track(one, owners.get(id(one))) for one in prediction.objects),
+            points=tuple(self._with_track(one, owners.get(id(one))) for one in prediction.points),
             counts=self.counts,
             zones=tuple(zone.occupancy for zone in self._zones),
         )
@@ -180,7 +182,14 @@ class TrackedScene:
         crop = None if self._crops is None else self._crops.of(track.id)
         return TrackEvent(kind, place, track.id, track.label, index, at, direction, crop, lasted)
 
-    def _with_track(self, found: Detection, track: Track | None) -> Detection:
+    def _with_track(self, found: Found, track: Track | None) -> Found:
         if track is None or track.id is None:
             return found
         return replace(found, track=track.id, age_s=round(track.age_s, 3) if self._timed else None)
+
+
+def _with_box(found: Detection | Point) -> Detection:
+    """Return what the tracker follows: a point is a box without a size."""
+    if isinstance(found, Detection):
+        return found
+    return Detection(found.index, found.name, found.score, (found.x, found.y, found.x, found.y))

@@ -157,7 +157,7 @@ class _Pen:
     def point_label(self, found: Point, factor: int) -> None:
         """Label a point above or below it: the first free place in the image."""
         x, y, around = round(found.x * factor), round(found.y * factor), self.radius + self.stroke + 1
-        self._label(found, found.name, x - around, y - around, y + around)
+        self._label(found, found.title, x - around, y - around, y + around)
 
     def _label(self, found: Detection | Point, name: str, x0: int, y0: int, y1: int) -> None:
         """Label a thing whose left edge is at ``x0``, top edge at ``y0`` and bottom edge at ``y1`` (canvas pixels)."""

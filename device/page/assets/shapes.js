@@ -24,7 +24,7 @@ const format = ({ points, title }) => [...points.flat(), ...(title ? [title] : [
 
 /** Show the lines and zones of the run; `task`: of the model. */
 export function showShapes(settings, task) {
-  if (task) $("shapes").hidden = task !== "detection";
+  if (task) $("shapes").hidden = !["detection", "points"].includes(task);
   const given = { line: settings.count_lines.map(parse), zone: settings.zones.map(parse) };
   if (JSON.stringify(given) === JSON.stringify(shapes)) return; // a button that has the focus stays
   shapes = given;

@@ -10,7 +10,7 @@ import pytest
 from edgevision.device.tracking.scene import TrackedScene, TrackEvent
 from edgevision.device.tracking.shapes import parse_line, parse_zone
 
-from edgevision.types import Detection, Frame, Prediction
+from edgevision.types import Detection, Frame, Point, Prediction
 
 PIXELS = np.zeros((360, 640, 3), np.uint8)
 STEP_S = 0.2
@@ -107,6 +107,20 @@ def test_end_makes_everything_leave_its_zone() -> None:
     play(scene, [[foot_at(100)]] * 6)
     (event,) = scene.end(5)
     assert (event.kind, event.duration_s) == ("zone_left", pytest.approx(3 * STEP_S))
+
+
+def test_points_are_tracked_and_counted() -> None:
+    scene = TrackedScene(0.5, [parse_line(DOWN)], [parse_zone(LEFT_HALF)])
+    events: list[TrackEvent] = []
+    for index, x in enumerate(range(500, 100, -20)):
+        frame = Frame(PIXELS, "RGB", index, None, "film.avi", index * STEP_S)
+        last, more = scene.update(
+            frame, Prediction("points", points=(Point(0, "bee", 0.9, x, 200), Point(0, "bee", 0.9, 600, 50)))
+        )
+        events += more
+    assert [(found.track, found.title) for found in last.points] == [(1, "bee #1"), (2, "bee #2")]
+    assert (last.counts[0].forward, last.zones[0].tracks) == (1, (1,))
+    assert [event.kind for event in events] == ["crossed", "zone_entered"]
 
 
 def test_only_chosen_labels_are_tracked() -> None:
