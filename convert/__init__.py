@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .keras_files.load_options import LoadOptions
     from .options import ConvertOptions
     from .pipeline import convert
+    from .report.detector_record import DetectorConvertReport
     from .report.record import ConvertReport
     from .source_model.preprocessing_options import PreprocessingOptions
     from .training.api import train
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConvertOptions",
     "ConvertReport",
+    "DetectorConvertReport",
     "DetectorResult",
     "LoadOptions",
     "PreprocessingOptions",
@@ -34,6 +36,7 @@ _MODULES = {
     # Imported when a name is first used: a conversion does not load what only a training needs.
     "ConvertOptions": ".options",
     "ConvertReport": ".report.record",
+    "DetectorConvertReport": ".report.detector_record",
     "DetectorResult": ".training.detector.result",
     "LoadOptions": ".keras_files.load_options",
     "PreprocessingOptions": ".source_model.preprocessing_options",

@@ -17,7 +17,7 @@ from .images.heldout import HeldOut, labelled, remaining
 from .images.preprocessed import prepare_all
 from .options import ConvertOptions
 from .progress import Stages
-from .quantization.correction import RepairResult, repair
+from .quantization.correction import ClassificationJudge, JudgeMaker, RepairResult, repair
 from .quantization.embedding_output import add_embedding
 from .quantization.make_selftest import TRIALS, GeneratedSelfTest, make_selftest
 from .quantization.ptq import to_float, to_int8
@@ -51,7 +51,7 @@ def make_int8(
         plain = to_float(model)
         if options.with_embedding:
             add_embedding(plain)  # fails before the long work if it is impossible
-    repaired, flatbuffer = _quantized(network, plain, calibration, options, stages)
+    repaired, flatbuffer = quantized(network, plain, calibration, options, stages)
     with backend.quiet():
         float_model, int8_model = open_interpreter(plain), open_interpreter(flatbuffer)
     with closing(float_model), closing(int8_model):
@@ -72,9 +72,18 @@ def held_out(
     return remaining(calibration, card.labels, options.seed, classes=max(2, outputs), training=training)
 
 
-def _quantized(
-    network: Network, plain: bytes, calibration: CalibrationSet, options: ConvertOptions, stages: Stages
+def quantized(
+    network: Network,
+    plain: bytes,
+    calibration: CalibrationSet,
+    options: ConvertOptions,
+    stages: Stages,
+    judges: JudgeMaker = ClassificationJudge,
 ) -> tuple[RepairResult | None, bytes]:
+    """Return the int8 flatbuffer of a network and the record of its repair, None if none was requested.
+
+    ``plain``: the float flatbuffer; ``judges``: see ``repair``. Raises BadModel.
+    """
     model, preprocessing = network.model, network.card.preprocessing
     with stages.stage("prepare", "Preprocessing calibration images", len(calibration.chosen)):
         chosen = prepare_all(calibration.chosen, preprocessing, stages.step)
@@ -95,6 +104,7 @@ def _quantized(
             options.activation_range,
             stages.progress,
             frozenset(_layer_names(model.keras)),
+            judges,
         )
     verify(result.flatbuffer, preprocessing)
     return result, result.flatbuffer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgevision import selftest
 from edgevision.datasets.split import FILE as SPLIT_FILE
@@ -14,15 +15,17 @@ from edgevision.files import atomic, run_folder
 from edgevision.inspection import compatibility
 from edgevision.model import open_model
 from edgevision.model_file import model_file
-from edgevision.model_file.card import ModelCard
+from edgevision.model_file.card import ModelCard, SelfTest
 from edgevision.preprocessing.pixel_limit import set_max_pixels
 from edgevision.settings import validated
+from edgevision.tflite.graph import read_graph
 
 from . import backend
+from .build_detector import held_out_boxes, make_int8_detector, refuse_classifier_options
 from .build_int8 import Int8Model, held_out, make_int8
-from .comparison.accuracy_limit import judge
+from .comparison.accuracy_limit import judge, judge_detector
+from .conversion_notes import detector_notes, notes
 from .images.calibration import CalibrationSet, choose, find_folder, set_aside
-from .images.heldout import USED_FOR_MODEL
 from .keras_files.find_model import find_model
 from .keras_files.scan import scan
 from .options import ConvertOptions
@@ -30,7 +33,8 @@ from .progress import NoProgress, Progress, Stages
 from .quantization.correction import MINMAX
 from .quantization.embedding_output import give_embedding
 from .quantization.verify import verify
-from .report.html import page_path, write_page
+from .report.detector_record import DetectorConvertReport, detector_quantization_record
+from .report.html import detector_page, page, page_path, write_page
 from .report.record import ConvertReport, quantization_record
 from .source_model.model_name import GENERIC, model_name
 from .source_model.source_model import Network, open_network
@@ -39,8 +43,8 @@ __all__ = ["ConvertOptions", "convert", "report_path"]
 
 
 @missing_dependencies()
-def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport:
-    """Convert a Keras classifier to a self-describing int8 .tflite, repair it, and measure what accuracy it lost.
+def convert(options: ConvertOptions, progress: Progress | None = None) -> ConvertReport | DetectorConvertReport:
+    """Convert a Keras classifier or detector to a self-describing int8 .tflite, repair it, and measure what it lost.
 
     Writes NAME.tflite, NAME.report.json and NAME.report.html.
 
@@ -50,7 +54,7 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
 
     Returns:
         The paths of the written files and all measurements. The model is written even if it lost more than
-        ``options.max_drop``; ``gate.met`` tells.
+        ``options.max_drop``; ``gate.met`` tells. A DetectorConvertReport for a detector.
 
     Raises:
         MissingFile: The model or the photos do not exist.
@@ -81,9 +85,8 @@ def convert(options: ConvertOptions, progress: Progress | None = None) -> Conver
         output = options.output or (run.folder if run else Path()) / f"{name}.tflite"
         with stages.stage("load", "Loading the model"):
             network = open_network(found, name, options.preprocessing, options.labels)
-            heldout = held_out(network, calibration, options, training)
-        made = make_int8(network, calibration, heldout, options, stages)
-        report = _write(network, made, calibration, output, options, stages)
+        build = _classifier if network.grid is None else _detector
+        report = build(network, calibration, training, output, options, stages)
         if run is not None:
             run.outputs += [path.name for path in (report.path, report.report_path, report.page_path) if path]
             run.exit_code = 0 if report.gate is None or report.gate.met else GateNotMet.exit_code
@@ -103,14 +106,17 @@ def _calibration(folder: Path, options: ConvertOptions, training: TrainingImages
     return found if options.effort == "none" else set_aside(found, options.seed)
 
 
-def _write(
+def _classifier(
     network: Network,
-    made: Int8Model,
     calibration: CalibrationSet,
+    training: TrainingImages,
     output: Path,
     options: ConvertOptions,
     stages: Stages,
 ) -> ConvertReport:
+    """Make the int8 model of a classifier, and write it and its reports."""
+    heldout = held_out(network, calibration, options, training)
+    made = make_int8(network, calibration, heldout, options, stages)
     with stages.stage("write", "Writing the files"):
         flatbuffer, card, extra = _contents(network, made, calibration, options.with_embedding)
         model_file.write(output, flatbuffer, card, extra)
@@ -141,25 +147,70 @@ def _write(
         notes=notes(calibration, made, options),
     )
     atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
-    return write_page(report)
+    return write_page(report, page)
+
+
+def _detector(
+    network: Network,
+    calibration: CalibrationSet,
+    training: TrainingImages,
+    output: Path,
+    options: ConvertOptions,
+    stages: Stages,
+) -> DetectorConvertReport:
+    """Make the int8 model of a detector, and write it and its reports."""
+    refuse_classifier_options(options)
+    heldout = held_out_boxes(network, calibration, options, training)
+    made = make_int8_detector(network, calibration, heldout, options, stages)
+    with stages.stage("write", "Writing the files"):
+        quantization = detector_quantization_record(calibration, made.heldout, made.comparison, made.repair)
+        card = _finished_card(network, quantization)
+        model_file.write(output, made.flatbuffer, card, {})
+    written = model_file.read(output)
+    report = DetectorConvertReport(
+        path=output,
+        report_path=report_path(output),
+        page_path=page_path(output),
+        card=card,
+        source=network.loaded.scan,
+        parameters=network.loaded.parameters,
+        sha256=written.sha256,
+        int8_bytes=written.file_bytes,
+        float_bytes=made.float_bytes,
+        normalization=network.inferred.preprocessing,
+        preprocessing_from=network.inferred.source,
+        labels_from=network.labels_from,
+        graph=read_graph(written.flatbuffer),
+        compatibility=compatibility.judge(written),
+        calibration=calibration,
+        heldout=made.heldout,
+        comparison=made.comparison,
+        repair=made.repair,
+        seconds=stages.finish(),
+        gate=judge_detector(made.comparison, calibration, options),
+        notes=detector_notes(calibration, made, options),
+    )
+    atomic.write_text(report.report_path, run_folder.dump(report.to_json()) + "\n")
+    return write_page(report, detector_page)
 
 
 def _contents(
     network: Network, made: Int8Model, calibration: CalibrationSet, with_embedding: bool
 ) -> tuple[bytes, ModelCard, dict[str, bytes]]:
     """Return the flatbuffer, its model card, and the other entries of the file."""
-    card = _finished_card(network, made, calibration)
+    quantization = quantization_record(calibration, made.heldout, made.comparison, made.repair)
+    card = _finished_card(network, quantization, made.selftest.test)
     if not with_embedding:
         return made.flatbuffer, card, made.selftest.files
     flatbuffer, card, vectors = give_embedding(made.flatbuffer, card, calibration)
     return flatbuffer, card, {**made.selftest.files, **vectors}
 
 
-def _finished_card(network: Network, made: Int8Model, calibration: CalibrationSet) -> ModelCard:
+def _finished_card(network: Network, quantization: dict[str, Any], test: SelfTest | None = None) -> ModelCard:
     return network.card.with_(
         source_sha256=network.loaded.scan.sha256(),
-        selftest=made.selftest.test,
-        quantization=quantization_record(calibration, made.heldout, made.comparison, made.repair),
+        selftest=test,
+        quantization=quantization,
         versions=run_folder.versions(),
         created=run_folder.utc_now(),
     )
@@ -200,68 +251,3 @@ def _require_outputs_absent(output: Path, overwrite: bool) -> None:
     atomic.require_absent(output, overwrite)
     atomic.require_absent(report_path(output), overwrite)
     atomic.require_absent(page_path(output), overwrite)
-
-
-WARNING = "warning: "
-"""Prefix of notes on results that make the model useless; the command line shows them with --quiet, too."""
-MIN_AGREEMENT = 0.8
-"""Share of equal answers of float and int8 below which the user is warned."""
-MAX_LISTED_SKIPS = 5
-"""Maximum number of skipped images to list; the report lists all."""
-
-
-def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions) -> tuple[str, ...]:
-    """Return the notes, one line each, the warnings first."""
-    found = _warnings(made, options)
-    if calibration.rendered and options.warn_rendered:
-        found.append(
-            "calibrated with synthetic images, which lowers accuracy on photos; give --calibration FOLDER with about "
-            "100 photos like those the camera will see"
-        )
-    found += _skipped(calibration, made)
-    if made.comparison.pictures == 0:
-        found.append("no images left to compare float and int8; give more images or --eval-data")
-    elif made.heldout.only_trained_on:
-        found.append(
-            f"the model was trained on all {made.comparison.pictures} images of the comparison, so its accuracy on new "
-            "images is not known; give labeled images that it has not seen with --eval-data"
-        )
-    elif not made.heldout.independent:
-        found.append(
-            f"the comparison is not independent: only the {made.comparison.pictures} images of the selection set were "
-            "left; give more images or --eval-data"
-        )
-    if options.with_embedding:
-        found.append(
-            "the features are a second output; MediaPipe and ML Kit accept only one output and will reject this file"
-        )
-    if made.repair is not None and made.repair.note is not None:
-        found.append(f"not repaired: {made.repair.note}")
-    return tuple(found)
-
-
-def _warnings(made: Int8Model, options: ConvertOptions) -> list[str]:
-    """Return what makes the model useless as it is."""
-    found = []
-    agreement = made.comparison.agreement
-    if agreement is not None and agreement.value < MIN_AGREEMENT:
-        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
-        found.append(
-            f"{WARNING}int8 gives the float model's answer on only {100 * agreement.value:.1f} % of "
-            f"{agreement.total} images, so the model is hardly usable; {advice}, or more calibration images"
-        )
-    if made.comparison.chance is not None:
-        found.append(f"{WARNING}{made.comparison.chance.message()}")
-    return found
-
-
-def _skipped(calibration: CalibrationSet, made: Int8Model) -> list[str]:
-    every = (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped)
-    skipped = [one for one in every if one.reason != USED_FOR_MODEL]
-    found = list(calibration.notes)
-    if len(every) > len(skipped):
-        found.append(f"excluded {len(every) - len(skipped)} images that were used to make the model or are duplicates")
-    found += [f"skipped {one.path}: {one.reason}" for one in skipped[:MAX_LISTED_SKIPS]]
-    if len(skipped) > MAX_LISTED_SKIPS:
-        found.append(f"skipped {len(skipped) - MAX_LISTED_SKIPS} more; the report lists them")
-    return found

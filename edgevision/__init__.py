@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         WriteFailed,
     )
     from .evaluation.api import evaluate
+    from .evaluation.detection.evaluate import DetectorEvaluation
     from .evaluation.evaluate import Evaluation
     from .inspection.report import inspect
     from .model import Model, open_model
@@ -56,6 +57,7 @@ __all__ = [
     "Cancelled",
     "CannotWrite",
     "Detection",
+    "DetectorEvaluation",
     "EdgeVisionError",
     "EngineError",
     "Evaluation",
@@ -89,6 +91,7 @@ __all__ = [
 _MODULES = {
     # Imported when a name is first used, so that `import edgevision` and `edgevision --help` load neither NumPy nor a runtime.
     "Detection": ".types",
+    "DetectorEvaluation": ".evaluation.detection.evaluate",
     "Evaluation": ".evaluation.evaluate",
     "Frame": ".types",
     "Keypoint": ".types",

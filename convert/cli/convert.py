@@ -34,7 +34,7 @@ def convert(as_json: bool, quiet: bool, **values: Any) -> None:
     """Quantize a Keras MODEL (.keras, .h5 or SavedModel folder) to a self-describing int8 .tflite and report the accuracy loss."""
     from edgevision.errors import GateNotMet
 
-    from ..pipeline import WARNING
+    from ..conversion_notes import WARNING
     from ..pipeline import convert as run
     from ..report import summary
     from .progress import terminal_progress

@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.intervals import Difference, Proportion
 
 from ..images.calibration import CalibrationSet
 from ..images.counts import COUNT
 from ..options import ConvertOptions
 from .float_vs_int8 import FidelityComparison
+from .float_vs_int8_detector import DetectorFidelity
 
-Measure = Literal["accuracy", "changed_answers"]
+Measure = Literal["accuracy", "changed_answers", "map50", "changed_boxes"]
+WORDS: dict[Measure, str] = {
+    "accuracy": "points of top-1 accuracy lost",
+    "changed_answers": "points of the answers changed",
+    "map50": "points of mAP50 lost",
+    "changed_boxes": "points of the boxes changed",
+}
+WITH_LABELS = ("accuracy", "map50")
+"""Measures that need labeled images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,8 @@ class AccuracyLimit:
 
     max_drop_points: float
     measure: Measure
-    """``changed_answers`` if the images have no labels: the accuracy loss cannot exceed the share of changed answers."""
+    """``changed_answers`` if the images have no labels: the accuracy loss cannot exceed the share of changed answers. Of
+    detectors ``map50``, or ``changed_boxes`` without labels."""
     value: float | None
     """None if nothing could be measured."""
     low: float | None
@@ -41,10 +52,11 @@ class AccuracyLimit:
         advice = "; ".join(self.remedies)
         if self.value is None or self.low is None or self.high is None:
             return f"the accuracy loss could not be measured ({limit} points); try: {advice}"
-        what = "points of top-1 accuracy lost" if self.measure == "accuracy" else "points of the answers changed"
-        measured = f"{self.value:.1f} {what} (95 %: {self.low:.1f} to {self.high:.1f}, {self.pictures} images)"
+        measured = (
+            f"{self.value:.1f} {WORDS[self.measure]} (95 %: {self.low:.1f} to {self.high:.1f}, {self.pictures} images)"
+        )
         doubt = "" if self.low > self.max_drop_points else ", too few images to be certain"
-        unlabelled = "" if self.measure == "accuracy" else ", measured without labels"
+        unlabelled = "" if self.measure in WITH_LABELS else ", measured without labels"
         return f"{measured}, but {limit}{unlabelled}{doubt}; try: {advice}"
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +87,27 @@ def judge(result: FidelityComparison, calibration: CalibrationSet, options: Conv
     )
 
 
+def judge_detector(
+    result: DetectorFidelity, calibration: CalibrationSet, options: ConvertOptions
+) -> AccuracyLimit | None:
+    """Compare the measured loss of mAP50 with the user's limit; None if no limit is set.
+
+    Without boxes of the images, the share of boxes without a partner is compared.
+    """
+    if options.max_drop is None:
+        return None
+    measure: Measure = "map50" if result.drop is not None else "changed_boxes"
+    found, agreement = result.drop, result.agreement
+    if found is None and agreement is not None and agreement.high is not None and agreement.low is not None:
+        found = Interval(1 - (agreement.value or 0.0), 1 - agreement.high, 1 - agreement.low)
+    low, value, high = (
+        None if found is None or end is None else 100 * end
+        for end in ((None, None, None) if found is None else (found.low, found.value, found.high))
+    )
+    remedies = _remedies(measure, calibration, options)
+    return AccuracyLimit(options.max_drop, measure, value, low, high, result.pictures, remedies)
+
+
 def _measured(result: FidelityComparison) -> tuple[Measure, Difference | None]:
     if result.drop is not None:
         return "accuracy", result.drop
@@ -86,7 +119,7 @@ def _measured(result: FidelityComparison) -> tuple[Measure, Difference | None]:
 
 def _remedies(measure: Measure, calibration: CalibrationSet, options: ConvertOptions) -> tuple[str, ...]:
     found = []
-    if measure == "changed_answers":
+    if measure not in WITH_LABELS:
         found.append("--eval-data with labeled images, to measure the accuracy loss itself")
     if options.effort != "high":
         found.append("--effort high")

@@ -163,6 +163,7 @@ def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Convert
             ),
             progress,
         )
+    assert isinstance(report, ConvertReport), "the demo trains a classifier"
     sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
     teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
     return report

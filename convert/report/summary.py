@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 from edgevision.evaluation.tables import percent
 from edgevision.evaluation.trained_on import describe
 from edgevision.next_command import run_command
+from edgevision.tflite.detection_op import DETECTION_OPERATOR
 
+from .detector_record import DetectorConvertReport
+from .detector_summary import detector_rows
 from .preprocessing_line import preprocessing_line
 from .record import ConvertReport
+from .shared_record import ConversionRecord
 from .text import measured_on, points
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+AnyReport = ConvertReport | DetectorConvertReport
 
-def table(report: ConvertReport) -> Table:
+
+def table(report: AnyReport) -> Table:
     """Return the table; its texts are not markup: paths and labels may contain brackets and colons."""
     from rich.table import Table
 
@@ -28,7 +34,7 @@ def table(report: ConvertReport) -> Table:
     return table
 
 
-def lines(report: ConvertReport) -> list[str]:
+def lines(report: AnyReport) -> list[str]:
     """Return the lines below the table: the result and the next command."""
     size, page = _mb(report.int8_bytes), f"; report: {report.page_path}" if report.page_path else ""
     return [
@@ -38,7 +44,7 @@ def lines(report: ConvertReport) -> list[str]:
     ]
 
 
-def rows(report: ConvertReport) -> list[tuple[str, str]]:
+def rows(report: AnyReport) -> list[tuple[str, str]]:
     """Return the rows of the table: name and text."""
     labels = f"{len(report.card.labels)} ({report.labels_from})" if report.card.labels else report.labels_from
     return [
@@ -50,13 +56,19 @@ def rows(report: ConvertReport) -> list[tuple[str, str]]:
         ("operators", _operators(report)),
         ("calibration", _calibration(report)),
         *_repair(report),
+        *(detector_rows(report) if isinstance(report, DetectorConvertReport) else _classifier_rows(report)),
+        ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
+    ]
+
+
+def _classifier_rows(report: ConvertReport) -> list[tuple[str, str]]:
+    return [
         ("agreement", _agreement(report)),
         ("top-1", _accuracy(report)),
         *balance_row(report),
         *trained_on_row(report),
         ("self-test", _selftest(report)),
         *_embedding(report),
-        ("time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items() if name != "total")),
     ]
 
 
@@ -68,13 +80,13 @@ def _agreement(report: ConvertReport) -> str:
     return f"{percent(result.agreement)} same answer in float and int8, on {measured_on(report)}{ties}"
 
 
-def _calibration(report: ConvertReport) -> str:
+def _calibration(report: ConversionRecord) -> str:
     chosen = report.calibration
     selection = f" and {len(chosen.selection)} for selection" if chosen.selection else ""
     return f"{len(chosen.chosen)} images{selection}, from {chosen.folder}; {len(chosen.skipped)} skipped"
 
 
-def _repair(report: ConvertReport) -> list[tuple[str, str]]:
+def _repair(report: ConversionRecord) -> list[tuple[str, str]]:
     """Return the rows on the repair and on the layers with the largest remaining error."""
     repair = report.repair
     if repair is None or repair.before is None or repair.after is None:
@@ -82,12 +94,17 @@ def _repair(report: ConvertReport) -> list[tuple[str, str]]:
     undone = [step.name for step in repair.steps if not step.kept]
     done = ", ".join(repair.kept) or "no step helped"
     left = f" (no improvement: {', '.join(undone)})" if undone else ""
-    same = f"same answer on {repair.before.same} before and {repair.after.same} after, of {repair.after.pictures}"
+    before, after = repair.before, repair.after
+    if after.boxes is None:
+        same = f"same answer on {before.same} before and {after.same} after, of {after.pictures} selection images"
+    else:
+        of = f"{before.same} of {before.boxes} boxes before and {after.same} of {after.boxes} after"
+        same = f"same as in float: {of}, on {after.pictures} selection images"
     worst = [
         f"{layer.name} {layer.snr_db_before:.0f} -> {layer.snr_db_after:.0f} dB: {layer.action}"
         for layer in repair.worst_layers
     ]
-    return [("repair", f"{done}{left}; {same} selection images"), ("worst layers", "\n".join(worst))]
+    return [("repair", f"{done}{left}; {same}"), ("worst layers", "\n".join(worst))]
 
 
 def _embedding(report: ConvertReport) -> list[tuple[str, str]]:
@@ -126,9 +143,12 @@ def trained_on_row(report: ConvertReport) -> list[tuple[str, str]]:
     return [("trained on", f"{figures}, on {describe({'train': one.train, 'val': one.val})}{apart}")]
 
 
-def _operators(report: ConvertReport) -> str:
+def _operators(report: ConversionRecord) -> str:
     counts = ", ".join(f"{one.count} {one.name}" for one in report.graph.counts())
-    return f"{counts}; {'all int8' if report.graph.all_int8 else 'not all int8'}"
+    whole = "all int8" if report.graph.all_int8 else "not all int8"
+    if isinstance(report, DetectorConvertReport):
+        whole = f"all int8, but for the list of boxes by {DETECTION_OPERATOR}"
+    return f"{counts}; {whole}"
 
 
 def _selftest(report: ConvertReport) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import missing_dependencies
 from ..model import Model
 from ..types import DEFAULT_MAX_PIXELS
 from .evaluate import Evaluation
 from .evaluate import evaluate as evaluate_subject
-from .opening import open_models
+from .opening import OpenedModels, open_models
 from .options import EvaluateOptions, Part
 from .request import prepare
+
+if TYPE_CHECKING:
+    from .detection.evaluate import DetectorEvaluation
 
 
 @missing_dependencies()
@@ -32,14 +36,15 @@ def evaluate(
     limit: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Callable[[int], None] | None = None,
-) -> Evaluation:
-    """Measure how well a classifier recognizes labeled photos, and optionally compare it with a second model.
+) -> Evaluation | DetectorEvaluation:
+    """Measure how well a model recognizes labeled photos, and optionally compare it with a second model.
 
     Writes no files, unlike ``edgevision evaluate``, which makes a run folder.
 
     Args:
         model: An open model, a .tflite, .keras or .h5 file, a SavedModel folder, or the run folder of a training.
-        photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip.
+        photos: A folder with one subfolder per class or with train/, val/ and test/; a CSV of path,label; or a zip. For a
+            detector: photos with boxes (Pascal VOC, COCO, YOLO and others).
         compare: A second model to compare with on the same photos.
         split: The part to evaluate: train, val, test or all; None for test if the photos are split, else for all.
         split_file: The split.csv of a training, or its run folder; None for the one next to the model.
@@ -53,11 +58,12 @@ def evaluate(
         progress: Called with the number of images done so far.
 
     Returns:
-        The measures of the model, such as ``metrics.accuracy``, and the differences between the models.
+        The measures of the model, such as ``metrics.accuracy``, and the differences between the models; for a detector a
+        DetectorEvaluation, with ``measures.map50``.
 
     Raises:
         MissingFile: A model or the photos do not exist.
-        BadModel: A model is damaged or not a classifier.
+        BadModel: A model is damaged, or neither a classifier nor a detector.
         BadInput: The photos cannot be used, or no label matches the model.
         EngineError: The engine failed.
         MissingDependency: A Keras model is given, and TensorFlow is not installed.
@@ -77,15 +83,31 @@ def evaluate(
         limit=limit,
         max_pixels=max_pixels,
     )
-    inputs = prepare(request, open_models(request, first, second))
+    models = open_models(request, first, second)
     try:
+        if models.task == "detection":
+            return _evaluate_detector(request, models, progress or _ignore)
+        inputs = prepare(request, models)
         done = evaluate_subject(
             inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore
         )
+        return replace(done, notes=(*inputs.notes, *done.notes))
     finally:
-        for subject, given in ((inputs.subject, first), (inputs.other, second)):
-            if given is None and subject is not None and isinstance(subject.scorer, Model):
-                subject.scorer.close()
+        for opened, given in zip(models.every, (first, second), strict=False):
+            if given is None and isinstance(opened.model, Model):
+                opened.model.close()
+
+
+def _evaluate_detector(
+    request: EvaluateOptions, models: OpenedModels, step: Callable[[int], None]
+) -> DetectorEvaluation:
+    from .detection.evaluate import evaluate_detectors
+    from .detection.request import prepare as prepare_detectors
+
+    inputs = prepare_detectors(request, models)
+    done = evaluate_detectors(
+        inputs.subject, inputs.pictures, other=inputs.other, threshold=request.threshold, step=step
+    )
     return replace(done, notes=(*inputs.notes, *done.notes))
 
 

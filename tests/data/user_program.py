@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgevision.convert import (
     ConvertOptions,
     ConvertReport,
+    DetectorConvertReport,
     DetectorResult,
     LoadOptions,
     PreprocessingOptions,
@@ -33,6 +34,7 @@ from edgevision import (
     Cancelled,
     CannotWrite,
     Detection,
+    DetectorEvaluation,
     EdgeVisionError,
     EngineError,
     Evaluation,
@@ -169,7 +171,7 @@ def file_facts(path: Path) -> dict[str, Any]:
     return inspect(path)
 
 
-def make(photos: Path, folder: Path) -> tuple[ConvertReport, Evaluation]:
+def make(photos: Path, folder: Path) -> tuple[ConvertReport | DetectorConvertReport, float | None]:
     settings = TrainSettings(backbone="mobilenet_v2", epochs=5, augment="strong", seed=1)
     trained: TrainResult | DetectorResult = train(photos, settings, runs=folder)
     options = ConvertOptions(
@@ -182,9 +184,16 @@ def make(photos: Path, folder: Path) -> tuple[ConvertReport, Evaluation]:
     )
     report = convert(options)
     done = evaluate(report.path, photos, compare=trained.model, split="test")
+    return report, measured(done)
+
+
+def measured(done: Evaluation | DetectorEvaluation) -> float | None:
+    if isinstance(done, DetectorEvaluation):
+        print(done.measures.map50.low, done.measures.map50.high)
+        return done.measures.map50.value
     accuracy = done.metrics.accuracy
     print(f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})")
-    return report, done
+    return accuracy.value
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from ...options import ActivationRange, RepairEffort
 from ...progress import NoProgress, Progress
 from .bias_correction import tuner
 from .channel_equalization import equalize
-from .distance import Judge, Score
+from .distance import DETECTION, ClassificationJudge, Judge, Score
 from .layer_pairs import CannotPair, Pair
 from .layer_snr import signal_to_noise
 from .layerwise import walk
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Normalize = Callable[[Pixels], npt.NDArray[Any]]
 
+JudgeMaker = Callable[[bytes, "Sequence[Pixels]", "Normalize"], Judge]
 log = Log("edgevision.repair")
 N_QUICK_CORRECTION_IMAGES = 24
 """Calibration images for the quick bias correction before alternatives are compared: bias errors would hide the rest."""
@@ -59,13 +60,15 @@ def repair(
     activation_range: ActivationRange,
     progress: Progress | None = None,
     names: Collection[str] = (),
+    judges: JudgeMaker = ClassificationJudge,
 ) -> RepairResult:
     """Improve an int8 flatbuffer step by step. Raises BadInput if a set of images is empty.
 
     ``plain``: full int8 model with uint8 input and batch 1; ``reference``: float flatbuffer of the same function.
     ``normalize``: converts a uint8 image to the float model's input. ``calibration`` and ``selection``: uint8 images
     (height, width, channels) in the model's input size, none in both sets. ``names``: names of the Keras model's layers,
-    used in the result.
+    used in the result. ``judges``: makes what measures the distance from the float model, from that model, the selection
+    and ``normalize``.
     """
     if not len(calibration) or not len(selection):
         raise BadInput(f"repair needs calibration and selection images, got {len(calibration)} and "
@@ -76,7 +79,7 @@ def repair(
         except CannotPair as reason:
             log.info("not possible: %s", reason)
             return RepairResult(plain, effort, note=str(reason))
-        work = _Work(plain, reference, normalize, calibration, selection, activation_range, names)
+        work = _Work(plain, reference, normalize, calibration, selection, activation_range, names, judges)
         return work.run(before, effort, progress or NoProgress())
 
 
@@ -92,6 +95,7 @@ class _Work:
     selection: Sequence[Pixels]
     wanted_range: str
     names: Collection[str]
+    judges: JudgeMaker
     judge: Judge = field(init=False)
     start: bytes = field(init=False)
     """Int8 model with its final ranges and no other changes."""
@@ -102,7 +106,7 @@ class _Work:
     note: str | None = None
 
     def __post_init__(self) -> None:
-        self.judge = Judge(self.reference, self.selection, self.normalize)
+        self.judge = self.judges(self.reference, self.selection, self.normalize)
         self.start = self.int8
 
     def run(self, before: Pair, effort: RepairEffort, progress: Progress) -> RepairResult:
@@ -181,7 +185,8 @@ class _Work:
 
     def _distance(self, pair: Pair) -> Distance:
         score = self.judge.score(pair.int8)
-        return Distance(score.mean, int(score.same.sum()), len(score.same))
+        boxes = int(score.total.sum()) if self.judge.measure == DETECTION else None
+        return Distance(score.mean, int(score.same.sum()), len(score.same), boxes)
 
     def _tune(self, name: str, action: str, *, rounding: bool) -> None:
         started = perf_counter()

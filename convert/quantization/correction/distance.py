@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
+DETECTION = "detection"
+"""Name of the distance of detectors, see ``detection_distance``."""
 _PASSES = ("QUANTIZE", "DEQUANTIZE", "RESHAPE")
 """Operators between the activation and the model output that change no value."""
 
@@ -30,7 +32,9 @@ class Score:
     each: Array
     """Distance of each image, (images,)."""
     same: Array
-    """True where int8 and float have the same top answer, (images,)."""
+    """Number of answers that int8 and float share, (images,): of a classifier 1 for the same top answer, else 0."""
+    total: Array
+    """Number of answers, (images,): of a classifier 1, of a detector the boxes of both models."""
 
     @property
     def mean(self) -> float:
@@ -44,7 +48,20 @@ class Score:
         return bool(np.isfinite(self.each).all()) and float(gain.mean()) > errors * spread
 
 
-class Judge:
+class Judge(Protocol):
+    """Scorer of int8 models against one float model on a fixed set of images."""
+
+    @property
+    def measure(self) -> str:
+        """Name of the distance that ``score`` returns."""
+        ...
+
+    def score(self, model: FlatModel) -> Score:
+        """Score an int8 model that takes uint8 images."""
+        ...
+
+
+class ClassificationJudge:
     """Scorer of int8 models against one float model on a fixed set of images.
 
     For a softmax or sigmoid output, the distance is the Kullback-Leibler divergence of the int8 prediction from the
@@ -74,7 +91,7 @@ class Judge:
             each = zip(self._kinds, wanted, found, strict=True)
             scores.append(sum(_DISTANCES[kind](a, b) for kind, a, b in each))
             same.append(all(_alike(a, b) for a, b in zip(wanted, found, strict=True)))
-        return Score(np.asarray(scores), np.asarray(same))
+        return Score(np.asarray(scores), np.asarray(same, np.int64), np.ones(len(same), np.int64))
 
 
 def _alike(wanted: Array, found: Array) -> bool:
@@ -113,7 +130,8 @@ def _log_softmax(values: Array) -> Array:
     return np.asarray(values - np.log(np.exp(values).sum(-1, keepdims=True)))
 
 
-def _sigmoid_distance(wanted: Array, found: Array) -> float:
+def sigmoid_distance(wanted: Array, found: Array) -> float:
+    """Return the sum of the Kullback-Leibler divergences of independent scores, in nats, from their logits."""
     yes = 1 / (1 + np.exp(-wanted))
     # log sigmoid(x) = -log(1 + exp(-x))
     change_yes = np.logaddexp(0, -found) - np.logaddexp(0, -wanted)
@@ -125,4 +143,4 @@ def _relative_distance(wanted: Array, found: Array) -> float:
     return float(((wanted - found) ** 2).sum() / max(float((wanted**2).sum()), 1e-12))
 
 
-_DISTANCES = {"SOFTMAX": _softmax_distance, "LOGISTIC": _sigmoid_distance, "other": _relative_distance}
+_DISTANCES = {"SOFTMAX": _softmax_distance, "LOGISTIC": sigmoid_distance, "other": _relative_distance}

@@ -18,7 +18,7 @@ class Step:
     """Distance from the float model on the selection set; smaller is better."""
     after: float
     measure: str
-    """``kl`` (nats) or ``relative_error``."""
+    """``kl`` (nats), ``relative_error`` or ``detection`` (scores in nats and lost overlap of the boxes)."""
     kept: bool
     seconds: float
 
@@ -49,12 +49,20 @@ class Distance:
     value: float
     """Mean distance, in the unit of ``Step.measure``."""
     same: int
-    """Number of images with the same top answer."""
+    """Number of images with the same top answer; of a detector, of boxes with a partner in the other model."""
     pictures: int
+    boxes: int | None = None
+    """Number of boxes of both models; None for a classifier."""
+
+    @property
+    def total(self) -> int:
+        """Number of which ``same`` are the same."""
+        return self.pictures if self.boxes is None else self.boxes
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as in the report."""
-        return {"value": round(self.value, 6), "same": self.same, "pictures": self.pictures}
+        found = {"value": round(self.value, 6), "same": self.same, "pictures": self.pictures}
+        return found if self.boxes is None else {**found, "boxes": self.boxes}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,8 @@ from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import size
 
 from ...quantization.correction.result import Distance
-from ..record import ConvertReport, peak_rss_mb
+from ..record import ConvertReport
+from ..shared_record import ConversionRecord, peak_rss_mb
 from ..text import measured_on, points
 
 HARMLESS = ("not scored on ", "skipped ")
@@ -21,12 +22,13 @@ def headline(report: ConvertReport) -> Html:
     """Return the header: model name, agreement and three key figures."""
     card = report.card
     what = f"{card.task}, {report.parameters:,} parameters, {card.preprocessing.width}x{card.preprocessing.height} pixels, int8"
-    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report), _stats(report))
+    return html.header("edgevision convert", card.name, html.paragraph(what, "sub"), _agreement(report),
+                       stats(report, _drop(report), "top-1 accuracy"))  # fmt: skip
 
 
 def worth_knowing(report: ConvertReport) -> Html:
     """Return the section with notes and warnings, the most important first."""
-    lines = [*_gate(report), *map(_note, report.notes), *_remarks(report)]
+    lines = [*gate_finding(report), *map(note_finding, report.notes), *_remarks(report)]
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
 
 
@@ -43,10 +45,11 @@ def _agreement(report: ConvertReport) -> Html:
     return html.join([html.score(f"{100 * one.value:.1f}", "%"), below, bar, html.scale()])
 
 
-def _stats(report: ConvertReport) -> Html:
+def stats(report: ConversionRecord, drop: str, measure: str) -> Html:
+    """Return three key figures: size, loss (``drop`` of ``measure`` against float) and time."""
     found = [
         (size(report.int8_bytes), f"int8 file; float {size(report.float_bytes)}"),
-        (_drop(report), "top-1 accuracy against float"),
+        (drop, f"{measure} against float"),
         (f"{report.seconds.get('total', 0.0):.0f} s", f"to convert, {peak_rss_mb():,.0f} MB peak memory"),
     ]
     cells = (
@@ -61,7 +64,8 @@ def _drop(report: ConvertReport) -> str:
     return "not known" if drop is None else points(drop.value)
 
 
-def _gate(report: ConvertReport) -> list[tuple[str, str]]:
+def gate_finding(report: ConversionRecord) -> list[tuple[str, str]]:
+    """Return whether the limit of the accuracy loss is met, or nothing without a limit."""
     gate = report.gate
     if gate is None:
         return []
@@ -70,7 +74,7 @@ def _gate(report: ConvertReport) -> list[tuple[str, str]]:
     return [("warn", gate.message())]
 
 
-def _note(note: str) -> tuple[str, str]:
+def note_finding(note: str) -> tuple[str, str]:
     """Return the kind and the text of a note: information about skipped images, otherwise a warning."""
     return ("info" if note.startswith(HARMLESS) else "warn"), note[:1].upper() + note[1:] + "."
 

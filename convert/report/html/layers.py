@@ -6,13 +6,19 @@ from edgevision.reporting import charts, html
 from edgevision.reporting.html import Html
 
 from ...quantization.correction import LayerError, RepairResult, Step
-from ..record import ConvertReport
+from ..shared_record import ConversionRecord
 
 WORST = 8
 """Number of worst layers to list by name."""
+UNITS = {
+    "kl": "Kullback-Leibler divergence, nats",
+    "relative_error": "relative error",
+    "detection": "divergence of the scores in nats, and overlap that the boxes lost, per object",
+}
+"""What the distances of a repair are, by ``Step.measure``."""
 
 
-def layers(report: ConvertReport) -> Html:
+def layers(report: ConversionRecord) -> Html:
     """Return the section: a plot of all layers, the worst layers by name, and the repair steps."""
     repair = report.repair
     if repair is None:
@@ -73,9 +79,7 @@ def _steps(repair: RepairResult) -> Html:
         [_step_name(one), f"{one.before:.3g}", f"{one.after:.3g}", "kept" if one.kept else "undone"]
         for one in repair.steps
     ]
-    unit = {"kl": "Kullback-Leibler divergence, nats", "relative_error": "relative error"}.get(
-        repair.steps[0].measure, repair.steps[0].measure
-    )
+    unit = UNITS.get(repair.steps[0].measure, repair.steps[0].measure)
     said = (
         f"Effort {repair.effort}. Each step is measured on the selection set, which it did not use "
         f"({unit}; smaller is better), and kept only if it helps."

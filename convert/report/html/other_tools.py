@@ -9,10 +9,18 @@ from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.types import TensorSpec
 
-from ..record import ConvertReport
+from ..shared_record import ConversionRecord
+
+DETECTION_OUTPUTS = (
+    "boxes: y0, x0, y1, x1, as a share of the input's sides, best first",
+    "class of each box",
+    "score of each box",
+    "number of boxes",
+)
+"""Meaning of the outputs of TFLite_Detection_PostProcess."""
 
 
-def other_tools(report: ConvertReport) -> Html:
+def other_tools(report: ConversionRecord) -> Html:
     """Return the section: one line per tool, then the inputs and outputs for a program on Android."""
     found = report.compatibility
     named = [
@@ -36,14 +44,14 @@ def _tool(name: str, verdict: ToolCompatibility) -> Html:
     return html.tag("li", html.join([html.text(name), said]), "good" if verdict.ok else "warn")
 
 
-def _edgetpu(report: ConvertReport) -> ToolCompatibility:
+def _edgetpu(report: ConversionRecord) -> ToolCompatibility:
     found = readiness(report.graph)
     if not found.ready:
         return ToolCompatibility(False, "; ".join(found.reasons))
     return ToolCompatibility(True, None, ("ready for the compiler; only the compiler can tell how much of it maps",))
 
 
-def _interface(report: ConvertReport) -> list[list[str]]:
+def _interface(report: ConversionRecord) -> list[list[str]]:
     """Return the inputs and outputs as Android Studio shows them, for a program that calls the interpreter itself."""
     rows = [
         ["input", f"{_tensor(spec)}: {report.card.preprocessing.order} bytes, 0 to 255"]
@@ -60,7 +68,9 @@ def _tensor(spec: TensorSpec) -> str:
     return f"{spec.dtype} [{', '.join(map(str, spec.shape))}]"
 
 
-def _meaning(number: int, spec: TensorSpec, report: ConvertReport) -> str:
+def _meaning(number: int, spec: TensorSpec, report: ConversionRecord) -> str:
+    if report.card.task == "detection":
+        return DETECTION_OUTPUTS[number] if number < len(DETECTION_OUTPUTS) else "not used"
     embedding = report.card.embedding
     what = "feature" if embedding is not None and embedding.output == number else "score"
     each = "used by edgevision teach to learn new classes" if what == "feature" else "one per class"

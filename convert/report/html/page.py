@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from edgevision.files import atomic
 from edgevision.reporting import html
 
 from ..record import ConvertReport
+from ..shared_record import ConversionRecord
 from .disagreements import disagreements
 from .headline import headline, worth_knowing
 from .layers import layers
 from .other_tools import other_tools
 from .preprocessing_text import preprocessing
-from .provenance import operators, pictures_used, record
+from .provenance import operators, pictures_used, record, selftest_text
 from .ranges import ranges
 from .scores import scores
 
@@ -32,7 +35,7 @@ def page(report: ConvertReport) -> str:
         pictures_used(report),
         ranges(report),
         operators(report),
-        record(report),
+        record(report, str(report.heldout.path), selftest_text(report)),
     ]
     return html.page(f"{report.card.name} - edgevision convert", parts)
 
@@ -42,8 +45,11 @@ def page_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}.report.html")
 
 
-def write_page(report: ConvertReport) -> ConvertReport:
-    """Write the page atomically and return the report.
+Report = TypeVar("Report", bound=ConversionRecord)
+
+
+def write_page(report: Report, page: Callable[[Report], str]) -> Report:
+    """Write the page, of the text that ``page`` makes, atomically and return the report.
 
     If writing fails, the report comes back without a page path and with a note: the model itself is valid.
     """

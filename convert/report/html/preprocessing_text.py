@@ -7,10 +7,10 @@ from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
 from ..preprocessing_line import preprocessing_line
-from ..record import ConvertReport
+from ..shared_record import ConversionRecord
 
 
-def preprocessing(report: ConvertReport) -> Html:
+def preprocessing(report: ConversionRecord) -> Html:
     """Return the section: the explanation, then the parameters as stored in the file."""
     preprocessing = report.card.preprocessing
     line = preprocessing_line(preprocessing, report.normalization)

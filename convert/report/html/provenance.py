@@ -8,17 +8,19 @@ from edgevision.files import run_folder
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.reporting.terminal import size
+from edgevision.tflite.detection_op import DETECTION_OPERATOR
 
 from ...images.calibration import Picture, fingerprint
-from ..record import ConvertReport, peak_rss_mb
+from ..record import ConvertReport
+from ..shared_record import ConversionRecord, peak_rss_mb
 
 
 def pictures_used(report: ConvertReport) -> Html:
     """Return the section on the three separate sets of images."""
     calibration, held = report.calibration, report.heldout
     rows = [
-        ["calibration", *_set(calibration.chosen)],
-        ["selection", *_set(calibration.selection)],
+        ["calibration", *set_cells(calibration.chosen)],
+        ["selection", *set_cells(calibration.selection)],
         ["held-out", str(report.comparison.pictures), held.fingerprint[:16] if held.pictures else "-"],
     ]
     if report.comparison.trained_on is not None and not held.only_trained_on:
@@ -37,15 +39,20 @@ def pictures_used(report: ConvertReport) -> Html:
     return html.section("Images", table, html.paragraph(labelled + more), note=note)
 
 
-def operators(report: ConvertReport) -> Html:
+def operators(report: ConversionRecord) -> Html:
     """Return the section on the operators of the graph."""
     rows = [[op.name, str(op.version), str(op.count), "yes" if op.int8 else "no"] for op in report.graph.counts()]
     said = "All operators run in int8." if report.graph.all_int8 else "Not all operators run in int8."
+    if report.card.task == "detection":
+        said = f"The network runs in int8; {DETECTION_OPERATOR} selects the boxes in float, as everywhere."
     return html.section("Operators", html.table(["operator", "version", "count", "int8"], rows), note=said)
 
 
-def record(report: ConvertReport) -> Html:
-    """Return the section on how the model was made, with all that is needed to reproduce it."""
+def record(report: ConversionRecord, heldout: str, selftest: str) -> Html:
+    """Return the section on how the model was made, with all that is needed to reproduce it.
+
+    ``heldout``: where the held-out images are; ``selftest``: what the self-test is.
+    """
     card, source = report.card, report.source
     keras = f", Keras {source.keras_version}" if source.keras_version else ""
     rows = [
@@ -54,10 +61,10 @@ def record(report: ConvertReport) -> Html:
         ["source", f"{source.path} ({source.format}{keras}, {size(source.bytes)})"],
         ["source sha256", card.source_sha256 or "not known"],
         ["calibration images", str(report.calibration.folder)],
-        ["held-out images", str(report.heldout.path)],
+        ["held-out images", heldout],
         ["labels", f"{len(card.labels)} ({report.labels_from})" if card.labels else report.labels_from],
         ["activation ranges", report.repair.activation_range if report.repair else "minmax"],
-        ["self-test", _selftest(report)],
+        ["self-test", selftest],
         ["time", ", ".join(f"{name} {value:.1f} s" for name, value in report.seconds.items())],
         ["peak memory", f"{peak_rss_mb():,.0f} MB"],
         ["versions", ", ".join(f"{name} {version}" for name, version in run_folder.versions().items())],
@@ -67,12 +74,13 @@ def record(report: ConvertReport) -> Html:
     return html.section("How it was made", html.table(["", ""], rows, plain=True))
 
 
-def _set(found: Sequence[Picture]) -> tuple[str, str]:
+def set_cells(found: Sequence[Picture]) -> tuple[str, str]:
     """Return the size and the fingerprint of a set; the fingerprint ignores names and order."""
     return str(len(found)), fingerprint(one.sha256 for one in found)[:16] if found else "-"
 
 
-def _selftest(report: ConvertReport) -> str:
+def selftest_text(report: ConvertReport) -> str:
+    """Describe the self-test in the file."""
     made = report.selftest
     return (
         f"{len(made.test.cases)} generated images in the file; the top score leads by at least {made.margin:.2f}; "

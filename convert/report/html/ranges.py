@@ -11,7 +11,7 @@ from edgevision.reporting.html import Html
 from edgevision.tflite.graph import Graph
 from edgevision.types import TensorSpec
 
-from ..record import ConvertReport
+from ..shared_record import ConversionRecord
 
 STORED = ("int8", "uint8", "int16")
 
@@ -28,7 +28,7 @@ class Range:
     step: float
 
 
-def ranges(report: ConvertReport) -> Html:
+def ranges(report: ConversionRecord) -> Html:
     """Return the section: a plot in execution order, and the numbers in a collapsed table."""
     found = activation_ranges(report.graph)
     if not found:

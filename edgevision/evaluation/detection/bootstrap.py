@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..intervals import Z_95
+from ..intervals import Z_95, wilson
 from .average_precision import RECALL_POINTS
 from .matching import IOU_THRESHOLDS, Matches
 from .metrics import DetectionMetrics, by_score
@@ -90,11 +90,20 @@ def interval(value: float | None, draws: Doubles) -> Interval:
 
 
 def ratio_interval(part: Doubles, whole: Doubles, weights: Singles) -> Interval:
-    """Return the ratio of two sums over images, (images,), with its interval; None where ``whole`` is 0."""
+    """Return the ratio of two sums over images, (images,), with its interval; None where ``whole`` is 0.
+
+    Drawing the images again cannot tell how far 0 or 1 may be off; then it is the Wilson interval of as many images.
+    """
     total = float(whole.sum())
+    if not total:
+        return Interval(None, None, None)
+    value = float(part.sum()) / total
+    if value in (0.0, 1.0):
+        images = int(np.count_nonzero(whole))
+        return Interval(value, *wilson(round(value * images), images))
     with np.errstate(invalid="ignore", divide="ignore"):
         draws = (weights @ part) / (weights @ whole)
-    return interval(float(part.sum()) / total if total else None, draws)
+    return interval(value, draws)
 
 
 def _of_class(matches: Matches, label: int, weights: Singles) -> tuple[Doubles, Doubles]:

@@ -108,11 +108,13 @@ class DetectorEvaluation:
     labels: BoxLabels
     """The measured classes."""
     subject: DetectorSubject
+    """The detector."""
     measures: DetectorMeasures
     """All measures of the detector."""
     other: DetectorSubject | None
     """The detector it is compared with."""
     other_measures: DetectorMeasures | None
+    """All measures of that detector."""
     comparison: DetectorComparison | None
     """Difference between the two detectors."""
     trained_on: DetectorTrainedOn | None

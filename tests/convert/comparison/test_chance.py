@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs the convert extra: pip install 'edgevision[convert]'")
 
 from edgevision.convert.comparison.chance import chance_level
+from edgevision.convert.conversion_notes import WARNING, notes
 from edgevision.convert.images.calibration import CalibrationSet
 from edgevision.convert.images.heldout import LabelledImage, remaining
 from edgevision.convert.images.image_files import in_folder
 from edgevision.convert.options import ConvertOptions
-from edgevision.convert.pipeline import WARNING, notes
 
 from edgevision.evaluation.intervals import proportion
 

@@ -186,7 +186,7 @@ def test_json_report_includes_compatibility(report: ConvertReport) -> None:
 
 
 def test_unwritable_page_does_not_affect_the_other_files(report: ConvertReport, tmp_path: Path) -> None:
-    found = write_page(replace(report, page_path=tmp_path))
+    found = write_page(replace(report, page_path=tmp_path), page)
     assert found.page_path is None
     assert found.notes[-1].startswith(f"cannot write the report page {tmp_path}: ")
     assert report.path.exists() and report.report_path.exists()

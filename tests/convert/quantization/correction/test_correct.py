@@ -16,7 +16,7 @@ from edgevision.convert import backend
 from edgevision.convert.options import ActivationRange
 from edgevision.convert.quantization.correction import RepairResult, repair
 from edgevision.convert.quantization.correction.channel_equalization import equalize
-from edgevision.convert.quantization.correction.distance import Judge, Score
+from edgevision.convert.quantization.correction.distance import ClassificationJudge, Score
 from edgevision.convert.quantization.correction.editable_model import FlatModel
 from edgevision.convert.quantization.correction.gptq_rounding import rounded, rounded_with_scales
 from edgevision.convert.quantization.correction.kernel_runner import tap
@@ -310,18 +310,18 @@ def test_rounding_minimizes_output_error_not_weight_error() -> None:
 
 
 def test_score_is_better_only_beyond_the_standard_error() -> None:
-    before = Score(np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, bool))
+    before = Score(np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, int), np.ones(4, int))
     same = np.ones(4, bool)
-    assert Score(before.each - 0.1, same).better_than(before, errors=1.0)
-    mixed = Score(before.each - np.array([0.5, -0.4, 0.4, -0.4]), same)
+    assert Score(before.each - 0.1, same, same).better_than(before, errors=1.0)
+    mixed = Score(before.each - np.array([0.5, -0.4, 0.4, -0.4]), same, same)
     assert mixed.better_than(before) and not mixed.better_than(before, errors=1.0)
-    assert not Score(before.each * np.nan, same).better_than(before)
+    assert not Score(before.each * np.nan, same, same).better_than(before)
     assert not before.better_than(before)
 
 
 def test_judge_measures_before_the_softmax(network: Made) -> None:
     """The divergence of the plain model's logits is recomputed here from both models' tensors."""
-    judge = Judge(network.reference, CHOOSING, network.model.normalize)
+    judge = ClassificationJudge(network.reference, CHOOSING, network.model.normalize)
     assert judge.measure == "kl"
     score = judge.score(FlatModel(network.plain))
     wanted = network.model.outputs(np.stack(CHOOSING)).astype(np.float64)
@@ -331,7 +331,7 @@ def test_judge_measures_before_the_softmax(network: Made) -> None:
     logits = np.stack([model.real(softmax.inputs[0], run(p[np.newaxis])[0])[0] for p in CHOOSING]).astype(np.float64)
     found = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert score.each == pytest.approx((wanted * np.log(wanted / found)).sum(1), abs=1e-4)
-    assert score.same.tolist() == (wanted.argmax(1) == found.argmax(1)).tolist()
+    assert score.same.astype(bool).tolist() == (wanted.argmax(1) == found.argmax(1)).tolist()
 
 
 @pytest.mark.parametrize(

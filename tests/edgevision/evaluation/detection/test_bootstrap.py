@@ -77,5 +77,7 @@ def test_ratio_of_sums_has_an_interval_and_is_unknown_of_nothing() -> None:
     assert found.value == 0.5
     assert found.low is not None and found.high is not None
     assert 0.3 < found.low < 0.45 and 0.55 < found.high < 0.7
+    every = ratio_interval(whole, whole, weights)
+    assert (every.value, every.high) == (1.0, 1.0) and every.low is not None and 0.9 < every.low < 0.95
     assert ratio_interval(np.zeros(50), np.zeros(50), weights) == Interval(None, None, None)
     assert Interval(0.5, None, 1.0).to_json(100.0) == {"value": 50.0, "low": None, "high": 100.0}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from box_scenes import SCENES, Scene, put, write_voc
+from box_scenes import SCENES, Scene, put
+from box_writers import write_voc
 from command_line import edgevision
 from documents import parse, valid
 
@@ -168,7 +169,7 @@ def test_detector_is_not_compared_with_a_classifier(tmp_path: Path) -> None:
 def test_images_of_the_training_are_counted_apart(tmp_path: Path) -> None:
     given = pictures(tmp_path)
     digests = {image.path: hashlib.sha256(image.data()).hexdigest() for image in given.images}
-    images = card_entry([digests["images/a.jpg"]], [])
+    images = card_entry([digests["JPEGImages/a.jpg"]], [])
     known = ScriptedDetector({**truth(), "a.jpg": []}, training={"data": {"images": images}})
     done = evaluate_detectors(subject(known), given)
     record = valid(done.to_json(), "evaluate")
@@ -184,7 +185,7 @@ def test_images_of_the_training_are_counted_apart(tmp_path: Path) -> None:
 def test_objects_found_on_negatives_are_false_positives(tmp_path: Path) -> None:
     for scene in (Scene("n1.jpg", 40, 40, ()), Scene("n2.jpg", 40, 40, ())):
         write_voc(tmp_path / "negatives", [scene])
-    negatives, _ = read_unlabelled(tmp_path / "negatives" / "images")
+    negatives, _ = read_unlabelled(tmp_path / "negatives" / "JPEGImages")
     script = {**truth(), "n1.jpg": [("cup", 0.6, (0.0, 0.0, 9.0, 9.0))], "n2.jpg": [("cup", 0.2, (0.0, 0.0, 9.0, 9.0))]}
     done = evaluate_detectors(subject(ScriptedDetector(script)), pictures(tmp_path / "p", negatives=negatives))
     alarms = valid(done.to_json(), "evaluate")["false_alarms"]
@@ -194,9 +195,9 @@ def test_objects_found_on_negatives_are_false_positives(tmp_path: Path) -> None:
 
 def test_unreadable_image_is_skipped_and_listed(tmp_path: Path) -> None:
     given = pictures(tmp_path)
-    put(tmp_path / "images" / "b.jpg", (tmp_path / "images" / "b.jpg").read_bytes()[:300])
+    put(tmp_path / "JPEGImages" / "b.jpg", (tmp_path / "JPEGImages" / "b.jpg").read_bytes()[:300])
     done = evaluate_detectors(subject(ScriptedDetector(truth())), given)
-    assert len(done.images) == 2 and [one.path for one in done.skipped] == ["images/b.jpg"]
+    assert len(done.images) == 2 and [one.path for one in done.skipped] == ["JPEGImages/b.jpg"]
 
 
 def test_page_shows_each_kind_of_error_as_an_image(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_command_evaluates_a_real_detector(shared: Path, tmp_path: Path) -> None
 )
 def test_command_refuses_unsuitable_photos_in_one_line(shared: Path, tmp_path: Path, photos: str, message: str) -> None:
     write_voc(tmp_path / "boxes", [Scene("a.jpg", 40, 40, (("gadget", (1.0, 1.0, 20.0, 20.0)),))])
-    put(tmp_path / "classes" / "cup" / "a.jpg", (tmp_path / "boxes" / "images" / "a.jpg").read_bytes())
+    put(tmp_path / "classes" / "cup" / "a.jpg", (tmp_path / "boxes" / "JPEGImages" / "a.jpg").read_bytes())
     done = edgevision("evaluate", shared / "models" / SSD, photos, cwd=tmp_path)
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
     assert re.search(message, done.stderr)

@@ -1,0 +1,81 @@
+"""From a float detector to a measured int8 detector: quantize, repair, append the detection operator, compare with float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from edgevision.datasets.split import FILE as SPLIT_FILE
+from edgevision.datasets.training_images import TrainingImages
+from edgevision.errors import UsageError
+
+from .build_int8 import quantized
+from .comparison.float_vs_int8_detector import DetectorFidelity, check_fidelity, compare_detectors
+from .images.calibration import CalibrationSet
+from .images.heldout_boxes import HeldOutBoxes, labeled_boxes, remaining_boxes
+from .options import ConvertOptions
+from .progress import Stages
+from .quantization.correction import RepairResult
+from .quantization.correction.detection_distance import DetectionJudge
+from .quantization.detection_operator import with_detection_operator
+from .quantization.ptq import to_float
+from .source_model.source_model import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Int8Detector:
+    """An int8 detector and its measurements."""
+
+    flatbuffer: bytes
+    """The whole model, which ends in TFLite_Detection_PostProcess."""
+    network: bytes
+    """The model without that operator: int8 throughout."""
+    float_bytes: int
+    """Size in bytes of the same model as a float .tflite."""
+    repair: RepairResult | None
+    """None if no repair was requested."""
+    heldout: HeldOutBoxes
+    comparison: DetectorFidelity
+
+
+def make_int8_detector(
+    network: Network,
+    calibration: CalibrationSet,
+    heldout: HeldOutBoxes,
+    options: ConvertOptions,
+    stages: Stages,
+) -> Int8Detector:
+    """Quantize, repair and measure a detector, whose ``network`` has cells. Raises BadModel, EngineError.
+
+    The held-out images are used only once, after all decisions are made.
+    """
+    grid = network.grid
+    assert grid is not None, "a detector has cells"
+    with stages.stage("float", "Converting to float"):
+        plain = to_float(network.model)
+        whole = with_detection_operator(plain, grid)
+    judges = partial(DetectionJudge, grid=grid, threshold=network.card.threshold)
+    repaired, flatbuffer = quantized(network, plain, calibration, options, stages, judges)
+    finished = with_detection_operator(flatbuffer, grid)
+    with stages.stage("compare", "Comparing float and int8", len(heldout.images)):
+        check_fidelity(network.model, plain, network.card, heldout)
+        split_file = options.model.parent / SPLIT_FILE
+        comparison = compare_detectors(whole, finished, network.card, heldout, split_file, stages.step)
+    return Int8Detector(finished, flatbuffer, len(whole), repaired, heldout, comparison)
+
+
+def held_out_boxes(
+    network: Network, calibration: CalibrationSet, options: ConvertOptions, training: TrainingImages
+) -> HeldOutBoxes:
+    """Return the held-out set: the labeled images given by the user, else the rest of the calibration folder."""
+    if options.eval_data is not None:
+        return labeled_boxes(options.eval_data, calibration)
+    count = network.loaded.outputs
+    labels = network.card.labels or tuple(str(number) for number in range(count))
+    return remaining_boxes(calibration, labels, options.seed, training)
+
+
+def refuse_classifier_options(options: ConvertOptions) -> None:
+    """Raise UsageError for options that only classifiers have."""
+    if options.with_embedding:
+        raise UsageError("--with-embedding is for classifiers, and the model is a detector; leave it out")

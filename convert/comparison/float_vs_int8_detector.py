@@ -1,0 +1,114 @@
+"""Comparison of the float and int8 detector on the same images: matched boxes and loss of average precision."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgevision.engines.interpreter import open_interpreter
+from edgevision.errors import BadModel
+from edgevision.evaluation.detection.bootstrap import Interval
+from edgevision.evaluation.detection.detectors import DetectorSubject
+from edgevision.evaluation.detection.evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.scorers import facts
+from edgevision.model import open_model
+from edgevision.model_file import model_file
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.transform import pixels
+
+from .. import backend
+from ..images.heldout_boxes import HeldOutBoxes
+from ..source_model.float_model import FloatModel
+
+N_FIDELITY_IMAGES = 4
+"""Number of images on which the float .tflite must match Keras; it then stands in for Keras, being faster."""
+MAX_DIFFERENCE = 1e-3
+"""Largest allowed difference of a score between Keras and the float .tflite, and of an encoded box per unit of its size."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectorFidelity:
+    """Measurements on the held-out images."""
+
+    evaluation: DetectorEvaluation | None
+    """The float detector, compared with int8; None without images."""
+
+    @property
+    def pictures(self) -> int:
+        """Number of compared images."""
+        return 0 if self.evaluation is None else len(self.evaluation.images)
+
+    @property
+    def agreement(self) -> Interval | None:
+        """Share of the boxes of both detectors with a partner: the same class and an IoU of 0.5; None without boxes."""
+        found = self.evaluation.comparison if self.evaluation else None
+        return found.agreement if found is not None and found.agreement.value is not None else None
+
+    @property
+    def drop(self) -> Interval | None:
+        """Float minus int8 mAP50 on the same images, 0..1; None without objects."""
+        found = self.evaluation.comparison if self.evaluation else None
+        return None if found is None else _negative(found.map50_change)
+
+    @property
+    def drop_50_95(self) -> Interval | None:
+        """Float minus int8 mAP50:95 on the same images, 0..1; None without objects."""
+        found = self.evaluation.comparison if self.evaluation else None
+        return None if found is None else _negative(found.map50_95_change)
+
+
+def compare_detectors(
+    float_model: bytes,
+    int8_model: bytes,
+    card: ModelCard,
+    heldout: HeldOutBoxes,
+    split_file: Path,
+    step: Callable[[int], None] = lambda done: None,
+) -> DetectorFidelity:
+    """Run both detectors on the held-out images, with the same code as the device. Raises BadInput, BadModel, EngineError.
+
+    Both are flatbuffers that end in the detection operator. Images that the model was trained on are counted apart, unless
+    there are no others. ``split_file``: the split.csv beside the Keras model.
+    """
+    if not heldout.images:
+        return DetectorFidelity(None)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened, backend.quiet():
+        subjects = []
+        for name, flatbuffer in (("float", float_model), ("int8", int8_model)):
+            path = Path(folder) / f"{name}.tflite"
+            model_file.write(path, flatbuffer, card, {})
+            model = opened.enter_context(open_model(path))
+            subjects.append(DetectorSubject(model, facts(path, model), split_file if split_file.exists() else None))
+        given = BoxPictures(heldout.data, heldout.images)
+        return DetectorFidelity(evaluate_detectors(subjects[0], given, other=subjects[1], step=step))
+
+
+def check_fidelity(model: FloatModel, plain: bytes, card: ModelCard, heldout: HeldOutBoxes) -> None:
+    """Check that the float .tflite, without the detection operator, matches Keras. Raises BadModel if it does not."""
+    with backend.quiet():
+        interpreter = open_interpreter(plain)
+    try:
+        for image in heldout.images[:N_FIDELITY_IMAGES]:
+            batch = pixels(image.read(), card.preprocessing)[np.newaxis]
+            expected = [np.asarray(one, np.float32) for one in model.call(model.normalize(batch))]
+            for output, theirs in zip(interpreter.infer(model.normalize(batch)), expected, strict=True):
+                difference = np.abs(np.asarray(output, np.float32) - theirs)
+                if not (difference <= MAX_DIFFERENCE * np.maximum(1.0, np.abs(theirs))).all():  # also true for NaN
+                    raise BadModel(
+                        "the float TFLite model does not match the Keras model (largest difference "
+                        f"{float(difference.max()):.3g}, before quantization): TensorFlow Lite converts one of its "
+                        "operators incorrectly"
+                    )
+    finally:
+        interpreter.close()
+
+
+def _negative(value: Interval) -> Interval | None:
+    if value.value is None or value.low is None or value.high is None:
+        return None
+    return Interval(-value.value, -value.high, -value.low)

@@ -1,0 +1,113 @@
+"""What the user must know about a finished conversion, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgevision.datasets.dataset import Skipped as SkippedItem
+
+from .build_detector import Int8Detector
+from .build_int8 import Int8Model
+from .images.calibration import CalibrationSet, Skipped
+from .images.heldout import USED_FOR_MODEL
+from .options import ConvertOptions
+
+WARNING = "warning: "
+"""Prefix of notes on results that make the model useless; the command line shows them with --quiet, too."""
+MIN_AGREEMENT = 0.8
+"""Share of equal answers of float and int8 below which the user is warned."""
+MAX_LISTED_SKIPS = 5
+"""Maximum number of skipped images to list; the report lists all."""
+
+
+def notes(calibration: CalibrationSet, made: Int8Model, options: ConvertOptions) -> tuple[str, ...]:
+    """Return the notes, one line each, the warnings first."""
+    found = [*_warnings(made, options), *_rendered(calibration, options)]
+    found += _skipped(calibration, (*calibration.skipped, *made.heldout.skipped, *made.comparison.skipped))
+    if made.comparison.pictures == 0:
+        found.append("no images left to compare float and int8; give more images or --eval-data")
+    elif made.heldout.only_trained_on:
+        found.append(
+            f"the model was trained on all {made.comparison.pictures} images of the comparison, so its accuracy on new "
+            "images is not known; give labeled images that it has not seen with --eval-data"
+        )
+    elif not made.heldout.independent:
+        found.append(
+            f"the comparison is not independent: only the {made.comparison.pictures} images of the selection set were "
+            "left; give more images or --eval-data"
+        )
+    if options.with_embedding:
+        found.append(
+            "the features are a second output; MediaPipe and ML Kit accept only one output and will reject this file"
+        )
+    if made.repair is not None and made.repair.note is not None:
+        found.append(f"not repaired: {made.repair.note}")
+    return tuple(found)
+
+
+def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: ConvertOptions) -> tuple[str, ...]:
+    """Return the notes on a detector, one line each, the warnings first."""
+    result, done = made.comparison, made.comparison.evaluation
+    found: list[str] = []
+    agreement = result.agreement
+    if agreement is not None and agreement.value is not None and agreement.value < MIN_AGREEMENT:
+        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
+        found.append(
+            f"{WARNING}only {100 * agreement.value:.1f} % of the boxes of float and int8 have a partner in the other, so the "
+            f"model differs from the trained one; {advice}, or more calibration images"
+        )
+    found += _rendered(calibration, options)
+    found += _skipped(
+        calibration, (*calibration.skipped, *made.heldout.skipped, *(done.skipped if done is not None else ()))
+    )
+    known = done.trained_on if done is not None else None
+    if done is None:
+        found.append("no images left to compare float and int8; give more images or --eval-data")
+    elif known is not None and not known.counted_apart:
+        found.append(
+            f"the model was trained on all {result.pictures} images of the comparison, so its precision on new images is "
+            "not known; give images with boxes that it has not seen with --eval-data"
+        )
+    elif not made.heldout.independent:
+        found.append(
+            f"the comparison is not independent: only the {result.pictures} images of the selection set were left; give "
+            "more images or --eval-data"
+        )
+    if made.repair is not None and made.repair.note is not None:
+        found.append(f"not repaired: {made.repair.note}")
+    return tuple(found)
+
+
+def _rendered(calibration: CalibrationSet, options: ConvertOptions) -> list[str]:
+    if not calibration.rendered or not options.warn_rendered:
+        return []
+    return [
+        "calibrated with synthetic images, which lowers accuracy on photos; give --calibration FOLDER with about "
+        "100 photos like those the camera will see"
+    ]
+
+
+def _warnings(made: Int8Model, options: ConvertOptions) -> list[str]:
+    """Return what makes the model useless as it is."""
+    found = []
+    agreement = made.comparison.agreement
+    if agreement is not None and agreement.value < MIN_AGREEMENT:
+        advice = "use --effort normal" if options.effort in ("none", "low") else "use --effort high"
+        found.append(
+            f"{WARNING}int8 gives the float model's answer on only {100 * agreement.value:.1f} % of "
+            f"{agreement.total} images, so the model is hardly usable; {advice}, or more calibration images"
+        )
+    if made.comparison.chance is not None:
+        found.append(f"{WARNING}{made.comparison.chance.message()}")
+    return found
+
+
+def _skipped(calibration: CalibrationSet, every: Sequence[Skipped | SkippedItem]) -> list[str]:
+    skipped = [one for one in every if one.reason != USED_FOR_MODEL]
+    found = list(calibration.notes)
+    if len(every) > len(skipped):
+        found.append(f"excluded {len(every) - len(skipped)} images that were used to make the model or are duplicates")
+    found += [f"skipped {one.path}: {one.reason}" for one in skipped[:MAX_LISTED_SKIPS]]
+    if len(skipped) > MAX_LISTED_SKIPS:
+        found.append(f"skipped {len(skipped) - MAX_LISTED_SKIPS} more; the report lists them")
+    return found

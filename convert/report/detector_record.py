@@ -1,0 +1,117 @@
+"""Record of a detector's conversion and its measurements, as the document ``edgevision.convert/1``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgevision.evaluation.detection.bootstrap import Interval
+from edgevision.evaluation.detection.measures import DetectorMeasures
+
+from ..comparison.float_vs_int8_detector import DetectorFidelity
+from ..images.calibration import CalibrationSet
+from ..images.heldout_boxes import HeldOutBoxes
+from ..quantization.correction import RepairResult
+from .shared_record import ConversionRecord, range_method, skipped_json
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectorConvertReport(ConversionRecord):
+    """Record of a finished conversion of a detector. ``to_json`` returns all of it in a documented schema."""
+
+    heldout: HeldOutBoxes
+    """Images on which float and int8 are compared."""
+    comparison: DetectorFidelity
+    """Matched boxes and average precision of float and int8, with 95 % confidence intervals."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole document; null means unknown or not measured by this version."""
+        result, held, done = self.comparison, self.heldout, self.comparison.evaluation
+        known = done.trained_on if done else None
+        return {
+            **self.shared_json(),
+            "all_int8": self.graph.all_int8,
+            "heldout": {
+                "path": str(held.data.path),
+                "pictures": result.pictures,
+                "labelled": result.pictures if held.labeled else 0,
+                "independent": is_independent(held, result),
+                "training_known": _training_known(result),
+                "trained_on": known.to_json() if known else None,
+                "fingerprint": done.fingerprint if done else None,
+                "file_sha256": list(held.file_sha256),
+                "skipped": skipped_json((*held.skipped, *(done.skipped if done else ()))),
+            },
+            "float": {**_precision(done.measures if done else None), "bytes": self.float_bytes},
+            "int8": _precision(done.other_measures if done else None),
+            "balance": None,
+            "agreement": agreement_json(result),
+            "drop_points": _points(result.drop),
+            "drop_50_95_points": _points(result.drop_50_95),
+            "kl": None,
+            "ties": None,
+            "embedding": None,
+            "selftest": None,
+        }
+
+
+def detector_quantization_record(
+    calibration: CalibrationSet, heldout: HeldOutBoxes, result: DetectorFidelity, repair: RepairResult | None
+) -> dict[str, Any]:
+    """Return the record of the conversion for the model card; it contains no paths of this machine."""
+    done = result.evaluation
+    return {
+        "mode": "int8",
+        "range_method": range_method(repair),
+        "repair": repair.kept if repair else [],
+        "selection": {"pictures": len(calibration.selection)},
+        "calibration": {"fingerprint": calibration.fingerprint, "pictures": len(calibration.chosen)},
+        "heldout": {
+            "fingerprint": done.fingerprint if done else None,
+            "pictures": result.pictures,
+            "independent": is_independent(heldout, result),
+        },
+        "agreement": agreement_json(result),
+        "float": _precision(done.measures if done else None),
+        "int8": _precision(done.other_measures if done else None),
+        "drop_points": _points(result.drop),
+    }
+
+
+def is_independent(heldout: HeldOutBoxes, result: DetectorFidelity) -> bool:
+    """Return whether the measured images had no part in making the model, as far as is known."""
+    return heldout.independent and not only_trained_on(result)
+
+
+def only_trained_on(result: DetectorFidelity) -> bool:
+    """Return whether the model was trained on all of the measured images."""
+    known = result.evaluation.trained_on if result.evaluation else None
+    return known is not None and not known.counted_apart
+
+
+def agreement_json(result: DetectorFidelity) -> dict[str, Any] | None:
+    """Return the share of boxes with a partner as JSON; None without boxes."""
+    found, done = result.agreement, result.evaluation
+    if found is None or done is None or done.comparison is None:
+        return None
+    boxes = done.comparison.boxes
+    return {**_rounded(found.to_json()), "same": int(boxes.matched.sum()), "total": int(boxes.total.sum())}
+
+
+def _training_known(result: DetectorFidelity) -> bool:
+    return result.evaluation is not None and bool(result.evaluation.subject.training_images)
+
+
+def _precision(measures: DetectorMeasures | None) -> dict[str, Any]:
+    """Return the mean average precisions as JSON; null without objects."""
+    values = {"map50": measures.map50, "map50_95": measures.map50_95} if measures else {}
+    found = {name: _rounded(value.to_json()) for name, value in values.items() if value.value is not None}
+    return {"accuracy": None, "map50": found.get("map50"), "map50_95": found.get("map50_95")}
+
+
+def _points(value: Interval | None) -> dict[str, float | None] | None:
+    return None if value is None else _rounded(value.to_json(100.0), 3)
+
+
+def _rounded(values: dict[str, float | None], digits: int = 6) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, digits) for name, value in values.items()}

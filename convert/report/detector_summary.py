@@ -1,0 +1,74 @@
+"""Summary of a detector's conversion for the terminal: the rows that differ from those of a classifier."""
+
+from __future__ import annotations
+
+from edgevision.evaluation.detection.bootstrap import Interval
+from edgevision.evaluation.detection.tables import share, with_interval
+
+from .detector_record import DetectorConvertReport, is_independent, only_trained_on
+
+
+def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
+    """Return the rows on agreement, average precision and images of the training."""
+    done = report.comparison.evaluation
+    if done is None or done.other_measures is None:
+        return [("same boxes", "not measured: no images left besides the calibration set")]
+    known = done.trained_on
+    rows = [("same boxes", f"{same_boxes(report)}, on {measured_on(report)}")]
+    for name, first, other, drop in (
+        ("mAP50", done.measures.map50, done.other_measures.map50, report.comparison.drop),
+        ("mAP50:95", done.measures.map50_95, done.other_measures.map50_95, report.comparison.drop_50_95),
+    ):
+        rows.append((name, _precision(report, first, other, drop)))
+    if known is not None and known.counted_apart:
+        rows.append(("trained on", f"float mAP50 {share(known.map50)}, on {known.describe()}; counted apart"))
+    return rows
+
+
+def same_boxes(report: DetectorConvertReport) -> str:
+    """Format the share of the boxes of float and int8 that have a partner."""
+    found = report.comparison.agreement
+    return partners(report) if found is None else f"{with_interval(found)}: {partners(report)}"
+
+
+def partners(report: DetectorConvertReport) -> str:
+    """Format the number of boxes of float and int8 that have a partner."""
+    done = report.comparison.evaluation
+    if report.comparison.agreement is None or done is None or done.comparison is None:
+        return "neither float nor int8 found anything"
+    boxes = done.comparison.boxes
+    return f"{int(boxes.matched.sum())} of {int(boxes.total.sum())} boxes of float and int8 have a partner"
+
+
+def lost(drop: Interval | None) -> str:
+    """Format a loss of average precision, such as ``0.3 points lost (95 %: -0.5 to 1.1)``."""
+    if drop is None or drop.value is None or drop.low is None or drop.high is None:
+        return "not known"
+    return f"{points(drop.value)} (95 %: {100 * drop.low:.1f} to {100 * drop.high:.1f})"
+
+
+def points(drop: float) -> str:
+    """Format a loss, -1..1, such as ``0.3 points lost`` or ``0.7 points gained``."""
+    return f"{100 * abs(drop):.1f} points {'gained' if drop <= -0.0005 else 'lost'}"
+
+
+def measured_on(report: DetectorConvertReport) -> str:
+    """Return what images the figures are of."""
+    count = report.comparison.pictures
+    images = f"image{'s' * (count != 1)}"
+    if only_trained_on(report.comparison):
+        return f"{count} {images} that the model was trained on (not independent)"
+    if not is_independent(report.heldout, report.comparison):
+        return f"{count} {images} of the selection set (not independent)"
+    done = report.comparison.evaluation
+    if done is not None and done.subject.training_images:
+        return f"{count} held-out {images}, none of them used in training"
+    return f"{count} {images} that had no part in the conversion; whether the model was trained on them is not known"
+
+
+def _precision(report: DetectorConvertReport, first: Interval, other: Interval, drop: Interval | None) -> str:
+    if drop is None:
+        return "unknown: the images have no boxes of the model's classes; give labeled images with --eval-data"
+    if only_trained_on(report.comparison):
+        return f"unknown: the model was trained on all of these images; {lost(drop)}; give others with --eval-data"
+    return f"float {with_interval(first)}, int8 {with_interval(other)}; {lost(drop)}"

@@ -1,0 +1,137 @@
+"""What the records of all conversions share: the files, the source, the images, the repair."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.datasets.dataset import Skipped as SkippedItem
+from edgevision.files import run_folder
+from edgevision.inspection.compatibility import Compatibility
+from edgevision.inspection.edgetpu_support import readiness
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite.graph import Graph, operators_json, tensors_json
+
+from ..comparison.accuracy_limit import AccuracyLimit
+from ..images.calibration import CalibrationSet, Skipped
+from ..keras_files.scan import Scan
+from ..quantization.correction import MINMAX, RepairResult
+
+SCHEMA = "edgevision.convert/1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConversionRecord:
+    """What a finished conversion of any task records."""
+
+    path: Path
+    """Path of the .tflite."""
+    report_path: Path
+    """Path of the JSON report."""
+    page_path: Path | None
+    """Path of the HTML report; None if it could not be written."""
+    card: ModelCard
+    """The model card, without the digest of the file."""
+    source: Scan
+    """The scanned Keras file."""
+    parameters: int
+    """Number of parameters of the Keras model."""
+    sha256: str
+    """sha256 of the .tflite."""
+    int8_bytes: int
+    """Size of the .tflite in bytes, including the model card."""
+    float_bytes: int
+    """Size of the same model as a float .tflite in bytes."""
+    normalization: Preprocessing
+    """Preprocessing of the Keras model; what the input's scale cannot express of it, a layer of the .tflite computes."""
+    preprocessing_from: str
+    """Where the preprocessing was found."""
+    labels_from: str
+    """Where the labels were found."""
+    graph: Graph
+    """Tensors and operators of the .tflite."""
+    compatibility: Compatibility
+    """Compatibility of the file with other tools."""
+    calibration: CalibrationSet
+    """Images that set the int8 ranges, and those that chose between repairs."""
+    repair: RepairResult | None
+    """The repair of the int8 accuracy; None if none was requested."""
+    gate: AccuracyLimit | None
+    """The limit ``max_drop``, and whether it is ``met``; None if no limit was set."""
+    seconds: dict[str, float]
+    """Duration of each stage, and ``total``, in seconds."""
+    notes: tuple[str, ...]
+    """Notes for the user; none of them is an error."""
+
+    def shared_json(self) -> dict[str, Any]:
+        """Return the fields of the document that do not depend on the task."""
+        return {
+            "schema": SCHEMA,
+            "source": self._source(),
+            "output": {"path": str(self.path), "sha256": self.sha256, "bytes": self.int8_bytes, "mode": "int8"},
+            "preprocessing": self.card.preprocessing.to_json(),
+            "preprocessing_from": self.preprocessing_from,
+            "task": self.card.task,
+            "labels": {"count": len(self.card.labels), "from": self.labels_from},
+            "tensors": tensors_json(self.graph),
+            "operators": operators_json(self.graph),
+            "calibration": self._calibration(),
+            "selection": self._selection(),
+            "repair": self.repair.to_json() if self.repair else None,
+            "layers": self.repair.layers_json() if self.repair else [],
+            "edgetpu": readiness(self.graph).to_json(),
+            "compatibility": self.compatibility.to_json(),
+            "gate": self.gate.to_json() if self.gate else None,
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+            "peak_rss_mb": peak_rss_mb(),
+            "versions": run_folder.versions(),
+        }
+
+    def _source(self) -> dict[str, Any]:
+        return {
+            "path": str(self.source.path),
+            "sha256": self.card.source_sha256,
+            "format": self.source.format,
+            "keras_version": self.source.keras_version,
+            "bytes": self.source.bytes,
+            "parameters": self.parameters,
+        }
+
+    def _calibration(self) -> dict[str, Any]:
+        return {
+            "path": str(self.calibration.folder),
+            "fingerprint": self.calibration.fingerprint,
+            "pictures": len(self.calibration.chosen),
+            "file_sha256": sorted(picture.sha256 for picture in self.calibration.chosen),
+            "range_method": range_method(self.repair),
+            "rendered": self.calibration.rendered,
+            "skipped": skipped_json(self.calibration.skipped),
+        }
+
+    def _selection(self) -> dict[str, Any] | None:
+        """Return the record of the selection set, or None."""
+        selection = self.calibration.selection
+        hashes = sorted(picture.sha256 for picture in selection)
+        return {"pictures": len(selection), "file_sha256": hashes} if selection else None
+
+
+def range_method(repair: RepairResult | None) -> str:
+    """Return how the activation ranges were chosen."""
+    return repair.activation_range if repair else MINMAX
+
+
+def peak_rss_mb() -> float:
+    """Return the peak resident memory of this process in MB (10^6 bytes)."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def skipped_json(skipped: Iterable[Skipped | SkippedItem]) -> list[dict[str, str]]:
+    """Return skipped images with the reasons."""
+    return [{"path": str(one.path), "reason": one.reason} for one in skipped]
