@@ -82,6 +82,8 @@ def grid_from_json(value: object, image_size: int) -> CellGrid:
         side = strict_json.real(found["anchor_side"], "anchor_side", 1 / MAX_ANCHOR, MAX_ANCHOR)
         y, x, h, w = (strict_json.real(scale, "scales", 1 / MAX_ANCHOR, MAX_ANCHOR) for scale in scales)
         whole = tuple(strict_json.whole(stride, "strides", 1, MAX_STRIDE) for stride in strides)
+        if not whole:
+            raise ValueError("strides: expected at least one")
     except (KeyError, TypeError, ValueError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BadModel(f"the model card does not describe the cells of the detector ({said}); train it again") from None

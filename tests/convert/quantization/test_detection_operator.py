@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from locations import HELPERS, ROOT
 
+from edgevision import open_model
 from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel
+from edgevision.model_file import model_file
+from edgevision.model_file.card import ModelCard
+from edgevision.preprocessing.decode import encode_png
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import detection_op
 from edgevision.tflite.graph import read_graph
+from edgevision.types import Frame
 
 pytestmark = pytest.mark.tensorflow
 SIDE = 64
@@ -102,6 +111,30 @@ def test_int8_file_takes_bytes_and_is_int8_up_to_the_operator(model: Any) -> Non
         _, _, score = expected(source, grid, picture)
         _, _, scores, _ = results(flatbuffer, picture[np.newaxis])
         assert scores[0, 0] == pytest.approx(score, abs=0.1)
+
+
+@pytest.mark.slow
+def test_mediapipe_finds_the_same_object(model: Any, tmp_path: Path) -> None:
+    """Requires `make env-mediapipe`."""
+    from edgevision.convert.quantization.detection_operator import with_detection_operator
+    from edgevision.convert.quantization.ptq import to_int8
+
+    python = ROOT / ".cache" / "envs" / "mediapipe" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("no environment with MediaPipe; create it with: make env-mediapipe")
+    source, grid = model
+    path, photo = tmp_path / "detector.tflite", tmp_path / "photo.png"
+    card = ModelCard("drawn", "detection", source.preprocessing, ("cup", "spoon", "fork"), "sigmoid", 0.3)
+    model_file.write(path, with_detection_operator(to_int8(source, lambda: photos(20)), grid), card, {})
+    photo.write_bytes(encode_png(Frame(photos(1)[0], "RGB")))
+    command = [str(python), str(HELPERS / "mediapipe_detector_child.py"), str(path), "0.3", str(photo)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("[")))[0]
+    with open_model(path) as opened:
+        ours = opened.predict(Frame(photos(1)[0], "RGB"), threshold=0.3).objects[0]
+    assert theirs["name"] == ours.name
+    assert theirs["score"] == pytest.approx(ours.score, abs=0.01)
 
 
 def test_file_without_boxes_and_scores_is_refused(model: Any) -> None:
