@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 from edgevision.datasets.boxes.records import BoxDataset
-from edgevision.errors import BadInput
 from edgevision.evaluation.detection.detectors import DetectorSubject
 from edgevision.evaluation.detection.evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
 from edgevision.evaluation.detection.metrics import evaluate_boxes
@@ -138,12 +137,3 @@ def write_reports(result: DetectorResult) -> None:
     if result.evaluation is not None:
         write_text(folder / outputs.METRICS_FILE, run_folder.dump(result.evaluation.to_json()) + "\n")
     write_text(folder / outputs.REPORT_FILE, page(result))
-
-
-def require_objects(counts: dict[str, int], path: Path) -> None:
-    """Check that a detector can learn from a set: boxes per label. Raises BadInput."""
-    few = [f"{name!r} ({count})" for name, count in counts.items() if 0 < count < 2]
-    if not any(counts.values()):
-        raise BadInput(f"{path} has no boxes; draw some around the objects to find: at least 2 per label, better 100")
-    if few:
-        raise BadInput(f"{path} has too few boxes of {', '.join(few[:5])}; draw at least 2 per label, better 100")

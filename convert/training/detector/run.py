@@ -42,7 +42,7 @@ def train_detector(request: TrainRequest, watcher: TrainingObserver) -> Detector
     """Train a detector on a set of images with boxes and write a run folder. Raises EdgeVisionError."""
     check_settings(request.settings)
     data = open_boxes(request.photos)
-    outputs.require_objects(data.counts(), request.photos)
+    data.require_trainable()
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = replace(request.settings, image_size=request.settings.image_size or IMAGE_SIZE)
         settings = replace(decide(settings, watcher), resize=settings.resize_or("stretch"))
@@ -55,7 +55,7 @@ def train_detector(request: TrainRequest, watcher: TrainingObserver) -> Detector
         run = open_run(request)
         with run, resumable(run.folder):
             record(run.folder, settings, request.photos)
-            learning = prepare(data.as_dataset(), settings, run.folder, watcher)
+            learning = prepare(data, settings, run.folder, watcher)
             plan = make_plan(settings, choice, len(learning.train))
             record(run.folder, settled(settings, plan), request.photos)
             outputs.announce(network, plan, learning, watcher)

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from edgevision.datasets import check
-from edgevision.datasets.dataset import Dataset, Item, Skipped, fingerprint, open_dataset
+from edgevision.datasets.boxes.box_check import check_boxes
+from edgevision.datasets.boxes.records import BoxDataset
+from edgevision.datasets.check_report import DataReport
+from edgevision.datasets.dataset import Dataset, Item, Skipped, open_dataset
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.datasets.split import Split, split
 from edgevision.errors import BadInput, GateNotMet
@@ -23,7 +26,7 @@ from ..config.settings import TrainSettings
 from ..monitor.observer import TrainingObserver
 from ..network.head import Head, goal_of
 from .batches import Examples
-from .image_cache import PixelSource, open_pixels
+from .image_cache import PixelSource, Progress, open_pixels
 
 DATA_FILE = "data.json"
 """File name of the data check in the run folder."""
@@ -68,28 +71,57 @@ def open_photos(photos: Path, settings: TrainSettings) -> Dataset:
     return dataset
 
 
-def prepare(dataset: Dataset, settings: TrainSettings, folder: Path, watcher: TrainingObserver) -> DatasetSplits:
+def prepare(
+    data: Dataset | BoxDataset, settings: TrainSettings, folder: Path, watcher: TrainingObserver
+) -> DatasetSplits:
     """Check and split the images and record both in the run folder; existing records are reused.
 
     Raises BadInput, or GateNotMet if ``strict`` is set and there are warnings.
     """
     if (folder / SPLIT_FILE).exists() and (folder / DATA_FILE).exists():
-        return _recorded(dataset, folder)
+        return _recorded(data, folder)
+    dataset = _files_of(data)
     with watcher.stage("Checking images", len(dataset.items)) as step:
-        report = check.check(dataset, step)
+        checked = _checked_boxes(data, step) if isinstance(data, BoxDataset) else _checked_labels(data, step)
+    report = checked.files
     for line in (*report.warnings, *report.notes):
         watcher.note(line)
     for one in report.bad[:5]:
         watcher.note(f"skipped {one.path}: {one.reason}")
     if settings.strict and report.warnings:
         raise GateNotMet(f"{dataset.path}: {report.warnings[0]}; --strict allows no warnings")
-    replace(dataset, items=report.items).require_trainable()
+    checked.usable.require_trainable()
     parts = split(dataset, settings.seed, report=report)
     for line in parts.notes:
         watcher.note(line)
-    write_text(folder / DATA_FILE, run_folder.dump(report.to_json()) + "\n")
+    write_text(folder / DATA_FILE, run_folder.dump(checked.document) + "\n")
     parts.write_csv(folder / SPLIT_FILE)
-    return _learning(dataset, parts, report.bad, report.fingerprint, report.warnings)
+    return _learning(dataset, parts, report.bad, checked.document["fingerprint"], report.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The check of labeled images, or of images with boxes."""
+
+    files: DataReport
+    document: dict[str, Any]
+    """The report as JSON."""
+    usable: Dataset | BoxDataset
+    """The images that can be read."""
+
+
+def _checked_labels(dataset: Dataset, step: Progress) -> _Checked:
+    report = check.check(dataset, step)
+    return _Checked(report, report.to_json(), replace(dataset, items=report.items))
+
+
+def _checked_boxes(data: BoxDataset, step: Progress) -> _Checked:
+    report = check_boxes(data, step)
+    return _Checked(report.files, report.to_json(), replace(data, images=report.images))
+
+
+def _files_of(data: Dataset | BoxDataset) -> Dataset:
+    return data.as_dataset() if isinstance(data, BoxDataset) else data
 
 
 def open_sets(
@@ -116,18 +148,21 @@ def open_sets(
     return Sets(pixels, part(slice(0, n)), part(slice(n, None)))
 
 
-def _recorded(dataset: Dataset, folder: Path) -> DatasetSplits:
-    """Return the recorded check and split of an interrupted run. Raises BadInput if the images have changed."""
+def _recorded(data: Dataset | BoxDataset, folder: Path) -> DatasetSplits:
+    """Return the recorded check and split of an interrupted run. Raises BadInput if images, labels or boxes have changed."""
     record = _record(folder / DATA_FILE)
     bad = {one["path"] for one in record["bad"]}
-    usable = [item for item in dataset.items if item.path not in bad]
-    if fingerprint(_digests(usable)) != record["fingerprint"]:
+    if isinstance(data, BoxDataset):
+        mark = replace(data, images=tuple(image for image in data.images if image.path not in bad)).fingerprint
+    else:
+        mark = replace(data, items=tuple(item for item in data.items if item.path not in bad)).fingerprint
+    if mark != record["fingerprint"]:
         raise BadInput(
-            f"{dataset.path} has changed since {folder} was started; start a new training: edgevision train {dataset.path}"
+            f"{data.path} has changed since {folder} was started; start a new training: edgevision train {data.path}"
         )
     skipped = tuple(Skipped(one["path"], one["reason"]) for one in record["bad"])
     parts = Split.read_csv(folder / SPLIT_FILE)
-    return _learning(dataset, parts, skipped, record["fingerprint"], record["warnings"])
+    return _learning(_files_of(data), parts, skipped, record["fingerprint"], record["warnings"])
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -166,9 +201,3 @@ def _learning(
         fingerprint=mark,
         warnings=tuple(warnings),
     )
-
-
-def _digests(items: Sequence[Item]) -> list[tuple[str, tuple[str, ...]]]:
-    import hashlib
-
-    return [(hashlib.sha256(item.data()).hexdigest(), item.labels) for item in items]

@@ -16,6 +16,8 @@ from ..readers import FileContainer
 if TYPE_CHECKING:
     from ...types import Frame
 
+MIN_BOXES = 2
+"""Smallest number of boxes of a label to train on; a label without any is only never found."""
 MIN_IMAGES = 4
 """Smallest number of images with boxes to train on: one each for val and test, and two to learn from."""
 Box = tuple[float, float, float, float]
@@ -135,8 +137,13 @@ class BoxDataset:
 
     def require_trainable(self) -> None:
         """Check that a detector can learn from this set. Raises BadInput if there are no or too few boxes to learn from."""
-        if not any(image.boxes for image in self.images):
+        counts = self.counts()
+        if not any(counts.values()):
             raise BadInput(f"{self.path} has no boxes: all {len(self.images)} images are background")
+        few = [f"{name!r} ({count})" for name, count in counts.items() if 0 < count < MIN_BOXES]
+        if few:
+            said = f"{self.path} has too few boxes of {', '.join(few[:5])}"
+            raise BadInput(f"{said}; draw at least {MIN_BOXES} of each label, better 100")
         if self.splits and "train" not in self.splits:
             raise BadInput(f"{self.path} has only {' and '.join(self.splits)} images; add train images to learn from")
         learn = [image for image in self.images if image.split in (None, "train") and image.boxes]

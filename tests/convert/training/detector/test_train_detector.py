@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from box_scenes import Scene, put
+from box_writers import coco_json
 from documents import parse
 from edgevision.convert import DetectorResult, TrainSettings
 
+from edgevision.datasets.boxes.open_boxes import open_boxes
 from edgevision.errors import BadInput
 
 pytestmark = pytest.mark.tensorflow
@@ -155,6 +158,23 @@ def test_photos_whose_annotations_have_no_box_are_refused(photos: Path, tmp_path
         path.write_text(text[: text.index("<object>")] + "</annotation>" if "<object>" in text else text)
     with pytest.raises(BadInput, match="no boxes"):
         run(empty, tmp_path / "runs")
+
+
+@pytest.mark.slow
+def test_label_without_boxes_does_not_prevent_training(photos: Path, tmp_path: Path) -> None:
+    """Exports list all labels of a project, also those that nobody has drawn yet."""
+    data = open_boxes(photos)
+    boxes = tuple((one.path, [(data.labels[box.label], box.box) for box in one.boxes]) for one in data.images)
+    scenes = [Scene(name, 96, 72, tuple(found)) for name, found in boxes]
+    put(tmp_path / "coco.json", coco_json(scenes, ["zebra", *data.labels]))
+    for one in data.images:
+        shutil.copy(photos / one.path, tmp_path)
+    done = run(tmp_path, tmp_path / "runs", replace(TINY, epochs=1))
+    assert done.evaluation is not None
+    document = json.loads((done.folder / "metrics.json").read_text())
+    assert {one["name"]: one["objects"] for one in document["per_class"]}["zebra"] == 0
+    record = parse((done.folder / "data.json").read_text(), "data_check")
+    assert "no boxes of zebra" in record["warnings"] and record["boxes"]["total"] == sum(data.counts().values())
 
 
 @pytest.mark.slow

@@ -138,6 +138,9 @@ def test_boxes_that_cannot_be_trained_on_say_what_is_missing(tmp_path: Path) -> 
     write_voc(tmp_path / "none", [replace(one, boxes=()) for one in scenes(5)])
     with pytest.raises(BadInput, match="has no boxes: all 5 images are background"):
         open_boxes(tmp_path / "none").require_trainable()
+    write_voc(tmp_path / "rare", [*scenes(8), *scenes(1, "spoon")])
+    with pytest.raises(BadInput, match=r"has too few boxes of 'spoon' \(1\); draw at least 2 of each label"):
+        open_boxes(tmp_path / "rare").require_trainable()
     halves = [replace(one, split="val" if number % 2 else "test") for number, one in enumerate(scenes(8))]
     write_voc(tmp_path / "held", halves)
     with pytest.raises(BadInput, match="has only val and test images"):
