@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import BadInput
 from ...files import strict_json
 from ..dataset import Skipped
+from ..findings import counted
 from ..readers import FileContainer
 from .annotation_file import MAX_JSON_BYTES, coordinate, find_files, read_bytes
 from .annotations import MAX_BOXES, Annotations, BoxFormat, WrittenBox, WrittenImage
@@ -61,7 +62,7 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
             said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise BadInput(f"{name} is not valid COCO: {said}") from None
     left_out = len(images.paths - {one.path for one in found})
-    notes = (f"{left_out} images that no annotation file lists are left out",) if left_out else ()
+    notes = (f"left out {counted(left_out, 'image')} that no annotation file lists",) if left_out else ()
     return Annotations(tuple(labels), tuple(found), tuple(skipped), notes)
 
 

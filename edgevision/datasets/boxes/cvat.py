@@ -56,7 +56,7 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
             ignored.update(_IGNORED[shape.tag] for shape in element if shape.tag in _IGNORED)
     labels |= dict.fromkeys(sorted({box.label for image in found for box in image.boxes}))
     warnings = tuple(
-        f"{count} {kind} are left out: only boxes and polygons can be used" for kind, count in ignored.items()
+        f"left out {kind} ({count}): only boxes and polygons can be used" for kind, count in ignored.items()
     )
     return Annotations(tuple(labels), tuple(found), tuple(skipped), (), warnings)
 

@@ -16,6 +16,7 @@ from ...errors import BadInput
 from ...files import strict_json
 from ...preprocessing import SUFFIXES
 from ..dataset import Skipped
+from ..findings import counted
 from ..readers import FileContainer
 from .annotation_file import MAX_JSON_BYTES, coordinate, find_files, read_bytes
 from .annotations import MAX_BOXES, Annotations, BoxFormat, WrittenBox, WrittenImage
@@ -92,13 +93,13 @@ class _Pile:
     def annotations(self) -> Annotations:
         """Return what was added."""
         labels = tuple(sorted({box.label for image in self._found for box in image.boxes}))
-        notes = [f"{self._open} tasks without an annotation are left out"] if self._open else []
+        notes = [f"left out {counted(self._open, 'task')} without an annotation"] if self._open else []
         if self._several:
             notes.append(
-                f"{self._several} tasks have several annotations; the ground truth, or else the latest, is used"
+                f"{counted(self._several, 'task')} with several annotations; the ground truth, or else the latest, is used"
             )
-        said = "are left out: only boxes and polygons with a label can be used"
-        warnings = [f"{count} {kind} {said}" for kind, count in self._ignored.items() if count]
+        said = "only boxes and polygons with a label can be used"
+        warnings = [f"left out {kind} ({count}): {said}" for kind, count in self._ignored.items() if count]
         return Annotations(labels, tuple(self._found), tuple(self._skipped), tuple(notes), tuple(warnings))
 
     def _regions(self, task: dict[str, Any]) -> list[Any] | None:

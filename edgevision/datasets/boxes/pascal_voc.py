@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..dataset import Skipped
+from ..findings import counted
 from ..readers import FileContainer
 from .annotation_file import coordinate, read_bytes, read_text
 from .annotations import Annotations, BoxFormat, WrittenBox, WrittenImage
@@ -55,7 +56,10 @@ def _read(source: FileContainer, files: tuple[str, ...]) -> Annotations:
     labels = sorted({box.label for image in listed for box in image.boxes} | _label_map(source))
     alone = len(images.paths) - len({image.path for image in found})
     if alone:
-        notes = (*notes, f"{alone} images without an XML file are left out; write one without objects for a background")
+        notes = (
+            *notes,
+            f"left out {counted(alone, 'image')} without an XML file; write one without objects for a background",
+        )
     return Annotations(tuple(labels), tuple(listed), tuple(skipped), notes)
 
 
@@ -112,7 +116,7 @@ def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[Wri
         return images, ()
     listed = [(one, splits.get(PurePosixPath(one.path).stem)) for one in images]
     left_out = sum(split is None for _, split in listed)
-    notes = (f"{left_out} images are in no list of ImageSets/Main and left out",) if left_out else ()
+    notes = (f"left out {counted(left_out, 'image')} in no list of ImageSets/Main",) if left_out else ()
     return [replace(one, split=split) for one, split in listed if split], notes
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ...errors import BadInput
+from ..findings import counted
 from ..readers import FileContainer, FolderSource
 from .annotation_file import read_text
 from .image_index import ImageIndex, folder_split, normal_path
@@ -51,7 +52,7 @@ def configured_images(source: FileContainer, name: str, config: YoloConfig) -> Y
     warnings = [f"{name} names a folder or list that does not exist, which is left out: {one}" for one in missing]
     if shared:
         warnings.append(
-            f"{shared} images are in two splits of {name}; each is used in the first of train, val and test"
+            f"{counted(shared, 'image')} in two splits of {name}; each is used in the first of train, val and test"
         )
     return YoloImages(source, found, (), tuple(warnings))
 

@@ -37,7 +37,7 @@ def test_cvat_label_without_boxes_stays_and_parts_of_skeletons_do_not(tmp_path: 
 def test_cvat_polygon_gives_its_box_and_other_shapes_are_left_out(tmp_path: Path) -> None:
     found = opened(tmp_path, '<polygon label="cup" points="1,2;30,5;20,40"/><mask label="cup"/><tag label="dark"/>')
     assert found.images[0].boxes[0].box == (1, 2, 30, 40)
-    assert found.warnings == ("1 masks are left out: only boxes and polygons can be used",)
+    assert found.warnings == ("left out masks (1): only boxes and polygons can be used",)
 
 
 @pytest.mark.parametrize(

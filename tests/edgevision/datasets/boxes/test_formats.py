@@ -128,7 +128,7 @@ def test_image_that_nothing_lists_is_left_out(tmp_path: Path) -> None:
     write_coco(tmp_path, SCENES)
     shutil.copy(tmp_path / "images/a.jpg", tmp_path / "images/z.jpg")
     found = open_boxes(tmp_path)
-    assert len(found.images) == 3 and any("1 images that no annotation" in note for note in found.notes)
+    assert len(found.images) == 3 and any("left out 1 image that no annotation" in note for note in found.notes)
 
 
 def test_raccoons_are_equal_in_every_format(shared: Path, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_label_studio_of_several_annotations_takes_the_ground_truth_or_the_last(
     assert [len(one.images[0].boxes) for one in (first, last, cancelled)] == [2, 0, 2]
     older = full | {"created_at": "2026-01-02"}, empty | {"created_at": "2026-01-01"}
     assert len(opened(tmp_path / "4", task(annotations=older)).images[0].boxes) == 2
-    assert "1 tasks have several annotations" in first.notes[0] and not cancelled.notes
+    assert "1 task with several annotations" in first.notes[0] and not cancelled.notes
 
 
 def test_label_studio_task_without_annotation_is_left_out_and_an_empty_one_is_background(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_label_studio_task_without_annotation_is_left_out_and_an_empty_one_is_ba
     empty = task(annotations=[{"id": 2, "result": []}])
     found = opened(tmp_path, empty, label_studio_task(2, SCENES[1]) | {"annotations": []})
     assert [(one.path, one.boxes) for one in found.images] == [("a.jpg", ())]
-    assert found.notes == ("1 tasks without an annotation are left out",)
+    assert found.notes == ("left out 1 task without an annotation",)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,10 @@ def test_label_studio_polygon_gives_its_box_and_other_shapes_are_left_out(tmp_pa
     ]
     found = opened(tmp_path, made)
     assert [one.box for one in found.images[0].boxes] == [(12, 16, 60, 48), (0, 0, 60, 40)]
-    assert [line.partition(" are")[0] for line in found.warnings] == ["1 boxes without a label", "1 masks"]
+    assert [line.partition(":")[0] for line in found.warnings] == [
+        "left out boxes without a label (1)",
+        "left out masks (1)",
+    ]
 
 
 def test_label_studio_export_without_images_is_one_line(tmp_path: Path) -> None:

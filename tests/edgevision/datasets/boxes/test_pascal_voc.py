@@ -51,7 +51,7 @@ def test_voc_image_sets_give_the_splits(tmp_path: Path) -> None:
     put(tmp_path / "ImageSets/Main/cup_test.txt", "d 1\n")
     found = open_boxes(tmp_path)
     assert [(one.path[-5], one.split) for one in found.images] == [("a", "train"), ("b", "val"), ("c", "test")]
-    assert any("1 images are in no list" in note for note in found.notes)
+    assert any("left out 1 image in no list" in note for note in found.notes)
 
 
 def test_voc_renamed_image_is_found_by_the_name_of_its_xml_file(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_yolo_config_without_pyyaml_says_how_to_install_it(tmp_path: Path, monke
 def test_yolo_images_in_two_splits_are_used_in_the_first(tmp_path: Path) -> None:
     root = roboflow(tmp_path, "train: train/images\nval: [train/images, valid/images]\nnames: [cup, spoon]\n")
     assert [split for _, split, _ in splits(root)] == ["train", "val"]
-    assert "1 images are in two splits" in open_boxes(root).warnings[0]
+    assert "1 image in two splits" in open_boxes(root).warnings[0]
 
 
 def test_yolo_of_darknet_and_cvat(tmp_path: Path) -> None:
