@@ -8,9 +8,11 @@ from typing import Any
 
 from edgevision.errors import BadInput
 from edgevision.evaluation.evaluate import evaluate
+from edgevision.evaluation.opening import open_models
 from edgevision.evaluation.options import EvaluateOptions
 from edgevision.evaluation.records import Pictures
 from edgevision.evaluation.request import EvaluationInputs, prepare
+from edgevision.next_command import command
 
 from .runner import Combination
 
@@ -28,13 +30,11 @@ class Accuracies:
             key = (one.path, one.engine)
             if key in self._prepared:
                 continue
-            found = prepare(
-                EvaluateOptions(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads)
-            )
-            if found.subject.scorer.card.task != "classification":
-                raise BadInput(
-                    f"{one.path} is a {found.subject.scorer.card.task} model; --accuracy needs classification models"
-                )
+            request = EvaluateOptions(one.path, photos, label_map=label_map, engine=one.engine, threads=one.threads)
+            models = open_models(request)
+            if models.task != "classification":
+                raise BadInput(_not_a_classifier(one.path, models.task, photos))
+            found = prepare(request, models)
             self._prepared[key] = found
 
     @property
@@ -55,3 +55,10 @@ class Accuracies:
                 "trained_on": record["data"]["trained_on"],
             }
         return found
+
+
+def _not_a_classifier(path: Path, task: str, photos: Path) -> str:
+    message = f"{path} is a {task} model; --accuracy needs classification models"
+    if task == "detection":
+        message += f"; measure the detector with: {command('evaluate', path, photos)}"
+    return message

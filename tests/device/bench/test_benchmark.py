@@ -365,6 +365,18 @@ def test_accuracy_is_reported_with_latency(tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "bench-2").exists()
 
 
+def test_accuracy_of_a_detector_is_refused_with_the_command_that_measures_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused before the photos are looked at, which have boxes instead of class folders."""
+    detector, photos = str(TESTS / "data/yolo.tflite"), str(tmp_path / "photos")
+    assert run(detector, "--accuracy", photos, "--runs", str(tmp_path)) == 1
+    [line] = capsys.readouterr().err.strip().splitlines()
+    assert f"{detector} is a detection model; --accuracy needs classification models" in line
+    assert line.endswith(f"measure the detector with: edgevision evaluate {detector} {photos}")
+    assert not (tmp_path / "bench-1").exists()
+
+
 class Page(HTMLParser):
     """A parsed HTML page: unclosed tags and headlines."""
 
