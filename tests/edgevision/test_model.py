@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from changed_model import without_evidence
 
 import edgevision
 from edgevision.engines.interpreter import open_interpreter
@@ -121,9 +122,9 @@ def test_open_model_without_a_path_opens_the_default_model() -> None:
         assert model.path.name == "default.tflite" and model.has_card
 
 
-def test_file_without_preprocessing_is_refused_with_the_remedy(tiny: Path, tmp_path: Path) -> None:
+def test_file_that_shows_no_preprocessing_is_refused_with_the_remedy(tmp_path: Path) -> None:
     bare = tmp_path / "bare.tflite"
-    bare.write_bytes(model_file.read(tiny).flatbuffer if model_file.read(tiny).metadata is None else tiny.read_bytes())
+    bare.write_bytes(without_evidence())
     with pytest.raises(BadModel, match="edgevision card"):
         edgevision.open_model(bare)
 

@@ -12,6 +12,7 @@ from statistics import median
 import cv2
 import numpy as np
 import pytest
+from changed_model import without_evidence
 from documents import parse
 from edgevision.device.bench.bootstrap import paired_ratio, unpaired_ratio
 from edgevision.device.bench.energy import Energy, used_j
@@ -328,10 +329,10 @@ def test_command_measures_and_writes_files(tmp_path: Path, capsys: pytest.Captur
 
 def test_model_without_a_card_is_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "bare.tflite"
-    model.write_bytes((TESTS / "data/tiny.tflite").read_bytes())
+    model.write_bytes(without_evidence())
     run(str(model), "--threads", "1", SOON, "--runs", str(tmp_path), "--json")
     (found,) = parse(capsys.readouterr().out, "bench")["results"]
-    assert found["not_measured"].startswith("preparing an image and decoding the result: the file has neither")
+    assert found["not_measured"].startswith("preparing an image and decoding the result: nothing in the file shows")
     assert (found["model"]["name"], found["model"]["task"]) == ("bare", None)
     assert found["stages_ms"].keys() == {"infer"}
     assert found["cold_start_ms"]["first"] > 0

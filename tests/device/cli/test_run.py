@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from changed_model import without_evidence
 from documents import parse, parse_lines
 
 from edgevision.model_file import model_file
@@ -351,14 +352,15 @@ def test_errors_are_one_line(model: Path, tmp_path: Path, args: list[str], code:
     assert said in one_line(done)
 
 
-def test_model_errors_are_one_line(model: Path, data: Path, tmp_path: Path) -> None:
+def test_model_errors_are_one_line(model: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.tflite").write_bytes(model.read_bytes()[:1000])
     (tmp_path / "empty.tflite").write_bytes(b"")
+    (tmp_path / "bare.tflite").write_bytes(without_evidence())
     for args, said in [
         (["absent.tflite"], "model not found: absent.tflite"),
         (["cut.tflite"], "cut.tflite"),
         (["empty.tflite"], "empty.tflite"),
-        ([str(data / "tiny.tflite")], "edgevision card"),
+        (["bare.tflite"], "edgevision card"),
     ]:
         done = run(*args, "--source", "test:", cwd=tmp_path)
         assert done.returncode == 1
