@@ -77,11 +77,18 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         ]
         facts += [("preprocessing", Preprocessing.from_json(card["preprocessing"]).describe())]
         facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
+    if report["layouts"]:
+        facts.append(("layout", " or ".join(_layout(one) for one in report["layouts"])))
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
 
 
 def _signature(one: dict[str, Any]) -> str:
     return f"{one['name']} (this one is run)" if one["used"] else str(one["name"])
+
+
+def _layout(one: dict[str, Any]) -> str:
+    classes = "" if one["classes"] is None else f", {one['classes']} class{'es' if one['classes'] != 1 else ''}"
+    return f"{one['name']}{classes}: {one['description']}"
 
 
 def _other_tools(found: dict[str, Any]) -> list[tuple[str, str]]:

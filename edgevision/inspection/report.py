@@ -11,13 +11,14 @@ from ..engines.probe import probe
 from ..errors import BadModel
 from ..model_file import model_file
 from ..model_file.card_from_metadata import card_hint
-from ..model_file.derived_card import derive
+from ..model_file.derived_card import DerivedCard, derive
 from ..model_file.model_file import ModelFile
 from ..model_file.suitability import unusable
 from ..tflite.graph import operators_json, subgraph_count, tensors_json
 from ..tflite.signatures import signatures_json
 from .compatibility import judge
 from .edgetpu_support import readiness
+from .layouts_report import layouts_json
 
 SCHEMA = "edgevision.inspect/1"
 
@@ -42,6 +43,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
     metadata, graph = file.metadata, file.graph()
     subgraphs = subgraph_count(file.flatbuffer)
     reason = None if file.card is not None and file.card_problem is None else unusable(file, graph)
+    opened = _opened(file)
     report = {
         "schema": SCHEMA,
         "path": str(path),
@@ -58,7 +60,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "compatibility": judge(file).to_json(),
         "runs_here": _runs_here(file),
         "usable": {"ok": reason is None, "reason": reason},
-        "opens_as": _opens_as(file),
+        "opens_as": _opens_as(opened),
+        "layouts": layouts_json(file, None if opened is None else opened.card),
         "notes": notes(file) if reason is None else [f"this model cannot be used: {reason}"],
     }
     return {key: _finite(value) for key, value in report.items()}
@@ -78,12 +81,16 @@ def notes(file: ModelFile) -> list[str]:
     return [f"no model card; instead, this is used: {found.said}"]
 
 
-def _opens_as(file: ModelFile) -> dict[str, Any] | None:
-    """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
+def _opened(file: ModelFile) -> DerivedCard | None:
+    """Return the card with which the file is opened; None if it is refused."""
     try:
-        found = derive(file) if file.card_problem is None else None
+        return derive(file) if file.card_problem is None else None
     except BadModel:
         return None
+
+
+def _opens_as(found: DerivedCard | None) -> dict[str, Any] | None:
+    """Return the task and preprocessing with which the file is opened, and their source; None if it is refused."""
     if found is None:
         return None
     card = found.card

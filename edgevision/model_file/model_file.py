@@ -85,8 +85,12 @@ class ModelFile:
         with model_errors(self.path):
             if name not in self.files:
                 raise BadModel(f"the label file {name!r} named in its metadata is missing from its archive")
+            from ..output_layouts.ultralytics_metadata import ENTRIES, describe
             from .label_file import parse_labels
 
+            if name in ENTRIES:  # Ultralytics names its description as the label file
+                about = describe(self.files)
+                return () if about is None else about.names
             return parse_labels(self.files[name], name)
 
 

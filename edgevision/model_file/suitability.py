@@ -36,7 +36,7 @@ SHOWN = 6
 
 def unusable(file: ModelFile, graph: Graph) -> str | None:
     """Return why no model card can make a model usable; None if one can."""
-    return _operators(graph) or _input(file.inputs, graph, file) or _outputs(file, graph)
+    return _operators(graph) or _weights(graph) or _input(file.inputs, graph, file) or _outputs(file, graph)
 
 
 def refuse_unusable(file: ModelFile, graph: Graph) -> None:
@@ -103,6 +103,26 @@ def _operators(graph: Graph) -> str | None:
     if custom == [POSENET_OPERATOR]:
         said += "; use the same network without it, such as posenet_mobilenet_v1_075_353_481_quant.tflite"
     return said
+
+
+def _weights(graph: Graph) -> str | None:
+    """Return why the results of a model would be arbitrary: a fault of some exports of YOLO11 and YOLO26.
+
+    The runtimes expect a scale for each channel where depthwise convolutions of real values have 8-bit weights, but check
+    only the first dimension of the weights, which is 1. With one scale they read what is behind it in memory.
+    """
+    for op in graph.operators:
+        if op.name == "DEPTHWISE_CONV_2D" and len(op.inputs) > 1:
+            values, weights = (graph.tensors[number] for number in op.inputs[:2])
+            channels = weights.spec.shape[-1] if weights.spec.shape else 1
+            one_scale = weights.spec.dtype == "int8" and not weights.per_channel and channels > 1
+            if values.spec.dtype == "float32" and one_scale:
+                return (
+                    f"its weights {weights.spec.name[:60]} have one scale for {channels} channels, and the runtimes read "
+                    "beyond it, so that its results are arbitrary (a fault of the exporter in int8 files with real inputs); "
+                    "export it again, as float16 or as full int8"
+                )
+    return None
 
 
 def _input(inputs: Sequence[TensorSpec], graph: Graph, file: ModelFile) -> str | None:

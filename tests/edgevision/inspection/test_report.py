@@ -34,7 +34,7 @@ CARD = ModelCard(
 )
 KEYS = """
 schema path bytes sha256 card metadata files tensors operators signatures all_int8 edgetpu compatibility runs_here
-usable opens_as notes
+usable opens_as layouts notes
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def model(
     )
     flatbuffer = Builder().build([], [])
     return ModelFile(Path("m.tflite"), flatbuffer, None, None, None, {}, given, made, "00", 1), graph
+
+
+def with_depthwise(values: str, weights: str, per_channel: bool) -> tuple[ModelFile, Graph]:
+    """Return a model with a depthwise convolution of 16 channels."""
+    file, graph = model(operator="DEPTHWISE_CONV_2D")
+    image = replace(graph.tensors[0], spec=graph.tensors[0].spec._replace(dtype=values))
+    scale = 0.0 if per_channel or weights == "float32" else 0.1
+    kernel = GraphTensor(TensorSpec("kernel", (1, 3, 3, 16), weights, scale), per_channel, 144)
+    (operator,) = graph.operators
+    operator = replace(operator, inputs=(0, len(graph.tensors)))
+    return file, replace(graph, tensors=(image, *graph.tensors[1:], kernel), operators=(operator,))
+
+
+def test_weights_that_make_the_results_arbitrary_are_refused() -> None:
+    """LiteRT 2.3 answered NaN, or other numbers in each run, for four public exports of YOLO11 and YOLO26."""
+    found = unusable(*with_depthwise("float32", "int8", per_channel=False))
+    assert found is not None
+    assert "its weights kernel have one scale for 16 channels" in found
+    for usual in (("float32", "int8", True), ("float32", "float32", False), ("int8", "int8", False)):
+        assert unusable(*with_depthwise(*usual)) is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,22 @@ def test_card_keeps_layout_and_overlap(model: Path) -> None:
     assert "raw boxes" in found["compatibility"]["mediapipe"]["reason"]
 
 
+def test_inspect_names_the_layout_of_the_outputs(model: Path, data: Path) -> None:
+    for path in (model, data / "yolo.tflite"):
+        (layout,) = inspect(path)["layouts"]
+        assert (layout["name"], layout["classes"]) == ("yolo", 3)
+        assert "YOLOv8" in layout["description"]
+    assert inspect(data / "tiny.tflite")["layouts"] == []
+    done = subprocess.run(
+        [sys.executable, "-m", "edgevision", "inspect", str(model)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "yolo, 3 classes: one output" in done.stdout
+
+
 def test_run_prints_its_objects(model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(scene()))
     command = [sys.executable, "-m", "edgevision", "run", str(model), "--source", str(tmp_path), "--json"]
