@@ -24,6 +24,8 @@ COCO_KEYPOINTS = (
 """Source: ``keypoints`` of the category person in the annotations of COCO; left and right are those of the person."""
 
 
-def keypoint_names(count: int) -> tuple[str, ...]:
-    """Return names for this many points: those of COCO for 17, else numbered ones."""
+def keypoint_names(count: int, known: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return names for this many points: the known ones if they fit, those of COCO for 17, else numbered ones."""
+    if len(known) == count == len(set(known)):
+        return known
     return COCO_KEYPOINTS if count == len(COCO_KEYPOINTS) else tuple(f"point_{n}" for n in range(count))

@@ -70,7 +70,9 @@ def open_layout(view: OutputView, name: str | None = None) -> Layout:
         fitting = readable(view)
         hint = f"; if it is one of these, set it with edgevision card --layout: {', '.join(fitting)}" if fitting else ""
         raise BadModel(said + hint)
-    raise BadModel(f"{ambiguity(found, view)}; set the right one with edgevision card --layout")
+    raise BadModel(
+        f"{ambiguity(found, view)}; set the right one with edgevision card --layout, or give its labels with --labels"
+    )
 
 
 def readable(view: OutputView) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from .grid import Rows, find_rows
 from .parts import Part, part
 
 if TYPE_CHECKING:
-    from ..types import TensorSpec
+    from ..types import Tensor, TensorSpec
     from .layout import OutputView
 
 GRID_STRIDES = (4, 8, 16, 32, 64, 128)
@@ -44,6 +46,11 @@ class Prototypes(NamedTuple):
     """Number of masks."""
     channels_first: bool
     """Whether the output is (masks, rows, columns), not (rows, columns, masks)."""
+
+    def shared(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return the masks as stored, (rows, columns, masks)."""
+        values = outputs[self.output][0]
+        return np.moveaxis(values, 0, 2) if self.channels_first else values
 
 
 def find_prototypes(view: OutputView) -> Prototypes | None:

@@ -41,6 +41,8 @@ class Description:
     """One line on the model: "Ultralytics YOLOv8n model trained on coco.yaml"."""
     keypoints: tuple[int, int] | None = None
     """Number of key points of an object, and numbers of each: 2 for x and y, 3 with a score; None if there are none."""
+    keypoint_names: tuple[str, ...] = ()
+    """Names of the key points; empty if they are not stated."""
 
 
 def describe(files: Mapping[str, bytes]) -> Description | None:
@@ -75,6 +77,7 @@ def parse(text: str, what: str) -> Description:
             names=_names(fields.get("names")),
             title=_text(fields, "description"),
             keypoints=_keypoints(fields.get("kpt_shape")),
+            keypoint_names=_keypoint_names(fields.get("kpt_names")),
         )
     except ValueError as error:
         raise BadInput(f"{what} is damaged: {error}") from None
@@ -137,6 +140,14 @@ def _keypoints(value: object) -> tuple[int, int] | None:
     if len(shape) != 2:
         raise ValueError(f"kpt_shape: expected two numbers, got {strict_json.short(value)}")
     return strict_json.whole(shape[0], "kpt_shape", 1, MAX_KEYPOINTS), strict_json.whole(shape[1], "kpt_shape", 2, 3)
+
+
+def _keypoint_names(value: object) -> tuple[str, ...]:
+    """Return the names of ``{0: ["nose", ...]}``, by class; those of the first class if there are several."""
+    names = next(iter(value.values()), ()) if isinstance(value, dict) else ()
+    if not isinstance(names, list | tuple) or len(names) > MAX_KEYPOINTS:
+        return ()
+    return tuple(strict_json.text(name, "kpt_names", MAX_TEXT) for name in names)
 
 
 def _names(value: object) -> tuple[str, ...]:

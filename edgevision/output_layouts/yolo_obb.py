@@ -35,7 +35,7 @@ def recognize(view: OutputView, forced: bool = False) -> YoloObbLayout | None:
     if len(view.outputs) != 1 or (exported_task(view.facts.files) != "obb" and not forced):
         return None
     spec = view.outputs[0]
-    rows = find_rows(spec, view.width, view.height, forced=True)  # the exporter or the user is sure
+    rows = find_rows(spec, view.width, view.height, forced)
     if rows is None or rows.channels <= FIRST + 1:
         return None
     refuse_coarse_scores(spec)

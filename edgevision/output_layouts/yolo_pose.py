@@ -39,7 +39,7 @@ def recognize(view: OutputView, forced: bool = False) -> YoloPoseLayout | None:
     if len(view.outputs) != 1 or (task not in (None, "pose") and not forced):
         return None
     spec = view.outputs[0]
-    rows = find_rows(spec, view.width, view.height, forced or task == "pose")
+    rows = find_rows(spec, view.width, view.height, forced)
     if rows is None or (rows.per_cell == 3 and not forced):
         return None
     shape = _shape(view, rows.channels, forced)
@@ -71,6 +71,8 @@ class YoloPoseLayout(GridLayout):
     def __init__(self, spec: TensorSpec, rows: Rows, classes: int, points: int, numbers: int, view: OutputView) -> None:
         self._unit = BoxUnit(spec, view.width, view.height)
         self._points, self._numbers = points, numbers
+        about = describe(view.facts.files)
+        self._names = keypoint_names(points, () if about is None else about.keypoint_names)
         first = FIRST + classes
         level = Level(
             part(0, spec, rows, 0, FIRST),
@@ -85,7 +87,7 @@ class YoloPoseLayout(GridLayout):
         values = np.full((extra.shape[0], self._points, 3), np.nan, np.float32)
         values[:, :, : self._numbers] = extra.reshape(-1, self._points, self._numbers)
         values[:, :, :2] = self._places(values[:, :, :2], outputs)
-        return found._replace(keypoints=CandidateKeypoints(keypoint_names(self._points), values))
+        return found._replace(keypoints=CandidateKeypoints(self._names, values))
 
     def _places(self, places: Floats, outputs: Sequence[Tensor]) -> Floats:
         """Return points in pixels. Their unit is not always that of the boxes: older exports scale only these."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .box_code import CenterCode, DistributionCode
 from .grid_layout import GridLayout
 from .head_roles import levels_of
@@ -78,7 +76,5 @@ class YoloSegmentationLayout(GridLayout):
     def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
         """Return the boxes with a score of at least ``limit``, with their masks."""
         found, coefficients = self.reader.read(outputs, limit)
-        shared = outputs[self._prototypes.output][0]
-        if self._prototypes.channels_first:
-            shared = np.moveaxis(shared, 0, 2)
+        shared = self._prototypes.shared(outputs)
         return found._replace(masks=CandidateMasks(coefficients, shared, self._prototypes.spec))

@@ -27,7 +27,7 @@ BOX, FIRST = 4, 5
 def recognize(view: OutputView, forced: bool = False) -> GridLayout | None:
     """Return the layout if the only output lists boxes with five numbers and at least one class, one box per cell.
 
-    An output for each grid is only taken for it if the number of labels fits, since other makers have such outputs, too.
+    A single grid, or an output for each, is only taken for it if the number of labels fits: others have such outputs, too.
     """
     tables = sorted(find_tables(view), key=lambda table: table.rows.strides)
     channels = {table.rows.channels for table in tables}
@@ -36,7 +36,7 @@ def recognize(view: OutputView, forced: bool = False) -> GridLayout | None:
     if len({table.rows.strides for table in tables}) != len(tables):
         return None
     sure = view.labels > 0 and channels == {FIRST + view.labels}
-    plain = len(tables) == 1 and not tables[0].rows.channels_first
+    plain = len(tables) == 1 and len(tables[0].rows.strides) > 1 and not tables[0].rows.channels_first
     if not forced and (describe(view.facts.files) is not None or not (sure or plain)):
         return None
     for table in tables:

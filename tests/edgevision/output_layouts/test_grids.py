@@ -276,6 +276,44 @@ def test_masks_are_the_weighted_sum_of_prototypes(channels_first: bool, anchors:
     np.testing.assert_array_equal(found.masks.prototypes, shared[0])
 
 
+# --- end to end
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_end_to_end_rows_have_key_points(pixels: bool) -> None:
+    rows = np.zeros((1, 300, 6 + 6), np.float32)
+    rows[0, 0] = 8, 16, 32, 64, 0.9, 1, 10, 20, 0.8, -4, 70, 0.3
+    if not pixels:
+        rows[0, 0, [0, 1, 2, 3, 6, 7, 9, 10]] /= SIDE
+    names = {"0": ["head", "tail"]}
+    layout = open_layout(view(rows, task="pose", kpt_shape=[2, 3], kpt_names=names))
+    assert (layout.name, layout.overlapping) == ("end-to-end", False)
+    found = layout.read([rows], 0.5)
+    assert found.boxes.tolist() == [[8, 16, 32, 64]]
+    assert found.keypoints is not None
+    assert found.keypoints.names == ("head", "tail")
+    np.testing.assert_allclose(found.keypoints.values, [[[10, 20, 0.8], [-4, 70, 0.3]]], atol=1e-5)
+    assert "end-to-end" not in [one.name for one in recognize(view(rows))]  # twelve columns can be anything
+
+
+def test_end_to_end_rows_have_masks() -> None:
+    rows, shared = np.zeros((1, 300, 6 + 32), np.float32), np.ones((1, 32, 16, 16), np.float32)
+    rows[0, 3] = [8, 16, 32, 64, 0.9, 1, *range(32)]
+    layout = open_layout(view(rows, shared))
+    found = layout.read([rows, shared], 0.5)
+    assert layout.name == "end-to-end"
+    assert found.masks is not None
+    assert found.masks.coefficients.tolist() == [list(range(32))]
+    assert found.masks.prototypes.shape == (16, 16, 32)
+
+
+def test_quantization_that_cannot_hold_the_classes_is_refused() -> None:
+    spec = TensorSpec("out0", (1, 300, 6), "int8", 0.005, -128)
+    assert open_layout(OutputView((spec,), SIDE, SIDE, labels=2)).name == "end-to-end"
+    with pytest.raises(BadModel, match=r"ruins the classes.*end at 1\.28.*80 classes.*float outputs"):
+        open_layout(OutputView((spec,), SIDE, SIDE, labels=80))
+
+
 # --- what is refused
 
 
@@ -311,6 +349,7 @@ def test_scores_that_are_not_numbers_are_refused(names: list[str]) -> None:
         ([(1, 8, 8, 4), (1, 4, 4, 4), (1, 2, 2, 4)], []),
         ([(1, 37, COUNT), (1, 16, 16, 32)], ["yolo-segmentation"]),
         ([(1, 36, COUNT), (1, 16, 16, 32)], []),  # no class is left
+        ([(1, 4, 4, 30)], []),  # YOLOv2 has such outputs, with anchors
     ],
 )
 def test_layout_is_recognized_from_the_shapes(shapes: list[tuple[int, ...]], names: list[str]) -> None:

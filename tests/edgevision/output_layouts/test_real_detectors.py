@@ -129,6 +129,20 @@ def heads(outputs: Outputs, width: int, height: int) -> Table:
     return Table(distances(boxes, width, height, (8, 16, 32), 0.5), sigmoid(scores), extra)
 
 
+def end_to_end(points: int = 0, pixels: bool = False) -> Callable[[Outputs, int, int], Table]:
+    """[1, 300, 6 + 3 * points], already without overlapping boxes."""
+
+    def read(outputs: Outputs, width: int, height: int) -> Table:
+        rows = outputs[0][0]
+        scores = np.zeros((rows.shape[0], 80))
+        for row, (score, index) in enumerate(rows[:, 4:6]):
+            scores[row, round(index)] = score
+        return Table(scaled(rows[:, :4], width, height, pixels), scores, rows[:, 6:] if points else None)
+
+    return read
+
+
+YOLO26_POSE = "nazmos-sakib+TfLite-Yolo26-pose-analyzer"
 VIVEK = "vivekGitLearn+YOLOv11-Instance-segmentation-Android-Tflite"
 POSE = "12boopathi+yolo11n-pose-tflite-convert---inference"
 NXP = "eronariodito+NXP-IMX8MPlus-Object-Detection"
@@ -163,6 +177,9 @@ REAL = (
     Real(EDGEFIRST, "yolov8n-seg-combined-int8.tflite", "yolo-segmentation", ultralytics(80, extra=32)),
     Real(EDGEFIRST, "yolov8n-seg-int8.tflite", "yolo-segmentation", split),
     Real(EDGEFIRST, "yolov8n-seg-smart-int8.tflite", "yolo-segmentation", heads),
+    Real(YOLO26_POSE, "yolo26n-pose_integer_quant.tflite", "end-to-end", end_to_end(17), PEOPLE),
+    Real(YOLO26_POSE, "yolo26n-pose_full_integer_quant.tflite", "end-to-end", end_to_end(17), PEOPLE),
+    Real("Karim8506+optimised_yolo_models", "yolo26n_int8.tflite", "end-to-end", end_to_end()),
     Real(
         "SyedFarhan110+tflite-models",
         "yolox_nano.tflite",
@@ -289,7 +306,7 @@ def check_extra(
 ) -> None:
     """Compare key points within a pixel, and masks by their overlap."""
     width, height, scale, x, y = geometry
-    if layout == "yolo-pose":
+    if layout == "yolo-pose" or (layout == "end-to-end" and extra is not None):
         assert extra is not None
         points = extra.reshape(-1, 3)
         if points[:, :2].max() <= 2:  # older exports have points in pixels beside boxes from 0 to 1
