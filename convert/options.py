@@ -57,7 +57,7 @@ class ConvertOptions:
     eval_data: Path | None = setting(
         None,
         "path",
-        "Labeled images to evaluate on: class folders, a CSV of path,label, or a zip.",
+        "Labeled images to evaluate on: class folders, a CSV of path,label, or a zip; for a detector, photos with boxes.",
         "Images",
         metavar="PHOTOS",
         default_text="the other images of the calibration folder",

@@ -71,7 +71,10 @@ def _classes_of(subject: Subject, pictures: Pictures, lent: tuple[str, ...]) -> 
     """Match the names of a dataset with a model's labels. ``lent``: labels of the model it is compared with."""
     card, path = subject.scorer.card, subject.facts.path
     if card.task not in ("classification", "multilabel"):
-        raise BadModel(f"{path} is a {card.task} model; evaluate supports only classifiers")
+        hint = (
+            "compare it with a detector" if card.task == "detection" else "evaluate measures classifiers and detectors"
+        )
+        raise BadModel(f"{path} is a {card.task} model; {hint}")
     if card.task == "classification" and any(len(item.labels) != 1 for item in pictures.items):
         raise BadInput(f"images in {pictures.path} have several labels, but {path} predicts one label per image")
     count = len(card.labels) or _count(subject.scorer)

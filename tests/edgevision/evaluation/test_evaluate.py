@@ -386,7 +386,7 @@ def test_nan_scores_are_refused(tmp_path: Path) -> None:
 
 
 def test_detector_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match="is a detection model; evaluate supports only classifiers"):
+    with pytest.raises(BadModel, match="is a detection model; compare it with a detector"):
         judged(ColorScorer(task="detection", activation="none"), photos(tmp_path))
 
 
