@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import count
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 
 from edgevision import model
@@ -20,37 +18,16 @@ from ..pipeline import ConvertOptions, convert
 from ..progress import NoProgress, Progress
 from ..report.record import ConvertReport
 from ..synthetic import draw_set
-from ..training.monitor.observer import TrainingObserver
 from .contact_sheet import TilePrediction, write_contact_sheet
 from .options import CLASSES, DemoOptions
 from .report import DemoFiles, DemoReport
 from .run_loop import LoopResult, run_loop
+from .teller import EpochBar, Teller, counter, cpu_seconds
 from .training import NAME, RULE, Trained, read_folders, train
 from .video import Clip, write_clip
 
 SPLITS = ("train", "val", "test", "clip")
 """Image sets; each is drawn from its own random stream."""
-
-
-class _Teller:
-    """Progress: a bar while a stage runs, and one line when it is done."""
-
-    def __init__(self, bar: Callable[[], AbstractContextManager[Progress]], tell: Callable[[str], None]) -> None:
-        self._bar, self._tell = bar, tell
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, key: str, name: str, total: int | None = None) -> Iterator[Progress]:
-        """Show and time a stage. ``key``: name in the report; ``name``: title; ``total``: steps, None if unknown."""
-        started = perf_counter()
-        with self._bar() as progress:
-            progress.stage(name, total)
-            yield progress
-        self.seconds[key] = round(perf_counter() - started, 2)
-
-    def tell(self, key: str, text: str) -> None:
-        """Report the result of a finished stage."""
-        self._tell(f"{text} ({self.seconds[key]:.0f} s)")
 
 
 def run_demo(
@@ -63,7 +40,7 @@ def run_demo(
     ``bar``: shows the progress of one stage. ``tell``: receives one line for each finished stage.
     ``ok`` of the report and the exit code in run.json tell whether the accuracy goal was met.
     """
-    started, teller = perf_counter(), _Teller(bar, tell)
+    started, teller = perf_counter(), Teller(bar, tell)
     with teller.stage("load", "Loading TensorFlow"):
         backend.tensorflow()  # first: if TensorFlow is missing, fail before writing anything
     run = run_folder.new_run(options.runs, "demo")
@@ -77,7 +54,7 @@ def run_demo(
         clip = _film(place, options, teller)
         loop = _loop(place, clip, teller)
         seconds = {**teller.seconds, "total": round(perf_counter() - started, 2)}
-        report = DemoReport(options, place, trained.history, conversion, loop, seconds, _cpu_seconds())
+        report = DemoReport(options, place, trained.history, conversion, loop, seconds, cpu_seconds())
         atomic.write_text(place.report, run_folder.dump(report.to_json()) + "\n")
         run.outputs += place.names()
     if not report.ok:
@@ -85,43 +62,20 @@ def run_demo(
     return report
 
 
-def _draw(place: DemoFiles, options: DemoOptions, teller: _Teller) -> None:
+def _draw(place: DemoFiles, options: DemoOptions, teller: Teller) -> None:
     plan, total = options.plan, options.plan.pictures * len(CLASSES)
     with teller.stage("draw", "Drawing images", total) as progress:
-        step = _counter(progress)
+        step = counter(progress)
         for split, number in (("train", plan.train), ("val", plan.val), ("test", plan.test)):
             draw_set(place.pictures / split, CLASSES, number, _seed(options, split), plan.size, step)
     teller.tell("draw", f"Drew {total:,} images of {len(CLASSES)} classes: {', '.join(CLASSES)}")
 
 
-class _Epochs(TrainingObserver):
-    """Training observer that shows progress on the demo's bar."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._batches = progress, 0
-
-    @contextmanager
-    def stage(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Show a stage of ``total`` steps; yield the function that takes the number of steps done."""
-        self._progress.stage(text, total)
-        yield self._progress.step
-
-    def begin(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """Show the start of an epoch."""
-        self._batches = 0
-        self._progress.stage(f"Training, {phase}, epoch {epoch} of {epochs}", steps)
-
-    def step(self, loss: float, accuracy: float | None = None) -> None:
-        """Advance the bar by one batch."""
-        self._batches += 1
-        self._progress.step(self._batches)
-
-
-def _train(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Trained:
+def _train(place: DemoFiles, options: DemoOptions, teller: Teller) -> Trained:
     with teller.stage("read", "Reading the images"):
         learn, validate = (read_folders(place.pictures / split, CLASSES) for split in ("train", "val"))
     with teller.stage("train", "Preparing the network") as progress:
-        trained = train(learn, validate, CLASSES, options.plan.epochs, options.seed, _Epochs(progress))
+        trained = train(learn, validate, CLASSES, options.plan.epochs, options.seed, EpochBar(progress))
     accuracy = 100 * trained.val_accuracy
     teller.tell("train", f"Trained {NAME} from the starter weights: {accuracy:.1f} % accuracy on the validation images")
     return trained
@@ -149,7 +103,7 @@ def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
     save_keras(trained.keras, card, place.keras)
 
 
-def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> ConvertReport:
+def _convert(place: DemoFiles, options: DemoOptions, teller: Teller) -> ConvertReport:
     with teller.stage("convert", "Converting") as progress:
         report = convert(
             ConvertOptions(
@@ -169,11 +123,11 @@ def _convert(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Convert
     return report
 
 
-def _sheet(place: DemoFiles, teller: _Teller) -> None:
+def _sheet(place: DemoFiles, teller: Teller) -> None:
     test = place.pictures / "test"
     found = [(name, path) for name in CLASSES for path in decode.find(test / name)]
     with teller.stage("contact_sheet", "Making the contact sheet", len(found)) as progress:
-        answers, step = [], _counter(progress)
+        answers, step = [], counter(progress)
         with model.open_model(place.tflite) as opened:
             for name, path in found:
                 answers.append(
@@ -185,31 +139,20 @@ def _sheet(place: DemoFiles, teller: _Teller) -> None:
         write_contact_sheet(place.contact_sheet, answers, title)
 
 
-def _film(place: DemoFiles, options: DemoOptions, teller: _Teller) -> Clip:
+def _film(place: DemoFiles, options: DemoOptions, teller: Teller) -> Clip:
     plan = options.plan
     with teller.stage("film", "Rendering the video", plan.clip_frames) as progress:
-        clip = write_clip(place.clip, CLASSES, _seed(options, "clip"), plan.rounds, plan.frames, _counter(progress))
+        clip = write_clip(place.clip, CLASSES, _seed(options, "clip"), plan.rounds, plan.frames, counter(progress))
     teller.tell("film", f"Rendered a video of {len(clip.labels)} frames")
     return clip
 
 
-def _loop(place: DemoFiles, clip: Clip, teller: _Teller) -> LoopResult:
+def _loop(place: DemoFiles, clip: Clip, teller: Teller) -> LoopResult:
     with teller.stage("loop", "Running the loop on the video"):
         result = run_loop(place.tflite, clip, place.folder)
     teller.tell("loop", f"Ran the loop on the video: {result.accuracy.count} of {result.accuracy.total} frames correct")
     return result
 
 
-def _counter(progress: Progress) -> Callable[[], None]:
-    """Return a function that advances the bar by one step per call."""
-    numbers = count(1)
-    return lambda: progress.step(next(numbers))
-
-
 def _seed(options: DemoOptions, split: str) -> tuple[int, int]:
     return options.seed, SPLITS.index(split)
-
-
-def _cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(one.ru_utime + one.ru_stime for one in used), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,25 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
     """Run ``edgevision run MODEL --source CLIP --json`` and keep its output in ``folder``. Raises LoopFailed."""
     summary = folder / "run-summary.json"
     arguments = ["run", str(model), "--source", str(clip.path), "--json", "--quiet", "--summary", str(summary)]
+    output = run_child(arguments, clip.path)
+    (folder / "run.jsonl").write_text(output, encoding="utf-8")
+    return LoopResult(
+        command=("edgevision", *arguments[:4]),
+        accuracy=_score(output, clip),
+        summary=json.loads(summary.read_text(encoding="utf-8")),
+    )
+
+
+def run_child(arguments: Sequence[str], clip: Path) -> str:
+    """Run ``edgevision`` with these arguments on a video and return what it printed. Raises LoopFailed."""
     try:
         done = children.run(children.module("edgevision", *arguments), TIMEOUT_S, text=True)
     except subprocess.TimeoutExpired:
-        raise LoopFailed(f"the loop on {clip.path} did not finish within {TIMEOUT_S:.0f} s") from None
+        raise LoopFailed(f"the loop on {clip} did not finish within {TIMEOUT_S:.0f} s") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise LoopFailed(f"the loop on {clip.path} failed: {said[-1].removeprefix('edgevision: error: ')}")
-    (folder / "run.jsonl").write_text(done.stdout, encoding="utf-8")
-    return LoopResult(
-        command=("edgevision", *arguments[:4]),
-        accuracy=_score(done.stdout, clip),
-        summary=json.loads(summary.read_text(encoding="utf-8")),
-    )
+        raise LoopFailed(f"the loop on {clip} failed: {said[-1].removeprefix('edgevision: error: ')}")
+    return str(done.stdout)
 
 
 def _score(output: str, clip: Clip) -> Proportion:
