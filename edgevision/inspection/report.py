@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engines.probe import probe
 from ..errors import BadModel
@@ -19,6 +19,9 @@ from ..tflite.signatures import signatures_json
 from .compatibility import judge
 from .edgetpu_support import readiness
 from .layouts_report import layouts_json
+
+if TYPE_CHECKING:
+    from ..tflite.metadata import Metadata
 
 SCHEMA = "edgevision.inspect/1"
 
@@ -50,7 +53,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "bytes": file.file_bytes,
         "sha256": file.sha256,
         "card": file.card.to_json() if file.card else None,
-        "metadata": asdict(metadata) if metadata else None,
+        "metadata": _metadata_json(metadata) if metadata else None,
         "files": [{"name": name, "bytes": len(content)} for name, content in file.files.items()],
         "tensors": tensors_json(graph),
         "operators": operators_json(graph),
@@ -87,6 +90,12 @@ def _opened(file: ModelFile) -> DerivedCard | None:
         return derive(file) if file.card_problem is None else None
     except BadModel:
         return None
+
+
+def _metadata_json(metadata: Metadata) -> dict[str, Any]:
+    """Return the standard metadata as JSON values; of custom metadata, which are binary, name and size."""
+    custom = [{"name": one.name, "bytes": len(one.data)} for one in metadata.custom]
+    return asdict(replace(metadata, custom=())) | {"custom": custom}
 
 
 def _opens_as(found: DerivedCard | None) -> dict[str, Any] | None:

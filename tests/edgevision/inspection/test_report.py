@@ -25,7 +25,9 @@ from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard
 from edgevision.next_command import run_command
 from edgevision.preprocessing.spec import Preprocessing
+from edgevision.tflite import metadata_buffer, metadata_writer
 from edgevision.tflite.graph import read_graph
+from edgevision.tflite.metadata import CustomMetadata, Metadata
 
 TINY = TESTS / "data" / "tiny.tflite"
 BARE = TINY.read_bytes()
@@ -187,6 +189,15 @@ def test_report_on_bare_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["tensors"]["by_type"] == {"int8": 7, "uint8": 2, "int32": 2}
     assert report["operators"][1] == {"name": "CONV_2D", "version": 3, "count": 1, "int8": True}
     assert "no model card; instead, this is used: the quantization of the uint8 input shows" in report["notes"][0]
+
+
+def test_custom_metadata_are_listed_by_name_and_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    custom = metadata_writer.build(Metadata(name="m", custom=(CustomMetadata("ANCHORS", b"\x00\xff" * 20),)))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(metadata_buffer.with_metadata(BARE, custom))
+    code, out, err = command(capsys, "inspect", str(path), "--json")
+    assert (code, err) == (0, "")
+    assert parse(out, "inspect")["metadata"]["custom"] == [{"name": "ANCHORS", "bytes": 40}]
 
 
 def test_names_of_megabytes_and_thousands_of_operators_are_cut(
