@@ -111,8 +111,9 @@ def test_quantized_heat_maps_give_the_real_places(dtype: str) -> None:
         assert score == pytest.approx((int(stored[0, row, column, n]) - zero) / span, abs=1e-3)
 
 
-def test_heat_maps_alone_are_read_only_if_the_user_says_so() -> None:
-    shown = view((1, 48, 48, 17))
+@pytest.mark.parametrize("count", [14, 17])
+def test_heat_maps_alone_are_read_only_if_the_user_says_so(count: int) -> None:
+    shown = view((1, 48, 48, count))._replace(width=192, height=192)
     assert recognize(shown) == []
     assert "heat-maps" in readable(shown)
     with pytest.raises(BadModel, match=r"edgevision card --layout: heat-maps"):
