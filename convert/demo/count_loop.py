@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .detection_options import COUNT_LINE, LINE_NAME
-from .run_loop import LoopFailed, run_child
+from .run_loop import LoopFailed, frames_of, run_child, summary_of
 from .traffic import TrafficClip
 
 
@@ -54,7 +53,7 @@ def count_loop(model: Path, clip: TrafficClip, folder: Path, contact_sheet: Path
     kept = ["--json", "--quiet", "--summary", str(summary), "--contact-sheet", str(contact_sheet)]
     output = run_child([*typed, *kept], clip.path)
     (folder / "run.jsonl").write_text(output, encoding="utf-8")
-    frames = [line for line in map(json.loads, output.splitlines()) if line["type"] == "frame"]
+    frames = frames_of(output)
     if len(frames) != len(clip.frames):
         raise LoopFailed(f"the loop reported {len(frames)} of the {len(clip.frames)} frames of {clip.path}")
     counts = frames[-1]["counts"][LINE_NAME]
@@ -62,5 +61,5 @@ def count_loop(model: Path, clip: TrafficClip, folder: Path, contact_sheet: Path
         command=("edgevision", *typed),
         counted=(counts["forward"], counts["backward"]),
         true=(clip.rightward, clip.leftward),
-        summary=json.loads(summary.read_text(encoding="utf-8")),
+        summary=summary_of(summary),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
@@ -76,7 +77,7 @@ def _train(place: DemoFiles, options: DetectionDemoOptions, teller: Teller) -> D
     request = TrainRequest(place.pictures, settings, output=place.folder / "train")
     with teller.stage("train", "Preparing the network") as progress:
         result = train_detector(request, EpochBar(progress))
-    place.keras.write_bytes(result.model.read_bytes())
+    shutil.copyfile(result.model, place.keras)
     found = result.history[result.kept - 1].val_map50
     said = "" if found is None else f": mAP50 {100 * found:.1f} % on the validation images"
     teller.tell("train", f"Trained a detector from the starter weights{said}")

@@ -44,7 +44,7 @@ def run_loop(model: Path, clip: Clip, folder: Path) -> LoopResult:
     return LoopResult(
         command=("edgevision", *arguments[:4]),
         accuracy=_score(output, clip),
-        summary=json.loads(summary.read_text(encoding="utf-8")),
+        summary=summary_of(summary),
     )
 
 
@@ -60,10 +60,20 @@ def run_child(arguments: Sequence[str], clip: Path) -> str:
     return str(done.stdout)
 
 
+def frames_of(output: str) -> list[dict[str, Any]]:
+    """Return the frames that a loop printed with ``--json``."""
+    return [line for line in map(json.loads, output.splitlines()) if line["type"] == "frame"]
+
+
+def summary_of(path: Path) -> dict[str, Any]:
+    """Return the summary that a loop wrote."""
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return summary
+
+
 def _score(output: str, clip: Clip) -> Proportion:
     """Return the share of correct frames. Raises LoopFailed if a frame is missing in the output."""
-    lines = [json.loads(line) for line in output.splitlines()]
-    answers = {line["index"]: line["labels"] for line in lines if line["type"] == "frame"}
+    answers = {line["index"]: line["labels"] for line in frames_of(output)}
     if sorted(answers) != list(range(len(clip.labels))):
         raise LoopFailed(f"the loop reported {len(answers)} of the {len(clip.labels)} frames of {clip.path}")
     right = sum(bool(answers[i]) and answers[i][0]["name"] == name for i, name in enumerate(clip.labels))

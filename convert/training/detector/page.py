@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from edgevision.evaluation.detection.evaluate import DetectorEvaluation
 from edgevision.evaluation.detection.page import (
@@ -17,6 +16,7 @@ from edgevision.files import run_folder
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
+from ..report.html import picture_section
 from ..report.outputs import CURVES_FILE, SAMPLES_FILE
 from .result import DetectorResult
 
@@ -33,10 +33,10 @@ def page(result: DetectorResult) -> str:
         _headline(result),
         _findings(result),
         *_evaluation(result.evaluation),
-        _picture(
+        picture_section(
             folder / CURVES_FILE, "Learning curves", "Training loss, and validation mAP of each epoch.", plot=True
         ),
-        _picture(folder / SAMPLES_FILE, "Training images", samples),
+        picture_section(folder / SAMPLES_FILE, "Training images", samples),
         _details(result),
     ]
     return html.page(title, parts)
@@ -96,9 +96,3 @@ def _details(result: DetectorResult) -> Html:
         "config.toml repeats this training; split.csv lists the images of each split; history.csv lists every epoch."
     )
     return html.section("How it was made", html.table(["", ""], rows, plain=True), html.paragraph(files))
-
-
-def _picture(path: Path, title: str, note: str, plot: bool = False) -> Html:
-    if not path.exists():
-        return html.NOTHING
-    return html.section(title, html.image(path.read_bytes(), "png", title, plot), note=note)

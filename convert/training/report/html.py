@@ -35,10 +35,10 @@ def _pictures(result: TrainResult) -> list[Html]:
     samples = "Left: the original image; right: augmented versions used in training."
     return [
         html.NOTHING if result.evaluation is None else classes_section(result.evaluation.metrics),
-        _picture(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch.", plot=True),
-        _picture(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result), plot=True),
+        picture_section(result.folder / "curves.png", "Learning curves", "Loss and accuracy of each epoch.", plot=True),
+        picture_section(result.folder / "confusion.png", "Confusion matrix", matrix, _few(result), plot=True),
         _worst(result),
-        _picture(result.folder / "samples.png", "Training images", samples),
+        picture_section(result.folder / "samples.png", "Training images", samples),
     ]
 
 
@@ -138,7 +138,8 @@ def _few(result: TrainResult) -> bool:
     return len(result.learning.goal.classes) <= 4
 
 
-def _picture(path: Path, title: str, note: str, small: bool = False, plot: bool = False) -> Html:
+def picture_section(path: Path, title: str, note: str, small: bool = False, plot: bool = False) -> Html:
+    """Return the section with one of the images that were written just before; nothing if it was not."""
     if not path.exists():
         return html.NOTHING
     return html.section(
