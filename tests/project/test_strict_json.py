@@ -17,7 +17,6 @@ REASONS = {
     "device/installer/base/strict_json.py": "the strict reader of the installer, which imports nothing from edgevision",
     "edgevision/engines/edgetpu_probe.py": OWN_CHILD,
     "convert/keras_files/sandbox.py": OWN_CHILD,
-    "convert/demo/count_loop.py": OWN_CHILD,
     "convert/demo/run_loop.py": OWN_CHILD,
     "device/bench/cold_start.py": OWN_CHILD,
     "device/doctor/cameras.py": OWN_CHILD,
