@@ -341,8 +341,9 @@ def test_model_without_a_card_is_measured_alone(tmp_path: Path, capsys: pytest.C
 
 
 def test_source_needs_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = str(TESTS / "data/tiny.tflite")
-    assert run(model, "--source", "test:@fast", "--runs", str(tmp_path)) == 1
+    model = tmp_path / "bare.tflite"
+    model.write_bytes(without_evidence())
+    assert run(str(model), "--source", "test:@fast", "--runs", str(tmp_path)) == 1
     assert "add a model card" in capsys.readouterr().err
 
 
