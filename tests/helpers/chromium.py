@@ -74,10 +74,10 @@ class Page:
                 return result
             self._note(message)
 
-    def open(self, url: str) -> None:
+    def open(self, url: str, seconds: float = WAIT_S) -> None:
         """Load a page."""
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete'")
+        self.wait("document.readyState === 'complete'", seconds)
 
     def js(self, expression: str) -> Any:
         """Return the value of a JavaScript expression; a promise is awaited."""

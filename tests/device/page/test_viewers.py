@@ -57,7 +57,7 @@ def viewers(run: LiveRun, first: Page, count: int) -> Iterator[list[Page]]:
         tabs = [first.other_user() for _ in range(count)]
         for tab in tabs:
             stack.callback(tab.close)
-            tab.open(run.url)
+            tab.open(run.url, PATIENCE_S)
         yield tabs
 
 
@@ -85,7 +85,7 @@ def test_twenty_viewers_see_the_image_move_and_the_next_one_reads_why_not(tmp_pa
         assert after["frames"] > before["frames"]
         assert [tab.problems for tab in tabs] == [[]] * STREAMS
 
-        first.open(run.url)
+        first.open(run.url, PATIENCE_S)
         first.wait("!document.getElementById('banner').hidden", PATIENCE_S)
         assert f"{STREAMS} viewers see the image already" in first.text("#banner")
         # What the loop recognizes is shown nevertheless, and the image comes as soon as there is a place.
