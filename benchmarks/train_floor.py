@@ -31,6 +31,7 @@ from edgevision.convert.training.network.resolve_auto import choose
 from edgevision.convert.training.run import TrainRequest, train
 
 from edgevision.datasets.dataset import Dataset, Item, open_dataset
+from edgevision.evaluation.evaluate import Evaluation
 from edgevision.evaluation.intervals import paired_difference
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.preprocessing.transform import pixels
@@ -103,7 +104,7 @@ def trained(photos: Dataset, chosen: tuple[Item, ...], settings: TrainSettings) 
             link.parent.mkdir(parents=True, exist_ok=True)
             os.link(photos.path / item.path, link) if _same_disk(photos.path, place) else link.write_bytes(item.data())
         result = train(TrainRequest(place, settings, Path(scratch) / "runs"), TrainingObserver())
-    assert result.evaluation is not None
+    assert isinstance(result.evaluation, Evaluation)  # of a classifier
     right = dict(zip(result.evaluation.paths, result.evaluation.metrics.right, strict=True))
     after = resource.getrusage(resource.RUSAGE_SELF)
     cost = f"{perf_counter() - started:.0f} s, {after.ru_utime - before.ru_utime:.0f} s of CPU"

@@ -20,6 +20,7 @@ import numpy as np
 from edgevision.convert import backend
 from edgevision.convert.cli.train_progress import TerminalObserver
 from edgevision.convert.pipeline import ConvertOptions, convert
+from edgevision.convert.report.record import ConvertReport
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.network import starter_weights
 from edgevision.convert.training.network.backbones import BackboneSpec, build
@@ -137,6 +138,7 @@ def main() -> None:
             model=trained.model, calibration=photos / "train", name="everyday", output=made, eval_data=photos / "test"
         )
     )
+    assert isinstance(report, ConvertReport)  # of a classifier
     write_bytes(given.out, made.read_bytes())
     print(f"{given.out}: int8 {report.comparison.int8_accuracy}, float {report.comparison.float_accuracy}")
 
