@@ -417,7 +417,7 @@ def test_embedding_model_predicts_taught_classes(data: Path, tmp_path: Path) -> 
 
     path = tmp_path / "embedder.tflite"
     add_card.write(
-        add_card.new_card(data / "embedder.tflite", add_card.CardOptions("embedding", resize="stretch")), path
+        add_card.new_card(data / "embedder.tflite", add_card.CardOptions(task="embedding", resize="stretch")), path
     )
     with open_model(path, threads=1) as opened:
         vectors = {name: np.stack([opened.embed(picture(c, seed)) for seed in range(4)]) for name, c in COLOURS.items()}

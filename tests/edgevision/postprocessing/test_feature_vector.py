@@ -28,7 +28,7 @@ def embed(values: np.ndarray, spec: TensorSpec) -> tuple[float, ...]:
 def test_embedding_of_small_model_is_mean_color(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "embedder.tflite"
     add_card.write(
-        add_card.new_card(data / "embedder.tflite", add_card.CardOptions("embedding", resize="stretch")), path
+        add_card.new_card(data / "embedder.tflite", add_card.CardOptions(task="embedding", resize="stretch")), path
     )
     with open_model(path, threads=1) as model:
         found = model.predict(np.full((32, 48, 3), (150, 0, 200), np.uint8))
