@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .detection_options import COUNT_LINE, LINE_NAME
+from .detection_options import COUNT_LINE, COUNT_THRESHOLD, LINE_NAME
 from .run_loop import LoopFailed, frames_of, run_child, summary_of
 from .traffic import TrafficClip
 
@@ -50,6 +50,7 @@ def count_loop(model: Path, clip: TrafficClip, folder: Path, contact_sheet: Path
     """Run ``edgevision run MODEL --source CLIP --count-line ...`` and keep its output in ``folder``. Raises LoopFailed."""
     summary = folder / "run-summary.json"
     typed = ["run", str(model), "--source", str(clip.path), "--count-line", COUNT_LINE]
+    typed += ["--threshold", str(COUNT_THRESHOLD)]
     kept = ["--json", "--quiet", "--summary", str(summary), "--contact-sheet", str(contact_sheet)]
     output = run_child([*typed, *kept], clip.path)
     (folder / "run.jsonl").write_text(output, encoding="utf-8")
