@@ -11,7 +11,6 @@ from edgevision.errors import GateNotMet
 from edgevision.files import atomic, run_folder
 
 from .. import backend
-from ..pipeline import ConvertOptions, convert
 from ..progress import NoProgress, Progress
 from ..report.detector_record import DetectorConvertReport
 from ..synthetic.box_sets import draw_box_set
@@ -20,6 +19,7 @@ from ..training.config.settings import TrainSettings
 from ..training.detector.result import DetectorResult
 from ..training.detector.run import train_detector
 from ..training.network.initial_weights import STARTER
+from .conversion import convert_drawn
 from .count_loop import CountResult, count_loop
 from .detection_options import CLASSES, DetectionDemoOptions
 from .detection_report import DetectionDemoReport
@@ -49,7 +49,8 @@ def run_detection_demo(
         place = DemoFiles(run.folder)
         _draw(place, options, teller)
         training = _train(place, options, teller)
-        conversion = _convert(place, training, options, teller)
+        conversion = convert_drawn(training.model, place, options.seed, teller)
+        assert isinstance(conversion, DetectorConvertReport), "a detector was trained"
         clip = _film(place, options, teller)
         loop = _loop(place, clip, teller)
         seconds = {**teller.seconds, "total": round(perf_counter() - started, 2)}
@@ -82,28 +83,6 @@ def _train(place: DemoFiles, options: DetectionDemoOptions, teller: Teller) -> D
     said = "" if found is None else f": mAP50 {100 * found:.1f} % on the validation images"
     teller.tell("train", f"Trained a detector from the starter weights{said}")
     return result
-
-
-def _convert(
-    place: DemoFiles, training: DetectorResult, options: DetectionDemoOptions, teller: Teller
-) -> DetectorConvertReport:
-    with teller.stage("convert", "Converting") as progress:
-        report = convert(
-            ConvertOptions(
-                model=training.model,
-                calibration=place.pictures / "train",
-                name="demo",
-                output=place.tflite,
-                eval_data=place.pictures / "test",
-                seed=options.seed,
-                warn_rendered=False,
-            ),
-            progress,
-        )
-    assert isinstance(report, DetectorConvertReport), "a detector was trained"
-    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
-    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
-    return report
 
 
 def _film(place: DemoFiles, options: DetectionDemoOptions, teller: Teller) -> TrafficClip:

@@ -14,11 +14,11 @@ from edgevision.preprocessing import decode
 
 from .. import backend
 from ..keras_files.embedded_card import save_keras
-from ..pipeline import ConvertOptions, convert
 from ..progress import NoProgress, Progress
 from ..report.record import ConvertReport
 from ..synthetic import draw_set
 from .contact_sheet import TilePrediction, write_contact_sheet
+from .conversion import convert_drawn
 from .options import CLASSES, DemoOptions
 from .report import DemoFiles, DemoReport
 from .run_loop import LoopResult, run_loop
@@ -49,7 +49,8 @@ def run_demo(
         _draw(place, options, teller)
         trained = _train(place, options, teller)
         _save(place, trained, options)
-        conversion = _convert(place, options, teller)
+        conversion = convert_drawn(place.keras, place, options.seed, teller)
+        assert isinstance(conversion, ConvertReport), "the demo trains a classifier"
         _sheet(place, teller)
         clip = _film(place, options, teller)
         loop = _loop(place, clip, teller)
@@ -101,26 +102,6 @@ def _save(place: DemoFiles, trained: Trained, options: DemoOptions) -> None:
         created=run_folder.utc_now(),
     )
     save_keras(trained.keras, card, place.keras)
-
-
-def _convert(place: DemoFiles, options: DemoOptions, teller: Teller) -> ConvertReport:
-    with teller.stage("convert", "Converting") as progress:
-        report = convert(
-            ConvertOptions(
-                model=place.keras,
-                calibration=place.pictures / "train",
-                name="demo",
-                output=place.tflite,
-                eval_data=place.pictures / "test",
-                seed=options.seed,
-                warn_rendered=False,
-            ),
-            progress,
-        )
-    assert isinstance(report, ConvertReport), "the demo trains a classifier"
-    sizes = f"{report.float_bytes / 1e6:.2f} MB to {report.int8_bytes / 1e6:.2f} MB"
-    teller.tell("convert", f"Quantized to int8, {sizes}, compared on {report.comparison.pictures} held-out images")
-    return report
 
 
 def _sheet(place: DemoFiles, teller: Teller) -> None:
