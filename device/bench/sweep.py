@@ -16,10 +16,17 @@ REFUSED = 3
 """Exit status of the child if its last line on stderr is the error message."""
 
 
+ONE_WIDTH = ("cnn", "efficientnet_lite")
+"""Beginnings of the names of backbones without a width multiplier."""
+
+
 def networks(backbones: Sequence[str], alphas: Sequence[float], sizes: Sequence[int]) -> list[str]:
-    """Return every combination as an argument for the child process. A CNN has no width multiplier."""
+    """Return every combination as an argument for the child process; one per size for backbones of one width."""
     every = [
-        f"{name}:{1.0 if name == 'cnn' else alpha:g}:{size}" for name in backbones for alpha in alphas for size in sizes
+        f"{name}:{1.0 if name.startswith(ONE_WIDTH) else alpha:g}:{size}"
+        for name in backbones
+        for alpha in alphas
+        for size in sizes
     ]
     return list(dict.fromkeys(every))
 

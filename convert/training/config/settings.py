@@ -12,6 +12,17 @@ from .augmentation import FLIPS, PRESETS, Augmentation
 
 SECTIONS = {"data": "Data", "model": "Model", "training": "Training", "augment": "Augmentation", "output": "Output"}
 """Section of config.toml -> heading in the help."""
+BACKBONE_NAMES = (
+    "auto",
+    "mobilenet_v2",
+    "mobilenet",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "cnn",
+)
 _RATE = {"low": 0.0, "high": 10.0}
 _AMOUNT = {"low": 0.0, "high": 0.9, "auto": True}
 
@@ -21,11 +32,12 @@ class TrainSettings:
     """Settings of a training; None means ``auto``, chosen by the data and the machine."""
 
     backbone: str = setting(
-        "mobilenet_v2",
+        "auto",
         "choice",
-        "Network to train.",
+        "Network to train; auto: efficientnet_lite0 if its weights are installed and nothing else is asked for, otherwise "
+        "mobilenet_v2.",
         "Model",
-        choices=("mobilenet_v2", "mobilenet", "mobilenet_v3_small", "mobilenet_v3_large", "cnn"),
+        choices=BACKBONE_NAMES,
         metavar="NAME",
     )
     alpha: float | None = setting(
@@ -52,8 +64,8 @@ class TrainSettings:
     weights: str = setting(
         "auto",
         "text",
-        "Initial weights: auto (imagenet if available, otherwise starter), imagenet, starter, none, or a .h5 or .keras "
-        "file.",
+        "Initial weights: auto (imagenet if installed, cached or reachable, otherwise starter), imagenet, starter, none, or a "
+        ".h5 or .keras file.",
         "Model",
         metavar="NAME|FILE",
     )

