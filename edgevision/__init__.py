@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from .evaluation.api import evaluate
     from .evaluation.detection.evaluate import DetectorEvaluation
+    from .evaluation.detection.points.evaluate import PointEvaluation
     from .evaluation.evaluate import Evaluation
     from .inspection.report import inspect
     from .model import Model, open_model
@@ -74,6 +75,7 @@ __all__ = [
     "ModelFile",
     "OutputExists",
     "Point",
+    "PointEvaluation",
     "Prediction",
     "Preprocessing",
     "Region",
@@ -92,6 +94,7 @@ _MODULES = {
     # Imported when a name is first used, so that `import edgevision` and `edgevision --help` load neither NumPy nor a runtime.
     "Detection": ".types",
     "DetectorEvaluation": ".evaluation.detection.evaluate",
+    "PointEvaluation": ".evaluation.detection.points.evaluate",
     "Evaluation": ".evaluation.evaluate",
     "Frame": ".types",
     "Keypoint": ".types",

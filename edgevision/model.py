@@ -118,6 +118,11 @@ class Model:
         """The model's inputs."""
         return self.engine.inputs
 
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """The model's outputs, as its file has them."""
+        return self.engine.outputs
+
     def prepare(self, frame: Frame) -> Tensor:
         """Return the input tensor for a frame, as ``predict`` prepares it, in the input's shape. Raises BadInput."""
         return self._preparation.prepare(frame)

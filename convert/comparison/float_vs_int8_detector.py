@@ -14,7 +14,8 @@ from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import BadModel
 from edgevision.evaluation.detection.bootstrap import Interval
 from edgevision.evaluation.detection.detectors import DetectorSubject
-from edgevision.evaluation.detection.evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluate import DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluation import BoxPictures
 from edgevision.evaluation.scorers import facts
 from edgevision.model import open_model
 from edgevision.model_file import model_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgevision.evaluation.detection.bootstrap import Interval
-from edgevision.evaluation.detection.tables import share, with_interval
+from edgevision.evaluation.detection.formatting import share, with_interval
 
 from .detector_record import DetectorConvertReport, is_independent, only_trained_on
 
@@ -21,7 +21,7 @@ def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
     ):
         rows.append((name, _precision(report, first, other, drop)))
     if known is not None and known.counted_apart:
-        rows.append(("trained on", f"float mAP50 {share(known.map50)}, on {known.describe()}; counted apart"))
+        rows.append(("trained on", f"float {known.measure} {share(known.value)}, on {known.describe()}; counted apart"))
     return rows
 
 

@@ -27,14 +27,15 @@ def evaluate(as_json: bool, quiet: bool, **values: Any) -> None:
     """Evaluate MODEL (.tflite, .keras, .h5, or the run folder of a training) on labeled PHOTOS.
 
     PHOTOS: a folder with one subfolder per class, or with train/, val/ and test/; a CSV of path,label; or a zip of these.
-    For a detector: a folder or zip with boxes, as Pascal VOC, COCO, YOLO and others write them.
+    For a detector, or a model that finds points: a folder or zip with boxes, as Pascal VOC, COCO, YOLO and others write
+    them.
     """
     from ..evaluation.opening import open_models
     from .terminal import bar
 
     request = EvaluateOptions(**values)
     models = open_models(request)
-    if models.task == "detection":
+    if models.task in ("detection", "points"):
         from .evaluate_detector import evaluate_detector
 
         evaluate_detector(request, models, as_json, quiet)

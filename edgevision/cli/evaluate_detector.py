@@ -1,4 +1,4 @@
-"""The part of ``edgevision evaluate`` that is about detectors."""
+"""The part of ``edgevision evaluate`` that is about detectors and points."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..evaluation.request import PAGE
 from .terminal import bar, note, say, say_json, show
 
 if TYPE_CHECKING:
-    from ..evaluation.detection.evaluate import DetectorEvaluation
+    from ..evaluation.detection.evaluation import ObjectEvaluation
     from ..evaluation.opening import OpenedModels
     from ..evaluation.options import EvaluateOptions
     from ..files.run_folder import Run
 
 
 def evaluate_detector(request: EvaluateOptions, models: OpenedModels, as_json: bool, quiet: bool) -> None:
-    """Evaluate open detectors on labeled boxes and print the results."""
+    """Evaluate open models that find objects on labeled boxes and print the results."""
     from ..evaluation.detection.request import prepare, run
 
     prepared = prepare(request, models)
@@ -27,7 +27,7 @@ def evaluate_detector(request: EvaluateOptions, models: OpenedModels, as_json: b
     _show(request, done, folder, as_json, quiet)
 
 
-def _show(request: EvaluateOptions, done: DetectorEvaluation, folder: Run, as_json: bool, quiet: bool) -> None:
+def _show(request: EvaluateOptions, done: ObjectEvaluation, folder: Run, as_json: bool, quiet: bool) -> None:
     from ..evaluation.detection.tables import result_line, tables
 
     for line in done.notes:
@@ -43,7 +43,7 @@ def _show(request: EvaluateOptions, done: DetectorEvaluation, folder: Run, as_js
     say(f"next: {_next(request, done)}")
 
 
-def _store_threshold(done: DetectorEvaluation) -> str | None:
+def _store_threshold(done: ObjectEvaluation) -> str | None:
     """Return how to store the suggested threshold; None without one, and for images that the model was trained on."""
     from ..next_command import command
 
@@ -59,7 +59,7 @@ def _store_threshold(done: DetectorEvaluation) -> str | None:
     return f"to report objects from the suggested threshold on: {stored}"
 
 
-def _next(request: EvaluateOptions, done: DetectorEvaluation) -> str:
+def _next(request: EvaluateOptions, done: ObjectEvaluation) -> str:
     from ..next_command import command, run_command
 
     facts = done.subject.facts

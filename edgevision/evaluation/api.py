@@ -18,6 +18,7 @@ from .request import prepare
 
 if TYPE_CHECKING:
     from .detection.evaluate import DetectorEvaluation
+    from .detection.points.evaluate import PointEvaluation
 
 
 @missing_dependencies()
@@ -36,7 +37,7 @@ def evaluate(
     limit: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Callable[[int], None] | None = None,
-) -> Evaluation | DetectorEvaluation:
+) -> Evaluation | DetectorEvaluation | PointEvaluation:
     """Measure how well a model recognizes labeled photos, and optionally compare it with a second model.
 
     Writes no files, unlike ``edgevision evaluate``, which makes a run folder.
@@ -59,11 +60,11 @@ def evaluate(
 
     Returns:
         The measures of the model, such as ``metrics.accuracy``, and the differences between the models; for a detector a
-        DetectorEvaluation, with ``measures.map50``.
+        DetectorEvaluation, with ``measures.map50``; for a model that finds points a PointEvaluation, with ``measures.f1``.
 
     Raises:
         MissingFile: A model or the photos do not exist.
-        BadModel: A model is damaged, or neither a classifier nor a detector.
+        BadModel: A model is damaged, or neither a classifier nor a detector, nor finds points.
         BadInput: The photos cannot be used, or no label matches the model.
         EngineError: The engine failed.
         MissingDependency: A Keras model is given, and TensorFlow is not installed.
@@ -85,8 +86,8 @@ def evaluate(
     )
     models = open_models(request, first, second)
     try:
-        if models.task == "detection":
-            return _evaluate_detector(request, models, progress or _ignore)
+        if models.task in ("detection", "points"):
+            return _evaluate_objects(request, models, progress or _ignore)
         inputs = prepare(request, models)
         done = evaluate_subject(
             inputs.subject, inputs.pictures, other=inputs.other, threshold=threshold, step=progress or _ignore
@@ -98,17 +99,13 @@ def evaluate(
                 opened.model.close()
 
 
-def _evaluate_detector(
+def _evaluate_objects(
     request: EvaluateOptions, models: OpenedModels, step: Callable[[int], None]
-) -> DetectorEvaluation:
-    from .detection.evaluate import evaluate_detectors
+) -> DetectorEvaluation | PointEvaluation:
+    from .detection.request import evaluate_inputs
     from .detection.request import prepare as prepare_detectors
 
-    inputs = prepare_detectors(request, models)
-    done = evaluate_detectors(
-        inputs.subject, inputs.pictures, other=inputs.other, threshold=request.threshold, step=step
-    )
-    return replace(done, notes=(*inputs.notes, *done.notes))
+    return evaluate_inputs(request, prepare_detectors(request, models), step)
 
 
 def _path(path: str | Path | None) -> Path | None:

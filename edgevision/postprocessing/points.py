@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_THRESHOLD = 0.5
 """Threshold if neither the user nor the model sets one; that of Edge Impulse."""
+MERGE_LEVEL = 0.5
+"""Score from which neighboring cells are one thing, as in Edge Impulse's library. The threshold does not change it, so that
+another one hides or shows points, but moves none: precision and recall measured at a threshold are those of a run."""
 
 
 class PointsDecoder:
@@ -40,7 +43,7 @@ class PointsDecoder:
         rows, columns = scores.shape[1:]
         preprocessing, geometry = self._card.preprocessing, plan(*size, self._card.preprocessing)
         found = []
-        for group in group_cells(scores, self._threshold, limit):
+        for group in group_cells(scores, MERGE_LEVEL, limit):
             x, y = geometry.to_frame(
                 group.x / columns * preprocessing.width,
                 group.y / rows * preprocessing.height,

@@ -51,6 +51,7 @@ from edgevision import (
     ModelFile,
     OutputExists,
     Point,
+    PointEvaluation,
     Prediction,
     Preprocessing,
     Region,
@@ -187,10 +188,13 @@ def make(photos: Path, folder: Path) -> tuple[ConvertReport | DetectorConvertRep
     return report, measured(done)
 
 
-def measured(done: Evaluation | DetectorEvaluation) -> float | None:
+def measured(done: Evaluation | DetectorEvaluation | PointEvaluation) -> float | None:
     if isinstance(done, DetectorEvaluation):
         print(done.measures.map50.low, done.measures.map50.high)
         return done.measures.map50.value
+    if isinstance(done, PointEvaluation):
+        print(done.measures.f1.low, done.measures.f1.high, done.measures.count_error.value)
+        return done.measures.f1.value
     accuracy = done.metrics.accuracy
     print(f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})")
     return accuracy.value

@@ -9,7 +9,7 @@ from edgevision.evaluation.detection.page import (
     error_counts_section,
     error_sections,
 )
-from edgevision.evaluation.detection.tables import with_interval
+from edgevision.evaluation.detection.formatting import with_interval
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 

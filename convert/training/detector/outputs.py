@@ -7,7 +7,8 @@ from pathlib import Path
 
 from edgevision.datasets.boxes.records import BoxDataset
 from edgevision.evaluation.detection.detectors import DetectorSubject
-from edgevision.evaluation.detection.evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluate import DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluation import BoxPictures
 from edgevision.evaluation.detection.metrics import evaluate_boxes
 from edgevision.evaluation.intervals import FEW_IMAGES
 from edgevision.evaluation.scorers import facts

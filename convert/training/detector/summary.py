@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgevision.evaluation.detection import tables as evaluation_tables
+from edgevision.evaluation.detection.formatting import with_interval
 from edgevision.next_command import command
 from edgevision.reporting.terminal import table
 
@@ -53,6 +54,4 @@ def _verdict(result: DetectorResult) -> str:
     objects, images = found.measures.metrics.objects, len(found.images)
     if found.measures.map50.value is None:
         return f"trained, not tested: the {images} test images show no objects"
-    return (
-        f"mAP50 {evaluation_tables.with_interval(found.measures.map50)} on {images} test images with {objects} objects"
-    )
+    return f"mAP50 {with_interval(found.measures.map50)} on {images} test images with {objects} objects"

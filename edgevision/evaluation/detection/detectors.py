@@ -12,7 +12,7 @@ from ...datasets.dataset import Skipped
 from ...datasets.training_images import TrainingImages, training_images
 from ...errors import BadInput
 from ...model_file.card import ModelCard
-from ...postprocessing.detection import DEFAULT_THRESHOLD
+from ...postprocessing import detection, points
 from ..reading import Source, read_ahead
 from ..scorers import EvaluatedModel
 
@@ -61,7 +61,8 @@ def threshold_in_use(card: ModelCard, given: float | None) -> Threshold:
     """Return the given threshold, else that of the model card, else that of ``edgevision run``."""
     if given is not None:
         return Threshold(given, "given")
-    return Threshold(DEFAULT_THRESHOLD, "default") if card.threshold is None else Threshold(card.threshold, "card")
+    usual = points.DEFAULT_THRESHOLD if card.task == "points" else detection.DEFAULT_THRESHOLD
+    return Threshold(usual, "default") if card.threshold is None else Threshold(card.threshold, "card")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ D. Bolya, S. Foley, J. Hays, J. Hoffman, 2020, TIDE: A General Toolbox for Ident
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FOREGROUND, BACKGROUND = 0.5, 0.1
 """IoU from which a box is at the place of an object, and IoU up to which it has nothing to do with one."""
 Box = tuple[float, float, float, float]
+Overlap = Callable[["npt.NDArray[np.floating]", "npt.NDArray[np.floating]"], "npt.NDArray[np.float64]"]
+"""Returns how well boxes (n, 4) are at the places of others (m, 4), 0..1, shape (n, m)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,16 @@ class DetectionErrors:
 
 
 def find_errors(
-    matches: Matches, predictions: Sequence[PredictedBoxes], truths: Sequence[TrueBoxes], threshold: float
+    matches: Matches,
+    predictions: Sequence[PredictedBoxes],
+    truths: Sequence[TrueBoxes],
+    threshold: float,
+    overlap: Overlap = iou,
 ) -> DetectionErrors:
-    """Find the errors among the predictions with scores of at least ``threshold``; ``matches``: of the same boxes."""
+    """Find the errors among the predictions with scores of at least ``threshold``; ``matches``: of the same boxes.
+
+    ``overlap``: from ``FOREGROUND`` on, a prediction is at the place of an object.
+    """
     found: list[DetectionError] = []
     correct = 0
     images = np.arange(len(truths) + 1)
@@ -87,7 +96,7 @@ def find_errors(
         objects = np.zeros(len(truth.boxes), bool)
         objects[matches.found[at[right], 0] - truth_ends[image]] = True
         wrong = matches.predicted.row[at[~right & ~matches.ignored[at, 0]]]
-        found += _of_image(image, _Image(predictions[image], truth, objects), wrong)
+        found += _of_image(image, _Image(predictions[image], truth, objects, overlap), wrong)
     found.sort(key=lambda one: (one.score is None, -(one.score or 0.0), -_area(one.true_box)))
     return DetectionErrors(threshold, correct, tuple(found))
 
@@ -98,12 +107,13 @@ class _Image:
     truth: TrueBoxes
     objects: npt.NDArray[np.bool_]
     """Whether each object was found."""
+    overlap: Overlap
 
 
 def _of_image(number: int, image: _Image, wrong: Sequence[int] | npt.NDArray[np.int64]) -> Iterator[DetectionError]:
     """Yield the errors of one image; ``wrong``: rows of the wrong predictions."""
     truth, counted = image.truth, ~image.truth.ignored
-    overlaps = np.where(counted, iou(image.predicted.boxes, truth.boxes), 0.0)
+    overlaps = np.where(counted, image.overlap(image.predicted.boxes, truth.boxes), 0.0)
     explained = image.objects.copy()
     for row in wrong:
         label, overlap = int(image.predicted.classes[row]), overlaps[row]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ...types import Detection
     from .detectors import DetectorSubject
 
+OBJECT_TASKS = ("detection", "points")
+"""Tasks of models that find objects."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoxLabels:
@@ -88,7 +91,7 @@ def _match(
 ) -> tuple[tuple[str, ...], dict[str, int], tuple[str, ...]]:
     """Return a detector's labels, the class of each name, and notes. Raises BadModel."""
     card, path = subject.detector.card, subject.facts.path
-    if card.task != "detection":
+    if card.task not in OBJECT_TASKS:
         raise BadModel(f"{path} is a {card.task} model, but {data.path} has boxes; give a detector")
     if not card.labels:
         note = f"{path} has no labels; its classes are taken to be the {len(names)} labels of the data, in their order"

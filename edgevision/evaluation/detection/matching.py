@@ -1,8 +1,8 @@
-"""Assignment of predicted boxes to true boxes, as COCO does it (https://cocodataset.org/#detection-eval)."""
+"""Assignment of predictions to true boxes, as COCO does it (https://cocodataset.org/#detection-eval)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,29 @@ NOT_MATCHED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Criterion:
+    """When a prediction finds an object."""
+
+    fit: Callable[[npt.NDArray[np.floating], TrueBoxes], Doubles]
+    """Returns how well each of n predicted boxes fits each of the m objects of an image, shape (n, m)."""
+    thresholds: Doubles
+    """Fits from which a prediction counts as correct, rising, shape (k,)."""
+    most: int
+    """Predictions per class and image that count: those with the highest scores."""
+
+
+def coco_overlap(boxes: npt.NDArray[np.floating], truth: TrueBoxes) -> Doubles:
+    """Return the IoU of boxes (n, 4) with the objects of an image; with those to be ignored the share that is inside."""
+    overlap = iou(boxes, truth.boxes)
+    if truth.ignored.any():
+        overlap[:, truth.ignored] = coverage(boxes, truth.boxes[truth.ignored])
+    return overlap
+
+
+COCO = Criterion(coco_overlap, IOU_THRESHOLDS, MAX_DETECTIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FlatBoxes:
     """Boxes of all images behind each other."""
 
@@ -42,7 +65,7 @@ class Matches:
     """The predictions of all images, each with the true box that it found."""
 
     predicted: FlatBoxes
-    """n predictions, by image, then class, then score, best first; at most ``MAX_DETECTIONS`` per class and image."""
+    """n predictions, by image, then class, then score, best first; at most ``Criterion.most`` per class and image."""
     scores: npt.NDArray[np.floating]
     """Scores of the predictions, shape (n,)."""
     true: FlatBoxes
@@ -50,24 +73,24 @@ class Matches:
     truth_ignored: Flags
     """Whether a true box counts neither way, shape (m,)."""
     found: Indices
-    """Index of the true box that each prediction found, at each of ``IOU_THRESHOLDS``; or ``NOT_MATCHED``. Shape (n, 10)."""
+    """Index of the true box that each prediction found, at each threshold of the criterion; or ``NOT_MATCHED``. (n, k)."""
 
     @property
     def ignored(self) -> Flags:
-        """Whether a prediction counts neither way because it found an ignored box, shape (n, 10)."""
+        """Whether a prediction counts neither way because it found an ignored box, shape (n, k)."""
         flags: Flags = (self.found >= 0) & np.append(self.truth_ignored, False)[self.found]
         return flags
 
     @property
     def correct(self) -> Flags:
-        """Whether a prediction found an object that counts, shape (n, 10)."""
+        """Whether a prediction found an object that counts, shape (n, k)."""
         flags: Flags = (self.found >= 0) & ~np.append(self.truth_ignored, True)[self.found]
         return flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Pairs of a prediction and a true box of the same image and class that overlap by at least half.
+    """Pairs of a prediction and a true box of the same image and class that fit at least as well as the lowest threshold.
 
     Ordered by the rank of the prediction in its image and class, and then by how much the prediction prefers the true box.
     """
@@ -75,27 +98,29 @@ class _Pairs:
     rank: Indices
     prediction: Indices
     truth: Indices
-    overlap: Doubles
+    fit: Doubles
 
 
-def match(predictions: Sequence[PredictedBoxes], truths: Sequence[TrueBoxes]) -> Matches:
+def match(predictions: Sequence[PredictedBoxes], truths: Sequence[TrueBoxes], criterion: Criterion = COCO) -> Matches:
     """Assign the predictions of each image to its true boxes, by class. Both have one entry per image. Raises ValueError.
 
-    Predictions choose in the order of their scores, each the free true box with the highest overlap; ties go to the true
-    box that is listed last. Boxes to be ignored come after all others, and any number of predictions may find the same
-    one; the overlap with these is the share of the prediction inside. All of this equals pycocotools.
+    Predictions choose in the order of their scores, each the free true box that fits best; ties go to the true box that
+    is listed last. Boxes to be ignored come after all others, and any number of predictions may find the same one. With
+    the criterion of COCO, all of this equals pycocotools.
     """
     if len(predictions) != len(truths):
         raise ValueError(f"expected predictions of {len(truths)} images, got {len(predictions)}")
-    order, scores, predicted, rank = _ranked(predictions)
+    order, scores, predicted, rank = _ranked(predictions, criterion.most)
     true = _flat([one.classes for one in truths])
     ignored = np.concatenate([np.zeros(0, bool), *(one.ignored for one in truths)]).astype(bool)
     boxes = np.concatenate([np.zeros((0, 4)), *(one.boxes for one in predictions)])[order]
-    pairs = _pairs(boxes, predicted, rank, truths, true)
-    return Matches(predicted, scores, true, ignored, _assign(pairs, len(boxes), ignored))
+    pairs = _pairs(boxes, predicted, rank, truths, true, criterion)
+    return Matches(predicted, scores, true, ignored, _assign(pairs, len(boxes), ignored, criterion.thresholds))
 
 
-def _ranked(predictions: Sequence[PredictedBoxes]) -> tuple[Indices, npt.NDArray[np.floating], FlatBoxes, Indices]:
+def _ranked(
+    predictions: Sequence[PredictedBoxes], most: int
+) -> tuple[Indices, npt.NDArray[np.floating], FlatBoxes, Indices]:
     """Return the order of the best predictions, their scores, the predictions, and their rank in their image and class."""
     given = _flat([one.classes for one in predictions])
     scores = np.concatenate([np.zeros(0, np.float32), *(one.scores for one in predictions)])
@@ -105,7 +130,7 @@ def _ranked(predictions: Sequence[PredictedBoxes]) -> tuple[Indices, npt.NDArray
     first[1:] = (image[1:] != image[:-1]) | (label[1:] != label[:-1])
     starts = np.flatnonzero(first)
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    best = rank < MAX_DETECTIONS
+    best = rank < most
     order = order[best]
     return order, scores[order], FlatBoxes(given.image[order], given.row[order], given.label[order]), rank[best]
 
@@ -117,7 +142,14 @@ def _flat(classes: Sequence[npt.NDArray[np.integer]]) -> FlatBoxes:
     return FlatBoxes(image, row, np.concatenate([np.zeros(0, np.int64), *classes]).astype(np.int64))
 
 
-def _pairs(boxes: Doubles, predicted: FlatBoxes, rank: Indices, truths: Sequence[TrueBoxes], true: FlatBoxes) -> _Pairs:
+def _pairs(
+    boxes: Doubles,
+    predicted: FlatBoxes,
+    rank: Indices,
+    truths: Sequence[TrueBoxes],
+    true: FlatBoxes,
+    criterion: Criterion,
+) -> _Pairs:
     images = np.arange(len(truths) + 1)
     ends, truth_ends = np.searchsorted(predicted.image, images), np.searchsorted(true.image, images)
     found: list[tuple[Indices, Indices, Doubles]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
@@ -125,30 +157,28 @@ def _pairs(boxes: Doubles, predicted: FlatBoxes, rank: Indices, truths: Sequence
         start, end, truth_start = ends[n], ends[n + 1], truth_ends[n]
         if start == end or not len(truth.boxes):
             continue
-        overlap = iou(boxes[start:end], truth.boxes)
-        if truth.ignored.any():
-            overlap[:, truth.ignored] = coverage(boxes[start:end], truth.boxes[truth.ignored])
-        near = (overlap >= IOU_THRESHOLDS[0]) & (predicted.label[start:end, None] == truth.classes[None])
+        fit = criterion.fit(boxes[start:end], truth)
+        near = (fit >= criterion.thresholds[0]) & (predicted.label[start:end, None] == truth.classes[None])
         rows, columns = np.nonzero(near)
-        found.append((rows + start, columns + truth_start, overlap[rows, columns]))
-    prediction, number, overlap = (np.concatenate(part) for part in zip(*found, strict=True))
+        found.append((rows + start, columns + truth_start, fit[rows, columns]))
+    prediction, number, fit = (np.concatenate(part) for part in zip(*found, strict=True))
     ignored = np.concatenate([np.zeros(0, bool), *(one.ignored for one in truths)])[number]
-    order = np.lexsort((-number, -overlap, ignored, prediction, rank[prediction]))
-    return _Pairs(rank[prediction][order], prediction[order], number[order], overlap[order])
+    order = np.lexsort((-number, -fit, ignored, prediction, rank[prediction]))
+    return _Pairs(rank[prediction][order], prediction[order], number[order], fit[order])
 
 
-def _assign(pairs: _Pairs, count: int, ignored: Flags) -> Indices:
+def _assign(pairs: _Pairs, count: int, ignored: Flags, thresholds: Doubles) -> Indices:
     """Return the true box that each of ``count`` predictions finds at each threshold, shape (count, thresholds).
 
     Images and classes do not influence each other, so the best predictions of all of them choose at once, then the second
     best, and so on.
     """
-    found = np.full((count, len(IOU_THRESHOLDS)), NOT_MATCHED, np.int64)
-    taken = np.zeros((len(ignored), len(IOU_THRESHOLDS)), bool)
+    found = np.full((count, len(thresholds)), NOT_MATCHED, np.int64)
+    taken = np.zeros((len(ignored), len(thresholds)), bool)
     for turn in np.unique(pairs.rank):
         start, end = np.searchsorted(pairs.rank, [turn, turn + 1])
         prediction, truth = pairs.prediction[start:end], pairs.truth[start:end]
-        free = (pairs.overlap[start:end, None] >= IOU_THRESHOLDS) & (~taken[truth] | ignored[truth, None])
+        free = (pairs.fit[start:end, None] >= thresholds) & (~taken[truth] | ignored[truth, None])
         starts = np.flatnonzero(np.append(True, prediction[1:] != prediction[:-1]))
         preferred = np.where(free, np.arange(len(truth))[:, None], len(truth))
         first = np.minimum.reduceat(preferred, starts, axis=0)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from .average_precision import RECALL_POINTS
 from .bootstrap import DRAWS, Interval, ResampledPrecision, interval, resample
 from .detectors import Threshold
-from .errors import KINDS, DetectionError, DetectionErrors, find_errors
-from .metrics import ClassDetection, DetectionMetrics, OperatingPoint, evaluate_boxes, operating_point
+from .errors import KINDS, find_errors
+from .formatting import share
+from .metrics import ClassDetection, DetectionMetrics, evaluate_boxes, operating_point
+from .object_measures import ClassTable, ErrorWords, NamedInterval, ObjectMeasures
 from .records import PredictedBoxes, TrueBoxes
 
 if TYPE_CHECKING:
@@ -19,32 +21,50 @@ if TYPE_CHECKING:
 
     Singles = npt.NDArray[np.float32]
 
-LISTED = 20
-"""Number of errors of each kind that JSON lists."""
 METHOD = f"bootstrap over images, {DRAWS} draws, 95 %"
 CRITERION = "best F1 over the objects of all classes at IoU 0.5, on these images"
-NO_OBJECTS = "no objects, or nothing was found"
+WORDS = ErrorWords(
+    KINDS,
+    "boxes",
+    "half overlap counts as found; below a tenth, a box has nothing to do with an object",
+    "average precision",
+)
+CLASS_NOTE = (
+    "AP: average precision over all recalls, as COCO defines it; 50: boxes count from half overlap on. Precision and "
+    "recall are at the threshold in the last column, which gives the best F1 for this class on these images."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DetectorMeasures:
+class DetectorMeasures(ObjectMeasures):
     """All measures of one detector on n images."""
 
     metrics: DetectionMetrics
-    predictions: tuple[PredictedBoxes, ...]
-    """What it found in each image, in the measured classes."""
-    truths: tuple[TrueBoxes, ...]
     map50: Interval
     """Mean average precision at IoU 0.5, 0..1."""
     map50_95: Interval
     """Mean average precision over the IoU thresholds 0.5 to 0.95, 0..1."""
     resampled: ResampledPrecision
-    threshold: Threshold
-    """The score from which objects count."""
-    operating: OperatingPoint | None
-    """Precision and recall at that threshold; None without objects."""
-    errors: DetectionErrors
-    """The errors at that threshold."""
+
+    def scores(self) -> tuple[NamedInterval, ...]:
+        """Return the mean average precisions."""
+        return NamedInterval("mAP50", self.map50), NamedInterval("mAP50:95", self.map50_95)
+
+    def counting(self) -> str:
+        """Return nothing: boxes are measured by their places."""
+        return ""
+
+    @property
+    def words(self) -> ErrorWords:
+        """What is said about the errors."""
+        return WORDS
+
+    def class_table(self, limit: int) -> ClassTable:
+        """Return the measures of the classes with objects; if there are more than ``limit``, those with the lowest AP50."""
+        found = [one for one in self.metrics.per_class if one.objects]
+        shown = found if len(found) <= limit else sorted(found, key=lambda one: one.ap50 or 0.0)[:limit]
+        head = ("class", "objects", "AP50", "AP50:95", "precision", "recall", "at threshold")
+        return ClassTable(head, [_class_row(one) for one in shown], len(found), "lowest AP50", CLASS_NOTE)
 
     def to_json(self, indices: Sequence[int], names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
         """Return the measures of ``edgevision.evaluate/1``.
@@ -62,30 +82,8 @@ class DetectorMeasures:
                 "recall": [round(float(value), 2) for value in RECALL_POINTS],
                 "classes": [_curve_json(index, one) for index, one in classes if one.objects],
             },
-            "threshold": self._threshold_json(),
-            "errors": self._errors_json(indices, names, paths),
-        }
-
-    def _threshold_json(self) -> dict[str, Any]:
-        best, used = self.metrics.best, self.operating
-        return {
-            "suggested": best.threshold if best else None,
-            "criterion": CRITERION if best else NO_OBJECTS,
-            "precision": best.precision if best else None,
-            "recall": best.recall if best else None,
-            "used": self.threshold.value,
-            "used_from": self.threshold.origin,
-            "used_precision": used.precision if used else None,
-            "used_recall": used.recall if used else None,
-        }
-
-    def _errors_json(self, indices: Sequence[int], names: Sequence[str], paths: Sequence[str]) -> dict[str, Any]:
-        listed = [one for kind in KINDS for one in self.errors.of(kind)[:LISTED]]
-        return {
-            "threshold": self.errors.threshold,
-            "correct": self.errors.correct,
-            **self.errors.counts(),
-            "listed": [_error_json(one, indices, names, paths) for one in listed],
+            "threshold": self.threshold_json(CRITERION),
+            "errors": self.errors_json(indices, names, paths),
         }
 
 
@@ -112,6 +110,12 @@ def measure(
     )
 
 
+def _class_row(one: ClassDetection) -> tuple[str, ...]:
+    best = one.best
+    point = (share(best.precision), share(best.recall), f"{best.threshold:.2f}") if best else ("-", "-", "-")
+    return one.name, str(one.objects), share(one.ap50), share(one.ap50_95), *point
+
+
 def _class_json(index: int, one: ClassDetection) -> dict[str, Any]:
     best = one.best
     return {
@@ -128,17 +132,3 @@ def _class_json(index: int, one: ClassDetection) -> dict[str, Any]:
 
 def _curve_json(index: int, one: ClassDetection) -> dict[str, Any]:
     return {"index": index, "name": one.name, "precision": [round(float(value), 6) for value in one.curve]}
-
-
-def _error_json(
-    one: DetectionError, indices: Sequence[int], names: Sequence[str], paths: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "kind": one.kind,
-        "path": paths[one.image],
-        "score": None if one.score is None else round(one.score, 6),
-        "predicted": None if one.predicted is None else {"index": indices[one.predicted], "name": names[one.predicted]},
-        "box": None if one.box is None else list(one.box),
-        "true": None if one.true is None else {"index": indices[one.true], "name": names[one.true]},
-        "true_box": None if one.true_box is None else list(one.true_box),
-    }

@@ -1,4 +1,4 @@
-"""HTML page of a detector's evaluation, evaluate.html, with its errors as images."""
+"""HTML page of the evaluation of a model that finds objects, evaluate.html, with its errors as images."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from ...reporting.html import Html
 from . import tables
 from .average_precision import RECALL_POINTS
 from .error_images import draw
-from .errors import KINDS, DetectionError, Kind
+from .errors import DetectionError, Kind
+from .formatting import with_interval
+from .measures import DetectorMeasures
 
 if TYPE_CHECKING:
     from ...datasets.boxes.records import AnnotatedImage
-    from .evaluate import DetectorEvaluation
-    from .measures import DetectorMeasures
+    from .evaluation import ObjectEvaluation
+    from .object_measures import ObjectMeasures
 
 MAX_CLASSES = 60
-"""Maximum rows of the class table; with more classes, those with the lowest AP50 are shown."""
+"""Maximum rows of the class table; with more classes, the worst are shown."""
 MAX_CURVES = len(charts.COLORS)
 MAX_TILES = 12
 """Maximum number of images of each kind of error."""
@@ -44,7 +46,7 @@ SECTIONS: tuple[tuple[Kind, str, str], ...] = (
 )
 
 
-def page(done: DetectorEvaluation) -> str:
+def page(done: ObjectEvaluation) -> str:
     """Return the HTML text: one self-contained file."""
     facts = done.subject.facts
     parts = [
@@ -60,41 +62,39 @@ def page(done: DetectorEvaluation) -> str:
     return html.page(f"{facts.path} - edgevision evaluate", parts)
 
 
-def headline(done: DetectorEvaluation) -> Html:
+def headline(done: ObjectEvaluation) -> Html:
     """Return the main result: a large number only if there are enough objects in images the model was not trained on."""
-    one, known, objects = done.measures.map50, done.trained_on, done.measures.metrics.objects
+    (name, one), *others = done.measures.scores()
+    known, objects = done.trained_on, done.measures.metrics.objects
     if one.value is None or one.low is None or one.high is None:
         return html.paragraph("No object of these images is of a class that is measured.", "sub")
     interval = f"95 % confidence interval {100 * one.low:.1f} to {100 * one.high:.1f} %"
     if known is not None and not known.counted_apart:
-        text = f"mAP50 {100 * one.value:.1f} %, but on {known.describe()}: that says little about new images."
+        text = f"{name} {100 * one.value:.1f} %, but on {known.describe()}: that says little about new images."
         return html.join([html.score("not tested"), html.paragraph(text, "sub")])
     apart = ", none of them used in training" if known is not None else ""
     said = f"of {objects} objects in {len(done.images)} images{apart}; {interval}"
-    stricter = html.paragraph(
-        f"mAP50:95, which asks for exact boxes: {tables.with_interval(done.measures.map50_95)}.", "sub"
-    )
+    further = [f"{also} {with_interval(value)}" for also, value in others]
+    further += [counted] if (counted := done.measures.counting()) else []
+    below = html.paragraph(f"{'; '.join(further)}.", "sub")
     if objects < FEW_OBJECTS:
-        return html.join([html.paragraph(f"mAP50 {100 * one.value:.0f} % {said}", "sub"), stricter])
-    number = html.score(f"{100 * one.value:.1f}", "% mAP50")
+        return html.join([html.paragraph(f"{name} {100 * one.value:.0f} % {said}", "sub"), below])
+    number = html.score(f"{100 * one.value:.1f}", f"% {name}")
     bar = html.interval(one.value, one.low, one.high)
-    return html.join([number, html.paragraph(said, "sub"), bar, html.scale(), stricter])
+    return html.join([number, html.paragraph(said, "sub"), bar, html.scale(), below])
 
 
-def classes_section(measures: DetectorMeasures) -> Html:
+def classes_section(measures: ObjectMeasures) -> Html:
     """Return the section with the measures of each class."""
-    rows, count = tables.class_rows(measures, MAX_CLASSES)
-    title = "Classes" if count <= MAX_CLASSES else f"The {MAX_CLASSES} worst of {count} classes"
-    head = ["class", "objects", "AP50", "AP50:95", "precision", "recall", "at"]
-    note = (
-        "AP: average precision over all recalls, as COCO defines it; 50: boxes count from half overlap on. Precision and "
-        "recall are at the threshold in the last column, which gives the best F1 for this class on these images."
-    )
-    return html.section(title, html.table(head, rows), note=note)
+    found = measures.class_table(MAX_CLASSES)
+    title = "Classes" if found.total <= MAX_CLASSES else f"The {MAX_CLASSES} worst of {found.total} classes"
+    return html.section(title, html.table(found.head, found.rows), note=found.note)
 
 
-def curves_section(measures: DetectorMeasures) -> Html:
-    """Return the section with the precision-recall curves, those of the classes with most objects if there are many."""
+def curves_section(measures: ObjectMeasures) -> Html:
+    """Return the section with the precision-recall curves of a detector of boxes, those of the classes with most objects."""
+    if not isinstance(measures, DetectorMeasures):
+        return html.NOTHING
     found = sorted((one for one in measures.metrics.per_class if one.objects), key=lambda one: -one.objects)
     if not found:
         return html.NOTHING
@@ -107,21 +107,16 @@ def curves_section(measures: DetectorMeasures) -> Html:
     return html.section("Precision and recall", charts.plot(curves, "recall", "precision"), note=note)
 
 
-def error_counts_section(measures: DetectorMeasures) -> Html:
+def error_counts_section(measures: ObjectMeasures) -> Html:
     """Return the section that counts the errors by their cause."""
-    counts = {tables.KIND_NAMES[kind]: str(len(measures.errors.of(kind))) for kind in KINDS}
-    rows = [
-        ["correct", str(measures.errors.correct)],
-        *([name, count] for name, count in counts.items()),
-    ]
-    note = (
-        f"At the threshold {measures.errors.threshold:.2f}, by cause (TIDE, arXiv:2008.08115): half overlap counts as found; "
-        "below a tenth, a box has nothing to do with an object."
-    )
-    return html.section("Errors", html.table(["", "boxes"], rows), note=note)
+    words = measures.words
+    counts = {tables.KIND_NAMES[kind]: str(len(measures.errors.of(kind))) for kind in words.kinds}
+    rows = [["correct", str(measures.errors.correct)], *([name, count] for name, count in counts.items())]
+    note = f"At the threshold {measures.errors.threshold:.2f}, by cause (TIDE, arXiv:2008.08115): {words.rule}."
+    return html.section("Errors", html.table(["", words.unit], rows), note=note)
 
 
-def error_sections(measures: DetectorMeasures, images: Sequence[AnnotatedImage]) -> Iterator[Html]:
+def error_sections(measures: ObjectMeasures, images: Sequence[AnnotatedImage]) -> Iterator[Html]:
     """Yield a section with images for each kind of error that occurs."""
     for kind, title, note in SECTIONS:
         errors = measures.errors.of(kind)
@@ -145,13 +140,13 @@ def _tile(image: AnnotatedImage, error: DetectionError, names: Sequence[str]) ->
     return html.tile(html.image(encode_jpeg(shown, JPEG_QUALITY), "jpeg", image.path), lines, image.path)
 
 
-def _images(done: DetectorEvaluation) -> str:
+def _images(done: ObjectEvaluation) -> str:
     part = "" if done.pictures.split == "all" else f", {done.pictures.split} part"
     data, model = done.pictures.data, done.subject.facts
     return f"{data.path}{part} ({data.format}); {model.kind}, {model.mode}, {model.bytes / 1e6:.1f} MB"
 
 
-def _notes(done: DetectorEvaluation) -> Html:
+def _notes(done: ObjectEvaluation) -> Html:
     lines = [("warn" if note.startswith("only ") else "info", f"{note[:1].upper()}{note[1:]}.") for note in done.notes]
     suggested = tables.suggested(done.measures)
     fresh = done.trained_on is None or done.trained_on.counted_apart
@@ -164,20 +159,20 @@ def _notes(done: DetectorEvaluation) -> Html:
     return html.section("Worth knowing", html.findings(lines)) if lines else html.NOTHING
 
 
-def _comparison(done: DetectorEvaluation) -> Html:
+def _comparison(done: ObjectEvaluation) -> Html:
     if done.comparison is None or done.other is None or done.other_measures is None:
         return html.NOTHING
     rows = [
         ["other model", done.other.facts.path],
-        ["its mAP50", tables.with_interval(done.other_measures.map50)],
-        ["its mAP50:95", tables.with_interval(done.other_measures.map50_95)],
-        *([name, value] for name, value in tables.changes(done.comparison)),
+        *([f"its {name}", with_interval(value)] for name, value in done.other_measures.scores()),
+        *([name, value] for name, value in done.comparison.changes()),
     ]
-    note = "The same boxes: same class and at least half overlap, of the boxes of both models at their thresholds."
-    return html.section("Compared with another model", html.table(["", ""], rows, plain=True), note=note)
+    return html.section(
+        "Compared with another model", html.table(["", ""], rows, plain=True), note=done.comparison.note
+    )
 
 
-def _details(done: DetectorEvaluation) -> Html:
+def _details(done: ObjectEvaluation) -> Html:
     facts = done.subject.facts
     rows = [[name, value] for name, value in tables.facts(done, facts, done.measures).items()]
     rows += [

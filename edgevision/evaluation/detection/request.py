@@ -1,4 +1,4 @@
-"""Evaluation of detectors from command line options: open the data, select the split, write the run folder."""
+"""Evaluation of detectors and of points from options: open the data, select the split, write the run folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from ..opening import OpenedModel, OpenedModels, open_models
 from ..request import METRICS, PAGE
 from ..selection import select_part
 from .detectors import Detector, DetectorSubject
-from .evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
+from .evaluate import DetectorEvaluation, evaluate_detectors
+from .evaluation import BoxPictures
 from .label_mapping import map_labels
 from .page import page
+from .points.evaluate import PointEvaluation, evaluate_points, point_subject
 
 if TYPE_CHECKING:
     from ..options import EvaluateOptions
@@ -45,7 +47,7 @@ def prepare(request: EvaluateOptions, models: OpenedModels | None = None) -> Det
     """
     set_max_pixels(request.max_pixels)
     models = models or open_models(request)
-    subjects = [_subject(one) for one in models.every]
+    subjects = [_subject(one, models.task) for one in models.every]
     data = open_boxes(request.photos)
     chosen = select_part(request, data.as_dataset(), models)
     negatives, about_negatives = read_unlabelled(request.negatives) if request.negatives else ((), ())
@@ -64,13 +66,10 @@ def prepare(request: EvaluateOptions, models: OpenedModels | None = None) -> Det
 
 def run(
     request: EvaluateOptions, prepared: DetectionInputs, step: Callable[[int], None] = lambda done: None
-) -> tuple[DetectorEvaluation, Run]:
+) -> tuple[DetectorEvaluation | PointEvaluation, Run]:
     """Evaluate and write ``runs/evaluate-N``. Raises BadInput, BadModel, EngineError, CannotWrite."""
     with new_run(request.runs, "evaluate") as folder:
-        done = evaluate_detectors(
-            prepared.subject, prepared.pictures, other=prepared.other, threshold=request.threshold, step=step
-        )
-        done = replace(done, notes=(*prepared.notes, *done.notes))
+        done = evaluate_inputs(request, prepared, step)
         write_text(folder.folder / METRICS, dump(done.to_json()) + "\n")
         folder.outputs.append(METRICS)
         write_text(folder.folder / PAGE, page(done))
@@ -78,9 +77,21 @@ def run(
     return done, folder
 
 
-def _subject(opened: OpenedModel) -> DetectorSubject:
-    """Return a detector. Raises BadModel for a model of another task."""
+def evaluate_inputs(
+    request: EvaluateOptions, prepared: DetectionInputs, step: Callable[[int], None]
+) -> DetectorEvaluation | PointEvaluation:
+    """Evaluate what was prepared, without writing files. Raises BadInput, BadModel, EngineError."""
+    finds_points = prepared.subject.detector.card.task == "points"
+    evaluate = evaluate_points if finds_points else evaluate_detectors
+    done = evaluate(prepared.subject, prepared.pictures, other=prepared.other, threshold=request.threshold, step=step)
+    return replace(done, notes=(*prepared.notes, *done.notes))
+
+
+def _subject(opened: OpenedModel, task: str) -> DetectorSubject:
+    """Return a model of this task: detection or points. Raises BadModel for a model of another."""
     model = opened.model
+    if task == "points":
+        return point_subject(model, opened.facts, opened.split_file)
     if model.card.task != "detection" or not isinstance(model, Detector):
         raise BadModel(f"{opened.facts.path} is a {model.card.task} model; compare a detector with a detector")
     return DetectorSubject(model, opened.facts, opened.split_file)

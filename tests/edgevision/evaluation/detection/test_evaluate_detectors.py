@@ -21,7 +21,8 @@ from edgevision.datasets.dataset import read_unlabelled
 from edgevision.datasets.training_images import card_entry
 from edgevision.errors import BadInput, BadModel
 from edgevision.evaluation.detection.detectors import Detector, DetectorSubject
-from edgevision.evaluation.detection.evaluate import BoxPictures, DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluate import DetectorEvaluation, evaluate_detectors
+from edgevision.evaluation.detection.evaluation import BoxPictures
 from edgevision.evaluation.detection.page import page
 from edgevision.evaluation.detection.tables import result_line
 from edgevision.evaluation.scorers import ModelFacts
