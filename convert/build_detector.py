@@ -1,14 +1,21 @@
-"""From a float detector to a measured int8 detector: quantize, repair, append the detection operator, compare with float."""
+"""From a float detector to a measured int8 detector: quantize, repair, append the operator, compare, make the self-test."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
 from edgevision.datasets.split import FILE as SPLIT_FILE
 from edgevision.datasets.training_images import TrainingImages
+from edgevision.engines.interpreter import open_interpreter
 from edgevision.errors import UsageError
+from edgevision.model_file.card import ModelCard
+from edgevision.postprocessing.decoder import open_decoder
+from edgevision.tflite.detection_op import result_outputs
+from edgevision.tflite.outputs import OutputFacts
 
+from . import backend
 from .build_int8 import quantized
 from .comparison.float_vs_int8_detector import DetectorFidelity, check_fidelity, compare_detectors
 from .images.calibration import CalibrationSet
@@ -18,6 +25,7 @@ from .progress import Stages
 from .quantization.correction import RepairResult
 from .quantization.correction.detection_distance import DetectionJudge
 from .quantization.detection_operator import with_detection_operator
+from .quantization.make_detector_selftest import TRIALS, GeneratedDetectorSelfTest, make_detector_selftest
 from .quantization.ptq import to_float
 from .source_model.source_model import Network
 
@@ -36,6 +44,8 @@ class Int8Detector:
     """None if no repair was requested."""
     heldout: HeldOutBoxes
     comparison: DetectorFidelity
+    selftest: GeneratedDetectorSelfTest | None
+    """None if the detector found nothing in any generated image."""
 
 
 def make_int8_detector(
@@ -61,7 +71,19 @@ def make_int8_detector(
         check_fidelity(network.model, plain, network.card, heldout)
         split_file = options.model.parent / SPLIT_FILE
         comparison = compare_detectors(whole, finished, network.card, heldout, split_file, stages.step)
-    return Int8Detector(finished, flatbuffer, len(whole), repaired, heldout, comparison)
+    with stages.stage("selftest", "Generating the self-test", TRIALS):
+        test = _selftest(finished, network.card, options.seed, stages)
+    return Int8Detector(finished, flatbuffer, len(whole), repaired, heldout, comparison, test)
+
+
+def _selftest(flatbuffer: bytes, card: ModelCard, seed: int, stages: Stages) -> GeneratedDetectorSelfTest | None:
+    with backend.quiet():
+        interpreter = open_interpreter(flatbuffer)
+    with closing(interpreter):
+        facts = OutputFacts(operator_outputs=result_outputs(flatbuffer))
+        return make_detector_selftest(
+            interpreter, open_decoder(card, interpreter.outputs, facts), card, seed, stages.step
+        )
 
 
 def held_out_boxes(

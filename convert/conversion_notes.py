@@ -75,6 +75,10 @@ def detector_notes(calibration: CalibrationSet, made: Int8Detector, options: Con
         )
     if made.repair is not None and made.repair.note is not None:
         found.append(f"not repaired: {made.repair.note}")
+    if made.selftest is None:
+        found.append(
+            "no self-test: the detector found nothing in any generated image, so a device cannot check its results"
+        )
     return tuple(found)
 
 

@@ -16,6 +16,7 @@ from edgevision.inspection import compatibility
 from edgevision.model import open_model
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest
+from edgevision.model_file.detector_selftest import DetectorSelfTest
 from edgevision.preprocessing.pixel_limit import set_max_pixels
 from edgevision.settings import validated
 from edgevision.tflite.graph import read_graph
@@ -164,8 +165,10 @@ def _detector(
     made = make_int8_detector(network, calibration, heldout, options, stages)
     with stages.stage("write", "Writing the files"):
         quantization = detector_quantization_record(calibration, made.heldout, made.comparison, made.repair)
-        card = _finished_card(network, quantization)
-        model_file.write(output, made.flatbuffer, card, {})
+        card = _finished_card(network, quantization, made.selftest.test if made.selftest else None)
+        model_file.write(output, made.flatbuffer, card, made.selftest.files if made.selftest else {})
+        if made.selftest is not None:
+            _check_selftest(output)
     written = model_file.read(output)
     report = DetectorConvertReport(
         path=output,
@@ -186,6 +189,7 @@ def _detector(
         heldout=made.heldout,
         comparison=made.comparison,
         repair=made.repair,
+        selftest=made.selftest,
         seconds=stages.finish(),
         gate=judge_detector(made.comparison, calibration, options),
         notes=detector_notes(calibration, made, options),
@@ -206,7 +210,9 @@ def _contents(
     return flatbuffer, card, {**made.selftest.files, **vectors}
 
 
-def _finished_card(network: Network, quantization: dict[str, Any], test: SelfTest | None = None) -> ModelCard:
+def _finished_card(
+    network: Network, quantization: dict[str, Any], test: SelfTest | DetectorSelfTest | None
+) -> ModelCard:
     return network.card.with_(
         source_sha256=network.loaded.scan.sha256(),
         selftest=test,

@@ -12,6 +12,7 @@ from ..comparison.float_vs_int8_detector import DetectorFidelity
 from ..images.calibration import CalibrationSet
 from ..images.heldout_boxes import HeldOutBoxes
 from ..quantization.correction import RepairResult
+from ..quantization.make_detector_selftest import GeneratedDetectorSelfTest
 from .shared_record import ConversionRecord, range_method, skipped_json
 
 
@@ -23,6 +24,8 @@ class DetectorConvertReport(ConversionRecord):
     """Images on which float and int8 are compared."""
     comparison: DetectorFidelity
     """Matched boxes and average precision of float and int8, with 95 % confidence intervals."""
+    selftest: GeneratedDetectorSelfTest | None
+    """The self-test in the file; None if the detector found nothing in any generated image."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole document; null means unknown or not measured by this version."""
@@ -51,7 +54,20 @@ class DetectorConvertReport(ConversionRecord):
             "kl": None,
             "ties": None,
             "embedding": None,
-            "selftest": None,
+            "selftest": self._selftest(),
+        }
+
+    def _selftest(self) -> dict[str, Any] | None:
+        if self.selftest is None:
+            return None
+        test = self.selftest.test
+        return {
+            "inputs": len(test.cases),
+            "tolerance": test.tolerance,
+            "margin": None,
+            "order_change": None,
+            "objects": self.selftest.objects,
+            "min_iou": test.min_iou,
         }
 
 

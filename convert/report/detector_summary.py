@@ -9,10 +9,10 @@ from .detector_record import DetectorConvertReport, is_independent, only_trained
 
 
 def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
-    """Return the rows on agreement, average precision and images of the training."""
+    """Return the rows on agreement, average precision, images of the training and self-test."""
     done = report.comparison.evaluation
     if done is None or done.other_measures is None:
-        return [("same boxes", "not measured: no images left besides the calibration set")]
+        return [("same boxes", "not measured: no images left besides the calibration set"), _selftest_row(report)]
     known = done.trained_on
     rows = [("same boxes", f"{same_boxes(report)}, on {measured_on(report)}")]
     for name, first, other, drop in (
@@ -22,7 +22,23 @@ def detector_rows(report: DetectorConvertReport) -> list[tuple[str, str]]:
         rows.append((name, _precision(report, first, other, drop)))
     if known is not None and known.counted_apart:
         rows.append(("trained on", f"float {known.measure} {share(known.value)}, on {known.describe()}; counted apart"))
-    return rows
+    return [*rows, _selftest_row(report)]
+
+
+def selftest_text(report: DetectorConvertReport) -> str:
+    """Describe the self-test in the file."""
+    made = report.selftest
+    if made is None:
+        return "none: the detector found nothing in any generated image"
+    images, objects = len(made.test.cases), made.objects
+    return (
+        f"{images} synthetic image{'s' * (images != 1)} with {objects} object{'s' * (objects != 1)}; between machines, "
+        f"scores may differ by {made.test.tolerance:g}, and boxes must overlap by {made.test.min_iou:g}"
+    )
+
+
+def _selftest_row(report: DetectorConvertReport) -> tuple[str, str]:
+    return "self-test", selftest_text(report)
 
 
 def same_boxes(report: DetectorConvertReport) -> str:

@@ -72,6 +72,8 @@ class ConvertReport(ConversionRecord):
             "tolerance": self.selftest.test.tolerance,
             "margin": _rounded(self.selftest.margin),
             "order_change": _rounded(self.selftest.order_change),
+            "objects": None,
+            "min_iou": None,
         }
 
 

@@ -76,10 +76,15 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
             ("labels", _labels(card["labels"])),
         ]
         facts += [("preprocessing", Preprocessing.from_json(card["preprocessing"]).describe())]
-        facts += [("self-test", f"{len(card['selftest']['cases'])} images" if card["selftest"] else "none")]
+        facts += [("self-test", _self_test(card))]
     if report["layouts"]:
         facts.append(("layout", " or ".join(_layout(one) for one in report["layouts"])))
     return [*facts, ("Edge TPU", _edgetpu(report["edgetpu"])), *_other_tools(report["compatibility"])]
+
+
+def _self_test(card: dict[str, Any]) -> str:
+    test = card["selftest"] or card["detector_selftest"]
+    return f"{len(test['cases'])} images" if test else "none"
 
 
 def _signature(one: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from ..model_file.card_from_metadata import (
 )
 from ..model_file.derived_card import derive, imitate
 from ..model_file.detector import detector_labels, output_view
+from ..model_file.detector_selftest import DetectorSelfTest
 from ..model_file.edgetpu_part import ENTRY as EDGETPU_ENTRY
 from ..model_file.edgetpu_part import check_compiled_from, is_compiled
 from ..model_file.label_counts import refuse_count
@@ -220,14 +221,15 @@ def _activation(file: ModelFile, graph: Graph, task: Task, known: ModelCard | No
         return guess_activation(graph, task)
 
 
-def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | None:
+def _still_valid(known: ModelCard | None, card: ModelCard) -> SelfTest | DetectorSelfTest | None:
     """Return the self-test, unless a change affects what it measures."""
-    same = known is not None and (known.preprocessing, known.activation, known.task) == (
-        card.preprocessing,
-        card.activation,
-        card.task,
-    )
+    same = known is not None and _measured(known) == _measured(card)
     return known.selftest if known is not None and same else None
+
+
+def _measured(card: ModelCard) -> tuple[object, ...]:
+    """Return what the results of a self-test depend on."""
+    return card.preprocessing, card.activation, card.task, card.detector
 
 
 def _pictures(given: Given) -> set[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, field, replace
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from ..errors import BadInput, BadModel
 from ..files import strict_json
 from ..preprocessing.spec import Preprocessing
 from ..records import record
 from ..types import Task
+
+if TYPE_CHECKING:
+    from .detector_selftest import DetectorSelfTest
 
 SCHEMA = "edgevision.card/2"
 READABLE = (SCHEMA, "edgevision.card/1")
@@ -106,7 +109,7 @@ class ModelCard:
     """SHA-256 of the bytes before the appended archive."""
     source_sha256: str | None = None
     """SHA-256 of the model that this one was made from."""
-    selftest: SelfTest | None = None
+    selftest: SelfTest | DetectorSelfTest | None = None
     """Generated images with expected results; None if there are none."""
     embedding: EmbeddingOutput | None = None
     """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
@@ -152,9 +155,8 @@ class ModelCard:
             "threshold": self.threshold,
             "flatbuffer_sha256": self.flatbuffer_sha256,
             "source_sha256": self.source_sha256,
-            "selftest": None
-            if test is None
-            else {"tolerance": test.tolerance, "cases": [_case(c) for c in test.cases]},
+            "selftest": _test(test) if isinstance(test, SelfTest) else None,
+            "detector_selftest": None if test is None or isinstance(test, SelfTest) else test.to_json(),
             "embedding": None if self.embedding is None else asdict(self.embedding),
             "detector": None if self.detector is None else asdict(self.detector),
             "training": self.training,
@@ -189,6 +191,10 @@ class ModelCard:
             raise BadModel(f"the card is damaged: {said}") from None
 
 
+def _test(test: SelfTest) -> dict[str, Any]:
+    return {"tolerance": test.tolerance, "cases": [_case(case) for case in test.cases]}
+
+
 def _case(case: SelfTestCase) -> dict[str, Any]:
     return {
         "picture": case.picture,
@@ -211,7 +217,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         threshold=None if value.get("threshold") is None else strict_json.real(value["threshold"], "threshold", 0, 1),
         flatbuffer_sha256=_optional(value, "flatbuffer_sha256"),
         source_sha256=_optional(value, "source_sha256"),
-        selftest=_selftest(value.get("selftest")),
+        selftest=_selftest(value.get("selftest")) or _detector_selftest(value.get("detector_selftest")),
         embedding=_embedding(value.get("embedding")),
         detector=_detector(value.get("detector")),
         training=_record(value, "training"),
@@ -231,6 +237,14 @@ def _selftest(value: object) -> SelfTest | None:
         cases=tuple(_read_case(strict_json.fields(case, "selftest.cases")) for case in cases),
         tolerance=strict_json.real(found["tolerance"], "selftest.tolerance", 0, 1),
     )
+
+
+def _detector_selftest(value: object) -> DetectorSelfTest | None:
+    if value is None:
+        return None
+    from .detector_selftest import from_json  # imported only here, because a classifier does without
+
+    return from_json(value)
 
 
 def _read_case(case: dict[str, Any]) -> SelfTestCase:

@@ -20,11 +20,14 @@ from edgevision.convert.comparison.accuracy_limit import judge_detector
 from edgevision.convert.report import summary
 from edgevision.convert.report.detector_record import DetectorConvertReport
 
-from edgevision import open_model
+from edgevision import open_model, selftest
 from edgevision.datasets.training_images import card_entry
 from edgevision.errors import UsageError
 from edgevision.model_file import model_file
+from edgevision.model_file.detector_selftest import DetectorSelfTest
 from edgevision.preprocessing.decode import decode
+from edgevision.tflite.flatbuffer import root
+from edgevision.tflite.schema import IDENTIFIER, Buffer, Model
 
 
 def converted(model: Path, photos: Path, output: Path, **options: object) -> DetectorConvertReport:
@@ -77,7 +80,36 @@ def test_float_and_int8_are_compared_on_images_that_made_neither(report: Detecto
     assert record["float"]["map50"]["value"] == record["int8"]["map50"]["value"] == 1.0
     assert record["agreement"]["value"] == 1.0 and record["agreement"]["low"] < 1.0
     assert record["drop_points"]["value"] == 0.0
-    assert record["selftest"] is None and record["float"]["accuracy"] is None
+    assert record["float"]["accuracy"] is None
+
+
+def test_file_has_a_self_test_that_damaged_weights_fail(report: DetectorConvertReport, tmp_path: Path) -> None:
+    whole = model_file.read(report.path)
+    assert whole.card is not None and isinstance(whole.card.selftest, DetectorSelfTest)
+    record = report.to_json()["selftest"]
+    objects = [one for case in whole.card.selftest.cases for one in case.objects]
+    assert (record["inputs"], record["objects"]) == (len(whole.card.selftest.cases), len(objects)) and objects
+    assert all(one.score >= whole.card.selftest.min_score for one in objects)
+    assert "synthetic image" in dict(summary.rows(report))["self-test"]
+    with open_model(report.path) as opened:
+        assert selftest.check(opened).ok
+
+    weights = first_weights(whole.flatbuffer)
+    damaged = tmp_path / "damaged.tflite"
+    flatbuffer = whole.flatbuffer.replace(weights, bytes(len(weights)))
+    model_file.write(damaged, flatbuffer, whole.card, {k: v for k, v in whole.files.items() if k.endswith(".png")})
+    with open_model(damaged) as opened:
+        found = selftest.check(opened)
+    assert not found.ok and all(case.same_tensor for case in found.cases)
+
+
+def first_weights(flatbuffer: bytes) -> bytes:
+    """Return the weights of the first convolution."""
+    model = root(flatbuffer, IDENTIFIER, "the model")
+    found = [bytes(buffer.raw(Buffer.DATA)) for buffer in model.tables(Model.BUFFERS)]
+    gray = [data for data in found if len(data) == 3 * 3 * 3 * 8]
+    assert len(gray) == 1 and flatbuffer.count(gray[0]) == 1
+    return gray[0]
 
 
 def test_repair_is_measured_in_boxes_on_the_selection_set(report: DetectorConvertReport) -> None:

@@ -20,6 +20,7 @@ from edgevision.device.installer.archive.manifest import MANIFEST, Entry, Manife
 
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
+from edgevision.model_file.detector_selftest import DetectorCase, DetectorSelfTest, ExpectedObject
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite import associated_files
 from edgevision.tflite.tables import metadata_bytes, open_flatbuffer
@@ -144,7 +145,6 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
 def _card(task: Task, activation: str) -> ModelCard:
     side = SIDES.get(task, 16)
     labels = ("red", "green", "blue")
-    case = SelfTestCase("selftest/0.png", "0" * 64, 0, (0.5,), (0,))
     return ModelCard(
         name="small",
         task=task,
@@ -153,11 +153,19 @@ def _card(task: Task, activation: str) -> ModelCard:
         activation=activation,
         threshold=0.5,
         flatbuffer_sha256="DIGEST",
-        selftest=SelfTest((case,), 0.1),
+        selftest=_selftest(task),
         training={"epochs": 0},
         versions={"edgevision": "0.1.0"},
         created="2026-11-21T10:00:00.000Z",
     )
+
+
+def _selftest(task: Task) -> SelfTest | DetectorSelfTest:
+    picture, digest = "selftest/0.png", "0" * 64
+    if task == "detection":
+        case = DetectorCase(picture, digest, (ExpectedObject(0, 0.5, (1.0, 2.0, 3.0, 4.5)),))
+        return DetectorSelfTest((case,), 0.1, 0.5, 0.3)
+    return SelfTest((SelfTestCase(picture, digest, 0, (0.5,), (0,)),), 0.1)
 
 
 def _keras() -> Iterator[tuple[str, str, bytes]]:

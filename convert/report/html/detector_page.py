@@ -14,15 +14,13 @@ from edgevision.reporting import html
 from edgevision.reporting.html import Html
 
 from ..detector_record import DetectorConvertReport, is_independent
-from ..detector_summary import lost, measured_on, partners, points
+from ..detector_summary import lost, measured_on, partners, points, selftest_text
 from .headline import gate_finding, note_finding, stats
 from .layers import layers
 from .other_tools import other_tools
 from .preprocessing_text import preprocessing
 from .provenance import operators, record, set_cells
 from .ranges import ranges
-
-NO_SELFTEST = "none: only classifiers have one"
 
 
 def detector_page(report: DetectorConvertReport) -> str:
@@ -38,7 +36,7 @@ def detector_page(report: DetectorConvertReport) -> str:
         _images(report),
         ranges(report),
         operators(report),
-        record(report, str(report.heldout.data.path), NO_SELFTEST),
+        record(report, str(report.heldout.data.path), selftest_text(report)),
     ]
     return html.page(f"{report.card.name} - edgevision convert", parts)
 
