@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..sinks.jsonl import error_record, event_record
+from .shared_frame import QUALITY
 
 if TYPE_CHECKING:
     from edgevision.types import Frame
@@ -43,6 +44,14 @@ class Item:
     def drop_images(self) -> None:
         """Free the pixels; what can be said in text remains."""
         self.frame = self.crop = None
+
+    def crop_jpeg(self) -> bytes | None:
+        """Return the image of the object as JPEG; None if there is none."""
+        if self.crop is None:
+            return None
+        from edgevision.preprocessing.decode import encode_jpeg
+
+        return encode_jpeg(self.crop, QUALITY)
 
     def record(self) -> dict[str, Any]:
         """Return the JSON object, as ``run --json --events`` prints it."""

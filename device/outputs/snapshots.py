@@ -15,7 +15,6 @@ from .exif import MAX_TEXT, with_exif
 from .kind import Kind, Needs
 from .media_folder import MediaFolder
 from .protocol import Output
-from .shared_frame import QUALITY
 
 if TYPE_CHECKING:
     from edgevision.types import Label
@@ -77,16 +76,14 @@ class Snapshots(Output):
         self.written = (self.written or 0) + len(files)
 
     def _jpegs(self, item: Item) -> list[tuple[str, bytes]]:
-        from edgevision.preprocessing.decode import encode_jpeg
-
         assert item.frame is not None
         made = []
         if self._image != "annotated":
             made.append((PLAIN, item.frame.jpeg()))
         if self._image != "plain":
             made.append((ANNOTATED, item.frame.annotated_jpeg()))
-        if item.crop is not None:
-            made.append((CROP, encode_jpeg(item.crop, QUALITY)))
+        if (crop := item.crop_jpeg()) is not None:
+            made.append((CROP, crop))
         return made
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from edgevision.evaluation.detection.bootstrap import Interval
+from edgevision.evaluation.detection.formatting import with_interval
 from edgevision.evaluation.detection.page import (
     classes_section,
     curves_section,
     error_counts_section,
     error_sections,
 )
-from edgevision.evaluation.detection.formatting import with_interval
 from edgevision.reporting import html
 from edgevision.reporting.html import Html
 

@@ -58,6 +58,7 @@ def discovery_payload(
     frames: bool,
     events: bool,
     seen: bool = True,
+    tracking: bool = False,
     lines: Mapping[str, str] = MappingProxyType({}),
     zones: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
@@ -71,6 +72,7 @@ def discovery_payload(
         frames: Whether frames are delivered.
         events: Whether events are delivered.
         seen: Whether frames with nothing to see are delivered as well.
+        tracking: Whether the whole frame of an event has a topic of its own.
         lines: Slug -> name of the counting lines.
         zones: Slug -> name of the zones.
     """
@@ -88,6 +90,8 @@ def discovery_payload(
         components |= _of_frames(topics, seen)
     if events:
         components |= _of_events(topics)
+    if tracking:
+        components["frame"] = _image(topics, "Last frame", "frame")
     for slug, label in labels.items():
         components |= _of_label(topics, slug, label, frames, events)
     for slug, name in lines.items():
@@ -189,8 +193,8 @@ def _of_events(topics: Topics) -> dict[str, dict[str, Any]]:
     return {"image": _image(topics), "event": {**event, "event_types": list(EVENT_TYPES)}}
 
 
-def _image(topics: Topics) -> dict[str, Any]:
-    return {"platform": "image", "name": "Last image", "image_topic": topics.of("image"), "content_type": "image/jpeg"}
+def _image(topics: Topics, name: str = "Last image", level: str = "image") -> dict[str, Any]:
+    return {"platform": "image", "name": name, "image_topic": topics.of(level), "content_type": "image/jpeg"}
 
 
 def _of_line(topics: Topics, slug: str, name: str) -> dict[str, dict[str, Any]]:

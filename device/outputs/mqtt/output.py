@@ -18,6 +18,7 @@ from .command_log import CommandLog
 from .commands import BadCommand, Command, parse_command
 from .count_topics import CountTopics
 from .discovery import discovery_payload, shown_name, with_removals
+from .image_topics import ImageTopics
 from .label_states import LabelStates
 from .password import read_password
 from .session import Session
@@ -63,10 +64,7 @@ class MqttOutput(Output):
         self._former: bytes | None = None
         self._latest: SharedFrame | None = None
         """The last frame, for the state and for snapshots."""
-        self._image: SharedFrame | None = None
-        """What the image topic should show, if it does not yet."""
-        self._unconfirmed: SharedFrame | None = None
-        """The image that was published but not yet acknowledged."""
+        self._image_topics = ImageTopics(tracking=context.counts is not None and self._events)
         self._state_due = False
         self._state_at = self._scores_at = self._counts_at = self._image_at = float("-inf")
         # One log each: a flood of wrong commands must not hide those that are carried out.
@@ -99,7 +97,7 @@ class MqttOutput(Output):
         self._counts.expire()
         self._status.expire()
         self._state_due = self._latest is not None
-        self._image = self._image or self._unconfirmed
+        self._image_topics.expire()
         if self._settings.discovery:
             self._announce.set()
         self._publish_due()
@@ -153,8 +151,7 @@ class MqttOutput(Output):
         if event.kind in ("camera_lost", "camera_back"):
             self._status.camera_connected = event.kind == "camera_back"
         self._labels.event(event)
-        if item.frame is not None:
-            self._image = item.frame
+        self._image_topics.event(item)
         self._session.publish(self.topics.of("event"), dump(item.record()), retain=False)
 
     def _take_snapshot(self) -> None:
@@ -162,7 +159,8 @@ class MqttOutput(Output):
             self._snapshot.clear()
             if self._latest is None:
                 log.info("mqtt: no snapshot: there is no frame yet")
-            self._image, self._image_at = self._latest or self._image, float("-inf")
+            self._image_topics.snapshot(self._latest)
+            self._image_at = float("-inf")
 
     def _publish_due(self) -> None:
         """Publish what changed and is due, and wait until the broker has it."""
@@ -179,9 +177,9 @@ class MqttOutput(Output):
         if self._state_due and self._latest is not None and now - self._state_at >= STATE_S:
             session.publish(self.topics.of("state"), dump(self._latest.record()), retain=True)
             self._state_at, self._state_due = now, False
-        if self._image is not None and now - self._image_at >= STATE_S:
-            session.publish(self.topics.of("image"), self._image.annotated_jpeg(), retain=True)
-            self._image_at, self._unconfirmed, self._image = now, self._image, None
+        if self._image_topics.is_due and now - self._image_at >= STATE_S:
+            self._image_topics.publish(session, self.topics)
+            self._image_at = now
         if now - self._counts_at >= STATE_S:
             self._publish_counts(session)
             self._counts_at = now
@@ -206,7 +204,7 @@ class MqttOutput(Output):
             session.publish(self.topics.of("label", slug, level), payload, retain=True)
         session.flush()
         self._labels.published(changes)
-        self._unconfirmed = None
+        self._image_topics.confirm()
 
     def _publish_discovery(self, session: Session) -> None:
         payload = discovery_payload(
@@ -217,6 +215,7 @@ class MqttOutput(Output):
             frames=self._frames,
             events=self._events,
             seen=self._seen,
+            tracking=self._image_topics.tracking,
             lines=self._counts.lines,
             zones=self._counts.zones,
         )

@@ -11,11 +11,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from edgevision.device.outputs.backoff import Backoff
 from edgevision.device.outputs.parse import parse_spec
@@ -29,9 +32,9 @@ from edgevision.device.outputs.worker import OutputWorker
 
 from edgevision import children
 from edgevision.errors import BadInput, CannotWrite
-from edgevision.preprocessing.decode import encode_jpeg
+from edgevision.preprocessing.decode import decode, encode_jpeg
 from tests.helpers.documents import parse, valid
-from tests.helpers.output_parts import context, event, frame, prediction
+from tests.helpers.output_parts import context, crossing, event, frame, prediction
 
 SECRET = b"correct horse"
 
@@ -135,13 +138,31 @@ def test_image_is_a_part_of_multipart(server: Server) -> None:
     sink.event(event(index=0))
     until(lambda: sink.written == 1)
     sink.close()
-    ((headers, body),) = server.got
-    message = BytesParser().parsebytes(f"Content-Type: {headers['content-type']}\r\n\r\n".encode() + body)
-    data, image = message.get_payload()
+    data, image = parts(server)
     assert valid(json.loads(data.get_payload(decode=True)), "webhook")["item"]["event"] == "entered"
     assert image.get_content_type() == "image/jpeg"
     assert image.get_payload(decode=True)[:2] == b"\xff\xd8"
     assert image.get_payload(decode=True)[-2:] == b"\xff\xd9"
+
+
+def test_image_of_a_track_is_its_object_and_the_frame_is_another_part(server: Server) -> None:
+    sink = worker(url(server, ",image=plain"))
+    sink.write(frame(0), prediction(0.9))
+    sink.event(replace(crossing(), crop=replace(frame(), pixels=np.full((40, 20, 3), 90, np.uint8))))
+    until(lambda: sink.written == 1)
+    sink.close()
+    _, *images = parts(server)
+    found = {one.get_filename(): decode(one.get_payload(decode=True), "part").pixels.shape for one in images}
+    assert found == {"image.jpg": (40, 20, 3), "frame.jpg": frame().pixels.shape}
+
+
+def parts(server: Server) -> list[Message]:
+    """Return the parts of the only request that the server got."""
+    ((headers, body),) = server.got
+    message = BytesParser().parsebytes(f"Content-Type: {headers['content-type']}\r\n\r\n".encode() + body)
+    found = message.get_payload()
+    assert isinstance(found, list)
+    return found
 
 
 def test_request_is_signed_over_timestamp_and_body(server: Server, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 
+import numpy as np
 import pytest
 from certificates import authority, certificate
 from documents import parse
@@ -23,6 +25,7 @@ from edgevision.device.stream.events import Event
 from mosquitto import Listener, Mosquitto, listening, program, retained, running
 
 from edgevision.errors import CannotWrite, UsageError
+from edgevision.preprocessing.decode import decode
 from tests.helpers.output_parts import CARD, context, counts, crossing, event, frame, in_zone, prediction
 
 BASE = "home/cam"
@@ -103,6 +106,23 @@ def test_counts_of_lines_and_zones_are_retained(broker: Mosquitto, heard: Listen
     assert components["line_front_door_forward"]["state_class"] == "total_increasing"
     assert components["line_front_door_forward"]["state_topic"] == f"{BASE}/count/front_door/forward"
     assert components["zone_yard"]["state_topic"] == f"{BASE}/zone/yard/count"
+
+
+def test_image_of_a_track_is_its_object_and_the_frame_has_a_topic_of_its_own(
+    broker: Mosquitto, heard: Listener, tmp_path: Path
+) -> None:
+    counted = counts(tmp_path / "cam.json", line="door")
+    with sink(spec(broker), context(counts=counted)) as output:
+        output.write(frame(7), prediction(0.9, 0.1))
+        crop = replace(frame(), pixels=np.full((40, 20, 3), 90, np.uint8))
+        output.event(replace(crossing("door"), index=7, crop=crop))
+        heard.wait(lambda: heard.last(f"{BASE}/frame"))
+        assert decode(heard.last(f"{BASE}/image") or b"", "image").pixels.shape == (40, 20, 3)
+        height, width, _ = decode(heard.last(f"{BASE}/frame") or b"", "frame").pixels.shape
+        assert width / height == frame().width / frame().height
+        components = json.loads(retained(broker.port)["homeassistant/device/edgevision_cam/config"])["components"]
+        assert components["frame"]["image_topic"] == f"{BASE}/frame"
+    counted.close()
 
 
 def test_state_is_published_at_most_once_a_second(broker: Mosquitto, heard: Listener) -> None:
