@@ -16,7 +16,7 @@ REFUSED = 3
 """Exit status of the child if its last line on stderr is the error message."""
 
 
-ONE_WIDTH = ("cnn", "efficientnet_lite")
+ONE_WIDTH = ("cnn", "efficientnet_lite", "mobilenet_v4")
 """Beginnings of the names of backbones without a width multiplier."""
 
 

@@ -21,6 +21,8 @@ BACKBONE_NAMES = (
     "efficientnet_lite0",
     "efficientnet_lite1",
     "efficientnet_lite2",
+    "mobilenet_v4_small",
+    "mobilenet_v4_medium",
     "cnn",
 )
 _RATE = {"low": 0.0, "high": 10.0}

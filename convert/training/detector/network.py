@@ -76,6 +76,7 @@ def open_detector(choice: BackboneSpec, classes: tuple[str, ...], weights: str) 
     backbone = build(choice)
     origin = initialize(backbone, choice, weights)
     maps = [backbone.get_layer(name).output for name in taps(backbone, choice.image_size)]
+    backbone = keras.Model(backbone.input, maps[-1], name=backbone.name)  # without layers behind the last map
     levels = _pyramid(maps, pyramid_width(choice.alpha))
     boxes = _branches(levels, 4, "box", 0.0)
     logits = _branches(levels, len(classes), "class", -math.log((1 - PRIOR) / PRIOR))

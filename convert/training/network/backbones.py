@@ -11,7 +11,7 @@ from edgevision.errors import BadInput, UnknownName, nearest
 from edgevision.preprocessing.spec import Preprocessing, Resize
 
 from ... import backend
-from . import efficientnet_lite
+from . import efficientnet_lite, mobilenet_v4
 
 CNN = "cnn"
 MIN_SIDE = 32
@@ -97,6 +97,12 @@ BACKBONES: dict[str, Backbone] = {
                 own=efficientnet_lite.build, size_step=LITE_STEP,
             )
             for name, size in (("efficientnet_lite0", 224), ("efficientnet_lite1", 240), ("efficientnet_lite2", 260))
+        ),
+        *(
+            Backbone(
+                name, "", 127.5, 127.5, 224, (1.0,), (), None, r"(conv|fused|uib|top|head)_?(\d*)", 4, own=mobilenet_v4.build
+            )
+            for name in mobilenet_v4.BLOCKS
         ),
         Backbone(CNN, "", 127.5, 127.5, 64),
     )

@@ -127,7 +127,9 @@ def published(row: Backbone) -> bool:
 def _published_file(choice: BackboneSpec) -> str:
     row = choice.row
     if row.weights_file is None:
-        raise BadInput(f"no ImageNet weights exist for {row.name}; train from scratch with --weights none")
+        raise BadInput(
+            f"no ImageNet weights exist for {row.name}; give --weights FILE.h5, or train from scratch with --weights none"
+        )
     alphas = (1.0,) if choice.minimalistic and "v3" in row.name else row.alphas
     if choice.alpha not in alphas:
         have = ", ".join(f"{a:g}" for a in alphas)
@@ -170,17 +172,19 @@ def _mismatch(path: Path, choice: BackboneSpec, arrays: weight_arrays.Arrays, fi
     return f"{text}: it has the weights of a {name} {alpha:g}; add --backbone {name} --alpha {alpha:g}"
 
 
-_LITE_ENDS = {
+_OWN_ENDS = {
     "efficientnet_lite2": ("mbconv_20_project", 352),
     "efficientnet_lite1": ("mbconv_20_project", 320),
     "efficientnet_lite0": ("mbconv_15_project", 320),
+    "mobilenet_v4_medium": ("uib_21_project", 256),
+    "mobilenet_v4_small": ("uib_15_project", 128),
 }
 """Network -> the last layer of its blocks and its filters."""
 
 
 def recognise(arrays: weight_arrays.Arrays) -> tuple[str, float] | None:
     """Return backbone and width multiplier of weights, by the layers unique to a family; None if unknown."""
-    for name, (layer, filters) in _LITE_ENDS.items():
+    for name, (layer, filters) in _OWN_ENDS.items():
         if layer in arrays and arrays[layer][0].shape[-1] == filters:
             return name, 1.0
     if "conv_pw_13" in arrays and "conv1" in arrays:

@@ -31,7 +31,7 @@ def decide(settings: TrainSettings, watcher: TrainingObserver) -> TrainSettings:
     if settings.weights != AUTO:
         return settings
     if not published(find(settings.backbone)):
-        watcher.note(f"weights: random, because no pretrained weights exist for {settings.backbone}")
+        watcher.note(f"weights: random, because no pretrained weights are available for {settings.backbone}")
         return replace(settings, weights=NONE)
     wanted = replace(settings, weights=IMAGENET)
     choice = choose(wanted)

@@ -22,16 +22,24 @@ def opened(backbone: str, alpha: float = 0.35, classes: tuple[str, ...] = ("cup"
     return open_detector(BackboneSpec(backbone, SIDE, alpha), classes, "none")
 
 
-@pytest.mark.parametrize(
-    ("backbone", "alpha"),
-    [("mobilenet_v2", 0.35), ("mobilenet", 0.25), ("mobilenet_v3_small", 1.0), ("efficientnet_lite0", 1.0)],
-)
+NETWORKS = {
+    "mobilenet_v2": 0.35,
+    "mobilenet": 0.25,
+    "mobilenet_v3_small": 1.0,
+    "efficientnet_lite0": 1.0,
+    "mobilenet_v4_small": 1.0,
+}
+
+
+@pytest.mark.parametrize(("backbone", "alpha"), NETWORKS.items())
 def test_every_backbone_has_a_box_and_scores_per_cell(backbone: str, alpha: float) -> None:
     network = opened(backbone, alpha)
     boxes, scores = network.deployed(np.zeros((2, SIDE, SIDE, 3), np.float32))
     assert boxes.shape == (2, network.grid.count, 4)
     assert scores.shape == (2, network.grid.count, 2)
     assert float(np.max(scores)) < 0.1  # almost everything is background before training
+    used = {id(layer) for layer in network.raw.layers}
+    assert all(id(layer) in used for layer in network.backbone.layers)  # or its weights would have no gradient
 
 
 def test_unsuitable_networks_have_no_detector() -> None:

@@ -18,6 +18,8 @@ from edgevision.errors import BadInput, BadModel, EdgeVisionError, MissingFile, 
 
 pytestmark = pytest.mark.tensorflow
 SMALL = BackboneSpec("mobilenet_v2", 32, 0.35)
+LARGER = ("efficientnet_lite1", "efficientnet_lite2", "mobilenet_v4_medium")
+"""Networks of the same blocks as a smaller one."""
 
 
 def _network(choice: BackboneSpec, weights: str = "none") -> Any:
@@ -53,9 +55,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
     return folder, network.backbone.get_weights()
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in BACKBONES if name not in ("efficientnet_lite1", "efficientnet_lite2")]
-)
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in LARGER])
 def test_every_backbone_can_be_built_split_and_folded(name: str) -> None:
     """The two parts together equal the whole, and folding does not change the result."""
     from edgevision.convert.training.network.backbones import CNN
@@ -238,5 +238,20 @@ def test_silent_server_times_out(keras_home: Path, monkeypatch: pytest.MonkeyPat
 def test_widths_without_published_weights_are_rejected(keras_home: Path) -> None:
     with pytest.raises(BadInput, match=r"with --alpha 0.4; use --alpha 0.35, 0.5"):
         _network(BackboneSpec("mobilenet_v2", 96, 0.4), "imagenet")
-    with pytest.raises(BadInput, match="train from scratch with --weights none"):
+    with pytest.raises(BadInput, match="for mobilenet_v4_small; give --weights"):
+        _network(BackboneSpec("mobilenet_v4_small", 32), "imagenet")
+    with pytest.raises(BadInput, match="for cnn; give"):
         _network(BackboneSpec("cnn", 32, cnn_filters=(4,)), "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("mobilenet_v4_small", 3_774_024), ("mobilenet_v4_medium", 9_715_512)]
+)
+def test_mobilenet_v4_has_the_published_number_of_parameters(name: str, parameters: int) -> None:
+    """With a top of 1,000 classes; the moving averages of the batch normalization are not parameters."""
+    from edgevision.convert.training.network.backbones import build
+    from edgevision.convert.training.network.initial_weights import recognise
+
+    network = build(BackboneSpec(name, 32))
+    assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == parameters - 1_281_000
+    assert recognise({layer.name: layer.get_weights() for layer in network.layers}) == (name, 1.0)
