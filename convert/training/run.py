@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
 from .fit.fit import fit
 from .fit.plan import TrainPlan, make_plan, settled
+from .fit.time_budget import TimeBudget
 from .folder import HISTORY_FILE, list_outputs, open_run, record, require_free, resumable
 from .folder import resumed as resumed
 from .input.splits import DatasetSplits, open_photos, open_sets, prepare
@@ -39,12 +42,15 @@ if TYPE_CHECKING:
 log = Log("edgevision.train")
 
 
-def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult | DetectorResult:
+def train(
+    request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float] = time.monotonic
+) -> TrainResult | DetectorResult:
     """Train a classifier on a folder of photos, or a detector if they have boxes, and write a run folder.
 
     Args:
         request: Photos, settings and the parent of the run folder.
         watcher: Observer that receives notes and progress.
+        clock: Clock, in seconds, by which the time of a classifier's training is limited.
 
     Returns:
         The result with the paths, the history and the evaluation on the test images.
@@ -59,10 +65,11 @@ def train(request: TrainRequest, watcher: TrainingObserver) -> TrainResult | Det
         from .detector.run import train_detector
 
         return train_detector(request, watcher)
-    return _train_classifier(request, watcher)
+    return _train_classifier(request, watcher, clock)
 
 
-def _train_classifier(request: TrainRequest, watcher: TrainingObserver) -> TrainResult:
+def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float]) -> TrainResult:
+    started = clock()
     dataset = open_photos(request.photos, request.settings)
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(request.settings, watcher)
@@ -79,7 +86,9 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver) -> Train
             plan = make_plan(settings, network, len(learning.train), gpus > 0)
             record(run.folder, settled(settings, plan), request.photos)
             outputs.announce(network, plan, learning, settings.resize_or("crop"), watcher)
-            state = _fit(run.folder, network, plan, learning, settings, watcher)
+            budget = None if plan.time_s is None else TimeBudget(plan.time_s, started, clock)
+            state = _fit(run.folder, network, plan, learning, settings, budget, watcher)
+            record(run.folder, settled(settings, plan, state.epochs), request.photos)
             result = _finish(run, network, plan, learning, state, request, watcher)
     return result
 
@@ -90,12 +99,15 @@ def _fit(
     plan: TrainPlan,
     learning: DatasetSplits,
     settings: TrainSettings,
+    budget: TimeBudget | None,
     watcher: TrainingObserver,
 ) -> State[Epoch]:
     state = checkpoint.open_state(folder, Epoch, network.origin.sha256, plan.weights)
     if state.finished:
         network.assign(state.kept_weights or state.weights)
         return state
+    if budget is not None:
+        budget.started -= sum(row.seconds for row in state.history)
 
     def keep(state: State[Epoch]) -> None:
         checkpoint.write(folder, state)
@@ -108,7 +120,7 @@ def _fit(
     try:
         names = [", ".join(item.labels) for item in learning.train]
         contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
-        fit(network, plan, sets, state, Checkpointer(keep), watcher)
+        fit(network, plan, sets, state, Checkpointer(keep), watcher, budget)
     finally:
         sets.pixels.close()
     return state

@@ -8,6 +8,7 @@ from typing import get_args
 from edgevision.preprocessing.spec import Resize
 from edgevision.settings import MAX_PIXELS, SEED, setting, settings_of
 
+from . import duration
 from .augmentation import FLIPS, PRESETS, Augmentation
 
 SECTIONS = {"data": "Data", "model": "Model", "training": "Training", "augment": "Augmentation", "output": "Output"}
@@ -98,16 +99,28 @@ class TrainSettings:
     epochs: int | None = setting(
         None,
         "int",
-        "Epochs of the second phase, which also trains the top blocks, or of training from scratch.",
+        "Epochs of the second phase, which also trains the blocks of the network, or of training from scratch.",
         "Training",
         low=0,
         high=10_000,
         auto=True,
     )
+    time_s: float | None = setting(
+        None,
+        "text",
+        "Limit of the time of a training, such as 10min or 1h; auto: 10min unless --epochs is given.",
+        "Training",
+        key="time",
+        parse=duration.parse,
+        unparse=duration.unparse,
+        form=duration.FORM,
+        auto=True,
+        metavar="TIME",
+    )
     fine_tune_blocks: int | None = setting(
         None,
         "int",
-        "Number of top blocks to train in the second phase; 0: none.",
+        "Number of top blocks to train in the second phase; auto: all, or with features once those that fit; 0: none.",
         "Training",
         low=0,
         high=100,
@@ -123,6 +136,15 @@ class TrainSettings:
         **_RATE,
         auto=True,
         old_names=("rate",),
+    )
+    layer_decay: float = setting(
+        0.9,
+        "float",
+        "Factor of the learning rate from each block to the one below it, as the network is fine-tuned; 1: the same rate for "
+        "all.",
+        "Training",
+        low=0.1,
+        high=1.0,
     )
     schedule: str = setting(
         "cosine", "choice", "Learning rate schedule of each phase.", "Training", choices=("cosine", "constant")
@@ -152,14 +174,16 @@ class TrainSettings:
     features: str = setting(
         "auto",
         "choice",
-        "Compute the frozen features once over augmented copies, or live in each epoch.",
+        "Fine-tune on images augmented anew in each epoch (live), or only the top blocks on features computed once over "
+        "augmented copies, which is faster; auto: live.",
         "Training",
         choices=("auto", "once", "live"),
     )
     augment_copies: int | None = setting(
         None,
         "int",
-        "Copies of each image with features once; the first one is not augmented.",
+        "Copies of each image whose features are computed, for the first phase and with features once; the first one is not "
+        "augmented.",
         "Training",
         low=1,
         high=1000,

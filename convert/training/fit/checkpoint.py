@@ -20,6 +20,7 @@ from edgevision.log import Log
 from ..monitor import history
 from ..monitor.history import Row
 from .early_stopping import Selection
+from .time_budget import Length
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 log = Log("edgevision.train")
 FILE = "checkpoint.npz"
-SCHEMA = "edgevision.checkpoint/1"
+SCHEMA = "edgevision.checkpoint/2"
 LOWEST = "lowest"
 
 
@@ -40,6 +41,8 @@ class State(Generic[Row]):
     epoch: int = 0
     """Index of the next epoch of this phase, from 0."""
     selection: Selection = field(default_factory=Selection)
+    pace: list[Length] = field(default_factory=list)
+    """Lengths of this phase under a time budget: as planned, then after each time it was shortened; empty without one."""
     history: list[Row] = field(default_factory=list)
     weights: Arrays = field(default_factory=list)
     """Weights of the whole network."""
@@ -47,6 +50,8 @@ class State(Generic[Row]):
     """Weights of the network in the selected epoch."""
     optimizer: Arrays = field(default_factory=list)
     """Optimizer variables of the phase; empty at its start."""
+    epochs: int | None = None
+    """Epochs by which the last phase can be repeated without a time budget; None if it had none or was shortened."""
     finished: bool = False
     """True if all phases are done."""
     temperature: float | None = None
@@ -63,6 +68,10 @@ def write(folder: Path, state: State[Row]) -> None:
         "epoch": state.epoch,
         "waited": state.selection.waited,
         "selected": state.selection.epoch,
+        "pace": [[one.epochs, one.steps, one.at] for one in state.pace],
+        "epochs": state.epochs,
+        "limit": state.selection.limit,
+        "kept": state.selection.kept,
         "finished": state.finished,
         "origin": state.origin,
         "temperature": state.temperature,
@@ -96,7 +105,11 @@ def read(folder: Path, kind: type[Row]) -> State[Row] | None:
         return State(
             phase=int(record["phase"]),
             epoch=int(record["epoch"]),
-            selection=Selection(lowest, int(record["selected"]), int(record["waited"])),
+            selection=Selection(
+                lowest, int(record["selected"]), int(record["waited"]), record["limit"], record["kept"]
+            ),
+            pace=[Length(*map(int, one)) for one in record["pace"]],
+            epochs=record["epochs"],
             finished=bool(record["finished"]),
             origin=record["origin"],
             temperature=record["temperature"],

@@ -20,11 +20,15 @@ from ..network.network import Network
 from .checkpoint import State
 from .early_stopping import is_perfect
 from .phases import Phase
+from .temperature_scaling import calibrated_losses
+from .time_budget import Length, TimeBudget
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .early_stopping import Losses
+
+    Arrays = list[npt.NDArray[Any]]
 
 log = Log("edgevision.train")
 EPOCH_STREAM = 7002
@@ -56,25 +60,33 @@ def run_phase(
     seed: int,
     keeper: Checkpointer[Epoch],
     watcher: TrainingObserver,
+    budget: TimeBudget | None = None,
 ) -> None:
-    """Run the rest of a phase. Changes ``state``.
+    """Run the rest of a phase, and shorten it if the budget would be exceeded. Changes ``state``.
 
     ``targets``: targets of the validation images, (n, outputs).
     """
+    whole = phase.schedule.steps
+    phase = phase.paced(state.pace)
     _restore(phase, network, state)
     log.info("phase %s: up to %d epochs, %s", phase.name, phase.schedule.epochs, phase.applied)
+    took: list[float] = []
     while _goes_on(phase, state):
-        row, losses = _epoch(phase, network, targets, state, seed, watcher)
+        begun = budget.clock() if budget else 0.0
+        row, losses, values = _epoch(phase, network, targets, state, seed, watcher)
         state.history.append(row)
         state.epoch += 1
         state.weights = network.values()
         keep = state.selection.judge(losses, row.epoch)
         if keep:
-            state.kept_weights = state.weights
+            state.kept_weights = values
         watcher.end(row, keep)
         log.debug("epoch %d: learning rate %.2g, loss %.4f, %.1f s", row.epoch, row.lr, row.loss, row.seconds)
         state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
+        if budget is not None and state.pace:
+            took.append(budget.clock() - begun)
+            phase = _within(budget, phase, state, took)
     log.info(
         "phase %s ended after %d epochs; the weights of epoch %d are kept",
         phase.name,
@@ -85,14 +97,33 @@ def run_phase(
     if state.kept_weights:
         network.assign(state.kept_weights)
     state.weights, state.optimizer = network.values(), []
-    state.phase, state.epoch, state.selection.waited = state.phase + 1, 0, 0
+    state.epochs = state.pace[0].epochs if len(state.pace) == 1 and state.pace[0].steps == whole else None
+    state.phase, state.epoch, state.pace = state.phase + 1, 0, []
+    state.selection.next_phase()
     keeper.keep(state, now=True)
+
+
+def _within(budget: TimeBudget, phase: Phase, state: State[Epoch], took: list[float]) -> Phase:
+    """Return the phase, shortened if the epochs so far, which ``took`` so many seconds, were too slow for the budget."""
+    left = phase.schedule.epochs - state.epoch
+    if left <= 0:
+        return phase
+    # The first epoch also compiles.
+    typical = float(np.mean(took[1:] or took))
+    fits = budget.remaining(left, typical)
+    if fits == left:
+        return phase
+    log.info("epochs take %.1f s: %d more instead of %d", typical, fits, left)
+    state.pace.append(Length(state.epoch + fits, phase.schedule.steps, state.epoch))
+    return phase.paced(state.pace[-1:])
 
 
 def _goes_on(phase: Phase, state: State[Epoch]) -> bool:
     """Return whether another epoch of the phase can improve the network."""
     left = state.epoch < phase.schedule.epochs and state.selection.waited < phase.patience
-    return left and not (state.epoch and is_perfect(state.history, phase.name))
+    # Averaged weights need the end of the schedule, where the learning rate is low.
+    ends_early = phase.average is None and state.epoch > 0
+    return left and not (ends_early and is_perfect(state.history, phase.name))
 
 
 def _epoch(
@@ -102,18 +133,22 @@ def _epoch(
     state: State[Epoch],
     seed: int,
     watcher: TrainingObserver,
-) -> tuple[Epoch, Losses]:
-    """Run one epoch; return its line of history and the losses of the validation images, (n,)."""
+) -> tuple[Epoch, Losses, Arrays]:
+    """Run one epoch; return its line of history, the calibrated losses of the validation images, (n,), and the weights.
+
+    The weights are averaged over the last steps if the phase does so.
+    """
     started = time.monotonic()
     # All randomness depends only on the seed and the epoch number, so that a resumed run repeats the epoch exactly.
     reseed(phase.model, seed, EPOCH_STREAM, state.phase, state.epoch)
     random = np.random.default_rng([seed, EPOCH_STREAM, state.phase, state.epoch])
     watcher.begin(phase.name, state.epoch + 1, phase.schedule.epochs, phase.schedule.steps)
     logs = phase.model.fit(
-        phase.data(random), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
+        phase.data(random, phase.schedule.steps), epochs=1, verbose=0, shuffle=False, callbacks=[_reporter(watcher)]
     ).history
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
-    losses, right = network.goal.measure(targets, phase.validate(), phase.smoothing)
+    logits, values = _validated(phase, network)
+    losses, right = network.goal.measure(targets, logits, phase.smoothing)
     row = Epoch(
         epoch=len(state.history) + 1,
         phase=phase.name,
@@ -125,7 +160,19 @@ def _epoch(
         val_accuracy=float(right.mean()) if len(right) else None,
         applied=phase.applied,
     )
-    return row, losses
+    return row, calibrated_losses(network.goal, targets, logits), values
+
+
+def _validated(phase: Phase, network: Network) -> tuple[npt.NDArray[np.float32], Arrays]:
+    """Return the logits of the validation images, (n, outputs), and the weights that gave them."""
+    if phase.average is None:
+        return phase.validate(), network.values()
+    weights = network.values()
+    for variable, value in zip(phase.model.trainable_variables, phase.average(), strict=True):
+        variable.assign(value)
+    logits, averaged = phase.validate(), network.values()
+    network.assign(weights)
+    return logits, averaged
 
 
 def _restore(phase: Phase, network: Network, state: State[Epoch]) -> None:

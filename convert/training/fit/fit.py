@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgevision.log import Log
 
+from ..config.duration import rounded
 from ..input.splits import Sets
 from ..monitor.history import Epoch
 from ..monitor.observer import TrainingObserver
@@ -15,9 +16,11 @@ from .checkpoint import State
 from .early_stopping import MIN_VALIDATION_IMAGES
 from .epochs import Checkpointer, run_phase
 from .frozen_features import Features, extractor
-from .phases import Phase, fine_tune_on_features, head_phase, live_phase
+from .phases import HEAD, Phase, fine_tune_on_features, head_phase, live_phase
 from .plan import TrainPlan
+from .step_time import step_seconds
 from .temperature_scaling import calibrate
+from .time_budget import FORWARD_COST, Length, TimeBudget
 
 log = Log("edgevision.train")
 
@@ -37,12 +40,18 @@ def fit(
     state: State[Epoch],
     keeper: Checkpointer[Epoch],
     watcher: TrainingObserver,
+    budget: TimeBudget | None = None,
 ) -> None:
     """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
-    builders = _phases(network, plan, sets, watcher)
-    for number, build in enumerate(builders):
+    phases = _Phases(network, plan, sets, watcher)
+    if budget is not None and not state.history:
+        phases.announce(budget)
+    for number, build in enumerate(phases.builders()):
         if state.phase == number:
-            run_phase(build(state), network, sets.val.targets, state, plan.seed, keeper, watcher)
+            phase = build()
+            if budget is not None and phase.name != HEAD and not state.pace:
+                state.pace.append(phases.length(phase, budget, phases.step_time(phase, budget)))
+            run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget)
     network.assign(state.kept_weights or network.values())
     if len(sets.val) >= MIN_VALIDATION_IMAGES:
         state.temperature = calibrate(network, sets.val)
@@ -52,39 +61,85 @@ def fit(
     keeper.keep(state, now=True)
 
 
-def _phases(
-    network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver
-) -> list[Callable[[State[Epoch]], Phase]]:
-    """Return a builder for each phase; shared features are computed by the first phase that needs them."""
-    if plan.scratch:
-        return [lambda state: live_phase(network, plan, sets.train, sets.val, scratch=True)]
-    kept: list[_Views] = []
+@dataclass(slots=True, eq=False)
+class _Phases:
+    """The phases of a training, each built when it is first needed."""
 
-    def views(state: State[Epoch]) -> _Views:
-        if not kept:
-            kept.append(_compute(network, plan, sets, watcher))
-        return kept[0]
+    network: Network
+    plan: TrainPlan
+    sets: Sets
+    watcher: TrainingObserver
+    _views: _Views | None = None
+    _live: Phase | None = None
+    _times: dict[str, float] = field(default_factory=dict)
 
-    def head(state: State[Epoch]) -> Phase:
-        found = views(state)
-        return head_phase(network, plan, found.train, found.val)
+    def builders(self) -> list[Callable[[], Phase]]:
+        """Return the builder of each phase, in order."""
+        if self.plan.scratch:
+            return [self._live_phase]
+        fine_tune = self._live_phase if not self.plan.once else self._fine_tune_on_features
+        return [self._head, fine_tune] if self.plan.epochs and self.plan.fine_tune_blocks else [self._head]
 
-    def fine_tune(state: State[Epoch]) -> Phase:
-        if not plan.once:
-            kept.clear()
-            return live_phase(network, plan, sets.train, sets.val, scratch=False)
-        found = views(state)
-        return fine_tune_on_features(network, plan, found.train, found.val)
+    def announce(self, budget: TimeBudget) -> None:
+        """Tell the user how long the training will take, from a few timed steps; nothing if it is short of a phase."""
+        if self.builders()[-1] != self._live_phase:
+            return
+        phase = self._live_phase()
+        step_s = self.step_time(phase, budget)
+        before = 0.0 if self.plan.scratch else self._features_s(step_s)
+        found = self.length(phase, budget, step_s, before)
+        epoch_s = found.steps * step_s + self._validation_s(step_s)
+        part = " of a part of the images" if found.steps < phase.schedule.steps else ""
+        self.watcher.note(
+            f"time: about {rounded(before + found.epochs * epoch_s)}, with {found.epochs} epochs of {phase.name}{part}; "
+            f"at most {rounded(budget.seconds)} (--time)"
+        )
 
-    return [head, fine_tune] if plan.epochs and plan.fine_tune_blocks else [head]
+    def step_time(self, phase: Phase, budget: TimeBudget) -> float:
+        """Return the measured time of a training step of a phase, which is measured once."""
+        if phase.name not in self._times:
+            with self.watcher.stage("Timing a few steps", None):
+                self._times[phase.name] = step_seconds(phase, self.network, budget.clock)
+        return self._times[phase.name]
 
+    def length(self, phase: Phase, budget: TimeBudget, step_s: float, before_s: float = 0.0) -> Length:
+        """Return the length of a phase within the budget, if it starts in ``before_s`` seconds."""
+        wanted = Length(phase.schedule.epochs, phase.schedule.steps)
+        return budget.planned(wanted, step_s, self._validation_s(step_s), before_s)
 
-def _compute(network: Network, plan: TrainPlan, sets: Sets, watcher: TrainingObserver) -> _Views:
-    """Run the frozen part with the initial weights over all copies."""
-    keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
-    frozen = extractor(network, plan.augmentation, plan.fine_tune_blocks, keep_maps)
-    total = plan.augment_copies * len(sets.train) + len(sets.val)
-    with watcher.stage("Computing features", total) as step:
-        train = frozen.compute(sets.train, plan.augment_copies, plan.seed, step)
-        val = frozen.compute(sets.val, 1, plan.seed, lambda done: step(plan.augment_copies * len(sets.train) + done))
-    return _Views(train, val)
+    def _validation_s(self, step_s: float) -> float:
+        return len(self.sets.val) / self.plan.batch_size * step_s * FORWARD_COST
+
+    def _features_s(self, step_s: float) -> float:
+        """Return the estimated time of computing the features of the head, in seconds."""
+        images = self.plan.augment_copies * len(self.sets.train) + len(self.sets.val)
+        return images / self.plan.batch_size * step_s * FORWARD_COST
+
+    def _head(self) -> Phase:
+        found = self._features()
+        return head_phase(self.network, self.plan, found.train, found.val)
+
+    def _live_phase(self) -> Phase:
+        self._views = None  # free the features
+        if self._live is None:
+            scratch = self.plan.scratch
+            self._live = live_phase(self.network, self.plan, self.sets.train, self.sets.val, scratch=scratch)
+        return self._live
+
+    def _fine_tune_on_features(self) -> Phase:
+        found = self._features()
+        return fine_tune_on_features(self.network, self.plan, found.train, found.val)
+
+    def _features(self) -> _Views:
+        """Run the frozen part with the initial weights over all copies."""
+        if self._views is not None:
+            return self._views
+        plan, sets = self.plan, self.sets
+        keep_maps = plan.once and plan.epochs > 0 and plan.fine_tune_blocks > 0
+        frozen = extractor(self.network, plan.augmentation, plan.fine_tune_blocks if keep_maps else 0, keep_maps)
+        done = plan.augment_copies * len(sets.train)
+        with self.watcher.stage("Computing features", done + len(sets.val)) as step:
+            train = frozen.compute(sets.train, plan.augment_copies, plan.seed, step)
+            val = frozen.compute(sets.val, 1, plan.seed, lambda more: step(done + more))
+        self._views = _Views(train, val)
+        return self._views

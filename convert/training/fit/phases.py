@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,14 @@ from ..network.network import Network
 from .frozen_features import Features
 from .plan import EPOCH_PICTURES, HEAD_BATCH, TrainPlan
 from .schedule import Schedule
+from .time_budget import Length
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from .paced_schedule import PacedSchedule
+
+    Arrays = list[npt.NDArray[Any]]
     Indices = npt.NDArray[np.intp]
 
 HEAD, FINE_TUNE, SCRATCH = "head", "fine-tune", "scratch"
@@ -33,15 +37,30 @@ class Phase:
     model: Any
     """Compiled Keras model from batches to logits."""
     schedule: Schedule
+    pace: PacedSchedule
+    """The schedule as the optimizer of the model follows it."""
     patience: int
-    data: Callable[[np.random.Generator], Any]
-    """Function that returns the tf.data.Dataset of one epoch, in an order drawn from the generator."""
+    data: Callable[[np.random.Generator, int], Any]
+    """Function that returns the tf.data.Dataset of one epoch of so many steps, in an order drawn from the generator."""
     validate: Callable[[], npt.NDArray[np.float32]]
     """Function that returns the logits of the validation images, (n, outputs)."""
     smoothing: float
     """Label smoothing, in training and validation."""
     applied: str
     """Description of the augmentation for history.csv."""
+    average: Callable[[], Arrays] | None = None
+    """Function that returns the trained variables averaged over the last steps; None if they are used as they are."""
+
+    def paced(self, lengths: Sequence[Length]) -> Phase:
+        """Return the phase with each of the lengths in turn; its optimizer follows."""
+        schedule = self.schedule
+        for one in lengths:
+            if one.at:
+                schedule = schedule.ending(one.at, one.epochs)
+            else:
+                schedule = replace(schedule, epochs=one.epochs, steps=one.steps, decay_from=-1)
+        self.pace.follow(schedule)
+        return replace(self, schedule=schedule)
 
 
 def head_phase(network: Network, plan: TrainPlan, train: Features, val: Features) -> Phase:
@@ -51,16 +70,18 @@ def head_phase(network: Network, plan: TrainPlan, train: Features, val: Features
     model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
     copies, n = train.pooled.shape[:2]
     schedule = Schedule(plan.head_rate, plan.head_epochs, -(-n * copies // HEAD_BATCH), plan.schedule)
-    _compile(model, network, plan, schedule, train.targets)
+    pace = schedule.keras()
+    _compile(model, network, plan, _adamw(pace, plan), train.targets)
     flat = train.pooled.reshape(n * copies, -1)
 
-    def data(random: np.random.Generator) -> Any:
-        order = random.permutation(n * copies)
+    def data(random: np.random.Generator, steps: int) -> Any:
+        order = random.permutation(n * copies)[: steps * HEAD_BATCH]
         arrays = (flat[order], train.targets[order % n], train.weights[order % n])
         return tf.data.Dataset.from_tensor_slices(arrays).batch(HEAD_BATCH)
 
     validate = _logits(model, lambda: [val.pooled[0]])
-    return Phase(HEAD, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies))
+    applied = plan.applied_once(copies)
+    return Phase(HEAD, model, schedule, pace, plan.patience, data, validate, plan.label_smoothing, applied)
 
 
 def fine_tune_on_features(network: Network, plan: TrainPlan, train: Features, val: Features) -> Phase:
@@ -74,31 +95,31 @@ def fine_tune_on_features(network: Network, plan: TrainPlan, train: Features, va
     copies, n = train.maps.shape[:2]
     each = min(copies, max(1, round(EPOCH_PICTURES / n)))
     schedule = Schedule(plan.learning_rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
-    _compile(model, network, plan, schedule, train.targets)
+    pace = schedule.keras()
+    _compile(model, network, plan, _adamw(pace, plan), train.targets)
     signature = (
         tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
         tf.TensorSpec((None, train.targets.shape[1]), tf.float32),
         tf.TensorSpec((None,), tf.float32),
     )
 
-    def data(random: np.random.Generator) -> Any:
+    def data(random: np.random.Generator, steps: int) -> Any:
         copy, picture = _drawn(random, copies, n, each)
 
         def generate() -> Any:
-            for at in range(0, n * each, plan.batch_size):
+            for at in range(0, min(n * each, steps * plan.batch_size), plan.batch_size):
                 which, some = copy[at : at + plan.batch_size], picture[at : at + plan.batch_size]
                 yield train.maps[which, some].astype(np.float32), train.targets[some], train.weights[some]
 
         made = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        return made.apply(tf.data.experimental.assert_cardinality(schedule.steps)).prefetch(2)
+        return made.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
     maps = val.maps[0] if len(val.targets) else val.maps
     validate = _logits(
         model, lambda: (maps[i : i + EVALUATE_BATCH].astype(np.float32) for i in range(0, len(maps), EVALUATE_BATCH))
     )
-    return Phase(
-        FINE_TUNE, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_once(copies)
-    )
+    applied = plan.applied_once(copies)
+    return Phase(FINE_TUNE, model, schedule, pace, plan.patience, data, validate, plan.label_smoothing, applied)
 
 
 def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -> tuple[Indices, Indices]:
@@ -109,7 +130,7 @@ def _drawn(random: np.random.Generator, copies: int, pictures: int, each: int) -
 
 
 def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples, scratch: bool) -> Phase:
-    """Return the phase that trains on images augmented differently in each epoch: the top blocks, or all from scratch."""
+    """Return the phase that trains on images augmented differently in each epoch: some or all blocks, or from scratch."""
     keras = backend.keras()
     from ..network.frozen_layers import InferenceMode
 
@@ -123,24 +144,48 @@ def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples
         # Batch norm in inference mode: the statistics of a small set would be noise.
         features = InferenceMode(upper)(InferenceMode(lower)(x))
     model = keras.Model(inputs, network.apply_head(features))
-    schedule = Schedule(plan.learning_rate, plan.epochs, -(-len(train) // plan.batch_size), plan.schedule)
-    _compile(model, network, plan, schedule, train.targets)
+    passes = plan.passes(len(train))
+    schedule = Schedule(plan.learning_rate, plan.epochs, -(-len(train) * passes // plan.batch_size), plan.schedule)
 
-    def data(random: np.random.Generator) -> Any:
-        return batches(train, plan.batch_size, random.permutation(len(train)))
+    pace = schedule.keras()
+    average: Callable[[], Arrays] | None = None
+    if scratch:
+        optimizer = _adamw(pace, plan)
+    else:
+        from .graded_optimizer import GradedAdamW, averaged_steps, scales_by_depth
+
+        steps = averaged_steps(schedule.epochs * schedule.steps)
+        optimizer = GradedAdamW(pace, plan.weight_decay, scales_by_depth(network, plan.layer_decay), steps)
+        average = optimizer.averages
+    _compile(model, network, plan, optimizer, train.targets)
+
+    def data(random: np.random.Generator, steps: int) -> Any:
+        order = np.concatenate([random.permutation(len(train)) for _ in range(passes)])
+        return batches(train, plan.batch_size, order[: steps * plan.batch_size])
 
     validate = _logits(model, lambda: pictures(val, EVALUATE_BATCH))
-    name = SCRATCH if scratch else FINE_TUNE
-    return Phase(name, model, schedule, plan.patience, data, validate, plan.label_smoothing, plan.applied_live())
+    return Phase(
+        SCRATCH if scratch else FINE_TUNE,
+        model,
+        schedule,
+        pace,
+        plan.patience,
+        data,
+        validate,
+        plan.label_smoothing,
+        plan.applied_live(),
+        average,
+    )
 
 
-def _compile(
-    model: Any, network: Network, plan: TrainPlan, schedule: Schedule, targets: npt.NDArray[np.float32]
-) -> None:
-    keras = backend.keras()
-    optimizer = keras.optimizers.AdamW(schedule.keras(), weight_decay=plan.weight_decay)
+def _adamw(pace: PacedSchedule, plan: TrainPlan) -> Any:
+    optimizer = backend.keras().optimizers.AdamW(pace, weight_decay=plan.weight_decay)
     # Weight decay applies to kernels only.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _compile(model: Any, network: Network, plan: TrainPlan, optimizer: Any, targets: npt.NDArray[np.float32]) -> None:
     positive = network.goal.positive_weights(targets, plan.class_weights)
     # No XLA: it makes convolutions many times slower on a CPU.
     model.compile(

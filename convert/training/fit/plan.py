@@ -15,16 +15,24 @@ from ..network.network import Network
 
 log = Log("edgevision.train")
 PASSES = 10_000
-"""Limit of images, with copies, for one pass through the frozen part: a minute for a MobileNetV2 on two idle cores."""
+"""Limit of images, with copies, for features that are fine-tuned: a minute for a MobileNetV2 on two idle cores."""
+HEAD_PASSES = 4000
+"""The same for the head alone, whose weights are only the start of the fine-tuning."""
 MAPS_BYTES = 1_200_000_000
 """Memory limit in bytes for the maps of all copies."""
 EPOCH_PICTURES = 1024
-"""Minimum images per epoch of fine-tuning on kept maps: with a small set, an epoch has several copies of each image."""
+"""Minimum images per epoch of fine-tuning: with a small set, an epoch has several versions of each image."""
 HEAD_BATCH = 64
 HEAD_STEPS = 1200
 """Steps of HEAD_BATCH features after which the last layer has converged."""
+DEFAULT_TIME_S = 600.0
+"""Default limit of a training in seconds, unless the epochs are given."""
 MAX_COPIES = 24
 """Upper limit of copies per image; more add little."""
+MAX_HEAD_COPIES = 8
+"""The same for the head alone."""
+EPOCHS, ONCE_EPOCHS, SCRATCH_EPOCHS = 12, 15, 40
+"""Default epochs of fine-tuning on live images, of fine-tuning on features computed once, and from scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +44,21 @@ class TrainPlan:
     dropout: float
     head_epochs: int
     epochs: int
+    time_s: float | None
+    """Limit of the whole training in seconds, or None."""
     fine_tune_blocks: int
     batch_size: int
     head_rate: float
     learning_rate: float
+    layer_decay: float
+    """Factor of the learning rate from each block to the one below it."""
     schedule: str
     weight_decay: float
     label_smoothing: float
     patience: int
     class_weights: str
     once: bool
-    """True if the frozen part runs once over all ``augment_copies``, False if it runs again in each epoch."""
+    """True if blocks are fine-tuned on features that are computed once, False if on images augmented in each epoch."""
     augment_copies: int
     augmentation: Augmentation
     mixed: bool
@@ -61,6 +73,10 @@ class TrainPlan:
     def applied(self) -> Augmentation:
         """Augmentation that is actually applied; none if features are computed once from a single copy."""
         return Augmentation() if self.once and self.augment_copies == 1 else self.augmentation
+
+    def passes(self, pictures: int) -> int:
+        """Return how often each of ``pictures`` images is shown in an epoch of fine-tuning."""
+        return 1 if self.scratch else max(1, round(EPOCH_PICTURES / max(1, pictures)))
 
     def applied_once(self, copies: int) -> str:
         """Describe the augmentation for history.csv if features are computed once."""
@@ -79,13 +95,10 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
     """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
     scratch = settings.weights == NONE
-    blocks = 0 if choice.backbone == CNN else _or(settings.fine_tune_blocks, choice.row.fine_tune_blocks)
-    augmented = bool(settings.augmentation)
-    most = MAPS_BYTES // max(1, network.map_bytes(blocks) * pictures) if blocks else MAX_COPIES
-    fits = pictures <= PASSES and not gpu and most >= (2 if augmented else 1)
-    once = not scratch and settings.features != "live" and (settings.features == "once" or fits)
-    copies = settings.augment_copies or max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
-    copies = copies if augmented and once else 1
+    once = not scratch and settings.features == "once"
+    blocks = 0 if choice.backbone == CNN else _blocks(settings, network, once)
+    copies = settings.augment_copies or _copies(network, blocks, pictures, once)
+    copies = copies if settings.augmentation and not scratch else 1
     log.info(
         "plan: %s, %s, %d augmented copies of each image",
         "all layers from scratch" if scratch else f"the head, then {blocks} blocks",
@@ -97,11 +110,13 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         weights=settings.weights,
         dropout=settings.dropout,
         head_epochs=0 if scratch else _or(settings.head_epochs, _head_epochs(pictures * copies)),
-        epochs=_or(settings.epochs, 40 if scratch else 15),
+        epochs=_or(settings.epochs, SCRATCH_EPOCHS if scratch else ONCE_EPOCHS if once else EPOCHS),
+        time_s=settings.time_s or (None if settings.epochs is not None else DEFAULT_TIME_S),
         fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
         learning_rate=_or(settings.learning_rate, 1e-3 if scratch else 2e-4),
+        layer_decay=settings.layer_decay,
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
         label_smoothing=settings.label_smoothing,
@@ -115,15 +130,20 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
     )
 
 
-def settled(settings: TrainSettings, plan: TrainPlan) -> TrainSettings:
-    """Return the settings with ``auto`` replaced by the plan's values, for config.toml."""
+def settled(settings: TrainSettings, plan: TrainPlan, ran: int | None = None) -> TrainSettings:
+    """Return the settings with ``auto`` replaced by the plan's values, for config.toml.
+
+    ``ran``: epochs of the second phase that the time allowed, once this is known; they replace the time, so that the
+    training can be repeated whatever the speed of the machine.
+    """
     augmentation = {name: getattr(plan.augmentation, name) for name in plan.augmentation.__dataclass_fields__}
     return replace(
         settings,
         alpha=plan.choice.alpha,
         image_size=plan.choice.image_size,
         head_epochs=plan.head_epochs,
-        epochs=plan.epochs,
+        epochs=plan.epochs if ran is None else ran,
+        time_s=plan.time_s if ran is None else None,
         fine_tune_blocks=plan.fine_tune_blocks,
         batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
@@ -132,6 +152,21 @@ def settled(settings: TrainSettings, plan: TrainPlan) -> TrainSettings:
         augment_copies=plan.augment_copies,
         **augmentation,
     )
+
+
+def _blocks(settings: TrainSettings, network: Network, once: bool) -> int:
+    """Return the number of blocks to fine-tune: all, or the few whose input maps fit in memory if computed once."""
+    if settings.fine_tune_blocks is not None:
+        return min(settings.fine_tune_blocks, network.block_count)
+    return network.choice.row.fine_tune_blocks if once else network.block_count
+
+
+def _copies(network: Network, blocks: int, pictures: int, once: bool) -> int:
+    """Return the copies of each image whose features are computed."""
+    if not once:
+        return max(1, min(MAX_HEAD_COPIES, HEAD_PASSES // max(1, pictures)))
+    most = MAPS_BYTES // max(1, network.map_bytes(blocks) * pictures) if blocks else MAX_COPIES
+    return max(2, min(MAX_COPIES, most, PASSES // max(1, pictures)))
 
 
 def _head_epochs(features: int) -> int:

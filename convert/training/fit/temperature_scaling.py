@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 0.4, 3.0
 """Limits of the temperature: without a limit, a validation set without mistakes would give 0."""
-STEPS = 60
+STEPS = 30
+"""Steps of the search, which leave a millionth of the range."""
 
 
 def calibrate(network: Network, val: Examples) -> float:
@@ -46,11 +47,25 @@ def best_temperature(goal: Head, targets: Floats, logits: Floats) -> float:
 
     low, high = np.log(LOW), np.log(HIGH)
     left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = loss(left), loss(right)
     for _ in range(STEPS):
-        if loss(left) < loss(right):
-            high, right = right, left
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
             left = high - golden * (high - low)
+            at_left = loss(left)
         else:
-            low, left = left, right
+            low, left, at_left = left, right, at_right
             right = low + golden * (high - low)
+            at_right = loss(right)
     return float(np.exp((low + high) / 2))
+
+
+def calibrated_losses(goal: Head, targets: Floats, logits: Floats) -> npt.NDArray[np.float64]:
+    """Return the cross-entropy of each image after temperature scaling, (n,), by which epochs are compared.
+
+    Without it, a network that is right but too sure of itself looks worse than one that errs more often.
+    """
+    if not len(targets):
+        return np.empty(0, np.float64)
+    found = best_temperature(goal, targets, logits)
+    return goal.measure(targets, (logits / np.float32(found)).astype(np.float32))[0]

@@ -52,6 +52,11 @@ class Network:
         place = self.backbone.get_layer(names[-1 - min(top_blocks, len(names) - 1)]).output
         return keras.Model(self.backbone.input, place), keras.Model(place, self.backbone.output)
 
+    @property
+    def block_count(self) -> int:
+        """Number of blocks above the stem, all of which can be fine-tuned."""
+        return len(blocks(self.backbone, self.choice.row)) - 1
+
     def map_bytes(self, top_blocks: int) -> int:
         """Return the bytes per image of the upper part's input, in half precision."""
         return 2 * int(math.prod(self.cut(top_blocks)[0].output.shape[1:]))

@@ -81,6 +81,21 @@ def test_training_loss_equals_the_measured_loss(classes: int, multilabel: bool) 
     assert (smooth > 0.5).all()
 
 
+def test_phase_changes_nothing_if_it_never_beats_the_one_before() -> None:
+    base = np.full(100, 0.5)
+    selection = Selection()
+    assert selection.judge(base, 1)
+    selection.next_phase()
+    noise = np.random.default_rng(0).normal(0, 0.1, 100)
+    assert not selection.judge(base + 0.005 + noise - noise.mean(), 2)  # worse, if not clearly
+    assert selection.epoch == 1
+    assert selection.judge(base - 0.01, 3)
+    assert selection.judge(
+        base - 0.005 + noise - noise.mean(), 4
+    )  # not clearly worse than the third, and below the first
+    assert (selection.epoch, selection.kept) == (4, pytest.approx(0.495))
+
+
 def test_later_weights_are_kept_unless_clearly_worse() -> None:
     random = np.random.default_rng(0)
     base = random.uniform(0.1, 0.9, 100)
@@ -154,6 +169,40 @@ def test_learning_rate_warms_up_and_decays() -> None:
     constant = Schedule(0.01, 8, 10, "constant").keras()
     assert [float(constant(step)) for step in (20, 79)] == [pytest.approx(0.01)] * 2
     assert float(Schedule(0.01, 1, 1).keras()(0)) > 0
+
+
+@pytest.mark.tensorflow
+def test_shortened_schedule_goes_on_smoothly_to_the_same_end() -> None:
+    from edgevision.convert.training.fit.schedule import FLOOR, Schedule
+
+    planned = Schedule(0.01, 20, 10)
+    pace = planned.keras()
+    rates = [float(pace(step)) for step in range(100)]
+    shortened = planned.ending(10, 15)
+    pace.follow(shortened)
+    rates += [float(pace(step)) for step in range(100, 120)]
+    pace.follow(shortened.ending(12, 14))
+    rates += [float(pace(step)) for step in range(120, 140)]
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(np.abs(np.diff(rates[10:]))) < 0.0005
+    assert rates[-1] == pytest.approx(0.01 * FLOOR, rel=0.5)
+
+
+@pytest.mark.tensorflow
+def test_rates_fall_with_depth() -> None:
+    from edgevision.convert.training.fit.graded_optimizer import scales_by_depth
+    from edgevision.convert.training.network.backbones import BackboneSpec
+    from edgevision.convert.training.network.network import open_network
+
+    network = open_network(BackboneSpec("mobilenet", 32, 0.25), goal_of(("a", "b"), False), "none", 0.0)
+    scales = scales_by_depth(network, 0.5)
+
+    def of(name: str) -> list[float]:
+        return [scales[id(one)] for one in network.backbone.get_layer(name).trainable_variables]
+
+    assert network.block_count == 13
+    assert of("conv_pw_13") == [0.5] and of("conv_dw_13_bn") == [0.5, 0.5]
+    assert of("conv_pw_12") == [0.25] and of("conv_pw_1") == [0.5**13] and of("conv1") == [0.5**14]
 
 
 @pytest.mark.parametrize("classes", [2, 4])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from edgevision.convert.cli.train import train
-from edgevision.convert.training.config import config_file
+from edgevision.convert.training.config import config_file, duration
 from edgevision.convert.training.config.augmentation import PRESETS, Augmentation
 from edgevision.convert.training.config.settings import SETTINGS, TrainSettings
 from edgevision.convert.training.network.backbones import BACKBONES
@@ -47,6 +47,7 @@ def _settings(draw: st.DrawFn) -> TrainSettings:
     chosen = {}
     for name, option in SETTINGS.items():
         kind = st.sampled_from(option.choices) if option.kind == "choice" else VALUES[option.kind]
+        kind = st.floats(1.0, 1e6).map(lambda x: round(x, 6)) if name == "time_s" else kind
         chosen[name] = draw(st.none() | kind if option.auto else kind)
     return TrainSettings(**chosen)
 
@@ -105,6 +106,19 @@ def test_broken_or_missing_toml_file_raises(tmp_path: Path) -> None:
         config_file.read(path)
     with pytest.raises(MissingFile):
         config_file.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10min", 600), ("1.5 h", 5400), ("0.5s", 0.5)])
+def test_duration_is_read_and_written(text: str, seconds: float) -> None:
+    assert duration.parse(text) == seconds
+    assert duration.parse(duration.unparse(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["10", "10 minutes", "-1s", "0s", "1e3s", "", "99999999h"])
+def test_bad_duration_is_one_line(text: str) -> None:
+    done = CliRunner().invoke(train, ["x", f"--time={text}"])
+    assert done.exit_code == 2
+    assert "expected a time" in " ".join(done.output.split())
 
 
 def test_every_backbone_is_a_choice() -> None:
