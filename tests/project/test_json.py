@@ -43,7 +43,7 @@ COMMANDS = {
     "train": ("train", "convert/training/test_run.py"),
 }
 WITHOUT_SCHEMA_FIELD = {"run_line", "install_status"}
-PRIVATE = {"edgevision.checkpoint/1", "edgevision.installed/1"}
+PRIVATE = {"edgevision.checkpoint/2", "edgevision.installed/1"}
 """Schemas of files that only edgevision reads."""
 OLD = {"edgevision.card/1"}
 """Schemas that are still read, but not written."""

@@ -174,7 +174,7 @@ class TrainSettings:
     features: str = setting(
         "auto",
         "choice",
-        "Fine-tune on images augmented anew in each epoch (live), or only the top blocks on features computed once over "
+        "Fine-tune on images augmented differently in each epoch (live), or only the top blocks on features computed once over "
         "augmented copies, which is faster; auto: live.",
         "Training",
         choices=("auto", "once", "live"),

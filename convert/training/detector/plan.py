@@ -106,6 +106,8 @@ def check_settings(settings: TrainSettings) -> None:
         raise BadInput("--resize crop cuts off objects; use --resize stretch or letterbox for a detector")
     if settings.label_map is not None:
         raise BadInput("--label-map is for classifiers; rename the labels in the annotations of the boxes")
+    if settings.time_s is not None:
+        raise BadInput("--time is for classifiers; give --epochs for a detector")
     for name in UNSUITABLE:
         if getattr(settings, name):
             raise BadInput(f"--{name} does not move boxes along; omit it, and use --zoom or --mosaic for a detector")

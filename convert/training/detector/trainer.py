@@ -137,7 +137,9 @@ def _frozen_layers(network: DetectorNetwork, top_blocks: int | None) -> frozense
 
 
 def _optimizer(schedule: Schedule, variables: list[Any], weight_decay: float) -> Any:
-    optimizer = backend.keras().optimizers.AdamW(schedule.keras(), weight_decay=weight_decay)
+    from ..fit.paced_schedule import PacedSchedule
+
+    optimizer = backend.keras().optimizers.AdamW(PacedSchedule(schedule), weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(variables)
     return optimizer

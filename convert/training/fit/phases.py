@@ -70,7 +70,7 @@ def head_phase(network: Network, plan: TrainPlan, train: Features, val: Features
     model = keras.Model(inputs, network.apply_head(inputs, pooled=True))
     copies, n = train.pooled.shape[:2]
     schedule = Schedule(plan.head_rate, plan.head_epochs, -(-n * copies // HEAD_BATCH), plan.schedule)
-    pace = schedule.keras()
+    pace = _paced(schedule)
     _compile(model, network, plan, _adamw(pace, plan), train.targets)
     flat = train.pooled.reshape(n * copies, -1)
 
@@ -95,7 +95,7 @@ def fine_tune_on_features(network: Network, plan: TrainPlan, train: Features, va
     copies, n = train.maps.shape[:2]
     each = min(copies, max(1, round(EPOCH_PICTURES / n)))
     schedule = Schedule(plan.learning_rate, plan.epochs, -(-n * each // plan.batch_size), plan.schedule)
-    pace = schedule.keras()
+    pace = _paced(schedule)
     _compile(model, network, plan, _adamw(pace, plan), train.targets)
     signature = (
         tf.TensorSpec((None, *train.maps.shape[2:]), tf.float32),
@@ -147,7 +147,7 @@ def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples
     passes = plan.passes(len(train))
     schedule = Schedule(plan.learning_rate, plan.epochs, -(-len(train) * passes // plan.batch_size), plan.schedule)
 
-    pace = schedule.keras()
+    pace = _paced(schedule)
     average: Callable[[], Arrays] | None = None
     if scratch:
         optimizer = _adamw(pace, plan)
@@ -176,6 +176,12 @@ def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples
         plan.applied_live(),
         average,
     )
+
+
+def _paced(schedule: Schedule) -> PacedSchedule:
+    from .paced_schedule import PacedSchedule
+
+    return PacedSchedule(schedule)
 
 
 def _adamw(pace: PacedSchedule, plan: TrainPlan) -> Any:

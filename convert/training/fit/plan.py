@@ -10,7 +10,7 @@ from edgevision.log import Log
 from ..config.augmentation import Augmentation
 from ..config.settings import TrainSettings
 from ..network.backbones import CNN, BackboneSpec
-from ..network.initial_weights import NONE
+from ..network.initial_weights import NONE, STARTER
 from ..network.network import Network
 
 log = Log("edgevision.train")
@@ -25,6 +25,11 @@ EPOCH_PICTURES = 1024
 HEAD_BATCH = 64
 HEAD_STEPS = 1200
 """Steps of HEAD_BATCH features after which the last layer has converged."""
+FINE_TUNE_RATE, ONCE_RATE, SCRATCH_RATE = 1e-4, 2e-4, 1e-3
+"""Default learning rates of the second phase on live images, on features computed once, and from scratch.
+
+The starter weights, which have seen far less than those of ImageNet, take the rate of random ones.
+"""
 DEFAULT_TIME_S = 600.0
 """Default limit of a training in seconds, unless the epochs are given."""
 MAX_COPIES = 24
@@ -115,7 +120,7 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
-        learning_rate=_or(settings.learning_rate, 1e-3 if scratch else 2e-4),
+        learning_rate=_or(settings.learning_rate, _rate(settings.weights, once)),
         layer_decay=settings.layer_decay,
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
@@ -159,6 +164,13 @@ def _blocks(settings: TrainSettings, network: Network, once: bool) -> int:
     if settings.fine_tune_blocks is not None:
         return min(settings.fine_tune_blocks, network.block_count)
     return network.choice.row.fine_tune_blocks if once else network.block_count
+
+
+def _rate(weights: str, once: bool) -> float:
+    """Return the default learning rate of the second phase."""
+    if weights in (NONE, STARTER):
+        return SCRATCH_RATE
+    return ONCE_RATE if once else FINE_TUNE_RATE
 
 
 def _copies(network: Network, blocks: int, pictures: int, once: bool) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 FLOOR = 0.02
 """Final learning rate of the cosine as a fraction of the full rate, so that the last epoch still learns."""
@@ -51,9 +50,3 @@ class Schedule:
         return replace(
             self, epochs=epochs, warmup_epochs=warmup, decay_from=max(at, self.warmup_steps), decayed=decayed
         )
-
-    def keras(self) -> Any:
-        """Return the Keras schedule, a function of the step."""
-        from .paced_schedule import PacedSchedule
-
-        return PacedSchedule(self)

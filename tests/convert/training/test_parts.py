@@ -159,24 +159,27 @@ def test_history_survives_a_round_trip_with_unknown_values_empty() -> None:
 
 @pytest.mark.tensorflow
 def test_learning_rate_warms_up_and_decays() -> None:
+    from edgevision.convert.training.fit.paced_schedule import PacedSchedule
     from edgevision.convert.training.fit.schedule import FLOOR, Schedule
 
-    rates = [float(Schedule(0.01, 8, 10).keras()(step)) for step in range(80)]
+    whole = PacedSchedule(Schedule(0.01, 8, 10))
+    rates = [float(whole(step)) for step in range(80)]
     assert rates[0] < 0.001
     assert rates[10] == pytest.approx(0.01)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] == pytest.approx(0.01 * FLOOR, rel=0.2)
-    constant = Schedule(0.01, 8, 10, "constant").keras()
+    constant = PacedSchedule(Schedule(0.01, 8, 10, "constant"))
     assert [float(constant(step)) for step in (20, 79)] == [pytest.approx(0.01)] * 2
-    assert float(Schedule(0.01, 1, 1).keras()(0)) > 0
+    assert float(PacedSchedule(Schedule(0.01, 1, 1))(0)) > 0
 
 
 @pytest.mark.tensorflow
 def test_shortened_schedule_goes_on_smoothly_to_the_same_end() -> None:
+    from edgevision.convert.training.fit.paced_schedule import PacedSchedule
     from edgevision.convert.training.fit.schedule import FLOOR, Schedule
 
     planned = Schedule(0.01, 20, 10)
-    pace = planned.keras()
+    pace = PacedSchedule(planned)
     rates = [float(pace(step)) for step in range(100)]
     shortened = planned.ending(10, 15)
     pace.follow(shortened)
