@@ -55,6 +55,10 @@ class LookPlan:
         looks.last_at, looks.index = at, found.index
         looks.best_area = max(looks.best_area, _area(found))
 
+    def looks(self, track: int) -> int:
+        """Return how often a track was looked at."""
+        return self._tracks[track].count if track in self._tracks else 0
+
     @property
     def tracks(self) -> frozenset[int]:
         """Tracks that are remembered."""

@@ -17,6 +17,7 @@ from edgevision.postprocessing.temporal import time_of
 from ..telemetry.run_stats import THEN
 from .crop import crop
 from .look_plan import LookPlan
+from .recognition import Recognition, Recognitions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,23 +45,30 @@ class SecondModel:
         self.model = model
         self._of = frozenset(of)
         self._plan = LookPlan()
+        self._recognitions = Recognitions()
         self._scores: dict[int, npt.NDArray[np.float32]] = {}
         self._labels: dict[int, tuple[Label, ...]] = {}
 
-    def update(self, frame: Frame, prediction: Prediction) -> Prediction:
-        """Return the prediction with the labels that are known of its objects so far."""
+    def update(self, frame: Frame, prediction: Prediction) -> tuple[Prediction, tuple[Recognition, ...]]:
+        """Return the prediction with the labels that are known of its objects so far, and what is newly recognized."""
         started = perf_counter()
         at = time_of(frame)
+        now = frame.index if at is None else at
         wanted = [found for found in prediction.objects if not self._of or found.name in self._of]
-        for found in self._plan.choose(wanted, frame.index if at is None else at):
-            self._look(frame, found, frame.index if at is None else at)
-        for track in self._labels.keys() - self._plan.tracks:
+        looked = self._plan.choose(wanted, now)
+        for found in looked:
+            self._look(frame, found, now)
+        gone = self._labels.keys() - self._plan.tracks
+        for track in gone:
             del self._scores[track], self._labels[track]
+        if gone:
+            self._recognitions.keep(self._labels)
+        new = tuple(one for found in looked if (one := self._recognition(found, frame.index, at)) is not None)
         prediction.stages_ms[THEN] = (perf_counter() - started) * 1e3
-        return replace(prediction, objects=tuple(self._with_labels(found) for found in prediction.objects))
+        return replace(prediction, objects=tuple(self._with_labels(found) for found in prediction.objects)), new
 
-    def _look(self, frame: Frame, found: Detection, at: float) -> None:
-        self._plan.looked(found, at)
+    def _look(self, frame: Frame, found: Detection, now: float) -> None:
+        self._plan.looked(found, now)
         part = crop(frame, found.box, self.model.preprocessing)
         if part is None or found.track is None:
             return
@@ -71,6 +79,11 @@ class SecondModel:
         self._scores[found.track] = scores
         card = self.model.card
         self._labels[found.track] = best(scores, card, TOP, card.threshold or 0.0)
+
+    def _recognition(self, found: Detection, index: int, at: float | None) -> Recognition | None:
+        assert found.track is not None
+        labels = self._labels.get(found.track, ())
+        return self._recognitions.look(found, labels, self._plan.looks(found.track), index, at)
 
     def _with_labels(self, found: Detection) -> Detection:
         labels = None if found.track is None else self._labels.get(found.track)

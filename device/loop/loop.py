@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Prediction
 
+    from ..cascade.recognition import Recognition
     from ..cascade.second_model import SecondModel
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Sink, Source
@@ -216,14 +217,16 @@ class _Loop:
         happened: tuple[TrackEvent, ...] = ()
         if self.scene is not None:
             prediction, happened = self.scene.update(frame, prediction)
+        named: tuple[Recognition, ...] = ()
         if self.second is not None:
-            prediction = self.second.update(frame, prediction)
+            prediction, named = self.second.update(frame, prediction)
         done = self.clock.monotonic()
         shown = prediction if self.decider is None else self.decider.show(frame, prediction)
         self.measures.recognized(frame, shown, read_ms, done)
         self.write(frame, shown, done)
         self.emit(() if self.decider is None else self.decider.changes(frame, prediction))
         self.emit_tracks(happened)
+        self.emit_recognitions(named)
         self.tell_first(shown)
         self.after_inference()
 
@@ -281,6 +284,12 @@ class _Loop:
         """Report what crossed lines, and entered and left zones."""
         for event in happened:
             self.outputs.track_event(event, self.camera.live)
+
+    def emit_recognitions(self, named: tuple[Recognition, ...]) -> None:
+        """Report what the second model recognized."""
+        for one in named:
+            crop = None if self.scene is None else self.scene.crop(one.track)
+            self.outputs.recognized(one, crop, self.camera.live)
 
     def failed(self, error: Unreadable) -> None:
         """Count and report an item without a prediction."""

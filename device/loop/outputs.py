@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgevision.postprocessing.temporal import Change
     from edgevision.types import Frame, Prediction
 
+    from ..cascade.recognition import Recognition
     from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..stream.events import Unreadable
@@ -199,6 +200,12 @@ class Outputs:
         from .track_events import event_of
 
         self._tell(event_of(event, self._clock, live))
+
+    def recognized(self, found: Recognition, crop: Frame | None, live: bool) -> None:
+        """Report what the second model recognized, with the best image of it. Raises OutputClosed."""
+        from .track_events import recognized
+
+        self._tell(recognized(found, crop, self._clock, live))
 
     def _tell(self, event: Event) -> None:
         for one in self._guarded:

@@ -100,7 +100,7 @@ class CountsFile(Output):
         """Count an event. Raises CannotWrite before it is counted, so that it is not counted twice."""
         self.idle()
         event = item.event
-        if event is None or event.track is None:
+        if event is None or event.track is None or (event.zone is None and event.line is None):
             return
         place = ("zone", event.zone) if event.zone is not None else ("line", event.line or "")
         self._tallies.setdefault(place, Tally()).add(event)

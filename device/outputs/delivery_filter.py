@@ -43,6 +43,7 @@ class DeliveryFilter:
         """Return whether an event is delivered. What happens to the camera or to outputs always is.
 
         A label that left is reported if and only if the same label was reported before, and so is a track that left a zone.
+        What the second model recognized passes by its label, or by that of the detector.
         """
         if not self.events:
             return False
@@ -68,7 +69,7 @@ class DeliveryFilter:
             self._inside.discard((event.zone, track))
             return known
         place = (event.line or event.zone, event.direction, label.name)
-        if not self._passes(label) or not self._due(self._last_at_place.get(place), now):
+        if not self._passes(label, event.of) or not self._due(self._last_at_place.get(place), now):
             return False
         self._last_at_place[place] = now
         if event.zone is not None:
@@ -87,8 +88,9 @@ class DeliveryFilter:
 
         return any(self._passes(label) for label in evidence(prediction).values())
 
-    def _passes(self, label: Label) -> bool:
-        if self._names and label.name not in self._names:
+    def _passes(self, label: Label, of: Label | None = None) -> bool:
+        names = {label.name} if of is None else {label.name, of.name}
+        if self._names and not names & self._names:
             return False
         return self._delivery.threshold is None or label.score >= self._delivery.threshold
 

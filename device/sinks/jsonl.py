@@ -113,6 +113,8 @@ def event_record(event: Event) -> dict[str, Any]:
         record |= {"label": _label(event.label), "duration_s": event.duration_s, "position_s": event.position_s}
     if event.before is not None:
         record["before"] = _label(event.before)
+    if event.of is not None:
+        record["of"] = _label(event.of)
     of_track = {name: getattr(event, name) for name in ("track", "line", "direction", "zone")}
     return record | {name: value for name, value in of_track.items() if value is not None}
 

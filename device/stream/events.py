@@ -36,7 +36,7 @@ class Event:
 
     kind: str
     """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer; for labels entered, left,
-    changed; for tracks crossed, zone_entered, zone_left."""
+    changed; for tracks crossed, zone_entered, zone_left, recognized."""
     time: str
     """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None
@@ -44,7 +44,8 @@ class Event:
     detail: str
     """Description for display."""
     label: Label | None = None
-    """Label that entered, left, or replaced ``before``; class of the object that is tracked."""
+    """Label that entered, left, or replaced ``before``; class of the object that is tracked; of ``recognized``, what the second
+    model says of it."""
     before: Label | None = None
     """Label that was replaced."""
     duration_s: float | None = None
@@ -52,13 +53,15 @@ class Event:
     position_s: float | None = None
     """Position of the frame in a video, in seconds."""
     track: int | None = None
-    """Track that crossed a line, or entered or left a zone."""
+    """Track that crossed a line, entered or left a zone, or was recognized."""
     line: str | None = None
     """Name of the line that was crossed."""
     direction: str | None = None
     """forward or backward."""
     zone: str | None = None
     """Name of the zone."""
+    of: Label | None = None
+    """Of ``recognized``: what the detector found, with its score."""
     crop: Frame | None = None
     """Best image of the object of the track so far; for outputs that store images."""
 

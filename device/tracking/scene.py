@@ -132,6 +132,10 @@ class TrackedScene:
         """What crossed each line so far."""
         return tuple(line.count for line in self._lines)
 
+    def crop(self, track: int) -> Frame | None:
+        """Return the best image of a track so far; None if there is none."""
+        return None if self._crops is None else self._crops.of(track)
+
     def still(self, frame: Frame) -> None:
         """Note a frame without motion: everything is where it was."""
         self.tracker.pause(time_of(frame))
@@ -179,8 +183,7 @@ class TrackedScene:
     ) -> TrackEvent:
         assert track.id is not None
         at, lasted = (track.last_at, duration_s) if self._timed else (None, None)
-        crop = None if self._crops is None else self._crops.of(track.id)
-        return TrackEvent(kind, place, track.id, track.label, index, at, direction, crop, lasted)
+        return TrackEvent(kind, place, track.id, track.label, index, at, direction, self.crop(track.id), lasted)
 
     def _with_track(self, found: Found, track: Track | None) -> Found:
         if track is None or track.id is None:

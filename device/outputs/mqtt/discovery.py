@@ -25,6 +25,7 @@ EVENT_TYPES = (
     "crossed",
     "zone_entered",
     "zone_left",
+    "recognized",
     "camera_lost",
     "camera_back",
     "camera_frozen",

@@ -27,8 +27,8 @@ class LabelStates:
         self._changed: dict[tuple[str, str], None] = {}
 
     def event(self, event: Event) -> None:
-        """Note a label that came or went."""
-        if event.label is None:
+        """Note a label that came or went; what a track does changes none."""
+        if event.label is None or event.track is not None:
             return
         if event.before is not None:
             self._set_present(event.before.name, False)

@@ -27,6 +27,7 @@ function describe(event) {
   if (event.event === "crossed") return `${who} crossed ${clean(event.line)} ${clean(event.direction)}`;
   if (event.event === "zone_entered") return `${who} entered ${clean(event.zone)}`;
   if (event.event === "zone_left") return `${who} left ${clean(event.zone)}`;
+  if (event.event === "recognized") return `${clean(event.of.name)} #${event.track}: ${before ? `${before} → ` : ""}${label}`;
   if (event.type === "error") return "Unreadable image";
   return SAID[event.event] ?? clean(event.event).replaceAll("_", " ");
 }

@@ -14,12 +14,13 @@ import pytest
 from documents import parse
 from edgevision.device.cascade import look_plan
 from edgevision.device.cascade.crop import crop
-from edgevision.device.cascade.look_plan import LookPlan
+from edgevision.device.cascade.look_plan import LOOKS, LookPlan
+from edgevision.device.cascade.recognition import Recognitions
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.preprocessing.spec import Preprocessing
-from edgevision.types import Detection, Frame
+from edgevision.types import Detection, Frame, Label
 
 SQUARE = Preprocessing(32, 32)
 BIRD = Detection(0, "bird", 0.9, (10.0, 10.0, 50.0, 50.0), track=1)
@@ -78,6 +79,40 @@ def test_memory_of_tracks_is_bounded() -> None:
         plan.choose([replace(BIRD, track=number)], float(number))
     assert len(plan.tracks) == look_plan.MAX_TRACKS
     assert 1999 in plan.tracks
+
+
+# Which labels are reported.
+
+
+def labels(*scores: float) -> tuple[Label, ...]:
+    """Return labels of a robin and a wren with these scores, best first, without those of 0."""
+    found = [Label(n, name, score) for n, (name, score) in enumerate(zip(("robin", "wren"), scores, strict=True))]
+    return tuple(sorted((one for one in found if one.score), key=lambda one: -one.score))
+
+
+def test_label_is_reported_when_it_is_settled_and_when_it_clearly_changes() -> None:
+    told = Recognitions()
+    assert told.look(BIRD, labels(0.9, 0.1), 2, 0, 0.0) is None
+    first = told.look(BIRD, labels(0.8, 0.2), LOOKS, 7, 0.7)
+    assert first is not None and (first.label.name, first.of.name, first.before, first.index) == (
+        "robin",
+        "bird",
+        None,
+        7,
+    )
+    for same in (labels(0.7, 0.3), labels(0.47, 0.53), ()):
+        assert told.look(BIRD, same, 4, 8, 0.8) is None
+    change = told.look(BIRD, labels(0.4, 0.6), 5, 9, 0.9)
+    assert change is not None and change.before is not None
+    assert (change.label.name, change.before.name) == ("wren", "robin")
+
+
+def test_unknown_is_not_reported_until_it_is_known() -> None:
+    told = Recognitions()
+    assert told.look(BIRD, (), LOOKS, 0, None) is None
+    assert told.look(BIRD, labels(0, 0.6), LOOKS + 1, 1, None) is not None
+    told.keep(())
+    assert told.look(BIRD, labels(0, 0.6), LOOKS + 2, 2, None) is not None
 
 
 # Which part of the image the classifier gets.
@@ -154,9 +189,17 @@ def models(data: Path, tmp_path: Path) -> tuple[Path, Path]:
 def test_objects_get_the_labels_of_the_second_model(models: tuple[Path, Path], film: Path, tmp_path: Path) -> None:
     detector, classifier = models
     given_run = ["--source", str(film), "--json", "--then", str(classifier), "--summary", str(tmp_path / "s.json")]
-    done = edgevision("run", str(detector), *given_run, "--of", "thing", "--threshold", "0.3")
+    to = ["--events", "--to", f"csv:{tmp_path / 'log.csv'},only=events", "--to", f"snapshots:{tmp_path / 'seen'}"]
+    done = edgevision("run", str(detector), *given_run, "--of", "thing", "--threshold", "0.3", *to)
     assert done.returncode == 0, done.stderr
-    lines = [parse(line, "run_line") for line in done.stdout.splitlines()]
+    every = [parse(line, "run_line") for line in done.stdout.splitlines()]
+    lines = [line for line in every if line["type"] == "frame"]
+    events = [line for line in every if line.get("event") == "recognized"]
+    assert events and len({line["track"] for line in events}) == len(events)
+    assert {(line["label"]["name"], line["of"]["name"]) for line in events} == {("tomato", "thing")}
+    assert f"thing #{events[0]['track']}: tomato" in events[0]["detail"]
+    assert f"recognized,{events[0]['index']},,tomato," in (tmp_path / "log.csv").read_text()
+    assert any("tomato" in path.name and path.stem.endswith("-crop") for path in (tmp_path / "seen").iterdir())
     named = [one for line in lines for one in line["objects"] if "labels" in one]
     assert len(named) > 10
     assert {one["labels"][0]["name"] for one in named} == {"tomato"}

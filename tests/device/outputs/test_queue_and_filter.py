@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgevision.device.outputs.delivery import Delivery
 from edgevision.device.outputs.delivery_filter import DeliveryFilter
 from edgevision.device.outputs.item import Item
 from edgevision.device.outputs.output_queue import OutputQueue
 from edgevision.device.stream.events import Event
 
+from edgevision.types import Label
 from tests.helpers.output_parts import crossing, event, event_item, frame, frame_item, in_zone, prediction
 
 
@@ -35,6 +38,14 @@ def test_track_leaves_a_zone_exactly_if_it_was_reported_to_enter() -> None:
     assert not chosen.takes_event(in_zone("zone_left", track=2, name="dog"), 0)
     assert chosen.takes_event(in_zone("zone_left"), 0)
     assert not chosen.takes_event(event("left", "cat"), 0)  # entering a zone is not entering the image
+
+
+def test_recognized_passes_by_its_label_or_that_of_the_detector() -> None:
+    robin = replace(event("recognized", "robin", 0.6), track=1, of=Label(0, "bird", 0.9))
+    assert DeliveryFilter(Delivery(labels=("robin",)), "events").takes_event(robin, 0)
+    assert DeliveryFilter(Delivery(labels=("bird",)), "events").takes_event(robin, 0)
+    assert not DeliveryFilter(Delivery(labels=("cat",)), "events").takes_event(robin, 0)
+    assert not DeliveryFilter(Delivery(threshold=0.7), "events").takes_event(robin, 0)
 
 
 def test_interval_limits_crossings_for_each_line_direction_and_label() -> None:
