@@ -421,6 +421,38 @@ def _frozen_stayed(weights: Path, model: Path) -> None:
     assert "scores" in after
 
 
+def test_training_ends_within_its_time_on_a_slower_machine(photos: Path, tmp_path: Path) -> None:
+    """With a clock that runs ten times as fast after the first epoch."""
+    from edgevision.convert.training.monitor.observer import TrainingObserver
+    from edgevision.convert.training.run import TrainRequest, train
+
+    class Slower(TrainingObserver):
+        now, pace = 0.0, 1.0
+        notes: tuple[str, ...] = ()
+
+        def clock(self) -> float:
+            self.now += 0.01
+            return self.now
+
+        def step(self, loss: float, accuracy: float | None = None) -> None:
+            self.now += self.pace
+
+        def note(self, text: str) -> None:
+            self.notes += (text,)
+
+        def end(self, row: Any, kept: bool) -> None:
+            self.pace = 10.0
+
+    machine = Slower()
+    request = TrainRequest(photos, replace(TINY, epochs=40, time_s=200.0, patience=40), tmp_path)
+    done = train(request, machine, machine.clock)
+    assert any(line.startswith("time: ") and "at most 3 min (--time)" in line for line in machine.notes)
+    assert 4 <= len(done.history) <= 8
+    assert machine.now < 240.0
+    assert done.history[-1].lr < 0.2 * max(row.lr for row in done.history), "the rate falls although the end came early"
+    assert 'time = "200s"' in (done.folder / "config.toml").read_text()
+
+
 def test_training_with_several_labels_per_image(tmp_path: Path) -> None:
     kinds = ("red", "green", "blue+red", "red+green", "white+blue")
     folder = make_photos(tmp_path / "photos", kinds, 24)
