@@ -137,14 +137,15 @@ class TrainSettings:
         auto=True,
         old_names=("rate",),
     )
-    layer_decay: float = setting(
-        0.9,
+    layer_decay: float | None = setting(
+        None,
         "float",
         "Factor of the learning rate from each block to the one below it, as the network is fine-tuned; 1: the same rate for "
-        "all.",
+        "all; auto: 1 for the starter weights, otherwise 0.9.",
         "Training",
         low=0.1,
         high=1.0,
+        auto=True,
     )
     schedule: str = setting(
         "cosine", "choice", "Learning rate schedule of each phase.", "Training", choices=("cosine", "constant")
@@ -202,7 +203,11 @@ class TrainSettings:
     )
 
     augment: str = setting(
-        "light", "choice", "Strength of the augmentation of training images.", "Augmentation", choices=tuple(PRESETS)
+        "auto",
+        "choice",
+        "Strength of the augmentation of training images; auto: strong to fine-tune the starter weights, otherwise light.",
+        "Augmentation",
+        choices=("auto", *PRESETS),
     )
     flip: str | None = setting(
         None, "choice", "Mirror images; auto: as set by --augment.", "Augmentation", choices=FLIPS, auto=True
@@ -258,10 +263,9 @@ class TrainSettings:
         """Return the way to make images square, or ``default`` for auto."""
         return default if self.resize is None else self.resize
 
-    @property
-    def augmentation(self) -> Augmentation:
-        """Augmentation: the preset with individual settings applied on top."""
-        preset = PRESETS[self.augment]
+    def augmentation_or(self, auto: str) -> Augmentation:
+        """Return the preset, that named ``auto`` unless another is set, with individual settings applied on top."""
+        preset = PRESETS[auto if self.augment == "auto" else self.augment]
         given = {f.name: getattr(self, f.name) for f in fields(Augmentation)}
         return Augmentation(**{k: getattr(preset, k) if v is None else v for k, v in given.items()})
 

@@ -97,7 +97,9 @@ def settled(settings: TrainSettings, plan: DetectorPlan) -> TrainSettings:
 def _augmentation(settings: TrainSettings) -> BoxAugmentation:
     given = {name: getattr(settings, name) for name in ("flip", "zoom", "brightness", "contrast")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return replace(PRESETS[settings.augment], mosaic=settings.mosaic, **chosen)
+    return replace(
+        PRESETS["light" if settings.augment == "auto" else settings.augment], mosaic=settings.mosaic, **chosen
+    )
 
 
 def check_settings(settings: TrainSettings) -> None:

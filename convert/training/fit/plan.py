@@ -25,19 +25,20 @@ EPOCH_PICTURES = 1024
 HEAD_BATCH = 64
 HEAD_STEPS = 1200
 """Steps of HEAD_BATCH features after which the last layer has converged."""
-FINE_TUNE_RATE, ONCE_RATE, SCRATCH_RATE = 1e-4, 2e-4, 1e-3
-"""Default learning rates of the second phase on live images, on features computed once, and from scratch.
-
-The starter weights, which have seen far less than those of ImageNet, take the rate of random ones.
-"""
+FINE_TUNE_RATE, STARTER_RATE, ONCE_RATE, SCRATCH_RATE = 1e-4, 2e-3, 2e-4, 1e-3
+"""The same for the learning rates. The starter weights have seen far less than those of ImageNet, and move further
+(docs/research/training.md)."""
+LAYER_DECAY = 0.9
+"""Default factor of the learning rate from block to block, but for the starter weights: 1."""
 DEFAULT_TIME_S = 600.0
 """Default limit of a training in seconds, unless the epochs are given."""
 MAX_COPIES = 24
 """Upper limit of copies per image; more add little."""
 MAX_HEAD_COPIES = 8
 """The same for the head alone."""
-EPOCHS, ONCE_EPOCHS, SCRATCH_EPOCHS = 12, 15, 40
-"""Default epochs of fine-tuning on live images, of fine-tuning on features computed once, and from scratch."""
+EPOCHS, STARTER_EPOCHS, ONCE_EPOCHS, SCRATCH_EPOCHS = 12, 30, 15, 40
+"""Default epochs of fine-tuning on live images, the same from the starter weights, on features computed once, and from
+scratch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
     once = not scratch and settings.features == "once"
     blocks = 0 if choice.backbone == CNN else _blocks(settings, network, once)
     copies = settings.augment_copies or _copies(network, blocks, pictures, once)
-    copies = copies if settings.augmentation and not scratch else 1
+    starter = settings.weights == STARTER and not once
+    augmentation = settings.augmentation_or("strong" if starter else "light")
+    copies = copies if augmentation and not scratch else 1
     log.info(
         "plan: %s, %s, %d augmented copies of each image",
         "all layers from scratch" if scratch else f"the head, then {blocks} blocks",
@@ -115,13 +118,13 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         weights=settings.weights,
         dropout=settings.dropout,
         head_epochs=0 if scratch else _or(settings.head_epochs, _head_epochs(pictures * copies)),
-        epochs=_or(settings.epochs, SCRATCH_EPOCHS if scratch else ONCE_EPOCHS if once else EPOCHS),
+        epochs=_or(settings.epochs, _epochs(settings.weights, once)),
         time_s=settings.time_s or (None if settings.epochs is not None else DEFAULT_TIME_S),
         fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
         learning_rate=_or(settings.learning_rate, _rate(settings.weights, once)),
-        layer_decay=settings.layer_decay,
+        layer_decay=_or(settings.layer_decay, 1.0 if starter else LAYER_DECAY),
         schedule=settings.schedule,
         weight_decay=settings.weight_decay,
         label_smoothing=settings.label_smoothing,
@@ -129,7 +132,7 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         class_weights=settings.class_weights,
         once=once,
         augment_copies=copies,
-        augmentation=settings.augmentation,
+        augmentation=augmentation,
         mixed=settings.precision == "mixed" or (settings.precision == "auto" and gpu),
         seed=settings.seed,
     )
@@ -152,6 +155,7 @@ def settled(settings: TrainSettings, plan: TrainPlan, ran: int | None = None) ->
         fine_tune_blocks=plan.fine_tune_blocks,
         batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
+        layer_decay=plan.layer_decay,
         patience=plan.patience,
         features="once" if plan.once else "live",
         augment_copies=plan.augment_copies,
@@ -168,9 +172,20 @@ def _blocks(settings: TrainSettings, network: Network, once: bool) -> int:
 
 def _rate(weights: str, once: bool) -> float:
     """Return the default learning rate of the second phase."""
-    if weights in (NONE, STARTER):
+    if weights == NONE:
         return SCRATCH_RATE
-    return ONCE_RATE if once else FINE_TUNE_RATE
+    if once:
+        return ONCE_RATE
+    return STARTER_RATE if weights == STARTER else FINE_TUNE_RATE
+
+
+def _epochs(weights: str, once: bool) -> int:
+    """Return the default number of epochs of the second phase."""
+    if weights == NONE:
+        return SCRATCH_EPOCHS
+    if once:
+        return ONCE_EPOCHS
+    return STARTER_EPOCHS if weights == STARTER else EPOCHS
 
 
 def _copies(network: Network, blocks: int, pictures: int, once: bool) -> int:

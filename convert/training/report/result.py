@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevision.evaluation.evaluate import Evaluation
 
+from ..config.augmentation import PRESETS as AUGMENTATIONS
 from ..config.settings import TrainSettings
 from ..fit.plan import TrainPlan
 from ..input.splits import DatasetSplits
@@ -51,7 +52,7 @@ class TrainResult:
     def remedies(self) -> tuple[str, ...]:
         """What may help against overfitting and has not been done."""
         found = ["more images"]
-        if self.settings.augment != "strong":
+        if self.plan.augmentation != AUGMENTATIONS["strong"]:
             found.append("--augment strong")
         if self.plan.scratch and self.plan.choice.backbone != CNN:
             found.append("pretrained weights (--weights auto)")

@@ -142,9 +142,10 @@ def test_options_are_validated_like_the_file(arguments: list[str], said: str) ->
 
 def test_individual_augment_settings_override_the_preset() -> None:
     settings = TrainSettings(augment="light", rotation=0.0, noise=0.1)
-    assert settings.augmentation == replace(PRESETS["light"], rotation=0.0, noise=0.1)
-    assert not TrainSettings(augment="none").augmentation
-    assert TrainSettings(augment="none", flip="both").augmentation == Augmentation(flip="both")
+    assert settings.augmentation_or("strong") == replace(PRESETS["light"], rotation=0.0, noise=0.1)
+    assert TrainSettings(flip="none").augmentation_or("strong") == replace(PRESETS["strong"], flip="none")
+    assert not TrainSettings(augment="none").augmentation_or("light")
+    assert TrainSettings(augment="none", flip="both").augmentation_or("light") == Augmentation(flip="both")
 
 
 def test_former_keys_are_read_with_a_note(tmp_path: Path) -> None:
