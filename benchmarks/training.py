@@ -35,7 +35,7 @@ from training_recipes import RECIPES, train_with
 from edgevision.evaluation.intervals import wilson
 
 CORES = 2
-"""Cores whose time a minute of the budget is."""
+"""Idle cores that the budget stands for."""
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """Two-sided 95 % quantiles of Student's t by degrees of freedom."""
 
