@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RECENT = 0.2
 """Weight of the last score in the usual one."""
+LONGEST_TRAIL = 100
+"""Most places that are remembered of a track that has not settled; something uncertain may stay so for long."""
 MAX_DOUBT = 6.0
 """Largest factor of the noise of a detection."""
 State = Literal["new", "settled", "hidden", "ended"]
@@ -33,6 +35,8 @@ class Track:
     """Score of the last detection, 0..1."""
     usual_score: float
     """Mean of its scores, the last ones most."""
+    best_score: float
+    """Highest score of a detection so far, 0..1."""
     state: State = "new"
     """new: seen too few times to be sure; settled: seen now; hidden: settled, but not seen now; ended: given up."""
     id: int | None = None
@@ -68,6 +72,7 @@ class Track:
         self.hits += 1
         if self.id is not None:
             self.trail.clear()
+        self.best_score = max(self.best_score, found.score)
         self.usual_score += RECENT * (found.score - self.usual_score)
         self._vote(found)
 
@@ -77,12 +82,13 @@ class Track:
 
     def _vote(self, found: Detection) -> None:
         self.trail.append(found.box)
+        del self.trail[:-LONGEST_TRAIL]
         self._votes[found.index] = self._votes.get(found.index, 0.0) + found.score
         self._names[found.index] = found.name
 
 
 def begin(found: Detection, at: float) -> Track:
     """Return a track of something detected for the first time."""
-    made = Track(found.box, at, at, found.score, found.score)
+    made = Track(found.box, at, at, found.score, found.score, found.score)
     made._vote(found)
     return made

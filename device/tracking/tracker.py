@@ -1,7 +1,9 @@
 """Tracker: gives detections of the same object the same number, frame after frame.
 
 Two stages, as in ByteTrack (Zhang et al., 2022, arXiv:2110.06864): first the detections that are sure enough to be shown, then
-the weaker ones, which continue tracks but begin none: something that is partly covered or blurred has a low score.
+the weaker ones, which continue tracks but begin none: something that is partly covered or blurred has a low score. There, a
+detection must be clearly above the threshold to begin a track; here, one of the first few must be, and the track keeps what
+was before.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 WEAKEST = 0.1
 """Lowest score with which a detection continues a track."""
+SETTLING_MARGIN = 0.1
+"""How far one score of a track must be above the threshold before it counts, as in ByteTrack's own code: what a detector
+invents is mostly near the threshold."""
 SETTLED_HITS = 3
 """Number of detections after which a track counts."""
 NEW_MISSES = 1
@@ -57,7 +62,7 @@ class Tracker:
     """Follows the objects of one camera. Works on boxes, and on points, which are boxes without a size."""
 
     def __init__(self, threshold: float) -> None:
-        """``threshold``: lowest score of a detection that begins a track, 0..1."""
+        """``threshold``: lowest score of a detection that is shown, 0..1."""
         self.threshold = threshold
         self._motion = BoxMotion()
         self._tracks: list[Track] = []
@@ -69,6 +74,11 @@ class Tracker:
     def weakest(self) -> float:
         """Lowest score of the detections that the tracker needs, 0..1."""
         return min(WEAKEST, self.threshold)
+
+    @property
+    def settling_score(self) -> float:
+        """Score that a track must have reached once before it settles, 0..1; half way to 1 if the threshold is above 0.8."""
+        return self.threshold + min(SETTLING_MARGIN, (1.0 - self.threshold) / 2)
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -147,7 +157,7 @@ class Tracker:
             self._settle(track)
 
     def _settle(self, track: Track) -> None:
-        if track.id is None and track.hits >= SETTLED_HITS:
+        if track.id is None and track.hits >= SETTLED_HITS and track.best_score >= self.settling_score:
             self._last_id += 1
             track.id = self._last_id
         if track.id is not None:

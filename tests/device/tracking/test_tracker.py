@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from edgevision.device.tracking.track import LONGEST_TRAIL
 from edgevision.device.tracking.tracker import HIDDEN_S, SETTLED_HITS, Tracker
 
 from edgevision.types import Detection
@@ -40,6 +41,19 @@ def test_weak_detections_continue_a_track_but_begin_none() -> None:
     scores = [0.9] * 4 + [0.2] * 5 + [0.9]
     assert numbers([thing(100 + 5 * n, score=score)] for n, score in enumerate(scores))[-6:] == [[1]] * 6
     assert numbers([thing(100 + 5 * n, score=0.4)] for n in range(10)) == [[None]] * 10
+
+
+def test_uncertain_object_gets_a_number_once_it_is_clearly_above_the_threshold() -> None:
+    tracker = Tracker(0.5)
+    assert numbers([[thing(100, score=0.55)]] * 300, tracker=tracker) == [[None]] * 300
+    (known,) = tracker.update([thing(100, score=0.61)], (640, 360), 30.0).tracks
+    assert known is not None and known.id == 1
+    assert 3 <= len(known.trail) <= LONGEST_TRAIL  # where it was before counts, but not endlessly
+
+
+def test_threshold_near_one_still_lets_objects_get_numbers() -> None:
+    assert Tracker(0.96).settling_score == pytest.approx(0.98)
+    assert numbers([[thing(100, score=0.99)]] * 3, tracker=Tracker(0.96))[-1] == [1]
 
 
 def test_number_lasts_through_a_gap_in_which_the_object_moves_on() -> None:
