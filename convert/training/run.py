@@ -17,6 +17,8 @@ from edgevision.preprocessing.pixel_limit import set_max_pixels
 from .. import backend
 from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
+from .distillation.distill import distill
+from .distillation.teacher import Teacher, open_teacher
 from .fit import checkpoint
 from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
@@ -25,7 +27,7 @@ from .fit.plan import TrainPlan, make_plan, settled
 from .fit.time_budget import TimeBudget
 from .folder import HISTORY_FILE, list_outputs, open_run, record, require_free, resumable
 from .folder import resumed as resumed
-from .input.splits import DatasetSplits, open_photos, open_sets, prepare
+from .input.splits import DatasetSplits, open_photos, open_sets, prepare, with_unlabeled
 from .machine import machine
 from .monitor import history
 from .monitor.history import Epoch
@@ -79,15 +81,18 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
     with machine(settings) as gpus:
         with watcher.stage("Preparing the network", None):
             network = _first_network(dataset.classes, dataset.multilabel, choice, settings)
+            teacher = open_teacher(settings, network)
         run = open_run(request)
         with run, resumable(run.folder):
             record(run.folder, settings, request.photos)
             learning = prepare(dataset, settings, run.folder, watcher)
+            if teacher is not None:
+                learning = with_unlabeled(learning, watcher)
             plan = make_plan(settings, network, len(learning.train), gpus > 0)
             record(run.folder, settled(settings, plan), request.photos)
             outputs.announce(network, plan, learning, settings.resize_or("crop"), watcher)
             budget = None if plan.time_s is None else TimeBudget(plan.time_s, started, clock)
-            state = _fit(run.folder, network, plan, learning, settings, budget, watcher)
+            state = _fit(run.folder, network, teacher, plan, learning, settings, budget, watcher)
             record(run.folder, settled(settings, plan, state.epochs), request.photos)
             result = _finish(run, network, plan, learning, state, request, watcher)
     return result
@@ -96,6 +101,7 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
 def _fit(
     folder: Path,
     network: Network,
+    teacher: Teacher | None,
     plan: TrainPlan,
     learning: DatasetSplits,
     settings: TrainSettings,
@@ -120,6 +126,9 @@ def _fit(
     try:
         names = [", ".join(item.labels) for item in learning.train]
         contact_sheets.write_samples(sets.train, names, plan.applied, plan.seed, folder / outputs.SAMPLES_FILE)
+        if teacher is not None:
+            lesson = distill(network, teacher, plan, sets, learning, settings, folder, watcher)
+            sets, plan = lesson.sets, lesson.plan
         fit(network, plan, sets, state, Checkpointer(keep), watcher, budget)
     finally:
         sets.pixels.close()

@@ -82,6 +82,8 @@ class Dataset:
     """Remarks for the user about how the source was read."""
     warnings: tuple[str, ...] = ()
     """Signs that the source was not understood as meant."""
+    unlabeled: tuple[Item, ...] = ()
+    """Images in a folder ``_unlabelled``; they are not among ``items``."""
 
     @property
     def fingerprint(self) -> str:
@@ -158,11 +160,12 @@ def read_unlabelled(path: Path) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """
     source = open_source(path)
     layout = arrange(source.files, source.folders, source.head)
-    if not layout.rows:
+    names = (*(row.path for row in layout.rows), *layout.unlabeled)
+    if not names:
         raise BadInput(_nothing(path, source, 0))
     suffixes = (PurePosixPath(name).suffix.lower() for name, _ in layout.skipped)
     left_out = Counter(one for one in suffixes if SUFFIX_KIND.get(one, READABLE[0]) not in READABLE)
-    items = tuple(Item(row.path, (), None, source) for row in layout.rows)
+    items = tuple(Item(name, (), None, source) for name in names)
     return items, (*left_out_notes(left_out), *source.notes)
 
 
@@ -238,7 +241,8 @@ def _finish(path: Path, source: FileContainer, layout: Layout, names: dict[str, 
     log.info(
         "%s (%s): %d images, %d classes, %d files skipped", path, layout.name, len(items), len(classes), len(skipped)
     )
-    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), notes, warnings)
+    unlabeled = tuple(Item(name, (), None, source) for name in layout.unlabeled)
+    return Dataset(path, layout.name, items, tuple(classes), multilabel, tuple(skipped), notes, warnings, unlabeled)
 
 
 def _renamed(row: csv_labels.Row, names: dict[str, str]) -> csv_labels.Row:

@@ -17,6 +17,10 @@ UNSORTED = "_unsure"
 """Folder in which ``edgevision run --collect`` puts images that a person has to sort."""
 
 
+UNLABELED = ("_unlabelled", "_unlabeled")
+"""Folders of images without labels, from which a network with a teacher learns too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The labels and splits that the names of files and folders give."""
@@ -30,6 +34,8 @@ class Layout:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """Signs that the layout was not understood as meant."""
+    unlabeled: tuple[str, ...] = ()
+    """Images in the folders for images without labels."""
     problem: str | None = None
     """Why the names of the folders cannot be used as labels; None if they can."""
 
@@ -49,7 +55,7 @@ def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], 
     ``head``: Function of a file name that returns the first bytes, read where the suffix stands for no supported format.
     """
     pile = _Pile()
-    pictures = _pictures(files, pile, head)
+    pictures, unlabeled = _apart(_pictures(files, pile, head), pile)
     base = _wrapper(pictures)
     inner = [name.removeprefix(base) for name in pictures]
     splits, problem = _split_folders(inner)
@@ -67,7 +73,21 @@ def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], 
     else:
         layout = "class folders" if any(row.labels for row in pile.rows) else "images without labels"
     warnings = suspicious_classes(row.labels for row in pile.rows) or _nested_split(inner, splits)
-    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes), warnings, problem)
+    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes), warnings, unlabeled, problem)
+
+
+def _apart(pictures: list[str], pile: _Pile) -> tuple[list[str], tuple[str, ...]]:
+    """Return the images outside and inside of the folders for images without labels."""
+    outside, inside = [], []
+    for name in pictures:
+        folders = name.split("/")[:-1]
+        if not any(part in UNLABELED for part in folders):
+            outside.append(name)
+        elif any((split_of(part) or ("train",))[0] != "train" for part in folders):
+            pile.skipped.append((name, "no label, and in a part that is held out"))
+        else:
+            inside.append(name)
+    return outside, tuple(inside)
 
 
 def suspicious_classes(labels: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -126,6 +126,14 @@ class TrainSettings:
         high=100,
         auto=True,
     )
+    teacher: str = setting(
+        "auto",
+        "text",
+        "Larger network whose answers a classifier learns: auto (an installed efficientnet_lite0 for a network of less than "
+        "half its size), none, or a model.keras of edgevision train with the same classes.",
+        "Training",
+        metavar="NAME|FILE",
+    )
     batch_size: int | None = setting(None, "int", "Images per training step.", "Training", low=1, high=4096, auto=True)
     head_rate: float = setting(0.001, "float", "Learning rate of the first phase.", "Training", **_RATE)
     learning_rate: float | None = setting(

@@ -19,7 +19,7 @@ from .frozen_features import Features, extractor
 from .phases import HEAD, Phase, fine_tune_on_features, head_phase, live_phase
 from .plan import TrainPlan
 from .step_time import step_seconds
-from .temperature_scaling import calibrate
+from .temperature_scaling import calibrate, divide_logits
 from .time_budget import FORWARD_COST, Length, TimeBudget
 
 log = Log("edgevision.train")
@@ -53,6 +53,8 @@ def fit(
                 state.pace.append(phases.length(phase, budget, phases.step_time(phase, budget)))
             run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget)
     network.assign(state.kept_weights or network.values())
+    if plan.target_temperature != 1.0:
+        divide_logits(network, 1.0 / plan.target_temperature)
     if len(sets.val) >= MIN_VALIDATION_IMAGES:
         state.temperature = calibrate(network, sets.val)
         log.info("scores calibrated with temperature %.3f", state.temperature)

@@ -69,6 +69,10 @@ class TrainPlan:
     augmentation: Augmentation
     mixed: bool
     seed: int
+    taught: str = ""
+    """Description of the copies and the teacher that the targets are from; empty without a teacher."""
+    target_temperature: float = 1.0
+    """Temperature of the targets: the last layer is multiplied by it after the training."""
 
     @property
     def scratch(self) -> bool:
@@ -84,14 +88,29 @@ class TrainPlan:
         """Return how often each of ``pictures`` images is shown in an epoch of fine-tuning."""
         return 1 if self.scratch else max(1, round(EPOCH_PICTURES / max(1, pictures)))
 
+    def taught_by(self, teacher: str, temperature: float) -> TrainPlan:
+        """Return the plan for copies that are augmented already, with the soft targets of a teacher."""
+        return replace(
+            self,
+            augmentation=Augmentation(),
+            augment_copies=1,
+            label_smoothing=0.0,
+            taught=teacher,
+            target_temperature=temperature,
+        )
+
     def applied_once(self, copies: int) -> str:
         """Describe the augmentation for history.csv if features are computed once."""
+        if self.taught:
+            return self.taught
         if copies == 1:
             return "features computed once; no augmentation"
         return f"features computed once over {copies} copies (1 unchanged); {self.augmentation.describe()}"
 
     def applied_live(self) -> str:
         """Describe the augmentation for history.csv if images are augmented in each epoch."""
+        if self.taught:
+            return self.taught
         if not self.augmentation:
             return "no augmentation"
         return f"augmented differently in each epoch; {self.augmentation.describe()}"

@@ -33,9 +33,14 @@ def calibrate(network: Network, val: Examples) -> float:
     run = tf.function(lambda x: model(x, training=False), autograph=False, reduce_retracing=True)
     logits = np.concatenate([run(tf.constant(batch)).numpy() for batch in pictures(val, EVALUATE_BATCH)])
     found = best_temperature(network.goal, val.targets, logits)
-    dense = network.head[-1]
-    dense.set_weights([weights / np.float32(found) for weights in dense.get_weights()])
+    divide_logits(network, found)
     return found
+
+
+def divide_logits(network: Network, temperature: float) -> None:
+    """Divide the last layer by a temperature; only scores change, not predictions."""
+    dense = network.head[-1]
+    dense.set_weights([weights / np.float32(temperature) for weights in dense.get_weights()])
 
 
 def best_temperature(goal: Head, targets: Floats, logits: Floats) -> float:

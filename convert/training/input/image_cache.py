@@ -122,6 +122,20 @@ def open_pixels(
     return fresh
 
 
+def new_pixels(count: int, preprocessing: Preprocessing, folder: Path, note: Note) -> Pixels:
+    """Return an array for ``count`` images, uint8 (count, height, width, channels): in memory if it fits, else on disk.
+
+    Calls ``note`` with the reason if it does not fit. Raises CannotWrite.
+    """
+    shape = (count, preprocessing.height, preprocessing.width, preprocessing.channels)
+    need = int(np.prod(shape))
+    reason = _no_memory(need)
+    if reason is None:
+        return np.empty(shape, np.uint8)
+    note(f"{count} images ({need / 1e6:.1f} MB) are kept in {folder}: {reason}")
+    return _mapped(folder, shape)
+
+
 _WHERE = {"memory": "in memory", "disk": "on disk"}
 
 

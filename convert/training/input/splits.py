@@ -27,6 +27,7 @@ from ..monitor.observer import TrainingObserver
 from ..network.head import Head, goal_of
 from .batches import Examples
 from .image_cache import PixelSource, Progress, open_pixels
+from .unlabeled import usable
 
 DATA_FILE = "data.json"
 """File name of the data check in the run folder."""
@@ -49,6 +50,8 @@ class DatasetSplits:
     """Fingerprint of all usable images and their labels."""
     warnings: tuple[str, ...]
     """Warnings of the data check: problems that should be fixed."""
+    unlabeled: tuple[Item, ...] = ()
+    """Images without labels that a network with a teacher learns from too."""
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each split."""
@@ -97,6 +100,12 @@ def prepare(
     write_text(folder / DATA_FILE, run_folder.dump(checked.document) + "\n")
     parts.write_csv(folder / SPLIT_FILE)
     return _learning(dataset, parts, report.bad, checked.document["fingerprint"], report.warnings)
+
+
+def with_unlabeled(learning: DatasetSplits, watcher: TrainingObserver) -> DatasetSplits:
+    """Return the splits with the usable images of the photos' folder for images without labels."""
+    found = usable(learning.dataset.unlabeled, (*learning.train, *learning.val, *learning.test), watcher)
+    return replace(learning, unlabeled=found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,12 @@ class BackboneSpec:
         """The row of BACKBONES."""
         return find(self.backbone)
 
+    def options(self) -> dict[str, Any]:
+        """Return the parameters that only this family has, as JSON values."""
+        if self.backbone == CNN:
+            return {"cnn_filters": list(self.cnn_filters), "cnn_dense": self.cnn_dense}
+        return {"minimalistic": self.minimalistic} if "v3" in self.backbone else {}
+
     def preprocessing(self, resize: Resize) -> Preprocessing:
         """Return the preprocessing for this network."""
         row = self.row

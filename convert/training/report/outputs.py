@@ -118,6 +118,7 @@ def backbone_record(choice: BackboneSpec, origin: Origin) -> dict[str, Any]:
         "name": choice.backbone,
         "alpha": choice.alpha,
         "image_size": choice.image_size,
+        **choice.options(),
         "weights": origin.name,
         "weights_sha256": origin.sha256,
     }
@@ -125,9 +126,10 @@ def backbone_record(choice: BackboneSpec, origin: Origin) -> dict[str, Any]:
 
 def _images(learning: DatasetSplits) -> dict[str, Any] | None:
     """Return the record by which other commands recognize the images that made the model."""
-    if len(learning.train) + len(learning.val) > MAX_IMAGES:
+    learned = (*learning.train, *learning.unlabeled)
+    if len(learned) + len(learning.val) > MAX_IMAGES:
         return None
-    train, val = ([sha256(item.data()).hexdigest() for item in items] for items in (learning.train, learning.val))
+    train, val = ([sha256(item.data()).hexdigest() for item in items] for items in (learned, learning.val))
     return card_entry(train, val)
 
 

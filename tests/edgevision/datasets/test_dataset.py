@@ -54,6 +54,17 @@ def test_background_is_the_first_class(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("base", ["", "train/"])
+def test_unlabeled_images_are_not_a_class(tmp_path: Path, base: str) -> None:
+    held_out = ("test/a/1.jpg", "test/b/1.jpg", "test/_unlabelled/1.jpg") if base else ()
+    names = (f"{base}a/1.jpg", f"{base}b/1.jpg", f"{base}_unlabelled/x/1.jpg", "_unlabeled/2.jpg", *held_out)
+    found = open_dataset(fill(tmp_path, *names))
+    assert found.classes == ("a", "b")
+    assert sorted(item.path for item in found.unlabeled) == ["_unlabeled/2.jpg", f"{base}_unlabelled/x/1.jpg"]
+    assert [one.path for one in found.skipped] == ["test/_unlabelled/1.jpg"][: len(held_out)]
+    assert len(read_unlabelled(tmp_path)[0]) == 4 + len(held_out) - bool(base)
+
+
 @pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "validation", "testing"), ("train", "test")])
 def test_split_folders_give_the_splits(tmp_path: Path, names: tuple[str, ...]) -> None:
     found = open_dataset(fill(tmp_path, *(f"{name}/{label}/1.jpg" for name in names for label in ("a", "b"))))

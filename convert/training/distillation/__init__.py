@@ -1,0 +1,1 @@
+"""Distillation: a small network learns the answers of a larger one, its teacher."""
