@@ -152,6 +152,7 @@ INSTALL = {
     "h5py": "pip install 'edgevision[convert]'",
     "matplotlib": "pip install 'edgevision[convert]'",
     "yaml": "pip install pyyaml",
+    "optuna": "pip install optuna",
     "cv2": "pip install opencv-python-headless",
     "ai_edge_litert": "pip install ai-edge-litert",
     "picamera2": "sudo apt install python3-picamera2",

@@ -15,7 +15,7 @@ from edgevision.input_file import read_file
 from .config import config_file
 from .config.request import TrainRequest
 from .config.settings import TrainSettings
-from .fit import checkpoint
+from .fit import checkpoint, tried
 from .input import image_cache
 from .input.splits import DATA_FILE
 from .monitor import tensorboard
@@ -30,6 +30,7 @@ OUTPUTS = frozenset(
         DATA_FILE,
         SPLIT_FILE,
         checkpoint.FILE,
+        tried.FILE,
         image_cache.FILE,
         *outputs.FILES,
     }

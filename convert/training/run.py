@@ -19,12 +19,13 @@ from .config.request import TrainRequest as TrainRequest
 from .config.settings import TrainSettings
 from .distillation.distill import distill
 from .distillation.teacher import Teacher, open_teacher
-from .fit import checkpoint
+from .fit import checkpoint, tried
 from .fit.checkpoint import State
 from .fit.epochs import Checkpointer
 from .fit.fit import fit
-from .fit.plan import TrainPlan, make_plan, settled
+from .fit.plan import TrainPlan, check_settings, make_plan, settled
 from .fit.time_budget import TimeBudget
+from .fit.trials import kept_plan
 from .folder import HISTORY_FILE, list_outputs, open_run, record, require_free, resumable
 from .folder import resumed as resumed
 from .input.splits import DatasetSplits, open_photos, open_sets, prepare, with_unlabeled
@@ -72,6 +73,7 @@ def train(
 
 def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: Callable[[], float]) -> TrainResult:
     started = clock()
+    check_settings(request.settings)
     dataset = open_photos(request.photos, request.settings)
     with watcher.stage("Loading TensorFlow and the weights", None):
         settings = decide(request.settings, watcher)
@@ -93,6 +95,7 @@ def _train_classifier(request: TrainRequest, watcher: TrainingObserver, clock: C
             outputs.announce(network, plan, learning, settings.resize_or("crop"), watcher)
             budget = None if plan.time_s is None else TimeBudget(plan.time_s, started, clock)
             state = _fit(run.folder, network, teacher, plan, learning, settings, budget, watcher)
+            plan = kept_plan(plan, state.tried)
             record(run.folder, settled(settings, plan, state.epochs), request.photos)
             result = _finish(run, network, plan, learning, state, request, watcher)
     return result
@@ -151,6 +154,8 @@ def _finish(
     card, threshold = outputs.with_threshold(deployed, card, learning, watcher)
     model = outputs.write_model(folder, deployed, card, settings)
     write_text(folder / HISTORY_FILE, history.dumps(state.history, Epoch))
+    if state.tried:
+        write_text(folder / tried.FILE, tried.dumps(state.tried))
     evaluation = outputs.score(model, learning, request.photos, watcher)
     result = TrainResult(
         folder=folder,
@@ -163,6 +168,7 @@ def _finish(
         history=tuple(state.history),
         kept=state.selection.epoch,
         temperature=state.temperature,
+        tried=tuple(state.tried),
         evaluation=evaluation,
         threshold=threshold,
     )

@@ -87,6 +87,14 @@ class TrainSettings:
     )
     cnn_dense: int = setting(128, "int", "Units of the dense layer (cnn only).", "Model", low=1, high=8192)
 
+    quality: str = setting(
+        "good",
+        "choice",
+        "How much to train: fast, only the last layer; good, all of it; best, with several settings of which the best on the "
+        "validation images is kept, within an hour (needs Optuna).",
+        "Training",
+        choices=("fast", "good", "best"),
+    )
     head_epochs: int | None = setting(
         None,
         "int",

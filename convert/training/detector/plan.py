@@ -110,6 +110,8 @@ def check_settings(settings: TrainSettings) -> None:
         raise BadInput("--teacher is for classifiers; leave it out for a detector")
     if settings.label_map is not None:
         raise BadInput("--label-map is for classifiers; rename the labels in the annotations of the boxes")
+    if settings.quality != "good":
+        raise BadInput(f"--quality {settings.quality} is for classifiers; omit it for a detector")
     if settings.time_s is not None:
         raise BadInput("--time is for classifiers; give --epochs for a detector")
     for name in UNSUITABLE:

@@ -19,8 +19,10 @@ from edgevision.log import Log
 
 from ..monitor import history
 from ..monitor.history import Row
+from . import tried
 from .early_stopping import Selection
 from .time_budget import Length
+from .tried import Tried
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -52,6 +54,8 @@ class State(Generic[Row]):
     """Optimizer variables of the phase; empty at its start."""
     epochs: int | None = None
     """Epochs by which the last phase can be repeated without a time budget; None if it had none or was shortened."""
+    tried: list[Tried] = field(default_factory=list)
+    """The trials, if there were any."""
     finished: bool = False
     """True if all phases are done."""
     temperature: float | None = None
@@ -70,6 +74,7 @@ def write(folder: Path, state: State[Row]) -> None:
         "selected": state.selection.epoch,
         "pace": [[one.epochs, one.steps, one.at] for one in state.pace],
         "epochs": state.epochs,
+        "tried": tried.to_json(state.tried),
         "limit": state.selection.limit,
         "kept": state.selection.kept,
         "finished": state.finished,
@@ -110,6 +115,7 @@ def read(folder: Path, kind: type[Row]) -> State[Row] | None:
             ),
             pace=[Length(*map(int, one)) for one in record["pace"]],
             epochs=record["epochs"],
+            tried=tried.from_json(record["tried"]),
             finished=bool(record["finished"]),
             origin=record["origin"],
             temperature=record["temperature"],

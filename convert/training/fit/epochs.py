@@ -61,10 +61,12 @@ def run_phase(
     keeper: Checkpointer[Epoch],
     watcher: TrainingObserver,
     budget: TimeBudget | None = None,
+    stops: Callable[[int, Losses], bool] = lambda epoch, losses: False,
 ) -> None:
     """Run the rest of a phase, and shorten it if the budget would be exceeded. Changes ``state``.
 
-    ``targets``: targets of the validation images, (n, outputs).
+    ``targets``: targets of the validation images, (n, outputs); ``stops``: called with the epoch, from 1, and the calibrated
+    losses of the validation images; the phase ends if it returns True.
     """
     whole = phase.schedule.steps
     phase = phase.paced(state.pace)
@@ -84,6 +86,8 @@ def run_phase(
         log.debug("epoch %d: learning rate %.2g, loss %.4f, %.1f s", row.epoch, row.lr, row.loss, row.seconds)
         state.optimizer = [v.numpy().copy() for v in phase.model.optimizer.variables]
         keeper.keep(state)
+        if stops(state.epoch, losses):
+            break
         if budget is not None and state.pace:
             took.append(budget.clock() - begun)
             phase = _within(budget, phase, state, took)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgevision.log import Log
 
@@ -21,6 +21,7 @@ from .plan import TrainPlan
 from .step_time import step_seconds
 from .temperature_scaling import calibrate, divide_logits
 from .time_budget import FORWARD_COST, Length, TimeBudget
+from .trials import EQUIVALENT_TRAININGS, Trials
 
 log = Log("edgevision.train")
 
@@ -43,6 +44,10 @@ def fit(
     budget: TimeBudget | None = None,
 ) -> None:
     """Run all remaining phases. Afterwards the network has the kept weights and ``state`` the history."""
+    if plan.search and len(sets.val) < MIN_VALIDATION_IMAGES:
+        few = f"{len(sets.val)} validation images are too few to compare settings, {MIN_VALIDATION_IMAGES} are needed"
+        watcher.note(f"--quality best: {few}; training as with --quality good")
+        plan = replace(plan, search=False)
     phases = _Phases(network, plan, sets, watcher)
     if budget is not None and not state.history:
         phases.announce(budget)
@@ -51,7 +56,11 @@ def fit(
             phase = build()
             if budget is not None and phase.name != HEAD and not state.pace:
                 state.pace.append(phases.length(phase, budget, phases.step_time(phase, budget)))
-            run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget)
+            if plan.search and phase.name != HEAD:
+                length = state.pace[0] if state.pace else Length(phase.schedule.epochs, phase.schedule.steps)
+                Trials(network, plan, sets, watcher, budget, length).run(state, keeper)
+            else:
+                run_phase(phase, network, sets.val.targets, state, plan.seed, keeper, watcher, budget)
     network.assign(state.kept_weights or network.values())
     if plan.target_temperature != 1.0:
         divide_logits(network, 1.0 / plan.target_temperature)
@@ -92,8 +101,11 @@ class _Phases:
         found = self.length(phase, budget, step_s, before)
         epoch_s = found.steps * step_s + self._validation_s(step_s)
         part = " of a part of the images" if found.steps < phase.schedule.steps else ""
+        trainings = EQUIVALENT_TRAININGS if self.plan.search else 1
+        trials = ", of the trials that are not stopped" if self.plan.search else ""
+        whole = before + trainings * found.epochs * epoch_s
         self.watcher.note(
-            f"time: about {rounded(before + found.epochs * epoch_s)}, with {found.epochs} epochs of {phase.name}{part}; "
+            f"time: about {rounded(whole)}, with {found.epochs} epochs of {phase.name}{part}{trials}; "
             f"at most {rounded(budget.seconds)} (--time)"
         )
 
@@ -107,7 +119,8 @@ class _Phases:
     def length(self, phase: Phase, budget: TimeBudget, step_s: float, before_s: float = 0.0) -> Length:
         """Return the length of a phase within the budget, if it starts in ``before_s`` seconds."""
         wanted = Length(phase.schedule.epochs, phase.schedule.steps)
-        return budget.planned(wanted, step_s, self._validation_s(step_s), before_s)
+        trainings = EQUIVALENT_TRAININGS if self.plan.search else 1
+        return budget.planned(wanted, step_s, self._validation_s(step_s), before_s, trainings)
 
     def _validation_s(self, step_s: float) -> float:
         return len(self.sets.val) / self.plan.batch_size * step_s * FORWARD_COST

@@ -140,6 +140,7 @@ def live_phase(network: Network, plan: TrainPlan, train: Examples, val: Examples
         features = network.backbone(x)
     else:
         lower, upper = network.cut(plan.fine_tune_blocks)
+        upper.trainable = True  # an earlier trial may have frozen more
         lower.trainable = False
         # Batch norm in inference mode: the statistics of a small set would be noise.
         features = InferenceMode(upper)(InferenceMode(lower)(x))

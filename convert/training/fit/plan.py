@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgevision.errors import BadInput
 from edgevision.log import Log
 
 from ..config.augmentation import Augmentation
@@ -30,8 +31,10 @@ FINE_TUNE_RATE, STARTER_RATE, ONCE_RATE, SCRATCH_RATE = 1e-4, 2e-3, 2e-4, 1e-3
 (docs/research/training.md)."""
 LAYER_DECAY = 0.9
 """Default factor of the learning rate from block to block, but for the starter weights: 1."""
-DEFAULT_TIME_S = 600.0
-"""Default limit of a training in seconds, unless the epochs are given."""
+DEFAULT_TIME_S, BEST_TIME_S = 600.0, 3600.0
+"""Default limits of a training, and of one that tries several settings, in seconds, unless the epochs are given."""
+FAST, BEST = "fast", "best"
+"""Values of --quality that change the phases."""
 MAX_COPIES = 24
 """Upper limit of copies per image; more add little."""
 MAX_HEAD_COPIES = 8
@@ -73,6 +76,8 @@ class TrainPlan:
     """Description of the copies and the teacher that the targets are from; empty without a teacher."""
     target_temperature: float = 1.0
     """Temperature of the targets: the last layer is multiplied by it after the training."""
+    search: bool = False
+    """True if several settings of the second phase are tried."""
 
     @property
     def scratch(self) -> bool:
@@ -116,6 +121,18 @@ class TrainPlan:
         return f"augmented differently in each epoch; {self.augmentation.describe()}"
 
 
+def check_settings(settings: TrainSettings) -> None:
+    """Check that the settings go together. Raises BadInput, or ModuleNotFoundError if quality ``best`` lacks its engine."""
+    if settings.quality == FAST and settings.fine_tune_blocks:
+        raise BadInput("--quality fast trains only the last layer; omit --fine-tune-blocks, or use --quality good")
+    if settings.quality == BEST:
+        if settings.features == "once":
+            raise BadInput("--quality best augments differently in each epoch; omit --features once")
+        if settings.fine_tune_blocks == 0:
+            raise BadInput("--quality best tries settings of the fine-tuning; omit --fine-tune-blocks 0")
+        import optuna  # noqa: F401  # reported now, not after the head was trained
+
+
 def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: bool) -> TrainPlan:
     """Return the plan for a training set of ``pictures`` images. It does not depend on the free memory."""
     choice = network.choice
@@ -138,7 +155,7 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         dropout=settings.dropout,
         head_epochs=0 if scratch else _or(settings.head_epochs, _head_epochs(pictures * copies)),
         epochs=_or(settings.epochs, _epochs(settings.weights, once)),
-        time_s=settings.time_s or (None if settings.epochs is not None else DEFAULT_TIME_S),
+        time_s=settings.time_s or _time_s(settings),
         fine_tune_blocks=blocks,
         batch_size=settings.batch_size or 32,
         head_rate=settings.head_rate,
@@ -154,6 +171,7 @@ def make_plan(settings: TrainSettings, network: Network, pictures: int, gpu: boo
         augmentation=augmentation,
         mixed=settings.precision == "mixed" or (settings.precision == "auto" and gpu),
         seed=settings.seed,
+        search=settings.quality == BEST,
     )
 
 
@@ -175,6 +193,7 @@ def settled(settings: TrainSettings, plan: TrainPlan, ran: int | None = None) ->
         batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
         layer_decay=plan.layer_decay,
+        quality="good" if settings.quality == BEST and not plan.search else settings.quality,
         patience=plan.patience,
         features="once" if plan.once else "live",
         augment_copies=plan.augment_copies,
@@ -184,9 +203,18 @@ def settled(settings: TrainSettings, plan: TrainPlan, ran: int | None = None) ->
 
 def _blocks(settings: TrainSettings, network: Network, once: bool) -> int:
     """Return the number of blocks to fine-tune: all, or the few whose input maps fit in memory if computed once."""
+    if settings.quality == FAST:
+        return 0
     if settings.fine_tune_blocks is not None:
         return min(settings.fine_tune_blocks, network.block_count)
     return network.choice.row.fine_tune_blocks if once else network.block_count
+
+
+def _time_s(settings: TrainSettings) -> float | None:
+    """Return the default limit of a training; none if its epochs are given."""
+    if settings.epochs is not None:
+        return None
+    return BEST_TIME_S if settings.quality == BEST else DEFAULT_TIME_S
 
 
 def _rate(weights: str, once: bool) -> float:

@@ -39,13 +39,15 @@ class TimeBudget:
         """Return the seconds left for epochs; negative if the budget is used up."""
         return self.seconds * (1.0 - RESERVE) - (self.clock() - self.started)
 
-    def planned(self, wanted: Length, step_s: float, validation_s: float, before_s: float = 0.0) -> Length:
+    def planned(
+        self, wanted: Length, step_s: float, validation_s: float, before_s: float = 0.0, trainings: int = 1
+    ) -> Length:
         """Return the longest phase that fits, at most ``wanted``.
 
         ``step_s``, ``validation_s``: measured time of a step and of the validation after each epoch; ``before_s``: time that
-        will pass until the phase starts.
+        will pass until the phase starts; ``trainings``: how many such phases have to fit.
         """
-        left = max(0.0, self.left() - before_s)
+        left = max(0.0, self.left() - before_s) / trainings
         epochs = math.floor(left / (wanted.steps * step_s + validation_s))
         if epochs >= min(MIN_EPOCHS, wanted.epochs):
             return Length(min(wanted.epochs, epochs), wanted.steps)

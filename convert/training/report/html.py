@@ -13,6 +13,7 @@ from edgevision.reporting import html
 from edgevision.reporting.html import Html
 from edgevision.types import Frame
 
+from ..fit.tried import columns
 from ..monitor.history import overfitting
 from .contact_sheets import worst_tiles
 from .plots import Tile
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 def page(result: TrainResult) -> str:
     """Return the HTML text."""
     title = f"{result.plan.choice.backbone} - edgevision train"
-    return html.page(title, [_headline(result), _findings(result), *_pictures(result), _details(result)])
+    return html.page(
+        title, [_headline(result), _findings(result), *_pictures(result), _tried(result), _details(result)]
+    )
 
 
 def _pictures(result: TrainResult) -> list[Html]:
@@ -116,6 +119,17 @@ def _details(result: TrainResult) -> Html:
         "config.toml repeats this training; split.csv lists the images of each split; history.csv lists every epoch."
     )
     return html.section("How it was made", html.table(["", ""], rows, plain=True), html.paragraph(files))
+
+
+def _tried(result: TrainResult) -> Html:
+    """Return the section with the settings that were tried."""
+    if not result.tried:
+        return html.NOTHING
+    note = (
+        "Settings of the fine-tuning, compared by the calibrated loss of the validation images; most are stopped early."
+    )
+    names = [name.replace("_", " ") for name in columns()]
+    return html.section("What was tried", html.table(names, [row.cells() for row in result.tried]), note=note)
 
 
 def _scores(result: TrainResult) -> str:

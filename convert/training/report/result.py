@@ -11,6 +11,7 @@ from edgevision.evaluation.evaluate import Evaluation
 from ..config.augmentation import PRESETS as AUGMENTATIONS
 from ..config.settings import TrainSettings
 from ..fit.plan import TrainPlan
+from ..fit.tried import Tried
 from ..input.splits import DatasetSplits
 from ..monitor import history
 from ..network.backbones import CNN
@@ -43,6 +44,8 @@ class TrainResult:
     """Epoch whose weights the model has, from 1; 0 if no epoch was run."""
     temperature: float | None
     """Temperature that the logits were divided by to calibrate the scores, or None if they were not scaled."""
+    tried: tuple[Tried, ...]
+    """The settings that were tried with quality ``best``; empty otherwise."""
     evaluation: Evaluation | None
     """Evaluation on the test images, or None if there were none."""
     threshold: ChosenThreshold | None

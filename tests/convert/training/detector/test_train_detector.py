@@ -141,6 +141,7 @@ def test_interrupted_training_resumes_where_it_was(photos: Path, trained: Detect
         ({"resize": "crop"}, "--resize crop cuts off objects"),
         ({"rotation": 10.0}, "--rotation does not move boxes along"),
         ({"time_s": 60.0}, "--time is for classifiers"),
+        ({"quality": "best"}, "--quality best is for classifiers"),
         ({"backbone": "cnn"}, "only for classifiers"),
         ({"image_size": 100}, "image size 100 is invalid"),
     ],

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from edgevision.convert.training.config.augmentation import PRESETS
 from edgevision.convert.training.config.settings import TrainSettings
-from edgevision.convert.training.fit.plan import DEFAULT_TIME_S, TrainPlan, make_plan
+from edgevision.convert.training.fit.plan import BEST_TIME_S, DEFAULT_TIME_S, TrainPlan, check_settings, make_plan
 from edgevision.convert.training.network.backbones import BackboneSpec
 from edgevision.convert.training.network.head import goal_of
 from edgevision.convert.training.network.network import Network, open_network
+
+from edgevision.errors import BadInput
 
 pytestmark = pytest.mark.tensorflow
 
@@ -39,6 +41,24 @@ def test_starter_weights_move_further(network: Network) -> None:
     given = _plan(network, weights="starter", augment="none", layer_decay=0.5, learning_rate=0.1, epochs=3)
     assert (given.layer_decay, given.learning_rate, given.epochs) == (0.5, 0.1, 3)
     assert not given.augmentation
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"quality": "fast", "fine_tune_blocks": 3}, "trains only the last layer"),
+        ({"quality": "best", "features": "once"}, "omit --features once"),
+        ({"quality": "best", "fine_tune_blocks": 0}, "omit --fine-tune-blocks 0"),
+    ],
+)
+def test_contradictory_settings_are_one_line(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        check_settings(TrainSettings(**settings))  # type: ignore[arg-type]
+
+
+def test_quality_fast_trains_only_the_last_layer(network: Network) -> None:
+    assert _plan(network, quality="fast").fine_tune_blocks == 0
+    assert _plan(network, quality="best").time_s == BEST_TIME_S
 
 
 def test_time_is_limited_unless_epochs_are_given(network: Network) -> None:
