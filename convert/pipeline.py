@@ -32,6 +32,7 @@ from .keras_files.scan import scan
 from .options import ConvertOptions
 from .progress import NoProgress, Progress, Stages
 from .quantization.correction import MINMAX
+from .quantization.drift_reference import drift_reference
 from .quantization.embedding_output import give_embedding
 from .quantization.verify import verify
 from .report.detector_record import DetectorConvertReport, detector_quantization_record
@@ -166,6 +167,7 @@ def _detector(
     with stages.stage("write", "Writing the files"):
         quantization = detector_quantization_record(calibration, made.heldout, made.comparison, made.repair)
         card = _finished_card(network, quantization, made.selftest.test if made.selftest else None)
+        card = card.with_(drift=drift_reference(made.flatbuffer, card, calibration))
         model_file.write(output, made.flatbuffer, card, made.selftest.files if made.selftest else {})
         if made.selftest is not None:
             _check_selftest(output)
@@ -204,10 +206,11 @@ def _contents(
     """Return the flatbuffer, its model card, and the other entries of the file."""
     quantization = quantization_record(calibration, made.heldout, made.comparison, made.repair)
     card = _finished_card(network, quantization, made.selftest.test)
-    if not with_embedding:
-        return made.flatbuffer, card, made.selftest.files
-    flatbuffer, card, vectors = give_embedding(made.flatbuffer, card, calibration)
-    return flatbuffer, card, {**made.selftest.files, **vectors}
+    flatbuffer, files = made.flatbuffer, made.selftest.files
+    if with_embedding:
+        flatbuffer, card, vectors = give_embedding(flatbuffer, card, calibration)
+        files = {**files, **vectors}
+    return flatbuffer, card.with_(drift=drift_reference(flatbuffer, card, calibration)), files
 
 
 def _finished_card(

@@ -23,10 +23,11 @@ from .tflite.outputs import OutputFacts
 from .types import Frame, Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
+    from .postprocessing.drift_vector import DriftReader
     from .postprocessing.imprinting import Imprints
     from .types import Tensor, TensorSpec
 
@@ -68,6 +69,8 @@ class Model:
         """What shows the preprocessing of a file without a card, in one line; empty if it has one."""
         self.choice = choice
         """The requested engine and the one in use; None if the caller supplied the engine."""
+        self.observer: Callable[[Frame, Sequence[Tensor]], None] | None = None
+        """Is shown each frame of ``predict`` with the raw outputs, after the times were taken; None: nobody looks."""
         self.preprocessing: Preprocessing = card.preprocessing
         """How an image becomes the model's input; ``predict`` applies it."""
         self._preparation = Preparation(card.preprocessing, engine.inputs[0])
@@ -111,6 +114,8 @@ class Model:
             infer=(inferred - prepared) * 1e3,
             decode=(perf_counter() - inferred) * 1e3,
         )
+        if self.observer is not None:
+            self.observer(frame, outputs)
         return prediction
 
     @property
@@ -194,6 +199,13 @@ class Model:
 
         with model_file.model_errors(self.path):
             self._decoder = TaughtDecoder(self._own_decoder, self.card, self.engine.outputs, imprints)
+
+    def drift_reader(self) -> DriftReader:
+        """Return what reads from raw outputs the vectors on which drift is measured. Raises BadModel."""
+        from .postprocessing.drift_vector import DriftReader
+
+        with model_file.model_errors(self.path):
+            return DriftReader(self.card, self.engine.outputs, self._own_decoder)
 
     def close(self) -> None:
         """Free the engine. Calling it twice is safe."""

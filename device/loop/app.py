@@ -28,6 +28,7 @@ from .stop import Stop, ended_by_signals
 
 if TYPE_CHECKING:
     from ..cascade.second_model import SecondModel
+    from ..drift.watch import DriftWatch
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Source
     from ..telemetry.summary import RunSummary
@@ -96,6 +97,7 @@ def _run(
             note(f"taught: {', '.join(taught)}")
         service = _service()
         control = _control(options)
+        watch = _drift(options, model, camera, measures, control)
         sinks = open_sinks(options, terminal, model, camera, stop, measures, control, tracking)
         if options.page is not None and control is not None:
             from .page import open_live_page
@@ -123,6 +125,7 @@ def _run(
             control=control,
             scene=scene,
             second=second,
+            watch=watch,
             tell_changes=_tells_changes(options, camera),
         )
 
@@ -135,6 +138,16 @@ def _control(options: Options) -> LoopControl | None:
     from .tracking import shapes_of
 
     return LoopControl(options.threshold, options.smooth, options.roi, shapes_of(options))
+
+
+def _drift(
+    options: Options, model: Model, camera: Source, measures: RunStats, control: LoopControl | None
+) -> DriftWatch | None:
+    if not options.drift:
+        return None
+    from .drift import open_watch
+
+    return open_watch(options, model, camera, measures, control)
 
 
 def _tells_changes(options: Options, camera: Source) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..cascade.recognition import Recognition
     from ..cascade.second_model import SecondModel
+    from ..drift.watch import DriftWatch
     from ..stream.control import LoopControl
     from ..stream.protocols import Predictor, Sink, Source
     from ..telemetry.summary import Ending, RunSummary
@@ -54,6 +55,7 @@ def run(
     control: LoopControl | None = None,
     scene: TrackedScene | None = None,
     second: SecondModel | None = None,
+    watch: DriftWatch | None = None,
     tell_changes: bool = True,
 ) -> RunSummary:
     """Run the model on each frame and pass its predictions to the sinks, until the end, ``limit`` or ``stop``.
@@ -77,6 +79,7 @@ def run(
         control: Pauses the loop and changes its threshold from outside.
         scene: Tracks objects and counts them, with a ``decider`` whose ``floor`` is what the tracker needs.
         second: Classifies the tracked objects.
+        watch: Notices that what the camera sees has moved; it is shown what the model computes.
         tell_changes: Whether to report labels that come and go as events.
 
     Returns:
@@ -84,7 +87,7 @@ def run(
     """
     loop = _Loop(camera, model, Outputs(sinks, clock), clock, stop or Stop(), measures or RunStats(clock))
     loop.decider, loop.gate, loop.service, loop.tell_changes = decider, gate, service, tell_changes
-    loop.control, loop.scene, loop.second = control, scene, second
+    loop.control, loop.scene, loop.second, loop.watch = control, scene, second, watch
     loop.top, loop.threshold = (top, threshold) if decider is None else (decider.ask_top, decider.ask_threshold)
     loop.stop.on_request(camera.close)
     try:
@@ -104,6 +107,7 @@ class _Loop:
     control: LoopControl | None = None
     scene: TrackedScene | None = None
     second: SecondModel | None = None
+    watch: DriftWatch | None = None
     tell_changes = True
     top: int = 5
     threshold: float | None = None
@@ -252,6 +256,8 @@ class _Loop:
             from ..system.throttling import ADVICE
 
             self.outputs.event("throttled", f"{name}: {ADVICE[name]}")
+        if self.watch is not None and (alarm := self.watch.take_alarm()) is not None:
+            self.outputs.drift(alarm)
         if self.service is not None:
             self.service.recognized(lambda: self.measures.snapshot().describe()[0])
 
@@ -304,6 +310,8 @@ class _Loop:
         with suppress(OutputClosed):
             self.all_left()
         self.outputs.close()
+        if self.watch is not None:
+            self.watch.close()
         if not self.stop():
             self.camera.close()
         self.stop.wait(CLOSE_S)

@@ -196,6 +196,13 @@ class Options:
     on_motion: bool = setting(
         False, "flag", "Run the model only when the image changes, and every 10 s.", "Predictions"
     )
+    drift: bool = setting(
+        False,
+        "flag",
+        "Report when what a live camera sees has moved away from what it saw on its first days here, such as by a fogged "
+        "lens, a moved mount or a new season.",
+        "Predictions",
+    )
     masks: bool = setting(
         False, "flag", "With --json, include the masks of segmenters and of objects as run lengths.", "Predictions"
     )

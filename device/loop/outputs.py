@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
 
     from ..cascade.recognition import Recognition
+    from ..drift.detector import Alarm
     from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..stream.events import Unreadable
@@ -206,6 +207,15 @@ class Outputs:
         from .track_events import recognized
 
         self._tell(recognized(found, crop, self._clock, live))
+
+    def drift(self, alarm: Alarm) -> None:
+        """Report that what the camera sees has moved. Raises OutputClosed."""
+        detail = (
+            f"the {alarm.measure} of the last hour are {alarm.value:.2f} from those of the first days, usual is at most "
+            f"{alarm.expected:.2f}; check lens, mount and light, or accept what is new: edgevision drift --reset"
+        )
+        now = rfc3339(self._clock.wall())
+        self._tell(Event("drift", now, self._index, detail, **alarm._asdict()))
 
     def _tell(self, event: Event) -> None:
         for one in self._guarded:

@@ -42,6 +42,7 @@ def open_outputs(
         control=control,
         counts=counts,
         clock=clock,
+        drift=stats.drift,
     )
     frames = FrameCache(lambda: camera.dropped, clock)
     opened = [find(config.kind).open(config, context) for config in configs]

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from edgevision.model_file.card import ModelCard
 
     from ..stream.control import LoopControl
+    from ..telemetry.drift_status import DriftStatus
     from ..telemetry.run_stats import Percentiles
     from ..telemetry.snapshot import Snapshot
     from .clip_list import ClipList
     from .counts import Counts
     from .item import Item
+
+
+def no_drift() -> None:
+    """Return that nothing is compared."""
 
 
 class Rejected(Exception):
@@ -43,6 +48,8 @@ class Context:
     clock: Clock = SYSTEM
     stages: Callable[[], Mapping[str, Percentiles]] = dict
     """Returns the histogram of each stage."""
+    drift: Callable[[], DriftStatus | None] = no_drift
+    """Returns the comparison with what the camera saw at first; None without ``--drift``."""
 
 
 class Output(Protocol):

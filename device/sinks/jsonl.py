@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..stream.events import Event, Unreadable
 
 
+OF_SOME_EVENTS = ("track", "line", "direction", "zone", "measure", "value", "expected")
+"""Keys that only events of tracks and of drift have."""
+
+
 class JsonLines(Sink):
     """Writes frames and errors to one output, events to the same or another."""
 
@@ -115,8 +119,8 @@ def event_record(event: Event) -> dict[str, Any]:
         record["before"] = _label(event.before)
     if event.of is not None:
         record["of"] = _label(event.of)
-    of_track = {name: getattr(event, name) for name in ("track", "line", "direction", "zone")}
-    return record | {name: value for name, value in of_track.items() if value is not None}
+    others = {name: getattr(event, name) for name in OF_SOME_EVENTS}
+    return record | {name: value for name, value in others.items() if value is not None}
 
 
 def error_record(error: Unreadable, time: str) -> dict[str, Any]:

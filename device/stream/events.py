@@ -35,8 +35,8 @@ class Event:
     """Something that happened in the loop, or a change in what it sees."""
 
     kind: str
-    """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer; for labels entered, left,
-    changed; for tracks crossed, zone_entered, zone_left, recognized."""
+    """camera_lost, camera_back, camera_frozen, output_down, output_up, throttled, first_answer, drift; for labels entered,
+    left, changed; for tracks crossed, zone_entered, zone_left, recognized."""
     time: str
     """RFC 3339, UTC; for labels the time of the frame."""
     index: int | None
@@ -62,6 +62,12 @@ class Event:
     """Name of the zone."""
     of: Label | None = None
     """Of ``recognized``: what the detector found, with its score."""
+    measure: str | None = None
+    """What has drifted: features or scores."""
+    value: float | None = None
+    """Distance of the last hour from the first days, in units of the distance of two unrelated images."""
+    expected: float | None = None
+    """The largest usual distance."""
     crop: Frame | None = None
     """Best image of the object of the track so far; for outputs that store images."""
 

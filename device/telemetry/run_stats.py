@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgevision.types import Frame, Prediction
 
     from ..system.throttling import Watch
+    from .drift_status import DriftStatus
     from .snapshot import SinkCount, Snapshot
 
 STAGES = ("read", "prepare", "infer", "decode", "write")
@@ -58,6 +59,7 @@ class RunStats:
         self.dropped: Callable[[], int] = lambda: 0
         self.reconnects = 0
         self.sinks: Callable[[], tuple[SinkCount, ...]] = lambda: ()
+        self.drift: Callable[[], DriftStatus | None] = lambda: None
 
     @property
     def items(self) -> int:
@@ -123,6 +125,7 @@ class RunStats:
             temperature_c=temperature_c(),
             throttled=None if self._watch is None else self._watch.holding,
             sinks=self.sinks(),
+            drift=self.drift(),
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .drift_status import DriftStatus
+
 Spread = dict[str, float | None]
 """p50, p95, p99 and max in milliseconds."""
 
@@ -61,6 +63,8 @@ class Snapshot:
     """What slows the machine down now; in a summary, what did at any time."""
     sinks: tuple[SinkCount, ...]
     """spec, written, dropped, errors and the last error (message) of each sink."""
+    drift: DriftStatus | None = None
+    """Comparison with what the camera saw at first; None without ``--drift``."""
 
     def describe(self) -> list[str]:
         """Return lines for display: counts, stages, machine, failing outputs."""
@@ -70,7 +74,8 @@ class Snapshot:
             lines.append(f"ms per frame, p50/p95/p99: {', '.join(stages)}" + self._age())
         troubled = [sink for sink in self.sinks if sink.errors or sink.dropped]
         outputs = [f"output {sink.spec}: {count(sink.errors, 'error')}, {sink.dropped} dropped" for sink in troubled]
-        return [*lines, *self._machine(), *outputs]
+        drift = [] if self.drift is None else [self.drift.describe()]
+        return [*lines, *self._machine(), *drift, *outputs]
 
     def _counts(self) -> str:
         rate = f", {self.rate_fps:.1f} frames/s" if self.rate_fps else ""

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Take labeled photos with the camera you will deploy.",
     ),
     "teach": ("edgevision.device.cli.teach:teach", "Teach a model a new class on the device from a few frames."),
+    "drift": ("edgevision.device.cli.drift:drift", "Show whether what a camera sees has moved, or accept what is new."),
     "service": (
         "edgevision.device.cli.service:service",
         "Run the loop as a systemd service and show its status.",

@@ -90,6 +90,26 @@ class DetectorOutput:
 
 
 @record
+class MeasureReference:
+    """One measure of the calibration images, for noticing drift (``edgevision/postprocessing/drift_vector.py``)."""
+
+    spread: float
+    """Root mean square distance of the vectors of two images."""
+    mean: tuple[float, ...]
+    """Mean of their vectors."""
+
+
+@record
+class DriftReference:
+    """What the model answers for its calibration images, for noticing that a camera sees something else."""
+
+    images: int
+    """Number of images."""
+    measures: dict[str, MeasureReference]
+    """Measure (scores, features) -> its reference."""
+
+
+@record
 class ModelCard:
     """Description of a model, stored in its file. Training and conversion records are JSON objects without host paths."""
 
@@ -115,6 +135,8 @@ class ModelCard:
     """The extra embedding output; None if there is none, and for the task embedding, whose only output is the vector."""
     detector: DetectorOutput | None = None
     """How a detector's raw outputs are read; None to recognize it from the outputs."""
+    drift: DriftReference | None = None
+    """What the model answers for its calibration images; None if it was not recorded."""
     training: dict[str, Any] | None = None
     """Record of the training, as JSON values; None if unknown."""
     quantization: dict[str, Any] | None = None
@@ -159,6 +181,7 @@ class ModelCard:
             "detector_selftest": None if test is None or isinstance(test, SelfTest) else test.to_json(),
             "embedding": None if self.embedding is None else asdict(self.embedding),
             "detector": None if self.detector is None else asdict(self.detector),
+            "drift": None if self.drift is None else asdict(self.drift),
             "training": self.training,
             "quantization": self.quantization,
             "versions": self.versions,
@@ -220,6 +243,7 @@ def _from_json(value: dict[str, Any]) -> ModelCard:
         selftest=_selftest(value.get("selftest")) or _detector_selftest(value.get("detector_selftest")),
         embedding=_embedding(value.get("embedding")),
         detector=_detector(value.get("detector")),
+        drift=_drift(value.get("drift")),
         training=_record(value, "training"),
         quantization=_record(value, "quantization"),
         versions={str(k): str(v) for k, v in (_record(value, "versions") or {}).items()},
@@ -269,6 +293,28 @@ def _embedding(value: object) -> EmbeddingOutput | None:
         strict_json.whole(found["output"], "embedding.output", 1, MAX_OUTPUTS - 1),
         _text(found["tensor"], "embedding.tensor"),
         strict_json.whole(found["size"], "embedding.size", 1, MAX_EMBEDDING),
+    )
+
+
+def _drift(value: object) -> DriftReference | None:
+    if value is None:
+        return None
+    found = strict_json.fields(value, "drift")
+    measures = strict_json.fields(found["measures"], "drift.measures")
+    if len(measures) > MAX_OUTPUTS:
+        raise ValueError(f"drift.measures: expected at most {MAX_OUTPUTS}, got {len(measures)}")
+    return DriftReference(
+        strict_json.whole(found["images"], "drift.images", 0, 10**9),
+        {_text(name, "drift.measures"): _measure(one) for name, one in measures.items()},
+    )
+
+
+def _measure(value: object) -> MeasureReference:
+    found = strict_json.fields(value, "drift.measures")
+    mean = strict_json.items(found["mean"], "drift.measures.mean", MAX_OUTPUTS)
+    return MeasureReference(
+        strict_json.real(found["spread"], "drift.measures.spread", 0, 1e9),
+        tuple(strict_json.real(one, "drift.measures.mean", -1e9, 1e9) for one in mean),
     )
 
 

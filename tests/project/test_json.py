@@ -39,6 +39,7 @@ COMMANDS = {
     "page": ("run", "device/page/test_end_to_end.py"),
     "run": ("run", "device/cli/test_run.py"),
     "service status": ("service", "device/service/test_service.py"),
+    "drift": ("drift", "device/drift/test_drift.py"),
     "teach": ("teach", "device/teach/test_teach.py"),
     "train": ("train", "convert/training/test_run.py"),
 }

@@ -10,6 +10,7 @@ from edgevision import __version__
 from ..counts import DIRECTIONS
 
 if TYPE_CHECKING:
+    from ...telemetry.drift_status import DriftStatus
     from ...telemetry.run_stats import Percentiles
     from ...telemetry.snapshot import SinkCount, Snapshot
     from ..counts import Counts
@@ -43,6 +44,7 @@ def _families(context: Context, labels: LabelTable, events: Mapping[str, int], c
     yield from _counts(context.counts)
     yield from _outputs(snapshot.sinks)
     yield from _machine(snapshot)
+    yield from _drift(snapshot.drift)
 
 
 def _run(context: Context, snapshot: Snapshot, events: Mapping[str, int], camera: bool) -> Iterator[Any]:
@@ -125,6 +127,18 @@ def _machine(snapshot: Snapshot) -> Iterator[Any]:
         yield _single("edgevision_memory_bytes", "Memory of the process.", used * 1e6)
     if peak is not None:
         yield _single("edgevision_memory_peak_bytes", "Largest memory of the process so far.", peak * 1e6)
+
+
+def _drift(drift: DriftStatus | None) -> Iterator[Any]:
+    if drift is None:
+        return
+    yield _single("edgevision_drift", "1 while what the camera sees has moved.", drift.state == "drifted")
+    yield _single("edgevision_drift_hours", "Hours watched for drift, in all runs.", drift.hours)
+    named = [({"measure": name, "reference": str(drift.reference)}, one) for name, one in drift.measures.items()]
+    about = "Distance of the last hour from the reference; 1: that of two unrelated images."
+    yield _gauge("edgevision_drift_distance", about, [(labels, one.value) for labels, one in named])
+    usual = "The largest distance that counts as usual."
+    yield _gauge("edgevision_drift_expected", usual, [(labels, one.expected) for labels, one in named])
 
 
 def _single(name: str, about: str, value: float) -> Any:

@@ -62,6 +62,7 @@ def discovery_payload(
     tracking: bool = False,
     lines: Mapping[str, str] = MappingProxyType({}),
     zones: Mapping[str, str] = MappingProxyType({}),
+    drift: bool = False,
 ) -> dict[str, Any]:
     """Return the payload of the discovery topic.
 
@@ -76,6 +77,7 @@ def discovery_payload(
         tracking: Whether the whole frame of an event has a topic of its own.
         lines: Slug -> name of the counting lines.
         zones: Slug -> name of the zones.
+        drift: Whether the loop watches for drift.
     """
     device = {
         "identifiers": [topics.device_id],
@@ -87,6 +89,8 @@ def discovery_payload(
     if area:
         device["suggested_area"] = shown_name(area)
     components = _diagnostics(topics) | _controls(topics)
+    if drift:
+        components["drift"] = _of_drift(topics)
     if frames:
         components |= _of_frames(topics, seen)
     if events:
@@ -151,6 +155,19 @@ def _diagnostics(topics: Topics) -> dict[str, dict[str, Any]]:
         "camera": status
         | {"platform": "binary_sensor", "name": "Camera", "device_class": "connectivity"}
         | {"value_template": "{{ 'ON' if value_json.camera_connected else 'OFF' }}"},
+    }
+
+
+def _of_drift(topics: Topics) -> dict[str, Any]:
+    return {
+        "platform": "binary_sensor",
+        "name": "Drift",
+        "device_class": "problem",
+        "state_topic": topics.of("status"),
+        "value_template": "{{ 'ON' if (value_json.drift or {}).state == 'drifted' else 'OFF' }}",
+        "json_attributes_topic": topics.of("status"),
+        "json_attributes_template": "{{ (value_json.drift or {}) | to_json }}",
+        **_DIAGNOSTIC,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edgevision import __version__
@@ -43,7 +44,7 @@ class StatusReport:
         if self._at is not None and now - self._at >= 1:
             rate = round((found.frames - self._frames) / (now - self._at), 2)
         self._at, self._frames, self._state = now, found.frames, self._held()
-        paused, threshold, connected = self._state
+        paused, threshold, connected, _ = self._state
         return {
             "schema": SCHEMA,
             "time": rfc3339(self._context.clock.wall()),
@@ -61,13 +62,16 @@ class StatusReport:
             "paused": paused,
             "threshold": threshold,
             "camera_connected": connected,
+            "drift": None if found.drift is None else asdict(found.drift),
         }
 
-    def _held(self) -> tuple[bool, float, bool]:
+    def _held(self) -> tuple[bool, float, bool, str | None]:
         """Return what is published as soon as it changes."""
         control, own = self._context.control, self._context.card.threshold
         threshold = control.threshold if control.threshold is not None else own
-        return control.paused, DEFAULT_THRESHOLD if threshold is None else threshold, self.camera_connected
+        drift = self._context.drift()
+        shown = DEFAULT_THRESHOLD if threshold is None else threshold
+        return control.paused, shown, self.camera_connected, None if drift is None else drift.state
 
     def _now(self) -> float:
         return self._context.clock.monotonic()

@@ -19,6 +19,7 @@ export function showHealth(status, history) {
     tile("Errors", String(status.errors ?? "–"), "", { bad: status.errors > 0 }),
     tile("Reconnects", String(status.reconnects ?? "–"), ""),
     throttling(status.throttled),
+    ...drift(status.drift),
   );
   const spreads = Object.entries(status.stages_ms ?? {}).filter(([, spread]) => spread?.p50 != null);
   if (status.age_ms?.p50 != null) spreads.push(["Frame age", status.age_ms]);
@@ -33,6 +34,13 @@ function stageRow(stage, spread) {
 function throttling(throttled) {
   const words = (throttled ?? []).map((word) => clean(word).replaceAll("_", " ")).join(", ");
   return tile("Throttling", throttled == null ? "Unknown" : words || "None", "", { bad: Boolean(words) });
+}
+
+/** Return the tile of what --drift compares; none without it. */
+function drift(found) {
+  if (found == null) return [];
+  const text = { learning: `Learning, ${Math.floor(found.hours)} h`, watching: "None", drifted: "Moved" }[found.state] ?? clean(found.state);
+  return [tile("Drift", text, "", { bad: found.state === "drifted" })];
 }
 
 function tile(title, value, unit, { points = [], bad = false } = {}) {

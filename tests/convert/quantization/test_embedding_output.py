@@ -19,6 +19,7 @@ from edgevision import open_model, selftest
 from edgevision.errors import BadModel
 from edgevision.model_file import model_file
 from edgevision.postprocessing import feature_vector
+from edgevision.postprocessing.drift_vector import spread
 from edgevision.preprocessing import decode
 from edgevision.preprocessing.spec import Preprocessing
 from edgevision.tflite.graph import read_graph
@@ -116,3 +117,24 @@ def test_missing_features_are_reported_before_the_long_work(photos: Path, tmp_pa
     assert done.returncode == 1
     assert "no feature vector to learn new classes from" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "x.tflite").exists()
+
+
+def test_card_has_what_the_calibration_images_answer(
+    converted: tuple[Path, Path, dict[str, Any]], photos: Path
+) -> None:
+    plain, with_, _ = converted
+    with open_model(plain) as one, open_model(with_) as other:
+        assert one.card.drift is not None
+        assert set(one.card.drift.measures) == {"scores"}
+        assert other.card.drift is not None
+        known = other.card.drift.measures
+        assert (set(known), other.card.drift.images) == ({"features", "scores"}, 20)
+        assert one.card.drift.measures["scores"] == known["scores"]
+        reader, found = other.drift_reader(), []
+        for path in photos.iterdir():
+            frame = decode.read(path)
+            found.append(reader.read(other.engine.infer(other.prepare(frame)), (frame.width, frame.height)))
+        for name, one_measure in known.items():
+            vectors = np.stack([each[name] for each in found])
+            assert np.linalg.norm(vectors.mean(axis=0) - one_measure.mean) < one_measure.spread
+            assert 0.5 < spread(vectors) / one_measure.spread < 2
