@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import lzma
 import os
-import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,32 +21,29 @@ from edgevision.model_file.derived_card import portable
 from ..installer.archive.manifest import (
     CONFIG,
     INSTALLER,
-    MANIFEST,
     MAX_NUMBER,
     MODEL,
     SECOND_MODEL,
-    SIGNATURE,
     UNIT,
     WHEELS,
     Entry,
     Manifest,
     release_id,
 )
+from ..installer.release.install import MANAGER
 from ..loop import config_file
 from ..outputs.registry import extras_of
 from ..service.access import Access
 from ..service.install import check_config
 from ..service.output_access import access_of, device_files
 from ..service.unit import GROUPS, UnitPlan, unit_text
-from . import installer_pyz, keys, own_wheel, wheelhouse
+from . import installer_pyz, keys, own_wheel, pack, wheelhouse
 from .target import Target
 
 log = Log("edgevision.bundle")
 BUDGET = 100 * 10**6
 """Largest bundle in bytes that fits on the boot partition of an SD card and leaves room for system updates."""
 RELEASE = PurePosixPath("/opt/edgevision/current")
-PRESET = 1
-"""xz preset: wheels are already compressed, and a stronger preset takes three times as long to save 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +85,43 @@ MAX_WHEEL = 2**30
 """Largest wheel in bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a bundle that is not packed yet."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    """Name -> content of all files of the manifest."""
+    options: Mapping[str, Any]
+    """Options of the loop."""
+
+
 def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
     """Build and write the bundle; ``step`` is called four times. Raises EdgeVisionError."""
-    model = portable(require_file(wish.model, "model"))
-    log.info("%s: for Python %s on %s", wish.model, wish.target.python, wish.target.arch)
     name = wish.model.name.removesuffix(".tflite")
     path = wish.output or Path(f"{name}-{wish.target.python}-{wish.target.arch}.tar.xz")
     refuse_source(path, (wish.model, wish.config, wish.wheel, wish.sign), "the bundle")
     require_absent(path, wish.overwrite)
+    found = contents(wish, step)
+    packed = pack.pack(pack.head(found.manifest, wish.sign), found.files)
+    step()
+    write_bytes(path, packed)
+    step()
+    return Made(
+        path,
+        len(packed),
+        found.manifest,
+        wish.sign is not None,
+        _public_key(wish.sign),
+        config_file.holds_secret(found.options),
+        device_files(found.options),
+    )
+
+
+def contents(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Contents:
+    """Collect the files of a bundle; ``step`` is called twice. Raises EdgeVisionError."""
+    model = portable(require_file(wish.model, "model"))
+    log.info("%s: for Python %s on %s", wish.model, wish.target.python, wish.target.arch)
     options = _options(wish)
     if wish.sign is not None:
         keys.require_private(wish.sign)
@@ -113,24 +136,10 @@ def make(wish: BundleOptions, step: Callable[[], None] = lambda: None) -> Made:
         **_wheels(wish, options),
     }
     step()
-    manifest = _manifest(name, wish.target, dict(sorted(files.items())), number)
-    raw = manifest.dumps()
-    head = {MANIFEST: raw} | ({} if wish.sign is None else {SIGNATURE: keys.sign(raw, wish.sign)})
+    manifest = _manifest(wish.model.name.removesuffix(".tflite"), wish.target, dict(sorted(files.items())), number)
     log.info("release %s: %d files, %.1f MB unpacked", manifest.id, len(files), sum(map(len, files.values())) / 1e6)
     log.info("signature: %s", "none" if wish.sign is None else f"with {wish.sign}")
-    packed = lzma.compress(_tar(head | dict(sorted(files.items()))), preset=PRESET)
-    step()
-    write_bytes(path, packed)
-    step()
-    return Made(
-        path,
-        len(packed),
-        manifest,
-        wish.sign is not None,
-        _public_key(wish.sign),
-        config_file.holds_secret(options),
-        device_files(options),
-    )
+    return Contents(manifest, files, options)
 
 
 def _number(wish: BundleOptions) -> int | None:
@@ -187,7 +196,9 @@ def _unit(target: Target, options: dict[str, Any]) -> str:
 def unit_plan(target: Target, access: Access, secret: bool) -> UnitPlan:
     """Return the Python and configuration paths that the unit of every bundle uses."""
     python, config = RELEASE / "venv/bin/python", RELEASE / CONFIG
-    return UnitPlan(python, config, GROUPS, access=access, systemd=target.systemd, secret=secret)
+    return UnitPlan(
+        python, config, GROUPS, access=access, systemd=target.systemd, secret=secret, manager=RELEASE.parent / MANAGER
+    )
 
 
 def _wheels(wish: BundleOptions, options: dict[str, Any]) -> dict[str, bytes]:
@@ -216,14 +227,3 @@ def _check_own(wheel: Path) -> None:
 def _manifest(name: str, target: Target, files: dict[str, bytes], number: int | None) -> Manifest:
     entries = {key: Entry(len(data), hashlib.sha256(data).hexdigest()) for key, data in files.items()}
     return Manifest(release_id(name, entries), target.python, target.arch, __version__, entries, number)
-
-
-def _tar(files: dict[str, bytes]) -> bytes:
-    """Return a ustar archive of regular files without owners or dates, so that the bytes are reproducible."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(data), 0o644
-            archive.addfile(info, io.BytesIO(data))
-    return stream.getvalue()

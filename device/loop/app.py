@@ -66,11 +66,18 @@ def launch(options: Options, terminal: Terminal, started: float | None = None, c
     ):
         tracking = _is_tracking(options, model)
         # Open the camera last: frames captured while a model loads would be stale when the loop starts.
+        service = _service()
+        if service is not None:
+            service.waiting_for("camera")
         camera = _open(options, model, stop)
+        if service is not None:
+            service.waiting_for(None)
         if camera is None:
             note("stopped before the first frame")
             return _leave(stop, terminal, stop.exit_code)
-        summary = _run(options, terminal, model, camera, stop, RunStats(SYSTEM, started), config, tracking, second)
+        summary = _run(
+            options, terminal, model, camera, stop, RunStats(SYSTEM, started), config, tracking, second, service
+        )
         from .end_report import report  # imported late: the first prediction does not wait for it
 
         return _leave(stop, terminal, report(options, model, summary, stop, note))
@@ -86,6 +93,7 @@ def _run(
     config: Path | None,
     tracking: bool,
     second: SecondModel | None,
+    service: Service | None,
 ) -> RunSummary:
     """Run the loop with everything around it; always closes the camera."""
     note = _quiet if options.quiet else terminal.note
@@ -95,7 +103,6 @@ def _run(
         _say_what_runs(options, model, camera, note)
         if taught:
             note(f"taught: {', '.join(taught)}")
-        service = _service()
         control = _control(options)
         watch = _drift(options, model, camera, measures, control)
         sinks = open_sinks(options, terminal, model, camera, stop, measures, control, tracking)

@@ -183,7 +183,7 @@ class _Loop:
             self.answered(frame)
             self.all_left()
             if self.service is not None:
-                self.service.recognized(lambda: "paused")
+                self.service.recognized(lambda: "paused", self.measures.items)
         return self.control.paused
 
     def is_still(self, frame: Frame) -> bool:
@@ -259,7 +259,7 @@ class _Loop:
         if self.watch is not None and (alarm := self.watch.take_alarm()) is not None:
             self.outputs.drift(alarm)
         if self.service is not None:
-            self.service.recognized(lambda: self.measures.snapshot().describe()[0])
+            self.service.recognized(lambda: self.measures.snapshot().describe()[0], self.measures.items)
 
     def noticed(self, notice: SourceEvent) -> None:
         """Report an event of the source; what was present may be gone when the source comes back."""

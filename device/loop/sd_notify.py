@@ -12,6 +12,8 @@ from ..system.clock import SYSTEM, Clock
 if TYPE_CHECKING:
     import socket
 
+    from .health_file import HealthFile
+
 STATUS_S = 5.0
 FEEDS = 8
 """Watchdog notifications per interval at most; the motion gate runs the model four times per interval, and each counts."""
@@ -20,11 +22,14 @@ FEEDS = 8
 class Service:
     """Sends READY=1 after the first real prediction, and WATCHDOG=1 only after real inference."""
 
-    def __init__(self, address: str, watchdog_s: float | None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, address: str, watchdog_s: float | None, clock: Clock = SYSTEM, health: HealthFile | None = None
+    ) -> None:
         """``address``: a path, or ``@name`` for an abstract socket. ``watchdog_s``: the watchdog timeout of systemd."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog_s = watchdog_s
         self._clock = clock
+        self._health = health
         self._socket: socket.socket | None = None
         self._ready = False
         self._feed_at = self._status_at = float("-inf")
@@ -34,8 +39,16 @@ class Service:
         """Whether READY was sent, which the first prediction does."""
         return self._ready
 
-    def recognized(self, status: Callable[[], str]) -> None:
-        """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line."""
+    def waiting_for(self, what: str | None) -> None:
+        """Say what the start waits for, such as the camera; None: it goes on."""
+        if self._health is not None:
+            self._health.waiting_for(what)
+
+    def recognized(self, status: Callable[[], str], frames: int) -> None:
+        """Record an inference: feed the watchdog, at most FEEDS times per interval, and update the status line.
+
+        ``frames``: frames since the start.
+        """
         now = self._clock.monotonic()
         lines = [] if self._ready else ["READY=1"]
         self._ready = True
@@ -45,6 +58,8 @@ class Service:
         if now >= self._status_at:
             lines.append(f"STATUS={_one_line(status())}")
             self._status_at = now + STATUS_S
+            if self._health is not None:
+                self._health.running(frames, now)
         if lines:
             self._send("\n".join(lines))
 
@@ -67,6 +82,15 @@ class Service:
             self._socket.sendto(text.encode(), self._address)
 
 
+def health_of(environment: Mapping[str, str]) -> HealthFile | None:
+    """Return the file of this service's health; None if systemd made no folder for it."""
+    if "RUNTIME_DIRECTORY" not in environment:
+        return None
+    from .health_file import from_environment
+
+    return from_environment(environment)
+
+
 def from_environment(environment: Mapping[str, str] = os.environ, clock: Clock = SYSTEM) -> Service | None:
     """Return the service manager that started this process; None if there is none."""
     address = environment.get("NOTIFY_SOCKET", "")
@@ -75,7 +99,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, clock: Clock =
     ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     text = environment.get("WATCHDOG_USEC", "")
     watchdog_s = int(text) / 1e6 if ours and text.isdecimal() and int(text) > 0 else None
-    return Service(address, watchdog_s, clock)
+    return Service(address, watchdog_s, clock, health_of(environment))
 
 
 def _one_line(text: str) -> str:

@@ -20,6 +20,8 @@ SECOND_MODEL = CONFIG.parent / "then.tflite"
 STATE = PurePosixPath("/var/lib/edgevision")
 PYTHON = PurePosixPath("/opt/edgevision/venv/bin/python")
 """Python of an installed bundle."""
+MANAGER_PYTHON = "/usr/bin/python3"
+"""Python of the system: the manager works even if a release's own libraries do not."""
 GROUPS = ("video", "render", "plugdev", "apex")
 """Groups that may open cameras, GPUs, and Edge TPUs on USB and PCIe; outputs may need more.
 
@@ -50,6 +52,8 @@ class UnitPlan:
     """Version of systemd."""
     secret: bool = False
     """Whether only root can read the configuration, since it holds a camera's password; systemd then hands it to the service."""
+    manager: PurePosixPath | None = None
+    """Manager of a device's releases, which counts failed starts; None: the service is not part of a release."""
 
 
 def unit_text(plan: UnitPlan) -> str:
@@ -132,6 +136,7 @@ def _process(plan: UnitPlan) -> list[str]:
         "NotifyAccess=main",
         *_credentials(config),
         *_handed_over(plan),
+        *_managed(plan),
         _exec_start(plan.python, config),
         "StandardOutput=null",
         "StandardError=journal",
@@ -141,6 +146,23 @@ def _process(plan: UnitPlan) -> list[str]:
         f"StateDirectory={STATE.name}",
         "StateDirectoryMode=0750",
         f"WorkingDirectory={STATE}",
+        "# health.json, which a deployment measures the new release by.",
+        f"RuntimeDirectory={NAME}",
+    ]
+
+
+def _managed(plan: UnitPlan) -> list[str]:
+    """Return the calls that count failed starts, as root, and take a release back that does not start.
+
+    ``-``: the loop starts even if they fail. ``+``: they are not subject to the limits of the service (systemd.service(5)).
+    """
+    if plan.manager is None:
+        return []
+    call = f"-+{MANAGER_PYTHON} -I {argument(plan.manager)}"
+    return [
+        f"ExecStartPre={call} before-start",
+        f"ExecStartPost={call} ready",
+        f"ExecStopPost={call} ended",
     ]
 
 

@@ -92,6 +92,11 @@ def parse(data: bytes) -> Manifest:
         value = strict_json.loads(data, MAX_MANIFEST)
     except ValueError as error:
         raise Refused(f"{MANIFEST} is not valid JSON: {error}") from None
+    return parse_value(value)
+
+
+def parse_value(value: Any) -> Manifest:
+    """Check the value of manifest.json. Raises Refused for anything that ``dumps`` would not write."""
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         given = value.get("schema") if isinstance(value, dict) else value
         raise Refused(

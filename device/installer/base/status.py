@@ -19,15 +19,16 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class Status:
     """Report each step on stdout and, if a path is given, in a file that is replaced atomically."""
 
-    def __init__(self, path: Path | None, log: Path | None = None, step: str = "check") -> None:
+    def __init__(self, path: Path | None, log: Path | None = None, step: str = "check", quiet: bool = False) -> None:
         """Prepare the report.
 
         Args:
             path: status.json; None: print only.
             log: File to which all lines are appended as well.
             step: Step to report for a failure before the first step.
+            quiet: Whether stdout belongs to somebody else.
         """
-        self._path, self._log = path, log
+        self._path, self._log, self._quiet = path, log, quiet
         self._step, self._release, self._failed = step, "", ""
 
     def step(self, name: str, message: str, release: str = "") -> None:
@@ -39,7 +40,8 @@ class Status:
     def note(self, line: str) -> None:
         """Print a line and append it to the log."""
         line = printable(line)
-        print(line, flush=True)
+        if not self._quiet:
+            say(line)
         if self._log is not None:
             with suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
                 stream.write(line + "\n")
@@ -85,6 +87,16 @@ class Status:
 def complain(message: str) -> None:
     """Print an error line to stderr."""
     print(f"edgevision install: error: {printable(message)}", file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """Print text to stdout, at once."""
+    print(text, flush=True)
+
+
+def journal(text: str) -> None:
+    """Print a line to stderr, which a unit sends to the journal."""
+    print(f"edgevision: {printable(text)}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -14,6 +14,7 @@ from ..base import strict_json
 from ..base.commands import BOOTED
 from ..base.errors import Refused
 from ..base.status import Status
+from ..release.first_answer import NotRunning, Starter
 from ..release.install import InstallOptions, install
 from ..system import ssh, userconf_dialog
 from . import cleanup, setup_unit
@@ -22,7 +23,6 @@ from .first_boot import make_settings
 from .grow_root import grow
 from .service_overrides import place_extras
 from .setup_state import SetupState
-from .wait_for_first_answer import NotRunning, Starter
 
 ATTEMPTS = 3
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..archive.manifest import CONFIG, MANIFEST, MODEL, SECOND_MODEL, UNIT, WHEELS, Manifest
+from ..archive.manifest import CONFIG, MANIFEST, MODEL, SECOND_MODEL, UNIT, Manifest
 from ..archive.requirements import check_room
 from ..archive.verify import read
 from ..base.atomic_files import place
 from ..base.commands import run
 from ..base.errors import Refused
 from ..base.status import Status
+from . import known_files
 from .credentials import is_credential
+from .environment import environment_of, make_environment
 from .release_files import VENV, write_record
 
 PROOF = "edgevision.device.bundle.verify_model"
@@ -31,10 +32,11 @@ def build(bundle: Path, keys: Sequence[Path], manifest: Manifest, release: Path,
     check_room(manifest, release.parent)
     release.mkdir()
     try:
-        _unpack(bundle, keys, manifest, release)
-        _environment(manifest, release, release, status)
+        other = environment_of(manifest, release.parent)
+        _unpack(bundle, keys, manifest, release, release.parents[1], manifest.wheels if other is not None else ())
+        make_environment(manifest, release, release, other, status)
         prove(release, status)
-        shutil.rmtree(release / WHEELS)
+        known_files.keep(release.parents[1], release, manifest)
         _complete(release)
     except BaseException:
         shutil.rmtree(release, ignore_errors=True)
@@ -48,7 +50,7 @@ def repair(
     status.step("unpack", f"repairing {release.name}: {', '.join(sorted(damaged))} missing or changed")
     with _scratch(release / SCRATCH) as fresh:
         check_room(manifest, release)
-        _unpack(bundle, keys, manifest, fresh)
+        _unpack(bundle, keys, manifest, fresh, release.parents[1])
         for name in sorted({*damaged, MANIFEST} - {VENV}):
             _remove(release / name, only_folder=True)
             place(release / name, (fresh / name).read_bytes(), stat.S_IMODE((fresh / name).stat().st_mode))
@@ -67,27 +69,15 @@ def prove(release: Path, status: Status) -> None:
             run(command, "the model's self-test" if model.name == MODEL else "the second model's self-test", release)
 
 
-def _unpack(bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path) -> None:
-    if read(bundle, keys, folder).manifest != manifest:
+def _unpack(
+    bundle: Path, keys: Sequence[Path], manifest: Manifest, folder: Path, home: Path, skip: Sequence[str] = ()
+) -> None:
+    """Unpack a bundle that was checked before, and what it leaves out from what the device has."""
+    if read(bundle, keys, folder, known_files.known(home), skip).manifest != manifest:
         raise Refused("the bundle changed while it was being read; start the installation again")
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o600 if path.name == CONFIG and is_credential(folder / UNIT, CONFIG) else 0o644)
-
-
-def _environment(manifest: Manifest, release: Path, unpacked: Path, status: Status) -> None:
-    """Create a virtual environment from the bundled wheels with the bundled pip, so that no network is needed."""
-    status.step("environment", f"installing {len(manifest.wheels)} libraries")
-    pips = [name for name in manifest.wheels if name.startswith(f"{WHEELS}pip-")]
-    if len(pips) != 1:
-        raise Refused("the bundle must hold exactly one pip wheel to install its libraries; build the bundle again")
-    run([sys.executable, "-I", "-m", "venv", "--without-pip", release / VENV], "python -m venv", release)
-    python, pip = release / VENV / "bin" / "python", unpacked / pips[0] / "pip"
-    wheels = [unpacked / name for name in manifest.wheels if name not in pips]
-    quiet = ("-q", "--no-input", "--disable-pip-version-check", "--no-cache-dir")
-    command: list[str | Path] = [python, "-I", pip, "install", *quiet, "--no-index", "--no-deps", *wheels]
-    run(command, "installing the libraries", release)
-    run([python, "-I", pip, "check", "--disable-pip-version-check"], "checking the libraries", release)
 
 
 def _renew_environment(manifest: Manifest, release: Path, unpacked: Path, status: Status) -> None:
@@ -97,7 +87,7 @@ def _renew_environment(manifest: Manifest, release: Path, unpacked: Path, status
     if os.path.lexists(venv):
         venv.rename(aside)
     try:
-        _environment(manifest, release, unpacked, status)
+        make_environment(manifest, release, unpacked, None, status)
     except BaseException:
         _remove(venv)
         if os.path.lexists(aside):

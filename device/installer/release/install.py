@@ -14,27 +14,30 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..archive import trusted_keys
-from ..archive.manifest import RELEASE_ID
+from ..archive.manifest import INSTALLER, RELEASE_ID, Manifest
 from ..archive.requirements import check_fits
 from ..archive.verify import Checked, read
-from ..base.atomic_files import place_link
+from ..base.atomic_files import place
 from ..base.errors import Refused
 from ..base.inside import inside
 from ..base.status import Status
-from . import newest
+from . import known_files, newest
 from .build import build, prove, repair
 from .release_files import DONE, damage
 from .service import place_service
+from .state import ReleaseState, Stage, linked
+from .switch import CURRENT, HOME, RELEASES, Switched, boot_id, change
 
 log = logging.getLogger("edgevision.installer")
-HOME = Path("opt/edgevision")
-RELEASES, CURRENT = "releases", "current"
+MANAGER = "manager.pyz"
+"""Installer of the last confirmed release, in a place that does not change with the current one: the unit and deployments
+call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +72,87 @@ class Installed:
         return f"installed {self.folder}; " + ("the service runs" if self.started else "the service starts at boot")
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A release that is complete and works, beside the current one."""
+
+    root: Path
+    folder: Path
+    new_keys: Mapping[str, bytes]
+    """Name -> content of the keys that the device trusts once it switches."""
+    number: int | None
+    """Release number; None: it is not signed."""
+
+    @property
+    def name(self) -> str:
+        """Name of the release."""
+        return self.folder.name
+
+
 def install(wish: InstallOptions, status: Status) -> Installed:
     """Verify the bundle, build the release, check it and make it the current one. Raises Refused, OSError."""
+    with staged(wish, status) as release:
+        switch(release, "confirmed", status)
+        finish(wish.root, release.folder, release.number)
+        status.step("service", "installing the service")
+        started = place_service(wish.root, release.folder, wish.start)
+    return Installed(release.folder, started)
+
+
+@contextmanager
+def staged(wish: InstallOptions, status: Status) -> Iterator[Staged]:
+    """Verify the bundle and build the release, while no other installer runs. Raises Refused, OSError."""
     new_keys = trusted_keys.additions(wish.root, wish.trust)
     home = inside(wish.root, HOME)
     home.mkdir(parents=True, exist_ok=True)
-    with _alone(inside(wish.root, HOME / ".lock")):
+    with alone(home):
         _check_link(home)
         status.step("check", f"reading {wish.bundle}")
         keys = trusted_keys.read_keys(wish.root).required(wish.trust)
-        checked = read(wish.bundle, keys)
+        checked = read(wish.bundle, keys, store=known_files.known(home))
         status.step("check", _told(checked), checked.manifest.id)
         newest.refuse_older(home, checked, wish.allow_older)
         check_fits(checked.manifest)
-        release = inside(wish.root, HOME / RELEASES) / checked.manifest.id
-        log.info("%d trusted keys; current release: %s", len(keys), _current(home) or "none")
-        _make(wish, keys, checked, release, status)
-        trusted_keys.add(wish.root, new_keys)
-        status.step("switch", f"making {release.name} the current release")
-        before = _current(home)
-        place_link(home / CURRENT, f"{RELEASES}/{release.name}")
-        newest.remember(home, checked)
-        if before not in (None, release.name):
-            _keep_two(release.parent, release.name, before)
-        status.step("service", "installing the service")
-        started = place_service(wish.root, release, wish.start)
-    return Installed(release, started)
+        release = home / RELEASES / checked.manifest.id
+        log.info("%d trusted keys; current release: %s", len(keys), linked(home) or "none")
+        _make(wish, keys, checked.manifest, release, status)
+        yield Staged(wish.root, release, new_keys, newest.number_of(checked))
 
 
-def _make(wish: InstallOptions, keys: Sequence[Path], checked: Checked, release: Path, status: Status) -> None:
+def switch(release: Staged, stage: Stage, status: Status, floor_fps: float | None = None) -> Switched:
+    """Make a staged release the current one. Raises Refused, OSError."""
+    trusted_keys.add(release.root, release.new_keys)
+    status.step("switch", f"making {release.name} the current release")
+
+    def other(state: ReleaseState) -> ReleaseState:
+        new = state.switched(release.name, stage, boot_id())
+        return new if stage == "confirmed" else replace(new, floor_fps=floor_fps, number=release.number)
+
+    return change(release.root, other)
+
+
+def finish(root: Path, release: Path, number: int | None) -> None:
+    """Finish a switch that stays: remember the number, keep the manager, remove old releases. Raises Refused, OSError."""
+    home = inside(root, HOME)
+    newest.remember(home, number)
+    place(home / MANAGER, (release / INSTALLER).read_bytes(), 0o755)
+    prune(root)
+
+
+def prune(root: Path) -> list[str]:
+    """Remove all releases except the current and the previous one, and return their names. Raises Refused, OSError."""
+    home = inside(root, HOME)
+    state = change(root, lambda state: state).after
+    gone = [one for one in _releases(home / RELEASES) if one.name not in (state.current, state.previous)]
+    for folder in gone:
+        log.info("removing the old release %s", folder.name)
+        _remove(folder)
+    known_files.prune(home, [one for one in _releases(home / RELEASES) if one not in gone])
+    return [folder.name for folder in gone]
+
+
+def _make(wish: InstallOptions, keys: Sequence[Path], manifest: Manifest, release: Path, status: Status) -> None:
     """Make sure that the release is there, complete and unchanged, and that its model works."""
-    manifest = checked.manifest
     if not (release / DONE).is_file():
         _discard_half_made(release.parent)
         build(wish.bundle, keys, manifest, release, status)
@@ -117,12 +170,6 @@ def _told(checked: Checked) -> str:
     return f"{checked.manifest.id}: all files match the manifest{signed}"
 
 
-def _current(home: Path) -> str | None:
-    """Return the name of the current release."""
-    link = home / CURRENT
-    return link.readlink().name if link.is_symlink() else None
-
-
 def _check_link(home: Path) -> None:
     """Check early that the link to the current release can be replaced. Raises Refused."""
     link = home / CURRENT
@@ -135,14 +182,6 @@ def _discard_half_made(releases: Path) -> None:
     for folder in _releases(releases):
         if not (folder / DONE).is_file():
             log.info("removing the incomplete release %s", folder.name)
-            _remove(folder)
-
-
-def _keep_two(releases: Path, *names: str | None) -> None:
-    """Remove all releases except the current and the previous one."""
-    for folder in _releases(releases):
-        if folder.name not in names:
-            log.info("removing the old release %s", folder.name)
             _remove(folder)
 
 
@@ -159,14 +198,15 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
     """Hold a lock so that only one installer runs; it is released when the process ends. Raises Refused."""
+    path = home / ".lock"
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"another installer is running in {path.parent}; wait until it has finished") from None
+            raise Refused(f"another installer is running in {home}; wait until it has finished") from None
         yield
     finally:
         os.close(handle)

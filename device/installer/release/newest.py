@@ -20,8 +20,8 @@ FIRST_TIME = 10**9
 
 def refuse_older(home: Path, checked: Checked, allowed: bool) -> None:
     """Refuse a signed bundle with a lower number than one installed before, unless it is allowed. Raises Refused, OSError."""
-    number = checked.manifest.number or 0
-    if checked.signed_by is None or allowed or number >= (newest := _newest(home)):
+    number = number_of(checked)
+    if number is None or allowed or number >= (newest := _newest(home)):
         return
     raise Refused(
         f"the bundle is older than one installed before: its release number is {shown(number)}, the newest was "
@@ -29,10 +29,14 @@ def refuse_older(home: Path, checked: Checked, allowed: bool) -> None:
     )
 
 
-def remember(home: Path, checked: Checked) -> None:
-    """Remember the number of a signed release that is now installed. Raises Refused, OSError."""
-    number = checked.manifest.number or 0
-    if checked.signed_by is not None and number > _newest(home):
+def number_of(checked: Checked) -> int | None:
+    """Return the number to remember once the bundle's release stays; None if nobody signed it."""
+    return None if checked.signed_by is None else checked.manifest.number or 0
+
+
+def remember(home: Path, number: int | None) -> None:
+    """Remember the number of a signed release that stays; None: it is not signed. Raises Refused, OSError."""
+    if number is not None and number > _newest(home):
         place_text(home / FILE, f"{number}\n")
 
 

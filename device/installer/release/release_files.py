@@ -43,6 +43,12 @@ def damage(release: Path, manifest: Manifest) -> set[str]:
     return wrong | changed & wanted.keys()
 
 
+def is_venv_intact(release: Path) -> bool:
+    """Return whether the virtual environment of a release is as it was installed."""
+    recorded = {name: state for name, state in _record(release).items() if name.startswith(IN_VENV)}
+    return bool(recorded) and all(_state(release / name) == state for name, state in recorded.items())
+
+
 def _record(release: Path) -> dict[str, str]:
     """Return path -> state of installed.json; empty if it is damaged."""
     try:

@@ -82,18 +82,18 @@ def test_ready_is_sent_first_then_watchdog_in_time(manager: tuple[socket.socket,
     service = Service(name, 8.0, Clock(monotonic=lambda: now[0]))
     service.say("camera_lost: gone\nfor now")
     assert told(listener) == ["STATUS=camera_lost: gone for now"]  # not ready: no prediction yet
-    service.recognized(lambda: "1 frame")
+    service.recognized(lambda: "1 frame", 1)
     assert told(listener) == ["READY=1", "WATCHDOG=1", "STATUS=1 frame"]
-    service.recognized(lambda: "2 frames")
+    service.recognized(lambda: "2 frames", 2)
     assert told(listener) == []
     now[0] += 0.9
-    service.recognized(lambda: "2 frames")
+    service.recognized(lambda: "2 frames", 2)
     assert told(listener) == []
     now[0] += 0.1  # an eighth of the watchdog interval
-    service.recognized(lambda: "3 frames")
+    service.recognized(lambda: "3 frames", 3)
     assert told(listener) == ["WATCHDOG=1"]
     now[0] += STATUS_S
-    service.recognized(lambda: "4 frames")
+    service.recognized(lambda: "4 frames", 4)
     assert told(listener) == ["WATCHDOG=1", "STATUS=4 frames"]
     service.stopping()
     assert told(listener) == ["STOPPING=1"]
@@ -101,7 +101,7 @@ def test_ready_is_sent_first_then_watchdog_in_time(manager: tuple[socket.socket,
 
 def test_missing_manager_is_ignored(tmp_path: Path) -> None:
     service = Service(str(tmp_path / "nobody"), None)
-    service.recognized(lambda: "1 frame")
+    service.recognized(lambda: "1 frame", 1)
     service.stopping()
 
 

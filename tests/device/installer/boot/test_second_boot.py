@@ -19,7 +19,7 @@ from edgevision.device.installer.base.status import Status
 from edgevision.device.installer.boot import cleanup, setup_unit
 from edgevision.device.installer.boot.boot_partition import read_device
 from edgevision.device.installer.boot.second_boot import ATTEMPTS, setup
-from edgevision.device.installer.boot.wait_for_first_answer import ANSWER_S, READY_S, NotRunning, Starter
+from edgevision.device.installer.release.first_answer import ANSWER_S, READY_S, NotRunning, Starter
 from prepared_card import CONFIG, HASH, INSTANCE, Prepared, installable, prepare, run_first, run_setup
 
 needs_root = pytest.mark.skipif(

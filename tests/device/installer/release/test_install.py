@@ -119,7 +119,7 @@ def test_failed_repair_keeps_what_is_left(bundle: Path, tmp_path: Path, monkeypa
         raise Refused("no pip today")
 
     with monkeypatch.context() as patch:
-        patch.setattr("edgevision.device.installer.release.build._environment", fail)
+        patch.setattr("edgevision.device.installer.release.build.make_environment", fail)
         with pytest.raises(Refused, match="no pip today"):
             run(bundle, tmp_path / "root")
     assert (release / "venv/bin/python").exists()

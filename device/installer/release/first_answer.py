@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 from ..archive.manifest import UNIT
-from ..base.commands import run
-from ..base.errors import Refused
+from .service_state import Ask, ask_system, journal, last_words
 
 READY_S = 300
 """Timeout in seconds for READY=1, across any restarts by systemd; a camera may appear late."""
@@ -18,10 +16,6 @@ ANSWER_S = 20
 POLL_S = 2.0
 EVENT = "first_answer"
 _LINE = re.compile(rf"\S+ {EVENT}: (?P<seen>.+)")
-_PREFIX = "edgevision: error: "
-
-Ask = Callable[[Sequence[str]], str]
-"""Runs a command and returns its output. Raises Refused, OSError."""
 
 
 class NotRunning(Exception):
@@ -38,7 +32,7 @@ class Starter:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Prepare the commands; ``now``: monotonic clock in seconds."""
-        self._ask = ask or _ask
+        self._ask = ask or ask_system
         self._now, self._sleep = now, sleep
 
     def start(self) -> None:
@@ -58,7 +52,7 @@ class Starter:
         """Return the first prediction since the service start; None if not in the journal. Raises Refused, OSError."""
         end = self._now() + ANSWER_S
         while True:
-            for line in self._journal(f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}"):
+            for line in journal(self._ask, f"_SYSTEMD_INVOCATION_ID={self._shown('InvocationID')}"):
                 found = _LINE.fullmatch(line)
                 if found:
                     return found["seen"]
@@ -69,17 +63,6 @@ class Starter:
     def _shown(self, name: str) -> str:
         return self._ask(("systemctl", "show", "--value", f"--property={name}", UNIT)).strip()
 
-    def _journal(self, *match: str) -> list[str]:
-        command = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--unit={UNIT}", *match)
-        return self._ask(command).splitlines()
-
     def _last_words(self) -> str:
-        try:
-            lines = [line for line in self._journal("_TRANSPORT=stdout") if line.strip()]
-        except (Refused, OSError):
-            lines = []
-        return f": {lines[-1].removeprefix(_PREFIX)}" if lines else ""
-
-
-def _ask(command: Sequence[str]) -> str:
-    return run(command, " ".join(command[:2]), Path("/"))
+        words = last_words(self._ask)
+        return f": {words}" if words else ""

@@ -1,0 +1,84 @@
+"""Calls of the unit around each start of the service: a release that does not start is taken back, by the device alone.
+
+    ExecStartPre   before_start: count the attempt; after too many, or after a power cut during a trial, go back
+    ExecStartPost  ready: the service sent READY=1, so the count starts again
+    ExecStopPost   ended: a start that failed only because there was no camera does not count
+
+A release that was provisional in an earlier boot is reverted, since nobody watched it to the end: like an update of
+Mender that was never committed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..archive.manifest import UNIT
+from ..base.commands import BOOTED, run
+from ..base.inside import inside
+from . import state as states
+from .health import read_health
+from .state import MAX_ATTEMPTS, ReleaseState
+from .switch import HOME, boot_id, change
+
+log = logging.getLogger("edgevision.installer")
+Systemctl = Callable[[Sequence[str]], str]
+
+
+def before_start(root: Path, systemctl: Systemctl | None = None) -> str:
+    """Count a start and decide which release starts; return what was decided, or nothing. Raises Refused, OSError."""
+    systemctl = systemctl or _systemctl
+    if states.load(inside(root, HOME)).current is None:
+        return ""
+    done = change(root, _decided)
+    if done.after.state == "stopped":
+        systemctl(("--no-block", "stop", UNIT))
+        return f"stopped: {done.after.reason}"
+    if done.unit_changed:
+        # systemd has loaded the other release's unit for this start; the restart takes its place.
+        systemctl(("daemon-reload",))
+        systemctl(("--no-block", "restart", UNIT))
+    return done.after.reason if done.after.current != done.before.current else ""
+
+
+def ready(root: Path) -> None:
+    """Note that the service is ready. Raises Refused, OSError."""
+    home = inside(root, HOME)
+    if states.load(home).attempts:
+        change(root, lambda state: replace(state, attempts=0))
+
+
+def ended(root: Path, environment: Mapping[str, str], runtime: Path) -> None:
+    """Take an attempt back that says nothing about the release: it was stopped, or there was no camera.
+
+    ``environment``: SERVICE_RESULT of systemd.exec(5). ``runtime``: folder of health.json. Raises Refused, OSError.
+    """
+    health = read_health(runtime)
+    asked = environment.get("SERVICE_RESULT") == "success"
+    blameless = asked or (health is not None and health.waiting_for is not None)
+    if blameless and states.load(inside(root, HOME)).attempts:
+        change(root, lambda state: replace(state, attempts=max(0, state.attempts - 1)))
+
+
+def _decided(state: ReleaseState) -> ReleaseState:
+    if state.state == "stopped":
+        return state
+    if state.state == "provisional" and state.boot_id != boot_id():
+        return _back(state, "the device restarted before the release was confirmed")
+    if state.attempts >= MAX_ATTEMPTS:
+        return _back(state, f"the service failed to start {MAX_ATTEMPTS} times in a row")
+    return replace(state, attempts=state.attempts + 1)
+
+
+def _back(state: ReleaseState, reason: str) -> ReleaseState:
+    if state.previous is not None and not state.is_bad(state.previous):
+        return replace(state.reverted(reason), attempts=1)
+    if state.state == "provisional" and state.attempts < MAX_ATTEMPTS:  # it may well work, and there is no other
+        return replace(state, boot_id=boot_id(), attempts=state.attempts + 1)
+    return state.stopped(f"{reason}; no other release is left")
+
+
+def _systemctl(arguments: Sequence[str]) -> str:
+    return run(["systemctl", *arguments], f"systemctl {arguments[0]}", Path("/")) if BOOTED.exists() else ""
