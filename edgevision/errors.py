@@ -86,6 +86,18 @@ class GateNotMet(EdgeVisionError):
     exit_code = 3
 
 
+class RolledBack(EdgeVisionError):
+    """Raised when a device went back to the release before, because the new one did not work."""
+
+    exit_code = 4
+
+
+class RemoteUnreachable(EdgeVisionError, ConnectionError):
+    """Raised when a device cannot be reached, or the connection to it broke."""
+
+    exit_code = 5
+
+
 class FlashRefused(EdgeVisionError):
     """Raised before writing an SD card, if the drive must not be written or cannot be told from one that must not."""
 

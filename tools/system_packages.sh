@@ -13,6 +13,8 @@ fdisk           sfdisk partitions OS images
 e2fsprogs       mke2fs makes root partitions, e2fsck and debugfs check them
 openssl         password hashes and signatures of bundles
 openssh-client  ssh-keygen checks the SSH keys that the settings accept
+openssh-server  the SSH server that deployments are tested with
+sudo            the root rights of a deployment; visudo checks its rule
 systemd         systemd-analyze checks our units; systemctl enables them in another root
 passwd          usermod, groupmod and chpasswd change the accounts of another root
 mount           losetup and mount, for loop devices as SD cards

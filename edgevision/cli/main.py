@@ -52,6 +52,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.device.cli.bundle:bundle",
         "Pack a model and everything it needs on a device into one file.",
     ),
+    "deploy": (
+        "edgevision.device.cli.deploy:deploy",
+        "Update a device over SSH; a release that does not work is taken back.",
+    ),
     "flash": (
         "edgevision.device.cli.flash:flash",
         "Write an SD card for a Raspberry Pi, or read its installation status.",

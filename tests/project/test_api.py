@@ -122,6 +122,7 @@ def test_errors_elsewhere_are_kinds_of_a_public_one() -> None:
         ("CameraLost", OSError),
         ("MissingDependency", ImportError),
         ("EngineError", RuntimeError),
+        ("RemoteUnreachable", ConnectionError),
         ("VerifyFailed", OSError),
     ],
 )

@@ -27,6 +27,9 @@ COMMANDS = {
     "convert": ("convert", "convert/test_pipeline.py"),
     "data check": ("data_check", "edgevision/datasets/test_check.py"),
     "demo": ("demo", "convert/demo/test_demo.py"),
+    "deploy releases": ("deploy_status", "emulated/deploy/device.py"),
+    "deploy status": ("deploy_status", "emulated/deploy/device.py"),
+    "deploy update": ("deploy", "emulated/deploy/device.py"),
     "doctor": ("doctor", "device/doctor/test_doctor.py"),
     "evaluate": ("evaluate", "edgevision/evaluation/test_evaluate.py"),
     "flash card": ("flash_event", "device/flash/disk/test_write_loop_devices.py"),
@@ -44,8 +47,15 @@ COMMANDS = {
     "train": ("train", "convert/training/test_run.py"),
 }
 WITHOUT_SCHEMA_FIELD = {"run_line", "install_status"}
-PRIVATE = {"edgevision.checkpoint/2", "edgevision.installed/1"}
-"""Schemas of files that only edgevision reads."""
+PRIVATE = {
+    "edgevision.checkpoint/2",
+    "edgevision.health/1",
+    "edgevision.installed/1",
+    "edgevision.request/1",
+    "edgevision.state/1",
+    "edgevision.update/1",
+}
+"""Schemas of files and requests that only edgevision reads."""
 OLD = {"edgevision.card/1"}
 """Schemas that are still read, but not written."""
 KEY = re.compile(r"[a-z][a-z0-9_]*")

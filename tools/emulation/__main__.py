@@ -1,4 +1,4 @@
-"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service).
+"""Run tests on stand-ins for a Raspberry Pi (picamera2, arm64, v4l2, pi) or on a second systemd (service, deploy).
 
 ``enter`` runs a command in the picamera2 root. ``system [RELEASE]`` makes an OS image like Raspberry Pi OS, and
 ``boot IMAGE`` boots one prepared by ``edgevision flash image``.
@@ -18,7 +18,9 @@ from .host import CannotRun
 def main() -> int:
     """Run a target and return its exit code. A missing requirement is reported in one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.emulation", description=__doc__)
-    parser.add_argument("target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "enter", "system", "boot"))
+    parser.add_argument(
+        "target", choices=("picamera2", "arm64", "v4l2", "pi", "service", "deploy", "enter", "system", "boot")
+    )
     parser.add_argument(
         "arguments",
         nargs=argparse.REMAINDER,
@@ -59,10 +61,10 @@ def _run(target: str, arguments: list[str]) -> int:
         from . import pi_boot
 
         return pi_boot.boot(arguments)
-    if target == "service":
+    if target in ("service", "deploy"):
         from . import here
 
-        return here.test(arguments)
+        return here.test(arguments, target)
     from . import picamera2
 
     if target == "enter":

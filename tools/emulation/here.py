@@ -100,12 +100,12 @@ class Here:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def test(arguments: Sequence[str]) -> int:
-    """Run the tests of the service. ``arguments`` go to pytest. Raises CannotRun."""
+def test(arguments: Sequence[str], subject: str) -> int:
+    """Run the tests in ``tests/emulated/SUBJECT``. ``arguments`` go to pytest. Raises CannotRun."""
     need_root()
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "--full", "--no-header", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "EDGEVISION_EMULATED": "service"}
-    done = subprocess.run([*command, "tests/emulated/service", *arguments], env=environment, cwd=REPO, check=False)
+    environment = {**os.environ, "EDGEVISION_EMULATED": subject}
+    done = subprocess.run([*command, f"tests/emulated/{subject}", *arguments], env=environment, cwd=REPO, check=False)
     return done.returncode
 
 

@@ -1,0 +1,139 @@
+"""Describe a device as one line of JSON. Reads only."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HOME = Path("/opt/edgevision")
+
+
+def text(path: Path) -> str:
+    """Return a small file's text; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[: 2**21]
+    except OSError:
+        return ""
+
+
+def parsed(path: Path) -> object:
+    """Return a JSON file's value; None if it cannot be read."""
+    try:
+        return json.loads(text(path))
+    except ValueError:
+        return None
+
+
+def output(*command: str) -> str:
+    """Return the output of a command; empty if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def free_mb(path: Path) -> int:
+    """Return the free space in MB of the file system that a path is, or would be, on."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free // 10**6
+
+
+def memory_mb(name: str) -> int | None:
+    """Return a value of /proc/meminfo in MB."""
+    for line in text(Path("/proc/meminfo")).splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024 // 10**6
+    return None
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """Return properties of a systemd unit."""
+    shown = output("systemctl", "show", "--timestamp=unix", f"--property={','.join(names)}", unit)
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def listed(folder: Path) -> dict[str, int]:
+    """Return name -> size of the files in a folder."""
+    try:
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    except OSError:
+        return {}
+
+
+def system() -> dict[str, object]:
+    """Describe hardware and operating system."""
+    release = dict(line.split("=", 1) for line in text(Path("/etc/os-release")).splitlines() if "=" in line)
+    return {
+        "arch": platform.machine(),
+        "bits": 64 if sys.maxsize > 2**32 else 32,
+        "python": ".".join(map(str, sys.version_info[:2])),
+        "system_python": output(
+            "/usr/bin/python3", "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
+        ).strip(),
+        "os": release.get("PRETTY_NAME", "").strip('"'),
+        "libc": " ".join(platform.libc_ver()),
+        "board": text(Path("/proc/device-tree/model")).strip("\0\n"),
+        "page_size": os.sysconf("SC_PAGE_SIZE"),
+        "memory_mb": memory_mb("MemTotal"),
+        "available_mb": memory_mb("MemAvailable"),
+        "free_mb": free_mb(HOME),
+        "home_free_mb": free_mb(Path.home()),
+        "time": time.time(),
+        "boot_id": text(Path("/proc/sys/kernel/random/boot_id")).strip(),
+        "systemd": Path("/run/systemd/system").is_dir(),
+        "user": output("id", "-un").strip(),
+        "root": os.geteuid() == 0,
+        "venv": bool(output("/usr/bin/python3", "-I", "-c", "import venv, ensurepip; print(1)")),
+        "cameras": sorted(path.name for path in Path("/dev").glob("video*"))[:20],
+        "csi": bool(output("rpicam-hello", "--list-cameras")) if shutil.which("rpicam-hello") else None,
+    }
+
+
+def installed() -> dict[str, object]:
+    """Describe the releases and the service."""
+    service = (
+        "ActiveState",
+        "SubState",
+        "Result",
+        "NRestarts",
+        "StatusText",
+        "MainPID",
+        "ActiveEnterTimestamp",
+        "FragmentPath",
+    )
+    return {
+        "current": os.path.basename(os.readlink(HOME / "current")) if (HOME / "current").is_symlink() else None,
+        "state": parsed(HOME / "state.json"),
+        "manifest": parsed(HOME / "current/manifest.json"),
+        "manager": (HOME / "manager.pyz").is_file(),
+        "wheels": sorted(listed(HOME / "wheels")),
+        "releases": {
+            path.name: (path / "installed.json").is_file()
+            for path in sorted((HOME / "releases").glob("*"))
+            if path.is_dir()
+        },
+        "keys": sorted(listed(Path("/etc/edgevision/keys"))),
+        "newest": text(HOME / "newest").strip(),
+        "service": properties("edgevision.service", *service),
+        "health": parsed(Path("/run/edgevision/health.json")),
+        "update": {
+            "status": parsed(HOME / "update/status.json"),
+            "outcome": parsed(HOME / "update/outcome.json"),
+            "service": properties("edgevision-update.service", "ActiveState", "NRestarts", "LoadState"),
+        },
+    }
+
+
+def main(argument: dict[str, object]) -> dict[str, object]:
+    """Return what was asked for: everything, or only the progress of an update."""
+    if argument.get("only") == "installed":
+        return installed()
+    folder = Path.home() / ".cache/edgevision/upload"
+    sudo = os.geteuid() == 0 or bool(output("sudo", "-n", "true") or output("sudo", "-n", "-l"))
+    return {"system": system(), "installed": installed(), "uploads": listed(folder), "sudo": sudo}
