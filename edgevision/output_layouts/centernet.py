@@ -16,7 +16,7 @@ from ..errors import BadModel
 from ..tflite.outputs import dequantize
 from .best_class import best_classes
 from .layout import Candidates, OutputView
-from .logistic import RawOrNot, logistic, raw_limit
+from .score_scale import ScoreScale
 
 if TYPE_CHECKING:
     from ..types import Tensor, TensorSpec
@@ -86,20 +86,18 @@ class CenterNetLayout:
         self._specs, self._maps, self._size, self._offset = view.outputs, maps, size, offset
         rows, columns = view.outputs[maps].shape[1:3]
         self._step = np.array([view.width / columns, view.height / rows], np.float32)
-        self._scores = RawOrNot(view.outputs[maps])
+        self._scale = ScoreScale([view.outputs[maps]])
 
     def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
         """Return the objects whose centers are local maxima with a score of at least ``limit``."""
         maps, spec = outputs[self._maps][0], self._specs[self._maps]
-        raw = self._scores.look(maps)
-        cells, classes, scores = best_classes(
-            _peaks(maps).reshape(-1, maps.shape[2]).T, spec, raw_limit(limit) if raw else limit
-        )
+        self._scale.look([maps])
+        cells, classes, scores = best_classes(_peaks(maps).reshape(-1, maps.shape[2]).T, spec, self._scale.limit(limit))
         rows, columns = np.divmod(cells, maps.shape[1])
         centers = np.stack([columns, rows], axis=1) + self._pairs(outputs, self._offset, cells)
         half = self._pairs(outputs, self._size, cells) / 2
         boxes = np.concatenate([centers - half, centers + half], axis=1) * np.tile(self._step, 2)
-        return Candidates(np.asarray(boxes, np.float32), logistic(scores) if raw else scores, classes)
+        return Candidates(np.asarray(boxes, np.float32), self._scale.probabilities(scores), classes)
 
     def _pairs(self, outputs: Sequence[Tensor], role: Role, cells: Integers) -> Floats:
         """Return the numbers across and down of some cells, (n, 2)."""

@@ -26,12 +26,12 @@ class LevelReader:
         self.levels = tuple(levels)
         """The grids; all have the same parts."""
         self._code = code
-        scored = [level.scores for level in levels] + [level.objectness for level in levels if level.objectness]
-        self._scale = ScoreScale(scored, logits)
+        self._scored = [level.scores for level in levels] + [level.objectness for level in levels if level.objectness]
+        self._scale = ScoreScale([part.spec for part in self._scored], logits)
 
     def read(self, outputs: Sequence[Tensor], limit: float) -> tuple[Candidates, Floats]:
         """Return the boxes with a score of at least ``limit``, and their extra values, (n, values). Raises BadModel."""
-        self._scale.look(outputs)
+        self._scale.look(part.stored(outputs) for part in self._scored)
         found = [self._read_level(level, outputs, limit) for level in self.levels]
         boxes, scores, classes, extra = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return Candidates(boxes, scores, classes), extra

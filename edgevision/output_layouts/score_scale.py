@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,9 @@ from .box_unit import refuse_coarse_scores
 from .logistic import logistic, raw_limit
 
 if TYPE_CHECKING:
-    from ..types import Tensor
+    from ..types import Tensor, TensorSpec
     from .layout import Floats
-    from .parts import Level, Part
+    from .parts import Level
 
 BELOW, ABOVE = -0.2, 1.2
 """Probabilities stay between these, also when they are quantized together with other values."""
@@ -28,24 +28,32 @@ class ScoreScale:
     The first frame decides, since among thousands of boxes most are sure to show nothing: logits of them are negative.
     """
 
-    def __init__(self, parts: Sequence[Part], logits: bool = True) -> None:
-        """``logits``: whether logits are possible, besides probabilities."""
-        self._parts, self._possible = parts, logits
-        self._logits: bool | None = None
+    def __init__(self, specs: Sequence[TensorSpec], logits: bool = True, known: bool | None = None) -> None:
+        """
+        Args:
+            specs: The outputs that hold scores.
+            logits: Whether logits are possible, besides probabilities.
+            known: Whether they are logits, if the file says it.
+        """
+        self._specs, self._possible, self._logits = specs, logits, known
 
-    def look(self, outputs: Sequence[Tensor]) -> None:
-        """Look at the scores of a frame, if not yet known what they are. Raises BadModel for other numbers."""
+    def look(self, scores: Iterable[Tensor]) -> None:
+        """Look at the scores of a frame, if not yet known what they are. Raises BadModel for other numbers.
+
+        ``scores``: those of each output, as stored.
+        """
         if self._logits is not None:
             return
-        values = [part.stored(outputs) for part in self._parts]
-        specs = [part.spec for part in self._parts]
-        lowest = min(float(dequantize(one.min(), spec)) for one, spec in zip(values, specs, strict=True))
-        highest = max(float(dequantize(one.max(), spec)) for one, spec in zip(values, specs, strict=True))
+        extremes = [
+            dequantize(np.array([one.min(), one.max()]), spec) for one, spec in zip(scores, self._specs, strict=True)
+        ]
+        lowest = min(float(low) for low, _ in extremes)
+        highest = max(float(high) for _, high in extremes)
         if not math.isfinite(lowest) or not math.isfinite(highest):
             return  # NaN is refused where it is read
         if highest > ABOVE if lowest >= BELOW else not self._possible:
             raise BadModel(
-                f"the output {specs[0].name[:60]} should hold scores, but its values go from {lowest:.3g} to {highest:.3g}; "
+                f"the output {self._specs[0].name[:60]} should hold scores, but its values go from {lowest:.3g} to {highest:.3g}; "
                 "it has another layout: see edgevision card --layout"
             )
         self._logits = lowest < BELOW

@@ -16,7 +16,7 @@ from ..tflite.outputs import dequantize
 from .best_class import best_classes
 from .grid import plain_shape
 from .layout import Candidates, OutputView
-from .logistic import RawOrNot, logistic, raw_limit
+from .score_scale import ScoreScale
 from .ssd_anchors import Anchors, find_anchors
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ class SsdLayout:
         self._boxes, self._scores, self._first = boxes, 1 - boxes, int(background)
         self._specs, self._anchors = view.outputs, anchors
         self._sides = np.array([view.width, view.height, view.width, view.height], np.float32)
-        self._raw = RawOrNot(view.outputs[self._scores], anchors.raw_scores)
+        self._scale = ScoreScale([view.outputs[self._scores]], known=anchors.raw_scores)
 
     def read(self, outputs: Sequence[Tensor], limit: float) -> Candidates:
         """Return the boxes with a score of at least ``limit``."""
         spec = self._specs[self._scores]
         columns = outputs[self._scores].reshape(len(self._anchors.boxes), -1)
-        raw = self._raw.look(columns)
-        kept, classes, scores = best_classes(columns[:, self._first :].T, spec, raw_limit(limit) if raw else limit)
+        self._scale.look([columns])
+        kept, classes, scores = best_classes(columns[:, self._first :].T, spec, self._scale.limit(limit))
         boxes = self._decode(outputs[self._boxes].reshape(-1, 4), kept)
-        return Candidates(boxes, logistic(scores) if raw else scores, classes)
+        return Candidates(boxes, self._scale.probabilities(scores), classes)
 
     def _decode(self, values: Tensor, kept: Integers) -> Floats:
         """Return left, top, right and bottom of some boxes in pixels of the input."""
