@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -12,26 +12,27 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
-from edgevision.errors import BadInput, EdgeVisionError, UnknownName
+from edgevision.errors import BadInput
 from edgevision.log import Log
 from edgevision.preprocessing.decode import decode
 from edgevision.preprocessing.pixel_limit import BYTES_PER_PIXEL
 from edgevision.preprocessing.sniff import sniff
 
-from ..sinks.jsonl import dump, frame_record
+from ..sinks.jsonl import frame_record
 from ..system.clock import rfc3339
 from ..tracking.shapes import all_named, parse_line, parse_zone
 from . import assets, openapi, status
-from .access import COOKIE
+from .answers import caught, failed, http_error, jpeg_answer, json_answer, number_of, required
 from .bell import Bell
 from .clips import byte_range, chunks
 from .collected import PAGE, CollectedImage
 from .encoder import WIDTHS, Encoder, width_step
 from .guard import Guard
+from .login import login, logout
 from .metrics import KIND as METRICS
-from .problems import Problem, body, fields, of_error, respond
+from .problems import Problem, body, fields
 from .streams import MJPEG, Places, mjpeg, server_sent_events
 
 if TYPE_CHECKING:
@@ -48,17 +49,17 @@ MAX_IMAGE_BYTES = 20_000_000
 MAX_IMAGE_PIXELS = 25_000_000
 STALE_S = 30.0
 """Seconds without a frame after which /healthz reports a problem, unless the loop is paused."""
-SESSION_S = 180 * 86400
-LOGIN_LIMIT = 2000
 
 
 def make_app(parts: Parts, bell: Bell) -> ASGIApp:
     """Return the application; called on the server's thread."""
     page = Page(parts, bell)
-    routes = [
-        Route(path, _caught(getattr(page, name)), methods=[method], name=name) for method, path, name in openapi.ROUTES
+    routes: list[BaseRoute] = [
+        Route(path, caught(getattr(page, name)), methods=[method], name=name) for method, path, name in openapi.ROUTES
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _failed})
+    if parts.labeling is not None:
+        routes.append(Mount("/label", app=parts.labeling))
+    app = Starlette(routes=routes, exception_handlers={HTTPException: http_error, Exception: failed})
     return Guard(app, parts.access)
 
 
@@ -105,39 +106,23 @@ class Page:
 
     async def login(self, request: Request) -> Response:
         """Exchange a token for a cookie."""
-        access, client = self._parts.access, request.client.host if request.client else ""
-        if (wait := access.wait_s(client)) > 0:
-            raise Problem(429, f"too many wrong tokens; wait {wait:.0f} s", {"Retry-After": str(int(wait) + 1)})
-        token = _required(await fields(request, token=(str,)), "token")
-        if len(token) > LOGIN_LIMIT:
-            raise Problem(400, "the token is too long")
-        found = access.login(token, client)
-        if found is None:
-            raise Problem(401, "wrong token")
-        answer = JSONResponse({"role": found[0]})
-        if found[1]:
-            answer.set_cookie(
-                COOKIE, found[1], max_age=SESSION_S, path="/", secure=access.tls, httponly=True, samesite="strict"
-            )
-        return answer
+        return await login(request, self._parts.access)
 
     async def logout(self, _: Request) -> Response:
         """Delete the cookie."""
-        answer = Response(status_code=204)
-        answer.delete_cookie(COOKIE, path="/", secure=self._parts.access.tls, httponly=True, samesite="strict")
-        return answer
+        return logout(self._parts.access)
 
     async def openapi(self, _: Request) -> Response:
         """Return the description of this API."""
-        return _json(openapi.document())
+        return json_answer(openapi.document())
 
     async def status(self, request: Request) -> Response:
         """Return everything that a page needs when it is opened."""
-        return _json(await self._apart(status.full_status, self._parts, request.state.role))
+        return json_answer(await self._apart(status.full_status, self._parts, request.state.role))
 
     async def events(self, request: Request) -> Response:
         """Return results, events and status as server-sent events."""
-        last = _number(request.headers.get("last-event-id", "0"), "Last-Event-ID", 0, 2**53)
+        last = number_of(request.headers.get("last-event-id", "0"), "Last-Event-ID", 0, 2**53)
         return self._viewed(
             self._listeners,
             server_sent_events(self._parts.live, self._bell, self._status, int(last), self._parts.clock),
@@ -146,11 +131,11 @@ class Page:
 
     async def event_image(self, request: Request) -> Response:
         """Return the image in which an event happened."""
-        return _jpeg(self._event_image(_number(request.path_params["id"], "id", 1, 2**53)))
+        return jpeg_answer(self._event_image(number_of(request.path_params["id"], "id", 1, 2**53)))
 
     async def clips(self, _: Request) -> Response:
         """List the clips that this run wrote."""
-        return _json(await self._apart(self._parts.clips.to_json))
+        return json_answer(await self._apart(self._parts.clips.to_json))
 
     async def clip(self, request: Request) -> Response:
         """Return a clip, or the part of it that is asked for."""
@@ -171,7 +156,7 @@ class Page:
 
     async def stream(self, request: Request) -> Response:
         """Return the image as MJPEG."""
-        fps = _number(request.query_params.get("fps", "10"), "fps", 0.2, 30)
+        fps = number_of(request.query_params.get("fps", "10"), "fps", 0.2, 30)
         parts = self._parts
         annotated, width = _view(request)
         made = mjpeg(parts.live, self._bell, self._encoder, fps, width, annotated, parts.clock)
@@ -180,7 +165,7 @@ class Page:
     async def snapshot(self, request: Request) -> Response:
         """Return the newest image."""
         annotated, width = _view(request)
-        return _jpeg((await self._encoder.jpeg(self._newest(), annotated, width))[1])
+        return jpeg_answer((await self._encoder.jpeg(self._newest(), annotated, width))[1])
 
     async def predict(self, request: Request) -> Response:
         """Run the model on an image."""
@@ -189,14 +174,14 @@ class Page:
             raise Problem(429, self._predictions.refusal, {"Retry-After": "1"})
         try:
             loop = asyncio.get_running_loop()
-            return _json(await loop.run_in_executor(self._predictor, self._predict, data))
+            return json_answer(await loop.run_in_executor(self._predictor, self._predict, data))
         finally:
             self._predictions.free()
 
     async def collect(self, request: Request) -> Response:
         """Save the newest frame, or that of an event, under a class."""
         given = await fields(request, **{"class": (str,), "event": (int,)})
-        name = _required(given, "class")
+        name = required(given, "class")
         if "event" in given:
             data = self._event_image(given["event"])
         else:
@@ -208,19 +193,19 @@ class Page:
         """List the collected images of a class, newest first."""
         name = request.query_params.get("class")
         if name is None:
-            return _json({"counts": await self._apart(self._parts.collected.counts)})
-        page = int(_number(request.query_params.get("page", "1"), "page", 1, 10**6))
+            return json_answer({"counts": await self._apart(self._parts.collected.counts)})
+        page = int(number_of(request.query_params.get("page", "1"), "page", 1, 10**6))
         found, total = await self._apart(self._parts.collected.page, name, page)
         images = [_listed(one) for one in found]
-        return _json(
+        return json_answer(
             {"class": name, "page": page, "pages": max(1, -(-total // PAGE)), "total": total, "images": images}
         )
 
     async def collected_image(self, request: Request) -> Response:
         """Return a collected image as JPEG, no wider than asked for."""
-        image = _required(dict(request.query_params), "path")
-        width = int(_number(request.query_params.get("width", "320"), "width", 16, WIDTHS[-1]))
-        return _jpeg(await self._apart(self._thumbnail, image, width_step(width)))
+        image = required(dict(request.query_params), "path")
+        width = int(number_of(request.query_params.get("width", "320"), "width", 16, WIDTHS[-1]))
+        return jpeg_answer(await self._apart(self._thumbnail, image, width_step(width)))
 
     async def collected_zip(self, _: Request) -> Response:
         """Return all collected images, for ``edgevision train``."""
@@ -231,23 +216,23 @@ class Page:
     async def move(self, request: Request) -> Response:
         """Move a collected image to another class."""
         given = await fields(request, **{"path": (str,), "class": (str,)})
-        moved = self._apart(self._parts.collected.move, _required(given, "path"), _required(given, "class"))
+        moved = self._apart(self._parts.collected.move, required(given, "path"), required(given, "class"))
         path, undo = await moved
-        return _json({"path": path, "undo": undo})
+        return json_answer({"path": path, "undo": undo})
 
     async def discard(self, request: Request) -> Response:
         """Discard a collected image."""
-        path = _required(await fields(request, path=(str,)), "path")
-        return _json({"undo": await self._apart(self._parts.collected.discard, path)})
+        path = required(await fields(request, path=(str,)), "path")
+        return json_answer({"undo": await self._apart(self._parts.collected.discard, path)})
 
     async def undo(self, request: Request) -> Response:
         """Undo saving, moving or discarding an image."""
-        number = _required(await fields(request, undo=(str,)), "undo")
-        return _json({"path": await self._apart(self._parts.collected.undo, number)})
+        number = required(await fields(request, undo=(str,)), "undo")
+        return json_answer({"path": await self._apart(self._parts.collected.undo, number)})
 
     async def lesson(self, _: Request) -> Response:
         """Return the progress of teaching."""
-        return _json(await self._apart(self._parts.lessons.to_json))
+        return json_answer(await self._apart(self._parts.lessons.to_json))
 
     async def teach(self, request: Request) -> Response:
         """Start to teach a class."""
@@ -258,14 +243,14 @@ class Page:
         count = given.get("count", 10)
         if not 1 <= count <= 100:
             raise Problem(400, "count must be 1 to 100")
-        await self._apart(self._parts.lessons.start, _required(given, "class"), source, count)
+        await self._apart(self._parts.lessons.start, required(given, "class"), source, count)
         return JSONResponse(await self._apart(self._parts.lessons.to_json), 202)
 
     async def forget(self, request: Request) -> Response:
         """Forget a taught class."""
-        name = _required(await fields(request, **{"class": (str,)}), "class")
+        name = required(await fields(request, **{"class": (str,)}), "class")
         await self._apart(self._parts.lessons.forget, name)
-        return _json(await self._apart(self._parts.lessons.to_json))
+        return json_answer(await self._apart(self._parts.lessons.to_json))
 
     async def change_settings(self, request: Request) -> Response:
         """Change settings of the running loop."""
@@ -273,7 +258,7 @@ class Page:
         kinds = {"threshold": (int, float, none), "smooth": (int,), "roi": (list, none), "paused": (bool,)}
         given = await fields(request, **kinds, count_lines=(list,), zones=(list,))
         change_settings(self._parts, given)
-        return _json(status.settings(self._parts))
+        return json_answer(status.settings(self._parts))
 
     async def save_settings(self, _: Request) -> Response:
         """Save threshold, smoothing, region, lines and zones in the configuration file of the run."""
@@ -283,7 +268,7 @@ class Page:
         chosen: dict[str, Any] = {"threshold": control.threshold, "smooth": control.smooth, "roi": control.roi}
         if self._parts.counts is not None:
             chosen |= {"count_lines": control.shapes.lines or None, "zones": control.shapes.zones or None}
-        return _json({"path": str(await self._apart(save, chosen))})
+        return json_answer({"path": str(await self._apart(save, chosen))})
 
     def _newest(self) -> Any:
         if self._parts.live.newest is None:
@@ -390,29 +375,8 @@ def _view(request: Request) -> tuple[bool, int]:
     annotated = request.query_params.get("annotated", "1")
     if annotated not in ("0", "1"):
         raise Problem(400, "annotated must be 0 or 1")
-    width = _number(request.query_params.get("width", "960"), "width", 16, WIDTHS[-1])
+    width = number_of(request.query_params.get("width", "960"), "width", 16, WIDTHS[-1])
     return annotated == "1", width_step(int(width))
-
-
-def _number(text: str, name: str, low: float, high: float) -> float:
-    """Return a number of a query. Raises Problem."""
-    try:
-        value = float(text) if len(text) <= 20 and text.isascii() else float("nan")
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high:
-        raise Problem(400, f"{name} must be a number from {low:g} to {high:g}")
-    return value
-
-
-def _required(given: dict[str, Any], name: str) -> Any:
-    if name not in given:
-        raise Problem(400, f"{name} is missing")
-    return given[name]
-
-
-def _json(value: Any) -> Response:
-    return Response(dump(value), media_type="application/json")
 
 
 def _listed(one: CollectedImage) -> dict[str, Any]:
@@ -423,40 +387,9 @@ def _listed(one: CollectedImage) -> dict[str, Any]:
     return {"path": one.id, "name": name, "time": rfc3339(one.time_s), **where}
 
 
-def _jpeg(data: bytes) -> Response:
-    return Response(data, media_type="image/jpeg")
-
-
 async def _unblocked(chunks: Any, pool: ThreadPoolExecutor) -> Any:
     """Yield what an iterator yields on another thread."""
     loop = asyncio.get_running_loop()
     while (chunk := await loop.run_in_executor(pool, next, chunks, None)) is not None:
         if chunk:
             yield chunk
-
-
-def _caught(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Return a handler that answers errors as problems."""
-
-    async def handle(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except Problem as problem:
-            return respond(problem.status, problem.detail, problem.headers)
-        except UnknownName as error:
-            return respond(404, str(error))
-        except EdgeVisionError as error:
-            known = of_error(error)
-            return respond(known.status, known.detail)
-
-    return handle
-
-
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return respond(error.status_code, error.detail, dict(error.headers or {}))
-
-
-async def _failed(_: Request, error: Exception) -> Response:
-    log.info("a request failed: %s: %s", type(error).__name__, error)
-    return respond(500, f"{type(error).__name__}; the loop goes on")

@@ -23,20 +23,20 @@ TYPES = {
 
 
 @cache
-def files() -> dict[str, bytes]:
-    """Return name -> content of all files of the page."""
-    folder = resources.files(__package__) / "assets"
+def files(package: str = __package__) -> dict[str, bytes]:
+    """Return name -> content of all files of the page of a package."""
+    folder = resources.files(package) / "assets"
     if not folder.is_dir():
         return {}
     found = (one for one in folder.iterdir() if PurePosixPath(one.name).suffix in TYPES)
     return {one.name: one.read_bytes() for one in found}
 
 
-def response(name: str) -> Response:
-    """Return the response with a file. Raises Problem."""
+def response(name: str, package: str = __package__) -> Response:
+    """Return the response with a file of the page of a package. Raises Problem."""
     from starlette.responses import Response
 
-    data = files().get(name)
+    data = files(package).get(name)
     if data is None:
         raise Problem(404, "there is no such file")
     return Response(data, media_type=TYPES[PurePosixPath(name).suffix], headers={"Cache-Control": "no-cache"})

@@ -11,8 +11,12 @@ from .problems import respond
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN = ("/", "/manifest.webmanifest", "/login", "/healthz")
-"""Paths that need no login; so do those below /assets/."""
+OPEN = ("/", "/label", "/label/", "/manifest.webmanifest", "/login", "/healthz")
+"""Paths that need no login."""
+OPEN_BELOW = ("/assets/", "/label/assets/")
+"""Folders whose files need no login."""
+ENTRIES = ("/", "/label/")
+"""Pages to which a link on another website may lead."""
 SAFE = ("GET", "HEAD")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; media-src 'self'; "
@@ -61,13 +65,13 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and not self._access.same_origin(origin, host):
             return respond(403, "requests from other websites are refused")
-        entry = scope["path"] == "/" and scope["method"] in SAFE  # a link on another website may lead here
+        entry = scope["path"] in ENTRIES and scope["method"] in SAFE
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not entry:
             return respond(403, "requests from other websites are refused")
         role = self._access.role(headers.get("authorization", ""), _cookies(headers.get("cookie", "")))
         scope.setdefault("state", {})["role"] = role
         path = scope["path"]
-        if path in OPEN or path.startswith("/assets/"):
+        if path in OPEN or path.startswith(OPEN_BELOW):
             return None
         if role is None:
             return respond(401, "log in with the link or the token of this device", {"WWW-Authenticate": "Bearer"})

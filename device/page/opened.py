@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -32,6 +33,10 @@ from .server import PageServer
 from .shared_model import SharedModel
 
 if TYPE_CHECKING:
+    import asyncio
+
+    from starlette.types import ASGIApp
+
     from ..outputs.clip_list import ClipList
     from ..outputs.counts import Counts
     from ..stream.control import LoopControl
@@ -96,10 +101,12 @@ def open_page(
     clock: Clock = SYSTEM,
     clips: Sequence[ClipList] = (),
     counts: Counts | None = None,
+    labeling: Callable[[Path], ASGIApp] | None = None,
 ) -> OpenPage:
     """Return the running page. Raises EdgeVisionError.
 
     ``clips``: what its outputs write. ``counts``: what lines and zones count; None: the model finds no objects.
+    ``labeling``: makes the labeling page of the folder of collected images; None: there is none.
     """
     state = state_folder(options.state)
     pem = None if options.tls is None else tls.certificate(options.tls, options.address, state)
@@ -123,13 +130,24 @@ def open_page(
         metrics=_metrics(live, name, model, camera, stats, control, clock, counts),
         save_settings=save_settings,
         settings_file=None if options.settings_file is None else str(options.settings_file),
+        labeling=None if labeling is None else labeling(folder),
         clock=clock,
     )
     listening = addresses.listen(options.address)
     live.port = listening.getsockname()[1]
-    live.server = PageServer(listening, parts, pem)
+    live.server = PageServer(listening, partial(_application, parts), pem)
     Thread(target=model.run_self_test, name="page self-test", daemon=True).start()
     return live
+
+
+def _application(parts: Parts, loop: asyncio.AbstractEventLoop) -> ASGIApp:
+    """Return the application, which runs on a loop."""
+    from .app import make_app
+    from .bell import Bell
+
+    bell = Bell(loop)
+    parts.live.wake = bell.ring
+    return make_app(parts, bell)
 
 
 def _metrics(

@@ -19,6 +19,8 @@ from .metrics import PageMetrics
 from .shared_model import SharedModel
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from ..outputs.counts import Counts
     from ..stream.control import LoopControl
     from ..telemetry.snapshot import Snapshot
@@ -52,4 +54,6 @@ class Parts:
     """None: the run has no configuration file."""
     settings_file: str | None
     """The configuration file of the run."""
+    labeling: ASGIApp | None = None
+    """The labeling page, served at /label/; None: there is none."""
     clock: Clock = SYSTEM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgevision.errors import BadInput, EdgeVisionError, MissingFile, one_line
@@ -79,10 +80,15 @@ async def body(request: Request, limit: int) -> bytes:
 
 async def fields(request: Request, **kinds: tuple[type, ...]) -> dict[str, Any]:
     """Return the JSON object of a request; ``kinds``: the allowed types of each field. Raises Problem."""
+    return await large_fields(request, MAX_JSON, kinds)
+
+
+async def large_fields(request: Request, max_bytes: int, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Return the JSON object of a request of at most ``max_bytes``. Raises Problem."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send application/json")
     try:
-        value = strict_json.loads(await body(request, MAX_JSON), "the body", MAX_JSON)
+        value = strict_json.loads(await body(request, max_bytes), "the body", max_bytes)
     except BadInput as error:
         raise Problem(400, str(error)) from None
     if not isinstance(value, dict):

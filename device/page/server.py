@@ -1,9 +1,10 @@
-"""The web server of the live page, on a thread of its own."""
+"""The web server of a page, on a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from edgevision.log import Log
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
-    from .parts import Parts
+    Build = Callable[[asyncio.AbstractEventLoop], ASGIApp]
+    """Makes the application, on the server's thread."""
 
 log = Log("edgevision.page")
 CONNECTIONS = 120
@@ -26,10 +29,10 @@ CLOSE_S = 1.5
 class PageServer:
     """Serves until ``close``; a failure ends only the page."""
 
-    def __init__(self, listening: socket.socket, parts: Parts, certificate: Path | None) -> None:
+    def __init__(self, listening: socket.socket, build: Build, certificate: Path | None) -> None:
         self.problem: str | None = None
         """Why the server ended; None while it runs."""
-        self._listening, self._parts, self._certificate = listening, parts, certificate
+        self._listening, self._build, self._certificate = listening, build, certificate
         self._server: uvicorn.Server | None = None
         self._closing = False
         self._thread = Thread(target=self._run, name="page", daemon=True)
@@ -49,20 +52,15 @@ class PageServer:
         except Exception as error:
             if not self._closing:
                 self.problem = f"{type(error).__name__}: {error}"
-                log.warning("the live page ended: %s", self.problem)
+                log.warning("the page ended: %s", self.problem)
 
     async def _serve(self) -> None:
         import uvicorn
 
         _silence()
-        from .app import make_app
-        from .bell import Bell
-
-        bell = Bell(asyncio.get_running_loop())
-        self._parts.live.wake = bell.ring
         pem = None if self._certificate is None else str(self._certificate)
         config = uvicorn.Config(
-            make_app(self._parts, bell),
+            self._build(asyncio.get_running_loop()),
             http=_protocol(),
             ws="none",
             lifespan="off",

@@ -26,6 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevision.cli.data:data",
         "Check a set of images: damaged files, duplicates, leaks, small classes.",
     ),
+    "label": (
+        "edgevision.device.cli.label:label",
+        "Confirm and correct labels on a local page, likely mistakes first.",
+    ),
     "inspect": (
         "edgevision.cli.inspect:inspect",
         "Show what a .tflite contains: model card, tensors, operators, size.",

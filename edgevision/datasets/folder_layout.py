@@ -38,6 +38,10 @@ class Layout:
     """Images in the folders for images without labels."""
     problem: str | None = None
     """Why the names of the folders cannot be used as labels; None if they can."""
+    parents: tuple[str, ...] = ("",)
+    """The folders that hold the class folders, each with a slash at its end, or empty for the top."""
+    unsorted: tuple[str, ...] = ()
+    """Images that a person has to sort, in folders called UNSORTED."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class _Pile:
     rows: list[Row] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unsorted: list[str] = field(default_factory=list)
 
 
 def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], bytes] = lambda name: b"") -> Layout:
@@ -64,7 +69,8 @@ def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], 
     inside = {top: _wrapper_in_split(top, inner) for top in splits}
     for path, name in zip(pictures, inner, strict=True):
         _place(path, name, splits, inside, pile)
-    _note_empty_classes(folders, base, {f"{top}/{inside[top]}" for top in splits} or {""}, pile)
+    parents = {f"{top}/{inside[top]}" for top in splits} or {""}
+    _note_empty_classes(folders, base, parents, pile)
     if not splits:
         pile.rows = _splits_in_classes(pile.rows, base)
     parts = {*splits.values(), *(row.split for row in pile.rows)}
@@ -73,7 +79,17 @@ def arrange(files: Iterable[str], folders: Iterable[str], head: Callable[[str], 
     else:
         layout = "class folders" if any(row.labels for row in pile.rows) else "images without labels"
     warnings = suspicious_classes(row.labels for row in pile.rows) or _nested_split(inner, splits)
-    return Layout(layout, tuple(pile.rows), tuple(pile.skipped), tuple(pile.notes), warnings, unlabeled, problem)
+    return Layout(
+        layout,
+        tuple(pile.rows),
+        tuple(pile.skipped),
+        tuple(pile.notes),
+        warnings,
+        unlabeled,
+        problem,
+        tuple(sorted(base + parent for parent in parents)),
+        tuple(pile.unsorted),
+    )
 
 
 def _apart(pictures: list[str], pile: _Pile) -> tuple[list[str], tuple[str, ...]]:
@@ -278,6 +294,7 @@ def _place(path: str, name: str, splits: dict[str, str], inside: dict[str, str],
     label, slash, _ = (rest.removeprefix(inside[top]) if split else name).partition("/")
     if slash and label == UNSORTED:
         pile.skipped.append((path, "not sorted yet; move it into the folder of its class"))
+        pile.unsorted.append(path)
         return
     pile.rows.append(Row(path, (label,) if slash else (), split))
 
@@ -290,7 +307,7 @@ def _note_empty_classes(folders: Iterable[str], base: str, parents: set[str], pi
     used = {label for row in pile.rows for label in row.labels}
     inner = [name.removeprefix(base) for name in folders if name.startswith(base)]
     named = {name.rpartition("/")[2] for name in inner if name[: name.rfind("/") + 1] in parents}
-    empty = sorted(named - used)
+    empty = sorted(named - used - {UNSORTED})  # images in it are listed as skipped
     if used and empty:
         pile.notes.append(
             "ignored class folders without images: "

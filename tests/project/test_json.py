@@ -38,6 +38,7 @@ COMMANDS = {
     "flash image": ("image_made", "device/flash/image/test_prepare.py"),
     "flash status": ("install_status", "device/flash/image/test_status.py"),
     "flash write": ("flash_event", "device/flash/disk/test_write_loop_devices.py"),
+    "label": ("label_check", "device/label/test_mistakes.py"),
     "inspect": ("inspect", "edgevision/inspection/test_report.py"),
     "page": ("run", "device/page/test_end_to_end.py"),
     "run": ("run", "device/cli/test_run.py"),

@@ -34,7 +34,7 @@ export const name = (value, properties = {}) => el("bdi", properties, clean(valu
 
 /** Return an address if it is one of this server's, else an empty text: nothing is ever loaded from elsewhere. */
 export function own(address) {
-  return typeof address === "string" && /^\/api\/[^\\]*$/.test(address) ? address : "";
+  return typeof address === "string" && /^\/(label\/)?api\/[^\\]*$/.test(address) ? address : "";
 }
 
 export const percent = (share) => `${Math.round(share * 100)}\u00a0%`;

@@ -15,7 +15,7 @@ export function showFolders(collected, editable) {
   canEdit = editable;
   const names = Object.keys(collected ?? {}).sort((a, b) => (b === UNSORTED) - (a === UNSORTED) || a.localeCompare(b));
   const shown = JSON.stringify([names, collected]);
-  $("zip").hidden = !names.length;
+  $("zip").hidden = $("one-by-one").hidden = !names.length;
   if ($("folder").dataset.shown === shown) return false;
   $("folder").dataset.shown = shown;
   const chosen = $("folder").value;

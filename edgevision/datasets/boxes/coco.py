@@ -141,11 +141,11 @@ def _box(entry: dict[str, Any], categories: Mapping[Id, str]) -> WrittenBox | No
     key = entry["category_id"]
     if key not in categories:
         raise ValueError(f"category_id {key!r} is not one of the categories")
-    corners = _corners(entry)
+    corners = corners_of(entry)
     return WrittenBox(categories[key], corners, bool(entry.get("iscrowd"))) if corners else None
 
 
-def _corners(entry: dict[str, Any]) -> Box | None:
+def corners_of(entry: dict[str, Any]) -> Box | None:
     """Return the corners of ``bbox``, or of the polygons if there is none. Raises ValueError."""
     given = entry.get("bbox")
     if given:

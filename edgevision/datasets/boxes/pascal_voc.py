@@ -67,15 +67,14 @@ def _image(root: Element, name: str, images: ImageIndex) -> WrittenImage:
     """Return the annotation in one XML file. Raises ValueError."""
     if root.tag != "annotation":
         raise ValueError(f"expected the element annotation, got {root.tag!r:.60}")
-    path = _path(root, name, images)
-    own = root.findtext("source/database", "").strip().lower().startswith(_OWN)
-    boxes = tuple(_box(one, own) for one in root.iterfind("object"))
+    path = image_path(root, name, images)
+    boxes = tuple(box_of(one, counts_from_one(root)) for one in root.iterfind("object"))
     size = _number(root, "size/width", 0.0), _number(root, "size/height", 0.0)
     return WrittenImage(path, boxes, (round(size[0]), round(size[1])), split=folder_split(path))
 
 
-def _path(root: Element, name: str, images: ImageIndex) -> str:
-    """Return the image of an XML file: the one with the same name, or else the one that it names.
+def image_path(root: Element, name: str, images: ImageIndex) -> str:
+    """Return the image of an XML file: the one with the same name, or else the one that it names. Raises ValueError.
 
     Files are renamed more often than the names inside are corrected.
     """
@@ -87,8 +86,13 @@ def _path(root: Element, name: str, images: ImageIndex) -> str:
     return path
 
 
-def _box(element: Element, own: bool) -> WrittenBox:
-    """Return one object. ``own``: whether corners count pixels from 1, as in the files of Pascal VOC itself."""
+def counts_from_one(root: Element) -> bool:
+    """Return whether corners count pixels from 1, as in the files of Pascal VOC itself."""
+    return root.findtext("source/database", "").strip().lower().startswith(_OWN)
+
+
+def box_of(element: Element, own: bool) -> WrittenBox:
+    """Return one object. Raises ValueError. ``own``: what ``counts_from_one`` returns."""
     label = class_name(element.findtext("name"), "object/name")
     if element.find("robndbox") is not None and element.find("bndbox") is None:
         raise ValueError(f"the box of {label!r} is rotated (robndbox); only upright boxes can be learned")
@@ -104,6 +108,17 @@ def _number(element: Element, path: str, default: float | None = None) -> float:
 
 def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[WrittenImage], tuple[str, ...]]:
     """Return the images with the splits of ``ImageSets/Main``, without those in no list; all if there are no lists."""
+    splits = listed_splits(source)
+    if not splits:
+        return images, ()
+    listed = [(one, splits.get(PurePosixPath(one.path).stem)) for one in images]
+    left_out = sum(split is None for _, split in listed)
+    notes = (f"left out {counted(left_out, 'image')} in no list of ImageSets/Main",) if left_out else ()
+    return [replace(one, split=split) for one, split in listed if split], notes
+
+
+def listed_splits(source: FileContainer) -> dict[str, str]:
+    """Return the split of each image in the lists of ``ImageSets/Main``, by its name without suffix. Raises BadInput."""
     splits: dict[str, str] = {}
     for name in source.files:
         match = _IMAGE_SET.search(name)
@@ -112,12 +127,7 @@ def _listed(source: FileContainer, images: list[WrittenImage]) -> tuple[list[Wri
             for stem in _stems(source, name):
                 if splits.get(stem) != "val" or split != "train":  # trainval holds the images of val, too
                     splits[stem] = split
-    if not splits:
-        return images, ()
-    listed = [(one, splits.get(PurePosixPath(one.path).stem)) for one in images]
-    left_out = sum(split is None for _, split in listed)
-    notes = (f"left out {counted(left_out, 'image')} in no list of ImageSets/Main",) if left_out else ()
-    return [replace(one, split=split) for one, split in listed if split], notes
+    return splits
 
 
 def _stems(source: FileContainer, name: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""The labeling page of ``edgevision label``: a person confirms or corrects what the images of a folder show."""
