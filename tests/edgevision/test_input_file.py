@@ -119,6 +119,7 @@ READERS = (
     ("flash", "check", "{}.img"),
     ("flash", "status", "{}.img"),
     ("teach", "--list", "--model", "{}.tflite"),
+    ("label", ".", "--model", "{}.tflite"),
     ("service", "install", "--config", "{}.toml", "--root", "root"),
 )
 
