@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgevision.errors import BadModel, MissingFile, UsageError
 
 from .guesses import Guesser, Predictor
 from .opening import Opened, open_folder
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def collected_page(model: Predictor, folder: Path) -> ASGIApp:
+    """Return the labeling page of the collected images; the folder is opened when somebody uses it."""
+    from .app import label_routes
+    from .service import LabelService
+
+    return label_routes(LabelService(partial(open_collected, model, folder)))
 
 
 def open_collected(model: Predictor, folder: Path) -> Opened:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..label.collected import collected_page
 from ..outputs.counts import Counts
 from ..outputs.worker import OutputWorker
 from ..page.cropped import Cropped
@@ -15,8 +16,6 @@ from ..page.opened import OpenPage, PageOptions, link, open_page, tokens_of
 from ..page.shared_model import SharedModel
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from edgevision.model import Model
 
     from ..stream.control import LoopControl
@@ -41,20 +40,11 @@ def open_live_page(
     save = None if config is None else partial(_save, config)
     clips = [sink.clips for sink in sinks if isinstance(sink, OutputWorker) and sink.clips is not None]
     counts = next((sink for sink in sinks if isinstance(sink, Counts)), None)
-    labeling = partial(_labeling, shared)
+    labeling = partial(collected_page, shared)
     live = open_page(wanted, shared, cropped, measures, control, save, clips=clips, counts=counts, labeling=labeling)
     for line in address_lines(wanted, live.port, terminal.err.isatty()):
         terminal.note(line)
     return cropped, shared, live
-
-
-def _labeling(model: SharedModel, folder: Path) -> ASGIApp:
-    """Return the labeling page of the collected images; the folder is opened when somebody uses it."""
-    from ..label.app import label_routes
-    from ..label.collected import open_collected
-    from ..label.service import LabelService
-
-    return label_routes(LabelService(partial(open_collected, model, folder)))
 
 
 def page_options(options: Options, config: Path | None = None) -> PageOptions:

@@ -6,10 +6,12 @@ import http.client
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from edgevision.device.label.collected import collected_page
 from edgevision.device.loop.fakes import FakeCamera
 from edgevision.device.outputs.clip_list import ClipList
 from edgevision.device.outputs.counts import Counts
@@ -97,8 +99,17 @@ def served(
             name="cam",
         )
         counts = Counts(None, lambda: control.shapes) if opened.card.task == "detection" else None
+        model_in_use = SharedModel(opened)
         live = open_page(
-            options, SharedModel(opened), FakeCamera("ok"), stats, control, save, clips=clips, counts=counts
+            options,
+            model_in_use,
+            FakeCamera("ok"),
+            stats,
+            control,
+            save,
+            clips=clips,
+            counts=counts,
+            labeling=partial(collected_page, model_in_use),
         )
         try:
             yield RunningPage(live, control, folder)
