@@ -61,6 +61,7 @@ TARGETS = (
     Target("mqtt-command", "commands by MQTT", "outputs:read_command", max_bytes=256),
     Target("bench-json", "bench.json", "records:read_bench", json=True),
     Target("taught-json", "taught classes", "records:read_taught", json=True),
+    Target("label-log", "the log of edgevision label", "records:read_label_log"),
     Target("csv", "labels.csv and split.csv", "tables:read_csv"),
     Target("boxes-json", "boxes as COCO or Label Studio JSON", "boxes:read_json", json=True),
     Target("boxes-xml", "boxes as Pascal VOC or CVAT XML", "boxes:read_xml"),

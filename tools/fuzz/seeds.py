@@ -17,6 +17,8 @@ from typing import Any
 import cv2
 import numpy as np
 from edgevision.device.installer.archive.manifest import MANIFEST, Entry, Manifest, release_id
+from edgevision.device.label.records import Change, Guess, MarkedBox, State
+from edgevision.device.label.records import Entry as LabelEntry
 
 from edgevision.model_file import model_file
 from edgevision.model_file.card import ModelCard, SelfTest, SelfTestCase
@@ -120,9 +122,23 @@ def seeds() -> Iterator[tuple[str, str, bytes]]:
         yield "mqtt-command", name, name.encode() + b"\n" + payload
     yield "bench-json", "bench.json", json.dumps(_bench()).encode()
     yield "taught-json", "taught.json", (BEFORE / "taught.json").read_bytes()
+    yield "label-log", "log.jsonl", _label_log()
     yield from _tables()
     yield from _boxes()
     yield from _bundle()
+
+
+def _label_log() -> bytes:
+    """Return a log with an answer of each kind, the last one undone."""
+    image, moved = State("_unsure/a.jpg"), State("cat/a.jpg", "cat")
+    boxes = State("b.jpg", None, (MarkedBox("cup", (1.0, 2.0, 30.5, 40.0)),))
+    answers = (
+        LabelEntry(1, "2026-01-31T12:00:00.000Z", "label", (Change(image, moved),), None, Guess("cat", 0.9, "0" * 64)),
+        LabelEntry(2, "2026-01-31T12:00:01.000Z", "boxes", (Change(State("b.jpg"), boxes),)),
+        LabelEntry(3, "2026-01-31T12:00:02.000Z", "discard", (Change(moved, State(".discarded/cat/a.jpg", "cat")),)),
+        LabelEntry(4, "2026-01-31T12:00:03.000Z", "undo", (Change(State(".discarded/cat/a.jpg", "cat"), moved),), 3),
+    )
+    return b"".join(json.dumps(one.to_json()).encode() + b"\n" for one in answers)
 
 
 def _models() -> Iterator[tuple[str, str, bytes]]:

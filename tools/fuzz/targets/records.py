@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgevision.device.bench import comparison_tables
 from edgevision.device.bench.compare import compare
+from edgevision.device.label.journal import FILE, FOLDER, Journal
 from edgevision.device.teach import store
 
 
@@ -26,3 +27,12 @@ def read_taught(data: bytes, folder: Path) -> None:
     path = folder / "taught.json"
     path.write_bytes(data)
     store.load(path)
+
+
+def read_label_log(data: bytes, folder: Path) -> None:
+    """Read a log of labeling and what can be undone."""
+    path = folder / FOLDER / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    journal = Journal(folder)
+    json.dumps([journal.undo_count, journal.undoable and journal.undoable.to_json()], allow_nan=False).encode()
